@@ -1,0 +1,71 @@
+"""Every error that wellfit raises on purpose.
+
+The tree, with the built-in that each also is, so that ``except ValueError`` keeps working::
+
+    WellfitError
+     ├── InputError (ValueError)          what the caller passed cannot be used
+     │    ├── HyperparameterError         a setting out of its range, or of the wrong kind
+     │    ├── UnknownNameError            a name that no registry knows
+     │    ├── DataError                   a table, image file or target that cannot be trained on
+     │    └── ModelFileError              a folder that is no model, is damaged, or is too new
+     └── MissingExtraError (ImportError)  an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WellfitError(Exception):
+    """Base of every error that wellfit raises on purpose."""
+
+
+class InputError(WellfitError, ValueError):
+    """What the caller passed cannot be used; the message says what was expected."""
+
+
+class HyperparameterError(InputError):
+    """A hyper-parameter is out of its range or of the wrong kind."""
+
+
+class DataError(InputError):
+    """The data cannot be trained on or predicted from."""
+
+
+class ModelFileError(InputError):
+    """A model folder is missing, damaged, altered, or of a newer format."""
+
+
+class UnknownNameError(InputError):
+    """A name is not among the known ones.
+
+    >>> str(UnknownNameError("optimizer", "adm", ["sgd", "adam", "adamw"]))
+    "unknown optimizer 'adm'; did you mean 'adam'? Known: adam, adamw, sgd"
+    """
+
+    def __init__(self, kind: str, given: object, known: Iterable[str]) -> None:
+        self.kind, self.given, self.known = kind, given, sorted(known)
+        hint = did_you_mean(given, self.known)
+        listed = ", ".join(self.known) or "none"
+        super().__init__(f"unknown {kind} {given!r}{hint} Known: {listed}")
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, object, list[str]]]:
+        return type(self), (self.kind, self.given, self.known)
+
+
+class MissingExtraError(WellfitError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, or ``"."`` when none is near.
+
+    >>> did_you_mean("incme", ["income", "age"])
+    "; did you mean 'income'?"
+    >>> did_you_mean("zzz", ["income", "age"])
+    '.'
+    """
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(given).lower(), lowered, n=1, cutoff=0.5)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else "."

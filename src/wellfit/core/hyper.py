@@ -1,0 +1,219 @@
+"""Hyper-parameters, each declared once: default, range, scale, search range and meaning.
+
+A :class:`Config` is a frozen dataclass of such declarations. Everything that needs to know about
+a hyper-parameter (validation, JSON, the command line, search, documentation) reads the class.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
+
+from wellfit.core import registry
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+
+Scale = Literal["linear", "log"]
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """The declaration of one hyper-parameter.
+
+    ``per_member`` says that the networks of one stack may each have their own value: it is then
+    a number, held as a tensor of shape (K,) during training.
+    """
+
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+    scale: Scale = "linear"
+    search: tuple[float, float] | None = None
+    choices: tuple[str, ...] | None = None
+    optional: bool = False
+    per_member: bool = False
+
+    @property
+    def interval(self) -> str:
+        """The allowed range in interval notation, e.g. ``(0, inf)``."""
+        left = "(" if self.open_low or self.low is None else "["
+        right = ")" if self.open_high or self.high is None else "]"
+        low = "-inf" if self.low is None else f"{self.low:g}"
+        high = "inf" if self.high is None else f"{self.high:g}"
+        return f"{left}{low}, {high}{right}"
+
+    def holds(self, value: float) -> bool:
+        """Say whether ``value`` is finite and inside the range."""
+        above = self.low is None or value > self.low or (value == self.low and not self.open_low)
+        below = (
+            self.high is None or value < self.high or (value == self.high and not self.open_high)
+        )
+        return math.isfinite(value) and above and below
+
+
+def hyper(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    open_low: bool = False,
+    open_high: bool = False,
+    scale: Scale = "linear",
+    search: tuple[float, float] | None = None,
+    choices: tuple[str, ...] | None = None,
+    optional: bool = False,
+    per_member: bool = False,
+) -> Any:
+    """Declare a hyper-parameter as a dataclass field; see :class:`Hyper` for the arguments."""
+    declaration = Hyper(
+        doc, low, high, open_low, open_high, scale, search, choices, optional, per_member
+    )
+    return field(default=default, metadata={"hyper": declaration})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(hyper, field))
+class Config:
+    """A frozen set of declared hyper-parameters, validated when made, with JSON for free.
+
+    A subclass given ``family=`` opens a family; one given ``name=`` joins it::
+
+        class Optimizer(Config, family="optimizer"): ...
+        class SGD(Optimizer, name="sgd"):
+            learning_rate: float = hyper(0.01, "step size", low=0, scale="log")
+
+    Raises:
+        HyperparameterError: a value is out of its range or of the wrong kind.
+    """
+
+    family: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, family: str = "", name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclass(frozen=True, repr=False)(cls)
+        if family:
+            cls.family = family
+        if name:
+            cls.name = name
+            registry.register(cls.family, name, cls)
+
+    def __post_init__(self) -> None:
+        for key, declaration in self.hypers().items():
+            self._check(key, getattr(self, key), declaration)
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{item.name}={getattr(self, item.name)!r}"
+            for item in dataclasses.fields(self)  # type: ignore[arg-type]
+            if item.default is dataclasses.MISSING or getattr(self, item.name) != item.default
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    @classmethod
+    def hypers(cls) -> dict[str, Hyper]:
+        """Return the declarations by name, in the order of the fields."""
+        return {
+            item.name: item.metadata["hyper"]
+            for item in dataclasses.fields(cls)  # type: ignore[arg-type]
+            if "hyper" in item.metadata
+        }
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some hyper-parameters changed.
+
+        Raises:
+            UnknownNameError: a name that this class does not declare.
+        """
+        known = [item.name for item in dataclasses.fields(self)]  # type: ignore[arg-type]
+        for key in changes:
+            if key not in known:
+                raise UnknownNameError(f"hyper-parameter of {self.name or self!r}", key, known)
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """Yield the hyper-parameters' names and values."""
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            yield item.name, getattr(self, item.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold; :func:`from_dict` is the way back."""
+        plain = {key: _plain(value) for key, value in self.values()}
+        return {"name": self.name, **plain} if self.name else plain
+
+    def _check(self, key: str, value: Any, declaration: Hyper) -> None:
+        default = type(self).__dataclass_fields__[key].default  # type: ignore[attr-defined]
+        wanted = _complaint(value, default, declaration)
+        if wanted:
+            owner = f"{self.family} {self.name!r}" if self.name else type(self).__name__
+            raise HyperparameterError(f"{key} of {owner} is {value!r}; expected {wanted}")
+        if isinstance(value, numbers.Number) and not isinstance(value, (int, float)):
+            object.__setattr__(self, key, value.item())  # type: ignore[attr-defined]
+
+
+def _complaint(value: Any, default: Any, declaration: Hyper) -> str:
+    """Return what was expected where ``value`` doesn't fit, or nothing."""
+    if declaration.optional and value is None:
+        return ""
+    or_none = " or None" if declaration.optional else ""
+    if declaration.choices is not None:
+        return "" if value in declaration.choices else f"one of {declaration.choices}{or_none}"
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "True or False"
+    whole = isinstance(default, int)
+    kind = numbers.Integral if whole else numbers.Real
+    if default is None or isinstance(default, (int, float)):
+        right = isinstance(value, kind) and not isinstance(value, bool)
+        if not right or not declaration.holds(float(value)):
+            noun = "a whole number" if whole else "a number"
+            return f"{noun} in {declaration.interval}{or_none}"
+    return ""
+
+
+C = TypeVar("C", bound=Config)
+
+
+def resolve(base: type[C], spec: Any) -> C:
+    """Return a config of family ``base`` from a name, a class, a dictionary or a config.
+
+    Raises:
+        UnknownNameError: a name that the family doesn't have.
+        HyperparameterError: something else altogether.
+    """
+    if isinstance(spec, base):
+        return spec
+    if isinstance(spec, str):
+        spec = registry.lookup(base.family, spec)
+    if isinstance(spec, type) and issubclass(spec, base):
+        return spec()
+    if isinstance(spec, Mapping):
+        return from_dict(base, spec)
+    known = ", ".join(registry.names(base.family))
+    raise HyperparameterError(
+        f"{base.family} is {spec!r}; expected one of {known}, or a {base.__name__}"
+    )
+
+
+def from_dict(base: type[C], data: Mapping[str, Any]) -> C:
+    """Rebuild a config from :meth:`Config.to_dict`'s data; runs no code but the constructor."""
+    cls = registry.lookup(base.family, data.get("name")) if base.family else base
+    known = [item.name for item in dataclasses.fields(cls)]
+    given = {key: value for key, value in data.items() if key != "name"}
+    for key in given:
+        if key not in known:
+            raise UnknownNameError(f"hyper-parameter of {data.get('name')}", key, known)
+    config: C = cls(**given)
+    return config
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.to_dict()
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value

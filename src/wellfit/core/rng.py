@@ -1,0 +1,81 @@
+"""Random numbers that depend on a member's own seed and on nothing else.
+
+A generator that members share would make one member's dropout depend on how many others there
+are. So every random number is a function of (seed, what for, when): no state to carry, nothing
+to save for a resumed run, and the same numbers on every device and in every stack.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_GAMMA = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15, the golden ratio in 64 bits, as signed
+_MIX_1 = -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
+_MIX_2 = -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
+
+
+def derive(seed: int, *path: str | int) -> int:
+    """Return a 63-bit key for one use of randomness, e.g. ``derive(seed, "init", layer)``.
+
+    >>> derive(0, "init", 1) == derive(0, "init", 1) != derive(0, "init", 2)
+    True
+    """
+    words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
+    state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def generator(seed: int, *path: str | int) -> torch.Generator:
+    """Return a CPU generator seeded by :func:`derive`."""
+    return torch.Generator().manual_seed(derive(seed, *path))
+
+
+def permutation(seed: int, epoch: int, rows: int) -> Tensor:
+    """Return the order (rows,) in which a stream visits its rows in one epoch."""
+    return torch.randperm(rows, generator=generator(seed, "order", epoch))
+
+
+class Bits:
+    """Blocks of random 16-bit integers per member: SplitMix64 on a counter (Steele et al., 2014).
+
+    Args:
+        keys: (K,) one key a member.
+        shape: the shape of one block for one member.
+        steps: how many consecutive blocks a call fills.
+    """
+
+    def __init__(self, keys: Tensor, shape: tuple[int, ...], steps: int) -> None:
+        size = int(np.prod(shape))
+        self._words = -(-size // 4)  # four 16-bit integers to a 64-bit word
+        self._keys, self._size, self._shape, self._steps = keys, size, shape, steps
+        counters = torch.arange(steps * self._words, device=keys.device)
+        self._offsets = counters.view(steps, 1, self._words).mul_(_GAMMA)
+        self._state = torch.empty(
+            steps, len(keys), self._words, dtype=torch.int64, device=keys.device
+        )
+        self._scratch = torch.empty_like(self._state)
+
+    def draw(self, step: int) -> Tensor:
+        """Return (steps, K, *shape) int16, uniform on all 65,536 values, from block ``step``."""
+        start = self._keys + _signed(step * self._words * _GAMMA)
+        bits = torch.add(self._offsets, start.view(1, -1, 1), out=self._state)
+        for shift, factor in ((30, _MIX_1), (27, _MIX_2), (31, None)):
+            self._xor_shift(bits, shift)
+            if factor is not None:
+                bits.mul_(factor)
+        halves = bits.view(torch.int16)[..., : self._size]
+        return halves.reshape(self._steps, len(self._keys), *self._shape)
+
+    def _xor_shift(self, bits: Tensor, shift: int) -> None:
+        # torch's >> keeps the sign; the mask makes it the logical shift of the paper.
+        torch.bitwise_right_shift(bits, shift, out=self._scratch)
+        bits.bitwise_xor_(self._scratch.bitwise_and_((1 << (64 - shift)) - 1))
+
+
+def _signed(number: int) -> int:
+    """Wrap ``number`` around into the range of a signed 64-bit integer."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
