@@ -1,0 +1,128 @@
+# Everything a newcomer needs is a make target; `make` alone lists them.
+# A machine with Python 3.11 or later, make and pip is enough: the targets make their own
+# environments, and install again only when pyproject.toml or the pins have changed.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint test-heavy bench bench-tabular docs format hooks clean distclean
+
+OLDEST := (3, 11)
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+WORKERS ?= 2
+
+# The suite's networks are tiny: one thread for each of the workers beats two that wait.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
+
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+help:  ## List the targets
+	@echo "wellfit: feed-forward networks, well fit"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  make PYTHON=python3.12 …   uses that interpreter for new environments"
+
+demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning curve
+	@$(BIN)/wellfit train digits --run runs/demo
+	@echo "The demo's model, metrics and pictures are in runs/demo."
+
+test: lint  ## Check style, types and floors; run every test and doctest
+	@echo "tests …"
+	@$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/.installed-test  ## Check style, types and floors only
+	@echo "style …"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted; run: make format"; exit 1; }
+	@echo "types …"
+	@$(BIN)/mypy
+	@echo "floors …"
+	@$(BIN)/lint-imports --no-logo
+
+test-heavy: $(VENV)/.installed-test  ## Run the long checks that `make test` leaves out
+	@$(PYTEST) -m heavy
+
+bench: $(BENCH_VENV)/.installed  ## Time wellfit against its peers, each in its own process
+	@$(BENCH_VENV)/bin/python -m benchmarks.bench
+
+bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-learn's on 15 tables
+	@$(BENCH_VENV)/bin/python -m benchmarks.tabular
+
+docs: $(VENV)/.installed-docs  ## Build the documentation into site/
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html."
+
+format: $(VENV)/.installed-test  ## Sort imports, fix what can be fixed, format
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+hooks: $(VENV)/.installed-test  ## Check style and types before every commit (pre-commit)
+	@$(call pip,$(BIN)) --constraint constraints.txt pre-commit
+	@$(BIN)/pre-commit install
+
+clean:  ## Remove caches, coverage and built documentation
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .coverage.* coverage.xml htmlcov build dist site
+	find src tests benchmarks docs -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean  ## Remove the environments as well
+	rm -rf $(VENV) $(BENCH_VENV)
+
+# --- environments ---------------------------------------------------------------------------
+
+pip = $(1)/python -m pip install --quiet --disable-pip-version-check
+
+# Linux's default build of torch brings gigabytes of CUDA along. Where there is no NVIDIA GPU, try
+# the CPU build: from pip's configured sources, then from PyTorch's own. Neither there? Go on.
+define cpu_torch
+	@if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then \
+		$(call pip,$(1)) --no-deps "torch==$(TORCH)+cpu" 2>/dev/null \
+		|| $(call pip,$(1)) --no-deps --retries 1 --timeout 15 \
+			--index-url $(TORCH_CPU_INDEX) "torch==$(TORCH)+cpu" 2>/dev/null \
+		|| true; fi
+endef
+
+# $(call install,environment's bin,extras,pins)
+define install
+	@echo "installing wellfit$(2) (the first time takes a minute or more) …"
+	$(call cpu_torch,$(1))
+	@$(call pip,$(1)) --constraint $(3) --editable ".$(2)"
+endef
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,$(BIN),,constraints.txt)
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,$(BIN),[test],constraints.txt)
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,$(BIN),[docs],constraints.txt)
+	@touch $@ $(VENV)/.installed
+
+$(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt | $(BENCH_VENV)/bin/python
+	$(call install,$(BENCH_VENV)/bin,[bench],benchmarks/constraints.txt)
+	@touch $@
+
+# Some systems ship Python without ensurepip: an environment is then made without pip, and the
+# pip that there is puts one in.
+%/bin/python:
+	@$(if $(PYTHON),,echo "wellfit needs Python 3.11 or later, and none was found on the PATH." \
+		"Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1)
+	@$(PYTHON) -c '$(IS_NEW_ENOUGH)' || { echo "wellfit needs Python 3.11 or later;" \
+		"$(PYTHON) is $$($(PYTHON) --version 2>&1). Name a newer one:" \
+		"make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "making $* with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $* >/dev/null 2>&1 \
+		|| { $(PYTHON) -m venv --clear --without-pip $* \
+			&& $(PYTHON) -m pip --python $@ install --quiet pip; } \
+		|| { rm -rf $*; exit 1; }
