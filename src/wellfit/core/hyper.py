@@ -57,9 +57,9 @@ class Hyper:
 
 
 def hyper(
-    default: Any,
     doc: str,
     *,
+    default: Any,
     low: float | None = None,
     high: float | None = None,
     open_low: bool = False,
@@ -85,7 +85,7 @@ class Config:
 
         class Optimizer(Config, family="optimizer"): ...
         class SGD(Optimizer, name="sgd"):
-            learning_rate: float = hyper(0.01, "step size", low=0, scale="log")
+            learning_rate: float = hyper("step size", default=0.01, low=0, scale="log")
 
     Raises:
         HyperparameterError: a value is out of its range or of the wrong kind.

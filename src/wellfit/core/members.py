@@ -1,0 +1,52 @@
+"""Hyper-parameters of many members as tensors of shape (K,), and what members must share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import Config
+
+
+def stacked(
+    configs: Sequence[Config], dtype: torch.dtype, device: torch.device
+) -> dict[str, Tensor]:
+    """Return the per-member hyper-parameters of K configs of one class, each (K,).
+
+    >>> from wellfit.core.hyper import hyper
+    >>> class Step(Config):
+    ...     size: float = hyper("step size", default=0.1, low=0, per_member=True)
+    >>> stacked([Step(), Step(size=0.5)], torch.float32, torch.device("cpu"))
+    {'size': tensor([0.1000, 0.5000])}
+    """
+    return {
+        key: torch.tensor([float(getattr(config, key)) for config in configs], dtype=torch.float64)
+        .to(dtype)
+        .to(device)
+        for key, declaration in type(configs[0]).hypers().items()
+        if declaration.per_member
+    }
+
+
+def structure(config: Config) -> Hashable:
+    """Return what must be equal for two configs to train in one stack.
+
+    Everything counts but the hyper-parameters declared ``per_member``.
+    """
+    hypers = config.hypers()
+    shared = (
+        (key, _structure(value))
+        for key, value in config.values()
+        if key not in hypers or not hypers[key].per_member
+    )
+    return (type(config), tuple(shared))
+
+
+def _structure(value: object) -> Hashable:
+    if isinstance(value, Config):
+        return structure(value)
+    if isinstance(value, (tuple, list)):
+        return tuple(_structure(item) for item in value)
+    return value if isinstance(value, Hashable) else repr(value)

@@ -1,0 +1,114 @@
+"""A network bound to K members and a batch size: forward and backward over fixed memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from wellfit.nn.layers import Op, Site
+from wellfit.nn.network import Network
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What K networks of one structure hold, each tensor flat in its layout's order.
+
+    ``hypers`` and ``keys`` have one entry a layer: per-member hyper-parameters, each (K,), and the
+    keys (K,) of the layer's randomness. ``gradients`` is None where nothing is learned.
+    """
+
+    members: int
+    parameters: Tensor
+    gradients: Tensor | None
+    statistics: Tensor
+    hypers: Sequence[dict[str, Tensor]]
+    keys: Sequence[Tensor]
+
+
+class Executor:
+    """Computes the logits and gradients of K networks on batches of B rows.
+
+    Training (with ``memory.gradients``), dropout and batch norm are at work; otherwise the
+    network predicts.
+
+    Args:
+        network: the structure (rates and the like come from ``memory.hypers``).
+        memory: parameters, gradients and statistics to read and write.
+        batch: B, the rows of a batch.
+        steps: how many steps' randomness is drawn at once.
+    """
+
+    def __init__(self, network: Network, memory: Memory, batch: int, steps: int = 1) -> None:
+        self.batch, self.steps = batch, steps
+        self._network, self._memory = network, memory
+        training = memory.gradients is not None
+        self._active = [
+            index
+            for index, layer in enumerate(network.layers)
+            if training or not layer.training_only
+        ]
+        self._learning = [bool(block.rows) for block in network.parameters.blocks]
+        self._ops = self._bind()
+        self._bare = not network.layers[self._active[0]].reads_ones
+        # Nothing below the first layer that learns needs a delta.
+        self._downwards = self._ops[self._active.index(self._learning.index(True)) :][::-1]
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Draw the randomness for ``steps`` steps from global step ``step`` on."""
+        for op in self._ops:
+            op.refresh(step, steps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits (K, B, C) of x (K, B, D + 1), whose last column is ones.
+
+        The result is overwritten by the next call.
+        """
+        if self._bare:
+            x = x[..., :-1]
+        for op in self._ops:
+            x = op.forward(x)
+        return x
+
+    def backward(self, delta: Tensor) -> None:
+        """Write all parameters' gradients from ∂loss/∂logits (K, B, C), which is used up."""
+        for op in self._downwards:
+            delta = op.backward(delta)
+
+    def _bind(self) -> list[Op]:
+        """Bind the active layers, each landing where the next one reads."""
+        network, memory, k = self._network, self._memory, self._memory.members
+        weights = network.parameters.views(memory.parameters, k)
+        grads = weights
+        if memory.gradients is not None:
+            grads = network.parameters.views(memory.gradients, k)
+        stats = network.statistics.views(memory.statistics, k)
+        following = [network.layers[index].reads_ones for index in self._active[1:]] + [False]
+        ops = []
+        for index, ones in zip(self._active, following, strict=True):
+            out, landing = self._landing(network.widths[index + 1], ones)
+            site = Site(
+                members=k,
+                batch=self.batch,
+                inputs=network.widths[index],
+                out=out,
+                landing=landing,
+                weight=weights[index],
+                grad=grads[index],
+                stats=stats[index],
+                hypers=memory.hypers[index],
+                keys=memory.keys[index],
+                steps=self.steps,
+                training=memory.gradients is not None,
+                passes_down=memory.gradients is not None and any(self._learning[:index]),
+            )
+            ops.append(network.layers[index].bind(site))
+        return ops
+
+    def _landing(self, width: int, ones: bool) -> tuple[Tensor, Tensor]:
+        """Return a buffer (K, B, width) and the one around it, with a column of ones if asked."""
+        new = self._memory.parameters.new_empty
+        landing = new(self._memory.members, self.batch, width + ones)
+        landing[..., width:] = 1
+        return landing[..., :width], landing

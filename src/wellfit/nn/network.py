@@ -1,0 +1,154 @@
+"""A network as a sequence of layers, and how the parameters of K such networks lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import Config, hyper
+from wellfit.core.rng import generator
+from wellfit.nn.activations import Activation
+from wellfit.nn.initializers import Initializer
+from wellfit.nn.layers import Activate, BatchNorm, Block, Dense, Dropout, Layer
+
+
+class Network(Config):
+    """A feed-forward network: its inputs, and its layers from the input to the logits.
+
+    Raises:
+        HyperparameterError: no layers, or the last isn't dense.
+
+    >>> network = mlp(784, (100,), 10)
+    >>> network.widths, network.size
+    ([784, 100, 100, 10], 79510)
+    """
+
+    inputs: int = hyper("number of features", default=1, low=1)
+    layers: tuple[Layer, ...] = hyper("the layers, the output layer last", default=())
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.layers or not isinstance(self.layers[-1], Dense):
+            raise HyperparameterError(
+                f"a network needs a dense layer as its last; given {self.layers!r}"
+            )
+
+    @property
+    def widths(self) -> list[int]:
+        """The number of inputs, then of every layer's outputs."""
+        widths = [self.inputs]
+        for layer in self.layers:
+            widths.append(layer.width(widths[-1]))
+        return widths
+
+    @property
+    def outputs(self) -> int:
+        """The number of logits."""
+        return self.widths[-1]
+
+    @property
+    def size(self) -> int:
+        """The number of parameters that are learned by gradients."""
+        return self.parameters.size
+
+    @property
+    def parameters(self) -> Layout:
+        """How the learned parameters lie in memory."""
+        return Layout([layer.parameters(width) for layer, width in self._sites()])
+
+    @property
+    def statistics(self) -> Layout:
+        """How the tracked statistics lie in memory."""
+        return Layout([layer.statistics(width) for layer, width in self._sites()])
+
+    def initial_parameters(self, seed: int) -> list[Tensor]:
+        """Draw every layer's first parameters from ``seed`` alone, float64."""
+        return [
+            layer.initial_parameters(width, generator(seed, "init", index))
+            for index, (layer, width) in enumerate(self._sites())
+        ]
+
+    def initial_statistics(self) -> list[Tensor]:
+        """Return every layer's first statistics, float64."""
+        return [layer.initial_statistics(width) for layer, width in self._sites()]
+
+    def _sites(self) -> list[tuple[Layer, int]]:
+        return list(zip(self.layers, self.widths, strict=False))
+
+
+class Layout:
+    """K members' blocks in one flat buffer: layer after layer, each contiguous as (K, r, c).
+
+    One buffer lets an update of everything be one operation; contiguous blocks let the matrix
+    products of all members be one call.
+
+    >>> layout = Layout([Block(3, 2), Block(0, 0), Block(1, 4)])
+    >>> [tuple(view.shape) for view in layout.views(torch.zeros(20), members=2)]
+    [(2, 3, 2), (2, 0, 0), (2, 1, 4)]
+    """
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = list(blocks)
+        self.size = sum(block.rows * block.columns for block in self.blocks)
+
+    def views(self, flat: Tensor, members: int) -> list[Tensor]:
+        """Return a (K, rows, columns) view of ``flat`` for every layer."""
+        sizes = [members * block.rows * block.columns for block in self.blocks]
+        return [
+            part.view(members, block.rows, block.columns)
+            for part, block in zip(torch.split(flat, sizes), self.blocks, strict=True)
+        ]
+
+    def weights(self, flat: Tensor, members: int) -> list[Tensor]:
+        """Return the views that penalties act on: weights, not biases or scales."""
+        return [
+            view[:, : block.penalized]
+            for view, block in zip(self.views(flat, members), self.blocks, strict=True)
+            if block.penalized
+        ]
+
+    def join(self, members: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Lay K members' lists of blocks out in one new flat buffer."""
+        stacks = [torch.stack(list(blocks)).flatten() for blocks in zip(*members, strict=True)]
+        return torch.cat(stacks)
+
+    def take(self, flat: Tensor, members: int, chosen: Tensor) -> Tensor:
+        """Return a new flat buffer with only the ``chosen`` members (indices), in that order."""
+        return torch.cat([view[chosen].flatten() for view in self.views(flat, members)])
+
+    def put(self, flat: Tensor, members: int, chosen: Tensor, source: Tensor) -> None:
+        """Write the members of ``source`` over the ``chosen`` ones of ``flat``."""
+        views = zip(self.views(flat, members), self.views(source, len(chosen)), strict=True)
+        for view, fresh in views:
+            view[chosen] = fresh
+
+
+def mlp(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: Activation | None = None,
+    initializer: Initializer | None = None,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    input_dropout: float = 0.0,
+) -> Network:
+    """Return the usual multi-layer perceptron.
+
+    Each hidden layer is dense, then (if wanted) batch norm, the activation, dropout.
+
+    >>> [layer.name for layer in mlp(4, (8,), 3, batch_norm=True, dropout=0.2).layers]
+    ['dense', 'batch_norm', 'activation', 'dropout', 'dense']
+    """
+    start = {} if initializer is None else {"initializer": initializer}
+    layers: list[Layer] = [Dropout(input_dropout)] if input_dropout else []
+    for units in hidden:
+        layers.append(Dense(units, **start))
+        layers += [BatchNorm()] if batch_norm else []
+        layers.append(Activate() if activation is None else Activate(activation))
+        layers += [Dropout(dropout)] if dropout else []
+    return Network(inputs, (*layers, Dense(outputs, **start)))
