@@ -1,0 +1,30 @@
+"""What every test shares: real data where there is some, one thread a worker, fixed examples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Set before anything draws or computes: no window may open, and with xdist one thread for each
+# worker beats several that wait for a core. torch reads these when it is first imported.
+os.environ["MPLBACKEND"] = "Agg"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+# A failure has to come back when the suite is run again, and a busy machine is no failure.
+settings.register_profile("wellfit", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("wellfit")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data, as WELLFIT_DATA names it."""
+    named = os.environ.get("WELLFIT_DATA")
+    if not named:
+        pytest.skip("WELLFIT_DATA names no folder of real data")
+    folder = Path(named)
+    assert folder.is_dir(), f"WELLFIT_DATA is {named!r}, which is no folder"
+    return folder

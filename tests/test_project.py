@@ -1,0 +1,243 @@
+"""Laws of the project as a whole: what it costs to import, its floors, sizes, pins and pages."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import wellfit
+from wellfit.core import registry
+from wellfit.core.hyper import Config
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "wellfit"
+FILES = sorted(SOURCE.rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+HEAVY = {"torch", "sklearn", "numpy", "scipy", "pandas", "pyarrow", "matplotlib"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+# --- what importing costs --------------------------------------------------------------------
+
+
+def seconds(statement: str) -> float:
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - start
+
+
+def imported(*arguments: str) -> set[str]:
+    """The top-level packages that a Python process with these arguments imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    names = re.findall(r"^import time:.*\| +(\S+)$", done.stderr, flags=re.MULTILINE)
+    return {name.split(".")[0] for name in names}
+
+
+def test_importing_wellfit_costs_no_more_than_what_it_stands_on() -> None:
+    # The two take turns, so that a busy machine slows both; the fastest run has the least noise.
+    runs = [(seconds("import wellfit"), seconds("import torch, sklearn")) for _ in range(2)]
+    ours, theirs = (min(column) for column in zip(*runs, strict=True))
+    assert ours <= 1.2 * theirs
+
+
+def test_importing_wellfit_imports_nothing_heavy() -> None:
+    seen = imported("-c", "import wellfit")
+    assert "wellfit" in seen
+    assert not seen & HEAVY
+
+
+def test_help_imports_nothing_heavy() -> None:
+    seen = imported("-m", "wellfit", "--help")
+    assert "typer" in seen
+    assert not seen & HEAVY
+
+
+# --- floors ----------------------------------------------------------------------------------
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contract on a copy of the source, so that this can also break it."""
+    command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    assert command is not None
+    arguments = [command, "--no-cache", "--no-logo", "--config", str(ROOT / "pyproject.toml")]
+    return subprocess.run(
+        arguments, cwd=folder, capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}
+    )
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(SOURCE.parent, tmp_path / "src", ignore=ignored)
+    return tmp_path / "src"
+
+
+def test_the_floors_hold(copied: Path) -> None:
+    done = lint_imports(copied)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "statement", "named"),
+    [
+        ("core/rng.py", "import wellfit.estimators", "wellfit.core.rng -> wellfit.estimators"),
+        ("nn/__init__.py", "import wellfit.optim", "wellfit.nn -> wellfit.optim"),
+        ("stray.py", "", "stray"),
+    ],
+    ids=["upwards", "sideways", "a module on no floor"],
+)
+def test_a_step_off_the_floors_is_caught(
+    copied: Path, file: str, statement: str, named: str
+) -> None:
+    with (copied / "wellfit" / file).open("a") as stream:
+        stream.write(f"\n{statement}\n")
+    done = lint_imports(copied)
+    assert done.returncode != 0
+    assert named in done.stdout
+
+
+# --- sizes -----------------------------------------------------------------------------------
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[ast.get_docstring(function) is not None :]
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{relative(path)}:{node.lineno} {node.name}", body_lines(node)
+
+
+def test_files_are_at_most_400_lines() -> None:
+    lengths = {relative(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_function_bodies_are_at_most_35_lines() -> None:
+    lengths = {name: length for path in FILES for name, length in functions(path)}
+    assert {name: length for name, length in lengths.items() if length > 35} == {}
+
+
+# --- documentation ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in wellfit.__all__ if not name.startswith("_")])
+def test_a_public_name_has_a_docstring_with_an_example(name: str) -> None:
+    assert ">>>" in (inspect.getdoc(getattr(wellfit, name)) or "")
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="NoSuchName"):
+        _ = wellfit.NoSuchName
+
+
+def members() -> Iterator[tuple[str, type]]:
+    for module in pkgutil.walk_packages(wellfit.__path__, "wellfit."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for family in registry.families():
+        for name in registry.names(family):
+            yield f"{family} {name}", registry.lookup(family, name)
+
+
+def test_every_registered_class_says_what_it_is() -> None:
+    found = dict(members())
+    assert found
+    # Inherited words describe the family, not the member.
+    assert [name for name, cls in found.items() if not vars(cls).get("__doc__")] == []
+
+
+def test_every_hyper_parameter_says_what_it_means() -> None:
+    silent = [
+        f"{name}.{key}"
+        for name, cls in members()
+        if issubclass(cls, Config)
+        for key, declaration in cls.hypers().items()
+        if not declaration.doc
+    ]
+    assert silent == []
+
+
+def test_the_navigation_lists_every_page() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w/-]+\.md", nav)
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    assert set(listed) == pages
+    assert len(listed) == len(pages)
+
+
+def test_no_path_of_a_machine_leaks() -> None:
+    # Joined here, so that this file doesn't name them itself.
+    paths = ["/".join(("", top, "")) for top in ("work", "tmp", "root", "home")]
+    texts = [*FILES, *ROOT.glob("*.*"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*")]
+    texts += [ROOT / "Makefile", ROOT / ".ci" / "run", *ROOT.glob("docs/**/*.*")]
+    texts = [path for path in texts if path.suffix in {"", ".md", ".py", ".toml", ".txt", ".yml"}]
+    leaks = [
+        f"{relative(file)}: {path}"
+        for file in texts
+        if file.is_file()
+        for path in paths
+        if re.search(rf"(?<![\w.~]){path}", file.read_text())
+    ]
+    assert leaks == []
+
+
+# --- what is shipped -------------------------------------------------------------------------
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def requirements() -> Iterator[Requirement]:
+    extras = PROJECT["project"]["optional-dependencies"]
+    for line in [*PROJECT["project"]["dependencies"], *extras["test"], *extras["docs"]]:
+        yield Requirement(line)
+
+
+def test_every_requirement_has_a_lower_bound_that_its_pin_keeps() -> None:
+    pinned = pins()
+    for requirement in requirements():
+        bounds = {bound.operator for bound in requirement.specifier}
+        assert bounds & {">=", "=="}, f"{requirement} has no lower bound"
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), (
+            f"{requirement} isn't met by its pin"
+        )
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert wellfit.__version__ == PROJECT["project"]["version"] == metadata.version("wellfit")
+    assert f"## [{wellfit.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_types_are_shipped() -> None:
+    assert (SOURCE / "py.typed").is_file()
+    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["wellfit"]
