@@ -1,0 +1,70 @@
+"""Logits of trained members for rows that need not fit on the device at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.nn.execution import Executor, Memory
+from wellfit.training.precision import arithmetic
+from wellfit.training.stack import Weights
+from wellfit.training.streams import Rows
+
+_BLOCK_BYTES = 1 << 23
+
+
+class Predictor:
+    """The networks of K members, bound for predicting (no dropout, running batch statistics)."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._network = weights.network
+        like = weights.parameters
+        nothing: list[dict[str, Tensor]] = [{} for _ in self._network.layers]
+        keys = [torch.empty(0) for _ in self._network.layers]
+        self._memory = Memory(weights.members, like, None, weights.statistics, nothing, keys)
+        widest = max(self._network.widths) * like.element_size() * weights.members
+        self.most = max(1, _BLOCK_BYTES // widest)
+        self._bound: dict[int, Executor] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the logits (K, B, C) of x (K, B, D + 1), overwritten by the next call."""
+        batch = x.shape[1]
+        if batch not in self._bound:
+            self._bound[batch] = Executor(self._network, self._memory, batch)
+        return self._bound[batch].forward(x)
+
+
+def predict(
+    weights: Weights,
+    x: NDArray[np.generic],
+    link: Callable[[Tensor], Tensor],
+    *,
+    precision: str = "float32",
+) -> NDArray[np.floating]:
+    """Return (K, N, C): ``link`` (e.g. a loss's ``predict``) of the logits of x (N, D).
+
+    >>> from wellfit.nn import SoftmaxCrossEntropy, mlp
+    >>> from wellfit.training import Member
+    >>> start = Weights.initial([Member(mlp(2, (), 3))], torch.float32, torch.device("cpu"))
+    >>> predict(start, np.zeros((5, 2)), SoftmaxCrossEntropy().predict).shape
+    (1, 5, 3)
+    """
+    predictor, like = Predictor(weights), weights.parameters
+    k, blocks = weights.members, []
+    device = like.device
+    with (
+        torch.inference_mode(),
+        arithmetic(precision, weights.network, k, min(len(x), predictor.most), device),
+    ):
+        for start in range(0, len(x), predictor.most):
+            block = np.ascontiguousarray(x[start : start + predictor.most])
+            rows = Rows(block, np.zeros(len(block)), dtype=like.dtype, device=device)
+            features = rows.features(torch.arange(len(block), device=device))
+            blocks.append(link(predictor(features.expand(k, -1, -1))).cpu())
+    if not blocks:
+        return np.empty((k, 0, weights.network.outputs), dtype=np.float32)
+    return torch.cat(blocks, dim=1).numpy()

@@ -1,0 +1,73 @@
+"""What training leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.training.stack import Member, Weights
+
+ObserverState = dict[str, Any]
+
+
+class Status(StrEnum):
+    """How a member's training ended, or that it hasn't.
+
+    >>> str(Status.FINISHED)
+    'finished'
+    """
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass
+class Result:
+    """Trained members, and all that is needed to go on training them.
+
+    ``last`` are the weights after the last step, ``best`` those that an observer asked to keep
+    (where ``kept``); ``weights()`` are the ones to use.
+    """
+
+    members: list[Member]
+    last: Weights
+    best: Weights | None
+    kept: NDArray[np.bool_]
+    best_epoch: NDArray[np.int64]
+    epochs: NDArray[np.int64]
+    status: list[Status]
+    epoch: int
+    step: int
+    observers: list[ObserverState] = field(default_factory=list)
+
+    def weights(self) -> Weights:
+        """Return every member's kept weights, or its last where none were kept."""
+        if self.best is None:
+            return self.last
+        import torch
+
+        merged = self.last.take(
+            torch.arange(len(self.members), device=self.last.parameters.device)
+        )
+        chosen = torch.as_tensor(np.flatnonzero(self.kept), device=self.last.parameters.device)
+        merged.put(chosen, self.best.take(chosen))
+        return merged
+
+    def history(self, member: int = 0) -> Mapping[str, list[float]]:
+        """Return one member's metrics by name, a value for each epoch that it trained."""
+        epochs = int(self.epochs[member])
+        table = self.observers[0]
+        return {
+            name: values[:epochs].tolist()
+            if values.ndim == 1
+            else values[:epochs, member].tolist()
+            for name, values in table.items()
+        }

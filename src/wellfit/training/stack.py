@@ -1,0 +1,226 @@
+"""Members to stacks: K networks of one structure as tensors with a leading member axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wellfit.core.errors import InputError
+from wellfit.core.hyper import Config, hyper
+from wellfit.core.members import stacked, structure
+from wellfit.core.rng import derive
+from wellfit.nn.execution import Executor, Memory
+from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
+from wellfit.nn.network import Network, mlp
+from wellfit.optim.optimizers import Adam, Coefficients, Optimizer, Slots
+from wellfit.optim.penalties import Penalty
+from wellfit.optim.schedules import Constant, Schedule
+
+# Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
+# in the cores' caches from one operation of the update rule to the next.
+_SEGMENT = 1 << 16
+
+
+class Member(Config):
+    """Everything that makes one network's training, apart from the data.
+
+    >>> Member(mlp(4, (8,), 3), epochs=5).network.size
+    67
+    """
+
+    network: Network = hyper("the layers", default=mlp(1, (), 1))
+    loss: Loss = hyper("what is lowered", default=SoftmaxCrossEntropy())
+    optimizer: Optimizer = hyper("the update rule", default=Adam())
+    schedule: Schedule = hyper("of the learning rate", default=Constant())
+    penalties: tuple[Penalty, ...] = hyper("added to the loss", default=())
+    batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
+    epochs: int = hyper("passes over the rows", default=20, low=0, scale="log", per_member=True)
+    seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
+
+
+@dataclass
+class Weights:
+    """What K trained networks hold, flat in the order of their layouts.
+
+    ``parameters`` are learned by gradients, ``statistics`` tracked without, ``slots`` remembered
+    by the optimizer.
+    """
+
+    network: Network
+    members: int
+    parameters: Tensor
+    statistics: Tensor
+    slots: dict[str, Tensor]
+
+    @classmethod
+    def initial(
+        cls, members: Sequence[Member], dtype: torch.dtype, device: torch.device
+    ) -> Weights:
+        """Draw the first weights, each member's from its own seed."""
+        network, k = members[0].network, len(members)
+        drawn = [member.network.initial_parameters(member.seed) for member in members]
+        parameters = network.parameters.join(drawn).to(device, dtype)
+        statistics = network.statistics.join([network.initial_statistics()] * k)
+        names = dict.fromkeys(name for member in members for name in member.optimizer.slots())
+        slots = {name: torch.zeros_like(parameters) for name in names}
+        return cls(network, k, parameters, statistics.to(device, dtype), slots)
+
+    def take(self, chosen: Tensor) -> Weights:
+        """Return a copy of the ``chosen`` members (indices), in that order."""
+        parameters, statistics = self.network.parameters, self.network.statistics
+        k = self.members
+        return Weights(
+            self.network,
+            len(chosen),
+            parameters.take(self.parameters, k, chosen),
+            statistics.take(self.statistics, k, chosen),
+            {name: parameters.take(slot, k, chosen) for name, slot in self.slots.items()},
+        )
+
+    def put(self, chosen: Tensor, source: Weights) -> None:
+        """Write all members of ``source`` over the ``chosen`` ones of these."""
+        parameters, k = self.network.parameters, self.members
+        parameters.put(self.parameters, k, chosen, source.parameters)
+        self.network.statistics.put(self.statistics, k, chosen, source.statistics)
+        for name, slot in self.slots.items():
+            parameters.put(slot, k, chosen, source.slots[name])
+
+    def to(self, dtype: torch.dtype, device: torch.device) -> Weights:
+        """Return a copy of another type, or on another device."""
+        return Weights(
+            self.network,
+            self.members,
+            self.parameters.to(device, dtype, copy=True),
+            self.statistics.to(device, dtype, copy=True),
+            {name: slot.to(device, dtype, copy=True) for name, slot in self.slots.items()},
+        )
+
+    def blocks(self, member: int) -> list[Tensor]:
+        """Return one member's parameters, a (rows, columns) view a layer."""
+        return [
+            view[member] for view in self.network.parameters.views(self.parameters, self.members)
+        ]
+
+
+class Stack:
+    """K members of one structure at work: weights, gradients, and hyper-parameters as tensors.
+
+    Raises:
+        InputError: the members differ in more than per-member hyper-parameters.
+
+    >>> members = [Member(mlp(4, (8,), 3), seed=seed) for seed in range(5)]
+    >>> Stack(members, Weights.initial(members, torch.float32, torch.device("cpu"))).k
+    5
+    """
+
+    def __init__(self, members: Sequence[Member], weights: Weights) -> None:
+        _check_alike(members)
+        self.members, self.weights = list(members), weights
+        self.network, self.k = members[0].network, len(members)
+        self.gradients = torch.zeros_like(weights.parameters)
+        # Hyper-parameters are kept in double precision until they meet a weight.
+        self._optimizer = self._hypers([member.optimizer for member in members])
+        self._schedule = self._hypers([member.schedule for member in members])
+        self._layers = [
+            self._hypers([member.network.layers[index] for member in members])
+            for index in range(len(self.network.layers))
+        ]
+        self.strengths = [
+            self._hypers([member.penalties[index] for member in members])["strength"]
+            .to(weights.parameters.dtype)
+            .view(-1, 1, 1)
+            for index in range(len(members[0].penalties))
+        ]
+        shared = {**self._optimizer, **self._schedule}
+        epochs = {member.epochs for member in members}
+        self._uniform = len(epochs) == 1 and all(bool((h == h[0]).all()) for h in shared.values())
+
+    def take(self, chosen: Tensor) -> Stack:
+        """Return a smaller stack with copies of the ``chosen`` members."""
+        return Stack([self.members[index] for index in chosen.tolist()], self.weights.take(chosen))
+
+    def executor(self, batch: int, steps: int) -> Executor:
+        """Return the network bound for training on batches of ``batch`` rows."""
+        weights = self.weights
+        memory = Memory(
+            self.k,
+            weights.parameters,
+            self.gradients,
+            weights.statistics,
+            self._layers,
+            [self._keys(index, batch) for index in range(len(self.network.layers))],
+        )
+        return Executor(self.network, memory, batch, steps)
+
+    def coefficients(self, step: int, steps: int, per_epoch: int) -> list[Coefficients]:
+        """Return what the update rule needs at each of ``steps`` steps from ``step`` on."""
+        rule, schedule = self.members[0].optimizer, self.members[0].schedule
+        like = self.weights.parameters
+        ts = torch.arange(step, step + steps, dtype=torch.float64, device=like.device)[:, None]
+        total = torch.tensor(
+            [float(max(member.epochs * per_epoch, 1)) for member in self.members],
+            dtype=torch.float64,
+            device=like.device,
+        )
+        factor = schedule.factor(ts, total, per_epoch, self._schedule)
+        rate = self._optimizer["learning_rate"] * factor
+        table = rule.coefficients(ts, rate, self._optimizer)
+        columns = 1 if self._uniform else self.k
+        shape = (steps, columns) if self._uniform else (steps, columns, 1)
+        rows = [
+            value.expand(steps, self.k)[:, :columns].to(like.dtype).reshape(shape).unbind(0)
+            for value in table.values()
+        ]
+        return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
+
+    def learning_rates(self, step: int, per_epoch: int) -> Tensor:
+        """Return each member's scheduled learning rate (K,) at one step."""
+        ts = torch.tensor([[float(step)]], dtype=torch.float64)
+        total = torch.tensor([float(max(m.epochs * per_epoch, 1)) for m in self.members])
+        host = {key: value.cpu() for key, value in self._schedule.items()}
+        factor = self.members[0].schedule.factor(ts, total.double(), per_epoch, host)
+        return (self._optimizer["learning_rate"].cpu() * factor).expand(1, self.k)[0]
+
+    def segments(self) -> list[tuple[Tensor, Tensor, Slots]]:
+        """Return the stretches (parameters, gradients, slots) that are updated at once.
+
+        Where all members share their coefficients these are plain cuts of the flat buffers;
+        otherwise a layer's (K, n) rows, so that coefficients (K, 1) meet them.
+        """
+        weights = self.weights
+        flats = [weights.parameters, self.gradients, *weights.slots.values()]
+        cuts = [list(self._cut(flat)) for flat in flats]
+        return [
+            (p, g, dict(zip(weights.slots, slots, strict=True)))
+            for p, g, *slots in zip(*cuts, strict=True)
+        ]
+
+    def _cut(self, flat: Tensor) -> Iterator[Tensor]:
+        if self._uniform:
+            yield from torch.split(flat, _SEGMENT)
+            return
+        for view in self.network.parameters.views(flat, self.k):
+            if view.numel():
+                yield from torch.split(view.flatten(1), max(1, _SEGMENT // self.k), dim=1)
+
+    def _keys(self, layer: int, batch: int) -> Tensor:
+        keys = [derive(member.seed, "noise", layer, batch) for member in self.members]
+        return torch.tensor(keys, device=self.gradients.device)
+
+    def _hypers(self, configs: Sequence[Config]) -> dict[str, Tensor]:
+        return stacked(configs, torch.float64, self.gradients.device)
+
+
+def _check_alike(members: Sequence[Member]) -> None:
+    if not members:
+        raise InputError("a stack needs at least one member; given none")
+    first = structure(members[0])
+    for index, member in enumerate(members):
+        if structure(member) != first:
+            raise InputError(
+                f"member {index} cannot share a stack with member 0: they may differ "
+                f"in per-member hyper-parameters only; given {member!r} and {members[0]!r}"
+            )

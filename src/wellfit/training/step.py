@@ -1,0 +1,61 @@
+"""One step of training: state and batch in, state out. Everything slow is done before it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wellfit.optim.optimizers import Coefficients
+from wellfit.training.stack import Stack
+
+
+class Step:
+    """Forward, backward and update of all members of a stack on batches of B rows.
+
+    Args:
+        stack: whose weights move.
+        batch: B.
+        steps: how many steps' randomness is drawn at once.
+    """
+
+    def __init__(self, stack: Stack, batch: int, steps: int) -> None:
+        first = stack.members[0]
+        self.steps = steps
+        self._loss, self._optimizer = first.loss, first.optimizer
+        self._executor = stack.executor(batch, steps)
+        self._segments = stack.segments()
+        layout, k = stack.network.parameters, stack.k
+        self._weights = layout.weights(stack.weights.parameters, k)
+        self._weight_grads = layout.weights(stack.gradients, k)
+        self._penalties = list(zip(first.penalties, stack.strengths, strict=True))
+        self._delta = stack.gradients.new_empty(k, batch, stack.network.outputs)
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Draw the randomness of ``steps`` steps from global step ``step`` on."""
+        self._executor.refresh(step, steps)
+
+    def __call__(
+        self, x: Tensor, target: Tensor, weight: Tensor | None, logits: Tensor, c: Coefficients
+    ) -> None:
+        """Move all members by one batch; the logits from before the move go to ``logits``."""
+        z = self._executor.forward(x)
+        logits.copy_(z)
+        delta = self._loss.delta(z, target, self._delta)
+        if weight is not None:
+            delta.mul_(weight)
+        self._executor.backward(delta)
+        self._penalize()
+        if "shrink" in c:
+            self._shrink(c["shrink"])
+        for p, g, slots in self._segments:
+            self._optimizer.update(p, g, slots, c)
+
+    def _penalize(self) -> None:
+        for penalty, strength in self._penalties:
+            for weight, grad in zip(self._weights, self._weight_grads, strict=True):
+                penalty.add_gradient(weight, strength, grad)
+
+    def _shrink(self, factor: Tensor) -> None:
+        factor = factor.view(-1, 1, 1)
+        for weight in self._weights:
+            torch.mul(weight, factor, out=weight)

@@ -1,0 +1,254 @@
+"""Which rows each member reads, and in which order.
+
+The table lies on the device once (:class:`Rows`). A :class:`Stream` says which of its rows a
+member trains on and is judged on. Members that share a stream read the same batches, gathered
+once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from wellfit.core.errors import DataError, InputError
+from wellfit.core.rng import derive, permutation
+from wellfit.nn.losses import Loss
+
+# Bytes of the batches that are gathered at once: enough to share the cost of the call, little
+# enough that they are still in the cache when their turn comes.
+CHUNK_BYTES = 1 << 20
+
+
+class Rows:
+    """A table on the device: features with a column of ones, targets, weights.
+
+    Pixels (uint8) stay bytes until their batch, which scales them to [0, 1].
+
+    Args:
+        x: (N, D), uint8 or float.
+        y: (N,) class numbers, or (N, C) targets.
+        weight: (N,) weights of the rows, of mean 1, or None.
+        dtype: of the batches.
+        device: where the table lies.
+
+    >>> rows = Rows(np.array([[0, 255]], np.uint8), np.array([1]))
+    >>> rows.features(torch.tensor([0]))
+    tensor([[0., 1., 1.]])
+    """
+
+    def __init__(
+        self,
+        x: NDArray[np.generic] | Tensor,
+        y: NDArray[np.generic] | Tensor,
+        weight: NDArray[np.generic] | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        source = torch.as_tensor(x)
+        self.dtype, self.device = dtype, torch.device(device)
+        self._pixels = source.dtype == torch.uint8
+        kind = torch.uint8 if self._pixels else dtype
+        table = torch.empty(source.shape[0], source.shape[1] + 1, dtype=kind)
+        table[:, :-1] = source
+        table[:, -1] = 255 if self._pixels else 1
+        self._table = table.to(self.device)
+        self._y = torch.as_tensor(y).to(self.device)
+        self._weight = None
+        if weight is not None:
+            self._weight = torch.as_tensor(weight).to(self.device, dtype)[:, None]
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def width(self) -> int:
+        """D + 1: the features and the column of ones."""
+        return self._table.shape[1]
+
+    def features(self, ids: Tensor) -> Tensor:
+        """Return the rows ``ids`` (...) as (..., D + 1) numbers."""
+        picked = self._table.index_select(0, ids.flatten()).view(*ids.shape, self.width)
+        return picked.to(self.dtype).mul_(1 / 255) if self._pixels else picked
+
+    def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
+        """Return the targets of the rows ``ids`` (...) as ``loss`` wants them, (..., C)."""
+        picked = self._y.index_select(0, ids.flatten()).view(*ids.shape, *self._y.shape[1:])
+        return loss.encode(picked, outputs, self.dtype)
+
+    def weights(self, ids: Tensor) -> Tensor | None:
+        """Return the weights of the rows ``ids`` (...) as (..., 1), or None if all weigh 1."""
+        if self._weight is None:
+            return None
+        return self._weight.index_select(0, ids.flatten()).view(*ids.shape, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The rows that a member trains on, those it is judged on, and the order's seed.
+
+    >>> Stream(np.arange(80), np.arange(80, 100)).seed
+    0
+    """
+
+    train: NDArray[np.integer]
+    validation: NDArray[np.integer] | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive batches of B rows: features (n, K, B, D+1), targets and weights alike.
+
+    K may be 1 where all members read the same rows.
+    """
+
+    x: Tensor
+    target: Tensor
+    weight: Tensor | None
+
+    @property
+    def steps(self) -> int:
+        """The number of batches, n."""
+        return self.x.shape[0]
+
+    @property
+    def batch(self) -> int:
+        """B, the rows of each batch."""
+        return self.x.shape[2]
+
+
+class Batches:
+    """The batches of all members of a stack, epoch by epoch.
+
+    Raises:
+        InputError: streams of different lengths, or another number of them than members.
+    """
+
+    def __init__(
+        self, rows: Rows, streams: Sequence[Stream], batch: int, loss: Loss, outputs: int
+    ) -> None:
+        self._rows, self._loss, self._outputs = rows, loss, outputs
+        self._streams = list(dict.fromkeys(streams))
+        index = {stream: position for position, stream in enumerate(self._streams)}
+        self._stream_of = [index[stream] for stream in streams]
+        self._train = self._ids([stream.train for stream in self._streams], "training")
+        held = [stream.validation for stream in self._streams]
+        present = [ids for ids in held if ids is not None]
+        if len(present) not in (0, len(held)):
+            raise InputError("either all members of a stack have validation rows, or none has")
+        self._validation = self._ids(present, "validation") if present else None
+        self.length = self._train.shape[1]
+        self.batch = min(batch, self.length)
+        self.per_epoch = -(-self.length // self.batch)
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether members are judged on rows of their own."""
+        return self._validation is not None
+
+    def epoch(self, epoch: int, steps: int) -> Iterator[Chunk]:
+        """Yield the shuffled training batches in chunks of up to ``steps``; the odd rest last."""
+        order = torch.stack(
+            [permutation(stream.seed, epoch, self.length) for stream in self._streams]
+        )
+        ids = self._train.gather(1, order.to(self._train.device))
+        whole = self.length // self.batch * self.batch
+        for start in range(0, whole, steps * self.batch):
+            yield self._chunk(ids[:, start : min(start + steps * self.batch, whole)], self.batch)
+        if whole < self.length:
+            yield self._chunk(ids[:, whole:], self.length - whole)
+
+    def judging(self, most: int) -> Iterator[Chunk]:
+        """Yield the validation rows in order, at most ``most`` at once."""
+        assert self._validation is not None
+        for start in range(0, self._validation.shape[1], most):
+            ids = self._validation[:, start : start + most]
+            yield self._chunk(ids, ids.shape[1])
+
+    def _chunk(self, ids: Tensor, batch: int) -> Chunk:
+        shaped = ids.view(len(self._streams), -1, batch).transpose(0, 1)
+        x, target = self._rows.features(shaped), self._target(shaped)
+        weight = self._rows.weights(shaped)
+        return Chunk(
+            self._fan_out(x),
+            self._fan_out(target),
+            None if weight is None else self._fan_out(weight),
+        )
+
+    def _target(self, ids: Tensor) -> Tensor:
+        return self._rows.targets(ids, self._loss, self._outputs)
+
+    def _fan_out(self, streams: Tensor) -> Tensor:
+        """Give every member its stream's rows; one stream for all is not copied."""
+        if len(self._streams) == 1:
+            return streams.expand(-1, len(self._stream_of), -1, -1)
+        if self._stream_of == list(range(len(self._streams))):
+            return streams
+        return streams[:, self._stream_of]
+
+    def _ids(self, lists: Sequence[NDArray[np.integer]], what: str) -> Tensor:
+        lengths = sorted({len(ids) for ids in lists})
+        if len(lengths) > 1 or lengths[0] == 0:
+            raise InputError(
+                f"members of a stack need the same number of {what} rows, at least one; "
+                f"given {lengths}"
+            )
+        return torch.as_tensor(np.stack(lists).astype(np.int64)).to(self._rows.device)
+
+
+def split(
+    rows: int, fraction: float, seed: int, *, strata: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split row numbers into training and validation, by scikit-learn's ``train_test_split``.
+
+    Args:
+        rows: how many rows there are.
+        fraction: share of them to validate on, in (0, 1).
+        seed: of the draw.
+        strata: (rows,) labels whose shares both parts keep, where each has two rows at least.
+
+    Raises:
+        DataError: too few rows to have at least one in each part.
+
+    >>> train, validation = split(10, 0.2, seed=0)
+    >>> len(train), len(validation)
+    (8, 2)
+    """
+    from sklearn.model_selection import train_test_split
+
+    held = max(1, round(rows * fraction))
+    if rows < 2 or held >= rows:
+        raise DataError(
+            f"cannot hold out {fraction:g} of {rows} rows for validation; "
+            "expected at least one row in each part"
+        )
+    labels = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    if labels is not None:
+        counts = np.bincount(labels)
+        if counts.min() < 2 or len(counts) > min(held, rows - held):
+            labels = None
+    state = derive(seed, "split") % (1 << 32)
+    train, validation = train_test_split(
+        np.arange(rows), test_size=held, random_state=state, stratify=labels
+    )
+    return train, validation
+
+
+def fraction_of(
+    ids: NDArray[np.integer], fraction: float, seed: int, *, strata: ArrayLike | None = None
+) -> NDArray[np.integer]:
+    """Return a share of the row numbers ``ids``, e.g. to overfit on purpose.
+
+    >>> len(fraction_of(np.arange(1000), 0.01, seed=0))
+    10
+    """
+    if fraction >= 1:
+        return ids
+    kept, _ = split(len(ids), 1 - fraction, seed, strata=strata)
+    return ids[np.sort(kept)]
