@@ -57,7 +57,7 @@ bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-lea
 	@$(BENCH_VENV)/bin/python -m benchmarks.tabular
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The documentation is in site/index.html."
 
 format: $(VENV)/.installed-test  ## Sort imports, fix what can be fixed, format

@@ -1,7 +1,7 @@
-"""Reference tables written from the registry, so that no page can fall behind the code.
+"""What mkdocs puts into pages when it builds them, so that none can fall behind the code.
 
-Where a page says ``<!-- family: optimizer -->``, mkdocs calls :func:`on_page_markdown`, which puts
-there every class of that family: its name, equation, hyper-parameters and source.
+``<!-- family: optimizer -->`` becomes every class of that family, as the registry knows it: name,
+equation, hyper-parameters, source. ``<!-- include: CHANGELOG.md -->`` becomes that file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import wellfit
@@ -18,14 +19,22 @@ from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.core.hyper import Config, Hyper
 
-PLACE = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
+ROOT = Path(__file__).parents[1]
+FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
+INCLUDE = re.compile(r"^<!-- include: ([\w.]+) -->$", flags=re.MULTILINE)
 HEAD = ("hyper-parameter", "default", "range", "scale", "meaning")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace every ``<!-- family: … -->`` line by what the registry knows of that family."""
+    """Replace the lines ``<!-- family: … -->`` and ``<!-- include: … -->`` of a page."""
     import_everything()
-    return PLACE.sub(lambda match: family_section(match[1]), markdown)
+    markdown = FAMILY.sub(lambda match: family_section(match[1]), markdown)
+    return INCLUDE.sub(lambda match: included(match[1]), markdown)
+
+
+def included(name: str) -> str:
+    """Return a file of the project's root, its links made to work from inside ``docs``."""
+    return (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
 
 
 @cache

@@ -1,0 +1,38 @@
+"""A griffe extension: what mkdocstrings' Markdown can't read of docstrings, it rewrites.
+
+Doctests become code blocks, since ``>>>`` would be a quotation; roles like :class:`X` plain code.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from griffe import Extension, Object
+
+DOCTEST = re.compile(r"(?m)^>>> .*(?:\n.+)*")
+ROLE = re.compile(r":\w+:`~?([^`]+)`")
+
+
+class Docstrings(Extension):
+    """Rewrites every docstring when it has been read."""
+
+    def on_instance(self, *, obj: Object, **_: Any) -> None:
+        """Rewrite one object's docstring in place."""
+        if obj.docstring:
+            obj.docstring.value = rewritten(obj.docstring.value)
+
+
+def rewritten(text: str) -> str:
+    r"""Return a docstring as Markdown.
+
+    >>> print(rewritten("See :class:`Bits`.\n\n>>> 1 + 1\n2"))
+    See `Bits`.
+    <BLANKLINE>
+    ```pycon
+    >>> 1 + 1
+    2
+    ```
+    """
+    fenced = DOCTEST.sub(lambda match: f"```pycon\n{match[0]}\n```", text)
+    return ROLE.sub(lambda match: f"`{match[1].rpartition('.')[2]}`", fenced)

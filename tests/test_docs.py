@@ -1,0 +1,116 @@
+"""Every example on every page runs, and every command on every page exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from wellfit.cli.app import app
+from wellfit.core import registry
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"^(?P<marker><!-- needs-data -->\n+)?```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",
+    flags=re.DOTALL | re.MULTILINE,
+)
+
+
+def blocks(page: Path, language: str) -> Iterator[tuple[int, str, bool]]:
+    """Yield a page's code blocks: first line, text, and whether it needs WELLFIT_DATA."""
+    text = page.read_text()
+    for match in BLOCK.finditer(text):
+        if match["language"] == language:
+            line = text.count("\n", 0, match.start("text")) + 1
+            yield line, match["text"], match["marker"] is not None
+
+
+def identifier(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.import_everything()
+    return module
+
+
+@pytest.fixture
+def own_registry(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a page register a class of its own, and forget it."""
+    copied = {family: dict(members) for family, members in registry._families.items()}
+    monkeypatch.setattr(registry, "_families", copied)
+
+
+# A page's blocks share their names, as they do in its reader's session.
+@pytest.mark.usefixtures("own_registry")
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(blocks(page, "python"))], ids=identifier
+)
+def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for line, text, needs_data in blocks(page, "python"):
+        if not needs_data or "WELLFIT_DATA" in os.environ:
+            # Empty lines in front make a traceback point at the line of the page.
+            exec(compile("\n" * (line - 1) + text, str(page), "exec"), names)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for line, text, _ in blocks(page, "console"):
+            for command in re.findall(r"^\$ (?:python -m )?wellfit (.*)$", text, re.MULTILINE):
+                yield f"{identifier(page)}:{line}", command
+
+
+@pytest.mark.parametrize(("place", "command"), list(commands()))
+def test_commands_and_their_options_exist(place: str, command: str) -> None:
+    words = command.partition("#")[0].split()
+    names = words[: 2 if words[0] == "data" else 1]
+    options = [word.partition("=")[0] for word in words if word.startswith("-")]
+    asked = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+    assert asked.exit_code == 0, place
+    known = set(re.findall(r"--?[a-z][\w-]*", asked.output))
+    assert set(options) <= known, place
+
+
+def test_every_family_is_on_a_page(hooks: ModuleType) -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    shown = re.findall(r"<!-- family: ([\w-]+) -->", text)
+    assert sorted(set(shown)) == registry.families()
+
+
+def test_a_familys_table_tells_what_each_class_declares(hooks: ModuleType) -> None:
+    page = hooks.on_page_markdown("before\n<!-- family: optimizer -->\nafter")
+    assert page.startswith("before\n")
+    assert page.endswith("\nafter")
+    for name in registry.names("optimizer"):
+        cls = registry.lookup("optimizer", name)
+        assert f"`{name}`" in page
+        assert all(f"`{key}`" in page for key in cls.hypers())
+        assert all(declaration.doc in page for declaration in cls.hypers().values())
+
+
+def test_an_unknown_family_on_a_page_is_an_error(hooks: ModuleType) -> None:
+    with pytest.raises(ValueError, match="unknown family 'optimiser'; did you mean 'optimizer'"):
+        hooks.on_page_markdown("<!-- family: optimiser -->")
+
+
+def test_an_included_file_is_linked_from_inside_the_docs(hooks: ModuleType) -> None:
+    page = hooks.on_page_markdown("<!-- include: CONTRIBUTING.md -->")
+    assert page.startswith("# Contributing")
+    links = re.findall(r"\]\(([\w/.-]+\.md)\)", page)
+    assert links
+    assert all((ROOT / "docs" / link).is_file() for link in links)
