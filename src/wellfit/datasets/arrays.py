@@ -1,0 +1,143 @@
+"""Arrays by name: npz files, and the pickled dictionary of the notMNIST course."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.dataset import Array, Dataset
+from wellfit.datasets.files import open_plain, reading, stem
+from wellfit.datasets.idx import flatten
+
+# Each part of the data and how people name its rows and labels, in lower case.
+_NAMES = {
+    "": [("x", "y"), ("x_train", "y_train"), ("train_dataset", "train_labels")],
+    "_val": [("x_val", "y_val"), ("x_valid", "y_valid"), ("valid_dataset", "valid_labels")],
+    "_test": [("x_test", "y_test"), ("test_dataset", "test_labels")],
+}
+_EXPECTED = (
+    "X and y, or x_train and y_train (with x_test, y_test, x_val, y_val where there are any)"
+)
+
+
+def read_npz(path: Path) -> Dataset:
+    """Read ``X``, ``y`` or ``x_train``, ``y_train``, ``x_test``, ``y_test``; never a pickle."""
+    with reading(path):
+        arrays = _load_npz(path)
+    return _dataset(arrays, path)
+
+
+def read_npz_rows(path: Path) -> Array:
+    """Return the rows ``X`` alone, from a file that need not have labels."""
+    with reading(path):
+        arrays = _load_npz(path)
+    found = {name.lower(): value for name, value in arrays.items()}
+    for rows, _ in _NAMES[""]:
+        if rows in found:
+            return flatten(found[rows], path)[0]
+    raise DataError(f"{path} holds {_keys(arrays)}; expected X")
+
+
+def _load_npz(path: Path) -> dict[str, Array]:
+    with path.open("rb") as file:  # numpy leaves it open where the file is damaged
+        loaded = np.load(file, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds a single array; expected {_EXPECTED}")
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+
+
+def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
+    """Read a pickled dictionary of arrays, such as ``notMNIST.pickle``.
+
+    Even where pickles are allowed, this one may rebuild numpy arrays and nothing else.
+    """
+    if not allow_pickle:
+        raise DataError(
+            f"{path} is a pickle, which can run code when it is read; if you trust where it "
+            "comes from, say so by --allow-pickle (allow_pickle=True)"
+        )
+    with reading(path), open_plain(path) as file:
+        try:
+            found = _ArrayUnpickler(file, encoding="latin1").load()
+        except DataError:
+            raise
+        except Exception as error:  # a damaged pickle may raise anything
+            raise DataError(f"{path} is no readable pickle: {error}") from error
+    if not isinstance(found, dict) or not all(isinstance(a, np.ndarray) for a in found.values()):
+        raise DataError(f"{path} holds no dictionary of arrays; expected {_EXPECTED}")
+    return _dataset({str(name): array for name, array in found.items()}, path)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """An unpickler that knows numpy arrays, as Python 2 and 3 write them, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        # numpy 1 wrote numpy.core, which numpy 2 has as numpy._core.
+        home = module.replace("numpy.core", "numpy._core")
+        if (home, name) in _REBUILDERS:
+            return getattr(importlib.import_module(home), name)
+        raise DataError(f"the pickle asks for {module}.{name}; only numpy arrays are let in")
+
+
+_REBUILDERS = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.numeric", "_frombuffer"),
+}
+
+
+def _latin1(text: str, _encoding: str) -> bytes:
+    return text.encode("latin1")
+
+
+def _dataset(arrays: Mapping[str, Array], path: Path) -> Dataset:
+    found = {name.lower(): array for name, array in arrays.items()}
+    X, y, shape = _part(found, "", path)
+    if X is None or y is None:
+        raise DataError(f"{path} holds {_keys(arrays)}; expected {_EXPECTED}")
+    X_val, y_val, _ = _part(found, "_val", path)
+    X_test, y_test, _ = _part(found, "_test", path)
+    return Dataset(
+        stem(path), X, y, X_test, y_test, X_val, y_val, image_shape=shape, source=str(path)
+    )
+
+
+def _part(
+    found: Mapping[str, Array], part: str, path: Path
+) -> tuple[Array | None, Array | None, tuple[int, int] | None]:
+    """Return the rows, the labels and the images' shape of one part; nothings without it."""
+    for rows, labels in _NAMES[part]:
+        if rows in found and labels in found:
+            X, shape = flatten(_numbers(found[rows], path), path)
+            return X, _labels(found[labels], path), shape
+    return None, None, None
+
+
+def _numbers(array: Array, path: Path) -> Array:
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{path} has rows of type {array.dtype}; expected numbers")
+    return array
+
+
+def _labels(array: Array, path: Path) -> Array:
+    if array.dtype.kind not in "buifUS" or array.ndim == 0:
+        raise DataError(f"{path} has labels of type {array.dtype}; expected numbers or text")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
+
+
+def _keys(arrays: Mapping[str, Array]) -> str:
+    return f"the arrays {', '.join(sorted(arrays))}" if arrays else "no arrays"

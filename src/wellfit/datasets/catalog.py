@@ -1,0 +1,89 @@
+"""The one door to data: a file, a folder, or a name."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from wellfit.core.errors import DataError, did_you_mean
+from wellfit.datasets.bundled import BUNDLED
+from wellfit.datasets.dataset import Dataset
+from wellfit.datasets.entries import Entry, Named
+from wellfit.datasets.files import siblings
+from wellfit.datasets.images import IMAGES
+from wellfit.datasets.indexed import indexed
+from wellfit.datasets.readers import read_file
+
+NAMED: dict[str, Named] = {named.name: named for named in (*BUNDLED, *IMAGES)}
+_NAME = re.compile(r"[\w-]+")
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    allow_pickle: bool = False,
+) -> Dataset:
+    """Return the data in a file or folder, or those that go by a name.
+
+    A name comes before a file of that name; ``./mnist``, or a ``Path``, is always a file.
+
+    Args:
+        source: a name that :func:`available` lists, or a csv, csv.gz, parquet, npz, idx or
+            pickle file, or a folder of idx files.
+        target: the column to predict. A table from a file needs it; a named table has its own.
+        data_dir: a folder of data by name: ``mnist/`` and the like, and the tables that
+            ``tabular/index.json`` describes. ``WELLFIT_DATA`` where not given. A named image set
+            that it doesn't hold is an error with ``data_dir`` and a download without.
+        allow_pickle: read a pickled dictionary of arrays.
+
+    Returns:
+        The data, images flattened and as ``uint8``.
+
+    Raises:
+        DataError: neither a file nor a known name, damaged, empty, or a wrong target.
+
+    >>> iris = load("iris")
+    >>> iris.X.shape, sorted(set(iris.y)), iris.target
+    ((150, 4), ['setosa', 'versicolor', 'virginica'], 'species')
+    """
+    folder = None if data_dir is None else Path(data_dir)
+    if folder is not None and not folder.is_dir():
+        raise DataError(f"the data folder {folder} is no folder")
+    path = Path(source).expanduser()
+    if isinstance(source, str) and _NAME.fullmatch(source):
+        named = _known(folder).get(_key(source))
+        if named:
+            return named.load(folder, target)
+    if path.exists():
+        return read_file(path, target=target, allow_pickle=allow_pickle)
+    known = _known(folder)
+    hint = did_you_mean(path.name, [*known, *siblings(path)])
+    names = ", ".join(sorted(known))
+    raise DataError(f"{source} is neither a file nor a known name{hint} Known: {names}")
+
+
+def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
+    """List the data that :func:`load` knows by name, bundled ones first; downloads nothing.
+
+    Args:
+        data_dir: a folder of data, as for :func:`load`.
+
+    >>> [entry.name for entry in available() if entry.where == "bundled"]
+    ['digits', 'iris', 'wine', 'breast_cancer', 'diabetes']
+    """
+    folder = None if data_dir is None else Path(data_dir)
+    return [named.entry(folder) for named in _known(folder).values()]
+
+
+def _known(data_dir: Path | None) -> dict[str, Named]:
+    """Return what goes by a name; a folder's index can't take a name that is taken."""
+    tables = {_key(name): table for name, table in indexed(data_dir).items()}
+    return {**NAMED, **tables, **NAMED}
+
+
+def _key(source: str) -> str:
+    """Return a name as the list has it: ``Fashion-MNIST`` is ``fashion_mnist``."""
+    return source.lower().replace("-", "_")

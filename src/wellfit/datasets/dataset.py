@@ -1,0 +1,93 @@
+"""What every reader returns: rows and labels, with the test part where the data have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from wellfit.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wellfit.datasets.task import Kind
+
+    Rows: TypeAlias = NDArray[Any] | pd.DataFrame
+    Labels: TypeAlias = NDArray[Any] | pd.Series[Any]
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows to learn from, their labels, and what is known about them.
+
+    Args:
+        name: what to call the data.
+        X: (rows, columns) numbers, or a table. Pixels stay ``uint8``, one image a row.
+        y: (rows,) a label or a quantity each.
+        X_test: (rows, columns) the part that the data's makers set aside for the final test.
+        y_test: (rows,) its labels.
+        X_val: (rows, columns) the part that they set aside for choosing between models.
+        y_val: (rows,) its labels.
+        image_shape: (height, width) where every row is an image.
+        target: the name of the column that became ``y``.
+        task: "binary", "multiclass" or "regression" where it is known; ``None`` leaves it to
+            :func:`~wellfit.datasets.infer_task`.
+        class_names: what the labels 0, 1, … stand for.
+        description: a sentence or two.
+        source: where the data came from.
+        licence: under which terms they may be used, as far as known.
+
+    Raises:
+        DataError: no rows, no columns, or parts that don't fit each other.
+
+    >>> import numpy as np
+    >>> Dataset("xor", np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0]))
+    <Dataset 'xor': 4 rows, 2 columns>
+    """
+
+    name: str
+    X: Rows
+    y: Labels
+    X_test: Rows | None = None
+    y_test: Labels | None = None
+    X_val: Rows | None = None
+    y_val: Labels | None = None
+    image_shape: tuple[int, int] | None = None
+    target: str | None = None
+    task: Kind | None = None
+    class_names: tuple[str, ...] | None = None
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        self._check_part("X", self.X, self.y)
+        self._check_part("X_val", self.X_val, self.y_val)
+        self._check_part("X_test", self.X_test, self.y_test)
+
+    def __repr__(self) -> str:
+        test = "" if self.X_test is None else f", {len(self.X_test):,} more to test"
+        rows, columns = self.X.shape
+        return f"<Dataset {self.name!r}: {rows:,} rows, {columns:,} columns{test}>"
+
+    def _check_part(self, part: str, X: Rows | None, y: Labels | None) -> None:
+        labels = part.replace("X", "y")
+        if X is None and y is None:
+            return
+        if X is None or y is None:
+            raise DataError(f"{self.name} has only one of {part} and {labels}; expected both")
+        if X.ndim != 2 or 0 in X.shape:
+            raise DataError(f"{part} of {self.name} is {_shape(X)}; expected rows and columns")
+        if len(X) != len(y):
+            raise DataError(f"{self.name} has {len(X):,} rows in {part}, {len(y):,} in {labels}")
+        if X.shape[1] != self.X.shape[1]:
+            columns = f"{X.shape[1]:,} columns in {part}, {self.X.shape[1]:,} in X"
+            raise DataError(f"{self.name} has {columns}")
+
+
+def _shape(X: Rows) -> str:
+    return " x ".join(f"{size:,}" for size in X.shape) or "a single number"

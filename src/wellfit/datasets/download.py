@@ -1,0 +1,92 @@
+"""Downloads: checked against a checksum, kept in a cache, tried at one mirror after another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wellfit.core.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_CHUNK = 1 << 16
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept: ``WELLFIT_CACHE``, or the system's place for caches."""
+    import pooch
+
+    return Path(os.environ.get("WELLFIT_CACHE") or pooch.os_cache("wellfit")).expanduser()
+
+
+def fetch(file: str, md5: str, mirrors: Sequence[str], folder: Path) -> Path:
+    """Return ``folder/file``, downloaded unless it is there with the right checksum.
+
+    A download is written beside, checked, then renamed: a broken one leaves nothing behind.
+
+    Args:
+        file: the name of the file, at the mirrors and in the folder.
+        md5: its checksum.
+        mirrors: addresses to be tried in turn, each ending in a slash.
+        folder: where to keep it; made where it is missing.
+
+    Raises:
+        DataError: no mirror gave the right file; says for each one why.
+    """
+    import pooch
+
+    failures = []
+    for mirror in mirrors:
+        try:
+            with _progress(file) as bar:
+                load = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK)
+                hashed = f"md5:{md5}"
+                return Path(pooch.retrieve(mirror + file, hashed, file, folder, downloader=load))
+        except (OSError, ValueError) as error:  # no answer, a full disk; a wrong checksum
+            failures.append(f"  {mirror}{file}: {error}")
+    raise DataError(f"cannot download {file}:\n" + "\n".join(failures))
+
+
+@contextlib.contextmanager
+def _progress(file: str) -> Iterator[_Bar]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    progress = Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )
+    with progress:
+        yield _Bar(progress, progress.add_task(file, total=None))
+
+
+class _Bar:
+    """What pooch asks of a progress bar, drawn by rich."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    @property
+    def total(self) -> int:
+        """The bytes to come; 0 where the server doesn't say."""
+        return int(self._progress.tasks[self._task].total or 0)
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self._progress.update(self._task, total=size or None)
+
+    def update(self, size: int) -> None:
+        """Count ``size`` bytes more."""
+        self._progress.update(self._task, advance=size)
+
+    def reset(self) -> None:
+        """Count from nothing."""
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        """Do nothing: the bar ends with its context."""

@@ -1,0 +1,79 @@
+"""Opening files: gzipped or not, with damage told as a :class:`DataError`."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from wellfit.core.errors import DataError, did_you_mean
+
+_GZIP = b"\x1f\x8b"
+# What gzip, zip, csv, numpy, pandas and pyarrow raise on damaged files; their own classes of
+# errors derive from ValueError (pandas, Arrow) or OSError (gzip).
+_DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error, MemoryError)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading, unpacking it on the way where it is gzipped."""
+    file = path.open("rb")
+    packed = file.read(2) == _GZIP
+    file.seek(0)
+    if not packed:
+        return file
+    file.close()
+    return cast(BinaryIO, gzip.open(path, "rb"))
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file makes its reader raise into a DataError with its name."""
+    check_file(path)
+    try:
+        yield
+    except DataError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not text in UTF-8 ({error.reason})") from error
+    except EOFError as error:
+        raise DataError(f"{path} is cut short: {error}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{path} cannot be read: {_first_line(error)}") from error
+
+
+def check_file(path: Path) -> None:
+    """Raise a DataError unless ``path`` is a file with something in it."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}{did_you_mean(path.name, siblings(path))}")
+    if not path.is_file():
+        what = "a folder, not a file" if path.is_dir() else "not a file"
+        raise DataError(f"{path} is {what}")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty")
+
+
+def siblings(path: Path) -> list[str]:
+    """Return the names of what lies in the folder of ``path``, or would."""
+    try:
+        return sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        return []
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without its endings: ``adult`` for ``adult.csv.gz``."""
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
+
+
+def ending(path: Path) -> str:
+    """Return a file's ending in lower case, ``.gz`` left aside: ``.csv`` for ``adult.csv.gz``."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,193 @@
+"""Image sets from files: in a folder of the user's, or downloaded once into a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.dataset import Dataset
+from wellfit.datasets.download import cache_folder, fetch
+from wellfit.datasets.entries import Named, Where, data_folder
+from wellfit.datasets.idx import idx_files, read_idx_folder
+from wellfit.datasets.letters import ARCHIVE, read_letters
+from wellfit.datasets.tables import refuse_target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Named):
+    """Images from files: in a folder of the user's, in the cache, or downloaded into it.
+
+    Args:
+        files: the files' names and MD5 checksums.
+        mirrors: addresses that hold these files, each ending in a slash, tried in turn.
+        folders: where the files lie in a data folder; ``MNIST/raw`` is torchvision's habit.
+        class_names: what the labels 0, 1, … stand for.
+    """
+
+    files: Mapping[str, str]
+    mirrors: tuple[str, ...]
+    folders: tuple[str, ...]
+    class_names: tuple[str, ...]
+    kind: Literal["images", "table"] = "images"
+
+    def where(self, data_dir: Path | None = None) -> Where:
+        """Answer "local", "cached" or "download"."""
+        if self.local(data_dir):
+            return "local"
+        cache = cache_folder() / self.name
+        return "cached" if all((cache / file).is_file() for file in self.files) else "download"
+
+    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+        """Return the images, flattened, as ``uint8``, downloading them if need be.
+
+        Raises:
+            DataError: not in ``data_dir`` where that is given; not to be had; damaged; a target.
+        """
+        refuse_target(target, self.name)
+        folder = self.local(data_dir)
+        if folder is None and data_dir is not None:
+            raise DataError(f"{data_dir} has no {self.name}; expected {self._expected(data_dir)}")
+        dataset = read_image_folder(folder or self.download())
+        return replace(self._described(dataset), class_names=self.class_names)
+
+    def local(self, data_dir: Path | None = None) -> Path | None:
+        """Return the folder of the user's that holds the files, if there is one.
+
+        Looked for below ``data_dir``, else below ``WELLFIT_DATA``.
+        """
+        root = data_folder(data_dir)
+        if root is None:
+            return None
+        for folder in (root / inner for inner in self.folders):
+            if _has_images(folder):
+                return folder
+        return root if _has_images(root) and not self._holds_another(root) else None
+
+    def download(self) -> Path:
+        """Return the folder of the cache that holds the files, downloading what is missing.
+
+        Raises:
+            DataError: a file that no mirror gives; says how to do without a network.
+        """
+        folder = cache_folder() / self.name
+        try:
+            for file, md5 in self.files.items():
+                fetch(file, md5, self.mirrors, folder)
+        except DataError as error:
+            expected = self._expected(Path("DIR"))
+            raise DataError(
+                f"{self.name}: {error}\nWithout a network, name a folder that holds the files by "
+                f"--data-dir DIR (data_dir=…) or the variable WELLFIT_DATA; expected {expected}"
+            ) from error
+        return folder
+
+    def _holds_another(self, folder: Path) -> bool:
+        """Say whether files that lie in a data folder itself are known as another data set's."""
+        import pooch
+
+        known = {md5 for other in IMAGES for md5 in other.md5s}
+        labels = [path for (_, what), path in idx_files(folder).items() if what == "labels"]
+        found = {pooch.file_hash(str(path), "md5") for path in labels}
+        return bool(found & (known - self.md5s))
+
+    @property
+    def md5s(self) -> set[str]:
+        """The checksums of the files."""
+        return set(self.files.values())
+
+    def _expected(self, root: Path) -> str:
+        return f"{root / self.folders[0]} with {', '.join(self.files)}"
+
+
+def read_image_folder(folder: Path) -> Dataset:
+    """Read a folder of idx files, or one with the notMNIST archive."""
+    if not idx_files(folder) and (folder / ARCHIVE).is_file():
+        return read_letters(folder / ARCHIVE)
+    return read_idx_folder(folder)
+
+
+def _has_images(folder: Path) -> bool:
+    return folder.is_dir() and (bool(idx_files(folder)) or (folder / ARCHIVE).is_file())
+
+
+def _idx(train_images: str, train_labels: str, images: str, labels: str) -> dict[str, str]:
+    """Return MNIST's file names with these checksums."""
+    return {
+        "train-images-idx3-ubyte.gz": train_images,
+        "train-labels-idx1-ubyte.gz": train_labels,
+        "t10k-images-idx3-ubyte.gz": images,
+        "t10k-labels-idx1-ubyte.gz": labels,
+    }
+
+
+IMAGES = (
+    Images(
+        name="mnist",
+        rows=70000,
+        columns=784,
+        task="multiclass",
+        description="Handwritten digits, 28 x 28 grey pixels.",
+        source="LeCun, Cortes and Burges (1998), The MNIST database of handwritten digits",
+        licence="CC BY-SA 3.0",
+        files=_idx(
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        folders=("mnist", "MNIST/raw"),
+        class_names=tuple("0123456789"),
+    ),
+    Images(
+        name="fashion_mnist",
+        rows=70000,
+        columns=784,
+        task="multiclass",
+        description="Pictures of clothes, 28 x 28 grey pixels.",
+        source="Xiao, Rasul and Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
+        licence="MIT",
+        files=_idx(
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+        mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        folders=("fashion_mnist", "fashion-mnist", "FashionMNIST/raw"),
+        class_names=(
+            "T-shirt/top",
+            "trouser",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ),
+    ),
+    Images(
+        name="notmnist",
+        rows=18724,
+        columns=784,
+        task="multiclass",
+        description="Letters A to J in many fonts, 28 x 28 grey pixels, some twice.",
+        source="Bulatov (2011), notMNIST dataset, the small set",
+        licence="not stated",
+        files={ARCHIVE: "c9890a473a9769fda4bdf314aaf500dd"},
+        mirrors=(
+            "http://yaroslavvb.com/upload/notMNIST/",
+            "https://commondatastorage.googleapis.com/books1000/",
+        ),
+        folders=("notmnist", "notMNIST"),
+        class_names=tuple("ABCDEFGHIJ"),
+    ),
+)

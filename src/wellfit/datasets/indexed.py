@@ -1,0 +1,112 @@
+"""Tables of a data folder that describes them in ``tabular/index.json``.
+
+The index is a list of objects with the keys ``name``, ``file`` (below the data folder), ``rows``,
+``columns``, ``target``, ``task``, and, where they apply, ``drop_before_modelling``, ``notes``,
+``licence``, ``source_repo``. The files ``x_train`` and ``x_test`` are one data set ``x``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.dataset import Dataset
+from wellfit.datasets.entries import Named, Where, data_folder
+from wellfit.datasets.files import reading
+from wellfit.datasets.tables import read_table, split_target
+from wellfit.datasets.task import Kind
+
+INDEX = Path("tabular") / "index.json"
+_KEYS = {"name": str, "file": str, "rows": int, "columns": int, "target": str, "task": str}
+_TASKS = ("binary", "multiclass", "regression")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed(Named):
+    """A table of the user's, with its target and the columns that must not be learnt from.
+
+    Args:
+        file: the table.
+        test_file: the table of the test part, if there is one.
+        drop: identifiers, and columns that give the target away.
+    """
+
+    file: Path
+    test_file: Path | None
+    drop: tuple[str, ...]
+
+    def where(self, data_dir: Path | None = None) -> Where:
+        """Answer "local"."""
+        return "local"
+
+    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+        """Return the table, with its test part where it has one."""
+        target = target or self.target
+        X, y = self._read(self.file, target)
+        X_test, y_test = self._read(self.test_file, target) if self.test_file else (None, None)
+        return self._described(Dataset(self.name, X, y, X_test, y_test, target=target))
+
+    def _read(self, file: Path, target: str) -> tuple[Any, Any]:
+        table = read_table(file).drop(columns=list(self.drop), errors="ignore")
+        return split_target(table, target, f"{self.name} ({file})")
+
+
+def indexed(data_dir: Path | None = None) -> dict[str, Indexed]:
+    """Return the tables by name that ``data_dir``, or ``WELLFIT_DATA``, has an index of.
+
+    Raises:
+        DataError: the index is damaged.
+    """
+    root = data_folder(data_dir)
+    if root is None or not (root / INDEX).is_file():
+        return {}
+    records = _records(root / INDEX)
+    tables = {}
+    for name, record in records.items():
+        base = name.removesuffix("_train").removesuffix("_test")
+        if name.endswith("_test") and f"{base}_train" in records:
+            continue
+        test = records.get(f"{base}_test") if name.endswith("_train") else None
+        table = _table(root, base if test else name, record, test)
+        tables[table.name] = table
+    return tables
+
+
+def _records(index: Path) -> dict[str, Mapping[str, Any]]:
+    with reading(index):
+        records = json.loads(index.read_text(encoding="utf-8"))
+        for record in records if isinstance(records, list) else [records]:
+            for key, kind in _KEYS.items():
+                if not isinstance(record, dict) or not isinstance(record.get(key), kind):
+                    raise DataError(f"{index} has an entry without {key!r}: {str(record)[:60]}")
+            if _task(record) not in _TASKS:
+                raise DataError(f"{index} has the task {record['task']!r}; expected {_TASKS}")
+    return {record["name"]: record for record in records}
+
+
+def _table(
+    root: Path, name: str, record: Mapping[str, Any], test: Mapping[str, Any] | None
+) -> Indexed:
+    drop = tuple(record.get("drop_before_modelling", ()))
+    return Indexed(
+        name=name,
+        rows=record["rows"] + (test["rows"] if test else 0),
+        columns=record["columns"] - 1 - len(drop),
+        task=cast(Kind, _task(record)),
+        description=record.get("notes", ""),
+        source=record.get("source_repo", ""),
+        licence=record.get("licence", ""),
+        file=root / record["file"],
+        test_file=root / test["file"] if test else None,
+        target=record["target"],
+        drop=drop,
+    )
+
+
+def _task(record: Mapping[str, Any]) -> str:
+    """Return the first word of the task, e.g. of "multiclass classification (26)"."""
+    return str(record["task"]).partition(" ")[0]

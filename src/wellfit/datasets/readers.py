@@ -1,0 +1,79 @@
+"""Which reader reads which file, by its ending."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.arrays import read_npz, read_npz_rows, read_pickle
+from wellfit.datasets.dataset import Dataset
+from wellfit.datasets.files import check_file, ending
+from wellfit.datasets.idx import flatten, read_idx, read_idx_file
+from wellfit.datasets.images import read_image_folder
+from wellfit.datasets.letters import ARCHIVE, read_letters
+from wellfit.datasets.tables import PARQUET, read_table, refuse_target, table_dataset
+
+if TYPE_CHECKING:
+    from wellfit.datasets.dataset import Rows
+
+TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
+PICKLES = (".pickle", ".pkl")
+_READ = (
+    "csv, csv.gz, parquet, npz, idx (train-images-idx3-ubyte.gz and the like, or a folder of "
+    "them), the notMNIST archive, pickled dictionaries of arrays (--allow-pickle)"
+)
+
+
+def read_file(path: Path, *, target: str | None = None, allow_pickle: bool = False) -> Dataset:
+    """Read a file or a folder, as its name's ending says.
+
+    Raises:
+        DataError: of no kind that can be read, damaged, or a target that doesn't fit.
+    """
+    if not path.is_dir():
+        check_file(path)
+        if ending(path) in TABLES:
+            return table_dataset(path, target)
+    refuse_target(target, str(path))
+    if path.is_dir():
+        return read_image_folder(path)
+    if ending(path) == ".npz":
+        return read_npz(path)
+    if ending(path) in PICKLES:
+        return read_pickle(path, allow_pickle=allow_pickle)
+    if path.name == ARCHIVE:
+        return read_letters(path)
+    if is_idx(path):
+        return read_idx_file(path)
+    raise DataError(f"{path} is of no kind that can be read; expected {_READ}")
+
+
+def read_features(path: str | os.PathLike[str]) -> Rows:
+    """Read rows to predict from, which need no target.
+
+    Args:
+        path: a csv, csv.gz, parquet, npz (its ``X``) or idx file of images.
+
+    Returns:
+        A table with every column of the file, or an array (rows, columns).
+
+    Raises:
+        DataError: no such file, damaged, without rows, or of another kind.
+    """
+    path = Path(path)
+    check_file(path)
+    if ending(path) in TABLES:
+        return read_table(path)
+    if ending(path) == ".npz":
+        return read_npz_rows(path)
+    if is_idx(path):
+        return flatten(read_idx(path), path)[0]
+    raise DataError(f"{path} is of no kind that can be read; expected csv, parquet, npz or idx")
+
+
+def is_idx(path: Path) -> bool:
+    """Say whether a file is named as idx files are: ``x-idx3-ubyte.gz``, ``x.idx``."""
+    return bool(re.search(r"[-.]idx(\d(-\w+)?)?(\.gz)?$", path.name))

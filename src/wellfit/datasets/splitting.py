@@ -1,0 +1,76 @@
+"""Setting rows aside for the final test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.datasets.dataset import Array, Dataset
+from wellfit.datasets.task import infer_task
+
+if TYPE_CHECKING:
+    from wellfit.datasets.dataset import Labels
+
+
+def hold_out(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
+    """Return the data with a random part of the rows set aside for the final test.
+
+    Classes keep their shares in both parts, as far as the rows allow. Data that have a test part
+    come back as they are.
+
+    Args:
+        dataset: the data to split.
+        fraction: the share of the rows to set aside, in (0, 1).
+        seed: the same seed gives the same split.
+
+    Raises:
+        HyperparameterError: a fraction outside of (0, 1).
+        DataError: fewer than two rows.
+
+    >>> from wellfit.datasets import load
+    >>> hold_out(load("iris"), 0.2)
+    <Dataset 'iris': 120 rows, 4 columns, 30 more to test>
+    """
+    from sklearn.model_selection import train_test_split
+
+    if dataset.X_test is not None:
+        return dataset
+    if not 0 < fraction < 1:
+        raise HyperparameterError(f"fraction is {fraction!r}; expected a number in (0, 1)")
+    rows = len(dataset.X)
+    if rows < 2:
+        raise DataError(f"{dataset.name} has a single row; expected at least 2 to split")
+    size = min(max(round(rows * fraction), 1), rows - 1)
+    strata = _strata(dataset, min(size, rows - size))
+    train, test = train_test_split(
+        np.arange(rows), test_size=size, random_state=seed, stratify=strata
+    )
+    X, y = dataset.X, dataset.y
+    return replace(
+        dataset, X=_rows(X, train), y=_rows(y, train), X_test=_rows(X, test), y_test=_rows(y, test)
+    )
+
+
+def _strata(dataset: Dataset, smaller: int) -> Array | None:
+    """Return the stratum of each row, or None where the rows cannot be stratified.
+
+    Each stratum needs two rows, and each part a row of every stratum, so a class with a single
+    row joins the largest class.
+    """
+    import pandas as pd
+
+    y: Labels = dataset.y
+    if y.ndim > 1 or (dataset.task or infer_task(y).kind) == "regression":
+        return None
+    codes: Array = pd.factorize(y)[0] + 1  # 0 are the missing ones
+    counts = np.bincount(codes)
+    codes[counts[codes] < 2] = counts.argmax()
+    strata = len(np.unique(codes))
+    return codes if 1 < strata <= smaller else None
+
+
+def _rows(values: Any, index: Array) -> Any:
+    return values.iloc[index] if hasattr(values, "iloc") else values[index]
