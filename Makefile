@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy bench bench-tabular docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -14,11 +14,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+LOWEST_VENV := .venv-lowest
 WORKERS ?= 2
 
 # The suite's networks are tiny: one thread for each of the workers beats two that wait.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest
+pytest = $(ONE_THREAD) $(1)/python -m pytest
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -36,7 +37,7 @@ demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning c
 
 test: lint  ## Check style, types and floors; run every test and doctest
 	@echo "tests …"
-	@$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+	@$(call pytest,$(BIN)) -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed-test  ## Check style, types and floors only
 	@echo "style …"
@@ -48,7 +49,10 @@ lint: $(VENV)/.installed-test  ## Check style, types and floors only
 	@$(BIN)/lint-imports --no-logo
 
 test-heavy: $(VENV)/.installed-test  ## Run the long checks that `make test` leaves out
-	@$(PYTEST) -m heavy
+	@$(call pytest,$(BIN)) -m heavy
+
+test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions allowed
+	@$(call pytest,$(LOWEST_VENV)/bin) -n $(WORKERS) --dist worksteal
 
 bench: $(BENCH_VENV)/.installed  ## Time wellfit against its peers, each in its own process
 	@$(BENCH_VENV)/bin/python -m benchmarks.bench
@@ -74,11 +78,11 @@ clean:  ## Remove caches, coverage and built documentation
 	find src tests benchmarks docs -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## Remove the environments as well
-	rm -rf $(VENV) $(BENCH_VENV)
+	rm -rf $(VENV) $(BENCH_VENV) $(LOWEST_VENV)
 
 # --- environments ---------------------------------------------------------------------------
 
-pip = $(1)/python -m pip install --quiet --disable-pip-version-check
+pip = $(1)/python -m pip install -qq --disable-pip-version-check
 
 # Linux's default build of torch brings gigabytes of CUDA along. Where there is no NVIDIA GPU, try
 # the CPU build: from pip's configured sources, then from PyTorch's own. Neither there? Go on.
@@ -113,6 +117,15 @@ $(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt | $(BENCH_VE
 	$(call install,$(BENCH_VENV)/bin,[bench],benchmarks/constraints.txt)
 	@touch $@
 
+$(LOWEST_VENV)/lowest.txt: pyproject.toml | $(LOWEST_VENV)/bin/python
+	@$(LOWEST_VENV)/bin/python -c 'import tomllib; \
+		project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*(line.replace(">=", "==") for line in project["dependencies"]), sep="\n")' > $@
+
+$(LOWEST_VENV)/.installed: $(LOWEST_VENV)/lowest.txt
+	$(call install,$(LOWEST_VENV)/bin,[test],$<)
+	@touch $@
+
 # Some systems ship Python without ensurepip: an environment is then made without pip, and the
 # pip that there is puts one in.
 %/bin/python:
@@ -124,5 +137,5 @@ $(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt | $(BENCH_VE
 	@echo "making $* with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv $* >/dev/null 2>&1 \
 		|| { $(PYTHON) -m venv --clear --without-pip $* \
-			&& $(PYTHON) -m pip --python $@ install --quiet pip; } \
+			&& $(PYTHON) -m pip --python $@ install -qq pip; } \
 		|| { rm -rf $*; exit 1; }
