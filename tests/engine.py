@@ -1,0 +1,70 @@
+"""Small trainings that the law tests share."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from wellfit.core import registry
+from wellfit.core.hyper import resolve
+from wellfit.nn import Activation, Initializer, Loss, mlp
+from wellfit.optim import Optimizer, Penalty, Schedule
+from wellfit.training import Member, Rows, Stream, train
+
+FLOAT64 = torch.float64
+CPU = torch.device("cpu")
+FAMILIES = {
+    "activation": Activation,
+    "initializer": Initializer,
+    "loss": Loss,
+    "optimizer": Optimizer,
+    "penalty": Penalty,
+    "schedule": Schedule,
+}
+
+
+def every(family: str) -> list:
+    """One default object of every registered member of a family."""
+    base = FAMILIES[family]
+    return [
+        resolve(base, name)
+        for name in registry.names(family)
+        if registry.lookup(family, name).__module__.startswith("wellfit.")
+    ]
+
+
+def label(value: object) -> str:
+    return getattr(value, "name", None) or str(value)
+
+
+def targets(loss: Loss, rows: int, outputs: int, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if loss.name == "softmax_cross_entropy":
+        return rng.integers(0, outputs, rows)
+    if loss.name == "sigmoid_cross_entropy":
+        return rng.integers(0, 2, (rows, outputs)).astype(float)
+    return rng.normal(size=(rows, outputs))
+
+
+def table(loss: Loss, rows: int = 50, inputs: int = 4, outputs: int = 3, weight=None) -> Rows:
+    x = np.random.default_rng(0).normal(size=(rows, inputs))
+    return Rows(x, targets(loss, rows, outputs), weight, dtype=FLOAT64)
+
+
+def network(**options):
+    options = {"batch_norm": True, "dropout": 0.3, "input_dropout": 0.1, **options}
+    return mlp(4, (6, 5), 3, **options)
+
+
+def parameters(result, member: int) -> np.ndarray:
+    return np.concatenate([block.flatten().numpy() for block in result.weights().blocks(member)])
+
+
+def run(members, rows, streams=None, **options):
+    streams = streams or [Stream(np.arange(len(rows)))]
+    return train(members, rows, streams, precision="float64", **options)
+
+
+def member(**options) -> Member:
+    defaults = {"network": network(), "batch_size": 16, "epochs": 4}
+    return Member(**{**defaults, **options})

@@ -1,0 +1,214 @@
+"""The laws of a stack, over the whole registry, in float64."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import every, label, member, network, parameters, run, table
+from wellfit.nn import Dropout, Network, SoftmaxCrossEntropy, mlp
+from wellfit.optim import L1, L2, SGD, Adam, Exponential
+from wellfit.training import (
+    EarlyStopping,
+    Result,
+    Rows,
+    Status,
+    Stream,
+    load_checkpoint,
+    predict,
+    save_checkpoint,
+)
+
+LOSS = SoftmaxCrossEntropy()
+VARIETY = [
+    {"activation": activation, "loss": loss, "optimizer": optimizer, "schedule": schedule}
+    for activation, loss, optimizer, schedule in zip(
+        *(
+            itertools.islice(itertools.cycle(every(family)), 12)
+            for family in ("activation", "loss", "optimizer", "schedule")
+        ),
+        strict=True,
+    )
+]  # twelve combinations in which every member of every family occurs
+
+
+def varied(choice, count=4, **options):
+    """Members of one structure that differ in all they may differ in."""
+    choice = dict(choice)
+    activation = choice.pop("activation")
+    rates = [0.003 * (k + 1) for k in range(count)]
+    return [
+        member(
+            seed=k,
+            epochs=3 + k % 2,
+            network=drop_rates(network(activation=activation), 0.1 * (k + 1)),
+            penalties=(L2(1e-3 * k), L1(1e-4 * k)),
+            **{**choice, "optimizer": choice["optimizer"].replace(learning_rate=rates[k])},
+            **options,
+        )
+        for k in range(count)
+    ]
+
+
+def same(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Equal but for rounding.
+
+    A bias below batch norm has no effect: its gradient is rounding noise of 1e-17, which Adam
+    divides by its own size, so that 1e-9 of a step is noise.
+    """
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-7)
+
+
+def drop_rates(net: Network, rate: float) -> Network:
+    return net.replace(
+        layers=tuple(
+            Dropout(rate) if isinstance(layer, Dropout) else layer for layer in net.layers
+        )
+    )
+
+
+def streams_for(count: int, rows: int) -> list[Stream]:
+    """Folds: the first two members share one, the others have their own."""
+    order = np.random.default_rng(3).permutation(rows)
+    folds = [
+        Stream(np.roll(order, 7 * k)[:35], np.roll(order, 7 * k)[35:45], seed=k)
+        for k in range(count)
+    ]
+    return [folds[0], *folds[:-1]]
+
+
+@pytest.mark.parametrize("choice", VARIETY, ids=lambda c: "-".join(label(v) for v in c.values()))
+def test_alone_is_together(choice):
+    members = varied(choice)
+    rows = table(choice["loss"])
+    streams = streams_for(len(members), len(rows))
+    together = run(members, rows, streams)
+    for k in range(len(members)):
+        alone = run([members[k]], rows, [streams[k]])
+        same(parameters(alone, 0), parameters(together, k))
+        for name in ("loss", "val_loss", "learning_rate"):
+            np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
+
+
+@settings(max_examples=10)
+@given(order=st.permutations(range(4)))
+def test_reordering_members_reorders_results(order):
+    members, rows = varied(VARIETY[0]), table(VARIETY[0]["loss"])
+    streams = streams_for(4, len(rows))
+    straight = run(members, rows, streams)
+    shuffled = run([members[k] for k in order], rows, [streams[k] for k in order])
+    for place, k in enumerate(order):
+        same(parameters(shuffled, place), parameters(straight, k))
+
+
+def test_a_member_that_diverges_changes_no_other():
+    members = [
+        member(seed=k, optimizer=SGD(rate), network=mlp(4, (6,), 3, dropout=0.2), epochs=6)
+        for k, rate in enumerate([0.1, 1e200, 0.2])
+    ]
+    rows = table(LOSS)
+    result = run(members, rows)
+    assert result.status == [Status.FINISHED, Status.DIVERGED, Status.FINISHED]
+    assert not np.isfinite(result.history(1)["loss"][-1])
+    for k in (0, 2):
+        alone = run([members[k]], rows)
+        same(parameters(alone, 0), parameters(result, k))
+
+
+def test_members_that_stop_change_no_survivor_and_are_no_longer_computed():
+    members = [member(seed=k, epochs=epochs) for k, epochs in enumerate([2, 6, 1, 4])]
+    rows = table(LOSS)
+    result = run(members, rows)
+    assert result.epochs.tolist() == [2, 6, 1, 4]
+    for k in range(4):
+        alone = run([members[k]], rows)
+        same(parameters(alone, 0), parameters(result, k))
+        assert len(result.history(k)["loss"]) == members[k].epochs
+
+
+def resumed(members, rows, streams, pause, observers=()) -> Result:
+    """Train to ``pause``, put everything aside as plain data, take it up again."""
+    first = run(members, rows, streams, until=pause, observers=observers)
+    document, tensors = save_checkpoint(first)
+    saved = {name: tensor.clone() for name, tensor in tensors.items()}
+    taken = load_checkpoint(members, document, saved)
+    return run(members, rows, streams, resume=taken, observers=observers)
+
+
+@pytest.mark.parametrize("choice", VARIETY, ids=lambda c: "-".join(label(v) for v in c.values()))
+@pytest.mark.parametrize("pause", [1, 3])
+def test_pausing_changes_nothing(choice, pause):
+    members, rows = varied(choice), table(choice["loss"])
+    streams = streams_for(len(members), len(rows))
+    observers = [EarlyStopping(patience=2)]
+    whole = run(members, rows, streams, observers=observers)
+    parts = resumed(members, rows, streams, pause, observers)
+    assert parts.status == whole.status
+    assert parts.best_epoch.tolist() == whole.best_epoch.tolist()
+    for k in range(len(members)):
+        np.testing.assert_array_equal(parameters(parts, k), parameters(whole, k))
+        for name in ("loss", "val_loss", "learning_rate"):
+            assert parts.history(k)[name] == whole.history(k)[name]
+
+
+def test_saved_weights_predict_the_same():
+    members, rows = varied(VARIETY[0]), table(VARIETY[0]["loss"])
+    result = run(members, rows)
+    document, tensors = save_checkpoint(result)
+    loaded = load_checkpoint(members, document, tensors)
+    x = np.random.default_rng(5).normal(size=(20, 4))
+    link = members[0].loss.predict
+    before, after = predict(result.weights(), x, link), predict(loaded.weights(), x, link)
+    np.testing.assert_array_equal(before, after)
+    assert before.shape == (4, 20, 3)
+
+
+@pytest.mark.parametrize("loss", every("loss"), ids=label)
+def test_weight_zero_is_a_row_left_out_and_two_a_row_twice(loss):
+    full = table(loss, rows=30)
+    x, y = full._table[:, :-1].numpy(), full._y.numpy()
+    times = np.random.default_rng(2).integers(0, 3, 30)
+    weighted = Rows(x, y, times / times.mean(), dtype=torch.float64)
+    repeated = Rows(x.repeat(times, axis=0), y.repeat(times, axis=0), dtype=torch.float64)
+    one = member(loss=loss, network=mlp(4, (6,), 3), batch_size=1000, optimizer=Adam(0.01))
+    a, b = run([one], weighted), run([one], repeated)
+    same(parameters(a, 0), parameters(b, 0))
+    np.testing.assert_allclose(a.history()["loss"], b.history()["loss"], rtol=1e-9)
+
+
+def test_early_stopping_restores_each_members_best_epoch():
+    rows = table(LOSS, rows=60)
+    stream = Stream(np.arange(40), np.arange(40, 60))
+    members = [
+        member(seed=k, epochs=40, network=mlp(4, (30,), 3), optimizer=Adam(0.01 * (k + 1)))
+        for k in range(3)
+    ]
+    result = run(members, rows, [stream], observers=[EarlyStopping(patience=5)])
+    assert Status.STOPPED in result.status
+    for k in range(3):
+        curve = result.history(k)["val_loss"]
+        assert result.best_epoch[k] == int(np.argmin(curve)) + 1
+        if result.status[k] is Status.STOPPED:
+            assert len(curve) == result.best_epoch[k] + 5
+        short = run([members[k]], rows, [stream], until=int(result.best_epoch[k]))
+        same(parameters(short, 0), parameters(result, k))
+
+
+def test_the_history_is_the_training_loss():
+    """One epoch of one full batch: the loss before the first step, log C for zero weights."""
+    one = member(network=mlp(4, (), 3, initializer=None), batch_size=1000, epochs=1)
+    rows = table(LOSS)
+    result = run([one.replace(optimizer=SGD(0.0))], rows)
+    logits = predict(result.weights(), rows._table[:, :-1].numpy(), lambda z: z.clone())[0]
+    expected = torch.nn.functional.cross_entropy(torch.tensor(logits), rows._y)
+    np.testing.assert_allclose(result.history()["loss"], [float(expected)], rtol=1e-9)
+
+
+def test_exponential_decay_shows_in_the_history():
+    result = run(
+        [member(optimizer=SGD(0.1), schedule=Exponential(0.5, staircase=True))], table(LOSS)
+    )
+    np.testing.assert_allclose(result.history()["learning_rate"], [0.1, 0.05, 0.025, 0.0125])
