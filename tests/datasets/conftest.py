@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import io
 import struct
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
@@ -49,6 +52,34 @@ def write_mnist(write_idx: Any) -> Callable[..., dict[str, np.ndarray]]:
             write_idx(folder / f"{part}-images-idx3-ubyte{ending}", arrays[part])
             write_idx(folder / f"{part}-labels-idx1-ubyte{ending}", arrays[part + "-y"])
         return arrays
+
+    return write
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def png() -> Callable[[np.ndarray], bytes]:
+    """A picture as a PNG file has it."""
+    return png_bytes
+
+
+@pytest.fixture
+def write_letters() -> Callable[..., Path]:
+    """A writer of archives of pictures; what is given as bytes is written as it is."""
+
+    def write(path: Path, files: dict[str, np.ndarray | bytes]) -> Path:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, content in files.items():
+                data = content if isinstance(content, bytes) else png_bytes(content)
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        return path
 
     return write
 

@@ -46,6 +46,11 @@ def test_a_validation_part_is_kept(tmp_path):
     assert dataset.X_val.shape == (1, 6)
 
 
+def test_labels_in_bytes_are_text(tmp_path):
+    np.savez(tmp_path / "a.npz", X=X, y=np.array(["ä".encode(), b"b", b"b", b"b"]))
+    assert load(tmp_path / "a.npz").y.tolist() == ["ä", "b", "b", "b"]
+
+
 def test_other_arrays_are_named_in_the_error(tmp_path):
     np.savez(tmp_path / "a.npz", weights=X, bias=Y)
     with pytest.raises(DataError, match="the arrays bias, weights; expected X and y"):
@@ -61,7 +66,8 @@ def test_other_arrays_are_named_in_the_error(tmp_path):
         ({"X": X[:0], "y": Y[:0]}, "X of a is 0 x 6"),
         ({"X": Y, "y": Y}, "expected rows of values"),
         ({"X": X.astype(str), "y": Y}, "rows of type <U3; expected numbers"),
-        ({"X": X, "y": np.array(1)}, "labels of type int64; expected"),
+        ({"X": X, "y": np.array(1)}, "a single label; expected one a row"),
+        ({"X": X, "y": Y.astype("M8[D]")}, "labels of type datetime64"),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y},
             "4 columns in X_test, 6 in X",
@@ -128,9 +134,12 @@ def course():
     """The notMNIST dictionary, small: pixels scaled to [-0.5, 0.5]."""
     pixels = ((X - 127.5) / 255).astype(np.float32)
     return {
-        **{"train_dataset": pixels, "train_labels": Y.astype(np.int32)},
-        **{"valid_dataset": pixels[:2], "valid_labels": Y[:2]},
-        **{"test_dataset": pixels[2:], "test_labels": Y[2:]},
+        "train_dataset": pixels,
+        "train_labels": Y.astype(np.int32),
+        "valid_dataset": pixels[:2],
+        "valid_labels": Y[:2],
+        "test_dataset": pixels[2:],
+        "test_labels": Y[2:],
     }
 
 
@@ -150,7 +159,8 @@ def test_the_dictionary_of_the_course(protocol, course, tmp_path):
 def test_a_dictionary_from_python_2_and_numpy_1(tmp_path):
     # cPickle.dumps({'X': numpy.array([[1., 2.]], 'f4'), 'y': numpy.array([7], 'i4')}, 2)
     build = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR"
-    kind = b"cnumpy\ndtype\n(U\x02%bK\x00K\x01tR(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    minus_one = b"J\xff\xff\xff\xff"
+    kind = b"cnumpy\ndtype\n(U\x02%bK\x00K\x01tR(K\x03U\x01<NNN" + 2 * minus_one + b"K\x00tb"
     values = np.array([1, 2], "<f4").tobytes()
     X_part = build + b"(K\x01(K\x01K\x02t" + kind % b"f4" + b"\x89U\x08" + values + b"tb"
     y_part = build + b"(K\x01(K\x01t" + kind % b"i4" + b"\x89U\x04\x07\0\0\0tb"

@@ -122,7 +122,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 def test_images_and_labels_of_different_number_are_refused(tmp_path, write_idx):
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((3, 2, 2), "u1"))
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(4, "u1"))
-    with pytest.raises(DataError, match="3 images, but .* 4 labels"):
+    with pytest.raises(DataError, match=r"3 images, but .* 4 labels"):
         load(tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_swapped_files_are_refused(tmp_path, write_idx):
 def test_one_file_finds_its_labels_beside_it(labels, tmp_path, write_idx):
     pixels = np.arange(12, dtype="u1").reshape(3, 2, 2)
     path = write_idx(tmp_path / "my-images-idx3-ubyte.gz", pixels)
-    with pytest.raises(DataError, match="no labels beside it; expected .*my-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=r"no labels beside it; expected .*my-labels-idx1-ubyte"):
         load(path)
     write_idx(tmp_path / labels, np.array([2, 1, 0], "u1"))
     dataset = load(path)
@@ -155,7 +155,7 @@ def test_one_file_finds_its_labels_beside_it(labels, tmp_path, write_idx):
 
 def test_a_file_of_labels_is_not_taken_for_images(tmp_path, write_idx):
     path = write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(3, "u1"))
-    with pytest.raises(DataError, match="expected e.g. train-images-idx3-ubyte"):
+    with pytest.raises(DataError, match=r"expected e.g. train-images-idx3-ubyte"):
         load(path)
     with pytest.raises(DataError, match="expected rows of values"):
         read_features(path)
@@ -163,7 +163,7 @@ def test_a_file_of_labels_is_not_taken_for_images(tmp_path, write_idx):
 
 def test_images_carry_their_labels_so_a_target_is_refused(tmp_path, write_mnist):
     write_mnist(tmp_path)
-    with pytest.raises(DataError, match="carries its own labels.*'digit'"):
+    with pytest.raises(DataError, match=r"carries its own labels.*'digit'"):
         load(tmp_path, target="digit")
 
 

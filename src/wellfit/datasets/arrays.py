@@ -130,7 +130,9 @@ def _numbers(array: Array, path: Path) -> Array:
 
 
 def _labels(array: Array, path: Path) -> Array:
-    if array.dtype.kind not in "buifUS" or array.ndim == 0:
+    if array.ndim == 0:
+        raise DataError(f"{path} has a single label; expected one a row")
+    if array.dtype.kind not in "buifUS":
         raise DataError(f"{path} has labels of type {array.dtype}; expected numbers or text")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

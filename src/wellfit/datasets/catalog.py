@@ -49,9 +49,7 @@ def load(
     >>> iris.X.shape, sorted(set(iris.y)), iris.target
     ((150, 4), ['setosa', 'versicolor', 'virginica'], 'species')
     """
-    folder = None if data_dir is None else Path(data_dir)
-    if folder is not None and not folder.is_dir():
-        raise DataError(f"the data folder {folder} is no folder")
+    folder = _folder(data_dir)
     path = Path(source).expanduser()
     if isinstance(source, str) and _NAME.fullmatch(source):
         named = _known(folder).get(_key(source))
@@ -62,7 +60,7 @@ def load(
     known = _known(folder)
     hint = did_you_mean(path.name, [*known, *siblings(path)])
     names = ", ".join(sorted(known))
-    raise DataError(f"{source} is neither a file nor a known name{hint} Known: {names}")
+    raise DataError(f"{str(source)!r} is neither a file nor a known name{hint} Known: {names}")
 
 
 def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
@@ -74,8 +72,17 @@ def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
     >>> [entry.name for entry in available() if entry.where == "bundled"]
     ['digits', 'iris', 'wine', 'breast_cancer', 'diabetes']
     """
-    folder = None if data_dir is None else Path(data_dir)
+    folder = _folder(data_dir)
     return [named.entry(folder) for named in _known(folder).values()]
+
+
+def _folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
+    if data_dir is None:
+        return None
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"the data folder {folder} is no folder")
+    return folder
 
 
 def _known(data_dir: Path | None) -> dict[str, Named]:

@@ -66,23 +66,15 @@ def _progress(file: str) -> Iterator[_Bar]:
 
 
 class _Bar:
-    """What pooch asks of a progress bar, drawn by rich."""
+    """What pooch asks of a progress bar, drawn by rich; ``total`` is 0 until it is known."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
-
-    @property
-    def total(self) -> int:
-        """The bytes to come; 0 where the server doesn't say."""
-        return int(self._progress.tasks[self._task].total or 0)
-
-    @total.setter
-    def total(self, size: int) -> None:
-        self._progress.update(self._task, total=size or None)
+        self.total = 0
 
     def update(self, size: int) -> None:
         """Count ``size`` bytes more."""
-        self._progress.update(self._task, advance=size)
+        self._progress.update(self._task, total=self.total or None, advance=size)
 
     def reset(self) -> None:
         """Count from nothing."""

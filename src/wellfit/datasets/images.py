@@ -62,9 +62,9 @@ class Images(Named):
         if root is None:
             return None
         for folder in (root / inner for inner in self.folders):
-            if _has_images(folder):
+            if self._in(folder):
                 return folder
-        return root if _has_images(root) and not self._holds_another(root) else None
+        return root if self._in(root) and not self._holds_another(root) else None
 
     def download(self) -> Path:
         """Return the folder of the cache that holds the files, downloading what is missing.
@@ -83,6 +83,11 @@ class Images(Named):
                 f"--data-dir DIR (data_dir=…) or the variable WELLFIT_DATA; expected {expected}"
             ) from error
         return folder
+
+    def _in(self, folder: Path) -> bool:
+        """Say whether a folder has idx files, or an archive where this set is one."""
+        archive = ARCHIVE in self.files and (folder / ARCHIVE).is_file()
+        return archive or (folder.is_dir() and bool(idx_files(folder)))
 
     def _holds_another(self, folder: Path) -> bool:
         """Say whether files that lie in a data folder itself are known as another data set's."""
@@ -107,10 +112,6 @@ def read_image_folder(folder: Path) -> Dataset:
     if not idx_files(folder) and (folder / ARCHIVE).is_file():
         return read_letters(folder / ARCHIVE)
     return read_idx_folder(folder)
-
-
-def _has_images(folder: Path) -> bool:
-    return folder.is_dir() and (bool(idx_files(folder)) or (folder / ARCHIVE).is_file())
 
 
 def _idx(train_images: str, train_labels: str, images: str, labels: str) -> dict[str, str]:

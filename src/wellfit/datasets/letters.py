@@ -46,7 +46,7 @@ def read_letters(path: Path) -> Dataset:
         y.astype(np.int64),
         image_shape=(height, width),
         class_names=tuple(letters.tolist()),
-        description=f"{unreadable} unreadable files left out" if unreadable else "",
+        description=f"Unreadable files left out: {unreadable}." if unreadable else "",
         source=str(path),
     )
 

@@ -60,12 +60,25 @@ def infer_task(y: Labels) -> Task:
     values = pd.Series(y).dropna().infer_objects()
     if not len(values):
         raise DataError("the target is empty: every value is missing")
+    _refuse_constant(values)
     dtype = values.dtype
     if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
         raise DataError("the target holds dates or durations; expected classes or numbers")
     if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype):
         return _of_classes(values, _noun(values))
     return _of_numbers(values)
+
+
+def _refuse_constant(values: pd.Series) -> None:
+    try:
+        distinct = values.nunique()
+    except TypeError:
+        raise DataError("the target holds lists; expected one value a row") from None
+    if distinct == 1:
+        raise DataError(
+            f"the target is constant: all of its {len(values):,} values are "
+            f"{values.iloc[0]!s}; expected at least two distinct values"
+        )
 
 
 def _of_table(y: pd.DataFrame) -> Task:
@@ -88,15 +101,7 @@ def _of_numbers(values: pd.Series) -> Task:
 
 
 def _of_classes(values: pd.Series, noun: str) -> Task:
-    try:
-        distinct = values.nunique()
-    except TypeError:
-        raise DataError("the target holds lists; expected one value a row") from None
-    if distinct == 1:
-        raise DataError(
-            f"the target is constant: all of its {len(values):,} values are "
-            f"{values.iloc[0]!s}; expected at least two distinct values"
-        )
+    distinct = values.nunique()
     return Task("binary" if distinct == 2 else "multiclass", f"{distinct:,} distinct {noun}")
 
 
