@@ -1,0 +1,1 @@
+"""Measurements against other libraries; never a test gate. See README.md beside this file."""
