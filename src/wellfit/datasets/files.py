@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import gzip
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from wellfit.core.errors import DataError, did_you_mean
 
@@ -19,7 +19,7 @@ _GZIP = b"\x1f\x8b"
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error, MemoryError)
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> io.BufferedReader | gzip.GzipFile:
     """Open a file for reading, unpacking it on the way where it is gzipped."""
     file = path.open("rb")
     packed = file.read(2) == _GZIP
@@ -27,7 +27,7 @@ def open_plain(path: Path) -> BinaryIO:
     if not packed:
         return file
     file.close()
-    return cast(BinaryIO, gzip.open(path, "rb"))
+    return gzip.open(path, "rb")
 
 
 @contextlib.contextmanager

@@ -5,12 +5,13 @@ Format: http://yann.lecun.com/exdb/mnist/ (LeCun, Cortes and Burges, 1998).
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
 import os
 import re
 import struct
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
         dtype, shape = _header(file, path)
         size = dtype.itemsize * math.prod(shape)
         # A damaged header may state any size: believe none that the file cannot hold.
-        if size > path.stat().st_size * _DEFLATE_RATIO:
+        ratio = _DEFLATE_RATIO if isinstance(file, gzip.GzipFile) else 1
+        if size > path.stat().st_size * ratio:
             raise DataError(_cut_short(path, shape))
         data = file.read(size)
         if len(data) < size:
@@ -51,11 +53,13 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def _header(file: BinaryIO, path: Path) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
+def _header(
+    file: io.BufferedReader | gzip.GzipFile, path: Path
+) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
     magic = file.read(4)
     known = len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in _TYPES
     if not known or not 1 <= magic[3] <= _MOST_AXES:
-        expected = "0000 08 03 for images, 0000 08 01 for labels"
+        expected = "00 00 08 03 for images, 00 00 08 01 for labels"
         raise DataError(
             f"{path} is no idx file: it begins {magic.hex(' ')!r}; expected {expected}"
         )
