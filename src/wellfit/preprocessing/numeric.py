@@ -1,0 +1,237 @@
+"""Numeric columns: gaps filled and marked, scaled, and kept within a sane range.
+
+A scaling is a frozen dataclass of arrays, which is all that is saved of it, with ``fit`` and
+``transform``. A new one is a class here and a line in :data:`SCALINGS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from wellfit.core.errors import UnknownNameError
+from wellfit.preprocessing.columns import LARGEST, refuse_infinity
+
+Array = NDArray[Any]
+
+
+class Scaling(Protocol):
+    """What is learnt from the training values of some columns, NaN where missing."""
+
+    @classmethod
+    def fit(cls, values: Array) -> Self:
+        """Learn from (rows, columns)."""
+        ...
+
+    def transform(self, values: Array) -> Array:
+        """Return (rows, columns) scaled; nothing is missing any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Affine:
+    """(x - center) / scale."""
+
+    center: Array
+    scale: Array
+
+    @classmethod
+    def fit(cls, values: Array) -> Self:
+        """Take the numbers as they are."""
+        columns = values.shape[1]
+        return cls(np.zeros(columns), np.ones(columns))
+
+    def transform(self, values: Array) -> Array:
+        """Return (rows, columns), infinite where a column hardly varied in training."""
+        with np.errstate(over="ignore"):
+            scaled: Array = (values - self.center) / self.scale
+        return scaled
+
+
+class Standard(Affine):
+    """Mean 0 and standard deviation 1: scikit-learn's StandardScaler."""
+
+    @classmethod
+    def fit(cls, values: Array) -> Self:
+        """Learn each column's mean and standard deviation."""
+        scaler = StandardScaler().fit(values)
+        return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64))
+
+
+class Robust(Affine):
+    """Median 0 and interquartile range 1; outliers don't move it.
+
+    Where half of the values are equal, and that range is 0, half of the whole range is 1
+    (Holzmüller et al., 2024, "Better by default", section 3.1).
+    """
+
+    @classmethod
+    def fit(cls, values: Array) -> Self:
+        """Learn each column's quartiles."""
+        points = np.nanquantile(values, (0, 0.25, 0.5, 0.75, 1), axis=0).astype(np.float64)
+        lowest, lower, median, upper, highest = points
+        scale = np.where(upper > lower, upper - lower, (highest - lowest) / 2)
+        return cls(median, np.where(scale > 0, scale, 1.0))
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The normal quantile of each value's rank: scikit-learn's QuantileTransformer."""
+
+    quantiles: Array
+
+    @classmethod
+    def fit(cls, values: Array) -> Self:
+        """Learn each column's quantiles, (1000, columns) or as many as there are rows."""
+        # A little noise spreads equal values, so that they map to the middle of their ranks;
+        # without it, a column's most frequent value, if it is the smallest, maps to -5.2.
+        noise = np.random.default_rng(0).standard_normal(values.shape)
+        spread = values + 1e-3 * np.nanstd(values, axis=0, dtype=np.float64) * noise
+        count = min(1000, len(values))
+        return cls(_normal(count).fit(spread).quantiles_.astype(np.float64))
+
+    def transform(self, values: Array) -> Array:
+        """Return (rows, columns) within -5.2 and 5.2."""
+        transformer = _normal(len(self.quantiles))
+        transformer.quantiles_ = self.quantiles
+        transformer.n_quantiles_ = len(self.quantiles)
+        transformer.references_ = np.linspace(0, 1, len(self.quantiles))
+        transformer.n_features_in_ = self.quantiles.shape[1]
+        return np.asarray(transformer.transform(values.astype(np.float64)))
+
+
+def _normal(count: int) -> QuantileTransformer:
+    return QuantileTransformer(n_quantiles=count, output_distribution="normal", random_state=0)
+
+
+SCALINGS: dict[str, type[Scaling]] = {
+    "robust": Robust,
+    "standard": Standard,
+    "quantile": Quantile,
+    "none": Affine,
+}
+
+
+def _smooth(values: Array) -> Array:
+    """Bend values towards ±3, leaving those near 0 as they are."""
+    bounded = np.clip(values, -1e6, 1e6)
+    bent: Array = bounded / np.sqrt(1 + np.square(bounded / 3))
+    return bent
+
+
+def _hard(values: Array) -> Array:
+    """Cut values off at ±5."""
+    return np.clip(values, -5, 5)
+
+
+def _unbounded(values: Array) -> Array:
+    """Cut off only what float32 can't hold."""
+    return np.clip(values, -LARGEST, LARGEST)
+
+
+CLIPS: dict[str, Callable[[Array], Array]] = {
+    "smooth": _smooth,
+    "hard": _hard,
+    "none": _unbounded,
+}
+
+
+def check_names(numeric: str, clip: str) -> None:
+    """Raise UnknownNameError for a scaling or a clip that doesn't exist."""
+    for name in str(numeric).split("+"):
+        if name not in SCALINGS:
+            raise UnknownNameError("numeric scaling", name, SCALINGS)
+    if clip not in CLIPS:
+        raise UnknownNameError("clip", clip, CLIPS)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numeric columns: each scaled version of each, then a 0/1 column where training had gaps.
+
+    A column that doesn't vary in training is 0 throughout, whatever it holds later.
+
+    Args:
+        scalings: by name, one or several.
+        clip: a name in :data:`CLIPS`.
+        fill: (columns,) the value put where one is missing.
+        varies: (columns,) whether training had more than one value.
+        gaps: (columns,) whether training had missing values.
+    """
+
+    scalings: dict[str, Scaling]
+    clip: str
+    fill: Array
+    varies: Array
+    gaps: Array
+
+    @classmethod
+    def fit(cls, values: Array, numeric: str, clip: str) -> Self:
+        """Learn from training values (rows, columns), NaN where missing.
+
+        Args:
+            values: float32 or float64.
+            numeric: names in :data:`SCALINGS`, joined by ``+`` for several versions.
+            clip: a name in :data:`CLIPS`.
+        """
+        missing = np.isnan(values)
+        gaps, empty = np.any(missing, axis=0), np.all(missing, axis=0)
+        if empty.any():
+            values = np.where(empty, 0, values)
+        varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
+        fill = np.nanmedian(values, axis=0).astype(np.float64)
+        names = numeric.split("+") if values.shape[1] else []
+        scalings = {name: SCALINGS[name].fit(values) for name in names}
+        return cls(scalings, clip, fill, varies, gaps)
+
+    @classmethod
+    def fit_sparse(cls, matrix: Any, clip: str, names: list[str]) -> Self:
+        """Learn from a CSR matrix: scaled by the largest value, not centred; gaps are zeros."""
+        largest = abs(matrix.astype(np.float64)).nanmax(axis=0).toarray()
+        refuse_infinity(largest, names)
+        zeros = np.zeros(matrix.shape[1])
+        varies = largest.ravel() > 0
+        missing_in = matrix.indices[np.isnan(matrix.data)]
+        gaps = np.isin(np.arange(len(zeros)), missing_in)
+        scale = np.where(varies, largest.ravel(), 1.0)
+        return cls({"none": Affine(zeros, scale)}, clip, zeros, varies, gaps)
+
+    def transform(self, values: Array) -> Array:
+        """Return (rows, versions of columns and marks of gaps) of floats."""
+        missing = np.isnan(values)
+        filled = np.where(missing, self.fill, values) if missing.any() else values
+        bound = CLIPS[self.clip]
+        scaled = [bound(each.transform(filled)) * self.varies for each in self.scalings.values()]
+        return np.hstack([*scaled, missing[:, self.gaps]])
+
+    def names(self, inputs: list[str]) -> list[str]:
+        """Return the names of the columns that :meth:`transform` returns."""
+        single = len(self.scalings) == 1
+        versions = [
+            name if single else f"{name}_{scaling}" for scaling in self.scalings for name in inputs
+        ]
+        gaps = [f"{name}_missing" for name, gap in zip(inputs, self.gaps, strict=True) if gap]
+        return versions + gaps
+
+    def arrays(self) -> dict[str, Array]:
+        """Return all that was learnt; :meth:`from_arrays` is the way back."""
+        learnt = {"fill": self.fill, "varies": self.varies, "gaps": self.gaps}
+        for name, scaling in self.scalings.items():
+            learnt |= {f"{name}.{field}": array for field, array in vars(scaling).items()}
+        return learnt
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], clip: str) -> Self:
+        """Rebuild from what :meth:`arrays` returned."""
+        fields: dict[str, dict[str, Array]] = {}
+        for key, array in arrays.items():
+            if "." in key:
+                name, field = key.split(".")
+                fields.setdefault(name, {})[field] = array
+        scalings = {name: SCALINGS[name](**learnt) for name, learnt in fields.items()}
+        return cls(scalings, clip, arrays["fill"], arrays["varies"], arrays["gaps"])

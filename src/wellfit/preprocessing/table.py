@@ -1,0 +1,250 @@
+"""The transformer that makes any table into a matrix that a network can train on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags, gen_batches
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from wellfit.core.errors import DataError, HyperparameterError, did_you_mean
+from wellfit.preprocessing.categories import Levels
+from wellfit.preprocessing.columns import Kind, Table, as_table, kinds_of, number_matrix
+from wellfit.preprocessing.numeric import Numbers, check_names
+
+_CELLS = 2**17  # cells transformed at a time: 1 MiB in float64, so that they stay in the cache
+
+
+class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Scale numbers, fill gaps, and turn text and categories into columns of 0 and 1.
+
+    - Numbers, dates (seconds since 1970) and durations (seconds) are scaled and clipped; a
+      missing value becomes the column's median.
+    - Columns of True and False become one column of 0 and 1.
+    - Each of these gets one more column, 1 where a value is missing, if training had any missing.
+    - Text and categories become a column of 0 and 1 for each level; missing values are a level.
+      Levels that training didn't have count as rare ones, or as none of the levels.
+    - Columns of objects without any value are left out; columns that don't vary are 0.
+    - Sparse matrices are scaled by each column's largest value and not centred.
+
+    Args:
+        numeric: ``"robust"`` (median and quartiles), ``"standard"`` (mean and standard
+            deviation), ``"quantile"`` (ranks, as of a normal distribution), ``"none"``, or
+            several joined by ``+``, e.g. ``"robust+quantile"``, for a column of each.
+        clip: what becomes of scaled numbers far from 0: ``"smooth"`` bends them towards ±3,
+            ``"hard"`` cuts them off at ±5, ``"none"`` leaves them.
+        max_categories: how many levels of a column to tell apart at most, the rare ones
+            together counting as one; at least 2.
+        min_frequency: how many training rows a level must have not to be rare; at least 1.
+        dtype: of the result: ``"float32"`` or ``"float64"``.
+
+    Attributes:
+        n_features_in_: how many columns training had.
+        feature_names_in_: their names, where they had names.
+        kinds_: what each held: number, flag, date, duration, category or empty.
+
+    >>> frame = pd.DataFrame({"age": [20, 30, 40, None], "town": ["Bern", "Bern", "Ulm", "Ulm"]})
+    >>> table = TablePreprocessor().fit(frame)
+    >>> table.transform(frame).round(2)
+    array([[-0.95,  0.  ,  0.  ],
+           [ 0.  ,  0.  ,  0.  ],
+           [ 0.95,  0.  ,  1.  ],
+           [ 0.  ,  1.  ,  1.  ]], dtype=float32)
+    >>> list(table.get_feature_names_out())
+    ['age', 'age_missing', 'town_Ulm']
+    """
+
+    def __init__(
+        self,
+        numeric: str = "robust",
+        *,
+        clip: str = "smooth",
+        max_categories: int = 100,
+        min_frequency: int = 2,
+        dtype: Any = "float32",
+    ) -> None:
+        self.numeric = numeric
+        self.clip = clip
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.dtype = dtype
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from a training table.
+
+        Args:
+            X: (rows, columns) a pandas or polars DataFrame, anything numpy reads, or a sparse
+                matrix.
+            y: not used.
+
+        Raises:
+            DataError: a column or the whole table can't be used; the message names the column.
+            HyperparameterError: a setting is out of its range.
+            UnknownNameError: ``numeric`` or ``clip`` is no known name.
+        """
+        self._check_settings()
+        table = self._read(X, reset=True)
+        self.kinds_ = kinds_of(table)
+        names = self._names_in()
+        if sparse.issparse(table):
+            self.numbers_ = Numbers.fit_sparse(table, self.clip, names)
+            table = table[:1]  # it has no other columns
+        else:
+            numbers = self._matrix(table, "number", "date", "duration")
+            self.numbers_ = Numbers.fit(numbers, self.numeric, self.clip)
+        self.flags_ = Numbers.fit(self._matrix(table, "flag"), "none", "none")
+        self.categories_ = [
+            Levels.fit(table.iloc[:, at], names[at], self.max_categories, self.min_frequency)
+            for at in self._positions("category")
+        ]
+        if not len(self.get_feature_names_out()):
+            raise DataError("no column of X has any value")
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Return the matrix (rows, columns out), C-contiguous, of ``dtype``.
+
+        Args:
+            X: (rows, columns) with the training table's columns, in the same order.
+
+        Raises:
+            DataError: other columns than in training, or a column with something else in it.
+        """
+        check_is_fitted(self)
+        table = self._read(X, reset=False)
+        rows, columns = table.shape
+        if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag"}:
+            table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
+        out = np.empty((rows, len(self.get_feature_names_out())), dtype=self.dtype)
+        for batch in gen_batches(rows, max(1, _CELLS // columns)):
+            part = table.iloc[batch] if isinstance(table, pd.DataFrame) else table[batch]
+            self._transform_into(out[batch], part)
+        return out
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns that :meth:`transform` returns.
+
+        Args:
+            input_features: names to use where training had none.
+        """
+        check_is_fitted(self, "categories_")
+        names = self._names_in(input_features)
+        number, flag, category = (
+            [names[at] for at in self._positions(*kinds)]
+            for kinds in (("number", "date", "duration"), ("flag",), ("category",))
+        )
+        out = self.numbers_.names(number) + self.flags_.names(flag)
+        for name, levels in zip(category, self.categories_, strict=True):
+            out += [f"{name}_{label}" for label in levels.labels]
+        return np.array(out, dtype=object)
+
+    def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return all that was learnt, as data for JSON and as arrays by name."""
+        check_is_fitted(self)
+        names = getattr(self, "feature_names_in_", None)
+        document = {
+            "settings": {**self.get_params(), "dtype": np.dtype(self.dtype).name},
+            "kinds": list(self.kinds_),
+            "names": None if names is None else names.tolist(),
+            "categories": [levels.to_document() for levels in self.categories_],
+        }
+        parts = {"numbers": self.numbers_, "flags": self.flags_}
+        arrays = {
+            f"{part}.{key}": array
+            for part, numbers in parts.items()
+            for key, array in numbers.arrays().items()
+        }
+        return document, arrays
+
+    @classmethod
+    def from_document(
+        cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> Self:
+        """Rebuild from what :meth:`to_document` returned; runs no code that it carries.
+
+        Args:
+            document: the data for JSON.
+            arrays: numpy arrays or tensors by name; others among them are left alone.
+        """
+        self = cls(**document["settings"])
+        self.kinds_ = list(document["kinds"])
+        self.n_features_in_ = len(self.kinds_)
+        if document["names"] is not None:
+            self.feature_names_in_ = np.array(document["names"], dtype=object)
+        self.categories_ = [Levels(**levels) for levels in document["categories"]]
+        self.numbers_ = Numbers.from_arrays(_under("numbers.", arrays), self.clip)
+        self.flags_ = Numbers.from_arrays(_under("flags.", arrays), "none")
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _check_settings(self) -> None:
+        check_names(self.numeric, self.clip)
+        for key, low in (("max_categories", 2), ("min_frequency", 1)):
+            value = getattr(self, key)
+            if not isinstance(value, (int, np.integer)) or value < low:
+                raise HyperparameterError(
+                    f"{key} is {value!r}; expected a whole number, at least {low}"
+                )
+        if np.dtype(self.dtype) not in (np.float32, np.float64):
+            raise HyperparameterError(f"dtype is {self.dtype!r}; expected 'float32' or 'float64'")
+
+    def _read(self, X: Any, *, reset: bool) -> Table:
+        """Return X as a table, its columns checked against those of training."""
+        table = as_table(X)
+        try:
+            validate_data(self, table, reset=reset, skip_check_array=True)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{error}{self._nearest_names(table)}") from error
+        return table
+
+    def _nearest_names(self, table: Table) -> str:
+        """Return a line for each unexpected column whose name is near that of a missing one."""
+        known = [str(name) for name in getattr(self, "feature_names_in_", [])]
+        given = [str(name) for name in getattr(table, "columns", [])]
+        missing = [name for name in known if name not in given]
+        hints = {name: did_you_mean(name, missing) for name in given if name not in known}
+        return "".join(f"\n{name!r}{hint}" for name, hint in hints.items() if hint != ".")
+
+    def _names_in(self, input_features: Any = None) -> list[str]:
+        return [str(name) for name in _check_feature_names_in(self, input_features)]
+
+    def _positions(self, *kinds: Kind) -> list[int]:
+        return [at for at, kind in enumerate(self.kinds_) if kind in kinds]
+
+    def _matrix(self, table: Table, *kinds: Kind) -> NDArray[Any]:
+        return number_matrix(table, self._positions(*kinds), self.kinds_, self._names_in())
+
+    def _transform_into(self, out: NDArray[Any], table: Table) -> None:
+        parts = [
+            self.numbers_.transform(self._matrix(table, "number", "date", "duration")),
+            self.flags_.transform(self._matrix(table, "flag")),
+        ]
+        names = self._names_in()
+        for at, levels in zip(self._positions("category"), self.categories_, strict=True):
+            parts.append(levels.one_hot(table.iloc[:, at], names[at]))
+        start = 0
+        for part in parts:
+            out[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {
+        key.removeprefix(prefix): np.asarray(array)
+        for key, array in arrays.items()
+        if key.startswith(prefix)
+    }
