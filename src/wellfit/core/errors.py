@@ -8,6 +8,7 @@ The tree, with the built-in that each also is, so that ``except ValueError`` kee
      │    ├── UnknownNameError            a name that no registry knows
      │    ├── DataError                   a table, image file or target that cannot be trained on
      │    └── ModelFileError              a folder that is no model, is damaged, or is too new
+     ├── DivergedError (ArithmeticError)  training ran into infinite or undefined numbers
      └── MissingExtraError (ImportError)  an optional dependency is not installed
 """
 
@@ -52,6 +53,10 @@ class UnknownNameError(InputError):
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, object, list[str]]]:
         return type(self), (self.kind, self.given, self.known)
+
+
+class DivergedError(WellfitError, ArithmeticError):
+    """Training ran into infinite or undefined numbers before there was anything to keep."""
 
 
 class MissingExtraError(WellfitError, ImportError):

@@ -144,7 +144,7 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :func:`from_dict` is the way back."""
         plain = {key: _plain(value) for key, value in self.values()}
-        return {"name": self.name, **plain} if self.name else plain
+        return {"family": self.family, "name": self.name, **plain} if self.name else plain
 
     def _check(self, key: str, value: Any, declaration: Hyper) -> None:
         default = type(self).__dataclass_fields__[key].default  # type: ignore[attr-defined]
@@ -200,15 +200,18 @@ def resolve(base: type[C], spec: Any) -> C:
 
 
 def from_dict(base: type[C], data: Mapping[str, Any]) -> C:
-    """Rebuild a config from :meth:`Config.to_dict`'s data; runs no code but the constructor."""
-    cls = registry.lookup(base.family, data.get("name")) if base.family else base
-    known = [item.name for item in dataclasses.fields(cls)]
-    given = {key: value for key, value in data.items() if key != "name"}
+    """Rebuild a config from :meth:`Config.to_dict`'s data; runs no code but constructors.
+
+    Raises:
+        UnknownNameError: a name or a hyper-parameter that isn't known here.
+    """
+    cls: type[C] = registry.lookup(base.family, data.get("name")) if base.family else base
+    known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    given = {key: value for key, value in data.items() if key not in ("family", "name")}
     for key in given:
         if key not in known:
             raise UnknownNameError(f"hyper-parameter of {data.get('name')}", key, known)
-    config: C = cls(**given)
-    return config
+    return cls(**{key: _rebuilt(value) for key, value in given.items()})
 
 
 def _plain(value: Any) -> Any:
@@ -216,4 +219,13 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
+    return value
+
+
+def _rebuilt(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_rebuilt(item) for item in value)
+    if isinstance(value, Mapping) and "family" in value:
+        cls: type[Config] = registry.lookup(value["family"], value.get("name"))
+        return from_dict(cls, value)
     return value

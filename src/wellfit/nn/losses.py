@@ -7,6 +7,7 @@ here stands the loss of one row, and the engine averages.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ class Loss(Config, family="loss"):
     >>> round(float(loss.value(z, target)), 4)  # an untrained network: log 10
     2.3026
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ()
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Turn stored targets (…, B, C) into the form that :meth:`delta` takes."""
@@ -55,6 +58,8 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     >>> SoftmaxCrossEntropy().predict(torch.zeros(1, 1, 2))
     tensor([[[0.5000, 0.5000]]])
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Turn class numbers (…, B) into one-hot rows (…, B, C)."""
@@ -88,6 +93,8 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     tensor([[[0.5000]]])
     """
 
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
+
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row, summed over its outputs."""
         return (F.softplus(z) - z * target).sum(-1)
@@ -113,6 +120,8 @@ class SquaredError(Loss, name="squared_error"):
     >>> SquaredError().value(torch.tensor([[[3.0]]]), torch.tensor([[[1.0]]]))
     tensor([[4.]])
     """
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return each row's mean squared error."""

@@ -42,7 +42,7 @@ def train(
         streams: K streams, or one for all.
         observers: told of every epoch; a history is always kept.
         precision: one of ``float32``, ``float64`` and ``bfloat16``.
-        resume: an earlier result to go on from, with the same observers.
+        resume: an earlier result to go on from, with the same observers; it stays as it is.
         until: pause after this epoch, to be resumed later.
 
     Returns:
@@ -83,8 +83,10 @@ class _Loop:
     ) -> None:
         self._rows, self._streams, self._observers = rows, streams, observers
         self._precision = precision
-        self._result = resume or _fresh(members, dtype_of(precision), rows.device, len(observers))
+        self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
+        missing = len(observers) - len(self._result.observers)
+        self._result.observers += [{} for _ in range(missing)]
         self._active = np.flatnonzero(
             [
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
@@ -305,22 +307,8 @@ class _Tally:
         return means
 
 
-def _fresh(
-    members: Sequence[Member], dtype: torch.dtype, device: torch.device, observers: int
-) -> Result:
-    k = len(members)
-    return Result(
-        members=list(members),
-        last=Weights.initial(members, dtype, device),
-        best=None,
-        kept=np.zeros(k, dtype=bool),
-        best_epoch=np.zeros(k, dtype=np.int64),
-        epochs=np.zeros(k, dtype=np.int64),
-        status=[Status.RUNNING] * k,
-        epoch=0,
-        step=0,
-        observers=[{} for _ in range(observers)],
-    )
+def _beginning(members: Sequence[Member], precision: str, device: torch.device) -> Result:
+    return Result.beginning(members, Weights.initial(members, dtype_of(precision), device))
 
 
 def _unbound(chunk: Chunk) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from wellfit.nn.execution import Executor, Memory
 from wellfit.training.precision import arithmetic
 from wellfit.training.stack import Weights
-from wellfit.training.streams import Rows
+from wellfit.training.streams import Features, Rows
 
 _BLOCK_BYTES = 1 << 23
 
@@ -40,7 +40,7 @@ class Predictor:
 
 def predict(
     weights: Weights,
-    x: NDArray[np.generic],
+    x: Features,
     link: Callable[[Tensor], Tensor],
     *,
     precision: str = "float32",
@@ -54,17 +54,17 @@ def predict(
     (1, 5, 3)
     """
     predictor, like = Predictor(weights), weights.parameters
-    k, blocks = weights.members, []
-    device = like.device
+    k, total, blocks = weights.members, x.shape[0], []
+    batch = min(total, predictor.most)
     with (
         torch.inference_mode(),
-        arithmetic(precision, weights.network, k, min(len(x), predictor.most), device),
+        arithmetic(precision, weights.network, k, batch, like.device),
     ):
-        for start in range(0, len(x), predictor.most):
-            block = np.ascontiguousarray(x[start : start + predictor.most])
-            rows = Rows(block, np.zeros(len(block)), dtype=like.dtype, device=device)
-            features = rows.features(torch.arange(len(block), device=device))
-            blocks.append(link(predictor(features.expand(k, -1, -1))).cpu())
+        for start in range(0, total, predictor.most):
+            block = x[start : start + predictor.most]
+            ids = torch.arange(block.shape[0], device=like.device)
+            rows = Rows(block, np.zeros(0), dtype=like.dtype, device=like.device)
+            blocks.append(link(predictor(rows.features(ids).expand(k, -1, -1))).cpu())
     if not blocks:
         return np.empty((k, 0, weights.network.outputs), dtype=np.float32)
     return torch.cat(blocks, dim=1).numpy()

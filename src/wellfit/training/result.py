@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from wellfit.training.stack import Member, Weights
@@ -48,12 +50,30 @@ class Result:
     step: int
     observers: list[ObserverState] = field(default_factory=list)
 
+    @classmethod
+    def beginning(cls, members: Sequence[Member], weights: Weights) -> Result:
+        """Return where training starts: these weights, and nothing done yet."""
+        k = len(members)
+        return cls(
+            members=list(members),
+            last=weights,
+            best=None,
+            kept=np.zeros(k, dtype=bool),
+            best_epoch=np.zeros(k, dtype=np.int64),
+            epochs=np.zeros(k, dtype=np.int64),
+            status=[Status.RUNNING] * k,
+            epoch=0,
+            step=0,
+        )
+
+    def copy(self) -> Result:
+        """Return a copy that can be trained on without changing this one."""
+        return copy.deepcopy(self)
+
     def weights(self) -> Weights:
         """Return every member's kept weights, or its last where none were kept."""
         if self.best is None:
             return self.last
-        import torch
-
         merged = self.last.take(
             torch.arange(len(self.members), device=self.last.parameters.device)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -97,6 +97,15 @@ class Weights:
             self.statistics.to(device, dtype, copy=True),
             {name: slot.to(device, dtype, copy=True) for name, slot in self.slots.items()},
         )
+
+    def __post_init__(self) -> None:
+        wanted = self.members * self.network.parameters.size
+        if self.parameters.numel() != wanted:
+            raise InputError(f"the weights are {self.parameters.numel()}; expected {wanted}")
+
+    def forgetting(self, slots: Sequence[str]) -> Weights:
+        """Return these weights with an empty memory of the optimizer's."""
+        return replace(self, slots={name: torch.zeros_like(self.parameters) for name in slots})
 
     def blocks(self, member: int) -> list[Tensor]:
         """Return one member's parameters, a (rows, columns) view a layer."""

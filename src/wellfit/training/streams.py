@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from torch import Tensor
 
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive, permutation
 from wellfit.nn.losses import Loss
+
+Features: TypeAlias = NDArray[np.generic] | sparse.csr_array
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
 # enough that they are still in the cache when their turn comes.
@@ -27,10 +31,11 @@ CHUNK_BYTES = 1 << 20
 class Rows:
     """A table on the device: features with a column of ones, targets, weights.
 
-    Pixels (uint8) stay bytes until their batch, which scales them to [0, 1].
+    Pixels (uint8) stay bytes until their batch, which scales them to [0, 1]. Sparse rows stay
+    sparse, on the host, until their batch.
 
     Args:
-        x: (N, D), uint8 or float.
+        x: (N, D), uint8, float or scipy.sparse.
         y: (N,) class numbers, or (N, C) targets.
         weight: (N,) weights of the rows, of mean 1, or None.
         dtype: of the batches.
@@ -43,38 +48,37 @@ class Rows:
 
     def __init__(
         self,
-        x: NDArray[np.generic] | Tensor,
-        y: NDArray[np.generic] | Tensor,
-        weight: NDArray[np.generic] | None = None,
+        x: Features,
+        y: NDArray[np.generic],
+        weight: NDArray[np.floating] | None = None,
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        source = torch.as_tensor(x)
         self.dtype, self.device = dtype, torch.device(device)
-        self._pixels = source.dtype == torch.uint8
-        kind = torch.uint8 if self._pixels else dtype
-        table = torch.empty(source.shape[0], source.shape[1] + 1, dtype=kind)
-        table[:, :-1] = source
-        table[:, -1] = 255 if self._pixels else 1
-        self._table = table.to(self.device)
-        self._y = torch.as_tensor(y).to(self.device)
+        self.width = x.shape[1] + 1
+        self._table: Tensor | sparse.csr_array
+        if sparse.issparse(x):
+            self._table = sparse.csr_array(sparse.hstack([x, np.ones((x.shape[0], 1))]))
+        else:
+            self._table = _with_ones(np.asarray(x), dtype).to(self.device)
+        self._y = torch.tensor(y, device=self.device)
         self._weight = None
         if weight is not None:
-            self._weight = torch.as_tensor(weight).to(self.device, dtype)[:, None]
+            self._weight = torch.tensor(weight, dtype=dtype, device=self.device)[:, None]
 
     def __len__(self) -> int:
-        return len(self._table)
-
-    @property
-    def width(self) -> int:
-        """D + 1: the features and the column of ones."""
-        return self._table.shape[1]
+        return self._table.shape[0]
 
     def features(self, ids: Tensor) -> Tensor:
         """Return the rows ``ids`` (...) as (..., D + 1) numbers."""
-        picked = self._table.index_select(0, ids.flatten()).view(*ids.shape, self.width)
-        return picked.to(self.dtype).mul_(1 / 255) if self._pixels else picked
+        if not isinstance(self._table, Tensor):
+            dense = self._table[ids.flatten().cpu().numpy()].toarray()
+            picked = torch.from_numpy(dense).to(self.device, self.dtype)
+        else:
+            picked = self._table.index_select(0, ids.flatten())
+        shaped = picked.view(*ids.shape, self.width)
+        return shaped.to(self.dtype).mul_(1 / 255) if shaped.dtype == torch.uint8 else shaped
 
     def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
         """Return the targets of the rows ``ids`` (...) as ``loss`` wants them, (..., C)."""
@@ -86,6 +90,15 @@ class Rows:
         if self._weight is None:
             return None
         return self._weight.index_select(0, ids.flatten()).view(*ids.shape, 1)
+
+
+def _with_ones(x: NDArray[np.generic], dtype: torch.dtype) -> Tensor:
+    pixels = x.dtype == np.uint8
+    kind = np.dtype(np.uint8) if pixels else torch.empty(0, dtype=dtype).numpy().dtype
+    table = np.empty((x.shape[0], x.shape[1] + 1), dtype=kind)
+    table[:, :-1] = x
+    table[:, -1] = 255 if pixels else 1
+    return torch.from_numpy(table)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,416 @@
+"""What classifier and regressor share: parameters, fitting, going on, saving."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from wellfit.core.errors import DataError, DivergedError, HyperparameterError
+from wellfit.core.hyper import Config, resolve
+from wellfit.estimators.inputs import Inputs, Numbers, checked
+from wellfit.estimators.nesting import NestedConfigs
+from wellfit.nn import Activation, Dense, Initializer, Loss, Network, mlp
+from wellfit.optim import L1, L2, Constant, Optimizer, Penalty, Schedule
+from wellfit.training import (
+    EarlyStopping,
+    Member,
+    Observer,
+    Progress,
+    Result,
+    Rows,
+    Status,
+    Stream,
+    predict,
+    split,
+    train,
+)
+from wellfit.training.precision import device_of, dtype_of
+
+
+class BaseMLP(NestedConfigs):
+    """A multi-layer perceptron behind scikit-learn's conventions.
+
+    Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
+    """
+
+    _configs: ClassVar[Mapping[str, type[Config]]] = {
+        "activation": Activation,
+        "initializer": Initializer,
+        "optimizer": Optimizer,
+        "schedule": Schedule,
+        "early_stopping": EarlyStopping,
+    }
+
+    hidden_layer_sizes: Sequence[int] | int
+    loss: str | Loss
+    epochs: int
+    batch_size: int
+    early_stopping: bool | EarlyStopping
+    validation_fraction: float | None
+    preprocess: str | None
+    observers: Sequence[Observer]
+    warm_start: bool
+    precision: str
+    device: str
+    random_state: Any
+    verbose: int
+
+    # What a subclass decides.
+
+    @abstractmethod
+    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
+        """Learn the targets' form; return them checked, as the caller gave them."""
+
+    @abstractmethod
+    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
+        """Return targets as the engine wants them: class numbers (N,) or numbers (N, C)."""
+
+    @abstractmethod
+    def _outputs(self) -> int:
+        """Return the number of logits."""
+
+    @abstractmethod
+    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
+        """Return what the validation split keeps the shares of."""
+
+    @abstractmethod
+    def _resolve_loss(self) -> Loss:
+        """Return the loss, ``"auto"`` resolved by the targets."""
+
+    def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
+        """Return weights (N,) that balance classes, or None."""
+        return None
+
+    # Fitting.
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train on rows X and targets y, from fresh weights unless ``warm_start``.
+
+        Args:
+            X: (n_samples, n_features): a DataFrame (pandas, polars), an array or a sparse matrix.
+            y: (n_samples,) or (n_samples, n_outputs).
+            sample_weight: (n_samples,), at least 0; a row of weight 0 counts as absent.
+            X_val: rows to judge every epoch by, like X; else some of X's may be held out.
+            y_val: their targets.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputError: data or parameters that cannot be used, saying what was expected.
+            DivergedError: the loss became infinite before any epoch was worth keeping.
+        """
+        going_on = self.warm_start and hasattr(self, "_weights")
+        x = checked(self, X, reset=not going_on)
+        targets = self._fit_targets(y) if not going_on else np.asarray(y)
+        x, targets, weight = self._weighed(x, targets, sample_weight)
+        seed = self._seed(fresh=not going_on)
+        train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
+        if not going_on:
+            self._inputs = Inputs.fit(_safe_indexing(x, train_ids), self.preprocess)
+            self._fit_target_scale(targets, train_ids)
+        table = self._table(x, targets, weight)
+        if X_val is not None:
+            table, held_ids = self._append_validation(table, X_val, y_val)
+        self._train(table, Stream(train_ids, held_ids, seed), going_on)
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
+    ) -> Self:
+        """Train one epoch on these rows; ``first_targets`` is what the first call learns from."""
+        begun = hasattr(self, "_weights")
+        x = checked(self, X, reset=not begun)
+        if not begun:
+            self._fit_targets(first_targets)
+        x, targets, weight = self._weighed(x, np.asarray(y), sample_weight)
+        everyone = np.arange(len(targets))
+        if not begun:
+            self._inputs = Inputs.fit(x, self.preprocess)
+            self._fit_target_scale(targets, everyone)
+        table = self._table(x, targets, weight)
+        stream = Stream(everyone, None, self._seed(fresh=not begun))
+        self._train(table, stream, begun, one_more=True)
+        return self
+
+    def _weighed(
+        self, x: Any, y: NDArray[Any], sample_weight: ArrayLike | None
+    ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+        """Drop rows of weight 0, balance classes, and scale the weights to mean 1."""
+        rows = x.shape[0]
+        if rows != len(y):
+            raise DataError(
+                f"X has {rows} rows and y has {len(y)}: Found input variables with inconsistent "
+                "numbers of samples"
+            )
+        weight = self._balance(y)
+        if sample_weight is not None:
+            given = _check_sample_weight(
+                sample_weight,
+                x if hasattr(x, "dtype") else y,
+                dtype=np.float64,
+                ensure_non_negative=True,
+            )
+            weight = given if weight is None else weight * given
+        if weight is None:
+            return x, y, None
+        kept = np.flatnonzero(weight)
+        if not len(kept):
+            raise DataError("all sample weights are 0; expected at least one row that counts")
+        if len(kept) < rows:
+            x, y, weight = _safe_indexing(x, kept), y[kept], weight[kept]
+        return x, y, weight / weight.mean()
+
+    def _hold_out(
+        self, y: NDArray[Any], given: bool, seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        fraction = self.validation_fraction
+        if fraction is not None and not 0 < fraction < 1:
+            raise HyperparameterError(
+                f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
+            )
+        if given or (fraction is None and not self.early_stopping) or len(y) < 2:
+            return np.arange(len(y)), None
+        return split(len(y), fraction or 0.1, seed, strata=self._strata(y))
+
+    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
+        """Learn the scale of the targets from the training rows, where they have one."""
+
+    def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> _Table:
+        return _Table(self._numbers(x), self._encode_targets(y), weight)
+
+    def _numbers(self, x: Any) -> Numbers:
+        return self._inputs.numbers(x, np.dtype(str(dtype_of(self.precision)).split(".")[1]))
+
+    def _append_validation(
+        self, table: _Table, X_val: Any, y_val: ArrayLike | None
+    ) -> tuple[_Table, NDArray[np.int64]]:
+        if y_val is None:
+            raise DataError("X_val is given without y_val; expected both")
+        x = self._numbers(checked(self, X_val, reset=False))
+        y = self._encode_targets(y_val)
+        if x.shape[0] != len(y):
+            raise DataError(f"X_val has {x.shape[0]} rows and y_val has {len(y)}")
+        return table.with_more(x, y), np.arange(len(table.y), len(table.y) + len(y))
+
+    def _train(
+        self, table: _Table, stream: Stream, going_on: bool, one_more: bool = False
+    ) -> None:
+        """Train and keep the result; nothing of the estimator changes if that fails."""
+        member = self._member(table.x.shape[1], stream.seed, going_on, one_more)
+        rows = Rows(
+            table.x,
+            table.y,
+            table.weight,
+            dtype=dtype_of(self.precision),
+            device=device_of(self.device),
+        )
+        resume = self._continued(member, rows, one_more) if going_on else None
+        result = train(
+            [member],
+            rows,
+            [stream],
+            observers=self._observers(stream, one_more),
+            precision=self.precision,
+            resume=resume,
+        )
+        self._conclude(result)
+
+    def _member(self, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
+        done = self._result.epoch if one_more and hasattr(self, "_result") else 0
+        return Member(
+            network=self._weights.network if going_on else self._network(inputs),
+            loss=self._resolve_loss(),
+            optimizer=resolve(Optimizer, self.optimizer),
+            schedule=Constant() if one_more else resolve(Schedule, self.schedule),
+            penalties=self._penalties(),
+            batch_size=self.batch_size,
+            epochs=done + 1 if one_more else self.epochs,
+            seed=seed,
+        )
+
+    def _continued(self, member: Member, rows: Rows, one_more: bool) -> Result:
+        """Return where to go on from the weights in use: with all memory, or with none."""
+        weights = self._weights.to(rows.dtype, rows.device)
+        slots = member.optimizer.slots()
+        if not one_more or not hasattr(self, "_result") or set(slots) != set(weights.slots):
+            return Result.beginning([member], weights.forgetting(slots))
+        return replace(
+            self._result.copy(),
+            last=weights,
+            best=None,
+            kept=np.zeros(1, dtype=bool),
+            status=[Status.RUNNING],
+            observers=self._result.observers[:1],
+        )
+
+    def _network(self, inputs: int) -> Network:
+        return mlp(
+            inputs,
+            _sizes(self.hidden_layer_sizes),
+            self._outputs(),
+            activation=resolve(Activation, self.activation),
+            initializer=resolve(Initializer, self.initializer),
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            input_dropout=self.input_dropout,
+        )
+
+    def _penalties(self) -> tuple[Penalty, ...]:
+        strengths = ((L1, self.l1, "l1"), (L2, self.l2, "l2"))
+        for _, strength, name in strengths:
+            if not isinstance(strength, (int, float)) or strength < 0:
+                raise HyperparameterError(f"{name} is {strength!r}; expected a number, at least 0")
+        return tuple(penalty(strength) for penalty, strength, _ in strengths if strength)
+
+    def _observers(self, stream: Stream, one_more: bool) -> list[Observer]:
+        chosen = list(self.observers)
+        for observer in chosen:
+            if not isinstance(observer, Observer):
+                raise HyperparameterError(f"observers hold {observer!r}; expected an Observer")
+        if self.early_stopping and not one_more:
+            stopping = EarlyStopping() if self.early_stopping is True else self.early_stopping
+            chosen.append(resolve(EarlyStopping, stopping))
+        return [*chosen, Progress()] if self.verbose else chosen
+
+    def _seed(self, *, fresh: bool) -> int:
+        """Return the seed of everything random in one fit; going on keeps the first one's."""
+        if fresh or not hasattr(self, "_fit_seed"):
+            self._fit_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return self._fit_seed
+
+    def _conclude(self, result: Result) -> None:
+        status = result.status[0]
+        if status is Status.DIVERGED and not result.kept[0]:
+            raise DivergedError(
+                f"the loss became {result.history()['loss'][-1]} in epoch {result.epochs[0]} with "
+                f"{result.members[0].optimizer!r}; expected it to stay finite: "
+                "try a learning rate ten times smaller, or preprocess='auto'"
+            )
+        if status is Status.DIVERGED:
+            self._warn(f"training diverged; kept the weights of epoch {result.best_epoch[0]}")
+        if status is Status.INTERRUPTED:
+            self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
+        self._result = result
+        self._weights = result.weights()
+        self.history_ = dict(result.history())
+        self.status_ = str(status)
+        self.n_epochs_ = int(result.epochs[0])
+        self.best_epoch_ = int(result.best_epoch[0]) if result.kept[0] else self.n_epochs_
+        self.n_parameters_ = self._weights.network.size
+
+    @staticmethod
+    def _warn(message: str) -> None:
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+    # Predicting.
+
+    def _predict_outputs(self, X: Any) -> NDArray[np.floating]:
+        """Return the network's outputs (N, C): probabilities or scaled expected values."""
+        check_is_fitted(self, "_weights")
+        x = self._numbers(checked(self, X, reset=False))
+        weights = self._weights
+        target = device_of(self.device)
+        if weights.parameters.device != target:
+            weights = weights.to(weights.parameters.dtype, target)
+        return predict(weights, x, self._resolve_loss().predict, precision=self.precision)[0]
+
+    @property
+    def coefs_(self) -> list[NDArray[np.floating]]:
+        """The dense layers' weights, from the input on, each (inputs, units)."""
+        return [block[:-1].cpu().numpy() for block in self._dense_blocks()]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.floating]]:
+        """The dense layers' biases, from the input on, each (units,)."""
+        return [block[-1].cpu().numpy() for block in self._dense_blocks()]
+
+    def _dense_blocks(self) -> list[Any]:
+        check_is_fitted(self, "_weights")
+        layers = self._weights.network.layers
+        blocks = zip(layers, self._weights.blocks(0), strict=True)
+        return [block for layer, block in blocks if isinstance(layer, Dense)]
+
+    # Files.
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to a folder of JSON and safetensors; see ``load``.
+
+        Args:
+            path: the folder; a model that is there is replaced whole, or left whole.
+
+        Returns:
+            The folder's path.
+        """
+        from wellfit.estimators.persistence import save_model
+
+        return save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the model that :meth:`save` wrote. Runs no code that the folder carries.
+
+        Raises:
+            ModelFileError: no model there, or a damaged, altered, newer or different one.
+        """
+        from wellfit.core.errors import ModelFileError
+        from wellfit.estimators.persistence import load_model
+
+        model = load_model(path)
+        if not isinstance(model, cls):
+            raise ModelFileError(f"{path} holds a {type(model).__name__}; expected {cls.__name__}")
+        return model
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_weights")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.preprocess == "auto"
+        return tags
+
+
+class _Table:
+    """Numbers, encoded targets and weights on their way to the device."""
+
+    def __init__(self, x: Numbers, y: NDArray[Any], weight: NDArray[np.float64] | None) -> None:
+        self.x, self.y, self.weight = x, y, weight
+
+    def with_more(self, x: Numbers, y: NDArray[Any]) -> _Table:
+        """Return these rows with others below, of weight 1."""
+        stack = sparse.vstack if sparse.issparse(self.x) else np.concatenate
+        weight = self.weight
+        if weight is not None:
+            weight = np.concatenate([weight, np.ones(len(y))])
+        return _Table(stack([self.x, x]), np.concatenate([self.y, y]), weight)
+
+
+def _sizes(hidden: Sequence[int] | int) -> tuple[int, ...]:
+    sizes = tuple(hidden) if isinstance(hidden, (Sequence, np.ndarray)) else (hidden,)
+    for size in sizes:
+        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+            raise HyperparameterError(
+                f"hidden_layer_sizes is {hidden!r}; expected whole numbers, at least 1"
+            )
+    return tuple(map(int, sizes))

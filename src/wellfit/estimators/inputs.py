@@ -1,0 +1,107 @@
+"""From what users pass as X to numbers that the engine reads, the same way at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.utils.validation import validate_data
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.preprocessing import TablePreprocessor, as_table, is_image_like
+
+Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
+Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
+
+
+class Inputs:
+    """How one estimator reads its features: learned from training rows, kept with the model.
+
+    ``kind`` is ``"table"`` (scaled, imputed and encoded), ``"pixels"`` (bytes that the engine
+    scales to [0, 1] batch by batch), ``"sparse"`` (each column over its largest value, kept
+    sparse) or ``"raw"`` (numbers taken as they are).
+
+    >>> inputs = Inputs.fit(np.array([[0, 255]], np.uint8), "auto")
+    >>> inputs.kind
+    'pixels'
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        table: TablePreprocessor | None = None,
+        largest: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.kind, self.table, self.largest = kind, table, largest
+
+    @classmethod
+    def fit(cls, x: Table, preprocess: str | None) -> Inputs:
+        """Learn from checked training rows how to read features.
+
+        Raises:
+            DataError: a column that can't be used, by name.
+        """
+        if preprocess is None:
+            return cls("raw")
+        if is_image_like(x):
+            return cls("pixels")
+        if sparse.issparse(x):
+            return cls("sparse", largest=MaxAbsScaler().fit(x).scale_)
+        return cls("table", TablePreprocessor().fit(x))
+
+    def numbers(self, x: Table, dtype: np.dtype[Any]) -> Numbers:
+        """Return checked rows ``x`` (N, D) as bytes, floats of ``dtype``, or sparse rows."""
+        if self.table is not None:
+            self.table.dtype = dtype.name
+            return self.table.transform(x)
+        if self.kind == "pixels" and not is_image_like(x):
+            return (np.asarray(x, dtype=np.float64) / 255).astype(dtype)
+        if self.largest is not None:
+            return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
+        return x
+
+    def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what was learned as data for JSON, and as arrays by name."""
+        document: dict[str, Any] = {"kind": self.kind}
+        arrays: dict[str, NDArray[Any]] = {}
+        if self.table is not None:
+            document["table"], arrays = self.table.to_document()
+        if self.largest is not None:
+            arrays = {"largest": self.largest}
+        return document, arrays
+
+    @classmethod
+    def from_document(
+        cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> Self:
+        """Rebuild from what :meth:`to_document` returned."""
+        table = None
+        if "table" in document:
+            table = TablePreprocessor.from_document(document["table"], arrays)
+        return cls(document["kind"], table, arrays.get("largest"))
+
+
+def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
+    """Check X as scikit-learn does; ``reset`` remembers its columns, else they must agree.
+
+    Raises:
+        HyperparameterError: ``preprocess`` is neither "auto" nor None.
+        DataError or ValueError: no rows, no columns, wrong shape, other columns than at fit.
+    """
+    preprocess = estimator.preprocess
+    if preprocess not in ("auto", None):
+        raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
+    if preprocess is None:
+        return validate_data(
+            estimator, x, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32]
+        )
+    table = as_table(x)
+    inputs: Inputs | None = None if reset else estimator._inputs
+    if inputs is None or inputs.table is None:  # else the preprocessor checks, and knows more
+        validate_data(estimator, table, reset=reset, skip_check_array=True)
+    return table

@@ -1,0 +1,29 @@
+"""Which loss an estimator uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import resolve
+from wellfit.core.registry import lookup, names
+from wellfit.nn import Loss
+
+
+def resolve_loss(spec: Any, default: str, task: str) -> Loss:
+    """Return a loss by name or object, ``default`` for ``"auto"``.
+
+    Raises:
+        HyperparameterError: a loss for another task.
+
+    >>> resolve_loss("auto", "squared_error", task="regression")
+    SquaredError()
+    """
+    loss = resolve(Loss, default if isinstance(spec, str) and spec == "auto" else spec)
+    if task not in loss.tasks:
+        members: dict[str, type[Loss]] = {name: lookup("loss", name) for name in names("loss")}
+        fitting = [name for name, member in members.items() if task in member.tasks]
+        raise HyperparameterError(
+            f"loss is {loss.name!r}, which is not for {task}; expected one of {', '.join(fitting)}"
+        )
+    return loss

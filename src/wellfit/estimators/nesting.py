@@ -1,0 +1,58 @@
+"""Parameters that are configs, named like scikit-learn's nested ones: ``optimizer__momentum``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from sklearn.base import BaseEstimator
+
+from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.hyper import Config, resolve
+
+
+class NestedConfigs(BaseEstimator):  # type: ignore[misc]
+    """Lets ``set_params(optimizer__learning_rate=…)`` reach into configs given by name or object.
+
+    Configs are frozen: setting one of their hyper-parameters puts a changed copy in place.
+    """
+
+    _configs: ClassVar[Mapping[str, type[Config]]] = {}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; ``deep`` adds the hyper-parameters of those that are configs."""
+        params: dict[str, Any] = super().get_params(deep=deep)
+        for key, base in self._configs.items() if deep else ():
+            try:
+                config = resolve(base, params[key])
+            except InputError:
+                continue  # an invalid value is reported by fit, as scikit-learn does
+            params |= {f"{key}__{name}": value for name, value in config.values()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, ``optimizer__learning_rate`` and the like among them.
+
+        Raises:
+            UnknownNameError: naming the nearest parameter there is.
+        """
+        known = self.get_params(deep=True)
+        own = [key for key in params if key.partition("__")[0] not in self._configs]
+        for key in own:
+            if key not in known:
+                raise UnknownNameError(f"parameter of {type(self).__name__}", key, known)
+        whole = {key: value for key, value in params.items() if "__" not in key or key in own}
+        super().set_params(**whole)
+        for key, changes in _grouped(params, whole).items():
+            config = resolve(self._configs[key], getattr(self, key)).replace(**changes)
+            setattr(self, key, config)
+        return self
+
+
+def _grouped(params: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {}
+    for key, value in params.items():
+        if key not in whole:
+            outer, _, inner = key.partition("__")
+            groups.setdefault(outer, {})[inner] = value
+    return groups

@@ -1,0 +1,142 @@
+"""Estimators to model folders and back: plain data and tensors, no code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from wellfit import store
+from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.hyper import Config, from_dict
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.classifier import MLPClassifier
+from wellfit.estimators.inputs import Inputs
+from wellfit.estimators.regressor import MLPRegressor
+from wellfit.nn import Network
+from wellfit.preprocessing import ClassLabels, TargetScaler
+from wellfit.training import Weights
+
+_KINDS: dict[str, type[BaseMLP]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
+_LEARNED = ("history_", "status_", "n_epochs_", "best_epoch_", "n_parameters_")
+# Of this session, not of the model: who watches, where it runs, and what it was drawn from.
+_LEFT_OUT = ("observers", "device", "random_state", "verbose")
+
+
+def save_model(model: BaseMLP, path: str | os.PathLike[str]) -> Path:
+    """Write a fitted estimator to a model folder; see :meth:`BaseMLP.save`."""
+    if not model.__sklearn_is_fitted__():
+        raise InputError(f"this {type(model).__name__} is not fitted; call fit before save")
+    inputs, arrays = model._inputs.to_document()
+    document = {
+        "estimator": type(model).__name__,
+        "params": {
+            key: _plain(value)
+            for key, value in model.get_params(deep=False).items()
+            if key not in _LEFT_OUT
+        },
+        "network": model._weights.network.to_dict(),
+        "inputs": inputs,
+        "targets": _targets(model),
+        "n_features_in": int(model.n_features_in_),
+        "feature_names_in": _names(model),
+        "learned": {key: getattr(model, key) for key in _LEARNED},
+    }
+    weights = model._weights
+    tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
+    tensors["parameters"] = weights.parameters.cpu()
+    tensors["statistics"] = weights.statistics.cpu()
+    return store.save(path, document, tensors)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Return the fitted estimator that a model folder holds, classifier or regressor.
+
+    It predicts as it did when it was saved. Training can go on from its weights
+    (``warm_start``, ``partial_fit``), the optimizer's memory starting anew.
+
+    Raises:
+        ModelFileError: no model there, or a damaged, altered, newer or foreign one.
+
+    >>> import tempfile
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+    >>> folder = clf.save(Path(tempfile.mkdtemp()) / "model")
+    >>> load_model(folder).classes_
+    array(['a', 'b'], dtype='<U1')
+    """
+    document, tensors = store.load(path)
+    try:
+        return _rebuild(document, tensors)
+    except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
+        raise ModelFileError(f"{path} holds a model that can't be read here: {error}") from error
+
+
+def _rebuild(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BaseMLP:
+    params = {key: _restored(value) for key, value in document["params"].items()}
+    model = _KINDS[document["estimator"]](**params)
+    arrays = {
+        key.removeprefix("inputs."): tensor.numpy()
+        for key, tensor in tensors.items()
+        if key.startswith("inputs.")
+    }
+    model._inputs = Inputs.from_document(document["inputs"], arrays)
+    model.n_features_in_ = document["n_features_in"]
+    if document["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
+    _restore_targets(model, document["targets"])
+    network = from_dict(Network, document["network"])
+    model._weights = Weights(network, 1, tensors["parameters"], tensors["statistics"], {})
+    for key in _LEARNED:
+        setattr(model, key, document["learned"][key])
+    return model
+
+
+def _targets(model: BaseMLP) -> dict[str, Any]:
+    if isinstance(model, MLPClassifier):
+        return model._labels.to_document()
+    assert isinstance(model, MLPRegressor)
+    return {**model._scaler.to_document(), "flat": model._flat}
+
+
+def _restore_targets(model: BaseMLP, document: Mapping[str, Any]) -> None:
+    if isinstance(model, MLPClassifier):
+        model._labels = ClassLabels.from_document(document)
+        model.classes_ = model._labels.classes_
+    elif isinstance(model, MLPRegressor):
+        model._scaler = TargetScaler.from_document(document)
+        model._flat = document["flat"]
+        model.n_outputs_ = len(document["mean"])
+
+
+def _names(model: BaseMLP) -> list[str] | None:
+    names = getattr(model, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as data for JSON; a dictionary as pairs, its keys being any label."""
+    if isinstance(value, Config):
+        return {"config": value.to_dict()}
+    if isinstance(value, Mapping):
+        return {"pairs": [[_plain(key), _plain(item)] for key, item in value.items()]}
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return {"items": [_plain(item) for item in value]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _restored(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if "config" in value:
+        from wellfit.core.registry import lookup
+
+        data = value["config"]
+        cls: type[Config] = lookup(data["family"], data["name"])
+        return from_dict(cls, data)
+    if "pairs" in value:
+        return {_restored(key): _restored(item) for key, item in value["pairs"]}
+    return tuple(_restored(item) for item in value["items"])

@@ -1,0 +1,178 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_array
+
+from wellfit.core.errors import DataError
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.losses import resolve_loss
+from wellfit.nn import Activation, Initializer, Loss
+from wellfit.optim import Optimizer, Schedule
+from wellfit.preprocessing import TargetScaler
+from wellfit.training import EarlyStopping, Observer
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+    """A multi-layer perceptron that estimates numbers, one or several a row.
+
+    Targets are standardized for training and scaled back in predictions; losses in ``history_``
+    are of the standardized targets, so that 1 is as bad as always saying the mean.
+
+    Args:
+        hidden_layer_sizes: units of each hidden layer; ``()`` is a linear model.
+        activation: of the hidden layers, by name or as an object.
+        initializer: how the weights start, by name or as an object.
+        batch_norm: normalize every hidden layer's batch before its activation.
+        dropout: share of hidden units silenced at a step, in [0, 1).
+        input_dropout: share of inputs silenced at a step, in [0, 1).
+        l1: strength λ of the penalty λ Σ|w| on weights, at least 0.
+        l2: strength λ of the penalty λ/2 Σw² on weights, at least 0.
+        loss: by name or as an object; ``"auto"`` is the squared error.
+        optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
+            ``optimizer__learning_rate`` and the like.
+        schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
+        batch_size: rows of a step; all rows where there are fewer.
+        epochs: passes over the training rows, at most.
+        early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
+            held-out rows, stop when they no longer improve, keep the best weights.
+        validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
+            tenth if ``early_stopping``, else nothing.
+        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
+        observers: told of every epoch.
+        warm_start: go on from the weights of the last ``fit``.
+        precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for rounded matrix products.
+        device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
+        random_state: a whole number makes fits repeatable.
+        verbose: 1 shows progress in a terminal.
+
+    Attributes:
+        history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value
+            for each epoch.
+        best_epoch_: the epoch, from 1, whose weights are in use.
+        n_epochs_: epochs trained.
+        n_outputs_: numbers estimated a row.
+        n_parameters_: numbers that were learned.
+        status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
+        coefs_, intercepts_: the dense layers' weights and biases.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressor((16,), epochs=20, random_state=0).fit(X, y)
+    >>> reg.predict(X[:2]).shape
+    (2,)
+    >>> reg.score(X, y) > 0.4
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (128, 128),
+        *,
+        activation: str | Activation = "relu",
+        initializer: str | Initializer = "glorot_uniform",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        loss: str | Loss = "auto",
+        optimizer: str | Optimizer = "adam",
+        schedule: str | Schedule = "one_cycle",
+        batch_size: int = 128,
+        epochs: int = 40,
+        early_stopping: bool | EarlyStopping = False,
+        validation_fraction: float | None = None,
+        preprocess: Literal["auto"] | None = "auto",
+        observers: Sequence[Observer] = (),
+        warm_start: bool = False,
+        precision: str = "float32",
+        device: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.initializer = initializer
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.l1 = l1
+        self.l2 = l2
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.preprocess = preprocess
+        self.observers = observers
+        self.warm_start = warm_start
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X: Any) -> NDArray[np.floating]:
+        """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        scaled = self._predict_outputs(X)
+        estimates: NDArray[np.floating] = self._scaler.inverse_transform(scaled)
+        return estimates[:, 0] if self._flat else estimates
+
+    def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
+        """Train one epoch on more rows, keeping the optimizer's memory; no early stopping.
+
+        The first call's targets set the scale.
+        """
+        return self._partial_fit(X, y, sample_weight, y)
+
+    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
+        numbers = self._columns(y)
+        constant = np.flatnonzero((numbers == numbers[:1]).all(axis=0))
+        if len(constant):
+            raise DataError(
+                f"the target is {numbers[0, constant[0]]:g} in all of n_samples = {len(numbers)} "
+                "rows; expected at least two values"
+            )
+        self._flat = np.ndim(y) == 1
+        self.n_outputs_ = numbers.shape[1]
+        return np.asarray(y)
+
+    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
+        self._scaler = TargetScaler().fit(self._columns(y)[train_ids])
+
+    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
+        scaled: NDArray[Any] = self._scaler.transform(self._columns(y))
+        return scaled
+
+    def _columns(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return targets (N, C) as numbers."""
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        checked = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return checked.reshape(len(checked), -1)
+
+    def _outputs(self) -> int:
+        return self.n_outputs_
+
+    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
+        return None
+
+    def _resolve_loss(self) -> Loss:
+        return resolve_loss(self.loss, "squared_error", task="regression")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
