@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wellfit.core.errors import DataError
+from wellfit.core.errors import CellTypeError
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def _factorize(column: pd.Series[Any], name: str) -> tuple[NDArray[np.intp], lis
     try:
         codes, values = pd.factorize(column)
     except TypeError as error:
-        raise DataError(
+        raise CellTypeError(
             f"column {name!r} can't be read as text or categories: {error}; "
-            "a cell holds one value, no list or dictionary"
+            "a cell's argument must be a string or a number, no list or dictionary"
         ) from error
     return codes, [_text(value) for value in values.tolist()]
 

@@ -192,13 +192,13 @@ class Numbers:
     @classmethod
     def fit_sparse(cls, matrix: Any, clip: str, names: list[str]) -> Self:
         """Learn from a CSR matrix: scaled by the largest value, not centred; gaps are zeros."""
-        largest = abs(matrix.astype(np.float64)).nanmax(axis=0).toarray()
-        refuse_infinity(largest, names)
-        zeros = np.zeros(matrix.shape[1])
-        varies = largest.ravel() > 0
+        largest = abs(matrix.astype(np.float64)).nanmax(axis=0).toarray().ravel()
+        refuse_infinity(largest[None, :], names)
+        zeros = np.zeros(len(largest))
+        varies = largest > 0
         missing_in = matrix.indices[np.isnan(matrix.data)]
         gaps = np.isin(np.arange(len(zeros)), missing_in)
-        scale = np.where(varies, largest.ravel(), 1.0)
+        scale = np.where(varies, largest, 1.0)
         return cls({"none": Affine(zeros, scale)}, clip, zeros, varies, gaps)
 
     def transform(self, values: Array) -> Array:
@@ -218,20 +218,28 @@ class Numbers:
         gaps = [f"{name}_missing" for name, gap in zip(inputs, self.gaps, strict=True) if gap]
         return versions + gaps
 
-    def arrays(self) -> dict[str, Array]:
-        """Return all that was learnt; :meth:`from_arrays` is the way back."""
-        learnt = {"fill": self.fill, "varies": self.varies, "gaps": self.gaps}
+    def to_document(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return all that was learnt, as data for JSON and as arrays by name."""
+        arrays = {"fill": self.fill, "varies": self.varies, "gaps": self.gaps}
         for name, scaling in self.scalings.items():
-            learnt |= {f"{name}.{field}": array for field, array in vars(scaling).items()}
-        return learnt
+            arrays |= {f"{name}.{field}": array for field, array in vars(scaling).items()}
+        return {"scalings": list(self.scalings), "clip": self.clip}, arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array], clip: str) -> Self:
-        """Rebuild from what :meth:`arrays` returned."""
-        fields: dict[str, dict[str, Array]] = {}
-        for key, array in arrays.items():
-            if "." in key:
-                name, field = key.split(".")
-                fields.setdefault(name, {})[field] = array
-        scalings = {name: SCALINGS[name](**learnt) for name, learnt in fields.items()}
-        return cls(scalings, clip, arrays["fill"], arrays["varies"], arrays["gaps"])
+    def from_document(cls, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Rebuild from what :meth:`to_document` returned."""
+        scalings: dict[str, Scaling] = {
+            name: SCALINGS[name](**arrays_under(f"{name}.", arrays))
+            for name in document["scalings"]
+        }
+        learnt = (arrays[key] for key in ("fill", "varies", "gaps"))
+        return cls(scalings, document["clip"], *learnt)
+
+
+def arrays_under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Array]:
+    """Return the arrays whose names begin with ``prefix``, without it."""
+    return {
+        key.removeprefix(prefix): np.asarray(array)
+        for key, array in arrays.items()
+        if key.startswith(prefix)
+    }

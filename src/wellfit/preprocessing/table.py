@@ -16,9 +16,11 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from wellfit.core.errors import DataError, HyperparameterError, did_you_mean
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.columns import Kind, Table, as_table, kinds_of, number_matrix
-from wellfit.preprocessing.numeric import Numbers, check_names
+from wellfit.preprocessing.numeric import Numbers, arrays_under, check_names
 
-_CELLS = 2**17  # cells transformed at a time: 1 MiB in float64, so that they stay in the cache
+# Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
+# columns each cost some time, 32 MiB, which still bounds the memory.
+_MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -122,9 +124,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag"}:
             table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
         out = np.empty((rows, len(self.get_feature_names_out())), dtype=self.dtype)
-        for batch in gen_batches(rows, max(1, _CELLS // columns)):
-            part = table.iloc[batch] if isinstance(table, pd.DataFrame) else table[batch]
-            self._transform_into(out[batch], part)
+        framed = isinstance(table, pd.DataFrame)
+        cells = _FRAME_CELLS if framed else _MATRIX_CELLS
+        for batch in gen_batches(rows, max(1, cells // columns)):
+            self._transform_into(out[batch], table.iloc[batch] if framed else table[batch])
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -148,18 +151,25 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return all that was learnt, as data for JSON and as arrays by name."""
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
+        numbers, numbers_arrays = self.numbers_.to_document()
+        flags, flags_arrays = self.flags_.to_document()
+        settings = {
+            "numeric": self.numeric,
+            "clip": self.clip,
+            "max_categories": int(self.max_categories),
+            "min_frequency": int(self.min_frequency),
+            "dtype": np.dtype(self.dtype).name,
+        }
         document = {
-            "settings": {**self.get_params(), "dtype": np.dtype(self.dtype).name},
+            "settings": settings,
             "kinds": list(self.kinds_),
             "names": None if names is None else names.tolist(),
+            "numbers": numbers,
+            "flags": flags,
             "categories": [levels.to_document() for levels in self.categories_],
         }
-        parts = {"numbers": self.numbers_, "flags": self.flags_}
-        arrays = {
-            f"{part}.{key}": array
-            for part, numbers in parts.items()
-            for key, array in numbers.arrays().items()
-        }
+        arrays = {f"numbers.{key}": array for key, array in numbers_arrays.items()}
+        arrays |= {f"flags.{key}": array for key, array in flags_arrays.items()}
         return document, arrays
 
     @classmethod
@@ -177,9 +187,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = len(self.kinds_)
         if document["names"] is not None:
             self.feature_names_in_ = np.array(document["names"], dtype=object)
+        self.numbers_, self.flags_ = (
+            Numbers.from_document(document[part], arrays_under(f"{part}.", arrays))
+            for part in ("numbers", "flags")
+        )
         self.categories_ = [Levels(**levels) for levels in document["categories"]]
-        self.numbers_ = Numbers.from_arrays(_under("numbers.", arrays), self.clip)
-        self.flags_ = Numbers.from_arrays(_under("flags.", arrays), "none")
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -240,11 +252,3 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for part in parts:
             out[:, start : start + part.shape[1]] = part
             start += part.shape[1]
-
-
-def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {
-        key.removeprefix(prefix): np.asarray(array)
-        for key, array in arrays.items()
-        if key.startswith(prefix)
-    }

@@ -12,7 +12,7 @@ from pandas.api.types import infer_dtype
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.preprocessing.columns import LARGEST, kind_of, noun_and_example
@@ -173,11 +173,17 @@ def _labels(y: Any) -> NDArray[Any]:
             f"the target's labels are of type {values.dtype}; expected text, whole numbers, or "
             "True and False"
         )
-    plain = np.array(values.tolist()) if values.dtype == object else values
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise DataError("Input y contains infinity; expected labels")
+    found = type_of_target(np.array(values.tolist()) if values.dtype == object else values)
+    if found == "multilabel-indicator":
+        return values
+    if found not in ("binary", "multiclass", "multiclass-multioutput"):
+        raise DataError(
+            f"Unknown label type: {found}. The target holds numbers that are no labels, "
+            f"e.g. {values.ravel()[0]}; for these, use a regressor"
+        )
     try:
-        check_classification_targets(plain)
-        if type_of_target(plain) == "multilabel-indicator":
-            return values
         return np.asarray(column_or_1d(values, warn=True))
     except ValueError as error:
         raise DataError(str(error)) from error
@@ -195,10 +201,18 @@ def _of_one_type(values: NDArray[Any]) -> NDArray[Any]:
     return np.array(plain, dtype=object).reshape(values.shape)
 
 
+def _unlike_types_kept(y: Any, text: NDArray[Any]) -> NDArray[Any]:
+    """Return a list's values as objects if numpy made text of some that were none."""
+    values = np.array(y, dtype=object)
+    return text if infer_dtype(values.ravel(), skipna=False) == "string" else values
+
+
 def _target_array(y: Any) -> NDArray[Any]:
     """Return ``y`` as an array of one or two axes, in which nothing is missing."""
     try:
         values: NDArray[Any] = y.toarray() if sparse.issparse(y) else np.asarray(y)
+        if isinstance(y, (list, tuple)) and values.dtype.kind in "US":
+            values = _unlike_types_kept(y, values)
     except ValueError as error:
         raise DataError(f"the target is no array: {error}") from error
     if values.ndim not in (1, 2) or not values.size:

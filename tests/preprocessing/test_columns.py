@@ -1,0 +1,174 @@
+"""What can't be trained on or predicted from is refused by name, and nothing is guessed."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+
+from wellfit.core.errors import DataError
+from wellfit.preprocessing import TablePreprocessor, is_image_like
+from wellfit.preprocessing.columns import kind_of
+
+day = datetime.date(2020, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "kind"),
+    [
+        ([1, None], "Int64", "number"),
+        ([1, None], object, "number"),
+        ([1.5, 2], object, "number"),
+        ([1, pd.NA], object, "number"),
+        ([np.nan, np.nan], float, "number"),
+        ([decimal.Decimal("1.5"), None], object, "number"),
+        ([True, None], object, "flag"),
+        ([True, None], "boolean", "flag"),
+        ([True, False], bool, "flag"),
+        ([day, None], object, "date"),
+        ([day, None], "datetime64[s]", "date"),
+        ([datetime.timedelta(1), None], object, "duration"),
+        (["a", None], object, "category"),
+        (["a", None], "str", "category"),
+        (["1", "2"], object, "category"),
+        (["a", 1], object, "category"),
+        ([1, 2], "category", "category"),
+        ([b"a", None], object, "category"),
+        ([None, np.nan], object, "empty"),
+    ],
+)
+def test_the_kind_of_a_column(values, dtype, kind):
+    assert kind_of(pd.Series(values, dtype=dtype)) == kind
+
+
+table = pd.DataFrame(
+    {
+        "age": [20.0, 30, 40],
+        "town": ["Bern", "Ulm", "Ulm"],
+        "member": [True, False, True],
+        "since": pd.to_datetime(["2020-01-01", "2021-01-01", "2022-01-01"]),
+        "spent": pd.to_timedelta([1, 2, 3], unit="h"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("age", [1, "abc", 3], "'age' held numbers .* holds text or categories, e.g. 'abc'"),
+        ("age", ["1", "2", "3"], "'age' held numbers .* e.g. '1'"),
+        ("age", ["x" * 999] * 3, r"e\.g\. 'x+\.\.\.x+'$"),
+        ("age", [day] * 3, "'age' held numbers .* holds dates"),
+        ("age", [1, np.inf, 3], "'age' holds inf; expected numbers between"),
+        ("age", [1, -1e31, 3], r"'age' holds -1e\+31"),
+        ("age", [10**400, 1, 1], "'age' can't be read as numbers: int too large"),
+        ("age", [1 + 2j, 1, 1], "'age' held numbers"),
+        ("member", ["yes", "no", "yes"], "'member' held True and False .* e.g. 'yes'"),
+        ("since", [1, 2, 3], "'since' held dates .* holds numbers, e.g. 1"),
+        ("since", ["2020", "2021", "2022"], "'since' held dates .* e.g. '2020'"),
+        ("spent", [day] * 3, "'spent' held durations .* holds dates"),
+        ("town", [["a"], ["b"], ["c"]], "'town' can't be read as .*unhashable type: 'list'"),
+        ("town", [{}, {}, {}], "'town' can't be read as .*no list or dictionary"),
+    ],
+)
+def test_a_column_with_something_else_in_it_is_named(column, values, message):
+    fitted = TablePreprocessor().fit(table)
+    later = table.assign(**{column: pd.Series(values, dtype=object)})
+    with pytest.raises(DataError, match=message):
+        fitted.transform(later)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (pd.DataFrame({"a": [1.0, np.inf]}), "column 'a' holds inf"),
+        (np.array([[1, 2], [np.nan, -np.inf]]), "column 'x1' holds -inf"),
+        (np.array([[1, np.inf]], dtype=np.float32), "column 'x1' holds inf"),
+        (sparse.csr_array([[0, 0, np.inf]]), "column 'x2' holds inf"),
+        (pd.DataFrame({"a": [[1], [2]]}), "column 'a' can't be read"),
+        (pl.DataFrame({"a": [[1], [2]]}), "column 'a' can't be read"),
+        (pd.DataFrame({"a": [None, None]}), "no column of X has any value"),
+        (pd.DataFrame({"a": []}), r"0 sample\(s\) \(shape=\(0, 1\)\)"),
+        (pd.DataFrame(index=[1, 2]), r"0 feature\(s\) \(shape=\(2, 0\)\)"),
+        (pl.DataFrame(), "a minimum of 1 is required"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than one column named 'a'"),
+        (pd.DataFrame([[1, 2]], columns=["a", 1]), "only supported if all input features"),
+        (np.array([[1 + 2j]]), "Complex data not supported"),
+        (np.zeros(3), "Expected 2D array, got 1D"),
+        (np.zeros((2, 2, 2)), "dim 3"),
+        ([[1, 2], [3]], "Expected 2D array"),
+        ([], "Expected 2D array"),
+        ("table.csv", "Expected 2D array"),
+        (None, "Expected 2D array"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(X: Any, message):
+    with pytest.raises(DataError, match=message):
+        TablePreprocessor().fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # an array has none
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.rename(columns={"age": "agee"}), "'agee'; did you mean 'age'?"),
+        (lambda X: X.drop(columns="town"), "now missing:\n- town"),
+        (lambda X: X.assign(extra=1), "unseen at fit time:\n- extra"),
+        (lambda X: X.iloc[:, ::-1], "same order as they were in fit"),
+        (lambda X: X.to_numpy()[:, :3], "X has 3 features, but TablePreprocessor is expecting 5"),
+    ],
+)
+def test_columns_are_checked_by_name(change, message):
+    fitted = TablePreprocessor().fit(table)
+    later = change(table)
+    with pytest.raises(DataError) as caught:
+        fitted.transform(later)
+    assert message in str(caught.value)
+
+
+def test_an_array_may_follow_a_frame_if_it_holds_the_same():
+    fitted = TablePreprocessor().fit(table)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        found = fitted.transform(table.to_numpy(dtype=object))
+    np.testing.assert_array_equal(found, fitted.transform(table))
+    dated = TablePreprocessor().fit(table[["since"]])
+    with (
+        pytest.warns(UserWarning, match="valid feature names"),
+        pytest.raises(DataError, match="'since' held dates"),
+    ):
+        dated.transform(np.zeros((2, 1)))
+
+
+def test_columns_named_by_numbers_are_taken_by_position():
+    frame = pd.DataFrame([[1.0, 2], [3, 5]], columns=[30, 10])
+    fitted = TablePreprocessor().fit(frame)
+    np.testing.assert_array_equal(fitted.transform(frame.to_numpy()), fitted.transform(frame))
+    assert fitted.get_feature_names_out().tolist() == ["x0", "x1"]
+
+
+def test_a_column_that_was_empty_may_hold_anything_later():
+    fitted = TablePreprocessor().fit(pd.DataFrame({"a": [1, 2], "b": [None, None]}))
+    assert fitted.get_feature_names_out().tolist() == ["a"]
+    later = pd.DataFrame({"a": [2], "b": ["text"]})
+    assert fitted.transform(later).shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("X", "answer"),
+    [
+        (np.zeros((2, 784), np.uint8), True),
+        (np.zeros((2, 784), np.int8), False),
+        (np.zeros((2, 28, 28), np.uint8), False),
+        (np.zeros((2, 784)), False),
+        (pd.DataFrame(np.zeros((2, 784), np.uint8)), False),
+        ([[1]], False),
+    ],
+)
+def test_images_are_matrices_of_bytes(X, answer):
+    assert is_image_like(X) is answer
