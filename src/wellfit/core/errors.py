@@ -7,6 +7,7 @@ The tree, with the built-in that each also is, so that ``except ValueError`` kee
      │    ├── HyperparameterError         a setting out of its range, or of the wrong kind
      │    ├── UnknownNameError            a name that no registry knows
      │    ├── DataError                   a table, image file or target that cannot be trained on
+     │    │    └── CellTypeError (TypeError)   a cell that holds neither text nor a number
      │    └── ModelFileError              a folder that is no model, is damaged, or is too new
      ├── DivergedError (ArithmeticError)  training ran into infinite or undefined numbers
      └── MissingExtraError (ImportError)  an optional dependency is not installed
@@ -32,6 +33,10 @@ class HyperparameterError(InputError):
 
 class DataError(InputError):
     """The data cannot be trained on or predicted from."""
+
+
+class CellTypeError(DataError, TypeError):
+    """A cell holds neither text nor a number, but a list or a dictionary, say."""
 
 
 class ModelFileError(InputError):

@@ -56,7 +56,7 @@ class BaseMLP(NestedConfigs):
     hidden_layer_sizes: Sequence[int] | int
     loss: str | Loss
     epochs: int
-    batch_size: int
+    batch_size: int | str
     early_stopping: bool | EarlyStopping
     validation_fraction: float | None
     preprocess: str | None
@@ -217,7 +217,7 @@ class BaseMLP(NestedConfigs):
         self, table: _Table, stream: Stream, going_on: bool, one_more: bool = False
     ) -> None:
         """Train and keep the result; nothing of the estimator changes if that fails."""
-        member = self._member(table.x.shape[1], stream.seed, going_on, one_more)
+        member = self._member(len(stream.train), table.x.shape[1], stream.seed, going_on, one_more)
         rows = Rows(
             table.x,
             table.y,
@@ -236,7 +236,7 @@ class BaseMLP(NestedConfigs):
         )
         self._conclude(result)
 
-    def _member(self, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
+    def _member(self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
         done = self._result.epoch if one_more and hasattr(self, "_result") else 0
         return Member(
             network=self._weights.network if going_on else self._network(inputs),
@@ -244,7 +244,7 @@ class BaseMLP(NestedConfigs):
             optimizer=resolve(Optimizer, self.optimizer),
             schedule=Constant() if one_more else resolve(Schedule, self.schedule),
             penalties=self._penalties(),
-            batch_size=self.batch_size,
+            batch_size=_batch_size(self.batch_size, rows),
             epochs=done + 1 if one_more else self.epochs,
             seed=seed,
         )
@@ -414,3 +414,12 @@ def _sizes(hidden: Sequence[int] | int) -> tuple[int, ...]:
                 f"hidden_layer_sizes is {hidden!r}; expected whole numbers, at least 1"
             )
     return tuple(map(int, sizes))
+
+
+def _batch_size(given: int | str, rows: int) -> int:
+    """Return the rows of a step; ``"auto"`` is the power of 2 next to a hundredth of the rows."""
+    if given == "auto":
+        return int(2 ** np.clip(np.round(np.log2(rows / 100)), 4, 8))
+    if isinstance(given, str):
+        raise HyperparameterError(f"batch_size is {given!r}; expected a whole number or 'auto'")
+    return given

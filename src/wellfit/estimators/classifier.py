@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
 
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
@@ -37,7 +36,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like.
         schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
-        batch_size: rows of a step; all rows where there are fewer.
+        batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
+            about a hundredth of the rows, from 16 to 256.
         epochs: passes over the training rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
@@ -85,7 +85,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
         schedule: str | Schedule = "one_cycle",
-        batch_size: int = 128,
+        batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = False,
         validation_fraction: float | None = None,
@@ -166,7 +166,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._partial_fit(X, y, sample_weight, y if classes is None else classes)
 
     def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        check_classification_targets(y)
         labels = ClassLabels().fit(y)
         if not labels.multilabel_ and len(labels.classes_) < 2:
             raise DataError(

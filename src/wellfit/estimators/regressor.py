@@ -38,7 +38,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like.
         schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
-        batch_size: rows of a step; all rows where there are fewer.
+        batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
+            about a hundredth of the rows, from 16 to 256.
         epochs: passes over the training rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
@@ -85,7 +86,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
         schedule: str | Schedule = "one_cycle",
-        batch_size: int = 128,
+        batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = False,
         validation_fraction: float | None = None,
@@ -145,7 +146,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 f"the target is {numbers[0, constant[0]]:g} in all of n_samples = {len(numbers)} "
                 "rows; expected at least two values"
             )
-        self._flat = np.ndim(y) == 1
+        self._flat = np.asarray(y).ndim == 1
         self.n_outputs_ = numbers.shape[1]
         return np.asarray(y)
 
