@@ -409,6 +409,22 @@ def test_a_first_save_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("call", range(1, 6))
+def test_an_error_says_which_model_is_there(model, monkeypatch, call):
+    calls = iter(range(1, 99))
+    monkeypatch.setattr(os, "fsync", lambda _: full() if next(calls) == call else None)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        store.save(model, *NEW)
+    assert names(model) == FILES
+    if "the model was saved" in str(caught.value):
+        assert same(store.load(model), NEW)
+        assert call > 3
+    else:
+        assert "was not saved, and what was there is unchanged" in str(caught.value)
+        assert same(store.load(model), OLD)
+        assert call <= 3
+
+
 @pytest.fixture(params=["file system", "limit"])
 def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A folder in which no more than 64 KiB can be written."""

@@ -66,7 +66,7 @@ def save(
     Raises:
         InputError: the document or a tensor can't be written as data.
         ModelFileError: ``path`` is a file, or a folder with anything but a model in it.
-        OSError: the disk is full or not writable. What was there is as it was.
+        OSError: the disk is full or not writable; the message says which model is there now.
 
     >>> import tempfile
     >>> folder = save(Path(tempfile.mkdtemp()) / "model", {"epochs": 3}, {"w": torch.ones(2)})
@@ -85,10 +85,15 @@ def save(
         for place in missing:
             with suppress(OSError):  # not empty: the new model was already in place
                 place.rmdir()
-        if isinstance(error, OSError):
-            why = f"{error.strerror}; the model was not saved, and what was there is unchanged"
-            raise OSError(error.errno, why, str(folder)) from error
-        raise
+        if not isinstance(error, OSError):
+            raise
+        saved = _read_if_there(folder / DOCUMENT) == files[DOCUMENT]
+        state = (
+            "the model was saved, but may not outlast a power failure"
+            if saved
+            else "the model was not saved, and what was there is unchanged"
+        )
+        raise OSError(error.errno, f"{error.strerror}; {state}", str(folder)) from error
     return folder
 
 
@@ -324,7 +329,7 @@ def _find_weights(folder: Path, expected: Mapping[str, Any]) -> bytes | None:
 def _read_if_there(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -193,6 +193,13 @@ def test_clips():
     np.testing.assert_allclose(results["smooth"], [-3, -bent, 0, bent, 3], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("clip", "limit"), [("smooth", 3), ("hard", 5), ("none", 1e30)])
+def test_values_beyond_all_bounds_stay_in_them(clip, limit):
+    fitted = TablePreprocessor("robust", clip=clip).fit(np.array([[0.0], [1e-200]]))
+    later = fitted.transform(np.array([[1e20], [-1e20]]))
+    np.testing.assert_allclose(later.ravel(), [limit, -limit], rtol=1e-6)
+
+
 def test_versions_of_a_column_stand_side_by_side():
     both = TablePreprocessor("standard+quantile").fit(skewed)
     apart = [TablePreprocessor(name).fit_transform(skewed) for name in ("standard", "quantile")]

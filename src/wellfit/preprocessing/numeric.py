@@ -67,7 +67,7 @@ class Robust(Affine):
     """Median 0 and interquartile range 1; outliers don't move it.
 
     Where half of the values are equal, and that range is 0, half of the whole range is 1
-    (Holzmüller et al., 2024, "Better by default", section 3.1).
+    (Holzmüller, Grinsztajn and Steinwart, 2024, "Better by default").
     """
 
     @classmethod
@@ -118,7 +118,7 @@ SCALINGS: dict[str, type[Scaling]] = {
 
 
 def _smooth(values: Array) -> Array:
-    """Bend values towards ±3, leaving those near 0 as they are."""
+    """Bend values towards ±3, leaving those near 0 as they are (Holzmüller et al., 2024)."""
     bounded = np.clip(values, -1e6, 1e6)
     bent: Array = bounded / np.sqrt(1 + np.square(bounded / 3))
     return bent
