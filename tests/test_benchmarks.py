@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is no installed package
 
 from benchmarks import bench, report, tabular
-from benchmarks.peers import harness, scikit_learn, torch_loop
+from benchmarks.peers import harness, scikit_learn, torch_loop, wellfit_mlp
 from benchmarks.workloads import WORKLOADS, Workload, make_rows
 
 TINY = Workload("table", 600, 20, (16,), 2, 32, "adam", 1e-2, epochs=3)
@@ -56,7 +56,7 @@ def test_mnist_workloads_need_their_files(tmp_path: Path) -> None:
         make_rows(WORKLOADS["mnist-wide"], tmp_path)
 
 
-@pytest.mark.parametrize("fit", [scikit_learn.fit, torch_loop.fit])
+@pytest.mark.parametrize("fit", [scikit_learn.fit, torch_loop.fit, wellfit_mlp.fit])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_peer_trains_and_leaves_out_the_first_epoch(fit: harness.Fit, optimizer: str) -> None:
     workload = replace(TINY, optimizer=optimizer, momentum=0.9, l2=1e-3)
