@@ -9,16 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wellfit.estimators import MLPClassifier, MLPRegressor
+    from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
 
 __version__ = "0.1.0"
 
 _home = {
     "MLPClassifier": "wellfit.estimators",
     "MLPRegressor": "wellfit.estimators",
+    "load_model": "wellfit.estimators",
 }
 
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+__all__ = ["MLPClassifier", "MLPRegressor", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks(
-    [MLPClassifier((16,), epochs=30), MLPRegressor((16,), epochs=30)],
+    [MLPClassifier(), MLPRegressor()],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 def test_scikit_learn_check(estimator, check):

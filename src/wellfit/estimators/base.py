@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from wellfit.core.errors import DataError, DivergedError, HyperparameterError
+from wellfit.core.errors import DataError, DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.inputs import Inputs, Numbers, checked
 from wellfit.estimators.nesting import NestedConfigs
@@ -120,6 +120,8 @@ class BaseMLP(NestedConfigs):
             InputError: data or parameters that cannot be used, saying what was expected.
             DivergedError: the loss became infinite before any epoch was worth keeping.
         """
+        if y is None:
+            raise InputError("fit requires y to be passed, but the target y is None")
         going_on = self.warm_start and hasattr(self, "_weights")
         x = checked(self, X, reset=not going_on)
         targets = self._fit_targets(y) if not going_on else np.asarray(y)

@@ -73,12 +73,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] | int = (128, 128),
+        hidden_layer_sizes: Sequence[int] | int = (256, 256),
         *,
         activation: str | Activation = "relu",
         initializer: str | Initializer = "glorot_uniform",
         batch_norm: bool = False,
-        dropout: float = 0.0,
+        dropout: float = 0.1,
         input_dropout: float = 0.0,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -87,7 +87,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         schedule: str | Schedule = "one_cycle",
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
-        early_stopping: bool | EarlyStopping = False,
+        early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         preprocess: Literal["auto"] | None = "auto",

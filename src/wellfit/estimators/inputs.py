@@ -58,7 +58,7 @@ class Inputs:
         """Return checked rows ``x`` (N, D) as bytes, floats of ``dtype``, or sparse rows."""
         if self.table is not None:
             self.table.dtype = dtype.name
-            return self.table.transform(x)
+            return np.asarray(self.table.transform(x))  # also where pandas output is set
         if self.kind == "pixels" and not is_image_like(x):
             return (np.asarray(x, dtype=np.float64) / 255).astype(dtype)
         if self.largest is not None:

@@ -74,12 +74,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] | int = (128, 128),
+        hidden_layer_sizes: Sequence[int] | int = (256, 256),
         *,
         activation: str | Activation = "relu",
         initializer: str | Initializer = "glorot_uniform",
         batch_norm: bool = False,
-        dropout: float = 0.0,
+        dropout: float = 0.1,
         input_dropout: float = 0.0,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -88,7 +88,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         schedule: str | Schedule = "one_cycle",
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
-        early_stopping: bool | EarlyStopping = False,
+        early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
         preprocess: Literal["auto"] | None = "auto",
         observers: Sequence[Observer] = (),
@@ -159,8 +159,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _columns(self, y: ArrayLike) -> NDArray[np.float64]:
         """Return targets (N, C) as numbers."""
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
         checked = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         return checked.reshape(len(checked), -1)
 
