@@ -1,0 +1,85 @@
+"""The command ``wellfit``: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import wellfit
+from wellfit.cli.console import complain
+from wellfit.cli.data import data_app
+from wellfit.cli.methods import methods
+from wellfit.cli.predict import predict
+from wellfit.cli.train import train
+from wellfit.core.errors import InputError, WellfitError
+
+FAILED, UNUSABLE = 1, 2
+
+
+class _Group(TyperGroup):
+    """Tells errors in one line, and turns them into exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; ``--debug`` lets errors through with their traceback."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # Typer's own (a wrong option, --help, a closed pipe) know what to do with themselves.
+            own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
+            if own or ctx.params.get("debug"):
+                raise
+            complain(_told(error))
+            raise typer.Exit(UNUSABLE if isinstance(error, InputError) else FAILED) from error
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, (WellfitError, OSError)):
+        return str(error)
+    where = "`wellfit --debug …` shows where"
+    return f"something unexpected went wrong: {type(error).__name__}: {error}\n{where}"
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the data can't be used.",
+)
+app.command()(train)
+app.command()(predict)
+app.add_typer(data_app, name="data")
+app.command()(methods)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"wellfit {wellfit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def wellfit_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", envvar="WELLFIT_DEBUG", help="Show the traceback of an error."),
+    ] = False,
+) -> None:
+    """Feed-forward networks, well fit: from a file to a judged model."""
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character gets "?" instead of a crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app(prog_name="wellfit")

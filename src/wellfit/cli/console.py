@@ -1,0 +1,90 @@
+"""Where the command line prints, and how it tells numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+    from rich.table import Table
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """Return a console that prints what it is given as it is: column names may hold ``[b]``."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def waiting(what: str) -> Status:
+    """Return a context that shows in a terminal that something goes on."""
+    from rich.text import Text
+
+    return screen(stderr=True).status(Text(f"{what} ..."), spinner="line")
+
+
+def complain(message: str) -> None:
+    """Print an error."""
+    _say("error: ", message, "bold red")
+
+
+def note(message: str) -> None:
+    """Print what the user should know, without being an error, to the error stream."""
+    _say("note: ", message, "yellow")
+
+
+def _say(label: str, message: str, style: str) -> None:
+    from rich.text import Text
+
+    # Not wrapped, so that paths and names stay whole.
+    screen(stderr=True).print(Text.assemble((label, style), message), soft_wrap=True)
+
+
+def pairs() -> Table:
+    """Return an empty table of names and what they stand for."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share as text.
+
+    >>> percent(0.9749)
+    '97.5 %'
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def figure(value: float) -> str:
+    """Return a number with three digits that count, large ones in full.
+
+    >>> figure(0.014878), figure(51234.5)
+    ('0.0149', '51,234')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text.
+
+    >>> duration(0.25), duration(75), duration(7290)
+    ('0.2 s', '1:15 min', '2:01 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, unit = (seconds, "min") if seconds < 3600 else (seconds / 60, "h")
+    return f"{int(minutes // 60)}:{int(minutes % 60):02d} {unit}"

@@ -1,0 +1,107 @@
+"""``wellfit data``: what there is to train on, and what it looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wellfit.cli.console import counted, pairs, screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from wellfit.datasets import Dataset
+
+data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
+
+DataDir = Annotated[Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")]
+_IMAGES = 10
+
+
+@data_app.command("list")
+def list_data(data_dir: DataDir = None) -> None:
+    """List the data that go by a name. Nothing is downloaded."""
+    from rich.table import Table
+
+    from wellfit.datasets import available
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", expand=True)
+    table.add_column("name", style="bold cyan", no_wrap=True)
+    for name in ("rows", "columns"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("task", "where"):
+        table.add_column(name, no_wrap=True)
+    # The one column that gives way where the terminal is narrow.
+    table.add_column("what", no_wrap=True, ratio=1)
+    for entry in available(data_dir):
+        sizes = f"{entry.rows:,}", f"{entry.columns:,}"
+        table.add_row(entry.name, *sizes, entry.task, entry.where, entry.description)
+    screen().print(table)
+
+
+@data_app.command("show")
+def show_data(
+    name: Annotated[str, typer.Argument(help="A name that `wellfit data list` lists, or a path.")],
+    data_dir: DataDir = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to draw images; else NAME.png.")
+    ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
+    ] = False,
+) -> None:
+    """Draw ten images, or summarize the columns of a table."""
+    from wellfit.cli.overview import classes, columns, gaps, types
+    from wellfit.datasets import load, look, read_table
+    from wellfit.datasets.files import ending
+    from wellfit.datasets.readers import TABLES
+
+    console = screen()
+    path = Path(name)
+    data = None
+    if path.is_file() and ending(path) in TABLES and target is None:
+        summary = look(read_table(path))
+    else:
+        data = load(name, target=target, data_dir=data_dir, allow_pickle=allow_pickle)
+        summary = look(data.X, data.y, task=data.task)
+    table = pairs()
+    table.add_row("data", name if data is None else f"{data.name}: {data.description}")
+    table.add_row("rows", _rows(summary.rows, data))
+    table.add_row("columns", types(summary))
+    table.add_row("missing", gaps(summary))
+    if summary.target is not None and data is not None:
+        table.add_row("target", f"{data.target or 'label'}: {classes(summary.target)}")
+    table.add_row("duplicates", counted(summary.duplicate_rows, "row"))
+    if data is not None:
+        for key, value in (("source", data.source), ("licence", data.licence)):
+            if value:
+                table.add_row(key, value)
+    console.print(table)
+    console.print()
+    if data is not None and data.image_shape is not None:
+        _draw(data, out or Path(f"{data.name}.png"), console)
+    else:
+        console.print(columns(summary))
+
+
+def _rows(rows: int, data: Dataset | None) -> str:
+    test = None if data is None or data.X_test is None else len(data.X_test)
+    return f"{rows:,}" if test is None else f"{rows:,} to train, {test:,} to test"
+
+
+def _draw(data: Dataset, path: Path, console: Console) -> None:
+    """Draw images of every class in the terminal and into a file."""
+    import numpy as np
+
+    from wellfit.cli.files import write
+    from wellfit.datasets import picture
+    from wellfit.report import Images, png
+
+    figure = picture(data, _IMAGES)
+    drawn = np.stack([np.asarray(axes.images[0].get_array()) for axes in figure.axes])
+    console.print(Images(drawn, [axes.get_title() for axes in figure.axes]))
+    write(path, png(figure))
+    console.print(f"\n{counted(len(drawn), 'image')} in {path}", soft_wrap=True)

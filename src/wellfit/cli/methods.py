@@ -1,0 +1,70 @@
+"""``wellfit methods``: the algorithms that can be named, and their hyper-parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wellfit.cli.console import pairs, screen
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from wellfit.core.hyper import Config, Hyper
+
+
+def methods(
+    family: Annotated[
+        str | None, typer.Argument(help="optimizer, activation, …; all of them where left out.")
+    ] = None,
+) -> None:
+    """List the algorithms by family, or those of one family with their hyper-parameters."""
+    import inspect
+
+    from rich.text import Text
+
+    import wellfit.nn
+    import wellfit.optim
+    import wellfit.training  # noqa: F401  (all three: their classes register themselves)
+    from wellfit.core import registry
+    from wellfit.core.errors import UnknownNameError
+
+    console = screen()
+    if family is None:
+        table = pairs()
+        for name in registry.families():
+            table.add_row(name, ", ".join(registry.names(name)))
+        console.print(table)
+        return
+    if family not in registry.families():
+        raise UnknownNameError("family", family, registry.families())
+    for name in registry.names(family):
+        cls = registry.lookup(family, name)
+        meaning = (inspect.getdoc(cls) or "").partition("\n")[0]
+        console.print(Text.assemble((name, "bold cyan"), f"  {meaning}"))
+        if getattr(cls, "hypers", dict)():
+            console.print(_hypers(cls))
+        console.print()
+
+
+def _hypers(cls: type[Config]) -> Table:
+    """Return a table of the hyper-parameters that an algorithm declares."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for head in ("hyper-parameter", "default", "range", "meaning"):
+        table.add_column(head, overflow="fold")
+    for key, hyper in cls.hypers().items():
+        default = cls.__dataclass_fields__[key].default  # type: ignore[attr-defined]
+        table.add_row(key, f"{default!r}", _range(default, hyper), hyper.doc)
+    return table
+
+
+def _range(default: object, hyper: Hyper) -> str:
+    or_none = " or None" if hyper.optional else ""
+    if hyper.choices:
+        return ", ".join(hyper.choices) + or_none
+    if isinstance(default, bool) or not isinstance(default, (int, float, type(None))):
+        return ""
+    return hyper.interval + or_none

@@ -1,0 +1,143 @@
+"""What the command line tells of data and of a network before it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from wellfit.cli.console import counted, figure, pairs, percent
+from wellfit.cli.settings import Model, resolved
+from wellfit.cli.source import Source
+from wellfit.datasets import Column, Summary, Target, duplicates_across, look
+
+_MOST_NAMED = 4
+_MOST_COLUMNS = 100
+
+
+def before_training(model: Model, source: Source) -> Table:
+    """Tell the rows, columns, types, gaps, classes and repeated rows of data, and the network."""
+    data = source.data
+    summary = look(data.X, data.y, task=source.kind)
+    table = pairs()
+    table.add_row(
+        "data",
+        Text(data.name, "bold cyan") + (f": {data.description}" if data.description else ""),
+    )
+    test = 0 if data.X_test is None else len(data.X_test)
+    table.add_row("rows", f"{len(data.X):,} to train, {test:,} to test ({source.split})")
+    if data.X_val is not None:
+        table.add_row("", f"{len(data.X_val):,} to validate")
+    table.add_row("columns", types(summary))
+    table.add_row("missing", gaps(summary))
+    assert summary.target is not None
+    table.add_row("target", f"{source.target}: {classes(summary.target)}")
+    table.add_row("duplicates", _duplicates(source, summary))
+    settings = resolved(model)
+    table.add_row("network", _network(settings))
+    table.add_row("training", _training(settings))
+    return table
+
+
+def types(summary: Summary) -> str:
+    """Return how many columns there are of each type."""
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.kinds.items())
+    return kinds if len(summary.kinds) == 1 else f"{len(summary.columns):,}: {kinds}"
+
+
+def gaps(summary: Summary) -> str:
+    """Return how many cells are missing, and where most of them are."""
+    if not summary.missing:
+        return "none"
+    holed = sorted((c for c in summary.columns if c.missing), key=lambda c: -c.missing)
+    named = [f"{column.name} {column.missing:,}" for column in holed[:_MOST_NAMED]]
+    more = ["…"] if len(holed) > _MOST_NAMED else []
+    cells = counted(summary.missing, "cell")
+    return f"{cells} in {counted(len(holed), 'column')}: {', '.join(named + more)}"
+
+
+def classes(target: Target) -> str:
+    """Return what a target holds: classes and their shares, or the range of a quantity."""
+    if target.kind == "regression":
+        return f"a number from {_range(target)}"
+    counts = target.classes
+    noun = "label" if target.kind == "multilabel" else "class"
+    if target.kind == "multilabel" or len(counts) > _MOST_NAMED:
+        nouns = f"{noun}s" if noun == "label" else f"{noun}es"
+        few, many = min(counts.values()), max(counts.values())
+        return f"{len(counts):,} {nouns} of {few:,} to {many:,} rows each"
+    rows = sum(counts.values())
+    return ", ".join(f"{name} {percent(count / rows)}" for name, count in counts.items())
+
+
+def _duplicates(source: Source, summary: Summary) -> Text:
+    data = source.data
+    text = Text("none" if not summary.duplicate_rows else f"{summary.duplicate_rows:,}")
+    text.append(" among the training rows")
+    if data.X_test is None:
+        return text
+    across = duplicates_across(data.X, data.X_test)
+    if not across:
+        return text.append("; no test row is one of them")
+    share = percent(across / len(data.X_test))
+    text.append(f"; {counted(across, 'test row')} ({share}) stand among them too", "yellow")
+    return text
+
+
+def _network(settings: Mapping[str, Any]) -> str:
+    hidden = settings["hidden_layer_sizes"]
+    sizes = (hidden,) if isinstance(hidden, int) else hidden
+    if not sizes:
+        return f"no hidden layer{_extras(settings)}"
+    units = ", ".join(map(str, sizes))
+    layers = "1 hidden layer" if len(sizes) == 1 else f"{len(sizes)} hidden layers"
+    return f"{layers} of {units} units, {settings['activation']['name']}{_extras(settings)}"
+
+
+def _training(settings: Mapping[str, Any]) -> str:
+    optimizer, schedule = settings["optimizer"], settings["schedule"]["name"]
+    at_most = "at most " if settings["early_stopping"] else ""
+    epochs = counted(settings["epochs"], "epoch")
+    rate = f"learning rate {optimizer['learning_rate']:g} ({schedule})"
+    return f"{optimizer['name']}, {rate}, batch size {settings['batch_size']}, {at_most}{epochs}"
+
+
+def _extras(settings: Mapping[str, Any]) -> str:
+    names = ("batch_norm", "dropout", "input_dropout", "l1", "l2", "class_weight")
+    told = [
+        name.replace("_", " ") + ("" if settings[name] is True else f" {settings[name]}")
+        for name in names
+        if settings.get(name)
+    ]
+    return "".join(f", {item}" for item in told)
+
+
+def columns(summary: Summary) -> Table:
+    """Return a table with a line for every column."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("column", overflow="fold", max_width=28)
+    for name in ("type", "missing", "distinct"):
+        table.add_column(name, justify="right" if name != "type" else "left", no_wrap=True)
+    table.add_column("values", overflow="fold")
+    for column in summary.columns[:_MOST_COLUMNS]:
+        missing = Text(f"{column.missing:,}", "yellow") if column.missing else Text("-", "dim")
+        table.add_row(column.name, column.kind, missing, f"{column.distinct:,}", _values(column))
+    if len(summary.columns) > _MOST_COLUMNS:
+        table.add_row(f"… {len(summary.columns) - _MOST_COLUMNS:,} more")
+    return table
+
+
+def _values(column: Column) -> str:
+    if column.low is not None:
+        return _range(column)
+    shown: Sequence[tuple[str, int]] = column.top[:_MOST_NAMED]
+    text = ", ".join(f"{level} {count:,}" for level, count in shown)
+    return text + (", …" if column.distinct > len(shown) else "")
+
+
+def _range(of: Column | Target) -> str:
+    low, mean, high = (np.nan if f is None else f for f in (of.low, of.mean, of.high))
+    return f"{figure(low)} to {figure(high)}, mean {figure(mean)}"

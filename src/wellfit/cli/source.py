@@ -1,0 +1,197 @@
+"""What to train on and to judge by: data loaded, columns dropped, test rows set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from wellfit.cli.console import counted, percent
+from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
+from wellfit.datasets import Dataset, hold_out, infer_task, load
+from wellfit.datasets.task import Kind
+
+Learning = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train on, as the user names it.
+
+    Args:
+        name: a file, a folder, or a name.
+        target: the column to predict.
+        data_dir: a folder of data by name.
+        allow_pickle: read a pickle.
+        drop: columns to leave out.
+        test: a file of test rows.
+        test_fraction: the share of rows to test by, where none are given.
+        task: "auto", "classification" or "regression".
+        seed: of the split.
+    """
+
+    name: str
+    target: str | None = None
+    data_dir: Path | None = None
+    allow_pickle: bool = False
+    drop: tuple[str, ...] = ()
+    test: Path | None = None
+    test_fraction: float = 0.2
+    task: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data with a test part, what is asked of them, and where the test rows come from."""
+
+    data: Dataset
+    kind: Kind
+    split: str
+
+    @property
+    def learning(self) -> Learning:
+        """Say which estimator it takes."""
+        return "regression" if self.kind == "regression" else "classification"
+
+    @property
+    def target(self) -> str:
+        """What to call the target."""
+        return self.data.target or "label"
+
+
+def open_source(wanted: Request) -> Source:
+    """Load data by name or path, and make them ready to be trained on.
+
+    Raises:
+        InputError: data, target or columns that can't be used; says why.
+
+    >>> open_source(Request("iris", drop=("petal width (cm)",))).data
+    <Dataset 'iris': 120 rows, 3 columns, 30 more to test>
+    """
+    data = load(
+        wanted.name,
+        target=wanted.target,
+        data_dir=wanted.data_dir,
+        allow_pickle=wanted.allow_pickle,
+    )
+    if wanted.test is not None:
+        data = _with_test(data, wanted.test, wanted.allow_pickle)
+    for column in wanted.drop:
+        data = _without(data, column)
+    kind = _kind(data, wanted.task)
+    if kind == "regression":
+        data = replace(data, **{part: _numbers(data, part) for part in ("y", "y_val", "y_test")})
+    _refuse_gaps(data)
+    if data.X_test is not None:
+        return Source(data, kind, f"from {wanted.test}" if wanted.test else "as the data come")
+    # The task as it was decided: a split keeps the shares of classes.
+    data = hold_out(replace(data, task=kind), wanted.test_fraction, wanted.seed)
+    split = f"{percent(wanted.test_fraction, 0)} of the rows at random, seed {wanted.seed}"
+    return Source(data, kind, split)
+
+
+def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:
+    test = load(path, target=data.target, allow_pickle=allow_pickle)
+    X: Any = test.X
+    if hasattr(data.X, "columns"):
+        X = select(X, list(data.X.columns), str(path))
+    return replace(data, X_test=X, y_test=test.y)
+
+
+def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
+    """Return a table's columns by name, in this order.
+
+    Raises:
+        DataError: one is missing; names the nearest there is.
+    """
+    if not hasattr(table, "columns"):
+        raise DataError(f"{origin} has no column names; expected {', '.join(columns[:5])}, …")
+    there = [str(column) for column in table.columns]
+    missing = [column for column in columns if column not in there]
+    if missing:
+        hint = did_you_mean(missing[0], there)
+        more = f" ({len(missing)} of {len(columns)} are missing)" if len(missing) > 1 else ""
+        listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
+        raise DataError(f"{origin} has no column {missing[0]!r}{more}{hint} Its columns: {listed}")
+    selected: pd.DataFrame = table[list(columns)]
+    return selected
+
+
+def _without(data: Dataset, column: str) -> Dataset:
+    if not hasattr(data.X, "columns"):
+        raise InputError(f"{data.name} has no named columns, so --drop {column} drops nothing")
+    known = [str(name) for name in data.X.columns]
+    if column not in known:
+        raise UnknownNameError(f"column of {data.name}", column, known)
+    if len(known) == 1:
+        raise InputError(f"--drop {column} leaves no column to learn from")
+    parts = ("X", "X_val", "X_test")
+    kept = {part: getattr(data, part) for part in parts if getattr(data, part) is not None}
+    return replace(data, **{part: X.drop(columns=column) for part, X in kept.items()})
+
+
+def _kind(data: Dataset, task: str) -> Kind:
+    """Return the task: as asked for, as known of the data, or as the target looks."""
+    inferred = infer_task(data.y).kind  # raises where the target is empty or constant
+    if task == "auto":
+        return data.task or ("regression" if _has_stray_text(data) else inferred)
+    if task == "regression":
+        return "regression"
+    if task != "classification":
+        raise UnknownNameError("task", task, ("auto", "classification", "regression"))
+    if inferred == "regression":
+        distinct = len(np.unique(np.asarray(data.y)))
+        return "binary" if distinct == 2 else "multiclass"
+    return inferred
+
+
+def _has_stray_text(data: Dataset) -> bool:
+    """Say whether a column of text is one of quantities, but for a few cells."""
+    y = data.y
+    if y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
+        return False
+    numbers = pd.to_numeric(pd.Series(np.asarray(y)), errors="coerce").dropna()
+    mostly = len(numbers) > len(y) / 2 and numbers.nunique() > 1
+    return mostly and infer_task(numbers).kind == "regression"
+
+
+def _numbers(data: Dataset, part: str) -> Any:
+    """Return a target of numbers as numbers.
+
+    Raises:
+        DataError: there is text in it; names the first.
+    """
+    y = getattr(data, part)
+    if y is None or y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
+        return y
+    values = pd.Series(np.asarray(y))
+    numbers = pd.to_numeric(values, errors="coerce")
+    stray = values[numbers.isna() & values.notna()]
+    if len(stray):
+        raise DataError(
+            f"{_target(data)} has text in {counted(len(stray), 'row')} of {len(y):,}, the first "
+            f"{stray.iloc[0]!r} in row {stray.index[0] + 1:,}; expected numbers, or classes by "
+            "--task classification"
+        )
+    return numbers.to_numpy(float)
+
+
+def _target(data: Dataset) -> str:
+    return f"the target {data.target!r}" if data.target else "the target"
+
+
+def _refuse_gaps(data: Dataset) -> None:
+    for part in ("y", "y_val", "y_test"):
+        y = getattr(data, part)
+        gaps = 0 if y is None else int(pd.DataFrame(y).isna().any(axis=1).sum())
+        if gaps:
+            where = {"y": "", "y_val": " to validate by", "y_test": " to test by"}[part]
+            raise DataError(
+                f"{_target(data)} is missing in {counted(gaps, 'row')} of {len(y):,}{where}; "
+                "expected a value in every row: fill them in, or leave these rows out"
+            )

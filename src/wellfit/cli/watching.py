@@ -1,0 +1,145 @@
+"""What is shown and written while a network trains.
+
+Observers here have no name in the registry: they serve the command line alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wellfit.cli.console import duration, percent
+from wellfit.cli.run_folder import RunFolder
+from wellfit.report import Curves
+from wellfit.training import Answer, Observer, Record, Run
+
+State = dict[str, Any]
+
+_EVERY = 0.1  # seconds between two frames
+_PLAIN_LINES = 10
+
+
+class Journal(Observer):
+    """Writes each epoch into the run folder as it ends.
+
+    Args:
+        folder: where to.
+        config: the run's settings, written when training starts.
+        judged: what to call the rows that ``val_…`` metrics are of.
+    """
+
+    folder: RunFolder = field()
+    config: Mapping[str, Any] = field()
+    judged: str = field()
+
+    def start(self, run: Run, state: State) -> None:
+        """Begin the run folder: until now nothing was written."""
+        self.folder.begin(self.config)
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Append a line."""
+        prefix = "val" if self.judged == "validation" else self.judged
+        metrics = {
+            name.replace("val_", f"{prefix}_"): float(values[0])
+            for name, values in record.metrics.items()
+        }
+        seconds = round(record.seconds, 4)
+        self.folder.record({"epoch": record.epoch, "seconds": seconds, **metrics})
+        return None
+
+    def finish(self, state: State) -> None:
+        """Close the metrics."""
+        self.folder.close()
+
+
+class Lines(Observer):
+    """Prints about ten lines in all, for logs and pipes."""
+
+    console: Console = field()
+    judged: str = field()
+
+    def start(self, run: Run, state: State) -> None:
+        """Note how often to print."""
+        state |= {"epochs": run.epochs, "every": max(1, run.epochs // _PLAIN_LINES)}
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Print a line if it is time."""
+        epoch, epochs = record.epoch, state["epochs"]
+        if epoch % state["every"] == 0 or epoch in (1, epochs):
+            left = record.seconds / epoch * (epochs - epoch)
+            told = [f"epoch {epoch}/{epochs}", *_metrics(record, self.judged)]
+            self.console.print("  ".join([*told, f"{duration(left)} left"]), soft_wrap=True)
+        return None
+
+
+class Show(Observer):
+    """A bar with the time left and the learning curves, which grow while the network trains."""
+
+    console: Console = field()
+    judged: str = field()
+    clock: Callable[[], float] = time.perf_counter
+
+    def start(self, run: Run, state: State) -> None:
+        """Draw the first frame."""
+        live = Live(console=self.console, auto_refresh=False)
+        state |= {"run": run, "live": live, "history": {}, "began": self.clock(), "shown": 0.0}
+        state |= {"done": 0.0, "epoch": 1, "rate": None}
+        live.start()
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> None:
+        """Move the bar on."""
+        state |= {"done": epoch - 1 + done / total, "epoch": epoch}
+        if self.clock() - state["shown"] > _EVERY:
+            self._draw(state)
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Add a point to the curves."""
+        for name, values in record.metrics.items():
+            state["history"].setdefault(name, []).append(float(values[0]))
+        return None
+
+    def finish(self, state: State) -> None:
+        """Draw the last frame and leave it there."""
+        if "live" in state:
+            self._draw(state)
+            state.pop("live").stop()
+
+    def _draw(self, state: State) -> None:
+        state["shown"] = self.clock()
+        state["live"].update(self._frame(state), refresh=True)
+
+    def _frame(self, state: State) -> RenderableType:
+        run, done = state["run"], state["done"]
+        passed = self.clock() - state["began"]
+        over = done >= run.epochs
+        left = passed / done * (run.epochs - done) if done else 0
+        line = Table.grid(padding=(0, 2, 0, 0))
+        told = Text(duration(passed) if over else f"{duration(left)} left")
+        rates = state["history"].get("learning_rate")
+        if rates and not over:
+            told.append(f"   learning rate {rates[-1]:.2g}", "dim")
+        line.add_row(
+            f"epoch {state['epoch']}/{run.epochs}",
+            ProgressBar(total=run.epochs, completed=done, width=24),
+            told,
+        )
+        if not state["history"]:
+            return line
+        return Group(line, Text(), Curves(state["history"], self.judged))
+
+
+def _metrics(record: Record, judged: str) -> list[str]:
+    """Return the metrics of one network as short texts."""
+    told = []
+    for name, values in record.metrics.items():
+        value, words = float(values[0]), name.replace("val_", f"{judged} ").replace("_", " ")
+        told.append(f"{words} {percent(value) if 'accuracy' in name else f'{value:.3g}'}")
+    return told

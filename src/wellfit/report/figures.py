@@ -1,0 +1,218 @@
+"""Pictures of a training and of its result; none of them is on a screen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Blue and orange of Okabe and Ito (2008), told apart with any kind of colour vision.
+TRAINING, JUDGED, QUIET = "#0072B2", "#D55E00", "#666666"
+
+_LOG_FROM = 10
+_MOST_COUNTS = 30  # classes beyond which a confusion matrix has no numbers in its cells
+_MOST_POINTS = 5000  # rows beyond which a scatter plot is a density
+_MOST_OUTPUTS = 4
+_LONGEST_NAME = 18
+
+
+def png(figure: Figure, dpi: int = 150) -> bytes:
+    """Return a figure as the bytes of a PNG file.
+
+    >>> png(learning_curve({"loss": [2.0, 1.0]}))[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def learning_curve(
+    history: Mapping[str, Sequence[float]],
+    *,
+    best_epoch: int | None = None,
+    judged: str = "validation",
+    title: str = "",
+) -> Figure:
+    """Draw the loss, and the accuracy where there is one, by epoch.
+
+    Args:
+        history: lists by name: ``loss``, and ``accuracy``, ``val_loss``, ``val_accuracy`` where
+            there are any.
+        best_epoch: the epoch, from 1, whose weights were kept; marked where it isn't the last.
+        judged: what to call the rows that ``val_loss`` is of.
+        title: a line above the plots.
+
+    >>> figure = learning_curve({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4]}, best_epoch=2)
+    >>> figure.axes[0].get_title()
+    'Loss: 1 in training, 1.4 in validation'
+    """
+    names = [name for name in ("loss", "accuracy") if history.get(name)]
+    epochs = len(history.get("loss", ()))
+    figure = _figure(5.2 * len(names) + 0.4, 4.2, title)
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(1, len(names), place)
+        _draw_metric(axes, name, history, judged)
+        if best_epoch and best_epoch < epochs:
+            axes.axvline(best_epoch, color=QUIET, linestyle=":", label=f"kept: epoch {best_epoch}")
+        axes.legend(frameon=False)
+    return figure
+
+
+def _draw_metric(
+    axes: Axes, name: str, history: Mapping[str, Sequence[float]], judged: str
+) -> None:
+    told = []
+    for key, what, colour, style in (
+        (name, "training", TRAINING, "-"),
+        (f"val_{name}", judged, JUDGED, "--"),
+    ):
+        values = list(history.get(key, ()))
+        if values:
+            scaled = np.multiply(values, 100 if name == "accuracy" else 1)
+            marker = "o" if len(values) == 1 else None
+            axes.plot(
+                range(1, len(values) + 1), scaled, style, color=colour, label=what, marker=marker
+            )
+            told.append(f"{_told(name, values[-1])} in {what}")
+    axes.set_title(f"{name.capitalize()}: {', '.join(told)}")
+    axes.set_xlabel("epoch")
+    axes.set_xlim(1, max(len(history[name]), 2))
+    axes.set_ylabel(_unit(axes, name, history[name]))
+    axes.locator_params(axis="x", integer=True)
+    _lighten(axes)
+
+
+def _unit(axes: Axes, name: str, values: Sequence[float]) -> str:
+    """Return the y-axis' label; a loss that falls far gets a logarithmic axis."""
+    if name == "accuracy":
+        return "rows named rightly (%)"
+    finite = [value for value in values if np.isfinite(value)]
+    if finite and min(finite) > 0 and max(finite) / min(finite) > _LOG_FROM:
+        axes.set_yscale("log")
+        return "mean loss of a row, logarithmic"
+    return "mean loss of a row"
+
+
+def _told(name: str, value: float) -> str:
+    return f"{value:.1%}".replace("%", " %") if name == "accuracy" else f"{value:.3g}"
+
+
+def confusion_picture(
+    counts: NDArray[np.int64], classes: Sequence[Any], title: str = ""
+) -> Figure:
+    """Draw which classes are taken for which.
+
+    Args:
+        counts: (classes, classes) rows by true and predicted class.
+        classes: their names.
+        title: a line above the picture.
+
+    >>> figure = confusion_picture(np.array([[8, 2], [0, 10]]), ["ham", "spam"])
+    >>> figure.axes[0].get_title()
+    '18 of 20 rows (90.0 %) are named rightly'
+    """
+    many = len(classes)
+    size = float(np.clip(0.45 * many + 2.6, 4.6, 11))
+    figure = _figure(size + 0.9, size, title)
+    axes = figure.add_subplot()
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # Two scales: next to the many that are right, the few that are wrong would not show.
+    diagonal = np.eye(many, dtype=bool)
+    axes.imshow(np.where(diagonal, shares, np.nan), cmap="Blues", vmin=0, vmax=160)
+    wrong = np.where(diagonal, np.nan, shares)
+    image = axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(np.nanmax(wrong), 1))
+    figure.colorbar(image, ax=axes, shrink=0.8, label="taken for another class (%)")
+    step = -(-many // _MOST_COUNTS)
+    names = [_short(str(name)) for name in classes][::step]
+    upright = max(map(len, names)) > 3
+    axes.set_xticks(range(0, many, step), names, rotation=90 if upright else 0)
+    axes.set_yticks(range(0, many, step), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    right, total = int(np.trace(counts)), int(counts.sum())
+    share = f"{right / max(total, 1):.1%}".replace("%", " %")
+    axes.set_title(f"{right:,} of {total:,} rows ({share}) are named rightly")
+    for true, predicted in np.argwhere(counts).tolist() if many <= _MOST_COUNTS else ():
+        count = f"{counts[true, predicted]}"
+        size = 9 if many <= _MOST_COUNTS / 2 else 6
+        axes.text(predicted, true, count, ha="center", va="center", fontsize=size)
+    return figure
+
+
+def residual_picture(
+    y: ArrayLike, predicted: ArrayLike, *, title: str = "", unit: str = ""
+) -> Figure:
+    """Draw predicted against true values, and how the differences are distributed.
+
+    Args:
+        y: (rows,) the true values, or (rows, outputs), of which the first four are drawn.
+        predicted: what was predicted, shaped like ``y``.
+        title: a line above the plots.
+        unit: what the values are, for the labels.
+
+    >>> residual_picture([1.0, 2.0, 4.0], [1.1, 1.9, 3.5]).axes[1].get_title()
+    'Half of the rows are off by 0.1 or less'
+    """
+    truth, answers = (
+        np.asarray(part, dtype=np.float64).reshape(len(np.asarray(part)), -1)[:, :_MOST_OUTPUTS]
+        for part in (y, predicted)
+    )
+    outputs = truth.shape[1]
+    figure = _figure(10.8, 4.4 * outputs, title)
+    for output in range(outputs):
+        unit_here = unit if outputs == 1 else f"output {output + 1}"
+        scatter = figure.add_subplot(outputs, 2, 2 * output + 1)
+        _draw_agreement(scatter, truth[:, output], answers[:, output], unit_here)
+        histogram = figure.add_subplot(outputs, 2, 2 * output + 2)
+        _draw_residuals(histogram, truth[:, output] - answers[:, output], unit_here)
+    return figure
+
+
+def _draw_agreement(
+    axes: Axes, y: NDArray[np.float64], predicted: NDArray[np.float64], unit: str
+) -> None:
+    if len(y) > _MOST_POINTS:
+        dots = axes.hexbin(y, predicted, gridsize=60, bins="log", mincnt=1, cmap="Blues")
+        axes.figure.colorbar(dots, ax=axes, label="rows")
+    else:
+        axes.plot(y, predicted, "o", color=TRAINING, markersize=4, alpha=0.35, markeredgewidth=0)
+    ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
+    axes.plot(ends, ends, color=QUIET, linewidth=1, label="predicted = true")
+    axes.set_title("The nearer to the line, the better predicted")
+    axes.set(xlabel=f"true {unit}".strip(), ylabel=f"predicted {unit}".strip())
+    axes.legend(frameon=False)
+    _lighten(axes)
+
+
+def _draw_residuals(axes: Axes, residuals: NDArray[np.float64], unit: str) -> None:
+    axes.hist(residuals, bins=min(60, max(10, len(residuals) // 20)), color=TRAINING)
+    axes.axvline(0, color=QUIET, linewidth=1)
+    middle = float(np.median(np.abs(residuals)))
+    axes.set_title(f"Half of the rows are off by {middle:.3g} or less")
+    axes.set(xlabel=f"true - predicted {unit}".strip(), ylabel="rows")
+    _lighten(axes)
+
+
+def _figure(width: float, height: float, title: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=13, fontweight="bold")
+    return figure
+
+
+def _lighten(axes: Axes) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
