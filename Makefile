@@ -32,7 +32,7 @@ help:  ## List the targets
 	@echo "  make PYTHON=python3.12 …   uses that interpreter for new environments"
 
 demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning curve
-	@$(BIN)/wellfit train digits --run runs/demo
+	@$(BIN)/wellfit train digits --batch-norm --run runs/demo
 	@echo "The demo's model, metrics and pictures are in runs/demo."
 
 test: lint  ## Check style, types and floors; run every test and doctest
@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-test  ## Check style, types and floors only
 	@echo "types …"
 	@$(BIN)/mypy
 	@echo "floors …"
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 test-heavy: $(VENV)/.installed-test  ## Run the long checks that `make test` leaves out
 	@$(call pytest,$(BIN)) -m heavy

@@ -226,6 +226,7 @@ class BaseMLP(NestedConfigs):
             table.weight,
             dtype=dtype_of(self.precision),
             device=device_of(self.device),
+            brightest=self._inputs.brightest,
         )
         resume = self._continued(member, rows, one_more) if going_on else None
         result = train(
@@ -335,7 +336,13 @@ class BaseMLP(NestedConfigs):
         target = device_of(self.device)
         if weights.parameters.device != target:
             weights = weights.to(weights.parameters.dtype, target)
-        return predict(weights, x, self._resolve_loss().predict, precision=self.precision)[0]
+        return predict(
+            weights,
+            x,
+            self._resolve_loss().predict,
+            precision=self.precision,
+            brightest=self._inputs.brightest,
+        )[0]
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:

@@ -23,8 +23,8 @@ class Inputs:
     """How one estimator reads its features: learned from training rows, kept with the model.
 
     ``kind`` is ``"table"`` (scaled, imputed and encoded), ``"pixels"`` (bytes that the engine
-    scales to [0, 1] batch by batch), ``"sparse"`` (each column over its largest value, kept
-    sparse) or ``"raw"`` (numbers taken as they are).
+    divides by the brightest, batch by batch), ``"sparse"`` (each column over its largest value,
+    kept sparse) or ``"raw"`` (numbers taken as they are).
 
     >>> inputs = Inputs.fit(np.array([[0, 255]], np.uint8), "auto")
     >>> inputs.kind
@@ -36,8 +36,10 @@ class Inputs:
         kind: str,
         table: TablePreprocessor | None = None,
         largest: NDArray[np.float64] | None = None,
+        brightest: int = 255,
     ) -> None:
         self.kind, self.table, self.largest = kind, table, largest
+        self.brightest = brightest
 
     @classmethod
     def fit(cls, x: Table, preprocess: str | None) -> Inputs:
@@ -49,7 +51,7 @@ class Inputs:
         if preprocess is None:
             return cls("raw")
         if is_image_like(x):
-            return cls("pixels")
+            return cls("pixels", brightest=max(1, int(x.max())))
         if sparse.issparse(x):
             return cls("sparse", largest=MaxAbsScaler().fit(x).scale_)
         return cls("table", TablePreprocessor().fit(x))
@@ -60,14 +62,14 @@ class Inputs:
             self.table.dtype = dtype.name
             return np.asarray(self.table.transform(x))  # also where pandas output is set
         if self.kind == "pixels" and not is_image_like(x):
-            return (np.asarray(x, dtype=np.float64) / 255).astype(dtype)
+            return (np.asarray(x, dtype=np.float64) / self.brightest).astype(dtype)
         if self.largest is not None:
             return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
         return x
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was learned as data for JSON, and as arrays by name."""
-        document: dict[str, Any] = {"kind": self.kind}
+        document: dict[str, Any] = {"kind": self.kind, "brightest": self.brightest}
         arrays: dict[str, NDArray[Any]] = {}
         if self.table is not None:
             document["table"], arrays = self.table.to_document()
@@ -83,7 +85,7 @@ class Inputs:
         table = None
         if "table" in document:
             table = TablePreprocessor.from_document(document["table"], arrays)
-        return cls(document["kind"], table, arrays.get("largest"))
+        return cls(document["kind"], table, arrays.get("largest"), document["brightest"])
 
 
 def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:

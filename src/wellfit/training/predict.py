@@ -44,8 +44,11 @@ def predict(
     link: Callable[[Tensor], Tensor],
     *,
     precision: str = "float32",
+    brightest: int = 255,
 ) -> NDArray[np.floating]:
     """Return (K, N, C): ``link`` (e.g. a loss's ``predict``) of the logits of x (N, D).
+
+    ``precision`` and ``brightest`` (of pixels) are those of the training.
 
     >>> from wellfit.nn import SoftmaxCrossEntropy, mlp
     >>> from wellfit.training import Member
@@ -63,7 +66,9 @@ def predict(
         for start in range(0, total, predictor.most):
             block = x[start : start + predictor.most]
             ids = torch.arange(block.shape[0], device=like.device)
-            rows = Rows(block, np.zeros(0), dtype=like.dtype, device=like.device)
+            rows = Rows(
+                block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
+            )
             blocks.append(link(predictor(rows.features(ids).expand(k, -1, -1))).cpu())
     if not blocks:
         return np.empty((k, 0, weights.network.outputs), dtype=np.float32)

@@ -31,8 +31,8 @@ CHUNK_BYTES = 1 << 20
 class Rows:
     """A table on the device: features with a column of ones, targets, weights.
 
-    Pixels (uint8) stay bytes until their batch, which scales them to [0, 1]. Sparse rows stay
-    sparse, on the host, until their batch.
+    Pixels (uint8) stay bytes until their batch, which divides them by ``brightest``. Sparse rows
+    stay sparse, on the host, until their batch.
 
     Args:
         x: (N, D), uint8, float or scipy.sparse.
@@ -40,6 +40,7 @@ class Rows:
         weight: (N,) weights of the rows, of mean 1, or None.
         dtype: of the batches.
         device: where the table lies.
+        brightest: the value of a pixel that becomes 1.
 
     >>> rows = Rows(np.array([[0, 255]], np.uint8), np.array([1]))
     >>> rows.features(torch.tensor([0]))
@@ -54,14 +55,16 @@ class Rows:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        brightest: int = 255,
     ) -> None:
         self.dtype, self.device = dtype, torch.device(device)
+        self._brightest = brightest
         self.width = x.shape[1] + 1
         self._table: Tensor | sparse.csr_array
         if sparse.issparse(x):
             self._table = sparse.csr_array(sparse.hstack([x, np.ones((x.shape[0], 1))]))
         else:
-            self._table = _with_ones(np.asarray(x), dtype).to(self.device)
+            self._table = _with_ones(np.asarray(x), dtype, brightest).to(self.device)
         self._y = torch.tensor(y, device=self.device)
         self._weight = None
         if weight is not None:
@@ -78,7 +81,9 @@ class Rows:
         else:
             picked = self._table.index_select(0, ids.flatten())
         shaped = picked.view(*ids.shape, self.width)
-        return shaped.to(self.dtype).mul_(1 / 255) if shaped.dtype == torch.uint8 else shaped
+        if shaped.dtype == torch.uint8:
+            return shaped.to(self.dtype).mul_(1 / self._brightest)
+        return shaped
 
     def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
         """Return the targets of the rows ``ids`` (...) as ``loss`` wants them, (..., C)."""
@@ -92,12 +97,12 @@ class Rows:
         return self._weight.index_select(0, ids.flatten()).view(*ids.shape, 1)
 
 
-def _with_ones(x: NDArray[np.generic], dtype: torch.dtype) -> Tensor:
+def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, brightest: int) -> Tensor:
     pixels = x.dtype == np.uint8
     kind = np.dtype(np.uint8) if pixels else torch.empty(0, dtype=dtype).numpy().dtype
     table = np.empty((x.shape[0], x.shape[1] + 1), dtype=kind)
     table[:, :-1] = x
-    table[:, -1] = 255 if pixels else 1
+    table[:, -1] = brightest if pixels else 1
     return torch.from_numpy(table)
 
 
