@@ -67,8 +67,9 @@ def classes(target: Target) -> str:
     noun = "label" if target.kind == "multilabel" else "class"
     if target.kind == "multilabel" or len(counts) > _MOST_NAMED:
         nouns = f"{noun}s" if noun == "label" else f"{noun}es"
-        few, many = min(counts.values()), max(counts.values())
-        return f"{len(counts):,} {nouns} of {few:,} to {many:,} rows each"
+        few, many = f"{min(counts.values()):,}", f"{max(counts.values()):,}"
+        each = few if few == many else f"{few} to {many}"
+        return f"{len(counts):,} {nouns} of {each} rows each"
     rows = sum(counts.values())
     return ", ".join(f"{name} {percent(count / rows)}" for name, count in counts.items())
 

@@ -35,15 +35,19 @@ def predict(
     """
     from wellfit.cli.files import write
     from wellfit.cli.run_folder import model_folder, read_config
+    from wellfit.core.errors import InputError
     from wellfit.estimators import load_model
 
+    printed = str(out) == "-"
+    if not printed and not out.parent.is_dir():
+        raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
     model = load_model(model_folder(run))
     model.set_params(device=device)
     target = read_config(run).get("data", {}).get("target")
     X, y = _rows(model, data, data_dir, target)
     table = predictions(model, X)
     text = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    if str(out) == "-":
+    if printed:
         print(text, end="")
     else:
         write(out, text.encode())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wellfit.cli.files import plain, write, write_json
-from wellfit.core.errors import InputError
+from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.store import is_model
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
@@ -98,7 +98,15 @@ class RunFolder:
 
 
 def model_folder(path: Path) -> Path:
-    """Return the model of a run, or the path itself where it is no run."""
+    """Return the model of a run, or the path itself where it is a model.
+
+    Raises:
+        ModelFileError: there is nothing at ``path``; names the nearest run.
+    """
+    if not path.exists():
+        siblings = path.parent.iterdir() if path.parent.is_dir() else ()
+        runs = {run.name: str(run) for run in siblings if is_model(run / MODEL) or is_model(run)}
+        raise ModelFileError(f"there is no run or model {path}{did_you_mean(path.name, runs)}")
     return path / MODEL if is_model(path / MODEL) and not is_model(path) else path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.source import Learning
-from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
 from wellfit.nn import Activation, Initializer
 from wellfit.optim import Optimizer, Schedule
@@ -38,8 +38,8 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     params = {key: value for key, value in given.items() if value is not None}
     if "hidden_layer_sizes" in params:
         params["hidden_layer_sizes"] = layers(params["hidden_layer_sizes"])
-    if learning == "regression" and params.get("class_weight") is not None:
-        raise HyperparameterError("--class-weight weighs classes, and a regression has none")
+    if "class_weight" in params:
+        _check_class_weight(params["class_weight"], learning)
     model: Model = MLPRegressor() if learning == "regression" else MLPClassifier()
     # One by one, in this order: a hyper-parameter is one of the rule that was set before it.
     for key, value in [*params.items(), *map(assignment, extra)]:
@@ -47,6 +47,13 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     for family in _FAMILIES:
         resolve(family, getattr(model, family.family))
     return model
+
+
+def _check_class_weight(value: str, learning: Learning) -> None:
+    if learning == "regression":
+        raise HyperparameterError("--class-weight weighs classes, and a regression has none")
+    if value != "balanced":
+        raise UnknownNameError("class weight", value, ["balanced"])
 
 
 def assignment(text: str) -> tuple[str, Any]:

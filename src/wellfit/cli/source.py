@@ -44,6 +44,11 @@ class Request:
     task: str = "auto"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.test_fraction < 1:
+            given = f"{self.test_fraction:g}"
+            raise InputError(f"--test-fraction is {given}; expected a number between 0 and 1")
+
 
 @dataclass(frozen=True)
 class Source:

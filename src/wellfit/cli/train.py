@@ -70,11 +70,13 @@ def train(
         typer.Option(help=_NAMES.format("schedule"), rich_help_panel=_TRAINING),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Rows of a step.", rich_help_panel=_TRAINING)
+        int | None, typer.Option(min=1, help="Rows of a step.", rich_help_panel=_TRAINING)
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the training rows, at most.", rich_help_panel=_TRAINING),
+        typer.Option(
+            min=1, help="Passes over the training rows, at most.", rich_help_panel=_TRAINING
+        ),
     ] = None,
     early_stopping: Annotated[
         bool | None,

@@ -26,6 +26,7 @@ from wellfit.cli.watching import Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
+from wellfit.store import is_model
 from wellfit.training import Observer
 
 
@@ -62,7 +63,13 @@ def run_training(
     judged = "validation" if _validates(model, source) else "test"
     folder = RunFolder(run, source.data.name)
     journal = Journal(folder, _config(model, source, request), judged)
-    _fit(model, source, judged, [journal, *_shows(console, judged, quiet)], folder)
+    try:
+        _fit(model, source, judged, [journal, *_shows(console, judged, quiet)], folder)
+    except BaseException:
+        if folder.begun and is_model(folder.model):
+            note(f"{folder.model} is still the model of an earlier run")
+        raise
+    # Before anything else: from here on nothing is lost, whatever happens.
     model.save(folder.model)
     _conclude(model, source, folder, judged, console, quiet)
 

@@ -114,9 +114,10 @@ class Show(Observer):
 
     def _draw(self, state: State) -> None:
         state["shown"] = self.clock()
-        state["live"].update(self._frame(state), refresh=True)
+        state["live"].update(self.frame(state), refresh=True)
 
-    def _frame(self, state: State) -> RenderableType:
+    def frame(self, state: State) -> RenderableType:
+        """Return the bar, and below it the curves."""
         run, done = state["run"], state["done"]
         passed = self.clock() - state["began"]
         over = done >= run.epochs

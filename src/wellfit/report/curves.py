@@ -19,7 +19,7 @@ STYLES = ("bold cyan", "yellow")  # training, judged: told apart by colour-blind
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille cell, by column, row
 _BRAILLE = 0x2800
 _LABEL = 7  # columns of an axis' label
-_WIDEST = 60  # columns of a plot
+_NARROWEST, _WIDEST = 36, 60  # columns of a plot
 _LOG_FROM = 10  # a loss that falls by more than this factor is drawn on a logarithmic scale
 
 
@@ -47,15 +47,20 @@ class Curves:
     rows: int = 7
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the plots, side by side."""
+        """Yield the plots: side by side, or one below the other where that is too narrow."""
         names = [name for name in ("loss", "accuracy") if self.history.get(name)]
+        if not names:
+            return
+        beside = len(names) if options.max_width >= len(names) * _NARROWEST else 1
+        width = min(max(options.max_width // beside - 2, _LABEL + 2), _WIDEST)
         grid = Table.grid(padding=(0, 2, 0, 0))
-        width = min(options.max_width // max(len(names), 1) - 2, _WIDEST)
-        ascii_only = options.ascii_only
-        plots = [self._plot(name, width, ascii_only) for name in names]
-        if plots:
+        for start in range(0, len(names), beside):
+            plots = (
+                self._plot(name, width, options.ascii_only)
+                for name in names[start : start + beside]
+            )
             grid.add_row(*plots)
-            yield grid
+        yield grid
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Take all the width there is."""
@@ -111,7 +116,7 @@ class Axis:
         """Return an axis on which all finite values have a place."""
         finite = np.concatenate([values[np.isfinite(values)] for values in series])
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        log = name == "loss" and low > 0 and high / low > _LOG_FROM
+        log = name == "loss" and low > 0 and math.log(high) - math.log(low) > math.log(_LOG_FROM)
         if low == high:
             low, high = low - abs(low) / 2 - 1e-9, high + abs(high) / 2 + 1e-9
         return cls(name, low, high, log)
@@ -119,9 +124,10 @@ class Axis:
     def heights(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values as heights from 0, the bottom, to 1; NaN where not finite."""
         values = np.where(np.isfinite(values), values, np.nan)
-        if self.log:
-            return np.log(values / self.low) / math.log(self.high / self.low)
-        return (values - self.low) / (self.high - self.low)
+        low, high = (
+            (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        )
+        return ((np.log(values) if self.log else values) - low) / (high - low)
 
     def label(self, row: int, rows: int) -> str:
         """Return what stands beside a row, counted from the top: three rows have a label."""
@@ -129,7 +135,7 @@ class Axis:
             return ""
         height = 1 - row / (rows - 1)
         if self.log:
-            return self.told(self.low * (self.high / self.low) ** height)
+            return self.told(self.low ** (1 - height) * self.high**height)
         return self.told(self.low + (self.high - self.low) * height)
 
     def told(self, value: float) -> str:

@@ -192,10 +192,15 @@ def _draw_agreement(
 
 
 def _draw_residuals(axes: Axes, residuals: NDArray[np.float64], unit: str) -> None:
-    axes.hist(residuals, bins=min(60, max(10, len(residuals) // 20)), color=TRAINING)
+    low, high = float(residuals.min()), float(residuals.max())
+    # Residuals that are all about the same still get bars that have a width.
+    half = max((high - low) / 2, 1e-6 * max(abs(low), abs(high)), 1e-12)
+    bars = min(60, max(10, len(residuals) // 20))
+    middle = (low + high) / 2
+    axes.hist(residuals, bars, (middle - half, middle + half), color=TRAINING)
     axes.axvline(0, color=QUIET, linewidth=1)
-    middle = float(np.median(np.abs(residuals)))
-    axes.set_title(f"Half of the rows are off by {middle:.3g} or less")
+    usual = float(np.median(np.abs(residuals)))
+    axes.set_title(f"Half of the rows are off by {usual:.3g} or less")
     axes.set(xlabel=f"true - predicted {unit}".strip(), ylabel="rows")
     _lighten(axes)
 

@@ -1,0 +1,144 @@
+"""Ctrl-C and full disks: what is done is kept, what was there survives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from wellfit.cli.watching import Journal
+from wellfit.estimators import load_model
+
+Wellfit = Callable[..., Result]
+
+TRAIN = ("train", "adult.csv", "--target", "income", "--hidden", "8", "--run", "run")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow beyond ``size`` bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_a_training_and_keeps_its_model(here: Path) -> None:
+    command = [sys.executable, "-m", "wellfit", *TRAIN, "--epochs", "100000"]
+    process = subprocess.Popen(
+        [*command, "--no-early-stopping"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job in the background of a shell ignores Ctrl-C; this one is to hear it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    metrics = here / "run" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size > 1000):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "interrupted" in errors
+    result = json.loads((here / "run" / "result.json").read_text())
+    assert result["status"] == "interrupted"
+    assert 1 < result["epochs"] < 100000
+    assert f"interrupted after {result['epochs']:,} epochs" in output
+    assert len(metrics.read_text().splitlines()) == result["epochs"]
+    model = load_model(here / "run" / "model")
+    assert model.n_epochs_ == result["epochs"]
+    assert len(model.predict(pd.read_csv("adult.csv").drop(columns="income"))) == 120
+
+
+def test_ctrl_c_in_the_first_epoch_is_survived(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "progress", lambda *_: signal.raise_signal(signal.SIGINT))
+    done = wellfit(*TRAIN, "--batch-size", "1", "--epochs", "5")
+    assert done.exit_code == 0, done.output
+    assert json.loads((here / "run" / "result.json").read_text())["epochs"] <= 1
+    assert load_model(here / "run" / "model")
+
+
+def test_a_second_ctrl_c_ends_the_program_and_spares_the_earlier_model(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wellfit(*TRAIN, "--epochs", "2").exit_code == 0
+    before = contents(here / "run" / "model")
+
+    def twice(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Journal, "epoch", twice)
+    done = wellfit(*TRAIN, "--epochs", "5")
+    assert done.exit_code == 130
+    assert "is still the model of an earlier run" in done.stderr
+    assert contents(here / "run" / "model") == before
+
+
+# --- full disks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [400, 100_000])
+def test_a_full_disk_spares_the_earlier_model(here: Path, wellfit: Wellfit, size: int) -> None:
+    assert wellfit(*TRAIN, "--epochs", "2").exit_code == 0
+    before = contents(here / "run" / "model")
+    with files_of_at_most(size):  # no room for the settings, or none for the weights
+        done = wellfit(*TRAIN, "--epochs", "2", "--hidden", "256,256")
+    assert done.exit_code == 1
+    assert "File too large" in done.stderr
+    assert contents(here / "run" / "model") == before
+    assert load_model(here / "run" / "model").hidden_layer_sizes == (8,)
+    assert not list(here.rglob("*.new"))
+
+
+def test_metrics_that_find_no_room_stop_no_training(here: Path, wellfit: Wellfit) -> None:
+    (here / "run").mkdir()
+    (here / "run" / "metrics.jsonl").symlink_to("/dev/full")
+    done = wellfit(*TRAIN, "--epochs", "2")
+    assert done.exit_code == 1
+    assert "metrics.jsonl: No space left on device" in done.stderr
+    assert load_model(here / "run" / "model").n_epochs_ == 2
+    assert json.loads((here / "run" / "result.json").read_text())["status"] == "finished"
+
+
+def test_predictions_are_written_whole_or_not_at_all(
+    classifier: Path, here: Path, wellfit: Wellfit
+) -> None:
+    (here / "p.csv").write_text("earlier")
+    with files_of_at_most(1000):
+        done = wellfit("predict", str(classifier), "adult.csv", "--out", "p.csv")
+    assert done.exit_code == 1
+    assert "p.csv: File too large" in done.stderr
+    assert (here / "p.csv").read_text() == "earlier"
+    assert not list(here.glob(".*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_told(here: Path, wellfit: Wellfit) -> None:
+    here.chmod(0o500)
+    done = wellfit(*TRAIN, "--epochs", "2")
+    here.chmod(0o700)
+    assert done.exit_code == 1
+    assert "Permission denied" in done.stderr

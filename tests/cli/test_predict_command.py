@@ -1,0 +1,152 @@
+"""``wellfit predict``: the csv that it writes, and what it says about it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from wellfit.estimators import load_model
+
+Wellfit = Callable[..., Result]
+
+
+@pytest.fixture
+def table(here: Path) -> pd.DataFrame:
+    return pd.read_csv("adult.csv")
+
+
+def test_it_writes_classes_and_probabilities(
+    classifier: Path, table: pd.DataFrame, wellfit: Wellfit
+) -> None:
+    table[["hours", "job", "age"]].to_csv("new.csv", index=False)
+    done = wellfit("predict", str(classifier), "new.csv", "--out", "predictions.csv")
+    assert done.exit_code == 0, done.output
+    assert "120 predictions in predictions.csv" in done.output
+    answers = pd.read_csv("predictions.csv")
+    assert list(answers) == ["prediction", "probability_high", "probability_low"]
+    model = load_model(classifier / "model")
+    assert (answers["prediction"] == model.predict(table[["age", "job", "hours"]])).all()
+    np.testing.assert_allclose(
+        answers.filter(like="probability"),
+        model.predict_proba(table[["age", "job", "hours"]]),
+        rtol=1e-6,
+    )
+
+
+def test_a_model_folder_does_as_well_as_a_run(
+    classifier: Path, table: pd.DataFrame, wellfit: Wellfit
+) -> None:
+    answers = [
+        wellfit("predict", str(path), "adult.csv", "--out", "-").stdout
+        for path in (classifier, classifier / "model")
+    ]
+    assert answers[0] == answers[1]
+    assert len(pd.read_csv(io.StringIO(answers[0]))) == len(table)
+
+
+def test_the_target_is_compared_and_other_columns_left_aside(
+    classifier: Path, table: pd.DataFrame, wellfit: Wellfit
+) -> None:
+    done = wellfit("predict", str(classifier), "adult.csv", "--out", "-")
+    model = load_model(classifier / "model")
+    accuracy = model.score(table[["age", "job", "hours"]], table["income"])
+    assert f"accuracy {100 * accuracy:.1f} % against income" in done.stderr
+    assert "left aside: pay" in done.stderr
+    assert "accuracy" not in done.stdout
+
+
+def test_a_target_with_gaps_is_not_compared(
+    classifier: Path, table: pd.DataFrame, wellfit: Wellfit
+) -> None:
+    table.assign(income=table["income"].where(table.index > 3)).to_csv("new.csv", index=False)
+    done = wellfit("predict", str(classifier), "new.csv", "--out", "-")
+    assert done.exit_code == 0
+    assert "accuracy" not in done.stderr
+    assert "income has gaps" in done.stderr
+
+
+def test_a_regression_has_one_column(table: pd.DataFrame, wellfit: Wellfit) -> None:
+    words = ("--drop", "income", "--hidden", "8", "--epochs", "2", "--run", "run")
+    assert wellfit("train", "adult.csv", "--target", "pay", *words).exit_code == 0
+    table.to_parquet("new.parquet")
+    done = wellfit("predict", "run", "new.parquet", "--out", "p.csv")
+    assert done.exit_code == 0, done.output
+    answers = pd.read_csv("p.csv")
+    assert list(answers) == ["prediction"]
+    expected = load_model("run/model").predict(table[["age", "job", "hours"]])
+    np.testing.assert_allclose(answers["prediction"], expected, rtol=1e-6)
+    assert "R² " in done.stderr
+
+
+def test_arrays_and_data_by_name(here: Path, wellfit: Wellfit) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 64))
+    words = ("train", "digits", "--hidden", "8", "--epochs", "1", "--run", "run")
+    assert wellfit(*words).exit_code == 0
+    np.savez("new.npz", X=X)
+    assert len(wellfit("predict", "run", "new.npz", "--out", "-").stdout.splitlines()) == 41
+    done = wellfit("predict", "run", "digits", "--out", "-")
+    assert len(done.stdout.splitlines()) == 1798
+    assert "against the labels" in done.stderr
+
+
+def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    np.savez("data.npz", X=X, y=X * [2.0, 3.0])
+    words = ("train", "data.npz", "--hidden", "8", "--epochs", "1", "--run", "run")
+    assert wellfit(*words).exit_code == 0
+    done = wellfit("predict", "run", "data.npz", "--out", "-")
+    assert done.stdout.splitlines()[0] == "prediction_1,prediction_2"
+
+
+@pytest.mark.parametrize(
+    ("run", "data", "out", "told"),
+    [
+        ("{run}", "nohours.csv", "-", "nohours.csv has no column 'hours'; did you mean 'Hours'?"),
+        ("{run}", "text.csv", "-", "age"),
+        ("{run}", "digits", "-", "digits has no column names; expected age, job, hours"),
+        ("{run}", "nowhere.csv", "-", "neither a file nor a known name"),
+        ("{run}", "adult.csv", "nowhere/p.csv", "nowhere, which is no folder"),
+        ("{run}x", "adult.csv", "-", "did you mean"),
+        ("nohours.csv", "adult.csv", "-", "is a file; expected a model folder"),
+        (".", "adult.csv", "-", "not a model folder"),
+    ],
+)
+def test_what_cannot_be_predicted_is_told(
+    classifier: Path,
+    table: pd.DataFrame,
+    wellfit: Wellfit,
+    run: str,
+    data: str,
+    out: str,
+    told: str,
+) -> None:
+    table.rename(columns={"hours": "Hours"}).to_csv("nohours.csv", index=False)
+    table.assign(age="old").to_csv("text.csv", index=False)
+    done = wellfit("predict", run.format(run=classifier), data, "--out", out)
+    assert done.exit_code == 2, done.output
+    assert told in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_file_to_write_is_asked_for(classifier: Path, here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("predict", str(classifier), "adult.csv")
+    assert done.exit_code == 2
+    assert "--out" in done.stderr
+
+
+def test_an_altered_model_is_refused(classifier: Path, here: Path, wellfit: Wellfit) -> None:
+    import shutil
+
+    shutil.copytree(classifier, here / "run")
+    weights = here / "run" / "model" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    done = wellfit("predict", "run", "adult.csv", "--out", "-")
+    assert done.exit_code == 2
+    assert "damaged or was altered" in done.stderr

@@ -1,0 +1,145 @@
+"""What a terminal shows while a network trains, and the command as a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from typer.testing import Result
+
+from wellfit.cli.watching import Lines, Show
+from wellfit.training import Record, Run
+
+Wellfit = Callable[..., Result]
+
+RUN = Run(members=1, epochs=40, per_epoch=10, first_epoch=0, has_validation=True)
+MOST_BYTES = 1.5 * 2**30
+
+
+def record(epoch: int) -> Record:
+    values = {"loss": 2 / epoch, "accuracy": 1 - 0.7 / epoch, "val_loss": 2.1 / epoch}
+    values |= {"val_accuracy": 1 - 0.8 / epoch, "learning_rate": 0.001}
+    metrics = {name: np.array([value]) for name, value in values.items()}
+    return Record(epoch, 0.5 * epoch, np.array([True]), metrics)
+
+
+def shown(text: str) -> str:
+    """Return what stays of a terminal's output: without colours and moves of the cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", text)
+
+
+def watched(epochs: int, width: int = 80, height: int = 24) -> list[str]:
+    """Return the lines of each frame."""
+    file, time = io.StringIO(), iter(range(10_000))
+    console = Console(file=file, force_terminal=True, width=width, height=height)
+    show, state, frames = Show(console, "validation", lambda: next(time)), {}, []
+    show.start(RUN, state)
+    for epoch in range(1, epochs + 1):
+        show.progress(epoch, 10, 10, state)
+        show.epoch(record(epoch), state)
+        frames.append(shown(file.getvalue()))
+        file.truncate(0)
+    show.finish(state)
+    return [*frames, shown(file.getvalue())]
+
+
+def test_a_terminal_shows_the_bar_the_time_left_and_growing_curves() -> None:
+    frames = watched(40)
+    for told in ("epoch 20/40", "left", "learning rate 0.001", "validation 0.1", "training"):
+        assert told in frames[19], told
+    assert "epoch 40/40" in frames[-1]
+    assert "left" not in frames[-1]
+    assert len(set(frames)) > 30
+
+
+def test_a_frame_fits_a_terminal_of_24_lines() -> None:
+    console, state = Console(width=80, height=24), {}
+    show = Show(console, "validation")
+    show.start(RUN, state)
+    show.progress(1, 10, 10, state)
+    show.epoch(record(1), state)
+    frame = console.render_lines(show.frame(state))
+    show.finish(state)
+    assert len(frame) < 24
+    assert all(sum(segment.cell_length for segment in line) <= 80 for line in frame)
+
+
+def test_a_terminal_that_is_too_small_is_survived() -> None:
+    assert watched(3, width=20, height=4)
+
+
+def test_a_log_gets_about_ten_lines_however_many_epochs() -> None:
+    for epochs in (1, 3, 10, 95, 1000):
+        file = io.StringIO()
+        lines, state = Lines(Console(file=file, width=200), "validation"), {}
+        lines.start(Run(1, epochs, 10, 0, True), state)
+        for epoch in range(1, epochs + 1):
+            lines.epoch(record(epoch), state)
+        lines.finish(state)
+        told = file.getvalue().splitlines()
+        assert min(epochs, 10) <= len(told) <= 20
+        assert f"epoch {epochs}/{epochs}" in told[-1]
+        assert told[-1].endswith("0.0 s left")
+
+
+def test_a_terminal_is_recognized(here: Path, wellfit: Wellfit) -> None:
+    words = ("train", "adult.csv", "--target", "income", "--hidden", "8", "--epochs", "4")
+    done = wellfit(*words, env={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
+    assert done.exit_code == 0, done.output
+    text = shown(done.stdout)
+    assert "epoch 4/4" in text
+    assert "━" in text
+    # The curves were drawn while it trained, and are not drawn again.
+    assert text.split("finished after")[1].count("┤") == 0
+
+
+def test_a_terminal_of_ascii_is_survived(here: Path) -> None:
+    words = ["train", "diabetes", "--hidden", "8", "--epochs", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "wellfit", *words],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert b"* training" in done.stdout
+
+
+def test_exit_codes_reach_the_shell(here: Path) -> None:
+    def code(*words: str) -> int:
+        command = [sys.executable, "-m", "wellfit", *words]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert code("--version") == 0
+    assert code("--help") == 0
+    assert code("methods", "nothing") == 2
+    assert code("--no-such-option") == 2
+
+
+def test_the_demo_reaches_97_5_per_cent(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("train", "digits", "--run", "runs/demo")
+    assert done.exit_code == 0, done.output
+    result = json.loads((here / "runs" / "demo" / "result.json").read_text())
+    accuracy = next(score for score in result["test"] if score["name"] == "accuracy")
+    assert accuracy["value"] >= 0.975
+
+
+def test_mnist_takes_little_memory(data_dir: Path, tmp_path: Path) -> None:
+    words = ["train", "mnist", "--data-dir", str(data_dir), "--hidden", "64", "--epochs", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wellfit", *words, "--run", str(tmp_path / "run"), "-q"]
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert used.ru_maxrss * unit < MOST_BYTES

@@ -1,0 +1,297 @@
+"""``wellfit train``: what it prints and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.cli.source import Request, open_source
+from wellfit.estimators import load_model
+
+Wellfit = Callable[..., Result]
+
+TRAIN = ("train", "adult.csv", "--target", "income")
+QUICK = ("--hidden", "8", "--epochs", "3")
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
+    here: Path, wellfit: Wellfit
+) -> None:
+    done = wellfit(*TRAIN, *QUICK)
+    assert done.exit_code == 0, done.output
+    for told in (
+        "96 to train, 24 to test (20 % of the rows at random, seed 0)",
+        "4: 3 numeric, 1 categorical",
+        "hours",  # the column with gaps
+        "high",  # a class
+        "no test row is one of them",
+        "1 hidden layer of 8 units",
+        "epoch 3/3",
+        "learning rate",
+        "left",
+        "accuracy",
+        "(Wilson)",
+        "on training rows",
+        "Always answering high",
+        "true classes down",
+        "┤",  # the learning curves
+        "runs/adult",
+        "wellfit predict runs/adult",
+    ):
+        assert told in done.output, told
+
+
+def test_the_run_folder_holds_all_of_it(classifier: Path) -> None:
+    assert {path.name for path in classifier.iterdir()} == {
+        *("config.json", "metrics.jsonl", "result.json", "model"),
+        *("learning_curve.png", "confusion_matrix.png"),
+    }
+    for picture in classifier.glob("*.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert isinstance(load_model(classifier / "model"), MLPClassifier)
+
+
+def test_the_config_tells_how_to_repeat_it(classifier: Path) -> None:
+    config = read(classifier / "config.json")
+    assert config["settings"]["hidden_layer_sizes"] == [8]
+    assert config["settings"]["optimizer"]["learning_rate"] == 0.001
+    assert config["seed"] == 0
+    assert config["data"]["columns"] == ["age", "job", "hours"]
+    assert config["data"]["target"] == "income"
+    assert config["data"]["task"] == "binary"
+    assert config["data"]["training_rows"] == 96
+    assert config["data"]["test_rows"] == 24
+    assert set(config["versions"]) >= {"python", "torch", "wellfit"}
+
+
+def test_the_metrics_have_a_line_an_epoch(classifier: Path) -> None:
+    metrics = lines(classifier / "metrics.jsonl")
+    assert [line["epoch"] for line in metrics] == [1, 2, 3]
+    for line in metrics:
+        names = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"}
+        assert names <= set(line)
+    model = load_model(classifier / "model")
+    assert [line["loss"] for line in metrics] == model.history_["loss"]
+
+
+def test_the_result_tells_how_good_the_saved_model_is(classifier: Path) -> None:
+    result = read(classifier / "result.json")
+    source = open_source(
+        Request(str(classifier.parent / "adult.csv"), target="income", drop=("pay",))
+    )
+    model = load_model(classifier / "model")
+    accuracy = next(score for score in result["test"] if score["name"] == "accuracy")
+    assert accuracy["value"] == model.score(source.data.X_test, source.data.y_test)
+    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+    assert result["status"] == "finished"
+    assert result["epochs"] == 3
+    assert np.sum(result["confusion"]["counts"]) == result["test_rows"] == 24
+
+
+def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("train", "adult.csv", "--target", "pay", *QUICK)
+    assert done.exit_code == 0, done.output
+    for told in ("R²", "RMSE", "MAE", "(normal)", "quantile", "median", "training rows' mean"):
+        assert told in done.output, told
+    assert (here / "runs" / "adult" / "residuals.png").is_file()
+    assert not (here / "runs" / "adult" / "confusion_matrix.png").exists()
+    assert isinstance(load_model(here / "runs" / "adult" / "model"), MLPRegressor)
+
+
+def test_the_same_seed_gives_the_same_run_another_seed_another(
+    here: Path, wellfit: Wellfit
+) -> None:
+    for run, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        assert wellfit(*TRAIN, *QUICK, "--seed", seed, "--run", run, "-q").exit_code == 0
+    a, b, c = (read(here / run / "result.json")["test"] for run in "abc")
+    assert a == b != c
+
+
+def test_options_reach_the_estimator(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(
+        *TRAIN,
+        *("--hidden", "8,4", "--activation", "tanh", "--batch-norm", "--dropout", "0.2"),
+        *("--input-dropout", "0.1", "--optimizer", "sgd", "--learning-rate", "0.05"),
+        *("--schedule", "exponential", "--batch-size", "16", "--epochs", "2", "--l1", "1e-4"),
+        *("--l2", "1e-3", "--no-early-stopping", "--validation-fraction", "0.25"),
+        *("--class-weight", "balanced", "--precision", "float64", "--device", "cpu"),
+        *("--set", "optimizer__momentum=0.8", "--set", "schedule__decay=0.5", "--run", "run"),
+    )
+    assert done.exit_code == 0, done.output
+    settings = read(here / "run" / "config.json")["settings"]
+    assert settings["hidden_layer_sizes"] == [8, 4]
+    assert settings["activation"]["name"] == "tanh"
+    assert settings["batch_norm"] is True
+    assert (settings["dropout"], settings["input_dropout"]) == (0.2, 0.1)
+    assert settings["optimizer"]["name"] == "sgd"
+    assert settings["optimizer"]["learning_rate"] == 0.05
+    assert settings["optimizer"]["momentum"] == 0.8
+    assert settings["schedule"]["name"] == "exponential"
+    assert settings["schedule"]["decay"] == 0.5
+    assert (settings["batch_size"], settings["epochs"]) == (16, 2)
+    assert (settings["l1"], settings["l2"]) == (1e-4, 1e-3)
+    assert settings["early_stopping"] is False
+    assert settings["validation_fraction"] == 0.25
+    assert settings["class_weight"] == "balanced"
+    assert (settings["precision"], settings["device"]) == ("float64", "cpu")
+    model = load_model(here / "run" / "model")
+    assert [weights.shape for weights in model.coefs_] == [(7, 8), (8, 4), (4, 2)]
+
+
+def test_no_hidden_layer_is_a_linear_model(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*TRAIN, "--hidden", "", "--epochs", "2", "--run", "run")
+    assert done.exit_code == 0, done.output
+    assert "no hidden layer" in done.output
+    assert len(load_model(here / "run" / "model").coefs_) == 1
+
+
+def test_what_is_not_given_keeps_the_estimators_default(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*TRAIN, "--epochs", "1", "--run", "run", "-q").exit_code == 0
+    model, default = load_model(here / "run" / "model"), MLPClassifier()
+    changed = {
+        key
+        for key, value in default.get_params(deep=False).items()
+        if getattr(model, key) != value and key not in ("epochs", "random_state")
+    }
+    assert changed == set()
+
+
+def test_early_stopping_keeps_the_best_epoch(here: Path, wellfit: Wellfit) -> None:
+    words = ("--hidden", "32", "--epochs", "60", "--learning-rate", "0.1", "--early-stopping")
+    done = wellfit(*TRAIN, *words, "--run", "run")
+    assert done.exit_code == 0, done.output
+    result = read(here / "run" / "result.json")
+    assert result["status"] == "stopped"
+    assert result["best_epoch"] < result["epochs"] < 60
+    assert "stopped early" in done.output
+    assert f"kept epoch {result['best_epoch']}" in done.output
+
+
+def test_without_validation_rows_the_test_rows_draw_the_curve_and_choose_nothing(
+    here: Path, wellfit: Wellfit
+) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--no-early-stopping", "--run", "run")
+    assert "test loss" in done.output
+    metrics = lines(here / "run" / "metrics.jsonl")
+    assert {"test_loss", "test_accuracy"} <= set(metrics[0])
+    result = read(here / "run" / "result.json")
+    assert result["best_epoch"] == result["epochs"] == 3
+    log_loss = next(score for score in result["test"] if score["name"] == "log loss")
+    assert log_loss["value"] == pytest.approx(metrics[-1]["test_loss"], rel=1e-5)
+
+
+def test_runs_get_folders_of_their_own(here: Path, wellfit: Wellfit) -> None:
+    for expected in ("adult", "adult-2", "adult-3"):
+        done = wellfit(*TRAIN, *QUICK, "-q")
+        assert f"runs/{expected}/" in done.output
+        assert (here / "runs" / expected / "result.json").is_file()
+
+
+def test_a_named_run_folder_is_replaced(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit("train", "adult.csv", "--target", "pay", *QUICK, "--run", "run").exit_code == 0
+    assert wellfit(*TRAIN, "--hidden", "5", "--epochs", "2", "--run", "run").exit_code == 0
+    assert not (here / "run" / "residuals.png").exists()
+    assert len(lines(here / "run" / "metrics.jsonl")) == 2
+    assert isinstance(load_model(here / "run" / "model"), MLPClassifier)
+
+
+def test_quiet_prints_the_figures_and_the_folder_only(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--quiet")
+    assert len(done.stdout.splitlines()) == 5
+    assert "accuracy" in done.stdout
+
+
+def test_test_rows_of_ones_own(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv("adult.csv")
+    # In another order, and with a column that the training rows don't have.
+    table[:30][table.columns[::-1]].assign(note="x").to_csv("test.csv", index=False)
+    table[30:].to_csv("train.csv", index=False)
+    words = ("train", "train.csv", "--target", "income", "--test", "test.csv")
+    done = wellfit(*words, *QUICK, "--run", "run")
+    assert done.exit_code == 0, done.output
+    assert "90 to train, 30 to test (from test.csv)" in done.output
+    assert read(here / "run" / "result.json")["test_rows"] == 30
+
+
+def test_rows_on_both_sides_are_told(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv("adult.csv")
+    table[:24].to_csv("test.csv", index=False)
+    done = wellfit(*TRAIN, *QUICK, "--test", "test.csv")
+    assert "24 test rows (100.0 %) stand among them too" in done.output
+
+
+def test_test_fraction(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--test-fraction", "0.5")
+    assert "60 to train, 60 to test (50 % of the rows at random, seed 0)" in done.output
+
+
+def test_images_from_an_npz_file(here: Path, wellfit: Wellfit) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    np.savez("images.npz", X=images, y=(images.mean(axis=(1, 2)) > 128).astype(int))
+    done = wellfit("train", "images.npz", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "16 numeric" in done.output
+
+
+def test_several_outputs_and_several_labels(here: Path, wellfit: Wellfit) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    np.savez("outputs.npz", X=X, y=X[:, :2] * 2 + rng.normal(size=(80, 2)))
+    np.savez("labels.npz", X=X, y=(X[:, :2] > 0).astype(int))
+    done = wellfit("train", "outputs.npz", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "RMSE, output 2" in done.output
+    done = wellfit("train", "labels.npz", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "label accuracy" in done.output
+
+
+def test_many_classes_are_told_by_their_commonest_confusions(here: Path, wellfit: Wellfit) -> None:
+    X = np.random.default_rng(0).normal(size=(250, 2))
+    table = pd.DataFrame(X, columns=["a", "b"]).assign(word=[f"w{i % 25}" for i in range(250)])
+    table.to_csv("words.csv", index=False)
+    done = wellfit("train", "words.csv", "--target", "word", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "predicted as" in done.output
+    assert "25 classes of 8 rows each" in done.output
+
+
+def test_a_class_that_only_the_test_rows_have(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv("adult.csv")
+    table[:20].assign(income="unheard of").to_csv("test.csv", index=False)
+    done = wellfit(*TRAIN, *QUICK, "--test", "test.csv", "--no-early-stopping")
+    assert done.exit_code == 0, done.output
+    assert "unheard of" in done.output
+    assert " 0.0 %" in done.output
+
+
+def test_column_names_with_brackets_stay_as_they_are(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv("adult.csv").rename(columns={"income": "[red]:smile:"})
+    table.to_csv("odd.csv", index=False)
+    done = wellfit("train", "odd.csv", "--target", "[red]:smile:", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "[red]:smile:: high" in done.output
+
+
+def test_integer_targets_can_be_taken_either_way(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv("adult.csv")[["age", "hours"]].assign(grade=[1, 2, 3, 4] * 30)
+    table.to_csv("grades.csv", index=False)
+    words = ("train", "grades.csv", "--target", "grade", *QUICK)
+    assert "log loss" in wellfit(*words).output
+    assert "RMSE" in wellfit(*words, "--task", "regression").output

@@ -1,0 +1,115 @@
+"""Learning curves in a terminal: where the dots are, and that they fit."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from wellfit.report import Curves
+from wellfit.report.curves import Canvas
+
+HISTORY = {
+    "loss": [2.0, 0.9, 0.4, 0.15],
+    "accuracy": [0.3, 0.6, 0.8, 0.95],
+    "val_loss": [1.8, 1.0, 0.7, 0.6],
+    "val_accuracy": [0.4, 0.55, 0.7, 0.78],
+}
+
+
+def drawn(curves: Curves, width: int = 80, encoding: str = "utf-8") -> str:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Console(file=file, width=width).print(curves)
+    file.seek(0)
+    return file.read()
+
+
+def lines_of(canvas: Canvas) -> list[str]:
+    return [line.plain for line in canvas.lines()]
+
+
+def test_a_falling_line_goes_from_the_top_left_to_the_bottom_right() -> None:
+    canvas = Canvas(2, 1, ascii_only=False)
+    canvas.draw(np.array([1.0, 0.0]), 0)
+    assert lines_of(canvas) == ["⠑⢄"]
+
+
+def test_a_steep_line_has_no_gaps() -> None:
+    canvas = Canvas(4, 3, ascii_only=True)
+    canvas.draw(np.array([1.0, 1.0, 0.0, 0.0]), 0)
+    columns = ["".join(column) for column in zip(*lines_of(canvas), strict=True)]
+    assert columns[0] == columns[1] == "*  "
+    assert set("".join(columns[2])) <= {"*", " "}
+    assert all("*" in line for line in lines_of(canvas))
+
+
+def test_the_second_line_is_dashed() -> None:
+    first, second = Canvas(10, 1, ascii_only=False), Canvas(10, 1, ascii_only=False)
+    first.draw(np.ones(20), 0)
+    second.draw(np.ones(20), 1)
+    assert lines_of(first) == ["⠉" * 10]
+    assert lines_of(second) == ["⠉ " * 5]
+
+
+def test_values_that_are_not_finite_are_left_out() -> None:
+    canvas = Canvas(3, 1, ascii_only=True)
+    canvas.draw(np.array([np.nan, 0.5, np.nan]), 0)
+    assert lines_of(canvas) == [" * "]
+    canvas.draw(np.full(3, np.inf), 0)
+
+
+@pytest.mark.parametrize("width", [12, 40, 60, 80, 100, 200])
+def test_they_fit_the_terminal(width: int) -> None:
+    assert max(map(len, drawn(Curves(HISTORY), width).splitlines())) <= width
+
+
+def test_they_tell_the_last_values_the_scale_and_the_epochs() -> None:
+    text = drawn(Curves(HISTORY, judged="test"))
+    assert "training 0.15" in text
+    assert "test 0.6" in text
+    assert "training 95.0 %" in text
+    assert "test 78.0 %" in text
+    assert "loss (log scale)" in text
+    assert "epoch" in text
+    assert text.splitlines()[-1].split() == ["1", "epoch", "4", "1", "epoch", "4"]
+
+
+def test_a_loss_that_falls_little_has_a_linear_scale() -> None:
+    text = drawn(Curves({"loss": [2.0, 1.0]}))
+    assert "log scale" not in text
+    assert [line.split("┤")[0].strip() for line in text.splitlines()[2:9]] == [
+        *("2", "", "", "1.5"),
+        *("", "", "1"),
+    ]
+
+
+def test_a_terminal_of_ascii_gets_ascii() -> None:
+    text = drawn(Curves(HISTORY), encoding="ascii")
+    assert text.isascii()
+    assert "*" in text
+    assert "o" in text
+
+
+def test_no_history_draws_nothing() -> None:
+    assert drawn(Curves({})).strip() == ""
+
+
+@pytest.mark.parametrize(
+    "loss", [[0.0], [1.0, 1.0], [np.nan, np.nan], [0.0, 1.0], [1e300, 1e-300], [np.inf, 1.0]]
+)
+def test_odd_losses_are_drawn(loss: list[float]) -> None:
+    assert "training" in drawn(Curves({"loss": loss}))
+
+
+def test_many_epochs_are_drawn_over_the_whole_width() -> None:
+    text = drawn(Curves({"loss": np.linspace(2, 1, 5000).tolist()}))
+    top, bottom = text.splitlines()[2], text.splitlines()[8]
+    assert top.split("┤")[1].startswith("⠉")
+    assert bottom.rstrip()[-1] != "┤"
+
+
+def test_a_narrow_terminal_has_them_below_each_other() -> None:
+    beside, below = drawn(Curves(HISTORY), 80), drawn(Curves(HISTORY), 40)
+    assert len(below.splitlines()) == 2 * len(beside.splitlines())
