@@ -197,7 +197,7 @@ def _draw_residuals(axes: Axes, residuals: NDArray[np.float64], unit: str) -> No
     half = max((high - low) / 2, 1e-6 * max(abs(low), abs(high)), 1e-12)
     bars = min(60, max(10, len(residuals) // 20))
     middle = (low + high) / 2
-    axes.hist(residuals, bars, (middle - half, middle + half), color=TRAINING)
+    axes.hist(residuals, bars, range=(middle - half, middle + half), color=TRAINING)
     axes.axvline(0, color=QUIET, linewidth=1)
     usual = float(np.median(np.abs(residuals)))
     axes.set_title(f"Half of the rows are off by {usual:.3g} or less")
