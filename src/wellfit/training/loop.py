@@ -146,7 +146,7 @@ class _Loop:
         if self._batches.has_validation:
             metrics |= {f"val_{name}": value for name, value in self._judge().items()}
         rates = self._stack.learning_rates(result.step - 1, self._batches.per_epoch)
-        metrics["learning_rate"] = rates.double().numpy()
+        metrics["learning_rate"] = rates.cpu().numpy()
         record = self._record(metrics, time.perf_counter() - began)
         result.epochs[self._active] = result.epoch
         answers = [

@@ -144,8 +144,13 @@ class Stack:
             for index in range(len(members[0].penalties))
         ]
         shared = {**self._optimizer, **self._schedule}
-        epochs = {member.epochs for member in members}
-        self._uniform = len(epochs) == 1 and all(bool((h == h[0]).all()) for h in shared.values())
+        self._epochs = torch.tensor(
+            [float(member.epochs) for member in members],
+            dtype=torch.float64,
+            device=weights.parameters.device,
+        )
+        shared["epochs"] = self._epochs
+        self._uniform = all(bool((h == h[0]).all()) for h in shared.values())
 
     def take(self, chosen: Tensor) -> Stack:
         """Return a smaller stack with copies of the ``chosen`` members."""
@@ -166,16 +171,13 @@ class Stack:
 
     def coefficients(self, step: int, steps: int, per_epoch: int) -> list[Coefficients]:
         """Return what the update rule needs at each of ``steps`` steps from ``step`` on."""
-        rule, schedule = self.members[0].optimizer, self.members[0].schedule
-        like = self.weights.parameters
+        rule, like = self.members[0].optimizer, self.weights.parameters
         ts = torch.arange(step, step + steps, dtype=torch.float64, device=like.device)[:, None]
-        total = torch.tensor(
-            [float(max(member.epochs * per_epoch, 1)) for member in self.members],
-            dtype=torch.float64,
-            device=like.device,
-        )
-        factor = schedule.factor(ts, total, per_epoch, self._schedule)
-        rate = self._optimizer["learning_rate"] * factor
+        rate = self._rates(ts, per_epoch)
+        if self._uniform and like.device.type == "cpu":
+            scalars = rule.scalars(ts, rate[:, :1])
+            if scalars is not None:
+                return scalars
         table = rule.coefficients(ts, rate, self._optimizer)
         columns = 1 if self._uniform else self.k
         shape = (steps, columns) if self._uniform else (steps, columns, 1)
@@ -187,11 +189,14 @@ class Stack:
 
     def learning_rates(self, step: int, per_epoch: int) -> Tensor:
         """Return each member's scheduled learning rate (K,) at one step."""
-        ts = torch.tensor([[float(step)]], dtype=torch.float64)
-        total = torch.tensor([float(max(m.epochs * per_epoch, 1)) for m in self.members])
-        host = {key: value.cpu() for key, value in self._schedule.items()}
-        factor = self.members[0].schedule.factor(ts, total.double(), per_epoch, host)
-        return (self._optimizer["learning_rate"].cpu() * factor).expand(1, self.k)[0]
+        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self.gradients.device)
+        return self._rates(ts, per_epoch)[0]
+
+    def _rates(self, ts: Tensor, per_epoch: int) -> Tensor:
+        """Return the learning rates (n, K) at steps (n, 1)."""
+        total = (self._epochs * per_epoch).clamp(min=1)
+        factor = self.members[0].schedule.factor(ts, total, per_epoch, self._schedule)
+        return (self._optimizer["learning_rate"] * factor).expand(len(ts), self.k)
 
     def segments(self) -> list[tuple[Tensor, Tensor, Slots]]:
         """Return the stretches (parameters, gradients, slots) that are updated at once.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from wellfit.optim.optimizers import Coefficients
@@ -55,7 +54,8 @@ class Step:
             for weight, grad in zip(self._weights, self._weight_grads, strict=True):
                 penalty.add_gradient(weight, strength, grad)
 
-    def _shrink(self, factor: Tensor) -> None:
-        factor = factor.view(-1, 1, 1)
+    def _shrink(self, factor: Tensor | float) -> None:
+        if isinstance(factor, Tensor):
+            factor = factor.view(-1, 1, 1)
         for weight in self._weights:
-            torch.mul(weight, factor, out=weight)
+            weight.mul_(factor)
