@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from wellfit.training import Record, Run
 Wellfit = Callable[..., Result]
 
 RUN = Run(members=1, epochs=40, per_epoch=10, first_epoch=0, has_validation=True)
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
 MOST_BYTES = 1.5 * 2**30
 
 
@@ -126,7 +128,9 @@ def test_exit_codes_reach_the_shell(here: Path) -> None:
 
 
 def test_the_demo_reaches_97_5_per_cent(here: Path, wellfit: Wellfit) -> None:
-    done = wellfit("train", "digits", "--run", "runs/demo")
+    demo = re.search(r"wellfit (train digits .*)$", MAKEFILE.read_text(), re.MULTILINE)
+    assert demo is not None
+    done = wellfit(*shlex.split(demo[1]))
     assert done.exit_code == 0, done.output
     result = json.loads((here / "runs" / "demo" / "result.json").read_text())
     accuracy = next(score for score in result["test"] if score["name"] == "accuracy")

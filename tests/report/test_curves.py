@@ -113,3 +113,10 @@ def test_many_epochs_are_drawn_over_the_whole_width() -> None:
 def test_a_narrow_terminal_has_them_below_each_other() -> None:
     beside, below = drawn(Curves(HISTORY), 80), drawn(Curves(HISTORY), 40)
     assert len(below.splitlines()) == 2 * len(beside.splitlines())
+
+
+def test_curves_that_still_grow_leave_room_for_what_is_to_come() -> None:
+    text = drawn(Curves({"loss": [2.0, 1.0, 0.5]}, epochs=30))
+    assert text.splitlines()[-1].split() == ["1", "epoch", "30"]
+    dots = [line.split("┤")[1].rstrip() for line in text.splitlines()[2:9]]
+    assert 0 < max(map(len, dots)) <= 8

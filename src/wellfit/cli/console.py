@@ -51,24 +51,6 @@ def pairs() -> Table:
     return table
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share as text.
-
-    >>> percent(0.9749)
-    '97.5 %'
-    """
-    return f"{100 * share:.{digits}f} %"
-
-
-def figure(value: float) -> str:
-    """Return a number with three digits that count, large ones in full.
-
-    >>> figure(0.014878), figure(51234.5)
-    ('0.0149', '51,234')
-    """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 

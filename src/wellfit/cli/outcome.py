@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import counted, figure, percent
+from wellfit.cli.console import counted
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
 from wellfit.report import (
@@ -24,6 +24,7 @@ from wellfit.report import (
     regression_scores,
     residual_picture,
 )
+from wellfit.report.words import percent, short
 
 _MOST_CLASSES = 20  # beyond this a confusion matrix gives way to a list of confusions
 _MOST_CONFUSIONS = 10
@@ -87,7 +88,7 @@ def _baseline(y_train: NDArray[Any], y: NDArray[Any], source: Source) -> str:
         return ""
     if source.learning == "regression":
         error = float(np.sqrt(np.mean((y.astype(float) - y_train.astype(float).mean()) ** 2)))
-        return f"Always answering the training rows' mean would have an RMSE of {figure(error)}."
+        return f"Always answering the training rows' mean would have an RMSE of {short(error)}."
     labels, counts = np.unique(y_train, return_counts=True)
     commonest = labels[[counts.argmax()]].tolist()
     share = percent(float((y == commonest[0]).mean()))
@@ -110,7 +111,6 @@ def show(outcome: Outcome, source: Source, console: Console) -> None:
     console.print()
     if outcome.confusions is not None:
         classes, counts = outcome.confusions
-        console.print("on test rows: true classes down, predicted classes across")
         console.print(confusions(counts, names_of(source, classes), console.width))
     elif source.learning == "regression":
         console.print(residuals(outcome))
@@ -133,7 +133,7 @@ def scores(outcome: Outcome) -> Table:
 
 
 def _told(score: Score, value: float) -> str:
-    return percent(value) if score.is_share else figure(value)
+    return percent(value) if score.is_share else short(value)
 
 
 def confusions(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
@@ -141,8 +141,11 @@ def confusions(counts: NDArray[np.int64], names: Sequence[str], width: int) -> R
     columns = max(max(len(f"{counts.max()}"), 1) + 1, 3)
     head = min(max(map(len, names)), _LONGEST_NAME) + 4
     if len(names) > _MOST_CLASSES or head + columns * len(names) > width:
-        return _commonest(counts, names)
-    return _matrix(counts, names)
+        return Group(
+            Text("the commonest confusions of test rows", "dim"), _commonest(counts, names)
+        )
+    title = Text("test rows: true classes down, predicted classes across", "dim")
+    return Group(title, _matrix(counts, names))
 
 
 def _matrix(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
@@ -187,21 +190,23 @@ def _short(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def residuals(outcome: Outcome) -> Table:
-    """Return quantiles of the differences beside those of the target itself."""
+    """Return quantiles of the true values, and of what is left of them by the predictions."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("quantile")
-    for share in _QUANTILES:
-        words = {0: "least", 0.5: "median", 1: "most"}
-        table.add_column(words.get(share, percent(share, 0)), justify="right", no_wrap=True)
+    table.add_column("of test rows")
     y, predicted = (
         np.asarray(part, dtype=np.float64).reshape(len(outcome.y), -1)
         for part in (outcome.y, outcome.predicted)
     )
+    columns = []
     for output in range(y.shape[1]):
         suffix = f" {output + 1}" if y.shape[1] > 1 else ""
         for name, values in (("true", y), ("true - predicted", y - predicted)):
-            quantiles = np.quantile(values[:, output], _QUANTILES).tolist()
-            table.add_row(name + suffix, *map(figure, quantiles))
+            table.add_column(name + suffix, justify="right")
+            columns.append(np.quantile(values[:, output], _QUANTILES).tolist())
+    words = {0: "least", 0.5: "median", 1: "most"}
+    for share, row in zip(_QUANTILES, zip(*columns, strict=True), strict=True):
+        told = words.get(share, f"{percent(share, 0)} below")
+        table.add_row(told, *map(short, row))
     return table
 
 

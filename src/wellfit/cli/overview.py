@@ -9,10 +9,11 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import counted, figure, pairs, percent
+from wellfit.cli.console import counted, pairs
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import Source
 from wellfit.datasets import Column, Summary, Target, duplicates_across, look
+from wellfit.report.words import percent, short
 
 _MOST_NAMED = 4
 _MOST_COLUMNS = 100
@@ -141,4 +142,4 @@ def _values(column: Column) -> str:
 
 def _range(of: Column | Target) -> str:
     low, mean, high = (np.nan if f is None else f for f in (of.low, of.mean, of.high))
-    return f"{figure(low)} to {figure(high)}, mean {figure(mean)}"
+    return f"{short(low)} to {short(high)}, mean {short(mean)}"

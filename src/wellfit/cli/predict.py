@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, note, percent, screen
+from wellfit.cli.console import counted, note, screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +116,8 @@ def _compare(model: Any, X: Rows, y: Labels, target: str | None) -> None:
     """Tell how good the predictions are, where the rows' target is known and complete."""
     import numpy as np
     import pandas as pd
+
+    from wellfit.report.words import percent
 
     if pd.DataFrame(y).isna().any(axis=None):
         note(f"{target or 'the target'} has gaps, so the predictions are not compared with it")

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from wellfit.cli.console import counted, percent
+from wellfit.cli.console import counted
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.datasets import Dataset, hold_out, infer_task, load
 from wellfit.datasets.task import Kind
+from wellfit.report.words import percent
 
 Learning = Literal["classification", "regression"]
 

@@ -16,9 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import duration, percent
+from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
 from wellfit.report import Curves
+from wellfit.report.words import percent
 from wellfit.training import Answer, Observer, Record, Run
 
 State = dict[str, Any]
@@ -91,7 +92,7 @@ class Show(Observer):
         """Draw the first frame."""
         live = Live(console=self.console, auto_refresh=False)
         state |= {"run": run, "live": live, "history": {}, "began": self.clock(), "shown": 0.0}
-        state |= {"done": 0.0, "epoch": 1, "rate": None}
+        state |= {"done": 0.0, "epoch": 1, "over": False}
         live.start()
 
     def progress(self, epoch: int, done: int, total: int, state: State) -> None:
@@ -109,6 +110,7 @@ class Show(Observer):
     def finish(self, state: State) -> None:
         """Draw the last frame and leave it there."""
         if "live" in state:
+            state["over"] = True
             self._draw(state)
             state.pop("live").stop()
 
@@ -118,23 +120,20 @@ class Show(Observer):
 
     def frame(self, state: State) -> RenderableType:
         """Return the bar, and below it the curves."""
-        run, done = state["run"], state["done"]
+        run, done, over = state["run"], state["done"], state["over"]
         passed = self.clock() - state["began"]
-        over = done >= run.epochs
         left = passed / done * (run.epochs - done) if done else 0
-        line = Table.grid(padding=(0, 2, 0, 0))
         told = Text(duration(passed) if over else f"{duration(left)} left")
         rates = state["history"].get("learning_rate")
         if rates and not over:
             told.append(f"   learning rate {rates[-1]:.2g}", "dim")
-        line.add_row(
-            f"epoch {state['epoch']}/{run.epochs}",
-            ProgressBar(total=run.epochs, completed=done, width=24),
-            told,
-        )
+        line = Table.grid(padding=(0, 2, 0, 0))
+        bar = ProgressBar(total=run.epochs, completed=done, width=24)
+        line.add_row(f"epoch {state['epoch']}/{run.epochs}", bar, told)
         if not state["history"]:
             return line
-        return Group(line, Text(), Curves(state["history"], self.judged))
+        ahead = 0 if over else run.epochs
+        return Group(line, Text(), Curves(state["history"], self.judged, epochs=ahead))
 
 
 def _metrics(record: Record, judged: str) -> list[str]:

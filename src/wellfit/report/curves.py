@@ -13,6 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from wellfit.report.words import percent, short
+
 History = Mapping[str, Sequence[float]]
 
 STYLES = ("bold cyan", "yellow")  # training, judged: told apart by colour-blind readers as well
@@ -31,6 +33,7 @@ class Curves:
         history: lists by name (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``).
         judged: what to call the rows that ``val_loss`` is of.
         rows: lines of text that a plot is high.
+        epochs: where the plots end, for curves that still grow; else at the last epoch.
 
     >>> Console(width=40).print(Curves({"loss": [2.0, 1.0, 0.5, 0.4]}, rows=3))
      loss
@@ -45,6 +48,7 @@ class Curves:
     history: History
     judged: str = "validation"
     rows: int = 7
+    epochs: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the plots: side by side, or one below the other where that is too narrow."""
@@ -72,11 +76,13 @@ class Curves:
             for key in (name, f"val_{name}")
             if len(self.history.get(key, ()))
         ]
+        epochs = max(self.epochs, len(series[0]))
         axis = Axis.of(name, series)
         canvas = Canvas(width - _LABEL - 1, self.rows, ascii_only)
         # The judged rows' line goes over the training rows', which often hides behind it.
         for index, values in enumerate(series):
-            canvas.draw(axis.heights(values), index)
+            ahead = np.full(epochs - len(values), np.nan)
+            canvas.draw(np.concatenate([axis.heights(values), ahead]), index)
         lines = [axis.title(ascii_only), self._legend(name, series, axis, ascii_only)]
         bar, corner, dash = ("|", "+", "-") if ascii_only else ("┤", "└", "─")
         for row, line in enumerate(canvas.lines()):
@@ -84,7 +90,7 @@ class Curves:
                 Text.assemble((f"{axis.label(row, self.rows):>{_LABEL}}{bar}", "dim"), line)
             )
         lines.append(Text(" " * _LABEL + corner + dash * canvas.width, "dim"))
-        last = f"{len(series[0])}"
+        last = f"{epochs}"
         lines.append(
             Text(f"{'':{_LABEL}} 1{'epoch':^{canvas.width - 1 - len(last)}}{last}", "dim")
         )
@@ -140,7 +146,7 @@ class Axis:
 
     def told(self, value: float) -> str:
         """Return a value as text: shares in per cent."""
-        return f"{value:.1%}".replace("%", " %") if self.name == "accuracy" else f"{value:.3g}"
+        return percent(value) if self.name == "accuracy" else short(value)
 
     def title(self, ascii_only: bool) -> Text:
         """Return the plot's title."""
@@ -161,13 +167,13 @@ class Canvas:
         self._owner = np.full((height, width), -1)
 
     def draw(self, heights: NDArray[np.float64], index: int) -> None:
-        """Draw line ``index`` through heights in [0, 1], NaN left out, over the whole width."""
+        """Draw line ``index`` through heights in [0, 1], spread over the width, NaN left out."""
         known = np.flatnonzero(np.isfinite(heights))
         if not len(known):
             return
         dots, rows = self.width * self._across, self.height * self._down
         place = known / max(len(heights) - 1, 1) * (dots - 1)
-        columns = np.arange(dots) if len(known) > 1 else np.round(place).astype(int)
+        columns = np.arange(round(place[0]), round(place[-1]) + 1)
         down = np.round((1 - np.interp(columns, place, heights[known])) * (rows - 1)).astype(int)
         before = down[0]
         for column, row in zip(columns.tolist(), down.tolist(), strict=True):

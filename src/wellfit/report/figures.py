@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wellfit.report.words import percent, short
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 # Blue and orange of Okabe and Ito (2008), told apart with any kind of colour vision.
@@ -21,6 +25,7 @@ _MOST_COUNTS = 30  # classes beyond which a confusion matrix has no numbers in i
 _MOST_POINTS = 5000  # rows beyond which a scatter plot is a density
 _MOST_OUTPUTS = 4
 _LONGEST_NAME = 18
+_LARGE = 10_000
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
@@ -102,7 +107,7 @@ def _unit(axes: Axes, name: str, values: Sequence[float]) -> str:
 
 
 def _told(name: str, value: float) -> str:
-    return f"{value:.1%}".replace("%", " %") if name == "accuracy" else f"{value:.3g}"
+    return percent(value) if name == "accuracy" else short(value)
 
 
 def confusion_picture(
@@ -124,11 +129,12 @@ def confusion_picture(
     figure = _figure(size + 0.9, size, title)
     axes = figure.add_subplot()
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Two scales: next to the many that are right, the few that are wrong would not show.
+    # Two scales: beside the many that are right, the few that are wrong would not show.
     diagonal = np.eye(many, dtype=bool)
-    axes.imshow(np.where(diagonal, shares, np.nan), cmap="Blues", vmin=0, vmax=160)
-    wrong = np.where(diagonal, np.nan, shares)
-    image = axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(np.nanmax(wrong), 1))
+    axes.imshow(np.where(diagonal, shares, np.nan), cmap="Blues", vmin=0, vmax=180)
+    wrong = np.where(diagonal | (counts == 0), np.nan, shares)
+    worst = float(np.max(wrong, initial=1, where=~np.isnan(wrong)))
+    image = axes.imshow(wrong, cmap=_pale("Oranges"), vmin=0, vmax=worst)
     figure.colorbar(image, ax=axes, shrink=0.8, label="taken for another class (%)")
     step = -(-many // _MOST_COUNTS)
     names = [_short(str(name)) for name in classes][::step]
@@ -137,13 +143,21 @@ def confusion_picture(
     axes.set_yticks(range(0, many, step), names)
     axes.set(xlabel="predicted class", ylabel="true class")
     right, total = int(np.trace(counts)), int(counts.sum())
-    share = f"{right / max(total, 1):.1%}".replace("%", " %")
+    share = percent(right / max(total, 1))
     axes.set_title(f"{right:,} of {total:,} rows ({share}) are named rightly")
     for true, predicted in np.argwhere(counts).tolist() if many <= _MOST_COUNTS else ():
         count = f"{counts[true, predicted]}"
         size = 9 if many <= _MOST_COUNTS / 2 else 6
         axes.text(predicted, true, count, ha="center", va="center", fontsize=size)
     return figure
+
+
+def _pale(name: str) -> Colormap:
+    """Return the lighter part of a colour map, on which black numbers can be read."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps[name](np.linspace(0, 0.6, 256)))
 
 
 def residual_picture(
@@ -187,6 +201,8 @@ def _draw_agreement(
     axes.plot(ends, ends, color=QUIET, linewidth=1, label="predicted = true")
     axes.set_title("The nearer to the line, the better predicted")
     axes.set(xlabel=f"true {unit}".strip(), ylabel=f"predicted {unit}".strip())
+    _shorten(axes.xaxis, ends)
+    _shorten(axes.yaxis, ends)
     axes.legend(frameon=False)
     _lighten(axes)
 
@@ -200,8 +216,9 @@ def _draw_residuals(axes: Axes, residuals: NDArray[np.float64], unit: str) -> No
     axes.hist(residuals, bars, range=(middle - half, middle + half), color=TRAINING)
     axes.axvline(0, color=QUIET, linewidth=1)
     usual = float(np.median(np.abs(residuals)))
-    axes.set_title(f"Half of the rows are off by {usual:.3g} or less")
+    axes.set_title(f"Half of the rows are off by {short(usual)} or less")
     axes.set(xlabel=f"true - predicted {unit}".strip(), ylabel="rows")
+    _shorten(axes.xaxis, [low, high])
     _lighten(axes)
 
 
@@ -212,6 +229,14 @@ def _figure(width: float, height: float, title: str) -> Figure:
     if title:
         figure.suptitle(title, fontsize=13, fontweight="bold")
     return figure
+
+
+def _shorten(axis: Axis, ends: Sequence[float]) -> None:
+    """Write large numbers as 500 k."""
+    from matplotlib.ticker import EngFormatter
+
+    if max(map(abs, ends)) >= _LARGE:
+        axis.set_major_formatter(EngFormatter())
 
 
 def _lighten(axes: Axes) -> None:
