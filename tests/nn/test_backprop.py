@@ -32,7 +32,7 @@ def cost(stack: Stack, x, target) -> torch.Tensor:
     executor = stack.executor(B, 1)
     executor.refresh(0, 1)
     statistics = stack.weights.statistics.clone()
-    total = first.loss.value(executor.forward(x).clone(), target).mean(-1)
+    total = first.loss.value(executor.forward(x).transpose(1, 2).clone(), target).mean(-1)
     stack.weights.statistics.copy_(statistics)
     weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
     for penalty, strength in zip(first.penalties, stack.strengths, strict=True):
@@ -45,7 +45,7 @@ def written_out(stack: Stack, x, target) -> torch.Tensor:
     step = Step(stack, B, 1)
     step.refresh(0, 1)
     step._segments = []  # compute gradients, move nothing
-    step(x, target, None, torch.empty(K, B, stack.network.outputs, dtype=FLOAT64), {})
+    step(x, target, None, torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), {})
     return stack.gradients.clone()
 
 
@@ -117,7 +117,7 @@ def test_autograd_agrees(activation):
                 h = F.batch_norm(h, None, None, p[0], p[1], training=True, eps=layer.epsilon)
             else:
                 h = theirs(h)
-        F.cross_entropy(h, target[k]).backward()
+        F.cross_entropy(h, target[k].T).backward()
         for mine, block in zip(ours, blocks, strict=True):
             if block.numel():
                 torch.testing.assert_close(mine[k], block.grad, rtol=1e-9, atol=1e-12)

@@ -1,7 +1,8 @@
 r"""Losses of the last layer's logits z, with the output delta ∂loss/∂z written out.
 
-Shapes: logits (…, K, B, C); targets (…, S, B, C), where S is K or 1. A loss is a mean over rows;
-here stands the loss of one row, and the engine averages.
+Shapes: logits (…, K, C, B); targets (…, S, C, B), where S is K or 1. Rows come last, since there
+are many of them and few outputs: sums over outputs then run along all rows at once. A loss is a
+mean over rows; here stands the loss of one row, and the engine averages.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Loss(Config, family="loss"):
     """What training lowers, and how logits become predictions.
 
     >>> import torch
-    >>> loss, z = SoftmaxCrossEntropy(), torch.zeros(1, 1, 10)
+    >>> loss, z = SoftmaxCrossEntropy(), torch.zeros(1, 10, 1)
     >>> target = loss.encode(torch.tensor([[3]]), outputs=10, dtype=z.dtype)
     >>> round(float(loss.value(z, target)), 4)  # an untrained network: log 10
     2.3026
@@ -29,12 +30,12 @@ class Loss(Config, family="loss"):
     tasks: ClassVar[tuple[str, ...]] = ()
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
-        """Turn stored targets (…, B, C) into the form that :meth:`delta` takes."""
-        return y.to(dtype)
+        """Turn stored targets (…, B, C) into the form (…, C, B) that :meth:`delta` takes."""
+        return y.to(dtype).transpose(-1, -2).contiguous()
 
     @abstractmethod
     def value(self, z: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of every row, without the last axis."""
+        """Return the loss of every row, (…, K, B)."""
 
     @abstractmethod
     def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
@@ -55,31 +56,34 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs",
     1990.
 
-    >>> SoftmaxCrossEntropy().predict(torch.zeros(1, 1, 2))
-    tensor([[[0.5000, 0.5000]]])
+    >>> SoftmaxCrossEntropy().predict(torch.zeros(2, 3))  # two classes, three rows
+    tensor([[0.5000, 0.5000, 0.5000],
+            [0.5000, 0.5000, 0.5000]])
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
-        """Turn class numbers (…, B) into one-hot rows (…, B, C)."""
-        return F.one_hot(y.long(), outputs).to(dtype)
+        """Turn class numbers (…, B) into one-hot columns (…, C, B)."""
+        classes = torch.arange(outputs, device=y.device)[:, None]
+        return (y.unsqueeze(-2) == classes).to(dtype)
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row."""
-        return torch.logsumexp(z, -1) - (z * target).sum(-1)
+        return torch.logsumexp(z, -2) - (z * target).sum(-2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
         """Write softmax z - target."""
-        return torch.softmax(z, -1, out=out).sub_(target)
+        return torch.softmax(z, -2, out=out).sub_(target)
 
     def predict(self, z: Tensor) -> Tensor:
         """Return the classes' probabilities."""
-        return torch.softmax(z, -1)
+        return torch.softmax(z, -2)
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
-        """Return where the most likely class is the true one."""
-        return z.argmax(-1) == target.argmax(-1)
+        """Return where the true class is more likely than every other."""
+        others = torch.where(target > 0, -torch.inf, z).amax(-2)
+        return (z * target).sum(-2) > others
 
 
 class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
@@ -89,15 +93,15 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 
     Source: Hinton, "Connectionist learning procedures", 1989.
 
-    >>> SigmoidCrossEntropy().predict(torch.zeros(1, 1, 1))
-    tensor([[[0.5000]]])
+    >>> SigmoidCrossEntropy().predict(torch.zeros(1, 3))
+    tensor([[0.5000, 0.5000, 0.5000]])
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row, summed over its outputs."""
-        return (F.softplus(z) - z * target).sum(-1)
+        return (F.softplus(z) - z * target).sum(-2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
         """Write sigmoid z - target."""
@@ -109,7 +113,7 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
         """Return where all outputs of a row are on the right side of 1/2."""
-        return ((z > 0) == (target > 0.5)).all(-1)
+        return ((z > 0) == (target > 0.5)).all(-2)
 
 
 class SquaredError(Loss, name="squared_error"):
@@ -117,19 +121,19 @@ class SquaredError(Loss, name="squared_error"):
 
     Source: Legendre, 1805; Gauss, 1809.
 
-    >>> SquaredError().value(torch.tensor([[[3.0]]]), torch.tensor([[[1.0]]]))
-    tensor([[4.]])
+    >>> SquaredError().value(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    tensor([4.])
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return each row's mean squared error."""
-        return (z - target).square_().mean(-1)
+        return (z - target).square_().mean(-2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
         """Write 2 (z - target) / C."""
-        return torch.sub(z, target, out=out).mul_(2 / z.shape[-1])
+        return torch.sub(z, target, out=out).mul_(2 / z.shape[-2])
 
     def predict(self, z: Tensor) -> Tensor:
         """Return z."""

@@ -85,6 +85,7 @@ class _Loop:
         self._precision = precision
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
+        self._planned = np.array([member.epochs for member in members])
         missing = len(observers) - len(self._result.observers)
         self._result.observers += [{} for _ in range(missing)]
         self._active = np.flatnonzero(
@@ -98,9 +99,6 @@ class _Loop:
         )
         for index in self._active:
             self._result.status[index] = Status.RUNNING
-        self._rest = [
-            s for index, s in enumerate(self._result.status) if index not in self._active
-        ]
         self._assemble(Stack(members, self._result.last).take(self._index(self._active)))
 
     def run(self, interrupt: Interrupt, until: int | None) -> Result:
@@ -158,11 +156,11 @@ class _Loop:
     def _train_epoch(self, interrupt: Interrupt) -> Metrics | None:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
         tally, done, result = _Tally(self._stack), 0, self._result
+        per_epoch = self._batches.per_epoch
+        coefficients = self._stack.coefficients(result.step, per_epoch)
         for chunk in self._batches.epoch(result.epoch, self._steps):
             step = self._step(chunk.batch)
-            first = result.step + done
-            step.refresh(first, chunk.steps)
-            coefficients = self._stack.coefficients(first, chunk.steps, self._batches.per_epoch)
+            step.refresh(result.step + done, chunk.steps)
             for args in zip(*_unbound(chunk), self._logits(chunk), coefficients, strict=False):
                 if interrupt.asked:
                     return None
@@ -170,13 +168,13 @@ class _Loop:
             tally.add(self._logits(chunk), chunk)
             done += chunk.steps
             for observer, state in zip(self._observers, result.observers, strict=True):
-                observer.progress(result.epoch + 1, done, self._batches.per_epoch, state)
+                observer.progress(result.epoch + 1, done, per_epoch, state)
         return tally.means()
 
     def _judge(self) -> Metrics:
-        tally, predictor = _Tally(self._stack), Predictor(self._stack.weights)
-        for chunk in self._batches.judging(predictor.most):
-            tally.add(predictor(chunk.x[0])[None], chunk)
+        tally = _Tally(self._stack)
+        for chunk in self._batches.judging(self._predictor.most):
+            tally.add(self._predictor(chunk.x[0]).transpose(1, 2)[None], chunk)
         return tally.means()
 
     def _obey(self, answers: Sequence[Answer], record: Record) -> None:
@@ -191,7 +189,7 @@ class _Loop:
         )
         diverged = record.active & ~np.isfinite(record.metrics["loss"])
         self._keep(record.active & keep & ~diverged, record.epoch)
-        finished = np.array([record.epoch >= member.epochs for member in result.members])
+        finished = record.epoch >= self._planned
         for mask, status in (
             (finished, Status.FINISHED),
             (stop, Status.STOPPED),
@@ -239,6 +237,7 @@ class _Loop:
             first.loss,
             stack.network.outputs,
         )
+        self._predictor = Predictor(stack.weights)
         self._steps = self._chunk_steps()
         self._bound: dict[int, tuple[Step, Tensor]] = {}
 
@@ -259,7 +258,7 @@ class _Loop:
     def _binding(self, batch: int) -> tuple[Step, Tensor]:
         if batch not in self._bound:
             stack, steps = self._stack, self._steps if batch == self._batches.batch else 1
-            logits = stack.gradients.new_empty(steps, stack.k, batch, stack.network.outputs)
+            logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
             self._bound[batch] = Step(stack, batch, steps), logits
         return self._bound[batch]
 
@@ -290,10 +289,10 @@ class _Tally:
         self._classifies = False
 
     def add(self, logits: Tensor, chunk: Chunk) -> None:
-        """Count the logits (n, K, B, C) of a chunk."""
+        """Count the logits (n, K, C, B) of a chunk."""
         values = self._loss_of.value(logits, chunk.target)
         hits = self._loss_of.hits(logits, chunk.target)
-        weight = torch.ones_like(values) if chunk.weight is None else chunk.weight.squeeze(-1)
+        weight = torch.ones_like(values) if chunk.weight is None else chunk.weight.squeeze(-2)
         self._loss += (values * weight).sum((0, 2))
         self._weight += weight.sum((0, 2))
         if hits is not None:

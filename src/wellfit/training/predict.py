@@ -46,8 +46,9 @@ def predict(
     precision: str = "float32",
     brightest: int = 255,
 ) -> NDArray[np.floating]:
-    """Return (K, N, C): ``link`` (e.g. a loss's ``predict``) of the logits of x (N, D).
+    """Return (K, N, C): ``link`` of the logits of x (N, D), which it gets as (K, C, N).
 
+    ``link`` is a loss's ``predict``, say.
     ``precision`` and ``brightest`` (of pixels) are those of the training.
 
     >>> from wellfit.nn import SoftmaxCrossEntropy, mlp
@@ -69,7 +70,8 @@ def predict(
             rows = Rows(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
             )
-            blocks.append(link(predictor(rows.features(ids).expand(k, -1, -1))).cpu())
+            logits = predictor(rows.features(ids).expand(k, -1, -1))
+            blocks.append(link(logits.transpose(1, 2)).transpose(1, 2).cpu())
     if not blocks:
         return np.empty((k, 0, weights.network.outputs), dtype=np.float32)
     return torch.cat(blocks, dim=1).numpy()

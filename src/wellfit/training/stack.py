@@ -22,6 +22,7 @@ from wellfit.optim.schedules import Constant, Schedule
 # Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
 # in the cores' caches from one operation of the update rule to the next.
 _SEGMENT = 1 << 16
+_LOOK_AHEAD = 1024  # steps whose learning rates are computed at once
 
 
 class Member(Config):
@@ -169,8 +170,13 @@ class Stack:
         )
         return Executor(self.network, memory, batch, steps)
 
-    def coefficients(self, step: int, steps: int, per_epoch: int) -> list[Coefficients]:
-        """Return what the update rule needs at each of ``steps`` steps from ``step`` on."""
+    def coefficients(self, step: int, per_epoch: int) -> Iterator[Coefficients]:
+        """Yield what the update rule needs at each step of the epoch that starts at ``step``."""
+        for done in range(0, per_epoch, _LOOK_AHEAD):
+            steps = min(_LOOK_AHEAD, per_epoch - done)
+            yield from self._coefficients(step + done, steps, per_epoch)
+
+    def _coefficients(self, step: int, steps: int, per_epoch: int) -> list[Coefficients]:
         rule, like = self.members[0].optimizer, self.weights.parameters
         ts = torch.arange(step, step + steps, dtype=torch.float64, device=like.device)[:, None]
         rate = self._rates(ts, per_epoch)

@@ -27,7 +27,7 @@ class Step:
         self._weights = layout.weights(stack.weights.parameters, k)
         self._weight_grads = layout.weights(stack.gradients, k)
         self._penalties = list(zip(first.penalties, stack.strengths, strict=True))
-        self._delta = stack.gradients.new_empty(k, batch, stack.network.outputs)
+        self._delta = stack.gradients.new_empty(k, stack.network.outputs, batch)
 
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness of ``steps`` steps from global step ``step`` on."""
@@ -36,13 +36,12 @@ class Step:
     def __call__(
         self, x: Tensor, target: Tensor, weight: Tensor | None, logits: Tensor, c: Coefficients
     ) -> None:
-        """Move all members by one batch; the logits from before the move go to ``logits``."""
-        z = self._executor.forward(x)
-        logits.copy_(z)
-        delta = self._loss.delta(z, target, self._delta)
+        """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
+        logits.copy_(self._executor.forward(x).transpose(1, 2))
+        delta = self._loss.delta(logits, target, self._delta)
         if weight is not None:
             delta.mul_(weight)
-        self._executor.backward(delta)
+        self._executor.backward(delta.transpose(1, 2))
         self._penalize()
         if "shrink" in c:
             self._shrink(c["shrink"])

@@ -68,7 +68,7 @@ class Rows:
         self._y = torch.tensor(y, device=self.device)
         self._weight = None
         if weight is not None:
-            self._weight = torch.tensor(weight, dtype=dtype, device=self.device)[:, None]
+            self._weight = torch.tensor(weight, dtype=dtype, device=self.device)
 
     def __len__(self) -> int:
         return self._table.shape[0]
@@ -86,15 +86,13 @@ class Rows:
         return shaped
 
     def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
-        """Return the targets of the rows ``ids`` (...) as ``loss`` wants them, (..., C)."""
+        """Return the targets of the rows ``ids`` (..., B) as ``loss`` wants them, (..., C, B)."""
         picked = self._y.index_select(0, ids.flatten()).view(*ids.shape, *self._y.shape[1:])
         return loss.encode(picked, outputs, self.dtype)
 
     def weights(self, ids: Tensor) -> Tensor | None:
-        """Return the weights of the rows ``ids`` (...) as (..., 1), or None if all weigh 1."""
-        if self._weight is None:
-            return None
-        return self._weight.index_select(0, ids.flatten()).view(*ids.shape, 1)
+        """Return the weights of the rows ``ids`` (..., B) as (..., 1, B), or None if all are 1."""
+        return None if self._weight is None else self._weight[ids].unsqueeze(-2)
 
 
 def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, brightest: int) -> Tensor:
@@ -121,9 +119,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive batches of B rows: features (n, K, B, D+1), targets and weights alike.
+    """Consecutive batches of B rows, for each of K members.
 
-    K may be 1 where all members read the same rows.
+    Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None.
     """
 
     x: Tensor
