@@ -108,6 +108,23 @@ def test_it_is_told_in_one_line_and_nothing_is_written(
     assert sorted(odd.rglob("*")) == before
 
 
+def test_infinite_numbers_are_refused(here: Path, wellfit: Wellfit) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    X[3, 1] = np.inf
+    np.savez("data.npz", X=X, y=np.arange(40) % 2)
+    done = wellfit("train", "data.npz", "--epochs", "1", "--hidden", "4", "-q")
+    assert done.exit_code == 2
+    assert "infinity" in done.stderr
+    assert not (here / "runs").exists()
+
+
+def test_one_column_has_to_be_left(here: Path, wellfit: Wellfit) -> None:
+    drop = [word for name in ("age", "job", "hours", "pay") for word in ("--drop", name)]
+    done = wellfit(*shlex.split(INCOME), *drop)
+    assert done.exit_code == 2
+    assert "--drop pay leaves no column to learn from" in done.stderr
+
+
 def test_fewer_rows_than_a_batch_are_one_batch(here: Path, wellfit: Wellfit) -> None:
     done = wellfit(*shlex.split(INCOME), "--batch-size", "5000")
     assert done.exit_code == 0, done.output

@@ -12,7 +12,9 @@ import pytest
 from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.cli.source import Request, open_source
+from wellfit.cli.outcome import names_of
+from wellfit.cli.source import Request, Source, open_source
+from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
@@ -255,6 +257,29 @@ def test_images_from_an_npz_file(here: Path, wellfit: Wellfit) -> None:
     done = wellfit("train", "images.npz", *QUICK)
     assert done.exit_code == 0, done.output
     assert "16 numeric" in done.output
+
+
+def test_a_validation_part_that_the_data_bring_is_used(here: Path, wellfit: Wellfit) -> None:
+    rng = np.random.default_rng(0)
+    parts = {}
+    for name, rows in (("train", 60), ("val", 20), ("test", 30)):
+        parts[f"x_{name}"] = rng.normal(size=(rows, 3))
+        parts[f"y_{name}"] = (parts[f"x_{name}"][:, 0] > 0).astype(int)
+    np.savez("parts.npz", **parts)
+    done = wellfit("train", "parts.npz", *QUICK, "--no-early-stopping", "--run", "run")
+    assert done.exit_code == 0, done.output
+    assert "20 to validate" in done.output
+    assert "60 to train, 30 to test (as the data come)" in done.output
+    assert "val_loss" in lines(here / "run" / "metrics.jsonl")[0]
+    assert read(here / "run" / "config.json")["data"]["validation_rows"] == 20
+
+
+def test_classes_are_called_as_the_data_call_them() -> None:
+    X, y = np.eye(4), np.array([0, 1, 1, 0])
+    clothes = Dataset("clothes", X, y, X, y, class_names=("shirt", "shoe"))
+    assert names_of(Source(clothes, "binary", ""), [1, 0]) == ["shoe", "shirt"]
+    assert names_of(Source(clothes, "binary", ""), [1, 7]) == ["1", "7"]
+    assert names_of(Source(clothes, "binary", ""), ["1"]) == ["1"]
 
 
 def test_several_outputs_and_several_labels(here: Path, wellfit: Wellfit) -> None:

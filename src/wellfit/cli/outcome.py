@@ -28,7 +28,7 @@ from wellfit.report.words import percent, short
 
 _MOST_CLASSES = 20  # beyond this a confusion matrix gives way to a list of confusions
 _MOST_CONFUSIONS = 10
-_LONGEST_NAME = 16
+_LONGEST_NAME, _LONGEST_IN_LIST = 16, 30
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -149,14 +149,14 @@ def confusions(counts: NDArray[np.int64], names: Sequence[str], width: int) -> R
 
 
 def _matrix(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
-    short = max(map(len, names)) <= max(len(f"{counts.max()}"), 2)
-    keys = list(names) if short else list(_LETTERS[: len(names)])
+    fitting = max(map(len, names)) <= max(len(f"{counts.max()}"), 2)
+    keys = list(names) if fitting else list(_LETTERS[: len(names)])
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("")
     for key in keys:
         table.add_column(key, justify="right", no_wrap=True)
     for true, (name, row) in enumerate(zip(names, counts.tolist(), strict=True)):
-        label = Text(name if short else f"{keys[true]} {_short(name)}", "bold")
+        label = Text(name if fitting else f"{keys[true]} {_cut(name)}", "bold")
         table.add_row(label, *(_cell(count, true == place) for place, count in enumerate(row)))
     return table
 
@@ -172,20 +172,21 @@ def _commonest(counts: NDArray[np.int64], names: Sequence[str]) -> RenderableTyp
     errors = counts.copy()
     np.fill_diagonal(errors, 0)
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for name in ("true class", "predicted as", "rows", "of the true class"):
-        table.add_column(name, justify="left" if "class" in name[:10] or "as" in name else "right")
+    table.add_column("true class")
+    table.add_column("predicted as")
+    table.add_column("rows", justify="right")
+    table.add_column("of the true class", justify="right")
     for place in np.argsort(-errors, axis=None, kind="stable")[:_MOST_CONFUSIONS].tolist():
         true, predicted = divmod(place, len(names))
         count = int(errors[true, predicted])
         if count:
             share = percent(count / counts[true].sum())
-            table.add_row(
-                _short(names[true], 30), _short(names[predicted], 30), f"{count:,}", share
-            )
+            pair = (_cut(names[place], _LONGEST_IN_LIST) for place in (true, predicted))
+            table.add_row(*pair, f"{count:,}", share)
     return table if table.row_count else Text("No test row is taken for another class.")
 
 
-def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+def _cut(name: str, longest: int = _LONGEST_NAME) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 

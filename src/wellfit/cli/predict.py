@@ -53,7 +53,7 @@ def predict(
         write(out, text.encode())
         screen().print(f"{counted(len(table), 'prediction')} in {out}", soft_wrap=True)
     if y is not None:
-        _compare(model, X, y, target)
+        compare(table, y, target or "the labels", classes=hasattr(model, "classes_"))
 
 
 def _rows(
@@ -112,16 +112,21 @@ def predictions(model: Any, X: Rows) -> pd.DataFrame:
     return table
 
 
-def _compare(model: Any, X: Rows, y: Labels, target: str | None) -> None:
-    """Tell how good the predictions are, where the rows' target is known and complete."""
+def compare(table: pd.DataFrame, y: Labels, target: str, *, classes: bool) -> None:
+    """Tell how good predictions are, where the rows' target is known and complete."""
     import numpy as np
     import pandas as pd
+    from sklearn.metrics import accuracy_score, r2_score
 
     from wellfit.report.words import percent
 
-    if pd.DataFrame(y).isna().any(axis=None):
-        note(f"{target or 'the target'} has gaps, so the predictions are not compared with it")
+    truth = pd.DataFrame(y)
+    if not classes:
+        truth = truth.apply(pd.to_numeric, errors="coerce")
+    if truth.isna().any(axis=None):
+        note(f"{target} has gaps, so the predictions are not compared with it")
         return
-    score = model.score(X, np.asarray(y))
-    told = f"accuracy {percent(score)}" if hasattr(model, "classes_") else f"R² {score:.4f}"
-    screen(stderr=True).print(f"{told} against {target or 'the labels'}", soft_wrap=True)
+    predicted = table.filter(regex="^prediction").to_numpy()
+    pair = np.squeeze(truth.to_numpy()), np.squeeze(predicted)
+    told = f"accuracy {percent(accuracy_score(*pair))}" if classes else f"R² {r2_score(*pair):.4f}"
+    screen(stderr=True).print(f"{told} against {target}", soft_wrap=True)

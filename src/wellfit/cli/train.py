@@ -117,7 +117,10 @@ def train(
         str | None, typer.Option(help="auto, cpu, cuda, …", rich_help_panel=_RUN)
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same run.", rich_help_panel=_RUN)
+        int,
+        typer.Option(
+            min=0, max=2**32 - 1, help="The same seed gives the same run.", rich_help_panel=_RUN
+        ),
     ] = 0,
     run: Annotated[
         Path | None,

@@ -107,7 +107,8 @@ def _fit(
                 raise
             raise DataError(str(error)) from error
     model.set_params(observers=())
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
+    said = (str(w.message) for w in caught if issubclass(w.category, UserWarning))
+    for message in dict.fromkeys(said):
         note(message)
 
 
