@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import Config, hyper
+from wellfit.core.members import add_scaled
 
 Coefficients = dict[str, Any]
 Slots = dict[str, Tensor]
@@ -23,7 +24,7 @@ class Optimizer(Config, family="optimizer"):
     """A rule that moves parameters against their gradients.
 
     >>> p, g = torch.ones(3), torch.ones(3)
-    >>> SGD(learning_rate=0.1).update(p, g, {}, {"learning_rate": torch.tensor([0.1])})
+    >>> SGD(learning_rate=0.1).update(p, g, {}, {"learning_rate": 0.1})
     >>> p
     tensor([0.9000, 0.9000, 0.9000])
     """
@@ -52,10 +53,11 @@ class Optimizer(Config, family="optimizer"):
         return {"learning_rate": rate}
 
     def scalars(self, steps: Tensor, rate: Tensor) -> list[Coefficients] | None:
-        """Return coefficients for a fused kernel that takes numbers, a set for each step.
+        """Return coefficients as plain numbers, a set for each step, or None.
 
-        Asked for where all members share their hyper-parameters, on a CPU; None where there is
-        no such kernel. :meth:`update` then gets these instead of :meth:`coefficients`.
+        Asked for where all members share their hyper-parameters, on a CPU, whose kernels are
+        several times as fast with numbers as with tensors to spread over the members.
+        :meth:`update` then gets these instead of :meth:`coefficients`.
 
         Args:
             steps: (n, 1), the number of updates done before, from 0.
@@ -100,12 +102,17 @@ class SGD(Optimizer, name="sgd"):
         """Return the learning rate and the momentum."""
         return {**super().coefficients(steps, rate, hypers), "momentum": hypers["momentum"]}
 
+    def scalars(self, steps: Tensor, rate: Tensor) -> list[Coefficients] | None:
+        """Return the learning rates and the momentum."""
+        rates = rate.flatten().tolist()
+        return [{"learning_rate": value, "momentum": self.momentum} for value in rates]
+
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move along the momentum, or the gradient where there is none."""
         if "momentum" in slots:
-            velocity = torch.addcmul(g, slots["momentum"], c["momentum"], out=slots["momentum"])
-            g = g.addcmul_(velocity, c["momentum"]) if self.nesterov else velocity
-        p.addcmul_(g, c["learning_rate"], value=-1)
+            velocity = slots["momentum"].mul_(c["momentum"]).add_(g)
+            g = add_scaled(g, velocity, c["momentum"]) if self.nesterov else velocity
+        add_scaled(p, g, -c["learning_rate"])
 
 
 class Adam(Optimizer, name="adam"):

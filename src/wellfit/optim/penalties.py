@@ -1,23 +1,27 @@
 r"""Penalties on weights (never on biases or scales), added to the loss.
 
-A layer's weights come as (K, in, out), the strengths as (K, 1, 1).
+A layer's weights come as (K, in, out), the strengths as (K, 1, 1), or as a number that all members
+share.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypeAlias
 
 from torch import Tensor
 
 from wellfit.core.hyper import Config, hyper
+from wellfit.core.members import add_scaled
+
+Strength: TypeAlias = Tensor | float
 
 
 class Penalty(Config, family="penalty"):
     """A cost of large weights.
 
     >>> import torch
-    >>> w, strength = torch.full((1, 2, 2), 3.0), torch.full((1, 1, 1), 0.1)
-    >>> L2(0.1).value(w, strength)
+    >>> L2(0.1).value(torch.full((1, 2, 2), 3.0), 0.1)
     tensor([1.8000])
     """
 
@@ -26,11 +30,11 @@ class Penalty(Config, family="penalty"):
     )
 
     @abstractmethod
-    def value(self, weight: Tensor, strength: Tensor) -> Tensor:
+    def value(self, weight: Tensor, strength: Strength) -> Tensor:
         """Return the penalty of one layer's weights, (K,)."""
 
     @abstractmethod
-    def add_gradient(self, weight: Tensor, strength: Tensor, grad: Tensor) -> None:
+    def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add the penalty's derivative to ``grad``, of the weights' shape."""
 
 
@@ -40,17 +44,17 @@ class L1(Penalty, name="l1"):
     Source: Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
 
     >>> import torch
-    >>> L1(0.1).value(torch.full((1, 2, 2), -3.0), torch.full((1, 1, 1), 0.1))
+    >>> L1(0.1).value(torch.full((1, 2, 2), -3.0), 0.1)
     tensor([1.2000])
     """
 
-    def value(self, weight: Tensor, strength: Tensor) -> Tensor:
+    def value(self, weight: Tensor, strength: Strength) -> Tensor:
         """Return λ Σ |w|."""
-        return weight.abs().sum((1, 2)) * strength.flatten()
+        return (weight.abs() * strength).sum((1, 2))
 
-    def add_gradient(self, weight: Tensor, strength: Tensor, grad: Tensor) -> None:
+    def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add λ sign w."""
-        grad.addcmul_(weight.sign(), strength)
+        add_scaled(grad, weight.sign(), strength)
 
 
 class L2(Penalty, name="l2"):
@@ -59,14 +63,14 @@ class L2(Penalty, name="l2"):
     Source: Krogh and Hertz, "A simple weight decay can improve generalization", 1991.
 
     >>> import torch
-    >>> L2(0.1).value(torch.full((1, 2, 2), 3.0), torch.full((1, 1, 1), 0.1))
+    >>> L2(0.1).value(torch.full((1, 2, 2), 3.0), 0.1)
     tensor([1.8000])
     """
 
-    def value(self, weight: Tensor, strength: Tensor) -> Tensor:
+    def value(self, weight: Tensor, strength: Strength) -> Tensor:
         """Return λ/2 Σ w²."""
-        return weight.square().sum((1, 2)) * strength.flatten() / 2
+        return (weight.square() * strength).sum((1, 2)) / 2
 
-    def add_gradient(self, weight: Tensor, strength: Tensor, grad: Tensor) -> None:
+    def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add λ w."""
-        grad.addcmul_(weight, strength)
+        add_scaled(grad, weight, strength)

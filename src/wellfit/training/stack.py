@@ -139,9 +139,7 @@ class Stack:
             for index in range(len(self.network.layers))
         ]
         self.strengths = [
-            self._hypers([member.penalties[index] for member in members])["strength"]
-            .to(weights.parameters.dtype)
-            .view(-1, 1, 1)
+            self._strength([member.penalties[index] for member in members])
             for index in range(len(members[0].penalties))
         ]
         shared = {**self._optimizer, **self._schedule}
@@ -229,6 +227,13 @@ class Stack:
     def _keys(self, layer: int, batch: int) -> Tensor:
         keys = [derive(member.seed, "noise", layer, batch) for member in self.members]
         return torch.tensor(keys, device=self.gradients.device)
+
+    def _strength(self, penalties: Sequence[Penalty]) -> Tensor | float:
+        """Return a penalty's strengths (K, 1, 1), or the number that all members share."""
+        if len({penalty.strength for penalty in penalties}) == 1:
+            return penalties[0].strength
+        strengths = self._hypers(penalties)["strength"]
+        return strengths.to(self.gradients.dtype).view(-1, 1, 1)
 
     def _hypers(self, configs: Sequence[Config]) -> dict[str, Tensor]:
         return stacked(configs, torch.float64, self.gradients.device)
