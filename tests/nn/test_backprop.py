@@ -45,7 +45,7 @@ def written_out(stack: Stack, x, target) -> torch.Tensor:
     step = Step(stack, B, 1)
     step.refresh(0, 1)
     step._segments = []  # compute gradients, move nothing
-    step(x, target, None, torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), {})
+    step(torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), {}, x, target)
     return stack.gradients.clone()
 
 

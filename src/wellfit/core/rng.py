@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_ALL = (1 << 64) - 1
 _GAMMA = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15, the golden ratio in 64 bits, as signed
 _MIX_1 = -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
 _MIX_2 = -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
@@ -24,9 +25,11 @@ def derive(seed: int, *path: str | int) -> int:
     >>> derive(0, "init", 1) == derive(0, "init", 1) != derive(0, "init", 2)
     True
     """
-    words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
-    state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
+    key = _mixed(seed)
+    for part in path:
+        word = zlib.crc32(part.encode()) if isinstance(part, str) else part
+        key = _mixed(key ^ (word + 1))
+    return key >> 1
 
 
 def generator(seed: int, *path: str | int) -> torch.Generator:
@@ -74,6 +77,14 @@ class Bits:
         # torch's >> keeps the sign; the mask makes it the logical shift of the paper.
         torch.bitwise_right_shift(bits, shift, out=self._scratch)
         bits.bitwise_xor_(self._scratch.bitwise_and_((1 << (64 - shift)) - 1))
+
+
+def _mixed(number: int) -> int:
+    """Return SplitMix64's next number after the state ``number``."""
+    z = (number + _GAMMA) & _ALL
+    z = ((z ^ (z >> 30)) * _MIX_1) & _ALL
+    z = ((z ^ (z >> 27)) * _MIX_2) & _ALL
+    return z ^ (z >> 31)
 
 
 def _signed(number: int) -> int:

@@ -52,6 +52,7 @@ class Executor:
         self._learning = [bool(block.rows) for block in network.parameters.blocks]
         self._ops = self._bind()
         self._bare = not network.layers[self._active[0]].reads_ones
+        self.logits = self._ops[-1].landing
         # Nothing below the first layer that learns needs a delta.
         self._downwards = self._ops[self._active.index(self._learning.index(True)) :][::-1]
 
@@ -61,9 +62,9 @@ class Executor:
             op.refresh(step, steps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (K, B, C) of x (K, B, D + 1), whose last column is ones.
+        """Return ``logits`` (K, B, C) of x (K, B, D + 1), whose last column is ones.
 
-        The result is overwritten by the next call.
+        They are overwritten by the next call.
         """
         if self._bare:
             x = x[..., :-1]

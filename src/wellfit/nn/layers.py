@@ -20,6 +20,7 @@ from wellfit.core.hyper import Config, hyper
 from wellfit.core.rng import Bits
 from wellfit.nn.activations import Activation, ReLU
 from wellfit.nn.initializers import GlorotUniform, Initializer
+from wellfit.nn.products import choose, is_large
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ class Site:
 
 
 class Op:
-    """A layer at work on K members and B rows."""
+    """A layer at work on K members and B rows; ``landing`` is where its results go."""
+
+    def __init__(self, site: Site) -> None:
+        self.out, self.landing = site.out, site.landing
 
     def refresh(self, step: int, steps: int) -> None:
         """Prepare the randomness of the ``steps`` steps from ``step`` on."""
@@ -149,21 +153,24 @@ class Dense(Layer, name="dense"):
 
 class _DenseOp(Op):
     def __init__(self, site: Site) -> None:
+        super().__init__(site)
         self._weight, self._grad = site.weight, site.grad
         self._weight_t = site.weight[:, : site.inputs].transpose(1, 2)
-        self._out, self._landing = site.out, site.landing
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
-        self._x = site.out
+        self._large = is_large(site.members, site.batch, site.inputs, self.out.shape[-1])
+        self._x = self._x_t = self.out
 
     def forward(self, x: Tensor) -> Tensor:
-        self._x = x
-        torch.bmm(x, self._weight, out=self._out)
-        return self._landing
+        if x is not self._x:  # the memory below stays the same, but for the batch itself
+            self._x, self._x_t = x, x.transpose(1, 2)
+        choose(self._large)
+        torch.bmm(x, self._weight, out=self.out)
+        return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
-        x_t, grad = self._x.transpose(1, 2), self._grad
-        torch.baddbmm(grad, x_t, delta, beta=0, alpha=self._mean, out=grad)
+        choose(self._large)
+        torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
         return torch.bmm(delta, self._weight_t, out=self._down)
@@ -185,16 +192,16 @@ class Activate(Layer, name="activation"):
 
 class _ActivateOp(Op):
     def __init__(self, activation: Activation, site: Site) -> None:
-        self._activation, self._out, self._landing = activation, site.out, site.landing
-        self._z = site.out
+        super().__init__(site)
+        self._activation, self._z = activation, site.out
 
     def forward(self, x: Tensor) -> Tensor:
         self._z = x
-        self._activation.forward(x, self._out)
-        return self._landing
+        self._activation.forward(x, self.out)
+        return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
-        return self._activation.backward(delta, self._z, self._out)
+        return self._activation.backward(delta, self._z, self.out)
 
 
 class Dropout(Layer, name="dropout"):
@@ -228,7 +235,7 @@ class Dropout(Layer, name="dropout"):
 
 class _DropoutOp(Op):
     def __init__(self, site: Site) -> None:
-        self._out, self._landing = site.out, site.landing
+        super().__init__(site)
         rate = site.hypers["rate"].view(1, -1, 1, 1)
         self._threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
         self._scale = (1 / (1 - rate)).to(site.out.dtype)
@@ -243,8 +250,8 @@ class _DropoutOp(Op):
 
     def forward(self, x: Tensor) -> Tensor:
         self._mask = self._masks.pop()
-        torch.mul(x, self._mask, out=self._out)
-        return self._landing
+        torch.mul(x, self._mask, out=self.out)
+        return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
         return delta.mul_(self._mask)
@@ -298,7 +305,8 @@ class BatchNorm(Layer, name="batch_norm"):
 
 class _BatchNormTraining(Op):
     def __init__(self, layer: BatchNorm, site: Site) -> None:
-        self._layer, self._out, self._landing = layer, site.out, site.landing
+        super().__init__(site)
+        self._layer = layer
         self._gamma, self._beta = site.weight[:, :1], site.weight[:, 1:]
         self._grad, self._stats = site.grad, site.stats
         self._normal, self._product = site.empty(site.inputs), site.empty(site.inputs)
@@ -310,9 +318,9 @@ class _BatchNormTraining(Op):
         torch.sub(x, mean, out=self._normal)
         self._inverse_std = (variance + self._layer.epsilon).rsqrt_()
         self._normal.mul_(self._inverse_std)
-        torch.addcmul(self._beta, self._normal, self._gamma, out=self._out)
+        torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
         self._track(mean, variance)
-        return self._landing
+        return self.landing
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:
         fresh = torch.cat([mean, variance.mul_(self._unbias)], dim=1)
@@ -329,11 +337,12 @@ class _BatchNormTraining(Op):
 
 class _BatchNormPredicting(Op):
     def __init__(self, layer: BatchNorm, site: Site) -> None:
-        self._layer, self._out, self._landing = layer, site.out, site.landing
+        super().__init__(site)
+        self._layer = layer
         self._weight, self._stats = site.weight, site.stats
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self._weight[:, :1] * (self._stats[:, 1:] + self._layer.epsilon).rsqrt()
         shift = self._weight[:, 1:] - self._stats[:, :1] * scale
-        torch.addcmul(shift, x, scale, out=self._out)
-        return self._landing
+        torch.addcmul(shift, x, scale, out=self.out)
+        return self.landing

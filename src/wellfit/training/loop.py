@@ -102,7 +102,7 @@ class _Loop:
         self._assemble(Stack(members, self._result.last).take(self._index(self._active)))
 
     def run(self, interrupt: Interrupt, until: int | None) -> Result:
-        result, first = self._result, self._result.members[0]
+        result = self._result
         last = max(member.epochs for member in result.members)
         last = last if until is None else min(last, until)
         run = Run(
@@ -117,13 +117,7 @@ class _Loop:
         for observer, state in states:
             observer.start(run, state)
         try:
-            with arithmetic(
-                self._precision,
-                first.network,
-                len(self._active),
-                first.batch_size,
-                self._rows.device,
-            ):
+            with arithmetic(self._precision, self._rows.device):
                 while len(self._active) and result.epoch < last and not interrupt.asked:
                     self._epoch(interrupt, began)
         finally:
@@ -161,11 +155,12 @@ class _Loop:
         for chunk in self._batches.epoch(result.epoch, self._steps):
             step = self._step(chunk.batch)
             step.refresh(result.step + done, chunk.steps)
-            for args in zip(*_unbound(chunk), self._logits(chunk), coefficients, strict=False):
+            logits = self._logits(chunk)
+            for args in zip(logits.unbind(0), coefficients, *_unbound(chunk), strict=False):
                 if interrupt.asked:
                     return None
                 step(*args)
-            tally.add(self._logits(chunk), chunk)
+            tally.add(logits, chunk)
             done += chunk.steps
             for observer, state in zip(self._observers, result.observers, strict=True):
                 observer.progress(result.epoch + 1, done, per_epoch, state)
@@ -179,28 +174,24 @@ class _Loop:
 
     def _obey(self, answers: Sequence[Answer], record: Record) -> None:
         """Keep weights and let members go, as observers ask, epochs run out or losses explode."""
-        result = self._result
-        keep, stop = (
-            np.logical_or.reduce(
-                [np.broadcast_to(getattr(answer, what), record.active.shape) for answer in answers]
-                or [np.zeros_like(record.active)]
-            )
-            for what in ("keep", "stop")
-        )
         diverged = record.active & ~np.isfinite(record.metrics["loss"])
+        keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
+        for answer in answers:
+            keep, stop = keep | answer.keep, stop | answer.stop
         self._keep(record.active & keep & ~diverged, record.epoch)
         finished = record.epoch >= self._planned
+        gone = (finished | stop | diverged)[self._active]
+        if not gone.any():
+            return
         for mask, status in (
             (finished, Status.FINISHED),
             (stop, Status.STOPPED),
             (diverged, Status.DIVERGED),
         ):
             for index in np.flatnonzero(record.active & mask):
-                result.status[index] = status
-        gone = (finished | stop | diverged)[self._active]
-        if gone.any():
-            self._archive(np.flatnonzero(gone))
-            self._continue_with(np.flatnonzero(~gone))
+                self._result.status[index] = status
+        self._archive(np.flatnonzero(gone))
+        self._continue_with(np.flatnonzero(~gone))
 
     def _keep(self, mask: NDArray[np.bool_], epoch: int) -> None:
         if not mask.any():
@@ -310,7 +301,7 @@ def _beginning(members: Sequence[Member], precision: str, device: torch.device) 
     return Result.beginning(members, Weights.initial(members, dtype_of(precision), device))
 
 
-def _unbound(chunk: Chunk) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]]:
+def _unbound(chunk: Chunk) -> tuple[Sequence[Tensor], ...]:
     """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
-    weight = [None] * chunk.steps if chunk.weight is None else chunk.weight.unbind(0)
-    return chunk.x.unbind(0), chunk.target.unbind(0), weight
+    weight = () if chunk.weight is None else (chunk.weight.unbind(0),)
+    return chunk.x.unbind(0), chunk.target.unbind(0), *weight

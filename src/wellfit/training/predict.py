@@ -59,11 +59,7 @@ def predict(
     """
     predictor, like = Predictor(weights), weights.parameters
     k, total, blocks = weights.members, x.shape[0], []
-    batch = min(total, predictor.most)
-    with (
-        torch.inference_mode(),
-        arithmetic(precision, weights.network, k, batch, like.device),
-    ):
+    with torch.inference_mode(), arithmetic(precision, like.device):
         for start in range(0, total, predictor.most):
             block = x[start : start + predictor.most]
             ids = torch.arange(block.shape[0], device=like.device)

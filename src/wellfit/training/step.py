@@ -28,20 +28,29 @@ class Step:
         self._weight_grads = layout.weights(stack.gradients, k)
         self._penalties = list(zip(first.penalties, stack.strengths, strict=True))
         self._delta = stack.gradients.new_empty(k, stack.network.outputs, batch)
+        # Views of fixed memory, made once: (K, C, B) logits, and (K, B, C) deltas.
+        self._logits = self._executor.logits.transpose(1, 2)
+        self._delta_rows = self._delta.transpose(1, 2)
 
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness of ``steps`` steps from global step ``step`` on."""
         self._executor.refresh(step, steps)
 
     def __call__(
-        self, x: Tensor, target: Tensor, weight: Tensor | None, logits: Tensor, c: Coefficients
+        self,
+        logits: Tensor,
+        c: Coefficients,
+        x: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
     ) -> None:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
-        logits.copy_(self._executor.forward(x).transpose(1, 2))
+        self._executor.forward(x)
+        logits.copy_(self._logits)
         delta = self._loss.delta(logits, target, self._delta)
         if weight is not None:
             delta.mul_(weight)
-        self._executor.backward(delta.transpose(1, 2))
+        self._executor.backward(self._delta_rows)
         self._penalize()
         if "shrink" in c:
             self._shrink(c["shrink"])

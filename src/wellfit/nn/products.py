@@ -1,0 +1,86 @@
+"""Which of PyTorch's libraries multiplies matrices: large products may go to oneDNN.
+
+PyTorch hands float32 products to oneDNN only where rounding them to bfloat16 is allowed. But on a
+CPU without matrix units for bfloat16, oneDNN computes in float32 all the same, and on some (AMD's)
+about twice as fast as the default library, but for some 10 µs more a call. So it is tried once on
+each machine, and large products go there if its results are exact and sooner.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+_matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+_DEFAULT, _ONEDNN = "ieee", "bf16"
+_LARGE = 2.5e6  # operations of a product from which on oneDNN overtakes
+
+_ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
+_way = _DEFAULT
+
+
+@contextmanager
+def multiplying(*, rounded: bool, single: bool) -> Iterator[None]:
+    """Choose the library in a block.
+
+    Args:
+        rounded: products may round their factors to bfloat16.
+        single: numbers are float32, on a CPU.
+    """
+    global _ways, _way
+    before, ways = _matmul.fp32_precision, _ways
+    if rounded:
+        _ways = (_ONEDNN, _ONEDNN)
+    elif single and onednn_is_exact_and_sooner():
+        _ways = (_DEFAULT, _ONEDNN)
+    try:
+        _matmul.fp32_precision = _way = _DEFAULT
+        yield
+    finally:
+        _matmul.fp32_precision = _way = before
+        _ways = ways
+
+
+def is_large(members: int, batch: int, inputs: int, outputs: int) -> bool:
+    """Say whether a product of these sizes is one for oneDNN."""
+    return 2.0 * members * batch * inputs * outputs >= _LARGE
+
+
+def choose(large: bool) -> None:
+    """Turn to the library for the products that come next; costs next to nothing."""
+    global _way
+    if _ways[large] != _way:
+        _matmul.fp32_precision = _way = _ways[large]
+
+
+@functools.cache
+def onednn_is_exact_and_sooner() -> bool:
+    """Try oneDNN's float32 product once on this machine (some 10 ms).
+
+    >>> onednn_is_exact_and_sooner() in (True, False)
+    True
+    """
+    a = torch.linspace(-1, 1, 128 * 784).reshape(128, 784).sin_()
+    b = torch.linspace(-3, 3, 784 * 512).reshape(784, 512).cos_()
+    exact, out = a.double() @ b.double(), torch.empty(128, 512)
+    seconds, error, before = {}, 0.0, _matmul.fp32_precision
+    try:
+        for way in (_DEFAULT, _ONEDNN):
+            _matmul.fp32_precision = way
+            seconds[way] = statistics.median(_seconds(a, b, out) for _ in range(9))
+            error = float((out - exact).norm() / exact.norm())
+    finally:
+        _matmul.fp32_precision = before
+    return error < 2e-6 and seconds[_ONEDNN] < 0.75 * seconds[_DEFAULT]
+
+
+def _seconds(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> float:
+    start = time.perf_counter()
+    torch.mm(a, b, out=out)
+    return time.perf_counter() - start
