@@ -12,22 +12,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from wellfit.core.errors import DataError, DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import Config, resolve
+from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
 from wellfit.estimators.nesting import NestedConfigs
-from wellfit.nn import Activation, Dense, Initializer, Loss, Network, mlp
-from wellfit.optim import L1, L2, Constant, Optimizer, Penalty, Schedule
+from wellfit.estimators.tables import Table
+from wellfit.nn import Activation, Dense, Initializer, Loss
+from wellfit.optim import Constant, Optimizer, Schedule
 from wellfit.training import (
     EarlyStopping,
     Member,
     Observer,
-    Progress,
     Result,
     Rows,
     Status,
@@ -198,15 +198,15 @@ class BaseMLP(NestedConfigs):
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
         """Learn the scale of the targets from the training rows, where they have one."""
 
-    def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> _Table:
-        return _Table(self._numbers(x), self._encode_targets(y), weight)
+    def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Table:
+        return Table(self._numbers(x), self._encode_targets(y), weight)
 
     def _numbers(self, x: Any) -> Numbers:
         return self._inputs.numbers(x, np.dtype(str(dtype_of(self.precision)).split(".")[1]))
 
     def _append_validation(
-        self, table: _Table, X_val: Any, y_val: ArrayLike | None
-    ) -> tuple[_Table, NDArray[np.int64]]:
+        self, table: Table, X_val: Any, y_val: ArrayLike | None
+    ) -> tuple[Table, NDArray[np.int64]]:
         if y_val is None:
             raise DataError("X_val is given without y_val; expected both")
         x = self._numbers(checked(self, X_val, reset=False))
@@ -215,9 +215,7 @@ class BaseMLP(NestedConfigs):
             raise DataError(f"X_val has {x.shape[0]} rows and y_val has {len(y)}")
         return table.with_more(x, y), np.arange(len(table.y), len(table.y) + len(y))
 
-    def _train(
-        self, table: _Table, stream: Stream, going_on: bool, one_more: bool = False
-    ) -> None:
+    def _train(self, table: Table, stream: Stream, going_on: bool, one_more: bool = False) -> None:
         """Train and keep the result; nothing of the estimator changes if that fails."""
         member = self._member(len(stream.train), table.x.shape[1], stream.seed, going_on, one_more)
         rows = Rows(
@@ -233,7 +231,7 @@ class BaseMLP(NestedConfigs):
             [member],
             rows,
             [stream],
-            observers=self._observers(stream, one_more),
+            observers=settings.observers(self, one_more),
             precision=self.precision,
             resume=resume,
         )
@@ -242,12 +240,12 @@ class BaseMLP(NestedConfigs):
     def _member(self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
         done = self._result.epoch if one_more and hasattr(self, "_result") else 0
         return Member(
-            network=self._weights.network if going_on else self._network(inputs),
+            network=self._weights.network if going_on else settings.network(self, inputs),
             loss=self._resolve_loss(),
             optimizer=resolve(Optimizer, self.optimizer),
             schedule=Constant() if one_more else resolve(Schedule, self.schedule),
-            penalties=self._penalties(),
-            batch_size=_batch_size(self.batch_size, rows),
+            penalties=settings.penalties(self.l1, self.l2),
+            batch_size=settings.batch_size(self.batch_size, rows),
             epochs=done + 1 if one_more else self.epochs,
             seed=seed,
         )
@@ -266,35 +264,6 @@ class BaseMLP(NestedConfigs):
             status=[Status.RUNNING],
             observers=self._result.observers[:1],
         )
-
-    def _network(self, inputs: int) -> Network:
-        return mlp(
-            inputs,
-            _sizes(self.hidden_layer_sizes),
-            self._outputs(),
-            activation=resolve(Activation, self.activation),
-            initializer=resolve(Initializer, self.initializer),
-            batch_norm=self.batch_norm,
-            dropout=self.dropout,
-            input_dropout=self.input_dropout,
-        )
-
-    def _penalties(self) -> tuple[Penalty, ...]:
-        strengths = ((L1, self.l1, "l1"), (L2, self.l2, "l2"))
-        for _, strength, name in strengths:
-            if not isinstance(strength, (int, float)) or strength < 0:
-                raise HyperparameterError(f"{name} is {strength!r}; expected a number, at least 0")
-        return tuple(penalty(strength) for penalty, strength, _ in strengths if strength)
-
-    def _observers(self, stream: Stream, one_more: bool) -> list[Observer]:
-        chosen = list(self.observers)
-        for observer in chosen:
-            if not isinstance(observer, Observer):
-                raise HyperparameterError(f"observers hold {observer!r}; expected an Observer")
-        if self.early_stopping and not one_more:
-            stopping = EarlyStopping() if self.early_stopping is True else self.early_stopping
-            chosen.append(resolve(EarlyStopping, stopping))
-        return [*chosen, Progress()] if self.verbose else chosen
 
     def _seed(self, *, fresh: bool) -> int:
         """Return the seed of everything random in one fit; going on keeps the first one's."""
@@ -398,37 +367,3 @@ class BaseMLP(NestedConfigs):
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self.preprocess == "auto"
         return tags
-
-
-class _Table:
-    """Numbers, encoded targets and weights on their way to the device."""
-
-    def __init__(self, x: Numbers, y: NDArray[Any], weight: NDArray[np.float64] | None) -> None:
-        self.x, self.y, self.weight = x, y, weight
-
-    def with_more(self, x: Numbers, y: NDArray[Any]) -> _Table:
-        """Return these rows with others below, of weight 1."""
-        stack = sparse.vstack if sparse.issparse(self.x) else np.concatenate
-        weight = self.weight
-        if weight is not None:
-            weight = np.concatenate([weight, np.ones(len(y))])
-        return _Table(stack([self.x, x]), np.concatenate([self.y, y]), weight)
-
-
-def _sizes(hidden: Sequence[int] | int) -> tuple[int, ...]:
-    sizes = tuple(hidden) if isinstance(hidden, (Sequence, np.ndarray)) else (hidden,)
-    for size in sizes:
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise HyperparameterError(
-                f"hidden_layer_sizes is {hidden!r}; expected whole numbers, at least 1"
-            )
-    return tuple(map(int, sizes))
-
-
-def _batch_size(given: int | str, rows: int) -> int:
-    """Return the rows of a step; ``"auto"`` is the power of 2 next to a hundredth of the rows."""
-    if given == "auto":
-        return int(2 ** np.clip(np.round(np.log2(rows / 100)), 4, 8))
-    if isinstance(given, str):
-        raise HyperparameterError(f"batch_size is {given!r}; expected a whole number or 'auto'")
-    return given

@@ -70,7 +70,10 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row."""
-        return torch.logsumexp(z, -2) - (z * target).sum(-2)
+        # torch.logsumexp guards against infinities, at twice the time; here they mean divergence.
+        largest = z.amax(-2, keepdim=True)
+        total = (z - largest).exp_().sum(-2).log_()
+        return total.add_(largest.squeeze(-2)).sub_((z * target).sum(-2))
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
         """Write softmax z - target."""

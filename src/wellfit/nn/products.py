@@ -19,7 +19,7 @@ import torch
 
 _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 _DEFAULT, _ONEDNN = "ieee", "bf16"
-_LARGE = 2.5e6  # operations of a product from which on oneDNN overtakes
+_LARGE = 4e6  # operations of a product from which on oneDNN overtakes
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
 _way = _DEFAULT

@@ -21,7 +21,7 @@ from wellfit.optim.schedules import Constant, Schedule
 
 # Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
 # in the cores' caches from one operation of the update rule to the next.
-_SEGMENT = 1 << 16
+_SEGMENT = 1 << 18
 _LOOK_AHEAD = 1024  # steps whose learning rates are computed at once
 
 
@@ -38,7 +38,7 @@ class Member(Config):
     schedule: Schedule = hyper("of the learning rate", default=Constant())
     penalties: tuple[Penalty, ...] = hyper("added to the loss", default=())
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
-    epochs: int = hyper("passes over the rows", default=20, low=0, scale="log", per_member=True)
+    epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
 
 

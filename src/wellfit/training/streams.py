@@ -25,7 +25,7 @@ Features: TypeAlias = NDArray[np.generic] | sparse.csr_array
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
 # enough that they are still in the cache when their turn comes.
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 22
 
 
 class Rows:
