@@ -9,7 +9,7 @@ from wellfit.core import registry
 from wellfit.core.hyper import resolve
 from wellfit.nn import Activation, Initializer, Loss, mlp
 from wellfit.optim import Optimizer, Penalty, Schedule
-from wellfit.training import Member, Rows, Stream, train
+from wellfit.training import Member, Observer, Rows, Stream, train
 
 FLOAT64 = torch.float64
 CPU = torch.device("cpu")
@@ -17,6 +17,7 @@ FAMILIES = {
     "activation": Activation,
     "initializer": Initializer,
     "loss": Loss,
+    "observer": Observer,
     "optimizer": Optimizer,
     "penalty": Penalty,
     "schedule": Schedule,

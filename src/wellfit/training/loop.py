@@ -15,7 +15,7 @@ from wellfit.training.interrupt import Interrupt
 from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.predict import Predictor
-from wellfit.training.result import Result, Status
+from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Stack, Weights
 from wellfit.training.step import Step
 from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Rows, Stream
@@ -86,8 +86,9 @@ class _Loop:
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
-        missing = len(observers) - len(self._result.observers)
-        self._result.observers += [{} for _ in range(missing)]
+        remembered = self._result.observers[: len(observers)]
+        fresh: list[ObserverState] = [{} for _ in observers[len(remembered) :]]
+        self._result.observers = remembered + fresh
         self._active = np.flatnonzero(
             [
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)

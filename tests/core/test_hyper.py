@@ -1,0 +1,117 @@
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import FAMILIES, every, label
+from wellfit.core import registry
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
+from wellfit.core.hyper import Config, from_dict, hyper, resolve
+from wellfit.core.members import structure
+from wellfit.nn import ELU, Activation, Network, mlp
+from wellfit.optim import SGD, Adam, Optimizer
+
+EVERYTHING = [config for family in FAMILIES for config in every(family)]
+
+
+class Sample(Config, family="sample of the tests", name="sample"):
+    """One hyper-parameter of each kind."""
+
+    size: float = hyper("a number", default=0.5, low=0, high=1, open_high=True, per_member=True)
+    count: int = hyper("a whole number", default=3, low=1)
+    flag: bool = hyper("a switch", default=False)
+    kind: str = hyper("a choice", default="a", choices=("a", "b"))
+    limit: float = hyper("may be none", default=None, low=0, optional=True)
+
+
+@pytest.mark.parametrize("config", EVERYTHING, ids=label)
+def test_every_config_survives_json_pickle_and_copies(config):
+    data = json.loads(json.dumps(config.to_dict()))
+    assert from_dict(FAMILIES[config.family], data) == config
+    assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config
+    assert eval(repr(config), vars(__import__(type(config).__module__, fromlist=["x"]))) == config
+
+
+@pytest.mark.parametrize("config", EVERYTHING, ids=label)
+def test_every_hyper_parameter_is_declared_in_full(config):
+    for name, declared in config.hypers().items():
+        assert declared.doc, name
+        value = getattr(config, name)
+        if declared.search is not None:
+            low, high = declared.search
+            assert low < high
+            assert declared.holds(low), name
+            assert declared.holds(high), name
+            assert declared.scale == "linear" or low > 0, name
+        if isinstance(value, float):
+            assert declared.holds(value), name
+
+
+def test_networks_survive_json():
+    network = mlp(4, (8, 5), 3, activation=ELU(0.3), batch_norm=True, dropout=0.2)
+    assert from_dict(Network, json.loads(json.dumps(network.to_dict()))) == network
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"size": 1.0}, r"size .* is 1.0; expected a number in \[0, 1\)"),
+        ({"size": float("nan")}, r"\[0, 1\)"),
+        ({"size": "big"}, "'big'"),
+        ({"size": True}, "True"),
+        ({"count": 0}, r"a whole number in \[1, inf\)"),
+        ({"count": 2.5}, "a whole number"),
+        ({"flag": 1}, "True or False"),
+        ({"kind": "c"}, r"one of \('a', 'b'\)"),
+        ({"limit": -1}, "or None"),
+    ],
+)
+def test_wrong_values_say_what_was_expected(wrong, expected):
+    with pytest.raises(HyperparameterError, match=expected):
+        Sample(**wrong)
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_numbers_in_range_are_taken_from_numpy_too(value):
+    assert Sample(size=value).size == Sample(size=np.float64(value)).size == value
+    assert type(Sample(count=np.int64(4)).count) is int
+
+
+def test_names_objects_classes_and_dictionaries_resolve():
+    wanted = Adam()
+    for spec in ("adam", wanted, Adam, {"name": "adam"}):
+        assert resolve(Optimizer, spec) == wanted
+    with pytest.raises(UnknownNameError, match="did you mean 'relu'"):
+        resolve(Activation, "relv")
+    with pytest.raises(HyperparameterError, match="expected one of elu, identity"):
+        resolve(Activation, 3)
+    with pytest.raises(UnknownNameError, match="did you mean 'momentum'"):
+        resolve(Optimizer, {"name": "sgd", "momentums": 0.9})
+    with pytest.raises(UnknownNameError, match="did you mean 'learning_rate'"):
+        SGD().replace(learning_rat=1)
+
+
+def test_configs_are_frozen():
+    with pytest.raises(AttributeError):
+        SGD().momentum = 0.9
+
+
+def test_structure_is_all_but_what_members_may_differ_in():
+    assert structure(Sample(size=0.1)) == structure(Sample(size=0.2))
+    assert structure(Sample(count=1)) != structure(Sample(count=2))
+    assert structure(mlp(4, (8,), 3, dropout=0.1)) == structure(mlp(4, (8,), 3, dropout=0.2))
+    assert structure(mlp(4, (8,), 3)) != structure(mlp(4, (9,), 3))
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(InputError, match="'sample' is already"):
+
+        class Other(Config, family="sample of the tests", name="sample"):
+            pass
+
+    assert "sample" in registry.names("sample of the tests")
+    assert "activation" in registry.families()

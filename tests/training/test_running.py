@@ -1,0 +1,184 @@
+"""Interrupts, progress, precision: what surrounds the arithmetic."""
+
+import io
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from engine import every, label, member, run, table
+from wellfit.core.errors import HyperparameterError
+from wellfit.nn import SoftmaxCrossEntropy, mlp, products
+from wellfit.training import (
+    Answer,
+    EarlyStopping,
+    Observer,
+    Progress,
+    Record,
+    Rows,
+    Run,
+    Status,
+    Stream,
+    train,
+)
+from wellfit.training.precision import arithmetic, device_of, dtype_of
+
+LOSS = SoftmaxCrossEntropy()
+CPU = torch.device("cpu")
+
+
+class PressCtrlC(Observer, name="press_ctrl_c"):
+    """Sends this process the signal that Ctrl-C sends, in the middle of epoch 3."""
+
+    def progress(self, epoch, done, total, state):
+        if epoch == 3 and not state.get("pressed"):
+            state["pressed"] = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_training_and_keeps_the_best_weights():
+    before = signal.getsignal(signal.SIGINT)
+    rows, stream = table(LOSS), [Stream(np.arange(40), np.arange(40, 50))]
+    observers = [EarlyStopping(patience=100), PressCtrlC()]
+    result = run([member(epochs=50)], rows, stream, observers=observers)
+    assert result.status == [Status.INTERRUPTED]
+    assert 2 <= result.epochs[0] <= 3
+    assert result.kept[0]
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed = run([member(epochs=5)], rows, stream, observers=observers[:1], resume=result)
+    assert resumed.status == [Status.FINISHED]
+
+
+def test_a_second_ctrl_c_ends_the_program():
+    class PressTwice(Observer, name="press_twice"):
+        def progress(self, epoch, done, total, state):
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run([member()], table(LOSS), observers=[PressTwice()])
+
+
+def test_training_in_a_thread_leaves_signals_alone():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run([member()], table(LOSS))))
+    thread.start()
+    thread.join()
+    assert found[0].status == [Status.FINISHED]
+
+
+def test_progress_is_silent_outside_a_terminal_and_shows_in_one(monkeypatch):
+    outside = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", outside)
+    run([member()], table(LOSS), observers=[Progress()])
+    assert outside.getvalue() == ""
+
+    inside = io.StringIO()
+    inside.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", inside)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    run([member()], table(LOSS), observers=[Progress()])
+    assert "4/4" in inside.getvalue()
+    assert "loss" in inside.getvalue()
+
+
+@pytest.mark.parametrize("observer", every("observer"), ids=label)
+def test_every_observer_hears_a_run_and_goes_on_after_a_pause(observer):
+    rows, stream = table(LOSS), [Stream(np.arange(40), np.arange(40, 50))]
+    options = {"observers": [observer]}
+    whole = run([member()], rows, stream, **options)
+    half = run([member()], rows, stream, until=2, **options)
+    parts = run([member()], rows, stream, resume=half, **options)
+    assert parts.history()["loss"] == whole.history()["loss"]
+    assert half.epoch == 2  # going on has not changed what it went on from
+
+
+def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
+    stopping = EarlyStopping(patience=2, min_delta=0.1)
+    state = {}
+    stopping.start(Run(3, 10, 1, 0, True), state)
+    curves = np.array([[1.0, 1.0, 1.0], [0.95, 0.5, 1.1], [0.92, 0.3, 1.0], [0.7, 0.25, 1.0]])
+    answers = [
+        stopping.epoch(
+            Record(e + 1, 0.0, np.array([True, True, e < 3]), {"val_loss": values}), state
+        )
+        for e, values in enumerate(curves)
+    ]
+    assert [a.keep.tolist() for a in answers] == [
+        [True, True, True],
+        [False, True, False],
+        [False, True, False],
+        [True, False, False],
+    ]
+    assert [a.stop.tolist() for a in answers[2:]] == [[True, False, True], [False, False, False]]
+
+
+def test_scores_are_better_when_larger():
+    stopping, state = EarlyStopping(monitor="val_accuracy"), {}
+    stopping.start(Run(1, 10, 1, 0, True), state)
+    one = np.array([True])
+    kept = [
+        bool(stopping.epoch(Record(e, 0.0, one, {"val_accuracy": np.array([v])}), state).keep)
+        for e, v in enumerate([0.5, 0.6, 0.55, 0.7])
+    ]
+    assert kept == [True, True, False, True]
+
+
+def test_an_answer_for_all_members_may_be_one_word():
+    class StopAll(Observer, name="stop_all"):
+        def epoch(self, record, state):
+            return Answer(stop=True)
+
+    result = run([member(seed=k) for k in range(3)], table(LOSS), observers=[StopAll()])
+    assert result.epochs.tolist() == [1, 1, 1]
+
+
+def test_what_training_sets_is_restored():
+    denormal = torch.tensor(1e-40)
+    settings = torch.backends.mkldnn.matmul.fp32_precision
+    with arithmetic("bfloat16", CPU):
+        products.choose(True)
+        assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+        assert float(denormal * 1.0) == 0
+    assert torch.backends.mkldnn.matmul.fp32_precision == settings
+    assert float(denormal * 1.0) > 0
+    with pytest.raises(RuntimeError), arithmetic("float32", CPU):
+        raise RuntimeError
+    assert torch.backends.mkldnn.matmul.fp32_precision == settings
+
+
+def test_large_products_are_exact_whichever_library_computes_them():
+    x = torch.randn(1, 200, 300, dtype=torch.float64)
+    w = torch.randn(1, 300, 200, dtype=torch.float64)
+    out = torch.empty(1, 200, 200)
+    for precision, worst in (("float32", 2e-6), ("bfloat16", 1e-2)):
+        with arithmetic(precision, CPU):
+            products.choose(products.is_large(1, 200, 300, 200))
+            torch.bmm(x.float(), w.float(), out=out)
+        assert float((out - x @ w).norm() / (x @ w).norm()) < worst
+
+
+def test_names_of_precisions_and_devices():
+    assert dtype_of("float64") is torch.float64
+    assert device_of("auto").type in ("cpu", "cuda")
+    with pytest.raises(HyperparameterError, match="did you mean 'bfloat16'"):
+        dtype_of("bfloat")
+    with pytest.raises(HyperparameterError, match="expected"):
+        device_of("cuda:99")
+
+
+def test_float32_and_float64_train_alike():
+    x = np.random.default_rng(0).normal(size=(300, 6))
+    y = (x[:, 0] > 0).astype(int)
+    curves = []
+    for precision in ("float32", "float64"):
+        rows = Rows(x, y, dtype=dtype_of(precision))
+        one = member(network=mlp(6, (40,), 2), epochs=5)
+        result = train([one], rows, [Stream(np.arange(300))], precision=precision)
+        curves.append(result.history()["loss"])
+    np.testing.assert_allclose(*curves, rtol=1e-4)

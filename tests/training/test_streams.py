@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from engine import member, run, table
+from wellfit.core.errors import DataError, InputError
+from wellfit.nn import SoftmaxCrossEntropy
+from wellfit.training import Rows, Stream, fraction_of, split
+from wellfit.training.streams import Batches
+
+LOSS = SoftmaxCrossEntropy()
+
+
+def batches(rows, streams, batch=16) -> Batches:
+    return Batches(rows, streams, batch, LOSS, outputs=3)
+
+
+@given(
+    length=st.integers(1, 60),
+    batch=st.integers(1, 70),
+    steps=st.integers(1, 5),
+    streams=st.integers(1, 3),
+)
+def test_an_epoch_visits_every_row_of_every_stream_once(length, batch, steps, streams):
+    rows = Rows(np.arange(100.0)[:, None], np.arange(100) % 3, np.arange(100.0))
+    ids = [np.random.default_rng(s).permutation(100)[:length] for s in range(streams)]
+    feed = batches(rows, [Stream(i, seed=s) for s, i in enumerate(ids)], batch)
+    chunks = list(feed.epoch(0, steps))
+    assert sum(chunk.steps for chunk in chunks) == feed.per_epoch
+    for stream in range(streams):
+        seen = torch.cat([chunk.x[:, stream, :, 0].flatten() for chunk in chunks]).numpy()
+        assert sorted(seen) == sorted(ids[stream])
+        labels = torch.cat(
+            [chunk.target[:, stream].argmax(1).flatten() for chunk in chunks]
+        ).numpy()
+        np.testing.assert_array_equal(labels, seen.astype(int) % 3)
+        weights = torch.cat([chunk.weight[:, stream].flatten() for chunk in chunks]).numpy()
+        np.testing.assert_array_equal(weights, seen)
+
+
+def test_members_that_share_a_stream_share_its_memory():
+    rows, stream = table(LOSS), Stream(np.arange(40))
+    (chunk, *_) = batches(rows, [stream] * 5).epoch(0, 2)
+    assert chunk.x.shape == (2, 5, 16, 5)
+    assert chunk.x.stride(1) == 0
+
+
+def test_validation_rows_come_in_order_and_whole():
+    rows = Rows(np.arange(100.0)[:, None], np.arange(100) % 3)
+    stream = Stream(np.arange(50), np.arange(50, 100))
+    chunks = list(batches(rows, [stream]).judging(most=7))
+    seen = torch.cat([chunk.x[0, 0, :, 0] for chunk in chunks])
+    assert seen.tolist() == list(range(50, 100))
+
+
+@pytest.mark.parametrize("kind", ["float", "pixels", "sparse"])
+def test_rows_of_every_kind_are_the_same_numbers(kind):
+    pixels = np.random.default_rng(0).integers(0, 17, (20, 6)).astype(np.uint8)
+    wanted = np.c_[pixels / 16, np.ones(20)]
+    x = {"float": pixels / 16, "pixels": pixels, "sparse": sparse.csr_array(pixels / 16)}[kind]
+    rows = Rows(x, np.zeros(20), dtype=torch.float64, brightest=16)
+    ids = torch.tensor([[3, 3], [0, 19]])
+    np.testing.assert_allclose(rows.features(ids).numpy(), wanted[ids.numpy()], rtol=1e-12)
+    assert kind != "pixels" or rows._table.dtype == torch.uint8
+
+
+@given(rows=st.integers(4, 300), fraction=st.floats(0.05, 0.9), seed=st.integers(0, 5))
+def test_a_split_is_a_partition_that_keeps_shares(rows, fraction, seed):
+    strata = np.arange(rows) % 2
+    train, held = split(rows, fraction, seed, strata=strata)
+    assert sorted([*train, *held]) == list(range(rows))
+    assert len(held) == min(max(1, round(rows * fraction)), rows - 1) or rows < 8
+    if len(held) >= 2 and len(train) >= 2:
+        assert abs(strata[held].mean() - 0.5) <= 0.5 / len(held) + 1e-9 + 0.5 / len(held)
+
+
+def test_rare_classes_do_not_stop_a_split():
+    strata = np.array([0] * 20 + [1])
+    train, held = split(21, 0.1, 0, strata=strata)
+    assert len(train) + len(held) == 21
+
+
+def test_what_cannot_be_split():
+    with pytest.raises(DataError, match="cannot hold out"):
+        split(1, 0.5, 0)
+
+
+def test_fractions():
+    ids = np.arange(100, 200)
+    few = fraction_of(ids, 0.1, seed=0, strata=ids % 2)
+    assert len(few) == 10
+    assert set(few) <= set(ids)
+    assert (few % 2).sum() == 5
+    np.testing.assert_array_equal(fraction_of(ids, 1.0, seed=0), ids)
+
+
+def test_streams_that_cannot_share_a_stack():
+    rows = table(LOSS)
+    with pytest.raises(InputError, match="same number of training rows"):
+        run([member(), member()], rows, [Stream(np.arange(20)), Stream(np.arange(30))])
+    with pytest.raises(InputError, match="all members of a stack have validation rows"):
+        run(
+            [member(), member()],
+            rows,
+            [Stream(np.arange(20)), Stream(np.arange(20), np.arange(20, 30))],
+        )
+    with pytest.raises(InputError, match="3 members need as many streams"):
+        run([member()] * 3, rows, [Stream(np.arange(20))] * 2)
+    with pytest.raises(InputError, match="member 1 cannot share a stack"):
+        run([member(), member(batch_size=3)], rows)
