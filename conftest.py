@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["tests/*conftest.py"]  # no doctests there, and one module name for all
+
 
 @pytest.fixture(autouse=True)
 def _doctests_write_elsewhere(

@@ -14,7 +14,7 @@ from pandas.api.types import infer_dtype
 from scipy import sparse
 from sklearn.utils import check_array
 
-from wellfit.core.errors import DataError
+from wellfit.core.errors import CellTypeError, DataError
 
 Kind = Literal["number", "flag", "date", "duration", "category", "empty"]
 Table = Any  # a pandas DataFrame, a numpy matrix of numbers, or a scipy CSR matrix
@@ -128,6 +128,7 @@ def read_numbers(column: pd.Series[Any], kind: Kind, name: str) -> NDArray[np.fl
     if found == "empty":
         return np.full(len(column), np.nan)
     if found not in (kind, _ALSO.get(kind)):
+        _refuse_containers(column, name)
         raise DataError(
             f"column {name!r} held {_NOUNS[kind]} in training; "
             f"it now holds {noun_and_example(column)}"
@@ -136,6 +137,15 @@ def read_numbers(column: pd.Series[Any], kind: Kind, name: str) -> NDArray[np.fl
         return _to_floats(column, kind)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise DataError(f"column {name!r} can't be read as {_NOUNS[kind]}: {error}") from error
+
+
+def _refuse_containers(column: pd.Series[Any], name: str) -> None:
+    for value in column.dropna().tolist():
+        if isinstance(value, (dict, list, set, tuple)):
+            raise CellTypeError(
+                f"column {name!r} holds {reprlib.repr(value)}; "
+                "a cell's argument must be a string or a number"
+            )
 
 
 def _to_floats(column: pd.Series[Any], kind: Kind) -> NDArray[np.float64]:
