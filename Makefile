@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -32,7 +32,7 @@ help:  ## List the targets
 	@echo "  make PYTHON=python3.12 …   uses that interpreter for new environments"
 
 demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning curve
-	@$(BIN)/wellfit train digits --batch-norm --run runs/demo
+	@$(BIN)/wellfit train digits --batch-norm --dropout 0.3 --no-early-stopping --run runs/demo
 	@echo "The demo's model, metrics and pictures are in runs/demo."
 
 test: lint  ## Check style, types and floors; run every test and doctest
@@ -55,10 +55,13 @@ test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions
 	@$(call pytest,$(LOWEST_VENV)/bin) -n $(WORKERS) --dist worksteal
 
 bench: $(BENCH_VENV)/.installed  ## Time wellfit against its peers, each in its own process
-	@$(BENCH_VENV)/bin/python -m benchmarks.bench
+	@$(BENCH_VENV)/bin/python -m benchmarks.bench --out runs/bench/epochs.json
 
 bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-learn's on 15 tables
-	@$(BENCH_VENV)/bin/python -m benchmarks.tabular
+	@$(BENCH_VENV)/bin/python -m benchmarks.tabular --out runs/bench/tabular.json
+
+bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
+	@$(BIN)/python -m benchmarks.stack
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -16,7 +18,8 @@ from wellfit.cli.app import app
 from wellfit.core import registry
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"^(?P<marker><!-- needs-data -->\n+)?```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",
     flags=re.DOTALL | re.MULTILINE,
@@ -84,6 +87,35 @@ def test_commands_and_their_options_exist(place: str, command: str) -> None:
     assert asked.exit_code == 0, place
     known = set(re.findall(r"--?[a-z][\w-]*", asked.output))
     assert set(options) <= known, place
+
+
+def test_the_readmes_commands_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = pd.DataFrame({"age": [25, 47, None, 38], "job": ["cook", "clerk", "cook", "nurse"]})
+    table = pd.concat([table] * 15)
+    table.assign(income=["low", "high", "low", "high"] * 15).to_csv("adult.csv", index=False)
+    table[:5].to_csv("new.csv", index=False)
+    run = [command for place, command in commands() if place.startswith("README.md")]
+    assert len(run) == 4
+    for command in run:
+        done = CliRunner().invoke(app, shlex.split(command, comments=True))
+        assert done.exit_code == 0, done.output
+    assert len(pd.read_csv("predictions.csv")) == 5
+
+
+def test_the_make_targets_on_the_pages_exist() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    text = "\n".join(page.read_text() for page in [*PAGES, CONTRIBUTING])
+    named = re.findall(r"(?:^    |^\$ |`)make ([a-z-]+)", text, re.MULTILINE)
+    assert {"demo", "test"} <= set(named) <= set(targets)
+
+
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=identifier)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
 def test_every_family_is_on_a_page(hooks: ModuleType) -> None:
