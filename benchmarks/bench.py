@@ -116,10 +116,8 @@ def main() -> None:
                 "flops_per_epoch": workload.flops_per_epoch,
                 "peers": peers,
             }
+            report.save(results, args.out)
     print(report.markdown(results))
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,25 @@
-"""The tables that bench.py prints."""
+"""The tables that the benchmarks print, and the JSON that they write."""
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
 
-Cell = Callable[[str, str], str]  # (workload, peer) -> what the table says
+Cell = Callable[[dict[str, Any], dict[str, Any]], str]  # (workload, a peer's run) -> text
 
 OURS = "wellfit"
+
+
+def save(results: dict[str, Any], out: Path | None) -> None:
+    """Write the figures as JSON, if a file was named."""
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -46,7 +55,7 @@ def markdown(results: dict[str, Any]) -> str:
     names = list(dict.fromkeys(peer for one in workloads.values() for peer in one["peers"]))
     gflops = results["limit"].get("gflops")
 
-    def by_peer(title: str, cell: Callable[[dict[str, Any], dict[str, Any]], str]) -> str:
+    def by_peer(title: str, cell: Cell) -> str:
         rows = (
             [one["title"], *(_or_error(one, one["peers"].get(name), cell) for name in names)]
             for one in workloads.values()
@@ -80,7 +89,7 @@ def markdown(results: dict[str, Any]) -> str:
 def _or_error(
     one: dict[str, Any],
     run: dict[str, Any] | None,
-    cell: Callable[[dict[str, Any], dict[str, Any]], str],
+    cell: Cell,
 ) -> str:
     if run is None:
         return "–"

@@ -34,10 +34,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks import machine
-from benchmarks.report import markdown_table
+from benchmarks.report import markdown_table, save
 
 SIDES = ("wellfit", "sklearn")
-Scores = dict[str, list[float]]  # metric, or "seconds" -> one value a split
+# A metric, or "seconds", or "others" (other programs' share of the machine) -> a value a split.
+Scores = dict[str, list[float]]
 
 
 def load_tables(data_dir: Path) -> dict[str, dict[str, Any]]:
@@ -56,10 +57,9 @@ def read(table: dict[str, Any], data_dir: Path) -> tuple[pd.DataFrame, pd.Series
         for file in table["files"]
     ]
     frame = pd.concat(parts, ignore_index=True).drop(columns=table["drop_before_modelling"])
-    truths = frame.select_dtypes("bool").columns  # SimpleImputer refuses booleans
-    return frame.drop(columns=table["target"]).astype(
-        dict.fromkeys(truths.difference([table["target"]]), "int64")
-    ), frame[table["target"]]
+    y = frame.pop(table["target"])
+    truths = frame.select_dtypes("bool").columns
+    return frame.astype(dict.fromkeys(truths, "int64")), y  # SimpleImputer refuses booleans
 
 
 def is_regression(table: dict[str, Any]) -> bool:
@@ -113,11 +113,11 @@ def evaluate(side: str, table: dict[str, Any], data_dir: Path, folds: int) -> Sc
     scores: Scores = {}
     for train, test in splits(X, y, regression)[:folds]:
         model = make_sklearn(regression) if side == "sklearn" else make_wellfit(regression)
-        start = perf_counter()
+        start, others = perf_counter(), machine.Disturbance()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # 200 epochs are its default
             model.fit(X.iloc[train], y.iloc[train])
-        values = {"seconds": perf_counter() - start}
+        values = {"seconds": perf_counter() - start, "others": others.share()}
         values |= score(model, X.iloc[test], y.iloc[test], regression)
         for key, value in values.items():
             scores.setdefault(key, []).append(float(value))
@@ -126,12 +126,12 @@ def evaluate(side: str, table: dict[str, Any], data_dir: Path, folds: int) -> Sc
 
 def run_side(side: str, args: argparse.Namespace) -> dict[str, Scores]:
     """Return the scores by table, saying each as it comes."""
+    tables = load_tables(args.data_dir)
     results = {}
-    for name, table in load_tables(args.data_dir).items():
-        if not args.tables or name in args.tables:
-            results[name] = evaluate(side, table, args.data_dir, args.folds)
-            line = ", ".join(f"{key} {mean(v):.4g}" for key, v in results[name].items())
-            print(f"{side}: {name}: {line}", file=sys.stderr, flush=True)
+    for name in args.tables or tables:
+        results[name] = evaluate(side, tables[name], args.data_dir, args.folds)
+        line = ", ".join(f"{key} {mean(values):.4g}" for key, values in results[name].items())
+        print(f"{side}: {name}: {line}", file=sys.stderr, flush=True)
     return results
 
 
@@ -147,17 +147,25 @@ def run_in_process(side: str, args: argparse.Namespace) -> dict[str, Scores]:
 
 
 def winner(ours: Scores, theirs: Scores) -> str:
-    """Return who has the higher mean accuracy or R2 over the splits that both ran."""
+    """Return who has the higher mean accuracy or R2."""
     metric = "r2" if "r2" in ours else "accuracy"
-    both = min(len(ours[metric]), len(theirs[metric]))
-    gap = mean(ours[metric][:both]) - mean(theirs[metric][:both])
+    gap = mean(ours[metric]) - mean(theirs[metric])
     return "tie" if gap == 0 else "wellfit" if gap > 0 else "sklearn"
+
+
+def shared_splits(ours: Scores, theirs: Scores) -> tuple[Scores, Scores]:
+    """Return both sides' scores on the splits that both ran: a reused side may have more."""
+    count = min(len(ours["seconds"]), len(theirs["seconds"]))
+    first, second = ({key: v[:count] for key, v in side.items()} for side in (ours, theirs))
+    return first, second
 
 
 def markdown(results: dict[str, Any]) -> str:
     """Return the machine and a table: both sides' metrics and seconds, and each winner."""
-    ours, theirs = (results["sides"].get(side, {}) for side in SIDES)
+    ours, theirs = (dict(results["sides"].get(side, {})) for side in SIDES)
     names = [name for name in theirs or ours if name in (ours or theirs)]
+    for name in names if ours and theirs else []:
+        ours[name], theirs[name] = shared_splits(ours[name], theirs[name])
     wins = [winner(ours[name], theirs[name]) for name in names] if ours and theirs else []
     rows = [
         [name, *cells(ours.get(name)), *cells(theirs.get(name)), wins[i] if wins else "–"]
@@ -203,16 +211,13 @@ def main() -> None:
     if args.only:
         sides = {args.only: run_side(args.only, args)}
     else:
-        sides = {
-            side: run_in_process(side, args) for side in SIDES if side != "sklearn" or not reused
-        }
+        to_run = SIDES[:1] if reused else SIDES
+        sides = {side: run_in_process(side, args) for side in to_run}
     if reused:
         sides["sklearn"] = reused
     results = {"machine": machine.describe(), "sides": sides}
+    save(results, args.out)
     print(markdown(results))
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -131,9 +131,20 @@ def test_adults_two_files_are_one_table(tmp_path: Path) -> None:
     assert list(y) == ["low", "low"]
 
 
-def test_the_winner_is_judged_on_the_splits_that_both_ran() -> None:
-    ours = {"accuracy": [0.9], "log_loss": [1.0]}
-    theirs = {"accuracy": [0.8, 1.0], "log_loss": [0.1, 0.1]}
-    assert tabular.winner(ours, theirs) == "wellfit"
+def test_the_winner_has_the_higher_mean() -> None:
+    assert tabular.winner({"accuracy": [0.9, 0.7]}, {"accuracy": [0.8, 0.7]}) == "wellfit"
     assert tabular.winner({"r2": [0.1]}, {"r2": [0.2]}) == "sklearn"
     assert tabular.winner({"r2": [0.2]}, {"r2": [0.2]}) == "tie"
+
+
+def test_sides_are_compared_on_the_splits_that_both_ran() -> None:
+    ours = {"accuracy": [0.9], "log_loss": [1.0], "seconds": [1.0]}
+    theirs = {"accuracy": [0.8, 1.0], "log_loss": [0.1, 0.1], "seconds": [4.0, 400.0]}
+    text = tabular.markdown(
+        {
+            "machine": {"processor": "P", "cores": 2, "versions": {"python": "3"}},
+            "sides": {"wellfit": {"one": ours}, "sklearn": {"one": theirs, "two": theirs}},
+        }
+    )
+    assert text.splitlines()[-2].endswith("| 4.0 | wellfit |")
+    assert text.splitlines()[-1] == "| all |  |  | 1.0 |  |  | 4.0 | 1 of 1 to wellfit |"
