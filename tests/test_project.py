@@ -152,6 +152,22 @@ def test_a_public_name_has_a_docstring_with_an_example(name: str) -> None:
     assert ">>>" in (inspect.getdoc(getattr(wellfit, name)) or "")
 
 
+def test_every_name_that_a_floor_offers_has_a_docstring() -> None:
+    floors = [
+        importlib.import_module(module.name)
+        for module in pkgutil.iter_modules(wellfit.__path__, "wellfit.")
+        if not module.name.endswith("__main__")
+    ]
+    offered = {
+        f"{floor.__name__}.{name}": getattr(floor, name).__doc__ or ""
+        for floor in floors
+        for name in getattr(floor, "__all__", ())
+    }
+    assert offered
+    # A dataclass without words gets its signature for a docstring.
+    assert [n for n, doc in offered.items() if not doc or doc.startswith(n.split(".")[-1])] == []
+
+
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="NoSuchName"):
         _ = wellfit.NoSuchName
