@@ -158,15 +158,11 @@ def test_every_name_that_a_floor_offers_has_a_docstring() -> None:
         for module in pkgutil.iter_modules(wellfit.__path__, "wellfit.")
         if not module.name.endswith("__main__")
     ]
-    offered = {
-        f"{floor.__name__}.{name}": getattr(floor, name).__doc__ or ""
-        for floor in floors
-        for name in getattr(floor, "__all__", ())
-    }
+    offered = [getattr(floor, name) for floor in floors for name in getattr(floor, "__all__", ())]
     assert offered
     # A dataclass without words gets its signature for a docstring.
-    signature = re.compile(r"\w+\(")
-    assert [name for name, doc in offered.items() if not doc or signature.match(doc)] == []
+    silent = [o for o in offered if not o.__doc__ or o.__doc__.startswith(f"{o.__name__}(")]
+    assert silent == []
 
 
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
