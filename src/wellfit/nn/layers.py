@@ -158,7 +158,9 @@ class _DenseOp(Op):
         self._weight_t = site.weight[:, : site.inputs].transpose(1, 2)
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
-        self._large = is_large(site.members, site.batch, site.inputs, self.out.shape[-1])
+        rows, units = site.members * site.batch, self.out.shape[-1]
+        self._large = is_large(rows, site.inputs, units)
+        self._large_down = is_large(rows, units, site.inputs)
         self._x = self._x_t = self.out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -173,6 +175,7 @@ class _DenseOp(Op):
         torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
+        choose(self._large_down)
         return torch.bmm(delta, self._weight_t, out=self._down)
 
 

@@ -19,7 +19,10 @@ import torch
 
 _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 _DEFAULT, _ONEDNN = "ieee", "bf16"
-_LARGE = 4e6  # operations of a product from which on oneDNN overtakes
+# Operations of a product from which on oneDNN overtakes: of two wide matrices; where the result
+# has few columns; and where few columns are summed over.
+_LARGE, _LARGE_NARROW, _LARGE_THIN = 4e6, 8e5, 2e6
+_FEW = 16
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
 _way = _DEFAULT
@@ -47,9 +50,14 @@ def multiplying(*, rounded: bool, single: bool) -> Iterator[None]:
         _ways = ways
 
 
-def is_large(members: int, batch: int, inputs: int, outputs: int) -> bool:
-    """Say whether a product of these sizes is one for oneDNN."""
-    return 2.0 * members * batch * inputs * outputs >= _LARGE
+def is_large(rows: int, summed: int, columns: int) -> bool:
+    """Say whether a product (rows, summed) by (summed, columns) is one for oneDNN.
+
+    >>> is_large(100, 784, 512), is_large(64, 64, 64)
+    (True, False)
+    """
+    least = _LARGE_NARROW if columns <= _FEW else _LARGE_THIN if summed <= _FEW else _LARGE
+    return 2.0 * rows * summed * columns >= least
 
 
 def choose(large: bool) -> None:

@@ -118,7 +118,7 @@ class _Loop:
         for observer, state in states:
             observer.start(run, state)
         try:
-            with arithmetic(self._precision, self._rows.device):
+            with arithmetic(self._precision, self._rows.device, self._operations()):
                 while len(self._active) and result.epoch < last and not interrupt.asked:
                     self._epoch(interrupt, began)
         finally:
@@ -232,6 +232,12 @@ class _Loop:
         self._predictor = Predictor(stack.weights)
         self._steps = self._chunk_steps()
         self._bound: dict[int, tuple[Step, Tensor]] = {}
+
+    def _operations(self) -> float:
+        """Return the operations of a matrix product of a step, on average over the layers."""
+        blocks = [block for block in self._stack.network.parameters.blocks if block.penalized]
+        size = sum(block.rows * block.columns for block in blocks) / len(blocks)
+        return 2.0 * self._stack.k * self._batches.batch * size
 
     def _chunk_steps(self) -> int:
         widest = self._stack.k * max(self._stack.network.widths[1:])

@@ -10,6 +10,8 @@ import torch
 from wellfit.core.errors import HyperparameterError, did_you_mean
 from wellfit.nn.products import multiplying
 
+_ONE_THREAD = 1e6
+
 PRECISIONS = ("float32", "float64", "bfloat16")
 
 
@@ -55,11 +57,18 @@ def device_of(device: str) -> torch.device:
 
 
 @contextmanager
-def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
+def arithmetic(
+    precision: str, device: torch.device, operations: float = torch.inf
+) -> Iterator[None]:
     """Choose how matrix products are computed, and treat denormal numbers as zero, in a block.
 
     On sparse inputs Adam's moments become denormal, which slows some processors severalfold.
+    Products of few ``operations`` on average are computed by one thread: a second one hardly
+    helps, and waits long where another program needs its core.
     """
+    threads = torch.get_num_threads()
+    if operations < _ONE_THREAD:
+        torch.set_num_threads(1)
     rounded, cuda = precision == "bfloat16", torch.backends.cuda.matmul
     before = cuda.fp32_precision, _flushes_denormals()
     if device.type == "cuda" and rounded:
@@ -72,6 +81,7 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
     finally:
         cuda.fp32_precision = before[0]
         torch.set_flush_denormal(before[1])
+        torch.set_num_threads(threads)
 
 
 def _flushes_denormals() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from wellfit.optim.optimizers import Coefficients
@@ -28,9 +29,9 @@ class Step:
         self._weight_grads = layout.weights(stack.gradients, k)
         self._penalties = list(zip(first.penalties, stack.strengths, strict=True))
         self._delta = stack.gradients.new_empty(k, stack.network.outputs, batch)
-        # Views of fixed memory, made once: (K, C, B) logits, and (K, B, C) deltas.
+        # Products want deltas (K, B, C) in the order of their axes; losses want rows last.
         self._logits = self._executor.logits.transpose(1, 2)
-        self._delta_rows = self._delta.transpose(1, 2)
+        self._delta_rows = torch.empty_like(self._executor.logits)
 
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness of ``steps`` steps from global step ``step`` on."""
@@ -50,7 +51,7 @@ class Step:
         delta = self._loss.delta(logits, target, self._delta)
         if weight is not None:
             delta.mul_(weight)
-        self._executor.backward(self._delta_rows)
+        self._executor.backward(self._delta_rows.copy_(delta.transpose(1, 2)))
         self._penalize()
         if "shrink" in c:
             self._shrink(c["shrink"])
