@@ -6,10 +6,6 @@ strings, the command line, the reference pages and the law tests read the regist
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from types import ModuleType
-
 from wellfit.core.errors import InputError, UnknownNameError
 
 _families: dict[str, dict[str, type]] = {}
@@ -52,9 +48,3 @@ def lookup(family: str, name: object) -> type:
     if not isinstance(name, str) or name not in members:
         raise UnknownNameError(family, name, members)
     return members[name]
-
-
-def import_members(package: ModuleType) -> None:
-    """Import every module of a family's folder, so that its classes register themselves."""
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")

@@ -179,7 +179,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         encoded = self._labels.encode(y)
         if self._labels.multilabel_:
             return encoded.astype(np.float32)
-        if self._resolve_loss().name == "sigmoid_cross_entropy":
+        if self._resolve_loss().each_output_alone:
             return self._yes_no(encoded)
         return encoded
 
@@ -191,7 +191,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _outputs(self) -> int:
         count = len(self.classes_)
-        two_sided = self._resolve_loss().name == "sigmoid_cross_entropy"
+        two_sided = self._resolve_loss().each_output_alone
         return 1 if two_sided and count == 2 and not self._labels.multilabel_ else count
 
     def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:

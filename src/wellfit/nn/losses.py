@@ -28,6 +28,7 @@ class Loss(Config, family="loss"):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ()
+    each_output_alone: ClassVar[bool] = False  # whether an output says yes or no by itself
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Turn stored targets (…, B, C) into the form (…, C, B) that :meth:`delta` takes."""
@@ -101,6 +102,7 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
+    each_output_alone: ClassVar[bool] = True
 
     def value(self, z: Tensor, target: Tensor) -> Tensor:
         """Return the negative log-likelihood of each row, summed over its outputs."""

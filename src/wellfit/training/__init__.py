@@ -11,7 +11,7 @@ from wellfit.training.observers import (
     Record,
     Run,
 )
-from wellfit.training.predict import predict
+from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.stack import Member, Stack, Weights
 from wellfit.training.streams import Rows, Stream, fraction_of, split

@@ -14,7 +14,7 @@ from wellfit.core.errors import InputError
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.precision import arithmetic, dtype_of
-from wellfit.training.predict import Predictor
+from wellfit.training.prediction import Predictor
 from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Stack, Weights
 from wellfit.training.step import Step
