@@ -154,9 +154,8 @@ class _Loop:
         per_epoch = self._batches.per_epoch
         coefficients = self._stack.coefficients(result.step, per_epoch)
         for chunk in self._batches.epoch(result.epoch, self._steps):
-            step = self._step(chunk.batch)
+            step, logits = self._binding(chunk)
             step.refresh(result.step + done, chunk.steps)
-            logits = self._logits(chunk)
             for args in zip(logits.unbind(0), coefficients, *_unbound(chunk), strict=False):
                 if interrupt.asked:
                     return None
@@ -247,18 +246,15 @@ class _Loop:
         fitting = budget // (numbers * self._stack.gradients.element_size())
         return max(1, min(fitting, _MOST_STEPS, self._batches.per_epoch))
 
-    def _step(self, batch: int) -> Step:
-        return self._binding(batch)[0]
-
-    def _logits(self, chunk: Chunk) -> Tensor:
-        return self._binding(chunk.batch)[1][: chunk.steps]
-
-    def _binding(self, batch: int) -> tuple[Step, Tensor]:
+    def _binding(self, chunk: Chunk) -> tuple[Step, Tensor]:
+        """Return the step for batches of the chunk's size, and memory for its logits."""
+        batch = chunk.batch
         if batch not in self._bound:
             stack, steps = self._stack, self._steps if batch == self._batches.batch else 1
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
             self._bound[batch] = Step(stack, batch, steps), logits
-        return self._bound[batch]
+        step, memory = self._bound[batch]
+        return step, memory[: chunk.steps]
 
     def _record(self, metrics: Metrics, seconds: float) -> Record:
         k = len(self._result.members)
