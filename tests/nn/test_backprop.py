@@ -32,7 +32,9 @@ def cost(stack: Stack, x, target) -> torch.Tensor:
     executor = stack.executor(B, 1)
     executor.refresh(0, 1)
     statistics = stack.weights.statistics.clone()
-    total = first.loss.value(executor.forward(x).transpose(1, 2).clone(), target).mean(-1)
+    total = first.loss.value(executor.forward(x).transpose(1, 2).clone(), target, stack.loss).mean(
+        -1
+    )
     stack.weights.statistics.copy_(statistics)
     weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
     for penalty, strength in zip(first.penalties, stack.strengths, strict=True):

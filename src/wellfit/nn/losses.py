@@ -2,19 +2,23 @@ r"""Losses of the last layer's logits z, with the output delta ∂loss/∂z writ
 
 Shapes: logits (…, K, C, B); targets (…, S, C, B), where S is K or 1. Rows come last, since there
 are many of them and few outputs: sums over outputs then run along all rows at once. A loss is a
-mean over rows; here stands the loss of one row, and the engine averages.
+mean over rows; here stands the loss of one row, and the engine averages. Per-member
+hyper-parameters come by name, as numbers that all members share or as (K, 1, 1).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from wellfit.core.hyper import Config
+
+Hypers: TypeAlias = Mapping[str, Tensor | float]
 
 
 class Loss(Config, family="loss"):
@@ -23,7 +27,7 @@ class Loss(Config, family="loss"):
     >>> import torch
     >>> loss, z = SoftmaxCrossEntropy(), torch.zeros(1, 10, 1)
     >>> target = loss.encode(torch.tensor([[3]]), outputs=10, dtype=z.dtype)
-    >>> round(float(loss.value(z, target)), 4)  # an untrained network: log 10
+    >>> round(float(loss.value(z, target, {})), 4)  # an untrained network: log 10
     2.3026
     """
 
@@ -35,11 +39,11 @@ class Loss(Config, family="loss"):
         return y.to(dtype).transpose(-1, -2).contiguous()
 
     @abstractmethod
-    def value(self, z: Tensor, target: Tensor) -> Tensor:
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers) -> Tensor:
         """Return the loss of every row, (…, K, B)."""
 
     @abstractmethod
-    def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers) -> Tensor:
         """Write the derivative of every row's loss by its logits into ``out``; return it."""
 
     @abstractmethod
@@ -69,14 +73,14 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         classes = torch.arange(outputs, device=y.device)[:, None]
         return (y.unsqueeze(-2) == classes).to(dtype)
 
-    def value(self, z: Tensor, target: Tensor) -> Tensor:
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers) -> Tensor:
         """Return the negative log-likelihood of each row."""
         # torch.logsumexp guards against infinities, at twice the time; here they mean divergence.
         largest = z.amax(-2, keepdim=True)
         total = (z - largest).exp_().sum(-2).log_()
         return total.add_(largest.squeeze(-2)).sub_((z * target).sum(-2))
 
-    def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers) -> Tensor:
         """Write softmax z - target."""
         return torch.softmax(z, -2, out=out).sub_(target)
 
@@ -104,11 +108,11 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
     each_output_alone: ClassVar[bool] = True
 
-    def value(self, z: Tensor, target: Tensor) -> Tensor:
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers) -> Tensor:
         """Return the negative log-likelihood of each row, summed over its outputs."""
         return (F.softplus(z) - z * target).sum(-2)
 
-    def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers) -> Tensor:
         """Write sigmoid z - target."""
         return torch.sigmoid(z, out=out).sub_(target)
 
@@ -126,17 +130,17 @@ class SquaredError(Loss, name="squared_error"):
 
     Source: Legendre, 1805; Gauss, 1809.
 
-    >>> SquaredError().value(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    >>> SquaredError().value(torch.tensor([[3.0]]), torch.tensor([[1.0]]), {})
     tensor([4.])
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 
-    def value(self, z: Tensor, target: Tensor) -> Tensor:
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers) -> Tensor:
         """Return each row's mean squared error."""
         return (z - target).square_().mean(-2)
 
-    def delta(self, z: Tensor, target: Tensor, out: Tensor) -> Tensor:
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers) -> Tensor:
         """Write 2 (z - target) / C."""
         return torch.sub(z, target, out=out).mul_(2 / z.shape[-2])
 

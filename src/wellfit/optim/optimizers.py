@@ -103,16 +103,33 @@ class SGD(Optimizer, name="sgd"):
         return {**super().coefficients(steps, rate, hypers), "momentum": hypers["momentum"]}
 
     def scalars(self, steps: Tensor, rate: Tensor) -> list[Coefficients] | None:
-        """Return the learning rates and the momentum."""
-        rates = rate.flatten().tolist()
-        return [{"learning_rate": value, "momentum": self.momentum} for value in rates]
+        """Return the learning rates for PyTorch's fused kernel."""
+        return [{"rate": value} for value in rate.flatten().tolist()]
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move along the momentum, or the gradient where there is none."""
+        if "rate" in c:
+            self._fused_update(p, g, slots, c["rate"])
+            return
         if "momentum" in slots:
             velocity = slots["momentum"].mul_(c["momentum"]).add_(g)
             g = add_scaled(g, velocity, c["momentum"]) if self.nesterov else velocity
         add_scaled(p, g, -c["learning_rate"])
+
+    def _fused_update(self, p: Tensor, g: Tensor, slots: Slots, rate: float) -> None:
+        """Do the same in one pass over memory, by the kernel behind torch.optim.SGD(fused)."""
+        torch._fused_sgd_(
+            [p],
+            [g],
+            [slots["momentum"]] if "momentum" in slots else [],
+            weight_decay=0.0,
+            momentum=self.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+            is_first_step=False,
+        )
 
 
 class Adam(Optimizer, name="adam"):

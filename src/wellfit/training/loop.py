@@ -277,14 +277,14 @@ class _Tally:
     """Sums losses and hits on the device; they come to the host once an epoch."""
 
     def __init__(self, stack: Stack) -> None:
-        self._loss_of, self._k = stack.members[0].loss, stack.k
+        self._loss_of, self._hypers = stack.members[0].loss, stack.loss
         zeros = torch.zeros(stack.k, dtype=torch.float64, device=stack.gradients.device)
         self._loss, self._hits, self._weight = zeros, zeros.clone(), zeros.clone()
         self._classifies = False
 
     def add(self, logits: Tensor, chunk: Chunk) -> None:
         """Count the logits (n, K, C, B) of a chunk."""
-        values = self._loss_of.value(logits, chunk.target)
+        values = self._loss_of.value(logits, chunk.target, self._hypers)
         hits = self._loss_of.hits(logits, chunk.target)
         weight = torch.ones_like(values) if chunk.weight is None else chunk.weight.squeeze(-2)
         self._loss += (values * weight).sum((0, 2))

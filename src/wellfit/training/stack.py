@@ -139,9 +139,10 @@ class Stack:
             for index in range(len(self.network.layers))
         ]
         self.strengths = [
-            self._strength([member.penalties[index] for member in members])
+            self._numbers([member.penalties[index] for member in members])["strength"]
             for index in range(len(members[0].penalties))
         ]
+        self.loss = self._numbers([member.loss for member in members])
         shared = {**self._optimizer, **self._schedule}
         self._epochs = torch.tensor(
             [float(member.epochs) for member in members],
@@ -228,12 +229,15 @@ class Stack:
         keys = [derive(member.seed, "noise", layer, batch) for member in self.members]
         return torch.tensor(keys, device=self.gradients.device)
 
-    def _strength(self, penalties: Sequence[Penalty]) -> Tensor | float:
-        """Return a penalty's strengths (K, 1, 1), or the number that all members share."""
-        if len({penalty.strength for penalty in penalties}) == 1:
-            return penalties[0].strength
-        strengths = self._hypers(penalties)["strength"]
-        return strengths.to(self.gradients.dtype).view(-1, 1, 1)
+    def _numbers(self, configs: Sequence[Config]) -> dict[str, Tensor | float]:
+        """Return per-member hyper-parameters (K, 1, 1), or as the numbers that all share."""
+        tensors = self._hypers(configs).items()
+        return {
+            key: float(values[0])
+            if (values == values[0]).all()
+            else values.to(self.gradients.dtype).view(-1, 1, 1)
+            for key, values in tensors
+        }
 
     def _hypers(self, configs: Sequence[Config]) -> dict[str, Tensor]:
         return stacked(configs, torch.float64, self.gradients.device)

@@ -22,6 +22,7 @@ class Step:
         first = stack.members[0]
         self.steps = steps
         self._loss, self._optimizer = first.loss, first.optimizer
+        self._loss_hypers = stack.loss
         self._executor = stack.executor(batch, steps)
         self._segments = stack.segments()
         layout, k = stack.network.parameters, stack.k
@@ -48,7 +49,7 @@ class Step:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
         self._executor.forward(x)
         logits.copy_(self._logits)
-        delta = self._loss.delta(logits, target, self._delta)
+        delta = self._loss.delta(logits, target, self._delta, self._loss_hypers)
         if weight is not None:
             delta.mul_(weight)
         self._executor.backward(self._delta_rows.copy_(delta.transpose(1, 2)))

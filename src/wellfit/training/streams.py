@@ -73,17 +73,20 @@ class Rows:
     def __len__(self) -> int:
         return self._table.shape[0]
 
-    def features(self, ids: Tensor) -> Tensor:
-        """Return the rows ``ids`` (...) as (..., D + 1) numbers."""
+    def features(self, ids: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the rows ``ids`` (...) as (..., D + 1) numbers, in ``out`` if that is given."""
+        shape = (*ids.shape, self.width)
+        if out is None:
+            out = torch.empty(shape, dtype=self.dtype, device=self.device)
         if not isinstance(self._table, Tensor):
             dense = self._table[ids.flatten().cpu().numpy()].toarray()
-            picked = torch.from_numpy(dense).to(self.device, self.dtype)
+            out.copy_(torch.from_numpy(dense).view(shape))
+        elif self._table.dtype == torch.uint8:
+            pixels = self._table.index_select(0, ids.flatten())
+            out.copy_(pixels.view(shape)).mul_(1 / self._brightest)
         else:
-            picked = self._table.index_select(0, ids.flatten())
-        shaped = picked.view(*ids.shape, self.width)
-        if shaped.dtype == torch.uint8:
-            return shaped.to(self.dtype).mul_(1 / self._brightest)
-        return shaped
+            torch.index_select(self._table, 0, ids.flatten(), out=out.view(-1, self.width))
+        return out
 
     def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
         """Return the targets of the rows ``ids`` (..., B) as ``loss`` wants them, (..., C, B)."""
@@ -162,6 +165,7 @@ class Batches:
         self.length = self._train.shape[1]
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
+        self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
 
     @property
     def has_validation(self) -> bool:
@@ -169,7 +173,10 @@ class Batches:
         return self._validation is not None
 
     def epoch(self, epoch: int, steps: int) -> Iterator[Chunk]:
-        """Yield the shuffled training batches in chunks of up to ``steps``; the odd rest last."""
+        """Yield the shuffled training batches in chunks of up to ``steps``; the odd rest last.
+
+        A chunk lasts until the next is asked for, which lies in the same memory.
+        """
         order = torch.stack(
             [permutation(stream.seed, epoch, self.length) for stream in self._streams]
         )
@@ -189,13 +196,20 @@ class Batches:
 
     def _chunk(self, ids: Tensor, batch: int) -> Chunk:
         shaped = ids.view(len(self._streams), -1, batch).transpose(0, 1)
-        x, target = self._rows.features(shaped), self._target(shaped)
+        x, target = self._features(shaped), self._target(shaped)
         weight = self._rows.weights(shaped)
         return Chunk(
             self._fan_out(x),
             self._fan_out(target),
             None if weight is None else self._fan_out(weight),
         )
+
+    def _features(self, ids: Tensor) -> Tensor:
+        # Fresh memory for every chunk would cost as much as filling it: the kernel clears pages.
+        size = ids.numel() * self._rows.width
+        if size > len(self._memory):
+            self._memory = self._memory.new_empty(size)
+        return self._rows.features(ids, self._memory[:size].view(*ids.shape, self._rows.width))
 
     def _target(self, ids: Tensor) -> Tensor:
         return self._rows.targets(ids, self._loss, self._outputs)
