@@ -1,0 +1,121 @@
+"""Observers are told what happened and answer which members to stop and whose weights to keep.
+
+An observer is a frozen config; what it remembers during a run is a dictionary that the loop
+holds for it. Arrays, numbers, texts, and lists and dictionaries of these are saved with a
+checkpoint, so that a resumed run goes on as if it had never stopped. Observers never touch the
+members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.hyper import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wellfit.training.result import Result
+    from wellfit.training.stack import Member, Weights
+
+State = dict[str, Any]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known when training starts: K members, epochs planned, steps of an epoch.
+
+    ``first_epoch`` counts the epochs that are done already: 0, or more where a run resumes.
+    """
+
+    members: Sequence[Member]
+    epochs: int
+    per_epoch: int
+    first_epoch: int
+    has_validation: bool
+
+    @property
+    def k(self) -> int:
+        """How many members there are."""
+        return self.members if isinstance(self.members, int) else len(self.members)
+
+
+class View(Protocol):
+    """What an observer may look at when an epoch is over; computed when asked for."""
+
+    def weights(self) -> Weights:
+        """Return a copy of all K members' weights: those that would predict now."""
+
+    def activations(self) -> list[tuple[str, Tensor]]:
+        """Return the name and outputs (K, B, width) of each layer after the input.
+
+        They are of up to 256 rows: validation rows if there are any, else training rows.
+        """
+
+    def result(self) -> Result:
+        """Return a snapshot: training resumed from it ends as if it had never stopped."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in one epoch (counted from 1).
+
+    ``metrics`` maps names (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
+    ``learning_rate``) to values (K,), NaN for members that no longer train; ``active`` (K,) says
+    which do; ``seconds`` counts from the start of training. ``view`` looks at the members
+    themselves, and is only good until the observer has answered.
+    """
+
+    epoch: int
+    seconds: float
+    active: Mask
+    metrics: Mapping[str, NDArray[np.float64]]
+    view: View | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to do with each member: one value for all, or (K,).
+
+    Attributes:
+        stop: train it no further.
+        keep: its weights of this moment are its best.
+        scale: multiply its learning rate by this from the next step on, on top of what earlier
+            answers asked for.
+    """
+
+    stop: Mask | bool = False
+    keep: Mask | bool = False
+    scale: NDArray[np.float64] | float = 1.0
+
+
+class Observer(Config, family="observer"):
+    """Told what happens during training.
+
+    >>> class StopAtOnce(Observer, name="stop_at_once"):
+    ...     def epoch(self, record, state):
+    ...         return Answer(stop=record.active)
+    """
+
+    def start(self, run: Run, state: State) -> None:
+        """Hear that training starts; ``state`` is what a run now resumed left, else empty."""
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+        """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
+
+        Members that are to stop do so when the epoch is over.
+        """
+        return None
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Hear that an epoch is over; answer, or say nothing."""
+        return None
+
+    def finish(self, state: State) -> None:
+        """Hear that training is over, for whatever reason."""

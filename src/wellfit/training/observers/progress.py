@@ -1,0 +1,60 @@
+"""A live line in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+
+
+class Progress(Observer, name="progress"):
+    """A live line of epoch, metrics, learning rate and time left; silent outside a terminal.
+
+    >>> Progress().finish({})
+    """
+
+    def start(self, run: Run, state: State) -> None:
+        """Open the line, if there is somebody to read it."""
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[metrics]}"),
+            console=Console(stderr=True),
+        )
+        total = run.epochs * run.per_epoch
+        done = run.first_epoch * run.per_epoch
+        task = bar.add_task("", total=total, completed=done, epoch="1", metrics="")
+        bar.start()
+        state["live"] = (bar, task, run)
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> None:
+        """Move the bar."""
+        if "live" in state:
+            bar, task, run = state["live"]
+            completed = (epoch - 1) * run.per_epoch + done
+            bar.update(task, completed=completed, epoch=f"{epoch}/{run.epochs}")
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Show the means over the members that still train."""
+        if "live" in state:
+            bar, task, _ = state["live"]
+            shown = (
+                f"{name.replace('_', ' ')} {values[record.active].mean():.4g}"
+                for name, values in record.metrics.items()
+            )
+            bar.update(task, metrics="  ".join(shown))
+        return None
+
+    def finish(self, state: State) -> None:
+        """Close the line."""
+        if "live" in state:
+            state.pop("live")[0].stop()
