@@ -42,9 +42,11 @@ def targets(loss: Loss, rows: int, outputs: int, seed: int = 1) -> np.ndarray:
     rng = np.random.default_rng(seed)
     if loss.name == "softmax_cross_entropy":
         return rng.integers(0, outputs, rows)
-    if loss.name == "sigmoid_cross_entropy":
+    if loss.each_output_alone:
         return rng.integers(0, 2, (rows, outputs)).astype(float)
-    return rng.normal(size=(rows, outputs))
+    if loss.name == "poisson":
+        return rng.poisson(2.0, (rows, outputs)).astype(float)
+    return rng.normal(size=(rows, outputs // loss.outputs(1)))
 
 
 def table(loss: Loss, rows: int = 50, inputs: int = 4, outputs: int = 3, weight=None) -> Rows:

@@ -20,10 +20,8 @@ def stack_of(**options) -> Stack:
 def batch(loss, outputs=3, inputs=4):
     x = torch.randn(K, B, inputs + 1, dtype=FLOAT64, generator=torch.Generator().manual_seed(0))
     x[..., -1] = 1
-    y = torch.as_tensor(targets(loss, K * B, outputs)).view(
-        K, B, *([outputs] if loss.name != "softmax_cross_entropy" else [])
-    )
-    return x, loss.encode(y, outputs, FLOAT64)
+    y = torch.as_tensor(targets(loss, K * B, outputs))
+    return x, loss.encode(y.view(K, B, *y.shape[1:]), outputs, FLOAT64)
 
 
 def cost(stack: Stack, x, target) -> torch.Tensor:

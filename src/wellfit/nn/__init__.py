@@ -15,11 +15,22 @@ from wellfit.nn.initializers import (
     Zeros,
 )
 from wellfit.nn.layers import Activate, BatchNorm, Dense, Dropout, Layer
-from wellfit.nn.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+from wellfit.nn.losses import (
+    AbsoluteError,
+    Huber,
+    Loss,
+    Pinball,
+    Poisson,
+    Quadratic,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 from wellfit.nn.network import Layout, Network, mlp
 
 __all__ = [
     "ELU",
+    "AbsoluteError",
     "Activate",
     "Activation",
     "BatchNorm",
@@ -29,6 +40,7 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Huber",
     "Identity",
     "Initializer",
     "Layer",
@@ -39,6 +51,9 @@ __all__ = [
     "Loss",
     "Network",
     "Normal",
+    "Pinball",
+    "Poisson",
+    "Quadratic",
     "ReLU",
     "Sigmoid",
     "SigmoidCrossEntropy",

@@ -1,0 +1,18 @@
+"""What training lowers: losses of the last layer's logits."""
+
+from wellfit.nn.losses.base import Hypers, Loss
+from wellfit.nn.losses.classification import Quadratic, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from wellfit.nn.losses.regression import AbsoluteError, Huber, Pinball, Poisson, SquaredError
+
+__all__ = [
+    "AbsoluteError",
+    "Huber",
+    "Hypers",
+    "Loss",
+    "Pinball",
+    "Poisson",
+    "Quadratic",
+    "SigmoidCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+]

@@ -1,0 +1,237 @@
+"""Losses of numbers. Each is a mean over a row's outputs, so that their count doesn't matter."""
+
+from __future__ import annotations
+
+import itertools
+import numbers
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.hyper import hyper
+from wellfit.nn.losses.base import OWN, Hypers, Loss, Scaling
+
+
+class _RegressionLoss(Loss):
+    """What losses of numbers share."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("regression",)
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Return z."""
+        return z.clone()
+
+
+class SquaredError(_RegressionLoss, name="squared_error"):
+    r"""loss = Σⱼ (zⱼ - yⱼ)² / C, the mean over C outputs; delta = 2 (z - y) / C.
+
+    Estimates the mean.
+
+    Source: Legendre, 1805; Gauss, 1809.
+
+    >>> SquaredError().value(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    tensor([4.])
+    """
+
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Return each row's mean squared error."""
+        return (z - target).square_().mean(-2)
+
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Write 2 (z - target) / C."""
+        return torch.sub(z, target, out=out).mul_(2 / z.shape[-2])
+
+
+class AbsoluteError(_RegressionLoss, name="absolute_error"):
+    r"""loss = Σⱼ |zⱼ - yⱼ| / C, the mean over C outputs; delta = sign(z - y) / C.
+
+    Estimates the median, which outliers don't move.
+
+    Source: Boscovich, 1757; Laplace, 1793.
+
+    >>> AbsoluteError().value(torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    tensor([2.])
+    """
+
+    scaling: ClassVar[Scaling] = "robust"
+
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Return each row's mean absolute error."""
+        return (z - target).abs_().mean(-2)
+
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Write sign(z - target) / C."""
+        return torch.sub(z, target, out=out).sign_().mul_(1 / z.shape[-2])
+
+
+class Huber(_RegressionLoss, name="huber"):
+    r"""loss = Σⱼ h(rⱼ) / C, r = z - y, h(r) = ½ r² where |r| ≤ t, else t (|r| - ½ t).
+
+    Its delta is the error cut off at ±t, over C: squared error for most rows, absolute error for
+    outliers. t is in units of the targets as the engine gets them. Estimators scale them by
+    median and quartiles, so that 1 is the standard deviation that they'd have without outliers.
+
+    Source: Huber, "Robust estimation of a location parameter", 1964.
+
+    >>> Huber(threshold=1.0).value(torch.tensor([[0.5, 9.0]]), torch.zeros(1, 2))
+    tensor([0.1250, 8.5000])
+    """
+
+    scaling: ClassVar[Scaling] = "robust"
+
+    threshold: float = hyper(
+        "error from which on the loss is linear",
+        default=1.0,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(0.1, 3.0),
+        per_member=True,
+    )
+
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Return each row's mean loss."""
+        error = z - target
+        cut = self._cut(error, hypers)
+        return error.sub_(cut, alpha=0.5).mul_(cut).mean(-2)
+
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Write the cut-off error / C."""
+        error = torch.sub(z, target, out=out)
+        return self._cut(error, hypers, out=out).mul_(1 / z.shape[-2])
+
+    def _cut(self, error: Tensor, hypers: Hypers, out: Tensor | None = None) -> Tensor:
+        threshold = self._hyper(hypers, "threshold")
+        return torch.clamp(error, -threshold, threshold, out=out)  # type: ignore[arg-type]
+
+
+class Pinball(_RegressionLoss, name="pinball"):
+    r"""loss = mean of max(q r, (q - 1) r), r = y - z, over targets and quantiles q.
+
+    Its delta is 1 - q above the target and -q below, over C. A row has a logit for each quantile
+    of each target, those of the first target first. A share q of the rows comes to lie below the
+    estimate for q: (0.1, 0.9) bound a band that holds 80 % of them.
+
+    Source: Koenker and Bassett, "Regression quantiles", 1978.
+
+    >>> loss, z = Pinball(quantiles=(0.1, 0.5)), torch.zeros(2, 1)
+    >>> target = loss.encode(torch.tensor([[10.0]]), outputs=2, dtype=z.dtype)
+    >>> loss.value(z, target)  # the mean of 1 and 5
+    tensor([3.])
+    """
+
+    scaling: ClassVar[Scaling] = "robust"
+
+    quantiles: tuple[float, ...] = hyper(
+        "shares of rows below the estimates, rising, each in (0, 1)", default=(0.1, 0.5, 0.9)
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = self.quantiles
+        if not _rises_within_0_and_1(given):
+            raise HyperparameterError(
+                f"quantiles of loss 'pinball' is {given!r}; expected one or more rising numbers "
+                "in (0, 1), like (0.1, 0.5, 0.9)"
+            )
+        object.__setattr__(self, "quantiles", tuple(map(float, given)))
+
+    def outputs(self, targets: int) -> int:
+        """Return a logit for each quantile of each target."""
+        return targets * len(self.quantiles)
+
+    def levels(self) -> tuple[float, ...]:
+        """Return the quantiles."""
+        return self.quantiles
+
+    @property
+    def point(self) -> slice:
+        """The quantile nearest to the median, of each target."""
+        nearest = min(range(len(self.quantiles)), key=lambda i: abs(self.quantiles[i] - 0.5))
+        return slice(nearest, None, len(self.quantiles))
+
+    def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+        """Turn targets (…, B, T) into (…, T Q, B): each is there for each of its Q quantiles."""
+        columns = super().encode(y, outputs, dtype)
+        return columns.repeat_interleave(len(self.quantiles), dim=-2)
+
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Return each row's mean over targets and quantiles."""
+        error = target - z
+        below = error * self._column(z)
+        return torch.maximum(below, below - error).mean(-2)
+
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Write (1 - q) / C where z is above the target, else -q / C."""
+        return torch.gt(z, target, out=out).sub_(self._column(z)).mul_(1 / z.shape[-2])
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Return each target's quantiles, sorted: nothing keeps logits from crossing."""
+        per_target = z.reshape(*z.shape[:-2], -1, len(self.quantiles), z.shape[-1])
+        return per_target.sort(dim=-2).values.flatten(-3, -2)
+
+    def _column(self, z: Tensor) -> Tensor:
+        """Return every output's quantile (C, 1)."""
+        return _tiled(self.quantiles, z.shape[-2], z.dtype, z.device)
+
+
+class Poisson(_RegressionLoss, name="poisson"):
+    r"""loss = 2 Σⱼ (μⱼ - yⱼ zⱼ - yⱼ + yⱼ log yⱼ) / C, μ = exp z; delta = 2 (μ - y) / C.
+
+    For counts and rates: the Poisson deviance, which is 0 where μ = y, and twice the negative
+    log-likelihood but for a constant. Predictions are μ, never negative.
+
+    Source: Nelder and Wedderburn, "Generalized linear models", 1972.
+
+    >>> loss, y = Poisson(), torch.tensor([[3.0]])
+    >>> loss.predict(torch.tensor([[0.0]])), loss.value(y.log(), y).abs().round(decimals=4)
+    (tensor([[1.]]), tensor([0.]))
+    """
+
+    scaling: ClassVar[Scaling] = "mean"
+
+    def check(self, y: NDArray[np.float64]) -> None:
+        """Refuse negative targets."""
+        wrong = np.argwhere(y < 0)
+        if len(wrong):
+            row, column = wrong[0]
+            raise DataError(
+                f"the target is {y[row, column]:g} in row {row}; expected counts or rates, at "
+                "least 0, for loss 'poisson'"
+            )
+
+    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Return each row's mean deviance."""
+        least = torch.special.xlogy(target, target).sub_(target)
+        return z.exp().addcmul_(z, target, value=-1).add_(least).mean(-2).mul_(2)
+
+    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
+        """Write 2 (exp z - target) / C."""
+        return torch.exp(z, out=out).sub_(target).mul_(2 / z.shape[-2])
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Return exp z."""
+        return z.exp()
+
+
+def _rises_within_0_and_1(given: object) -> bool:
+    if not isinstance(given, Sequence) or not given:
+        return False
+    if not all(isinstance(q, numbers.Real) and 0 < float(q) < 1 for q in given):
+        return False
+    return all(low < high for low, high in itertools.pairwise(given))
+
+
+@lru_cache(maxsize=64)
+def _tiled(
+    quantiles: tuple[float, ...], outputs: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the quantiles, again and again, as a column (outputs, 1); made once, not per step."""
+    once = torch.tensor(quantiles, dtype=dtype, device=device)
+    return once.repeat(outputs // len(quantiles)).unsqueeze(-1)
