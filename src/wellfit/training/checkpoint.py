@@ -1,22 +1,54 @@
-"""A training put aside, as plain data and tensors, to be taken up again."""
+"""A training put aside, as plain data and tensors, to be taken up again.
+
+In a file it is one safetensors file, ``epoch-000012.safetensors``, whose metadata hold the plain
+data and a checksum of the whole file. It is written beside its place and renamed, so that a
+process killed at any moment leaves the earlier files as they were, and a file that was torn
+nevertheless (by a power failure, say) is noticed and passed over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-from wellfit.training.result import Result, Status
+from wellfit.core.errors import InputError, ModelFileError
+from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Weights
 
 Document = dict[str, Any]
+Place = str | os.PathLike[str]
+
+FORMAT, FORMAT_VERSION = "wellfit-checkpoint", 1
+NEW = ".new"  # how a file's name ends until it is whole
+
+_APART = {"members", "last", "best", "status", "observers"}  # the rest are numbers and arrays
+_NAME = re.compile(r"epoch-(\d{6,})(-best)?\.safetensors")
+_NO_DIGEST = b'"sha256":"' + b"0" * 64  # as in the file, until the rest of it is known
+
+
+# As plain data
 
 
 def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
-    """Return a result's plain data and its tensors; observers' arrays are among them.
+    """Return a result's plain data, which JSON can hold, and its tensors.
+
+    Of the observers' states, arrays, numbers, texts, and lists, tuples and dictionaries of these
+    are saved; what else they hold is left out.
 
     >>> import numpy as np
     >>> from wellfit.nn import mlp
@@ -27,21 +59,19 @@ def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
     >>> document["status"], document["epoch"]
     (['finished'], 1)
     """
-    document: Document = {
-        "kept": result.kept.tolist(),
-        "best_epoch": result.best_epoch.tolist(),
-        "epochs": result.epochs.tolist(),
-        "status": [status.value for status in result.status],
-        "epoch": result.epoch,
-        "step": result.step,
-        "observers": len(result.observers),
-    }
     tensors = _named("last", result.last)
     if result.best is not None:
         tensors |= _named("best", result.best)
-    for index, state in enumerate(result.observers):
-        arrays = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
-        tensors |= {f"observer.{index}.{key}": torch.tensor(v) for key, v in arrays.items()}
+    document: Document = {
+        item.name: _encoded(getattr(result, item.name), item.name, tensors)
+        for item in fields(result)
+        if item.name not in _APART
+    }
+    document["status"] = [status.value for status in result.status]
+    document["observers"] = [
+        _encoded_state(state, f"observer.{index}", tensors)
+        for index, state in enumerate(result.observers)
+    ]
     return document, tensors
 
 
@@ -50,24 +80,84 @@ def load_checkpoint(
 ) -> Result:
     """Return the result that :func:`save_checkpoint` put aside, for the same members."""
     network, k = members[0].network, len(members)
-    observers: list[dict[str, Any]] = [{} for _ in range(document["observers"])]
-    for name, tensor in tensors.items():
-        if name.startswith("observer."):
-            _, index, key = name.split(".", 2)
-            observers[int(index)][key] = tensor.numpy().copy()
     best = "best.parameters" in tensors
+    plain = {
+        item.name: _decoded(document[item.name], tensors)
+        for item in fields(Result)
+        if item.name not in _APART
+    }
     return Result(
         members=list(members),
         last=_weights("last", network, k, tensors),
         best=_weights("best", network, k, tensors) if best else None,
-        kept=np.array(document["kept"], dtype=bool),
-        best_epoch=np.array(document["best_epoch"], dtype=np.int64),
-        epochs=np.array(document["epochs"], dtype=np.int64),
         status=[Status(value) for value in document["status"]],
-        epoch=document["epoch"],
-        step=document["step"],
-        observers=observers,
+        observers=[
+            {key: _decoded(value, tensors) for key, value in state.items()}
+            for state in document["observers"]
+        ],
+        **plain,
     )
+
+
+def saved_state(state: ObserverState) -> ObserverState:
+    """Return a copy of what a checkpoint saves of an observer's state.
+
+    >>> saved_state({"best": np.array([0.5]), "seen": ["a", 1], "file": open})
+    {'best': array([0.5]), 'seen': ['a', 1]}
+    """
+    tensors: dict[str, Tensor] = {}
+    encoded = _encoded_state(state, "", tensors)
+    return {key: _decoded(value, tensors) for key, value in encoded.items()}
+
+
+def _encoded_state(state: ObserverState, name: str, tensors: dict[str, Tensor]) -> Document:
+    encoded = {}
+    for key, value in state.items():
+        with suppress(TypeError):  # open files and the like are for this process alone
+            encoded[key] = _encoded(value, f"{name}.{key}", tensors)
+    return encoded
+
+
+def _encoded(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """Return ``value`` as JSON holds it; arrays go to ``tensors`` by ``name``.
+
+    What JSON has no word for is a dictionary of one entry that says its kind.
+    """
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, (np.ndarray, np.generic, Tensor)):
+        kind = "tensor" if isinstance(value, Tensor) else "array"
+        tensors[name] = torch.as_tensor(value).detach().to("cpu", copy=True).contiguous()
+        return {"scalar" if isinstance(value, np.generic) else kind: name}
+    if isinstance(value, (list, tuple)):
+        items = [_encoded(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
+    if isinstance(value, dict):
+        pairs = enumerate(value.items())
+        return {"dict": [_encoded(list(pair), f"{name}.{i}", tensors) for i, pair in pairs]}
+    raise TypeError(f"{name} is a {type(value).__name__}, which a checkpoint can't hold")
+
+
+def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    match kind:
+        case "float":
+            return float(held)
+        case "tensor":
+            return tensors[held].clone()
+        case "array":
+            return tensors[held].numpy().copy()
+        case "scalar":
+            return tensors[held].numpy()[()]
+        case "tuple":
+            return tuple(_decoded(held, tensors))
+    return dict(_decoded(held, tensors))
 
 
 def _named(prefix: str, weights: Weights) -> dict[str, Tensor]:
@@ -85,3 +175,204 @@ def _weights(prefix: str, network: Any, members: int, tensors: Mapping[str, Tens
     return Weights(
         network, members, tensors[f"{prefix}.parameters"], tensors[f"{prefix}.statistics"], slots
     )
+
+
+# As a file
+
+
+def write_checkpoint(
+    folder: Place,
+    result: Result,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    best: bool = False,
+) -> Path:
+    """Write a checkpoint into a folder, beside those that are there.
+
+    Args:
+        folder: made, with its parents, where it doesn't exist.
+        result: the training to take up later.
+        extra: what else to know then, as plain data and arrays.
+        best: whether to call it ``epoch-000012-best.safetensors``.
+
+    Returns:
+        The file, named after the epoch.
+
+    Raises:
+        TypeError: ``extra`` holds something that isn't data.
+        OSError: it can't be written; all that was there before is unchanged.
+    """
+    document, tensors = save_checkpoint(result)
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "members": _described(result.members),
+        "result": document,
+        "extra": _encoded(dict(extra or {}), "extra", tensors),
+    }
+    place = Path(folder)
+    path = place / f"epoch-{result.epoch:06d}{'-best' if best else ''}.safetensors"
+    data = _sealed(header, tensors)
+    place.mkdir(parents=True, exist_ok=True)
+    _replace(path, data)
+    return path
+
+
+def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, dict[str, Any]]:
+    """Read a checkpoint; runs no code that it carries.
+
+    Args:
+        place: its file, or a folder whose newest whole one is meant.
+        members: the trainings to go on with. They may differ from those of the checkpoint in
+            what leaves the shape of their memory alone: more epochs, say.
+
+    Returns:
+        What to give to :func:`~wellfit.training.train` as ``resume``, and ``extra``.
+
+    Raises:
+        ModelFileError: there is no whole checkpoint.
+        InputError: it is of other members: their number, network or update rule differs.
+
+    >>> import tempfile
+    >>> from wellfit.nn import mlp
+    >>> from wellfit.training import Rows, Stream, train
+    >>> rows, streams = Rows(np.eye(4), np.array([0, 1, 0, 1])), [Stream(np.arange(4))]
+    >>> members = [Member(mlp(4, (3,), 2), epochs=5)]
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = write_checkpoint(folder, train(members, rows, streams, until=2))
+    >>> result, extra = read_checkpoint(folder, members)
+    >>> len(train(members, rows, streams, resume=result).history()["loss"])
+    5
+    """
+    path = Path(place)
+    if path.is_dir():
+        newest = latest(path)
+        if newest is None:
+            raise ModelFileError(f"there is no whole checkpoint in {path}")
+        path = newest
+    header, tensors = _opened(path)
+    _check_same(header["members"], _described(members), path)
+    result = load_checkpoint(members, header["result"], tensors)
+    return result, _decoded(header["extra"], tensors)
+
+
+def latest(folder: Place) -> Path | None:
+    """Return the newest whole checkpoint in a folder; torn ones are passed over.
+
+    >>> latest("/no/such/folder") is None
+    True
+    """
+    return next(_whole(checkpoints(folder)), None)
+
+
+def best(folder: Place) -> Path | None:
+    """Return the whole checkpoint of the best epoch, where the observer was asked for it.
+
+    >>> best("/no/such/folder") is None
+    True
+    """
+    return next(_whole([path for path in checkpoints(folder) if is_best(path)]), None)
+
+
+def checkpoints(folder: Place) -> list[Path]:
+    """Return the checkpoints in a folder, whole or torn, newest first."""
+    place = Path(folder)
+    found = place.iterdir() if place.is_dir() else ()
+    ours = [path for path in found if _NAME.fullmatch(path.name)]
+    return sorted(ours, key=lambda path: (epoch_of(path), path.name), reverse=True)
+
+
+def epoch_of(path: Path) -> int:
+    """Return the epoch that a checkpoint's name tells.
+
+    >>> epoch_of(Path("checkpoints/epoch-000012-best.safetensors"))
+    12
+    """
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else 0
+
+
+def is_best(path: Path) -> bool:
+    """Say whether a checkpoint was the best so far when it was written."""
+    match = _NAME.fullmatch(path.name)
+    return match is not None and match[2] is not None
+
+
+def _whole(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        with suppress(ModelFileError):
+            _opened(path)
+            yield path
+
+
+def _described(members: Sequence[Member]) -> list[dict[str, str]]:
+    """Return what must be the same for the members to go on from a checkpoint."""
+    return [
+        {"network": repr(member.network), "optimizer": member.optimizer.name} for member in members
+    ]
+
+
+def _check_same(written: list[dict[str, str]], given: list[dict[str, str]], path: Path) -> None:
+    if len(written) != len(given):
+        raise InputError(f"{path} is of {len(written)} members; given {len(given)}")
+    for index, (theirs, ours) in enumerate(zip(written, given, strict=True)):
+        for what, value in theirs.items():
+            if value != ours[what]:
+                raise InputError(
+                    f"{path} can't be taken up: the {what} of member {index} was {value}; "
+                    f"given {ours[what]}"
+                )
+
+
+def _sealed(header: Document, tensors: Mapping[str, Tensor]) -> bytes:
+    """Return the file's bytes, in which the digest of all others stands."""
+    metadata = {"sha256": "0" * 64, "document": json.dumps(header, allow_nan=False)}
+    data = tensors_to_bytes(dict(tensors), metadata)
+    return data.replace(_NO_DIGEST, _marked(_sha256(data)), 1)
+
+
+def _opened(path: Path) -> tuple[Document, dict[str, Tensor]]:
+    try:
+        data = path.read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+        digest, header = metadata["sha256"], json.loads(metadata["document"])
+        if _sha256(data.replace(_marked(digest), _NO_DIGEST, 1)) != digest:
+            raise ValueError("its checksum doesn't match")
+        tensors = tensors_from_bytes(data)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"there is no checkpoint {path}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise ModelFileError(f"{path} is damaged or no checkpoint: {error}") from error
+    if header["format_version"] > FORMAT_VERSION:
+        raise ModelFileError(f"{path} was written by a newer wellfit: upgrade wellfit to read it")
+    return header, tensors
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write beside and rename: the file is there whole or not at all, even if power fails."""
+    new = path.with_name(path.name + NEW)
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+    if os.name == "posix":  # elsewhere a folder can't be opened for this
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _marked(digest: str) -> bytes:
+    return b'"sha256":"' + digest.encode()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -2,8 +2,8 @@
 
 An observer is a frozen config; what it remembers during a run is a dictionary that the loop
 holds for it. Arrays, numbers, texts, and lists and dictionaries of these are saved with a
-checkpoint, so that a resumed run goes on as if it had never stopped. Observers never touch the
-members.
+checkpoint, so that a resumed run goes on as if it had never stopped; anything else, an open file
+say, is left out. Observers never touch the members.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Record:
     ``metrics`` maps names (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
     ``learning_rate``) to values (K,), NaN for members that no longer train; ``active`` (K,) says
     which do; ``seconds`` counts from the start of training. ``view`` looks at the members
-    themselves, and is only good until the observer has answered.
+    themselves, and is good until the next epoch begins.
     """
 
     epoch: int
@@ -109,13 +109,21 @@ class Observer(Config, family="observer"):
     def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
         """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
 
-        Members that are to stop do so when the epoch is over.
+        Of an answer only ``stop`` counts, and only if it asks every member that still trains:
+        training then ends here, as by Ctrl-C, and this epoch is not counted.
         """
         return None
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Hear that an epoch is over; answer, or say nothing."""
         return None
+
+    def settled(self, record: Record, state: State) -> None:
+        """Hear that every observer has answered and the answers were obeyed.
+
+        Only now does ``record.view.result()`` hold all that the epoch brought: the other
+        observers' counters, and the weights that they asked to keep.
+        """
 
     def finish(self, state: State) -> None:
         """Hear that training is over, for whatever reason."""
