@@ -1,0 +1,259 @@
+"""Adam and its relatives: steps by a running mean of gradients over a running size of them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.core.members import add_scaled
+from wellfit.optim.optimizers.base import (
+    Coefficients,
+    DecoupledDecay,
+    Optimizer,
+    Slots,
+    plain,
+    subtract_ratio,
+)
+
+
+class Moments(Optimizer):
+    """What Adam and its relatives have in common: two memories, and a guard against 0 / 0."""
+
+    beta_1: float = hyper(
+        "memory of the mean gradient",
+        default=0.9,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0.8, 0.99),
+        per_member=True,
+    )
+    beta_2: float = hyper(
+        "memory of the squared gradient",
+        default=0.999,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0.9, 0.9999),
+        per_member=True,
+    )
+    epsilon: float = hyper(
+        "added to the root",
+        default=1e-8,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(1e-10, 1e-4),
+        per_member=True,
+    )
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the gradient's running mean and running mean square."""
+        return ("mean", "square")
+
+
+class Adam(Moments, name="adam"):
+    r"""m ← β₁ m + (1-β₁) g; v ← β₂ v + (1-β₂) g²; p ← p - η m̂ / (√v̂ + ε).
+
+    m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo the bias of starting at zero.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
+
+    >>> p, g = torch.zeros(1), torch.tensor([5.0])
+    >>> slots = {"mean": torch.zeros(1), "square": torch.zeros(1)}
+    >>> hypers = {"beta_1": torch.tensor([0.9]), "beta_2": torch.tensor([0.999]),
+    ...           "epsilon": torch.tensor([1e-8])}
+    >>> c = Adam().coefficients(torch.zeros(1, 1), torch.full((1, 1), 0.1), hypers)
+    >>> Adam().update(p, g, slots, {key: value.flatten() for key, value in c.items()})
+    >>> p  # the first step is the learning rate, whatever the gradient's size
+    tensor([-0.1000])
+    """
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        r"""Return 1-β₁, 1-β₂ and the two numbers that make p ← p - m / (a √v + b) the rule."""
+        t = steps + 1
+        # A rate of exactly zero must not divide by zero; 1e-30 moves no parameter either.
+        unbias = (1 - hypers["beta_1"] ** t) / rate.clamp(min=1e-30)
+        return {
+            "fresh_1": 1 - hypers["beta_1"],
+            "fresh_2": 1 - hypers["beta_2"],
+            "a": unbias * (1 - hypers["beta_2"] ** t).rsqrt(),
+            "b": unbias * hypers["epsilon"],
+        }
+
+    def scalars(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> list[Coefficients]:
+        """Return the rule's own numbers and the step's, for PyTorch's fused kernel."""
+        kernel = {key: hypers[key] for key in ("beta_1", "beta_2", "epsilon")}
+        counts = (steps + 1).float().flatten().unbind()
+        return [
+            {**c, "step": count}
+            for c, count in zip(plain({"rate": rate, **kernel}, len(steps)), counts, strict=True)
+        ]
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by the mean over the root mean square."""
+        if "step" in c:
+            _fused_adam(p, g, slots, c)
+            return
+        mean = slots["mean"].lerp_(g, c["fresh_1"])
+        square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
+        if "largest" in slots:
+            square = torch.maximum(slots["largest"], square, out=slots["largest"])
+        # √v as v / √v, since this reciprocal root is several times as fast as the root.
+        root = torch.add(square, torch.finfo(g.dtype).tiny, out=g).rsqrt_().mul_(square)
+        p.addcdiv_(mean, root.mul_(c["a"]).add_(c["b"]), value=-1)
+
+
+class AdamW(DecoupledDecay, Adam, name="adamw"):
+    r"""Adam, and apart from it w ← w - η λ w on weights (not on biases).
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+
+    >>> AdamW(weight_decay=0.1)
+    AdamW(weight_decay=0.1)
+    """
+
+    def scalars(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> list[Coefficients]:
+        """Return Adam's, and the factor that shrinks weights."""
+        shrink = plain({"shrink": 1 - rate * hypers["weight_decay"]}, len(steps))
+        adam = super().scalars(steps, rate, hypers)
+        return [{**c, **factor} for c, factor in zip(adam, shrink, strict=True)]
+
+
+class AMSGrad(Adam, name="amsgrad"):
+    r"""Adam, its v̂ replaced by the largest v so far: a parameter's step size never grows back.
+
+    Source: Reddi, Kale and Kumar, "On the convergence of Adam and beyond", 2018; with bias
+    corrections, as in PyTorch.
+
+    >>> AMSGrad().slots()
+    ('mean', 'square', 'largest')
+    """
+
+    def slots(self) -> tuple[str, ...]:
+        """Return Adam's, and the largest mean square so far."""
+        return (*super().slots(), "largest")
+
+
+class Nadam(Moments, name="nadam"):
+    r"""Adam with Nesterov's look-ahead: p ← p - η (c₁ g + c₂ m) / (√v̂ + ε).
+
+    c₁ = (1 - μₜ) / (1 - Πμ) and c₂ = μₜ₊₁ / (1 - μₜ₊₁ Πμ), where μₜ = β₁ (1 - 0.96^(tψ) / 2)
+    rises from half of β₁ to β₁, and Πμ is the product of all up to step t.
+
+    Source: Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+
+    >>> Nadam().learning_rate
+    0.002
+    """
+
+    learning_rate: float = hyper(
+        "step size η", default=0.002, low=0, scale="log", search=(1e-5, 1), per_member=True
+    )
+    momentum_decay: float = hyper(
+        "ψ, how fast the momentum rises",
+        default=0.004,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(1e-4, 0.1),
+        per_member=True,
+    )
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the shares of gradient and mean, and what makes the root of v unbiased."""
+        t, beta_1 = steps + 1, hypers["beta_1"]
+        log_q = hypers["momentum_decay"] * math.log(0.96)
+        now, ahead = (beta_1 * (1 - torch.exp(log_q * at) / 2) for at in (t, t + 1))
+        product = beta_1**t * torch.exp(_log_product(log_q, t))
+        return {
+            "fresh_1": 1 - beta_1,
+            "fresh_2": 1 - hypers["beta_2"],
+            "of_gradient": rate * (1 - now) / (1 - product),
+            "of_mean": rate * ahead / (1 - product * ahead),
+            "unbias": (1 - hypers["beta_2"] ** t).rsqrt(),
+            "epsilon": hypers["epsilon"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by gradient and mean over the root mean square."""
+        mean = slots["mean"].lerp_(g, c["fresh_1"])
+        squared = g.square()
+        square = slots["square"].lerp_(squared, c["fresh_2"])
+        step = add_scaled(g.mul_(c["of_gradient"]), mean, c["of_mean"])
+        root = torch.sqrt(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
+        p.addcdiv_(step, root, value=-1)
+
+
+class Adamax(Moments, name="adamax"):
+    r"""m ← β₁ m + (1-β₁) g; u ← max(β₂ u, |g| + ε); p ← p - η m / ((1 - β₁ᵗ) u).
+
+    Adam with the largest recent gradient in the place of the root mean square.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, section 7.
+
+    >>> Adamax().slots()
+    ('mean', 'largest')
+    """
+
+    learning_rate: float = hyper(
+        "step size η", default=0.002, low=0, scale="log", search=(1e-5, 1), per_member=True
+    )
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the gradient's running mean and its fading maximum."""
+        return ("mean", "largest")
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the learning rate with the mean's bias correction, and the memories."""
+        return {
+            "learning_rate": rate / (1 - hypers["beta_1"] ** (steps + 1)),
+            "fresh_1": 1 - hypers["beta_1"],
+            "beta_2": hypers["beta_2"],
+            "epsilon": hypers["epsilon"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by the mean over the fading maximum."""
+        mean, largest = slots["mean"].lerp_(g, c["fresh_1"]), slots["largest"].mul_(c["beta_2"])
+        torch.maximum(largest, g.abs_().add_(c["epsilon"]), out=largest)
+        subtract_ratio(p, mean, g.copy_(largest), c["learning_rate"])
+
+
+def _fused_adam(p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+    """Update in one pass over memory, by the kernel behind torch.optim.Adam(fused=True)."""
+    largest = [slots["largest"]] if "largest" in slots else []
+    torch._fused_adam_(
+        [p],
+        [g],
+        [slots["mean"]],
+        [slots["square"]],
+        largest,
+        [c["step"]],
+        lr=c["rate"],
+        beta1=c["beta_1"],
+        beta2=c["beta_2"],
+        weight_decay=0.0,
+        eps=c["epsilon"],
+        amsgrad=bool(largest),
+        maximize=False,
+    )
+
+
+def _log_product(log_q: Tensor, t: Tensor) -> Tensor:
+    r"""Return log Π (1 - qⁱ/2) over i = 1 … t, in terms that don't grow in number with t.
+
+    By the series of the logarithm, -Σₖ 2⁻ᵏ/k Σᵢ qⁱᵏ; the inner sums are geometric.
+
+    >>> q = torch.tensor(0.5).double()
+    >>> float(_log_product(q.log(), torch.tensor(2.0)).exp())  # (1 - 1/4) (1 - 1/8)
+    0.65625
+    """
+    total = torch.zeros_like(log_q * t)
+    for k in range(1, 61):  # 2⁻⁶⁰ is less than rounding
+        geometric = torch.exp(k * log_q) * torch.expm1(k * t * log_q) / torch.expm1(k * log_q)
+        total -= geometric / (k * 2.0**k)
+    return total

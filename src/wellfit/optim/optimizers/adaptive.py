@@ -1,0 +1,204 @@
+"""Step sizes of each parameter's own, by the size of the gradients it has seen."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.core.members import add_scaled
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, subtract_ratio
+
+_ANY_STEP = torch.ones(())  # PyTorch's kernel wants to know the step, and doesn't use it here
+
+
+class AdaGrad(Optimizer, name="adagrad"):
+    r"""s ← s + g²; p ← p - η g / (√(s₀ + s) + ε).
+
+    Steps only shrink: good for sparse inputs, whose weights see few gradients each.
+
+    Source: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
+    stochastic optimization", 2011.
+
+    >>> AdaGrad(initial=0.1)
+    AdaGrad(initial=0.1)
+    """
+
+    learning_rate: float = hyper(
+        "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
+    )
+    initial: float = hyper(
+        "s₀, squares taken as seen before the first", default=0.0, low=0, per_member=True
+    )
+    epsilon: float = hyper(
+        "added to the root",
+        default=1e-10,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(1e-10, 1e-4),
+        per_member=True,
+    )
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the sum of squared gradients."""
+        return ("sum",)
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the learning rate, s₀ and ε."""
+        return {
+            "learning_rate": rate,
+            "initial": hypers["initial"],
+            "epsilon": hypers["epsilon"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by the gradient over the root of the sum of squares."""
+        if isinstance(c["learning_rate"], float) and c["initial"] == 0:
+            _fused_adagrad(p, g, slots["sum"], c)
+            return
+        seen = slots["sum"].addcmul_(g, g)
+        root = torch.add(seen, c["initial"]).sqrt_().add_(c["epsilon"])
+        subtract_ratio(p, g, root, c["learning_rate"])
+
+
+class AdaDelta(Optimizer, name="adadelta"):
+    r"""v ← ρ v + (1-ρ) g²; d = g √(u + ε) / √(v + ε); u ← ρ u + (1-ρ) d²; p ← p - η d.
+
+    The size of past steps (u) gives that of the next, so that there is hardly a learning rate to
+    choose: η = 1 is the paper's.
+
+    Source: Zeiler, "ADADELTA: an adaptive learning rate method", 2012.
+
+    >>> AdaDelta().slots()
+    ('square', 'step')
+    """
+
+    learning_rate: float = hyper(
+        "step size η", default=1.0, low=0, scale="log", search=(1e-2, 10), per_member=True
+    )
+    rho: float = hyper(
+        "memory ρ of squared gradients and steps",
+        default=0.9,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0.8, 0.99),
+        per_member=True,
+    )
+    epsilon: float = hyper(
+        "added under both roots; sets the first steps",
+        default=1e-6,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(1e-8, 1e-4),
+        per_member=True,
+    )
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the running mean squares of gradients and of steps."""
+        return ("square", "step")
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the learning rate, 1-ρ and ε."""
+        return {
+            "learning_rate": rate,
+            "fresh": 1 - hypers["rho"],
+            "epsilon": hypers["epsilon"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by the gradient in units of the steps before."""
+        squared = g.square()
+        square = slots["square"].lerp_(squared, c["fresh"])
+        ratio = torch.add(slots["step"], c["epsilon"], out=squared).div_(square + c["epsilon"])
+        delta = g.mul_(ratio.sqrt_())
+        slots["step"].lerp_(torch.mul(delta, delta, out=squared), c["fresh"])
+        add_scaled(p, delta, -c["learning_rate"])
+
+
+class RMSProp(Optimizer, name="rmsprop"):
+    r"""v ← ρ v + (1-ρ) g²; b ← μ b + g / (√v + ε); p ← p - η b.
+
+    ``centered`` takes the running mean's square from v, which leaves the gradients' variance.
+
+    Source: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012;
+    centered, Graves, "Generating sequences with recurrent neural networks", 2013.
+
+    >>> RMSProp(momentum=0.9, centered=True).slots()
+    ('square', 'mean', 'momentum')
+    """
+
+    rho: float = hyper(
+        "memory ρ of squared gradients",
+        default=0.9,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0.8, 0.999),
+        per_member=True,
+    )
+    momentum: float = hyper(
+        "share μ of the last step kept",
+        default=0.0,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.99),
+        per_member=True,
+    )
+    epsilon: float = hyper(
+        "added to the root",
+        default=1e-8,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(1e-10, 1e-4),
+        per_member=True,
+    )
+    centered: bool = hyper("divide by the standard deviation", default=False)
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the running mean square, and what mean and momentum need."""
+        mean = ("mean",) if self.centered else ()
+        return ("square", *mean, *(("momentum",) if self.momentum else ()))
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the learning rate, 1-ρ, μ and ε."""
+        return {
+            "learning_rate": rate,
+            "fresh": 1 - hypers["rho"],
+            "momentum": hypers["momentum"],
+            "epsilon": hypers["epsilon"],
+        }
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move by the gradient over its root mean square, or over its standard deviation."""
+        scratch = g.square()
+        square = slots["square"].lerp_(scratch, c["fresh"])
+        if self.centered:
+            mean = slots["mean"].lerp_(g, c["fresh"])
+            # Rounding could leave less than nothing of gradients that don't vary.
+            square = torch.addcmul(square, mean, mean, value=-1, out=scratch).clamp_(min=0)
+        root = torch.sqrt(square, out=scratch).add_(c["epsilon"])
+        if "momentum" in slots:
+            velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, root)
+            add_scaled(p, velocity, -c["learning_rate"])
+        else:
+            subtract_ratio(p, g, root, c["learning_rate"])
+
+
+def _fused_adagrad(p: Tensor, g: Tensor, seen: Tensor, c: Coefficients) -> None:
+    """Update in one pass over memory, by the kernel behind torch.optim.Adagrad(fused=True)."""
+    torch._fused_adagrad_(
+        [p],
+        [g],
+        [seen],
+        [_ANY_STEP],
+        lr=c["learning_rate"],
+        lr_decay=0.0,
+        weight_decay=0.0,
+        eps=c["epsilon"],
+        maximize=False,
+    )

@@ -1,0 +1,68 @@
+"""Gradient descent, plain or with momentum."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.core.members import add_scaled
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots
+
+
+class SGD(Optimizer, name="sgd"):
+    r"""b ← μ b + g; p ← p - η b, or with Nesterov's look-ahead p ← p - η (g + μ b).
+
+    Source: Robbins and Monro, 1951; momentum, Polyak, 1964; Nesterov, 1983, in the form of
+    Sutskever, Martens, Dahl and Hinton, 2013.
+
+    >>> SGD(learning_rate=0.1, momentum=0.9).slots()
+    ('momentum',)
+    """
+
+    learning_rate: float = hyper(
+        "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
+    )
+    momentum: float = hyper(
+        "share μ of the last step kept",
+        default=0.0,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.99),
+        per_member=True,
+    )
+    nesterov: bool = hyper("look ahead along the momentum", default=False)
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the momentum's buffer, if there is momentum."""
+        return ("momentum",) if self.momentum or self.nesterov else ()
+
+    def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
+        """Return the learning rate and the momentum."""
+        return {"learning_rate": rate, "momentum": hypers["momentum"]}
+
+    def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move along the momentum, or the gradient where there is none."""
+        if isinstance(c["learning_rate"], float):
+            self._fused_update(p, g, slots, c)
+            return
+        if "momentum" in slots:
+            velocity = slots["momentum"].mul_(c["momentum"]).add_(g)
+            g = add_scaled(g, velocity, c["momentum"]) if self.nesterov else velocity
+        add_scaled(p, g, -c["learning_rate"])
+
+    def _fused_update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Do the same in one pass over memory, by the kernel behind torch.optim.SGD(fused)."""
+        torch._fused_sgd_(
+            [p],
+            [g],
+            [slots["momentum"]] if "momentum" in slots else [],
+            weight_decay=0.0,
+            momentum=c["momentum"],
+            lr=c["learning_rate"],
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+            is_first_step=False,
+        )
