@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.losses import resolve_loss
+from wellfit.estimators.losses import each_output_alone, resolve_loss
 from wellfit.nn import Activation, Initializer, Loss
 from wellfit.optim import Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
@@ -133,6 +134,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return outputs
         if outputs.shape[1] == 1:
             return np.hstack([1 - outputs, outputs])
+        outputs = outputs + np.finfo(np.float32).tiny  # where every class is ruled out
         return outputs / outputs.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
@@ -146,6 +148,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if self._labels.multilabel_:
             return (probability > 0.5).astype(int)
         return self._labels.decode(probability.argmax(axis=1))
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of rows predicted rightly, all labels of a row.
+
+        Where ``y`` holds probabilities, what is right is the likeliest class.
+        """
+        check_is_fitted(self, "_weights")
+        share: float = super().score(X, self._labels.hard(y), sample_weight)
+        return share
 
     def partial_fit(
         self,
@@ -166,7 +177,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._partial_fit(X, y, sample_weight, y if classes is None else classes)
 
     def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        labels = ClassLabels().fit(y)
+        labels = ClassLabels().fit(y, alone=each_output_alone(self.loss))
         if not labels.multilabel_ and len(labels.classes_) < 2:
             raise DataError(
                 f"the target has one class, {labels.classes_[0]!r}; expected at least two classes"
@@ -177,6 +188,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         encoded = self._labels.encode(y)
+        if self._labels.soft_:
+            return encoded
         if self._labels.multilabel_:
             return encoded.astype(np.float32)
         if self._resolve_loss().each_output_alone:
@@ -195,7 +208,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return 1 if two_sided and count == 2 and not self._labels.multilabel_ else count
 
     def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return None if self._labels.multilabel_ else self._labels.encode(y)
+        if self._labels.multilabel_:
+            return None
+        encoded = self._labels.encode(y)
+        return encoded.argmax(axis=1) if self._labels.soft_ else encoded
 
     def _resolve_loss(self) -> Loss:
         if self._labels.multilabel_:
@@ -205,7 +221,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return None
-        weight: NDArray[np.float64] = compute_sample_weight(self.class_weight, y)
+        weight: NDArray[np.float64] = compute_sample_weight(
+            self.class_weight, self._labels.hard(y)
+        )
         return weight
 
     def __sklearn_tags__(self) -> Any:

@@ -19,7 +19,7 @@ def resolve_loss(spec: Any, default: str, task: str) -> Loss:
     >>> resolve_loss("auto", "squared_error", task="regression")
     SquaredError()
     """
-    loss = resolve(Loss, default if isinstance(spec, str) and spec == "auto" else spec)
+    loss = resolve(Loss, default if _is_auto(spec) else spec)
     if task not in loss.tasks:
         members: dict[str, type[Loss]] = {name: lookup("loss", name) for name in names("loss")}
         fitting = [name for name, member in members.items() if task in member.tasks]
@@ -27,3 +27,16 @@ def resolve_loss(spec: Any, default: str, task: str) -> Loss:
             f"loss is {loss.name!r}, which is not for {task}; expected one of {', '.join(fitting)}"
         )
     return loss
+
+
+def each_output_alone(spec: Any) -> bool | None:
+    """Say whether the given loss takes every output by itself, None for ``"auto"``.
+
+    >>> each_output_alone("sigmoid_cross_entropy"), each_output_alone("auto")
+    (True, None)
+    """
+    return None if _is_auto(spec) else resolve(Loss, spec).each_output_alone
+
+
+def _is_auto(spec: Any) -> bool:
+    return isinstance(spec, str) and spec == "auto"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
-from wellfit.core.errors import DataError
+from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import resolve_loss
 from wellfit.nn import Activation, Initializer, Loss
@@ -124,12 +124,46 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
 
+        What is estimated is the loss's matter: the mean, the median, the middle quantile…
+
         Raises:
             NotFittedError: before ``fit``.
         """
-        scaled = self._predict_outputs(X)
-        estimates: NDArray[np.floating] = self._scaler.inverse_transform(scaled)
+        outputs = self._predict_outputs(X)[:, self._resolve_loss().point]
+        estimates: NDArray[np.floating] = self._scaler.inverse_transform(outputs)
         return estimates[:, 0] if self._flat else estimates
+
+    def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
+        """Return each target's quantiles, rising; of models trained with ``loss="pinball"``.
+
+        Returns:
+            (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles) where y had several
+            columns. ``predict`` returns the one nearest to the median.
+
+        Raises:
+            HyperparameterError: another loss, which estimates no quantiles.
+            NotFittedError: before ``fit``.
+
+        >>> from sklearn.datasets import load_diabetes
+        >>> from wellfit.nn import Pinball
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = MLPRegressor(loss=Pinball((0.1, 0.5, 0.9)), random_state=0).fit(X, y)
+        >>> low, middle, high = reg.predict_quantiles(X).T
+        >>> bool((low <= middle).all() and (middle <= high).all())
+        True
+        """
+        loss = self._resolve_loss()
+        count = len(loss.levels())
+        if not count:
+            raise HyperparameterError(
+                f"loss is {loss.name!r}, which estimates no quantiles; expected 'pinball' or "
+                "Pinball(quantiles=(0.1, 0.5, 0.9))"
+            )
+        outputs = self._predict_outputs(X)
+        quantiles = np.stack(
+            [self._scaler.inverse_transform(outputs[:, q::count]) for q in range(count)], axis=-1
+        )
+        return quantiles[:, 0] if self._flat else quantiles
 
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory; no early stopping.
@@ -151,19 +185,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return np.asarray(y)
 
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
-        self._scaler = TargetScaler().fit(self._columns(y)[train_ids])
+        self._scaler = TargetScaler(self._resolve_loss().scaling).fit(self._columns(y)[train_ids])
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         scaled: NDArray[Any] = self._scaler.transform(self._columns(y))
         return scaled
 
     def _columns(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Return targets (N, C) as numbers."""
+        """Return targets (N, targets) as numbers that the loss is defined for."""
         checked = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return checked.reshape(len(checked), -1)
+        columns: NDArray[np.float64] = checked.reshape(len(checked), -1)
+        self._resolve_loss().check(columns)
+        return columns
 
     def _outputs(self) -> int:
-        return self.n_outputs_
+        return self._resolve_loss().outputs(self.n_outputs_)
 
     def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
         return None

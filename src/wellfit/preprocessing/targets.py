@@ -1,38 +1,50 @@
-"""Targets: numbers standardized for regression, labels of any type as codes for classification."""
+"""Targets: numbers scaled for regression; labels of any type as codes, or as probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 from scipy import sparse
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import RobustScaler, StandardScaler
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.preprocessing.columns import LARGEST, kind_of, noun_and_example
 
+_ROUNDING = 0.01  # by which written probabilities may miss a sum of 1
+
 
 class TargetScaler:
-    """Standardize regression targets to mean 0 and standard deviation 1, and back.
+    """Scale regression targets so that a network's first estimates are near them, and back.
+
+    Args:
+        scaling: ``"standard"`` to mean 0 and standard deviation 1; ``"robust"`` by the median and
+            the quartiles, which outliers don't move: without outliers, nearly the same;
+            ``"mean"`` divides by the mean, for targets that have a natural 0.
 
     >>> scaler = TargetScaler().fit([10.0, 20.0, 30.0])
     >>> scaler.transform([20.0, 30.0]).round(3)
     array([0.   , 1.225])
     >>> scaler.inverse_transform([0.0])
     array([20.])
+    >>> TargetScaler("mean").fit([10.0, 20.0, 30.0]).transform([0.0, 30.0])
+    array([0. , 1.5])
     """
 
     mean_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
+    def __init__(self, scaling: Literal["standard", "robust", "mean"] = "standard") -> None:
+        self.scaling = scaling
+
     def fit(self, y: Any) -> Self:
-        """Learn each output's mean and standard deviation.
+        """Learn what each output has subtracted, and is then divided by.
 
         Args:
             y: (rows,) or (rows, outputs) of numbers.
@@ -41,17 +53,31 @@ class TargetScaler:
             DataError: text, missing values or infinities in ``y``.
         """
         values = _target_numbers(y)
-        scaler = StandardScaler().fit(values.reshape(len(values), -1))
+        columns = values.reshape(len(values), -1)
+        scaler = StandardScaler().fit(columns)
         self.mean_, self.scale_ = scaler.mean_, scaler.scale_
+        if self.scaling == "mean":
+            self.scale_ = np.where(self.mean_ > 0, self.mean_, 1.0)
+            self.mean_ = np.zeros_like(self.mean_)
+        elif self.scaling == "robust":
+            self._resist(columns)
         return self
 
+    def _resist(self, columns: NDArray[np.float64]) -> None:
+        """Use median and quartiles where half of an output's values aren't all alike."""
+        robust = RobustScaler(unit_variance=True).fit(columns)
+        low, high = np.percentile(columns, [25, 75], axis=0)
+        spread = high > low
+        self.mean_ = np.where(spread, robust.center_, self.mean_)
+        self.scale_ = np.where(spread, robust.scale_, self.scale_)
+
     def transform(self, y: Any) -> NDArray[np.float64]:
-        """Return ``y`` standardized, in its own shape."""
+        """Return ``y`` scaled, in its own shape."""
         values = _target_numbers(y)
         return ((values.reshape(len(values), -1) - self.mean_) / self.scale_).reshape(values.shape)
 
     def inverse_transform(self, y: Any) -> NDArray[np.float64]:
-        """Return standardized values in the target's own units, in their own shape."""
+        """Return scaled values in the target's own units, in their own shape."""
         values = np.asarray(y, dtype=np.float64)
         return (values.reshape(len(values), -1) * self.scale_ + self.mean_).reshape(values.shape)
 
@@ -69,11 +95,13 @@ class TargetScaler:
 
 
 class ClassLabels:
-    """Class labels as codes 0 to C-1, and back; multi-label matrices of 0 and 1 pass through.
+    """Class labels as codes 0 to C-1, and back; matrices of labels or probabilities stay such.
 
     Attributes:
-        classes_: (C,) the labels in order, of their own type; 0 to L-1 where multi-label.
-        multilabel_: whether the target is a matrix (rows, L) of 0 and 1.
+        classes_: (C,) the labels in order, of their own type. Where the target is a matrix: 0 to
+            C-1, or the names of a DataFrame's columns of probabilities.
+        multilabel_: whether the target is a matrix (rows, L), each column a yes or no by itself.
+        soft_: whether the target is a matrix of probabilities.
 
     >>> labels = ClassLabels().fit(["no", "yes", "no"])
     >>> labels.encode(["yes", "no"])
@@ -84,40 +112,64 @@ class ClassLabels:
 
     classes_: NDArray[Any]
     multilabel_: bool
+    soft_: bool
 
-    def fit(self, y: Any) -> Self:
+    def fit(self, y: Any, *, alone: bool | None = None) -> Self:
         """Learn the classes.
 
         Args:
-            y: (rows,) text, whole numbers, or True and False, all of one type; or (rows, L) of
-                0 and 1.
+            y: (rows,) text, whole numbers, or True and False, all of one type; (rows, L) of 0 and
+                1, for several labels a row; or (rows, C) probabilities of the classes.
+            alone: whether the columns of a matrix stand each alone (True) or share a probability
+                of 1 (False); None decides by whether all is 0 or 1.
 
         Raises:
-            DataError: missing values, labels of several types, or numbers that are no labels.
+            DataError: missing values, labels of several types, numbers that are no labels, or
+                probabilities outside [0, 1] or not of sum 1.
         """
-        labels = _labels(y)
-        self.multilabel_ = labels.ndim == 2
-        self.classes_ = np.arange(labels.shape[1]) if self.multilabel_ else np.unique(labels)
+        values = _target_array(y)
+        kind = _matrix_kind(values)
+        self.multilabel_ = kind == "flags" if alone is None else alone and kind != ""
+        self.soft_ = kind == "shares" or (kind == "flags" and not self.multilabel_)
+        if self.soft_:
+            self._probabilities(_target_numbers(y))
+            self.classes_ = _column_names(y, values.shape[1])
+        elif self.multilabel_:
+            self.classes_ = np.arange(values.shape[1])
+        else:
+            self.classes_ = np.unique(_labels(y))
         return self
 
-    def encode(self, y: Any) -> NDArray[np.int64]:
-        """Return codes (rows,), or the matrix (rows, L) of 0 and 1.
+    def encode(self, y: Any) -> NDArray[Any]:
+        """Return codes (rows,), the matrix (rows, L) of 0 and 1, or probabilities (rows, C).
 
         Raises:
             DataError: labels that :meth:`fit` didn't see, or as it would.
         """
-        labels = _labels(y)
-        if self.multilabel_ or labels.ndim == 2:
-            wanted = (len(labels), len(self.classes_)) if self.multilabel_ else (len(labels),)
+        labels = _target_numbers(y) if self.soft_ else _labels(y)
+        matrix = self.soft_ or self.multilabel_
+        if matrix or labels.ndim == 2:
+            wanted = (len(labels), len(self.classes_)) if matrix else (len(labels),)
             if labels.shape != wanted:
                 raise DataError(f"the target has shape {labels.shape}; expected {wanted}")
-            return np.asarray(labels, dtype=np.int64)
+            return self._probabilities(labels) if self.soft_ else labels.astype(np.int64)
         code = {label: index for index, label in enumerate(self.classes_.tolist())}
         rows, found = pd.factorize(labels)
         unseen = [label for label in found.tolist() if label not in code]
         if unseen:
             raise DataError(self._unseen(unseen))
         return np.array([code[label] for label in found.tolist()], dtype=np.int64)[rows]
+
+    def hard(self, y: Any) -> Any:
+        """Return the likeliest labels of a matrix of probabilities; anything else as it is.
+
+        >>> ClassLabels().fit([[0.2, 0.8], [0.9, 0.1]]).hard([[0.4, 0.6]])
+        array([1])
+        """
+        if not self.soft_ or np.ndim(y) != 2:
+            return y
+        shares = self.encode(y)
+        return (shares > 0.5).astype(int) if self.multilabel_ else self.decode(shares.argmax(1))
 
     def decode(self, codes: Any) -> NDArray[Any]:
         """Return the labels of codes (rows,), or a multi-label matrix as it is."""
@@ -130,6 +182,7 @@ class ClassLabels:
             "classes": self.classes_.tolist(),
             "dtype": self.classes_.dtype.str,
             "multilabel": self.multilabel_,
+            "soft": self.soft_,
         }
 
     @classmethod
@@ -138,7 +191,30 @@ class ClassLabels:
         self = cls()
         self.classes_ = np.array(document["classes"], dtype=document["dtype"])
         self.multilabel_ = document["multilabel"]
+        self.soft_ = document.get("soft", False)  # models of 0.1 have none
         return self
+
+    def _probabilities(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return probabilities, their rows scaled to sum to exactly 1 where columns share it."""
+        outside = np.argwhere((shares < 0) | (shares > 1))
+        if len(outside):
+            row, column = outside[0]
+            raise DataError(
+                f"the target is {shares[row, column]:g} in row {row}, column {column}; expected "
+                "probabilities in [0, 1] (for other numbers, use a regressor)"
+            )
+        if self.multilabel_:
+            return shares
+        total = shares.sum(axis=1)
+        worst = int(np.abs(total - 1).argmax())
+        if abs(total[worst] - 1) > _ROUNDING:
+            raise DataError(
+                f"row {worst} of the target sums to {total[worst]:g}; expected probabilities of "
+                "the classes, of sum 1 (where each column is a yes or no by itself, use "
+                "loss='sigmoid_cross_entropy')"
+            )
+        scaled: NDArray[np.float64] = shares / total[:, None]
+        return scaled
 
     def _unseen(self, unseen: list[Any]) -> str:
         known = [str(label) for label in self.classes_.tolist()]
@@ -161,6 +237,22 @@ def _target_numbers(y: Any) -> NDArray[np.float64]:
             f"Input y contains infinity, or a number beyond {LARGEST:g}, in row {wrong[0][0]}"
         )
     return numbers
+
+
+def _matrix_kind(values: NDArray[Any]) -> str:
+    """Return ``"flags"`` of a matrix of 0, 1, ``"shares"`` for one of fractions, or ``""``."""
+    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "bifu":
+        return ""
+    found = type_of_target(values) if np.isfinite(values).all() else ""
+    kinds = {"multilabel-indicator": "flags", "continuous-multioutput": "shares"}
+    return kinds.get(found, "")
+
+
+def _column_names(y: Any, count: int) -> NDArray[Any]:
+    names = getattr(y, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return np.arange(count)
+    return np.array(list(names))
 
 
 def _labels(y: Any) -> NDArray[Any]:

@@ -99,7 +99,7 @@ class Huber(_RegressionLoss, name="huber"):
         """Return each row's mean loss."""
         error = z - target
         cut = self._cut(error, hypers)
-        return error.sub_(cut, alpha=0.5).mul_(cut).mean(-2)
+        return torch.sub(error, cut, alpha=0.5).mul(cut).mean(-2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Write the cut-off error / C."""
@@ -209,7 +209,7 @@ class Poisson(_RegressionLoss, name="poisson"):
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Return each row's mean deviance."""
         least = torch.special.xlogy(target, target).sub_(target)
-        return z.exp().addcmul_(z, target, value=-1).add_(least).mean(-2).mul_(2)
+        return torch.addcmul(z.exp(), z, target, value=-1).add_(least).mean(-2).mul_(2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Write 2 (exp z - target) / C."""
