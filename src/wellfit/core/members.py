@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,24 +11,30 @@ from torch import Tensor
 from wellfit.core.hyper import Config
 
 
-def stacked(
-    configs: Sequence[Config], dtype: torch.dtype, device: torch.device
-) -> dict[str, Tensor]:
-    """Return the per-member hyper-parameters of K configs of one class, each (K,).
+def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+    """Return the per-member hyper-parameters of K configs of one structure, each (K,).
+
+    Those of a config within come as a dictionary of their own, under the field's name.
 
     >>> from wellfit.core.hyper import hyper
     >>> class Step(Config):
     ...     size: float = hyper("step size", default=0.1, low=0, per_member=True)
+    >>> class Walk(Config):
+    ...     step: Step = hyper("what to repeat", default=Step())
     >>> stacked([Step(), Step(size=0.5)], torch.float32, torch.device("cpu"))
     {'size': tensor([0.1000, 0.5000])}
+    >>> stacked([Walk(), Walk(Step(0.5))], torch.float32, torch.device("cpu"))
+    {'step': {'size': tensor([0.1000, 0.5000])}}
     """
-    return {
-        key: torch.tensor([float(getattr(config, key)) for config in configs], dtype=torch.float64)
-        .to(dtype)
-        .to(device)
-        for key, declaration in type(configs[0]).hypers().items()
-        if declaration.per_member
-    }
+    table: dict[str, Any] = {}
+    for key, declaration in type(configs[0]).hypers().items():
+        values = [getattr(config, key) for config in configs]
+        if declaration.per_member:
+            numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
+            table[key] = numbers.to(dtype).to(device)
+        elif isinstance(values[0], Config) and (inner := stacked(values, dtype, device)):
+            table[key] = inner
+    return table
 
 
 def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float) -> Tensor:

@@ -1,0 +1,33 @@
+"""Schedules: the factor on the learning rate, or on another hyper-parameter, at every step.
+
+Steps are counted from 0 over the whole run; ``total`` is the number of steps planned for each
+member, ``per_epoch`` those of one epoch.
+"""
+
+from wellfit.optim.schedules.base import Constant, Schedule
+from wellfit.optim.schedules.custom import Custom
+from wellfit.optim.schedules.cycles import Cosine, OneCycle
+from wellfit.optim.schedules.decay import (
+    Exponential,
+    Linear,
+    PiecewiseConstant,
+    Polynomial,
+    Power,
+    TimeBased,
+)
+from wellfit.optim.schedules.warm_up import WarmUp
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Custom",
+    "Exponential",
+    "Linear",
+    "OneCycle",
+    "PiecewiseConstant",
+    "Polynomial",
+    "Power",
+    "Schedule",
+    "TimeBased",
+    "WarmUp",
+]
