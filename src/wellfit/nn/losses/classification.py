@@ -83,9 +83,8 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
         """Return where the target's most likely class has the largest logit."""
-        right = target == target.amax(-2, keepdim=True)
-        others = torch.where(right, -torch.inf, z).amax(-2)
-        return torch.where(right, z, -torch.inf).amax(-2) > others
+        likeliest = target == target.amax(-2, keepdim=True)
+        return z.amax(-2) > z.masked_fill(likeliest, -torch.inf).amax(-2)
 
 
 class _SigmoidLoss(Loss):
