@@ -14,13 +14,13 @@ from wellfit.core.hyper import Config
 def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
     """Return the per-member hyper-parameters of K configs of one structure, each (K,).
 
-    Those of a config within come as a dictionary of their own, under the field's name.
+    Those of a config that is itself declared ``per_member`` come as a dictionary of their own.
 
     >>> from wellfit.core.hyper import hyper
     >>> class Step(Config):
     ...     size: float = hyper("step size", default=0.1, low=0, per_member=True)
     >>> class Walk(Config):
-    ...     step: Step = hyper("what to repeat", default=Step())
+    ...     step: Step = hyper("what to repeat", default=Step(), per_member=True)
     >>> stacked([Step(), Step(size=0.5)], torch.float32, torch.device("cpu"))
     {'size': tensor([0.1000, 0.5000])}
     >>> stacked([Walk(), Walk(Step(0.5))], torch.float32, torch.device("cpu"))
@@ -29,11 +29,11 @@ def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device)
     table: dict[str, Any] = {}
     for key, declaration in type(configs[0]).hypers().items():
         values = [getattr(config, key) for config in configs]
-        if declaration.per_member:
+        if declaration.per_member and isinstance(values[0], Config):
+            table[key] = stacked(values, dtype, device)
+        elif declaration.per_member:
             numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
             table[key] = numbers.to(dtype).to(device)
-        elif isinstance(values[0], Config) and (inner := stacked(values, dtype, device)):
-            table[key] = inner
     return table
 
 
@@ -53,13 +53,13 @@ def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float) -> Tensor
 def structure(config: Config) -> Hashable:
     """Return what must be equal for two configs to train in one stack.
 
-    Everything counts but the hyper-parameters declared ``per_member``.
+    Everything counts but the numbers declared ``per_member``.
     """
     hypers = config.hypers()
     shared = (
         (key, _structure(value))
         for key, value in config.values()
-        if key not in hypers or not hypers[key].per_member
+        if key not in hypers or not hypers[key].per_member or isinstance(value, Config)
     )
     return (type(config), tuple(shared))
 

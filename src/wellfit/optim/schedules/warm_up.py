@@ -36,7 +36,7 @@ class WarmUp(Schedule, name="warm_up"):
     start: float = hyper(
         "first factor", default=0.01, low=0, high=1, search=(0, 0.5), per_member=True
     )
-    then: Schedule = hyper("what follows", default=Constant())
+    then: Schedule = hyper("what follows", default=Constant(), per_member=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,4 +54,4 @@ class WarmUp(Schedule, name="warm_up"):
         climbed = (steps / length.clamp(min=1)).clamp(max=1).where(length > 0, 1.0)
         line = torch.lerp(hypers["start"], torch.ones_like(climbed), climbed)
         waited, left = (steps - length).clamp(min=0), (total - length).clamp(min=1)
-        return line * self.then.factor(waited, left, per_epoch, hypers.get("then", {}))
+        return line * self.then.factor(waited, left, per_epoch, hypers["then"])
