@@ -3,7 +3,8 @@
 An observer is a frozen config; what it remembers during a run is a dictionary that the loop
 holds for it. Arrays, numbers, texts, and lists and dictionaries of these are saved with a
 checkpoint, so that a resumed run goes on as if it had never stopped; anything else, an open file
-say, is left out. Observers never touch the members.
+say, belongs under the name ``live``, which is neither saved nor copied. Observers never touch the
+members.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.core.hyper import Config
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import Config, Hyper
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +34,7 @@ class Run:
     """What is known when training starts: K members, epochs planned, steps of an epoch.
 
     ``first_epoch`` counts the epochs that are done already: 0, or more where a run resumes.
+    ``view`` looks at the members during the whole run.
     """
 
     members: Sequence[Member]
@@ -39,6 +42,7 @@ class Run:
     per_epoch: int
     first_epoch: int
     has_validation: bool
+    view: View | None = None
 
     @property
     def k(self) -> int:
@@ -53,9 +57,10 @@ class View(Protocol):
         """Return a copy of all K members' weights: those that would predict now."""
 
     def activations(self) -> list[tuple[str, Tensor]]:
-        """Return the name and outputs (K, B, width) of each layer after the input.
+        """Return the name and outputs (n, B, width) of each layer after the input.
 
-        They are of up to 256 rows: validation rows if there are any, else training rows.
+        They are of the n members that still train, in their order, and of up to 256 rows:
+        validation rows if there are any, else training rows.
         """
 
     def result(self) -> Result:
@@ -104,13 +109,15 @@ class Observer(Config, family="observer"):
     """
 
     def start(self, run: Run, state: State) -> None:
-        """Hear that training starts; ``state`` is what a run now resumed left, else empty."""
+        """Hear that training starts; ``state`` is what a run now resumed left, else empty.
+
+        Whatever can't work is best refused here, before any work is lost.
+        """
 
     def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
         """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
 
-        Of an answer only ``stop`` counts, and only if it asks every member that still trains:
-        training then ends here, as by Ctrl-C, and this epoch is not counted.
+        An answer is obeyed when the epoch is over.
         """
         return None
 
@@ -127,3 +134,28 @@ class Observer(Config, family="observer"):
 
     def finish(self, state: State) -> None:
         """Hear that training is over, for whatever reason."""
+
+    def numbers(self, key: str, k: int) -> NDArray[np.float64]:
+        """Return a hyper-parameter for each member (K,), infinity where it is None.
+
+        Raises:
+            HyperparameterError: it was given for another number of members.
+        """
+        value = getattr(self, key)
+        values = value if isinstance(value, tuple) else (value,) * k
+        if len(values) != k:
+            raise HyperparameterError(
+                f"{key} of {self.name} has {len(values)} values; expected one, or one for each "
+                f"of {k} members"
+            )
+        return np.array([np.inf if one is None else one for one in values], dtype=np.float64)
+
+    def _check(self, key: str, value: Any, declaration: Hyper) -> None:
+        """Check a number, or a sequence of one for each member, which becomes a tuple."""
+        if not declaration.per_member or not isinstance(value, (tuple, list, np.ndarray)):
+            super()._check(key, value, declaration)
+            return
+        for one in value:
+            super()._check(key, one, declaration)
+        plain = (one.item() if isinstance(one, np.generic) else one for one in value)
+        object.__setattr__(self, key, tuple(plain))

@@ -2,57 +2,61 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
-from wellfit.core.errors import HyperparameterError
+import numpy as np
+
 from wellfit.core.hyper import hyper
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.observers.monitoring import MODES, begin, improved, judged
 
 
 class EarlyStopping(Observer, name="early_stopping"):
     """Stops a member that no longer improves, and restores its best weights.
 
-    A value counts as better when it improves on the best by more than ``min_delta``. Each member
-    is judged on its own.
+    A value counts as better when it improves on the best by more than ``min_delta``; an undefined
+    one never does. With a patience of 1 a member stops at once; with None it never does, and ends
+    with the best of all epochs. ``monitor`` is any metric of the run, with or without ``val_``:
+    ``val_loss``, ``accuracy``, or a scikit-learn scorer that the run computes. Lower is better for
+    what is called a loss or an error, higher for all else, unless ``mode`` says so.
+
+    Each member is judged on its own; ``patience`` and ``min_delta`` may be given as a sequence,
+    one for each member.
 
     Source: Prechelt, "Early stopping - but when?", 1998.
 
     Raises:
-        HyperparameterError: the monitored metric is not among those of the run.
+        HyperparameterError: a ``val_`` metric is monitored, and there are no validation rows.
+        UnknownNameError: the monitored metric is not among those of the run.
 
     >>> EarlyStopping(patience=3)
     EarlyStopping(patience=3)
     """
 
-    patience: int = hyper(
-        "epochs without improvement before stopping", default=10, low=1, scale="log"
+    patience: int | Sequence[int | None] | None = hyper(
+        "epochs without improvement before stopping; None never stops",
+        default=10,
+        low=1,
+        scale="log",
+        optional=True,
+        per_member=True,
     )
     monitor: str = hyper("the metric judged by", default="val_loss")
-    min_delta: float = hyper("smallest change that counts", default=0.0, low=0)
+    min_delta: float | Sequence[float] = hyper(
+        "smallest change that counts", default=0.0, low=0, per_member=True
+    )
     restore_best: bool = hyper("end with the best epoch's weights, not the last", default=True)
+    mode: str = hyper("which way is better", default="auto", choices=MODES)
 
     def start(self, run: Run, state: State) -> None:
         """Remember nothing better than infinity."""
-        if not state:
-            state["best"] = np.full(run.k, np.inf)
-            state["waited"] = np.zeros(run.k, dtype=np.int64)
+        begin(self, self.monitor, run, state)
 
     def epoch(self, record: Record, state: State) -> Answer:
         """Keep members that improved; stop those that waited too long."""
-        value = self._monitored(record)
-        better = record.active & (value < state["best"] - self.min_delta)
-        state["best"] = np.where(better, value, state["best"])
-        state["waited"] = np.where(better, 0, state["waited"] + 1)
-        stop = record.active & (state["waited"] >= self.patience)
+        k = len(record.active)
+        value = judged(record, self.monitor, self.mode)
+        better = improved(record, value, self.numbers("min_delta", k), state)
+        late = state["waited"] >= self.numbers("patience", k)
+        stop = record.active & late & ~np.isnan(value)  # an epoch that wasn't judged ends nothing
         return Answer(stop=stop, keep=better if self.restore_best else False)
-
-    def _monitored(self, record: Record) -> NDArray[np.float64]:
-        if self.monitor not in record.metrics:
-            known = ", ".join(sorted(record.metrics))
-            raise HyperparameterError(
-                f"early stopping monitors {self.monitor!r}, which this run doesn't have; "
-                f"expected one of {known}"
-            )
-        value = record.metrics[self.monitor]
-        return -value if "accuracy" in self.monitor or "score" in self.monitor else value

@@ -1,0 +1,122 @@
+"""Putting a training aside while it runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from wellfit.core.errors import InputError
+from wellfit.core.hyper import hyper
+from wellfit.training.checkpoint import NEW, checkpoints, epoch_of, is_best, write_checkpoint
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
+from wellfit.training.observers.monitoring import MODES, begin, improved, judged, warn_of
+
+
+class Checkpoint(Observer, name="checkpoint"):
+    """Writes all that is needed to go on into a folder, as training goes.
+
+    A file for each such epoch, ``epoch-000012.safetensors``, of which the ``keep`` newest stay.
+    :func:`~wellfit.training.read_checkpoint` takes the newest that is whole: a training that is
+    killed at any moment goes on from there and ends as if nothing had happened. With ``best``
+    the epoch in which the best member was best is written too, as
+    ``epoch-000009-best.safetensors``, and stays until there is a better one.
+
+    In long epochs ``seconds`` asks for checkpoints between them too, and training goes on from
+    the step it had reached.
+
+    A file that can't be written (the disk is full) is warned of: training goes on, and those
+    before it stay.
+
+    Raises:
+        InputError: a new run would write into the folder of another.
+        HyperparameterError: a ``val_`` metric is monitored, and there are no validation rows.
+        UnknownNameError: the monitored metric is not among those of the run.
+
+    >>> Checkpoint("digits", every=5)
+    Checkpoint(folder='digits', every=5)
+    """
+
+    folder: str = hyper("where to", default="checkpoints")
+    every: int = hyper("epochs between two checkpoints", default=1, low=1, scale="log")
+    seconds: float | None = hyper(
+        "between two checkpoints within an epoch; None for none there",
+        default=None,
+        low=0,
+        open_low=True,
+        scale="log",
+        optional=True,
+    )
+    best: bool = hyper("keep the best epoch's as well", default=False)
+    keep: int = hyper("how many of the newest stay", default=2, low=1)
+    monitor: str = hyper("the metric that the best is judged by", default="val_loss")
+    mode: str = hyper("which way is better", default="auto", choices=MODES)
+    overwrite: bool = hyper("whether a new run may clear another's folder", default=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", os.fspath(self.folder))
+        super().__post_init__()
+
+    def start(self, run: Run, state: State) -> None:
+        """Make the folder, and clear away what is of no use to this run."""
+        there = checkpoints(self.folder)
+        if there and not run.first_epoch and not self.overwrite:
+            raise InputError(
+                f"{self.folder} holds the checkpoints of another run, up to epoch "
+                f"{epoch_of(there[0])}; resume it, give another folder, or overwrite=True"
+            )
+        if self.best:
+            begin(self, self.monitor, run, state)
+        state["epochs"] = run.epochs
+        place = Path(self.folder)
+        place.mkdir(parents=True, exist_ok=True)
+        later = [path for path in there if epoch_of(path) > run.first_epoch]
+        for path in [*later, *place.glob(f"epoch-*.safetensors{NEW}")]:
+            path.unlink()
+        state["live"] = {"view": run.view, "written": time.perf_counter()}
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+        """Write a checkpoint if it is time within the epoch."""
+        waited = time.perf_counter() - state["live"]["written"]
+        if self.seconds is not None and waited >= self.seconds and done < total:
+            self._write(state["live"]["view"], False, state)
+        return None
+
+    def settled(self, record: Record, state: State) -> None:
+        """Write a checkpoint if it is time, or if this epoch is the best."""
+        best = self.best and self._is_best(record, state)
+        due = record.epoch % self.every == 0 or record.epoch == state["epochs"]
+        if due or best:
+            self._write(record.view, best, state)
+
+    def finish(self, state: State) -> None:
+        """Forget what was for this process."""
+        state.pop("live", None)
+
+    def _write(self, view: View | None, best: bool, state: State) -> None:
+        if view is None:
+            raise InputError("a checkpoint is taken from a view of the training; given none")
+        state["live"]["written"] = time.perf_counter()
+        result = view.result()
+        try:
+            write_checkpoint(self.folder, result, best=best)
+        except OSError as error:
+            warn_of(f"there is no checkpoint of epoch {result.epoch} in {self.folder}", error)
+        else:
+            self._clear()
+
+    def _is_best(self, record: Record, state: State) -> bool:
+        earlier = state["best"].min()
+        value = judged(record, self.monitor, self.mode)
+        improved(record, value, 0.0, state)
+        return bool(state["best"].min() < earlier)
+
+    def _clear(self) -> None:
+        """Remove all but the newest, and the best."""
+        there = checkpoints(self.folder)
+        marked = [path for path in there if is_best(path)][:1]
+        for path in there[self.keep :]:
+            if path not in marked:
+                with suppress(OSError):
+                    path.unlink()

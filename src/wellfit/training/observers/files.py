@@ -1,0 +1,167 @@
+"""Logs of a run in files: CSV and JSON lines, a line for each epoch and member."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from abc import abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wellfit.core.errors import InputError
+from wellfit.core.hyper import hyper
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.observers.monitoring import warn_of
+
+Line = dict[str, Any]
+
+
+class Log(Observer):
+    """A file that gets a line for each epoch and member that trained in it.
+
+    A run that is resumed goes on with its file: lines of epochs that are trained again are cut.
+
+    Raises:
+        InputError: a new run would write over the file of another.
+    """
+
+    path: str
+    overwrite: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))
+        super().__post_init__()
+
+    @abstractmethod
+    def _read(self, text: str) -> list[Line]:
+        """Return the lines of a file, each with its epoch as a number."""
+
+    @abstractmethod
+    def _text(self, lines: Iterable[Line], state: State) -> str:
+        """Return the file for these lines, whole."""
+
+    def start(self, run: Run, state: State) -> None:
+        """Begin the file, or cut what a resumed run will write again."""
+        place, kept = Path(self.path), []
+        if place.exists():
+            if not run.first_epoch and not self.overwrite:
+                raise InputError(
+                    f"{place} is the log of another run; "
+                    f"give {self.name} another path, or overwrite=True"
+                )
+            # What a killed process has left of a line is no line.
+            whole, _, _ = place.read_text(encoding="utf-8").rpartition("\n")
+            lines = self._read(whole) if run.first_epoch else []
+            kept = [line for line in lines if line["epoch"] <= run.first_epoch]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._rewrite(kept, state)
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Append the epoch's lines."""
+        lines = [
+            {
+                "epoch": record.epoch,
+                "member": int(member),
+                "seconds": float(record.seconds),
+                **{name: float(values[member]) for name, values in record.metrics.items()},
+            }
+            for member in np.flatnonzero(record.active)
+        ]
+        try:
+            self._add(lines, state)
+        except OSError as error:
+            warn_of(f"epoch {record.epoch} is missing in {self.path}", error)
+        return None
+
+    def _add(self, lines: list[Line], state: State) -> None:
+        self._append(self._text(lines, state))
+
+    def _append(self, text: str) -> None:
+        """Append all of the text or, on a full disk, nothing."""
+        with Path(self.path).open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                if file.write(text.encode()) < len(text.encode()):
+                    raise OSError("the disk is full")
+            except OSError:
+                file.truncate(size)
+                raise
+
+    def _rewrite(self, lines: list[Line], state: State) -> None:
+        new = Path(f"{self.path}.new")
+        new.write_text(self._text(lines, state), encoding="utf-8", newline="")
+        os.replace(new, self.path)
+
+
+class JSONLines(Log, name="json_lines"):
+    """Appends a JSON object for each epoch and member to a file; null where a value isn't finite.
+
+    ``{"epoch": 1, "member": 0, "seconds": 0.02, "loss": 0.71, …}``, one a line. A run that is
+    resumed goes on with its file: lines of epochs that are trained again are cut.
+
+    Raises:
+        InputError: a new run would write over the file of another.
+
+    >>> JSONLines("digits.jsonl")
+    JSONLines(path='digits.jsonl')
+    """
+
+    path: str = hyper("the file", default="log.jsonl")
+    overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
+
+    def _read(self, text: str) -> list[Line]:
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _text(self, lines: Iterable[Line], state: State) -> str:
+        finite = (
+            {key: value if math.isfinite(value or 0) else None for key, value in line.items()}
+            for line in lines
+        )
+        return "".join(json.dumps(line, allow_nan=False) + "\n" for line in finite)
+
+
+class CSVLog(Log, name="csv"):
+    """Appends a row for each epoch and member to a CSV file.
+
+    The columns are ``epoch``, ``member``, ``seconds`` and the metrics; a cell is empty where its
+    metric wasn't judged, and a metric that only comes later gets a column then. A run that is
+    resumed goes on with its file: rows of epochs that are trained again are cut.
+
+    Raises:
+        InputError: a new run would write over the file of another.
+
+    >>> CSVLog("digits.csv")
+    CSVLog(path='digits.csv')
+    """
+
+    path: str = hyper("the file", default="log.csv")
+    overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
+
+    def _read(self, text: str) -> list[Line]:
+        lines: list[Line] = list(csv.DictReader(io.StringIO(text)))
+        return [{**line, "epoch": int(line["epoch"])} for line in lines]
+
+    def _text(self, lines: Iterable[Line], state: State, header: bool = True) -> str:
+        rows = list(lines)
+        state["columns"] = list(
+            dict.fromkeys([*(() if header else state["columns"]), *(k for r in rows for k in r)])
+        )
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, state["columns"], restval="", lineterminator="\n")
+        if header and rows:
+            writer.writeheader()
+        writer.writerows({k: "" if v != v else v for k, v in row.items()} for row in rows)
+        return buffer.getvalue()
+
+    def _add(self, lines: list[Line], state: State) -> None:
+        if set(lines[0]) <= set(state["columns"]):
+            self._append(self._text(lines, state, header=False))
+        else:
+            earlier = self._read(Path(self.path).read_text(encoding="utf-8"))
+            self._rewrite([*earlier, *lines], state)

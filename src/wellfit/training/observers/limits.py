@@ -1,0 +1,76 @@
+"""Ends of training that save time: a limit on the clock, and losses that only grow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from wellfit.core.hyper import hyper
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+
+
+class TimeLimit(Observer, name="time_limit"):
+    """Stops all members after a time, in the middle of an epoch if it must.
+
+    Time counts from the start of training; between a pause and its end it stands still.
+
+    >>> TimeLimit(seconds=60)
+    TimeLimit(seconds=60)
+    """
+
+    seconds: float = hyper("of training", default=3600.0, low=0, open_low=True, scale="log")
+
+    def start(self, run: Run, state: State) -> None:
+        """Start the clock, or let it go on."""
+        state["began"] = time.perf_counter() - state.get("seconds", 0.0)
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+        """Stop if time is up and the epoch is not."""
+        late = time.perf_counter() - state["began"] >= self.seconds
+        return Answer(stop=True) if late and done < total else None
+
+    def epoch(self, record: Record, state: State) -> Answer:
+        """Stop if time is up."""
+        state["seconds"] = record.seconds
+        return Answer(stop=record.seconds >= self.seconds)
+
+
+class StopOnDivergence(Observer, name="stop_on_divergence"):
+    """Stops a member whose training is lost, long before its numbers overflow.
+
+    That is one whose training loss is more than ``factor`` times that of its first epoch, for
+    ``patience`` epochs in a row. A network that learns ends its first epoch below the loss of a
+    guess, so this also finds those that learned something, then collapsed and only guess.
+    (Members whose loss is no longer finite are always stopped, with or without this observer.)
+    Both numbers may be given as a sequence, one for each member.
+
+    >>> StopOnDivergence(factor=2)
+    StopOnDivergence(factor=2)
+    """
+
+    factor: float | Sequence[float] = hyper(
+        "how much more than the first epoch's loss is too much",
+        default=1.2,
+        low=1,
+        scale="log",
+        per_member=True,
+    )
+    patience: int | Sequence[int] = hyper(
+        "such epochs in a row before stopping", default=3, low=1, scale="log", per_member=True
+    )
+
+    def start(self, run: Run, state: State) -> None:
+        """Count from nothing."""
+        state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
+        self.numbers("factor", run.k), self.numbers("patience", run.k)
+
+    def epoch(self, record: Record, state: State) -> Answer:
+        """Count the epochs in which the loss was too high; stop those with too many."""
+        loss, k = record.metrics["loss"], len(record.active)
+        first = state.setdefault("first", loss.copy())
+        # Some losses can be negative: the margin is a share of the first one's size.
+        margin = (self.numbers("factor", k) - 1) * np.abs(first)
+        state["waited"] = np.where(loss > first + margin, state["waited"] + 1, 0)
+        return Answer(stop=record.active & (state["waited"] >= self.numbers("patience", k)))

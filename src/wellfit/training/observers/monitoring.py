@@ -1,0 +1,97 @@
+"""Judging members by one metric of a run, and saying what went wrong with a file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.training.observers.base import Mask, Observer, Record, Run, State
+
+MODES = ("auto", "min", "max")
+
+
+def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
+    """Refuse what can't work, and start with nothing better than infinity: ``state["best"]``.
+
+    Raises:
+        HyperparameterError: validation rows are needed, or other numbers of members.
+    """
+    if monitor.startswith("val_") and not run.has_validation:
+        raise HyperparameterError(
+            f"{observer.name} monitors {monitor!r}, but this run has no validation rows; "
+            f"expected a metric of the training rows: {monitor.removeprefix('val_')!r}"
+        )
+    for key, declaration in observer.hypers().items():
+        if declaration.per_member:
+            observer.numbers(key, run.k)
+    if "best" not in state:
+        state["best"] = np.full(run.k, np.inf)
+        state["waited"] = np.zeros(run.k, dtype=np.int64)
+
+
+def judged(record: Record, monitor: str, mode: str) -> NDArray[np.float64]:
+    """Return the monitored metric (K,) turned so that lower is better; NaN where not judged.
+
+    Raises:
+        UnknownNameError: no such metric; names the run's.
+
+    >>> record = Record(1, 0.5, np.array([True]), {"val_roc_auc": np.array([0.9])})
+    >>> judged(record, "roc_auc", "auto")
+    array([-0.9])
+    """
+    name = metric_name(monitor, record.metrics)
+    falls = mode == "min" or (mode == "auto" and lower_is_better(name))
+    return record.metrics[name] if falls else -record.metrics[name]
+
+
+def improved(
+    record: Record,
+    value: NDArray[np.float64],
+    min_delta: NDArray[np.float64] | float,
+    state: State,
+) -> Mask:
+    """Return which members (K,) beat their best by more than ``min_delta``; remember it.
+
+    ``state["waited"]`` counts the epochs since, (K,).
+    """
+    better = record.active & (value < state["best"] - min_delta)
+    state["best"] = np.where(better, value, state["best"])
+    state["waited"] = np.where(better, 0, state["waited"] + 1)
+    return better
+
+
+def metric_name(monitor: str, metrics: Mapping[str, object]) -> str:
+    """Return the metric that ``monitor`` means: by its own name, or without the ``val_``.
+
+    Raises:
+        UnknownNameError: no such metric; names the run's.
+
+    >>> metric_name("roc_auc", {"loss": 0, "val_loss": 0, "val_roc_auc": 0})
+    'val_roc_auc'
+    """
+    for name in (monitor, f"val_{monitor}"):
+        if name in metrics:
+            return name
+    raise UnknownNameError("metric", monitor, metrics)
+
+
+def lower_is_better(name: str) -> bool:
+    """Say whether a metric of this name is a cost; all that aren't are scores.
+
+    scikit-learn's scorers are scores, and say so where one is a cost with its sign turned.
+
+    >>> [lower_is_better(name) for name in ("val_loss", "accuracy", "val_neg_log_loss")]
+    [True, False, False]
+    """
+    bare = name.removeprefix("val_")
+    return bare.endswith(("loss", "error")) and not bare.startswith("neg_")
+
+
+def warn_of(what: str, error: OSError) -> None:
+    """Warn that something wasn't written: no reason to lose a training."""
+    reason = error.strerror or error
+    warnings.warn(f"{what}: {reason}; training goes on", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,92 @@
+"""Performance scheduling: lower learning rates where progress ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wellfit.core.hyper import hyper
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.observers.monitoring import MODES, begin, improved, judged
+
+
+class Plateau(Observer, name="reduce_on_plateau"):
+    """Multiplies a member's learning rate by ``factor`` whenever it no longer improves.
+
+    After ``patience`` epochs in which the monitored metric did not improve by more than
+    ``min_delta``; then for ``cooldown`` epochs nothing is counted. Metrics are judged as by early
+    stopping. Numbers may be given as a sequence, one for each member.
+
+    Source: Senior, Heigold, Ranzato and Yang, "An empirical study of learning rates in deep
+    neural networks for speech recognition", 2013 (performance scheduling).
+
+    Raises:
+        HyperparameterError: a ``val_`` metric is monitored, and there are no validation rows.
+        UnknownNameError: the monitored metric is not among those of the run.
+
+    >>> state = {}
+    >>> halving, record = Plateau(0.5, patience=1), lambda e, loss: Record(
+    ...     e, 0.0, np.array([True]), {"val_loss": np.array([loss])}
+    ... )
+    >>> halving.start(Run([None], 3, 1, 0, True), state)
+    >>> [float(halving.epoch(record(e, loss), state).scale[0]) for e, loss in enumerate((1, 2))]
+    [1.0, 0.5]
+    """
+
+    factor: float | Sequence[float] = hyper(
+        "what the learning rate is multiplied by",
+        default=0.5,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        search=(0.1, 0.9),
+        per_member=True,
+    )
+    patience: int | Sequence[int] = hyper(
+        "epochs without improvement before a reduction",
+        default=5,
+        low=1,
+        scale="log",
+        per_member=True,
+    )
+    monitor: str = hyper("the metric judged by", default="val_loss")
+    min_delta: float | Sequence[float] = hyper(
+        "smallest change that counts", default=0.0, low=0, per_member=True
+    )
+    cooldown: int | Sequence[int] = hyper(
+        "epochs after a reduction that don't count", default=0, low=0, per_member=True
+    )
+    smallest: float | Sequence[float] = hyper(
+        "share of the learning rate that is left at least",
+        default=1e-4,
+        low=0,
+        high=1,
+        open_low=True,
+        scale="log",
+        per_member=True,
+    )
+    mode: str = hyper("which way is better", default="auto", choices=MODES)
+
+    def start(self, run: Run, state: State) -> None:
+        """Begin with the learning rates as they are."""
+        begin(self, self.monitor, run, state)
+        state.setdefault("scale", np.ones(run.k))
+        state.setdefault("resting", np.zeros(run.k))
+
+    def epoch(self, record: Record, state: State) -> Answer:
+        """Reduce the learning rates of members that waited long enough."""
+        k = len(record.active)
+        value = judged(record, self.monitor, self.mode)
+        improved(record, value, self.numbers("min_delta", k), state)
+        state["waited"] = np.where(state["resting"] > 0, 0, state["waited"])
+        state["resting"] = np.maximum(state["resting"] - 1, 0)
+        late = state["waited"] >= self.numbers("patience", k)
+        due = record.active & late & ~np.isnan(value)
+        before = state["scale"]
+        lower = np.maximum(before * self.numbers("factor", k), self.numbers("smallest", k))
+        state["scale"] = np.where(due, lower, before)
+        state["waited"] = np.where(due, 0, state["waited"])
+        state["resting"] = np.where(due, self.numbers("cooldown", k), state["resting"])
+        return Answer(scale=state["scale"] / before)
