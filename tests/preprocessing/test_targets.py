@@ -41,6 +41,29 @@ def test_targets_have_mean_0_and_deviation_1_and_come_back(y):
     np.testing.assert_array_equal(rebuilt.inverse_transform(scaled), back)
 
 
+def test_quartiles_set_the_scale_where_outliers_would():
+    y = np.random.default_rng(0).normal(50, 4, size=(10_000, 1))
+    y[:500] += 1e6
+    scaler = TargetScaler("robust").fit(y)
+    assert scaler.mean_[0] == np.median(y)
+    low, high = np.quantile(y, [0.25, 0.75])
+    assert scaler.scale_[0] == pytest.approx((high - low) / 1.349, rel=1e-4)
+    assert scaler.scale_[0] == pytest.approx(4, rel=0.1)
+    np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(y)), y)
+
+
+def test_the_deviation_sets_the_scale_where_quartiles_are_alike():
+    y = [0.0] * 9 + [10.0]
+    assert TargetScaler("robust").fit(y).scale_[0] == np.std(y)
+    assert TargetScaler("robust").fit(y).mean_[0] == 1
+
+
+def test_counts_are_divided_by_their_mean():
+    scaler = TargetScaler("mean").fit([[0, 0], [6, 0]])
+    assert scaler.transform([[0, 1], [6, 2]]).tolist() == [[0, 1], [2, 2]]
+    assert scaler.inverse_transform([[1, 1]]).tolist() == [[3, 1]]
+
+
 def test_a_constant_output_is_0_and_comes_back():
     y = [[5, 1], [5, 3]]
     scaler = TargetScaler().fit(y)
@@ -192,3 +215,39 @@ def test_labels_that_are_none_are_refused(y: Any, message):
 def test_labels_that_training_did_not_have_are_named(known, y, message):
     with pytest.raises(DataError, match=message):
         ClassLabels().fit(known).encode(y)
+
+
+# Probabilities
+
+SHARES = np.array([[0.2, 0.8], [1.0, 0.0], [0.333, 0.666]])
+
+
+def test_probabilities_stay_and_sum_to_exactly_1():
+    labels = ClassLabels().fit(SHARES)
+    encoded = labels.encode(SHARES)
+    np.testing.assert_allclose(encoded, SHARES, atol=1e-3)
+    np.testing.assert_allclose(encoded.sum(axis=1), 1, rtol=1e-15)
+    assert labels.hard(SHARES).tolist() == [1, 0, 1]
+    assert labels.hard([0, 1]) == [0, 1]
+
+
+def test_columns_that_stand_alone_need_not_sum_to_1():
+    shares = np.array([[0.2, 0.2], [0.9, 1.0]])
+    labels = ClassLabels().fit(shares, alone=True)
+    np.testing.assert_array_equal(labels.encode(shares), shares)
+    assert labels.hard(shares).tolist() == [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("alone", [None, True, False])
+def test_a_matrix_of_0_and_1_is_labels_unless_its_columns_share(alone):
+    labels = ClassLabels().fit(np.eye(3, dtype=int), alone=alone)
+    assert labels.multilabel_ == (alone is not False)
+    assert labels.soft_ == (alone is False)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_name_the_classes_and_documents_keep_them(frame):
+    labels = ClassLabels().fit(frame({"cat": SHARES[:, 0], "dog": SHARES[:, 1]}))
+    rebuilt = ClassLabels.from_document(json.loads(json.dumps(labels.to_document())))
+    assert rebuilt.hard(SHARES).tolist() == ["dog", "cat", "dog"]
+    np.testing.assert_array_equal(rebuilt.encode(SHARES), labels.encode(SHARES))

@@ -23,6 +23,9 @@ from wellfit.training import EarlyStopping, Observer
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that tells classes apart.
 
+    Targets are labels of any type; a matrix of 0 and 1, for several labels a row; or
+    probabilities of the classes (n_samples, n_classes), rows of sum 1.
+
     Args:
         hidden_layer_sizes: units of each hidden layer; ``()`` is a linear model.
         activation: of the hidden layers, by name or as an object.

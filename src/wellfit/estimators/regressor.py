@@ -22,8 +22,8 @@ from wellfit.training import EarlyStopping, Observer
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that estimates numbers, one or several a row.
 
-    Targets are standardized for training and scaled back in predictions; losses in ``history_``
-    are of the standardized targets, so that 1 is as bad as always saying the mean.
+    Targets are scaled for training and back in predictions; losses in ``history_`` are of the
+    scaled targets: a squared error of 1 is as bad as always saying the mean.
 
     Args:
         hidden_layer_sizes: units of each hidden layer; ``()`` is a linear model.
@@ -34,7 +34,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         input_dropout: share of inputs silenced at a step, in [0, 1).
         l1: strength λ of the penalty λ Σ|w| on weights, at least 0.
         l2: strength λ of the penalty λ/2 Σw² on weights, at least 0.
-        loss: by name or as an object; ``"auto"`` is the squared error.
+        loss: by name or as an object; ``"auto"`` is the squared error. ``"pinball"`` estimates
+            quantiles, ``"poisson"`` counts; ``"huber"`` doesn't mind outliers.
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like.
         schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
