@@ -7,7 +7,7 @@ import torch
 
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activation, Initializer, Loss, mlp
+from wellfit.nn import Activation, Initializer, Layer, Loss, mlp
 from wellfit.optim import Optimizer, Penalty, Schedule
 from wellfit.training import Member, Observer, Rows, Stream, train
 
@@ -16,6 +16,7 @@ CPU = torch.device("cpu")
 FAMILIES = {
     "activation": Activation,
     "initializer": Initializer,
+    "layer": Layer,
     "loss": Loss,
     "observer": Observer,
     "optimizer": Optimizer,

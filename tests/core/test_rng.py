@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellfit.core.rng import Bits, derive, generator, permutation
+from wellfit.core.rng import Bits, Normals, derive, generator, permutation
 
 MASK = (1 << 64) - 1
 
@@ -38,6 +38,16 @@ def test_bits_are_uniform():
     counts = torch.histc(bits, bins=64, min=-32768, max=32767)
     chi2 = float(((counts - 100_000 / 64) ** 2 / (100_000 / 64)).sum())
     assert 25 < chi2 < 115  # 63 degrees of freedom; one in ten thousand on either side
+
+
+def test_normals_are_the_integers_places_in_the_distribution():
+    keys = torch.tensor([derive(seed, "test") for seed in range(3)])
+    drawn = Normals(keys, (50, 40), steps=2, dtype=torch.float64).draw(5)
+    places = (Bits(keys, (50, 40), steps=2).draw(5).double() + 32768.5) / 65536
+    expected = torch.distributions.Normal(0.0, 1.0).icdf(places)
+    torch.testing.assert_close(drawn, expected, rtol=1e-9, atol=1e-9)
+    alone = Normals(keys[1:2], (50, 40), steps=1, dtype=torch.float64).draw(6)
+    assert torch.equal(alone[0, 0], drawn[1, 1])
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 50)), unique=True, min_size=2))

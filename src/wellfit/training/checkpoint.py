@@ -27,6 +27,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from wellfit.core.errors import InputError, ModelFileError
+from wellfit.nn import Network
 from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Weights
 
@@ -79,7 +80,7 @@ def load_checkpoint(
     members: Sequence[Member], document: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> Result:
     """Return the result that :func:`save_checkpoint` put aside, for the same members."""
-    network, k = members[0].network, len(members)
+    networks = tuple(member.network for member in members)
     best = "best.parameters" in tensors
     plain = {
         item.name: _decoded(document[item.name], tensors)
@@ -88,8 +89,8 @@ def load_checkpoint(
     }
     return Result(
         members=list(members),
-        last=_weights("last", network, k, tensors),
-        best=_weights("best", network, k, tensors) if best else None,
+        last=_weights("last", networks, tensors),
+        best=_weights("best", networks, tensors) if best else None,
         status=[Status(value) for value in document["status"]],
         observers=[
             {key: _decoded(value, tensors) for key, value in state.items()}
@@ -169,12 +170,11 @@ def _named(prefix: str, weights: Weights) -> dict[str, Tensor]:
     return {name: tensor.cpu() for name, tensor in (named | slots).items()}
 
 
-def _weights(prefix: str, network: Any, members: int, tensors: Mapping[str, Tensor]) -> Weights:
+def _weights(prefix: str, networks: tuple[Network, ...], tensors: Mapping[str, Tensor]) -> Weights:
     mark = f"{prefix}.slot."
     slots = {n.removeprefix(mark): t for n, t in tensors.items() if n.startswith(mark)}
-    return Weights(
-        network, members, tensors[f"{prefix}.parameters"], tensors[f"{prefix}.statistics"], slots
-    )
+    flats = tensors[f"{prefix}.parameters"], tensors[f"{prefix}.statistics"]
+    return Weights(networks[0], len(networks), *flats, slots, networks)
 
 
 # As a file

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wellfit.nn.execution import Executor, Memory
+from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.training.precision import arithmetic
 from wellfit.training.stack import Weights
 from wellfit.training.streams import Features, Rows
@@ -23,9 +23,9 @@ class Predictor:
     def __init__(self, weights: Weights) -> None:
         self._network = weights.network
         like = weights.parameters
-        nothing: list[dict[str, Tensor]] = [{} for _ in self._network.layers]
+        hypers = layer_hypers(weights.networks, like.device)
         keys = [torch.empty(0) for _ in self._network.layers]
-        self._memory = Memory(weights.members, like, None, weights.statistics, nothing, keys)
+        self._memory = Memory(weights.members, like, None, weights.statistics, hypers, keys)
         widest = max(self._network.widths) * like.element_size() * weights.members
         self.most = max(1, _BLOCK_BYTES // widest)
         self._bound: dict[int, Executor] = {}

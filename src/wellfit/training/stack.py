@@ -12,7 +12,7 @@ from wellfit.core.errors import InputError
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.members import stacked, structure
 from wellfit.core.rng import derive
-from wellfit.nn.execution import Executor, Memory
+from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Network, mlp
 from wellfit.optim.optimizers import Adam, Coefficients, Optimizer, Slots
@@ -47,7 +47,8 @@ class Weights:
     """What K trained networks hold, flat in the order of their layouts.
 
     ``parameters`` are learned by gradients, ``statistics`` tracked without, ``slots`` remembered
-    by the optimizer.
+    by the optimizer. ``networks`` are the members' own, which differ from ``network`` in slopes
+    and the like; without them, all have ``network``'s.
     """
 
     network: Network
@@ -55,6 +56,7 @@ class Weights:
     parameters: Tensor
     statistics: Tensor
     slots: dict[str, Tensor]
+    networks: tuple[Network, ...] = ()
 
     @classmethod
     def initial(
@@ -67,18 +69,20 @@ class Weights:
         statistics = network.statistics.join([network.initial_statistics()] * k)
         names = dict.fromkeys(name for member in members for name in member.optimizer.slots())
         slots = {name: torch.zeros_like(parameters) for name in names}
-        return cls(network, k, parameters, statistics.to(device, dtype), slots)
+        networks = tuple(member.network for member in members)
+        return cls(network, k, parameters, statistics.to(device, dtype), slots, networks)
 
     def take(self, chosen: Tensor) -> Weights:
         """Return a copy of the ``chosen`` members (indices), in that order."""
         parameters, statistics = self.network.parameters, self.network.statistics
-        k = self.members
+        k, networks = self.members, tuple(self.networks[index] for index in chosen.tolist())
         return Weights(
-            self.network,
+            networks[0] if networks else self.network,
             len(chosen),
             parameters.take(self.parameters, k, chosen),
             statistics.take(self.statistics, k, chosen),
             {name: parameters.take(slot, k, chosen) for name, slot in self.slots.items()},
+            networks,
         )
 
     def put(self, chosen: Tensor, source: Weights) -> None:
@@ -88,6 +92,8 @@ class Weights:
         self.network.statistics.put(self.statistics, k, chosen, source.statistics)
         for name, slot in self.slots.items():
             parameters.put(slot, k, chosen, source.slots[name])
+        fresh = dict(zip(chosen.tolist(), source.networks, strict=True))
+        self.networks = tuple(fresh.get(index, own) for index, own in enumerate(self.networks))
 
     def to(self, dtype: torch.dtype, device: torch.device) -> Weights:
         """Return a copy of another type, or on another device."""
@@ -97,12 +103,14 @@ class Weights:
             self.parameters.to(device, dtype, copy=True),
             self.statistics.to(device, dtype, copy=True),
             {name: slot.to(device, dtype, copy=True) for name, slot in self.slots.items()},
+            self.networks,
         )
 
     def __post_init__(self) -> None:
         wanted = self.members * self.network.parameters.size
         if self.parameters.numel() != wanted:
             raise InputError(f"the weights are {self.parameters.numel()}; expected {wanted}")
+        self.networks = self.networks or (self.network,) * self.members
 
     def forgetting(self, slots: Sequence[str]) -> Weights:
         """Return these weights with an empty memory of the optimizer's."""
@@ -128,16 +136,14 @@ class Stack:
 
     def __init__(self, members: Sequence[Member], weights: Weights) -> None:
         _check_alike(members)
-        self.members, self.weights = list(members), weights
+        networks = tuple(member.network for member in members)
+        self.members, self.weights = list(members), replace(weights, networks=networks)
         self.network, self.k = members[0].network, len(members)
         self.gradients = torch.zeros_like(weights.parameters)
         # Hyper-parameters are kept in double precision until they meet a weight.
         self._optimizer = self._hypers([member.optimizer for member in members])
         self._schedule = self._hypers([member.schedule for member in members])
-        self._layers = [
-            self._hypers([member.network.layers[index] for member in members])
-            for index in range(len(self.network.layers))
-        ]
+        self._layers = layer_hypers(networks, self.gradients.device)
         self.strengths = [
             self._numbers([member.penalties[index] for member in members])["strength"]
             for index in range(len(members[0].penalties))

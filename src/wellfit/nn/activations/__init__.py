@@ -1,0 +1,27 @@
+r"""Activation functions with their derivatives, written into buffers that already exist.
+
+To add one, write a class here: its name, its two methods, its source.
+"""
+
+from wellfit.nn.activations.base import Activation
+from wellfit.nn.activations.rectified import ELU, SELU, LeakyReLU, PReLU, ReLU
+from wellfit.nn.activations.saturating import HardSigmoid, Identity, Sigmoid, Softsign, Tanh
+from wellfit.nn.activations.smooth import GELU, Mish, SiLU, Softplus
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "Activation",
+    "HardSigmoid",
+    "Identity",
+    "LeakyReLU",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]

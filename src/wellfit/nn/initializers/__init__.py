@@ -1,0 +1,36 @@
+r"""How weights start, before the first step; biases have an initializer of their own.
+
+``fan_in`` and ``fan_out`` are the numbers of units that a layer reads and writes. To add one,
+write a class here: its name, its one method, its source.
+"""
+
+from wellfit.nn.initializers.base import Initializer
+from wellfit.nn.initializers.fixed import Constant, Ones, Zeros
+from wellfit.nn.initializers.plain import Identical, Normal, TruncatedNormal, Uniform
+from wellfit.nn.initializers.scaled import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+)
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identical",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Normal",
+    "Ones",
+    "Orthogonal",
+    "TruncatedNormal",
+    "Uniform",
+    "Zeros",
+]

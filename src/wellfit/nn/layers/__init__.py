@@ -1,0 +1,28 @@
+r"""Layers: what each holds, computes, and passes back.
+
+A layer is a frozen description. Bound to K members and a batch of B rows (:meth:`Layer.bind`) it
+becomes an :class:`Op`, whose buffers are allocated once and written over at every step.
+
+Deltas are the rows' own derivatives, not yet divided by the batch: an op's parameter gradients
+are means over the batch, so that nothing needs dividing on the way down.
+"""
+
+from wellfit.nn.layers.activate import Activate
+from wellfit.nn.layers.base import Layer
+from wellfit.nn.layers.batch_norm import BatchNorm
+from wellfit.nn.layers.dense import Dense
+from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise
+from wellfit.nn.ops import Block, Op, Site
+
+__all__ = [
+    "Activate",
+    "AlphaDropout",
+    "BatchNorm",
+    "Block",
+    "Dense",
+    "Dropout",
+    "GaussianNoise",
+    "Layer",
+    "Op",
+    "Site",
+]

@@ -1,0 +1,52 @@
+"""What every layer is: a description that says what it holds and how it is put to work."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from wellfit.core.hyper import Config
+from wellfit.nn.ops import Block, Op, Site
+
+
+class Layer(Config, family="layer"):
+    """A layer of a network: a description without memory.
+
+    >>> from wellfit.nn import Dense
+    >>> Dense(3).width(inputs=5), Dense(3).parameters(inputs=5)
+    (3, Block(rows=6, columns=3, penalized=5))
+    """
+
+    reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones
+    training_only: ClassVar[bool] = False  # whether it does nothing when predicting
+
+    def width(self, inputs: int) -> int:
+        """Return the number of outputs for a number of inputs."""
+        return inputs
+
+    def parameters(self, inputs: int) -> Block:
+        """Return the shape of what is learned by gradients."""
+        return Block(0, 0)
+
+    def statistics(self, inputs: int) -> Block:
+        """Return the shape of what is tracked without gradients."""
+        return Block(0, 0)
+
+    def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
+        """Draw the first parameters (rows, columns), float64."""
+        return torch.zeros(0, 0, dtype=torch.float64)
+
+    def initial_statistics(self, inputs: int) -> Tensor:
+        """Return the first statistics (rows, columns), float64."""
+        return torch.zeros(0, 0, dtype=torch.float64)
+
+    def varying(self) -> Config:
+        """Return whose ``per_member`` hyper-parameters the op is told: the layer's own."""
+        return self
+
+    @abstractmethod
+    def bind(self, site: Site) -> Op:
+        """Return the op for a site."""

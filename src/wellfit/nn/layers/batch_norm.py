@@ -1,0 +1,107 @@
+"""Batch normalization, training and predicting."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.nn.layers.base import Layer
+from wellfit.nn.ops import Block, Op, Site
+
+
+class BatchNorm(Layer, name="batch_norm"):
+    r"""y = γ (x - mean) / √(variance + ε) + β, by the batch's statistics while training.
+
+    Running statistics, r ← momentum · r + (1 - momentum) · batch, stand in when predicting; the
+    running variance is the unbiased one. Each member has its own.
+
+    Source: Ioffe and Szegedy, "Batch normalization", 2015.
+
+    >>> BatchNorm().parameters(inputs=5)
+    Block(rows=2, columns=5, penalized=0)
+    """
+
+    momentum: float = hyper(
+        "share of the running statistics kept at a step",
+        default=0.9,
+        low=0,
+        high=1,
+        search=(0.8, 0.999),
+        per_member=True,
+    )
+    epsilon: float = hyper(
+        "added to the variance",
+        default=1e-5,
+        low=0,
+        open_low=True,
+        search=(1e-6, 1e-2),
+        scale="log",
+        per_member=True,
+    )
+
+    def parameters(self, inputs: int) -> Block:
+        """Return the shape of γ and β, one row each."""
+        return Block(2, inputs)
+
+    def statistics(self, inputs: int) -> Block:
+        """Return the shape of the running mean and variance, one row each."""
+        return Block(2, inputs)
+
+    def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
+        """Return γ = 1, β = 0."""
+        return torch.tensor([[1.0], [0.0]], dtype=torch.float64).repeat(1, inputs)
+
+    def initial_statistics(self, inputs: int) -> Tensor:
+        """Return mean 0, variance 1."""
+        return torch.tensor([[0.0], [1.0]], dtype=torch.float64).repeat(1, inputs)
+
+    def bind(self, site: Site) -> Op:
+        """Return the normalization at work."""
+        return _BatchNormTraining(site) if site.training else _BatchNormPredicting(site)
+
+
+class _BatchNormTraining(Op):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._epsilon, momentum = site.number("epsilon"), site.number("momentum")
+        self._freshness = 1 - momentum
+        self._gamma, self._beta = site.weight[:, :1], site.weight[:, 1:]
+        self._grad, self._stats = site.grad, site.stats
+        self._normal, self._product = site.empty(site.inputs), site.empty(site.inputs)
+        self._unbias = site.batch / max(site.batch - 1, 1)
+        self._inverse_std = self._gamma
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+        torch.sub(x, mean, out=self._normal)
+        self._inverse_std = (variance + self._epsilon).rsqrt_()
+        self._normal.mul_(self._inverse_std)
+        torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
+        self._track(mean, variance)
+        return self.landing
+
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        fresh = torch.cat([mean, variance.mul_(self._unbias)], dim=1)
+        self._stats.lerp_(fresh, self._freshness)
+
+    def backward(self, delta: Tensor) -> Tensor:
+        torch.mul(delta, self._normal, out=self._product)
+        grad_gamma, grad_beta = self._grad[:, :1], self._grad[:, 1:]
+        torch.mean(self._product, dim=1, keepdim=True, out=grad_gamma)
+        torch.mean(delta, dim=1, keepdim=True, out=grad_beta)
+        delta.sub_(grad_beta).sub_(self._normal.mul_(grad_gamma))
+        return delta.mul_(self._gamma * self._inverse_std)
+
+
+class _BatchNormPredicting(Op):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._epsilon = site.number("epsilon")
+        self._weight, self._stats = site.weight, site.stats
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self._weight[:, :1] * (self._stats[:, 1:] + self._epsilon).rsqrt()
+        shift = self._weight[:, 1:] - self._stats[:, :1] * scale
+        torch.addcmul(shift, x, scale, out=self.out)
+        return self.landing

@@ -1,0 +1,80 @@
+"""The dense layer: every output a weighted sum of every input."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
+from wellfit.nn.layers.base import Layer
+from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.products import choose, is_large
+
+
+class Dense(Layer, name="dense"):
+    r"""z = x W + b, every output a weighted sum of every input.
+
+    The bias is the last row of the weights (inputs + 1, units), fed by a column of ones: one
+    product gives z, one gives both gradients.
+
+    Source: Rosenblatt, "The perceptron", 1958; the backward pass, Rumelhart, Hinton and
+    Williams, 1986.
+
+    >>> Dense(10).parameters(inputs=784)
+    Block(rows=785, columns=10, penalized=784)
+    """
+
+    reads_ones: ClassVar[bool] = True
+
+    units: int = hyper("number of outputs", default=100, low=1, scale="log", search=(16, 1024))
+    initializer: Initializer = hyper("how the weights start", default=GlorotUniform())
+    bias_initializer: Initializer = hyper("how the biases start", default=Zeros())
+
+    def width(self, inputs: int) -> int:
+        """Return the number of units."""
+        return self.units
+
+    def parameters(self, inputs: int) -> Block:
+        """Return the weights' shape, the bias as their last row."""
+        return Block(inputs + 1, self.units, penalized=inputs)
+
+    def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
+        """Draw the weights, then the biases: a row of such weights as their initializer draws."""
+        weights = self.initializer.sample(inputs, self.units, generator)
+        biases = self.bias_initializer.sample(inputs, self.units, generator)[:1]
+        return torch.cat([weights, biases])
+
+    def bind(self, site: Site) -> Op:
+        """Return the matrix product at work."""
+        return _DenseOp(site)
+
+
+class _DenseOp(Op):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._weight, self._grad = site.weight, site.grad
+        self._weight_t = site.weight[:, : site.inputs].transpose(1, 2)
+        self._mean = 1 / site.batch
+        self._down = site.empty(site.inputs) if site.passes_down else None
+        rows, units = site.members * site.batch, self.out.shape[-1]
+        self._large = is_large(rows, site.inputs, units)
+        self._large_down = is_large(rows, units, site.inputs)
+        self._x = self._x_t = self.out
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x is not self._x:  # the memory below stays the same, but for the batch itself
+            self._x, self._x_t = x, x.transpose(1, 2)
+        choose(self._large)
+        torch.bmm(x, self._weight, out=self.out)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        choose(self._large)
+        torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
+        if self._down is None:
+            return delta
+        choose(self._large_down)
+        return torch.bmm(delta, self._weight_t, out=self._down)

@@ -1,0 +1,176 @@
+"""Layers that disturb the units at random while training, and do nothing when predicting."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.core.rng import Bits, Normals
+from wellfit.nn.layers.base import Layer
+from wellfit.nn.ops import Op, Site, collapsed
+
+_ALPHA = -1.7580993408473766  # what selu tends to for z → -∞: -s α
+
+
+class Dropout(Layer, name="dropout"):
+    r"""Silences units with probability ``rate`` while training; the rest grow by 1 / (1 - rate).
+
+    A member's masks depend on its own seed and the step alone.
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to
+    prevent neural networks from overfitting", 2014.
+
+    >>> Dropout(0.2).rate
+    0.2
+    """
+
+    training_only: ClassVar[bool] = True
+
+    rate: float = hyper(
+        "share of units silenced",
+        default=0.5,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.7),
+        per_member=True,
+    )
+
+    def bind(self, site: Site) -> Op:
+        """Return the masks at work."""
+        return _DropoutOp(site)
+
+
+class _DropoutOp(Op):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._rate, self._dtype = site.hypers["rate"], site.out.dtype
+        self._bits = Bits(site.keys, (site.batch, site.inputs), site.steps)
+        self._masks: list[Tensor] = []
+        self._mask = site.out
+
+    def refresh(self, step: int, steps: int) -> None:
+        rate = self._rate.view(1, -1, 1, 1)  # read anew each time: a schedule may have moved it
+        threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+        bits = self._bits.draw(step)[:steps]
+        masks = (bits >= threshold).to(self._dtype).mul_(self._scale(rate).to(self._dtype))
+        self._masks = list(masks.unbind(0))[::-1]
+
+    def _scale(self, rate: Tensor) -> Tensor:
+        """Return the factor on the units that are kept."""
+        return 1 / (1 - rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._mask = self._masks.pop()
+        torch.mul(x, self._mask, out=self.out)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        return delta.mul_(self._mask)
+
+
+class AlphaDropout(Layer, name="alpha_dropout"):
+    r"""Sets units to α' with probability ``rate`` while training; keeps mean and variance.
+
+    y = a (x m + α' (1 - m)) + b, with m = 1 where a unit is kept. For q = 1 - rate,
+
+        a = 1 / √(q (1 + α'² rate)),    b = -a rate α'
+
+    keep mean 0 and variance 1, which selu needs; α' = -1.758 is selu's lowest value. A
+    member's masks depend on its own seed and the step alone.
+
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017.
+
+    >>> AlphaDropout(0.1).rate
+    0.1
+    """
+
+    training_only: ClassVar[bool] = True
+
+    rate: float = hyper(
+        "share of units set to selu's lowest value",
+        default=0.05,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.3),
+        per_member=True,
+    )
+
+    def bind(self, site: Site) -> Op:
+        """Return the masks at work."""
+        return _AlphaDropoutOp(site)
+
+
+class _AlphaDropoutOp(_DropoutOp):
+    """With masks a m, y = a m (x - α') + a α' + b."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._shift: Tensor | float = 0.0
+
+    def refresh(self, step: int, steps: int) -> None:
+        super().refresh(step, steps)
+        shift = _ALPHA * (1 - self._rate) * self._scale(self._rate)  # a α' + b
+        self._shift = collapsed(shift, self._dtype)
+
+    def _scale(self, rate: Tensor) -> Tensor:
+        return ((1 - rate) * (1 + _ALPHA**2 * rate)).rsqrt()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._mask = self._masks.pop()
+        torch.sub(x, _ALPHA, out=self.out).mul_(self._mask).add_(self._shift)
+        return self.landing
+
+
+class GaussianNoise(Layer, name="gaussian_noise"):
+    r"""y = x + ``std`` · n while training, n drawn from N(0, 1) for every unit and row.
+
+    As the first layer it blurs inputs, which smooths what is learned much as L2 does. A member's
+    noise depends on its own seed and the step alone.
+
+    Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", 1995.
+
+    >>> GaussianNoise(0.2).std
+    0.2
+    """
+
+    training_only: ClassVar[bool] = True
+
+    std: float = hyper(
+        "standard deviation of the noise",
+        default=0.1,
+        low=0,
+        search=(0.01, 1),
+        scale="log",
+        per_member=True,
+    )
+
+    def bind(self, site: Site) -> Op:
+        """Return the noise at work."""
+        return _GaussianNoiseOp(site)
+
+
+class _GaussianNoiseOp(Op):
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._std = site.hypers["std"]
+        self._normals = Normals(
+            site.keys, (site.batch, site.inputs), site.steps, dtype=site.out.dtype
+        )
+        self._noises: list[Tensor] = []
+
+    def refresh(self, step: int, steps: int) -> None:
+        noises = self._normals.draw(step)[:steps]
+        noises.mul_(self._std.to(noises.dtype).view(1, -1, 1, 1))
+        self._noises = list(noises.unbind(0))[::-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.add(x, self._noises.pop(), out=self.out)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        return delta

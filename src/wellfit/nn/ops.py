@@ -1,0 +1,83 @@
+"""What layers and activations become when bound to K members and a batch of B rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Block:
+    """The shape of a layer's parameters or statistics for one member: (rows, columns).
+
+    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty.
+    """
+
+    rows: int
+    columns: int
+    penalized: int = 0
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a layer is bound: the memory and the members it works for.
+
+    ``out`` (K, B, width) is where results go; ``landing`` is the whole buffer around it, wider
+    by a column of ones where a dense layer reads next (its bias is the last row of its weights).
+    ``hypers`` are the layer's per-member hyper-parameters, each (K,), in double precision.
+    """
+
+    members: int
+    batch: int
+    inputs: int
+    out: Tensor
+    landing: Tensor
+    weight: Tensor
+    grad: Tensor
+    stats: Tensor
+    hypers: dict[str, Tensor]
+    keys: Tensor
+    steps: int
+    training: bool
+    passes_down: bool
+
+    def empty(self, width: int) -> Tensor:
+        """Return a buffer (K, B, width) of the site's type."""
+        return self.out.new_empty(self.members, self.batch, width)
+
+    def number(self, key: str) -> Tensor | float:
+        """Return a hyper-parameter as (K, 1, 1), or as the number that all members share."""
+        return collapsed(self.hypers[key], self.out.dtype)
+
+
+def collapsed(values: Tensor, dtype: torch.dtype) -> Tensor | float:
+    """Return members' numbers (K,) as (K, 1, 1), or as the one that all share.
+
+    A number is much faster than a tensor that has to be spread over rows and units.
+
+    >>> collapsed(torch.tensor([0.5, 0.5]), torch.float32)
+    0.5
+    """
+    if bool((values == values[0]).all()):
+        return float(values[0])
+    return values.to(dtype).view(-1, 1, 1)
+
+
+class Op:
+    """A layer at work on K members and B rows; ``landing`` is where its results go."""
+
+    def __init__(self, site: Site) -> None:
+        self.out, self.landing = site.out, site.landing
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Prepare the randomness of the ``steps`` steps from ``step`` on."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the layer's output from x, write it where it belongs and return it."""
+        raise NotImplementedError
+
+    def backward(self, delta: Tensor) -> Tensor:
+        """Turn ∂loss/∂output into parameter gradients and ∂loss/∂input; may reuse ``delta``."""
+        raise NotImplementedError
