@@ -1,11 +1,25 @@
 """Law: written-out backprop = autograd = finite differences."""
 
+import itertools
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from engine import CPU, FLOAT64, every, label, member, network, targets
-from wellfit.nn import Activate, Dense, Dropout, Network, mlp
+from wellfit.nn import (
+    SELU,
+    Activate,
+    AlphaDropout,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    Network,
+    PReLU,
+    Softsign,
+    mlp,
+)
+from wellfit.nn.layers import Dense
 from wellfit.training import Stack, Weights
 from wellfit.training.step import Step
 
@@ -35,31 +49,34 @@ def cost(stack: Stack, x, target) -> torch.Tensor:
     )
     stack.weights.statistics.copy_(statistics)
     weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
-    for penalty, strength in zip(first.penalties, stack.strengths, strict=True):
+    moment = next(stack.plan.moments(0, 1))
+    for penalty, strength in zip(first.penalties, moment.strengths, strict=True):
         total = total + sum(penalty.value(weight, strength) for weight in weights)
     return total
 
 
 def written_out(stack: Stack, x, target) -> torch.Tensor:
     """The gradients that a step of training computes."""
-    step = Step(stack, B, 1)
+    step, moment = Step(stack, B, 1), next(stack.plan.moments(0, 1))
     step.refresh(0, 1)
-    step._segments = []  # compute gradients, move nothing
-    step(torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), {}, x, target)
+    step.compute(torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), moment, x, target)
     return stack.gradients.clone()
 
 
 def finite_differences(stack: Stack, x, target, h=1e-6) -> torch.Tensor:
-    flat = stack.weights.parameters
-    grad = torch.empty_like(flat)
-    for index in range(len(flat)):
-        kept = flat[index].item()
-        flat[index] = kept + h
-        above = cost(stack, x, target).sum()
-        flat[index] = kept - h
-        below = cost(stack, x, target).sum()
-        flat[index] = kept
-        grad[index] = (above - below) / (2 * h)
+    """The same parameter of all members is moved at once: they never meet."""
+    grad = torch.empty_like(stack.weights.parameters)
+    flats = [stack.weights.parameters, grad]
+    views = (stack.network.parameters.views(flat, K) for flat in flats)
+    for block, slopes in zip(*views, strict=True):
+        for row, column in itertools.product(*map(range, block.shape[1:])):
+            kept = block[:, row, column].clone()
+            block[:, row, column] = kept + h
+            above = cost(stack, x, target)
+            block[:, row, column] = kept - h
+            below = cost(stack, x, target)
+            block[:, row, column] = kept
+            slopes[:, row, column] = (above - below) / (2 * h)
     return grad
 
 
@@ -81,11 +98,22 @@ def test_every_loss_and_penalty(loss, penalty):
     torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.parametrize("layer", every("layer"), ids=label)
+def test_every_layer(layer):
+    stack = stack_of(network=Network(4, (Dense(5), layer, Dense(3))))
+    x, target = batch(stack.members[0].loss)
+    expected = finite_differences(stack, x, target)
+    torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
+
+
 LAYERS = {
     "linear": (Dense(3),),
     "two dense in a row": (Dense(5), Dense(3)),
     "activation first": (Activate(), Dense(5), Dense(3)),
     "dropout twice": (Dropout(0.2), Dense(5), Dropout(0.5), Dropout(0.1), Dense(3)),
+    "noise first": (GaussianNoise(0.2), Dense(5), Activate(SELU()), AlphaDropout(0.2), Dense(3)),
+    "learned slopes first and last": (Activate(PReLU()), Dense(5), Activate(PReLU()), Dense(3)),
+    "norm after the activation": (Dense(5), Activate(Softsign()), BatchNorm(), Dense(3)),
     "norm first": (*mlp(4, (5,), 3, batch_norm=True).layers[1:2], Dense(3)),
     "norm last but one": (Dense(3), *mlp(4, (5,), 3, batch_norm=True).layers[1:2], Dense(3)),
 }
@@ -94,14 +122,6 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_in_unusual_orders(name):
     stack = stack_of(network=Network(4, LAYERS[name]))
-    x, target = batch(stack.members[0].loss)
-    expected = finite_differences(stack, x, target)
-    torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize("layer", every("layer"), ids=label)
-def test_every_layer(layer):
-    stack = stack_of(network=Network(4, (Dense(5), layer, Dense(3))))
     x, target = batch(stack.members[0].loss)
     expected = finite_differences(stack, x, target)
     torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)

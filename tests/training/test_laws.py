@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from engine import every, label, member, network, parameters, run, table
 from wellfit.nn import Dropout, Network, SoftmaxCrossEntropy, mlp
-from wellfit.optim import L1, L2, SGD, Adam, Exponential
+from wellfit.optim import L1, L2, SGD, Adam, Exponential, Linear
+from wellfit.optim.minimizers import Minimizer
 from wellfit.training import (
     EarlyStopping,
     Result,
     Rows,
+    Scheduled,
     Status,
     Stream,
     load_checkpoint,
@@ -23,31 +25,54 @@ from wellfit.training import (
 )
 
 LOSS = SoftmaxCrossEntropy()
+VARIED = ("activation", "loss", "optimizer", "schedule", "clipping", "constraint")
 VARIETY = [
-    {"activation": activation, "loss": loss, "optimizer": optimizer, "schedule": schedule}
-    for activation, loss, optimizer, schedule in zip(
-        *(
-            itertools.islice(itertools.cycle(every(family)), 12)
-            for family in ("activation", "loss", "optimizer", "schedule")
-        ),
-        strict=True,
+    dict(zip(VARIED, choice, strict=True))
+    for choice in itertools.islice(
+        zip(*(itertools.cycle(every(family)) for family in VARIED), strict=True),
+        max(len(every(family)) for family in VARIED),
     )
-]  # twelve combinations in which every member of every family occurs
+]  # as many combinations as it takes for every member of every family to occur
 
 
-def varied(choice, count=4, **options):
+def varied(choice, count=4):
     """Members of one structure that differ in all they may differ in."""
-    choice = dict(choice)
-    activation = choice.pop("activation")
-    rates = [0.003 * (k + 1) for k in range(count)]
+    if isinstance(choice["optimizer"], Minimizer):
+        return minimizing(choice, count)
     return [
         member(
             seed=k,
             epochs=3 + k % 2,
-            network=drop_rates(network(activation=activation), 0.1 * (k + 1)),
+            network=drop_rates(varied_network(choice), 0.1 * (k + 1)),
+            loss=choice["loss"],
+            optimizer=choice["optimizer"].replace(learning_rate=0.003 * (k + 1)),
+            schedule=choice["schedule"],
+            schedules=(Scheduled("dropout", Linear(end=0.5)), Scheduled("l2", Linear(end=2.0))),
+            penalties=(L2(1e-3 * k), L1(1e-4 * k), L2(1e-2 * k, decoupled=True, only=(0,))),
+            clipping=(choice["clipping"].replace(limit=0.5 + k),),
+            constraints=(choice["constraint"].replace(limit=0.5 + k),),
+            average=0.5 + 0.1 * k,
+        )
+        for k in range(count)
+    ]
+
+
+def varied_network(choice):
+    """With batch norm, below which a bias has no effect: but Lion goes by its gradient's sign."""
+    return network(activation=choice["activation"], batch_norm=choice["optimizer"].name != "lion")
+
+
+def minimizing(choice, count):
+    """Members for a rule that looks at all rows at once and takes no randomness."""
+    net = network(activation=choice["activation"], dropout=0.0, input_dropout=0.0)
+    return [
+        member(
+            seed=k,
+            epochs=3 + k % 2,
+            network=net,
+            loss=choice["loss"],
+            optimizer=choice["optimizer"],
             penalties=(L2(1e-3 * k), L1(1e-4 * k)),
-            **{**choice, "optimizer": choice["optimizer"].replace(learning_rate=rates[k])},
-            **options,
         )
         for k in range(count)
     ]
@@ -148,10 +173,12 @@ def test_pausing_changes_nothing(choice, pause):
     parts = resumed(members, rows, streams, pause, observers)
     assert parts.status == whole.status
     assert parts.best_epoch.tolist() == whole.best_epoch.tolist()
+    # A descent is done again, by a stack that some members may have left: equal but for rounding.
+    equal = same if isinstance(choice["optimizer"], Minimizer) else np.testing.assert_array_equal
     for k in range(len(members)):
-        np.testing.assert_array_equal(parameters(parts, k), parameters(whole, k))
+        equal(parameters(parts, k), parameters(whole, k))
         for name in ("loss", "val_loss", "learning_rate"):
-            assert parts.history(k)[name] == whole.history(k)[name]
+            equal(parts.history(k)[name], whole.history(k)[name])
 
 
 def test_saved_weights_predict_the_same():

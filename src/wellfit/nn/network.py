@@ -11,15 +11,17 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.rng import generator
 from wellfit.nn.activations import Activation
+from wellfit.nn.hidden import Dense, Hidden, expand
 from wellfit.nn.initializers import Initializer
-from wellfit.nn.layers import Activate, BatchNorm, Block, Dense, Dropout, Layer
+from wellfit.nn.layers import Block, Dropout, GaussianNoise, Layer
+from wellfit.nn.layers import Dense as Linear
 
 
 class Network(Config):
     """A feed-forward network: its inputs, and its layers from the input to the logits.
 
     Raises:
-        HyperparameterError: no layers, or the last isn't dense.
+        HyperparameterError: no layers, or the last isn't linear.
 
     >>> network = mlp(784, (100,), 10)
     >>> network.widths, network.size
@@ -31,9 +33,9 @@ class Network(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.layers or not isinstance(self.layers[-1], Dense):
+        if not self.layers or not isinstance(self.layers[-1], Linear):
             raise HyperparameterError(
-                f"a network needs a dense layer as its last; given {self.layers!r}"
+                f"a network needs a linear layer as its last; given {self.layers!r}"
             )
 
     @property
@@ -126,29 +128,67 @@ class Layout:
             view[chosen] = fresh
 
 
+def design(
+    inputs: int,
+    before: Sequence[Layer],
+    hidden: Sequence[int | Hidden],
+    whole: Dense,
+    outputs: int,
+) -> tuple[Network, list[Dense]]:
+    """Return a network, and for each of its layers with weights what was asked for it.
+
+    Args:
+        inputs: number of features.
+        before: what disturbs them.
+        hidden: units, or layers, from the input on.
+        whole: what holds for all layers that say nothing themselves.
+        outputs: units of the output layer.
+
+    >>> network, asked = design(4, (), (8, Dense(6, l2=0.1)), Dense(l2=0.01), 3)
+    >>> [settled.l2 for settled in asked]
+    [0.01, 0.1, 0.01]
+    """
+    described = [layer if isinstance(layer, Config) else Dense(layer) for layer in hidden]
+    layers, asked = expand(described, whole)
+    starts = {"initializer": whole.initializer, "bias_initializer": whole.bias_initializer}
+    given = {key: value for key, value in starts.items() if value is not None}
+    last = Linear(outputs, **given)
+    return Network(inputs, (*before, *layers, last)), [*asked, whole]
+
+
 def mlp(
     inputs: int,
-    hidden: Sequence[int],
+    hidden: Sequence[int | Hidden],
     outputs: int,
     *,
     activation: Activation | None = None,
     initializer: Initializer | None = None,
-    batch_norm: bool = False,
-    dropout: float = 0.0,
+    bias_initializer: Initializer | None = None,
+    batch_norm: bool | str = False,
+    dropout: float | Layer = 0.0,
     input_dropout: float = 0.0,
+    input_noise: float = 0.0,
 ) -> Network:
     """Return the usual multi-layer perceptron.
 
-    Each hidden layer is dense, then (if wanted) batch norm, the activation, dropout.
+    Each hidden layer is linear, then (if wanted) batch norm, the activation, dropout.
 
     >>> [layer.name for layer in mlp(4, (8,), 3, batch_norm=True, dropout=0.2).layers]
-    ['dense', 'batch_norm', 'activation', 'dropout', 'dense']
+    ['linear', 'batch_norm', 'activation', 'dropout', 'linear']
     """
-    start = {} if initializer is None else {"initializer": initializer}
-    layers: list[Layer] = [Dropout(input_dropout)] if input_dropout else []
-    for units in hidden:
-        layers.append(Dense(units, **start))
-        layers += [BatchNorm()] if batch_norm else []
-        layers.append(Activate() if activation is None else Activate(activation))
-        layers += [Dropout(dropout)] if dropout else []
-    return Network(inputs, (*layers, Dense(outputs, **start)))
+    whole = Dense(
+        activation=activation,
+        batch_norm=batch_norm,
+        dropout=dropout,
+        initializer=initializer,
+        bias_initializer=bias_initializer,
+    )
+    return design(inputs, disturb(input_dropout, input_noise), hidden, whole, outputs)[0]
+
+
+def disturb(dropout: float, noise: float) -> tuple[Layer, ...]:
+    """Return the layers that disturb the inputs while training."""
+    return (
+        *((Dropout(dropout),) if dropout else ()),
+        *((GaussianNoise(noise),) if noise else ()),
+    )

@@ -1,19 +1,73 @@
-"""Floor 1: how parameters move. Update rules, learning-rate schedules and penalties."""
+"""Floor 1: how parameters move. Update rules, schedules, clipping, penalties and constraints."""
 
-from wellfit.optim.optimizers import SGD, Adam, AdamW, Optimizer
+from wellfit.optim.clipping import ByLayerNorm, ByNorm, ByValue, Clipping
+from wellfit.optim.constraints import Constraint, MaxNorm
+from wellfit.optim.minimizers import LBFGS, ConjugateGradient, Minimizer
+from wellfit.optim.optimizers import (
+    FTRL,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Nadam,
+    Optimizer,
+    RMSProp,
+)
 from wellfit.optim.penalties import L1, L2, Penalty
-from wellfit.optim.schedules import Constant, Exponential, OneCycle, Schedule
+from wellfit.optim.schedules import (
+    Constant,
+    Cosine,
+    Custom,
+    Exponential,
+    Linear,
+    OneCycle,
+    PiecewiseConstant,
+    Polynomial,
+    Power,
+    Schedule,
+    TimeBased,
+    WarmUp,
+)
 
 __all__ = [
+    "FTRL",
     "L1",
     "L2",
+    "LBFGS",
     "SGD",
+    "AMSGrad",
+    "AdaDelta",
+    "AdaGrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "ByLayerNorm",
+    "ByNorm",
+    "ByValue",
+    "Clipping",
+    "ConjugateGradient",
     "Constant",
+    "Constraint",
+    "Cosine",
+    "Custom",
     "Exponential",
+    "Linear",
+    "Lion",
+    "MaxNorm",
+    "Minimizer",
+    "Nadam",
     "OneCycle",
     "Optimizer",
     "Penalty",
+    "PiecewiseConstant",
+    "Polynomial",
+    "Power",
+    "RMSProp",
     "Schedule",
+    "TimeBased",
+    "WarmUp",
 ]

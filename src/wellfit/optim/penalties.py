@@ -1,7 +1,15 @@
-r"""Penalties on weights (never on biases or scales), added to the loss.
+r"""Penalties on weights (never on biases or scales): added to the loss, or decoupled from it.
+
+A penalty in the loss adds its gradient, which the update rule then treats like any other. A
+decoupled one acts on the weights themselves, before each update, by learning rate times strength:
+with rules that rescale gradients, such as Adam, this is not the same.
 
 A layer's weights come as (K, in, out), the strengths as (K, 1, 1), or as a number that all members
 share.
+
+Source: decoupled L2, Loshchilov and Hutter, "Decoupled weight decay regularization", 2019;
+decoupled L1, the proximal step of Duchi and Singer, "Efficient online and batch learning using
+forward backward splitting", 2009.
 """
 
 from __future__ import annotations
@@ -29,6 +37,11 @@ class Penalty(Config, family="penalty"):
         "factor λ", default=1e-4, low=0, scale="log", search=(1e-7, 1e-1), per_member=True
     )
 
+    decoupled: bool = hyper("act on the weights directly, not through the loss", default=False)
+    only: tuple[int, ...] = hyper(
+        "the layers with weights that it is for, from 0; all where empty", default=()
+    )
+
     @abstractmethod
     def value(self, weight: Tensor, strength: Strength) -> Tensor:
         """Return the penalty of one layer's weights, (K,)."""
@@ -36,6 +49,10 @@ class Penalty(Config, family="penalty"):
     @abstractmethod
     def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add the penalty's derivative to ``grad``, of the weights' shape."""
+
+    @abstractmethod
+    def shrink(self, weight: Tensor, amount: Strength) -> None:
+        """Move the weights in place as the penalty alone would by a step of size 1."""
 
 
 class L1(Penalty, name="l1"):
@@ -46,6 +63,10 @@ class L1(Penalty, name="l1"):
     >>> import torch
     >>> L1(0.1).value(torch.full((1, 2, 2), -3.0), 0.1)
     tensor([1.2000])
+    >>> weight = torch.tensor([[[0.05, -0.3]]])
+    >>> L1(0.1, decoupled=True).shrink(weight, 0.1)
+    >>> weight
+    tensor([[[ 0.0000, -0.2000]]])
     """
 
     def value(self, weight: Tensor, strength: Strength) -> Tensor:
@@ -55,6 +76,10 @@ class L1(Penalty, name="l1"):
     def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add λ sign w."""
         add_scaled(grad, weight.sign(), strength)
+
+    def shrink(self, weight: Tensor, amount: Strength) -> None:
+        """Bring every weight nearer to zero by ``amount``; those that are nearer become zero."""
+        weight.sub_(weight.clamp(-amount, amount))  # type: ignore[arg-type]
 
 
 class L2(Penalty, name="l2"):
@@ -74,3 +99,7 @@ class L2(Penalty, name="l2"):
     def add_gradient(self, weight: Tensor, strength: Strength, grad: Tensor) -> None:
         """Add λ w."""
         add_scaled(grad, weight, strength)
+
+    def shrink(self, weight: Tensor, amount: Strength) -> None:
+        """Multiply every weight by 1 - ``amount``."""
+        weight.mul_(1 - amount)

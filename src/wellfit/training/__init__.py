@@ -13,7 +13,7 @@ from wellfit.training.observers import (
 )
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
-from wellfit.training.stack import Member, Stack, Weights
+from wellfit.training.stack import Member, Scheduled, Stack, Weights
 from wellfit.training.streams import Rows, Stream, fraction_of, split
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Result",
     "Rows",
     "Run",
+    "Scheduled",
     "Stack",
     "Status",
     "Stream",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.core.errors import InputError
+from wellfit.training.assembly import Assembly, unbound
+from wellfit.training.descents import Descents
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.precision import arithmetic, dtype_of
-from wellfit.training.prediction import Predictor
 from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Stack, Weights
-from wellfit.training.step import Step
-from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Rows, Stream
-
-Metrics = dict[str, NDArray[np.float64]]
-_MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks
+from wellfit.training.streams import Rows, Stream
+from wellfit.training.tally import Metrics, Score, Tally
 
 
 def train(
@@ -30,7 +28,9 @@ def train(
     streams: Sequence[Stream],
     *,
     observers: Sequence[Observer] = (),
+    scores: Mapping[str, Score] | None = None,
     precision: str = "float32",
+    eval_every: int = 1,
     resume: Result | None = None,
     until: int | None = None,
 ) -> Result:
@@ -41,7 +41,11 @@ def train(
         rows: the table that all of them read, on the device they train on.
         streams: K streams, or one for all.
         observers: told of every epoch; a history is always kept.
+        scores: more metrics of validation rows by name, from predictions (N, C) and the rows'
+            numbers (N,) to a number; the name gets ``val_`` before it.
         precision: one of ``float32``, ``float64`` and ``bfloat16``.
+        eval_every: epochs from one judgement by validation rows to the next; the last epoch is
+            always judged. Metrics of epochs between are NaN.
         resume: an earlier result to go on from, with the same observers; it stays as it is.
         until: pause after this epoch, to be resumed later.
 
@@ -51,6 +55,7 @@ def train(
 
     Raises:
         InputError: members or streams that cannot share a stack.
+        HyperparameterError: a schedule that leaves the range of what it schedules.
 
     >>> from wellfit.nn import mlp
     >>> x = np.random.default_rng(0).normal(size=(200, 2))
@@ -64,13 +69,19 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
-    loop = _Loop(members, rows, everyone, [History(), *observers], precision, resume)
+    watchers = [History(), *observers]
     with torch.no_grad(), Interrupt() as interrupt:
-        return loop.run(interrupt, until)
+        loop = _Loop(members, rows, everyone, watchers, precision, resume)
+        if not loop.busy:
+            return loop.result()
+        return loop.run(interrupt, until, scores or {}, eval_every)
 
 
 class _Loop:
-    """Holds what changes while training: who is active, their stack, what was kept."""
+    """Holds what changes while training: who is active, their stack, what was kept.
+
+    It is the view that observers have of the training.
+    """
 
     def __init__(
         self,
@@ -81,14 +92,14 @@ class _Loop:
         precision: str,
         resume: Result | None,
     ) -> None:
-        self._rows, self._streams, self._observers = rows, streams, observers
-        self._precision = precision
+        self._rows, self._streams, self._precision = rows, streams, precision
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
         remembered = self._result.observers[: len(observers)]
         fresh: list[ObserverState] = [{} for _ in observers[len(remembered) :]]
         self._result.observers = remembered + fresh
+        self._told = list(zip(observers, self._result.observers, strict=True))
         self._active = np.flatnonzero(
             [
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
@@ -100,86 +111,128 @@ class _Loop:
         )
         for index in self._active:
             self._result.status[index] = Status.RUNNING
-        self._assemble(Stack(members, self._result.last).take(self._index(self._active)))
+        if len(self._active):
+            whole = Stack(members, self._result.last, torch.as_tensor(self._result.scale))
+            self._assemble(whole.take(self._index(self._active)))
 
-    def run(self, interrupt: Interrupt, until: int | None) -> Result:
-        result = self._result
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to train."""
+        return bool(len(self._active))
+
+    def run(
+        self,
+        interrupt: Interrupt,
+        until: int | None,
+        scores: Mapping[str, Score],
+        eval_every: int,
+    ) -> Result:
+        result, work = self._result, self._work
         last = max(member.epochs for member in result.members)
         last = last if until is None else min(last, until)
+        self._judging = scores, eval_every, last
         run = Run(
-            len(result.members),
+            result.members,
             last,
-            self._batches.per_epoch,
+            work.per_epoch,
             result.epoch,
-            self._batches.has_validation,
+            work.batches.has_validation,
+            self,
         )
-        states = list(zip(self._observers, result.observers, strict=True))
         began = time.perf_counter() - self._seconds_before()
-        for observer, state in states:
+        for observer, state in self._told:
             observer.start(run, state)
         try:
-            with arithmetic(self._precision, self._rows.device, self._operations()):
+            with arithmetic(self._precision, self._rows.device, work.operations()):
+                work.begin(result.epoch)
                 while len(self._active) and result.epoch < last and not interrupt.asked:
                     self._epoch(interrupt, began)
         finally:
-            self._archive(np.arange(len(self._active)))
-            for observer, state in states:
+            self._settle()
+            for observer, state in self._told:
                 observer.finish(state)
         for index in self._active if interrupt.asked else ():
             result.status[index] = Status.INTERRUPTED
         return result
 
+    # What observers may look at.
+
+    def weights(self) -> Weights:
+        """Return a copy of all members' weights: those that would predict now."""
+        self._archive(np.arange(len(self._active)))
+        everyone = self._index(np.arange(len(self._result.members)))
+        return self._result.last.take(everyone).in_use()
+
+    def activations(self) -> list[tuple[str, Tensor]]:
+        """Return the name and outputs (K, B, width) of each layer, of members that train."""
+        return self._work.activations()
+
+    def result(self) -> Result:
+        """Return a snapshot that training can be resumed from."""
+        self._archive(np.arange(len(self._active)))
+        if self._result.position:
+            self._result.tally = self._tally.sums()
+        return self._result.copy()
+
+    # An epoch.
+
     def _epoch(self, interrupt: Interrupt, began: float) -> None:
-        metrics = self._train_epoch(interrupt)
+        answers: list[Answer | None] = []
+        metrics = self._train_epoch(interrupt, answers)
         if metrics is None:
             return
-        result = self._result
+        result, per_epoch = self._result, self._work.per_epoch
         result.epoch += 1
-        result.step += self._batches.per_epoch
-        if self._batches.has_validation:
-            metrics |= {f"val_{name}": value for name, value in self._judge().items()}
-        rates = self._stack.learning_rates(result.step - 1, self._batches.per_epoch)
+        result.step += per_epoch
+        result.position = 0
+        if self._work.batches.has_validation:
+            metrics |= self._judge()
+        rates = self._stack.plan.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
         record = self._record(metrics, time.perf_counter() - began)
         result.epochs[self._active] = result.epoch
-        answers = [
-            observer.epoch(record, state)
-            for observer, state in zip(self._observers, result.observers, strict=True)
-        ]
+        answers += [observer.epoch(record, state) for observer, state in self._told]
         self._obey([answer for answer in answers if answer is not None], record)
+        for observer, state in self._told:
+            observer.settled(record, state)
 
-    def _train_epoch(self, interrupt: Interrupt) -> Metrics | None:
+    def _train_epoch(self, interrupt: Interrupt, answers: list[Answer | None]) -> Metrics | None:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
-        tally, done, result = _Tally(self._stack), 0, self._result
-        per_epoch = self._batches.per_epoch
-        coefficients = self._stack.coefficients(result.step, per_epoch)
-        for chunk in self._batches.epoch(result.epoch, self._steps):
-            step, logits = self._binding(chunk)
-            step.refresh(result.step + done, chunk.steps)
-            for args in zip(logits.unbind(0), coefficients, *_unbound(chunk), strict=False):
+        result, work = self._result, self._work
+        self._tally = tally = Tally(self._stack, result.tally)
+        for chunk, step, logits, moments in work.chunks(
+            result.epoch, result.step, result.position
+        ):
+            for args in zip(logits.unbind(0), moments, *unbound(chunk), strict=False):
                 if interrupt.asked:
                     return None
                 step(*args)
             tally.add(logits, chunk)
-            done += chunk.steps
-            for observer, state in zip(self._observers, result.observers, strict=True):
-                observer.progress(result.epoch + 1, done, per_epoch, state)
+            result.position += chunk.steps
+            answers += [
+                observer.progress(result.epoch + 1, result.position, work.per_epoch, state)
+                for observer, state in self._told
+            ]
         return tally.means()
 
     def _judge(self) -> Metrics:
-        tally = _Tally(self._stack)
-        for chunk in self._batches.judging(self._predictor.most):
-            tally.add(self._predictor(chunk.x[0]).transpose(1, 2)[None], chunk)
-        return tally.means()
+        """Return the validation metrics; NaN in epochs that are not judged."""
+        scores, every, last = self._judging
+        if self._result.epoch % every and self._result.epoch < last:
+            names = [name for name in self._known_metrics() if name.startswith("val_")]
+            return {name: np.full(len(self._active), np.nan) for name in names}
+        return {f"val_{name}": values for name, values in self._work.judge(scores).items()}
 
     def _obey(self, answers: Sequence[Answer], record: Record) -> None:
-        """Keep weights and let members go, as observers ask, epochs run out or losses explode."""
+        """Keep weights, scale rates and let members go, as observers ask, or as they end."""
         diverged = record.active & ~np.isfinite(record.metrics["loss"])
         keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
+        scale = np.ones(len(diverged))
         for answer in answers:
-            keep, stop = keep | answer.keep, stop | answer.stop
+            keep, stop, scale = keep | answer.keep, stop | answer.stop, scale * answer.scale
         self._keep(record.active & keep & ~diverged, record.epoch)
-        finished = record.epoch >= self._planned
+        self._rescale(np.where(record.active, scale, 1.0))
+        finished = (record.epoch >= self._planned) | self._converged()
         gone = (finished | stop | diverged)[self._active]
         if not gone.any():
             return
@@ -190,8 +243,9 @@ class _Loop:
         ):
             for index in np.flatnonzero(record.active & mask):
                 self._result.status[index] = status
-        self._archive(np.flatnonzero(gone))
-        self._continue_with(np.flatnonzero(~gone))
+        self._let_go(np.flatnonzero(gone), np.flatnonzero(~gone))
+
+    # Weights, kept and put away.
 
     def _keep(self, mask: NDArray[np.bool_], epoch: int) -> None:
         if not mask.any():
@@ -212,49 +266,52 @@ class _Loop:
             source = self._stack.weights.take(self._index(positions))
             self._result.last.put(self._index(self._active[positions]), source)
 
-    def _continue_with(self, positions: NDArray[np.int64]) -> None:
-        self._active = self._active[positions]
-        if len(positions):
-            self._assemble(self._stack.take(self._index(positions)))
+    def _settle(self) -> None:
+        """Put everything away when training is over, for whatever reason."""
+        if self._work.descents is not None:
+            self._work.descents.settle(self._stack)
+            self._work.descents.close()
+        self._result.tally = self._tally.sums() if self._result.position else None
+        self._archive(np.arange(len(self._active)))
 
-    def _assemble(self, stack: Stack) -> None:
+    def _let_go(self, gone: NDArray[np.int64], left: NDArray[np.int64]) -> None:
+        """Archive the members at positions ``gone``, and go on with those ``left``."""
+        descents = self._work.descents
+        if descents is not None:
+            descents.settle(self._stack, gone)
+        self._archive(gone)
+        self._active = self._active[left]
+        if len(left):
+            if descents is not None:
+                descents.take(left.tolist())
+            self._assemble(self._stack.take(self._index(left)), descents)
+
+    def _rescale(self, factor: NDArray[np.float64]) -> None:
+        """Multiply learning rates by ``factor`` (K,) from here on."""
+        if (factor == 1).all():
+            return
+        self._result.scale *= factor
+        stack, scale = self._stack, torch.as_tensor(self._result.scale[self._active])
+        self._assemble(Stack(stack.members, stack.weights, scale), self._work.descents)
+
+    def _assemble(self, stack: Stack, descents: Descents | None = None) -> None:
         """Bind a stack of the active members to their batches."""
-        first = stack.members[0]
         self._stack = stack
-        self._batches = Batches(
-            self._rows,
-            [self._streams[index] for index in self._active.tolist()],
-            first.batch_size,
-            first.loss,
-            stack.network.outputs,
-        )
-        self._predictor = Predictor(stack.weights)
-        self._steps = self._chunk_steps()
-        self._bound: dict[int, tuple[Step, Tensor]] = {}
+        streams = [self._streams[index] for index in self._active.tolist()]
+        self._work = Assembly(stack, self._rows, streams, descents)
+        self._tally = Tally(stack)
 
-    def _operations(self) -> float:
-        """Return the operations of a matrix product of a step, on average over the layers."""
-        blocks = [block for block in self._stack.network.parameters.blocks if block.penalized]
-        size = sum(block.rows * block.columns for block in blocks) / len(blocks)
-        return 2.0 * self._stack.k * self._batches.batch * size
+    # Small things.
 
-    def _chunk_steps(self) -> int:
-        widest = self._stack.k * max(self._stack.network.widths[1:])
-        streams = len({id(self._streams[index]) for index in self._active.tolist()})
-        numbers = self._batches.batch * max(widest, streams * self._rows.width)
-        budget = CHUNK_BYTES * (64 if self._rows.device.type == "cuda" else 1)
-        fitting = budget // (numbers * self._stack.gradients.element_size())
-        return max(1, min(fitting, _MOST_STEPS, self._batches.per_epoch))
+    def _converged(self) -> NDArray[np.bool_]:
+        """Say which members' minimizers are done, (K,)."""
+        done = np.zeros(len(self._planned), dtype=bool)
+        if self._work.descents is not None:
+            done[self._active] = self._work.descents.done
+        return done
 
-    def _binding(self, chunk: Chunk) -> tuple[Step, Tensor]:
-        """Return the step for batches of the chunk's size, and memory for its logits."""
-        batch = chunk.batch
-        if batch not in self._bound:
-            stack, steps = self._stack, self._steps if batch == self._batches.batch else 1
-            logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
-            self._bound[batch] = Step(stack, batch, steps), logits
-        step, memory = self._bound[batch]
-        return step, memory[: chunk.steps]
+    def _known_metrics(self) -> list[str]:
+        return list(self._result.observers[0])
 
     def _record(self, metrics: Metrics, seconds: float) -> Record:
         k = len(self._result.members)
@@ -263,7 +320,7 @@ class _Loop:
         spread = {name: np.full(k, np.nan) for name in metrics}
         for name, values in metrics.items():
             spread[name][self._active] = values
-        return Record(self._result.epoch, seconds, active, spread)
+        return Record(self._result.epoch, seconds, active, spread, self)
 
     def _seconds_before(self) -> float:
         earlier = self._result.observers[0].get("seconds", ())
@@ -273,38 +330,5 @@ class _Loop:
         return torch.as_tensor(positions, device=self._rows.device)
 
 
-class _Tally:
-    """Sums losses and hits on the device; they come to the host once an epoch."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._loss_of, self._hypers = stack.members[0].loss, stack.loss
-        zeros = torch.zeros(stack.k, dtype=torch.float64, device=stack.gradients.device)
-        self._loss, self._hits, self._weight = zeros, zeros.clone(), zeros.clone()
-        self._classifies = False
-
-    def add(self, logits: Tensor, chunk: Chunk) -> None:
-        """Count the logits (n, K, C, B) of a chunk."""
-        values = self._loss_of.value(logits, chunk.target, self._hypers)
-        hits = self._loss_of.hits(logits, chunk.target)
-        weight = torch.ones_like(values) if chunk.weight is None else chunk.weight.squeeze(-2)
-        self._loss += (values * weight).sum((0, 2))
-        self._weight += weight.sum((0, 2))
-        if hits is not None:
-            self._classifies = True
-            self._hits += (hits * weight).sum((0, 2))
-
-    def means(self) -> Metrics:
-        means = {"loss": (self._loss / self._weight).cpu().numpy()}
-        if self._classifies:
-            means["accuracy"] = (self._hits / self._weight).cpu().numpy()
-        return means
-
-
 def _beginning(members: Sequence[Member], precision: str, device: torch.device) -> Result:
     return Result.beginning(members, Weights.initial(members, dtype_of(precision), device))
-
-
-def _unbound(chunk: Chunk) -> tuple[Sequence[Tensor], ...]:
-    """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
-    weight = () if chunk.weight is None else (chunk.weight.unbind(0),)
-    return chunk.x.unbind(0), chunk.target.unbind(0), *weight

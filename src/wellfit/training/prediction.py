@@ -32,10 +32,18 @@ class Predictor:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the logits (K, B, C) of x (K, B, D + 1), overwritten by the next call."""
-        batch = x.shape[1]
+        return self._executor(x.shape[1]).forward(x)
+
+    def outputs(self, x: Tensor) -> list[tuple[str, Tensor]]:
+        """Return the name and a copy of the outputs (K, B, width) of each layer at work."""
+        executor = self._executor(x.shape[1])
+        executor.forward(x)
+        return executor.outputs()
+
+    def _executor(self, batch: int) -> Executor:
         if batch not in self._bound:
             self._bound[batch] = Executor(self._network, self._memory, batch)
-        return self._bound[batch].forward(x)
+        return self._bound[batch]
 
 
 def predict(

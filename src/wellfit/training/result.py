@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -36,7 +36,9 @@ class Result:
     """Trained members, and all that is needed to go on training them.
 
     ``last`` are the weights after the last step, ``best`` those that an observer asked to keep
-    (where ``kept``); ``weights()`` are the ones to use.
+    (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what observers made of
+    the learning rates; ``position`` counts the steps of an epoch that is not over, and ``tally``
+    (3, K) holds the sums over its rows.
     """
 
     members: list[Member]
@@ -48,6 +50,9 @@ class Result:
     status: list[Status]
     epoch: int
     step: int
+    scale: NDArray[np.float64]
+    position: int = 0
+    tally: NDArray[np.float64] | None = None
     observers: list[ObserverState] = field(default_factory=list)
 
     @classmethod
@@ -64,22 +69,24 @@ class Result:
             status=[Status.RUNNING] * k,
             epoch=0,
             step=0,
+            scale=np.ones(k),
         )
 
     def copy(self) -> Result:
         """Return a copy that can be trained on without changing this one."""
-        return copy.deepcopy(self)
+        kept = [{k: v for k, v in state.items() if k != "live"} for state in self.observers]
+        return copy.deepcopy(replace(self, observers=kept))
 
     def weights(self) -> Weights:
         """Return every member's kept weights, or its last where none were kept."""
         if self.best is None:
-            return self.last
+            return self.last.in_use()
         merged = self.last.take(
             torch.arange(len(self.members), device=self.last.parameters.device)
         )
         chosen = torch.as_tensor(np.flatnonzero(self.kept), device=self.last.parameters.device)
         merged.put(chosen, self.best.take(chosen))
-        return merged
+        return merged.in_use()
 
     def history(self, member: int = 0) -> Mapping[str, list[float]]:
         """Return one member's metrics by name, a value for each epoch that it trained."""

@@ -10,19 +10,32 @@ from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import Config, hyper
-from wellfit.core.members import stacked, structure
+from wellfit.core.members import structure
 from wellfit.core.rng import derive
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Network, mlp
-from wellfit.optim.optimizers import Adam, Coefficients, Optimizer, Slots
-from wellfit.optim.penalties import Penalty
+from wellfit.optim.clipping import Clipping
+from wellfit.optim.constraints import Constraint
+from wellfit.optim.optimizers import Adam, Optimizer, Slots
+from wellfit.optim.penalties import Penalty, Strength
 from wellfit.optim.schedules import Constant, Schedule
+from wellfit.training.plan import Plan
 
 # Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
 # in the cores' caches from one operation of the update rule to the next.
 _SEGMENT = 1 << 18
-_LOOK_AHEAD = 1024  # steps whose learning rates are computed at once
+
+
+class Scheduled(Config):
+    """A schedule of something else than the learning rate: what it is multiplied by, when.
+
+    >>> Scheduled("momentum").of
+    'momentum'
+    """
+
+    of: str = hyper("momentum, dropout, l1, l2 or the like", default="momentum")
+    schedule: Schedule = hyper("the factor on it", default=Constant())
 
 
 class Member(Config):
@@ -36,10 +49,26 @@ class Member(Config):
     loss: Loss = hyper("what is lowered", default=SoftmaxCrossEntropy())
     optimizer: Optimizer = hyper("the update rule", default=Adam())
     schedule: Schedule = hyper("of the learning rate", default=Constant())
-    penalties: tuple[Penalty, ...] = hyper("added to the loss", default=())
+    schedules: tuple[Scheduled, ...] = hyper("of other hyper-parameters", default=())
+    penalties: tuple[Penalty, ...] = hyper("costs of large weights", default=())
+    constraints: tuple[Constraint, ...] = hyper("what weights are held to", default=())
+    clipping: tuple[Clipping, ...] = hyper("what gradients are cut to", default=())
+    average: float = hyper(
+        "share of the averaged weights kept at a step; 0 for none",
+        default=0.0,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0.9, 0.9999),
+        per_member=True,
+    )
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
     epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of what is remembered of each parameter."""
+        return (*self.optimizer.slots(), *(("average",) if self.average else ()))
 
 
 @dataclass
@@ -67,7 +96,7 @@ class Weights:
         drawn = [member.network.initial_parameters(member.seed) for member in members]
         parameters = network.parameters.join(drawn).to(device, dtype)
         statistics = network.statistics.join([network.initial_statistics()] * k)
-        names = dict.fromkeys(name for member in members for name in member.optimizer.slots())
+        names = dict.fromkeys(name for member in members for name in member.slots())
         slots = {name: torch.zeros_like(parameters) for name in names}
         networks = tuple(member.network for member in members)
         return cls(network, k, parameters, statistics.to(device, dtype), slots, networks)
@@ -112,6 +141,12 @@ class Weights:
             raise InputError(f"the weights are {self.parameters.numel()}; expected {wanted}")
         self.networks = self.networks or (self.network,) * self.members
 
+    def in_use(self) -> Weights:
+        """Return the weights to predict with, in the same memory: averaged ones if there are."""
+        if "average" not in self.slots:
+            return self
+        return replace(self, parameters=self.slots["average"])
+
     def forgetting(self, slots: Sequence[str]) -> Weights:
         """Return these weights with an empty memory of the optimizer's."""
         return replace(self, slots={name: torch.zeros_like(self.parameters) for name in slots})
@@ -134,33 +169,38 @@ class Stack:
     5
     """
 
-    def __init__(self, members: Sequence[Member], weights: Weights) -> None:
+    def __init__(
+        self, members: Sequence[Member], weights: Weights, scale: Tensor | None = None
+    ) -> None:
         _check_alike(members)
         networks = tuple(member.network for member in members)
         self.members, self.weights = list(members), replace(weights, networks=networks)
         self.network, self.k = members[0].network, len(members)
         self.gradients = torch.zeros_like(weights.parameters)
+        self.scale = torch.ones(self.k, dtype=torch.float64) if scale is None else scale
+        self.plan = Plan(members, self.scale, self.gradients.dtype, self.gradients.device)
         # Hyper-parameters are kept in double precision until they meet a weight.
-        self._optimizer = self._hypers([member.optimizer for member in members])
-        self._schedule = self._hypers([member.schedule for member in members])
         self._layers = layer_hypers(networks, self.gradients.device)
-        self.strengths = [
-            self._numbers([member.penalties[index] for member in members])["strength"]
-            for index in range(len(members[0].penalties))
+        self._first_rates = [
+            layer["rate"].clone() if "rate" in layer else None for layer in self._layers
         ]
-        self.loss = self._numbers([member.loss for member in members])
-        shared = {**self._optimizer, **self._schedule}
-        self._epochs = torch.tensor(
-            [float(member.epochs) for member in members],
-            dtype=torch.float64,
-            device=weights.parameters.device,
-        )
-        shared["epochs"] = self._epochs
-        self._uniform = all(bool((h == h[0]).all()) for h in shared.values())
+        self.loss = self.plan.numbers([member.loss for member in members])
 
     def take(self, chosen: Tensor) -> Stack:
         """Return a smaller stack with copies of the ``chosen`` members."""
-        return Stack([self.members[index] for index in chosen.tolist()], self.weights.take(chosen))
+        return Stack(
+            [self.members[index] for index in chosen.tolist()],
+            self.weights.take(chosen),
+            self.scale[chosen.cpu()],
+        )
+
+    def schedule_layers(self, step: int, per_epoch: int) -> None:
+        """Set the dropout rates of the epoch that starts at global step ``step``."""
+        factor = self.plan.factor("dropout", step, per_epoch)
+        if factor is not None:
+            for layer, rates in zip(self._layers, self._first_rates, strict=True):
+                if rates is not None:
+                    layer["rate"].copy_(rates * factor)
 
     def executor(self, batch: int, steps: int) -> Executor:
         """Return the network bound for training on batches of ``batch`` rows."""
@@ -175,39 +215,10 @@ class Stack:
         )
         return Executor(self.network, memory, batch, steps)
 
-    def coefficients(self, step: int, per_epoch: int) -> Iterator[Coefficients]:
-        """Yield what the update rule needs at each step of the epoch that starts at ``step``."""
-        for done in range(0, per_epoch, _LOOK_AHEAD):
-            steps = min(_LOOK_AHEAD, per_epoch - done)
-            yield from self._coefficients(step + done, steps, per_epoch)
-
-    def _coefficients(self, step: int, steps: int, per_epoch: int) -> list[Coefficients]:
-        rule, like = self.members[0].optimizer, self.weights.parameters
-        ts = torch.arange(step, step + steps, dtype=torch.float64, device=like.device)[:, None]
-        rate = self._rates(ts, per_epoch)
-        if self._uniform and like.device.type == "cpu":
-            scalars = rule.scalars(ts, rate[:, :1])
-            if scalars is not None:
-                return scalars
-        table = rule.coefficients(ts, rate, self._optimizer)
-        columns = 1 if self._uniform else self.k
-        shape = (steps, columns) if self._uniform else (steps, columns, 1)
-        rows = [
-            value.expand(steps, self.k)[:, :columns].to(like.dtype).reshape(shape).unbind(0)
-            for value in table.values()
-        ]
-        return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
-
-    def learning_rates(self, step: int, per_epoch: int) -> Tensor:
-        """Return each member's scheduled learning rate (K,) at one step."""
-        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self.gradients.device)
-        return self._rates(ts, per_epoch)[0]
-
-    def _rates(self, ts: Tensor, per_epoch: int) -> Tensor:
-        """Return the learning rates (n, K) at steps (n, 1)."""
-        total = (self._epochs * per_epoch).clamp(min=1)
-        factor = self.members[0].schedule.factor(ts, total, per_epoch, self._schedule)
-        return (self._optimizer["learning_rate"] * factor).expand(len(ts), self.k)
+    def limits(self, kind: str) -> list[Strength]:
+        """Return the limit of each of the members' ``"constraints"``, or ``"clipping"``."""
+        rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
+        return [self.plan.numbers(members)["limit"] for members in rules]
 
     def segments(self) -> list[tuple[Tensor, Tensor, Slots]]:
         """Return the stretches (parameters, gradients, slots) that are updated at once.
@@ -224,7 +235,7 @@ class Stack:
         ]
 
     def _cut(self, flat: Tensor) -> Iterator[Tensor]:
-        if self._uniform:
+        if self.plan.uniform:
             yield from torch.split(flat, _SEGMENT)
             return
         for view in self.network.parameters.views(flat, self.k):
@@ -234,19 +245,6 @@ class Stack:
     def _keys(self, layer: int, batch: int) -> Tensor:
         keys = [derive(member.seed, "noise", layer, batch) for member in self.members]
         return torch.tensor(keys, device=self.gradients.device)
-
-    def _numbers(self, configs: Sequence[Config]) -> dict[str, Tensor | float]:
-        """Return per-member hyper-parameters (K, 1, 1), or as the numbers that all share."""
-        tensors = self._hypers(configs).items()
-        return {
-            key: float(values[0])
-            if (values == values[0]).all()
-            else values.to(self.gradients.dtype).view(-1, 1, 1)
-            for key, values in tensors
-        }
-
-    def _hypers(self, configs: Sequence[Config]) -> dict[str, Tensor]:
-        return stacked(configs, torch.float64, self.gradients.device)
 
 
 def _check_alike(members: Sequence[Member]) -> None:

@@ -1,0 +1,68 @@
+"""scikit-learn's scorers as metrics of every epoch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.training.tally import Score
+
+OWN = ("loss", "accuracy")  # what the engine computes by itself
+Scorer = Callable[[Any, Any, Any], float]
+
+
+def scores(estimator: Any, wanted: Iterable[str | Scorer], y: NDArray[Any]) -> dict[str, Score]:
+    """Return metrics for the engine by name, from names of scorers or scorers themselves.
+
+    Args:
+        estimator: whose targets are known already; what it predicts is put in its mouth.
+        wanted: names as of ``sklearn.metrics.get_scorer_names()``, or scorers.
+        y: the targets of all rows of the table, as the user gave them.
+
+    Raises:
+        UnknownNameError: naming the nearest scorer there is.
+    """
+    return {_name(each): _score(estimator, _scorer(each), y) for each in wanted}
+
+
+def bare(monitor: str) -> str:
+    """Return the metric behind a monitored name: ``"val_roc_auc"`` is ``"roc_auc"``.
+
+    >>> bare("val_roc_auc"), bare("roc_auc")
+    ('roc_auc', 'roc_auc')
+    """
+    return monitor.removeprefix("val_")
+
+
+def _name(wanted: str | Scorer) -> str:
+    if isinstance(wanted, str):
+        return bare(wanted)
+    return str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
+
+
+def _scorer(wanted: str | Scorer) -> Scorer:
+    if not isinstance(wanted, str):
+        if not callable(wanted):
+            raise HyperparameterError(f"scoring holds {wanted!r}; expected a name or a scorer")
+        return wanted
+    names = get_scorer_names()
+    if bare(wanted) not in names:
+        raise UnknownNameError("metric of scikit-learn", bare(wanted), [*OWN, *names])
+    scorer: Scorer = get_scorer(bare(wanted))
+    return scorer
+
+
+def _score(estimator: Any, scorer: Scorer, y: NDArray[Any]) -> Score:
+    def score(outputs: NDArray[np.floating], ids: NDArray[np.integer]) -> float:
+        speaker = copy.copy(estimator)
+        speaker._weights = None  # fitted, as far as anybody asks
+        speaker._predict_outputs = lambda X: outputs
+        return float(scorer(speaker, None, y[ids]))
+
+    return score

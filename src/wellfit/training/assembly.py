@@ -1,0 +1,152 @@
+"""A stack with its batches: what turns the crank, rebuilt whenever members leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.optim.minimizers import Minimizer
+from wellfit.training.descents import Descents, DescentStep
+from wellfit.training.plan import Moment
+from wellfit.training.prediction import Predictor
+from wellfit.training.stack import Stack
+from wellfit.training.step import Step
+from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Rows, Stream
+from wellfit.training.tally import Metrics, Score, Scores, Tally
+
+_MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks
+_SHOWN_ROWS = 256  # whose activations observers see
+
+
+class Assembly:
+    """K members bound to the rows they read.
+
+    Args:
+        stack: the members.
+        rows: the table.
+        streams: K streams.
+        descents: those of the members, where a minimizer moves them and has begun.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        rows: Rows,
+        streams: Sequence[Stream],
+        descents: Descents | None = None,
+    ) -> None:
+        first = stack.members[0]
+        self.stack, self.descents = stack, descents
+        self._rows, self._streams = rows, streams
+        self._minimizes = isinstance(first.optimizer, Minimizer)
+        batch = len(streams[0].train) if self._minimizes else first.batch_size
+        self.batches = Batches(rows, streams, batch, first.loss, stack.network.outputs)
+        self.per_epoch = self.batches.per_epoch
+        self._predictor = Predictor(stack.weights.in_use())
+        self._steps = self._chunk_steps()
+        self._bound: dict[int, tuple[Step, Tensor]] = {}
+
+    def begin(self, epochs: int) -> None:
+        """Get ready to go on after so many epochs."""
+        if not self._minimizes or self.descents is not None:
+            return
+        start, now = self.stack.weights.slots["start"], self.stack.weights.parameters
+        if epochs == 0:
+            start.copy_(now)
+        now.copy_(start)
+        self.descents = Descents(self.stack)
+        self._repeat(epochs)
+
+    def _repeat(self, epochs: int) -> None:
+        """Do again what the descents did before: SciPy's minimizers cannot be put aside."""
+        statistics = self.stack.weights.statistics.clone()
+        for epoch in range(epochs):
+            for chunk, step, logits, moments in self.chunks(epoch, epoch):
+                step(logits[0], next(moments), chunk.x[0], chunk.target[0], _first(chunk.weight))
+        self.stack.weights.statistics.copy_(statistics)
+
+    def chunks(
+        self, epoch: int, step: int, position: int = 0
+    ) -> Iterator[tuple[Chunk, Step, Tensor, Iterator[Moment]]]:
+        """Yield an epoch's batches in chunks, with what moves the members by them.
+
+        Args:
+            epoch: from 0.
+            step: the global number of its first step.
+            position: steps of it that are done already.
+
+        Yields:
+            Batches; the step for batches of this size; memory for their logits (n, K, C, B); and
+            the numbers that each step needs, to be taken one by one.
+        """
+        self.stack.schedule_layers(step, self.per_epoch)
+        moments = islice(self.stack.plan.moments(step, self.per_epoch), position, None)
+        done = 0
+        for chunk in self.batches.epoch(epoch, self._steps):
+            done += chunk.steps
+            if done > position:
+                bound, memory = self._binding(chunk.batch)
+                bound.refresh(step + done - chunk.steps, chunk.steps)
+                yield chunk, bound, memory[: chunk.steps], moments
+
+    def judge(self, scores: Mapping[str, Score]) -> Metrics:
+        """Return the metrics of the validation rows, each (K,)."""
+        tally = Tally(self.stack)
+        more = Scores(scores, self.stack.members[0].loss.predict, self._judged_rows())
+        for chunk in self.batches.judging(self._predictor.most):
+            logits = self._predictor(chunk.x[0]).transpose(1, 2)
+            tally.add(logits[None], chunk)
+            more.add(logits)
+        return tally.means() | more.values()
+
+    def activations(self) -> list[tuple[str, Tensor]]:
+        """Return each layer's name and outputs (K, B, width) on some rows, as when predicting."""
+        if self.batches.has_validation:
+            chunk = next(self.batches.judging(_SHOWN_ROWS))
+        else:
+            chunk = next(self.batches.epoch(0, 1))
+        return self._predictor.outputs(chunk.x[0, :, :_SHOWN_ROWS])
+
+    def operations(self) -> float:
+        """Return the operations of a matrix product of a step, on average over the layers."""
+        blocks = [block for block in self.stack.network.parameters.blocks if block.penalized]
+        size = sum(block.rows * block.columns for block in blocks) / len(blocks)
+        return 2.0 * self.stack.k * self.batches.batch * size
+
+    def _judged_rows(self) -> NDArray[np.integer]:
+        """Return the numbers (K, N) of the rows that each member is judged on."""
+        judged = [stream.validation for stream in self._streams]
+        return np.stack([ids for ids in judged if ids is not None])
+
+    def _chunk_steps(self) -> int:
+        widest = self.stack.k * max(self.stack.network.widths[1:])
+        streams = len({id(stream) for stream in self._streams})
+        numbers = self.batches.batch * max(widest, streams * self._rows.width)
+        budget = CHUNK_BYTES * (64 if self._rows.device.type == "cuda" else 1)
+        fitting = budget // (numbers * self.stack.gradients.element_size())
+        return max(1, min(fitting, _MOST_STEPS, self.per_epoch))
+
+    def _binding(self, batch: int) -> tuple[Step, Tensor]:
+        """Return the step for batches of a size, and memory for its logits."""
+        if batch not in self._bound:
+            stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
+            logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
+            if self.descents is None:
+                self._bound[batch] = Step(stack, batch, steps), logits
+            else:
+                self._bound[batch] = DescentStep(stack, batch, self.descents), logits
+        return self._bound[batch]
+
+
+def unbound(chunk: Chunk) -> tuple[Sequence[Tensor], ...]:
+    """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
+    weight = () if chunk.weight is None else (chunk.weight.unbind(0),)
+    return chunk.x.unbind(0), chunk.target.unbind(0), *weight
+
+
+def _first(weight: Tensor | None) -> Tensor | None:
+    return None if weight is None else weight[0]

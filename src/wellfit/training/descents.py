@@ -1,0 +1,124 @@
+"""Training by minimizers: each member's descent, told the loss of all rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.optim.minimizers import Descent, Minimizer
+from wellfit.training.plan import Moment
+from wellfit.training.stack import Member, Stack
+from wellfit.training.step import Step
+
+Vectors = NDArray[np.float64]
+
+
+class Descents:
+    """The descents of a stack's members, in order.
+
+    Args:
+        stack: whose weights are where the descents start.
+
+    Raises:
+        HyperparameterError: a member has what makes no sense for a minimizer.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        rule = stack.members[0].optimizer
+        assert isinstance(rule, Minimizer)
+        _check(stack.members[0])
+        self._all = [Descent(rule, start) for start in _vectors(stack, stack.weights.parameters)]
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Which members' descents have come to an end, (K,)."""
+        return np.array([descent.done for descent in self._all])
+
+    def take(self, positions: Sequence[int]) -> None:
+        """Keep only the descents at these positions."""
+        for index, descent in enumerate(self._all):
+            if index not in positions:
+                descent.close()
+        self._all = [self._all[index] for index in positions]
+
+    def move(self, stack: Stack, losses: Sequence[float]) -> None:
+        """Tell every descent the loss and the gradient at its weights, and go where it says."""
+        told = zip(self._all, losses, _vectors(stack, stack.gradients), strict=True)
+        _write(stack, [descent.tell(loss, gradient) for descent, loss, gradient in told])
+
+    def settle(self, stack: Stack, positions: NDArray[np.int64] | None = None) -> None:
+        """Put members, by position, where their descents saw the lowest loss; all by default."""
+        points = _vectors(stack, stack.weights.parameters)
+        for index in range(len(points)) if positions is None else positions:
+            points[index] = self._all[index].best
+        _write(stack, points)
+
+    def close(self) -> None:
+        """End all descents."""
+        for descent in self._all:
+            descent.close()
+
+
+class DescentStep(Step):
+    """A step on all rows, by :class:`Descents`."""
+
+    def __init__(self, stack: Stack, batch: int, descents: Descents) -> None:
+        super().__init__(stack, batch, 1)
+        self._stack, self._descents = stack, descents
+
+    def __call__(
+        self,
+        logits: Tensor,
+        moment: Moment,
+        x: Tensor,
+        target: Tensor,
+        weight: Tensor | None = None,
+    ) -> None:
+        """Compute the loss and its gradient, and let the descents move."""
+        self.compute(logits, moment, x, target, weight)
+        rows = self._loss.value(logits, target, self._loss_hypers)
+        loss = (rows if weight is None else rows * weight.squeeze(-2)).double().mean(-1)
+        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
+            for view, _ in pairs:
+                loss += penalty.value(view, strength)
+        self._descents.move(self._stack, loss.tolist())
+
+
+def _check(member: Member) -> None:
+    name = member.optimizer.name
+    noisy = [layer.name for layer in member.network.layers if layer.training_only]
+    decoupled = [penalty.name for penalty in member.penalties if penalty.decoupled]
+    cannot = {
+        "random layers": noisy,
+        "decoupled penalties": decoupled,
+        "constraints": [constraint.name for constraint in member.constraints],
+        "clipping": [clipping.name for clipping in member.clipping],
+        "averaged weights": [str(member.average)] if member.average else [],
+    }
+    for what, given in cannot.items():
+        if given:
+            raise HyperparameterError(
+                f"{name} minimizes a fixed loss of all rows and takes no {what}; "
+                f"given {', '.join(given)}"
+            )
+
+
+def _vectors(stack: Stack, flat: Tensor) -> list[Vectors]:
+    """Return each member's part of a flat buffer as one vector."""
+    views = stack.network.parameters.views(flat, stack.k)
+    rows = torch.cat([view.flatten(1) for view in views], dim=1)
+    return list(rows.double().cpu().numpy())
+
+
+def _write(stack: Stack, vectors: Sequence[Vectors]) -> None:
+    """Write each member's vector to its weights."""
+    views = stack.network.parameters.views(stack.weights.parameters, stack.k)
+    rows = torch.from_numpy(np.stack(vectors)).to(stack.gradients)
+    parts = torch.split(rows, [view[0].numel() for view in views], dim=1)
+    for view, part in zip(views, parts, strict=True):
+        view.copy_(part.view_as(view))

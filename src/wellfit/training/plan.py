@@ -1,0 +1,245 @@
+"""The numbers that steps need, for K members, computed ahead for many steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.hyper import Config
+from wellfit.core.members import stacked
+from wellfit.optim import Penalty
+from wellfit.optim.optimizers import Coefficients
+from wellfit.optim.penalties import Strength
+
+if TYPE_CHECKING:
+    from wellfit.training.stack import Member
+
+_LOOK_AHEAD = 1024  # steps whose numbers are computed at once
+_PROBES = 10_000  # steps at which schedules are checked before training starts
+
+
+class Moment(NamedTuple):
+    """What one step needs beside its batch.
+
+    Attributes:
+        update: the update rule's coefficients.
+        strengths: of each penalty; times the learning rate where it is decoupled.
+        fresh: share of the new weights in the averaged ones; None where there are none.
+    """
+
+    update: Coefficients
+    strengths: Sequence[Strength] = ()
+    fresh: Strength | None = None
+
+
+class Plan:
+    """Hyper-parameters of K members and their schedules, as numbers for every step.
+
+    Args:
+        members: K members of one structure.
+        scale: (K,) factors on their learning rates.
+        dtype, device: of what meets the weights.
+
+    Raises:
+        UnknownNameError: a schedule of something that isn't there.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], scale: Tensor, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        first = members[0]
+        self._all, self._first, self._k = list(members), first, len(members)
+        self._dtype, self._device = dtype, device
+        self._scale = scale.to(device)
+        self._optimizer = self._stacked([member.optimizer for member in members])
+        self._epochs = self._column([member.epochs for member in members])
+        self._average = self._column([member.average for member in members])
+        self._strengths = [
+            self._stacked([member.penalties[index] for member in members])["strength"]
+            for index in range(len(first.penalties))
+        ]
+        self._schedule = self._stacked([member.schedule for member in members])
+        self._others = {
+            item.of: (item.schedule, self._stacked([m.schedules[i].schedule for m in members]))
+            for i, item in enumerate(first.schedules)
+        }
+        self._check_names()
+        self.uniform = self._is_uniform()
+
+    @property
+    def averages(self) -> bool:
+        """Whether averaged weights are kept."""
+        return bool((self._average > 0).any())
+
+    def moments(self, step: int, per_epoch: int) -> Iterator[Moment]:
+        """Yield the numbers of each step of the epoch that starts at global step ``step``."""
+        for done in range(0, per_epoch, _LOOK_AHEAD):
+            steps = min(_LOOK_AHEAD, per_epoch - done)
+            ts = torch.arange(step + done, step + done + steps, device=self._device)
+            yield from self._moments(ts.double()[:, None], per_epoch)
+
+    def learning_rates(self, step: int, per_epoch: int) -> Tensor:
+        """Return each member's scheduled learning rate (K,) at one step."""
+        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
+        return self._rates(ts, per_epoch)[0]
+
+    def factor(self, of: str, step: int, per_epoch: int) -> Tensor | None:
+        """Return the scheduled factors (K,) on a hyper-parameter at one step, if it has any."""
+        if of not in self._others:
+            return None
+        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
+        return self._scheduled(of, torch.ones_like(self._epochs), ts, per_epoch)[0]
+
+    def check(self, per_epoch: int) -> None:
+        """Try the schedules along the whole run.
+
+        Raises:
+            HyperparameterError: one leaves the range of what it schedules, or is no number.
+        """
+        last = float(self._epochs.max()) * per_epoch - 1
+        steps = int(min(last + 1, _PROBES))
+        ts = torch.linspace(0, max(last, 0), steps, dtype=torch.float64).round()[:, None]
+        ts = ts.to(self._device)
+        _check("learning_rate", self._rates(ts, per_epoch), self._first.optimizer)
+        for key, value in self._optimizer.items():
+            if key in self._others:
+                _check(key, self._scheduled(key, value, ts, per_epoch), self._first.optimizer)
+        for index, layer in enumerate(self._first.network.layers):
+            if "dropout" in self._others and "rate" in layer.hypers():
+                rates = self._column(
+                    [dict(member.network.layers[index].values())["rate"] for member in self._all]
+                )
+                _check("rate", self._scheduled("dropout", rates, ts, per_epoch), layer)
+        for penalty, value in zip(self._first.penalties, self._strengths, strict=True):
+            if penalty.name in self._others:
+                _check("strength", self._scheduled(penalty.name, value, ts, per_epoch), penalty)
+
+    def _moments(self, ts: Tensor, per_epoch: int) -> Iterator[Moment]:
+        rate = self._rates(ts, per_epoch)
+        parts = (
+            self._updates(ts, rate, per_epoch),
+            self._all_strengths(ts, rate, per_epoch),
+            self._fresh(ts),
+        )
+        return (Moment(*part) for part in zip(*parts, strict=False))
+
+    def _updates(self, ts: Tensor, rate: Tensor, per_epoch: int) -> list[Coefficients]:
+        """Return the update rule's coefficients: plain numbers where members share them."""
+        rule, steps = self._first.optimizer, len(ts)
+        hypers = {
+            key: self._scheduled(key, value, ts, per_epoch)
+            for key, value in self._optimizer.items()
+        }
+        if self.uniform and self._device.type == "cpu":
+            shared = {key: value[..., :1] for key, value in hypers.items()}
+            scalars = rule.scalars(ts, rate[:, :1], shared)
+            if scalars is not None:
+                return scalars
+        table = rule.coefficients(ts, rate, hypers)
+        columns = 1 if self.uniform else self._k
+        shape = (steps, columns) if self.uniform else (steps, columns, 1)
+        rows = [
+            value.expand(steps, self._k)[:, :columns].to(self._dtype).reshape(shape).unbind(0)
+            for value in table.values()
+        ]
+        return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
+
+    def _all_strengths(
+        self, ts: Tensor, rate: Tensor, per_epoch: int
+    ) -> Iterable[Sequence[Strength]]:
+        """Return every penalty's strength, step by step."""
+        penalties = zip(self._first.penalties, self._strengths, strict=True)
+        each = [self._strength(p, value, ts, rate, per_epoch) for p, value in penalties]
+        return zip(*each, strict=False) if each else repeat(())
+
+    def _strength(
+        self, penalty: Penalty, strength: Tensor, ts: Tensor, rate: Tensor, per_epoch: int
+    ) -> Iterable[Strength]:
+        if not penalty.decoupled and penalty.name not in self._others:
+            return repeat(self.number(strength))
+        scheduled = self._scheduled(penalty.name, strength, ts, per_epoch)
+        return self._step_by_step(scheduled * rate if penalty.decoupled else scheduled, len(ts))
+
+    def _fresh(self, ts: Tensor) -> Iterable[Strength | None]:
+        """Return 1 - decay, where the first steps' decay t / (t + 1) gives a plain mean."""
+        if not self.averages:
+            return repeat(None)
+        return self._step_by_step(1 - torch.minimum(self._average, ts / (ts + 1)), len(ts))
+
+    def _rates(self, ts: Tensor, per_epoch: int) -> Tensor:
+        """Return the learning rates (n, K) at steps (n, 1)."""
+        factor = self._first.schedule.factor(ts, self._total(per_epoch), per_epoch, self._schedule)
+        return (self._optimizer["learning_rate"] * self._scale * factor).expand(len(ts), self._k)
+
+    def _scheduled(self, of: str, value: Tensor, ts: Tensor, per_epoch: int) -> Tensor:
+        """Return a hyper-parameter as it is, (K,), or at each step, (n, K)."""
+        if of not in self._others:
+            return value
+        schedule, hypers = self._others[of]
+        factor = schedule.factor(ts, self._total(per_epoch), per_epoch, hypers)
+        return (value * factor).expand(len(ts), self._k)
+
+    def _total(self, per_epoch: int) -> Tensor:
+        return (self._epochs * per_epoch).clamp(min=1)
+
+    def _step_by_step(self, values: Tensor, steps: int) -> Sequence[Strength]:
+        """Return a number a step where members agree, else tensors (K, 1, 1)."""
+        values = values.expand(steps, self._k)
+        if bool((values == values[:, :1]).all()):
+            return values[:, 0].tolist()
+        return values.to(self._dtype)[..., None, None].unbind(0)
+
+    def number(self, values: Tensor) -> Strength:
+        """Return per-member numbers (K,) as (K, 1, 1), or as the one that all members share."""
+        return self._step_by_step(values, 1)[0]
+
+    def numbers(self, configs: Sequence[Config]) -> dict[str, Strength]:
+        """Return the per-member hyper-parameters of K configs, each by :meth:`number`."""
+        return {key: self.number(value) for key, value in self._stacked(configs).items()}
+
+    def _is_uniform(self) -> bool:
+        nested = [
+            self._optimizer,
+            self._schedule,
+            *(hypers for _, hypers in self._others.values()),
+        ]
+        flat = [self._epochs, self._scale, *(value for one in nested for value in _leaves(one))]
+        return all(bool((value == value[0]).all()) for value in flat)
+
+    def _check_names(self) -> None:
+        penalties = [penalty.name for penalty in self._first.penalties]
+        known = [*self._optimizer, *penalties, "dropout"]
+        known.remove("learning_rate")
+        for of in self._others:
+            if of not in known:
+                raise UnknownNameError("hyper-parameter with a schedule", of, known)
+
+    def _column(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=self._device)
+
+    def _stacked(self, configs: Sequence[Config]) -> dict[str, Tensor]:
+        return stacked(configs, torch.float64, self._device)
+
+
+def _leaves(hypers: Mapping[str, Tensor | Mapping]) -> Iterator[Tensor]:  # type: ignore[type-arg]
+    for value in hypers.values():
+        if isinstance(value, Mapping):
+            yield from _leaves(value)
+        else:
+            yield value
+
+
+def _check(what: str, values: Tensor, owner: Config) -> None:
+    """Raise an error where scheduled ``values`` leave the range that the config declares."""
+    declared = type(owner).hypers()[what]
+    for value in (float(values.min()), float(values.max())):
+        if not declared.holds(value):
+            raise HyperparameterError(
+                f"the schedule takes {what} of {owner.name!r} to {value:g}; "
+                f"expected numbers in {declared.interval}"
+            )
