@@ -19,7 +19,7 @@ from wellfit.nn import (
     Softsign,
     mlp,
 )
-from wellfit.nn.layers import Dense
+from wellfit.nn.layers import Linear
 from wellfit.training import Stack, Weights
 from wellfit.training.step import Step
 
@@ -100,22 +100,22 @@ def test_every_loss_and_penalty(loss, penalty):
 
 @pytest.mark.parametrize("layer", every("layer"), ids=label)
 def test_every_layer(layer):
-    stack = stack_of(network=Network(4, (Dense(5), layer, Dense(3))))
+    stack = stack_of(network=Network(4, (Linear(5), layer, Linear(3))))
     x, target = batch(stack.members[0].loss)
     expected = finite_differences(stack, x, target)
     torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
 
 
 LAYERS = {
-    "linear": (Dense(3),),
-    "two dense in a row": (Dense(5), Dense(3)),
-    "activation first": (Activate(), Dense(5), Dense(3)),
-    "dropout twice": (Dropout(0.2), Dense(5), Dropout(0.5), Dropout(0.1), Dense(3)),
-    "noise first": (GaussianNoise(0.2), Dense(5), Activate(SELU()), AlphaDropout(0.2), Dense(3)),
-    "learned slopes first and last": (Activate(PReLU()), Dense(5), Activate(PReLU()), Dense(3)),
-    "norm after the activation": (Dense(5), Activate(Softsign()), BatchNorm(), Dense(3)),
-    "norm first": (*mlp(4, (5,), 3, batch_norm=True).layers[1:2], Dense(3)),
-    "norm last but one": (Dense(3), *mlp(4, (5,), 3, batch_norm=True).layers[1:2], Dense(3)),
+    "linear": (Linear(3),),
+    "two dense in a row": (Linear(5), Linear(3)),
+    "activation first": (Activate(), Linear(5), Linear(3)),
+    "dropout twice": (Dropout(0.2), Linear(5), Dropout(0.5), Dropout(0.1), Linear(3)),
+    "noise first": (GaussianNoise(0.2), Linear(5), Activate(SELU()), AlphaDropout(0.2), Linear(3)),
+    "learned slopes first and last": (Activate(PReLU()), Linear(5), Activate(PReLU()), Linear(3)),
+    "norm after the activation": (Linear(5), Activate(Softsign()), BatchNorm(), Linear(3)),
+    "norm first": (*mlp(4, (5,), 3, batch_norm=True).layers[1:2], Linear(3)),
+    "norm last but one": (Linear(3), *mlp(4, (5,), 3, batch_norm=True).layers[1:2], Linear(3)),
 }
 
 
@@ -140,7 +140,7 @@ def test_autograd_agrees(activation):
         h = x[k, :, :-1]
         for index, layer in enumerate(stack.network.layers):
             p = blocks[index]
-            if layer.name == "dense":
+            if layer.name == "linear":
                 h = F.linear(h, p[:-1].T, p[-1])
             elif layer.name == "batch_norm":
                 h = F.batch_norm(h, None, None, p[0], p[1], training=True, eps=layer.epsilon)
@@ -165,7 +165,7 @@ def test_batch_norm_tracks_statistics_as_pytorch_does():
 
 
 def test_dropout_silences_the_share_asked_for_and_keeps_the_mean():
-    stack = stack_of(network=Network(200, (Dropout(0.3), Dense(200))))
+    stack = stack_of(network=Network(200, (Dropout(0.3), Linear(200))))
     stack.weights.parameters.zero_()
     views = stack.network.parameters.views(stack.weights.parameters, K)
     views[1][:, :-1] = torch.eye(200, dtype=FLOAT64)

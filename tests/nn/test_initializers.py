@@ -14,7 +14,7 @@ from wellfit.nn import (
     Zeros,
     mlp,
 )
-from wellfit.nn.layers import Dense
+from wellfit.nn.layers import Linear
 
 SPREADS = {  # the root mean square of 300 x 200 weights
     "zeros": 0.0,
@@ -121,8 +121,8 @@ def test_biases_start_at_zero_and_layers_differ():
 def test_biases_have_an_initializer_of_their_own(initializer):
     """A row with the layer's fans; the weights are as if there were none."""
     generators = [torch.Generator().manual_seed(0) for _ in range(2)]
-    plain = Dense(200).initial_parameters(300, generators[0])
-    block = Dense(200, bias_initializer=initializer).initial_parameters(300, generators[1])
+    plain = Linear(200).initial_parameters(300, generators[0])
+    block = Linear(200, bias_initializer=initializer).initial_parameters(300, generators[1])
     assert block.shape == (301, 200)
     assert torch.equal(block[:-1], plain[:-1])
     if initializer.name not in ("identical", "zeros"):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from engine import CPU, FLOAT64, member
 from wellfit.nn import AlphaDropout, GaussianNoise, Network
-from wellfit.nn.layers import Dense
+from wellfit.nn.layers import Linear
 from wellfit.training import Stack, Weights
 
 WIDTH, B, STEPS = 200, 100, 5
@@ -16,7 +16,8 @@ WIDTH, B, STEPS = 200, 100, 5
 def seen(layers, x: torch.Tensor, step: int = 0) -> torch.Tensor:
     """What a layer makes of rows x (B, width), for members with a layer each: (steps, K, …)."""
     members = [
-        member(network=Network(WIDTH, (layer, Dense(1))), seed=k) for k, layer in enumerate(layers)
+        member(network=Network(WIDTH, (layer, Linear(1))), seed=k)
+        for k, layer in enumerate(layers)
     ]
     stack = Stack(members, Weights.initial(members, FLOAT64, CPU))
     executor = stack.executor(len(x), STEPS)

@@ -6,7 +6,7 @@ import torch
 
 from engine import every, label, member, parameters, run, table
 from wellfit.nn import Activate, Layer, Network, Normal
-from wellfit.nn.layers import Dense
+from wellfit.nn.layers import Linear
 from wellfit.training import load_checkpoint, predict, save_checkpoint
 
 
@@ -33,7 +33,7 @@ X = np.random.default_rng(9).normal(size=(20, 4))
 def trained(config, shares, seeds, epochs):
     members = [
         member(
-            network=Network(4, (Dense(6), with_own(config, share), Dense(3))),
+            network=Network(4, (Linear(6), with_own(config, share), Linear(3))),
             seed=seed,
             epochs=epochs,
         )
@@ -74,7 +74,9 @@ def test_the_numbers_matter(config):
 
 def test_initializers_may_differ_in_their_numbers():
     members = [
-        member(network=Network(4, (Dense(50, Normal(std), Normal(10 * std)), Dense(3))), epochs=1)
+        member(
+            network=Network(4, (Linear(50, Normal(std), Normal(10 * std)), Linear(3))), epochs=1
+        )
         for std in (0.01, 0.1)
     ]
     blocks = [m.network.initial_parameters(seed=0)[0] for m in members]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine import every, label, member, network, parameters, run, table
 from wellfit.nn import Dropout, Network, SoftmaxCrossEntropy, mlp
-from wellfit.optim import L1, L2, SGD, Adam, Exponential, Linear
+from wellfit.optim import L1, L2, SGD, Adam, Exponential, Ramp
 from wellfit.optim.minimizers import Minimizer
 from wellfit.training import (
     EarlyStopping,
@@ -47,7 +47,7 @@ def varied(choice, count=4):
             loss=choice["loss"],
             optimizer=choice["optimizer"].replace(learning_rate=0.003 * (k + 1)),
             schedule=choice["schedule"],
-            schedules=(Scheduled("dropout", Linear(end=0.5)), Scheduled("l2", Linear(end=2.0))),
+            schedules=(Scheduled("dropout", Ramp(end=0.5)), Scheduled("l2", Ramp(end=2.0))),
             penalties=(L2(1e-3 * k), L1(1e-4 * k), L2(1e-2 * k, decoupled=True, only=(0,))),
             clipping=(choice["clipping"].replace(limit=0.5 + k),),
             constraints=(choice["constraint"].replace(limit=0.5 + k),),

@@ -22,7 +22,7 @@ from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.tables import Table
-from wellfit.nn import Activation, Dense, Initializer, Loss
+from wellfit.nn import Activation, Linear, Initializer, Loss
 from wellfit.optim import Constant, Optimizer, Schedule
 from wellfit.training import (
     EarlyStopping,
@@ -327,7 +327,7 @@ class BaseMLP(NestedConfigs):
         check_is_fitted(self, "_weights")
         layers = self._weights.network.layers
         blocks = zip(layers, self._weights.blocks(0), strict=True)
-        return [block for layer, block in blocks if isinstance(layer, Dense)]
+        return [block for layer, block in blocks if isinstance(layer, Linear)]
 
     # Files.
 

@@ -62,7 +62,7 @@ def _score(estimator: Any, scorer: Scorer, y: NDArray[Any]) -> Score:
     def score(outputs: NDArray[np.floating], ids: NDArray[np.integer]) -> float:
         speaker = copy.copy(estimator)
         speaker._weights = None  # fitted, as far as anybody asks
-        speaker._predict_outputs = lambda X: outputs
+        speaker._predict_outputs = lambda _: outputs
         return float(scorer(speaker, None, y[ids]))
 
     return score

@@ -17,6 +17,7 @@ from wellfit.nn.activations import (
     Softsign,
     Tanh,
 )
+from wellfit.nn.hidden import Dense, HiddenLayer
 from wellfit.nn.initializers import (
     Constant,
     GlorotNormal,
@@ -38,10 +39,10 @@ from wellfit.nn.layers import (
     Activate,
     AlphaDropout,
     BatchNorm,
-    Dense,
     Dropout,
     GaussianNoise,
     Layer,
+    Linear,
 )
 from wellfit.nn.losses import (
     AbsoluteError,
@@ -74,6 +75,7 @@ __all__ = [
     "HardSigmoid",
     "HeNormal",
     "HeUniform",
+    "HiddenLayer",
     "Huber",
     "Identical",
     "Identity",
@@ -83,6 +85,7 @@ __all__ = [
     "LeakyReLU",
     "LecunNormal",
     "LecunUniform",
+    "Linear",
     "Loss",
     "Mish",
     "Network",

@@ -9,8 +9,7 @@ from wellfit.core.errors import HyperparameterError, did_you_mean
 from wellfit.core.hyper import Config, hyper, resolve
 from wellfit.nn.activations import Activation
 from wellfit.nn.initializers import Initializer
-from wellfit.nn.layers import Activate, BatchNorm, Dropout, Layer
-from wellfit.nn.layers import Dense as Linear
+from wellfit.nn.layers import Activate, BatchNorm, Dropout, Layer, Linear
 
 _PLACES = ("before", "after")
 

@@ -13,8 +13,7 @@ from wellfit.core.rng import generator
 from wellfit.nn.activations import Activation
 from wellfit.nn.hidden import Dense, Hidden, expand
 from wellfit.nn.initializers import Initializer
-from wellfit.nn.layers import Block, Dropout, GaussianNoise, Layer
-from wellfit.nn.layers import Dense as Linear
+from wellfit.nn.layers import Block, Dropout, GaussianNoise, Layer, Linear
 
 
 class Network(Config):

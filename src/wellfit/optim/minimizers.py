@@ -83,8 +83,8 @@ class ConjugateGradient(Minimizer, name="conjugate_gradient"):
     1969; SciPy's CG.
 
     >>> bowl = lambda x: (float(x @ x), 2 * x)
-    >>> ConjugateGradient().minimize(bowl, np.array([3.0, 4.0])).x.round(6).tolist()
-    [0.0, 0.0]
+    >>> bool(np.abs(ConjugateGradient().minimize(bowl, np.array([3.0, 4.0])).x).max() < 1e-6)
+    True
     """
 
     def minimize(self, function: Function, start: Vector) -> Any:

@@ -9,8 +9,7 @@ from scipy import sparse
 from torch import Tensor
 
 from wellfit.nn.execution import Executor
-from wellfit.nn.layers import Dense as Linear
-from wellfit.nn.layers import Op
+from wellfit.nn.layers import Linear, Op
 from wellfit.training.prediction import Predictor
 from wellfit.training.stack import Weights
 

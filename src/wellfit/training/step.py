@@ -85,7 +85,7 @@ class Step:
 
     def _bind_weights(self, stack: Stack) -> None:
         """Make the views that penalties, constraints, clipping and averaging work on."""
-        first, k, plan, layout = stack.members[0], stack.k, stack.plan, stack.network.parameters
+        first, k, layout = stack.members[0], stack.k, stack.network.parameters
         flat = stack.weights.parameters
         self._weights = layout.weights(flat, k)
         grads = layout.weights(stack.gradients, k)

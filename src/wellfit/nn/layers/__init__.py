@@ -10,7 +10,7 @@ are means over the batch, so that nothing needs dividing on the way down.
 from wellfit.nn.layers.activate import Activate
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.layers.batch_norm import BatchNorm
-from wellfit.nn.layers.dense import Dense
+from wellfit.nn.layers.linear import Linear
 from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise
 from wellfit.nn.ops import Block, Op, Site
 
@@ -19,10 +19,10 @@ __all__ = [
     "AlphaDropout",
     "BatchNorm",
     "Block",
-    "Dense",
     "Dropout",
     "GaussianNoise",
     "Layer",
+    "Linear",
     "Op",
     "Site",
 ]

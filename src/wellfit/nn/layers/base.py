@@ -15,8 +15,8 @@ from wellfit.nn.ops import Block, Op, Site
 class Layer(Config, family="layer"):
     """A layer of a network: a description without memory.
 
-    >>> from wellfit.nn import Dense
-    >>> Dense(3).width(inputs=5), Dense(3).parameters(inputs=5)
+    >>> from wellfit.nn import Linear
+    >>> Linear(3).width(inputs=5), Linear(3).parameters(inputs=5)
     (3, Block(rows=6, columns=3, penalized=5))
     """
 

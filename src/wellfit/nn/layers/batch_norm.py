@@ -69,21 +69,23 @@ class _BatchNormTraining(Op):
         self._gamma, self._beta = site.weight[:, :1], site.weight[:, 1:]
         self._grad, self._stats = site.grad, site.stats
         self._normal, self._product = site.empty(site.inputs), site.empty(site.inputs)
+        self._batch_stats = torch.empty_like(site.stats)
+        self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
         self._unbias = site.batch / max(site.batch - 1, 1)
         self._inverse_std = self._gamma
 
     def forward(self, x: Tensor) -> Tensor:
-        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-        torch.sub(x, mean, out=self._normal)
-        self._inverse_std = (variance + self._epsilon).rsqrt_()
+        # torch.var_mean does the same in one pass, ten times slower where rows aren't last.
+        torch.mean(x, dim=1, keepdim=True, out=self._mean)
+        torch.sub(x, self._mean, out=self._normal)
+        torch.mul(self._normal, self._normal, out=self._product)
+        torch.mean(self._product, dim=1, keepdim=True, out=self._variance)
+        self._inverse_std = (self._variance + self._epsilon).rsqrt_()
         self._normal.mul_(self._inverse_std)
         torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
-        self._track(mean, variance)
+        self._variance.mul_(self._unbias)
+        self._stats.lerp_(self._batch_stats, self._freshness)
         return self.landing
-
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
-        fresh = torch.cat([mean, variance.mul_(self._unbias)], dim=1)
-        self._stats.lerp_(fresh, self._freshness)
 
     def backward(self, delta: Tensor) -> Tensor:
         torch.mul(delta, self._normal, out=self._product)

@@ -9,10 +9,10 @@ from wellfit.optim.schedules.custom import Custom
 from wellfit.optim.schedules.cycles import Cosine, OneCycle
 from wellfit.optim.schedules.decay import (
     Exponential,
-    Linear,
     PiecewiseConstant,
     Polynomial,
     Power,
+    Ramp,
     TimeBased,
 )
 from wellfit.optim.schedules.warm_up import WarmUp
@@ -22,11 +22,11 @@ __all__ = [
     "Cosine",
     "Custom",
     "Exponential",
-    "Linear",
     "OneCycle",
     "PiecewiseConstant",
     "Polynomial",
     "Power",
+    "Ramp",
     "Schedule",
     "TimeBased",
     "WarmUp",

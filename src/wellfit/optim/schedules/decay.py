@@ -129,14 +129,14 @@ class Polynomial(Schedule, name="polynomial"):
         return hypers["end"] + (1 - hypers["end"]) * left ** hypers["power"]
 
 
-class Linear(Schedule, name="linear"):
+class Ramp(Schedule, name="ramp"):
     r"""From ``start`` to ``end`` along a line in the first ``share`` of the steps, then ``end``.
 
     Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum
     in deep learning", 2013, let momentum rise in such a way.
 
     >>> steps, total = torch.tensor([[0.0], [25.0], [80.0]]), torch.tensor([100.0])
-    >>> schedule = Linear(start=0.0, end=1.0, share=0.5)
+    >>> schedule = Ramp(start=0.0, end=1.0, share=0.5)
     >>> hypers = {key: torch.tensor([value]) for key, value in schedule.values()}
     >>> schedule.factor(steps, total, per_epoch=10, hypers=hypers).flatten().tolist()
     [0.0, 0.5, 1.0]

@@ -1,4 +1,4 @@
-"""The dense layer: every output a weighted sum of every input."""
+"""The linear layer: every output a weighted sum of every input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wellfit.nn.ops import Block, Op, Site
 from wellfit.nn.products import choose, is_large
 
 
-class Dense(Layer, name="dense"):
+class Linear(Layer, name="linear"):
     r"""z = x W + b, every output a weighted sum of every input.
 
     The bias is the last row of the weights (inputs + 1, units), fed by a column of ones: one
@@ -23,7 +23,7 @@ class Dense(Layer, name="dense"):
     Source: Rosenblatt, "The perceptron", 1958; the backward pass, Rumelhart, Hinton and
     Williams, 1986.
 
-    >>> Dense(10).parameters(inputs=784)
+    >>> Linear(10).parameters(inputs=784)
     Block(rows=785, columns=10, penalized=784)
     """
 
@@ -49,10 +49,10 @@ class Dense(Layer, name="dense"):
 
     def bind(self, site: Site) -> Op:
         """Return the matrix product at work."""
-        return _DenseOp(site)
+        return _LinearOp(site)
 
 
-class _DenseOp(Op):
+class _LinearOp(Op):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._weight, self._grad = site.weight, site.grad
