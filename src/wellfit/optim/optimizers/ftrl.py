@@ -73,8 +73,8 @@ class FTRL(Optimizer, name="ftrl"):
     def slots(self) -> tuple[str, ...]:
         r"""Return what pulls at each parameter, and the sum of its squared gradients.
 
-        The paper's z is "force" - w/η. Kept apart from w/η, which is large, the force isn't lost
-        to rounding, and the learning rate may change from step to step.
+        The paper's z is "force" - w/η. Without w/η in it, what is remembered stays true when the
+        learning rate changes from step to step.
         """
         return ("force", "square")
 
