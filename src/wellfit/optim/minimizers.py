@@ -105,7 +105,7 @@ class Descent:
     >>> descent, x = Descent(LBFGS(), np.array([3.0, 4.0])), np.array([3.0, 4.0])
     >>> while not descent.done:
     ...     x = descent.tell(float(x @ x), 2 * x)
-    >>> np.abs(x).max() < 1e-5
+    >>> bool(np.abs(x).max() < 1e-5)
     True
     """
 
