@@ -67,7 +67,8 @@ class _BatchNormTraining(Op):
         self._epsilon, momentum = site.number("epsilon"), site.number("momentum")
         self._freshness = 1 - momentum
         self._gamma, self._beta = site.weight[:, :1], site.weight[:, 1:]
-        self._grad, self._stats = site.grad, site.stats
+        self._grad_gamma, self._grad_beta = site.grad[:, :1], site.grad[:, 1:]
+        self._stats = site.stats
         self._normal, self._product = site.empty(site.inputs), site.empty(site.inputs)
         self._batch_stats = torch.empty_like(site.stats)
         self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
@@ -89,10 +90,9 @@ class _BatchNormTraining(Op):
 
     def backward(self, delta: Tensor) -> Tensor:
         torch.mul(delta, self._normal, out=self._product)
-        grad_gamma, grad_beta = self._grad[:, :1], self._grad[:, 1:]
-        torch.mean(self._product, dim=1, keepdim=True, out=grad_gamma)
-        torch.mean(delta, dim=1, keepdim=True, out=grad_beta)
-        delta.sub_(grad_beta).sub_(self._normal.mul_(grad_gamma))
+        torch.mean(self._product, dim=1, keepdim=True, out=self._grad_gamma)
+        torch.mean(delta, dim=1, keepdim=True, out=self._grad_beta)
+        delta.sub_(self._grad_beta).sub_(self._normal.mul_(self._grad_gamma))
         return delta.mul_(self._gamma * self._inverse_std)
 
 
