@@ -18,8 +18,9 @@ class FTRL(Optimizer, name="ftrl"):
     has a closed form, which is exactly zero where λ₁ outweighs the rest. Without λ₁ and λ₂ this is
     p ← p - ηₜ g, a form of AdaGrad.
 
-    λ₁ meets the gradients' sum and not each gradient, so that it counts as much after the last
-    step as after the first. It acts on all parameters alike, biases too.
+    λ₁ meets the gradients' sum and not each gradient: it counts once, however many the steps. It
+    acts on all parameters alike, biases too. Where α λ₁ / β is above the largest first weight, all
+    become zero in the first step; a schedule that lets λ₁ rise avoids that.
 
     Source: McMahan et al., "Ad click prediction: a view from the trenches", 2013, algorithm 1,
     which this is where weights start at zero; others stay near their start, as (w - w₁)² asks.
@@ -41,7 +42,7 @@ class FTRL(Optimizer, name="ftrl"):
         default=0.0,
         low=0,
         scale="log",
-        search=(1e-4, 1),
+        search=(1e-2, 10),
         per_member=True,
     )
     l2: float = hyper(
@@ -81,13 +82,15 @@ class FTRL(Optimizer, name="ftrl"):
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
         r"""Return the two numbers that make 1/η = a √Σg² + b, and the rest as it is."""
         rate = rate.clamp(min=1e-30)  # moves nothing, and can be divided by
-        kept = {key: hypers[key] for key in ("l1", "l2", "power")}
+        rooted = bool((hypers["power"] == 0.5).all())  # several times as fast as a power
+        kept = {key: hypers[key] for key in ("l1", "l2", *(() if rooted else ("power",)))}
         return {"a": 1 / rate, "b": hypers["beta"] / rate, **kept}
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move to the minimum."""
         force, square = slots["force"], slots["square"].addcmul_(g, g)
-        stiffness = square.pow(c["power"]).mul_(c["a"]).add_(c["b"])
+        stiffness = square.pow(c["power"]) if "power" in c else square.sqrt()
+        stiffness.mul_(c["a"]).add_(c["b"])
         z = force.add_(g).addcmul_(stiffness, p, value=-1)
         borne = torch.clamp(z, -c["l1"], c["l1"], out=g)  # all of z where the minimum is zero
         torch.sub(borne, z, out=p).div_(stiffness.add_(c["l2"]))
