@@ -67,7 +67,7 @@ class Custom(Schedule, name="custom"):
         given = self.function(*point)
         try:
             value = float(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RuntimeError):
             value = math.nan
         if not (math.isfinite(value) and value >= 0):
             listed = ", ".join(f"{number:g}" for number in point)
