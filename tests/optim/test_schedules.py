@@ -248,7 +248,9 @@ def test_a_function_is_told_each_members_steps():
     np.testing.assert_allclose(warmed, np.r_[np.ones(10), 1 - np.arange(20) / 20])
 
 
-@pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf"), None, "a", [1, 2], torch.ones(2)])
+@pytest.mark.parametrize(
+    "wrong", [-0.1, float("nan"), float("inf"), None, "a", [1, 2], torch.ones(2)]
+)
 def test_a_function_that_returns_no_factor_is_an_error(wrong):
     def misguided(epoch):
         return wrong if epoch >= 2 else 1.0
