@@ -38,7 +38,7 @@ FORMAT, FORMAT_VERSION = "wellfit-checkpoint", 1
 NEW = ".new"  # how a file's name ends until it is whole
 
 _APART = {"members", "last", "best", "status", "observers"}  # the rest are numbers and arrays
-_NAME = re.compile(r"epoch-(\d{6,})(-best)?\.safetensors")
+_NAME = re.compile(r"epoch-(\d{6,})(?:-step-(\d{6,}))?(-best)?\.safetensors")
 _NO_DIGEST = b'"sha256":"' + b"0" * 64  # as in the file, until the rest of it is known
 
 
@@ -98,17 +98,6 @@ def load_checkpoint(
         ],
         **plain,
     )
-
-
-def saved_state(state: ObserverState) -> ObserverState:
-    """Return a copy of what a checkpoint saves of an observer's state.
-
-    >>> saved_state({"best": np.array([0.5]), "seen": ["a", 1], "file": open})
-    {'best': array([0.5]), 'seen': ['a', 1]}
-    """
-    tensors: dict[str, Tensor] = {}
-    encoded = _encoded_state(state, "", tensors)
-    return {key: _decoded(value, tensors) for key, value in encoded.items()}
 
 
 def _encoded_state(state: ObserverState, name: str, tensors: dict[str, Tensor]) -> Document:
@@ -196,7 +185,7 @@ def write_checkpoint(
         best: whether to call it ``epoch-000012-best.safetensors``.
 
     Returns:
-        The file, named after the epoch.
+        The file, named after the epochs that are done, and the steps of one that isn't.
 
     Raises:
         TypeError: ``extra`` holds something that isn't data.
@@ -211,7 +200,8 @@ def write_checkpoint(
         "extra": _encoded(dict(extra or {}), "extra", tensors),
     }
     place = Path(folder)
-    path = place / f"epoch-{result.epoch:06d}{'-best' if best else ''}.safetensors"
+    step = f"-step-{result.position:06d}" if result.position else ""
+    path = place / f"epoch-{result.epoch:06d}{step}{'-best' if best else ''}.safetensors"
     data = _sealed(header, tensors)
     place.mkdir(parents=True, exist_ok=True)
     _replace(path, data)
@@ -244,16 +234,17 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
     >>> len(train(members, rows, streams, resume=result).history()["loss"])
     5
     """
-    path = Path(place)
-    if path.is_dir():
-        newest = latest(path)
-        if newest is None:
-            raise ModelFileError(f"there is no whole checkpoint in {path}")
-        path = newest
+    path = _file(place)
     header, tensors = _opened(path)
     _check_same(header["members"], _described(members), path)
     result = load_checkpoint(members, header["result"], tensors)
     return result, _decoded(header["extra"], tensors)
+
+
+def seeds(place: Place) -> list[int]:
+    """Return the seed of every member of a checkpoint: a file, or the newest whole one's."""
+    header, _ = _opened(_file(place))
+    return [int(member["seed"]) for member in header["members"]]
 
 
 def latest(folder: Place) -> Path | None:
@@ -279,7 +270,7 @@ def checkpoints(folder: Place) -> list[Path]:
     place = Path(folder)
     found = place.iterdir() if place.is_dir() else ()
     ours = [path for path in found if _NAME.fullmatch(path.name)]
-    return sorted(ours, key=lambda path: (epoch_of(path), path.name), reverse=True)
+    return sorted(ours, key=_place_of, reverse=True)
 
 
 def epoch_of(path: Path) -> int:
@@ -288,14 +279,30 @@ def epoch_of(path: Path) -> int:
     >>> epoch_of(Path("checkpoints/epoch-000012-best.safetensors"))
     12
     """
-    match = _NAME.fullmatch(path.name)
-    return int(match[1]) if match else 0
+    return _place_of(path)[0]
 
 
 def is_best(path: Path) -> bool:
     """Say whether a checkpoint was the best so far when it was written."""
     match = _NAME.fullmatch(path.name)
-    return match is not None and match[2] is not None
+    return match is not None and match[3] is not None
+
+
+def _place_of(path: Path) -> tuple[int, int, str]:
+    """Return the epoch and the step of a checkpoint's name; the name decides between equals."""
+    match = _NAME.fullmatch(path.name)
+    return (int(match[1]), int(match[2] or 0), path.name) if match else (0, 0, "")
+
+
+def _file(place: Place) -> Path:
+    """Return a checkpoint's file: the newest whole one where a folder is given."""
+    path = Path(place)
+    if not path.is_dir():
+        return path
+    newest = latest(path)
+    if newest is None:
+        raise ModelFileError(f"there is no whole checkpoint in {path}")
+    return newest
 
 
 def _whole(paths: Sequence[Path]) -> Iterator[Path]:
@@ -308,7 +315,12 @@ def _whole(paths: Sequence[Path]) -> Iterator[Path]:
 def _described(members: Sequence[Member]) -> list[dict[str, str]]:
     """Return what must be the same for the members to go on from a checkpoint."""
     return [
-        {"network": repr(member.network), "optimizer": member.optimizer.name} for member in members
+        {
+            "network": repr(member.network),
+            "optimizer": member.optimizer.name,
+            "seed": str(member.seed),
+        }
+        for member in members
     ]
 
 

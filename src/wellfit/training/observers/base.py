@@ -44,6 +44,10 @@ class Run:
     has_validation: bool
     view: View | None = None
 
+    def is_new(self, state: State) -> bool:
+        """Say whether an observer with this state sees the beginning of the run."""
+        return not self.first_epoch and not state
+
     @property
     def k(self) -> int:
         """How many members there are."""
@@ -57,7 +61,7 @@ class View(Protocol):
         """Return a copy of all K members' weights: those that would predict now."""
 
     def activations(self) -> list[tuple[str, Tensor]]:
-        """Return the name and outputs (n, B, width) of each layer after the input.
+        """Return the name and outputs (n, B, width) of each layer that is at work when predicting.
 
         They are of the n members that still train, in their order, and of up to 256 rows:
         validation rows if there are any, else training rows.

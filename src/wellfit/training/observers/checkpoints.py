@@ -61,7 +61,7 @@ class Checkpoint(Observer, name="checkpoint"):
     def start(self, run: Run, state: State) -> None:
         """Make the folder, and clear away what is of no use to this run."""
         there = checkpoints(self.folder)
-        if there and not run.first_epoch and not self.overwrite:
+        if there and run.is_new(state) and not self.overwrite:
             raise InputError(
                 f"{self.folder} holds the checkpoints of another run, up to epoch "
                 f"{epoch_of(there[0])}; resume it, give another folder, or overwrite=True"
@@ -102,7 +102,7 @@ class Checkpoint(Observer, name="checkpoint"):
         try:
             write_checkpoint(self.folder, result, best=best)
         except OSError as error:
-            warn_of(f"there is no checkpoint of epoch {result.epoch} in {self.folder}", error)
+            warn_of(f"no checkpoint of epoch {result.epoch} in {self.folder}", error, state)
         else:
             self._clear()
 

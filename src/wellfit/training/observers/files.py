@@ -50,7 +50,7 @@ class Log(Observer):
         """Begin the file, or cut what a resumed run will write again."""
         place, kept = Path(self.path), []
         if place.exists():
-            if not run.first_epoch and not self.overwrite:
+            if run.is_new(state) and not self.overwrite:
                 raise InputError(
                     f"{place} is the log of another run; "
                     f"give {self.name} another path, or overwrite=True"
@@ -59,6 +59,7 @@ class Log(Observer):
             whole, _, _ = place.read_text(encoding="utf-8").rpartition("\n")
             lines = self._read(whole) if run.first_epoch else []
             kept = [line for line in lines if line["epoch"] <= run.first_epoch]
+        state["begun"] = True
         place.parent.mkdir(parents=True, exist_ok=True)
         self._rewrite(kept, state)
 
@@ -76,7 +77,7 @@ class Log(Observer):
         try:
             self._add(lines, state)
         except OSError as error:
-            warn_of(f"epoch {record.epoch} is missing in {self.path}", error)
+            warn_of(f"epoch {record.epoch} could not be written to {self.path}", error, state)
         return None
 
     def _add(self, lines: list[Line], state: State) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from wellfit.core.errors import MissingExtraError
 from wellfit.core.hyper import Config, hyper
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from wellfit.training.observers.monitoring import warn_of
 
 _MOST = 500  # characters that MLflow takes for a parameter
 
@@ -35,7 +36,7 @@ class MLflow(Observer, name="mlflow"):
 
     def start(self, run: Run, state: State) -> None:
         """Open a run for each member, or go on with it."""
-        client = state["live"] = self._client()
+        client = state["live"] = _mlflow().MlflowClient(self.tracking_uri or None)
         if "runs" in state:
             for run_id in state["runs"]:
                 client.update_run(run_id, status="RUNNING")
@@ -46,32 +47,50 @@ class MLflow(Observer, name="mlflow"):
         for k, member in enumerate(run.members):
             opened = client.create_run(where, run_name=f"member-{k}" if run.k > 1 else None)
             state["runs"].append(opened.info.run_id)
-            for name, value in _settings(member, ""):
-                client.log_param(opened.info.run_id, name, value)
+            settings = [_mlflow().entities.Param(*pair) for pair in _settings(member, "")]
+            client.log_batch(opened.info.run_id, params=settings)
 
     def epoch(self, record: Record, state: State) -> Answer | None:
-        """Log the metrics."""
-        for k in np.flatnonzero(record.active):
-            for name, values in record.metrics.items():
-                if not np.isnan(values[k]):
-                    run_id, value = state["runs"][k], float(values[k])
-                    state["live"].log_metric(run_id, name, value, step=record.epoch)
+        """Log the metrics; a server that doesn't answer is warned of."""
+        with _forgiving(f"MLflow did not log epoch {record.epoch}", state):
+            for k in np.flatnonzero(record.active):
+                state["live"].log_batch(state["runs"][k], metrics=_metrics(record, int(k)))
         return None
 
     def finish(self, state: State) -> None:
         """Close the runs."""
         client = state.pop("live", None)
-        for run_id in state.get("runs", ()) if client else ():
-            client.set_terminated(run_id)
+        with _forgiving("MLflow did not close its runs", state):
+            for run_id in state.get("runs", ()) if client else ():
+                client.set_terminated(run_id)
 
-    def _client(self) -> Any:
-        try:
-            client = import_module("mlflow").MlflowClient
-        except ImportError as error:
-            raise MissingExtraError(
-                "the observer 'mlflow' needs MLflow: pip install 'wellfit[mlflow]'"
-            ) from error
-        return client(self.tracking_uri or None)
+
+@contextmanager
+def _forgiving(what: str, state: State) -> Iterator[None]:
+    """Warn of a server that doesn't answer: no reason to lose a training."""
+    try:
+        yield
+    except (OSError, _mlflow().exceptions.MlflowException) as error:
+        warn_of(what, error, state)
+
+
+def _metrics(record: Record, member: int) -> list[Any]:
+    """Return one member's metrics of an epoch, those that are defined."""
+    make, now = _mlflow().entities.Metric, int(time.time() * 1000)
+    return [
+        make(name, float(values[member]), now, record.epoch)
+        for name, values in record.metrics.items()
+        if not np.isnan(values[member])
+    ]
+
+
+def _mlflow() -> Any:
+    try:
+        return import_module("mlflow")
+    except ImportError as error:
+        raise MissingExtraError(
+            "the observer 'mlflow' needs MLflow: pip install 'wellfit[mlflow]'"
+        ) from error
 
 
 def _settings(config: Config, prefix: str) -> Iterator[tuple[str, str]]:

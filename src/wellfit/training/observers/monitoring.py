@@ -91,7 +91,9 @@ def lower_is_better(name: str) -> bool:
     return bare.endswith(("loss", "error")) and not bare.startswith("neg_")
 
 
-def warn_of(what: str, error: OSError) -> None:
-    """Warn that something wasn't written: no reason to lose a training."""
-    reason = error.strerror or error
-    warnings.warn(f"{what}: {reason}; training goes on", RuntimeWarning, stacklevel=2)
+def warn_of(what: str, error: Exception, state: State) -> None:
+    """Warn, once a run, that something wasn't written: no reason to lose a training."""
+    if "warned" not in state:
+        reason = getattr(error, "strerror", None) or error
+        warnings.warn(f"{what}: {reason}; training goes on", RuntimeWarning, stacklevel=2)
+    state["warned"] = True

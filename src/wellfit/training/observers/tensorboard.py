@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wellfit.core.errors import InputError, MissingExtraError
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
 
 if TYPE_CHECKING:
     from wellfit.nn.network import Network
@@ -55,16 +55,18 @@ class TensorBoard(Observer, name="tensorboard"):
             raise MissingExtraError(
                 "the observer 'tensorboard' needs TensorBoard: pip install 'wellfit[tensorboard]'"
             ) from error
-        if not run.first_epoch:
+        new = run.is_new(state)
+        if new:
             self._clear()
+        state["begun"] = True
         place = Path(self.folder)
-        purge = run.first_epoch + 1 if run.first_epoch else None
+        purge = None if new else run.first_epoch + 1
         writers = state["live"] = [
             SummaryWriter(str(place / f"member-{k}" if run.k > 1 else place), purge_step=purge)
             for k in range(run.k)
         ]
         for writer, member in zip(writers, run.members, strict=True):
-            if not run.first_epoch:
+            if new:
                 writer.add_text("settings", f"```\n{member!r}\n```", 0)
                 _add_graph(writer, member.network)
 
@@ -76,9 +78,10 @@ class TensorBoard(Observer, name="tensorboard"):
                 if not np.isnan(values[k]):
                     state["live"][k].add_scalar(name, values[k], record.epoch)
         if record.view is not None and self.histograms and record.epoch % self.histograms == 0:
-            for name, parts in _parts(record.view.weights()):
+            weights = record.view.weights()
+            for name, parts in _parts(weights):
                 _add_histograms(state["live"], training, name, parts[training], record.epoch)
-            for name, outputs in _outputs(record.view.activations()):
+            for name, outputs in _outputs(record.view, weights.network):
                 _add_histograms(state["live"], training, name, outputs, record.epoch)
         for k in training:
             state["live"][k].flush()
@@ -104,7 +107,7 @@ def layer_names(network: Network) -> list[str]:
 
     >>> from wellfit.nn import mlp
     >>> layer_names(mlp(4, (3,), 2))
-    ['1-dense', '2-activation', '3-dense']
+    ['1-linear', '2-activation', '3-linear']
     """
     return [f"{place}-{layer.name}" for place, layer in enumerate(network.layers, 1)]
 
@@ -123,10 +126,12 @@ def _parts(weights: Weights) -> Iterator[tuple[str, Tensor]]:
             )
 
 
-def _outputs(activations: list[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    for place, (name, values) in enumerate(activations, 1):
-        label = name if name[:1].isdigit() else f"{place}-{name}"
-        yield f"outputs/{label}", values.cpu()
+def _outputs(view: View, network: Network) -> Iterator[tuple[str, Tensor]]:
+    """Yield the outputs of each layer that is at work when predicting, with a name."""
+    names = zip(layer_names(network), network.layers, strict=True)
+    working = [name for name, layer in names if not layer.training_only]
+    for name, (_, values) in zip(working, view.activations(), strict=True):
+        yield f"outputs/{name}", values.cpu()
 
 
 def _add_histograms(
