@@ -94,8 +94,10 @@ def test_pausing_changes_nothing(observer, somewhere):
     somewhere("parts")
     first = run(members(), ROWS, [STREAM], observers=[observer], until=2)
     parts = run(members(), ROWS, [STREAM], observers=[observer], resume=first)
+    assert first.epoch == 2  # going on has not changed what it went on from
     assert parts.status == whole.status
     for k in range(3):
+        assert parts.history(k)["val_loss"] == whole.history(k)["val_loss"]
         np.testing.assert_array_equal(parameters(parts, k), parameters(whole, k))
 
 

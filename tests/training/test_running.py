@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import every, label, member, run, table
+from engine import member, run, table
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, mlp, products
 from wellfit.training import (
@@ -87,21 +87,10 @@ def test_progress_is_silent_outside_a_terminal_and_shows_in_one(monkeypatch):
     assert "loss" in inside.getvalue()
 
 
-@pytest.mark.parametrize("observer", every("observer"), ids=label)
-def test_every_observer_hears_a_run_and_goes_on_after_a_pause(observer):
-    rows, stream = table(LOSS), [Stream(np.arange(40), np.arange(40, 50))]
-    options = {"observers": [observer]}
-    whole = run([member()], rows, stream, **options)
-    half = run([member()], rows, stream, until=2, **options)
-    parts = run([member()], rows, stream, resume=half, **options)
-    assert parts.history()["loss"] == whole.history()["loss"]
-    assert half.epoch == 2  # going on has not changed what it went on from
-
-
 def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
     stopping = EarlyStopping(patience=2, min_delta=0.1)
     state = {}
-    stopping.start(Run(3, 10, 1, 0, True), state)
+    stopping.start(Run([member()] * 3, 10, 1, 0, True), state)
     curves = np.array([[1.0, 1.0, 1.0], [0.95, 0.5, 1.1], [0.92, 0.3, 1.0], [0.7, 0.25, 1.0]])
     answers = [
         stopping.epoch(
@@ -120,7 +109,7 @@ def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
 
 def test_scores_are_better_when_larger():
     stopping, state = EarlyStopping(monitor="val_accuracy"), {}
-    stopping.start(Run(1, 10, 1, 0, True), state)
+    stopping.start(Run([member()], 10, 1, 0, True), state)
     one = np.array([True])
     kept = [
         bool(stopping.epoch(Record(e, 0.0, one, {"val_accuracy": np.array([v])}), state).keep)

@@ -1,15 +1,30 @@
 """Floor 2: the one loop, over stacks of members, streams of rows and observers."""
 
-from wellfit.training.checkpoint import load_checkpoint, save_checkpoint
+from wellfit.training.checkpoint import (
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    write_checkpoint,
+)
 from wellfit.training.loop import train
 from wellfit.training.observers import (
     Answer,
+    Call,
+    Checkpoint,
+    CSVLog,
     EarlyStopping,
     History,
+    JSONLines,
+    MLflow,
     Observer,
+    Plateau,
     Progress,
     Record,
     Run,
+    StopOnDivergence,
+    TensorBoard,
+    TimeLimit,
+    View,
 )
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
@@ -18,10 +33,16 @@ from wellfit.training.streams import Rows, Stream, fraction_of, split
 
 __all__ = [
     "Answer",
+    "CSVLog",
+    "Call",
+    "Checkpoint",
     "EarlyStopping",
     "History",
+    "JSONLines",
+    "MLflow",
     "Member",
     "Observer",
+    "Plateau",
     "Progress",
     "Record",
     "Result",
@@ -30,12 +51,18 @@ __all__ = [
     "Scheduled",
     "Stack",
     "Status",
+    "StopOnDivergence",
     "Stream",
+    "TensorBoard",
+    "TimeLimit",
+    "View",
     "Weights",
     "fraction_of",
     "load_checkpoint",
     "predict",
+    "read_checkpoint",
     "save_checkpoint",
     "split",
     "train",
+    "write_checkpoint",
 ]

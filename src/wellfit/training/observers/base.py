@@ -51,7 +51,7 @@ class Run:
     @property
     def k(self) -> int:
         """How many members there are."""
-        return self.members if isinstance(self.members, int) else len(self.members)
+        return len(self.members)
 
 
 class View(Protocol):
