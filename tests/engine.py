@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from wellfit.augment import Augmentation
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
 from wellfit.nn import Activation, Initializer, Layer, Loss, mlp
-from wellfit.optim import Optimizer, Penalty, Schedule
+from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
 from wellfit.training import Member, Observer, Rows, Stream, train
 
 FLOAT64 = torch.float64
 CPU = torch.device("cpu")
 FAMILIES = {
     "activation": Activation,
+    "augmentation": Augmentation,
+    "clipping": Clipping,
+    "constraint": Constraint,
     "initializer": Initializer,
     "layer": Layer,
     "loss": Loss,

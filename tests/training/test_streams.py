@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from engine import member, run, table
-from wellfit.core.errors import DataError, InputError
-from wellfit.nn import SoftmaxCrossEntropy
+from engine import FLOAT64, member, parameters, run, table
+from wellfit.augment import Elastic, Mixup, Noise, Rotation, Shift
+from wellfit.core.errors import DataError, HyperparameterError, InputError
+from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.training import Rows, Stream, fraction_of, split
 from wellfit.training.streams import Batches, Chunk
 
@@ -122,3 +123,81 @@ def test_streams_that_cannot_share_a_stack():
         run([member()] * 3, rows, [Stream(np.arange(20))] * 2)
     with pytest.raises(InputError, match="member 1 cannot share a stack"):
         run([member(), member(batch_size=3)], rows)
+
+
+# --- augmentation ----------------------------------------------------------------------------
+
+AUGMENT = (Rotation(20), Shift(1), Elastic(6, 1), Noise(), Mixup(0.5))
+
+
+def pictures(rows=60) -> Rows:
+    x = np.random.default_rng(0).random((rows, 20))
+    return Rows(x, np.arange(rows) % 3, np.linspace(0.5, 1.5, rows), dtype=FLOAT64)
+
+
+def augmented(seed=0, first=0, augment=AUGMENT, **options) -> Stream:
+    train, held = np.arange(first, first + 35), np.arange(50, 60)
+    return Stream(train, held, seed, augment=augment, image_shape=(4, 5), **options)
+
+
+def test_training_rows_are_augmented_and_no_others():
+    rows = pictures()
+    plain, changed = batches(rows, [augmented(augment=())]), batches(rows, [augmented()])
+    for before, after in zip(plain.judging(7), copied(changed.judging(7)), strict=True):
+        assert torch.equal(before.x, after.x)
+        assert torch.equal(before.target, after.target)
+    pairs = zip(copied(plain.epoch(0, 2)), copied(changed.epoch(0, 2)), strict=True)
+    for before, after in pairs:
+        assert (before.x[..., :-1] != after.x[..., :-1]).any(-1).all()
+        assert not torch.equal(before.target, after.target)
+        torch.testing.assert_close(after.target.sum(2), torch.ones_like(after.target.sum(2)))
+
+
+@given(steps=st.integers(1, 9), epoch=st.integers(0, 3))
+def test_augmented_batches_do_not_depend_on_chunks_or_on_other_streams(steps, epoch):
+    streams = [augmented(0), augmented(1, 5, (Rotation(9), Shift(2), *AUGMENT[2:]))]
+    feed = batches(pictures(), streams, batch=8)  # four batches, and one of three rows
+    together = copied(feed.epoch(epoch, 2))
+    for s, stream in enumerate(streams):
+        alone = copied(batches(pictures(), [stream], batch=8).epoch(epoch, steps))
+        for name in ("x", "target", "weight"):
+            ours = [getattr(chunk, name)[:, s].flatten() for chunk in together]
+            theirs = [getattr(chunk, name)[:, 0].flatten() for chunk in alone]
+            torch.testing.assert_close(torch.cat(ours), torch.cat(theirs), rtol=1e-12, atol=1e-12)
+
+
+def test_each_epoch_augments_anew():
+    stream = augmented(augment=(Noise(),), shuffle=False)
+    feed = batches(pictures(), [stream], batch=50)
+    first, second = (copied(feed.epoch(epoch, 1))[0].x[0, 0] for epoch in (0, 1))
+    assert (first[:, :-1] != second[:, :-1]).all()
+
+
+def test_augmented_training_alone_is_together_and_goes_on_where_it_paused():
+    rows, streams = pictures(), [augmented(0), augmented(1, 5)]
+    members = [
+        member(network=mlp(20, (6,), 3, dropout=0.2), seed=k, batch_size=8) for k in range(2)
+    ]
+    together = run(members, rows, streams)
+    resumed = run(members, rows, streams, resume=run(members, rows, streams, until=2))
+    unchanged = run(members, rows, [augmented(0, augment=()), augmented(1, 5, ())])
+    for k in range(2):
+        alone = run([members[k]], rows, [streams[k]])
+        np.testing.assert_allclose(
+            parameters(alone, 0), parameters(together, k), rtol=1e-8, atol=1e-9
+        )
+        np.testing.assert_array_equal(parameters(resumed, k), parameters(together, k))
+        assert not np.allclose(parameters(unchanged, k), parameters(together, k))
+
+
+def test_augmentations_that_streams_cannot_share():
+    rows = pictures()
+    with pytest.raises(InputError, match="stream 1 cannot share a stack: its augmentations are"):
+        batches(rows, [augmented(0), augmented(1, augment=(Shift(1),))])
+    other = replace(augmented(1), image_shape=(5, 4))
+    with pytest.raises(InputError, match=r"one image_shape; given \(4, 5\) and \(5, 4\)"):
+        batches(rows, [augmented(0), other])
+    with pytest.raises(HyperparameterError, match="'rotation' works on images and needs"):
+        batches(rows, [replace(augmented(), image_shape=None)])
+    with pytest.raises(HyperparameterError, match=r"makes 24 numbers a row, and rows have 20"):
+        batches(rows, [replace(augmented(), image_shape=(4, 6))])

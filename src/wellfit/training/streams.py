@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from torch import Tensor
 
+from wellfit.augment import Augmentation, Augmenter, Examples
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive, permutation
 from wellfit.nn.losses import Loss
@@ -111,6 +112,10 @@ def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, brightest: int) -> Te
 class Stream:
     """The rows that a member trains on, those it is judged on, and the order's seed.
 
+    Rows to train on are changed by ``augment``, in that order, anew at every step; rows to be
+    judged on never are. What moves pixels needs ``image_shape``, (height, width) or (height,
+    width, channels), of a row. ``shuffle`` draws another order for every epoch.
+
     >>> Stream(np.arange(80), np.arange(80, 100)).seed
     0
     """
@@ -118,6 +123,9 @@ class Stream:
     train: NDArray[np.integer]
     validation: NDArray[np.integer] | None = None
     seed: int = 0
+    augment: tuple[Augmentation, ...] = ()
+    image_shape: tuple[int, ...] | None = None
+    shuffle: bool = True
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,9 @@ class Batches:
     """The batches of all members of a stack, epoch by epoch.
 
     Raises:
-        InputError: streams of different lengths, or another number of them than members.
+        InputError: streams of different lengths, or whose augmentations differ in more than
+            numbers.
+        HyperparameterError: augmentation that doesn't know the image's shape, or a wrong one.
     """
 
     def __init__(
@@ -166,6 +176,7 @@ class Batches:
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
+        self._augment = _augmenter(self._streams, rows)
 
     @property
     def has_validation(self) -> bool:
@@ -177,30 +188,46 @@ class Batches:
 
         A chunk lasts until the next is asked for, which lies in the same memory.
         """
-        order = torch.stack(
-            [permutation(stream.seed, epoch, self.length) for stream in self._streams]
-        )
+        first = epoch * self.per_epoch
+        order = torch.stack([self._order(stream, epoch) for stream in self._streams])
         ids = self._train.gather(1, order.to(self._train.device))
         whole = self.length // self.batch * self.batch
         for start in range(0, whole, steps * self.batch):
-            yield self._chunk(ids[:, start : min(start + steps * self.batch, whole)], self.batch)
+            part = ids[:, start : min(start + steps * self.batch, whole)]
+            examples = self._examples(part, self.batch)
+            yield self._chunk(self._augmented(examples, first + start // self.batch, steps))
         if whole < self.length:
-            yield self._chunk(ids[:, whole:], self.length - whole)
+            examples = self._examples(ids[:, whole:], self.length - whole)
+            yield self._chunk(self._augmented(examples, first + self.per_epoch - 1, 1))
+
+    def _order(self, stream: Stream, epoch: int) -> Tensor:
+        """Return the order (rows,) in which a stream's rows come in an epoch."""
+        if stream.shuffle:
+            return permutation(stream.seed, epoch, self.length)
+        return torch.arange(self.length)
 
     def judging(self, most: int) -> Iterator[Chunk]:
         """Yield the validation rows in order, at most ``most`` at once."""
         assert self._validation is not None
         for start in range(0, self._validation.shape[1], most):
             ids = self._validation[:, start : start + most]
-            yield self._chunk(ids, ids.shape[1])
+            yield self._chunk(self._examples(ids, ids.shape[1]))
 
-    def _chunk(self, ids: Tensor, batch: int) -> Chunk:
+    def _examples(self, ids: Tensor, batch: int) -> Examples:
         shaped = ids.view(len(self._streams), -1, batch).transpose(0, 1)
         x, target = self._features(shaped), self._target(shaped)
-        weight = self._rows.weights(shaped)
+        return Examples(x, target, self._rows.weights(shaped))
+
+    def _augmented(self, examples: Examples, step: int, most: int) -> Examples:
+        if self._augment is not None:
+            self._augment(examples, step, most)
+        return examples
+
+    def _chunk(self, examples: Examples) -> Chunk:
+        weight = examples.weight
         return Chunk(
-            self._fan_out(x),
-            self._fan_out(target),
+            self._fan_out(examples.x),
+            self._fan_out(examples.target),
             None if weight is None else self._fan_out(weight),
         )
 
@@ -230,6 +257,26 @@ class Batches:
                 f"given {lengths}"
             )
         return torch.as_tensor(np.stack(lists).astype(np.int64)).to(self._rows.device)
+
+
+def _augmenter(streams: Sequence[Stream], rows: Rows) -> Augmenter | None:
+    """Return what changes the training rows of all streams, or None if nothing does."""
+    shape = streams[0].image_shape
+    for stream in streams:
+        if stream.image_shape != shape:
+            raise InputError(
+                f"streams of a stack need one image_shape; given {shape} and {stream.image_shape}"
+            )
+    if not any(stream.augment for stream in streams):
+        return None
+    return Augmenter(
+        [stream.augment for stream in streams],
+        [stream.seed for stream in streams],
+        shape,
+        rows.width - 1,
+        rows.dtype,
+        rows.device,
+    )
 
 
 def split(
