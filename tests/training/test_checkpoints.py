@@ -112,6 +112,8 @@ def test_more_epochs_may_follow_but_no_other_network(tmp_path):
         read_checkpoint(path, members(network=mlp(4, (7,), 3)))
     with pytest.raises(InputError, match="the optimizer of member 0 was adam; given sgd"):
         read_checkpoint(path, [one.replace(optimizer=SGD()) for one in members()])
+    with pytest.raises(InputError, match=r"the memory of member 0 was .*given .*, average"):
+        read_checkpoint(path, [one.replace(average=0.9) for one in members()])
 
 
 def test_where_there_is_none(tmp_path):

@@ -214,7 +214,7 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
     Args:
         place: its file, or a folder whose newest whole one is meant.
         members: the trainings to go on with. They may differ from those of the checkpoint in
-            what leaves the shape of their memory alone: more epochs, say.
+            anything but their network and the kind of update rule: have more epochs, say.
 
     Returns:
         What to give to :func:`~wellfit.training.train` as ``resume``, and ``extra``.
@@ -318,7 +318,7 @@ def _described(members: Sequence[Member]) -> list[dict[str, str]]:
         {
             "network": repr(member.network),
             "optimizer": member.optimizer.name,
-            "seed": str(member.seed),
+            "memory": ", ".join(member.slots()) or "none",
         }
         for member in members
     ]
@@ -351,12 +351,12 @@ def _opened(path: Path) -> tuple[Document, dict[str, Tensor]]:
         digest, header = metadata["sha256"], json.loads(metadata["document"])
         if _sha256(data.replace(_marked(digest), _NO_DIGEST, 1)) != digest:
             raise ValueError("its checksum doesn't match")
-        tensors = tensors_from_bytes(data)
+        tensors, written = tensors_from_bytes(data), int(header["format_version"])
     except FileNotFoundError as error:
         raise ModelFileError(f"there is no checkpoint {path}") from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelFileError(f"{path} is damaged or no checkpoint: {error}") from error
-    if header["format_version"] > FORMAT_VERSION:
+    if written > FORMAT_VERSION:
         raise ModelFileError(f"{path} was written by a newer wellfit: upgrade wellfit to read it")
     return header, tensors
 

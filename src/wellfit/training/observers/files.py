@@ -85,10 +85,11 @@ class Log(Observer):
 
     def _append(self, text: str) -> None:
         """Append all of the text or, on a full disk, nothing."""
+        data = text.encode()
         with Path(self.path).open("ab", buffering=0) as file:
             size = file.tell()
             try:
-                if file.write(text.encode()) < len(text.encode()):
+                if file.write(data) < len(data):
                     raise OSError("the disk is full")
             except OSError:
                 file.truncate(size)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from wellfit.core.hyper import hyper
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.observers.monitoring import check_numbers
 
 
 class TimeLimit(Observer, name="time_limit"):
-    """Stops all members after a time, in the middle of an epoch if it must.
+    """Stops all members at the end of the epoch in which time is up.
 
-    Time counts from the start of training; between a pause and its end it stands still.
+    Time counts from the start of training, and stands still while a run is paused.
 
     >>> TimeLimit(seconds=60)
     TimeLimit(seconds=60)
@@ -22,18 +22,8 @@ class TimeLimit(Observer, name="time_limit"):
 
     seconds: float = hyper("of training", default=3600.0, low=0, open_low=True, scale="log")
 
-    def start(self, run: Run, state: State) -> None:
-        """Start the clock, or let it go on."""
-        state["began"] = time.perf_counter() - state.get("seconds", 0.0)
-
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
-        """Stop if time is up and the epoch is not."""
-        late = time.perf_counter() - state["began"] >= self.seconds
-        return Answer(stop=True) if late and done < total else None
-
     def epoch(self, record: Record, state: State) -> Answer:
         """Stop if time is up."""
-        state["seconds"] = record.seconds
         return Answer(stop=record.seconds >= self.seconds)
 
 
@@ -63,8 +53,8 @@ class StopOnDivergence(Observer, name="stop_on_divergence"):
 
     def start(self, run: Run, state: State) -> None:
         """Count from nothing."""
+        check_numbers(self, run)
         state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
-        self.numbers("factor", run.k), self.numbers("patience", run.k)
 
     def epoch(self, record: Record, state: State) -> Answer:
         """Count the epochs in which the loss was too high; stop those with too many."""

@@ -25,12 +25,21 @@ def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
             f"{observer.name} monitors {monitor!r}, but this run has no validation rows; "
             f"expected a metric of the training rows: {monitor.removeprefix('val_')!r}"
         )
-    for key, declaration in observer.hypers().items():
-        if declaration.per_member:
-            observer.numbers(key, run.k)
+    check_numbers(observer, run)
     if "best" not in state:
         state["best"] = np.full(run.k, np.inf)
         state["waited"] = np.zeros(run.k, dtype=np.int64)
+
+
+def check_numbers(observer: Observer, run: Run) -> None:
+    """Refuse numbers that were given for each of other members.
+
+    Raises:
+        HyperparameterError: there are more or fewer of them than members.
+    """
+    for key, declaration in observer.hypers().items():
+        if declaration.per_member:
+            observer.numbers(key, run.k)
 
 
 def judged(record: Record, monitor: str, mode: str) -> NDArray[np.float64]:
