@@ -214,14 +214,14 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
     Args:
         place: its file, or a folder whose newest whole one is meant.
         members: the trainings to go on with. They may differ from those of the checkpoint in
-            anything but their network and the kind of update rule: have more epochs, say.
+            anything but their network, kind of update rule and seed: have more epochs, say.
 
     Returns:
         What to give to :func:`~wellfit.training.train` as ``resume``, and ``extra``.
 
     Raises:
         ModelFileError: there is no whole checkpoint.
-        InputError: it is of other members: their number, network or update rule differs.
+        InputError: it is of other members: their number, network, update rule or seed differs.
 
     >>> import tempfile
     >>> from wellfit.nn import mlp
@@ -319,6 +319,7 @@ def _described(members: Sequence[Member]) -> list[dict[str, str]]:
             "network": repr(member.network),
             "optimizer": member.optimizer.name,
             "memory": ", ".join(member.slots()) or "none",
+            "seed": str(member.seed),
         }
         for member in members
     ]
