@@ -87,7 +87,7 @@ def test_names_objects_classes_and_dictionaries_resolve():
         assert resolve(Optimizer, spec) == wanted
     with pytest.raises(UnknownNameError, match="did you mean 'relu'"):
         resolve(Activation, "relv")
-    with pytest.raises(HyperparameterError, match="expected one of elu, identity"):
+    with pytest.raises(HyperparameterError, match="expected one of elu, gelu"):
         resolve(Activation, 3)
     with pytest.raises(UnknownNameError, match="did you mean 'momentum'"):
         resolve(Optimizer, {"name": "sgd", "momentums": 0.9})
@@ -113,5 +113,5 @@ def test_a_name_is_taken_once():
         class Other(Activation, name="relu"):
             pass
 
-    assert registry.lookup("activation", "relu").__module__ == "wellfit.nn.activations"
+    assert registry.lookup("activation", "relu").__module__.startswith("wellfit.nn.activations")
     assert "activation" in registry.families()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,55 +16,36 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from wellfit.core.errors import DataError, DivergedError, HyperparameterError, InputError
-from wellfit.core.hyper import Config, resolve
+from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
-from wellfit.estimators.nesting import NestedConfigs
+from wellfit.estimators.parameters import Parameters
+from wellfit.estimators.pruning import Pruning
+from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
-from wellfit.nn import Activation, Linear, Initializer, Loss
-from wellfit.optim import Constant, Optimizer, Schedule
+from wellfit.nn import Loss
+from wellfit.optim import Constant, Minimizer, Optimizer
 from wellfit.training import (
-    EarlyStopping,
     Member,
-    Observer,
     Result,
     Rows,
     Status,
     Stream,
+    fraction_of,
     predict,
     split,
     train,
 )
-from wellfit.training.precision import device_of, dtype_of
+from wellfit.training.checkpoint import read_checkpoint, seeds
+from wellfit.training.precision import device_of, dtype_of, threads
+from wellfit.training.trial import chosen
 
 
-class BaseMLP(NestedConfigs):
+class BaseMLP(Pruning, Parameters):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
     """
-
-    _configs: ClassVar[Mapping[str, type[Config]]] = {
-        "activation": Activation,
-        "initializer": Initializer,
-        "optimizer": Optimizer,
-        "schedule": Schedule,
-        "early_stopping": EarlyStopping,
-    }
-
-    hidden_layer_sizes: Sequence[int] | int
-    loss: str | Loss
-    epochs: int
-    batch_size: int | str
-    early_stopping: bool | EarlyStopping
-    validation_fraction: float | None
-    preprocess: str | None
-    observers: Sequence[Observer]
-    warm_start: bool
-    precision: str
-    device: str
-    random_state: Any
-    verbose: int
 
     # What a subclass decides.
 
@@ -103,6 +83,7 @@ class BaseMLP(NestedConfigs):
         sample_weight: ArrayLike | None = None,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on rows X and targets y, from fresh weights unless ``warm_start``.
 
@@ -112,21 +93,26 @@ class BaseMLP(NestedConfigs):
             sample_weight: (n_samples,), at least 0; a row of weight 0 counts as absent.
             X_val: rows to judge every epoch by, like X; else some of X's may be held out.
             y_val: their targets.
+            resume_from: checkpoints of an earlier fit of the same parameters to the same data,
+                to go on from the newest whole one: a folder of
+                :class:`~wellfit.training.Checkpoint`, or a file of it.
 
         Returns:
             The estimator itself.
 
         Raises:
             InputError: data or parameters that cannot be used, saying what was expected.
+            ModelFileError: no whole checkpoint to resume from.
             DivergedError: the loss became infinite before any epoch was worth keeping.
         """
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
+        settings.check_options(self)
         going_on = self.warm_start and hasattr(self, "_weights")
         x = checked(self, X, reset=not going_on)
         targets = self._fit_targets(y) if not going_on else np.asarray(y)
         x, targets, weight = self._weighed(x, targets, sample_weight)
-        seed = self._seed(fresh=not going_on)
+        seed = self._seed(fresh=not going_on, resume_from=resume_from)
         train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
         if not going_on:
             self._inputs = Inputs.fit(_safe_indexing(x, train_ids), self.preprocess)
@@ -134,7 +120,9 @@ class BaseMLP(NestedConfigs):
         table = self._table(x, targets, weight)
         if X_val is not None:
             table, held_ids = self._append_validation(table, X_val, y_val)
-        self._train(table, Stream(train_ids, held_ids, seed), going_on)
+            targets = np.concatenate([targets, np.asarray(y_val)])
+        stream = self._stream(train_ids, held_ids, seed)
+        self._train(table, stream, going_on, targets=targets, resume_from=resume_from)
         return self
 
     def _partial_fit(
@@ -151,9 +139,26 @@ class BaseMLP(NestedConfigs):
             self._inputs = Inputs.fit(x, self.preprocess)
             self._fit_target_scale(targets, everyone)
         table = self._table(x, targets, weight)
-        stream = Stream(everyone, None, self._seed(fresh=not begun))
+        stream = self._stream(everyone, None, self._seed(fresh=not begun))
         self._train(table, stream, begun, one_more=True)
         return self
+
+    def _stream(
+        self, train_ids: NDArray[np.integer], held_ids: NDArray[np.integer] | None, seed: int
+    ) -> Stream:
+        """Return which rows are read, in which order, and how they are changed."""
+        return Stream(
+            train_ids,
+            held_ids,
+            seed,
+            augment=settings.augmentation(self.augment),
+            image_shape=settings.image_shape(self.image_shape),
+            shuffle=bool(self.shuffle) and not self._minimizes(),
+        )
+
+    def _minimizes(self) -> bool:
+        """Say whether all rows are looked at before each move."""
+        return isinstance(resolve(Optimizer, self.optimizer), Minimizer)
 
     def _weighed(
         self, x: Any, y: NDArray[Any], sample_weight: ArrayLike | None
@@ -185,17 +190,21 @@ class BaseMLP(NestedConfigs):
 
     def _hold_out(
         self, y: NDArray[Any], given: bool, seed: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    ) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
         fraction = self.validation_fraction
         if fraction is not None and not 0 < fraction < 1:
             raise HyperparameterError(
                 f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
             )
+        strata, everyone = self._strata(y), np.arange(len(y))
         if given or (fraction is None and not self.early_stopping) or len(y) < 2:
-            return np.arange(len(y)), None
-        return split(len(y), fraction or 0.1, seed, strata=self._strata(y))
+            train_ids, held_ids = everyone, None
+        else:
+            train_ids, held_ids = split(len(y), fraction or 0.1, seed, strata=strata)
+        left = None if strata is None else strata[train_ids]
+        return fraction_of(train_ids, self.fraction, seed, strata=left), held_ids
 
-    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
+    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         """Learn the scale of the targets from the training rows, where they have one."""
 
     def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Table:
@@ -215,7 +224,16 @@ class BaseMLP(NestedConfigs):
             raise DataError(f"X_val has {x.shape[0]} rows and y_val has {len(y)}")
         return table.with_more(x, y), np.arange(len(table.y), len(table.y) + len(y))
 
-    def _train(self, table: Table, stream: Stream, going_on: bool, one_more: bool = False) -> None:
+    def _train(
+        self,
+        table: Table,
+        stream: Stream,
+        going_on: bool,
+        *,
+        one_more: bool = False,
+        targets: NDArray[Any] | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Train and keep the result; nothing of the estimator changes if that fails."""
         member = self._member(len(stream.train), table.x.shape[1], stream.seed, going_on, one_more)
         rows = Rows(
@@ -227,24 +245,42 @@ class BaseMLP(NestedConfigs):
             brightest=self._inputs.brightest,
         )
         resume = self._continued(member, rows, one_more) if going_on else None
-        result = train(
-            [member],
-            rows,
-            [stream],
-            observers=settings.observers(self, one_more),
-            precision=self.precision,
-            resume=resume,
-        )
-        self._conclude(result)
+        if resume_from is not None:
+            resume, _ = read_checkpoint(resume_from, [member])
+        with threads(self.threads):
+            precision = chosen(self.precision, member, rows, stream)
+            result = train(
+                [member],
+                rows,
+                [stream],
+                observers=settings.observers(self, one_more),
+                scores={} if targets is None else scores(self, settings.scored(self), targets),
+                precision=precision,
+                eval_every=self.eval_every,
+                resume=resume,
+            )
+        self._conclude(result, precision)
 
     def _member(self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
         done = self._result.epoch if one_more and hasattr(self, "_result") else 0
+        if one_more and self._minimizes():
+            raise HyperparameterError(
+                f"partial_fit can't use {self.optimizer!r}, which needs all rows at once; "
+                "expected an optimizer such as 'adam'"
+            )
+        built = settings.architecture(self, inputs)
         return Member(
-            network=self._weights.network if going_on else settings.network(self, inputs),
+            network=self._weights.network if going_on else built.network,
             loss=self._resolve_loss(),
             optimizer=resolve(Optimizer, self.optimizer),
-            schedule=Constant() if one_more else resolve(Schedule, self.schedule),
-            penalties=settings.penalties(self.l1, self.l2),
+            schedule=Constant()
+            if one_more or self._minimizes()
+            else settings.resolve_schedule(self),
+            schedules=() if one_more else settings.schedules(self.schedules),
+            penalties=built.penalties,
+            constraints=built.constraints,
+            clipping=settings.clipping(self.clipping),
+            average=self.average,
             batch_size=settings.batch_size(self.batch_size, rows),
             epochs=done + 1 if one_more else self.epochs,
             seed=seed,
@@ -253,25 +289,32 @@ class BaseMLP(NestedConfigs):
     def _continued(self, member: Member, rows: Rows, one_more: bool) -> Result:
         """Return where to go on from the weights in use: with all memory, or with none."""
         weights = self._weights.to(rows.dtype, rows.device)
-        slots = member.optimizer.slots()
+        slots = member.slots()
         if not one_more or not hasattr(self, "_result") or set(slots) != set(weights.slots):
             return Result.beginning([member], weights.forgetting(slots))
+        if member.average:  # the average is what predicts; training goes on from below it
+            weights = self._result.last.to(rows.dtype, rows.device)
         return replace(
             self._result.copy(),
             last=weights,
             best=None,
             kept=np.zeros(1, dtype=bool),
             status=[Status.RUNNING],
+            data="",
+            position=0,
+            tally=None,
             observers=self._result.observers[:1],
         )
 
-    def _seed(self, *, fresh: bool) -> int:
+    def _seed(self, *, fresh: bool, resume_from: str | os.PathLike[str] | None = None) -> int:
         """Return the seed of everything random in one fit; going on keeps the first one's."""
-        if fresh or not hasattr(self, "_fit_seed"):
+        if resume_from is not None and self.random_state is None:
+            self._fit_seed = seeds(resume_from)[0]
+        elif fresh or not hasattr(self, "_fit_seed"):
             self._fit_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return self._fit_seed
 
-    def _conclude(self, result: Result) -> None:
+    def _conclude(self, result: Result, precision: str) -> None:
         status = result.status[0]
         if status is Status.DIVERGED and not result.kept[0]:
             raise DivergedError(
@@ -285,6 +328,7 @@ class BaseMLP(NestedConfigs):
             self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
         self._result = result
         self._weights = result.weights()
+        self.precision_ = precision
         self.history_ = dict(result.history())
         self.status_ = str(status)
         self.n_epochs_ = int(result.epochs[0])
@@ -305,29 +349,15 @@ class BaseMLP(NestedConfigs):
         target = device_of(self.device)
         if weights.parameters.device != target:
             weights = weights.to(weights.parameters.dtype, target)
-        return predict(
-            weights,
-            x,
-            self._resolve_loss().predict,
-            precision=self.precision,
-            brightest=self._inputs.brightest,
-        )[0]
-
-    @property
-    def coefs_(self) -> list[NDArray[np.floating]]:
-        """The dense layers' weights, from the input on, each (inputs, units)."""
-        return [block[:-1].cpu().numpy() for block in self._dense_blocks()]
-
-    @property
-    def intercepts_(self) -> list[NDArray[np.floating]]:
-        """The dense layers' biases, from the input on, each (units,)."""
-        return [block[-1].cpu().numpy() for block in self._dense_blocks()]
-
-    def _dense_blocks(self) -> list[Any]:
-        check_is_fitted(self, "_weights")
-        layers = self._weights.network.layers
-        blocks = zip(layers, self._weights.blocks(0), strict=True)
-        return [block for layer, block in blocks if isinstance(layer, Linear)]
+        with threads(self.threads):
+            return predict(
+                weights,
+                x,
+                self._resolve_loss().predict,
+                precision=getattr(self, "precision_", "float32"),
+                brightest=self._inputs.brightest,
+                predictor=self._predictor(),
+            )[0]
 
     # Files.
 

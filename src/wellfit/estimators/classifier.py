@@ -11,11 +11,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+from wellfit.augment import Augmentation
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import each_output_alone, resolve_loss
-from wellfit.nn import Activation, Initializer, Loss
-from wellfit.optim import Optimizer, Schedule
+from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
+from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
 from wellfit.training import EarlyStopping, Observer
 
@@ -79,52 +80,82 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self,
         hidden_layer_sizes: Sequence[int] | int = (256, 256),
         *,
-        activation: str | Activation = "relu",
+        layers: Sequence[int | HiddenLayer | Layer] | None = None,
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         initializer: str | Initializer = "glorot_uniform",
-        batch_norm: bool = False,
-        dropout: float = 0.1,
+        bias_initializer: str | Initializer = "zeros",
+        batch_norm: bool | Literal["before", "after"] = False,
+        dropout: float | Layer | Literal["auto"] = "auto",
         input_dropout: float = 0.0,
-        l1: float = 0.0,
-        l2: float = 0.0,
+        input_noise: float = 0.0,
+        l1: float | L1 = 0.0,
+        l2: float | L2 = 0.0,
+        max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
         schedule: str | Schedule = "one_cycle",
+        schedules: Mapping[str, str | Schedule] | None = None,
+        clipping: float | str | Clipping | None = None,
+        average: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        fraction: float = 1.0,
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
+        scoring: Any = None,
+        eval_every: int = 1,
+        augment: str | Augmentation | Sequence[str | Augmentation] = (),
+        image_shape: Sequence[int] | None = None,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         preprocess: Literal["auto"] | None = "auto",
         observers: Sequence[Observer] = (),
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
+        threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.initializer = initializer
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.l1 = l1
-        self.l2 = l2
-        self.loss = loss
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
+        super().__init__(
+            hidden_layer_sizes,
+            layers=layers,
+            activation=activation,
+            initializer=initializer,
+            bias_initializer=bias_initializer,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            input_noise=input_noise,
+            l1=l1,
+            l2=l2,
+            max_norm=max_norm,
+            loss=loss,
+            optimizer=optimizer,
+            schedule=schedule,
+            schedules=schedules,
+            clipping=clipping,
+            average=average,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            fraction=fraction,
+            epochs=epochs,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            scoring=scoring,
+            eval_every=eval_every,
+            augment=augment,
+            image_shape=image_shape,
+            preprocess=preprocess,
+            observers=observers,
+            warm_start=warm_start,
+            precision=precision,
+            device=device,
+            threads=threads,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
-        self.preprocess = preprocess
-        self.observers = observers
-        self.warm_start = warm_start
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return probabilities (n_samples, n_classes), or of each label (n_samples, n_labels).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from wellfit.preprocessing import ClassLabels, TargetScaler
 from wellfit.training import Weights
 
 _KINDS: dict[str, type[BaseMLP]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
-_LEARNED = ("history_", "status_", "n_epochs_", "best_epoch_", "n_parameters_")
+_LEARNED = ("history_", "status_", "n_epochs_", "best_epoch_", "n_parameters_", "precision_")
 # Of this session, not of the model: who watches, where it runs, and what it was drawn from.
-_LEFT_OUT = ("observers", "device", "random_state", "verbose")
+_LEFT_OUT = ("observers", "scoring", "device", "threads", "random_state", "verbose")
+# May hold a function, which isn't saved.
+_MAY_BE_CODE = ("schedule", "schedules")
 
 
 def save_model(model: BaseMLP, path: str | os.PathLike[str]) -> Path:
@@ -76,7 +79,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
 
 def _rebuild(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BaseMLP:
-    params = {key: _restored(value) for key, value in document["params"].items()}
+    params = {key: _parameter(key, value) for key, value in document["params"].items()}
     model = _KINDS[document["estimator"]](**params)
     arrays = {
         key.removeprefix("inputs."): tensor.numpy()
@@ -126,6 +129,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list, np.ndarray)):
         return {"items": [_plain(item) for item in value]}
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _parameter(key: str, value: Any) -> Any:
+    """Return a parameter; a schedule that was a function of the user's is constant from here."""
+    try:
+        return _restored(value)
+    except InputError as error:
+        if key not in _MAY_BE_CODE:
+            raise
+        warnings.warn(f"{key} isn't restored: {error}", UserWarning, stacklevel=5)
+        return None if key == "schedules" else "constant"
 
 
 def _restored(value: Any) -> Any:

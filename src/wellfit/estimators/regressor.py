@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +12,8 @@ from sklearn.utils.validation import check_array
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import resolve_loss
-from wellfit.nn import Activation, Initializer, Loss
-from wellfit.optim import Optimizer, Schedule
+from wellfit.nn import Loss
 from wellfit.preprocessing import TargetScaler
-from wellfit.training import EarlyStopping, Observer
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
@@ -72,55 +69,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     >>> reg.score(X, y) > 0.4
     True
     """
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (256, 256),
-        *,
-        activation: str | Activation = "relu",
-        initializer: str | Initializer = "glorot_uniform",
-        batch_norm: bool = False,
-        dropout: float = 0.1,
-        input_dropout: float = 0.0,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
-        schedule: str | Schedule = "one_cycle",
-        batch_size: int | Literal["auto"] = "auto",
-        epochs: int = 40,
-        early_stopping: bool | EarlyStopping = True,
-        validation_fraction: float | None = None,
-        preprocess: Literal["auto"] | None = "auto",
-        observers: Sequence[Observer] = (),
-        warm_start: bool = False,
-        precision: str = "float32",
-        device: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.initializer = initializer
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.l1 = l1
-        self.l2 = l2
-        self.loss = loss
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.preprocess = preprocess
-        self.observers = observers
-        self.warm_start = warm_start
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
@@ -185,7 +133,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self.n_outputs_ = numbers.shape[1]
         return np.asarray(y)
 
-    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.int64]) -> None:
+    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         self._scaler = TargetScaler(self._resolve_loss().scaling).fit(self._columns(y)[train_ids])
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:

@@ -2,30 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from wellfit.core.errors import HyperparameterError
+from wellfit.augment import Augmentation
+from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activation, Initializer, Network, mlp
-from wellfit.optim import L1, L2, Penalty
-from wellfit.training import EarlyStopping, Observer, Progress
+from wellfit.estimators.scoring import OWN, bare
+from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
+from wellfit.nn.network import design, disturb
+from wellfit.optim import (
+    L1,
+    L2,
+    ByNorm,
+    Clipping,
+    Constraint,
+    MaxNorm,
+    Minimizer,
+    Optimizer,
+    Penalty,
+    Schedule,
+)
+from wellfit.training import EarlyStopping, Observer, Progress, Scheduled
+
+_DROPOUT = 0.1  # by default, where the loss may be random
 
 
-def network(estimator: Any, inputs: int) -> Network:
-    """Return the layers that an estimator's parameters describe, for so many inputs."""
-    return mlp(
+class Architecture(NamedTuple):
+    """The layers, and what their weights are subject to."""
+
+    network: Network
+    penalties: tuple[Penalty, ...]
+    constraints: tuple[Constraint, ...]
+
+
+def architecture(estimator: Any, inputs: int) -> Architecture:
+    """Return what an estimator's parameters describe, for so many inputs.
+
+    Raises:
+        HyperparameterError: a parameter out of its range, or parameters that don't go together.
+    """
+    network, asked = design(
         inputs,
-        hidden_sizes(estimator.hidden_layer_sizes),
+        disturb(estimator.input_dropout, estimator.input_noise),
+        _hidden(estimator),
+        _whole(estimator),
         estimator._outputs(),
-        activation=resolve(Activation, estimator.activation),
-        initializer=resolve(Initializer, estimator.initializer),
-        batch_norm=estimator.batch_norm,
-        dropout=estimator.dropout,
-        input_dropout=estimator.input_dropout,
     )
+    penalties = [
+        *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),
+        *_penalties("l2", L2, estimator.l2, [layer.l2 for layer in asked]),
+    ]
+    limits = [layer.max_norm for layer in asked]
+    return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
+
+
+def _whole(estimator: Any) -> Dense:
+    """Return what holds for all layers that say nothing themselves."""
+    activation = estimator.activation
+    return Dense(
+        activation=None if _is_list(activation) else resolve(Activation, activation),
+        batch_norm=estimator.batch_norm,
+        dropout=_dropout(estimator),
+        initializer=resolve(Initializer, estimator.initializer),
+        bias_initializer=resolve(Initializer, estimator.bias_initializer),
+    )
+
+
+def _dropout(estimator: Any) -> float | Layer:
+    given: float | Layer | str = estimator.dropout
+    if not isinstance(given, str):
+        return given
+    if given != "auto":
+        raise HyperparameterError(f"dropout is {given!r}; expected a share in [0, 1) or 'auto'")
+    fixed = isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
+    return 0.0 if fixed else _DROPOUT
+
+
+def _hidden(estimator: Any) -> list[HiddenLayer | Layer]:
+    """Return the hidden layers: those given one by one, or some of the sizes given."""
+    if estimator.layers is not None:
+        return [layer if not _is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
+    sizes = hidden_sizes(estimator.hidden_layer_sizes)
+    if not _is_list(estimator.activation):
+        return [Dense(size) for size in sizes]
+    if len(estimator.activation) != len(sizes):
+        raise HyperparameterError(
+            f"activation names {len(estimator.activation)} functions; expected one, or one for "
+            f"each of the {len(sizes)} hidden layers"
+        )
+    return [Dense(size, name) for size, name in zip(sizes, estimator.activation, strict=True)]
 
 
 def hidden_sizes(given: Sequence[int] | int) -> tuple[int, ...]:
@@ -36,11 +104,42 @@ def hidden_sizes(given: Sequence[int] | int) -> tuple[int, ...]:
     """
     sizes = tuple(given) if isinstance(given, (Sequence, np.ndarray)) else (given,)
     for size in sizes:
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+        if not _is_size(size) or size < 1:
             raise HyperparameterError(
                 f"hidden_layer_sizes is {given!r}; expected whole numbers, at least 1"
             )
     return tuple(map(int, sizes))
+
+
+def _penalties(
+    name: str, kind: type[Penalty], given: Any, asked: Sequence[float | None]
+) -> Iterable[Penalty]:
+    """Yield a penalty for the layers that ask for none of their own, and those they ask for."""
+    whole = given if isinstance(given, kind) else kind(_strength(name, given))
+    rest = tuple(index for index, strength in enumerate(asked) if strength is None)
+    if whole.strength and rest:
+        yield whole if len(rest) == len(asked) else whole.replace(only=rest)
+    for index, strength in enumerate(asked):
+        if strength:
+            yield kind(strength, decoupled=whole.decoupled, only=(index,))
+
+
+def _strength(name: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+        raise HyperparameterError(f"{name} is {given!r}; expected a number, at least 0")
+    return given
+
+
+def _max_norms(given: float | None, asked: Sequence[float | None]) -> Iterable[Constraint]:
+    """Yield a constraint for the hidden layers, but for those that ask for their own."""
+    # The output layer's units are no features: it is left alone unless it is all there is.
+    last = len(asked) - 1
+    rest = tuple(i for i, limit in enumerate(asked) if limit is None and (i < last or not last))
+    if given is not None and rest:
+        yield MaxNorm(given, only=rest)
+    for index, limit in enumerate(asked):
+        if limit is not None:
+            yield MaxNorm(limit, only=(index,))
 
 
 def batch_size(given: int | str, rows: int) -> int:
@@ -56,13 +155,49 @@ def batch_size(given: int | str, rows: int) -> int:
     return given
 
 
-def penalties(l1: float, l2: float) -> tuple[Penalty, ...]:
-    """Return the penalties that are not 0."""
-    strengths = ((L1, l1, "l1"), (L2, l2, "l2"))
-    for _, strength, name in strengths:
-        if not isinstance(strength, (int, float)) or not strength >= 0:
-            raise HyperparameterError(f"{name} is {strength!r}; expected a number, at least 0")
-    return tuple(penalty(strength) for penalty, strength, _ in strengths if strength)
+def clipping(given: Any) -> tuple[Clipping, ...]:
+    """Return how gradients are clipped; a number is the longest norm of all of them.
+
+    >>> clipping(5), clipping("by_value"), clipping(None)
+    ((ByNorm(limit=5),), (ByValue(),), ())
+    """
+    if given is None:
+        return ()
+    if isinstance(given, (int, float)):
+        return (ByNorm(given),)
+    return (resolve(Clipping, given),)
+
+
+def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
+    """Return the schedules of other hyper-parameters than the learning rate.
+
+    >>> schedules({"momentum": "ramp"})
+    (Scheduled(schedule=Ramp()),)
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise HyperparameterError(
+            f"schedules is {given!r}; expected a dictionary such as "
+            "{'momentum': Ramp(start=0.5)}"
+        )
+    items = (given or {}).items()
+    return tuple(Scheduled(of, resolve(Schedule, schedule)) for of, schedule in items)
+
+
+def augmentation(given: Any) -> tuple[Augmentation, ...]:
+    """Return the changes of training rows: one or several, by name or as objects.
+
+    >>> augmentation("noise")
+    (Noise(),)
+    """
+    several = list(given) if _is_list(given) else [given]
+    return tuple(resolve(Augmentation, each) for each in several)
+
+
+def early_stopping(given: Any) -> EarlyStopping | None:
+    """Return the observer that stops early, if one is asked for."""
+    if given is False or given is None:
+        return None
+    return EarlyStopping() if given is True else resolve(EarlyStopping, given)
 
 
 def observers(estimator: Any, one_more: bool) -> list[Observer]:
@@ -71,7 +206,58 @@ def observers(estimator: Any, one_more: bool) -> list[Observer]:
     for observer in chosen:
         if not isinstance(observer, Observer):
             raise HyperparameterError(f"observers hold {observer!r}; expected an Observer")
-    stopping = estimator.early_stopping
-    if stopping and not one_more:
-        chosen.append(EarlyStopping() if stopping is True else resolve(EarlyStopping, stopping))
-    return [*chosen, Progress()] if estimator.verbose else chosen
+    stopping = early_stopping(estimator.early_stopping)
+    # Before the others: what they see and write is what has been decided.
+    first = [stopping] if stopping is not None and not one_more else []
+    return [*first, *chosen, *([Progress()] if estimator.verbose else [])]
+
+
+def scored(estimator: Any) -> list[Any]:
+    """Return the scorers whose values an estimator wants to see, or to be judged by."""
+    given = estimator.scoring
+    wanted = list(given) if _is_list(given) else [] if given is None else [given]
+    for watcher in (early_stopping(estimator.early_stopping), resolve_schedule(estimator)):
+        monitor = getattr(watcher, "monitor", None)
+        if monitor is not None and bare(monitor) not in (*OWN, *wanted):
+            wanted.append(monitor)
+    return wanted
+
+
+def resolve_schedule(estimator: Any) -> Schedule:
+    """Return the learning rate's schedule."""
+    return resolve(Schedule, estimator.schedule)
+
+
+def image_shape(given: Any) -> tuple[int, ...] | None:
+    """Return (height, width) or (height, width, channels) as a tuple, or None."""
+    return None if given is None else tuple(int(size) for size in given)
+
+
+def check_options(estimator: Any) -> None:
+    """Refuse values of the training's options that can't be meant.
+
+    Raises:
+        HyperparameterError: naming the option.
+    """
+    for name, least in (("eval_every", 1), ("epochs", 1), ("threads", 1)):
+        value = getattr(estimator, name)
+        if value is None and name == "threads":
+            continue
+        if not _is_size(value) or value < least:
+            raise HyperparameterError(
+                f"{name} is {value!r}; expected a whole number, at least {least}"
+            )
+    if not isinstance(estimator.fraction, (int, float)) or not 0 < estimator.fraction <= 1:
+        raise HyperparameterError(
+            f"fraction is {estimator.fraction!r}; expected a share in (0, 1]"
+        )
+    if not isinstance(estimator.shuffle, (bool, np.bool_)):
+        raise UnknownNameError("value of shuffle", str(estimator.shuffle), ["True", "False"])
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, np.ndarray))

@@ -13,8 +13,10 @@ from torch import Tensor
 from wellfit.core.errors import InputError
 from wellfit.training.assembly import Assembly, unbound
 from wellfit.training.descents import Descents
+from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.observers import Answer, History, Observer, Record, Run
+from wellfit.training.performance import watchers
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import ObserverState, Result, Status
 from wellfit.training.stack import Member, Stack, Weights
@@ -69,9 +71,9 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
-    watchers = [History(), *observers]
+    everybody = [History(), *watchers([member.schedule for member in members]), *observers]
     with torch.no_grad(), Interrupt() as interrupt:
-        loop = _Loop(members, rows, everyone, watchers, precision, resume)
+        loop = _Loop(members, rows, everyone, everybody, precision, resume)
         if not loop.busy:
             return loop.result()
         return loop.run(interrupt, until, scores or {}, eval_every)
@@ -93,6 +95,7 @@ class _Loop:
         resume: Result | None,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
+        self._data = _same_data(resume.data, rows, streams) if resume else ""
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
@@ -139,6 +142,7 @@ class _Loop:
             work.batches.has_validation,
             self,
         )
+        self._stack.plan.check(work.per_epoch)
         began = time.perf_counter() - self._seconds_before()
         for observer, state in self._told:
             observer.start(run, state)
@@ -170,9 +174,13 @@ class _Loop:
     def result(self) -> Result:
         """Return a snapshot that training can be resumed from."""
         self._archive(np.arange(len(self._active)))
-        if self._result.position:
-            self._result.tally = self._tally.sums()
-        return self._result.copy()
+        snapshot = self._result.copy()
+        if not self._data:
+            self._data = fingerprint(self._rows, self._streams)
+        snapshot.data = self._data
+        if snapshot.position and self.busy:
+            snapshot.tally = self._tally.sums()
+        return snapshot
 
     # An epoch.
 
@@ -200,6 +208,7 @@ class _Loop:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
         result, work = self._result, self._work
         self._tally = tally = Tally(self._stack, result.tally)
+        result.tally = None
         for chunk, step, logits, moments in work.chunks(
             result.epoch, result.step, result.position
         ):
@@ -328,6 +337,20 @@ class _Loop:
 
     def _index(self, positions: NDArray[np.int64]) -> Tensor:
         return torch.as_tensor(positions, device=self._rows.device)
+
+
+def _same_data(before: str, rows: Rows, streams: Sequence[Stream]) -> str:
+    """Return the data's fingerprint, if a result to go on from has one.
+
+    Raises:
+        InputError: it is another.
+    """
+    if before and fingerprint(rows, streams) != before:
+        raise InputError(
+            "this training can't be taken up: it began with other data, another split, order or "
+            "augmentation; expected the same as then"
+        )
+    return before
 
 
 def _beginning(members: Sequence[Member], precision: str, device: torch.device) -> Result:

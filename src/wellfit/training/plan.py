@@ -12,7 +12,7 @@ from torch import Tensor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import Config
 from wellfit.core.members import stacked
-from wellfit.optim import Penalty
+from wellfit.optim import Minimizer, Penalty
 from wellfit.optim.optimizers import Coefficients
 from wellfit.optim.penalties import Strength
 
@@ -101,6 +101,8 @@ class Plan:
         Raises:
             HyperparameterError: one leaves the range of what it schedules, or is no number.
         """
+        if isinstance(self._first.optimizer, Minimizer):
+            return  # finds its own steps
         last = float(self._epochs.max()) * per_epoch - 1
         steps = int(min(last + 1, _PROBES))
         ts = torch.linspace(0, max(last, 0), steps, dtype=torch.float64).round()[:, None]

@@ -12,13 +12,14 @@ from wellfit.nn.products import multiplying
 
 _ONE_THREAD = 1e6
 
-PRECISIONS = ("float32", "float64", "bfloat16")
+PRECISIONS = ("float32", "float64", "bfloat16", "auto")
 
 
 def dtype_of(precision: str) -> torch.dtype:
     """Return the type that weights and batches are kept in.
 
-    ``bfloat16`` keeps float32 and lets the matrix products round their factors.
+    ``bfloat16`` keeps float32 and lets the matrix products round their factors; ``auto`` is one
+    of these two.
 
     Raises:
         HyperparameterError: an unknown precision.
@@ -82,6 +83,23 @@ def arithmetic(
         cuda.fp32_precision = before[0]
         torch.set_flush_denormal(before[1])
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads in a block; None leaves their number as it is.
+
+    >>> with threads(1):
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _flushes_denormals() -> bool:

@@ -53,11 +53,13 @@ def predict(
     *,
     precision: str = "float32",
     brightest: int = 255,
+    predictor: type[Predictor] | None = None,
 ) -> NDArray[np.floating]:
     """Return (K, N, C): ``link`` of the logits of x (N, D), which it gets as (K, C, N).
 
     ``link`` is a loss's ``predict``, say.
-    ``precision`` and ``brightest`` (of pixels) are those of the training.
+    ``precision`` and ``brightest`` (of pixels) are those of the training; ``predictor`` is how the
+    networks are computed.
 
     >>> from wellfit.nn import SoftmaxCrossEntropy, mlp
     >>> from wellfit.training import Member
@@ -65,16 +67,16 @@ def predict(
     >>> predict(start, np.zeros((5, 2)), SoftmaxCrossEntropy().predict).shape
     (1, 5, 3)
     """
-    predictor, like = Predictor(weights), weights.parameters
+    bound, like = (predictor or Predictor)(weights), weights.parameters
     k, total, blocks = weights.members, x.shape[0], []
     with torch.inference_mode(), arithmetic(precision, like.device):
-        for start in range(0, total, predictor.most):
-            block = x[start : start + predictor.most]
+        for start in range(0, total, bound.most):
+            block = x[start : start + bound.most]
             ids = torch.arange(block.shape[0], device=like.device)
             rows = Rows(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
             )
-            logits = predictor(rows.features(ids).expand(k, -1, -1))
+            logits = bound(rows.features(ids).expand(k, -1, -1))
             blocks.append(link(logits.transpose(1, 2)).transpose(1, 2).cpu())
     if not blocks:
         return np.empty((k, 0, weights.network.outputs), dtype=np.float32)

@@ -37,7 +37,7 @@ class Result:
 
     ``last`` are the weights after the last step, ``best`` those that an observer asked to keep
     (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what observers made of
-    the learning rates; ``position`` counts the steps of an epoch that is not over, and ``tally``
+    the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts the steps of an epoch that is not over, and ``tally``
     (3, K) holds the sums over its rows.
     """
 
@@ -51,6 +51,7 @@ class Result:
     epoch: int
     step: int
     scale: NDArray[np.float64]
+    data: str = ""
     position: int = 0
     tally: NDArray[np.float64] | None = None
     observers: list[ObserverState] = field(default_factory=list)

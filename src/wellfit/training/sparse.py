@@ -46,7 +46,7 @@ class _SparseProduct(Op):
         return self.landing
 
 
-def prune(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> Weights:
+def pruned(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> Weights:
     """Return a copy whose small weights (not biases or scales) are zero.
 
     Args:
@@ -57,7 +57,7 @@ def prune(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> We
     >>> from wellfit.nn import mlp
     >>> from wellfit.training import Member
     >>> start = Weights.initial([Member(mlp(9, (9,), 3))], torch.float32, torch.device("cpu"))
-    >>> zero_shares(prune(start, share=0.5)).round(2)
+    >>> zero_shares(pruned(start, share=0.5)).round(2)
     array([0.5])
     """
     copy = weights.take(torch.arange(weights.members, device=weights.parameters.device))

@@ -74,6 +74,10 @@ class Rows:
     def __len__(self) -> int:
         return self._table.shape[0]
 
+    def parts(self) -> tuple[Tensor | sparse.csr_array | None, ...]:
+        """Return the table, the targets and the weights, as they lie."""
+        return self._table, self._y, self._weight
+
     def features(self, ids: Tensor, out: Tensor | None = None) -> Tensor:
         """Return the rows ``ids`` (...) as (..., D + 1) numbers, in ``out`` if that is given."""
         shape = (*ids.shape, self.width)

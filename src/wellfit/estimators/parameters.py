@@ -1,0 +1,105 @@
+"""The parameters that classifier and regressor share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from wellfit.augment import Augmentation
+from wellfit.core.hyper import Config
+from wellfit.estimators.nesting import NestedConfigs
+from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
+from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
+from wellfit.training import EarlyStopping, Observer
+
+
+class Parameters(NestedConfigs):
+    """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
+
+    _configs: ClassVar[Mapping[str, type[Config]]] = {
+        "activation": Activation,
+        "initializer": Initializer,
+        "bias_initializer": Initializer,
+        "loss": Loss,
+        "optimizer": Optimizer,
+        "schedule": Schedule,
+        "clipping": Clipping,
+        "early_stopping": EarlyStopping,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (256, 256),
+        *,
+        layers: Sequence[int | HiddenLayer | Layer] | None = None,
+        activation: str | Activation | Sequence[str | Activation] = "relu",
+        initializer: str | Initializer = "glorot_uniform",
+        bias_initializer: str | Initializer = "zeros",
+        batch_norm: bool | Literal["before", "after"] = False,
+        dropout: float | Layer | Literal["auto"] = "auto",
+        input_dropout: float = 0.0,
+        input_noise: float = 0.0,
+        l1: float | L1 = 0.0,
+        l2: float | L2 = 0.0,
+        max_norm: float | None = None,
+        loss: str | Loss = "auto",
+        optimizer: str | Optimizer = "adam",
+        schedule: str | Schedule = "one_cycle",
+        schedules: Mapping[str, str | Schedule] | None = None,
+        clipping: float | str | Clipping | None = None,
+        average: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        fraction: float = 1.0,
+        epochs: int = 40,
+        early_stopping: bool | EarlyStopping = True,
+        validation_fraction: float | None = None,
+        scoring: Any = None,
+        eval_every: int = 1,
+        augment: str | Augmentation | Sequence[str | Augmentation] = (),
+        image_shape: Sequence[int] | None = None,
+        preprocess: Literal["auto"] | None = "auto",
+        observers: Sequence[Observer] = (),
+        warm_start: bool = False,
+        precision: str = "float32",
+        device: str = "auto",
+        threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.layers = layers
+        self.activation = activation
+        self.initializer = initializer
+        self.bias_initializer = bias_initializer
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.input_noise = input_noise
+        self.l1 = l1
+        self.l2 = l2
+        self.max_norm = max_norm
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.schedules = schedules
+        self.clipping = clipping
+        self.average = average
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.fraction = fraction
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.eval_every = eval_every
+        self.augment = augment
+        self.image_shape = image_shape
+        self.preprocess = preprocess
+        self.observers = observers
+        self.warm_start = warm_start
+        self.precision = precision
+        self.device = device
+        self.threads = threads
+        self.random_state = random_state
+        self.verbose = verbose

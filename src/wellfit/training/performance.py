@@ -1,0 +1,86 @@
+"""Performance scheduling: a schedule that looks at how training goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.optim import Schedule
+from wellfit.optim.schedules.base import Hypers
+from wellfit.training.observers import Plateau
+from wellfit.training.observers.monitoring import MODES
+
+
+class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
+    """Multiplies the learning rate by ``by`` whenever a metric no longer improves.
+
+    After ``patience`` epochs in which the monitored metric did not improve by more than
+    ``min_delta``; then for ``cooldown`` epochs nothing is counted. Each member is judged on its
+    own. The work is done by an observer, :class:`~wellfit.training.Plateau`.
+
+    Source: Senior, Heigold, Ranzato and Yang, "An empirical study of learning rates in deep
+    neural networks for speech recognition", 2013 (performance scheduling).
+
+    >>> ReduceOnPlateau(0.1, patience=3)
+    ReduceOnPlateau(by=0.1, patience=3)
+    """
+
+    by: float = hyper(
+        "what the learning rate is multiplied by",
+        default=0.5,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        search=(0.1, 0.9),
+        per_member=True,
+    )
+    patience: int = hyper(
+        "epochs without improvement before a reduction",
+        default=5,
+        low=1,
+        scale="log",
+        search=(2, 20),
+        per_member=True,
+    )
+    monitor: str = hyper("the metric judged by", default="val_loss")
+    min_delta: float = hyper("smallest change that counts", default=0.0, low=0, per_member=True)
+    cooldown: int = hyper(
+        "epochs after a reduction that don't count", default=0, low=0, per_member=True
+    )
+    smallest: float = hyper(
+        "share of the learning rate that is left at least",
+        default=1e-4,
+        low=0,
+        high=1,
+        open_low=True,
+        scale="log",
+        per_member=True,
+    )
+    mode: str = hyper("which way is better", default="auto", choices=MODES)
+
+    def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
+        """Return ones: nothing depends on the step alone."""
+        return torch.ones_like(steps * total)
+
+
+def watchers(schedules: Sequence[Schedule]) -> list[Plateau]:
+    """Return the observer that does the work for the members' schedules, if they need one."""
+    performing = [each for each in schedules if isinstance(each, ReduceOnPlateau)]
+    if not performing:
+        return []
+    first = performing[0]
+    return [
+        Plateau(
+            [each.by for each in performing],
+            [each.patience for each in performing],
+            first.monitor,
+            [each.min_delta for each in performing],
+            [each.cooldown for each in performing],
+            [each.smallest for each in performing],
+            first.mode,
+        )
+    ]
