@@ -37,8 +37,8 @@ class Result:
 
     ``last`` are the weights after the last step, ``best`` those that an observer asked to keep
     (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what observers made of
-    the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts the steps of an epoch that is not over, and ``tally``
-    (3, K) holds the sums over its rows.
+    the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts
+    the steps of an epoch that is not over, and ``tally`` (3, K) holds the sums over its rows.
     """
 
     members: list[Member]
