@@ -161,6 +161,19 @@ def test_float32_is_float64_but_for_rounding(part, dtype):
     torch.testing.assert_close(now.x.double(), exact.x, rtol=1e-5, atol=2e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=names)
+def test_gpu_is_cpu(parts):
+    given = examples(2, 2)
+    host = part_of(given, slice(None), slice(None))
+    augmenter([parts, halved(parts)], [0, 1])(host, step=4, most=2)
+    device = torch.device("cuda")
+    now = Examples(given.x.to(device), given.target.to(device), given.weight.to(device))
+    at_work = Augmenter([parts, halved(parts)], [0, 1], SHAPE, D, FLOAT64, device)
+    at_work(now, step=4, most=2)
+    same(Examples(now.x.cpu(), now.target.cpu(), now.weight.cpu()), host)
+
+
 @pytest.mark.parametrize("part", EVERY, ids=label)
 def test_plain_data_and_back(part):
     changed = halved((part,))[0]
