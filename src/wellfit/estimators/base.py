@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from wellfit.augment import augmentations
 from wellfit.core.errors import DataError, DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
@@ -151,7 +152,7 @@ class BaseMLP(Pruning, Parameters):
             train_ids,
             held_ids,
             seed,
-            augment=settings.augmentation(self.augment),
+            augment=augmentations(self.augment),
             image_shape=settings.image_shape(self.image_shape),
             shuffle=bool(self.shuffle) and not self._minimizes(),
         )

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wellfit.augment import Augmentation
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.estimators.scoring import OWN, bare
@@ -183,16 +182,6 @@ def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
     return tuple(Scheduled(of, resolve(Schedule, schedule)) for of, schedule in items)
 
 
-def augmentation(given: Any) -> tuple[Augmentation, ...]:
-    """Return the changes of training rows: one or several, by name or as objects.
-
-    >>> augmentation("noise")
-    (Noise(),)
-    """
-    several = list(given) if _is_list(given) else [given]
-    return tuple(resolve(Augmentation, each) for each in several)
-
-
 def early_stopping(given: Any) -> EarlyStopping | None:
     """Return the observer that stops early, if one is asked for."""
     if given is False or given is None:
@@ -230,7 +219,9 @@ def resolve_schedule(estimator: Any) -> Schedule:
 
 def image_shape(given: Any) -> tuple[int, ...] | None:
     """Return (height, width) or (height, width, channels) as a tuple, or None."""
-    return None if given is None else tuple(int(size) for size in given)
+    if given is None:
+        return None
+    return tuple(given) if _is_list(given) else (given,)
 
 
 def check_options(estimator: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which of PyTorch's libraries multiplies matrices: large products may go to oneDNN.
+"""How matrices are multiplied: rounded to bfloat16 or not, and by which of PyTorch's libraries.
 
 PyTorch hands float32 products to oneDNN only where rounding them to bfloat16 is allowed. But on a
 CPU without matrix units for bfloat16, oneDNN computes in float32 all the same, and on some (AMD's)
@@ -26,28 +26,33 @@ _FEW = 16
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
 _way = _DEFAULT
+_rounding = False
 
 
 @contextmanager
 def multiplying(*, rounded: bool, single: bool) -> Iterator[None]:
-    """Choose the library in a block.
+    """Choose how products are computed in a block, by ops that are bound in it.
 
     Args:
-        rounded: products may round their factors to bfloat16.
+        rounded: products round their factors to bfloat16.
         single: numbers are float32, on a CPU.
     """
-    global _ways, _way
-    before, ways = _matmul.fp32_precision, _ways
-    if rounded:
-        _ways = (_ONEDNN, _ONEDNN)
-    elif single and onednn_is_exact_and_sooner():
+    global _ways, _way, _rounding
+    before, ways, rounding_before = _matmul.fp32_precision, _ways, _rounding
+    _rounding = rounded
+    if single and onednn_is_exact_and_sooner():
         _ways = (_DEFAULT, _ONEDNN)
     try:
         _matmul.fp32_precision = _way = _DEFAULT
         yield
     finally:
         _matmul.fp32_precision = _way = before
-        _ways = ways
+        _ways, _rounding = ways, rounding_before
+
+
+def rounding() -> bool:
+    """Say whether products round their factors to bfloat16 now."""
+    return _rounding
 
 
 def is_large(rows: int, summed: int, columns: int) -> bool:

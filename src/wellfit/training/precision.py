@@ -18,8 +18,8 @@ PRECISIONS = ("float32", "float64", "bfloat16", "auto")
 def dtype_of(precision: str) -> torch.dtype:
     """Return the type that weights and batches are kept in.
 
-    ``bfloat16`` keeps float32 and lets the matrix products round their factors; ``auto`` is one
-    of these two.
+    ``bfloat16`` keeps float32 and rounds the factors of matrix products; ``auto`` is one of these
+    two.
 
     Raises:
         HyperparameterError: an unknown precision.
@@ -70,18 +70,14 @@ def arithmetic(
     threads = torch.get_num_threads()
     if operations < _ONE_THREAD:
         torch.set_num_threads(1)
-    rounded, cuda = precision == "bfloat16", torch.backends.cuda.matmul
-    before = cuda.fp32_precision, _flushes_denormals()
-    if device.type == "cuda" and rounded:
-        cuda.fp32_precision = "tf32"
+    flushed = _flushes_denormals()
     torch.set_flush_denormal(True)
     single = precision == "float32" and device.type == "cpu"
     try:
-        with multiplying(rounded=rounded, single=single):
+        with multiplying(rounded=precision == "bfloat16", single=single):
             yield
     finally:
-        cuda.fp32_precision = before[0]
-        torch.set_flush_denormal(before[1])
+        torch.set_flush_denormal(flushed)
         torch.set_num_threads(threads)
 
 

@@ -11,7 +11,7 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import choose, is_large
+from wellfit.nn.products import choose, is_large, rounding
 
 
 class Linear(Layer, name="linear"):
@@ -49,7 +49,7 @@ class Linear(Layer, name="linear"):
 
     def bind(self, site: Site) -> Op:
         """Return the matrix product at work."""
-        return _LinearOp(site)
+        return _RoundedOp(site) if rounding() else _LinearOp(site)
 
 
 class _LinearOp(Op):
@@ -78,3 +78,38 @@ class _LinearOp(Op):
             return delta
         choose(self._large_down)
         return torch.bmm(delta, self._weight_t, out=self._down)
+
+
+class _RoundedOp(_LinearOp):
+    """The same in bfloat16: factors and products are rounded, sums are not.
+
+    Weights, gradients and what passes between layers stay float32.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._weight_b, self._grad_b = _rounded(site.weight), _rounded(site.grad)
+        self._weight_bt = self._weight_b[:, : site.inputs].transpose(1, 2)
+        self._out_b, self._delta_b = _rounded(self.out), _rounded(self.out)
+        self._x_b = self._out_b.new_empty(site.members, site.batch, site.inputs + 1)
+        self._x_bt = self._x_b.transpose(1, 2)
+        self._down_b = None if self._down is None else _rounded(self._down)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._x_b.copy_(x)
+        self._weight_b.copy_(self._weight)
+        self.out.copy_(torch.bmm(self._x_b, self._weight_b, out=self._out_b))
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        self._delta_b.copy_(delta)
+        torch.bmm(self._x_bt, self._delta_b, out=self._grad_b)
+        self._grad.copy_(self._grad_b).mul_(self._mean)
+        if self._down is None or self._down_b is None:
+            return delta
+        torch.bmm(self._delta_b, self._weight_bt, out=self._down_b)
+        return self._down.copy_(self._down_b)
+
+
+def _rounded(like: Tensor) -> Tensor:
+    return torch.empty(like.shape, dtype=torch.bfloat16, device=like.device)
