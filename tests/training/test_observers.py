@@ -309,6 +309,8 @@ def test_any_function_is_an_observer():
     assert result.epochs.tolist() == [4, 2, 6]
     with pytest.raises(HyperparameterError, match="function of call is 3"):
         Call(3)
+    with pytest.raises(HyperparameterError, match="returned True; expected an Answer or None"):
+        run(members(), ROWS, observers=[Call(lambda record: True)])
 
 
 # --- logs in files ---------------------------------------------------------------------------
@@ -510,9 +512,12 @@ def test_mlflow_has_a_run_for_each_member(tmp_path, monkeypatch):
 def test_a_server_that_fails_is_no_reason_to_lose_a_training(tmp_path):
     pytest.importorskip("mlflow")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    lose = Call(lambda record: (tmp_path / "mlflow.db").write_bytes(b"no database"))
+
+    def lose(record):
+        (tmp_path / "mlflow.db").write_bytes(b"no database")
+
     with pytest.warns(RuntimeWarning, match=r"MLflow did not .*training goes on"):
-        result = run(members(1), ROWS, observers=[MLflow(tracking_uri=uri), lose])
+        result = run(members(1), ROWS, observers=[MLflow(tracking_uri=uri), Call(lose)])
     assert result.status == [Status.FINISHED]
 
 

@@ -17,7 +17,7 @@ class Call(Observer, name="call"):
             :class:`~wellfit.training.Answer` or None.
 
     Raises:
-        HyperparameterError: it can't be called.
+        HyperparameterError: it can't be called, or returns something else.
 
     >>> Call(lambda record: Answer(stop=record.metrics["loss"] < 0.1)).name
     'call'
@@ -34,4 +34,9 @@ class Call(Observer, name="call"):
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Call the function."""
-        return None if self.function is None else self.function(record)
+        answer = None if self.function is None else self.function(record)
+        if answer is not None and not isinstance(answer, Answer):
+            raise HyperparameterError(
+                f"function of call returned {answer!r}; expected an Answer or None"
+            )
+        return answer

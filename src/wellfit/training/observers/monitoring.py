@@ -103,6 +103,6 @@ def lower_is_better(name: str) -> bool:
 def warn_of(what: str, error: Exception, state: State) -> None:
     """Warn, once a run, that something wasn't written: no reason to lose a training."""
     if "warned" not in state:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         warnings.warn(f"{what}: {reason}; training goes on", RuntimeWarning, stacklevel=2)
     state["warned"] = True
