@@ -166,7 +166,7 @@ def test_bfloat16_rounds_products_and_nothing_else():
     assert rounded.parameters.dtype == torch.float32
     # Of Adam's first step the running means are shares of the gradients.
     ours, theirs = rounded.slots["mean"], exact.slots["mean"]
-    assert 1e-5 < float((ours - theirs).norm() / theirs.norm()) < 2e-2
+    assert 1e-5 < float((ours - theirs).norm() / theirs.norm()) < 5e-2
     assert not torch.equal(rounded.parameters, start)
 
 
