@@ -1,8 +1,9 @@
 r"""Penalties on weights (never on biases or scales): added to the loss, or decoupled from it.
 
 A penalty in the loss adds its gradient, which the update rule then treats like any other. A
-decoupled one acts on the weights themselves, before each update, by learning rate times strength:
-with rules that rescale gradients, such as Adam, this is not the same.
+decoupled one acts on the weights themselves at each update, by learning rate times strength: with
+rules that rescale gradients, such as Adam, this is not the same. L2 does so before the update, as
+in AdamW; L1 after it, so that what it makes zero is zero.
 
 A layer's weights come as (K, in, out), the strengths as (K, 1, 1), or as a number that all members
 share.
@@ -15,7 +16,7 @@ forward backward splitting", 2009.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from torch import Tensor
 
@@ -32,6 +33,8 @@ class Penalty(Config, family="penalty"):
     >>> L2(0.1).value(torch.full((1, 2, 2), 3.0), 0.1)
     tensor([1.8000])
     """
+
+    proximal: ClassVar[bool] = False  # decoupled, it acts after the update and not before
 
     strength: float = hyper(
         "factor λ", default=1e-4, low=0, scale="log", search=(1e-7, 1e-1), per_member=True
@@ -68,6 +71,8 @@ class L1(Penalty, name="l1"):
     >>> weight
     tensor([[[ 0.0000, -0.2000]]])
     """
+
+    proximal = True
 
     def value(self, weight: Tensor, strength: Strength) -> Tensor:
         """Return λ Σ |w|."""

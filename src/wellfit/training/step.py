@@ -55,6 +55,7 @@ class Step:
         self._decay(moment)
         for p, g, slots in self._segments:
             self._optimizer.update(p, g, slots, moment.update)
+        self._shrink(moment, proximal=True)
         for constraint, limit, views in self._constraints:
             for view in views:
                 constraint.apply(view, limit)
@@ -102,16 +103,20 @@ class Step:
         self._layers = list(zip(layout.views(average, k), layout.views(flat, k), strict=True))
 
     def _decay(self, moment: Moment) -> None:
-        """Let decoupled penalties act on the weights."""
-        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
-            if penalty.decoupled:
-                for view, _ in pairs:
-                    penalty.shrink(view, strength)
+        """Let decoupled penalties, and the rule's own decay, act on the weights."""
+        self._shrink(moment, proximal=False)
         shrink = moment.update.get("shrink")
         if shrink is not None:
             factor = shrink.view(-1, 1, 1) if isinstance(shrink, Tensor) else shrink
             for view in self._weights:
                 view.mul_(factor)
+
+    def _shrink(self, moment: Moment, *, proximal: bool) -> None:
+        """Let those decoupled penalties act that do so after the update, or before it."""
+        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
+            if penalty.decoupled and penalty.proximal is proximal:
+                for view, _ in pairs:
+                    penalty.shrink(view, strength)
 
     def _mix(self, fresh: Strength) -> None:
         """Move the averaged weights towards the new ones."""

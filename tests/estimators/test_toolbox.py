@@ -1,0 +1,333 @@
+"""Layers, penalties, limits, clipping and averages, as estimators take them."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.core.errors import InputError
+from wellfit.nn import (
+    AlphaDropout,
+    BatchNorm,
+    Constant,
+    Dense,
+    GaussianNoise,
+    Linear,
+    SoftmaxCrossEntropy,
+)
+from wellfit.optim import L1, L2, SGD, ByLayerNorm, ByNorm, ByValue, Custom
+from wellfit.training import Observer
+
+IRIS = load_iris(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+BOTH = pytest.mark.parametrize(
+    ("cls", "data"), [(MLPClassifier, IRIS), (MLPRegressor, DIABETES)], ids=["class", "number"]
+)
+PLAIN = {
+    "hidden_layer_sizes": (8,),
+    "dropout": 0.0,
+    "schedule": "constant",
+    "early_stopping": False,
+    "epochs": 3,
+    "batch_size": 32,
+    "precision": "float64",
+    "random_state": 0,
+}
+
+
+class Watch(Observer, name="watch_weights"):
+    """Keeps the weights of every epoch's end: those that would predict, and those that move."""
+
+    def start(self, run, state):
+        SEEN.clear()
+
+    def epoch(self, record, state):
+        result = record.view.result()
+        SEEN.append((record.view.weights().parameters, result.last.parameters))
+
+
+SEEN = []
+
+
+def plain(cls, data, **options):
+    return cls(**{**PLAIN, **options}).fit(*data)
+
+
+def one_step(cls, data, **options):
+    """A step on all rows, so that a formula says where it ends; and where it started."""
+    settings = {"optimizer": SGD(0.1), "batch_size": 1000, "epochs": 1, **options}
+    still = plain(cls, data, **{**settings, "optimizer": SGD(0.0)})
+    return plain(cls, data, **settings), still
+
+
+def names(model):
+    return [layer.name for layer in model._weights.network.layers]
+
+
+def norms(weight):
+    return np.linalg.norm(weight, axis=0)
+
+
+# Layers one by one
+
+
+@BOTH
+def test_layers_one_by_one(cls, data):
+    layers = [
+        GaussianNoise(0.1),
+        Dense(50, "relu", dropout=0.2),
+        Linear(20),
+        BatchNorm(),
+        Dense(30, "elu", l2=1e-4),
+        7,
+    ]
+    model = plain(cls, data, layers=layers, activation="tanh", hidden_layer_sizes=(99,))
+    expected = "gaussian_noise linear activation dropout linear batch_norm linear activation"
+    assert names(model) == [*expected.split(), "linear", "activation", "linear"]
+    layers = model._weights.network.layers
+    functions = [layer.activation.name for layer in layers if layer.name == "activation"]
+    assert functions == ["relu", "elu", "tanh"]
+    assert [w.shape[1] for w in model.coefs_[:-1]] == [50, 20, 30, 7]
+    assert model.predict(data[0]).shape == data[1].shape
+
+
+def test_an_activation_for_each_layer():
+    model = plain(MLPClassifier, IRIS, hidden_layer_sizes=(8, 6), activation=["tanh", "elu"])
+    same = plain(MLPClassifier, IRIS, layers=[Dense(8, "tanh"), Dense(6, "elu")])
+    other = plain(MLPClassifier, IRIS, layers=[Dense(8, "elu"), Dense(6, "tanh")])
+    np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
+    assert (model.coefs_[0] != other.coefs_[0]).any()
+    with pytest.raises(InputError, match="names 2 functions; expected one, or one for each of"):
+        plain(MLPClassifier, IRIS, hidden_layer_sizes=(8,), activation=["tanh", "elu"])
+
+
+@BOTH
+def test_biases_start_as_told(cls, data):
+    still = plain(cls, data, bias_initializer=Constant(0.25), optimizer=SGD(0.0))
+    assert all((bias == 0.25).all() for bias in still.intercepts_)
+    still = plain(cls, data, layers=[Dense(5, bias_initializer="ones")], optimizer=SGD(0.0))
+    assert (still.intercepts_[0] == 1).all()
+    assert (still.intercepts_[1] == 0).all()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("place", "order"),
+    [
+        (True, ["linear", "batch_norm", "activation", "linear"]),
+        ("before", ["linear", "batch_norm", "activation", "linear"]),
+        ("after", ["linear", "activation", "batch_norm", "linear"]),
+        (False, ["linear", "activation", "linear"]),
+    ],
+)
+def test_batch_norm_stands_where_it_is_told(cls, data, place, order):
+    assert names(plain(cls, data, batch_norm=place)) == order
+
+
+@BOTH
+def test_input_noise_and_kinds_of_dropout(cls, data):
+    model = plain(cls, data, input_noise=0.3, input_dropout=0.1, dropout=AlphaDropout(0.2))
+    assert names(model)[:2] == ["dropout", "gaussian_noise"]
+    assert names(model)[-2] == "alpha_dropout"
+    assert model._weights.network.layers[1] == GaussianNoise(0.3)
+    without = plain(cls, data)
+    assert (model.coefs_[0] != without.coefs_[0]).any()
+    np.testing.assert_array_equal(model.predict(data[0]), model.predict(data[0]))
+
+
+# Penalties and limits on weights
+
+
+@BOTH
+def test_a_layers_own_penalty_replaces_the_estimators(cls, data):
+    layers = [Dense(8), Dense(6, l2=0.5), Dense(5, l2=0.0)]
+    ours, start = one_step(cls, data, layers=layers, l2=0.2)
+    free, _ = one_step(cls, data, layers=[Dense(8), Dense(6), Dense(5)])
+    for after, without, before, strength in zip(
+        ours.coefs_, free.coefs_, start.coefs_, (0.2, 0.5, 0.0, 0.2), strict=True
+    ):
+        np.testing.assert_allclose(after, without - 0.1 * strength * before, atol=1e-12)
+    for after, without in zip(ours.intercepts_, free.intercepts_, strict=True):
+        np.testing.assert_allclose(after, without, atol=1e-12)
+
+
+@BOTH
+def test_decoupled_l2_is_the_formula(cls, data):
+    """Weights are multiplied by 1 - rate · strength, biases are not."""
+    ours, start = one_step(cls, data, l2=L2(0.3, decoupled=True))
+    free, _ = one_step(cls, data)
+    for after, without, before in zip(ours.coefs_, free.coefs_, start.coefs_, strict=True):
+        np.testing.assert_allclose(after, without - 0.1 * 0.3 * before, atol=1e-12)
+    np.testing.assert_array_equal(ours.intercepts_[0], free.intercepts_[0])
+
+
+@BOTH
+def test_decoupled_l1_gives_exact_zeros(cls, data):
+    shared = {"epochs": 30, "optimizer": "adam", "l1": 0.05}
+    coupled = plain(cls, data, **shared)
+    decoupled = plain(cls, data, **{**shared, "l1": L1(3.0, decoupled=True)})
+    assert coupled.sparsity_ == 0
+    assert decoupled.sparsity_ > 0.3
+    zeros = sum((w == 0).sum() for w in decoupled.coefs_) / sum(w.size for w in decoupled.coefs_)
+    assert decoupled.sparsity_ == pytest.approx(zeros)
+
+
+@BOTH
+def test_incoming_weights_are_held_to_max_norm(cls, data):
+    long = {"bias_initializer": Constant(5.0), "optimizer": SGD(0.05), "epochs": 5}
+    free = plain(cls, data, **long)
+    held = plain(cls, data, max_norm=0.5, **long)
+    assert norms(free.coefs_[0]).max() > 0.6
+    assert norms(held.coefs_[0]).max() <= 0.5 + 1e-12
+    assert np.abs(held.intercepts_[0]).max() > 1
+    assert norms(held.coefs_[1]).max() > 0.5  # outputs are no features
+
+
+@BOTH
+def test_a_layers_own_limit_replaces_the_estimators(cls, data):
+    model = plain(cls, data, layers=[Dense(8, max_norm=0.2), Dense(8)], max_norm=0.4, epochs=5)
+    assert norms(model.coefs_[0]).max() <= 0.2 + 1e-12
+    assert 0.2 < norms(model.coefs_[1]).max() <= 0.4 + 1e-12
+    linear = plain(cls, data, hidden_layer_sizes=(), max_norm=0.1)  # all there is
+    assert norms(linear.coefs_[0]).max() <= 0.1 + 1e-12
+
+
+# Clipping
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(0.01, ByNorm(0.01)), ("by_value", ByValue()), (ByLayerNorm(0.02), ByLayerNorm(0.02))],
+    ids=["number", "name", "object"],
+)
+def test_clipping(cls, data, given, meant):
+    ours, start = one_step(cls, data, clipping=given)
+    assert ours._result.members[0].clipping == (meant,)
+    moves = [a - b for a, b in zip(blocks(ours), blocks(start), strict=True)]
+    whole = np.sqrt(sum((move**2).sum() for move in moves))
+    if meant.name == "by_norm":
+        np.testing.assert_allclose(whole, 0.1 * 0.01)
+    elif meant.name == "by_layer_norm":
+        np.testing.assert_allclose([np.linalg.norm(move) for move in moves], 0.1 * 0.02)
+    else:
+        assert max(np.abs(move).max() for move in moves) <= 0.1 + 1e-12
+
+
+def blocks(model):
+    pairs = zip(model.coefs_, model.intercepts_, strict=True)
+    return [np.vstack([weight, bias]) for weight, bias in pairs]
+
+
+# Averages
+
+
+@BOTH
+def test_the_average_is_a_plain_mean_at_first_and_exponential_then(cls, data):
+    watch = {"observers": [Watch()], "batch_size": 1000, "epochs": 40, "optimizer": SGD(0.05)}
+    model = plain(cls, data, average=0.9, **watch)  # an epoch is a step
+    expected = None
+    for step, (average, raw) in enumerate(SEEN):
+        share = min(0.9, step / (step + 1))
+        expected = raw if expected is None else share * expected + (1 - share) * raw
+        np.testing.assert_allclose(average, expected, atol=1e-12)
+    mean = np.mean([raw.numpy() for _, raw in SEEN[:9]], axis=0)
+    np.testing.assert_allclose(SEEN[8][0], mean, atol=1e-12)
+    first = expected[: model.coefs_[0].size].view(model.coefs_[0].shape).numpy()
+    np.testing.assert_allclose(model.coefs_[0], first, atol=1e-12)
+
+
+@BOTH
+def test_averaging_does_not_change_the_path(cls, data):
+    watch = {"observers": [Watch()], "epochs": 4}
+    plain(cls, data, **watch)
+    raw = SEEN[-1][1]
+    plain(cls, data, average=0.99, **watch)
+    np.testing.assert_array_equal(SEEN[-1][1], raw)
+    assert (SEEN[-1][0] != raw).any()
+
+
+@BOTH
+def test_an_average_is_saved_and_partial_fit_goes_on_below_it(cls, data, tmp_path):
+    model = plain(cls, data, average=0.99)
+    loaded = cls.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
+
+    steps = {**PLAIN, "epochs": 1, "average": 0.99}
+    averaged = cls(**steps).partial_fit(*data).partial_fit(*data)
+    bare = cls(**{**steps, "average": 0.0}).partial_fit(*data).partial_fit(*data)
+    raw = averaged._result.last.parameters
+    np.testing.assert_array_equal(raw, bare._result.last.parameters)
+    assert (averaged.coefs_[0] != bare.coefs_[0]).any()
+
+
+# scikit-learn's ways
+
+
+def everything():
+    return {
+        "layers": [Dense(8, "elu", dropout=0.1, l1=0.1), GaussianNoise(0.1), 5],
+        "bias_initializer": Constant(0.1),
+        "l1": L1(0.1, decoupled=True),
+        "clipping": ByValue(0.5),
+        "schedules": {"dropout": "ramp"},
+        "average": 0.9,
+        "scoring": "r2",
+    }
+
+
+@BOTH
+def test_parameters_come_back_as_they_were_given(cls, data):
+    given = everything()
+    model = cls(**given)
+    twin = clone(model)
+    for key, value in given.items():
+        assert getattr(twin, key) == value
+        assert model.get_params()[key] == value
+    rebuilt = cls(**model.get_params(deep=False))
+    assert repr(rebuilt) == repr(model)
+    assert "Dense(units=8" in repr(model)
+
+
+@BOTH
+def test_set_params_reaches_inside(cls, data):
+    model = cls(clipping="by_value", bias_initializer="constant")
+    model.set_params(clipping__limit=0.25, bias_initializer__value=0.5, max_norm=2.0)
+    assert model.clipping == ByValue(0.25)
+    assert model.bias_initializer == Constant(0.5)
+    assert model.max_norm == 2.0
+
+
+def test_set_params_reaches_into_the_loss():
+    X, y = IRIS
+    sharp = plain(MLPClassifier, IRIS, epochs=150, optimizer="adam")
+    smooth = clone(sharp).set_params(loss="softmax_cross_entropy", loss__label_smoothing=0.3)
+    smooth.fit(X, y)
+    assert smooth.loss == SoftmaxCrossEntropy(0.3)
+    assert smooth.predict_proba(X).max() < sharp.predict_proba(X).max() - 0.05
+
+
+@BOTH
+def test_a_model_with_a_function_of_the_users_is_loaded_without_it(cls, data, tmp_path):
+    halve = Custom(lambda epoch: 0.5**epoch)
+    model = plain(
+        cls, data, schedule=halve, schedules={"momentum": halve}, optimizer=SGD(0.1, 0.9)
+    )
+    folder = model.save(tmp_path / "model")
+    with pytest.warns(UserWarning, match="isn't restored"):
+        loaded = cls.load(folder)
+    assert loaded.schedule == "constant"
+    assert loaded.schedules is None
+    np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
+
+
+@BOTH
+def test_whatever_was_given_is_saved(cls, data, tmp_path):
+    options = {**everything(), "scoring": None, "max_norm": 2.0, "batch_norm": "after"}
+    model = plain(cls, data, **options)
+    loaded = cls.load(model.save(tmp_path / "model"))
+    assert loaded.get_params()["layers"] == tuple(options["layers"])
+    for key in ("l1", "clipping", "average", "max_norm", "batch_norm", "bias_initializer"):
+        assert getattr(loaded, key) == options[key]
+    np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
