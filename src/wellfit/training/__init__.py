@@ -26,6 +26,7 @@ from wellfit.training.observers import (
     TimeLimit,
     View,
 )
+from wellfit.training.performance import ReduceOnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.stack import Member, Scheduled, Stack, Weights
@@ -45,6 +46,7 @@ __all__ = [
     "Plateau",
     "Progress",
     "Record",
+    "ReduceOnPlateau",
     "Result",
     "Rows",
     "Run",

@@ -133,7 +133,7 @@ class _Loop:
         result, work = self._result, self._work
         last = max(member.epochs for member in result.members)
         last = last if until is None else min(last, until)
-        self._judging = scores, eval_every, last
+        self._judging = scores, eval_every
         run = Run(
             result.members,
             last,
@@ -194,7 +194,7 @@ class _Loop:
         result.step += per_epoch
         result.position = 0
         if self._work.batches.has_validation:
-            metrics |= self._judge()
+            metrics |= self._judge(metrics)
         rates = self._stack.plan.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
         record = self._record(metrics, time.perf_counter() - began)
@@ -224,13 +224,15 @@ class _Loop:
             ]
         return tally.means()
 
-    def _judge(self) -> Metrics:
-        """Return the validation metrics; NaN in epochs that are not judged."""
-        scores, every, last = self._judging
-        if self._result.epoch % every and self._result.epoch < last:
-            names = [name for name in self._known_metrics() if name.startswith("val_")]
-            return {name: np.full(len(self._active), np.nan) for name in names}
-        return {f"val_{name}": values for name, values in self._work.judge(scores).items()}
+    def _judge(self, trained: Metrics) -> Metrics:
+        """Return the validation metrics; NaN for members that are not judged in this epoch."""
+        scores, every = self._judging
+        epoch, ends = self._result.epoch, self._planned[self._active]
+        due = (ends <= epoch) | (epoch % every == 0)
+        if not due.any():
+            return {f"val_{name}": np.full(len(due), np.nan) for name in (*trained, *scores)}
+        judged = self._work.judge(scores)
+        return {f"val_{name}": np.where(due, value, np.nan) for name, value in judged.items()}
 
     def _obey(self, answers: Sequence[Answer], record: Record) -> None:
         """Keep weights, scale rates and let members go, as observers ask, or as they end."""
@@ -318,9 +320,6 @@ class _Loop:
         if self._work.descents is not None:
             done[self._active] = self._work.descents.done
         return done
-
-    def _known_metrics(self) -> list[str]:
-        return list(self._result.observers[0])
 
     def _record(self, metrics: Metrics, seconds: float) -> Record:
         k = len(self._result.members)

@@ -44,7 +44,7 @@ class SGD(Optimizer, name="sgd"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move along the momentum, or the gradient where there is none."""
-        if isinstance(c["learning_rate"], float):
+        if isinstance(c["learning_rate"], float) and (c["momentum"] or "momentum" not in slots):
             self._fused_update(p, g, slots, c)
             return
         if "momentum" in slots:
@@ -53,7 +53,10 @@ class SGD(Optimizer, name="sgd"):
         add_scaled(p, g, -c["learning_rate"])
 
     def _fused_update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
-        """Do the same in one pass over memory, by the kernel behind torch.optim.SGD(fused)."""
+        """Do the same in one pass over memory, by the kernel behind torch.optim.SGD(fused).
+
+        It refuses a momentum of 0, to which a schedule may come, beside a buffer.
+        """
         torch._fused_sgd_(
             [p],
             [g],
