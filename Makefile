@@ -32,7 +32,7 @@ help:  ## List the targets
 	@echo "  make PYTHON=python3.12 …   uses that interpreter for new environments"
 
 demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning curve
-	@$(BIN)/wellfit train digits --batch-norm --dropout 0.3 --no-early-stopping --run runs/demo
+	@$(BIN)/wellfit train digits --batch-norm --dropout 0.3 --no-early-stopping --run runs/demo --overwrite
 	@echo "The demo's model, metrics and pictures are in runs/demo."
 
 test: lint  ## Check style, types and floors; run every test and doctest

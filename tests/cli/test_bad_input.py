@@ -131,7 +131,7 @@ def test_fewer_rows_than_a_batch_are_one_batch(here: Path, wellfit: Wellfit) -> 
 
 
 def test_a_run_survives_a_command_that_cannot_be_used(here: Path, wellfit: Wellfit) -> None:
-    words = [*shlex.split(INCOME), "--run", "run"]
+    words = [*shlex.split(INCOME), "--run", "run", "--overwrite"]
     assert wellfit(*words).exit_code == 0
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
     for wrong in (["--dropout", "2"], ["--target", "incom"], ["--validation-fraction", "7"]):
@@ -154,7 +154,7 @@ def test_a_folder_that_only_looks_like_a_run_is_left_alone(
 def test_a_training_that_diverges_fails_and_keeps_the_earlier_model(
     here: Path, wellfit: Wellfit
 ) -> None:
-    words = [*shlex.split(INCOME), "--run", "run"]
+    words = [*shlex.split(INCOME), "--run", "run", "--overwrite"]
     assert wellfit(*words).exit_code == 0
     model = (here / "run" / "model" / "model.json").read_bytes()
     done = wellfit(*words, "--optimizer", "sgd", "--learning-rate", "1e30")

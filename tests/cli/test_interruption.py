@@ -23,6 +23,7 @@ from wellfit.estimators import load_model
 Wellfit = Callable[..., Result]
 
 TRAIN = ("train", "adult.csv", "--target", "income", "--hidden", "8", "--run", "run")
+AGAIN = (*TRAIN, "--overwrite")
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -91,7 +92,7 @@ def test_a_second_ctrl_c_ends_the_program_and_spares_the_earlier_model(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Journal, "epoch", twice)
-    done = wellfit(*TRAIN, "--epochs", "5")
+    done = wellfit(*AGAIN, "--epochs", "5")
     assert done.exit_code == 130
     assert "is still the model of an earlier run" in done.stderr
     assert contents(here / "run" / "model") == before
@@ -105,7 +106,7 @@ def test_a_full_disk_spares_the_earlier_model(here: Path, wellfit: Wellfit, size
     assert wellfit(*TRAIN, "--epochs", "2").exit_code == 0
     before = contents(here / "run" / "model")
     with files_of_at_most(size):  # no room for the settings, or none for the weights
-        done = wellfit(*TRAIN, "--epochs", "2", "--hidden", "256,256")
+        done = wellfit(*AGAIN, "--epochs", "2", "--hidden", "256,256")
     assert done.exit_code == 1
     assert "File too large" in done.stderr
     assert contents(here / "run" / "model") == before
@@ -116,7 +117,7 @@ def test_a_full_disk_spares_the_earlier_model(here: Path, wellfit: Wellfit, size
 def test_metrics_that_find_no_room_stop_no_training(here: Path, wellfit: Wellfit) -> None:
     (here / "run").mkdir()
     (here / "run" / "metrics.jsonl").symlink_to("/dev/full")
-    done = wellfit(*TRAIN, "--epochs", "2")
+    done = wellfit(*AGAIN, "--epochs", "2")
     assert done.exit_code == 1
     assert "metrics.jsonl: No space left on device" in done.stderr
     assert load_model(here / "run" / "model").n_epochs_ == 2

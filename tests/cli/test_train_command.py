@@ -212,9 +212,11 @@ def test_runs_get_folders_of_their_own(here: Path, wellfit: Wellfit) -> None:
         assert (here / "runs" / expected / "result.json").is_file()
 
 
-def test_a_named_run_folder_is_replaced(here: Path, wellfit: Wellfit) -> None:
+def test_overwrite_replaces_the_run_of_a_folder(here: Path, wellfit: Wellfit) -> None:
     assert wellfit("train", "adult.csv", "--target", "pay", *QUICK, "--run", "run").exit_code == 0
-    assert wellfit(*TRAIN, "--hidden", "5", "--epochs", "2", "--run", "run").exit_code == 0
+    words = (*TRAIN, "--hidden", "5", "--epochs", "2", "--run", "run")
+    assert wellfit(*words).exit_code == 2
+    assert wellfit(*words, "--overwrite").exit_code == 0
     assert not (here / "run" / "residuals.png").exists()
     assert len(lines(here / "run" / "metrics.jsonl")) == 2
     assert isinstance(load_model(here / "run" / "model"), MLPClassifier)

@@ -90,31 +90,58 @@ def _duplicates(source: Source, summary: Summary) -> Text:
 
 
 def _network(settings: Mapping[str, Any]) -> str:
+    if settings["layers"] is not None:
+        listed = ", ".join(map(_layer, settings["layers"]))
+        return f"hidden layers {listed or 'none'}{_extras(settings)}"
     hidden = settings["hidden_layer_sizes"]
     sizes = (hidden,) if isinstance(hidden, int) else hidden
     if not sizes:
         return f"no hidden layer{_extras(settings)}"
     units = ", ".join(map(str, sizes))
     layers = "1 hidden layer" if len(sizes) == 1 else f"{len(sizes)} hidden layers"
-    return f"{layers} of {units} units, {settings['activation']['name']}{_extras(settings)}"
+    return f"{layers} of {units} units, {_names(settings['activation'])}{_extras(settings)}"
+
+
+def _layer(layer: Any) -> str:
+    """Return what is said of a hidden layer given by itself."""
+    if not isinstance(layer, Mapping):
+        return str(layer)
+    kept = {k: v for k, v in layer.items() if k not in ("family", "name") and v is not None}
+    told = [f"{k} {_names(v) if isinstance(v, Mapping) else v}" for k, v in kept.items()]
+    return f"{layer['name']} ({', '.join(told)})" if told else str(layer["name"])
+
+
+def _names(given: Any) -> str:
+    several = given if isinstance(given, (list, tuple)) else [given]
+    return ", ".join(str(one["name"]) for one in several)
 
 
 def _training(settings: Mapping[str, Any]) -> str:
     optimizer, schedule = settings["optimizer"], settings["schedule"]["name"]
     at_most = "at most " if settings["early_stopping"] else ""
     epochs = counted(settings["epochs"], "epoch")
-    rate = f"learning rate {optimizer['learning_rate']:g} ({schedule})"
-    return f"{optimizer['name']}, {rate}, batch size {settings['batch_size']}, {at_most}{epochs}"
+    told = [optimizer["name"]]
+    if "learning_rate" in optimizer:  # else all rows are looked at before each move
+        told.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")
+        told.append(f"batch size {settings['batch_size']}")
+    if settings["augment"]:
+        told.append(f"augmented by {_names(settings['augment'])}")
+    return ", ".join([*told, f"{at_most}{epochs}"])
 
 
 def _extras(settings: Mapping[str, Any]) -> str:
-    names = ("batch_norm", "dropout", "input_dropout", "l1", "l2", "class_weight")
+    numbers = ("dropout", "input_dropout", "input_noise", "l1", "l2", "max_norm")
+    names = ("batch_norm", *numbers, "average", "class_weight")
+    given = {name: settings[name] for name in names if settings.get(name)}
     told = [
-        name.replace("_", " ") + ("" if settings[name] is True else f" {settings[name]}")
-        for name in names
-        if settings.get(name)
+        name.replace("_", " ") + ("" if value is True else f" {_said(value)}")
+        for name, value in given.items()
     ]
     return "".join(f", {item}" for item in told)
+
+
+def _said(value: Any) -> str:
+    return _names(value) if isinstance(value, Mapping) and "name" in value else str(value)
 
 
 def columns(summary: Summary) -> Table:

@@ -3,67 +3,143 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wellfit.cli.files import plain, write, write_json
+from wellfit.cli.locking import LOCK_FILE, lock
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.store import is_model
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
 PICTURES = ("learning_curve.png", "confusion_matrix.png", "residuals.png")
-FORMAT = "wellfit-run"
+CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
+FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
-_OURS = {CONFIG, METRICS, RESULT, MODEL, *PICTURES}
+_OURS = {CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, LOCK_FILE}
+_IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
 
 
 class RunFolder:
     """A folder to write one run into; nothing on the disk changes before :meth:`begin`.
 
+    From then on, and in a run that is resumed from the beginning, no other process may write to
+    it, until :meth:`release`.
+
     Args:
-        path: the folder, whose earlier run is replaced; None takes the first free one of
-            ``runs/name``, ``runs/name-2``, …
+        path: the folder; None takes the first free one of ``runs/name``, ``runs/name-2``, …
         name: of the data.
+        overwrite: an earlier run there may be replaced.
+        resume: an earlier run there is gone on with.
+
+    Raises:
+        InputError: another process trains in the folder of a run to be resumed.
     """
 
-    def __init__(self, path: Path | None, name: str) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        name: str = "",
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> None:
         self.path = path or Path("runs") / name
-        self._fixed = path is not None
+        self._fixed, self._overwrite, self.resumed = path is not None, overwrite, resume
         self._metrics: BinaryIO | None = None
         self._trouble: OSError | None = None
+        self._lock: int | None = None
         self.begun = False
+        if resume:
+            self._hold()
 
     @property
     def model(self) -> Path:
         """The model's folder."""
         return self.path / MODEL
 
-    def begin(self, config: Mapping[str, Any]) -> None:
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the training's checkpoints."""
+        return self.path / CHECKPOINTS
+
+    @property
+    def tensorboard(self) -> Path:
+        """What to give to ``tensorboard --logdir``."""
+        return self.path / TENSORBOARD
+
+    def begin(self, config: Mapping[str, Any], first_epoch: int = 0) -> None:
         """Make the folder, write the settings, and clear away what an earlier run said of itself.
 
-        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it.
+        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it. In a
+        run that is resumed the settings stay, and the metrics of epochs up to ``first_epoch``.
         """
-        self._make()
-        write_json(self.path / CONFIG, {"format": FORMAT, **config})
+        if not self.resumed:
+            self._make()
+            self.clear(CHECKPOINTS)
+            self.clear(TENSORBOARD)
         for name in (RESULT, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
+        if self.resumed:
+            self._cut(first_epoch)
+        else:
+            self.configure(config)
         # Unbuffered: each line is on its way to the disk when the next epoch starts.
-        self._metrics = (self.path / METRICS).open("wb", buffering=0)
+        how = "ab" if self.resumed else "wb"
+        self._metrics = (self.path / METRICS).open(how, buffering=0)  # type: ignore[assignment]
         self.begun = True
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write the settings."""
+        header = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        write_json(self.path / CONFIG, {**header, **config})
+
+    def _cut(self, epochs: int) -> None:
+        """Leave the whole lines of the metrics up to an epoch: later ones come again."""
+        path = self.path / METRICS
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if line.endswith(b"\n")]
+        write(path, b"".join(line for line in whole if json.loads(line)["epoch"] <= epochs))
 
     def _make(self) -> None:
         if self._fixed:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._hold()
+            refuse(self.path, self._overwrite)  # again: it may have come into being meanwhile
             return
         base, number = self.path, 1
         while True:
             try:
                 self.path.mkdir(parents=True)
-                return
+                break
             except FileExistsError:
                 number += 1
                 self.path = base.with_name(f"{base.name}-{number}")
+        self._hold()
+
+    def _hold(self) -> None:
+        try:
+            self._lock = lock(self.path)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process trains in {self.path}; wait for its end, or give another folder"
+            ) from error
+
+    def release(self) -> None:
+        """Let other processes write to the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def clear(self, name: str) -> None:
+        """Remove the files that a run wrote into one of its folders, and the folder if empty."""
+        for path in (self.path / name).glob(_IN_FOLDERS[name]):
+            path.unlink()
+        with suppress(OSError):
+            (self.path / name).rmdir()
 
     def record(self, line: Mapping[str, Any]) -> None:
         """Append a line to the metrics; trouble is kept until :meth:`check`.
@@ -122,16 +198,51 @@ def read_config(path: Path) -> dict[str, Any]:
     return {}
 
 
-def refuse_foreign(path: Path) -> None:
-    """Refuse a place that holds anything else than a run.
+def read_run(path: Path) -> dict[str, Any]:
+    """Return the settings of the run in a folder, and its result, if any, as ``"result"``.
 
     Raises:
-        InputError: ``path`` is a file, or holds what no run wrote.
+        InputError: there is no run, or one of another format; names the nearest run.
     """
+    config = read_config(path) if (path / CONFIG).is_file() else {}
+    if not config:
+        siblings = path.parent.iterdir() if path.parent.is_dir() else ()
+        runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
+        raise InputError(f"--resume {path}: there is no run{did_you_mean(str(path), runs)}")
+    written = config.get("format_version", 1)
+    if written != FORMAT_VERSION:
+        age = "an older" if written < FORMAT_VERSION else "a newer"
+        raise InputError(
+            f"--resume {path}: {age} wellfit wrote this run, in format {written}; expected "
+            f"{FORMAT_VERSION}. Train anew, in another folder or with --overwrite"
+        )
+    with suppress(OSError, ValueError):
+        config["result"] = json.loads((path / RESULT).read_bytes())
+    return config
+
+
+def refuse(path: Path, overwrite: bool) -> None:
+    """Refuse a place that holds a run, unless it may be overwritten, or anything else.
+
+    Raises:
+        InputError: ``path`` is a file, holds a run, or what no run wrote.
+    """
+    _refuse_foreign(path)
+    there = any(item.name != LOCK_FILE for item in path.iterdir()) if path.is_dir() else False
+    if there and not overwrite:
+        raise InputError(
+            f"--run {path} holds a run; expected a new folder, or --overwrite to replace the run, "
+            f"or `wellfit train --resume {path}` to go on with it"
+        )
+
+
+def _refuse_foreign(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise InputError(f"--run {path} is a file; expected a folder, new or of an earlier run")
     items = sorted(path.iterdir()) if path.is_dir() else []
-    foreign = [item.name for item in items if item.name not in _OURS]
+    # A process that was killed may have left a file half written, beside its place.
+    ours = _OURS | {f".{name}.new" for name in _OURS}
+    foreign = [item.name for item in items if item.name not in ours]
     if (path / CONFIG).exists() and not read_config(path):
         foreign.insert(0, f"a {CONFIG} that no run wrote")
     model = path / MODEL

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.augment import Augmentation, augmentations
 from wellfit.cli.source import Learning
+from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
-from wellfit.nn import Activation, Initializer
+from wellfit.estimators.settings import clipping
+from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
 
 Model = MLPClassifier | MLPRegressor
 
-_FAMILIES: tuple[type[Config], ...] = (Activation, Initializer, Optimizer, Schedule)
+# The parameters that are names of algorithms, always.
+_NAMED: Mapping[str, type[Config]] = {
+    "activation": Activation,
+    "initializer": Initializer,
+    "bias_initializer": Initializer,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+}
 _OWN = {"observers", "warm_start", "random_state", "verbose"}  # the command sees to these itself
 
 
@@ -36,17 +46,43 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     MLPRegressor(epochs=3, optimizer=Adam(beta_1=0.8))
     """
     params = {key: value for key, value in given.items() if value is not None}
-    if "hidden_layer_sizes" in params:
-        params["hidden_layer_sizes"] = layers(params["hidden_layer_sizes"])
     if "class_weight" in params:
         _check_class_weight(params["class_weight"], learning)
+    for key, read in _AS_TEXT.items():
+        if key in params:
+            params[key] = read(params[key])
     model: Model = MLPRegressor() if learning == "regression" else MLPClassifier()
     # One by one, in this order: a hyper-parameter is one of the rule that was set before it.
     for key, value in [*params.items(), *map(assignment, extra)]:
-        model.set_params(**{key: value})
-    for family in _FAMILIES:
-        resolve(family, getattr(model, family.family))
+        _open(model, key)
+        model.set_params(**{key: hidden(value) if key == "layers" else value})
+    for key, family in _NAMED.items():
+        _resolved(family, getattr(model, key))
+    augmentations(model.augment)
+    clipping(model.clipping)
     return model
+
+
+def _open(model: Model, key: str) -> None:
+    """Put what a parameter stands for in its place, where ``key`` reaches into it."""
+    outer, reaches, inner = key.partition("__")
+    if not reaches:
+        return
+    value = getattr(model, outer, None)
+    if outer == "early_stopping":
+        if value is False:
+            raise InputError(f"early stopping is off, and has no {inner}")
+        model.set_params(early_stopping=EarlyStopping() if value is True else value)
+    elif outer == "loss" and value == "auto":
+        regresses = isinstance(model, MLPRegressor)
+        model.set_params(loss="squared_error" if regresses else "softmax_cross_entropy")
+    elif outer == "clipping":
+        if value is None:
+            raise InputError(
+                f"{key} needs to know how gradients are clipped; name a way before, "
+                "such as --clipping by_norm"
+            )
+        model.set_params(clipping=clipping(value)[0])
 
 
 def _check_class_weight(value: str, learning: Learning) -> None:
@@ -67,10 +103,68 @@ def assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"--set is {text!r}; expected name=value, e.g. optimizer__momentum=0.9")
     if name.strip() in _OWN:
         raise InputError(f"--set {name.strip()}: the command line sees to this by itself")
+    return name.strip(), _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    """Return a Python value; names in it, alone or within lists and dictionaries, are text.
+
+    >>> _value("(28, 28)"), _value("[relu, elu]"), _value("{momentum: ramp}"), _value("a b")
+    ((28, 28), ['relu', 'elu'], {'momentum': 'ramp'}, 'a b')
+    """
     try:
-        return name.strip(), ast.literal_eval(value.strip())
+        return ast.literal_eval(_Quoted().visit(ast.parse(text, mode="eval")))
     except (ValueError, SyntaxError):
-        return name.strip(), value.strip()
+        return text
+
+
+class _Quoted(ast.NodeTransformer):
+    """Puts quotes around names."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Constant:
+        return ast.Constant(node.id)
+
+
+def hidden(given: Any) -> Any:
+    """Return hidden layers as the estimator takes them, those that are dictionaries as objects.
+
+    >>> hidden([500, {"name": "dense", "units": 300, "dropout": 0.2}])
+    [500, Dense(units=300, dropout=0.2)]
+    """
+    if not isinstance(given, (list, tuple)):
+        raise InputError(
+            f"layers is {given!r}; expected a list such as [500, {{name: dense, units: 300}}]"
+        )
+    return [_layer(one) for one in given]
+
+
+def _layer(given: Any) -> Any:
+    if not isinstance(given, (str, dict)):
+        return given
+    name = given.get("name", "dense") if isinstance(given, dict) else given
+    known = {family: registry.names(family.family) for family in (HiddenLayer, Layer)}
+    for family, names in known.items():
+        if name in names:
+            config: Config = resolve(
+                family, {**given, "name": name} if isinstance(given, dict) else name
+            )
+            return config
+    raise UnknownNameError("layer", name, [name for names in known.values() for name in names])
+
+
+def changes(texts: Sequence[str]) -> list[Augmentation]:
+    """Return augmentations by name, or by name and the first number that they declare.
+
+    >>> changes(["shift", "rotation:15"])
+    [Shift(), Rotation(degrees=15)]
+    """
+    return [_augmentation(text) for text in texts]
+
+
+def _augmentation(text: str) -> Augmentation:
+    name, colon, number = text.partition(":")
+    config = resolve(Augmentation, name.strip())
+    return config.replace(**{next(iter(config.hypers())): _value(number)}) if colon else config
 
 
 def layers(text: str) -> tuple[int, ...]:
@@ -88,14 +182,36 @@ def layers(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+_AS_TEXT: Mapping[str, Callable[[Any], Any]] = {
+    "hidden_layer_sizes": layers,
+    "augment": changes,
+    "clipping": _value,
+    "scoring": list,
+}
+
+
 def resolved(model: Model) -> dict[str, Any]:
     """Return every parameter as plain data, names of algorithms with all that they stand for."""
     params = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
-    for family in _FAMILIES:
-        params[family.family] = resolve(family, params[family.family])
+    for key, family in _NAMED.items():
+        params[key] = _resolved(family, params[key])
+    params["augment"] = augmentations(params["augment"])
     if params["early_stopping"] is True:
         params["early_stopping"] = EarlyStopping()
-    return {
-        key: value.to_dict() if isinstance(value, Config) else value
-        for key, value in params.items()
-    }
+    return {key: _told(value) for key, value in params.items()}
+
+
+def _resolved(family: type[Config], given: Any) -> Any:
+    if isinstance(given, (list, tuple)):
+        return [resolve(family, one) for one in given]
+    return resolve(family, given)
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return [_told(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _told(one) for key, one in value.items()}
+    return value

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from wellfit.cli.console import waiting
 
-_NETWORK, _TRAINING, _RUN = "Network", "Training", "Run"
-_NAMES = "A name: `wellfit methods {}` lists them."
+_NETWORK, _TRAINING, _STOPPING = "Network", "Training", "Stopping and judging"
+_RUN, _RESUMING = "Run", "Checkpoints"
+
+
+def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
+
+
+def _named(panel: str, family: str) -> Any:
+    return _option(panel, f"A name: `wellfit methods {family}`.", metavar="NAME")
+
+
+# Which of the estimator's parameters an option is; a rule before what is set of it.
+_PARAMETERS = {
+    "hidden": "hidden_layer_sizes",
+    "activation": "activation",
+    "initializer": "initializer",
+    "bias_initializer": "bias_initializer",
+    "batch_norm": "batch_norm",
+    "dropout": "dropout",
+    "input_dropout": "input_dropout",
+    "input_noise": "input_noise",
+    "optimizer": "optimizer",
+    "learning_rate": "optimizer__learning_rate",
+    "schedule": "schedule",
+    "batch_size": "batch_size",
+    "epochs": "epochs",
+    "shuffle": "shuffle",
+    "fraction": "fraction",
+    "augment": "augment",
+    "l1": "l1",
+    "l2": "l2",
+    "max_norm": "max_norm",
+    "clipping": "clipping",
+    "average": "average",
+    "class_weight": "class_weight",
+    "early_stopping": "early_stopping",
+    "patience": "early_stopping__patience",
+    "monitor": "early_stopping__monitor",
+    "validation_fraction": "validation_fraction",
+    "scoring": "scoring",
+    "eval_every": "eval_every",
+    "precision": "precision",
+    "device": "device",
+    "threads": "threads",
+}
+_REQUEST = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
+_OPTIONS = ("report_every", "time_limit", "tensorboard", "checkpoint_every", "keep_checkpoints")
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="What to train on: a file, a folder, or a name.")],
+    ctx: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="What to train on: a file, a folder, or a name.", metavar="DATA"),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
@@ -35,136 +86,172 @@ def train(
         bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
     ] = False,
     hidden: Annotated[
-        str | None,
-        typer.Option(
-            help="Units of the hidden layers, as 512,256; '' for none.", rich_help_panel=_NETWORK
-        ),
+        str | None, _option(_NETWORK, "Units of the hidden layers, as 512,256; '' for none.")
     ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(help=_NAMES.format("activation"), rich_help_panel=_NETWORK),
-    ] = None,
+    activation: Annotated[str | None, _named(_NETWORK, "activation")] = None,
+    initializer: Annotated[str | None, _named(_NETWORK, "initializer")] = None,
+    bias_initializer: Annotated[str | None, _named(_NETWORK, "initializer")] = None,
     batch_norm: Annotated[
         bool | None,
-        typer.Option(
-            "--batch-norm/--no-batch-norm", help="Normalize each batch.", rich_help_panel=_NETWORK
-        ),
+        _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
     ] = None,
     dropout: Annotated[
-        float | None,
-        typer.Option(help="Share of hidden units silenced at a step.", rich_help_panel=_NETWORK),
+        float | None, _option(_NETWORK, "Share of hidden units silenced at a step.")
     ] = None,
     input_dropout: Annotated[
-        float | None,
-        typer.Option(help="Share of inputs silenced at a step.", rich_help_panel=_NETWORK),
+        float | None, _option(_NETWORK, "Share of inputs silenced at a step.")
     ] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(help=_NAMES.format("optimizer"), rich_help_panel=_TRAINING),
+    input_noise: Annotated[
+        float | None, _option(_NETWORK, "Deviation of normal noise on the inputs.")
     ] = None,
+    optimizer: Annotated[str | None, _named(_TRAINING, "optimizer")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="The optimizer's step size.", rich_help_panel=_TRAINING)
+        float | None, _option(_TRAINING, "The optimizer's step size.")
     ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(help=_NAMES.format("schedule"), rich_help_panel=_TRAINING),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Rows of a step.", rich_help_panel=_TRAINING)
-    ] = None,
+    schedule: Annotated[str | None, _named(_TRAINING, "schedule")] = None,
+    batch_size: Annotated[int | None, _option(_TRAINING, "Rows of a step.", min=1)] = None,
     epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Passes over the training rows, at most.", rich_help_panel=_TRAINING
+        int | None, _option(_TRAINING, "Passes over the training rows, at most.", min=1)
+    ] = None,
+    shuffle: Annotated[
+        bool | None,
+        _option(_TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"),
+    ] = None,
+    fraction: Annotated[
+        float | None, _option(_TRAINING, "The share of training rows to use.")
+    ] = None,
+    augment: Annotated[
+        list[str] | None,
+        _option(
+            _TRAINING,
+            "Change training images: shift, or shift:4; repeatable. `wellfit methods "
+            "augmentation`.",
+            metavar="NAME[:NUMBER]",
+        ),
+    ] = None,
+    l1: Annotated[float | None, _option(_TRAINING, "Strength of the L1 penalty.")] = None,
+    l2: Annotated[float | None, _option(_TRAINING, "Strength of the L2 penalty.")] = None,
+    max_norm: Annotated[
+        float | None, _option(_TRAINING, "Longest norm of a unit's incoming weights.")
+    ] = None,
+    clipping: Annotated[
+        str | None,
+        _option(
+            _TRAINING,
+            "Longest norm of the gradient, or a name: `wellfit methods clipping`.",
+            metavar="NUMBER|NAME",
+        ),
+    ] = None,
+    average: Annotated[
+        float | None, _option(_TRAINING, "Predict by averaged weights: their decay, as 0.999.")
+    ] = None,
+    class_weight: Annotated[
+        str | None, _option(_TRAINING, "balanced: all classes count alike.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        _option(
+            _TRAINING,
+            "Any other parameter, as optimizer__momentum=0.9; repeatable.",
+            "--set",
+            metavar="NAME=VALUE",
         ),
     ] = None,
     early_stopping: Annotated[
         bool | None,
-        typer.Option(
+        _option(
+            _STOPPING,
+            "Stop when held-out rows no longer improve; keep the best weights.",
             "--early-stopping/--no-early-stopping",
-            help="Stop when held-out rows no longer improve; keep the best weights.",
-            rich_help_panel=_TRAINING,
         ),
+    ] = None,
+    patience: Annotated[
+        int | None, _option(_STOPPING, "Epochs without improvement before stopping.", min=1)
+    ] = None,
+    monitor: Annotated[
+        str | None, _option(_STOPPING, "What has to improve: val_loss, or a scorer.")
     ] = None,
     validation_fraction: Annotated[
-        float | None,
-        typer.Option(help="The share of training rows to hold out.", rich_help_panel=_TRAINING),
+        float | None, _option(_STOPPING, "The share of training rows to hold out.")
     ] = None,
-    l1: Annotated[
-        float | None, typer.Option(help="Strength of the L1 penalty.", rich_help_panel=_TRAINING)
-    ] = None,
-    l2: Annotated[
-        float | None, typer.Option(help="Strength of the L2 penalty.", rich_help_panel=_TRAINING)
-    ] = None,
-    class_weight: Annotated[
-        str | None,
-        typer.Option(help="balanced: all classes count alike.", rich_help_panel=_TRAINING),
-    ] = None,
-    settings: Annotated[
+    scoring: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other parameter, as optimizer__momentum=0.9; repeatable.",
-            rich_help_panel=_TRAINING,
-        ),
+        _option(_STOPPING, "A scorer of scikit-learn to show, as roc_auc; repeatable."),
+    ] = None,
+    eval_every: Annotated[
+        int | None, _option(_STOPPING, "Epochs from one judgement to the next.", min=1)
+    ] = None,
+    time_limit: Annotated[
+        float | None, _option(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
     ] = None,
     precision: Annotated[
-        str | None,
-        typer.Option(help="float32, float64 or bfloat16.", rich_help_panel=_RUN),
+        str | None, _option(_RUN, "float32, float64, bfloat16, or auto: what is faster here.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda, …", rich_help_panel=_RUN)
-    ] = None,
+    device: Annotated[str | None, _option(_RUN, "auto, cpu, cuda, …")] = None,
+    threads: Annotated[int | None, _option(_RUN, "Threads to compute with.", min=1)] = None,
     seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=2**32 - 1, help="The same seed gives the same run.", rich_help_panel=_RUN
-        ),
+        int, _option(_RUN, "The same seed gives the same run.", min=0, max=2**32 - 1)
     ] = 0,
     run: Annotated[
-        Path | None,
-        typer.Option(
-            help="The run's folder; an earlier run there is replaced. Else a new one in runs/.",
-            rich_help_panel=_RUN,
-        ),
+        Path | None, _option(_RUN, "The run's folder; else a new one in runs/.")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the figures only.", rich_help_panel=_RUN)
+    overwrite: Annotated[
+        bool, _option(_RUN, "Replace the run that is in the folder.", "--overwrite")
+    ] = False,
+    report_every: Annotated[
+        int | None, _option(_RUN, "Epochs from one printed line to the next.", min=1)
+    ] = None,
+    tensorboard: Annotated[
+        bool, _option(_RUN, "Write RUN/tensorboard as well.", "--tensorboard")
+    ] = False,
+    quiet: Annotated[bool, _option(_RUN, "Print the figures only.", "--quiet", "-q")] = False,
+    resume: Annotated[
+        Path | None,
+        _option(_RESUMING, "Go on with a run that was cut off. Needs no more.", metavar="RUN"),
+    ] = None,
+    checkpoint_every: Annotated[
+        float, _option(_RESUMING, "Seconds between two checkpoints.", metavar="SECONDS", min=0)
+    ] = 15.0,
+    keep_checkpoints: Annotated[
+        bool, _option(_RESUMING, "Keep them when the run has ended well.", "--keep-checkpoints")
     ] = False,
 ) -> None:
     """Train on a file or on data by name, judge the model on test rows, and write a run folder."""
+    given = {**locals()}
+    if resume is not None:
+        _refuse_others(ctx)
+    elif data is None:
+        ctx.fail("Missing argument 'DATA'.")
     with waiting("starting"):
-        from wellfit.cli.source import Request
-        from wellfit.cli.training import run_training
+        from wellfit.cli.training import resume_training, run_training
+    if resume is not None:
+        resume_training(resume, quiet=quiet)
+    else:
+        run_training(_plan(given), run=run, overwrite=overwrite, quiet=quiet)
+
+
+def _refuse_others(ctx: typer.Context) -> None:
+    """Refuse what is given beside --resume."""
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name or "")
+        allowed = option.name in ("resume", "quiet")
+        if not allowed and source is not None and source.name == "COMMANDLINE":
+            name = option.opts[0] if option.opts[0].startswith("-") else "DATA"
+            ctx.fail(f"{name} is read from the run that --resume names: leave it out.")
+
+
+def _plan(given: Mapping[str, Any]) -> Any:
+    """Return the plan that the command's arguments are."""
+    from wellfit.cli.plan import Options, Plan
+    from wellfit.cli.source import Request
+
     request = Request(
-        data,
-        target=target,
-        data_dir=data_dir,
-        allow_pickle=allow_pickle,
-        drop=tuple(drop or ()),
-        test=test,
-        test_fraction=test_fraction,
-        task=task,
-        seed=seed,
+        given["data"],
+        drop=tuple(given["drop"] or ()),
+        **{name: given[name] for name in _REQUEST},
     )
-    parameters = {
-        "hidden_layer_sizes": hidden,
-        "activation": activation,
-        "batch_norm": batch_norm,
-        "dropout": dropout,
-        "input_dropout": input_dropout,
-        "optimizer": optimizer,
-        "optimizer__learning_rate": learning_rate,
-        "schedule": schedule,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "early_stopping": early_stopping,
-        "validation_fraction": validation_fraction,
-        "l1": l1,
-        "l2": l2,
-        "class_weight": class_weight,
-        "precision": precision,
-        "device": device,
-    }
-    run_training(request, parameters, settings or (), run=run, quiet=quiet)
+    parameters = {key: given[name] for name, key in _PARAMETERS.items()}
+    # A list that is empty was not given.
+    parameters = {key: None if value == [] else value for key, value in parameters.items()}
+    options = Options(**{name: given[name] for name in _OPTIONS})
+    return Plan(request, parameters, tuple(given["settings"] or ()), options)

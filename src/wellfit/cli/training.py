@@ -8,8 +8,9 @@ import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,61 +18,142 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from wellfit.augment import augmentations
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, screen, waiting
-from wellfit.cli.run_folder import RunFolder, refuse_foreign
+from wellfit.cli.plan import Options, Plan
+from wellfit.cli.run_folder import CHECKPOINTS, RunFolder, read_run, refuse
 from wellfit.cli.settings import Model, estimator, resolved
-from wellfit.cli.source import Request, Source, open_source
-from wellfit.cli.watching import Journal, Lines, Show
-from wellfit.core.errors import DataError, InputError
+from wellfit.cli.source import Learning, Request, Source, open_source
+from wellfit.cli.watching import Deferred, Journal, Lines, Show
+from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model
-from wellfit.training import Observer
+from wellfit.training import Checkpoint, Observer, TensorBoard, TimeLimit
+from wellfit.training.checkpoint import latest
 
 
-def run_training(
-    request: Request,
-    parameters: Mapping[str, Any],
-    extra: Sequence[str],
-    *,
-    run: Path | None,
-    quiet: bool,
-) -> None:
+def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
     """Train a model, judge it, and write all of it into a run folder.
 
     Args:
-        request: what to train on.
-        parameters: the estimator's, by name, as far as given.
-        extra: more of them, as ``name=value``.
+        plan: what to train on, and how.
         run: the folder; None for a new one.
+        overwrite: whether an earlier run there may be replaced.
         quiet: print the figures only.
     """
     # What is wrong with the command shows before the data are read.
     if run is not None:
-        refuse_foreign(run)
-    parameters = {**parameters, "random_state": request.seed}
-    estimator("classification", parameters, extra)
+        refuse(run, overwrite)
+    elif overwrite:
+        raise InputError("--overwrite replaces the run that --run names; given no --run")
+    if plan.options.tensorboard and find_spec("tensorboard") is None:
+        raise MissingExtraError(
+            "--tensorboard needs TensorBoard: pip install 'wellfit[tensorboard]'"
+        )
+    _estimator(plan, "classification")
+    source, model = _prepare(plan)
+    folder = RunFolder(run, source.data.name, overwrite=overwrite)
+    config = {**_config(model, source, plan.request), **plan.to_dict()}
+    _carry_out(plan, source, model, folder, config, quiet)
+
+
+def resume_training(path: Path, *, quiet: bool) -> None:
+    """Go on with a run from its newest whole checkpoint; where there is none, from the beginning.
+
+    Args:
+        path: the run's folder.
+        quiet: print the figures only.
+    """
+    read_run(path)
+    folder = RunFolder(path, resume=True)
+    try:
+        config = read_run(path)  # again: now nobody else changes it
+        result = config.pop("result", {})
+        status = result.get("status", "interrupted")
+        if status != "interrupted":
+            epochs = counted(result["epochs"], "epoch")
+            screen().print(f"{path} is {status} already, after {epochs}", soft_wrap=True)
+            return
+        plan = Plan.from_dict(config)
+        if "precision" in config:
+            plan = plan.with_precision(config["precision"])
+        source, model = _prepare(plan)
+        _carry_out(plan, source, model, folder, config, quiet)
+    finally:
+        folder.release()
+
+
+def _prepare(plan: Plan) -> tuple[Source, Model]:
+    """Read the data, and return them with the estimator that they take."""
+    with waiting(f"reading {plan.request.name}"):
+        source = open_source(plan.request)
+        model = _estimator(plan, source.learning)
+    moving = [one.name for one in augmentations(model.augment) if one.needs_image]
+    if moving and model.image_shape is None:
+        if source.data.image_shape is None:
+            raise InputError(
+                f"{moving[0]!r} augments images, and nothing says how the "
+                f"{source.data.X.shape[1]:,} columns of {source.data.name} lie in an image; "
+                "expected --set image_shape=(height,width), such as (28,28)"
+            )
+        model.set_params(image_shape=source.data.image_shape)
+    return source, model
+
+
+def _estimator(plan: Plan, learning: Learning) -> Model:
+    return estimator(learning, {**plan.parameters, "random_state": plan.request.seed}, plan.extra)
+
+
+def _carry_out(
+    plan: Plan,
+    source: Source,
+    model: Model,
+    folder: RunFolder,
+    config: Mapping[str, Any],
+    quiet: bool,
+) -> None:
+    """Show the data, train, save, judge; a run that ended well needs no checkpoints."""
     console = screen()
-    with waiting(f"reading {request.name}"):
-        source = open_source(request)
-        model = estimator(source.learning, parameters, extra)
-        look = None if quiet else overview.before_training(model, source)
-    if look is not None:
+    if not quiet:
+        with waiting("looking at the data"):
+            look = overview.before_training(model, source)
         console.print(look)
         console.print()
     judged = "validation" if _validates(model, source) else "test"
-    folder = RunFolder(run, source.data.name)
-    journal = Journal(folder, _config(model, source, request), judged)
+    journal = Journal(folder, config, judged)
+    writers = [journal, *_writers(plan.options, folder)]
     try:
-        _fit(model, source, judged, [journal, *_shows(console, judged, quiet)], folder)
+        shows = _shows(plan.options, console, judged, quiet)
+        _fit(model, source, judged, [*writers, *shows], folder)
+        # Before anything else: from here on nothing is lost, whatever happens.
+        model.save(folder.model)
+        _conclude(model, source, folder, judged, console, quiet)
+        if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
+            folder.clear(CHECKPOINTS)
     except BaseException:
-        if folder.begun and is_model(folder.model):
+        if folder.begun and is_model(folder.model) and not hasattr(model, "status_"):
             note(f"{folder.model} is still the model of an earlier run")
         raise
-    # Before anything else: from here on nothing is lost, whatever happens.
-    model.save(folder.model)
-    _conclude(model, source, folder, judged, console, quiet)
+    finally:
+        folder.release()
+
+
+def _writers(options: Options, folder: RunFolder) -> list[Observer]:
+    """Return who writes into the folder; in this order, which checkpoints rely on."""
+    pause = options.checkpoint_every
+    # Where a new run's folder is, is known when training starts.
+    writers: list[Observer] = [
+        Deferred(
+            lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
+        )
+    ]
+    if options.tensorboard:
+        writers.append(Deferred(lambda: TensorBoard(str(folder.tensorboard), overwrite=True)))
+    if options.time_limit is not None:
+        writers.append(TimeLimit(options.time_limit))
+    return writers
 
 
 def _validates(model: Model, source: Source) -> bool:
@@ -80,10 +162,14 @@ def _validates(model: Model, source: Source) -> bool:
     return held_out or source.data.X_val is not None
 
 
-def _shows(console: Console, judged: str, quiet: bool) -> list[Observer]:
+def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Observer]:
     if quiet:
         return []
-    return [Show(console, judged) if console.is_terminal else Lines(console, judged)]
+    lines = Lines(console, judged, options.report_every)
+    if not console.is_terminal:
+        return [lines]
+    # Lines that are asked for scroll by above the curves.
+    return [Show(console, judged), *([lines] if options.report_every else [])]
 
 
 def _fit(
@@ -99,7 +185,8 @@ def _fit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model.fit(data.X, data.y, X_val=X_val, y_val=y_val)
+            begun = latest(folder.checkpoints) if folder.resumed else None
+            model.fit(data.X, data.y, X_val=X_val, y_val=y_val, resume_from=begun)
         except InputError:
             raise
         except ValueError as error:
@@ -107,7 +194,9 @@ def _fit(
                 raise
             raise DataError(str(error)) from error
     model.set_params(observers=())
-    said = (str(w.message) for w in caught if issubclass(w.category, UserWarning))
+    # A checkpoint that finds no room is a RuntimeWarning, and so is much that only numpy minds.
+    said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    said += [str(w.message) for w in caught if str(w.message).endswith("training goes on")]
     for message in dict.fromkeys(said):
         note(message)
 

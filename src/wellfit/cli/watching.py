@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from math import isnan
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
+from wellfit.nn.products import rounding
 from wellfit.report import Curves
 from wellfit.report.words import percent
 from wellfit.training import Answer, Observer, Record, Run
@@ -43,7 +45,16 @@ class Journal(Observer):
 
     def start(self, run: Run, state: State) -> None:
         """Begin the run folder: until now nothing was written."""
-        self.folder.begin(self.config)
+        self.folder.begin(self.config, run.first_epoch)
+        state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+        """Note which precision "auto" came to: a run that is resumed must not choose again."""
+        if not state["live"]["told"]:
+            chosen = "bfloat16" if rounding() else "float32"
+            self.folder.configure({**self.config, "precision": chosen})
+            state["live"]["told"] = True
+        return None
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Append a line."""
@@ -61,15 +72,45 @@ class Journal(Observer):
         self.folder.close()
 
 
+class Deferred(Observer):
+    """An observer that is made when training starts, of what is known only then."""
+
+    make: Callable[[], Observer] = field()
+    made: list[Observer] = field(default_factory=list)
+
+    def start(self, run: Run, state: State) -> None:
+        """Make it, and tell it."""
+        self.made[:] = [self.make()]
+        self.made[0].start(run, state)
+
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+        """Tell it."""
+        return self.made[0].progress(epoch, done, total, state)
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Tell it."""
+        return self.made[0].epoch(record, state)
+
+    def settled(self, record: Record, state: State) -> None:
+        """Tell it."""
+        self.made[0].settled(record, state)
+
+    def finish(self, state: State) -> None:
+        """Tell it."""
+        self.made[0].finish(state)
+
+
 class Lines(Observer):
-    """Prints about ten lines in all, for logs and pipes."""
+    """Prints a line every so many epochs, for logs and pipes; else about ten in all."""
 
     console: Console = field()
     judged: str = field()
+    every: int | None = None
 
     def start(self, run: Run, state: State) -> None:
         """Note how often to print."""
-        state |= {"epochs": run.epochs, "every": max(1, run.epochs // _PLAIN_LINES)}
+        every = self.every or max(1, run.epochs // _PLAIN_LINES)
+        state |= {"epochs": run.epochs, "every": every}
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Print a line if it is time."""
@@ -90,16 +131,20 @@ class Show(Observer):
 
     def start(self, run: Run, state: State) -> None:
         """Draw the first frame."""
-        live = Live(console=self.console, auto_refresh=False)
-        state |= {"run": run, "live": live, "history": {}, "began": self.clock(), "shown": 0.0}
-        state |= {"done": 0.0, "epoch": 1, "over": False}
-        live.start()
+        # What is for this process only is "live"; a checkpoint keeps the curves.
+        state.setdefault("history", {})
+        live = {"run": run, "screen": Live(console=self.console, auto_refresh=False)}
+        live |= {"epoch": run.first_epoch + 1, "done": float(run.first_epoch), "over": False}
+        state["live"] = {**live, "began": self.clock(), "shown": 0.0}
+        state["live"]["screen"].start()
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
         """Move the bar on."""
-        state |= {"done": epoch - 1 + done / total, "epoch": epoch}
-        if self.clock() - state["shown"] > _EVERY:
+        live = state["live"]
+        live |= {"done": epoch - 1 + done / total, "epoch": epoch}
+        if self.clock() - live["shown"] > _EVERY:
             self._draw(state)
+        return None
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Add a point to the curves."""
@@ -110,30 +155,32 @@ class Show(Observer):
     def finish(self, state: State) -> None:
         """Draw the last frame and leave it there."""
         if "live" in state:
-            state["over"] = True
+            state["live"]["over"] = True
             self._draw(state)
-            state.pop("live").stop()
+            state.pop("live")["screen"].stop()
 
     def _draw(self, state: State) -> None:
-        state["shown"] = self.clock()
-        state["live"].update(self.frame(state), refresh=True)
+        live = state["live"]
+        live["shown"] = self.clock()
+        live["screen"].update(self.frame(state), refresh=True)
 
     def frame(self, state: State) -> RenderableType:
         """Return the bar, and below it the curves."""
-        run, done, over = state["run"], state["done"], state["over"]
-        passed = self.clock() - state["began"]
-        left = passed / done * (run.epochs - done) if done else 0
+        live, history = state["live"], state["history"]
+        run, done, over = live["run"], live["done"], live["over"]
+        passed, gone = self.clock() - live["began"], done - run.first_epoch
+        left = passed / gone * (run.epochs - done) if gone else 0
         told = Text(duration(passed) if over else f"{duration(left)} left")
-        rates = state["history"].get("learning_rate")
+        rates = history.get("learning_rate")
         if rates and not over:
             told.append(f"   learning rate {rates[-1]:.2g}", "dim")
         line = Table.grid(padding=(0, 2, 0, 0))
         bar = ProgressBar(total=run.epochs, completed=done, width=24)
-        line.add_row(f"epoch {state['epoch']}/{run.epochs}", bar, told)
-        if not state["history"]:
+        line.add_row(f"epoch {live['epoch']}/{run.epochs}", bar, told)
+        if not history:
             return line
         ahead = 0 if over else run.epochs
-        return Group(line, Text(), Curves(state["history"], self.judged, epochs=ahead))
+        return Group(line, Text(), Curves(history, self.judged, epochs=ahead))
 
 
 def _metrics(record: Record, judged: str) -> list[str]:
@@ -141,5 +188,7 @@ def _metrics(record: Record, judged: str) -> list[str]:
     told = []
     for name, values in record.metrics.items():
         value, words = float(values[0]), name.replace("val_", f"{judged} ").replace("_", " ")
+        if isnan(value):  # an epoch that wasn't judged
+            continue
         told.append(f"{words} {percent(value) if 'accuracy' in name else f'{value:.3g}'}")
     return told

@@ -24,7 +24,8 @@ class Checkpoint(Observer, name="checkpoint"):
     ``epoch-000009-best.safetensors``, and stays until there is a better one.
 
     In long epochs ``seconds`` asks for checkpoints between them too, and training goes on from
-    the step it had reached.
+    the step it had reached. In short ones ``pause`` keeps checkpoints from costing more than what
+    they save: epochs that end sooner after the last one (or the start) write none.
 
     A file that can't be written (the disk is full) is warned of: training goes on, and those
     before it stay.
@@ -44,10 +45,10 @@ class Checkpoint(Observer, name="checkpoint"):
         "between two checkpoints within an epoch; None for none there",
         default=None,
         low=0,
-        open_low=True,
         scale="log",
         optional=True,
     )
+    pause: float = hyper("seconds from one to the next, at least", default=0.0, low=0)
     best: bool = hyper("keep the best epoch's as well", default=False)
     keep: int = hyper("how many of the newest stay", default=2, low=1)
     monitor: str = hyper("the metric that the best is judged by", default="val_loss")
@@ -78,8 +79,7 @@ class Checkpoint(Observer, name="checkpoint"):
 
     def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
         """Write a checkpoint if it is time within the epoch."""
-        waited = time.perf_counter() - state["live"]["written"]
-        if self.seconds is not None and waited >= self.seconds and done < total:
+        if self.seconds is not None and _waited(state) >= self.seconds and done < total:
             self._write(state["live"]["view"], False, state)
         return None
 
@@ -87,7 +87,7 @@ class Checkpoint(Observer, name="checkpoint"):
         """Write a checkpoint if it is time, or if this epoch is the best."""
         best = self.best and self._is_best(record, state)
         due = record.epoch % self.every == 0 or record.epoch == state["epochs"]
-        if due or best:
+        if best or (due and _waited(state) >= self.pause):
             self._write(record.view, best, state)
 
     def finish(self, state: State) -> None:
@@ -120,3 +120,8 @@ class Checkpoint(Observer, name="checkpoint"):
             if path not in marked:
                 with suppress(OSError):
                     path.unlink()
+
+
+def _waited(state: State) -> float:
+    """Return the seconds since the last checkpoint, or since the start."""
+    return time.perf_counter() - float(state["live"]["written"])

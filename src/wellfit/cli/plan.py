@@ -1,0 +1,87 @@
+"""All that a command asks for, in a form that a run folder keeps and a resumed run reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from wellfit.cli.files import plain
+from wellfit.cli.source import Request
+from wellfit.core.errors import InputError
+
+_PATHS = ("data_dir", "test")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is to be seen, written and limited while training.
+
+    Args:
+        report_every: epochs from one printed line to the next.
+        time_limit: seconds of training.
+        tensorboard: write what TensorBoard shows.
+        checkpoint_every: seconds from one checkpoint to the next.
+        keep_checkpoints: leave them when the run has ended well.
+    """
+
+    report_every: int | None = None
+    time_limit: float | None = None
+    tensorboard: bool = False
+    checkpoint_every: float = 15.0
+    keep_checkpoints: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training: the data, the estimator's parameters as given, the options.
+
+    ``extra`` are parameters as text, ``"optimizer__momentum=0.9"``.
+    """
+
+    request: Request
+    parameters: Mapping[str, Any]
+    extra: Sequence[str]
+    options: Options
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, the same in whatever folder it is read.
+
+        >>> plan = Plan(Request("iris", drop=("petal width (cm)",)), {"epochs": 3}, (), Options())
+        >>> Plan.from_dict(plan.to_dict()) == plan
+        True
+        """
+        request = {key: _whole(value) for key, value in asdict(self.request).items()}
+        if Path(self.request.name).exists():
+            request["name"] = str(Path(self.request.name).absolute())
+        return {
+            "request": plain(request),
+            "parameters": {k: plain(v) for k, v in self.parameters.items() if v is not None},
+            "extra": list(self.extra),
+            "options": asdict(self.options),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
+        """Return the plan that :meth:`to_dict` wrote.
+
+        Raises:
+            InputError: it was altered.
+        """
+        try:
+            asked = {field.name: data["request"][field.name] for field in fields(Request)}
+            asked |= {key: Path(asked[key]) for key in _PATHS if asked[key] is not None}
+            request = Request(**{**asked, "drop": tuple(asked["drop"])})
+            options = Options(**data["options"])
+            return cls(request, dict(data["parameters"]), tuple(data["extra"]), options)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"its settings were altered, and can't be read: {error}") from error
+
+    def with_precision(self, precision: str) -> Plan:
+        """Return the plan of a run for which "auto" came to a precision."""
+        return replace(self, extra=(*self.extra, f"precision={precision}"))
+
+
+def _whole(value: Any) -> Any:
+    return value.absolute() if isinstance(value, Path) else value
