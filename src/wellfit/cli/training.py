@@ -259,7 +259,7 @@ def _conclude(
     for name, picture in outcome.pictures(result, source):
         folder.picture(name, picture)
     folder.check()
-    _tell_folder(folder, console)
+    _tell_folder(folder, model.status_ == "interrupted", console)
 
 
 def _training(model: Model) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def _tell_training(model: Model, judged: str, console: Console) -> None:
     )
 
 
-def _tell_folder(folder: RunFolder, console: Console) -> None:
+def _tell_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:
     path = shlex.quote(str(folder.path))
     console.print(
         Text.assemble("run folder  ", (f"{folder.path}{os.sep}", "bold cyan")), soft_wrap=True
@@ -297,3 +297,5 @@ def _tell_folder(folder: RunFolder, console: Console) -> None:
     console.print(
         f"predict by  wellfit predict {path} NEW.csv --out predictions.csv", soft_wrap=True
     )
+    if interrupted:
+        console.print(f"go on by    wellfit train --resume {path}", soft_wrap=True)

@@ -1,0 +1,337 @@
+"""A run that is killed is gone on with, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from wellfit.cli.locking import lock
+from wellfit.cli.watching import Journal
+from wellfit.estimators import load_model
+
+Wellfit = Callable[..., Result]
+
+INCOME = ("train", "adult.csv", "--target", "income", "--drop", "pay", "--hidden", "8")
+EVERY = ("--checkpoint-every", "0")
+# Whatever remembers something: moments, running statistics, random masks, a plateau, patience.
+DIGITS = (
+    "train digits --hidden 16 --batch-norm --dropout 0.2 --optimizer adam --learning-rate 0.003 "
+    "--schedule reduce_on_plateau --set schedule__patience=2 --patience 40 --epochs 60 "
+    "--average 0.9 --batch-size 8 --scoring f1_macro --run run --checkpoint-every 0"
+)
+
+
+def ended(run: Path) -> tuple[bytes, list[dict], dict]:
+    """Return a run's weights, metrics and result, without what a clock has told."""
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    result = json.loads((run / "result.json").read_text())
+    for told in (*metrics, result):
+        del told["seconds"]
+    return (run / "model" / "weights.safetensors").read_bytes(), metrics, result
+
+
+def started(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "wellfit", *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=cwd, stdout=pipe, stderr=pipe, text=True)
+
+
+def progress(run: Path) -> tuple[int, int]:
+    """Return how far a run has come, as its newest checkpoint's name tells."""
+    with contextlib.suppress(FileNotFoundError):
+        names = sorted(path.stem.split("-") for path in run.glob("checkpoints/*.safetensors"))
+        if names:
+            return int(names[-1][1]), int(names[-1][3]) if len(names[-1]) > 2 else 0
+    return 0, 0
+
+
+def killed(process: subprocess.Popen[str], run: Path, moments: random.Random) -> bool:
+    """Kill a training some moments after it has written something; say whether it still ran."""
+    before = progress(run)
+    while process.poll() is None and progress(run) == before:
+        time.sleep(0.001)
+    time.sleep(moments.uniform(0, 0.05))
+    process.kill()
+    _, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
+    return process.returncode != 0
+
+
+def survives(kills: int, folder: Path) -> None:
+    whole, torn = folder / "whole", folder / "torn"
+    moments = random.Random(0)
+    for place in (whole, torn):
+        place.mkdir()
+    process = started(*shlex.split(DIGITS), cwd=whole)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    words, done = shlex.split(DIGITS), 0
+    for _ in range(kills):
+        done += killed(started(*words, cwd=torn), torn / "run", moments)
+        words = ["train", "--resume", "run", "-q"]
+    assert done == kills
+    process = started(*words, cwd=torn)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    for one, other in zip(ended(whole / "run"), ended(torn / "run"), strict=True):
+        assert one == other
+    assert not (torn / "run" / "checkpoints").exists()
+
+
+def test_three_kills_change_nothing(tmp_path: Path) -> None:
+    survives(3, tmp_path)
+
+
+@pytest.mark.heavy
+def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    survives(20, tmp_path)
+
+
+# --- within one process ----------------------------------------------------------------------
+
+
+class Cut(Exception):
+    """The power fails."""
+
+
+@pytest.fixture
+def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Start a run that ends without warning in its third epoch."""
+
+    def begin(*words: str) -> Path:
+        def fail(self: Journal, *_: object) -> None:
+            if len((self.folder.path / "metrics.jsonl").read_text().splitlines()) == 3:
+                raise Cut
+            return None
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "settled", fail)
+            done = wellfit(*INCOME, "--epochs", "5", "--run", "run", *words)
+        assert done.exit_code == 1
+        assert "Cut" in done.stderr
+        assert not (here / "run" / "result.json").exists()
+        return here / "run"
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        EVERY,
+        (),  # too short for a checkpoint: from the beginning
+        (*EVERY, "--precision", "auto", "--eval-every", "2", "--clipping", "1"),
+        (*EVERY, "--tensorboard", "--set", "schedules={beta_1: ramp}"),
+        (*EVERY, "--time-limit", "1000", "--augment", "noise", "--no-shuffle"),
+        (*EVERY, "--optimizer", "lbfgs", "--no-early-stopping"),
+    ],
+    ids=lambda words: words[2] if len(words) > 2 else str(len(words)),
+)
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path], words: tuple[str, ...]
+) -> None:
+    if "--tensorboard" in words:
+        pytest.importorskip("tensorboard")
+    assert wellfit(*INCOME, "--epochs", "5", *words, "--run", "whole").exit_code == 0
+    run = cut(*words)
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 0, done.output
+    for one, other in zip(ended(here / "whole"), ended(run), strict=True):
+        assert one == other
+    assert {path.name for path in run.iterdir()} == {
+        path.name for path in (here / "whole").iterdir()
+    }
+
+
+def test_it_is_found_from_any_folder(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cut(*EVERY)
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert wellfit("train", "--resume", str(run), "-q").exit_code == 0
+    assert [line["epoch"] for line in ended(run)[1]] == [1, 2, 3, 4, 5]
+
+
+def test_a_torn_line_and_a_torn_checkpoint_are_passed_over(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    assert wellfit(*INCOME, "--epochs", "5", "--run", "whole").exit_code == 0
+    run = cut(*EVERY)
+    newest = max((run / "checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-9])
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 4, "lo')
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    for one, other in zip(ended(here / "whole"), ended(run), strict=True):
+        assert one == other
+
+
+def test_what_is_cut_off_after_the_last_epoch_is_judged(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*INCOME, "--epochs", "3", *EVERY)
+    assert wellfit(*words, "--run", "whole").exit_code == 0
+
+    def fail(*_: object) -> None:
+        raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wellfit.cli.outcome.judge", fail)
+        assert wellfit(*words, "--run", "run").exit_code == 1
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    for one, other in zip(ended(here / "whole"), ended(here / "run"), strict=True):
+        assert one == other
+
+
+def test_ctrl_c_can_be_taken_back(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*INCOME, "--epochs", "5", *EVERY)
+    assert wellfit(*words, "--run", "whole").exit_code == 0
+
+    def interrupt(self: Journal, record: object, *_: object) -> None:
+        if record.epoch == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "settled", interrupt)
+        done = wellfit(*words, "--run", "run")
+    assert done.exit_code == 0, done.output
+    assert "go on by" in done.output
+    assert "wellfit train --resume run" in done.output
+    assert ended(here / "run")[2]["status"] == "interrupted"
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    for one, other in zip(ended(here / "whole"), ended(here / "run"), strict=True):
+        assert one == other
+
+
+def test_a_finished_run_is_left_alone(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*INCOME, "--epochs", "2", "--run", "run").exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 0
+    assert "run is finished already, after 2 epochs" in done.output
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_checkpoints_are_kept_where_asked_for(here: Path, wellfit: Wellfit) -> None:
+    words = (*INCOME, "--epochs", "3", *EVERY, "--keep-checkpoints", "--run", "run")
+    assert wellfit(*words).exit_code == 0
+    assert (here / "run" / "checkpoints" / "epoch-000003.safetensors").is_file()
+    assert wellfit(*INCOME, "--epochs", "2", "--run", "run", "--overwrite").exit_code == 0
+    assert not (here / "run" / "checkpoints").exists()
+
+
+def test_the_precision_that_auto_came_to_is_kept(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "wellfit.estimators.base.chosen",
+        lambda precision, *_: "bfloat16" if precision == "auto" else precision,
+    )
+    run = cut(*EVERY, "--precision", "auto")
+    assert json.loads((run / "config.json").read_text())["precision"] == "bfloat16"
+    monkeypatch.setattr("wellfit.estimators.base.chosen", lambda precision, *_: precision)
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    assert load_model(run / "model").precision_ == "bfloat16"
+
+
+# --- refusals --------------------------------------------------------------------------------
+
+
+def test_other_data_are_refused(here: Path, wellfit: Wellfit, cut: Callable[..., Path]) -> None:
+    run = cut(*EVERY)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    table = pd.read_csv("adult.csv")
+    table.assign(age=table["age"] + np.arange(120) % 2).to_csv("adult.csv", index=False)
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 2
+    assert "it began with other data" in done.stderr
+    table.drop(columns="hours").to_csv("adult.csv", index=False)
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 2
+    assert "can't be taken up" in done.stderr
+    (here / "adult.csv").unlink()
+    assert wellfit("train", "--resume", "run").exit_code == 2
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_that_another_process_writes_is_refused(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    run = cut(*EVERY)
+    held = lock(run)
+    assert held is not None
+    for words in (("--resume", "run"), (*INCOME[1:], "--run", "run", "--overwrite")):
+        done = wellfit("train", *words)
+        assert done.exit_code == 2
+        assert "another process trains in run" in done.stderr
+    with pytest.raises(BlockingIOError):
+        lock(run)
+
+
+def test_a_run_of_an_older_format_is_refused(here: Path, wellfit: Wellfit) -> None:
+    (here / "run").mkdir()
+    (here / "run" / "config.json").write_text('{"format": "wellfit-run"}')
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 2
+    assert "an older wellfit wrote this run, in format 1; expected 2" in done.stderr
+
+
+def test_altered_settings_are_refused(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    run = cut(*EVERY)
+    config = json.loads((run / "config.json").read_text())
+    del config["request"]["seed"]
+    (run / "config.json").write_text(json.dumps(config))
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 2
+    assert "altered" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("adult.csv",), ("--epochs", "9"), ("--run", "other")])
+def test_options_beside_resume_are_refused(
+    here: Path, wellfit: Wellfit, words: tuple[str, ...]
+) -> None:
+    done = wellfit("train", "--resume", "run", *words)
+    assert done.exit_code == 2
+    assert "is read from the run" in done.output
+
+
+def test_what_is_no_run_is_refused(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*INCOME, "--epochs", "1", "--run", "run").exit_code == 0
+    done = wellfit("train", "--resume", "rum")
+    assert done.exit_code == 2
+    assert "there is no run; did you mean 'run'?" in done.stderr
+    (here / "empty").mkdir()
+    assert wellfit("train", "--resume", "empty").exit_code == 2
+
+
+def test_a_run_is_replaced_only_where_asked_for(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    run = cut(*EVERY)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    done = wellfit(*INCOME, "--run", "run")
+    assert done.exit_code == 2
+    assert "--overwrite" in done.stderr
+    assert "--resume run" in done.stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    done = wellfit(*INCOME, "--overwrite")
+    assert done.exit_code == 2
+    assert "given no --run" in done.stderr
