@@ -329,6 +329,7 @@ class BaseMLP(Pruning, Parameters):
             self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
         self._result = result
         self._weights = result.weights()
+        self._sparse = False
         self.precision_ = precision
         self.history_ = dict(result.history())
         self.status_ = str(status)

@@ -21,6 +21,7 @@ class Pruning:
     """Weights as arrays; setting small ones to zero, and predicting without those."""
 
     _weights: Weights
+    _sparse: bool
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:

@@ -38,10 +38,10 @@ class _SparseProduct(Op):
     def __init__(self, weight: Tensor, dense: Op) -> None:
         self.out, self.landing = dense.out, dense.landing
         # SciPy multiplies a sparse matrix from the left: zᵀ = Wᵀ xᵀ.
-        self._transposed = sparse.csr_array(weight[0].numpy().T)
+        self._transposed = sparse.csr_array(weight[0].cpu().numpy().T)
 
     def forward(self, x: Tensor) -> Tensor:
-        product: NDArray[np.floating] = self._transposed @ x[0].numpy().T
+        product: NDArray[np.floating] = self._transposed @ x[0].cpu().numpy().T
         self.out[0].copy_(torch.from_numpy(product.T))
         return self.landing
 
