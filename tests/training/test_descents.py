@@ -1,5 +1,7 @@
 """Minimizers of the whole loss: they reach SciPy's optimum, each member alone."""
 
+import os
+import signal
 import threading
 import warnings
 
@@ -10,14 +12,13 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
-from test_running import PressCtrlC
 
 from engine import member, parameters, run, table
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.optim import L1, L2, LBFGS, ByNorm, ConjugateGradient, MaxNorm
-from wellfit.training import EarlyStopping, Status, Stream
+from wellfit.training import EarlyStopping, Observer, Status, Stream
 
 ROWS = table(SoftmaxCrossEntropy())
 CANCER = load_breast_cancer(return_X_y=True)
@@ -34,6 +35,15 @@ CONVEX = {
     "precision": "float64",
     "random_state": 0,
 }
+
+
+class PressCtrlC(Observer, name="press_ctrl_c_while_descending"):
+    """Sends this process the signal that Ctrl-C sends, in epoch 3."""
+
+    def progress(self, epoch, done, total, state):
+        if epoch == 3 and not state.get("pressed"):
+            state["pressed"] = True
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def convex(**options):

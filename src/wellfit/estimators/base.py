@@ -6,7 +6,6 @@ import os
 import warnings
 from abc import abstractmethod
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -22,8 +21,10 @@ from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
 from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.pruning import Pruning
+from wellfit.estimators.saving import Saving
 from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
+from wellfit.estimators.undo import whole_or_not_at_all
 from wellfit.nn import Loss
 from wellfit.optim import Constant, Minimizer, Optimizer
 from wellfit.training import (
@@ -42,7 +43,7 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
 
-class BaseMLP(Pruning, Parameters):
+class BaseMLP(Pruning, Saving, Parameters):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
@@ -76,6 +77,7 @@ class BaseMLP(Pruning, Parameters):
 
     # Fitting.
 
+    @whole_or_not_at_all
     def fit(
         self,
         X: Any,
@@ -126,6 +128,7 @@ class BaseMLP(Pruning, Parameters):
         self._train(table, stream, going_on, targets=targets, resume_from=resume_from)
         return self
 
+    @whole_or_not_at_all
     def _partial_fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
     ) -> Self:
@@ -235,7 +238,7 @@ class BaseMLP(Pruning, Parameters):
         targets: NDArray[Any] | None = None,
         resume_from: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Train and keep the result; nothing of the estimator changes if that fails."""
+        """Train and keep the result."""
         member = self._member(len(stream.train), table.x.shape[1], stream.seed, going_on, one_more)
         rows = Rows(
             table.x,
@@ -360,36 +363,6 @@ class BaseMLP(Pruning, Parameters):
                 brightest=self._inputs.brightest,
                 predictor=self._predictor(),
             )[0]
-
-    # Files.
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted model to a folder of JSON and safetensors; see ``load``.
-
-        Args:
-            path: the folder; a model that is there is replaced whole, or left whole.
-
-        Returns:
-            The folder's path.
-        """
-        from wellfit.estimators.persistence import save_model
-
-        return save_model(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the model that :meth:`save` wrote. Runs no code that the folder carries.
-
-        Raises:
-            ModelFileError: no model there, or a damaged, altered, newer or different one.
-        """
-        from wellfit.core.errors import ModelFileError
-        from wellfit.estimators.persistence import load_model
-
-        model = load_model(path)
-        if not isinstance(model, cls):
-            raise ModelFileError(f"{path} holds a {type(model).__name__}; expected {cls.__name__}")
-        return model
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")
