@@ -1,5 +1,8 @@
 """Layers, penalties, limits, clipping and averages, as estimators take them."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -331,3 +334,11 @@ def test_whatever_was_given_is_saved(cls, data, tmp_path):
     for key in ("l1", "clipping", "average", "max_norm", "batch_norm", "bias_initializer"):
         assert getattr(loaded, key) == options[key]
     np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_the_docstring_lists_every_parameter_in_order(cls):
+    described = re.findall(
+        r"^    (\w+): ", inspect.getdoc(cls).partition("Attributes:")[0], re.MULTILINE
+    )
+    assert described == list(inspect.signature(cls).parameters)

@@ -24,7 +24,8 @@ class Hyper:
     """The declaration of one hyper-parameter.
 
     ``per_member`` says that the networks of one stack may each have their own value: it is then
-    a number, held as a tensor of shape (K,) during training.
+    a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
+    follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
     """
 
     doc: str

@@ -24,30 +24,54 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     Args:
         hidden_layer_sizes: units of each hidden layer; ``()`` is a linear model.
-        activation: of the hidden layers, by name or as an object.
+        layers: hidden layers one by one, in place of ``hidden_layer_sizes``: numbers of units,
+            :class:`~wellfit.nn.Dense` with wishes of its own, other layers of ``wellfit.nn``.
+        activation: of the hidden layers, by name or as an object, or one for each.
         initializer: how the weights start, by name or as an object.
-        batch_norm: normalize every hidden layer's batch before its activation.
-        dropout: share of hidden units silenced at a step, in [0, 1).
+        bias_initializer: how the biases start.
+        batch_norm: normalize every hidden layer's batch; True or ``"before"`` its activation, or
+            ``"after"``.
+        dropout: share of hidden units silenced at a step, in [0, 1), or a layer such as
+            ``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.
         input_dropout: share of inputs silenced at a step, in [0, 1).
-        l1: strength λ of the penalty λ Σ|w| on weights, at least 0.
-        l2: strength λ of the penalty λ/2 Σw² on weights, at least 0.
+        input_noise: standard deviation of noise added to scaled inputs at a step, at least 0.
+        l1: strength λ of the penalty λ Σ|w| on weights, at least 0; or an
+            :class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.
+        l2: strength λ of the penalty λ/2 Σw² on weights, at least 0; or an
+            :class:`~wellfit.optim.L2`.
+        max_norm: longest norm of a hidden unit's incoming weights, above 0; None for no limit.
         loss: by name or as an object; ``"auto"`` is the squared error. ``"pinball"`` estimates
             quantiles, ``"poisson"`` counts; ``"huber"`` doesn't mind outliers.
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
-            ``optimizer__learning_rate`` and the like.
+            ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
+            look at all rows before each move.
         schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
+        schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
+            ``"dropout"``, ``"l1"`` and ``"l2"``.
+        clipping: the longest norm of the gradients, above 0; or a way of clipping, by name or as
+            an object.
+        average: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
         batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
             about a hundredth of the rows, from 16 to 256.
+        shuffle: draw the rows of an epoch in another order each time.
+        fraction: share of the training rows that is used, in (0, 1].
         epochs: passes over the training rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
         validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
             tenth if ``early_stopping``, else nothing.
+        scoring: scorers of scikit-learn that judge the held-out rows, one or a list, by name or
+            as functions: ``"r2"`` becomes ``history_["val_r2"]``.
+        eval_every: epochs from one judgement to the next; the last epoch is always judged.
+        augment: random changes of training rows, one or a list, by name or as objects.
+        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         observers: told of every epoch.
         warm_start: go on from the weights of the last ``fit``.
-        precision: ``"float32"``, ``"float64"``, or ``"bfloat16"`` for rounded matrix products.
+        precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
+            ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
+        threads: of the processor, at least 1; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
         verbose: 1 shows progress in a terminal.
 
@@ -59,7 +83,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         n_outputs_: numbers estimated a row.
         n_parameters_: numbers that were learned.
         status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
-        coefs_, intercepts_: the dense layers' weights and biases.
+        precision_: that of the training, where ``precision`` is ``"auto"``.
+        sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
+        coefs_, intercepts_: the linear layers' weights and biases.
 
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
