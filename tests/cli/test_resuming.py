@@ -29,7 +29,7 @@ EVERY = ("--checkpoint-every", "0")
 # Whatever remembers something: moments, running statistics, random masks, a plateau, patience.
 DIGITS = (
     "train digits --hidden 16 --batch-norm --dropout 0.2 --optimizer adam --learning-rate 0.003 "
-    "--schedule reduce_on_plateau --set schedule__patience=2 --patience 40 --epochs 60 "
+    "--schedule reduce_on_plateau --set schedule__patience=2 --patience 40 "
     "--average 0.9 --batch-size 8 --scoring f1_macro --run run --checkpoint-every 0"
 )
 
@@ -70,15 +70,15 @@ def killed(process: subprocess.Popen[str], run: Path, moments: random.Random) ->
     return process.returncode != 0
 
 
-def survives(kills: int, folder: Path) -> None:
+def survives(kills: int, epochs: int, folder: Path) -> None:
     whole, torn = folder / "whole", folder / "torn"
     moments = random.Random(0)
     for place in (whole, torn):
         place.mkdir()
-    process = started(*shlex.split(DIGITS), cwd=whole)
+    words, done = [*shlex.split(DIGITS), "--epochs", str(epochs)], 0
+    process = started(*words, cwd=whole)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    words, done = shlex.split(DIGITS), 0
     for _ in range(kills):
         done += killed(started(*words, cwd=torn), torn / "run", moments)
         words = ["train", "--resume", "run", "-q"]
@@ -92,12 +92,12 @@ def survives(kills: int, folder: Path) -> None:
 
 
 def test_three_kills_change_nothing(tmp_path: Path) -> None:
-    survives(3, tmp_path)
+    survives(3, 12, tmp_path)
 
 
 @pytest.mark.heavy
 def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
-    survives(20, tmp_path)
+    survives(20, 60, tmp_path)
 
 
 # --- within one process ----------------------------------------------------------------------
@@ -115,7 +115,7 @@ def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callab
         def fail(self: Journal, *_: object) -> None:
             if len((self.folder.path / "metrics.jsonl").read_text().splitlines()) == 3:
                 raise Cut
-            return None
+            return
 
         with monkeypatch.context() as patch:
             patch.setattr(Journal, "settled", fail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +162,86 @@ def test_options_reach_the_estimator(here: Path, wellfit: Wellfit) -> None:
     assert (settings["precision"], settings["device"]) == ("float64", "cpu")
     model = load_model(here / "run" / "model")
     assert [weights.shape for weights in model.coefs_] == [(7, 8), (8, 4), (4, 2)]
+
+
+def test_the_rest_of_the_toolbox_reaches_the_estimator(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(
+        *TRAIN,
+        *("--initializer", "he_normal", "--bias-initializer", "ones", "--input-noise", "0.1"),
+        *("--max-norm", "3", "--clipping", "by_value", "--average", "0.9", "--fraction", "0.8"),
+        *("--no-shuffle", "--augment", "noise:0.05", "--augment", "mixup", "--eval-every", "2"),
+        *("--scoring", "roc_auc", "--monitor", "roc_auc", "--patience", "7", "--epochs", "4"),
+        *("--threads", "1", "--time-limit", "1000", "--report-every", "1", "--precision", "auto"),
+        *("--set", "clipping__limit=0.5", "--set", "loss__label_smoothing=0.1"),
+        *("--set", "layers=[16, {units: 8, activation: elu, dropout: 0.2}]"),
+        *("--set", "schedules={beta_1: ramp}", "--run", "run"),
+    )
+    assert done.exit_code == 0, done.output
+    assert sum(line.startswith("epoch ") for line in done.output.splitlines()) == 4
+    assert "nan" not in done.output
+    config = read(here / "run" / "config.json")
+    settings = config["settings"]
+    assert settings["initializer"]["name"] == "he_normal"
+    assert settings["bias_initializer"]["name"] == "ones"
+    assert (settings["input_noise"], settings["max_norm"], settings["average"]) == (0.1, 3, 0.9)
+    assert (settings["clipping"]["name"], settings["clipping"]["limit"]) == ("by_value", 0.5)
+    assert (settings["fraction"], settings["shuffle"], settings["eval_every"]) == (0.8, False, 2)
+    assert [one["name"] for one in settings["augment"]] == ["noise", "mixup"]
+    assert settings["augment"][0]["std"] == 0.05
+    assert settings["scoring"] == ["roc_auc"]
+    assert settings["early_stopping"]["monitor"] == "roc_auc"
+    assert settings["early_stopping"]["patience"] == 7
+    assert settings["loss"]["label_smoothing"] == 0.1
+    assert settings["layers"][0] == 16
+    assert settings["layers"][1]["activation"]["name"] == "elu"
+    assert config["options"]["time_limit"] == 1000
+    metrics = lines(here / "run" / "metrics.jsonl")
+    assert [line["val_roc_auc"] is None for line in metrics] == [True, False, True, False]
+    model = load_model(here / "run" / "model")
+    assert [weights.shape[1] for weights in model.coefs_] == [16, 8, 2]
+
+
+def test_an_activation_for_each_layer(here: Path, wellfit: Wellfit) -> None:
+    words = ("--hidden", "8,4", "--set", "activation=[relu, elu]", "--epochs", "1")
+    done = wellfit(*TRAIN, *words)
+    assert done.exit_code == 0, done.output
+    assert "2 hidden layers of 8, 4 units, relu, elu" in done.output
+
+
+def test_a_number_clips_the_norm(here: Path, wellfit: Wellfit) -> None:
+    words = ("--clipping", "2.5", "--set", "clipping__limit=1.5", *QUICK, "--run", "run")
+    assert wellfit(*TRAIN, *words).exit_code == 0
+    clipping = read(here / "run" / "config.json")["settings"]["clipping"]
+    assert (clipping["name"], clipping["limit"]) == ("by_norm", 1.5)
+
+
+def test_images_know_their_shape(here: Path, wellfit: Wellfit) -> None:
+    words = ("digits", "--augment", "shift:1", "--augment", "rotation", *QUICK, "--run", "run")
+    done = wellfit("train", *words)
+    assert done.exit_code == 0, done.output
+    assert "augmented by shift, rotation" in done.output
+    assert read(here / "run" / "config.json")["settings"]["image_shape"] == [8, 8]
+
+
+def test_the_time_limit_ends_a_training(here: Path, wellfit: Wellfit) -> None:
+    words = ("--time-limit", "0.2", "--epochs", "100000", "--no-early-stopping", "--run", "run")
+    assert wellfit(*TRAIN, "--hidden", "8", *words).exit_code == 0
+    result = read(here / "run" / "result.json")
+    assert result["status"] == "stopped"
+    assert 1 <= result["epochs"] < 100000
+
+
+def test_tensorboard_is_written_or_asked_for(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    assert wellfit(*TRAIN, *QUICK, "--tensorboard", "--run", "run").exit_code == 0
+    assert list((here / "run" / "tensorboard").glob("events.out.tfevents.*"))
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    done = wellfit(*TRAIN, *QUICK, "--tensorboard", "--run", "other")
+    assert done.exit_code == 1
+    assert "pip install 'wellfit[tensorboard]'" in done.stderr
+    assert not (here / "other").exists()
 
 
 def test_no_hidden_layer_is_a_linear_model(here: Path, wellfit: Wellfit) -> None:

@@ -49,6 +49,8 @@ class Request:
         if not 0 < self.test_fraction < 1:
             given = f"{self.test_fraction:g}"
             raise InputError(f"--test-fraction is {given}; expected a number between 0 and 1")
+        if self.seed >= 2**32:
+            raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
 
 
 @dataclass(frozen=True)

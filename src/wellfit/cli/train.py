@@ -18,6 +18,10 @@ def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
     return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
 
 
+def _number(panel: str, meaning: str, **more: Any) -> Any:
+    return _option(panel, meaning, **{"metavar": "N", **more})
+
+
 def _named(panel: str, family: str) -> Any:
     return _option(panel, f"A name: `wellfit methods {family}`.", metavar="NAME")
 
@@ -96,29 +100,29 @@ def train(
         _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
     ] = None,
     dropout: Annotated[
-        float | None, _option(_NETWORK, "Share of hidden units silenced at a step.")
+        float | None, _number(_NETWORK, "Share of hidden units silenced at a step.")
     ] = None,
     input_dropout: Annotated[
-        float | None, _option(_NETWORK, "Share of inputs silenced at a step.")
+        float | None, _number(_NETWORK, "Share of inputs silenced at a step.")
     ] = None,
     input_noise: Annotated[
-        float | None, _option(_NETWORK, "Deviation of normal noise on the inputs.")
+        float | None, _number(_NETWORK, "Deviation of normal noise on the inputs.")
     ] = None,
     optimizer: Annotated[str | None, _named(_TRAINING, "optimizer")] = None,
     learning_rate: Annotated[
-        float | None, _option(_TRAINING, "The optimizer's step size.")
+        float | None, _number(_TRAINING, "The optimizer's step size.")
     ] = None,
     schedule: Annotated[str | None, _named(_TRAINING, "schedule")] = None,
-    batch_size: Annotated[int | None, _option(_TRAINING, "Rows of a step.", min=1)] = None,
+    batch_size: Annotated[int | None, _number(_TRAINING, "Rows of a step.", min=1)] = None,
     epochs: Annotated[
-        int | None, _option(_TRAINING, "Passes over the training rows, at most.", min=1)
+        int | None, _number(_TRAINING, "Passes over the training rows, at most.", min=1)
     ] = None,
     shuffle: Annotated[
         bool | None,
         _option(_TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"),
     ] = None,
     fraction: Annotated[
-        float | None, _option(_TRAINING, "The share of training rows to use.")
+        float | None, _number(_TRAINING, "The share of training rows to use.")
     ] = None,
     augment: Annotated[
         list[str] | None,
@@ -129,10 +133,10 @@ def train(
             metavar="NAME[:NUMBER]",
         ),
     ] = None,
-    l1: Annotated[float | None, _option(_TRAINING, "Strength of the L1 penalty.")] = None,
-    l2: Annotated[float | None, _option(_TRAINING, "Strength of the L2 penalty.")] = None,
+    l1: Annotated[float | None, _number(_TRAINING, "Strength of the L1 penalty.")] = None,
+    l2: Annotated[float | None, _number(_TRAINING, "Strength of the L2 penalty.")] = None,
     max_norm: Annotated[
-        float | None, _option(_TRAINING, "Longest norm of a unit's incoming weights.")
+        float | None, _number(_TRAINING, "Longest norm of a unit's incoming weights.")
     ] = None,
     clipping: Annotated[
         str | None,
@@ -143,7 +147,7 @@ def train(
         ),
     ] = None,
     average: Annotated[
-        float | None, _option(_TRAINING, "Predict by averaged weights: their decay, as 0.999.")
+        float | None, _number(_TRAINING, "Predict by averaged weights: their decay, as 0.999.")
     ] = None,
     class_weight: Annotated[
         str | None, _option(_TRAINING, "balanced: all classes count alike.")
@@ -166,32 +170,35 @@ def train(
         ),
     ] = None,
     patience: Annotated[
-        int | None, _option(_STOPPING, "Epochs without improvement before stopping.", min=1)
+        int | None, _number(_STOPPING, "Epochs without improvement before stopping.", min=1)
     ] = None,
     monitor: Annotated[
-        str | None, _option(_STOPPING, "What has to improve: val_loss, or a scorer.")
+        str | None,
+        _option(_STOPPING, "What has to improve: val_loss, or a scorer.", metavar="METRIC"),
     ] = None,
     validation_fraction: Annotated[
-        float | None, _option(_STOPPING, "The share of training rows to hold out.")
+        float | None, _number(_STOPPING, "The share of training rows to hold out.")
     ] = None,
     scoring: Annotated[
         list[str] | None,
-        _option(_STOPPING, "A scorer of scikit-learn to show, as roc_auc; repeatable."),
+        _option(
+            _STOPPING,
+            "A scorer of scikit-learn to show, as roc_auc; repeatable.",
+            metavar="SCORER",
+        ),
     ] = None,
     eval_every: Annotated[
-        int | None, _option(_STOPPING, "Epochs from one judgement to the next.", min=1)
+        int | None, _number(_STOPPING, "Epochs from one judgement to the next.", min=1)
     ] = None,
     time_limit: Annotated[
-        float | None, _option(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
+        float | None, _number(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
     ] = None,
     precision: Annotated[
         str | None, _option(_RUN, "float32, float64, bfloat16, or auto: what is faster here.")
     ] = None,
     device: Annotated[str | None, _option(_RUN, "auto, cpu, cuda, …")] = None,
-    threads: Annotated[int | None, _option(_RUN, "Threads to compute with.", min=1)] = None,
-    seed: Annotated[
-        int, _option(_RUN, "The same seed gives the same run.", min=0, max=2**32 - 1)
-    ] = 0,
+    threads: Annotated[int | None, _number(_RUN, "Threads to compute with.", min=1)] = None,
+    seed: Annotated[int, _number(_RUN, "The same seed gives the same run.", min=0)] = 0,
     run: Annotated[
         Path | None, _option(_RUN, "The run's folder; else a new one in runs/.")
     ] = None,
@@ -199,7 +206,7 @@ def train(
         bool, _option(_RUN, "Replace the run that is in the folder.", "--overwrite")
     ] = False,
     report_every: Annotated[
-        int | None, _option(_RUN, "Epochs from one printed line to the next.", min=1)
+        int | None, _number(_RUN, "Epochs from one printed line to the next.", min=1)
     ] = None,
     tensorboard: Annotated[
         bool, _option(_RUN, "Write RUN/tensorboard as well.", "--tensorboard")
