@@ -4,41 +4,35 @@ from __future__ import annotations
 
 import os
 import warnings
-from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
 
-from wellfit.augment import augmentations
-from wellfit.core.errors import DataError, DivergedError, HyperparameterError, InputError
+from wellfit.core.errors import DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
-from wellfit.estimators.inputs import Inputs, Numbers, checked
+from wellfit.estimators.inputs import Inputs, checked
 from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.pruning import Pruning
 from wellfit.estimators.saving import Saving
-from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all
-from wellfit.nn import Loss
-from wellfit.optim import Constant, Minimizer, Optimizer
+from wellfit.optim import Constant, Optimizer
 from wellfit.training import (
     Member,
     Result,
     Rows,
     Status,
     Stream,
-    fraction_of,
     predict,
-    split,
     train,
 )
-from wellfit.training.checkpoint import read_checkpoint, seeds
+from wellfit.training.checkpoint import read_checkpoint
 from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
@@ -48,32 +42,6 @@ class BaseMLP(Pruning, Saving, Parameters):
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
     """
-
-    # What a subclass decides.
-
-    @abstractmethod
-    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        """Learn the targets' form; return them checked, as the caller gave them."""
-
-    @abstractmethod
-    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
-        """Return targets as the engine wants them: class numbers (N,) or numbers (N, C)."""
-
-    @abstractmethod
-    def _outputs(self) -> int:
-        """Return the number of logits."""
-
-    @abstractmethod
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        """Return what the validation split keeps the shares of."""
-
-    @abstractmethod
-    def _resolve_loss(self) -> Loss:
-        """Return the loss, ``"auto"`` resolved by the targets."""
-
-    def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
-        """Return weights (N,) that balance classes, or None."""
-        return None
 
     # Fitting.
 
@@ -108,24 +76,8 @@ class BaseMLP(Pruning, Saving, Parameters):
             ModelFileError: no whole checkpoint to resume from.
             DivergedError: the loss became infinite before any epoch was worth keeping.
         """
-        if y is None:
-            raise InputError("fit requires y to be passed, but the target y is None")
-        settings.check_options(self)
-        going_on = self.warm_start and hasattr(self, "_weights")
-        x = checked(self, X, reset=not going_on)
-        targets = self._fit_targets(y) if not going_on else np.asarray(y)
-        x, targets, weight = self._weighed(x, targets, sample_weight)
-        seed = self._seed(fresh=not going_on, resume_from=resume_from)
-        train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
-        if not going_on:
-            self._inputs = Inputs.fit(_safe_indexing(x, train_ids), self.preprocess)
-            self._fit_target_scale(targets, train_ids)
-        table = self._table(x, targets, weight)
-        if X_val is not None:
-            table, held_ids = self._append_validation(table, X_val, y_val)
-            targets = np.concatenate([targets, np.asarray(y_val)])
-        stream = self._stream(train_ids, held_ids, seed)
-        self._train(table, stream, going_on, targets=targets, resume_from=resume_from)
+        prepared = self._prepare(X, y, sample_weight, X_val, y_val, resume_from)
+        self._train(prepared, resume_from=resume_from)
         return self
 
     @whole_or_not_at_all
@@ -144,111 +96,82 @@ class BaseMLP(Pruning, Saving, Parameters):
             self._fit_target_scale(targets, everyone)
         table = self._table(x, targets, weight)
         stream = self._stream(everyone, None, self._seed(fresh=not begun))
-        self._train(table, stream, begun, one_more=True)
+        member = self._member(len(everyone), table.x.shape[1], stream.seed, begun, one_more=True)
+        self._train(self._work(table, stream, member, begun, None, one_more=True))
         return self
 
-    def _stream(
-        self, train_ids: NDArray[np.integer], held_ids: NDArray[np.integer] | None, seed: int
-    ) -> Stream:
-        """Return which rows are read, in which order, and how they are changed."""
-        return Stream(
-            train_ids,
-            held_ids,
-            seed,
-            augment=augmentations(self.augment),
-            image_shape=settings.image_shape(self.image_shape),
-            shuffle=bool(self.shuffle) and not self._minimizes(),
+    def _prepare(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> Prepared:
+        """Check all that is given, learn how to read it, and return the training it asks for."""
+        if y is None:
+            raise InputError("fit requires y to be passed, but the target y is None")
+        settings.check_options(self)
+        going_on = self.warm_start and hasattr(self, "_weights")
+        x = checked(self, X, reset=not going_on)
+        targets = self._fit_targets(y) if not going_on else np.asarray(y)
+        x, targets, weight = self._weighed(x, targets, sample_weight)
+        seed = self._seed(fresh=not going_on, resume_from=resume_from)
+        train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
+        if not going_on:
+            self._inputs = Inputs.fit(_safe_indexing(x, train_ids), self.preprocess)
+            self._fit_target_scale(targets, train_ids)
+        table = self._table(x, targets, weight)
+        if X_val is not None:
+            table, held_ids = self._append_validation(table, X_val, y_val)
+            targets = np.concatenate([targets, np.asarray(y_val)])
+        stream = self._stream(train_ids, held_ids, seed)
+        member = self._member(len(train_ids), table.x.shape[1], seed, going_on)
+        return self._work(table, stream, member, going_on, targets)
+
+    def _prepare_like(self, other: Prepared) -> Prepared:
+        """Return this estimator's training on what another, that reads alike, has read already."""
+        settings.check_options(self)
+        own = self.get_params(deep=False)
+        vars(self).update({k: v for k, v in vars(other.estimator).items() if k not in own})
+        stream = other.stream
+        member = self._member(len(stream.train), other.table.x.shape[1], stream.seed, False)
+        same = (self.augment, self.image_shape, self.shuffle, self._minimizes())
+        that = other.estimator
+        if same != (that.augment, that.image_shape, that.shuffle, that._minimizes()):
+            stream = self._stream(stream.train, stream.validation, stream.seed)
+        return self._work(other.table, stream, member, False, other.targets)
+
+    def _reading(self) -> tuple[Any, ...]:
+        """Return the parameters by which data are read, split and encoded."""
+        return (
+            self.preprocess,
+            self.validation_fraction,
+            bool(self.early_stopping),
+            self.fraction,
+            self.random_state,
+            dtype_of(self.precision),
+            repr(self.loss),
+            repr(getattr(self, "class_weight", None)),
         )
 
-    def _minimizes(self) -> bool:
-        """Say whether all rows are looked at before each move."""
-        return isinstance(resolve(Optimizer, self.optimizer), Minimizer)
-
-    def _weighed(
-        self, x: Any, y: NDArray[Any], sample_weight: ArrayLike | None
-    ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
-        """Drop rows of weight 0, balance classes, and scale the weights to mean 1."""
-        rows = x.shape[0]
-        if rows != len(y):
-            raise DataError(
-                f"X has {rows} rows and y has {len(y)}: Found input variables with inconsistent "
-                "numbers of samples"
-            )
-        weight = self._balance(y)
-        if sample_weight is not None:
-            given = _check_sample_weight(
-                sample_weight,
-                x if hasattr(x, "dtype") else y,
-                dtype=np.float64,
-                ensure_non_negative=True,
-            )
-            weight = given if weight is None else weight * given
-        if weight is None:
-            return x, y, None
-        kept = np.flatnonzero(weight)
-        if not len(kept):
-            raise DataError("all sample weights are 0; expected at least one row that counts")
-        if len(kept) < rows:
-            x, y, weight = _safe_indexing(x, kept), y[kept], weight[kept]
-        return x, y, weight / weight.mean()
-
-    def _hold_out(
-        self, y: NDArray[Any], given: bool, seed: int
-    ) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
-        fraction = self.validation_fraction
-        if fraction is not None and not 0 < fraction < 1:
-            raise HyperparameterError(
-                f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
-            )
-        strata, everyone = self._strata(y), np.arange(len(y))
-        if given or (fraction is None and not self.early_stopping) or len(y) < 2:
-            train_ids, held_ids = everyone, None
-        else:
-            train_ids, held_ids = split(len(y), fraction or 0.1, seed, strata=strata)
-        left = None if strata is None else strata[train_ids]
-        return fraction_of(train_ids, self.fraction, seed, strata=left), held_ids
-
-    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
-        """Learn the scale of the targets from the training rows, where they have one."""
-
-    def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Table:
-        return Table(self._numbers(x), self._encode_targets(y), weight)
-
-    def _numbers(self, x: Any) -> Numbers:
-        return self._inputs.numbers(x, np.dtype(str(dtype_of(self.precision)).split(".")[1]))
-
-    def _append_validation(
-        self, table: Table, X_val: Any, y_val: ArrayLike | None
-    ) -> tuple[Table, NDArray[np.int64]]:
-        if y_val is None:
-            raise DataError("X_val is given without y_val; expected both")
-        x = self._numbers(checked(self, X_val, reset=False))
-        y = self._encode_targets(y_val)
-        if x.shape[0] != len(y):
-            raise DataError(f"X_val has {x.shape[0]} rows and y_val has {len(y)}")
-        return table.with_more(x, y), np.arange(len(table.y), len(table.y) + len(y))
-
-    def _train(
+    def _work(
         self,
         table: Table,
         stream: Stream,
+        member: Member,
         going_on: bool,
-        *,
+        targets: NDArray[Any] | None,
         one_more: bool = False,
-        targets: NDArray[Any] | None = None,
-        resume_from: str | os.PathLike[str] | None = None,
-    ) -> None:
+    ) -> Prepared:
+        observers = settings.observers(self, one_more)
+        return Prepared(self, table, stream, member, observers, targets, going_on, one_more)
+
+    def _train(self, work: Prepared, *, resume_from: str | os.PathLike[str] | None = None) -> None:
         """Train and keep the result."""
-        member = self._member(len(stream.train), table.x.shape[1], stream.seed, going_on, one_more)
-        rows = Rows(
-            table.x,
-            table.y,
-            table.weight,
-            dtype=dtype_of(self.precision),
-            device=device_of(self.device),
-            brightest=self._inputs.brightest,
-        )
-        resume = self._continued(member, rows, one_more) if going_on else None
+        member, stream, rows = work.member, work.stream, work.rows()
+        resume = self._continued(member, rows, work.one_more) if work.going_on else None
         if resume_from is not None:
             resume, _ = read_checkpoint(resume_from, [member])
         with threads(self.threads):
@@ -257,15 +180,17 @@ class BaseMLP(Pruning, Saving, Parameters):
                 [member],
                 rows,
                 [stream],
-                observers=settings.observers(self, one_more),
-                scores={} if targets is None else scores(self, settings.scored(self), targets),
+                observers=work.observers,
+                scores=work.scores(),
                 precision=precision,
                 eval_every=self.eval_every,
                 resume=resume,
             )
         self._conclude(result, precision)
 
-    def _member(self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool) -> Member:
+    def _member(
+        self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool = False
+    ) -> Member:
         done = self._result.epoch if one_more and hasattr(self, "_result") else 0
         if one_more and self._minimizes():
             raise HyperparameterError(
@@ -310,14 +235,6 @@ class BaseMLP(Pruning, Saving, Parameters):
             observers=self._result.observers[:1],
         )
 
-    def _seed(self, *, fresh: bool, resume_from: str | os.PathLike[str] | None = None) -> int:
-        """Return the seed of everything random in one fit; going on keeps the first one's."""
-        if resume_from is not None and self.random_state is None:
-            self._fit_seed = seeds(resume_from)[0]
-        elif fresh or not hasattr(self, "_fit_seed"):
-            self._fit_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self._fit_seed
-
     def _conclude(self, result: Result, precision: str) -> None:
         status = result.status[0]
         if status is Status.DIVERGED and not result.kept[0]:
@@ -349,8 +266,7 @@ class BaseMLP(Pruning, Saving, Parameters):
     def _predict_outputs(self, X: Any) -> NDArray[np.floating]:
         """Return the network's outputs (N, C): probabilities or scaled expected values."""
         check_is_fitted(self, "_weights")
-        x = self._numbers(checked(self, X, reset=False))
-        weights = self._weights
+        x, weights = self._read(X), self._weights
         target = device_of(self.device)
         if weights.parameters.device != target:
             weights = weights.to(weights.parameters.dtype, target)
