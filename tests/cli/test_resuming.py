@@ -156,6 +156,14 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
     }
 
 
+def test_short_trainings_write_no_checkpoints(cut: Callable[..., Path]) -> None:
+    assert not list((cut() / "checkpoints").iterdir())
+
+
+def test_long_ones_write_the_newest_two(cut: Callable[..., Path]) -> None:
+    assert len(list((cut(*EVERY) / "checkpoints").iterdir())) == 2
+
+
 def test_it_is_found_from_any_folder(
     here: Path, wellfit: Wellfit, cut: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
