@@ -17,8 +17,9 @@ from wellfit.core.errors import DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, checked
-from wellfit.estimators.parameters import Parameters
+from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
+from wellfit.estimators.reading import Reading
 from wellfit.estimators.saving import Saving
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all
@@ -37,7 +38,7 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
 
-class BaseMLP(Pruning, Saving, Parameters):
+class BaseMLP(Pruning, Saving, Reading):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
@@ -134,7 +135,7 @@ class BaseMLP(Pruning, Saving, Parameters):
         """Return this estimator's training on what another, that reads alike, has read already."""
         settings.check_options(self)
         own = self.get_params(deep=False)
-        vars(self).update({k: v for k, v in vars(other.estimator).items() if k not in own})
+        self.__dict__.update({k: v for k, v in vars(other.estimator).items() if k not in own})
         stream = other.stream
         member = self._member(len(stream.train), other.table.x.shape[1], stream.seed, False)
         same = (self.augment, self.image_shape, self.shuffle, self._minimizes())

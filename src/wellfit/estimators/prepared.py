@@ -1,0 +1,65 @@
+"""A training that is ready to begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from wellfit.estimators import settings
+from wellfit.estimators.scoring import scores
+from wellfit.estimators.tables import Table
+from wellfit.training import Member, Observer, Rows, Stream
+from wellfit.training.precision import device_of, dtype_of
+from wellfit.training.tally import Score
+
+if TYPE_CHECKING:
+    from wellfit.estimators.base import BaseMLP
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an estimator's parameters and data come to.
+
+    Attributes:
+        estimator: whose training it is; it has learned how to read data, and has no weights.
+        table: all rows, as numbers.
+        stream: which of them to train on, and to be judged on.
+        member: the training itself.
+        observers: who is told.
+        targets: of all rows, as the user gave them; None where nobody asks for scores.
+        going_on: whether it goes on from the estimator's weights.
+        one_more: whether it is one more epoch, with the optimizer's memory.
+    """
+
+    estimator: BaseMLP
+    table: Table
+    stream: Stream
+    member: Member
+    observers: list[Observer]
+    targets: NDArray[Any] | None = None
+    going_on: bool = False
+    one_more: bool = False
+
+    @property
+    def brightest(self) -> int:
+        """The value of a pixel that becomes 1."""
+        return self.estimator._inputs.brightest
+
+    def rows(self) -> Rows:
+        """Return the table on the device."""
+        return Rows(
+            self.table.x,
+            self.table.y,
+            self.table.weight,
+            dtype=dtype_of(self.estimator.precision),
+            device=device_of(self.estimator.device),
+            brightest=self.brightest,
+        )
+
+    def scores(self) -> dict[str, Score]:
+        """Return the metrics of scikit-learn that the estimator wants to see."""
+        if self.targets is None:
+            return {}
+        return scores(self.estimator, settings.scored(self.estimator), self.targets)
