@@ -59,11 +59,17 @@ def _scorer(wanted: str | Scorer) -> Scorer:
     return scorer
 
 
+def speaking(estimator: Any, outputs: NDArray[np.floating]) -> Any:
+    """Return a copy of an estimator that says ``outputs`` whatever it is asked about."""
+    speaker = copy.copy(estimator)
+    speaker._predict_outputs = lambda _: outputs
+    if not hasattr(speaker, "_weights"):
+        speaker._weights = None  # fitted, as far as anybody asks
+    return speaker
+
+
 def _score(estimator: Any, scorer: Scorer, y: NDArray[Any]) -> Score:
     def score(outputs: NDArray[np.floating], ids: NDArray[np.integer]) -> float:
-        speaker = copy.copy(estimator)
-        speaker._weights = None  # fitted, as far as anybody asks
-        speaker._predict_outputs = lambda _: outputs
-        return float(scorer(speaker, None, y[ids]))
+        return float(scorer(speaking(estimator, outputs), None, y[ids]))
 
     return score

@@ -89,6 +89,27 @@ class Result:
         merged.put(chosen, self.best.take(chosen))
         return merged.in_use()
 
+    def member(self, index: int) -> Result:
+        """Return one member's result, as if it had been trained alone."""
+        chosen = torch.tensor([index], device=self.last.parameters.device)
+        history = {
+            name: values if values.ndim == 1 else values[:, [index]]
+            for name, values in self.observers[0].items()
+        }
+        return replace(
+            self,
+            members=[self.members[index]],
+            last=self.last.take(chosen),
+            best=None if self.best is None else self.best.take(chosen),
+            kept=self.kept[[index]],
+            best_epoch=self.best_epoch[[index]],
+            epochs=self.epochs[[index]],
+            status=[self.status[index]],
+            scale=self.scale[[index]],
+            tally=None if self.tally is None else self.tally[:, [index]],
+            observers=[history],
+        )
+
     def history(self, member: int = 0) -> Mapping[str, list[float]]:
         """Return one member's metrics by name, a value for each epoch that it trained."""
         epochs = int(self.epochs[member])

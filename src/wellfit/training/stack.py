@@ -14,7 +14,7 @@ from wellfit.core.members import structure
 from wellfit.core.rng import derive
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
-from wellfit.nn.network import Network, mlp
+from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
 from wellfit.optim.constraints import Constraint
 from wellfit.optim.optimizers import Adam, Optimizer, Slots
@@ -101,6 +101,20 @@ class Weights:
         networks = tuple(member.network for member in members)
         return cls(network, k, parameters, statistics.to(device, dtype), slots, networks)
 
+    @classmethod
+    def join(cls, several: Sequence[Weights]) -> Weights:
+        """Return the members of several weights as one, to predict with: slots are left out."""
+        first = several[0].network
+        networks = tuple(network for each in several for network in each.networks)
+        return cls(
+            first,
+            sum(each.members for each in several),
+            _joined(first.parameters, [(each.parameters, each.members) for each in several]),
+            _joined(first.statistics, [(each.statistics, each.members) for each in several]),
+            {},
+            networks,
+        )
+
     def take(self, chosen: Tensor) -> Weights:
         """Return a copy of the ``chosen`` members (indices), in that order."""
         parameters, statistics = self.network.parameters, self.network.statistics
@@ -156,6 +170,13 @@ class Weights:
         return [
             view[member] for view in self.network.parameters.views(self.parameters, self.members)
         ]
+
+
+def _joined(layout: Layout, several: Sequence[tuple[Tensor, int]]) -> Tensor:
+    """Return the flat buffer of all members of several buffers."""
+    views = [layout.views(flat, members) for flat, members in several]
+    blocks = [torch.cat(blocks).flatten() for blocks in zip(*views, strict=True)]
+    return torch.cat(blocks)
 
 
 class Stack:
