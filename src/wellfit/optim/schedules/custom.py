@@ -44,6 +44,9 @@ class Custom(Schedule, name="custom"):
         if self.function is not None:
             _arguments(self.function)
 
+    def __repr__(self) -> str:
+        return f"Custom({_name(self.function) if self.function else ''})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that names the function, for a reader; there is no way back."""
         return {**super().to_dict(), "function": self.function and _name(self.function)}
