@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from traceback import format_exc
 from typing import Any
 
@@ -20,7 +20,7 @@ from sklearn.model_selection._validation import _insert_error_scores, _score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
-from wellfit.core.errors import InputError
+from wellfit.core.errors import InputError, WellfitError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
@@ -32,11 +32,20 @@ Outcome = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fit:
-    """One candidate on one fold: its parameters, and the rows to train and to be judged on."""
+    """One candidate on one fold: its parameters, and the rows to train and to be judged on.
+
+    ``until`` is the epoch after which training pauses to be judged; None for its end.
+    """
 
     candidate: Mapping[str, Any]
     train: NDArray[np.integer]
     test: NDArray[np.integer]
+    until: int | None = None
+
+    @property
+    def training(self) -> Hashable:
+        """Which training this is, however far it goes."""
+        return id(self.candidate), id(self.train)
 
 
 class Evaluation:
@@ -62,28 +71,61 @@ class Evaluation:
         self._search, self._x, self._y, self._scorers = search, X, y, scorers
         self._fit_params, self._score_params = fit_params, score_params
         self._seen: dict[Hashable, Prepared] = {}
+        self._paused: dict[Hashable, _Paused] = {}
+        self._succeeded = False
 
     def of(self, fits: Sequence[Fit]) -> list[Outcome]:
-        """Return for each fit what scikit-learn's searches keep of it."""
+        """Return for each fit what scikit-learn's searches keep of it.
+
+        Fits that the call before paused go on from where they are; nothing else of it is kept.
+        """
         outcomes: list[Outcome | None] = [None] * len(fits)
-        ready: list[tuple[int, Prepared]] = []
-        for place, fit in enumerate(fits):
-            try:
-                ready.append((place, self._prepared(fit)))
-            except (InputError, ValueError, TypeError):
-                outcomes[place] = self._failed()
-        groups = grouped([work for _, work in ready])
-        jobs = Parallel(n_jobs=self._search.n_jobs)(delayed(_timed)(group) for group in groups)
-        for group, trained_group in zip(groups, jobs, strict=True):
-            places = [ready[place][0] for place in group.places]
-            judged = self._judged(group, trained_group, [fits[place] for place in places])
-            for place, outcome in zip(places, judged, strict=True):
+        jobs = [*self._resumed(fits), *self._begun(fits, outcomes)]
+        jobs.sort(key=lambda job: -job.group.cost)
+        results = Parallel(n_jobs=self._search.n_jobs)(delayed(_timed)(job) for job in jobs)
+        self._paused = {}
+        for job, trained_job in zip(jobs, results, strict=True):
+            places = job.group.places
+            judged = self._judged(job.group, trained_job, [fits[place] for place in places])
+            for index, (place, outcome) in enumerate(zip(places, judged, strict=True)):
                 outcomes[place] = outcome
+                if job.until is not None:
+                    paused = _Paused(fits[place], job.group, trained_job, index)
+                    self._paused[fits[place].training] = paused
         done = [outcome for outcome in outcomes if outcome is not None]
         self._tell_failures(done)
         if callable(self._search.scoring):
             _insert_error_scores(done, self._search.error_score)
         return done
+
+    def _resumed(self, fits: Sequence[Fit]) -> Iterator[_Job]:
+        """Yield what goes on: of each stack that was paused, those that are still wanted."""
+        stacks: dict[Hashable, list[tuple[int, _Paused]]] = {}
+        for place, fit in enumerate(fits):
+            if fit.training in self._paused:
+                paused = self._paused[fit.training]
+                stacks.setdefault((id(paused.trained), fit.until), []).append((place, paused))
+        for some in stacks.values():
+            first = some[0][1]
+            members = [paused.index for _, paused in some]
+            work = tuple(first.group.work[index] for index in members)
+            group = Group(tuple(place for place, _ in some), work)
+            yield _Job(group, fits[some[0][0]].until, first.trained.take(members))
+
+    def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[_Job]:
+        """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
+        ready: dict[int | None, list[tuple[int, Prepared]]] = {}
+        for place, fit in enumerate(fits):
+            if fit.training in self._paused:
+                continue
+            try:
+                ready.setdefault(fit.until, []).append((place, self._prepared(fit)))
+            except (InputError, ValueError, TypeError):
+                outcomes[place] = self._failed()
+        for until, some in ready.items():
+            for group in grouped([work for _, work in some]):
+                places = tuple(some[place][0] for place in group.places)
+                yield _Job(replace(group, places=places), until)
 
     def _prepared(self, fit: Fit) -> Prepared:
         """Return a fit's training; what candidates have in common is read and encoded once."""
@@ -98,21 +140,20 @@ class Evaluation:
 
     def _judged(self, group: Group, trained: Trained, fits: Sequence[Fit]) -> list[Outcome]:
         """Give a group's results to its estimators, and score them fold by fold."""
-        seconds = trained.seconds
         outcomes: list[Outcome | None] = [None] * len(fits)
         folds: dict[Hashable, list[int]] = {}
-        for place, (work, result) in enumerate(zip(group.work, trained.results, strict=True)):
+        for place, (work, result) in enumerate(zip(group.work, trained.results(), strict=True)):
             try:
                 work.estimator._conclude(result, trained.precision)
-            except InputError:
-                outcomes[place] = self._failed(seconds / len(fits))
+            except WellfitError:
+                outcomes[place] = self._failed(trained.seconds)
             else:
                 fit = fits[place]
                 folds.setdefault((fit.test.tobytes(), id(work.table)), []).append(place)
         for places in folds.values():
             some = [group.work[place].estimator for place in places]
             for place, outcome in zip(places, self._scored(some, fits[places[0]]), strict=True):
-                outcomes[place] = {**outcome, "fit_time": seconds / len(fits), "fit_error": None}
+                outcomes[place] = {**outcome, "fit_time": trained.seconds, "fit_error": None}
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _scored(self, estimators: Sequence[BaseMLP], fit: Fit) -> list[Outcome]:
@@ -154,9 +195,10 @@ class Evaluation:
 
     def _tell_failures(self, outcomes: Sequence[Outcome]) -> None:
         errors = [outcome["fit_error"] for outcome in outcomes if outcome["fit_error"]]
+        self._succeeded |= len(errors) < len(outcomes)
         if not errors:
             return
-        if len(errors) == len(outcomes):
+        if not self._succeeded:
             raise ValueError(f"all {len(errors)} fits failed; the first because of:\n{errors[0]}")
         warnings.warn(
             f"{len(errors)} of {len(outcomes)} fits failed and score "
@@ -180,14 +222,44 @@ def together(estimators: Sequence[BaseMLP], X: Any) -> list[NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Trained:
-    """A group's results, in what precision they were trained, and how long all took."""
+    """A group's result, the precision it was trained in, and the seconds it took per member."""
 
-    results: list[Result]
+    result: Result
     precision: str
     seconds: float
 
+    def results(self) -> list[Result]:
+        """Return the members' results, each as if it had been alone."""
+        return [self.result.member(place) for place in range(len(self.result.members))]
 
-def _timed(group: Group) -> Trained:
-    began = time.perf_counter()
-    results, precision = trained(group)
-    return Trained(results, precision, time.perf_counter() - began)
+    def take(self, members: Sequence[int]) -> Trained:
+        """Return some of the members."""
+        return replace(self, result=self.result.take(members))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A group to be trained until an epoch, and what to go on from."""
+
+    group: Group
+    until: int | None = None
+    paused: Trained | None = None
+
+
+@dataclass(frozen=True)
+class _Paused:
+    """A fit that was paused, and its place in the group that it was trained in."""
+
+    fit: Fit
+    group: Group
+    trained: Trained
+    index: int
+
+
+def _timed(job: _Job) -> Trained:
+    began, before = time.perf_counter(), job.paused
+    result, precision = trained(
+        job.group, job.until, (before.result, before.precision) if before else None
+    )
+    seconds = (time.perf_counter() - began) / len(job.group.work)
+    return Trained(result, precision, seconds + (before.seconds if before else 0.0))

@@ -53,16 +53,24 @@ def grouped(work: Sequence[Prepared]) -> list[Group]:
     return sorted(groups, key=lambda group: -group.cost)
 
 
-def trained(group: Group) -> tuple[list[Result], str]:
-    """Train a group's members together.
+def trained(
+    group: Group, until: int | None = None, paused: tuple[Result, str] | None = None
+) -> tuple[Result, str]:
+    """Train a group's members together, to their end or to a pause.
+
+    Args:
+        group: the members.
+        until: pause after this epoch; schedules are those of the whole training.
+        paused: where to go on from: what an earlier call returned.
 
     Returns:
-        The result of each as if it had been alone, and the precision they were trained in.
+        The result of all, and the precision they were trained in.
     """
     first = group.work[0]
     rows, streams, targets = _joined(group.work)
+    resume, precision = paused or (None, first.estimator.precision)
     with threads(first.estimator.threads):
-        precision = chosen(first.estimator.precision, first.member, rows, streams[0])
+        precision = chosen(precision, first.member, rows, streams[0])
         result = train(
             [one.member for one in group.work],
             rows,
@@ -71,8 +79,10 @@ def trained(group: Group) -> tuple[list[Result], str]:
             scores=replace(first, targets=targets).scores(),
             precision=precision,
             eval_every=first.estimator.eval_every,
+            resume=resume,
+            until=until,
         )
-    return [result.member(place) for place in range(len(group.work))], precision
+    return result, precision
 
 
 def _kind(one: Prepared) -> Hashable:

@@ -89,26 +89,38 @@ class Result:
         merged.put(chosen, self.best.take(chosen))
         return merged.in_use()
 
-    def member(self, index: int) -> Result:
-        """Return one member's result, as if it had been trained alone."""
-        chosen = torch.tensor([index], device=self.last.parameters.device)
-        history = {
-            name: values if values.ndim == 1 else values[:, [index]]
-            for name, values in self.observers[0].items()
-        }
+    def take(self, chosen: Sequence[int]) -> Result:
+        """Return some members' results (indices), in that order, as if the others never were.
+
+        Training goes on from it with the members chosen.
+        """
+        where = torch.as_tensor(list(chosen), device=self.last.parameters.device)
+        index = where.tolist()
+        first, *others = self.observers or [{}]
         return replace(
             self,
-            members=[self.members[index]],
-            last=self.last.take(chosen),
-            best=None if self.best is None else self.best.take(chosen),
-            kept=self.kept[[index]],
-            best_epoch=self.best_epoch[[index]],
-            epochs=self.epochs[[index]],
-            status=[self.status[index]],
-            scale=self.scale[[index]],
-            tally=None if self.tally is None else self.tally[:, [index]],
-            observers=[history],
+            members=[self.members[place] for place in index],
+            last=self.last.take(where),
+            best=None if self.best is None else self.best.take(where),
+            kept=self.kept[index],
+            best_epoch=self.best_epoch[index],
+            epochs=self.epochs[index],
+            status=[self.status[place] for place in index],
+            scale=self.scale[index],
+            data="",  # whose fingerprint is all members'
+            tally=None if self.tally is None else self.tally[:, index],
+            observers=[
+                {name: _taken(values, index, 2) for name, values in first.items()},
+                *(
+                    {k: _taken(v, index, 1) for k, v in state.items() if k != "live"}
+                    for state in others
+                ),
+            ],
         )
+
+    def member(self, index: int) -> Result:
+        """Return one member's result, as if it had been trained alone."""
+        return self.take([index])
 
     def history(self, member: int = 0) -> Mapping[str, list[float]]:
         """Return one member's metrics by name, a value for each epoch that it trained."""
@@ -120,3 +132,13 @@ class Result:
             else values[:epochs, member].tolist()
             for name, values in table.items()
         }
+
+
+def _taken(value: Any, index: list[int], least: int) -> Any:
+    """Return the members' share of what an observer remembers: arrays have them on the last axis.
+
+    Those of fewer than ``least`` axes, such as a history's seconds, are everybody's.
+    """
+    if isinstance(value, np.ndarray) and value.ndim >= least:
+        return value[..., index]
+    return copy.deepcopy(value)
