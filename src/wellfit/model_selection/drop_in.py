@@ -31,7 +31,13 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
     What is promised there holds here: parameters, attributes, ``cv_results_``. Times of fitting
     are the stack's time over its members.
+
+    Attributes:
+        journal: set it to a path before ``fit``, and every fit is on disk as it finishes; a search
+            with the same journal goes on from there.
     """
+
+    journal: Any = None
 
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
         """Try every candidate on every fold, and refit the best on all rows.

@@ -24,6 +24,7 @@ from wellfit.core.errors import InputError, WellfitError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
+from wellfit.model_selection.journal import Recorder
 from wellfit.model_selection.stacking import Group, grouped, trained
 from wellfit.training import Result, Weights, predict
 
@@ -70,6 +71,7 @@ class Evaluation:
     ) -> None:
         self._search, self._x, self._y, self._scorers = search, X, y, scorers
         self._fit_params, self._score_params = fit_params, score_params
+        self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._seen: dict[Hashable, Prepared] = {}
         self._paused: dict[Hashable, _Paused] = {}
         self._succeeded = False
@@ -79,24 +81,34 @@ class Evaluation:
 
         Fits that the call before paused go on from where they are; nothing else of it is kept.
         """
-        outcomes: list[Outcome | None] = [None] * len(fits)
+        outcomes = self._recorder.known(fits)
         jobs = [*self._resumed(fits), *self._begun(fits, outcomes)]
-        jobs.sort(key=lambda job: -job.group.cost)
-        results = Parallel(n_jobs=self._search.n_jobs)(delayed(_timed)(job) for job in jobs)
         self._paused = {}
-        for job, trained_job in zip(jobs, results, strict=True):
-            places = job.group.places
-            judged = self._judged(job.group, trained_job, [fits[place] for place in places])
-            for index, (place, outcome) in enumerate(zip(places, judged, strict=True)):
+        wanted: list[_Job] = []
+        for job in jobs:
+            # A stack is trained whole or not at all, so that rounding is as it was.
+            if any(outcomes[place] is None for place in job.group.places):
+                wanted.append(job)
+            else:
+                self._pause(job, _Known(job), fits)
+        for job, result in _unordered(wanted, self._search.n_jobs):
+            these = [fits[place] for place in job.group.places]
+            judged = self._judged(job.group, result, these)
+            self._recorder.record(these, judged)
+            for place, outcome in zip(job.group.places, judged, strict=True):
                 outcomes[place] = outcome
-                if job.until is not None:
-                    paused = _Paused(fits[place], job.group, trained_job, index)
-                    self._paused[fits[place].training] = paused
+            self._pause(job, result, fits)
         done = [outcome for outcome in outcomes if outcome is not None]
         self._tell_failures(done)
         if callable(self._search.scoring):
             _insert_error_scores(done, self._search.error_score)
         return done
+
+    def _pause(self, job: _Job, trained: Trained | _Known, fits: Sequence[Fit]) -> None:
+        if job.until is not None:
+            for index, place in enumerate(job.group.places):
+                paused = _Paused(fits[place], job.group, trained, index)
+                self._paused[fits[place].training] = paused
 
     def _resumed(self, fits: Sequence[Fit]) -> Iterator[_Job]:
         """Yield what goes on: of each stack that was paused, those that are still wanted."""
@@ -121,7 +133,9 @@ class Evaluation:
             try:
                 ready.setdefault(fit.until, []).append((place, self._prepared(fit)))
             except (InputError, ValueError, TypeError):
-                outcomes[place] = self._failed()
+                if outcomes[place] is None:
+                    outcomes[place] = failed = self._failed()
+                    self._recorder.record([fit], [failed])
         for until, some in ready.items():
             for group in grouped([work for _, work in some]):
                 places = tuple(some[place][0] for place in group.places)
@@ -243,7 +257,7 @@ class _Job:
 
     group: Group
     until: int | None = None
-    paused: Trained | None = None
+    paused: Trained | _Known | None = None
 
 
 @dataclass(frozen=True)
@@ -252,12 +266,39 @@ class _Paused:
 
     fit: Fit
     group: Group
-    trained: Trained
+    trained: Trained | _Known
     index: int
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Some members of a job whose scores a journal knows; its weights are trained on demand."""
+
+    job: _Job
+    members: Sequence[int] = ()
+
+    def take(self, members: Sequence[int]) -> _Known:
+        return replace(self, members=members)
+
+    def trained(self) -> Trained:
+        return _timed(self.job).take(self.members)
+
+
+def _unordered(jobs: Sequence[_Job], n_jobs: int | None) -> Iterator[tuple[_Job, Trained]]:
+    """Yield jobs with their results, the longest begun first, as they finish."""
+    order = sorted(jobs, key=lambda job: -job.group.cost)
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    for number, trained_job in parallel(delayed(_numbered)(n, job) for n, job in enumerate(order)):
+        yield order[number], trained_job
+
+
+def _numbered(number: int, job: _Job) -> tuple[int, Trained]:
+    return number, _timed(job)
+
+
 def _timed(job: _Job) -> Trained:
-    began, before = time.perf_counter(), job.paused
+    before = job.paused.trained() if isinstance(job.paused, _Known) else job.paused
+    began = time.perf_counter()
     result, precision = trained(
         job.group, job.until, (before.result, before.precision) if before else None
     )

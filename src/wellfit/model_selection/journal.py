@@ -1,0 +1,267 @@
+"""A search on disk: every finished fit at once, so that a search that was killed goes on.
+
+A journal is a file of JSON lines. The first says what is searched: the estimator's parameters,
+the seed, the scoring, digests of data and folds. Each other line is a fit: the candidate, the
+fold, the outcome. Lines begin with a checksum of themselves, and are only ever appended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
+from wellfit.model_selection.identity import differences, digest, told
+
+if TYPE_CHECKING:
+    from wellfit.model_selection.evaluation import Fit
+
+Outcome = dict[str, Any]
+Place = str | os.PathLike[str]
+
+FORMAT, FORMAT_VERSION = "wellfit-search-journal", 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A fit that is finished.
+
+    Attributes:
+        key: tells it from all other fits.
+        candidate: its parameters, as plain data.
+        fold: which of the folds it was judged on, from 0.
+        outcome: scores, times, rows, and the error of one that failed.
+    """
+
+    key: str
+    candidate: Mapping[str, Any]
+    fold: int
+    outcome: Outcome
+
+
+class Journal:
+    """The finished fits of one search, in memory and in a file.
+
+    Args:
+        path: the file; made by :meth:`begin` where there is none.
+    """
+
+    def __init__(self, path: Place) -> None:
+        self.path = Path(path)
+        self.entries: dict[str, Entry] = {}
+        self._owed: list[bytes] = []  # lines that found no room yet
+        self._complained = False
+
+    def begin(self, search: Mapping[str, Any]) -> None:
+        """Open the file for a search: read what is finished, or write the first line.
+
+        Args:
+            search: what identifies it, as plain data.
+
+        Raises:
+            InputError: the journal is another search's; names what differs.
+            ModelFileError: the file is no journal, or of a newer format.
+            OSError: it can't be read or written.
+        """
+        if not self.path.exists() or not self.path.stat().st_size:
+            _create(self.path, search)
+        there, entries, size = _read(self.path)
+        differing = list(differences(there, json.loads(json.dumps(search))))
+        if differing:
+            more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+            raise InputError(
+                f"{self.path} is the journal of another search: {'; '.join(differing[:3])}{more}. "
+                "Search as it began, or into a new journal"
+            )
+        if size < self.path.stat().st_size:  # the line that was being written
+            os.truncate(self.path, size)
+        self.entries = {entry.key: entry for entry in entries}
+
+    def round(self, fits: int, known: int) -> None:
+        """Hear that ``fits`` more are wanted, ``known`` of which are here."""
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Append fits, and return once they are on the disk.
+
+        Where the disk is full this warns once; the lines are tried again with the next ones.
+        """
+        self.entries |= {entry.key: entry for entry in entries}
+        self._owed += [_line(vars(entry)) for entry in entries]
+        try:
+            _append(self.path, b"".join(self._owed))
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                warnings.warn(
+                    f"{self.path}: {error.strerror}; the search goes on, and what is finished "
+                    "from here on is lost where it is cut off",
+                    stacklevel=2,
+                )
+        else:
+            self._owed.clear()
+
+
+class Recorder:
+    """What a search asks its journal, and tells it; without a journal, nothing.
+
+    Args:
+        search: whose parameters identify it.
+        journal: a journal, or the path of one.
+        data: all rows, their targets, and what else goes into fits and scores.
+
+    Raises:
+        HyperparameterError: the search draws other candidates, or other weights, every time.
+    """
+
+    def __init__(self, search: Any, journal: Journal | Place | None, *data: Any) -> None:
+        if isinstance(journal, (str, os.PathLike)):
+            journal = Journal(journal)
+        self._journal = journal
+        self._search, self._data = search, data
+        self._begun = False
+        self._folds: dict[bytes, int] = {}
+        if journal is not None:
+            _check_seed("the search's random_state", getattr(search, "random_state", 0))
+            _check_seed("the estimator's random_state", search.estimator.random_state)
+
+    def known(self, fits: Sequence[Fit]) -> list[Outcome | None]:
+        """Return the outcomes of those fits that are finished."""
+        if self._journal is None:
+            return [None] * len(fits)
+        for fit in fits:
+            self._folds.setdefault(_rows(fit), len(self._folds))
+        if not self._begun:
+            self._journal.begin(self._identity())
+            self._begun = True
+        entries = [self._journal.entries.get(_key(fit)) for fit in fits]
+        known = [None if entry is None else dict(entry.outcome) for entry in entries]
+        self._journal.round(len(fits), len(fits) - known.count(None))
+        return known
+
+    def record(self, fits: Sequence[Fit], outcomes: Sequence[Outcome]) -> None:
+        """Write down fits as they finish."""
+        if self._journal is None:
+            return
+        self._journal.record(
+            [
+                Entry(_key(fit), told(fit.candidate), self._folds[_rows(fit)], told(outcome))
+                for fit, outcome in zip(fits, outcomes, strict=True)
+            ]
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        search = self._search
+        return {
+            "estimator": told(search.estimator),
+            "seed": told(getattr(search, "random_state", None)),
+            "scoring": told(search.scoring),
+            "error_score": told(search.error_score),
+            "return_train_score": search.return_train_score,
+            "data": digest(*self._data),
+            "folds": digest([digest(rows) for rows in self._folds]),
+        }
+
+
+def read_journal(path: Place) -> list[Entry]:
+    """Return the finished fits of a journal, in the order in which they finished.
+
+    Raises:
+        ModelFileError: the file is no journal, or of a newer format.
+        OSError: it can't be read.
+    """
+    return _read(Path(path))[1]
+
+
+def _check_seed(name: str, seed: Any) -> None:
+    if not isinstance(seed, (int, np.integer)):
+        raise HyperparameterError(
+            f"{name} is {seed!r}; with a journal expected a whole number, since a search that "
+            "goes on has to draw what it drew before"
+        )
+
+
+def _rows(fit: Fit) -> bytes:
+    return fit.train.tobytes() + b"|" + fit.test.tobytes()
+
+
+def _key(fit: Fit) -> str:
+    return digest(*(getattr(fit, field.name) for field in fields(fit)))
+
+
+# The file
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    text = json.dumps(content).encode()
+    return b'{"sum": "' + _sum(text) + b'", ' + text[1:] + b"\n"
+
+
+def _content(line: bytes) -> dict[str, Any] | None:
+    """Return what :func:`_line` wrote; None where it is damaged."""
+    start = len(b'{"sum": "') + len(_sum(b"")) + len(b'", ')
+    text = b"{" + line[start:]
+    whole = line[:start] == b'{"sum": "' + _sum(text) + b'", '
+    return json.loads(text) if whole else None
+
+
+def _sum(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=8).hexdigest().encode()
+
+
+def _create(path: Path, search: Mapping[str, Any]) -> None:
+    """Write the first line beside and rename it: there is a journal, or there is none."""
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "search": search}
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(_line(header))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    with suppress(OSError):  # where folders can't be opened, the disk sees to it in time
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Write all of it, or leave the file as it was."""
+    with path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                file.truncate(before)
+            raise
+
+
+def _read(path: Path) -> tuple[Any, list[Entry], int]:
+    """Return the search, its finished fits, and how many bytes are whole lines.
+
+    A damaged line is passed over: its fit is done again.
+    """
+    data = path.read_bytes()
+    size = data.rfind(b"\n") + 1
+    header, *rest = data[:size].split(b"\n")
+    first = _content(header) or {}
+    if first.get("format") != FORMAT:
+        raise ModelFileError(f"{path} is no journal of a search, or its first line is damaged")
+    if first["format_version"] > FORMAT_VERSION:
+        raise ModelFileError(
+            f"a newer wellfit wrote {path}, in format {first['format_version']}; expected "
+            f"{FORMAT_VERSION}"
+        )
+    lines = [content for content in map(_content, rest) if content is not None]
+    return first["search"], [Entry(**line) for line in lines], size
