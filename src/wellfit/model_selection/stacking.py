@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -15,13 +18,16 @@ from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
 from wellfit.training import Result, Rows, Stream, train
-from wellfit.training.precision import threads
+from wellfit.training.precision import device_of, threads
 from wellfit.training.trial import chosen
 
-# Bytes of parameters, gradients and moments of a stack: more outgrow the cores' caches, and
-# members no longer cost less together.
-_STACK_BYTES = 1 << 23
+# Bytes of parameters, gradients and moments of a stack on a processor: about 28 networks of 110
+# inputs and 64-64-2 units. One costs 180 µs a step alone, 75 in a stack of 24 to 32, and 90 in a
+# stack of 64, which outgrows the cores' caches.
+_STACK_BYTES = 5 << 20
 _MOST_MEMBERS = 256
+_ROOM = 0.25  # share of the memory that stacks may take, all processes together
+_NO_LIMIT = 1 << 62  # how control groups put it: more bytes than there are
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,21 @@ class Group:
         )
 
 
-def grouped(work: Sequence[Prepared]) -> list[Group]:
-    """Return the stacks that trainings fall into, the longest first."""
+def grouped(work: Sequence[Prepared], workers: int = 1) -> list[Group]:
+    """Return the stacks that trainings fall into, the longest first.
+
+    Args:
+        work: trainings of any shapes.
+        workers: processes that are to have something to do.
+    """
     kinds: dict[Hashable, list[int]] = {}
     for place, one in enumerate(work):
         kinds.setdefault(_kind(one), []).append(place)
+    share = workers if len(kinds) < 2 * workers else 1
     groups = [
         Group(tuple(places), tuple(work[place] for place in places))
         for alike in kinds.values()
-        for places in _cut(alike, work[alike[0]])
+        for places in _cut(alike, work, share, room(work[alike[0]]) / workers)
     ]
     return sorted(groups, key=lambda group: -group.cost)
 
@@ -85,10 +97,27 @@ def trained(
     return result, precision
 
 
+def room(one: Prepared) -> float:
+    """Return the bytes that stacks may take where a training takes place."""
+    device = device_of(one.estimator.device)
+    if device.type == "cuda":
+        return _ROOM * torch.cuda.mem_get_info(device)[0]
+    return _ROOM * min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _allowed())
+
+
+def _allowed(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """Return the bytes that this process may take, where a container says so."""
+    try:
+        return int(limit.read_text())
+    except (OSError, ValueError):  # no such file, or "max"
+        return _NO_LIMIT
+
+
 def _kind(one: Prepared) -> Hashable:
     """Return what trainings of one stack have in common."""
     estimator, table, stream = one.estimator, one.table, one.stream
     held = None if stream.validation is None else len(stream.validation)
+    scored = settings.scored(estimator)
     return (
         structure(one.member),
         (len(stream.train), held, stream.image_shape, stream.shuffle),
@@ -96,18 +125,48 @@ def _kind(one: Prepared) -> Hashable:
         (table.x.dtype, table.x.shape[1], sparse.issparse(table.x)),
         (table.y.dtype, table.y.shape[1:], table.weight is None),
         (one.brightest, estimator.precision, estimator.device, estimator.threads),
-        (estimator.eval_every, repr(one.observers), repr(settings.scored(estimator))),
-        tuple(getattr(estimator, "classes_", ())),
+        (estimator.eval_every, repr(one.observers), repr(scored)),
+        # Scorers speak of targets as one estimator has learned to read them.
+        (id(table) if scored else None, tuple(getattr(estimator, "classes_", ()))),
     )
 
 
-def _cut(places: Sequence[int], one: Prepared) -> Iterator[list[int]]:
-    """Cut trainings that are alike into stacks of a size that runs well."""
-    member = one.member
-    size = member.network.size * (2 + len(member.slots())) * 4
-    most = int(np.clip(_STACK_BYTES // size, 1, _MOST_MEMBERS))
-    for start in range(0, len(places), most):
-        yield list(places[start : start + most])
+def _cut(
+    places: Sequence[int], work: Sequence[Prepared], workers: int, most_bytes: float
+) -> Iterator[list[int]]:
+    """Cut trainings that are alike into stacks of a size that runs well and fits in memory.
+
+    Those that read the same table stay together: its batches are gathered once for all.
+    """
+    most = _most(work[places[0]], len(places), workers)
+    tables: dict[int, list[int]] = {}
+    for place in places:
+        tables.setdefault(id(work[place].table), []).append(place)
+    pile: list[int] = []
+    taken = 0.0
+    for alike in tables.values():
+        size = 2 * _bytes(work[alike[0]].table)  # as it lies here, and with a column of ones
+        for piece in np.array_split(alike, -(-len(alike) // most)):
+            if pile and (len(pile) + len(piece) > most or taken + size > most_bytes):
+                yield pile
+                pile, taken = [], 0.0
+            pile, taken = [*pile, *map(int, piece)], taken + size
+    yield pile
+
+
+def _most(one: Prepared, count: int, workers: int) -> int:
+    """Return how many of ``count`` networks like this one go into a stack at most."""
+    size = one.member.network.size * (2 + len(one.member.slots())) * 4
+    on_card = device_of(one.estimator.device).type == "cuda"  # no caches to stay in
+    wanted = room(one) / 4 if on_card else _STACK_BYTES
+    most = int(np.clip(wanted // size, 1, _MOST_MEMBERS))
+    turns = -(-count // (workers * most))
+    return min(most, -(-count // (workers * turns)))
+
+
+def _bytes(table: Table) -> int:
+    x: Any = table.x.data if sparse.issparse(table.x) else table.x
+    return int(x.nbytes + table.y.nbytes)
 
 
 def _joined(work: Sequence[Prepared]) -> tuple[Rows, list[Stream], NDArray[Any] | None]:
