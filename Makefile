@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -59,6 +59,9 @@ bench: $(BENCH_VENV)/.installed  ## Time wellfit against its peers, each in its 
 
 bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-learn's on 15 tables
 	@$(BENCH_VENV)/bin/python -m benchmarks.tabular --out runs/bench/tabular.json
+
+bench-mnist: $(VENV)/.installed  ## Measure on MNIST what the methods reach and cost
+	@$(BIN)/python -m benchmarks.mnist
 
 bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
 	@$(BIN)/python -m benchmarks.stack

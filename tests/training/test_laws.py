@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import every, label, member, network, parameters, run, table
-from wellfit.nn import Dropout, Network, SoftmaxCrossEntropy, mlp
+from wellfit.nn import Dropout, Linear, Network, SoftmaxCrossEntropy, mlp
 from wellfit.optim import L1, L2, SGD, Adam, Exponential, Ramp
 from wellfit.optim.minimizers import Minimizer
 from wellfit.training import (
@@ -25,7 +25,16 @@ from wellfit.training import (
 )
 
 LOSS = SoftmaxCrossEntropy()
-VARIED = ("activation", "loss", "optimizer", "schedule", "clipping", "constraint")
+VARIED = (
+    "activation",
+    "initializer",
+    "layer",
+    "loss",
+    "optimizer",
+    "schedule",
+    "clipping",
+    "constraint",
+)
 VARIETY = [
     dict(zip(VARIED, choice, strict=True))
     for choice in itertools.islice(
@@ -57,14 +66,23 @@ def varied(choice, count=4):
     ]
 
 
-def varied_network(choice):
+def varied_network(choice, noisy=True):
     """With batch norm, below which a bias has no effect: but Lion goes by its gradient's sign."""
-    return network(activation=choice["activation"], batch_norm=choice["optimizer"].name != "lion")
+    more = [] if choice["layer"].training_only and not noisy else [choice["layer"]]
+    more = [Linear(5) if isinstance(layer, Linear) else layer for layer in more]
+    rates = {} if noisy else {"dropout": 0.0, "input_dropout": 0.0}
+    net = network(
+        activation=choice["activation"],
+        initializer=choice["initializer"],
+        batch_norm=choice["optimizer"].name != "lion",
+        **rates,
+    )
+    return net.replace(layers=(*net.layers[:-1], *more, net.layers[-1]))
 
 
 def minimizing(choice, count):
     """Members for a rule that looks at all rows at once and takes no randomness."""
-    net = network(activation=choice["activation"], dropout=0.0, input_dropout=0.0)
+    net = varied_network(choice, noisy=False)
     return [
         member(
             seed=k,

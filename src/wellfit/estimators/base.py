@@ -239,13 +239,19 @@ class BaseMLP(Pruning, Saving, Reading):
     def _conclude(self, result: Result, precision: str) -> None:
         status = result.status[0]
         if status is Status.DIVERGED and not result.kept[0]:
+            history = result.history()
             raise DivergedError(
-                f"the loss became {result.history()['loss'][-1]} in epoch {result.epochs[0]} with "
-                f"{result.members[0].optimizer!r}; expected it to stay finite: "
-                "try a learning rate ten times smaller, or preprocess='auto'"
+                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a learning "
+                f"rate of {history['learning_rate'][-1]:.3g}, with "
+                f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
+                "rate ten times smaller, clipping=1, or preprocess='auto'"
             )
         if status is Status.DIVERGED:
-            self._warn(f"training diverged; kept the weights of epoch {result.best_epoch[0]}")
+            self._warn(
+                f"training diverged in epoch {result.epochs[0]}, at a learning rate of "
+                f"{result.history()['learning_rate'][-1]:.3g}; kept the weights of epoch "
+                f"{result.best_epoch[0]}. A smaller learning rate or clipping=1 may help"
+            )
         if status is Status.INTERRUPTED:
             self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
         self._result = result
