@@ -26,7 +26,7 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
 from wellfit.model_selection.journal import Recorder
 from wellfit.model_selection.stacking import Group, grouped, trained
-from wellfit.training import Result, Weights, predict
+from wellfit.training import Result, Status, Weights, predict
 
 Outcome = dict[str, Any]
 
@@ -92,6 +92,8 @@ class Evaluation:
             else:
                 self._pause(job, _Known(job), fits)
         for job, result in _unordered(wanted, self._search.n_jobs):
+            if Status.INTERRUPTED in result.result.status:
+                raise KeyboardInterrupt  # its scores are not those of the whole training
             these = [fits[place] for place in job.group.places]
             judged = self._judged(job.group, result, these)
             self._recorder.record(these, judged)
