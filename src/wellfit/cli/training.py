@@ -270,6 +270,7 @@ def _training(model: Model) -> dict[str, Any]:
         "best_epoch": model.best_epoch_,
         "seconds": round(_seconds(model), 3),
         "parameters": model.n_parameters_,
+        "batch_size": model.batch_size_,
     }
 
 

@@ -257,7 +257,7 @@ class BaseMLP(Pruning, Saving, Reading):
         self._result = result
         self._weights = result.weights()
         self._sparse = False
-        self.precision_ = precision
+        self.precision_, self.batch_size_ = precision, result.members[0].batch_size
         self.history_ = dict(result.history())
         self.status_ = str(status)
         self.n_epochs_ = int(result.epochs[0])

@@ -85,6 +85,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         classes_: the labels, sorted.
         history_: lists by name (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
             ``learning_rate``, ``seconds``), a value for each epoch.
+        batch_size_: rows of a step, where ``"auto"`` chose.
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.
         n_parameters_: numbers that were learned.

@@ -23,7 +23,15 @@ from wellfit.preprocessing import ClassLabels, TargetScaler
 from wellfit.training import Weights
 
 _KINDS: dict[str, type[BaseMLP]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
-_LEARNED = ("history_", "status_", "n_epochs_", "best_epoch_", "n_parameters_", "precision_")
+_LEARNED = (
+    "history_",
+    "status_",
+    "n_epochs_",
+    "best_epoch_",
+    "n_parameters_",
+    "precision_",
+    "batch_size_",
+)
 # Of this session, not of the model: who watches, where it runs, and what it was drawn from.
 _LEFT_OUT = ("observers", "scoring", "device", "threads", "random_state", "verbose")
 # May hold a function, which isn't saved.

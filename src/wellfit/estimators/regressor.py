@@ -78,6 +78,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     Attributes:
         history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value
             for each epoch.
+        batch_size_: rows of a step, where ``"auto"`` chose.
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.
         n_outputs_: numbers estimated a row.

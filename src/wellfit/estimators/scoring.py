@@ -53,7 +53,8 @@ def _scorer(wanted: str | Scorer) -> Scorer:
         return wanted
     names = get_scorer_names()
     if bare(wanted) not in names:
-        known = [*OWN, *(f"val_{name}" for name in OWN), *names]
+        own = [*OWN, *(f"val_{name}" for name in OWN)]
+        known = list(dict.fromkeys([*own, *names]))
         raise UnknownNameError("metric", wanted, known)
     scorer: Scorer = get_scorer(bare(wanted))
     return scorer

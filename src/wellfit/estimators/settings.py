@@ -64,13 +64,14 @@ def _whole(estimator: Any) -> Dense:
     return Dense(
         activation=None if _is_list(activation) else resolve(Activation, activation),
         batch_norm=estimator.batch_norm,
-        dropout=_dropout(estimator),
+        dropout=dropout(estimator),
         initializer=resolve(Initializer, estimator.initializer),
         bias_initializer=resolve(Initializer, estimator.bias_initializer),
     )
 
 
-def _dropout(estimator: Any) -> float | Layer:
+def dropout(estimator: Any) -> float | Layer:
+    """Return the hidden dropout, ``"auto"`` resolved: none where the loss must not be random."""
     given: float | Layer | str = estimator.dropout
     if not isinstance(given, str):
         return given
