@@ -241,8 +241,8 @@ class BaseMLP(Pruning, Saving, Reading):
         if status is Status.DIVERGED and not result.kept[0]:
             history = result.history()
             raise DivergedError(
-                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a learning "
-                f"rate of {history['learning_rate'][-1]:.3g}, with "
+                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a "
+                f"learning rate of {history['learning_rate'][-1]:.3g}, with "
                 f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
                 "rate ten times smaller, clipping=1, or preprocess='auto'"
             )
