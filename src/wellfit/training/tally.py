@@ -37,12 +37,16 @@ class Tally:
         """Count the logits (n, K, C, B) of a chunk."""
         values = self._loss_of.value(logits, chunk.target, self._hypers)
         hits = self._loss_of.hits(logits, chunk.target)
-        weight = torch.ones_like(values) if chunk.weight is None else chunk.weight.squeeze(-2)
-        self._loss += (values * weight).sum((0, 2))
-        self._weight += weight.sum((0, 2))
+        self._classifies = hits is not None
+        if chunk.weight is None:
+            self._weight += values.shape[0] * values.shape[2]
+        else:
+            weight = chunk.weight.squeeze(-2)
+            self._weight += weight.sum((0, 2))
+            values, hits = values * weight, None if hits is None else hits * weight
+        self._loss += values.sum((0, 2))
         if hits is not None:
-            self._classifies = True
-            self._hits += (hits * weight).sum((0, 2))
+            self._hits += hits.sum((0, 2))
 
     def sums(self) -> NDArray[np.float64]:
         """Return a copy of the sums (3, K), from which another tally can go on."""
