@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import model_selection as theirs
-from sklearn.base import clone, is_classifier
+from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
@@ -39,6 +39,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
     journal: Any = None
 
+    @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
         """Try every candidate on every fold, and refit the best on all rows.
 
@@ -117,6 +118,16 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             fits = [Fit(candidate, *split) for candidate in fresh for split in splits]
             if not fits:
                 raise ValueError("No fits were performed: there are no candidates, or no folds")
+            if len(splits) != self.n_splits_:
+                raise ValueError(
+                    f"cv splits into {len(splits)} folds; expected {self.n_splits_}, which is "
+                    "what its get_n_splits returned"
+                )
+            if self.verbose:
+                print(
+                    f"Fitting {len(splits)} folds for each of {len(fresh)} candidates, "
+                    f"totalling {len(fits)} fits"
+                )
             outcomes.extend(evaluation.of(fits))
             tried.extend(fresh)
             for key, values in (more_results or {}).items():
@@ -179,4 +190,16 @@ class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, Stacked):  # type: ign
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
     optimization", 2016.
+
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"optimizer__learning_rate": loguniform(1e-4, 1e-1)}
+    >>> search = HalvingRandomSearchCV(
+    ...     MLPClassifier((16,), random_state=0), space, n_candidates=6, resource="epochs",
+    ...     min_resources=2, max_resources=6, cv=3, random_state=0
+    ... ).fit(X, y)
+    >>> search.n_candidates_, search.n_resources_
+    ([6, 2], [2, 6])
     """

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from traceback import format_exc
+from traceback import format_exception
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -20,13 +22,15 @@ from sklearn.model_selection._validation import _insert_error_scores, _score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
-from wellfit.core.errors import InputError, WellfitError
+from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
+from wellfit.model_selection.dispatch import Job, Known, Trained, finished
+from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.journal import Recorder
-from wellfit.model_selection.stacking import Group, grouped, trained
-from wellfit.training import Result, Status, Weights, predict
+from wellfit.model_selection.stacking import Group, grouped
+from wellfit.training import Status, Weights, predict
 
 Outcome = dict[str, Any]
 
@@ -75,6 +79,8 @@ class Evaluation:
         self._seen: dict[Hashable, Prepared] = {}
         self._paused: dict[Hashable, _Paused] = {}
         self._succeeded = False
+        if getattr(search, "keep_models", False):
+            search.models_ = Models(X, y)
 
     def of(self, fits: Sequence[Fit]) -> list[Outcome]:
         """Return for each fit what scikit-learn's searches keep of it.
@@ -84,35 +90,36 @@ class Evaluation:
         outcomes = self._recorder.known(fits)
         jobs = [*self._resumed(fits), *self._begun(fits, outcomes)]
         self._paused = {}
-        wanted: list[_Job] = []
+        wanted: list[Job] = []
         for job in jobs:
             # A stack is trained whole or not at all, so that rounding is as it was.
             if any(outcomes[place] is None for place in job.group.places):
                 wanted.append(job)
             else:
-                self._pause(job, _Known(job), fits)
-        for job, result in _unordered(wanted, self._search.n_jobs):
-            if Status.INTERRUPTED in result.result.status:
-                raise KeyboardInterrupt  # its scores are not those of the whole training
+                self._pause(job, Known(job), fits)
+        for job, result in finished(wanted, self._search.n_jobs):
             these = [fits[place] for place in job.group.places]
-            judged = self._judged(job.group, result, these)
+            if isinstance(result, Exception):
+                judged = [self._failed(result)]
+            else:
+                judged = self._judged(job.group, result, these)
+                self._pause(job, result, fits)
             self._recorder.record(these, judged)
             for place, outcome in zip(job.group.places, judged, strict=True):
                 outcomes[place] = outcome
-            self._pause(job, result, fits)
         done = [outcome for outcome in outcomes if outcome is not None]
         self._tell_failures(done)
         if callable(self._search.scoring):
             _insert_error_scores(done, self._search.error_score)
         return done
 
-    def _pause(self, job: _Job, trained: Trained | _Known, fits: Sequence[Fit]) -> None:
+    def _pause(self, job: Job, trained: Trained | Known, fits: Sequence[Fit]) -> None:
         if job.until is not None:
             for index, place in enumerate(job.group.places):
                 paused = _Paused(fits[place], job.group, trained, index)
                 self._paused[fits[place].training] = paused
 
-    def _resumed(self, fits: Sequence[Fit]) -> Iterator[_Job]:
+    def _resumed(self, fits: Sequence[Fit]) -> Iterator[Job]:
         """Yield what goes on: of each stack that was paused, those that are still wanted."""
         stacks: dict[Hashable, list[tuple[int, _Paused]]] = {}
         for place, fit in enumerate(fits):
@@ -124,9 +131,9 @@ class Evaluation:
             members = [paused.index for _, paused in some]
             work = tuple(first.group.work[index] for index in members)
             group = Group(tuple(place for place, _ in some), work)
-            yield _Job(group, fits[some[0][0]].until, first.trained.take(members))
+            yield Job(group, fits[some[0][0]].until, first.trained.take(members))
 
-    def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[_Job]:
+    def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[Job]:
         """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
         ready: dict[int | None, list[tuple[int, Prepared]]] = {}
         for place, fit in enumerate(fits):
@@ -134,18 +141,25 @@ class Evaluation:
                 continue
             try:
                 ready.setdefault(fit.until, []).append((place, self._prepared(fit)))
-            except (InputError, ValueError, TypeError):
+            except _NoSuchParameterError as error:
+                raise error.args[0] from None
+            except Exception as error:
                 if outcomes[place] is None:
-                    outcomes[place] = failed = self._failed()
+                    outcomes[place] = failed = self._failed(error)
                     self._recorder.record([fit], [failed])
+        workers = effective_n_jobs(self._search.n_jobs)
         for until, some in ready.items():
-            for group in grouped([work for _, work in some]):
+            for group in grouped([work for _, work in some], workers):
                 places = tuple(some[place][0] for place in group.places)
-                yield _Job(replace(group, places=places), until)
+                yield Job(replace(group, places=places), until)
 
     def _prepared(self, fit: Fit) -> Prepared:
         """Return a fit's training; what candidates have in common is read and encoded once."""
-        estimator = clone(self._search._base).set_params(**clone(dict(fit.candidate), safe=False))
+        estimator = clone(self._search._base)
+        try:
+            estimator.set_params(**clone(dict(fit.candidate), safe=False))
+        except UnknownNameError as error:
+            raise _NoSuchParameterError(error) from None
         key = (estimator._reading(), fit.train.tobytes())
         if key in self._seen:
             return estimator._prepare_like(self._seen[key])
@@ -158,14 +172,18 @@ class Evaluation:
         """Give a group's results to its estimators, and score them fold by fold."""
         outcomes: list[Outcome | None] = [None] * len(fits)
         folds: dict[Hashable, list[int]] = {}
+        if Status.INTERRUPTED in trained.result.status:
+            raise KeyboardInterrupt  # these are not the results of whole trainings
         for place, (work, result) in enumerate(zip(group.work, trained.results(), strict=True)):
             try:
                 work.estimator._conclude(result, trained.precision)
-            except WellfitError:
-                outcomes[place] = self._failed(trained.seconds)
+            except Exception as error:
+                outcomes[place] = self._failed(error, trained.seconds)
             else:
                 fit = fits[place]
                 folds.setdefault((fit.test.tobytes(), id(work.table)), []).append(place)
+                if getattr(self._search, "keep_models", False):
+                    self._search.models_.keep(fit, work.estimator)
         for places in folds.values():
             some = [group.work[place].estimator for place in places]
             for place, outcome in zip(places, self._scored(some, fits[places[0]]), strict=True):
@@ -189,39 +207,50 @@ class Evaluation:
     def _scores(self, estimators: Sequence[BaseMLP], rows: NDArray[np.integer]) -> list[Any]:
         X, y = _safe_indexing(self._x, rows), _safe_indexing(self._y, rows)
         params = _check_method_params(self._x, params=self._score_params, indices=rows)
-        scores = []
-        for estimator, outputs in zip(estimators, together(estimators, X), strict=True):
-            speaker = speaking(estimator, outputs)
-            error_score = self._search.error_score
-            scores.append(_score(speaker, X, y, self._scorers, params, error_score))
-        return scores
+        speakers: Iterable[Any] = estimators
+        # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
+        with suppress(Exception):
+            outputs = together(estimators, X)
+            speakers = map(speaking, estimators, outputs)
+        error_score = self._search.error_score
+        return [_score(each, X, y, self._scorers, params, error_score) for each in speakers]
 
-    def _failed(self, seconds: float = 0.0) -> Outcome:
-        """Return the outcome of a fit that failed with the exception now handled, or raise it."""
+    def _failed(self, error: Exception, seconds: float = 0.0) -> Outcome:
+        """Return the outcome of a fit that failed, or raise its error."""
         search, scorers = self._search, self._scorers
         if search.error_score == "raise":
-            raise
+            raise error
         score = search.error_score
         if isinstance(scorers, _MultimetricScorer):
             score = dict.fromkeys(scorers._scorers, search.error_score)
-        outcome = {"test_scores": score, "n_test_samples": 0, "fit_error": format_exc()}
+        outcome = {
+            "test_scores": score,
+            "n_test_samples": 0,
+            "fit_error": "".join(format_exception(error)),
+        }
         if search.return_train_score:
             outcome["train_scores"] = copy.copy(score)
         return {**outcome, "fit_time": seconds, "score_time": 0.0}
 
     def _tell_failures(self, outcomes: Sequence[Outcome]) -> None:
-        errors = [outcome["fit_error"] for outcome in outcomes if outcome["fit_error"]]
-        self._succeeded |= len(errors) < len(outcomes)
-        if not errors:
+        errors = Counter(outcome["fit_error"] for outcome in outcomes if outcome["fit_error"])
+        count, total = errors.total(), len(outcomes)
+        self._succeeded |= count < total
+        if not count:
             return
+        told = "\n".join(f"{times} fits failed with:\n{error}" for error, times in errors.items())
         if not self._succeeded:
-            raise ValueError(f"all {len(errors)} fits failed; the first because of:\n{errors[0]}")
+            raise ValueError(f"All the {count} fits failed.\n{told}")
         warnings.warn(
-            f"{len(errors)} of {len(outcomes)} fits failed and score "
-            f"{self._search.error_score}; the first because of:\n{errors[0]}",
+            f"{count} fits failed out of a total of {total}, and score "
+            f"{self._search.error_score}.\n{told}",
             FitFailedWarning,
             stacklevel=2,
         )
+
+
+class _NoSuchParameterError(Exception):
+    """A candidate names what no estimator has: the whole search is amiss."""
 
 
 def together(estimators: Sequence[BaseMLP], X: Any) -> list[NDArray[np.floating]]:
@@ -237,72 +266,10 @@ def together(estimators: Sequence[BaseMLP], X: Any) -> list[NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A group's result, the precision it was trained in, and the seconds it took per member."""
-
-    result: Result
-    precision: str
-    seconds: float
-
-    def results(self) -> list[Result]:
-        """Return the members' results, each as if it had been alone."""
-        return [self.result.member(place) for place in range(len(self.result.members))]
-
-    def take(self, members: Sequence[int]) -> Trained:
-        """Return some of the members."""
-        return replace(self, result=self.result.take(members))
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A group to be trained until an epoch, and what to go on from."""
-
-    group: Group
-    until: int | None = None
-    paused: Trained | _Known | None = None
-
-
-@dataclass(frozen=True)
 class _Paused:
     """A fit that was paused, and its place in the group that it was trained in."""
 
     fit: Fit
     group: Group
-    trained: Trained | _Known
+    trained: Trained | Known
     index: int
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Some members of a job whose scores a journal knows; its weights are trained on demand."""
-
-    job: _Job
-    members: Sequence[int] = ()
-
-    def take(self, members: Sequence[int]) -> _Known:
-        return replace(self, members=members)
-
-    def trained(self) -> Trained:
-        return _timed(self.job).take(self.members)
-
-
-def _unordered(jobs: Sequence[_Job], n_jobs: int | None) -> Iterator[tuple[_Job, Trained]]:
-    """Yield jobs with their results, the longest begun first, as they finish."""
-    order = sorted(jobs, key=lambda job: -job.group.cost)
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    for number, trained_job in parallel(delayed(_numbered)(n, job) for n, job in enumerate(order)):
-        yield order[number], trained_job
-
-
-def _numbered(number: int, job: _Job) -> tuple[int, Trained]:
-    return number, _timed(job)
-
-
-def _timed(job: _Job) -> Trained:
-    before = job.paused.trained() if isinstance(job.paused, _Known) else job.paused
-    began = time.perf_counter()
-    result, precision = trained(
-        job.group, job.until, (before.result, before.precision) if before else None
-    )
-    seconds = (time.perf_counter() - began) / len(job.group.work)
-    return Trained(result, precision, seconds + (before.seconds if before else 0.0))

@@ -1,0 +1,139 @@
+"""Stacks on their way to processes or a cluster, and their results on the way back."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.externals.loky import BrokenProcessPool
+from joblib.parallel import get_active_backend
+
+from wellfit.model_selection.stacking import Group, trained
+from wellfit.training import Result
+from wellfit.training.precision import threads
+
+_MOST_LOSSES = 3  # of a worker, before a search gives up
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A group's result, the precision it was trained in, and the seconds it took per member."""
+
+    result: Result
+    precision: str
+    seconds: float
+
+    def results(self) -> list[Result]:
+        """Return the members' results, each as if it had been alone."""
+        return [self.result.member(place) for place in range(len(self.result.members))]
+
+    def take(self, members: Sequence[int]) -> Trained:
+        """Return some of the members."""
+        return replace(self, result=self.result.take(members))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A group to be trained until an epoch, and what to go on from."""
+
+    group: Group
+    until: int | None = None
+    paused: Trained | Known | None = None
+
+    def take(self, members: Sequence[int]) -> Job:
+        """Return the same for some of the members."""
+        places = tuple(self.group.places[index] for index in members)
+        work = tuple(self.group.work[index] for index in members)
+        paused = None if self.paused is None else self.paused.take(members)
+        return Job(Group(places, work), self.until, paused)
+
+    def halves(self) -> list[Job]:
+        """Return the first half of the members, and the second."""
+        everyone = range(len(self.group.work))
+        middle = len(everyone) // 2
+        return [self.take(everyone[:middle]), self.take(everyone[middle:])]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Some members of a job whose scores a journal knows; its weights are trained on demand."""
+
+    job: Job
+    members: Sequence[int] | None = None
+
+    def take(self, members: Sequence[int]) -> Known:
+        """Return some of the members."""
+        mine = self.members
+        return replace(self, members=members if mine is None else [mine[i] for i in members])
+
+    def trained(self) -> Trained:
+        """Train the job, and return what became of these members."""
+        result = _timed(self.job)
+        return result if self.members is None else result.take(self.members)
+
+
+def finished(jobs: Sequence[Job], n_jobs: int | None) -> Iterator[tuple[Job, Trained | Exception]]:
+    """Yield jobs with their results as they finish, the longest begun first.
+
+    A stack that fails is halved until those that can be trained are, and those that can't are
+    alone: one that is too large for the memory as well as one with a member that is amiss. What
+    a process was at when it was lost is begun again.
+
+    Args:
+        jobs: what is to be trained.
+        n_jobs: processes, as joblib counts them.
+    """
+    left, losses = list(jobs), 0
+    while left:
+        left.sort(key=lambda job: -job.group.cost)
+        undone = dict(enumerate(left))
+        left = []
+        try:
+            for number, result in _results(undone, n_jobs):
+                job = undone.pop(number)
+                if isinstance(result, Exception) and len(job.group.work) > 1:
+                    left += job.halves()
+                else:
+                    yield job, result
+        except BrokenProcessPool:
+            losses += 1
+            if losses > _MOST_LOSSES:
+                raise
+            warnings.warn(
+                "a process of the search was lost; what it was at begins again", stacklevel=2
+            )
+            left += undone.values()
+
+
+def _results(
+    jobs: dict[int, Job], n_jobs: int | None
+) -> Iterator[tuple[int, Trained | Exception]]:
+    """Yield the results of numbered jobs, one thread for each where several are at work."""
+    yields = get_active_backend()[0].supports_return_generator
+    parallel = Parallel(
+        n_jobs=n_jobs, batch_size=1, return_as="generator_unordered" if yields else "list"
+    )
+    alone = effective_n_jobs(n_jobs) == 1
+    calls = [delayed(_numbered)(number, job, alone) for number, job in jobs.items()]
+    yield from parallel(calls)
+
+
+def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Exception]:
+    try:
+        with threads(None if alone else 1):
+            return number, _timed(job)
+    except Exception as error:  # told as a value: clusters lose what is raised
+        return number, error
+
+
+def _timed(job: Job) -> Trained:
+    before = job.paused.trained() if isinstance(job.paused, Known) else job.paused
+    began = time.perf_counter()
+    result, precision = trained(
+        job.group, job.until, (before.result, before.precision) if before else None
+    )
+    seconds = (time.perf_counter() - began) / len(job.group.work)
+    return Trained(result, precision, seconds + (before.seconds if before else 0.0))
