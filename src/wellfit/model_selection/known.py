@@ -1,0 +1,121 @@
+"""What an estimator's own declarations say of a space: a default one, and whether one is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
+from wellfit.core.hyper import Config, Hyper, resolve
+from wellfit.estimators import settings
+from wellfit.estimators.base import BaseMLP
+from wellfit.model_selection.axes import Choices, Number
+from wellfit.model_selection.spaces import Space
+from wellfit.nn import Dropout, GaussianNoise
+from wellfit.optim import L1, L2, MaxNorm, Minimizer, Optimizer
+from wellfit.training import Member
+
+# Few structures, so that candidates share stacks.
+_SIZES = ((64,), (128,), (256,), (64, 64), (128, 128), (256, 256))
+_OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
+
+# Whose declaration holds for an estimator's parameter.
+_MEANT: Mapping[str, tuple[type[Config], str]] = {
+    "l1": (L1, "strength"),
+    "l2": (L2, "strength"),
+    "dropout": (Dropout, "rate"),
+    "input_dropout": (Dropout, "rate"),
+    "input_noise": (GaussianNoise, "std"),
+    "max_norm": (MaxNorm, "limit"),
+    "average": (Member, "average"),
+    "batch_size": (Member, "batch_size"),
+    "epochs": (Member, "epochs"),
+}
+_CHECKED: Mapping[str, Callable[[Any], Any]] = {
+    "hidden_layer_sizes": settings.hidden_sizes,
+    "clipping": settings.clipping,
+    "early_stopping": settings.early_stopping,
+    "schedules": settings.schedules,
+}
+
+
+def default_space(estimator: BaseMLP) -> Space:
+    """Return what is worth searching, as the hyper-parameters' own declarations say.
+
+    The optimizer's learning rate and momentum, the strength of L2, the share of dropout, and the
+    hidden layers' sizes, where the estimator has such.
+
+    >>> from wellfit import MLPClassifier
+    >>> list(default_space(MLPClassifier(optimizer="sgd", layers=[8])).axes)
+    ['optimizer__learning_rate', 'optimizer__momentum', 'l2']
+    """
+    optimizer = resolve(Optimizer, estimator.optimizer)
+    axes: dict[str, Number | Choices] = {}
+    for name in _OF_OPTIMIZERS:
+        declared = optimizer.hypers().get(name)
+        if declared is not None and declared.search is not None:
+            axes[f"optimizer__{name}"] = _searched(declared, getattr(optimizer, name))
+    axes["l2"] = _searched(L2.hypers()["strength"], 0.0)
+    if estimator.layers is None:
+        if not isinstance(optimizer, Minimizer):
+            axes["dropout"] = _searched(Dropout.hypers()["rate"], 0.0)
+        axes["hidden_layer_sizes"] = Choices(_SIZES)
+    return Space(axes)
+
+
+def _searched(declared: Hyper, value: Any) -> Number:
+    low, high = declared.search or (0.0, 1.0)
+    return Number(low, high, declared.scale == "log", isinstance(value, int))
+
+
+def check(space: Space, estimator: BaseMLP) -> None:
+    """Refuse a space that an estimator can't be searched by.
+
+    Raises:
+        UnknownNameError: a parameter that it doesn't have; names the nearest one.
+        HyperparameterError: values outside a parameter's range, or of the wrong kind.
+    """
+    known = estimator.get_params(deep=True)
+    for name, each in space.axes.items():
+        layered = name.rpartition(".")[0]
+        parameter = layered if layered in space.layered else name
+        nested = "__" in name and name.partition("__")[0] in estimator._configs
+        if not nested and parameter not in known:
+            raise UnknownNameError(f"parameter of {type(estimator).__name__}", parameter, known)
+        for value in () if name.endswith(".depth") else each.ends():
+            try:
+                if nested:
+                    _configured(space, estimator, name, value)
+                else:
+                    _meant(estimator, parameter, value)
+            except UnknownNameError:
+                raise
+            except (InputError, TypeError, ValueError) as error:
+                raise HyperparameterError(
+                    f"the space of {name} reaches {value!r}, which it can't be: {error}"
+                ) from None
+
+
+def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
+    """Make what a value of an estimator's own parameter means, where that is declared."""
+    if name in _CHECKED:
+        _CHECKED[name](value)
+    elif isinstance(value, Config) or value is None or value == "auto":
+        return
+    elif name in estimator._configs:
+        resolve(estimator._configs[name], value)
+    elif name in _MEANT:
+        kind, key = _MEANT[name]
+        kind(**{key: value})
+
+
+def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:
+    """Set a hyper-parameter of the estimator's config, or of all that the space has for it."""
+    outer, _, inner = name.partition("__")
+    given = [getattr(estimator, outer)]
+    if outer in space.axes:
+        allowed = space.conditions.get(name, {}).get(outer)
+        values = list(space.axes[outer].values() or given)
+        given = values if allowed is None else [each for each in values if each in allowed]
+    for each in given:
+        resolve(estimator._configs[outer], each).replace(**{inner: value})

@@ -1,0 +1,260 @@
+"""``SearchCV``: any sampler, any space, halving, restarts and a time limit."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.hyper import resolve
+from wellfit.core.rng import derive
+from wellfit.estimators.base import BaseMLP
+from wellfit.model_selection.drop_in import Stacked
+from wellfit.model_selection.evaluation import Evaluation
+from wellfit.model_selection.known import check, default_space
+from wellfit.model_selection.rungs import Rung, hyperband, successive
+from wellfit.model_selection.samplers import Drawing, Optuna, Sampler
+from wellfit.model_selection.spaces import Space
+from wellfit.model_selection.trials import Trial, Trials
+
+_HALVINGS = ("successive", "hyperband")
+_BATCH = 8  # candidates between two looks at the clock, where the sampler has no batches
+
+
+class SearchCV(Stacked):
+    """Searches for the best hyper-parameters, with candidates, folds and restarts as stacks.
+
+    Attributes are those of scikit-learn's searches, ``best_params_`` and ``cv_results_`` among
+    them. A candidate refitted alone, by ``set_params`` and the seed of ``seeds_``, gives the
+    score that it has here.
+
+    Args:
+        estimator: ``MLPClassifier`` or ``MLPRegressor``.
+        space: parameters and what each may be: a distribution of SciPy's, a list of choices, or
+            a dictionary such as ``{"low": 1e-6, "high": 0.1, "scale": "log"}``; or a file of
+            JSON or YAML that says so. Without one, what the hyper-parameters' declarations hold
+            worth searching. See :class:`~wellfit.model_selection.Space`.
+        sampler: ``random``, ``grid``, ``sobol``, or, with Optuna, ``tpe``, ``cmaes`` or ``gp``;
+            or an object: ``TPE(storage="sqlite:///trials.db")``.
+        n_iter: candidates, at least 1; a grid has as many as it has.
+        n_restarts: how often each candidate is trained, from different seeds, at least 1.
+            Candidates are ranked by the mean; ``std_restart_test_score`` is the spread.
+        halving: ``successive`` lets all candidates train for a few epochs, then the best
+            ``1/factor`` of them go on from where they are, and so forth; ``hyperband`` does so
+            with several numbers of first epochs. Then ``cv_results_`` has each candidate's last
+            score, ``iter`` and ``n_resources`` (its last rung, from 0, and the epochs of that),
+            ``bracket``, and ranks by epochs first.
+        factor: of halving, above 1.
+        time_limit: seconds, above 0, after which no more candidates or rungs begin; what is
+            finished counts.
+        journal: a file that keeps every finished fit, by which a search that was killed goes on.
+        scoring: as in scikit-learn's searches. With several metrics, samplers that learn and
+            halving go by that of ``refit``.
+        n_jobs: processes; None for one.
+        refit: whether, or by which metric, to train the best candidate on all rows.
+        cv: folds, as in scikit-learn's searches.
+        error_score: of a fit that fails, or ``"raise"``.
+        return_train_score: whether to score training rows too.
+        random_state: a seed of the candidates; the estimator's own is that of the trainings.
+        verbose: as in scikit-learn's searches.
+
+    Raises:
+        HyperparameterError: a parameter, or the space, that can't be meant.
+        UnknownNameError: a name of the space that the estimator doesn't have.
+        MissingExtraError: a sampler of Optuna's without Optuna.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((16,), epochs=9, random_state=0)
+    >>> space = {"optimizer__learning_rate": {"low": 1e-4, "high": 0.1, "scale": "log"}}
+    >>> search = SearchCV(clf, space, n_iter=9, halving="successive", cv=3, random_state=0)
+    >>> sorted(search.fit(X, y).cv_results_["n_resources"].tolist())
+    [1, 1, 1, 1, 1, 1, 3, 3, 9]
+    """
+
+    def __init__(
+        self,
+        estimator: BaseMLP,
+        space: Space | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        *,
+        sampler: str | Sampler = "random",
+        n_iter: int = 40,
+        n_restarts: int = 1,
+        halving: Literal["successive", "hyperband"] | None = None,
+        factor: float = 3,
+        time_limit: float | None = None,
+        journal: Any = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.space, self.sampler = space, sampler
+        self.n_iter, self.n_restarts = n_iter, n_restarts
+        self.halving, self.factor, self.time_limit = halving, factor, time_limit
+        self.journal, self.random_state = journal, random_state
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:
+        """Stand in for what scikit-learn's base class wants; nothing calls it here."""
+        raise NotImplementedError
+
+    def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
+        """Refuse parameters that can't be meant, before anything is trained."""
+        for name in ("n_iter", "n_restarts"):
+            value = getattr(self, name)
+            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            if not whole or value < 1:
+                raise HyperparameterError(
+                    f"{name} is {value!r}; expected a whole number, at least 1"
+                )
+        if self.halving is not None and self.halving not in _HALVINGS:
+            raise UnknownNameError("halving", self.halving, _HALVINGS)
+        for name, least in (("factor", 1), ("time_limit", 0)):
+            value = getattr(self, name)
+            if value is None and name == "time_limit":
+                continue
+            if not isinstance(value, numbers.Real) or not float(value) > least:
+                raise HyperparameterError(f"{name} is {value!r}; expected a number above {least}")
+
+    def _search_through(
+        self,
+        evaluation: Evaluation,
+        X: Any,
+        y: Any,
+        split_params: Mapping[str, Any],
+        context: Any,
+    ) -> tuple[dict[str, Any], Any]:
+        """Return ``cv_results_`` and the first test score."""
+        space, sampler = self._space(), resolve(Sampler, self.sampler)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.seeds_ = _seeds(self._base.random_state, self.n_restarts)
+        splits = list(self._checked_cv_orig.split(X, y, **split_params))
+        metric = self._metric(sampler)
+        trials = Trials(
+            evaluation, splits, self.seeds_, self._base.epochs, metric, self.time_limit
+        )
+        self._draw(sampler, sampler.start(space, seed), trials)
+        return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
+
+    def _space(self) -> Space:
+        """Return the space, once it is known to fit the estimator and the search."""
+        if self.space is None:
+            return default_space(self._base)
+        space = Space.of(self.space)
+        check(space, self._base)
+        taken = {"epochs": self.halving is not None, "random_state": self.n_restarts > 1}
+        for name, own in taken.items():
+            if own and name in space.axes:
+                raise HyperparameterError(
+                    f"the space holds {name}, which halving or restarts set; expected others"
+                )
+        return space
+
+    def _metric(self, sampler: Sampler) -> str:
+        """Return what candidates are compared by while the search goes on.
+
+        Raises:
+            HyperparameterError: there are several metrics, and none is named.
+        """
+        if isinstance(self.refit, str):
+            return self.refit
+        several = isinstance(self.scoring, (list, tuple, set, Mapping))
+        if several and (self.halving or sampler.learns):
+            raise HyperparameterError(
+                f"refit is {self.refit!r}; with several metrics, expected the name of the one "
+                "that candidates are to be compared by"
+            )
+        return next(iter(self.scoring)) if several else "score"
+
+    def _draw(self, sampler: Sampler, drawing: Drawing, trials: Trials) -> None:
+        """Ask for candidates and train them, until there are enough or time is up."""
+        count = self.n_iter if drawing.size is None else drawing.size
+        for bracket, rungs in enumerate(self._brackets(count, sampler)):
+            if trials.everyone and trials.late:
+                return
+            candidates = drawing.ask(rungs[0].candidates)
+            if not candidates:  # the space has no more
+                return
+            if self.halving == "successive":
+                rungs = successive(len(candidates), self._base.epochs, self.factor)
+            drawing.tell(candidates, trials.run(candidates, rungs, bracket))
+
+    def _brackets(self, count: int, sampler: Sampler) -> list[list[Rung]]:
+        """Return how many candidates to ask for at once, and how far to train how many."""
+        epochs = self._base.epochs
+        if self.halving == "hyperband":
+            return hyperband(count, epochs, self.factor)
+        if self.halving == "successive":
+            return [successive(count, epochs, self.factor)]
+        batch = sampler.batch if isinstance(sampler, Optuna) else count
+        if self.time_limit is not None:
+            batch = min(batch, _BATCH)
+        return [[Rung(min(batch, count - done), epochs)] for done in range(0, count, batch)]
+
+    def _results(self, tried: Sequence[Trial]) -> dict[str, Any]:
+        """Return ``cv_results_``."""
+        folds = self.n_splits_
+        outcomes = [outcome for trial in tried for outcome in trial.by_fold(folds)]
+        more: dict[str, list[Any]] = {}
+        if self.halving:
+            more["bracket"] = [trial.bracket for trial in tried]
+            more["iter"] = [trial.rung for trial in tried]
+            more["n_resources"] = [trial.epochs for trial in tried]
+        if self.n_restarts > 1:
+            more |= _restarts(tried, folds)
+        candidates = [trial.candidate for trial in tried]
+        results: dict[str, Any] = self._format_results(candidates, folds, outcomes, more)
+        for key in [key for key in results if key.startswith("rank_test_") and self.halving]:
+            means = results[key.replace("rank", "mean")]
+            results[key] = _ranks([trial.epochs for trial in tried], means)
+        return results
+
+
+def _seeds(first: int, count: int) -> list[int]:
+    """Return a seed for each restart, ``first`` among them."""
+    others = (derive(int(first), "restart", number) for number in range(1, count))
+    return [int(first), *(seed % (2**31 - 1) for seed in others)]
+
+
+def _restarts(tried: Sequence[Trial], folds: int) -> dict[str, list[Any]]:
+    """Return each restart's mean score over the folds, and the spread of these."""
+    scores = tried[0].outcomes[0]["test_scores"]
+    columns: dict[str, list[Any]] = {}
+    for metric in scores if isinstance(scores, Mapping) else ("score",):
+        table = np.array([trial.restarts(metric, folds) for trial in tried])
+        for number, means in enumerate(table.T):
+            columns[f"restart{number}_test_{metric}"] = means.tolist()
+        columns[f"std_restart_test_{metric}"] = table.std(axis=1).tolist()
+    return columns
+
+
+def _ranks(epochs: Sequence[int], means: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return ranks from 1: those that came further first, and of these the better ones.
+
+    >>> _ranks([1, 9, 9], np.array([0.9, 0.5, 0.7])).tolist()
+    [3, 2, 1]
+    """
+    worth = np.nan_to_num(means, nan=-np.inf, neginf=-np.inf).tolist()
+    keys = [(-done, -mean) for done, mean in zip(epochs, worth, strict=True)]
+    return np.array([1 + sum(other < key for other in keys) for key in keys], dtype=np.int32)

@@ -1,0 +1,232 @@
+"""Spaces: which parameters a search varies, within what, and under which conditions.
+
+A space is written as a dictionary, or as a file of JSON or YAML::
+
+    optimizer: [sgd, adam]
+    optimizer__learning_rate: {low: 1e-4, high: 0.1, scale: log}
+    optimizer__momentum: {low: 0, high: 0.99, if: {optimizer: sgd}}
+    hidden_layer_sizes: {depth: [1, 2], units: {low: 32, high: 512, scale: log, integer: true}}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wellfit.core.errors import (
+    HyperparameterError,
+    InputError,
+    MissingExtraError,
+    UnknownNameError,
+)
+from wellfit.model_selection.axes import Axis, Choices, axis
+
+Condition = Mapping[str, tuple[Any, ...]]
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+@dataclass(frozen=True)
+class Space:
+    """The parameters of a search, each an axis, and when each is there at all.
+
+    Attributes:
+        axes: by name; those that conditions ask about come first.
+        conditions: for an axis, the values that others must have for it to be there.
+        layered: parameters that are tuples, put together from ``name.depth``, ``name.1`` and so
+            on.
+    """
+
+    axes: Mapping[str, Axis]
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    layered: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, given: Any) -> Space:
+        """Return the space that a dictionary, a file, or a space itself means.
+
+        >>> space = Space.of({"l2": [0.1], "dropout": {"low": 0, "high": 0.5, "if": {"l2": 0.1}}})
+        >>> space.at({"l2": 0.0, "dropout": 0.5})
+        {'l2': 0.1, 'dropout': 0.25}
+
+        Raises:
+            HyperparameterError: there is nothing in it, or an entry that means nothing.
+            UnknownNameError: a condition on what the space doesn't have.
+        """
+        if isinstance(given, Space):
+            return given
+        if isinstance(given, (str, os.PathLike)):
+            given = read_space(given)
+        if not isinstance(given, Mapping) or not given:
+            raise HyperparameterError(
+                f"space is {given!r}; expected parameters and what each may be, such as "
+                '{"l2": [1e-4, 1e-2]}'
+            )
+        axes: dict[str, Axis] = {}
+        conditions: dict[str, Condition] = {}
+        for name, entry in given.items():
+            _add(axes, conditions, name, entry)
+        layered = tuple(name for name, entry in given.items() if _is_layered(entry))
+        return cls(_ordered(axes, conditions), conditions, layered)
+
+    def candidate(self, value: Callable[[str, Axis], Any]) -> dict[str, Any]:
+        """Return a candidate, asking ``value`` for that of each axis whose conditions hold."""
+        values: dict[str, Any] = {}
+        for name, each in self.axes.items():
+            if self._holds(name, values):
+                values[name] = value(name, each)
+        return self._assembled(values)
+
+    def at(self, shares: Mapping[str, float]) -> dict[str, Any]:
+        """Return the candidate at a point of the unit cube."""
+        return self.candidate(lambda name, each: each.at(shares[name]))
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Yield every candidate there is, the last axes changing fastest.
+
+        Raises:
+            HyperparameterError: an axis is a range, without steps.
+        """
+        everything: list[dict[str, Any]] = [{}]
+        for name, each in self.axes.items():
+            values = each.values()
+            if values is None:
+                raise HyperparameterError(
+                    f"a grid can't list {name}, which is {each!r}; expected choices, or a range "
+                    'with "steps"'
+                )
+            everything = [
+                more
+                for some in everything
+                for more in (
+                    [{**some, name: value} for value in values]
+                    if self._holds(name, some)
+                    else [some]
+                )
+            ]
+        for combination in everything:
+            yield self._assembled(combination)
+
+    def _holds(self, name: str, values: Mapping[str, Any]) -> bool:
+        conditions = self.conditions.get(name, {})
+        return all(
+            other in values and values[other] in allowed for other, allowed in conditions.items()
+        )
+
+    def _assembled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters: layers' sizes as one tuple."""
+        params = {}
+        for name, value in values.items():
+            outer, _, inner = name.rpartition(".")
+            if outer not in self.layered:
+                params[name] = value
+            elif inner == "depth":
+                params[outer] = tuple(values[f"{outer}.{i + 1}"] for i in range(value))
+        return params
+
+
+def read_space(path: str | os.PathLike[str]) -> Any:
+    """Return what a file of JSON or YAML says.
+
+    Raises:
+        InputError: the file isn't there, or is neither.
+        MissingExtraError: it is YAML, and PyYAML isn't installed.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"there is no file {str(file)!r}; expected a space in JSON or YAML")
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".json":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{file} is no JSON: {error}") from None
+    if file.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{file} ends in {file.suffix!r}; expected .json, .yaml or .yml")
+    try:
+        import yaml
+    except ImportError:
+        raise MissingExtraError(
+            f"{file} needs PyYAML: pip install pyyaml; or write JSON"
+        ) from None
+    try:
+        return _numbers(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"{file} is no YAML: {error}") from None
+
+
+def _numbers(document: Any) -> Any:
+    """Return it with numbers such as 1e-6, which YAML 1.1 takes for text."""
+    if isinstance(document, dict):
+        return {key: _numbers(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_numbers(value) for value in document]
+    if isinstance(document, str) and _EXPONENT.fullmatch(document):
+        return float(document)
+    return document
+
+
+def _is_layered(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and ("depth" in entry or "units" in entry)
+
+
+def _add(axes: dict[str, Axis], conditions: dict[str, Condition], name: str, entry: Any) -> None:
+    """Add an entry's axes, one or one for each layer, and their conditions."""
+    condition = _condition(name, entry)
+    if not _is_layered(entry):
+        axes[name] = axis(name, entry)
+        if condition:
+            conditions[name] = condition
+        return
+    if "units" not in entry or "depth" not in entry:
+        raise HyperparameterError(
+            f"{name} of the space has one of depth and units; expected both: how many layers, "
+            "and how many units each may have"
+        )
+    depth = f"{name}.depth"
+    depths = axis(depth, entry["depth"]).values() or ()
+    if not depths or not all(isinstance(each, int) and each >= 0 for each in depths):
+        raise HyperparameterError(f"{depth} is {entry['depth']!r}; expected numbers of layers")
+    axes[depth] = Choices(tuple(depths))
+    conditions[depth] = condition
+    for layer in range(1, max(depths) + 1):
+        axes[f"{name}.{layer}"] = axis(f"{name}.units", entry["units"])
+        deep = tuple(each for each in depths if each >= layer)
+        conditions[f"{name}.{layer}"] = {**condition, depth: deep}
+
+
+def _condition(name: str, entry: Any) -> Condition:
+    given = entry.get("if", {}) if isinstance(entry, Mapping) else {}
+    if not isinstance(given, Mapping):
+        raise HyperparameterError(
+            f"if of {name} in the space is {given!r}; expected the values of others, such as "
+            '{"optimizer": "sgd"}'
+        )
+    return {
+        other: tuple(allowed) if isinstance(allowed, (list, tuple)) else (allowed,)
+        for other, allowed in given.items()
+    }
+
+
+def _ordered(axes: Mapping[str, Axis], conditions: Mapping[str, Condition]) -> dict[str, Axis]:
+    """Return the axes with those first that others' conditions ask about."""
+    for name, condition in conditions.items():
+        for other in condition:
+            if other not in axes:
+                raise UnknownNameError(f"parameter that {name} depends on", other, axes)
+    ordered: dict[str, Axis] = {}
+    while len(ordered) < len(axes):
+        ready = [
+            name
+            for name in axes
+            if name not in ordered and all(o in ordered for o in conditions.get(name, {}))
+        ]
+        if not ready:
+            rest = ", ".join(name for name in axes if name not in ordered)
+            raise HyperparameterError(f"the conditions of {rest} depend on one another")
+        ordered |= {name: axes[name] for name in ready}
+    return ordered

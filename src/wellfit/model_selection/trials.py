@@ -1,0 +1,136 @@
+"""Trials: the candidates of a search, each on all folds and restarts, and how far they came."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.model_selection.evaluation import Evaluation, Fit
+from wellfit.model_selection.rungs import Rung
+
+Outcome = dict[str, Any]
+Scores = Any  # a number, or one for each metric by name
+
+
+@dataclass(eq=False)
+class Trial:
+    """A candidate, its fits (restart by restart, fold by fold), and what is known of them.
+
+    ``rung`` counts from 0, and ``epochs`` those it was given so far.
+    """
+
+    candidate: Mapping[str, Any]
+    fits: list[Fit]
+    bracket: int = 0
+    rung: int = 0
+    epochs: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def score(self, metric: str) -> float:
+        """Return the mean over folds and restarts; NaN where it wasn't judged, or failed."""
+        scores = [_one(outcome["test_scores"], metric) for outcome in self.outcomes]
+        return float(np.mean(scores)) if scores else math.nan
+
+    def restarts(self, metric: str, folds: int) -> NDArray[np.float64]:
+        """Return each restart's mean over the folds."""
+        scores = [_one(outcome["test_scores"], metric) for outcome in self.outcomes]
+        return np.reshape(scores, (-1, folds)).mean(axis=1)
+
+    def by_fold(self, folds: int) -> list[Outcome]:
+        """Return an outcome for each fold: the mean over restarts, and the sum of their times."""
+        return [_merged(self.outcomes[fold::folds]) for fold in range(folds)]
+
+
+class Trials:
+    """All trials of a search.
+
+    Args:
+        evaluation: trains and judges.
+        splits: the folds' rows.
+        seeds: one for each restart; the first is the estimator's own.
+        epochs: of a whole training.
+        metric: what trials are compared by.
+        time_limit: in seconds from now; None for no limit.
+    """
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        splits: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]],
+        seeds: Sequence[int],
+        epochs: int,
+        metric: str,
+        time_limit: float | None,
+    ) -> None:
+        self.everyone: list[Trial] = []
+        self._evaluation, self._splits, self._seeds = evaluation, splits, seeds
+        self._epochs, self._metric = epochs, metric
+        self._end = math.inf if time_limit is None else time.perf_counter() + time_limit
+
+    @property
+    def late(self) -> bool:
+        """Whether time is up."""
+        return time.perf_counter() >= self._end
+
+    def run(
+        self, candidates: Sequence[Mapping[str, Any]], rungs: Sequence[Rung], bracket: int = 0
+    ) -> list[float]:
+        """Train candidates rung by rung, the best of each going on from where they are.
+
+        Returns:
+            The candidates' last scores.
+        """
+        begun = [Trial(candidate, self._fits(candidate), bracket) for candidate in candidates]
+        self.everyone += begun
+        left = begun
+        for number, rung in enumerate(rungs):
+            if number:
+                if self.late:
+                    break
+                left = best(left, rung.candidates, lambda trial: trial.score(self._metric))
+            self._climb(left, number, rung.epochs)
+        return [trial.score(self._metric) for trial in begun]
+
+    def _fits(self, candidate: Mapping[str, Any]) -> list[Fit]:
+        others = ({**candidate, "random_state": seed} for seed in self._seeds[1:])
+        alike = [candidate, *others]
+        return [Fit(each, *split) for each in alike for split in self._splits]
+
+    def _climb(self, trials: Sequence[Trial], rung: int, epochs: int) -> None:
+        """Train trials until ``epochs`` are done, and judge them."""
+        until = epochs if epochs < self._epochs else None
+        fits = [replace(fit, until=until) for trial in trials for fit in trial.fits]
+        outcomes = iter(self._evaluation.of(fits))
+        for trial in trials:
+            trial.outcomes = [next(outcomes) for _ in trial.fits]
+            trial.rung, trial.epochs = rung, epochs
+
+
+def best(trials: Sequence[Trial], count: int, score: Callable[[Trial], float]) -> list[Trial]:
+    """Return the ``count`` best trials, the first of equals; NaN is worse than any number."""
+    worth = np.nan_to_num([score(trial) for trial in trials], nan=-math.inf, neginf=-math.inf)
+    return [trials[place] for place in np.argsort(-worth, kind="stable")[:count]]
+
+
+def _one(scores: Scores, metric: str) -> float:
+    return float(scores[metric] if isinstance(scores, Mapping) else scores)
+
+
+def _merged(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return one fold's outcome of several restarts."""
+    first = outcomes[0]
+    means = {key: _mean([o[key] for o in outcomes]) for key in first if key.endswith("_scores")}
+    times = {key: sum(o[key] for o in outcomes) for key in first if key.endswith("_time")}
+    return {**first, **means, **times}
+
+
+def _mean(scores: Sequence[Scores]) -> Scores:
+    if isinstance(scores[0], Mapping):
+        return {key: _mean([each[key] for each in scores]) for key in scores[0]}
+    return scores[0] if len(scores) == 1 else float(np.mean(scores))
