@@ -25,7 +25,7 @@ from sklearn.model_selection import KFold
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.model_selection import GridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
-from wellfit.model_selection import evaluation as evaluating
+from wellfit.model_selection import dispatch
 from wellfit.model_selection.identity import digest, told
 from wellfit.model_selection.journal import Entry, Journal, read_journal
 from wellfit.training import Call
@@ -66,13 +66,13 @@ def whole() -> dict[str, Any]:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many members each stack that is trained has."""
     sizes: list[int] = []
-    train = evaluating.trained
+    train = dispatch.trained
 
     def counting(group: Any, *more: Any) -> Any:
         sizes.append(len(group.work))
         return train(group, *more)
 
-    monkeypatch.setattr(evaluating, "trained", counting)
+    monkeypatch.setattr(dispatch, "trained", counting)
     return sizes
 
 
