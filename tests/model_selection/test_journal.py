@@ -24,8 +24,12 @@ from sklearn.model_selection import KFold
 
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
-from wellfit.model_selection import GridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
-from wellfit.model_selection import dispatch
+from wellfit.model_selection import (
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+    dispatch,
+)
 from wellfit.model_selection.identity import digest, told
 from wellfit.model_selection.journal import Entry, Journal, read_journal
 from wellfit.training import Call
