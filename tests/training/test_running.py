@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import member, run, table
+from engine import member, parameters, run, table
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, mlp, products
 from wellfit.training import (
@@ -27,6 +27,7 @@ from wellfit.training import (
     train,
 )
 from wellfit.training.precision import arithmetic, device_of, dtype_of
+from wellfit.training.step import Step
 
 LOSS = SoftmaxCrossEntropy()
 CPU = torch.device("cpu")
@@ -52,6 +53,28 @@ def test_ctrl_c_ends_training_and_keeps_the_best_weights():
     assert signal.getsignal(signal.SIGINT) is before
     resumed = run([member(epochs=5)], rows, stream, observers=observers[:1], resume=result)
     assert resumed.status == [Status.FINISHED]
+
+
+@pytest.mark.parametrize("stop", [1, 100, 256, 300, 699])
+def test_training_goes_on_from_the_step_at_which_it_was_interrupted(stop, monkeypatch):
+    rows, streams = table(LOSS, rows=700), [Stream(np.arange(700))]
+    ours = [member(batch_size=1, epochs=2, network=mlp(4, (5,), 3, dropout=0.2), average=0.9)]
+    whole = run(ours, rows, streams)
+    taken, step = [], Step.__call__
+
+    def counted(self, *args):
+        taken.append(step(self, *args))
+        if len(taken) == stop:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Step, "__call__", counted)
+    first = run(ours, rows, streams)
+    assert first.status == [Status.INTERRUPTED]
+    assert first.position == stop
+    rest = run(ours, rows, streams, resume=first)
+    assert len(taken) == 1400
+    np.testing.assert_array_equal(parameters(rest, 0), parameters(whole, 0))
+    np.testing.assert_allclose(rest.history()["loss"], whole.history()["loss"], rtol=1e-12)
 
 
 def test_a_second_ctrl_c_ends_the_program():

@@ -85,13 +85,15 @@ class Assembly:
         """
         self.stack.schedule_layers(step, self.per_epoch)
         moments = islice(self.stack.plan.moments(step, self.per_epoch), position, None)
-        done = 0
-        for chunk in self.batches.epoch(epoch, self._steps):
-            done += chunk.steps
-            if done > position:
+        begun = 0
+        for whole in self.batches.epoch(epoch, self._steps):
+            first = max(begun, position)
+            if first < begun + whole.steps:
+                chunk = whole.part(first - begun) if first > begun else whole
                 bound, memory = self._binding(chunk.batch)
-                bound.refresh(step + done - chunk.steps, chunk.steps)
+                bound.refresh(step + first, chunk.steps)
                 yield chunk, bound, memory[: chunk.steps], moments
+            begun += whole.steps
 
     def judge(self, scores: Mapping[str, Score]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""

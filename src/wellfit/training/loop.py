@@ -153,10 +153,10 @@ class _Loop:
                     self._epoch(interrupt, began)
         finally:
             self._settle()
+            for index in self._active if interrupt.asked else ():
+                result.status[index] = Status.INTERRUPTED
             for observer, state in self._told:
                 observer.finish(state)
-        for index in self._active if interrupt.asked else ():
-            result.status[index] = Status.INTERRUPTED
         return result
 
     # What observers may look at.
@@ -212,12 +212,17 @@ class _Loop:
         for chunk, step, logits, moments in work.chunks(
             result.epoch, result.step, result.position
         ):
+            done = 0
             for args in zip(logits.unbind(0), moments, *unbound(chunk), strict=False):
                 if interrupt.asked:
-                    return None
+                    break
                 step(*args)
+                done += 1
+            result.position += done
+            if done < chunk.steps:
+                tally.add(logits[:done], chunk.part(0, done))
+                return None
             tally.add(logits, chunk)
-            result.position += chunk.steps
             answers += [
                 observer.progress(result.epoch + 1, result.position, work.per_epoch, state)
                 for observer, state in self._told

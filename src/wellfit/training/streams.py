@@ -153,6 +153,11 @@ class Chunk:
         """B, the rows of each batch."""
         return self.x.shape[2]
 
+    def part(self, start: int, end: int | None = None) -> Chunk:
+        """Return the batches from ``start`` to ``end``, in the same memory."""
+        weight = None if self.weight is None else self.weight[start:end]
+        return Chunk(self.x[start:end], self.target[start:end], weight)
+
 
 class Batches:
     """The batches of all members of a stack, epoch by epoch.

@@ -12,6 +12,7 @@ from wellfit.core.hyper import hyper
 from wellfit.training.checkpoint import NEW, checkpoints, epoch_of, is_best, write_checkpoint
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
 from wellfit.training.observers.monitoring import MODES, begin, improved, judged, warn_of
+from wellfit.training.result import Result, Status
 
 
 class Checkpoint(Observer, name="checkpoint"):
@@ -91,14 +92,21 @@ class Checkpoint(Observer, name="checkpoint"):
             self._write(record.view, best, state)
 
     def finish(self, state: State) -> None:
-        """Forget what was for this process."""
+        """Write a checkpoint where Ctrl-C has ended the run; forget what was for this process."""
+        view = state["live"]["view"] if "live" in state else None
+        if view is not None:
+            result = view.result()
+            if Status.INTERRUPTED in result.status:
+                self._put(result, False, state)
         state.pop("live", None)
 
     def _write(self, view: View | None, best: bool, state: State) -> None:
         if view is None:
             raise InputError("a checkpoint is taken from a view of the training; given none")
         state["live"]["written"] = time.perf_counter()
-        result = view.result()
+        self._put(view.result(), best, state)
+
+    def _put(self, result: Result, best: bool, state: State) -> None:
         try:
             write_checkpoint(self.folder, result, best=best)
         except OSError as error:
