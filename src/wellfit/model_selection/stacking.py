@@ -160,7 +160,9 @@ def _most(one: Prepared, count: int, workers: int) -> int:
     on_card = device_of(one.estimator.device).type == "cuda"  # no caches to stay in
     wanted = room(one) / 4 if on_card else _STACK_BYTES
     most = int(np.clip(wanted // size, 1, _MOST_MEMBERS))
-    turns = -(-count // (workers * most))
+    if workers == 1:
+        return most
+    turns = -(-count // (workers * most))  # of every process; the last is not to be an odd one
     return min(most, -(-count // (workers * turns)))
 
 

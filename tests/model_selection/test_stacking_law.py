@@ -1,0 +1,188 @@
+"""The score of a candidate and fold in a search is that of the estimator fitted alone on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, ParameterGrid
+
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.core.errors import WellfitError
+from wellfit.model_selection import GridSearchCV, dispatch, stacking
+from wellfit.model_selection.dispatch import Job, finished
+from wellfit.model_selection.stacking import Group, grouped
+from wellfit.training import EarlyStopping
+
+X, y = make_classification(119, 7, n_informative=5, n_classes=3, random_state=0)
+FOLDS = KFold(3, shuffle=True, random_state=0)
+LEARNING = {"optimizer__learning_rate": [1e-3, 1e-2]}
+SPACES: dict[str, Any] = {
+    "rates": {"optimizer__learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
+    "penalties": {"l1": [0.001, 0.01], "l2": [0.001, 0.1], **LEARNING},
+    "dropout": {"dropout": [0.1, 0.5], "input_dropout": [0.1, 0.2], **LEARNING},
+    "momentum": {"optimizer": ["sgd"], "optimizer__momentum": [0.1, 0.9], **LEARNING},
+    "batch norm": {"batch_norm": [True], **LEARNING},
+    "epochs": {"epochs": [1, 4, 9], **LEARNING},
+    "early stopping": {
+        "early_stopping": [EarlyStopping(patience=1), EarlyStopping(patience=3)],
+        "optimizer__learning_rate": [1e-3, 0.3],
+        "epochs": [15],
+    },
+    "averages": {"average": [0.5, 0.9], "schedule": ["constant"], **LEARNING},
+    "constraints": {"max_norm": [0.5, 2.0], "clipping": [0.1, 1.0], **LEARNING},
+    "initializers": {"initializer": ["he_normal", "zeros", "orthogonal"], **LEARNING},
+    "augmentation": {"augment": ["noise"], "input_noise": [0.1, 0.3], **LEARNING},
+    "weights": {"class_weight": [None, "balanced"], **LEARNING},
+    "minimizers": {"optimizer": ["lbfgs"], "l2": [0.01, 0.1]},
+}
+
+
+def alone(estimator: Any, space: Any, scoring: str, x: Any, targets: Any) -> np.ndarray:
+    """Return the scores (candidates, folds) of estimators fitted one by one."""
+    scorer = get_scorer(scoring)
+    return np.array(
+        [
+            [
+                scorer(clone(estimator).set_params(**each).fit(x[a], targets[a]), x[b], targets[b])
+                for a, b in FOLDS.split(x)
+            ]
+            for each in ParameterGrid(space)
+        ]
+    )
+
+
+def searched(estimator: Any, space: Any, scoring: str, x: Any, targets: Any) -> np.ndarray:
+    search = GridSearchCV(estimator, space, cv=FOLDS, scoring=scoring, refit=False)
+    results = search.fit(x, targets).cv_results_
+    return np.stack([results[f"split{fold}_test_score"] for fold in range(3)], axis=1)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_scores_are_those_of_fits_alone(kind: str):
+    clf = MLPClassifier(
+        (8, 4), epochs=5, precision="float64", early_stopping=False, random_state=1
+    )
+    one, all_ = (score(clf, SPACES[kind], "neg_log_loss", X, y) for score in (alone, searched))
+    np.testing.assert_allclose(all_, one, atol=1e-9, rtol=1e-9)
+    assert len(np.unique(one)) > 3  # candidates and folds do differ
+
+
+@pytest.mark.parametrize("kind", ["rates", "dropout", "early stopping"])
+def test_in_float32_scores_agree_within_rounding(kind: str):
+    clf = MLPClassifier((8, 4), epochs=5, early_stopping=False, random_state=1)
+    one, all_ = (score(clf, SPACES[kind], "neg_log_loss", X, y) for score in (alone, searched))
+    np.testing.assert_allclose(all_, one, atol=1e-4)
+
+
+def test_regressors_too():
+    x, targets = make_regression(100, 5, noise=1.0, random_state=0)
+    reg = MLPRegressor((8,), epochs=5, precision="float64", early_stopping=True, random_state=1)
+    space = {"scoring": [None, "r2"], **LEARNING}
+    one, all_ = (score(reg, space, "r2", x, 9 * targets + 99) for score in (alone, searched))
+    np.testing.assert_allclose(all_, one, atol=1e-9)
+
+
+# Groups.
+
+
+def prepared(count: int, rows: int = 60, **params: Any) -> list[Any]:
+    """Return trainings on ``count`` tables each, of two learning rates."""
+    work = []
+    for table in range(count):
+        clf = MLPClassifier((4,), epochs=1, random_state=0, early_stopping=False, l2=0.1, **params)
+        first = clf._prepare(X[table : table + rows], y[table : table + rows])
+        second = clone(clf).set_params(l2=0.2)
+        work += [first, second._prepare_like(first)]
+    return work
+
+
+def members(groups: list[Group]) -> list[list[int]]:
+    return [sorted(group.places) for group in groups]
+
+
+def test_every_training_is_in_one_group(monkeypatch: pytest.MonkeyPatch):
+    work = prepared(5)
+    for most in (1, 2, 3, 7, 100):
+        monkeypatch.setattr(stacking, "_MOST_MEMBERS", most)
+        groups = grouped(work)
+        assert sorted(place for group in groups for place in group.places) == list(range(10))
+        assert all(len(group.places) <= most for group in groups)
+
+
+def test_those_that_share_a_table_stay_together(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stacking, "_MOST_MEMBERS", 4)
+    work = prepared(3)
+    mixed = work[::2] + work[1::2]
+    tables = [{id(one.table) for one in group.work} for group in grouped(mixed)]
+    assert sorted(map(len, tables)) == [1, 2]
+
+
+def test_tables_that_outgrow_the_memory_are_not_joined(monkeypatch: pytest.MonkeyPatch):
+    work = prepared(4)
+    assert len(grouped(work)) == 1
+    two = 4.5 * stacking._bytes(work[0].table)
+    monkeypatch.setattr(stacking, "room", lambda one: two)
+    assert members(grouped(work)) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    monkeypatch.setattr(stacking, "room", lambda one: 1.0)
+    assert members(grouped(work)) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_every_process_has_something_to_do():
+    assert len(grouped(prepared(1), workers=2)) == 2
+    assert sorted(len(group.places) for group in grouped(prepared(4), workers=4)) == [2] * 4
+
+
+def test_the_longest_come_first():
+    groups = grouped([*prepared(1, rows=30), *prepared(1, rows=90)])
+    assert members(groups) == [[2, 3], [0, 1]]
+
+
+def test_containers_say_how_much_memory_there_is(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+    limit = tmp_path / "memory.max"
+    assert stacking._allowed(limit) == stacking._NO_LIMIT
+    limit.write_text("max\n")
+    assert stacking._allowed(limit) == stacking._NO_LIMIT
+    limit.write_text("4096\n")
+    assert stacking._allowed(limit) == 4096
+    monkeypatch.setattr(stacking, "_allowed", lambda: 4096)
+    assert stacking.room(prepared(1)[0]) == 1024
+
+
+def test_a_stack_that_fails_is_halved_until_the_rest_trains(monkeypatch: pytest.MonkeyPatch):
+    [group] = grouped(prepared(3))
+    train, sizes = dispatch.trained, []
+
+    def fragile(group: Group, *more: Any) -> Any:
+        sizes.append(len(group.work))
+        if 4 in group.places:
+            raise WellfitError("place 4 can't be trained")
+        return train(group, *more)
+
+    monkeypatch.setattr(dispatch, "trained", fragile)
+    results = [(job.group.places, result) for job, result in finished([Job(group)], None)]
+    failed = {places: result for places, result in results if isinstance(result, Exception)}
+    assert [str(error) for error in failed.values()] == ["place 4 can't be trained"]
+    assert set(failed) == {(4,)}
+    whole = [place for places, _ in results if places not in failed for place in places]
+    assert sorted(whole) == [0, 1, 2, 3, 5]
+    assert sizes[0] == 6
+
+
+def test_a_stack_that_outgrows_the_memory_is_halved(monkeypatch: pytest.MonkeyPatch):
+    train = dispatch.trained
+
+    def small(group: Group, *more: Any) -> Any:
+        if len(group.work) > 2:
+            raise RuntimeError("can't allocate memory")
+        return train(group, *more)
+
+    clf = MLPClassifier((4,), epochs=2, precision="float64", early_stopping=False, random_state=0)
+    space = SPACES["rates"]
+    whole = searched(clf, space, "neg_log_loss", X, y)
+    monkeypatch.setattr(dispatch, "trained", small)
+    np.testing.assert_allclose(searched(clf, space, "neg_log_loss", X, y), whole, atol=1e-12)
