@@ -10,16 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
+    from wellfit.model_selection import MLPEnsembleClassifier, MLPEnsembleRegressor
 
 __version__ = "0.1.0"
 
 _home = {
     "MLPClassifier": "wellfit.estimators",
+    "MLPEnsembleClassifier": "wellfit.model_selection",
+    "MLPEnsembleRegressor": "wellfit.model_selection",
     "MLPRegressor": "wellfit.estimators",
     "load_model": "wellfit.estimators",
 }
 
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__", "load_model"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "__version__",
+    "load_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+import wellfit
 from wellfit import store
-from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import Config, from_dict
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.classifier import MLPClassifier
@@ -40,16 +41,21 @@ _MAY_BE_CODE = ("schedule", "schedules")
 
 def save_model(model: BaseMLP, path: str | os.PathLike[str]) -> Path:
     """Write a fitted estimator to a model folder; see :meth:`BaseMLP.save`."""
+    return store.save(path, *described(model))
+
+
+def described(model: BaseMLP) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return all there is to know of a fitted estimator: data for JSON, and tensors by name.
+
+    Raises:
+        InputError: it isn't fitted.
+    """
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before save")
     inputs, arrays = model._inputs.to_document()
     document = {
         "estimator": type(model).__name__,
-        "params": {
-            key: _plain(value)
-            for key, value in model.get_params(deep=False).items()
-            if key not in _LEFT_OUT
-        },
+        "params": parameters(model),
         "network": model._weights.network.to_dict(),
         "inputs": inputs,
         "targets": _targets(model),
@@ -61,11 +67,17 @@ def save_model(model: BaseMLP, path: str | os.PathLike[str]) -> Path:
     tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
     tensors["parameters"] = weights.parameters.cpu()
     tensors["statistics"] = weights.statistics.cpu()
-    return store.save(path, document, tensors)
+    return document, tensors
+
+
+def parameters(model: BaseMLP) -> dict[str, Any]:
+    """Return an estimator's parameters as data for JSON, those of the session left out."""
+    given = model.get_params(deep=False).items()
+    return {key: _plain(value) for key, value in given if key not in _LEFT_OUT}
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Return the fitted estimator that a model folder holds, classifier or regressor.
+    """Return the fitted estimator or ensemble that a model folder holds.
 
     It predicts as it did when it was saved. Training can go on from its weights
     (``warm_start``, ``partial_fit``), the optimizer's memory starting anew.
@@ -81,14 +93,30 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """
     document, tensors = store.load(path)
     try:
-        return _rebuild(document, tensors)
+        return rebuilt(document, tensors)
     except (KeyError, TypeError, AttributeError, RuntimeError, InputError) as error:
         raise ModelFileError(f"{path} holds a model that can't be read here: {error}") from error
 
 
-def _rebuild(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> BaseMLP:
-    params = {key: _parameter(key, value) for key, value in document["params"].items()}
-    model = _KINDS[document["estimator"]](**params)
+def rebuilt(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    """Return what :func:`described` described, or a model of a kind that floors above know."""
+    kind = document["estimator"]
+    if kind in _KINDS:
+        return _rebuild(_KINDS[kind](**restored(document["params"])), document, tensors)
+    public: Any = getattr(wellfit, kind) if kind in wellfit.__all__ else None
+    if not hasattr(public, "_rebuilt"):
+        raise UnknownNameError("kind of model", kind, _KINDS)
+    return public._rebuilt(document, tensors)
+
+
+def restored(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that :func:`parameters` made data of."""
+    return {key: _parameter(key, value) for key, value in params.items()}
+
+
+def _rebuild(
+    model: BaseMLP, document: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> BaseMLP:
     arrays = {
         key.removeprefix("inputs."): tensor.numpy()
         for key, tensor in tensors.items()

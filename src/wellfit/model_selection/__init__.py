@@ -5,5 +5,44 @@ from wellfit.model_selection.drop_in import (
     HalvingRandomSearchCV,
     RandomizedSearchCV,
 )
+from wellfit.model_selection.ensembles import (
+    Average,
+    Greedy,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    Selection,
+)
+from wellfit.model_selection.known import default_space
+from wellfit.model_selection.samplers import (
+    CMAES,
+    TPE,
+    GaussianProcess,
+    Grid,
+    Random,
+    Sampler,
+    Sobol,
+)
+from wellfit.model_selection.search import SearchCV
+from wellfit.model_selection.spaces import Space, read_space
 
-__all__ = ["GridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
+__all__ = [
+    "CMAES",
+    "TPE",
+    "Average",
+    "GaussianProcess",
+    "Greedy",
+    "Grid",
+    "GridSearchCV",
+    "HalvingRandomSearchCV",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "Random",
+    "RandomizedSearchCV",
+    "Sampler",
+    "SearchCV",
+    "Selection",
+    "Sobol",
+    "Space",
+    "default_space",
+    "read_space",
+]

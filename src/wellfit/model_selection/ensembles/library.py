@@ -1,0 +1,181 @@
+"""Libraries of networks for ensembles: trained together here, or kept by a search."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import _safe_indexing
+
+from wellfit.core.errors import DataError, DivergedError, InputError
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.prepared import Prepared
+from wellfit.model_selection.stacking import grouped, trained
+from wellfit.training import split
+
+if TYPE_CHECKING:
+    from wellfit.model_selection.evaluation import Fit
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to train on, as users pass them to ``fit``."""
+
+    X: Any
+    y: Any
+    weight: Any = None
+    X_val: Any = None
+    y_val: Any = None
+
+    def rows(self, ids: NDArray[np.integer]) -> Data:
+        """Return some of the rows to train on."""
+        weight = None if self.weight is None else _safe_indexing(self.weight, ids)
+        X, y = _safe_indexing(self.X, ids), _safe_indexing(self.y, ids)
+        return replace(self, X=X, y=y, weight=weight)
+
+
+def fit_together(
+    estimators: Sequence[BaseMLP], data: Data, *, bootstrap: bool = False
+) -> list[BaseMLP]:
+    """Fit estimators as few stacks, each as if it had been alone.
+
+    Args:
+        estimators: not fitted, each with a ``random_state`` that is a whole number.
+        data: the same for all.
+        bootstrap: whether each trains on rows drawn with replacement, as many as there are.
+
+    Returns:
+        Those that didn't diverge, in their order.
+
+    Raises:
+        DivergedError: all of them did.
+    """
+    work = [_resampled(one) if bootstrap else one for one in _prepared(estimators, data)]
+    failed: dict[int, DivergedError] = {}
+    for group in grouped(work):
+        result, precision = trained(group)
+        for index, place in enumerate(group.places):
+            try:
+                work[place].estimator._conclude(result.member(index), precision)
+            except DivergedError as error:
+                failed[place] = error
+    if len(failed) == len(work):
+        raise failed[0]
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(work)} networks are left out: {failed[min(failed)]}",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return [one.estimator for place, one in enumerate(work) if place not in failed]
+
+
+def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:
+    """Yield each estimator's training; a table that several read alike is read once."""
+    seen: dict[Hashable, Prepared] = {}
+    for estimator in estimators:
+        key = _reading(estimator, data.X_val is not None)
+        if key in seen:
+            yield _reseeded(estimator, seen[key])
+        else:
+            seen[key] = estimator._prepare(data.X, data.y, data.weight, data.X_val, data.y_val)
+            yield seen[key]
+
+
+def _reading(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
+    """Return what decides how rows are read: the seed only where it draws which rows."""
+    draws = estimator.fraction < 1 or not (
+        judged_by_others
+        or (estimator.validation_fraction is None and not estimator.early_stopping)
+    )
+    return estimator._reading() if draws else _unseeded(estimator)._reading()
+
+
+def _unseeded(estimator: BaseMLP) -> BaseMLP:
+    unseeded: BaseMLP = clone(estimator).set_params(random_state=None)
+    return unseeded
+
+
+def _reseeded(estimator: BaseMLP, other: Prepared) -> Prepared:
+    """Return an estimator's training on what another has read, in an order of its own."""
+    work = estimator._prepare_like(other)
+    seed = estimator._seed(fresh=True)
+    return replace(
+        work, stream=replace(work.stream, seed=seed), member=work.member.replace(seed=seed)
+    )
+
+
+def _resampled(work: Prepared) -> Prepared:
+    """Return a training on rows drawn from its own with replacement; judged by the same ones."""
+    ids = work.stream.train
+    drawn = np.random.default_rng(work.stream.seed).choice(ids, len(ids))
+    return replace(work, stream=replace(work.stream, train=drawn))
+
+
+def set_apart(
+    rows: int, fraction: float, seed: int, strata: ArrayLike | None
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Split row numbers into those to train on and those to select by.
+
+    Every class stays among the rows to train on.
+
+    Raises:
+        DataError: too few rows for both.
+    """
+    kept, held = split(rows, fraction, seed, strata=strata)
+    if strata is not None:
+        known = np.isin(np.asarray(strata)[held], np.asarray(strata)[kept])
+        kept, held = np.concatenate([kept, held[~known]]), held[known]
+    if not len(held):
+        raise DataError(
+            f"{rows} rows of so many classes leave none to select by; expected several rows of "
+            "each class, or X_val and y_val"
+        )
+    return kept, held
+
+
+@dataclass
+class Models:
+    """What a search keeps of its trainings where ``keep_models`` is set: all rows, all networks.
+
+    A training that goes on from where it was replaces what it was.
+    """
+
+    X: Any
+    y: Any
+    trained: dict[Hashable, tuple[Fit, BaseMLP]] = field(default_factory=dict)
+
+    def keep(self, fit: Fit, estimator: BaseMLP) -> None:
+        """Remember a finished fit; what only more training would need is let go."""
+        del estimator._result
+        self.trained[id(fit.candidate), fit.train.tobytes()] = (fit, estimator)
+
+    def candidates(self, folds: int) -> tuple[list[NDArray[np.integer]], list[list[BaseMLP]]]:
+        """Return each fold's rows held out, and every candidate's networks, one a fold.
+
+        Halving judges survivors on more rows than others; only those judged on the most can be
+        compared.
+
+        Raises:
+            InputError: no candidate has a network for every fold.
+        """
+        of_candidate: dict[int, list[tuple[Fit, BaseMLP]]] = {}
+        for fit, estimator in self.trained.values():
+            of_candidate.setdefault(id(fit.candidate), []).append((fit, estimator))
+        alike: dict[Hashable, list[list[tuple[Fit, BaseMLP]]]] = {}
+        for pairs in of_candidate.values():
+            newest = sorted(pairs[-folds:], key=lambda pair: pair[0].test.tobytes())
+            if len(newest) == folds:
+                rows = tuple(fit.test.tobytes() for fit, _ in newest)
+                alike.setdefault(rows, []).append(newest)
+        if not alike:
+            raise InputError("the search kept no candidate with a network for every fold")
+        most = max(alike.values(), key=lambda some: sum(len(fit.test) for fit, _ in some[0]))
+        held = [fit.test for fit, _ in most[0]]
+        return held, [[estimator for _, estimator in pairs] for pairs in most]
