@@ -1,0 +1,237 @@
+"""Searches on processes and on a cluster: the same results, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from joblib.externals.loky import get_reusable_executor
+from sklearn.datasets import make_classification
+
+from wellfit import MLPClassifier
+from wellfit.model_selection import GridSearchCV, dispatch
+from wellfit.model_selection.dispatch import Job, finished
+from wellfit.model_selection.stacking import Group, grouped
+from wellfit.training import Call
+from wellfit.training.precision import threads
+
+X, y = make_classification(240, 6, n_informative=4, n_classes=3, random_state=0)
+SPACE = {
+    "optimizer__learning_rate": [1e-3, 1e-2],
+    "hidden_layer_sizes": [(4,), (8,), (4, 4)],
+}
+
+
+def search(
+    n_jobs: int | None = None, space: Any = None, epochs: int = 3, observers: Any = ()
+) -> GridSearchCV:
+    clf = MLPClassifier(
+        epochs=epochs, precision="float64", early_stopping=False, random_state=0,
+        observers=observers,
+    )  # fmt: skip
+    found = GridSearchCV(
+        clf, space or SPACE, cv=3, scoring="neg_log_loss", refit=False, n_jobs=n_jobs
+    )
+    return found.fit(X, y)
+
+
+def scores(search: GridSearchCV) -> np.ndarray:
+    return np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(3)])
+
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    return scores(search())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+# Processes.
+
+
+def test_two_processes_find_what_one_finds(expected: np.ndarray):
+    np.testing.assert_allclose(scores(search(n_jobs=2)), expected, atol=1e-12)
+
+
+def test_threads_find_it_too(expected: np.ndarray):
+    with joblib.parallel_config(backend="threading"):
+        np.testing.assert_allclose(scores(search(n_jobs=2)), expected, atol=1e-12)
+
+
+def test_errors_come_back_from_processes():
+    late = {"schedules": [{"momentum": "ramp"}], "optimizer__learning_rate": [0.1, 0.2]}
+    with pytest.raises(ValueError, match=r"All the 6 fits failed[^$]*momentum"):
+        search(n_jobs=2, space=late)
+
+
+def look(group: Group) -> tuple[bool, list[str], int]:
+    x = group.work[0].table.x
+    base = x if isinstance(x, np.memmap) else x.base
+    return (
+        isinstance(base, np.memmap),
+        [str(getattr(base, "filename", ""))],
+        torch.get_num_threads(),
+    )
+
+
+def test_processes_share_tables_and_do_not_copy_them():
+    big, labels = np.random.default_rng(0).normal(size=(900, 200)), np.arange(900) % 2
+    clf = MLPClassifier((4,), early_stopping=False, random_state=0, precision="float64")
+    first = clf._prepare(big, labels)
+    other = MLPClassifier((5,), early_stopping=False, random_state=0, precision="float64")
+    groups = grouped([first, other._prepare_like(first)])
+    assert len(groups) == 2
+    told = joblib.Parallel(n_jobs=2)(joblib.delayed(look)(group) for group in groups)
+    assert all(mapped for mapped, _, _ in told)
+    assert told[0][1] == told[1][1]  # one file
+
+
+def test_each_of_several_processes_computes_on_one_thread(monkeypatch: pytest.MonkeyPatch):
+    counts: list[int] = []
+
+    def counting(*_: Any) -> Any:
+        counts.append(torch.get_num_threads())
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(dispatch, "trained", counting)
+    clf = MLPClassifier((4,), random_state=0)
+    [group] = grouped([clf._prepare(X, y)])
+    with threads(2):
+        for alone in (False, True):
+            dispatch._numbered(0, Job(group), alone)
+    assert counts == [1, 2]
+
+
+def test_what_comes_back_holds_no_table():
+    big, labels = np.random.default_rng(0).normal(size=(900, 200)), np.arange(900) % 2
+    clf = MLPClassifier((4,), epochs=1, early_stopping=False, random_state=0)
+    [(_, result)] = finished([Job(grouped([clf._prepare(big, labels)])[0])], None)
+    assert len(pickle.dumps(result)) < 50_000  # the table is 720 kB
+
+
+def test_a_process_that_is_lost_is_made_good(tmp_path: Path, expected: np.ndarray):
+    marker = tmp_path / "killed"
+
+    def kill(*_: Any) -> None:
+        try:
+            marker.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.warns(UserWarning, match="a process of the search was lost"):
+        found = search(n_jobs=2, observers=[Call(kill)])
+    assert marker.exists()
+    np.testing.assert_allclose(scores(found), expected, atol=1e-12)
+
+
+def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dispatch, "_MOST_LOSSES", 0)
+
+    def kill(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(joblib.externals.loky.BrokenProcessPool):
+        search(n_jobs=2, observers=[Call(kill)])
+
+
+# A cluster.
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # sockets to the worker that was killed
+def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: np.ndarray):
+    distributed = pytest.importorskip("distributed")
+    marker = tmp_path / "killed"
+
+    def kill(*_: Any) -> None:
+        try:
+            marker.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        found = search(observers=[Call(kill)])
+    assert marker.exists()
+    np.testing.assert_allclose(scores(found), expected, atol=1e-12)
+
+
+# Ctrl-C.
+
+LONG = """
+    import sys
+    from sklearn.datasets import load_digits
+    from wellfit import MLPClassifier
+    from wellfit.model_selection import GridSearchCV
+    from wellfit.training import Call
+
+    class Told:
+        def __call__(self, *_):
+            print("training", flush=True)
+
+    X, y = load_digits(return_X_y=True)
+    clf = MLPClassifier((64,), epochs=100_000, early_stopping=False, random_state=0,
+                        observers=[Call(Told())])
+    space = {"hidden_layer_sizes": [(8,), (9,)]}
+    GridSearchCV(clf, space, cv=2, n_jobs=int(sys.argv[1])).fit(X, y)
+"""
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that descend from one."""
+    below = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            below += [child, *children(child)]
+    return below
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int):
+    command = [sys.executable, "-c", textwrap.dedent(LONG), str(n_jobs)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert b"training" in process.stdout.readline()
+        below = children(process.pid)
+        assert len(below) >= (n_jobs > 1) * n_jobs
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode in (1, 130, -signal.SIGINT)
+    assert errors.rstrip().splitlines()[-1] == b"KeyboardInterrupt", errors.decode()
+    until = time.monotonic() + 10
+    while any(map(alive, below)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(alive, below))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
