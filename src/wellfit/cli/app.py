@@ -13,6 +13,7 @@ from wellfit.cli.console import complain
 from wellfit.cli.data import data_app
 from wellfit.cli.methods import methods
 from wellfit.cli.predict import predict
+from wellfit.cli.search import search_app
 from wellfit.cli.train import train
 from wellfit.core.errors import InputError, WellfitError
 
@@ -52,6 +53,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the data can't be used.",
 )
 app.command()(train)
+app.add_typer(search_app, name="search")
 app.command()(predict)
 app.add_typer(data_app, name="data")
 app.command()(methods)

@@ -17,9 +17,13 @@ from wellfit.store import is_model
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
 PICTURES = ("learning_curve.png", "confusion_matrix.png", "residuals.png")
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
+JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
 FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
-_OURS = {CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, LOCK_FILE}
+_OURS = {
+    *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
+    LOCK_FILE,
+}
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
 
 
@@ -81,7 +85,7 @@ class RunFolder:
             self._make()
             self.clear(CHECKPOINTS)
             self.clear(TENSORBOARD)
-        for name in (RESULT, *PICTURES):
+        for name in (RESULT, JOURNAL, RESULTS, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
         if self.resumed:
             self._cut(first_epoch)
@@ -198,7 +202,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return {}
 
 
-def read_run(path: Path) -> dict[str, Any]:
+def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
     """Return the settings of the run in a folder, and its result, if any, as ``"result"``.
 
     Raises:
@@ -208,12 +212,12 @@ def read_run(path: Path) -> dict[str, Any]:
     if not config:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
-        raise InputError(f"--resume {path}: there is no run{did_you_mean(str(path), runs)}")
+        raise InputError(f"{asked} {path}: there is no run{did_you_mean(str(path), runs)}")
     written = config.get("format_version", 1)
     if written != FORMAT_VERSION:
         age = "an older" if written < FORMAT_VERSION else "a newer"
         raise InputError(
-            f"--resume {path}: {age} wellfit wrote this run, in format {written}; expected "
+            f"{asked} {path}: {age} wellfit wrote this run, in format {written}; expected "
             f"{FORMAT_VERSION}. Train anew, in another folder or with --overwrite"
         )
     with suppress(OSError, ValueError):
@@ -221,7 +225,7 @@ def read_run(path: Path) -> dict[str, Any]:
     return config
 
 
-def refuse(path: Path, overwrite: bool) -> None:
+def refuse(path: Path, overwrite: bool, command: str = "train") -> None:
     """Refuse a place that holds a run, unless it may be overwritten, or anything else.
 
     Raises:
@@ -232,7 +236,7 @@ def refuse(path: Path, overwrite: bool) -> None:
     if there and not overwrite:
         raise InputError(
             f"--run {path} holds a run; expected a new folder, or --overwrite to replace the run, "
-            f"or `wellfit train --resume {path}` to go on with it"
+            f"or `wellfit {command} --resume {path}` to go on with it"
         )
 
 

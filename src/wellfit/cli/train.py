@@ -226,7 +226,7 @@ def train(
     """Train on a file or on data by name, judge the model on test rows, and write a run folder."""
     given = {**locals()}
     if resume is not None:
-        _refuse_others(ctx)
+        refuse_others(ctx)
     elif data is None:
         ctx.fail("Missing argument 'DATA'.")
     with waiting("starting"):
@@ -237,7 +237,7 @@ def train(
         run_training(_plan(given), run=run, overwrite=overwrite, quiet=quiet)
 
 
-def _refuse_others(ctx: typer.Context) -> None:
+def refuse_others(ctx: typer.Context) -> None:
     """Refuse what is given beside --resume."""
     for option in ctx.command.params:
         source = ctx.get_parameter_source(option.name or "")

@@ -70,6 +70,11 @@ def resume_training(path: Path, *, quiet: bool) -> None:
     folder = RunFolder(path, resume=True)
     try:
         config = read_run(path)  # again: now nobody else changes it
+        if "search" in config:
+            raise InputError(
+                f"--resume {path}: this is a search; expected a training, or "
+                f"`wellfit search --resume {path}`"
+            )
         result = config.pop("result", {})
         status = result.get("status", "interrupted")
         if status != "interrupted":

@@ -1,0 +1,238 @@
+"""Candidates by rank: as a table that grows while they are searched, and as the one at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wellfit.cli.console import duration
+from wellfit.model_selection.journal import Entry, Journal
+from wellfit.report.words import short
+
+# The columns that are not parameters, in front of them.
+FIGURES = ("rank", "mean", "std", "fits", "seconds")
+
+_FOLD = "fold "
+_EVERY = 0.2  # seconds between two frames
+_PLAIN_LINES = 10
+_LEADERS = 8
+
+
+def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
+    """Return a line for each candidate, the best first, by the fits that are finished.
+
+    Where a fit was judged several times as it trained, the last time counts.
+
+    >>> entry = Entry("k", {"l2": 0.1}, 0, {"test_scores": 0.5, "fit_time": 1.0, "score_time": 0})
+    >>> ranked([entry]).to_dict("records")
+    [{'rank': 1, 'mean': 0.5, 'std': 0.0, 'fits': 1, 'seconds': 1.0, 'l2': 0.1}]
+    """
+    fits: dict[str, dict[Any, Entry]] = {}
+    for entry in entries:
+        varied = {k: v for k, v in entry.candidate.items() if k != "random_state"}
+        place = (entry.fold, entry.candidate.get("random_state"))
+        fits.setdefault(json.dumps(varied), {})[place] = entry
+    rows = [_row(json.loads(key), list(some.values())) for key, some in fits.items()]
+    frame = pd.DataFrame(rows, columns=None if rows else list(FIGURES))
+    frame = frame.sort_values("mean", ascending=False, kind="stable", na_position="last")
+    return frame.assign(rank=range(1, len(frame) + 1)).reset_index(drop=True)
+
+
+def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:
+    scores = [float(entry.outcome["test_scores"]) for entry in entries]
+    seconds = sum(entry.outcome["fit_time"] + entry.outcome["score_time"] for entry in entries)
+    figures = (0, float(np.mean(scores)), float(np.std(scores)), len(entries), float(seconds))
+    return {**dict(zip(FIGURES, figures, strict=True)), **_texts(candidate)}
+
+
+def of_results(results: Mapping[str, Any], folds: int) -> pd.DataFrame:
+    """Return a line for each candidate of ``cv_results_``, the best first."""
+    frame = pd.DataFrame([_texts(candidate) for candidate in results["params"]])
+    seconds = (results["mean_fit_time"] + results["mean_score_time"]) * folds
+    scores = [results[f"split{fold}_test_score"] for fold in range(folds)]
+    figures = (
+        *(results[f"{what}_test_score"] for what in ("rank", "mean", "std")),
+        np.sum(np.isfinite(scores), axis=0),
+        np.round(seconds, 4),
+    )
+    frame = pd.concat([pd.DataFrame(dict(zip(FIGURES, figures, strict=True))), frame], axis=1)
+    for fold, values in enumerate(scores):
+        frame[f"{_FOLD}{fold + 1}"] = values
+    if "n_resources" in results:  # of halving: how many epochs each was given
+        frame.insert(len(FIGURES), "epochs", results["n_resources"])
+    return frame.sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def _texts(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a table's cells: layers as ``64-32``."""
+    return {key: _cell(value) for key, value in candidate.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (list, tuple)):
+        return "-".join(str(_cell(item)) for item in value)
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def leaders_table(frame: pd.DataFrame, most: int = _LEADERS) -> RenderableType:
+    """Return a table of the first candidates, and how many more there are."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("", "score", "", "fits", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = frame.head(most)
+    columns = [_figures(shown)]
+    for name in parameters_of(frame):
+        cells = [_short(value) for value in shown[name].tolist()]
+        columns.append([[cell] for cell in cells])
+        # Values stay whole; names may take several lines.
+        table.add_column(_named(name), min_width=max(map(len, cells), default=0))
+    for parts in zip(*columns, strict=True):
+        table.add_row(*(cell for part in parts for cell in part))
+    more = len(frame) - most
+    return Group(table, Text(f"and {more:,} more", "dim")) if more > 0 else table
+
+
+def _figures(frame: pd.DataFrame) -> list[list[Any]]:
+    return [
+        [
+            str(row["rank"]),
+            Text(f"{row['mean']:.4f}", "bold green" if row["rank"] == 1 else ""),
+            "" if np.isnan(row["std"]) else f"± {row['std']:.4f}",
+            str(row["fits"]),
+            _short(row["seconds"]),
+        ]
+        for row in frame.to_dict("records")
+    ]
+
+
+def parameters_of(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that are parameters."""
+    names = map(str, frame.columns)
+    return [name for name in names if name not in FIGURES and not name.startswith(_FOLD)]
+
+
+def _named(name: str) -> str:
+    """Return a parameter's own name: ``learning rate`` of ``optimizer__learning_rate``."""
+    return name.rpartition("__")[2].replace("_", " ")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else short(value)
+    return "" if value is None else str(value)
+
+
+class Leaders:
+    """Shows how a search goes: a live table in a terminal, else about ten lines.
+
+    Args:
+        console: where to.
+        limit: seconds that the search may take.
+        quiet: show nothing.
+        clock: tells seconds.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        limit: float | None = None,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._console, self._limit, self._clock = console, limit, clock
+        self._live: Live | None = None
+        if console.is_terminal and not quiet:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._plain = not quiet and not console.is_terminal
+        self._began, self._shown, self._told = clock(), 0.0, 0
+        self.entries: list[Entry] = []
+        self._wanted = self._known = 0
+
+    def __enter__(self) -> Leaders:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def expect(self, fits: int, known: int) -> None:
+        """Hear that so many more fits are wanted, some of which are there."""
+        self._wanted += fits
+        self._known += known
+        self._told = self._done() * _PLAIN_LINES // max(self._wanted, 1)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Hear of finished fits, and show them if it is time."""
+        self.entries += entries
+        if self._live is not None and self._clock() - self._shown > _EVERY:
+            self._shown = self._clock()
+            self._live.update(self.frame(), refresh=True)
+        tenth = self._done() * _PLAIN_LINES // max(self._wanted, 1)
+        if self._plain and tenth > self._told:
+            self._told = tenth
+            self._console.print(self.line(), soft_wrap=True)
+
+    def _done(self) -> int:
+        return min(len(self.entries), self._wanted)
+
+    def left(self) -> float | None:
+        """Return about how many seconds are left; None where nobody knows yet."""
+        passed, fresh = self._clock() - self._began, self._done() - self._known
+        if fresh <= 0:
+            return None
+        left = passed / fresh * (self._wanted - self._done())
+        return left if self._limit is None else max(0.0, min(left, self._limit - passed))
+
+    def line(self) -> str:
+        """Return how far the search is and the best candidate, in a line."""
+        frame = ranked(self.entries)
+        best = frame.iloc[0]
+        named = {name: _short(best[name]) for name in parameters_of(frame)}
+        told = [f"{_named(name)} {value}" for name, value in named.items() if value]
+        done = f"{self._done()}/{self._wanted} fits"
+        score = f"best {best['mean']:.4f} ± {best['std']:.4f}"
+        return "  ".join([done, *self._times(), score, *told])
+
+    def _times(self) -> list[str]:
+        left = self.left()
+        return [] if left is None else [f"{duration(left)} left"]
+
+    def frame(self) -> RenderableType:
+        """Return a bar with the time left, and the leaders below."""
+        bar = ProgressBar(total=max(self._wanted, 1), completed=self._done(), width=24)
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
+        return Group(line, Text(), leaders_table(ranked(self.entries)))
+
+
+class ShownJournal(Journal):
+    """A journal whose fits are shown as they finish."""
+
+    def __init__(self, path: Any, leaders: Leaders) -> None:
+        super().__init__(path)
+        self._leaders = leaders
+
+    def round(self, fits: int, known: int) -> None:
+        """Pass it on; at first with what is finished."""
+        if not self._leaders.entries:
+            self._leaders.entries += self.entries.values()
+        self._leaders.expect(fits, known)
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Write, and show."""
+        super().record(entries)
+        self._leaders.add(entries)

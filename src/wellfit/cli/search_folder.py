@@ -1,0 +1,82 @@
+"""The folder of a search: settings, the journal, the table, the best model, the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wellfit.cli.files import write
+from wellfit.cli.leaders import ranked
+from wellfit.cli.run_folder import (
+    CHECKPOINTS,
+    JOURNAL,
+    METRICS,
+    PICTURES,
+    RESULT,
+    RESULTS,
+    TENSORBOARD,
+    RunFolder,
+    read_run,
+)
+from wellfit.core.errors import InputError
+from wellfit.model_selection.journal import read_journal
+
+
+class SearchFolder(RunFolder):
+    """A run's folder that a search is written into."""
+
+    @property
+    def journal(self) -> Path:
+        """The file of finished fits."""
+        return self.path / JOURNAL
+
+    def begin(self, config: Mapping[str, Any], first_epoch: int = 0) -> None:
+        """Make the folder and write the settings; a search that is resumed keeps its journal."""
+        old = [RESULT, RESULTS, *PICTURES]
+        if not self.resumed:
+            self._make()
+            self.clear(CHECKPOINTS)
+            self.clear(TENSORBOARD)
+            old += [JOURNAL, METRICS]
+        for name in old:
+            (self.path / name).unlink(missing_ok=True)
+        if not self.resumed:
+            self.configure(config)
+        self.begun = True
+
+    def tabulate(self, frame: pd.DataFrame) -> None:
+        """Write the table of candidates."""
+        write(self.path / RESULTS, frame.to_csv(index=False).encode())
+
+
+def read_search(path: Path, asked: str = "--resume") -> dict[str, Any]:
+    """Return the settings of the search in a folder, and its result, if any, as ``"result"``.
+
+    Raises:
+        InputError: there is no run, or it is no search.
+    """
+    config = read_run(path, asked)
+    if "search" not in config:
+        raise InputError(
+            f"{asked} {path}: this is a training; expected a search, or "
+            f"`wellfit train --resume {path}`"
+        )
+    return config
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """Return the table of a search's candidates: of those that are finished, where it goes on.
+
+    Raises:
+        InputError: there is no search, or it has finished nothing yet.
+    """
+    read_search(path, "show")
+    if (path / RESULTS).is_file():
+        return pd.read_csv(path / RESULTS)
+    entries = read_journal(path / JOURNAL) if (path / JOURNAL).is_file() else []
+    if not entries:
+        raise InputError(f"show {path}: no candidate is finished yet")
+    return ranked(entries)

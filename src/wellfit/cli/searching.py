@@ -1,0 +1,195 @@
+"""The steps of ``wellfit search`` once it is known what to search on what."""
+
+from __future__ import annotations
+
+import shlex
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from wellfit.cli import outcome, overview
+from wellfit.cli.console import counted, duration, note, pairs, screen, waiting
+from wellfit.cli.files import plain
+from wellfit.cli.leaders import Leaders, ShownJournal, leaders_table, of_results
+from wellfit.cli.run_folder import refuse
+from wellfit.cli.search_folder import SearchFolder, read_search
+from wellfit.cli.search_plan import SearchPlan
+from wellfit.cli.settings import Model
+from wellfit.cli.source import Source
+from wellfit.cli.training import _config, _estimator, _prepare, _tell_folder, _training
+from wellfit.core.errors import DataError, InputError
+from wellfit.model_selection import SearchCV, Space
+
+
+def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
+    """Search, train the best candidate, judge it, and write all of it into a run folder.
+
+    Args:
+        plan: on what to search, and how.
+        run: the folder; None for a new one.
+        overwrite: whether an earlier run there may be replaced.
+        quiet: print the figures only.
+    """
+    # What is wrong with the command shows before the data are read.
+    if run is not None:
+        refuse(run, overwrite, "search")
+    elif overwrite:
+        raise InputError("--overwrite replaces the run that --run names; given no --run")
+    plan.space(_estimator(plan.common, "classification"))
+    source, model = _prepare(plan.common)
+    folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
+    config = {**_config(model, source, plan.common.request), **plan.to_dict()}
+    _carry_out(plan, source, model, folder, config, quiet)
+
+
+def resume_search(path: Path, *, quiet: bool) -> None:
+    """Go on with a search from what its journal holds.
+
+    Args:
+        path: the run's folder.
+        quiet: print the figures only.
+    """
+    read_search(path)
+    folder = SearchFolder(path, resume=True)
+    try:
+        config = read_search(path)  # again: now nobody else changes it
+        if "result" in config:
+            screen().print(f"{path} is finished already", soft_wrap=True)
+            return
+        plan = SearchPlan.from_dict(config)
+        source, model = _prepare(plan.common)
+        _carry_out(plan, source, model, folder, config, quiet)
+    finally:
+        folder.release()
+
+
+def _carry_out(
+    plan: SearchPlan,
+    source: Source,
+    model: Model,
+    folder: SearchFolder,
+    config: Mapping[str, Any],
+    quiet: bool,
+) -> None:
+    """Show the data, search, save, judge."""
+    console = screen()
+    space = plan.space(model)
+    if not quiet:
+        with waiting("looking at the data"):
+            look = overview.before_training(model, source)
+        console.print(look)
+        console.print(_told(plan, space))
+        console.print()
+    try:
+        folder.begin(config)
+        began = time.perf_counter()
+        search = _searched(plan, space, source, model, folder, console, quiet)
+        best: Model = search.best_estimator_
+        if best.status_ == "interrupted":
+            raise KeyboardInterrupt
+        best.save(folder.model)
+        _conclude(search, source, folder, console, time.perf_counter() - began, quiet)
+    except KeyboardInterrupt:
+        if folder.begun:
+            path = shlex.quote(str(folder.path))
+            note(f"what is finished is kept; go on by `wellfit search --resume {path}`")
+        raise
+    finally:
+        folder.release()
+
+
+def _told(plan: SearchPlan, space: Space) -> Table:
+    """Return what is searched, in words."""
+    options = plan.options
+    table = pairs()
+    halving = f", {options.halving} halving" if options.halving else ""
+    restarts = f" x {options.restarts} seeds" if options.restarts > 1 else ""
+    tried = f"{counted(options.candidates, 'candidate')} x {options.cv} folds{restarts}"
+    table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
+    names = dict.fromkeys(name.partition(".")[0] for name in space.axes)
+    table.add_row("varied", ", ".join(names))
+    return table
+
+
+def _searched(
+    plan: SearchPlan,
+    space: Space,
+    source: Source,
+    model: Model,
+    folder: SearchFolder,
+    console: Console,
+    quiet: bool,
+) -> Any:
+    """Search, showing how it goes; warnings become notes."""
+    options = plan.options
+    leaders = Leaders(console, options.time_limit, quiet)
+    search = SearchCV(
+        model,
+        space,
+        sampler=options.sampler,
+        n_iter=options.candidates,
+        n_restarts=options.restarts,
+        halving=options.halving,
+        factor=options.factor,
+        time_limit=options.time_limit,
+        journal=ShownJournal(folder.journal, leaders),
+        scoring=options.score,
+        n_jobs=options.jobs,
+        cv=options.cv,
+        random_state=plan.common.request.seed,
+    )
+    with warnings.catch_warnings(record=True) as caught, leaders:
+        warnings.simplefilter("always")
+        try:
+            search.fit(source.data.X, source.data.y)
+        except InputError:
+            raise
+        except ValueError as error:
+            if leaders.entries:
+                raise
+            raise DataError(str(error)) from error
+    said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    said += [str(w.message).partition("\n")[0] for w in caught if "fits failed" in str(w.message)]
+    for message in dict.fromkeys(said):
+        note(message)
+    return search
+
+
+def _conclude(
+    search: Any,
+    source: Source,
+    folder: SearchFolder,
+    console: Console,
+    seconds: float,
+    quiet: bool,
+) -> None:
+    """Print the leaders and how good the best is; write that."""
+    frame, best = of_results(search.cv_results_, search.n_splits_), search.best_estimator_
+    folder.tabulate(frame)
+    if not quiet:
+        tried = counted(len(frame), "candidate")
+        console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}\n")
+    console.print(leaders_table(frame))
+    console.print()
+    judged = outcome.judge(best, source)
+    place = search.best_index_
+    found = {
+        "candidates": len(frame),
+        "folds": search.n_splits_,
+        "seconds": round(seconds, 3),
+        "best_params": search.best_params_,
+        "mean": search.cv_results_["mean_test_score"][place],
+        "std": search.cv_results_["std_test_score"][place],
+    }
+    folder.finish({**_training(best), "search": plain(found), **judged.plain()})
+    console.print(outcome.scores(judged))
+    if not quiet:
+        outcome.show(judged, source, console)
+    for name, picture in outcome.pictures(judged, source):
+        folder.picture(name, picture)
+    _tell_folder(folder, False, console)

@@ -1,0 +1,439 @@
+"""``wellfit search``: the whole way from a table to the best model; and after a kill, the rest."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import Result
+
+from wellfit.cli.leaders import Leaders, leaders_table, of_results, ranked
+from wellfit.cli.locking import lock
+from wellfit.estimators import load_model
+from wellfit.model_selection.journal import Entry, Journal, read_journal
+
+Wellfit = Callable[..., Result]
+
+INCOME = ("search", "adult.csv", "--target", "income", "--drop", "pay", "--epochs", "2")
+QUICK = (*INCOME, "--hidden", "4", "--candidates", "4", "--run", "run")
+
+
+def result(run: Path) -> dict[str, Any]:
+    return json.loads((run / "result.json").read_text())
+
+
+def ended(run: Path) -> tuple[bytes, pd.DataFrame, dict[str, Any]]:
+    """Return a search's weights, table and result, without what a clock has told."""
+    told = result(run)
+    del told["seconds"], told["search"]["seconds"]
+    table = pd.read_csv(run / "results.csv").drop(columns="seconds")
+    return (run / "model" / "weights.safetensors").read_bytes(), table, told
+
+
+def alike(one: Path, other: Path) -> None:
+    for first, second in zip(ended(one), ended(other), strict=True):
+        if isinstance(first, pd.DataFrame):
+            pd.testing.assert_frame_equal(first, second, check_exact=True)
+        else:
+            assert first == second
+
+
+# --- the whole way ---------------------------------------------------------------------------
+
+
+def test_a_search_ends_with_a_table_and_the_best_model(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*QUICK)
+    assert done.exit_code == 0, done.output
+    assert "4 candidates x 3 folds, random" in done.output
+    assert "12/12 fits" in done.output
+    table = pd.read_csv("run/results.csv")
+    assert table["rank"].tolist() == table["mean"].rank(ascending=False, method="min").tolist()
+    assert table["mean"].is_monotonic_decreasing
+    folds = table[["fold 1", "fold 2", "fold 3"]]
+    np.testing.assert_allclose(folds.mean(axis=1), table["mean"])
+    np.testing.assert_allclose(folds.std(axis=1, ddof=0), table["std"])
+    assert (table["seconds"] > 0).all()
+    found = result(here / "run")
+    assert found["search"]["candidates"] == 4
+    assert found["search"]["mean"] == table["mean"][0]
+    assert f"{table['mean'][0]:.4f}" in done.output
+    model = load_model(here / "run" / "model")
+    assert model.hidden_layer_sizes == (4,)
+    for name, value in found["search"]["best_params"].items():
+        assert model.get_params()[name] == value == table[name][0]
+    rows = pd.read_csv("adult.csv").drop(columns=["income", "pay"])
+    assert len(model.predict(rows)) == 120
+    assert wellfit("predict", "run", "adult.csv", "--out", "p.csv").exit_code == 0
+    assert {path.name for path in (here / "run").iterdir()} == {
+        *("config.json", "journal.jsonl", "results.csv", "result.json", "model"),
+        "confusion_matrix.png",
+    }
+
+
+def test_the_same_seed_gives_the_same_search(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*QUICK).exit_code == 0
+    assert wellfit(*QUICK[:-1], "again").exit_code == 0
+    alike(here / "run", here / "again")
+    assert wellfit(*QUICK[:-1], "other", "--seed", "1").exit_code == 0
+    assert not ended(here / "run")[1].equals(ended(here / "other")[1])
+
+
+def test_a_regression_by_all_that_can_be_chosen(here: Path, wellfit: Wellfit) -> None:
+    space = {
+        "optimizer__learning_rate": {"low": 1e-4, "high": 0.1, "scale": "log"},
+        "hidden_layer_sizes": [[4], [3, 3]],
+    }
+    Path("space.json").write_text(json.dumps(space))
+    words = ["search", "adult.csv", "--target", "pay", "--space", "space.json", "--cv", "2"]
+    words += ["--candidates", "6", "--epochs", "4", "--sampler", "sobol", "--restarts", "2"]
+    words += ["--halving", "successive", "--factor", "2", "--scoring", "neg_mean_absolute_error"]
+    words += ["--time-limit", "100", "--set", "l2=0.01", "--batch-size", "30", "--run", "run"]
+    done = wellfit(*words)
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv("run/results.csv")
+    assert set(table["epochs"]) == {1, 2, 4}
+    assert (table["mean"] < 0).all()
+    assert set(table["hidden_layer_sizes"].astype(str)) == {"4", "3-3"}
+    assert load_model(here / "run" / "model").l2 == 0.01
+    assert "residuals" not in done.stderr
+    assert len(read_journal("run/journal.jsonl")) > 6 * 2 * 2
+    # What the file said is in the run: it may be gone.
+    Path("space.json").unlink()
+    (here / "run" / "result.json").unlink()
+    before = ended_without_result(here / "run")
+    assert wellfit("search", "--resume", "run").exit_code == 0
+    assert ended_without_result(here / "run") == before
+
+
+def ended_without_result(run: Path) -> tuple[bytes, bytes]:
+    weights = (run / "model" / "weights.safetensors").read_bytes()
+    return weights, (run / "results.csv").read_bytes()
+
+
+def test_quiet_prints_figures_only(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*QUICK, "--quiet")
+    assert done.exit_code == 0
+    assert "fits  best" not in done.output
+    assert "accuracy" in done.output
+
+
+def test_a_search_is_shown_again(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*QUICK).exit_code == 0
+    done = wellfit("search", "show", "run", "--top", "3")
+    assert done.exit_code == 0
+    assert "and 1 more" in done.output
+    table = pd.read_csv("run/results.csv")
+    for mean in table["mean"][:3]:
+        assert f"{mean:.4f}" in done.output
+    (here / "run" / "results.csv").unlink()  # as long as it goes on
+    again = wellfit("search", "show", "run", "--top", "3")
+    assert f"{table['mean'][0]:.4f}" in again.output
+
+
+# --- refusals --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--space", "space.json"), "did you mean 'l2'"),
+        (("--space", "missing.json"), "there is no file"),
+        (("--space", "both.json", "--set", "l2=0.1"), "l2 is given for all candidates"),
+        (("--sampler", "rondom"), "did you mean 'random'"),
+        (("--halving", "succesive"), "did you mean 'successive'"),
+        (("--scoring", "acuracy"), "acuracy"),
+        (("--cv", "70"), "70"),
+        (("--set", "l22=1"), "l22"),
+        (("--time-limit", "0"), "time_limit"),
+        (("--overwrite",), "given no --run"),
+    ],
+)
+def test_what_cannot_be_used_is_told(
+    here: Path, wellfit: Wellfit, words: tuple[str, ...], told: str
+) -> None:
+    Path("space.json").write_text('{"l3": [0.1, 1.0]}')
+    Path("both.json").write_text('{"l2": [0.1, 1.0]}')
+    done = wellfit(*INCOME, "--hidden", "4", "--candidates", "2", *words)
+    assert done.exit_code == 2, done.output
+    assert told in done.stderr.replace("\n", " ")
+
+
+def test_a_search_that_has_nothing_to_vary_is_refused(here: Path, wellfit: Wellfit) -> None:
+    words = ["--set", "optimizer__learning_rate=0.1", "--set", "l2=0", "--set", "dropout=0"]
+    done = wellfit(*QUICK, *words, "--set", "optimizer__beta_1=0.9")
+    assert done.exit_code == 2
+    assert "nothing is left to search" in done.stderr
+    assert not (here / "run").exists()
+
+
+def test_searches_and_trainings_are_told_apart(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*QUICK).exit_code == 0
+    train = ("train", *INCOME[1:], "--hidden", "4")
+    assert wellfit(*train, "--run", "trained").exit_code == 0
+    for words, told in (
+        (("train", "--resume", "run"), "this is a search"),
+        (("search", "--resume", "trained"), "this is a training"),
+        (("search", "show", "trained"), "this is a training"),
+        (("search", "show", "rum"), "did you mean 'run'"),
+        (QUICK, "wellfit search --resume run"),
+        (("search", "--resume", "run", "--cv", "2"), "is read from the run"),
+        (("search",), "Missing argument 'DATA'"),
+    ):
+        done = wellfit(*words)
+        assert done.exit_code == 2, words
+        assert told in done.output
+    done = wellfit("search", "--resume", "run")
+    assert done.exit_code == 0
+    assert "finished already" in done.output
+    assert wellfit(*train, "--run", "run", "--overwrite").exit_code == 0
+    assert not (here / "run" / "journal.jsonl").exists()
+    assert wellfit(*QUICK, "--overwrite").exit_code == 0
+    assert not (here / "run" / "metrics.jsonl").exists()
+
+
+# --- going on --------------------------------------------------------------------------------
+
+
+class Cut(Exception):
+    """The power fails."""
+
+
+@pytest.fixture
+def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Start a search that ends without warning once some fits are finished."""
+
+    def begin(*words: str) -> Path:
+        record = Journal.record
+
+        def fail(self: Journal, entries: Any) -> None:
+            record(self, entries)
+            if len(self.entries) > 3:
+                raise Cut
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "record", fail)
+            assert wellfit(*words).exit_code == 1
+        assert not (here / "run" / "result.json").exists()
+        return here / "run"
+
+    return begin
+
+
+MANY = (*INCOME, "--candidates", "6", "--set", "hidden_layer_sizes=(4,)")
+SHAPES = '{"hidden_layer_sizes": [[3], [4], [5], [3, 3]], "l2": [0.0, 0.1, 1.0]}'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--halving", "successive", "--factor", "2", "--epochs", "6"),
+        ("--halving", "hyperband", "--factor", "2", "--epochs", "4"),
+        ("--restarts", "2", "--scoring", "neg_log_loss"),
+    ],
+    ids=["plain", "halving", "hyperband", "restarts"],
+)
+def test_a_search_that_was_cut_off_ends_as_one_that_was_not(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path], words: tuple[str, ...]
+) -> None:
+    Path("space.json").write_text(SHAPES)
+    common = (*INCOME, "--candidates", "8", "--space", "space.json", *words)
+    assert wellfit(*common, "--run", "whole").exit_code == 0
+    run = cut(*common, "--run", "run")
+    known = {entry.key for entry in read_journal(run / "journal.jsonl")}
+    done = wellfit("search", "--resume", "run")
+    assert done.exit_code == 0, done.output
+    alike(here / "whole", run)
+    assert known < {entry.key for entry in read_journal(run / "journal.jsonl")}
+
+
+def test_other_data_are_refused(here: Path, wellfit: Wellfit, cut: Callable[..., Path]) -> None:
+    Path("space.json").write_text(SHAPES)
+    run = cut(*INCOME, "--space", "space.json", "--run", "run")
+    before = (run / "journal.jsonl").read_bytes()
+    table = pd.read_csv("adult.csv")
+    table.assign(age=table["age"] + np.arange(120) % 2).to_csv("adult.csv", index=False)
+    done = wellfit("search", "--resume", "run")
+    assert done.exit_code == 2
+    assert "is the journal of another search: data was" in done.stderr
+    assert (run / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_that_another_process_writes_is_refused(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    Path("space.json").write_text(SHAPES)
+    held = lock(cut(*INCOME, "--space", "space.json", "--run", "run"))
+    assert held is not None
+    done = wellfit("search", "--resume", "run")
+    os.close(held)
+    assert done.exit_code == 2
+    assert "another process" in done.stderr
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("space.json").write_text(SHAPES)
+    common = (*INCOME, "--candidates", "8", "--space", "space.json")
+    assert wellfit(*common, "--run", "whole").exit_code == 0
+    record = Journal.record
+
+    def press(self: Journal, entries: Any) -> None:
+        record(self, entries)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "record", press)
+        done = wellfit(*common, "--run", "run")
+    assert done.exit_code == 130
+    assert "go on by `wellfit search --resume run`" in done.stderr
+    assert wellfit("search", "--resume", "run").exit_code == 0
+    alike(here / "whole", here / "run")
+
+
+# --- kills -----------------------------------------------------------------------------------
+
+SERVER = multiprocessing.get_context("forkserver")
+DIGITS = (
+    "search digits --space space.json --candidates 10 --epochs 12 --no-early-stopping "
+    "--halving successive --factor 2 --run run --threads 1 -q"
+)
+
+
+def calling(folder: Path, words: list[str]) -> None:
+    """Call the command line in a process of its own."""
+    from wellfit.cli.app import main
+
+    os.chdir(folder)
+    with open(os.devnull, "w") as sys.stdout:
+        sys.argv = ["wellfit", *words]
+        main()
+
+
+def called(folder: Path, words: list[str]) -> Any:
+    process = SERVER.Process(target=calling, args=(folder, words))
+    process.start()
+    return process
+
+
+def finished(run: Path) -> set[str]:
+    journal = run / "journal.jsonl"
+    return {entry.key for entry in read_journal(journal)} if journal.exists() else set()
+
+
+def survives(kills: int, tmp_path: Path) -> None:
+    SERVER.set_forkserver_preload(["wellfit.cli.searching", "wellfit.cli.app"])
+    whole, torn, moments = tmp_path / "whole", tmp_path / "torn", random.Random(0)
+    shapes = [[size] for size in range(8, 14)] + [[size, 8] for size in range(8, 14)]
+    for folder in (whole, torn):
+        folder.mkdir()
+        (folder / "space.json").write_text(
+            json.dumps(
+                {"hidden_layer_sizes": shapes, "l2": {"low": 1e-6, "high": 1, "scale": "log"}}
+            )
+        )
+    words = DIGITS.split()
+    undisturbed = called(whole, words)
+    undisturbed.join()
+    assert undisturbed.exitcode == 0
+    left = kills
+    while left:
+        before = finished(torn / "run")
+        process = called(torn, words)
+        while process.is_alive() and finished(torn / "run") == before:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.05))
+        known = finished(torn / "run")
+        process.kill()
+        process.join()
+        assert before <= known <= finished(torn / "run")
+        words = ["search", "--resume", "run", "-q"]
+        if process.exitcode == 0:  # it was faster: from the beginning
+            words = [*DIGITS.split(), "--overwrite"]
+            continue
+        assert process.exitcode == -signal.SIGKILL
+        left -= 1
+    last = called(torn, words)
+    last.join()
+    assert last.exitcode == 0
+    assert known <= finished(torn / "run") == finished(whole / "run")
+    alike(whole / "run", torn / "run")
+
+
+def test_three_kills_change_nothing(tmp_path: Path) -> None:
+    survives(3, tmp_path)
+
+
+@pytest.mark.heavy
+def test_ten_kills_change_nothing(tmp_path: Path) -> None:
+    survives(10, tmp_path)
+
+
+# --- what is shown ---------------------------------------------------------------------------
+
+
+def entry(l2: float, fold: int, score: float, **more: Any) -> Entry:
+    outcome = {"test_scores": score, "fit_time": 0.5, "score_time": 0.25}
+    return Entry(f"{l2}{fold}{more}", {"l2": l2, **more}, fold, outcome)
+
+
+def test_candidates_are_ranked_by_all_folds_and_seeds() -> None:
+    entries = [
+        *(entry(0.1, 0, 0.5), entry(0.1, 1, 0.7), entry(0.2, 0, 0.9)),
+        *(entry(0.2, 0, 0.7, random_state=3), entry(0.3, 0, float("nan"))),
+        entry(0.1, 1, 0.9),  # as it trained on
+    ]
+    table = ranked(entries)
+    assert table["l2"].tolist() == [0.2, 0.1, 0.3]
+    np.testing.assert_allclose(table["mean"], [0.8, 0.7, np.nan])
+    np.testing.assert_allclose(table["std"][:2], [0.1, 0.2])
+    assert table["fits"].tolist() == [2, 2, 1]
+    assert table["seconds"].tolist() == [1.5, 1.5, 0.75]
+
+
+def test_results_become_a_table_whatever_is_in_them() -> None:
+    results = {
+        "params": [{"a": (3, 3), "b": None}, {"a": np.int64(4)}],
+        **{f"{key}_test_score": np.array([2, 1]) for key in ("rank", "mean", "std")},
+        **{f"split{fold}_test_score": np.array([np.nan, 1.0]) for fold in (0, 1)},
+        **{key: np.array([0.5, 1.0]) for key in ("mean_fit_time", "mean_score_time")},
+    }
+    table = of_results(results, 2)
+    assert table["rank"].tolist() == [1, 2]
+    assert table["fits"].tolist() == [2, 0]
+    assert table["seconds"].tolist() == [4.0, 2.0]
+    assert table["a"].tolist() == [4, "3-3"]
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(leaders_table(table, 1))
+    console.file.close()
+    assert "and 1 more" in console.export_text()
+
+
+def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
+    now = [0.0]
+    with (tmp_path / "out").open("w") as file:
+        console = Console(width=90, file=file, force_terminal=True)
+        with Leaders(console, limit=8.0, clock=lambda: now[0]) as leaders:
+            leaders.expect(10, 0)
+            assert leaders.left() is None
+            for number in range(5):
+                now[0] += 1.0
+                leaders.add([entry(0.1 * number, 0, 0.5 + number / 10)])
+            assert leaders.left() == 3.0  # five more, but the limit comes before
+    shown = (tmp_path / "out").read_text()
+    assert "5/10 fits" in shown
+    assert "3.0 s left" in shown
+    assert "0.9000" in shown
