@@ -1,0 +1,139 @@
+"""Samplers: the same seed draws the same, grids are whole, and those that learn do so."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.model_selection import ParameterGrid
+
+from wellfit.core import registry
+from wellfit.core.errors import HyperparameterError, MissingExtraError, UnknownNameError
+from wellfit.core.hyper import resolve
+from wellfit.model_selection import CMAES, TPE, GaussianProcess, Grid, Random, Sampler, Space
+
+RATE = {"low": 1e-5, "high": 1.0, "scale": "log"}
+MIXED = Space.of(
+    {
+        "optimizer": ["sgd", "adam"],
+        "optimizer__learning_rate": {**RATE, "steps": 6},
+        "optimizer__momentum": {"low": 0, "high": 0.9, "steps": 4, "if": {"optimizer": "sgd"}},
+        "hidden_layer_sizes": {"depth": [1, 2], "units": [8, 16]},
+    }
+)
+PLANE = Space.of({"l1": RATE, "l2": RATE})
+NAMES = registry.names("sampler")
+
+
+def response(candidate):
+    """A hill over two strengths, on log scales; its top is 0, at 1e-2 and 1e-4."""
+    logs = np.log10([candidate["l1"], candidate["l2"]])
+    return -float(((logs - [-2, -4]) ** 2).sum())
+
+
+def search(sampler, space, count, score, seed=0, batch=4):
+    """Ask and tell until there are ``count`` candidates."""
+    drawing, tried, scores = resolve(Sampler, sampler).start(space, seed), [], []
+    while len(tried) < count:
+        asked = drawing.ask(min(batch, count - len(tried)))
+        if not asked:
+            break
+        told = [score(candidate) for candidate in asked]
+        drawing.tell(asked, told)
+        tried, scores = tried + asked, scores + told
+    return tried, scores
+
+
+def worth(candidate):
+    return -abs(np.log10(candidate["optimizer__learning_rate"]) + 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_and_scores_make_the_candidates(name):
+    tried, _ = search(name, MIXED, 16, worth)
+    assert tried == search(name, MIXED, 16, worth)[0]
+    assert len(tried) == 16
+    if name != "grid":
+        assert tried != search(name, MIXED, 16, worth, seed=1)[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_candidate_lies_in_the_space(name):
+    everything = [repr(candidate) for candidate in MIXED.combinations()]
+    assert len(everything) == len(set(everything)) == 6 * (4 + 1) * (2 + 4)
+    for candidate in search(name, MIXED, 16, worth)[0]:
+        assert repr(candidate) in everything
+
+
+@pytest.mark.parametrize("name", ["random", "sobol"])
+def test_choices_are_drawn_once_each_until_none_is_left(name):
+    tried, _ = search(name, MIXED, 1000, worth)
+    assert sorted(map(repr, tried)) == sorted(map(repr, MIXED.combinations()))
+
+
+def test_a_grid_is_scikit_learns():
+    space = {"l1": [0.1, 0.2], "l2": [1, 2, 3]}
+    drawing = Grid().start(Space.of(space), seed=0)
+    assert drawing.size == 6
+    assert drawing.ask(100) == list(ParameterGrid(space))
+    assert drawing.ask(1) == []
+
+
+def test_a_grid_over_a_range_is_refused():
+    with pytest.raises(HyperparameterError, match=r"can't list l1.*\"steps\""):
+        Grid().start(PLANE, seed=0)
+
+
+def test_sobol_is_more_even_than_chance():
+    def widest_gap(name):
+        tried, _ = search(name, PLANE, 64, response)
+        logs = np.sort([np.log10(candidate["l1"]) for candidate in tried])
+        return np.diff(logs, prepend=-5, append=0).max()
+
+    assert widest_gap("sobol") <= 5 * 2 / 64 + 1e-9  # one in each 64th
+    assert widest_gap("random") > 0.2
+
+
+@pytest.mark.parametrize(
+    ("sampler", "count", "seeds"),
+    [(TPE(), 40, 4), (CMAES(), 80, 4), (GaussianProcess(startup=6), 18, 1)],
+    ids=["tpe", "cmaes", "gp"],
+)
+def test_what_learns_finds_more_than_chance_does(sampler, count, seeds):
+    def found(name, seed):
+        return max(search(name, PLANE, count, response, seed, batch=6)[1])
+
+    ours = [found(sampler, seed) for seed in range(seeds)]
+    chance = [found(Random(), seed) for seed in range(20)]
+    assert np.mean(ours) > np.mean(chance) / 2  # all below 0, and 0 is the top
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if registry.lookup("sampler", name).learns]
+)
+def test_failures_are_no_obstacle(name):
+    tried, _ = search(name, PLANE, 20, lambda c: np.nan if c["l1"] > 1e-2 else response(c))
+    assert len(tried) == 20
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_trials_are_kept_where_optuna_keeps_them(tmp_path, kind):
+    import optuna
+
+    storage = f"{kind}:///{tmp_path}/trials"
+    sampler = TPE(storage=storage, study="mine", startup=2)
+    for seed in range(2):
+        search(sampler, PLANE, 5, response, seed)
+    kept = TPE(storage=storage, study="mine").start(PLANE, 0)._study.get_trials()
+    assert [trial.state for trial in kept] == [optuna.trial.TrialState.COMPLETE] * 10
+    assert {response(trial.params) for trial in kept} == {trial.value for trial in kept}
+
+
+def test_without_optuna_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'wellfit\[search\]'"):
+        TPE().start(PLANE, 0)
+
+
+def test_an_unknown_sampler_is_refused():
+    with pytest.raises(UnknownNameError, match="'tpee'; did you mean 'tpe'"):
+        resolve(Sampler, "tpee")
