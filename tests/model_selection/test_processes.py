@@ -154,8 +154,6 @@ def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.Monkey
 # A cluster.
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # sockets to the worker that was killed
 def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: np.ndarray):
     distributed = pytest.importorskip("distributed")
     marker = tmp_path / "killed"
