@@ -35,9 +35,12 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
     Attributes:
         journal: set it to a path before ``fit``, and every fit is on disk as it finishes; a search
             with the same journal goes on from there.
+        keep_models: set it to True before ``fit``, and every network stays in memory with the
+            rows, for ``MLPEnsembleClassifier.from_search``.
     """
 
     journal: Any = None
+    keep_models = False
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:

@@ -79,7 +79,7 @@ class Evaluation:
         self._seen: dict[Hashable, Prepared] = {}
         self._paused: dict[Hashable, _Paused] = {}
         self._succeeded = False
-        if getattr(search, "keep_models", False):
+        if search.keep_models:
             search.models_ = Models(X, y)
 
     def of(self, fits: Sequence[Fit]) -> list[Outcome]:
@@ -182,7 +182,7 @@ class Evaluation:
             else:
                 fit = fits[place]
                 folds.setdefault((fit.test.tobytes(), id(work.table)), []).append(place)
-                if getattr(self._search, "keep_models", False):
+                if self._search.keep_models:
                     self._search.models_.keep(fit, work.estimator)
         for places in folds.values():
             some = [group.work[place].estimator for place in places]

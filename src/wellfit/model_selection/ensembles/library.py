@@ -175,7 +175,10 @@ class Models:
                 rows = tuple(fit.test.tobytes() for fit, _ in newest)
                 alike.setdefault(rows, []).append(newest)
         if not alike:
-            raise InputError("the search kept no candidate with a network for every fold")
+            raise InputError(
+                "the search kept no candidate with a network for every fold; what failed has "
+                "none, nor has what a journal knew already"
+            )
         most = max(alike.values(), key=lambda some: sum(len(fit.test) for fit, _ in some[0]))
         held = [fit.test for fit, _ in most[0]]
         return held, [[estimator for _, estimator in pairs] for pairs in most]
