@@ -438,3 +438,23 @@ def test_scores_can_be_told_from_a_search_in_cross_validation():
     nested = theirs.cross_val_score(search, X, y, cv=3)
     other = theirs.cross_val_score(theirs.GridSearchCV(clf(), {"l2": [0, 0.1]}, cv=3), X, y, cv=3)
     np.testing.assert_allclose(nested, other, atol=1e-12)
+
+
+class Odd(theirs.KFold):
+    """Promises three folds, and has two."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Any:
+        return iter(list(super().split(X, y, groups))[:2])
+
+
+def test_splitters_that_break_their_word_are_refused():
+    X, y = CLASSES
+    with pytest.raises(ValueError, match="splits into 2 folds; expected 3"):
+        ours.GridSearchCV(clf(), CANDIDATES, cv=Odd(3)).fit(X, y)
+
+
+def test_verbose_searches_tell_what_is_to_come(capsys: pytest.CaptureFixture[str]):
+    X, y = CLASSES
+    both(CANDIDATES, X, y, verbose=1)
+    their, our = capsys.readouterr().out.splitlines()
+    assert our == their

@@ -118,19 +118,8 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             del callback_ctx
             fresh = list(candidates)
             splits = list((cv or self._checked_cv_orig).split(X, y, **split_params))
+            self._announce(len(fresh), len(splits))
             fits = [Fit(candidate, *split) for candidate in fresh for split in splits]
-            if not fits:
-                raise ValueError("No fits were performed: there are no candidates, or no folds")
-            if len(splits) != self.n_splits_:
-                raise ValueError(
-                    f"cv splits into {len(splits)} folds; expected {self.n_splits_}, which is "
-                    "what its get_n_splits returned"
-                )
-            if self.verbose:
-                print(
-                    f"Fitting {len(splits)} folds for each of {len(fresh)} candidates, "
-                    f"totalling {len(fits)} fits"
-                )
             outcomes.extend(evaluation.of(fits))
             tried.extend(fresh)
             for key, values in (more_results or {}).items():
@@ -140,6 +129,21 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
         self._run_search(evaluate, callback_ctx=context)
         return results, outcomes[0]["test_scores"]
+
+    def _announce(self, candidates: int, folds: int) -> None:
+        """Tell what is to come, where asked to; refuse nothing and too much."""
+        if not candidates * folds:
+            raise ValueError("No fits were performed: there are no candidates, or no folds")
+        if folds != self.n_splits_:
+            raise ValueError(
+                f"cv splits into {folds} folds; expected {self.n_splits_}, which is what its "
+                "get_n_splits returned"
+            )
+        if self.verbose:
+            print(
+                f"Fitting {folds} folds for each of {candidates} candidates, "
+                f"totalling {candidates * folds} fits"
+            )
 
     def _choose(self, results: Mapping[str, Any], metric: str) -> None:
         if not self.refit and self.multimetric_:
