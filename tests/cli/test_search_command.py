@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -307,9 +308,9 @@ def test_ctrl_c_keeps_what_is_finished(
 # --- kills -----------------------------------------------------------------------------------
 
 SERVER = multiprocessing.get_context("forkserver")
-DIGITS = (
-    "search digits --space space.json --candidates 10 --epochs 12 --no-early-stopping "
-    "--halving successive --factor 2 --run run --threads 1 -q"
+IRIS = (
+    "search iris --space space.json --candidates 10 --epochs 12 --no-early-stopping "
+    "--halving successive --run run --threads 1 -q"
 )
 
 
@@ -337,7 +338,7 @@ def finished(run: Path) -> set[str]:
 def survives(kills: int, tmp_path: Path) -> None:
     SERVER.set_forkserver_preload(["wellfit.cli.searching", "wellfit.cli.app"])
     whole, torn, moments = tmp_path / "whole", tmp_path / "torn", random.Random(0)
-    shapes = [[size] for size in range(8, 14)] + [[size, 8] for size in range(8, 14)]
+    shapes = [[3], [4], [5], [6], [4, 3], [5, 3], [6, 3], [7, 3]]
     for folder in (whole, torn):
         folder.mkdir()
         (folder / "space.json").write_text(
@@ -345,7 +346,7 @@ def survives(kills: int, tmp_path: Path) -> None:
                 {"hidden_layer_sizes": shapes, "l2": {"low": 1e-6, "high": 1, "scale": "log"}}
             )
         )
-    words = DIGITS.split()
+    words = IRIS.split()
     undisturbed = called(whole, words)
     undisturbed.join()
     assert undisturbed.exitcode == 0
@@ -362,7 +363,8 @@ def survives(kills: int, tmp_path: Path) -> None:
         assert before <= known <= finished(torn / "run")
         words = ["search", "--resume", "run", "-q"]
         if process.exitcode == 0:  # it was faster: from the beginning
-            words = [*DIGITS.split(), "--overwrite"]
+            shutil.rmtree(torn / "run")
+            words = IRIS.split()
             continue
         assert process.exitcode == -signal.SIGKILL
         left -= 1
