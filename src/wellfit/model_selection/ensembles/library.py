@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 
 from wellfit.core.errors import DataError, DivergedError, InputError
+from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.model_selection.stacking import grouped, trained
@@ -114,7 +115,8 @@ def _reseeded(estimator: BaseMLP, other: Prepared) -> Prepared:
 def _resampled(work: Prepared) -> Prepared:
     """Return a training on rows drawn from its own with replacement; judged by the same ones."""
     ids = work.stream.train
-    drawn = np.random.default_rng(work.stream.seed).choice(ids, len(ids))
+    draw = np.random.default_rng(derive(work.stream.seed, "bootstrap") % (1 << 32))
+    drawn = draw.choice(ids, len(ids))
     return replace(work, stream=replace(work.stream, train=drawn))
 
 
