@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 import wellfit
 from wellfit.cli.console import complain
 from wellfit.cli.data import data_app
+from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
 from wellfit.cli.predict import predict
 from wellfit.cli.search import search_app
@@ -57,6 +58,7 @@ app.add_typer(search_app, name="search")
 app.command()(predict)
 app.add_typer(data_app, name="data")
 app.command()(methods)
+app.command()(landscape)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,111 @@
+"""``wellfit landscape``: races of update rules down functions of two numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wellfit.cli.console import screen, waiting
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from wellfit.landscapes import Landscape
+    from wellfit.landscapes import Path as Track
+    from wellfit.optim import Optimizer
+
+_ALL = "sgd,momentum,nesterov,adagrad,rmsprop,adam,lbfgs"
+
+
+def landscape(
+    function: Annotated[
+        str, typer.Argument(help="beale, rosenbrock, …: `wellfit methods landscape` lists them.")
+    ] = "beale",
+    optimizers: Annotated[
+        str, typer.Option(help="Update rules by name; name:0.1 sets the learning rate.")
+    ] = _ALL,
+    start: Annotated[
+        str | None, typer.Option(help="Where from, as 4,4; else the function's own start.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each rule.")] = 2000,
+    out: Annotated[Path | None, typer.Option(help="The picture: .png or .gif (animated).")] = None,
+) -> None:
+    """Race update rules down a function; a rule without a learning rate takes its best."""
+    with waiting("racing"):
+        from wellfit.core.hyper import resolve
+        from wellfit.landscapes import Landscape, race
+
+        ground = resolve(Landscape, function)
+        place = _point(start) if start is not None else ground.start
+        rules = [_rule(name, ground, place, steps) for name in optimizers.split(",")]
+        paths = race(ground, rules, [place], steps=steps)
+    screen().print(_table(ground, paths))
+    target = out or Path(f"{ground.name}.png")
+    with waiting("drawing"):
+        _draw(ground, paths, target)
+    screen().print(f"picture  {target}", soft_wrap=True)
+
+
+def _rule(text: str, ground: Landscape, start: tuple[float, float], steps: int) -> Optimizer:
+    """Return a rule by name, at the rate given or at its best."""
+    from wellfit.core.errors import InputError
+    from wellfit.core.hyper import resolve
+    from wellfit.landscapes import at_best_rate
+    from wellfit.optim import SGD, Optimizer
+
+    name, colon, rate = text.strip().partition(":")
+    known = {"momentum": SGD(momentum=0.9), "nesterov": SGD(momentum=0.9, nesterov=True)}
+    rule = known[name] if name in known else resolve(Optimizer, name)
+    if not colon:
+        return at_best_rate(ground, rule, start, steps=steps)
+    try:
+        return rule.replace(learning_rate=float(rate))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--optimizers has {text!r}; expected a name, or name:0.1") from error
+
+
+def _point(text: str) -> tuple[float, float]:
+    from wellfit.core.errors import InputError
+
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--start is {text!r}; expected two numbers, as 4,4") from error
+    return x, y
+
+
+def _table(ground: Landscape, paths: list[Track]) -> Table:
+    from rich.table import Table
+
+    from wellfit.report.landscape import told
+
+    title = f"{ground.name} from ({paths[0].points[0][0]:g}, {paths[0].points[0][1]:g})"
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), header_style="dim", title=title, title_justify="left"
+    )
+    for head in ("rule", "steps to a minimum", "ends at", "height"):
+        table.add_column(head, justify="left" if head in ("rule", "ends at") else "right")
+    for path in paths:
+        reached = (
+            "diverged" if path.diverged else "never" if path.steps is None else str(path.steps)
+        )
+        x, y = path.points[-1]
+        table.add_row(told(path), reached, f"({x:.3f}, {y:.3f})", f"{path.heights[-1]:.3g}")
+    return table
+
+
+def _draw(ground: Landscape, paths: list[Track], target: Path) -> None:
+    from wellfit.core.errors import InputError
+    from wellfit.report import png
+    from wellfit.report.landscape import landscape_animation, landscape_figure
+
+    if target.suffix == ".gif":
+        landscape_animation(ground, paths, target)
+    elif target.suffix == ".png":
+        target.write_bytes(png(landscape_figure(ground, paths)))
+    else:
+        raise InputError(f"--out is {target}; expected a name that ends in .png or .gif")

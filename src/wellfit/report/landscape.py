@@ -1,0 +1,126 @@
+"""Pictures of races down a landscape: a contour plot with the paths, and an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from wellfit.landscapes import Landscape, Path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours (2008), told apart with any kind of colour vision.
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_GRID = 240
+_FRAMES, _FRAMES_A_SECOND = 90, 20
+
+
+def landscape_figure(landscape: Landscape, paths: Sequence[Path]) -> Figure:
+    """Draw the landscape's contours, its minima, and the paths down it.
+
+    >>> from wellfit.landscapes import Beale, race
+    >>> from wellfit.optim import LBFGS
+    >>> landscape_figure(Beale(), race(Beale(), [LBFGS()])).axes[0].get_title()
+    'beale'
+    """
+    figure, axes = _ground(landscape, paths)
+    for path, colour in zip(paths, _cycle(len(paths)), strict=True):
+        axes.plot(*path.points.T, color=colour, linewidth=1.4, label=told(path))
+        axes.plot(*path.points[-1], "o", color=colour, markersize=6)
+    _finish(figure, axes)
+    return figure
+
+
+def landscape_animation(landscape: Landscape, paths: Sequence[Path], file: File) -> None:
+    """Write the race as a GIF: every path drawn step by step."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    figure, axes = _ground(landscape, paths)
+    lines = [
+        axes.plot([], [], color=colour, linewidth=1.4, label=told(path))[0]
+        for path, colour in zip(paths, _cycle(len(paths)), strict=True)
+    ]
+    heads = [axes.plot([], [], "o", color=line.get_color(), markersize=6)[0] for line in lines]
+    _finish(figure, axes)
+    longest = max(len(path.points) for path in paths)
+
+    def draw(frame: int) -> list[Any]:
+        upto = max(1, round((frame + 1) / _FRAMES * longest))
+        for path, line, head in zip(paths, lines, heads, strict=True):
+            shown = path.points[:upto]
+            line.set_data(*shown.T)
+            head.set_data(*shown[-1:].T)
+        return [*lines, *heads]
+
+    FuncAnimation(figure, draw, frames=_FRAMES).save(
+        file, writer=PillowWriter(fps=_FRAMES_A_SECOND), dpi=80
+    )
+
+
+def told(path: Path) -> str:
+    """Return a path's name: its rule, its learning rate where it has one.
+
+    >>> from wellfit.landscapes import Beale, race
+    >>> from wellfit.optim import SGD
+    >>> told(race(Beale(), [SGD(1e-4, momentum=0.9)])[0])
+    'sgd, momentum 0.9, rate 0.0001'
+    """
+    rule = path.rule
+    if "start" in rule.slots():
+        return rule.name
+    momentum = getattr(rule, "momentum", 0.0)
+    words = [rule.name, *([f"momentum {momentum:g}"] if momentum else [])]
+    words += ["Nesterov"] if getattr(rule, "nesterov", False) else []
+    return ", ".join([*words, f"rate {rule.learning_rate:.2g}"])
+
+
+def _ground(landscape: Landscape, paths: Sequence[Path]) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 7.0), layout="constrained")
+    axes = figure.add_subplot()
+    left, right, bottom, top = _window(landscape, paths)
+    xs, ys = np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID)
+    x, y = torch.meshgrid(torch.from_numpy(xs), torch.from_numpy(ys), indexing="xy")
+    height = landscape.value(x, y).numpy()
+    # Logarithms of what is above the lowest point show valleys and walls alike.
+    above = np.log10(height - height.min() + 1e-3)
+    axes.contourf(xs, ys, above, levels=30, cmap="Greys", alpha=0.75)
+    axes.contour(xs, ys, above, levels=15, colors="#888888", linewidths=0.4)
+    for place in landscape.minima:
+        axes.plot(*place, "*", color="#CC0000", markersize=13, markeredgecolor="white", zorder=5)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_title(landscape.name)
+    axes.set_xlabel("x")
+    axes.set_ylabel("y")
+    return figure, axes
+
+
+def _window(landscape: Landscape, paths: Sequence[Path]) -> tuple[float, float, float, float]:
+    """Return the landscape's own window, with room around the starts."""
+    left, right, bottom, top = landscape.window
+    starts = np.array([path.points[0] for path in paths])
+    room = 0.3
+    return (
+        min(left, starts[:, 0].min() - room),
+        max(right, starts[:, 0].max() + room),
+        min(bottom, starts[:, 1].min() - room),
+        max(top, starts[:, 1].max() + room),
+    )
+
+
+def _finish(figure: Figure, axes: Axes) -> None:
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
+
+
+def _cycle(count: int) -> list[str]:
+    return [_COLOURS[index % len(_COLOURS)] for index in range(count)]

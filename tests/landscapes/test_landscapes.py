@@ -1,0 +1,119 @@
+"""Test functions, and races of the engine's own rules down them."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import check_grad
+from typer.testing import CliRunner
+
+from wellfit.cli.app import app
+from wellfit.core import registry
+from wellfit.core.errors import InputError
+from wellfit.core.hyper import resolve
+from wellfit.landscapes import Beale, Landscape, Ravine, Rosenbrock, at_best_rate, race
+from wellfit.optim import LBFGS, SGD, Adam, RMSProp
+from wellfit.report.landscape import landscape_figure
+
+GROUNDS = [resolve(Landscape, name) for name in registry.names("landscape")]
+
+
+def height(ground, x):
+    return float(ground.value(*torch.tensor(x, dtype=torch.float64)))
+
+
+@pytest.mark.parametrize("ground", GROUNDS, ids=lambda g: g.name)
+def test_minima_are_minima(ground):
+    around = np.random.default_rng(0).normal(scale=0.05, size=(200, 2))
+    assert ground.minima
+    for place in ground.minima:
+        lowest = height(ground, place)
+        assert all(height(ground, np.add(place, step)) > lowest - 1e-9 for step in around)
+
+
+@pytest.mark.parametrize("ground", GROUNDS, ids=lambda g: g.name)
+def test_gradients_are_those_of_finite_differences(ground):
+    def slope(x):
+        return ground.gradient(torch.tensor(x)[None])[1][0].numpy()
+
+    for x in np.random.default_rng(1).uniform(-2, 2, (5, 2)):
+        scale = 1 + np.abs(slope(x)).max()
+        assert check_grad(lambda at: height(ground, at), slope, x) < 1e-4 * scale
+
+
+def test_lbfgs_finds_beales_minimum_from_4_4():
+    (path,) = race(Beale(), [LBFGS()], [(4.0, 4.0)])
+    np.testing.assert_allclose(path.points[-1], [3, 0.5], atol=1e-4)
+    assert path.steps is not None
+    assert path.steps < 60
+
+
+def test_a_race_is_what_torch_does():
+    (ours,) = race(Rosenbrock(), [Adam(0.05)], [(-1.2, 1.0)], steps=50)
+    p = torch.tensor([-1.2, 1.0], dtype=torch.float64, requires_grad=True)
+    theirs = torch.optim.Adam([p], 0.05)
+    for _ in range(50):
+        theirs.zero_grad()
+        Rosenbrock().value(p[0], p[1]).backward()
+        theirs.step()
+    np.testing.assert_allclose(ours.points[-1], p.detach().numpy(), rtol=1e-9)
+    assert len(ours.points) == 51
+
+
+def test_starts_together_go_where_they_go_alone():
+    starts = [(1.0, 2.0), (-3.0, 0.5), (4.0, 4.0)]
+    together = race(Ravine(), [RMSProp(0.05)], starts, steps=40)
+    for start, path in zip(starts, together, strict=True):
+        (alone,) = race(Ravine(), [RMSProp(0.05)], [start], steps=40)
+        np.testing.assert_allclose(path.points, alone.points, rtol=1e-12)
+
+
+def test_the_best_rate_is_better_than_others():
+    def steps(rate):
+        return race(Ravine(), [SGD(rate)], steps=500)[0].steps
+
+    best = at_best_rate(Ravine(), SGD()).learning_rate
+    assert steps(best) is not None
+    for rate in (best / 3, best * 1.5):
+        assert steps(rate) is None or steps(rate) > steps(best)
+
+
+def test_a_path_that_leaves_is_told_so():
+    (path,) = race(Beale(), [SGD(1.0)], steps=50)
+    assert path.diverged
+    assert path.steps is None
+    landscape_figure(Beale(), [path])
+
+
+def test_nothing_to_race():
+    with pytest.raises(InputError, match="needs rules and steps"):
+        race(Beale(), [])
+
+
+def test_the_command_prints_and_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr("wellfit.report.landscape._FRAMES", 3)
+    picture = tmp_path / "race.png"
+    words = ["landscape", "ravine", "--optimizers", "sgd:0.5,momentum,lbfgs", "--steps", "100"]
+    done = CliRunner().invoke(app, [*words, "--out", str(picture)])
+    assert done.exit_code == 0, done.output
+    assert "sgd, rate 0.5" in done.output
+    assert "lbfgs" in done.output
+    assert picture.read_bytes()[1:4] == b"PNG"
+    moving = tmp_path / "race.gif"
+    assert CliRunner().invoke(app, [*words, "--out", str(moving)]).exit_code == 0
+    assert moving.read_bytes()[:3] == b"GIF"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["bale"], "did you mean 'beale'"),
+        (["--optimizers", "adm"], "did you mean 'adam'"),
+        (["--optimizers", "adam:fast"], "name:0.1"),
+        (["--start", "4"], "two numbers"),
+        (["--optimizers", "sgd:1e-4", "--steps", "5", "--out", "race.txt"], ".png or .gif"),
+    ],
+)
+def test_bad_usage_is_told(words, message):
+    done = CliRunner().invoke(app, ["landscape", *words])
+    assert done.exit_code == 2
+    assert message in done.output
