@@ -119,7 +119,8 @@ class Rastrigin(Landscape, name="rastrigin"):
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the height."""
-        return 20 + sum(v**2 - 10 * torch.cos(2 * torch.pi * v) for v in (x, y))
+        wavy = torch.cos(2 * torch.pi * x) + torch.cos(2 * torch.pi * y)
+        return 20 + x**2 + y**2 - 10 * wavy
 
 
 class Saddle(Landscape, name="saddle"):
