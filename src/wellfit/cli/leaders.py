@@ -109,7 +109,7 @@ def _figures(frame: pd.DataFrame) -> list[list[Any]]:
         [
             str(row["rank"]),
             Text(f"{row['mean']:.4f}", "bold green" if row["rank"] == 1 else ""),
-            "" if np.isnan(row["std"]) else f"± {row['std']:.4f}",
+            f"± {row['std']:.4f}" if np.isfinite(row["std"]) and row["fits"] > 1 else "",
             str(row["fits"]),
             _short(row["seconds"]),
         ]
@@ -139,6 +139,7 @@ class Leaders:
 
     Args:
         console: where to.
+        total: fits of the whole search, as far as that is known before.
         limit: seconds that the search may take.
         quiet: show nothing.
         clock: tells seconds.
@@ -147,18 +148,23 @@ class Leaders:
     def __init__(
         self,
         console: Console,
+        total: int = 0,
         limit: float | None = None,
         quiet: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._console, self._limit, self._clock = console, limit, clock
+        self._total, self._asked, self._known = total, 0, 0
         self._live: Live | None = None
         if console.is_terminal and not quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
         self._plain = not quiet and not console.is_terminal
         self._began, self._shown, self._told = clock(), 0.0, 0
         self.entries: list[Entry] = []
-        self._wanted = self._known = 0
+
+    @property
+    def _wanted(self) -> int:
+        return max(self._total, self._asked, 1)
 
     def __enter__(self) -> Leaders:
         if self._live is not None:
@@ -171,9 +177,9 @@ class Leaders:
 
     def expect(self, fits: int, known: int) -> None:
         """Hear that so many more fits are wanted, some of which are there."""
-        self._wanted += fits
+        self._asked += fits
         self._known += known
-        self._told = self._done() * _PLAIN_LINES // max(self._wanted, 1)
+        self._told = self._done() * _PLAIN_LINES // self._wanted
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Hear of finished fits, and show them if it is time."""
@@ -181,7 +187,7 @@ class Leaders:
         if self._live is not None and self._clock() - self._shown > _EVERY:
             self._shown = self._clock()
             self._live.update(self.frame(), refresh=True)
-        tenth = self._done() * _PLAIN_LINES // max(self._wanted, 1)
+        tenth = self._done() * _PLAIN_LINES // self._wanted
         if self._plain and tenth > self._told:
             self._told = tenth
             self._console.print(self.line(), soft_wrap=True)
@@ -213,7 +219,7 @@ class Leaders:
 
     def frame(self) -> RenderableType:
         """Return a bar with the time left, and the leaders below."""
-        bar = ProgressBar(total=max(self._wanted, 1), completed=self._done(), width=24)
+        bar = ProgressBar(total=self._wanted, completed=self._done(), width=24)
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
         return Group(line, Text(), leaders_table(ranked(self.entries)))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wellfit.cli.console import screen, waiting
+from wellfit.cli.console import note, screen, waiting
 from wellfit.cli.train import refuse_others
 
 _NETWORK, _SEARCH, _RUN = "The same for all candidates", "Search", "Run"
@@ -206,10 +206,11 @@ def show(
     """Print the table of a search's candidates, the best first, with mean, deviation and time."""
     with waiting("reading"):
         from wellfit.cli.leaders import leaders_table
-        from wellfit.cli.search_folder import read_results
+        from wellfit.cli.search_folder import has_ended, read_results
 
-    console = screen()
-    console.print(leaders_table(read_results(run), top))
+    screen().print(leaders_table(read_results(run), top))
+    if not has_ended(run):
+        note(f"the search hasn't ended; go on by `wellfit search --resume {run}`")
 
 
 def _plan(given: Mapping[str, Any]) -> Any:

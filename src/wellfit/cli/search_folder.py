@@ -67,6 +67,11 @@ def read_search(path: Path, asked: str = "--resume") -> dict[str, Any]:
     return config
 
 
+def has_ended(path: Path) -> bool:
+    """Say whether the search in a folder came to its end."""
+    return (path / RESULT).is_file()
+
+
 def read_results(path: Path) -> pd.DataFrame:
     """Return the table of a search's candidates: of those that are finished, where it goes on.
 

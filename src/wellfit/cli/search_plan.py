@@ -41,6 +41,12 @@ class SearchOptions:
     jobs: int | None = None
     space: Any = None
 
+    @property
+    def fits(self) -> int:
+        """How many fits it takes; 0 where that shows only on the way."""
+        fixed = self.halving is None and self.sampler != "grid"
+        return self.candidates * self.cv * self.restarts if fixed else 0
+
 
 @dataclass(frozen=True)
 class SearchPlan:

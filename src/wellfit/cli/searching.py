@@ -127,7 +127,7 @@ def _searched(
 ) -> Any:
     """Search, showing how it goes; warnings become notes."""
     options = plan.options
-    leaders = Leaders(console, options.time_limit, quiet)
+    leaders = Leaders(console, options.fits, options.time_limit, quiet)
     search = SearchCV(
         model,
         space,
