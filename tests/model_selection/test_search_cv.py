@@ -397,6 +397,12 @@ def test_what_cannot_be_searched_is_refused(options, error, message):
         search(**options).fit(X, y)
 
 
+def test_a_search_that_is_asked_to_tells_what_it_trains(capsys):
+    search(clf(epochs=3), halving="successive", n_iter=3, verbose=1, refit=False).fit(X, y)
+    said = "Fitting 2 folds for each of {} candidates, totalling {} fits, until epoch {}\n"
+    assert capsys.readouterr().out == said.format(3, 6, 1) + said.format(1, 2, 3)
+
+
 def test_a_search_can_be_cloned():
     made = search(halving="hyperband", n_restarts=3)
     assert clone(made).get_params()["n_restarts"] == 3

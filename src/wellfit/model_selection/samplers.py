@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -259,12 +260,11 @@ def _suggested(trial: Any, name: str, axis: Axis) -> Any:
 
 def _optuna() -> Any:
     try:
-        import optuna
+        return import_module("optuna")
     except ImportError:
         raise MissingExtraError(
             "this sampler needs Optuna: pip install 'wellfit[search]'; or take 'random' or 'sobol'"
         ) from None
-    return optuna
 
 
 def _storage(optuna: Any, place: str) -> Any:

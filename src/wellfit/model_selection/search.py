@@ -62,7 +62,7 @@ class SearchCV(Stacked):
         error_score: of a fit that fails, or ``"raise"``.
         return_train_score: whether to score training rows too.
         random_state: a seed of the candidates; the estimator's own is that of the trainings.
-        verbose: as in scikit-learn's searches.
+        verbose: above 0, what is trained next is printed.
 
     Raises:
         HyperparameterError: a parameter, or the space, that can't be meant.
@@ -151,9 +151,8 @@ class SearchCV(Stacked):
         self.seeds_ = _seeds(self._base.random_state, self.n_restarts)
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
         metric = self._metric(sampler)
-        trials = Trials(
-            evaluation, splits, self.seeds_, self._base.epochs, metric, self.time_limit
-        )
+        epochs, limit = self._base.epochs, self.time_limit
+        trials = Trials(evaluation, splits, self.seeds_, epochs, metric, limit, self.verbose)
         self._draw(sampler, sampler.start(space, seed), trials)
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
 

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,14 @@ def read_space(path: str | os.PathLike[str]) -> Any:
             return json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(f"{file} is no JSON: {error}") from None
-    if file.suffix not in (".yaml", ".yml"):
-        raise InputError(f"{file} ends in {file.suffix!r}; expected .json, .yaml or .yml")
+    if file.suffix in (".yaml", ".yml"):
+        return _yaml(file, text)
+    raise InputError(f"{file} ends in {file.suffix!r}; expected .json, .yaml or .yml")
+
+
+def _yaml(file: Path, text: str) -> Any:
     try:
-        import yaml
+        yaml = import_module("yaml")
     except ImportError:
         raise MissingExtraError(
             f"{file} needs PyYAML: pip install pyyaml; or write JSON"

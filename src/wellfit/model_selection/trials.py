@@ -57,6 +57,7 @@ class Trials:
         epochs: of a whole training.
         metric: what trials are compared by.
         time_limit: in seconds from now; None for no limit.
+        verbose: whether to print what is trained next.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class Trials:
         epochs: int,
         metric: str,
         time_limit: float | None,
+        verbose: int = 0,
     ) -> None:
         self.everyone: list[Trial] = []
         self._evaluation, self._splits, self._seeds = evaluation, splits, seeds
-        self._epochs, self._metric = epochs, metric
+        self._epochs, self._metric, self._verbose = epochs, metric, verbose
         self._end = math.inf if time_limit is None else time.perf_counter() + time_limit
 
     @property
@@ -106,6 +108,11 @@ class Trials:
         """Train trials until ``epochs`` are done, and judge them."""
         until = epochs if epochs < self._epochs else None
         fits = [replace(fit, until=until) for trial in trials for fit in trial.fits]
+        if self._verbose:
+            print(
+                f"Fitting {len(self._splits)} folds for each of {len(trials)} candidates, "
+                f"totalling {len(fits)} fits, until epoch {epochs}"
+            )
         outcomes = iter(self._evaluation.of(fits))
         for trial in trials:
             trial.outcomes = [next(outcomes) for _ in trial.fits]
