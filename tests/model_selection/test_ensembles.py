@@ -18,9 +18,11 @@ from sklearn.utils.estimator_checks import (
     check_fit2d_1sample,
     parametrize_with_checks,
 )
+from typer.testing import CliRunner
 
 import wellfit
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from wellfit.cli.app import app
 from wellfit.core.errors import (
     DataError,
     DivergedError,
@@ -31,6 +33,7 @@ from wellfit.core.errors import (
 )
 from wellfit.model_selection import Greedy, GridSearchCV, HalvingRandomSearchCV, SearchCV
 from wellfit.model_selection.ensembles import library as library_module
+from wellfit.nn import Pinball
 from wellfit.optim import SGD, Adam
 
 X, Y = load_iris(return_X_y=True)
@@ -200,6 +203,17 @@ def test_estimates_are_averaged_and_spread_in_the_units_of_y():
     np.testing.assert_allclose(tenfold.predict_std(DX), 10 * said.std(0), rtol=1e-2)
 
 
+def test_quantiles_are_averaged_and_rise():
+    quantiles = (0.1, 0.5, 0.9)
+    ensemble = regressors({"loss": Pinball(quantiles)}).fit(DX, DY)
+    said = np.array([member.predict_quantiles(DX) for member in ensemble.estimators_])
+    np.testing.assert_allclose(ensemble.predict_quantiles(DX), said.mean(0))
+    assert (np.diff(ensemble.predict_quantiles(DX)) >= 0).all()
+    np.testing.assert_allclose(ensemble.predict(DX), ensemble.predict_quantiles(DX)[:, 1])
+    with pytest.raises(HyperparameterError, match="estimates no quantiles"):
+        regressors(n_members=1).fit(DX, DY).predict_quantiles(DX)
+
+
 def test_members_disagree_far_from_the_rows_they_know():
     rng = np.random.default_rng(0)
     near = rng.uniform(-1, 1, (200, 1))
@@ -227,10 +241,10 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("selection", [None, "greedy"])
 @pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
-def test_labels_of_any_type(y, selection):
-    ensemble = classifiers({"epochs": 20}, selection=selection).fit(X, y)
+def test_labels_of_any_type(y):
+    options = {"epochs": 12, "optimizer": Adam(0.03), "early_stopping": False}
+    ensemble = classifiers(options, n_members=2, selection="greedy").fit(X, y)
     hard = y.argmax(1) if y.dtype == float else y
     assert ensemble.predict(X).shape == hard.shape
     assert (
@@ -365,6 +379,18 @@ def test_selection_by_another_score():
     assert reg.selection_score_ == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("selection", [None, "greedy"])
+def test_a_row_of_weight_0_is_absent(selection):
+    weight = np.ones(150)
+    weight[::3] = 0
+    weighed = classifiers(selection=selection).fit(X, NAMES, sample_weight=weight)
+    rest = weight > 0
+    absent = classifiers(selection=selection).fit(X[rest], NAMES[rest], sample_weight=weight[rest])
+    np.testing.assert_array_equal(weighed.predict_proba(X), absent.predict_proba(X))
+    with pytest.raises(ValueError, match="(?i)sample weights"):
+        weighed.fit(X, NAMES, sample_weight=0 * weight)
+
+
 def test_a_class_of_one_row_is_trained_on():
     y = np.where(np.arange(150) == 7, 3, Y)
     for seed in range(5):
@@ -397,7 +423,9 @@ def test_from_a_search_nothing_is_trained_anew(monkeypatch):
 
 
 def test_a_candidates_score_is_that_of_its_held_out_rows():
-    search = kept(GridSearchCV(MLPRegressor(**SMALL, random_state=0), GRID, cv=3), DX, DY)
+    search = kept(
+        GridSearchCV(MLPRegressor(**SMALL, random_state=0), {"l2": [0, 1]}, cv=2), DX, DY
+    )
     ensemble = MLPEnsembleRegressor.from_search(search, scoring="neg_mean_absolute_error")
     told = []
     for params in search.cv_results_["params"]:
@@ -492,6 +520,19 @@ def test_without_an_estimator_members_are_like_the_default_one(tmp_path):
     assert (
         repr(wellfit.load_model(ensemble.save(tmp_path / "model")).estimator) == "MLPClassifier()"
     )
+
+
+def test_the_command_line_predicts_by_an_ensemble(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    ensemble = classifiers().fit(frame, NAMES)
+    folder, out = ensemble.save(tmp_path / "model"), tmp_path / "out.csv"
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    words = ["predict", str(folder), str(tmp_path / "new.csv"), "--out", str(out)]
+    done = CliRunner().invoke(app, [*words, "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    told = pd.read_csv(out)
+    assert told["prediction"].tolist() == ensemble.predict(frame).tolist()
+    np.testing.assert_allclose(told.iloc[:, 1:], ensemble.predict_proba(frame), rtol=1e-6)
 
 
 def test_what_is_no_such_ensemble_is_refused(tmp_path):

@@ -42,7 +42,8 @@ def predict(
     if not printed and not out.parent.is_dir():
         raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
     model = load_model(model_folder(run))
-    model.set_params(device=device)
+    for network in getattr(model, "estimators_", [model]):  # an ensemble has several
+        network.set_params(device=device)
     target = read_config(run).get("data", {}).get("target")
     X, y = _rows(model, data, data_dir, target)
     table = predictions(model, X)

@@ -190,7 +190,7 @@ class Ensemble(Saving, NestedConfigs):
             if data.y_val is None:
                 raise DataError("X_val is given without y_val; expected both")
             return data, Data(data.X_val, data.y_val)
-        data = Data(*indexable(data.X, data.y, data.weight))
+        data = Data(*indexable(data.X, data.y, data.weight)).that_count()
         template = clone(self._given()[0])
         checked(template, data.X, reset=True)
         targets = template._fit_targets(data.y)

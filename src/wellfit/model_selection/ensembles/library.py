@@ -40,6 +40,11 @@ class Data:
         X, y = _safe_indexing(self.X, ids), _safe_indexing(self.y, ids)
         return replace(self, X=X, y=y, weight=weight)
 
+    def that_count(self) -> Data:
+        """Return the rows to train on without those of weight 0, unless all are."""
+        counting: NDArray[np.integer] = np.flatnonzero([] if self.weight is None else self.weight)
+        return self.rows(counting) if len(counting) else self
+
 
 def fit_together(
     estimators: Sequence[BaseMLP], data: Data, *, bootstrap: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from wellfit.estimators import MLPRegressor
 from wellfit.model_selection.ensembles.base import Ensemble
@@ -54,6 +55,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
     """
 
     _member = MLPRegressor
+    estimators_: list[MLPRegressor]
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return mean estimates (n_samples,), or (n_samples, n_outputs).
@@ -62,6 +64,20 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
             NotFittedError: before ``fit``.
         """
         return self._predict_outputs(X)
+
+    def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
+        """Return the members' mean quantiles, rising; of those trained with ``loss="pinball"``.
+
+        Returns:
+            (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles) where y had several
+            columns.
+
+        Raises:
+            HyperparameterError: another loss, which estimates no quantiles.
+            NotFittedError: before ``fit``.
+        """
+        check_is_fitted(self)
+        return self._mean(np.stack([each.predict_quantiles(X) for each in self.estimators_]))
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return the members' standard deviation, shaped like ``predict`` and in y's units.
