@@ -177,6 +177,24 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: 
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
 
 
+@pytest.mark.heavy
+def test_a_search_that_kills_every_worker_ends(tmp_path: Path):
+    distributed = pytest.importorskip("distributed")
+
+    def kill(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+        pytest.raises(distributed.KilledWorker),
+    ):
+        search(observers=[Call(kill)])
+
+
 # Ctrl-C.
 
 LONG = """

@@ -135,6 +135,8 @@ def test_tables_that_outgrow_the_memory_are_not_joined(monkeypatch: pytest.Monke
 def test_every_process_has_something_to_do():
     assert len(grouped(prepared(1), workers=2)) == 2
     assert sorted(len(group.places) for group in grouped(prepared(4), workers=4)) == [2] * 4
+    # Three tables for two processes: the second is cut.
+    assert [len(group.places) for group in grouped(prepared(3), workers=2)] == [3, 3]
 
 
 def test_the_longest_come_first():

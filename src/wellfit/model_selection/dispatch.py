@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky import BrokenProcessPool
@@ -112,13 +113,34 @@ def _results(
     jobs: dict[int, Job], n_jobs: int | None
 ) -> Iterator[tuple[int, Trained | Exception]]:
     """Yield the results of numbered jobs, one thread for each where several are at work."""
-    yields = get_active_backend()[0].supports_return_generator
-    parallel = Parallel(
-        n_jobs=n_jobs, batch_size=1, return_as="generator_unordered" if yields else "list"
-    )
     alone = effective_n_jobs(n_jobs) == 1
-    calls = [delayed(_numbered)(number, job, alone) for number, job in jobs.items()]
-    yield from parallel(calls)
+    client = getattr(get_active_backend()[0], "client", None)  # of a Dask cluster
+    if client is not None:
+        yield from _on_cluster(client, jobs)
+        return
+    parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
+    yield from parallel([delayed(_numbered)(number, job, alone) for number, job in jobs.items()])
+
+
+def _on_cluster(client: Any, jobs: dict[int, Job]) -> Iterator[tuple[int, Trained | Exception]]:
+    """Yield results from a cluster's workers as they finish.
+
+    joblib would wait for all of them, and forever for one that has lost too many workers. Tables
+    go with their jobs: what is left with a worker is lost with it.
+    """
+    from distributed import as_completed
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        futures = [
+            client.submit(_numbered, number, job, False, pure=False)
+            for number, job in jobs.items()
+        ]
+    try:
+        for _, result in as_completed(futures, with_results=True):  # type: ignore[no-untyped-call]
+            yield result
+    finally:
+        client.cancel(futures)
 
 
 def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Exception]:

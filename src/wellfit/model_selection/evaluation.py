@@ -77,6 +77,7 @@ class Evaluation:
         self._fit_params, self._score_params = fit_params, score_params
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._seen: dict[Hashable, Prepared] = {}
+        self._used: set[Hashable] = set()
         self._paused: dict[Hashable, _Paused] = {}
         self._succeeded = False
         if search.keep_models:
@@ -104,6 +105,8 @@ class Evaluation:
             else:
                 judged = self._judged(job.group, result, these)
                 self._pause(job, result, fits)
+            if job.until is None and not self._search.keep_models:
+                _forget(job.group)
             self._recorder.record(these, judged)
             for place, outcome in zip(job.group.places, judged, strict=True):
                 outcomes[place] = outcome
@@ -136,6 +139,7 @@ class Evaluation:
     def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[Job]:
         """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
         ready: dict[int | None, list[tuple[int, Prepared]]] = {}
+        self._used.clear()
         for place, fit in enumerate(fits):
             if fit.training in self._paused:
                 continue
@@ -147,6 +151,8 @@ class Evaluation:
                 if outcomes[place] is None:
                     outcomes[place] = failed = self._failed(error)
                     self._recorder.record([fit], [failed])
+        if self._used:  # tables that nobody reads any more take memory
+            self._seen = {key: self._seen[key] for key in self._used}
         workers = effective_n_jobs(self._search.n_jobs)
         for until, some in ready.items():
             for group in grouped([work for _, work in some], workers):
@@ -162,10 +168,12 @@ class Evaluation:
             raise _NoSuchParameterError(error) from None
         key = (estimator._reading(), fit.train.tobytes())
         if key in self._seen:
+            self._used.add(key)
             return estimator._prepare_like(self._seen[key])
         X, y = _safe_indexing(self._x, fit.train), _safe_indexing(self._y, fit.train)
         params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
         self._seen[key] = estimator._prepare(X, y, **params)
+        self._used.add(key)
         return self._seen[key]
 
     def _judged(self, group: Group, trained: Trained, fits: Sequence[Fit]) -> list[Outcome]:
@@ -247,6 +255,13 @@ class Evaluation:
             FitFailedWarning,
             stacklevel=2,
         )
+
+
+def _forget(group: Group) -> None:
+    """Let go of networks that were judged: those of a search together may be large."""
+    for work in group.work:
+        for name in ("_result", "_weights"):
+            work.estimator.__dict__.pop(name, None)
 
 
 class _NoSuchParameterError(Exception):

@@ -143,14 +143,17 @@ def _cut(
     for place in places:
         tables.setdefault(id(work[place].table), []).append(place)
     pile: list[int] = []
-    taken = 0.0
-    for alike in tables.values():
+    sizes: dict[int, int] = {}  # of the tables that the pile reads
+    for table, alike in tables.items():
         size = 2 * _bytes(work[alike[0]].table)  # as it lies here, and with a column of ones
-        for piece in np.array_split(alike, -(-len(alike) // most)):
-            if pile and (len(pile) + len(piece) > most or taken + size > most_bytes):
+        # Small enough that piles come out even, where there is one for each process.
+        pieces = min(len(alike), -(-len(alike) // most) * workers)
+        for piece in np.array_split(alike, pieces):
+            taken = sum((sizes | {table: size}).values())
+            if pile and (len(pile) + len(piece) > most or taken > most_bytes):
                 yield pile
-                pile, taken = [], 0.0
-            pile, taken = [*pile, *map(int, piece)], taken + size
+                pile, sizes = [], {}
+            pile, sizes = [*pile, *map(int, piece)], sizes | {table: size}
     yield pile
 
 
