@@ -366,6 +366,22 @@ def test_one_of_several_metrics_decides():
         search(refit=False, **options).fit(X, y)
 
 
+def metrics(model, table, target):
+    return {"hits": model.score(table, target), "size": model.n_parameters_}
+
+
+def test_a_function_may_name_the_metrics():
+    found = search(clf(epochs=1), n_iter=3, scoring=metrics, refit="hits").fit(X, y)
+    assert found.best_score_ == found.cv_results_["mean_test_hits"].max()
+    named = {"scoring": metrics, "refit": False, "n_iter": 3}
+    found = search(clf(epochs=1), **named).fit(X, y)
+    assert set(found.cv_results_["mean_test_size"]) <= {934, 714}  # biases and batch norm too
+    with pytest.raises(
+        UnknownNameError, match=r"compare candidates by 'score'\. Known: hits, size"
+    ):
+        search(clf(epochs=3), halving="successive", **named).fit(X, y)
+
+
 # What is refused
 
 

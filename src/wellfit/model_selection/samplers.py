@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from itertools import islice
+from itertools import count, islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -96,7 +96,7 @@ class Random(Sampler, name="random"):
     def start(self, space: Space, seed: int) -> Drawing:
         """Seed a generator."""
         rng = np.random.default_rng(seed)
-        points = (rng.random(len(space.axes)) for _ in iter(int, 1))
+        points = (rng.random(len(space.axes)) for _ in count())
         return _Listed(_fresh(space, points))
 
 
@@ -115,7 +115,7 @@ class Sobol(Sampler, name="sobol"):
     def start(self, space: Space, seed: int) -> Drawing:
         """Scramble the sequence."""
         sequence = qmc.Sobol(len(space.axes), rng=np.random.default_rng(seed))
-        return _Listed(_fresh(space, (sequence.random(1)[0] for _ in iter(int, 1))))
+        return _Listed(_fresh(space, (sequence.random(1)[0] for _ in count())))
 
 
 def _fresh(space: Space, points: Iterator[np.ndarray]) -> Iterator[Candidate]:

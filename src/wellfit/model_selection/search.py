@@ -150,10 +150,10 @@ class SearchCV(Stacked):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.seeds_ = _seeds(self._base.random_state, self.n_restarts)
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
-        metric = self._metric(sampler)
         epochs, limit = self._base.epochs, self.time_limit
+        metric = self._metric(sampler)
         trials = Trials(evaluation, splits, self.seeds_, epochs, metric, limit, self.verbose)
-        self._draw(sampler, sampler.start(space, seed), trials)
+        self._draw(sampler, sampler.start(space, seed), trials, metric)
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
 
     def _space(self) -> Space:
@@ -186,7 +186,7 @@ class SearchCV(Stacked):
             )
         return next(iter(self.scoring)) if several else "score"
 
-    def _draw(self, sampler: Sampler, drawing: Drawing, trials: Trials) -> None:
+    def _draw(self, sampler: Sampler, drawing: Drawing, trials: Trials, metric: str) -> None:
         """Ask for candidates and train them, until there are enough or time is up."""
         count = self.n_iter if drawing.size is None else drawing.size
         for bracket, rungs in enumerate(self._brackets(count, sampler)):
@@ -197,7 +197,9 @@ class SearchCV(Stacked):
                 return
             if self.halving == "successive":
                 rungs = successive(len(candidates), self._base.epochs, self.factor)
-            drawing.tell(candidates, trials.run(candidates, rungs, bracket))
+            done = trials.run(candidates, rungs, bracket)
+            if sampler.learns:
+                drawing.tell(candidates, [trial.score(metric) for trial in done])
 
     def _brackets(self, count: int, sampler: Sampler) -> list[list[Rung]]:
         """Return how many candidates to ask for at once, and how far to train how many."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core.errors import UnknownNameError
 from wellfit.model_selection.evaluation import Evaluation, Fit
 from wellfit.model_selection.rungs import Rung
 
@@ -82,22 +83,23 @@ class Trials:
 
     def run(
         self, candidates: Sequence[Mapping[str, Any]], rungs: Sequence[Rung], bracket: int = 0
-    ) -> list[float]:
-        """Train candidates rung by rung, the best of each going on from where they are.
-
-        Returns:
-            The candidates' last scores.
-        """
+    ) -> list[Trial]:
+        """Train candidates rung by rung, the best of each going on from where they are."""
         begun = [Trial(candidate, self._fits(candidate), bracket) for candidate in candidates]
         self.everyone += begun
         left = begun
         for number, rung in enumerate(rungs):
             if number:
-                if self.late:
-                    break
-                left = best(left, rung.candidates, lambda trial: trial.score(self._metric))
-            self._climb(left, number, rung.epochs)
-        return [trial.score(self._metric) for trial in begun]
+                left = [] if self.late else self._best(left, rung.candidates)
+            if left:
+                self._climb(left, number, rung.epochs)
+        return begun
+
+    def _best(self, trials: Sequence[Trial], count: int) -> list[Trial]:
+        """Return up to ``count`` trials, the best first; none of those that failed."""
+        scored = [(trial.score(self._metric), trial) for trial in trials]
+        well = [pair for pair in scored if not math.isnan(pair[0])]
+        return [trial for _, trial in sorted(well, key=lambda pair: -pair[0])[:count]]
 
     def _fits(self, candidate: Mapping[str, Any]) -> list[Fit]:
         others = ({**candidate, "random_state": seed} for seed in self._seeds[1:])
@@ -119,14 +121,12 @@ class Trials:
             trial.rung, trial.epochs = rung, epochs
 
 
-def best(trials: Sequence[Trial], count: int, score: Callable[[Trial], float]) -> list[Trial]:
-    """Return the ``count`` best trials, the first of equals; NaN is worse than any number."""
-    worth = np.nan_to_num([score(trial) for trial in trials], nan=-math.inf, neginf=-math.inf)
-    return [trials[place] for place in np.argsort(-worth, kind="stable")[:count]]
-
-
 def _one(scores: Scores, metric: str) -> float:
-    return float(scores[metric] if isinstance(scores, Mapping) else scores)
+    if not isinstance(scores, Mapping):
+        return float(scores)
+    if metric not in scores:  # which a function named that isn't known before it is called
+        raise UnknownNameError("metric to compare candidates by", metric, scores)
+    return float(scores[metric])
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:
