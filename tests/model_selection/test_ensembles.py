@@ -387,7 +387,7 @@ def test_a_row_of_weight_0_is_absent(selection):
     rest = weight > 0
     absent = classifiers(selection=selection).fit(X[rest], NAMES[rest], sample_weight=weight[rest])
     np.testing.assert_array_equal(weighed.predict_proba(X), absent.predict_proba(X))
-    with pytest.raises(ValueError, match="(?i)sample weights"):
+    with pytest.raises(ValueError, match=r"(?i)sample weights"):
         weighed.fit(X, NAMES, sample_weight=0 * weight)
 
 
@@ -410,11 +410,13 @@ def kept(search, x=X, y=NAMES):
 
 def test_from_a_search_nothing_is_trained_anew(monkeypatch):
     search = kept(GridSearchCV(MLPClassifier(**SMALL, random_state=0), GRID, cv=3))
-    monkeypatch.setattr("wellfit.training.loop.train", None)
-    monkeypatch.setattr(library_module, "trained", None)
+    for trainer in ("estimators.base", "model_selection.stacking"):
+        monkeypatch.setattr(f"wellfit.{trainer}.train", None)
     ensemble = MLPEnsembleClassifier.from_search(search, n_best=3)
     assert ensemble.weights_.sum() == pytest.approx(1)
     assert len(ensemble.estimators_) % 3 == 0  # all folds of a candidate
+    with pytest.raises(TypeError):  # what would train can't
+        ensemble.fit(X, NAMES)
     assert len(ensemble.member_scores_) == 3
     assert ensemble.selection_score_ >= ensemble.member_scores_.max() - 1e-12
     assert ensemble.predict(X).shape == (150,)
@@ -585,6 +587,14 @@ def test_half_of_a_pair_and_too_few_rows_are_refused():
         classifiers(selection="greedy").fit(X, Y, X_val=X)
     with pytest.raises(DataError, match="leave none to select by"):
         classifiers(selection=Greedy(fraction=0.1)).fit(X[::40], np.arange(4))
+
+
+def test_another_fit_forgets_the_one_before():
+    ensemble = classifiers(selection="greedy").fit(pd.DataFrame(X, columns=list("abcd")), Y)
+    ensemble.set_params(selection=None).fit(X[:, :2], Y)
+    assert ensemble.n_features_in_ == 2
+    for name in ("feature_names_in_", "member_scores_", "selection_score_"):
+        assert not hasattr(ensemble, name)
 
 
 def test_a_refused_fit_leaves_the_ensemble_as_it_was():

@@ -84,6 +84,7 @@ class Ensemble(Saving, NestedConfigs):
         """
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
+        self._forget()
         draw = check_random_state(self.random_state)
         library, share = self._library(draw), self._selection().rows_apart
         data, held = Data(X, y, sample_weight, X_val, y_val), None
@@ -145,6 +146,11 @@ class Ensemble(Saving, NestedConfigs):
         shares[best] = self._weighed(said[best], score)
         self._count(self.estimators_, np.repeat(shares / len(rows), len(rows)))
         return self
+
+    def _forget(self) -> None:
+        """Let go of what an earlier fit has learned."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
 
     def _selection(self) -> Selection:
         return resolve(Selection, "average" if self.selection is None else self.selection)
