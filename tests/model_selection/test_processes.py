@@ -226,8 +226,12 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int):
+@pytest.mark.parametrize(
+    ("n_jobs", "interrupt"),
+    [(1, os.kill), (2, os.killpg), pytest.param(2, os.kill, marks=pytest.mark.heavy)],
+    ids=["alone", "as a terminal does", "as a notebook does"],
+)
+def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int, interrupt: Any):
     command = [sys.executable, "-c", textwrap.dedent(LONG), str(n_jobs)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -236,7 +240,7 @@ def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int):
         assert b"training" in process.stdout.readline()
         below = children(process.pid)
         assert len(below) >= (n_jobs > 1) * n_jobs
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        interrupt(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode in (1, 130, -signal.SIGINT)
     assert errors.rstrip().splitlines()[-1] == b"KeyboardInterrupt", errors.decode()
