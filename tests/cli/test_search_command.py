@@ -23,6 +23,7 @@ from typer.testing import Result
 from wellfit.cli.leaders import Leaders, leaders_table, of_results, ranked
 from wellfit.cli.locking import lock
 from wellfit.estimators import load_model
+from wellfit.model_selection import SearchCV
 from wellfit.model_selection.journal import Entry, Journal, read_journal
 
 Wellfit = Callable[..., Result]
@@ -176,6 +177,30 @@ def test_a_search_that_has_nothing_to_vary_is_refused(here: Path, wellfit: Wellf
     assert done.exit_code == 2
     assert "nothing is left to search" in done.stderr
     assert not (here / "run").exists()
+
+
+def test_data_may_have_any_name(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("search", "run")
+    assert done.exit_code == 2
+    assert "'run' is neither a file nor a known name" in done.stderr
+
+
+def test_ctrl_c_as_the_best_is_trained_leaves_that_to_do(
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wellfit(*QUICK[:-1], "whole").exit_code == 0
+    refit = SearchCV._refit
+
+    def press(self: SearchCV, *given: Any) -> None:
+        refit(self, *given)
+        self.best_estimator_.status_ = "interrupted"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchCV, "_refit", press)
+        assert wellfit(*QUICK).exit_code == 130
+    assert not (here / "run" / "model").exists()
+    assert wellfit("search", "--resume", "run").exit_code == 0
+    alike(here / "whole", here / "run")
 
 
 def test_searches_and_trainings_are_told_apart(here: Path, wellfit: Wellfit) -> None:

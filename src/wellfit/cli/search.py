@@ -39,12 +39,13 @@ _OPTIONS = (
 
 
 class _OneByDefault(TyperGroup):
-    """Takes what names none of its commands for the arguments of the first."""
+    """Takes what names none of its other commands for the arguments of the first."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the first command's name before its arguments."""
-        if not args or args[0] not in self.commands:
-            args = [next(iter(self.commands)), *args]
+        first, *others = self.commands
+        if not args or args[0] not in others:
+            args = [first, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
