@@ -1,0 +1,90 @@
+"""What a check is, and what it finds."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from wellfit.core.hyper import Config
+
+if TYPE_CHECKING:
+    from wellfit.diagnose.case import Case
+
+# What a check looks at: the data, the network before its first step, or short trainings.
+Stage: TypeAlias = Literal["data", "start", "trial"]
+
+
+class Outcome(StrEnum):
+    """How a check ended.
+
+    >>> Outcome.FAIL > Outcome.WARN > Outcome.PASS
+    True
+    """
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+    def __gt__(self, other: object) -> bool:
+        order = list(Outcome)
+        return order.index(self) > order.index(Outcome(str(other)))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check did, what it saw, and what to do about it.
+
+    Attributes:
+        check: the check's name.
+        outcome: pass, warn or fail.
+        did: what was done.
+        saw: what was seen, in words.
+        advice: what to do about it; empty where there is nothing to do.
+        numbers: what was seen, by name.
+    """
+
+    check: str
+    outcome: Outcome
+    did: str
+    saw: str
+    advice: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class Check(Config, family="check"):
+    """Looks for one kind of illness; its hyper-parameters are the limits it judges by.
+
+    Attributes:
+        stage: what it looks at.
+        did: what it does, in a clause.
+
+    >>> from wellfit.diagnose import Scale
+    >>> Scale().stage, Scale().most
+    ('data', 100.0)
+    """
+
+    stage: ClassVar[Stage] = "data"
+    did: ClassVar[str] = ""
+
+    @abstractmethod
+    def look(self, case: Case) -> Finding | None:
+        """Return what it finds, or None where there is nothing to look at."""
+
+    def finding(self, outcome: Outcome, saw: str, advice: str = "", **numbers: float) -> Finding:
+        """Return a finding of this check; advice is for those that don't pass."""
+        told = "" if outcome is Outcome.PASS else advice
+        return Finding(self.name, outcome, self.did, saw, told, numbers)
+
+
+def graded(value: float, warn: float, fail: float = float("inf")) -> Outcome:
+    """Return the outcome of a number that had better be small; a NaN fails.
+
+    >>> graded(1, 2, 3), graded(2.5, 2, 3), graded(float("nan"), 2)
+    (<Outcome.PASS: 'pass'>, <Outcome.WARN: 'warn'>, <Outcome.FAIL: 'fail'>)
+    """
+    if not value <= fail:
+        return Outcome.FAIL
+    return Outcome.WARN if value > warn else Outcome.PASS

@@ -1,0 +1,237 @@
+"""Checks of the network before its first step."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from wellfit.core.hyper import hyper
+from wellfit.core.rng import generator
+from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
+from wellfit.diagnose.case import Case
+from wellfit.diagnose.start import Start, hidden_weights
+from wellfit.training import Member, Rows
+
+_ROWS = 256
+_FEW_ROWS = 8
+_STEP = 1e-6  # of finite differences
+
+
+class InitialLoss(Check, name="initial_loss"):
+    """An untrained network knows nothing: its loss is that of outputs of 0.
+
+    That is log C for C classes, and the variance for a squared error, 1 for scaled targets. Much
+    more says that the first weights or the inputs are too large; much less, that something is
+    counted wrong.
+    """
+
+    stage: ClassVar[Stage] = "start"
+    did: ClassVar[str] = "compared the first loss with that of outputs of 0"
+
+    warn: float = hyper("times what is expected", default=2.0, low=1)
+    fail: float = hyper("times what is expected", default=5.0, low=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of a first loss that is too high or too low."""
+        start = Start([case.plain()], case.rows64(case.sample[:_ROWS]))
+        loss = float(start.losses())
+        zeros = torch.zeros(1, start.stack.network.outputs, start.batch, dtype=torch.float64)
+        expected = float(start.loss.value(zeros, start.target).mean())
+        if expected <= 0:
+            return None
+        times = loss / expected
+        return self.finding(
+            graded(max(times, 1 / max(times, 1e-12)), self.warn, self.fail),
+            f"the loss starts at {loss:.3g}; outputs of 0 have {expected:.3g}",
+            "scale the inputs, and start from smaller weights (initializer='glorot_uniform')",
+            loss=loss,
+            expected=expected,
+        )
+
+
+class PenaltyRaisesLoss(Check, name="penalty"):
+    """A penalty makes the loss larger, and leaves it to the data to be most of it."""
+
+    stage: ClassVar[Stage] = "start"
+    did: ClassVar[str] = "compared the first loss with and without penalties"
+
+    most: float = hyper("penalty over the data's loss", default=2.0, low=0)
+
+    def look(self, case: Case) -> Finding | None:
+        """Fail where the penalty adds nothing; warn where it is more than all the rest."""
+        given = [penalty for penalty in case.member.penalties if not penalty.decoupled]
+        if not any(penalty.strength for penalty in given):
+            return None
+        one = case.plain(penalties=case.member.penalties)
+        start = Start([one], case.rows64(case.sample[:_ROWS]))
+        loss, added = float(start.losses()), float(start.penalties())
+        outcome = graded(added / loss, self.most) if added > 0 else Outcome.FAIL
+        return self.finding(
+            outcome,
+            f"penalties add {added:.3g} to a loss of {loss:.3g}",
+            "make l1 or l2 ten times smaller"
+            if added > 0
+            else "the weights start at 0: choose another initializer",
+            loss=loss,
+            added=added,
+        )
+
+
+class Gradients(Check, name="gradients"):
+    """Gradients by backpropagation are those by finite differences, layer by layer.
+
+    Along a random direction d in each layer, (L(w + εd) - L(w - εd)) / 2ε is set against ∇L·d, on
+    8 rows in double precision, with dropout and penalties at work: all pairs are one stack.
+    """
+
+    stage: ClassVar[Stage] = "start"
+    did: ClassVar[str] = "compared gradients with finite differences, in double precision"
+
+    warn: float = hyper("relative difference", default=1e-4, low=0, scale="log")
+    fail: float = hyper("relative difference", default=1e-2, low=0, scale="log")
+
+    def look(self, case: Case) -> Finding | None:
+        """Fail where a layer's derivative is wrong."""
+        rows = case.rows64(case.sample[:_FEW_ROWS])
+        one = case.plain(network=case.member.network, penalties=case.member.penalties)
+        worst, layers = _worst_difference(one, rows, case.seed)
+        return self.finding(
+            graded(worst, self.warn, self.fail),
+            f"they differ by less than {max(worst, 1e-9):.0e}, in {layers} layers",
+            "an activation, layer or loss of your own has a wrong derivative",
+            difference=worst,
+        )
+
+
+def _worst_difference(member: Member, rows: Rows, seed: int) -> tuple[float, int]:
+    """Return the largest relative difference, and how many layers were compared."""
+    grads = [grad[0] for grad in _nudged(Start([member], rows), seed).gradients()]
+    learning = [index for index, grad in enumerate(grads) if grad.numel()]
+    pairs = _nudged(Start([member] * (2 * len(learning)), rows), seed)
+    views = pairs.stack.network.parameters.views(pairs.stack.weights.parameters, pairs.stack.k)
+    expected, steps = [], []
+    for place, index in enumerate(learning):
+        grad, view = grads[index], views[index]
+        noise = torch.randn(grad.shape, generator=generator(seed, "check", index)).double()
+        # Mostly the gradient's own direction: there a wrong one shows most.
+        direction = grad / grad.norm().clamp_min(1e-300) + 0.3 * noise / noise.norm()
+        # In proportion to the weights, so that few units come past the kinks of relu.
+        steps.append(_STEP * float(view[2 * place].norm().clamp(1e-3, 1)))
+        view[2 * place] += steps[-1] * direction
+        view[2 * place + 1] -= steps[-1] * direction
+        expected.append(float((grad * direction).sum()))
+    losses = (pairs.losses() + pairs.penalties()).numpy()
+    slopes = (losses[0::2] - losses[1::2]) / (2 * np.array(steps))
+    rounding = 1e-14 * np.maximum(1, np.abs(losses[0::2])) / np.array(steps)
+    wrong = np.maximum(np.abs(slopes - expected) - rounding, 0)
+    return float((wrong / np.maximum(np.abs(slopes), rounding)).max()), len(learning)
+
+
+def _nudged(start: Start, seed: int) -> Start:
+    """Return members moved a little, all alike: the first weights may lie on a kink of relu."""
+    stack = start.stack
+    views = stack.network.parameters.views(stack.weights.parameters, stack.k)
+    for index, view in enumerate(views):
+        view += 1e-3 * torch.randn(view.shape[1:], generator=generator(seed, "nudge", index))
+    return start
+
+
+class Symmetry(Check, name="symmetry"):
+    """Units of a layer that start with the same weights stay the same for ever."""
+
+    stage: ClassVar[Stage] = "start"
+    did: ClassVar[str] = "looked for hidden units that start with the same weights"
+
+    most: float = hyper("share of units that equal another", default=0.1, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Fail where hidden units are copies."""
+        shares = [
+            1 - len(np.unique(block.numpy(), axis=1).T) / block.shape[1]
+            for block in hidden_weights(case.member)
+            if block.shape[1] > 1
+        ]
+        if not shares:
+            return None
+        worst = max(shares)
+        alike = graded(worst, self.most, self.most)
+        return self.finding(
+            alike,
+            f"{worst:.0%} of a layer's units are copies" if worst else "every unit is its own",
+            "draw the first weights at random (initializer='glorot_uniform'): copies learn alike",
+            copies=worst,
+        )
+
+
+class Signals(Check, name="signals"):
+    """Outputs and gradients keep about their size from layer to layer, at first.
+
+    Spread is the usual standard deviation of a unit's output over rows: where it goes towards 0,
+    deeper layers can't tell rows apart. A gradient that shrinks from layer to layer vanishes; one
+    that grows explodes. A unit whose slope is 0 in all rows is dead; where most slopes are nearly
+    0, the layer is saturated.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
+    """
+
+    stage: ClassVar[Stage] = "start"
+    did: ClassVar[str] = "followed outputs and gradients from layer to layer"
+
+    smallest: float = hyper("spread and share of gradient", default=1e-3, low=0, scale="log")
+    largest: float = hyper("spread and growth of gradient", default=1e3, low=1, scale="log")
+    dead: float = hyper("share of units", default=0.5, low=0, high=1)
+    flat: float = hyper("share of outputs", default=0.8, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Fail where nothing gets through; name the first layer where."""
+        start = Start([case.plain()], case.rows64(case.sample[:_ROWS]))
+        signals = start.signals()
+        if not signals:
+            return None
+        spreads = [signal.spread for signal in signals]
+        sizes = _gradient_sizes(start)
+        ratio = sizes[0] / max(sizes[-1], 1e-300)
+        dead, flat = (max(getattr(s, key) for s in signals) for key in ("dead", "flat"))
+        illness = self._illness(spreads, ratio, dead, flat)
+        told = f"spread {spreads[0]:.2g} in the first layer, {spreads[-1]:.2g} in the last; "
+        told += f"the first layer's gradient is {ratio:.2g} of the last's"
+        return self.finding(
+            Outcome.FAIL if illness else Outcome.PASS,
+            f"{illness}: {told}" if illness else told,
+            _ADVICE.get(illness, ""),
+            first_spread=spreads[0],
+            last_spread=spreads[-1],
+            gradient_ratio=ratio,
+            dead=dead,
+            flat=flat,
+        )
+
+    def _illness(self, spreads: list[float], ratio: float, dead: float, flat: float) -> str:
+        if not np.isfinite([*spreads, ratio]).all():
+            return "exploding"
+        if dead > self.dead:
+            return "dead units"
+        if flat > self.flat and min(spreads) > self.smallest:
+            return "saturated"
+        if max(spreads) > self.largest or ratio > self.largest:
+            return "exploding"
+        return "vanishing" if min(*spreads, ratio) < self.smallest else ""
+
+
+_ADVICE = {
+    "exploding": "start from smaller weights, scale the inputs, or add batch_norm=True",
+    "dead units": "draw the first weights at random, with biases of 0; or try leaky_relu or elu",
+    "saturated": "start from smaller weights, scale the inputs, or use relu",
+    "vanishing": "use relu with initializer='he_normal', batch_norm=True, or fewer layers",
+}
+
+
+def _gradient_sizes(start: Start) -> list[float]:
+    """Return the root mean square of each linear layer's gradient."""
+    start.gradients()
+    stack = start.stack
+    views = stack.network.parameters.weights(stack.gradients, stack.k)
+    return [float(view.square().mean().sqrt()) for view in views]

@@ -1,0 +1,250 @@
+"""The learning-rate range test: many rates at once, as one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import hyper, resolve
+from wellfit.core.rng import derive
+from wellfit.diagnose.base import Check, Finding, Outcome, Stage
+from wellfit.diagnose.case import Case
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.prepared import Prepared
+from wellfit.optim import Constant, Minimizer, Optimizer
+from wellfit.training import Rows, Stream, train
+from wellfit.training.precision import threads
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STEPS = 100
+_JUDGED = 1000  # rows
+_DECADES = 4  # on either side of the rule's default
+_NEARLY = 0.8  # of the best rate's progress: the smallest rate that makes as much is the safe one
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """How far each learning rate comes in a few steps.
+
+    Attributes:
+        rates: (K,) learning rates, rising.
+        losses: (K,) the loss after the steps, without dropout; infinite where training diverged.
+        start: the loss before them.
+        steps: how many.
+        rate: the estimator's own learning rate.
+
+    >>> test = RangeTest(np.array([0.01, 0.1, 1.0]), np.array([1.0, 0.2, np.inf]), 1.1, 50, 0.01)
+    >>> test.suggested, test.diverges
+    (0.1, 1.0)
+    """
+
+    rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    start: float
+    steps: int
+    rate: float
+
+    @property
+    def progress(self) -> NDArray[np.float64]:
+        """The share (K,) of the best rate's progress that each makes; below 0 it gets worse."""
+        most = max(self.start - float(self.losses.min()), 1e-12)
+        share: NDArray[np.float64] = (self.start - self.losses) / most
+        return share
+
+    @property
+    def suggested(self) -> float:
+        """The rate to begin with: the smallest that comes nearly as far as the best."""
+        best = int(np.argmin(self.losses))
+        enough = np.flatnonzero(self.progress[: best + 1] >= _NEARLY)
+        return float(self.rates[enough[0] if len(enough) else best])
+
+    @property
+    def diverges(self) -> float | None:
+        """The smallest rate from which on the loss ends above where it began; None for none."""
+        worse = ~(self.losses < self.start)
+        good = np.flatnonzero(~worse)
+        first = good[-1] + 1 if len(good) else 0
+        return float(self.rates[first]) if first < len(self.rates) else None
+
+    def at(self, rate: float) -> float:
+        """Return the share of the best rate's progress that ``rate`` makes, interpolated.
+
+        >>> test = RangeTest(np.array([0.01, 0.1]), np.array([1.0, 0.5]), 1.0, 50, 0.01)
+        >>> round(test.at(0.0316), 2)
+        0.5
+        """
+        share = np.clip(self.progress, -1, 1)
+        return float(np.interp(np.log(rate), np.log(self.rates), share))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss by learning rate, the suggested one, and where training diverges.
+
+        Args:
+            ax: where to draw; else in a figure of its own.
+        """
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            ax = Figure(figsize=(5.6, 4.2), layout="constrained").add_subplot()
+        # Beyond twice the start, how bad it is doesn't matter.
+        shown = np.where(self.losses < 2 * self.start, self.losses, 2 * self.start)
+        ax.semilogx(self.rates, shown, ".-", color="#0072B2", label=f"after {self.steps} steps")
+        ax.axhline(self.start, color="#666666", linewidth=1, label="at the start")
+        ax.axvline(
+            self.suggested, color="#D55E00", linestyle="--", label=f"try {self.suggested:.2g}"
+        )
+        ax.axvline(self.rate, color="#666666", linestyle=":", label=f"now {self.rate:.2g}")
+        ax.set(xlabel="learning rate", ylabel="loss", ylim=(0, 2.05 * self.start))
+        ax.set_title(f"A learning rate of {self.suggested:.2g} comes far, and safely")
+        ax.grid(alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False)
+        return ax
+
+    def __str__(self) -> str:
+        diverges = "nowhere" if self.diverges is None else f"from {self.diverges:.2g}"
+        return (
+            f"try a learning rate of {self.suggested:.2g} (now {self.rate:.2g}; "
+            f"{len(self.rates)} rates from {self.rates[0]:.0e} to {self.rates[-1]:.0e}, "
+            f"{self.steps} steps each; diverges {diverges})"
+        )
+
+
+def learning_rate_range(
+    estimator: BaseMLP,
+    X: Any,
+    y: Any,
+    rates: int | Sequence[float] = 64,
+    *,
+    steps: int = _STEPS,
+    random_state: int = 0,
+) -> RangeTest:
+    """Train for a few steps at many learning rates, all at once, and see how far each comes.
+
+    All are one stack and start from the same weights; the schedule is left out. Smith raises the
+    rate step by step in one training; members of a stack can each keep their own, so that no
+    rate suffers from the one before.
+
+    Args:
+        estimator: a classifier or regressor; it is copied.
+        X: (n_samples, n_features), as for ``fit``.
+        y: (n_samples,) or (n_samples, n_outputs).
+        rates: how many, spread evenly over 8 decades around the update rule's default; or the
+            rates themselves.
+        steps: of each training.
+        random_state: of weights, rows and their order.
+
+    Raises:
+        HyperparameterError: the optimizer is a minimizer, which has no learning rate.
+        InputError: data or parameters that cannot be used.
+
+    Source: Smith, "Cyclical learning rates for training neural networks", 2017.
+
+    >>> from sklearn.datasets import load_digits
+    >>> from wellfit import MLPClassifier
+    >>> test = learning_rate_range(MLPClassifier((32,)), *load_digits(return_X_y=True), rates=24)
+    >>> 3e-4 < test.suggested < 3e-1
+    True
+    """
+    own: BaseMLP = clone(estimator).set_params(warm_start=False, random_state=random_state)
+    prepared = own._prepare(X, y)
+    return range_test(prepared, prepared.rows(), rates, steps, random_state)
+
+
+def range_test(
+    prepared: Prepared, rows: Rows, rates: int | Sequence[float], steps: int, seed: int
+) -> RangeTest:
+    """Return the range test of a prepared training; see :func:`learning_rate_range`."""
+    member = prepared.member
+    if isinstance(member.optimizer, Minimizer):
+        raise HyperparameterError(
+            f"{member.optimizer!r} finds its own steps and has no learning rate; expected an "
+            "optimizer such as 'adam'"
+        )
+    tried = _rates(member.optimizer, rates)
+    ids = np.random.default_rng(derive(seed, "range test")).permutation(prepared.stream.train)
+    batch = min(member.batch_size, len(ids))
+    # As many whole batches as there are steps, of rows that come again where they don't suffice.
+    # Judged by rows it learns from: what counts here is how fast the loss falls.
+    stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
+    # The first member doesn't move: what it ends with is what all start from.
+    members = [
+        member.replace(
+            optimizer=_at(member.optimizer, rate),
+            schedule=Constant(),
+            schedules=(),
+            average=0.0,
+            batch_size=batch,
+            epochs=1,
+        )
+        for rate in (0.0, *tried)
+    ]
+    precision = "float64" if prepared.estimator.precision == "float64" else "float32"
+    with threads(prepared.estimator.threads):
+        result = train(members, rows, [stream], precision=precision)
+    losses = np.array([result.history(k)["val_loss"][-1] for k in range(len(members))])
+    losses = np.where(np.isfinite(losses), losses, np.inf)
+    own = float(dict(member.optimizer.values())["learning_rate"])
+    return RangeTest(tried, losses[1:], float(losses[0]), steps, own)
+
+
+def _at(optimizer: Optimizer, rate: float) -> Optimizer:
+    return optimizer.replace(learning_rate=float(rate))
+
+
+def _rates(optimizer: Optimizer, rates: int | Sequence[float]) -> NDArray[np.float64]:
+    if not isinstance(rates, int):
+        given = np.sort(np.asarray(rates, dtype=float))
+        if len(given) < 2 or not (given > 0).all():
+            raise HyperparameterError(
+                f"rates are {rates!r}; expected their number, or at least 2 numbers above 0"
+            )
+        return given
+    if rates < 2:
+        raise HyperparameterError(f"rates is {rates!r}; expected at least 2")
+    middle = np.log10(float(dict(resolve(Optimizer, optimizer.name).values())["learning_rate"]))
+    return np.logspace(middle - _DECADES, middle + _DECADES, rates)
+
+
+class LearningRate(Check, name="learning_rate"):
+    """A learning rate that comes far in a few steps: neither too high nor too low.
+
+    A :func:`learning_rate_range` of few rates; what counts is the progress that the estimator's
+    own rate makes, and how far it is from the suggested one.
+    """
+
+    stage: ClassVar[Stage] = "trial"
+    did: ClassVar[str] = "trained for a few steps at many learning rates at once"
+
+    rates: int = hyper("how many", default=24, low=4)
+    steps: int = hyper("of each", default=60, low=10)
+    above: float = hyper("times the suggested rate that may be too high", default=5.0, low=1)
+    below: float = hyper("times the suggested rate that may be too low", default=0.05, low=0)
+    little: float = hyper("progress that is little", default=0.2, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of a rate far from the suggested one that makes little progress."""
+        if isinstance(case.member.optimizer, Minimizer):
+            return None
+        test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
+        share, times = test.at(test.rate), test.rate / test.suggested
+        high = times > self.above and share < 1 - self.little
+        low = times < self.below and share < self.little
+        told = "is too high: " if high else "is too low: " if low else "is in range: "
+        return self.finding(
+            Outcome.FAIL if high and share <= 0 else Outcome.WARN if high or low else Outcome.PASS,
+            f"{test.rate:.2g} {told}it makes {max(share, 0):.0%} of the best rate's progress in "
+            f"{test.steps} steps; suggested {test.suggested:.2g}",
+            f"try a learning rate of {test.suggested:.2g}",
+            rate=test.rate,
+            suggested=test.suggested,
+            progress=share,
+        )

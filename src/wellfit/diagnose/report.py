@@ -1,0 +1,99 @@
+"""All findings, and how a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wellfit.core.errors import UnknownNameError
+from wellfit.diagnose.base import Finding, Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_STYLES = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all checks found.
+
+    Attributes:
+        findings: one for each check that had something to look at, the data's first.
+        notes: what to know about how it was done, such as rows that were left out.
+
+    >>> from wellfit.diagnose import Finding, Outcome
+    >>> report = Report((Finding("scale", Outcome.WARN, "compared columns", "one is large"),))
+    >>> report.outcome, report["scale"].saw
+    (<Outcome.WARN: 'warn'>, 'one is large')
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all outcomes."""
+        outcomes = {finding.outcome for finding in self.findings}
+        return next((worst for worst in reversed(Outcome) if worst in outcomes), Outcome.PASS)
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """The findings that didn't pass, failures first."""
+        return tuple(
+            finding
+            for outcome in (Outcome.FAIL, Outcome.WARN)
+            for finding in self.findings
+            if finding.outcome is outcome
+        )
+
+    def __getitem__(self, check: str) -> Finding:
+        """Return a check's finding by the check's name.
+
+        Raises:
+            UnknownNameError: it found nothing to look at, or there is no such check.
+        """
+        for finding in self.findings:
+            if finding.check == check:
+                return finding
+        raise UnknownNameError("finding", check, [finding.check for finding in self.findings])
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __str__(self) -> str:
+        lines = [f"{finding.outcome:4}  {finding.check}: {finding.saw}" for finding in self]
+        return "\n".join([*lines, *self.notes])
+
+    def __rich__(self) -> Group:
+        """Return a table of all findings, what to do about those that didn't pass, and notes."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for finding in self.findings:
+            told = Text(finding.saw)
+            if finding.advice:
+                told.append(f"\n→ {finding.advice}", style=_STYLES[finding.outcome])
+            mark = Text(finding.outcome, style=_STYLES[finding.outcome])
+            table.add_row(mark, finding.check.replace("_", " "), told)
+        notes = [Text(note, style="dim") for note in self.notes]
+        return Group(table, Text(), *notes, Text(self.summary, style="bold"))
+
+    @property
+    def summary(self) -> str:
+        """One line: how many checks passed, warned and failed."""
+        counts = {
+            outcome: sum(finding.outcome is outcome for finding in self.findings)
+            for outcome in Outcome
+        }
+        words = zip(counts.values(), ("passed", "warned", "failed"), strict=True)
+        return f"{len(self)} checks: " + ", ".join(f"{count} {word}" for count, word in words)

@@ -1,0 +1,138 @@
+"""Checks of rows and targets."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from wellfit.core.hyper import hyper
+from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
+from wellfit.diagnose.base import Check, Finding, Outcome, graded
+from wellfit.diagnose.case import Case
+
+
+class DuplicateRows(Check, name="duplicate_rows"):
+    """Rows that are there twice fall on both sides of a split, and flatter the score.
+
+    Of test rows, those that are among the training rows are counted; without test rows, those
+    that equal an earlier row: a random split puts many of them on the other side.
+    """
+
+    did: ClassVar[str] = "looked for rows that are there twice, above all across the split"
+
+    warn: float = hyper("share of the rows that is worth a look", default=0.01, low=0, high=1)
+    fail: float = hyper("share of test rows that spoils the test", default=0.05, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of rows that are there twice; fail where they spoil the test."""
+        if hasattr(case.X, "toarray"):
+            return None
+        if case.X_test is None:
+            share = duplicate_rows(case.X) / len(case.X)
+            outcome, told = graded(share, self.warn), f"{share:.1%} of the rows equal an earlier"
+        else:
+            share = duplicates_across(case.X, case.X_test) / len(case.X_test)
+            outcome = graded(share, self.warn, self.fail)
+            told = f"{share:.1%} of the test rows are among the training rows"
+        return self.finding(
+            outcome,
+            told if share else told.replace("0.0%", "none"),
+            "keep one of each before splitting, or split by what the rows come from",
+            share=share,
+        )
+
+
+class Imbalance(Check, name="imbalance"):
+    """Where one class is rare, always saying the other is nearly right, and learned first."""
+
+    did: ClassVar[str] = "counted the classes"
+
+    most: float = hyper("largest class over the smallest", default=10.0, low=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of classes that are rare."""
+        if not case.classifies:
+            return None
+        counts = pd.Series(case.targets.tolist()).value_counts()
+        ratio = float(counts.iloc[0] / counts.iloc[-1])
+        weighed = getattr(case.estimator, "class_weight", None) is not None
+        return self.finding(
+            Outcome.PASS if weighed else graded(ratio, self.most),
+            f"{counts.iloc[0]:,} rows of {counts.index[0]!r}, {counts.iloc[-1]:,} of "
+            f"{counts.index[-1]!r}" + (", weighed by class_weight" if weighed else ""),
+            'judge by balanced_accuracy or average_precision, and try class_weight="balanced"',
+            ratio=ratio,
+        )
+
+
+class Labels(Check, name="labels"):
+    """Targets that can't be meant: labels that differ in spelling only, rows that contradict.
+
+    Also classes of a row or two, classes only the test part has, and numbers far outside.
+    """
+
+    did: ClassVar[str] = "looked for targets that can't be meant"
+
+    contradicting: float = hyper(
+        "share of rows whose features equal another's, but not its label",
+        default=0.01,
+        low=0,
+        high=1,
+    )
+    far: float = hyper("quartile ranges from the median that are too far", default=25.0, low=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of each kind that is there."""
+        if case.targets.ndim > 1:
+            return None
+        seen = self._of_classes(case) if case.classifies else self._of_numbers(case)
+        return self.finding(
+            Outcome.WARN if seen else Outcome.PASS,
+            "; ".join(seen) if seen else "nothing odd",
+            "look at these rows, and correct them or leave them out",
+            kinds=len(seen),
+        )
+
+    def _of_classes(self, case: Case) -> list[str]:
+        counts = pd.Series(case.targets).value_counts()
+        seen = []
+        texts = pd.Series([str(label) for label in counts.index])
+        alike = texts[texts.str.strip().str.lower().duplicated(keep=False)]
+        if len(alike):
+            seen.append("labels differ in spelling only: " + ", ".join(map(repr, alike[:4])))
+        rare = [str(label) for label, count in counts.items() if count < 3]
+        if rare:
+            seen.append(
+                f"{len(rare)} of {len(counts)} classes have 1 or 2 rows, such as {rare[0]}"
+            )
+        if case.y_test is not None:
+            unknown = sorted(set(np.asarray(case.y_test)) - set(counts.index), key=str)
+            if unknown:
+                seen.append(f"only the test part has class {unknown[0]!r}")
+        share = self._contradictions(case)
+        if share > self.contradicting:
+            seen.append(f"{share:.1%} of the rows have the features of another, but not its label")
+        return seen
+
+    def _contradictions(self, case: Case) -> float:
+        """Return the share of rows that equal another in all but the label."""
+        if hasattr(case.X, "toarray"):
+            return 0.0
+        alone = duplicate_rows(case.X)
+        if not alone:
+            return 0.0
+        labels = pd.factorize(case.targets)[0]
+        together = duplicate_rows(case.columns.assign(**{"the label": labels}))
+        return (alone - together) / len(labels)
+
+    def _of_numbers(self, case: Case) -> list[str]:
+        y = case.targets.astype(float)
+        low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+        if high == low:
+            return []
+        far = np.flatnonzero(np.abs(y - middle) > self.far * (high - low))
+        if not len(far):
+            return []
+        return [f"{len(far)} of {len(y):,} targets are far from all others, such as {y[far[0]]:g}"]

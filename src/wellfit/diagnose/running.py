@@ -1,0 +1,83 @@
+"""All checks, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import torch
+
+from wellfit.core import registry
+from wellfit.core.hyper import resolve
+from wellfit.diagnose.base import Check, Stage
+from wellfit.diagnose.case import SAMPLE, Case
+from wellfit.diagnose.report import Report
+from wellfit.estimators.base import BaseMLP
+
+
+def check(
+    estimator: BaseMLP,
+    X: Any,
+    y: Any,
+    *,
+    X_test: Any = None,
+    y_test: Any = None,
+    random_state: int = 0,
+    checks: Sequence[str | Check] | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Look for what goes wrong most often, before it costs a training.
+
+    The data are looked at first, then the network's first weights, then a few short trainings,
+    in which many members share a stack. Rows beyond 2,000 are left out where that says enough;
+    the report notes it.
+
+    Args:
+        estimator: the classifier or regressor that is to be trained; it is copied, not trained.
+        X: (n_samples, n_features), as for ``fit``.
+        y: (n_samples,) or (n_samples, n_outputs).
+        X_test: rows set aside for the test, if there are any.
+        y_test: their targets.
+        random_state: of all that is drawn, at least 0.
+        checks: by name or as objects with limits of your own; None for all that are registered.
+        told: called with the name of each check before it begins.
+
+    Returns:
+        What each check found: pass, warn or fail, and what to do about it.
+
+    Raises:
+        InputError: data or parameters that can't be trained at all, saying what was expected.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> report = check(MLPClassifier((16,)), *load_iris(return_X_y=True))
+    >>> report["initial_loss"].outcome
+    <Outcome.PASS: 'pass'>
+    """
+    chosen = _all() if checks is None else [resolve(Check, one) for one in checks]
+    findings = []
+    with torch.no_grad():
+        case = Case(estimator, X, y, X_test, y_test, random_state)
+        for one in chosen:
+            told(one.name)
+            found = one.look(case)
+            if found is not None:
+                findings.append(found)
+    return Report(tuple(findings), _notes(case))
+
+
+def _all() -> list[Check]:
+    """Return every registered check, those that look at the data first."""
+    stages = get_args(Stage)
+    everyone = [resolve(Check, name) for name in registry.names(Check.family)]
+    return sorted(everyone, key=lambda one: stages.index(one.stage))
+
+
+def _notes(case: Case) -> tuple[str, ...]:
+    rows = len(case.prepared.stream.train)
+    if rows <= SAMPLE:
+        return ()
+    return (
+        f"Single columns, first weights and short trainings were judged by {SAMPLE:,} or fewer "
+        f"of the {rows:,} training rows, drawn at random.",
+    )

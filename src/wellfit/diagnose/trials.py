@@ -1,0 +1,222 @@
+"""Checks by short trainings: whether the network can learn, and learns what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from wellfit.core.hyper import hyper
+from wellfit.core.rng import derive
+from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
+from wellfit.diagnose.case import Case
+from wellfit.diagnose.start import best_losses
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.prepared import Prepared
+from wellfit.optim import Adam
+from wellfit.training import EarlyStopping, Result, Rows, Stream, train
+from wellfit.training.precision import threads
+from wellfit.training.prediction import Predictor
+
+# The estimator's own rate is another check's business: here, the best of these counts.
+_RATES = (0.001, 0.003, 0.01)
+_MANY = 1000  # rows, of which a fifth is enough to judge by
+
+
+class OverfitsFew(Check, name="overfits_few"):
+    """A network that can't learn a few rows by heart can't learn many.
+
+    Trains on a small part of the rows by Adam at three rates, one stack, with nothing against
+    over-fitting. What is left of the loss is told as a share of what constant outputs have.
+    """
+
+    stage: ClassVar[Stage] = "trial"
+    did: ClassVar[str] = "learned a few rows by heart"
+
+    rows: int = hyper("how many", default=50, low=2)
+    epochs: int = hyper("at most", default=150, low=1)
+    warn: float = hyper("share of the loss that may be left", default=0.1, low=0, high=1)
+    fail: float = hyper("share of the loss that is most of it", default=0.5, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn where the rows aren't learned; fail where hardly anything is."""
+        ids = case.sample[: self.rows]
+        loss, outputs = case.member.loss, case.member.network.outputs
+        target = case.rows.targets(torch.as_tensor(ids, device=case.rows.device), loss, outputs)
+        chance = best_losses(loss, outputs, target.cpu()).mean()
+        floor = best_losses(loss, outputs, target.cpu(), each=True).mean()
+        if chance - floor < 1e-6:
+            return None
+        members = [
+            case.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs) for rate in _RATES
+        ]
+        with threads(case.estimator.threads):
+            result = train(members, case.rows, [Stream(ids)], precision=_precision(case.prepared))
+        lowest = min(np.nanmin(result.history(k)["loss"]) for k in range(len(members)))
+        left = float((lowest - floor) / (chance - floor))
+        return self.finding(
+            graded(left, self.warn, self.fail),
+            f"{max(left, 0):.1%} of the loss is left after {self.epochs} epochs on "
+            f"{len(ids)} rows",
+            "give it more units, or look at what the checks of its first weights say; if these "
+            "pass, look for rows that are equal but for their targets",
+            left=left,
+        )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better than constant outputs a network does on rows it hasn't seen.
+
+    Attributes:
+        share: of the constant outputs' loss that is gone.
+        surprise: standard errors that the mean gain of a row is above 0.
+        rows: how many it was judged on.
+    """
+
+    share: float
+    surprise: float
+    rows: int
+
+
+class BeatsChance(Check, name="beats_chance"):
+    """What a network has learned holds for rows it hasn't seen.
+
+    Trains for a short while by Adam at three rates, one stack; held-out rows say when to stop and
+    which rate to take, and others judge it against the best constant outputs.
+    """
+
+    stage: ClassVar[Stage] = "trial"
+    did: ClassVar[str] = "trained for a short while, and compared held-out rows with chance"
+
+    least: float = hyper("standard errors above chance", default=2.33, low=0)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn where it does no better than constant outputs."""
+        if len(case.sample) < 30:
+            return None
+        gain = gain_of(case.prepared, case.rows, case.sample, case)
+        better = gain.surprise > self.least
+        return self.finding(
+            Outcome.PASS if better else Outcome.FAIL,
+            _told(gain),
+            "see whether targets and rows still belong together (shuffled? joined wrongly?), and "
+            "whether the columns can tell the target at all",
+            share=gain.share,
+            surprise=gain.surprise,
+        )
+
+
+class ShuffledLabels(Check, name="shuffled_labels"):
+    """With targets in random order there is nothing to learn: who still predicts them, cheats.
+
+    Everything is done anew with shuffled targets, from preprocessing on: whatever tells the
+    network of the target by another way than learning shows here.
+    """
+
+    stage: ClassVar[Stage] = "trial"
+    did: ClassVar[str] = "did the same with targets in random order"
+
+    most: float = hyper("standard errors above chance", default=4.0, low=0)
+
+    def look(self, case: Case) -> Finding | None:
+        """Fail where shuffled targets can be predicted."""
+        if len(case.sample) < 30:
+            return None
+        x, y = case.part(np.sort(case.sample))
+        shuffled = case.draw("shuffle").permutation(y)
+        own: BaseMLP = clone(case.estimator).set_params(early_stopping=False)
+        prepared = own.set_params(validation_fraction=None, fraction=1.0)._prepare(x, shuffled)
+        ids = case.draw("shuffled rows").permutation(prepared.stream.train)
+        gain = gain_of(prepared, prepared.rows(), ids, case)
+        return self.finding(
+            Outcome.PASS if gain.surprise < self.most else Outcome.FAIL,
+            _told(gain),
+            "something tells the target beside learning: look for columns or preprocessing made "
+            "from it, and for rows that come in several copies",
+            share=gain.share,
+            surprise=gain.surprise,
+        )
+
+
+def gain_of(prepared: Prepared, rows: Rows, ids: NDArray[np.integer], case: Case) -> Gain:
+    """Train on three fifths of the rows ``ids``, choose by a fifth, and judge by the last.
+
+    Where rows are few, every fifth has its turn to be the last: all turns are one stack.
+    """
+    turns = _turns(ids, derive(case.seed, "trial"))
+    learned = len(turns[0].stream.train)
+    batch = min(32, learned)
+    epochs = int(np.clip(300 * batch / learned, 6, 40))
+    bare = case.plain(
+        network=prepared.member.network,
+        loss=prepared.member.loss,
+        batch_size=batch,
+        epochs=epochs,
+    )
+    members = [bare.replace(optimizer=Adam(rate)) for rate in _RATES] * len(turns)
+    with threads(prepared.estimator.threads):
+        result = train(
+            members,
+            rows,
+            [turn.stream for turn in turns for _ in _RATES],
+            observers=[EarlyStopping(patience=4)],
+            precision=_precision(prepared),
+        )
+    rates = len(_RATES)
+    pairs = [
+        _judged(result, range(k * rates, (k + 1) * rates), rows, turn)
+        for k, turn in enumerate(turns)
+    ]
+    own, chance = (np.concatenate(losses) for losses in zip(*pairs, strict=True))
+    gain = chance - own
+    error = gain.std(ddof=1) / np.sqrt(len(gain))
+    share = float(gain.mean() / max(abs(chance.mean()), 1e-12))
+    return Gain(share, float(gain.mean() / max(error, 1e-12)), len(gain))
+
+
+class _Turn(NamedTuple):
+    """Which rows are learned from and chosen by, and which are judged by."""
+
+    stream: Stream
+    judged: NDArray[np.integer]
+
+
+def _turns(ids: NDArray[np.integer], seed: int) -> list[_Turn]:
+    fifths = ids[: len(ids) // 5 * 5].reshape(5, -1)
+    turns = [np.roll(fifths, k, axis=0) for k in range(5 if len(ids) < _MANY else 1)]
+    return [_Turn(Stream(turn[2:].ravel(), turn[1], seed), turn[0]) for turn in turns]
+
+
+def _judged(
+    result: Result, members: Sequence[int], rows: Rows, turn: _Turn
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each row's loss by the best of some members, and by constant outputs."""
+    loss, outputs = result.members[0].loss, result.members[0].network.outputs
+    best = min(members, key=lambda k: float(np.nanmin([*result.history(k)["val_loss"], np.inf])))
+    there = torch.as_tensor(turn.judged, device=rows.device)
+    before = torch.as_tensor(turn.stream.train, device=rows.device)
+    target = rows.targets(there, loss, outputs)
+    weights = result.weights().take(torch.as_tensor([best], device=rows.device))
+    logits = Predictor(weights)(rows.features(there)[None]).transpose(1, 2)
+    own = loss.value(logits, target[None])[0].double().cpu().numpy()
+    learned = rows.targets(before, loss, outputs).cpu()
+    return own, best_losses(loss, outputs, learned, target.cpu())
+
+
+def _told(gain: Gain) -> str:
+    if gain.share <= 0:
+        return f"no better than constant outputs, on {gain.rows} rows it hasn't seen"
+    return (
+        f"{gain.share:.0%} less loss than constant outputs, on {gain.rows} rows it hasn't seen "
+        f"({gain.surprise:.1f} standard errors)"
+    )
+
+
+def _precision(prepared: Prepared) -> str:
+    return "float64" if prepared.estimator.precision == "float64" else "float32"
