@@ -35,6 +35,10 @@ class Trained:
         """Return some of the members."""
         return replace(self, result=self.result.take(members))
 
+    def trained(self) -> Trained:
+        """Return this."""
+        return self
+
 
 @dataclass(frozen=True)
 class Job:
@@ -42,7 +46,7 @@ class Job:
 
     group: Group
     until: int | None = None
-    paused: Trained | Known | None = None
+    paused: Trained | Known | Joined | None = None
 
     def take(self, members: Sequence[int]) -> Job:
         """Return the same for some of the members."""
@@ -74,6 +78,28 @@ class Known:
         """Train the job, and return what became of these members."""
         result = _timed(self.job)
         return result if self.members is None else result.take(self.members)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What several stacks left, few of each, to go on as one; joined on demand."""
+
+    parts: Sequence[Trained | Known]
+    members: Sequence[int] | None = None
+
+    def take(self, members: Sequence[int]) -> Joined:
+        """Return some of the members."""
+        mine = self.members
+        return replace(self, members=members if mine is None else [mine[i] for i in members])
+
+    def trained(self) -> Trained:
+        """Return the members as one result; the seconds of each are the mean."""
+        several = [part.trained() for part in self.parts]
+        counts = [len(each.result.members) for each in several]
+        seconds = sum(n * each.seconds for n, each in zip(counts, several, strict=True))
+        result = Result.join([each.result for each in several])
+        whole = Trained(result, several[0].precision, seconds / sum(counts))
+        return whole if self.members is None else whole.take(self.members)
 
 
 def finished(jobs: Sequence[Job], n_jobs: int | None) -> Iterator[tuple[Job, Trained | Exception]]:
@@ -114,9 +140,10 @@ def _results(
 ) -> Iterator[tuple[int, Trained | Exception]]:
     """Yield the results of numbered jobs, one thread for each where several are at work."""
     alone = effective_n_jobs(n_jobs) == 1
-    client = getattr(get_active_backend()[0], "client", None)  # of a Dask cluster
-    if client is not None:
-        yield from _on_cluster(client, jobs)
+    backend, _ = get_active_backend()
+    if hasattr(backend, "client"):  # of a Dask cluster
+        with backend.retrieval_context():  # a search that is itself a worker's steps aside
+            yield from _on_cluster(backend.client, jobs)
         return
     parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     yield from parallel([delayed(_numbered)(number, job, alone) for number, job in jobs.items()])
@@ -152,7 +179,7 @@ def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Except
 
 
 def _timed(job: Job) -> Trained:
-    before = job.paused.trained() if isinstance(job.paused, Known) else job.paused
+    before = None if job.paused is None else job.paused.trained()
     began = time.perf_counter()
     result, precision = trained(
         job.group, job.until, (before.result, before.precision) if before else None
