@@ -128,7 +128,7 @@ class Recorder:
         self._journal = journal
         self._search, self._data = search, data
         self._begun = False
-        self._folds: dict[bytes, int] = {}
+        self._folds: dict[bytes, _Fold] = {}
         if journal is not None:
             _check_seed("the search's random_state", getattr(search, "random_state", 0))
             _check_seed("the estimator's random_state", search.estimator.random_state)
@@ -137,12 +137,11 @@ class Recorder:
         """Return the outcomes of those fits that are finished."""
         if self._journal is None:
             return [None] * len(fits)
-        for fit in fits:
-            self._folds.setdefault(_rows(fit), len(self._folds))
+        keys = [_key(fit, self._fold(fit)) for fit in fits]
         if not self._begun:
             self._journal.begin(self._identity())
             self._begun = True
-        entries = [self._journal.entries.get(_key(fit)) for fit in fits]
+        entries = [self._journal.entries.get(key) for key in keys]
         known = [None if entry is None else dict(entry.outcome) for entry in entries]
         self._journal.round(len(fits), len(fits) - known.count(None))
         return known
@@ -151,12 +150,19 @@ class Recorder:
         """Write down fits as they finish."""
         if self._journal is None:
             return
-        self._journal.record(
-            [
-                Entry(_key(fit), told(fit.candidate), self._folds[_rows(fit)], told(outcome))
-                for fit, outcome in zip(fits, outcomes, strict=True)
-            ]
-        )
+        entries = []
+        for fit, outcome in zip(fits, outcomes, strict=True):
+            fold = self._fold(fit)
+            key = _key(fit, fold)
+            entries.append(Entry(key, told(fit.candidate), fold.number, told(outcome)))
+        self._journal.record(entries)
+
+    def _fold(self, fit: Fit) -> _Fold:
+        """Return a fit's fold; the rows of many fits are digested once."""
+        rows = fit.train.tobytes() + b"|" + fit.test.tobytes()
+        if rows not in self._folds:
+            self._folds[rows] = _Fold(len(self._folds), digest(fit.train, fit.test))
+        return self._folds[rows]
 
     def _identity(self) -> dict[str, Any]:
         search = self._search
@@ -167,7 +173,7 @@ class Recorder:
             "error_score": told(search.error_score),
             "return_train_score": search.return_train_score,
             "data": digest(*self._data),
-            "folds": digest([digest(rows) for rows in self._folds]),
+            "folds": digest([fold.digest for fold in self._folds.values()]),
         }
 
 
@@ -189,12 +195,15 @@ def _check_seed(name: str, seed: Any) -> None:
         )
 
 
-def _rows(fit: Fit) -> bytes:
-    return fit.train.tobytes() + b"|" + fit.test.tobytes()
+@dataclass(frozen=True)
+class _Fold:
+    number: int
+    digest: str
 
 
-def _key(fit: Fit) -> str:
-    return digest(*(getattr(fit, field.name) for field in fields(fit)))
+def _key(fit: Fit, fold: _Fold) -> str:
+    others = (field.name for field in fields(fit) if field.name not in ("train", "test"))
+    return digest(fold.digest, {name: getattr(fit, name) for name in others})
 
 
 # The file
