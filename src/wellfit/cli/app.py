@@ -9,8 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 import wellfit
+from wellfit.cli.check import check
 from wellfit.cli.console import complain
 from wellfit.cli.data import data_app
+from wellfit.cli.export import export
+from wellfit.cli.importing import import_file
 from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
 from wellfit.cli.predict import predict
@@ -55,7 +58,10 @@ app = typer.Typer(
 )
 app.command()(train)
 app.add_typer(search_app, name="search")
+app.command()(check)
 app.command()(predict)
+app.command()(export)
+app.command("import")(import_file)
 app.add_typer(data_app, name="data")
 app.command()(methods)
 app.command()(landscape)

@@ -97,7 +97,7 @@ class LeakingColumns(Check, name="leaking_columns"):
         if len(places) > self.most:
             places = np.sort(case.draw("columns").choice(places, self.most, replace=False))
         scores = np.array(
-            [_alone(table[table.columns[p]].to_numpy()[ids], y, case.classifies) for p in places]
+            [_alone(table.iloc[:, int(p)].to_numpy()[ids], y, case.classifies) for p in places]
         )
         best = int(scores.argmax())
         names = [str(table.columns[places[k]]) for k in np.argsort(-scores)]

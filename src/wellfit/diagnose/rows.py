@@ -60,8 +60,8 @@ class Imbalance(Check, name="imbalance"):
         weighed = getattr(case.estimator, "class_weight", None) is not None
         return self.finding(
             Outcome.PASS if weighed else graded(ratio, self.most),
-            f"{counts.iloc[0]:,} rows of {counts.index[0]!r}, {counts.iloc[-1]:,} of "
-            f"{counts.index[-1]!r}" + (", weighed by class_weight" if weighed else ""),
+            f"{counts.iloc[0]:,} rows of {counts.index[0]}, {counts.iloc[-1]:,} of "
+            f"{counts.index[-1]}" + (", weighed by class_weight" if weighed else ""),
             'judge by balanced_accuracy or average_precision, and try class_weight="balanced"',
             ratio=ratio,
         )

@@ -1,0 +1,179 @@
+"""``wellfit check``: what would go wrong in a training, before it costs one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wellfit.cli.console import counted, duration, note, screen, waiting
+
+if TYPE_CHECKING:
+    from wellfit.cli.settings import Model
+    from wellfit.cli.source import Source
+    from wellfit.diagnose import RangeTest, Report
+
+_NETWORK, _TRAINING = "Network", "Training"
+# Which of the estimator's parameters an option is; a rule before what is set of it.
+_PARAMETERS = {
+    "hidden": "hidden_layer_sizes",
+    "activation": "activation",
+    "initializer": "initializer",
+    "batch_norm": "batch_norm",
+    "optimizer": "optimizer",
+    "learning_rate": "optimizer__learning_rate",
+    "batch_size": "batch_size",
+    "l1": "l1",
+    "l2": "l2",
+    "class_weight": "class_weight",
+    "threads": "threads",
+}
+_REQUEST = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
+
+
+def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
+
+
+def check(
+    data: Annotated[
+        str, typer.Argument(help="What to look at: a file, a folder, or a name.", metavar="DATA")
+    ],
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="A file of test rows, with the same columns.")
+    ] = None,
+    test_fraction: Annotated[
+        float, typer.Option(help="The share of rows to test by, where none are given.")
+    ] = 0.2,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="A column to leave out; repeatable.")
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="classification or regression; auto goes by the target.")
+    ] = "auto",
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
+    ] = False,
+    hidden: Annotated[
+        str | None, _option(_NETWORK, "Units of the hidden layers, as 512,256; '' for none.")
+    ] = None,
+    activation: Annotated[
+        str | None, _option(_NETWORK, "A name: `wellfit methods activation`.", metavar="NAME")
+    ] = None,
+    initializer: Annotated[
+        str | None, _option(_NETWORK, "A name: `wellfit methods initializer`.", metavar="NAME")
+    ] = None,
+    batch_norm: Annotated[
+        bool | None,
+        _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
+    ] = None,
+    optimizer: Annotated[
+        str | None, _option(_TRAINING, "A name: `wellfit methods optimizer`.", metavar="NAME")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, _option(_TRAINING, "The optimizer's step size.", metavar="N")
+    ] = None,
+    batch_size: Annotated[
+        int | None, _option(_TRAINING, "Rows of a step.", metavar="N", min=1)
+    ] = None,
+    l1: Annotated[
+        float | None, _option(_TRAINING, "Strength of the L1 penalty.", metavar="N")
+    ] = None,
+    l2: Annotated[
+        float | None, _option(_TRAINING, "Strength of the L2 penalty.", metavar="N")
+    ] = None,
+    class_weight: Annotated[
+        str | None, _option(_TRAINING, "balanced: all classes count alike.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        _option(
+            _TRAINING,
+            "Any other parameter, as optimizer__momentum=0.9; repeatable.",
+            "--set",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads to compute with.", metavar="N", min=1)
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same findings.", metavar="N", min=0)
+    ] = 0,
+    rates: Annotated[
+        Path | None,
+        typer.Option(help="Draw how far 64 learning rates come, into this PNG file."),
+    ] = None,
+) -> None:
+    """Look for what goes wrong most often: data, first weights, learning rate. Trains no model.
+
+    Exit code 1 if a check fails.
+    """
+    given = {**locals()}
+    with waiting("starting"):
+        from wellfit.cli.settings import estimator
+        from wellfit.cli.source import open_source
+    source = open_source(_request(given))
+    parameters = {key: given[name] for name, key in _PARAMETERS.items()}
+    model = estimator(source.learning, parameters, settings or ())
+    report = _checked(model, source, seed)
+    if rates is not None:
+        _drawn(model, source, seed, rates)
+    if report.outcome == "fail":
+        raise typer.Exit(1)
+
+
+def _request(given: Mapping[str, Any]) -> Any:
+    from wellfit.cli.source import Request
+
+    return Request(
+        given["data"],
+        drop=tuple(given["drop"] or ()),
+        **{name: given[name] for name in _REQUEST},
+    )
+
+
+def _checked(model: Model, source: Source, seed: int) -> Report:
+    """Run all checks and print what they find."""
+    import time
+
+    from wellfit import diagnose
+
+    data, began = source.data, time.perf_counter()
+    with waiting("looking") as status:
+        report = diagnose.check(
+            model,
+            data.X,
+            data.y,
+            X_test=data.X_test,
+            y_test=data.y_test,
+            random_state=seed,
+            told=lambda name: status.update(f"{name.replace('_', ' ')} ..."),
+        )
+    console = screen()
+    rows, columns = data.X.shape
+    console.print(f"{data.name}: {counted(rows, 'row')}, {counted(columns, 'column')}", model)
+    console.print()
+    console.print(report)
+    note(f"in {duration(time.perf_counter() - began)}")
+    return report
+
+
+def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
+    """Draw the range test into a file, and print what it says."""
+    from wellfit.cli.files import write
+    from wellfit.diagnose import learning_rate_range
+    from wellfit.report import png
+
+    with waiting("trying learning rates"):
+        test = learning_rate_range(model, source.data.X, source.data.y, random_state=seed)
+        figure: Any = test.plot().figure
+        write(path, png(figure))
+    screen().print(f"{test}\ndrawn in {path}", soft_wrap=True)
+    return test
