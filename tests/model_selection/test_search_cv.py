@@ -16,7 +16,7 @@ from wellfit.model_selection import SearchCV, evaluation, stacking
 from wellfit.model_selection.rungs import Rung, hyperband, successive
 from wellfit.nn import mlp
 from wellfit.optim import Adam
-from wellfit.training import EarlyStopping, Member, Rows, Stream, train
+from wellfit.training import EarlyStopping, Member, Result, Rows, Stream, train
 
 X, y = (part[:360] for part in load_digits(return_X_y=True))
 RATE = "optimizer__learning_rate"
@@ -218,6 +218,59 @@ def test_survivors_go_on_and_do_not_begin_again(monkeypatch):
     space = {name: SPACE[name] for name in (RATE, "l2")}
     search(clf(early_stopping=False), space, halving="successive", refit=False).fit(X, y)
     assert calls == [(0, 1, 18), (1, 3, 6), (3, 9, 2)]
+
+
+def test_what_is_left_of_several_stacks_goes_on_as_one():
+    """One of which has nobody left who trains."""
+    rows = Rows(X, y, dtype=torch.float64)
+    stream = Stream(np.arange(300), np.arange(300, 360), seed=3)
+    members = [
+        Member(
+            mlp(64, (12,), 10, dropout=0.2),
+            optimizer=Adam(rate),
+            epochs=6,
+            seed=k,
+            average=0.9 * (k % 2),
+        )
+        for k, rate in enumerate([0.002, 0.01, 0.02, 1e-12, 1e-11])
+    ]
+    stopping = EarlyStopping(patience=1, min_delta=1e-3)
+    how = {"observers": [stopping], "precision": "float64"}
+    parts = [
+        train([members[k] for k in some], rows, [stream], until=4, **how)
+        for some in ([0, 1, 2], [3, 4])
+    ]
+    assert parts[1].epoch < 4  # neither learns anything
+    joined = Result.join([parts[0].take([2, 0]), parts[1].take([1])])
+    order = [2, 0, 4]
+    ours = train([members[k] for k in order], rows, [stream], resume=joined, **how)
+    for place, k in enumerate(order):
+        theirs = train([members[k]], rows, [stream], **how)
+        assert ours.status[place] == theirs.status[0]
+        assert ours.epochs[place] == theirs.epochs[0]
+        blocks = ours.weights().blocks(place), theirs.weights().blocks(0)
+        for block, expected in zip(*blocks, strict=True):
+            np.testing.assert_allclose(block, expected, rtol=1e-8, atol=1e-11)
+        np.testing.assert_allclose(
+            ours.history(place)["val_loss"], theirs.history()["val_loss"], rtol=1e-9
+        )
+
+
+def test_few_stacks_go_on_where_many_began(monkeypatch, whole):
+    calls = []
+
+    def watched(members, *args, train=stacking.train, **options):
+        calls.append(len(members))
+        return train(members, *args, **options)
+
+    monkeypatch.setattr(stacking, "train", watched)
+    monkeypatch.setattr(stacking, "_MOST_MEMBERS", 4)
+    ours = search(halving="successive", refit=False).fit(X, y).cv_results_
+    assert len(calls) > 6
+    assert calls[-1] == 2
+    for place in np.flatnonzero(ours["n_resources"] == 9):
+        assert splits(ours, place) == splits(whole.cv_results_, place)
+    assert len(calls) < 6 + 4 + 2
 
 
 def test_every_candidate_keeps_its_last_score_and_rank(halved):

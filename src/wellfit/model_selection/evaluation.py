@@ -26,7 +26,7 @@ from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
-from wellfit.model_selection.dispatch import Job, Known, Trained, finished
+from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.journal import Recorder
 from wellfit.model_selection.stacking import Group, grouped
@@ -123,18 +123,23 @@ class Evaluation:
                 self._paused[fits[place].training] = paused
 
     def _resumed(self, fits: Sequence[Fit]) -> Iterator[Job]:
-        """Yield what goes on: of each stack that was paused, those that are still wanted."""
-        stacks: dict[Hashable, list[tuple[int, _Paused]]] = {}
+        """Yield what goes on: those that are still wanted, of stacks that were paused alike.
+
+        What is left of several stacks goes on as one, but where each tried out its precision.
+        """
+        alike: dict[tuple[int | None, ...], list[tuple[int, _Paused]]] = {}
         for place, fit in enumerate(fits):
             if fit.training in self._paused:
                 paused = self._paused[fit.training]
-                stacks.setdefault((id(paused.trained), fit.until), []).append((place, paused))
-        for some in stacks.values():
-            first = some[0][1]
-            members = [paused.index for _, paused in some]
-            work = tuple(first.group.work[index] for index in members)
-            group = Group(tuple(place for place, _ in some), work)
-            yield Job(group, fits[some[0][0]].until, first.trained.take(members))
+                work = paused.group.work[paused.index]
+                apart = id(paused.trained) if work.estimator.precision == "auto" else 0
+                key = fit.until, paused.fit.until, apart
+                alike.setdefault(key, []).append((place, paused))
+        workers = effective_n_jobs(self._search.n_jobs)
+        for (until, *_), some in alike.items():
+            left = [paused.group.work[paused.index] for _, paused in some]
+            for group in grouped(left, workers):
+                yield _joined([some[place] for place in group.places], until)
 
     def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[Job]:
         """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
@@ -288,3 +293,18 @@ class _Paused:
     group: Group
     trained: Trained | Known
     index: int
+
+
+def _joined(some: Sequence[tuple[int, _Paused]], until: int | None) -> Job:
+    """Return the job of fits (by place) that go on together, those of one stack side by side."""
+    stacks: dict[int, list[tuple[int, _Paused]]] = {}
+    for place, paused in some:
+        stacks.setdefault(id(paused.trained), []).append((place, paused))
+    ordered = [each for stack in stacks.values() for each in stack]
+    parts = [
+        stack[0][1].trained.take([paused.index for _, paused in stack])
+        for stack in stacks.values()
+    ]
+    places = tuple(place for place, _ in ordered)
+    work = tuple(paused.group.work[paused.index] for _, paused in ordered)
+    return Job(Group(places, work), until, Joined(parts))

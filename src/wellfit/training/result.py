@@ -89,6 +89,39 @@ class Result:
         merged.put(chosen, self.best.take(chosen))
         return merged.in_use()
 
+    @classmethod
+    def join(cls, several: Sequence[Result]) -> Result:
+        """Return the members of several results, paused after the same epoch, as one.
+
+        Where all members of a result have ended, it may have fewer epochs.
+        """
+        longest = max(several, key=lambda each: each.epoch)
+        bests = [each.last if each.best is None else each.best for each in several]
+        some_best = any(each.best is not None for each in several)
+        return replace(
+            longest,
+            members=[member for each in several for member in each.members],
+            last=Weights.join([each.last for each in several], slots=True),
+            best=Weights.join(bests, slots=True) if some_best else None,
+            kept=np.concatenate([each.kept for each in several]),
+            best_epoch=np.concatenate([each.best_epoch for each in several]),
+            epochs=np.concatenate([each.epochs for each in several]),
+            status=[status for each in several for status in each.status],
+            scale=np.concatenate([each.scale for each in several]),
+            data="",
+            tally=None,
+            observers=[
+                {
+                    key: _together(
+                        value, [each.observers[number].get(key) for each in several], number
+                    )
+                    for key, value in state.items()
+                    if key != "live"
+                }
+                for number, state in enumerate(longest.observers)
+            ],
+        )
+
     def take(self, chosen: Sequence[int]) -> Result:
         """Return some members' results (indices), in that order, as if the others never were.
 
@@ -142,3 +175,21 @@ def _taken(value: Any, index: list[int], least: int) -> Any:
     if isinstance(value, np.ndarray) and value.ndim >= least:
         return value[..., index]
     return copy.deepcopy(value)
+
+
+def _together(value: Any, parts: Sequence[Any], observer: int) -> Any:
+    """Return several results' members' shares of what an observer remembers as one.
+
+    Histories (observer 0) that ended earlier are filled with NaN. Their seconds, and what isn't
+    an array, are everybody's.
+    """
+    shared = observer == 0 and np.ndim(value) < 2
+    if shared or not all(isinstance(part, np.ndarray) for part in parts):
+        return copy.deepcopy(value)
+    if value.ndim < 2:
+        return np.concatenate(parts)
+    rows = max(len(part) for part in parts)
+    padded = [np.full((rows, part.shape[1]), np.nan) for part in parts]
+    for whole, part in zip(padded, parts, strict=True):
+        whole[: len(part)] = part
+    return np.concatenate(padded, axis=1)

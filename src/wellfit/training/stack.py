@@ -102,16 +102,22 @@ class Weights:
         return cls(network, k, parameters, statistics.to(device, dtype), slots, networks)
 
     @classmethod
-    def join(cls, several: Sequence[Weights]) -> Weights:
-        """Return the members of several weights as one, to predict with: slots are left out."""
+    def join(cls, several: Sequence[Weights], slots: bool = False) -> Weights:
+        """Return the members of several weights as one: to predict with, or with their slots."""
         first = several[0].network
+        names = dict.fromkeys(name for each in several for name in each.slots) if slots else ()
         networks = tuple(network for each in several for network in each.networks)
         return cls(
             first,
             sum(each.members for each in several),
             _joined(first.parameters, [(each.parameters, each.members) for each in several]),
             _joined(first.statistics, [(each.statistics, each.members) for each in several]),
-            {},
+            {
+                name: _joined(
+                    first.parameters, [(each.slot(name), each.members) for each in several]
+                )
+                for name in names
+            },
             networks,
         )
 
@@ -128,13 +134,19 @@ class Weights:
             networks,
         )
 
+    def slot(self, name: str) -> Tensor:
+        """Return what is remembered by that name, or as if it had been remembered in vain."""
+        if name in self.slots:
+            return self.slots[name]
+        return self.parameters if name == "average" else torch.zeros_like(self.parameters)
+
     def put(self, chosen: Tensor, source: Weights) -> None:
         """Write all members of ``source`` over the ``chosen`` ones of these."""
         parameters, k = self.network.parameters, self.members
         parameters.put(self.parameters, k, chosen, source.parameters)
         self.network.statistics.put(self.statistics, k, chosen, source.statistics)
         for name, slot in self.slots.items():
-            parameters.put(slot, k, chosen, source.slots[name])
+            parameters.put(slot, k, chosen, source.slot(name))
         fresh = dict(zip(chosen.tolist(), source.networks, strict=True))
         self.networks = tuple(fresh.get(index, own) for index, own in enumerate(self.networks))
 
@@ -195,7 +207,11 @@ class Stack:
     ) -> None:
         _check_alike(members)
         networks = tuple(member.network for member in members)
-        self.members, self.weights = list(members), replace(weights, networks=networks)
+        slots = dict(weights.slots)
+        if not any(member.average for member in members):
+            slots.pop("average", None)  # of others, who left; nobody would keep it up to date
+        self.members = list(members)
+        self.weights = replace(weights, networks=networks, slots=slots)
         self.network, self.k = members[0].network, len(members)
         self.gradients = torch.zeros_like(weights.parameters)
         self.scale = torch.ones(self.k, dtype=torch.float64) if scale is None else scale
