@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -155,8 +156,7 @@ def _on_cluster(client: Any, jobs: dict[int, Job]) -> Iterator[tuple[int, Traine
     joblib would wait for all of them, and forever for one that has lost too many workers. Tables
     go with their jobs: what is left with a worker is lost with it.
     """
-    from distributed import as_completed
-
+    as_completed = import_module("distributed").as_completed  # there is a client: it's installed
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         futures = [
@@ -164,7 +164,7 @@ def _on_cluster(client: Any, jobs: dict[int, Job]) -> Iterator[tuple[int, Traine
             for number, job in jobs.items()
         ]
     try:
-        for _, result in as_completed(futures, with_results=True):  # type: ignore[no-untyped-call]
+        for _, result in as_completed(futures, with_results=True):
             yield result
     finally:
         client.cancel(futures)
