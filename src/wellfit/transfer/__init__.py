@@ -1,0 +1,35 @@
+"""Trained networks put to further use; from and to other libraries."""
+
+from wellfit.transfer.interop import (
+    Part,
+    export,
+    from_keras,
+    from_parts,
+    from_sklearn,
+    from_torch,
+    import_model,
+    network_input,
+    to_keras,
+    to_numpy,
+    to_onnx,
+    to_sklearn,
+    to_torch,
+    write_torch,
+)
+
+__all__ = [
+    "Part",
+    "export",
+    "from_keras",
+    "from_parts",
+    "from_sklearn",
+    "from_torch",
+    "import_model",
+    "network_input",
+    "to_keras",
+    "to_numpy",
+    "to_onnx",
+    "to_sklearn",
+    "to_torch",
+    "write_torch",
+]

@@ -1,0 +1,196 @@
+"""A fitted estimator's network as it predicts: parts, and what becomes of its last numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.core.errors import InputError
+from wellfit.estimators import MLPClassifier, MLPRegressor
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.inputs import Inputs, checked
+from wellfit.nn import Linear, Loss
+from wellfit.transfer.interop.parts import Part, parts_of, simplified
+
+# What is done to the last layer's numbers z (C, rows); a loss's own `predict` is one of these.
+LINKS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda z: z,
+    "softmax": lambda z: torch.softmax(z, 0),
+    "sigmoid": torch.sigmoid,
+    "exp": torch.exp,
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a fitted estimator computes from numbers that its ``preprocess`` has made.
+
+    Attributes:
+        parts: the layers; scales of pixels are folded in, and the units of a regressor's targets.
+        link: what is done to the last numbers: ``identity``, ``softmax``, ``sigmoid``, ``exp``,
+            ``shares`` (sigmoids, scaled to sum to 1) or ``quantiles`` (sorted).
+        classes: a classifier's labels; None of a regressor.
+        multilabel: whether each output is a yes or no by itself.
+        levels: how many quantiles each target has; 0 for none.
+        flat: whether a regressor has one target, and predicts (rows,).
+        inputs: how the estimator reads rows.
+        names: of its columns.
+        precision: of its numbers, ``"float32"`` or ``"float64"``.
+    """
+
+    parts: list[Part]
+    link: str
+    classes: NDArray[Any] | None
+    multilabel: bool
+    levels: int
+    flat: bool
+    inputs: Inputs
+    names: list[str]
+    precision: str
+
+    @property
+    def width(self) -> int:
+        """The number of outputs."""
+        last = self.parts[-1].layer
+        assert isinstance(last, Linear)
+        return last.units
+
+    def refuse(self, target: str, links: tuple[str, ...]) -> None:
+        """Refuse a link that a format hasn't.
+
+        Raises:
+            InputError: naming it, and the formats that have it.
+        """
+        if self.link not in links:
+            raise InputError(
+                f"{target} can't express this model's outputs ({_WORDS[self.link]}); "
+                "expected another format: 'onnx', 'torch' and 'numpy' express all"
+            )
+
+
+_WORDS = {
+    "identity": "numbers as they are",
+    "softmax": "softmax",
+    "sigmoid": "a sigmoid for each",
+    "exp": "exp, of loss 'poisson'",
+    "shares": "sigmoids scaled to sum to 1, of one class against the rest",
+    "quantiles": "sorted quantiles, of loss 'pinball'",
+}
+
+
+def form_of(model: Any, *, two_sided: bool = True) -> Form:
+    """Return how a fitted estimator predicts.
+
+    Args:
+        model: a fitted MLPClassifier or MLPRegressor.
+        two_sided: give a single sigmoid two outputs, one for each class.
+
+    Raises:
+        InputError: another model, or one that isn't fitted.
+    """
+    if not isinstance(model, MLPClassifier | MLPRegressor):
+        raise InputError(
+            f"a {type(model).__name__} can't be exported; expected an MLPClassifier or an "
+            "MLPRegressor (of an ensemble: its members one by one)"
+        )
+    if not model.__sklearn_is_fitted__():
+        raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
+    parts, loss = _with_pixels(model), model._resolve_loss()
+    link = _link(loss)
+    form = Form(
+        parts=parts,
+        link=link,
+        classes=getattr(model, "classes_", None),
+        multilabel=isinstance(model, MLPClassifier) and model._labels.multilabel_,
+        levels=len(loss.levels()),
+        flat=isinstance(model, MLPRegressor) and model._flat,
+        inputs=model._inputs,
+        names=[str(name) for name in getattr(model, "feature_names_in_", ())],
+        precision=str(model._weights.parameters.dtype).removeprefix("torch."),
+    )
+    return _in_units(form, model) if isinstance(model, MLPRegressor) else _sided(form, two_sided)
+
+
+def network_input(model: Any, X: Any) -> NDArray[np.floating]:
+    """Return the numbers that an exported network expects for rows X.
+
+    For formats without preprocessing (PyTorch, Keras, scikit-learn): tables are scaled, imputed
+    and encoded as the model does it; of pixels, sparse rows and ``preprocess=None``, the network
+    takes X itself, and so they are only made dense floats.
+
+    Args:
+        model: a fitted MLPClassifier or MLPRegressor.
+        X: (rows, columns) as for ``predict``.
+
+    Returns:
+        (rows, inputs) of float32, or float64 if that is the model's precision.
+
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+    >>> network_input(clf, [[0.0], [1.0]]).shape
+    (2, 1)
+    """
+    dtype = np.dtype(form_of(model).precision)
+    if model._inputs.table is not None:
+        return np.asarray(model._inputs.numbers(checked(model, X, reset=False), dtype))
+    rows = checked(model, X, reset=False)
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=dtype)
+
+
+def _with_pixels(model: BaseMLP) -> list[Part]:
+    """Return the layers, below them the scale of pixels or of sparse columns if there is one."""
+    parts, width = parts_of(model._weights), model._weights.network.inputs
+    if model._inputs.kind == "pixels":
+        scale = np.full(width, 1 / model._inputs.brightest)
+    elif model._inputs.largest is not None:
+        scale = 1 / model._inputs.largest
+    else:
+        return parts
+    first = next(i for i, part in enumerate(parts) if not part.layer.training_only)
+    merged = simplified([Part.scaling(scale, 0 * scale), parts[first]])
+    return [*parts[:first], *merged, *parts[first + 1 :]]
+
+
+def _link(loss: Loss) -> str:
+    """Return what a loss makes of logits, by trying it."""
+    if loss.levels():
+        return "quantiles"
+    z = torch.linspace(-2, 2, 6, dtype=torch.float64).view(3, 2)
+    for name, function in LINKS.items():
+        if torch.allclose(loss.predict(z), function(z)):
+            return name
+    raise InputError(
+        f"what loss {loss.name!r} makes of a network's outputs has no name in other libraries; "
+        f"expected one of {', '.join([*LINKS, 'quantiles'])}"
+    )
+
+
+def _sided(form: Form, two_sided: bool) -> Form:
+    """Return a classifier's form: two outputs for a yes or no, shares for one against the rest."""
+    if form.link != "sigmoid" or form.multilabel:
+        return form
+    if form.width > 1:
+        return replace(form, link="shares")
+    if not two_sided:
+        return form
+    last = form.parts[-1]  # sigmoid(-z) = 1 - sigmoid(z)
+    both = Part.linear(last.weights * [-1, 1], last.bias * [-1, 1])
+    return replace(form, parts=[*form.parts[:-1], both])
+
+
+def _in_units(form: Form, model: MLPRegressor) -> Form:
+    """Return a regressor's form, whose last layer gives the targets in their own units."""
+    mean, scale = model._scaler.mean_, model._scaler.scale_
+    if form.levels:
+        mean, scale = np.repeat(mean, form.levels), np.repeat(scale, form.levels)
+    last = form.parts[-1]
+    if form.link == "exp":  # whose targets have a natural 0: their mean is not subtracted
+        ready = Part.linear(last.weights, last.bias + np.log(scale))
+    else:
+        ready = Part.linear(last.weights * scale, last.bias * scale + mean)
+    return replace(form, parts=[*form.parts[:-1], ready])

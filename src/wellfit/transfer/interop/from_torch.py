@@ -1,0 +1,267 @@
+"""PyTorch's networks, and files of their weights, as wellfit's."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from wellfit.core.errors import InputError, ModelFileError
+from wellfit.estimators import MLPClassifier, MLPRegressor
+from wellfit.nn import ELU, GELU, Activation, AlphaDropout, Dropout, LeakyReLU, PReLU
+from wellfit.transfer.interop.estimator import Task, from_parts
+from wellfit.transfer.interop.parts import Part
+
+_ACTIVATIONS: dict[type[nn.Module], str] = {
+    nn.Hardsigmoid: "hard_sigmoid",
+    nn.Mish: "mish",
+    nn.ReLU: "relu",
+    nn.SELU: "selu",
+    nn.Sigmoid: "sigmoid",
+    nn.SiLU: "silu",
+    nn.Softsign: "softsign",
+    nn.Tanh: "tanh",
+}
+_ENDS: dict[type[nn.Module], str] = {
+    nn.Softmax: "softmax",
+    nn.LogSoftmax: "softmax",
+    nn.Sigmoid: "sigmoid",
+}
+_NOTHING = (nn.Identity, nn.Flatten)
+_SUPPORTED = (
+    "Linear, BatchNorm1d, Dropout, AlphaDropout, Identity, Flatten, ReLU, LeakyReLU, PReLU, ELU, "
+    "SELU, GELU, SiLU, Mish, Sigmoid, Hardsigmoid, Tanh, Softsign, Softplus, and Softmax, "
+    "LogSoftmax or Sigmoid at the end"
+)
+
+
+def from_torch(
+    source: nn.Sequential | Mapping[str, Tensor] | str | os.PathLike[str],
+    *,
+    activation: str | Activation = "relu",
+    output: str = "identity",
+    classes: ArrayLike | None = None,
+    task: Task | None = None,
+) -> MLPClassifier | MLPRegressor:
+    """Return a PyTorch network as a fitted estimator.
+
+    Args:
+        source: an ``nn.Sequential``; or a state dict, or a file of one (``.pt``, ``.pth``,
+            ``.safetensors``), of linear layers and batch norms in their order.
+        activation: of a state dict's hidden layers, which doesn't tell. Where its names are an
+            ``nn.Sequential``'s numbers, the gaps between them tell after which layers it stands;
+            else it follows each hidden linear layer and its batch norm.
+        output: what a state dict's network does to its last numbers: ``"softmax"``,
+            ``"sigmoid"``, ``"exp"`` or, as logits and estimates do, ``"identity"``.
+        classes: (C,) labels in the order of the outputs. With them, last numbers are logits.
+        task: ``"classification"`` (of 0 to C-1 where there are no ``classes``),
+            ``"multilabel"`` or ``"regression"``, where it isn't clear.
+
+    Raises:
+        InputError: a module that has no counterpart here, by name; or shapes that don't fit.
+        ModelFileError: no file of tensors: one that would run code isn't read.
+
+    >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(dim=1))
+    >>> from_torch(network, classes=["a", "b", "c"]).predict_proba([[0.0] * 4]).shape
+    (1, 3)
+    """
+    if isinstance(source, nn.Module):
+        parts, output = _modules(source, output)
+        state: Mapping[str, Tensor] = source.state_dict()
+    else:
+        state = source if isinstance(source, Mapping) else read_state(source)
+        parts = list(_state_parts(_plain_state(state), activation))
+    double = any(value.dtype == torch.float64 for value in state.values())
+    return from_parts(
+        parts,
+        output=output,
+        classes=classes,
+        task=task,
+        precision="float64" if double else "float32",
+    )
+
+
+def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
+    """Return the tensors of a ``.pt``, ``.pth`` or ``.safetensors`` file; runs none of its code.
+
+    Raises:
+        ModelFileError: it holds something else.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelFileError(f"there is no file {file}")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise ModelFileError(f"{file} is no file of safetensors: {error}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelFileError(
+            f"{file} holds more than tensors, or is damaged; a pickle can run any code, and is "
+            "not read. Expected weights alone: torch.save(network.state_dict(), path), or "
+            "safetensors"
+        ) from error
+    if not isinstance(found, Mapping):
+        raise ModelFileError(
+            f"{file} holds a {type(found).__name__}; expected a state dict, tensors by name"
+        )
+    return found
+
+
+# A module.
+
+
+def _modules(network: nn.Module, output: str) -> tuple[list[Part], str]:
+    """Return the parts of a sequence of modules, and what stands at its end."""
+    modules = [module for module in _flat(network) if not isinstance(module, _NOTHING)]
+    if modules and type(modules[-1]) in _ENDS:
+        output = _ENDS[type(modules.pop())]
+    return [_part(module) for module in modules], output
+
+
+def _flat(network: nn.Module) -> Iterator[nn.Module]:
+    if not isinstance(network, nn.Sequential):
+        yield network
+        return
+    for module in network:
+        yield from _flat(module)
+
+
+def _part(module: nn.Module) -> Part:
+    match module:
+        case nn.Linear(weight=weight, bias=bias):
+            return Part.linear(_array(weight).T, None if bias is None else _array(bias))
+        case nn.BatchNorm1d():
+            return _batch_norm(module)
+        case nn.AlphaDropout(p=rate):
+            return Part(AlphaDropout(rate))
+        case nn.Dropout(p=rate):
+            return Part(Dropout(rate))
+        case nn.PReLU(weight=slopes):
+            return Part.activation(PReLU(), _array(slopes))
+    return Part.activation(_activation(module))
+
+
+def _batch_norm(module: nn.BatchNorm1d) -> Part:
+    if module.running_mean is None or module.running_var is None:
+        raise InputError(
+            "BatchNorm1d(track_running_stats=False) can't be imported: it has no statistics to "
+            "predict with; expected track_running_stats=True"
+        )
+    return Part.batch_norm(
+        _array(module.running_mean),
+        _array(module.running_var),
+        None if module.weight is None else _array(module.weight),
+        None if module.bias is None else _array(module.bias),
+        epsilon=module.eps,
+        momentum=0.9 if module.momentum is None else 1 - module.momentum,
+    )
+
+
+def _activation(module: nn.Module) -> str | Activation:
+    match module:
+        case nn.LeakyReLU(negative_slope=slope):
+            return LeakyReLU(slope)
+        case nn.ELU(alpha=alpha):
+            return ELU(alpha)
+        case nn.GELU(approximate=approximate):
+            return GELU(approximate)
+        case nn.Softplus(beta=1):
+            return "softplus"
+    if type(module) not in _ACTIVATIONS:
+        raise InputError(f"PyTorch's {module!r} can't be imported; supported are {_SUPPORTED}")
+    return _ACTIVATIONS[type(module)]
+
+
+# Tensors by name.
+
+
+def _plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return tensors by name, out of a checkpoint that holds them beside other things."""
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state.get(key), Mapping):
+            state = state[key]
+    wrong = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    if wrong:
+        raise InputError(f"the state dict's {wrong[0]!r} is no tensor; expected tensors by name")
+    return dict(state)
+
+
+def _state_parts(state: Mapping[str, Tensor], activation: str | Activation) -> Iterator[Part]:
+    """Yield the parts of a state dict, with activations where they must have been."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        name, _, what = key.rpartition(".")
+        layers.setdefault(name, {})[what] = value
+    names = _in_order(layers)
+    for number, name in enumerate(names):
+        yield _from_tensors(name, layers[name])
+        above = names[number + 1 :]
+        if above and _then_activates(name, above[0], layers):
+            yield Part.activation(activation)
+
+
+def _in_order(layers: Mapping[str, Any]) -> list[str]:
+    """Return names in their order; files of safetensors have them by alphabet: 0, 10, 2."""
+    ends = [name.rpartition(".")[2] for name in layers]
+    heads = {name.rpartition(".")[0] for name in layers}
+    if len(heads) == 1 and all(end.isdigit() for end in ends):
+        return sorted(layers, key=lambda name: int(name.rpartition(".")[2]))
+    return list(layers)
+
+
+def _then_activates(name: str, above: str, layers: Mapping[str, Mapping[str, Tensor]]) -> bool:
+    """Say whether an activation stands between two layers that have numbers."""
+    if _is_slopes(layers[name]) or _is_slopes(layers[above]):
+        return False
+    (head, _, end), (next_head, _, next_end) = name.rpartition("."), above.rpartition(".")
+    if head == next_head and end.isdigit() and next_end.isdigit():
+        return int(next_end) - int(end) > 1 and not _activated_before(name, layers)
+    return "running_mean" not in layers[above]
+
+
+def _activated_before(name: str, layers: Mapping[str, Mapping[str, Tensor]]) -> bool:
+    """Say whether a batch norm stands after its layer's activation: then only dropout follows."""
+    if "running_mean" not in layers[name]:
+        return False
+    names = _in_order(layers)
+    place = names.index(name)
+    if not place or "running_mean" in layers[names[place - 1]]:
+        return not place
+    below = int(names[place - 1].rpartition(".")[2])
+    return int(name.rpartition(".")[2]) - below > 1
+
+
+def _is_slopes(tensors: Mapping[str, Tensor]) -> bool:
+    return set(tensors) == {"weight"} and tensors["weight"].ndim == 1
+
+
+def _from_tensors(name: str, tensors: Mapping[str, Tensor]) -> Part:
+    weight, bias = tensors.get("weight"), tensors.get("bias")
+    if "running_mean" in tensors:
+        rest = [None if given is None else _array(given) for given in (weight, bias)]
+        return Part.batch_norm(
+            _array(tensors["running_mean"]), _array(tensors["running_var"]), *rest
+        )
+    if weight is not None and weight.ndim == 2 and set(tensors) <= {"weight", "bias"}:
+        return Part.linear(_array(weight).T, None if bias is None else _array(bias))
+    if _is_slopes(tensors) and weight is not None:
+        return Part.activation(PReLU(), _array(weight))
+    shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in tensors.items())
+    raise InputError(
+        f"layer {name!r} of the state dict holds {shapes}; supported are linear layers (a weight "
+        "of two axes), batch norms (running_mean, running_var) and PReLU's slopes"
+    )
+
+
+def _array(tensor: Tensor) -> Any:
+    return tensor.detach().double().cpu().numpy()

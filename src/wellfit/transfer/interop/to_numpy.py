@@ -1,0 +1,273 @@
+"""Networks as a few lines of Python that need NumPy alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import InputError
+from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, PReLU
+from wellfit.preprocessing import TablePreprocessor
+from wellfit.preprocessing.columns import LARGEST
+from wellfit.preprocessing.numeric import Affine, Numbers
+from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.parts import Part, simplified
+
+_INSIDE = 500  # numbers that a source holds itself; more go into a file beside it
+
+# Each activation as an expression of h; {f} is the activation itself.
+_FORMULAS = {
+    "elu": "np.where(h > 0, h, {f.alpha} * np.expm1(np.minimum(h, 0)))",
+    "gelu": "h / 2 * (1 + np.vectorize(math.erf, otypes=[h.dtype])(h / math.sqrt(2)))",
+    "hard_sigmoid": "np.clip(h / 6 + 0.5, 0, 1)",
+    "leaky_relu": "np.where(h > 0, h, {f.slope} * h)",
+    "mish": "h * np.tanh(np.logaddexp(h, 0))",
+    "relu": "np.maximum(h, 0)",
+    "selu": "1.0507009873554805"
+    " * np.where(h > 0, h, 1.6732632423543772 * np.expm1(np.minimum(h, 0)))",
+    "sigmoid": "sigmoid(h)",
+    "silu": "h * sigmoid(h)",
+    "softplus": "np.logaddexp(h, 0)",
+    "softsign": "h / (1 + np.abs(h))",
+    "tanh": "np.tanh(h)",
+}
+_GELU_BY_TANH = "h / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (h + 0.044715 * h**3)))"
+_SIGMOID = '''
+
+def sigmoid(h):
+    """Return 1 / (1 + exp(-h)), for large h too."""
+    return (1 + np.tanh(h / 2)) / 2
+'''
+_ENDS: dict[str, list[str]] = {
+    "identity": [],
+    "softmax": [
+        "h = np.exp(h - h.max(axis=1, keepdims=True))",
+        "h = h / h.sum(axis=1, keepdims=True)",
+    ],
+    "sigmoid": ["h = sigmoid(h)"],
+    "exp": ["h = np.exp(h)"],
+    "shares": [
+        "h = sigmoid(h) + np.finfo(np.float32).tiny",
+        "h = h / h.sum(axis=1, keepdims=True)",
+    ],
+}
+
+
+def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
+    """Write a fitted estimator as Python source with a ``predict`` that needs NumPy alone.
+
+    A classifier's source has ``predict_proba`` too. With ``loss="pinball"``, ``predict`` gives
+    all quantiles. Preprocessing is included where the table holds numbers, flags, dates and
+    durations (in seconds); text is not.
+
+    Args:
+        model: a fitted MLPClassifier or MLPRegressor.
+        path: of the source, ending in ``.py``. Unless there are but a few weights, they go into
+            a ``.npz`` beside it.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: a column of text (named), or an activation that has no formula here.
+
+    >>> import tempfile
+    >>> from wellfit import MLPClassifier
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+    >>> [file.name for file in to_numpy(clf, Path(tempfile.mkdtemp()) / "net.py")]
+    ['net.py']
+    """
+    source = Path(path)
+    if source.suffix != ".py":
+        raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
+    form, writer = form_of(model), _Writer()
+    writer.read(form)
+    for part in simplified(form.parts):
+        writer.layer(part, np.dtype(form.precision))
+    writer.lines += _ends(form)
+    weights = source.with_suffix(".npz")
+    inside = sum(array.size for array in writer.arrays.values()) <= _INSIDE
+    source.write_text(writer.text(form, None if inside else weights.name), encoding="utf-8")
+    if inside:
+        return [source]
+    np.savez(weights, **writer.arrays)  # type: ignore[arg-type]
+    return [source, weights]
+
+
+class _Writer:
+    """Collects the lines of the function, and the arrays that they name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.arrays: dict[str, NDArray[Any]] = {}
+
+    def read(self, form: Form) -> None:
+        """Write how rows become the network's numbers."""
+        table, dtype = form.inputs.table, form.precision
+        if table is None:
+            self.lines.append(f"h = np.asarray(X, dtype=np.{dtype})")
+            return
+        _refuse_text(table, form.names)
+        self.lines += ["x = np.asarray(X, dtype=np.float64)", "blocks = []"]
+        numbers = [at for at, kind in enumerate(table.kinds_) if kind not in ("flag", "empty")]
+        flags = [at for at, kind in enumerate(table.kinds_) if kind == "flag"]
+        self._scale("numbers", table.numbers_, numbers)
+        self._scale("flags", table.flags_, flags)
+        self.lines.append(f"h = np.hstack(blocks).astype(np.{dtype})")
+
+    def layer(self, part: Part, dtype: np.dtype[Any]) -> None:
+        """Write a layer."""
+        number = len(self.arrays)
+        match part.layer:
+            case Linear():
+                w = self._array(f"w{number}", part.weights.astype(dtype))
+                b = self._array(f"b{number}", part.bias.astype(dtype))
+                self.lines.append(f"h = h @ {w} + {b}")
+            case BatchNorm():
+                scale, shift = part.affine()
+                s = self._array(f"scale{number}", scale.astype(dtype))
+                t = self._array(f"shift{number}", shift.astype(dtype))
+                self.lines.append(f"h = h * {s} + {t}")
+            case Activate(activation=PReLU()):
+                slopes = self._array(f"slopes{number}", part.parameters.astype(dtype))
+                self.lines.append(f"h = np.where(h > 0, h, h * {slopes})")
+            case Activate(activation=function):
+                self.lines.append(f"h = {_formula(function)}")
+            case layer:
+                raise InputError(f"NumPy export doesn't know layer {layer!r}")
+
+    def text(self, form: Form, weights: str | None) -> str:
+        """Return the whole source."""
+        imports = ["import math"] * any("math." in line for line in self.lines)
+        imports += ["from pathlib import Path"] * (weights is not None)
+        arrays = _BESIDE.format(weights=weights)
+        if weights is None:
+            given = [f"    {key!r}: {_literal(array)}," for key, array in self.arrays.items()]
+            arrays = "\n".join(["A = {", *given, "}", ""])
+        function, words = _WORDS[form.classes is not None]
+        return _SOURCE.format(
+            imports="".join(f"{line}\n" for line in imports) + "\n" * bool(imports),
+            arrays=arrays,
+            sigmoid=_SIGMOID if any("sigmoid(" in line for line in self.lines) else "",
+            function=function,
+            words=words,
+            body="\n".join(f"    {line}" for line in self.lines),
+            last="h[:, 0]" if form.flat and not form.levels else "h",
+            decide=_decide(form),
+        )
+
+    def _array(self, name: str, values: NDArray[Any]) -> str:
+        self.arrays[name] = values
+        return f'A["{name}"]'
+
+    def _scale(self, name: str, numbers: Numbers, positions: list[int]) -> None:
+        """Write how some columns are filled, scaled and clipped, and their gaps marked."""
+        if not positions:
+            return
+        columns = self._array(f"{name}_at", np.array(positions))
+        fill = self._array(f"{name}_fill", numbers.fill)
+        self.lines += [
+            f"part = x[:, {columns}]",
+            "missing = np.isnan(part)",
+            f"part = np.where(missing, {fill}, part)",
+        ]
+        for key, scaling in numbers.scalings.items():
+            if not isinstance(scaling, Affine):
+                raise InputError(
+                    f"NumPy export can't express the scaling {key!r}; expected 'robust', "
+                    "'standard' or 'none'"
+                )
+            center = self._array(f"{name}_{key}_center", scaling.center)
+            scale = self._array(f"{name}_{key}_scale", scaling.scale)
+            varies = self._array(f"{name}_varies", numbers.varies.astype(np.float64))
+            self.lines.append(f"scaled = (part - {center}) / {scale}")
+            self.lines += _CLIPS[numbers.clip]
+            self.lines.append(f"blocks.append(scaled * {varies})")
+        if numbers.gaps.any():
+            gaps = self._array(f"{name}_gaps", np.flatnonzero(numbers.gaps))
+            self.lines.append(f"blocks.append(missing[:, {gaps}])")
+
+
+_CLIPS = {
+    "smooth": [
+        "scaled = np.clip(scaled, -1e6, 1e6)",
+        "scaled = scaled / np.sqrt(1 + np.square(scaled / 3))",
+    ],
+    "hard": ["scaled = np.clip(scaled, -5, 5)"],
+    "none": [f"scaled = np.clip(scaled, -{LARGEST}, {LARGEST})"],
+}
+_WORDS = {
+    True: ("predict_proba", "probabilities (rows, classes), in the order of CLASSES"),
+    False: ("predict", "estimates"),
+}
+_SOURCE = '''"""A model that wellfit trained; it needs NumPy alone."""
+
+{imports}import numpy as np
+
+{arrays}{sigmoid}
+
+def {function}(X):
+    """Return {words} for X (rows, columns)."""
+{body}
+    return {last}
+{decide}'''
+
+
+def _formula(function: Activation) -> str:
+    if isinstance(function, GELU) and function.approximate == "tanh":
+        return _GELU_BY_TANH
+    if function.name not in _FORMULAS:
+        known = ", ".join(sorted([*_FORMULAS, "identity", "prelu"]))
+        raise InputError(
+            f"NumPy export has no formula for activation {function.name!r}; it has {known}"
+        )
+    return _FORMULAS[function.name].format(f=function)
+
+
+_BESIDE = """with np.load(Path(__file__).with_name("{weights}")) as file:
+    A = dict(file)
+"""
+
+
+def _ends(form: Form) -> list[str]:
+    if form.link != "quantiles":
+        return _ENDS[form.link]
+    apart = f"h.reshape(len(h), -1, {form.levels})"
+    return [f"h = np.sort({apart}, axis=2).reshape(len(h), -1)"]
+
+
+def _decide(form: Form) -> str:
+    """Return the source of a classifier's ``predict``."""
+    if form.classes is None:
+        return ""
+    best, words = "CLASSES[predict_proba(X).argmax(axis=1)]", "the likeliest class (rows,)"
+    if form.multilabel:
+        best, words = "(predict_proba(X) > 0.5).astype(int)", "0 or 1 for each label"
+    labels = np.array(form.classes.tolist())  # of NumPy's own types
+    return f'''
+
+CLASSES = np.array({labels.tolist()!r})
+
+
+def predict(X):
+    """Return {words} for X (rows, columns)."""
+    return {best}
+'''
+
+
+def _literal(array: NDArray[Any]) -> str:
+    return f"np.array({array.tolist()}, dtype=np.{array.dtype.name})"
+
+
+def _refuse_text(table: TablePreprocessor, names: list[str]) -> None:
+    for at, kind in enumerate(table.kinds_):
+        if kind == "category":
+            name = names[at] if names else at
+            raise InputError(
+                f"NumPy export reads no text, and column {name!r} holds some; expected columns of "
+                "numbers, or another format: 'onnx' reads text"
+            )

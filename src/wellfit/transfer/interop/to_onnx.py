@@ -1,0 +1,150 @@
+"""Models as ONNX graphs, preprocessing included, from raw columns to labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import wellfit
+from wellfit.core.errors import InputError
+from wellfit.nn import Activate, Activation, BatchNorm, Linear, PReLU
+from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.onnx_graph import Graph
+from wellfit.transfer.interop.onnx_tables import features
+from wellfit.transfer.interop.parts import Part, simplified
+
+# Activations that ONNX has an operator for: its name, and what it is told.
+_OPERATORS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "relu": ("Relu", {}),
+    "leaky_relu": ("LeakyRelu", {"alpha": "slope"}),
+    "elu": ("Elu", {"alpha": "alpha"}),
+    "selu": ("Selu", {}),
+    "sigmoid": ("Sigmoid", {}),
+    "tanh": ("Tanh", {}),
+    "softsign": ("Softsign", {}),
+    "softplus": ("Softplus", {}),
+    "gelu": ("Gelu", {"approximate": "approximate"}),
+    "mish": ("Mish", {}),
+}
+
+
+def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
+    """Return a fitted estimator as an ONNX model, its preprocessing included.
+
+    A table of numbers, flags and dates is one input ``X`` (rows, columns): float64 where wellfit
+    scales it, NaN where missing; dates and durations in seconds (since 1970). Pixels, sparse
+    matrices (given dense) and ``preprocess=None`` are float32. Where a column holds text, every
+    column is an input (rows, 1) of its own name, text as strings, ``""`` where missing.
+
+    A classifier's outputs are ``label`` and ``probabilities`` (rows, classes), a regressor's
+    ``estimate``; with ``loss="pinball"`` it is ``quantiles`` (rows, targets · quantiles).
+    Needs the extra ``wellfit[onnx]``.
+
+    Args:
+        model: a fitted MLPClassifier or MLPRegressor.
+        path: a file to write it to as well.
+
+    Returns:
+        An ``onnx.ModelProto``.
+
+    Raises:
+        InputError: the model has something that ONNX can't express; the message names it.
+        MissingExtraError: onnx isn't installed.
+
+    >>> from wellfit import MLPClassifier
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+    >>> [output.name for output in to_onnx(clf).graph.output]
+    ['label', 'probabilities']
+    """
+    form, graph = form_of(model), Graph()
+    value = features(graph, model, form)
+    for part in simplified(form.parts):
+        value = _layer(graph, part, value)
+    _finish(graph, form, value)
+    built = graph.model(f"wellfit {wellfit.__version__}")
+    if path is not None:
+        Path(path).write_bytes(built.SerializeToString())
+    return built
+
+
+def _layer(graph: Graph, part: Part, x: str) -> str:
+    """Add a layer's operators; return the name of what they put out."""
+    match part.layer:
+        case Linear():
+            weights, bias = graph.floats(part.weights), graph.floats(part.bias)
+            return graph.add("Gemm", x, weights, bias)
+        case BatchNorm():
+            scale, shift = part.affine()
+            return graph.add("Add", graph.add("Mul", x, graph.floats(scale)), graph.floats(shift))
+        case Activate(activation=PReLU()):
+            return graph.add("PRelu", x, graph.floats(part.parameters))
+        case Activate(activation=function):
+            return _activation(graph, function, x)
+    raise InputError(f"ONNX export doesn't know layer {part.layer!r}")
+
+
+def _activation(graph: Graph, function: Activation, x: str) -> str:
+    name = function.name
+    if name == "silu":
+        return graph.add("Mul", x, graph.add("Sigmoid", x))
+    if name == "hard_sigmoid":
+        return graph.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+    if name not in _OPERATORS:
+        known = ", ".join([*_OPERATORS, "hard_sigmoid", "identity", "prelu", "silu"])
+        raise InputError(f"ONNX export doesn't know activation {name!r}; it knows {known}")
+    operator, told = _OPERATORS[name]
+    return graph.add(operator, x, **{key: getattr(function, own) for key, own in told.items()})
+
+
+def _finish(graph: Graph, form: Form, z: str) -> None:
+    """Add what is done to the last numbers, and the graph's outputs."""
+    outputs = _link(graph, form, z)
+    if form.classes is None:
+        name = "quantiles" if form.levels else "estimate"
+        graph.output(name, outputs, np.float32, form.width)
+        return
+    if form.multilabel:
+        graph.output("label", graph.cast(_more_than_half(graph, outputs), int), int, form.width)
+    else:
+        labels = _plain(form.classes)
+        best = graph.add("ArgMax", outputs, axis=1, keepdims=0)
+        graph.output("label", graph.add("Gather", graph.array(labels), best), labels.dtype)
+    graph.output("probabilities", outputs, np.float32, form.width)
+
+
+def _more_than_half(graph: Graph, outputs: str) -> str:
+    return graph.add("Greater", outputs, graph.floats(0.5))
+
+
+def _link(graph: Graph, form: Form, z: str) -> str:
+    match form.link:
+        case "softmax":
+            return graph.add("Softmax", z, axis=1)
+        case "sigmoid":
+            return graph.add("Sigmoid", z)
+        case "exp":
+            return graph.add("Exp", z)
+        case "shares":
+            each = graph.add("Add", graph.add("Sigmoid", z), graph.floats(_TINY))
+            total = graph.add("ReduceSum", each, graph.whole([1]), keepdims=1)
+            return graph.add("Div", each, total)
+        case "quantiles":
+            apart = graph.add(
+                "Reshape", z, graph.whole([-1, form.width // form.levels, form.levels])
+            )
+            by_size = graph.add("TopK", apart, graph.whole([form.levels]), largest=0, outputs=2)
+            return graph.add("Reshape", by_size, graph.whole([-1, form.width]))
+    return z
+
+
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+def _plain(classes: Any) -> Any:
+    """Return labels as ONNX holds them: text, whole numbers, floats or booleans."""
+    array = np.array(classes.tolist())
+    return array.astype(object) if array.dtype.kind in "US" else array

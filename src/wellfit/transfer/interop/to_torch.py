@@ -1,0 +1,219 @@
+"""Networks as PyTorch modules, and as Python source that builds them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wellfit.core.errors import InputError
+from wellfit.nn import (
+    ELU,
+    GELU,
+    Activate,
+    Activation,
+    AlphaDropout,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    LeakyReLU,
+    Linear,
+    PReLU,
+    Softplus,
+)
+from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.parts import Part
+
+
+class Exp(nn.Module):
+    """e to the power of each number."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return exp z."""
+        return z.exp()
+
+
+class Shares(nn.Module):
+    """Sigmoids, scaled to sum to 1 in each row."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return (rows, classes)."""
+        each = z.sigmoid() + torch.finfo(torch.float32).tiny
+        return each / each.sum(1, keepdim=True)
+
+
+class Quantiles(nn.Module):
+    """The quantiles of each target, sorted."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return (rows, targets * levels)."""
+        return z.view(len(z), -1, self.levels).sort(dim=2).values.flatten(1)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, as Python writes them."""
+        return f"{self.levels}"
+
+
+_ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "hard_sigmoid": nn.Hardsigmoid,
+    "identity": nn.Identity,
+    "mish": nn.Mish,
+    "relu": nn.ReLU,
+    "selu": nn.SELU,
+    "sigmoid": nn.Sigmoid,
+    "silu": nn.SiLU,
+    "softsign": nn.Softsign,
+    "tanh": nn.Tanh,
+}
+
+
+def to_torch(model: Any) -> nn.Sequential:
+    """Return a fitted estimator's network as an ``nn.Sequential``, in ``eval`` mode.
+
+    Its ``forward`` gives what ``predict_proba`` gives, or a regressor's estimates in the targets'
+    own units (with ``loss="pinball"``, all quantiles, (rows, targets · quantiles)). It takes the
+    numbers of :func:`network_input`: tables are scaled by the caller, pixels by the network.
+    Without its last module, it gives logits. Batch norm and dropout are kept, to train on.
+
+    Args:
+        model: a fitted MLPClassifier or MLPRegressor.
+
+    Raises:
+        InputError: a layer or an activation that PyTorch hasn't.
+
+    >>> from wellfit import MLPClassifier
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+    >>> [type(module).__name__ for module in to_torch(clf)]
+    ['Linear', 'ReLU', 'Dropout', 'Linear', 'Softmax']
+    """
+    form = form_of(model)
+    modules = [module for part in form.parts if (module := _module(part)) is not None]
+    end = _end(form)
+    network = nn.Sequential(*modules, *([] if end is None else [end]))
+    return network.to(getattr(torch, form.precision)).eval()
+
+
+def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
+    """Write a network as Python source that builds it, and its weights beside it (``.pt``).
+
+    ``network()`` in the source returns what :func:`to_torch` returns; it needs PyTorch alone.
+
+    Returns:
+        The two files.
+
+    Raises:
+        InputError: the name doesn't end in ``.py``, or as :func:`to_torch` raises.
+    """
+    source = Path(path)
+    if source.suffix != ".py":
+        raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
+    network = to_torch(model)
+    own = sorted({type(m) for m in network if type(m) in _ENDS.values()}, key=lambda c: c.__name__)
+    modules = [f"    {_constructed(module)}," for module in network]
+    text = _SOURCE.format(
+        classes="".join(f"\n\n{inspect.getsource(cls)}" for cls in own),
+        modules="\n".join("    " + line for line in modules),
+        dtype=next(network.parameters()).dtype,
+        weights=source.with_suffix(".pt").name,
+        imports="from torch import Tensor, nn" if own else "from torch import nn",
+    )
+    torch.save(network.state_dict(), source.with_suffix(".pt"))
+    source.write_text(text, encoding="utf-8")
+    return [source, source.with_suffix(".pt")]
+
+
+_SOURCE = '''"""A network that wellfit trained; it needs PyTorch alone."""
+
+from pathlib import Path
+
+import torch
+{imports}
+{classes}
+
+def network() -> nn.Sequential:
+    """Return the trained network; see wellfit's documentation on what it takes and gives."""
+    built = nn.Sequential(
+{modules}
+    ).to({dtype})
+    weights = torch.load(Path(__file__).with_name("{weights}"), weights_only=True)
+    built.load_state_dict(weights)
+    return built.eval()
+'''
+
+
+def _constructed(module: nn.Module) -> str:
+    """Return Python that makes such a module."""
+    if isinstance(module, nn.BatchNorm1d):  # whose repr names arguments that are new in PyTorch
+        return f"nn.BatchNorm1d({module.num_features}, {module.eps}, {module.momentum})"
+    return repr(module) if type(module) in _ENDS.values() else f"nn.{module!r}"
+
+
+def _module(part: Part) -> nn.Module | None:
+    match part.layer:
+        case Linear(units=units):
+            linear = nn.Linear(len(part.weights), units)
+            return _filled(linear, weight=part.weights.T, bias=part.bias)
+        case BatchNorm(momentum=momentum, epsilon=epsilon):
+            norm = nn.BatchNorm1d(part.parameters.shape[1], epsilon, 1 - momentum)
+            (gamma, beta), (mean, variance) = part.parameters, part.statistics
+            return _filled(norm, weight=gamma, bias=beta, running_mean=mean, running_var=variance)
+        case AlphaDropout(rate=rate):
+            return nn.AlphaDropout(rate)
+        case Dropout(rate=rate):
+            return nn.Dropout(rate)
+        case GaussianNoise():
+            return None  # PyTorch has no such module, and it does nothing when predicting
+        case Activate(activation=PReLU()):
+            slopes = nn.PReLU(part.parameters.shape[1])
+            return _filled(slopes, weight=part.parameters[0])
+        case Activate(activation=function):
+            return _activation(function)
+    raise InputError(f"PyTorch export doesn't know layer {part.layer!r}")
+
+
+def _filled(module: nn.Module, **values: Any) -> nn.Module:
+    """Return a module of float64 with these parameters and buffers."""
+    state = module.double().state_dict()
+    state.update({key: torch.tensor(value) for key, value in values.items()})
+    module.load_state_dict(state)
+    return module
+
+
+def _activation(function: Activation) -> nn.Module:
+    match function:
+        case LeakyReLU(slope=slope):
+            return nn.LeakyReLU(slope)
+        case ELU(alpha=alpha):
+            return nn.ELU(alpha)
+        case GELU(approximate=approximate):
+            return nn.GELU(approximate)
+        case Softplus():
+            return nn.Softplus(threshold=40)  # as wellfit's
+    if function.name in _ACTIVATIONS:
+        return _ACTIVATIONS[function.name]()
+    known = sorted([*_ACTIVATIONS, "elu", "gelu", "leaky_relu", "prelu", "softplus"])
+    raise InputError(
+        f"PyTorch export doesn't know activation {function.name!r}; it knows {', '.join(known)}"
+    )
+
+
+def _end(form: Form) -> nn.Module | None:
+    match form.link:
+        case "softmax":
+            return nn.Softmax(dim=1)
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "quantiles":
+            return Quantiles(form.levels)
+        case "identity":
+            return None
+    return _ENDS[form.link]()
