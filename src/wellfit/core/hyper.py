@@ -26,6 +26,7 @@ class Hyper:
     ``per_member`` says that the networks of one stack may each have their own value: it is then
     a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
     follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
+    ``at_start`` says that it is of no concern once training has started: any two go together.
     """
 
     doc: str
@@ -38,6 +39,7 @@ class Hyper:
     choices: tuple[str, ...] | None = None
     optional: bool = False
     per_member: bool = False
+    at_start: bool = False
 
     @property
     def interval(self) -> str:
@@ -70,10 +72,11 @@ def hyper(
     choices: tuple[str, ...] | None = None,
     optional: bool = False,
     per_member: bool = False,
+    at_start: bool = False,
 ) -> Any:
     """Declare a hyper-parameter as a dataclass field; see :class:`Hyper` for the arguments."""
     declaration = Hyper(
-        doc, low, high, open_low, open_high, scale, search, choices, optional, per_member
+        doc, low, high, open_low, open_high, scale, search, choices, optional, per_member, at_start
     )
     return field(default=default, metadata={"hyper": declaration})
 

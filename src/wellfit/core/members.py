@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import Config
+from wellfit.core.hyper import Config, Hyper
 
 
 def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
@@ -53,15 +53,21 @@ def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float) -> Tensor
 def structure(config: Config) -> Hashable:
     """Return what must be equal for two configs to train in one stack.
 
-    Everything counts but the numbers declared ``per_member``.
+    Everything counts but the numbers declared ``per_member``, and what is declared ``at_start``.
     """
     hypers = config.hypers()
     shared = (
         (key, _structure(value))
         for key, value in config.values()
-        if key not in hypers or not hypers[key].per_member or isinstance(value, Config)
+        if key not in hypers or _counts(hypers[key], value)
     )
     return (type(config), tuple(shared))
+
+
+def _counts(declaration: Hyper, value: object) -> bool:
+    if declaration.at_start:
+        return False
+    return not declaration.per_member or isinstance(value, Config)
 
 
 def _structure(value: object) -> Hashable:

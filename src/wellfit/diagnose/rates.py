@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _STEPS = 100
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
-_NEARLY = 0.8  # of the best rate's progress: the smallest rate that makes as much is the safe one
+_NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
 
 
 @dataclass(frozen=True)
@@ -224,11 +224,12 @@ class LearningRate(Check, name="learning_rate"):
     stage: ClassVar[Stage] = "trial"
     did: ClassVar[str] = "trained for a few steps at many learning rates at once"
 
-    rates: int = hyper("how many", default=24, low=4)
-    steps: int = hyper("of each", default=60, low=10)
+    rates: int = hyper("how many", default=20, low=4)
+    steps: int = hyper("of each", default=40, low=10)
     above: float = hyper("times the suggested rate that may be too high", default=5.0, low=1)
     below: float = hyper("times the suggested rate that may be too low", default=0.05, low=0)
-    little: float = hyper("progress that is little", default=0.2, low=0, high=1)
+    less: float = hyper("progress of a rate that is too high", default=0.95, low=0, high=1)
+    little: float = hyper("progress of a rate that is too low", default=0.4, low=0, high=1)
 
     def look(self, case: Case) -> Finding | None:
         """Warn of a rate far from the suggested one that makes little progress."""
@@ -236,7 +237,7 @@ class LearningRate(Check, name="learning_rate"):
             return None
         test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
         share, times = test.at(test.rate), test.rate / test.suggested
-        high = times > self.above and share < 1 - self.little
+        high = times > self.above and share < self.less
         low = times < self.below and share < self.little
         told = "is too high: " if high else "is too low: " if low else "is in range: "
         return self.finding(

@@ -24,7 +24,7 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         params: dict[str, Any] = super().get_params(deep=deep)
         for key, base in self._configs.items() if deep else ():
             try:
-                config = resolve(base, params[key])
+                config = _resolved(base, params[key])
             except InputError:
                 continue  # an invalid value is reported by fit, as scikit-learn does
             params |= {f"{key}__{name}": value for name, value in config.values()}
@@ -44,9 +44,14 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         whole = {key: value for key, value in params.items() if "__" not in key or key in own}
         super().set_params(**whole)
         for key, changes in _grouped(params, whole).items():
-            config = resolve(self._configs[key], getattr(self, key)).replace(**changes)
+            config = _resolved(self._configs[key], getattr(self, key)).replace(**changes)
             setattr(self, key, config)
         return self
+
+
+def _resolved(base: type[Config], given: Any) -> Config:
+    """Return a config; True, where there is but one kind, is that kind's default."""
+    return base() if given is True and base.name else resolve(base, given)
 
 
 def _grouped(params: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

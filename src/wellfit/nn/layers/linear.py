@@ -30,8 +30,10 @@ class Linear(Layer, name="linear"):
     reads_ones: ClassVar[bool] = True
 
     units: int = hyper("number of outputs", default=100, low=1, scale="log", search=(16, 1024))
-    initializer: Initializer = hyper("how the weights start", default=GlorotUniform())
-    bias_initializer: Initializer = hyper("how the biases start", default=Zeros())
+    initializer: Initializer = hyper(
+        "how the weights start", default=GlorotUniform(), at_start=True
+    )
+    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), at_start=True)
 
     def width(self, inputs: int) -> int:
         """Return the number of units."""
