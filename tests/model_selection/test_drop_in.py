@@ -485,7 +485,13 @@ SMALL = {
 
 
 @parametrize_with_checks(
-    [ours.GridSearchCV(MLPClassifier((8,), epochs=5, random_state=0), {"l2": [0.01, 0.1]}, cv=2)],
+    [
+        ours.GridSearchCV(
+            MLPClassifier((8,), epochs=5, precision="float64", random_state=0),
+            {"l2": [0.01, 0.1]},
+            cv=2,
+        )
+    ],
     expected_failed_checks=lambda search: SMALL,
 )
 @pytest.mark.filterwarnings("ignore")  # the checks count on it: what is amiss in one fold warns

@@ -77,8 +77,8 @@ def from_torch(
         parts, output = _modules(source, output)
         state: Mapping[str, Tensor] = source.state_dict()
     else:
-        state = source if isinstance(source, Mapping) else read_state(source)
-        parts = list(_state_parts(_plain_state(state), activation))
+        state = _plain_state(source if isinstance(source, Mapping) else read_state(source))
+        parts = list(_state_parts(state, activation))
     double = any(value.dtype == torch.float64 for value in state.values())
     return from_parts(
         parts,
