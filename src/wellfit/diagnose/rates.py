@@ -84,6 +84,16 @@ class RangeTest:
         share = np.clip(self.progress, -1, 1)
         return float(np.interp(np.log(rate), np.log(self.rates), share))
 
+    def reached(self, rate: float) -> float:
+        """Return the largest share of the best rate's progress that rates up to ``rate`` make.
+
+        >>> test = RangeTest(np.array([0.01, 0.1]), np.array([0.5, 1.0]), 1.0, 50, 0.01)
+        >>> test.at(0.1), test.reached(0.1)
+        (0.0, 1.0)
+        """
+        below = self.progress[self.rates <= rate]
+        return float(np.max([self.at(rate), *below]))
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by learning rate, the suggested one, and where training diverges.
 
@@ -215,10 +225,11 @@ def _rates(optimizer: Optimizer, rates: int | Sequence[float]) -> NDArray[np.flo
 
 
 class LearningRate(Check, name="learning_rate"):
-    """A learning rate that comes far in a few steps: neither too high nor too low.
+    """A learning rate that is neither too high nor too low for the steps that are planned.
 
-    A :func:`learning_rate_range` of few rates; what counts is the progress that the estimator's
-    own rate makes, and how far it is from the suggested one.
+    A :func:`learning_rate_range` of few rates and steps. Too high is a rate far above the
+    suggested one that makes less progress. Too low is one that wouldn't get there in all its
+    epochs either, where a tenth of the rate takes ten times the steps; schedules halve it.
     """
 
     stage: ClassVar[Stage] = "trial"
@@ -227,25 +238,35 @@ class LearningRate(Check, name="learning_rate"):
     rates: int = hyper("how many", default=20, low=4)
     steps: int = hyper("of each", default=40, low=10)
     above: float = hyper("times the suggested rate that may be too high", default=5.0, low=1)
-    below: float = hyper("times the suggested rate that may be too low", default=0.05, low=0)
     less: float = hyper("progress of a rate that is too high", default=0.95, low=0, high=1)
-    little: float = hyper("progress of a rate that is too low", default=0.4, low=0, high=1)
+    little: float = hyper("progress of a rate that is too low", default=0.85, low=0, high=1)
 
     def look(self, case: Case) -> Finding | None:
-        """Warn of a rate far from the suggested one that makes little progress."""
+        """Warn of a rate that is too high or too low; fail where the loss rises."""
         if isinstance(case.member.optimizer, Minimizer):
             return None
         test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
-        share, times = test.at(test.rate), test.rate / test.suggested
-        high = times > self.above and share < self.less
-        low = times < self.below and share < self.little
-        told = "is too high: " if high else "is too low: " if low else "is in range: "
+        share = test.at(test.rate)
+        high = test.rate / test.suggested > self.above and share < self.less
+        reached = test.reached(test.rate * max(1.0, _planned(case) / 2 / self.steps))
+        low = not high and reached < self.little
+        told = "is too high" if high else "is in range"
+        if low:
+            told = f"is too low (all planned steps are worth {max(reached, 0):.0%})"
+        fails = high and share <= 0
         return self.finding(
-            Outcome.FAIL if high and share <= 0 else Outcome.WARN if high or low else Outcome.PASS,
-            f"{test.rate:.2g} {told}it makes {max(share, 0):.0%} of the best rate's progress in "
-            f"{test.steps} steps; suggested {test.suggested:.2g}",
+            Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
+            f"{test.rate:.2g} {told}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
+            f"progress of the best rate; suggested {test.suggested:.2g}",
             f"try a learning rate of {test.suggested:.2g}",
             rate=test.rate,
             suggested=test.suggested,
             progress=share,
+            reached=reached,
         )
+
+
+def _planned(case: Case) -> int:
+    """Return how many steps the whole training takes."""
+    member, rows = case.member, len(case.prepared.stream.train)
+    return member.epochs * -(-rows // member.batch_size)

@@ -1,0 +1,73 @@
+"""``wellfit check``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+Wellfit = Callable[..., Result]
+
+
+def test_a_table_is_checked(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("check", "adult.csv", "--target", "income", "--drop", "pay", "--hidden", "16")
+    assert "initial loss" in done.output
+    assert "checks:" in done.output
+    assert done.exit_code == 0, done.output
+    assert not list(here.glob("runs*"))
+
+
+def test_healthy_digits_raise_no_alarm(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit("check", "digits", "--hidden", "32", "--rates", "rates.png")
+    assert done.exit_code == 0, done.output
+    assert "0 warned, 0 failed" in done.output
+    assert "try a learning rate of" in done.output
+    assert (here / "rates.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--initializer", "zeros"), "copies"),
+        (("--optimizer", "sgd", "--learning-rate", "50"), "too high"),
+        (("--set", "initializer__std=50", "--initializer", "normal"), "initial loss"),
+    ],
+)
+def test_an_illness_is_told_and_sets_the_exit_code(
+    here: Path, wellfit: Wellfit, words: tuple[str, ...], told: str
+) -> None:
+    done = wellfit("check", "iris", "--hidden", "8", *words)
+    assert done.exit_code == 1, done.output
+    assert told in done.output
+    assert "→" in done.output
+
+
+def test_a_leaking_column_is_named(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv(here / "adult.csv")
+    table.assign(verdict=table.income == "high").to_csv(here / "leak.csv", index=False)
+    words = ("--target", "income", "--drop", "pay", "--hidden", "8")
+    done = wellfit("check", "leak.csv", *words)
+    assert done.exit_code == 1, done.output
+    assert "verdict" in done.output
+    assert wellfit("check", "adult.csv", *words).exit_code == 0
+
+
+def test_names_with_markup_are_printed_as_they_are(here: Path, wellfit: Wellfit) -> None:
+    table = pd.read_csv(here / "adult.csv").rename(columns={"age": "[red]age[/red]"})
+    table.assign(**{"[b]same": 1}).to_csv(here / "odd.csv", index=False)
+    done = wellfit("check", "odd.csv", "--target", "income", "--drop", "pay", "--hidden", "8")
+    assert "[b]same" in done.output
+
+
+def test_what_cannot_be_checked_says_why(here: Path, wellfit: Wellfit) -> None:
+    for words, told in (
+        (("nowhere.csv",), "nowhere.csv"),
+        (("iris", "--optimizer", "adm"), "did you mean 'adam'"),
+        (("adult.csv", "--target", "incme"), "income"),
+    ):
+        done = wellfit("check", *words)
+        assert done.exit_code == 2, done.output
+        assert told in done.output
