@@ -83,3 +83,17 @@ def frame() -> pd.DataFrame:
     table["size"] = np.resize(["s", "l"], 90)
     table["grade"] = np.resize(["x", "y", None], 90)
     return table
+
+
+def columns(table: Any) -> dict[str, np.ndarray]:
+    """A frame as ONNX takes it: seconds for dates, text for text."""
+    feed = {}
+    for name in table:
+        column = table[name]
+        if name == "when":
+            column = (column - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
+        if name in ("town", "size", "grade"):
+            feed[name] = column.fillna("").to_numpy(dtype=object)[:, None]
+        else:
+            feed[name] = column.to_numpy(dtype=np.float64)[:, None]
+    return feed

@@ -8,7 +8,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from samples import (
@@ -23,6 +22,7 @@ from samples import (
     by_onnx,
     by_torch,
     classifier,
+    columns,
     frame,
     loaded,
     regressor,
@@ -111,20 +111,6 @@ def test_one_target_has_the_shape_that_predict_gives(tmp_path: Path) -> None:
 
 
 # --- what goes in ----------------------------------------------------------------------------
-
-
-def columns(table: Any) -> dict[str, np.ndarray]:
-    """A frame as ONNX takes it: seconds for dates, text for text."""
-    feed = {}
-    for name in table:
-        column = table[name]
-        if name == "when":
-            column = (column - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-        if name in ("town", "size", "grade"):
-            feed[name] = column.fillna("").to_numpy(dtype=object)[:, None]
-        else:
-            feed[name] = column.to_numpy(dtype=np.float64)[:, None]
-    return feed
 
 
 def test_onnx_reads_a_table_of_all_kinds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickles that it refuses anyway
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise ModelFileError(f"{file} is no file of safetensors: {error}") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
