@@ -36,6 +36,7 @@ from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, Dropout, Linear, PR
 from wellfit.transfer import (
     export,
     network_input,
+    to_keras,
     to_numpy,
     to_onnx,
     to_sklearn,
@@ -239,6 +240,11 @@ def test_numpy_names_the_column_of_text(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_onnx_names_the_column_that_is_called_as_an_output() -> None:
+    with pytest.raises(InputError, match="column 'label' has the name of an output"):
+        to_onnx(classifier(rows=frame().rename(columns={"town": "label"})))
+
+
 def test_what_is_no_fitted_network_is_refused(tmp_path: Path) -> None:
     from wellfit import MLPClassifier
 
@@ -252,7 +258,11 @@ def test_what_is_no_fitted_network_is_refused(tmp_path: Path) -> None:
         export(classifier(), "torch", tmp_path / "net.pt")
 
 
-def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module in ("onnx", "h5py"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"wellfit\[onnx\]"):
         to_onnx(classifier())
+    with pytest.raises(MissingExtraError, match=r"wellfit\[keras\]"):
+        to_keras(classifier(), tmp_path / "net.keras")
+    assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,15 @@ from torch import nn
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.optim import Adam
-from wellfit.transfer import Part, from_parts, from_sklearn, from_torch, import_model, to_torch
+from wellfit.transfer import (
+    Part,
+    from_parts,
+    from_sklearn,
+    from_torch,
+    import_model,
+    to_keras,
+    to_torch,
+)
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 SCALED = StandardScaler().fit_transform(X)
@@ -186,6 +194,24 @@ def test_weights_of_named_layers() -> None:
         f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()
     }
     np.testing.assert_allclose(answers(from_torch(state)), theirs(network), **CLOSE)
+
+
+def test_a_norm_of_the_inputs_is_followed_by_no_activation() -> None:
+    torch.manual_seed(0)
+    norm, last = nn.BatchNorm1d(4), nn.Linear(4, 3)
+    network = stirred(nn.Sequential(norm, last))
+    state = {f"in.{key}": value for key, value in norm.state_dict().items()}
+    state |= {f"out.{key}": value for key, value in last.state_dict().items()}
+    for given in (state, network.state_dict()):
+        np.testing.assert_allclose(answers(from_torch(given)), theirs(network), **CLOSE)
+
+
+@pytest.mark.parametrize("kind", [".keras", ".json"])
+def test_kerass_files_need_no_keras(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    model = from_torch(stirred(nn.Sequential(*body(3), nn.Softmax(1))))
+    again = import_model(to_keras(model, tmp_path / f"net{kind}")[0])
+    np.testing.assert_allclose(answers(again), answers(model), **CLOSE)
 
 
 def test_double_precision_stays() -> None:

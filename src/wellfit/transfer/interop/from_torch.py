@@ -223,24 +223,28 @@ def _in_order(layers: Mapping[str, Any]) -> list[str]:
 
 def _then_activates(name: str, above: str, layers: Mapping[str, Mapping[str, Tensor]]) -> bool:
     """Say whether an activation stands between two layers that have numbers."""
-    if _is_slopes(layers[name]) or _is_slopes(layers[above]):
+    if _is_slopes(layers[name]) or _is_slopes(layers[above]) or _settled(name, layers):
         return False
-    (head, _, end), (next_head, _, next_end) = name.rpartition("."), above.rpartition(".")
-    if head == next_head and end.isdigit() and next_end.isdigit():
-        return int(next_end) - int(end) > 1 and not _activated_before(name, layers)
-    return "running_mean" not in layers[above]
+    steps = _steps(name, above)
+    return "running_mean" not in layers[above] if steps is None else steps > 1
 
 
-def _activated_before(name: str, layers: Mapping[str, Mapping[str, Tensor]]) -> bool:
-    """Say whether a batch norm stands after its layer's activation: then only dropout follows."""
-    if "running_mean" not in layers[name]:
-        return False
+def _settled(name: str, layers: Mapping[str, Mapping[str, Tensor]]) -> bool:
+    """Say whether a batch norm has no activation above: it is the first, or has one below."""
     names = _in_order(layers)
     place = names.index(name)
-    if not place or "running_mean" in layers[names[place - 1]]:
-        return not place
-    below = int(names[place - 1].rpartition(".")[2])
-    return int(name.rpartition(".")[2]) - below > 1
+    if "running_mean" not in layers[name] or not place:
+        return "running_mean" in layers[name]
+    return (
+        "running_mean" not in layers[names[place - 1]]
+        and (_steps(names[place - 1], name) or 1) > 1
+    )
+
+
+def _steps(below: str, above: str) -> int | None:
+    """Return how many modules of an ``nn.Sequential`` lie between; None for other names."""
+    (head, _, end), (other, _, last) = below.rpartition("."), above.rpartition(".")
+    return int(last) - int(end) if head == other and end.isdigit() and last.isdigit() else None
 
 
 def _is_slopes(tensors: Mapping[str, Tensor]) -> bool:

@@ -16,6 +16,7 @@ from wellfit.transfer.interop.form import Form
 from wellfit.transfer.interop.onnx_graph import Graph
 
 _NUMERIC = ("number", "date", "duration")
+_OUTPUTS = ("label", "probabilities", "estimate", "quantiles")
 _MISSING = ""  # text that stands for none: ONNX has no missing strings
 
 
@@ -41,6 +42,12 @@ class _Columns:
     def __init__(self, graph: Graph, table: TablePreprocessor, names: Sequence[str]) -> None:
         self._graph, self._names, self._kinds = graph, names, table.kinds_
         self._whole = "category" not in table.kinds_
+        taken = [name for name in names if name in _OUTPUTS and not self._whole]
+        if taken:
+            raise InputError(
+                f"column {taken[0]!r} has the name of an output of the ONNX graph; expected none "
+                f"of {', '.join(_OUTPUTS)}: rename it and train anew"
+            )
         if self._whole:
             graph.input("X", np.float64, len(names))
 
