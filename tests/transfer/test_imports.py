@@ -196,6 +196,15 @@ def test_weights_of_named_layers() -> None:
     np.testing.assert_allclose(answers(from_torch(state)), theirs(network), **CLOSE)
 
 
+def test_a_file_without_order_is_read_by_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    parts = {f"fc{number}": nn.Linear(4, 4) for number in range(1, 12)}
+    state = {f"{name}.{k}": v for name, m in parts.items() for k, v in m.state_dict().items()}
+    save_file(state, tmp_path / "net.safetensors")
+    read, given = from_torch(tmp_path / "net.safetensors"), from_torch(state)
+    np.testing.assert_array_equal(answers(read), answers(given))
+
+
 def test_a_norm_of_the_inputs_is_followed_by_no_activation() -> None:
     torch.manual_seed(0)
     norm, last = nn.BatchNorm1d(4), nn.Linear(4, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -56,7 +57,8 @@ def from_torch(
 
     Args:
         source: an ``nn.Sequential``; or a state dict, or a file of one (``.pt``, ``.pth``,
-            ``.safetensors``), of linear layers and batch norms in their order.
+            ``.safetensors``), of linear layers and batch norms in their order. A file of
+            safetensors keeps none: there the names have to sort like the layers (fc2 before fc10).
         activation: of a state dict's hidden layers, which doesn't tell. Where its names are an
             ``nn.Sequential``'s numbers, the gaps between them tell after which layers it stands;
             else it follows each hidden linear layer and its batch norm.
@@ -101,7 +103,8 @@ def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
         raise ModelFileError(f"there is no file {file}")
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            found = load_file(file)
+            return {key: found[key] for key in sorted(found, key=_numbered)}
         with warnings.catch_warnings(action="ignore"):  # of pickles that it refuses anyway
             found = torch.load(file, map_location="cpu", weights_only=True)
     except SafetensorError as error:
@@ -117,6 +120,11 @@ def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
             f"{file} holds a {type(found).__name__}; expected a state dict, tensors by name"
         )
     return found
+
+
+def _numbered(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``fc2`` before ``fc10``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 # A module.
