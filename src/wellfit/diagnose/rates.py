@@ -18,13 +18,14 @@ from wellfit.diagnose.case import Case
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Constant, Minimizer, Optimizer
-from wellfit.training import Rows, Stream, train
+from wellfit.training import Member, Rows, Stream, train
 from wellfit.training.precision import threads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STEPS = 100
+_STACK_BYTES = 5 << 20  # of parameters, gradients and moments
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
 _NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
@@ -139,9 +140,10 @@ def learning_rate_range(
 ) -> RangeTest:
     """Train for a few steps at many learning rates, all at once, and see how far each comes.
 
-    All are one stack and start from the same weights; the schedule is left out. Smith raises the
-    rate step by step in one training; members of a stack can each keep their own, so that no
-    rate suffers from the one before.
+    All are one stack, or several where that would outgrow the processor's caches, and start from
+    the same weights; the schedule is left out. Smith raises the rate step by step in one
+    training; members of a stack can each keep their own, so that no rate suffers from the one
+    before.
 
     Args:
         estimator: a classifier or regressor; it is copied.
@@ -198,12 +200,25 @@ def range_test(
         for rate in (0.0, *tried)
     ]
     precision = "float64" if prepared.estimator.precision == "float64" else "float32"
+    most = _most(member)
     with threads(prepared.estimator.threads):
-        result = train(members, rows, [stream], precision=precision)
-    losses = np.array([result.history(k)["val_loss"][-1] for k in range(len(members))])
+        parts = [members[k : k + most] for k in range(0, len(members), most)]
+        results = [train(part, rows, [stream], precision=precision) for part in parts]
+    losses = np.array(
+        [
+            result.history(k)["val_loss"][-1]
+            for result, part in zip(results, parts, strict=True)
+            for k in range(len(part))
+        ]
+    )
     losses = np.where(np.isfinite(losses), losses, np.inf)
     own = float(dict(member.optimizer.values())["learning_rate"])
     return RangeTest(tried, losses[1:], float(losses[0]), steps, own)
+
+
+def _most(member: Member) -> int:
+    """Return how many such members a stack takes before it outgrows the cores' caches."""
+    return max(1, _STACK_BYTES // (member.network.size * (2 + len(member.slots())) * 4))
 
 
 def _at(optimizer: Optimizer, rate: float) -> Optimizer:

@@ -39,8 +39,8 @@ class OverfitsFew(Check, name="overfits_few"):
     did: ClassVar[str] = "learned a few rows by heart"
 
     rows: int = hyper("how many", default=50, low=2)
-    epochs: int = hyper("at most", default=150, low=1)
-    warn: float = hyper("share of the loss that may be left", default=0.1, low=0, high=1)
+    epochs: int = hyper("at most", default=200, low=1)
+    warn: float = hyper("share of the loss that may be left", default=0.35, low=0, high=1)
     fail: float = hyper("share of the loss that is most of it", default=0.5, low=0, high=1)
 
     def look(self, case: Case) -> Finding | None:
