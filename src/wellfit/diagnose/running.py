@@ -13,6 +13,7 @@ from wellfit.diagnose.base import Check, Stage
 from wellfit.diagnose.case import SAMPLE, Case
 from wellfit.diagnose.report import Report
 from wellfit.estimators.base import BaseMLP
+from wellfit.training.precision import threads
 
 
 def check(
@@ -56,7 +57,8 @@ def check(
     """
     chosen = _all() if checks is None else [resolve(Check, one) for one in checks]
     findings = []
-    with torch.no_grad():
+    # Steps are so short here that a second thread would mostly wait for its core.
+    with torch.no_grad(), threads(estimator.threads or 1):
         case = Case(estimator, X, y, X_test, y_test, random_state)
         for one in chosen:
             told(one.name)
