@@ -46,3 +46,21 @@ def test_learned_slopes_start_alike_and_take_no_penalty():
     assert blocks[1].tolist() == [[0.1] * 6]
     assert layout.size == 5 * 6 + 6 + 7 * 3
     assert [len(view) for view in layout.weights(torch.zeros(layout.size), 1)] == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("rows", [1, 7, 64])
+@pytest.mark.parametrize("activation", every("activation"), ids=label)
+def test_memory_with_a_gap_after_each_row_holds_the_same(activation, rows, dtype):
+    """Buffers of hidden layers end in a column of ones: their rows don't touch."""
+    z = torch.randn(3, rows, 37, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    delta = torch.randn(3, rows, 37, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    gaps = torch.full((3, rows, 38), torch.nan, dtype=dtype)
+    near, apart = torch.empty_like(z), gaps[..., :-1]
+    expected = activation.forward(z.clone(), near).clone()
+    found = activation.forward(z.clone(), apart).clone()
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    assert gaps[..., -1].isnan().all()
+    expected = activation.backward(delta.clone(), z, near)
+    found = activation.backward(delta.clone(), z, apart)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from wellfit.core.hyper import hyper
 from wellfit.nn.activations.base import Activation
@@ -50,8 +51,8 @@ class GELU(Activation, name="gelu"):
 
     def forward(self, z: Tensor, out: Tensor) -> Tensor:
         """Write z times the normal distribution's share below z."""
-        _aten.gelu.out(z, approximate=self.approximate, out=out)
-        return out
+        # PyTorch's own kernel with out= is wrong in float32 where out isn't contiguous.
+        return out.copy_(F.gelu(z, approximate=self.approximate))
 
     def backward(self, delta: Tensor, z: Tensor, out: Tensor) -> Tensor:
         """f' = Φ(z) + z φ(z), or the approximation's derivative."""
