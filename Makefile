@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist bench-search docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -62,6 +62,9 @@ bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-lea
 
 bench-mnist: $(VENV)/.installed  ## Measure on MNIST what the methods reach and cost
 	@$(BIN)/python -m benchmarks.mnist
+
+bench-search: $(VENV)/.installed  ## Time searches by stacks against scikit-learn's
+	@$(BIN)/python -m benchmarks.search
 
 bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
 	@$(BIN)/python -m benchmarks.stack
