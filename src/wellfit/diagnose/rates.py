@@ -187,18 +187,7 @@ def range_test(
     # As many whole batches as there are steps, of rows that come again where they don't suffice.
     # Judged by rows it learns from: what counts here is how fast the loss falls.
     stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
-    # The first member doesn't move: what it ends with is what all start from.
-    members = [
-        member.replace(
-            optimizer=_at(member.optimizer, rate),
-            schedule=Constant(),
-            schedules=(),
-            average=0.0,
-            batch_size=batch,
-            epochs=1,
-        )
-        for rate in (0.0, *tried)
-    ]
+    members = _members(member, tried, batch)
     precision = "float64" if prepared.estimator.precision == "float64" else "float32"
     most = _most(member)
     with threads(prepared.estimator.threads):
@@ -214,6 +203,21 @@ def range_test(
     losses = np.where(np.isfinite(losses), losses, np.inf)
     own = float(dict(member.optimizer.values())["learning_rate"])
     return RangeTest(tried, losses[1:], float(losses[0]), steps, own)
+
+
+def _members(member: Member, rates: NDArray[np.float64], batch: int) -> list[Member]:
+    """Return a member for each rate, after one that doesn't move: it ends where all start."""
+    return [
+        member.replace(
+            optimizer=_at(member.optimizer, rate),
+            schedule=Constant(),
+            schedules=(),
+            average=0.0,
+            batch_size=batch,
+            epochs=1,
+        )
+        for rate in (0.0, *rates)
+    ]
 
 
 def _most(member: Member) -> int:
