@@ -17,6 +17,7 @@ from wellfit.optim.optimizers import (
     Optimizer,
     RMSProp,
 )
+from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import L1, L2, Penalty
 from wellfit.optim.schedules import (
     Constant,
@@ -61,6 +62,7 @@ __all__ = [
     "Nadam",
     "OneCycle",
     "Optimizer",
+    "Pace",
     "Penalty",
     "PiecewiseConstant",
     "Polynomial",

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from wellfit.core.errors import InputError
+from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.members import structure
 from wellfit.core.rng import derive
 from wellfit.nn.execution import Executor, Memory, layer_hypers
+from wellfit.nn.layers import Linear
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
 from wellfit.optim.constraints import Constraint
 from wellfit.optim.optimizers import Adam, Optimizer, Slots
+from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import Penalty, Strength
 from wellfit.optim.schedules import Constant, Schedule
 from wellfit.training.plan import Plan
@@ -41,6 +43,9 @@ class Scheduled(Config):
 class Member(Config):
     """Everything that makes one network's training, apart from the data.
 
+    Raises:
+        HyperparameterError: the pace is of another number of layers than the network.
+
     >>> Member(mlp(4, (8,), 3), epochs=5).network.size
     67
     """
@@ -62,9 +67,19 @@ class Member(Config):
         search=(0.9, 0.9999),
         per_member=True,
     )
+    pace: Pace = hyper("each layer's own: frozen, thawing, slower", default=Pace())
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
     epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        there = sum(isinstance(layer, Linear) for layer in self.network.layers)
+        if self.pace.layers not in (0, there):
+            raise HyperparameterError(
+                f"a pace of {self.pace.layers} layers doesn't fit a network of {there} layers "
+                f"with weights; given {self.pace!r}"
+            )
 
     def slots(self) -> tuple[str, ...]:
         """Return the names of what is remembered of each parameter."""
