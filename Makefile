@@ -63,8 +63,8 @@ bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-lea
 bench-mnist: $(VENV)/.installed  ## Measure on MNIST what the methods reach and cost
 	@$(BIN)/python -m benchmarks.mnist
 
-bench-search: $(VENV)/.installed  ## Time searches by stacks against scikit-learn's
-	@$(BIN)/python -m benchmarks.search
+bench-search: $(BENCH_VENV)/.installed  ## Time searches by stacks against those of other libraries
+	@$(BENCH_VENV)/bin/python -m benchmarks.searches --out runs/bench/searches.json
 
 bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
 	@$(BIN)/python -m benchmarks.stack

@@ -1,0 +1,1 @@
+"""Searches by stacks against those of other libraries; ``python -m benchmarks.searches``."""
