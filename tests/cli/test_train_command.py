@@ -61,7 +61,7 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
 
 def test_the_run_folder_holds_all_of_it(classifier: Path) -> None:
     assert {path.name for path in classifier.iterdir()} == {
-        *("config.json", "metrics.jsonl", "result.json", "model"),
+        *("config.json", "metrics.jsonl", "health.jsonl", "result.json", "model"),
         *("learning_curve.png", "confusion_matrix.png"),
     }
     for picture in classifier.glob("*.png"):

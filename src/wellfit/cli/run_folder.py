@@ -18,10 +18,12 @@ CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", 
 PICTURES = ("learning_curve.png", "confusion_matrix.png", "residuals.png")
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
+HEALTH = "health.jsonl"  # of the layers, as they train
 FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
+    *(HEALTH, f"{HEALTH}.new"),
     LOCK_FILE,
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
@@ -69,6 +71,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The folder of the training's checkpoints."""
         return self.path / CHECKPOINTS
+
+    @property
+    def health(self) -> Path:
+        """What is written of the layers as they train."""
+        return self.path / HEALTH
 
     @property
     def tensorboard(self) -> Path:

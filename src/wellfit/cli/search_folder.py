@@ -12,6 +12,7 @@ from wellfit.cli.files import write
 from wellfit.cli.leaders import ranked
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
+    HEALTH,
     JOURNAL,
     METRICS,
     PICTURES,
@@ -40,7 +41,7 @@ class SearchFolder(RunFolder):
             self._make()
             self.clear(CHECKPOINTS)
             self.clear(TENSORBOARD)
-            old += [JOURNAL, METRICS]
+            old += [JOURNAL, METRICS, HEALTH]
         for name in old:
             (self.path / name).unlink(missing_ok=True)
         if not self.resumed:

@@ -30,7 +30,7 @@ from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model
-from wellfit.training import Checkpoint, Observer, TensorBoard, TimeLimit
+from wellfit.training import Checkpoint, Health, Observer, TensorBoard, TimeLimit
 from wellfit.training.checkpoint import latest
 
 
@@ -150,6 +150,7 @@ def _writers(options: Options, folder: RunFolder) -> list[Observer]:
     pause = options.checkpoint_every
     # Where a new run's folder is, is known when training starts.
     writers: list[Observer] = [
+        Deferred(lambda: Health(str(folder.health), overwrite=True)),
         Deferred(
             lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
         )

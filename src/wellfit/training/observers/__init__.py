@@ -13,6 +13,7 @@ from wellfit.training.observers.call import Call
 from wellfit.training.observers.checkpoints import Checkpoint
 from wellfit.training.observers.early_stopping import EarlyStopping
 from wellfit.training.observers.files import CSVLog, JSONLines
+from wellfit.training.observers.health import Health
 from wellfit.training.observers.history import History
 from wellfit.training.observers.limits import StopOnDivergence, TimeLimit
 from wellfit.training.observers.mlflow import MLflow
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "Checkpoint",
     "EarlyStopping",
+    "Health",
     "History",
     "JSONLines",
     "MLflow",

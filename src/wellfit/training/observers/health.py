@@ -1,0 +1,141 @@
+"""How each layer fares while it trains: sizes of weights, units that no longer answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wellfit.core.hyper import hyper
+from wellfit.nn.layers import Activate
+from wellfit.nn.network import Network
+from wellfit.training.observers.base import Answer, Record, Run, State
+from wellfit.training.observers.files import Line, Log
+from wellfit.training.observers.monitoring import warn_of
+from wellfit.training.observers.tensorboard import layer_names
+from wellfit.training.stack import Weights
+
+_NO_SLOPE, _FLAT = 1e-9, 0.01
+
+
+class Health(Log, name="health"):
+    """Writes how each layer fares, as a JSON object for each epoch and member in a file.
+
+    ``{"epoch": 3, "member": 0, "layers": [{"layer": "1-linear", "norm": 8.1, …}, …]}``. A layer
+    with weights has their ``norm`` (Frobenius), their ``deviation`` and their ``change``: the norm
+    of what an epoch added to them, as a share of ``norm``. A layer that applies an activation
+    function has, on up to 256 rows, the ``spread`` of its outputs (the usual standard deviation
+    of a unit over the rows), the share of ``dead`` units (slope 0 in all rows) and of ``flat``
+    outputs (slope below 0.01). Null where a number isn't finite.
+
+    Looking takes time. An epoch is left out where looking at it would take more than ``share`` of
+    the time that training has taken so far; the first is always looked at.
+
+    Raises:
+        InputError: a new run would write over the file of another.
+
+    >>> Health("health.jsonl")
+    Health(path='health.jsonl')
+    """
+
+    path: str = hyper("the file", default="health.jsonl")
+    overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
+    share: float = hyper("of the training's time, at most", default=0.03, low=0, high=1)
+
+    def start(self, run: Run, state: State) -> None:
+        """Begin the file, or cut what a resumed run will write again."""
+        super().start(run, state)
+        state["live"] = {}
+
+    def epoch(self, record: Record, state: State) -> Answer | None:
+        """Look at the layers if there is time."""
+        spent, last = state.get("spent", 0.0), state.get("last", 0.0)
+        view = record.view
+        if view is None or (last and spent + last > self.share * record.seconds):
+            return None
+        began = time.perf_counter()
+        with torch.no_grad():
+            lines = list(_lines(record, view.weights(), view.activations(), state["live"]))
+        try:
+            self._add(lines, state)
+        except OSError as error:
+            warn_of(f"epoch {record.epoch} could not be written to {self.path}", error, state)
+        # The first look also prepares the next ones, so that it says nothing of what they take.
+        took = time.perf_counter() - began
+        state |= {"spent": spent + took, "last": took}
+        return None
+
+    def _read(self, text: str) -> list[Line]:
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _text(self, lines: Iterable[Line], state: State) -> str:
+        return "".join(json.dumps(_finite(line), allow_nan=False) + "\n" for line in lines)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lines(
+    record: Record, weights: Weights, outputs: list[tuple[str, Tensor]], live: State
+) -> Iterator[Line]:
+    """Yield a line for each member that trains; ``live`` remembers the weights until next time."""
+    before = live.get("weights", [None] * weights.members)
+    epochs = record.epoch - live.get("epoch", 0)
+    now = [_blocks(weights, member) for member in range(weights.members)]
+    live |= {"weights": now, "epoch": record.epoch}
+    for place, member in enumerate(np.flatnonzero(record.active).tolist()):
+        network = weights.networks[member]
+        values = [tensor[place] for _, tensor in outputs]
+        layers = _weighted(network, now[member], before[member], epochs)
+        layers |= dict(_active(network, values))
+        ordered = [name for name in layer_names(network) if name in layers]
+        told = [{"layer": name, **layers[name]} for name in ordered]
+        yield {"epoch": record.epoch, "member": member, "layers": told}
+
+
+def _blocks(weights: Weights, member: int) -> list[Tensor]:
+    """Return what each layer multiplies its inputs by: nothing, for most kinds of layers."""
+    blocks = zip(weights.blocks(member), weights.network.parameters.blocks, strict=True)
+    return [values[: block.penalized] for values, block in blocks]
+
+
+def _weighted(
+    network: Network, now: list[Tensor], before: list[Tensor] | None, epochs: int
+) -> dict[str, dict[str, float]]:
+    told = {}
+    for place, (name, block) in enumerate(zip(layer_names(network), now, strict=True)):
+        if block.numel():
+            norm = float(block.norm())
+            told[name] = {"norm": norm, "deviation": float(block.std(correction=0))}
+            if before is not None and norm:
+                told[name]["change"] = float((block - before[place]).norm()) / norm / epochs
+    return told
+
+
+def _active(network: Network, outputs: list[Tensor]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield figures of the layers that apply a function; z is what the layer below puts out."""
+    named = zip(layer_names(network), network.layers, strict=True)
+    working = [(name, layer) for name, layer in named if not layer.training_only]
+    for place, (name, layer) in enumerate(working):
+        if isinstance(layer, Activate) and place:
+            yield name, _answers(layer, outputs[place - 1], outputs[place])
+
+
+def _answers(layer: Activate, z: Tensor, out: Tensor) -> dict[str, float]:
+    told = {"spread": float(out.std(0, correction=0).median())}
+    if layer.activation.parameters(1).rows:  # its slope is a matter of what it has learned
+        return told
+    slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
+    dead, flat = (slope < _NO_SLOPE).all(0), slope < _FLAT
+    return {**told, "dead": float(dead.double().mean()), "flat": float(flat.double().mean())}
