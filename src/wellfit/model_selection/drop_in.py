@@ -37,6 +37,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             with the same journal goes on from there.
         keep_models: set it to True before ``fit``, and every network stays in memory with the
             rows, for ``MLPEnsembleClassifier.from_search``.
+        histories_: after ``fit``, for each candidate its fits' losses and scores by epoch.
     """
 
     journal: Any = None
@@ -128,6 +129,11 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             return results
 
         self._run_search(evaluate, callback_ctx=context)
+        folds = self.n_splits_
+        self.histories_ = [
+            [outcome["history"] for outcome in outcomes[start : start + folds]]
+            for start in range(0, len(outcomes), folds)
+        ]
         return results, outcomes[0]["test_scores"]
 
     def _announce(self, candidates: int, folds: int) -> None:

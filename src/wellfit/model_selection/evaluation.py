@@ -200,7 +200,9 @@ class Evaluation:
         for places in folds.values():
             some = [group.work[place].estimator for place in places]
             for place, outcome in zip(places, self._scored(some, fits[places[0]]), strict=True):
-                outcomes[place] = {**outcome, "fit_time": trained.seconds, "fit_error": None}
+                history = compact(group.work[place].estimator.history_)
+                told = {"fit_time": trained.seconds, "fit_error": None, "history": history}
+                outcomes[place] = {**outcome, **told}
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _scored(self, estimators: Sequence[BaseMLP], fit: Fit) -> list[Outcome]:
@@ -243,7 +245,7 @@ class Evaluation:
         }
         if search.return_train_score:
             outcome["train_scores"] = copy.copy(score)
-        return {**outcome, "fit_time": seconds, "score_time": 0.0}
+        return {**outcome, "fit_time": seconds, "score_time": 0.0, "history": {}}
 
     def _tell_failures(self, outcomes: Sequence[Outcome]) -> None:
         errors = Counter(outcome["fit_error"] for outcome in outcomes if outcome["fit_error"])
@@ -260,6 +262,19 @@ class Evaluation:
             FitFailedWarning,
             stacklevel=2,
         )
+
+
+def compact(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Return a history's losses and scores by epoch, to five digits: a search keeps many.
+
+    >>> compact({"loss": [0.123456789], "seconds": [1.5], "learning_rate": [0.001]})
+    {'loss': [0.12346]}
+    """
+    return {
+        name: [float(f"{value:.5g}") for value in values]
+        for name, values in history.items()
+        if name not in ("seconds", "learning_rate")
+    }
 
 
 def _forget(group: Group) -> None:

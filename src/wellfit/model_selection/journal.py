@@ -39,7 +39,7 @@ class Entry:
         key: tells it from all other fits.
         candidate: its parameters, as plain data.
         fold: which of the folds it was judged on, from 0.
-        outcome: scores, times, rows, and the error of one that failed.
+        outcome: scores, times, rows, losses by epoch, and the error of one that failed.
     """
 
     key: str
@@ -142,7 +142,7 @@ class Recorder:
             self._journal.begin(self._identity())
             self._begun = True
         entries = [self._journal.entries.get(key) for key in keys]
-        known = [None if entry is None else dict(entry.outcome) for entry in entries]
+        known = [None if entry is None else {"history": {}, **entry.outcome} for entry in entries]
         self._journal.round(len(fits), len(fits) - known.count(None))
         return known
 

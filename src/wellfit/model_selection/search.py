@@ -32,7 +32,8 @@ class SearchCV(Stacked):
 
     Attributes are those of scikit-learn's searches, ``best_params_`` and ``cv_results_`` among
     them. A candidate refitted alone, by ``set_params`` and the seed of ``seeds_``, gives the
-    score that it has here.
+    score that it has here. ``histories_`` are losses and scores by epoch: for each candidate, a
+    list of its fits', restart by restart and fold by fold.
 
     Args:
         estimator: ``MLPClassifier`` or ``MLPRegressor``.
@@ -154,6 +155,9 @@ class SearchCV(Stacked):
         metric = self._metric(sampler)
         trials = Trials(evaluation, splits, self.seeds_, epochs, metric, limit, self.verbose)
         self._draw(sampler, sampler.start(space, seed), trials, metric)
+        self.histories_ = [
+            [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
+        ]
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
 
     def _space(self) -> Space:
