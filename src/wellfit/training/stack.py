@@ -71,6 +71,8 @@ class Member(Config):
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
     epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
+    # Their random numbers are those of a network that has the layers below.
+    below: int = hyper("layers below the first, whose outputs its rows are", default=0, low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -295,7 +297,9 @@ class Stack:
                 yield from torch.split(view.flatten(1), max(1, _SEGMENT // self.k), dim=1)
 
     def _keys(self, layer: int, batch: int) -> Tensor:
-        keys = [derive(member.seed, "noise", layer, batch) for member in self.members]
+        keys = [
+            derive(member.seed, "noise", member.below + layer, batch) for member in self.members
+        ]
         return torch.tensor(keys, device=self.gradients.device)
 
 
