@@ -72,6 +72,42 @@ class _DropoutOp(Op):
         return delta.mul_(self._mask)
 
 
+class MaskingNoise(Layer, name="masking_noise"):
+    r"""Sets units to 0 with probability ``rate`` while training; the rest stay as they are.
+
+    As the first layer of an autoencoder it hides a share of each row, which has to be guessed
+    from what is left. Unlike dropout it doesn't scale what it leaves: rows look as they will when
+    nothing is hidden, but for the gaps. A member's masks depend on its own seed and the step alone.
+
+    Source: Vincent, Larochelle, Bengio and Manzagol, "Extracting and composing robust features
+    with denoising autoencoders", 2008.
+
+    >>> MaskingNoise(0.3).rate
+    0.3
+    """
+
+    training_only: ClassVar[bool] = True
+
+    rate: float = hyper(
+        "share of units set to 0",
+        default=0.25,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.6),
+        per_member=True,
+    )
+
+    def bind(self, site: Site) -> Op:
+        """Return the masks at work."""
+        return _MaskingNoiseOp(site)
+
+
+class _MaskingNoiseOp(_DropoutOp):
+    def _scale(self, rate: Tensor) -> Tensor:
+        return torch.ones_like(rate)
+
+
 class AlphaDropout(Layer, name="alpha_dropout"):
     r"""Sets units to α' with probability ``rate`` while training; keeps mean and variance.
 
