@@ -81,7 +81,7 @@ def commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("place", "command"), list(commands()))
 def test_commands_and_their_options_exist(place: str, command: str) -> None:
     words = command.partition("#")[0].split()
-    names = words[: 2 if words[0] == "data" else 1]
+    names = words[: 2 if words[0] in ("data", "models") else 1]
     options = [word.partition("=")[0] for word in words if word.startswith("-")]
     asked = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
     assert asked.exit_code == 0, place

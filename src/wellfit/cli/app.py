@@ -16,6 +16,7 @@ from wellfit.cli.export import export
 from wellfit.cli.importing import import_file
 from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
+from wellfit.cli.models import models_app
 from wellfit.cli.predict import predict
 from wellfit.cli.search import search_app
 from wellfit.cli.train import train
@@ -63,6 +64,7 @@ app.command()(predict)
 app.command()(export)
 app.command("import")(import_file)
 app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
 app.command()(methods)
 app.command()(landscape)
 

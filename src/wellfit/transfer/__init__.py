@@ -16,10 +16,15 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
+from wellfit.transfer.shelf import Shelf, find_model
+from wellfit.transfer.shelved import ShelvedModel
 
 __all__ = [
     "Part",
+    "Shelf",
+    "ShelvedModel",
     "export",
+    "find_model",
     "from_keras",
     "from_parts",
     "from_sklearn",
