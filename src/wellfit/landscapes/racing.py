@@ -134,7 +134,7 @@ def _stepped(
     with torch.no_grad():
         for moment in plan.moments(0, steps):
             _, slopes = landscape.gradient(p.view(k, 2))
-            rules[0].update(p, slopes.view_as(p), slots, moment.update)
+            rules[0].update(p, slopes.view_as(p), slots, moment.updates[0])
             places.append(p.view(k, 2).clone())
     return torch.stack(places, dim=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from wellfit.core.members import stacked
 from wellfit.nn.layers import Layer, Op, Site
 from wellfit.nn.network import Network
+from wellfit.nn.ops import Runs
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,18 @@ class Executor:
         memory: parameters, gradients and statistics to read and write.
         batch: B, the rows of a batch.
         steps: how many steps' randomness is drawn at once.
+        learns: for each layer, which of the K members learn it; by default all do. What is below
+            the lowest layer that any member learns gets no gradient.
     """
 
-    def __init__(self, network: Network, memory: Memory, batch: int, steps: int = 1) -> None:
+    def __init__(
+        self,
+        network: Network,
+        memory: Memory,
+        batch: int,
+        steps: int = 1,
+        learns: Sequence[Sequence[bool]] | None = None,
+    ) -> None:
         self.batch, self.steps = batch, steps
         self._network, self._memory = network, memory
         training = memory.gradients is not None
@@ -66,12 +77,20 @@ class Executor:
             for index, layer in enumerate(network.layers)
             if training or not layer.training_only
         ]
-        self._learning = [bool(block.rows) for block in network.parameters.blocks]
+        self._learns = learns or [[True] * memory.members] * len(network.layers)
+        self._learning = [
+            bool(block.rows) and any(learn)
+            for block, learn in zip(network.parameters.blocks, self._learns, strict=True)
+        ]
         self._ops = self._bind()
         self._bare = not network.layers[self._active[0]].reads_ones
         self.logits = self._ops[-1].landing
         # Nothing below the first layer that learns needs a delta.
-        self._downwards = self._ops[self._active.index(self._learning.index(True)) :][::-1]
+        lowest = next(
+            (place for place, index in enumerate(self._active) if self._learning[index]),
+            len(self._ops),
+        )
+        self._downwards = self._ops[lowest:][::-1]
 
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness for ``steps`` steps from global step ``step`` on."""
@@ -132,9 +151,23 @@ class Executor:
                 steps=self.steps,
                 training=memory.gradients is not None,
                 passes_down=memory.gradients is not None and any(self._learning[:index]),
+                learns=self._learning[index],
             )
-            ops.append(network.layers[index].bind(site))
+            ops.append(self._at_work(index, site))
         return ops
+
+    def _at_work(self, index: int, site: Site) -> Op:
+        """Bind a layer: run by run of members, where it works otherwise in some than in others."""
+        layer, learns = self._network.layers[index], self._learns[index]
+        tracks = self._network.statistics.blocks[index].rows
+        if not tracks or all(learns) or not any(learns):
+            return layer.bind(site)
+        runs = []
+        for learning, run in groupby(range(site.members), lambda place: learns[place]):
+            places = list(run)
+            members = slice(places[0], places[-1] + 1)
+            runs.append((members, layer.bind(site.part(members, learns=learning))))
+        return Runs(site, runs)
 
     def _landing(self, width: int, ones: bool) -> tuple[Tensor, Tensor]:
         """Return a buffer (K, B, width) and the one around it, with a column of ones if asked."""

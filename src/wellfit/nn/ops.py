@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ class Site:
     ``out`` (K, B, width) is where results go; ``landing`` is the whole buffer around it, wider
     by a column of ones where a dense layer reads next (its bias is the last row of its weights).
     ``hypers`` are the layer's per-member hyper-parameters, each (K,), in double precision.
+    ``learns`` says whether any of the members learns the layer, or all leave it as it is.
     """
 
     members: int
@@ -42,6 +44,22 @@ class Site:
     steps: int
     training: bool
     passes_down: bool
+    learns: bool = True
+
+    def part(self, members: slice, *, learns: bool) -> Site:
+        """Return the site of some members in a row, in the same memory."""
+        return replace(
+            self,
+            members=members.stop - members.start,
+            out=self.out[members],
+            landing=self.landing[members],
+            weight=self.weight[members],
+            grad=self.grad[members],
+            stats=self.stats[members],
+            hypers={key: value[members] for key, value in self.hypers.items()},
+            keys=self.keys[members],
+            learns=learns,
+        )
 
     def empty(self, width: int) -> Tensor:
         """Return a buffer (K, B, width) of the site's type."""
@@ -81,3 +99,36 @@ class Op:
     def backward(self, delta: Tensor) -> Tensor:
         """Turn ∂loss/∂output into parameter gradients and ∂loss/∂input; may reuse ``delta``."""
         raise NotImplementedError
+
+
+class Runs(Op):
+    """A layer that works in some members otherwise than in others.
+
+    Args:
+        site: of all members.
+        parts: the op of each run of members, bound to that part of the site.
+    """
+
+    def __init__(self, site: Site, parts: Sequence[tuple[slice, Op]]) -> None:
+        super().__init__(site)
+        self._parts = parts
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Prepare the randomness of every run."""
+        for _, op in self._parts:
+            op.refresh(step, steps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute run by run, each into its part of the output."""
+        for members, op in self._parts:
+            op.forward(x[members])
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        """Go back run by run, and bring the results together in ``delta``."""
+        for members, op in self._parts:
+            part = delta[members]
+            below = op.backward(part)
+            if below is not part:
+                part.copy_(below)
+        return delta

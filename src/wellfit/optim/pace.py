@@ -94,9 +94,9 @@ class Pace(Config):
 
 
 def _is_rate(value: Any) -> bool:
-    real = isinstance(value, Real) and type(value) is not bool
+    real = type(value) is not bool and isinstance(value, Real)
     return real and math.isfinite(value) and value >= 0
 
 
 def _is_epoch(value: Any) -> bool:
-    return isinstance(value, Integral) and type(value) is not bool and int(value) >= 1
+    return type(value) is not bool and isinstance(value, Integral) and int(value) >= 1

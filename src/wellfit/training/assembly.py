@@ -83,6 +83,8 @@ class Assembly:
             Batches; the step for batches of this size; memory for their logits (n, K, C, B); and
             the numbers that each step needs, to be taken one by one.
         """
+        if self.stack.advance(epoch + 1, fresh=position == 0):
+            self._bound.clear()  # which worked on the layers that learned until now
         self.stack.schedule_layers(step, self.per_epoch)
         moments = islice(self.stack.plan.moments(step, self.per_epoch), position, None)
         begun = 0

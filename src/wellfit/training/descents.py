@@ -11,9 +11,10 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.optim.minimizers import Descent, Minimizer
+from wellfit.optim.pace import Pace
 from wellfit.training.plan import Moment
 from wellfit.training.stack import Member, Stack
-from wellfit.training.step import Step
+from wellfit.training.step import Step, covers
 
 Vectors = NDArray[np.float64]
 
@@ -31,7 +32,8 @@ class Descents:
     def __init__(self, stack: Stack) -> None:
         rule = stack.members[0].optimizer
         assert isinstance(rule, Minimizer)
-        _check(stack.members[0])
+        for member in stack.members:
+            _check(member)
         self._all = [Descent(rule, start) for start in _vectors(stack, stack.weights.parameters)]
 
     @property
@@ -70,6 +72,12 @@ class DescentStep(Step):
     def __init__(self, stack: Stack, batch: int, descents: Descents) -> None:
         super().__init__(stack, batch, 1)
         self._stack, self._descents = stack, descents
+        weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
+        # Frozen layers' too: the loss of a member doesn't depend on what others learn.
+        self._penalized = [
+            [view for number, view in enumerate(weights) if covers(penalty, number)]
+            for penalty in stack.members[0].penalties
+        ]
 
     def __call__(
         self,
@@ -83,8 +91,9 @@ class DescentStep(Step):
         self.compute(logits, moment, x, target, weight)
         rows = self._loss.value(logits, target, self._loss_hypers)
         loss = (rows if weight is None else rows * weight.squeeze(-2)).double().mean(-1)
-        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
-            for view, _ in pairs:
+        penalties = zip(self._stack.members[0].penalties, self._penalized, strict=True)
+        for (penalty, views), strength in zip(penalties, moment.strengths, strict=True):
+            for view in views:
                 loss += penalty.value(view, strength)
         self._descents.move(self._stack, loss.tolist())
 
@@ -99,6 +108,7 @@ def _check(member: Member) -> None:
         "constraints": [constraint.name for constraint in member.constraints],
         "clipping": [clipping.name for clipping in member.clipping],
         "averaged weights": [str(member.average)] if member.average else [],
+        "pace but frozen layers": [] if _steady(member.pace) else [repr(member.pace)],
     }
     for what, given in cannot.items():
         if given:
@@ -106,6 +116,11 @@ def _check(member: Member) -> None:
                 f"{name} minimizes a fixed loss of all rows and takes no {what}; "
                 f"given {', '.join(given)}"
             )
+
+
+def _steady(pace: Pace) -> bool:
+    """Say whether layers learn or don't, and no third: a minimizer finds the size of its steps."""
+    return set(pace.rates) <= {0, 1} and set(pace.since) <= {1}
 
 
 def _vectors(stack: Stack, flat: Tensor) -> list[Vectors]:
@@ -116,9 +131,11 @@ def _vectors(stack: Stack, flat: Tensor) -> list[Vectors]:
 
 
 def _write(stack: Stack, vectors: Sequence[Vectors]) -> None:
-    """Write each member's vector to its weights."""
+    """Write each member's vector to its weights, but to those of frozen layers."""
     views = stack.network.parameters.views(stack.weights.parameters, stack.k)
     rows = torch.from_numpy(np.stack(vectors)).to(stack.gradients)
     parts = torch.split(rows, [view[0].numel() for view in views], dim=1)
-    for view, part in zip(views, parts, strict=True):
-        view.copy_(part.view_as(view))
+    for lane in stack.plan.lanes:
+        for layer in lane.layers:
+            view = views[layer][lane.members]
+            view.copy_(parts[layer][lane.members].view_as(view))

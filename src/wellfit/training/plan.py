@@ -15,6 +15,7 @@ from wellfit.core.members import stacked
 from wellfit.optim import Minimizer, Penalty
 from wellfit.optim.optimizers import Coefficients
 from wellfit.optim.penalties import Strength
+from wellfit.training.lanes import Lane, Lanes
 
 if TYPE_CHECKING:
     from wellfit.training.stack import Member
@@ -27,18 +28,20 @@ class Moment(NamedTuple):
     """What one step needs beside its batch.
 
     Attributes:
-        update: the update rule's coefficients.
+        updates: the update rule's coefficients, for each lane of the plan's.
         strengths: of each penalty; times the learning rate where it is decoupled.
         fresh: share of the new weights in the averaged ones; None where there are none.
     """
 
-    update: Coefficients
+    updates: Sequence[Coefficients]
     strengths: Sequence[Strength] = ()
     fresh: Strength | None = None
 
 
 class Plan:
     """Hyper-parameters of K members and their schedules, as numbers for every step.
+
+    ``lanes`` are those of the present epoch: which members learn which layers, and how fast.
 
     Args:
         members: K members of one structure.
@@ -70,11 +73,22 @@ class Plan:
         }
         self._check_names()
         self.uniform = self._is_uniform()
+        self._lanes = Lanes(members)
+        self.lanes = self._lanes.at(1)
 
     @property
     def averages(self) -> bool:
         """Whether averaged weights are kept."""
         return bool((self._average > 0).any())
+
+    def advance(self, epoch: int) -> bool:
+        """Go to an epoch, from 1; say whether its lanes are others than before."""
+        before, self.lanes = self.lanes, self._lanes.at(epoch)
+        return self.lanes is not before
+
+    def agree(self, lane: Lane) -> bool:
+        """Say whether the members of a lane share all their coefficients."""
+        return self.uniform and lane.even
 
     def moments(self, step: int, per_epoch: int) -> Iterator[Moment]:
         """Yield the numbers of each step of the epoch that starts at global step ``step``."""
@@ -123,33 +137,48 @@ class Plan:
 
     def _moments(self, ts: Tensor, per_epoch: int) -> Iterator[Moment]:
         rate = self._rates(ts, per_epoch)
+        hypers = {
+            key: self._scheduled(key, value, ts, per_epoch)
+            for key, value in self._optimizer.items()
+        }
+        lanes = [self._updates(lane, ts, rate, hypers, per_epoch) for lane in self.lanes]
         parts = (
-            self._updates(ts, rate, per_epoch),
+            zip(*lanes, strict=True) if lanes else [()] * len(ts),
             self._all_strengths(ts, rate, per_epoch),
             self._fresh(ts),
         )
         return (Moment(*part) for part in zip(*parts, strict=False))
 
-    def _updates(self, ts: Tensor, rate: Tensor, per_epoch: int) -> list[Coefficients]:
-        """Return the update rule's coefficients: plain numbers where members share them."""
-        rule, steps = self._first.optimizer, len(ts)
-        hypers = {
-            key: self._scheduled(key, value, ts, per_epoch)
-            for key, value in self._optimizer.items()
-        }
-        if self.uniform and self._device.type == "cpu":
-            shared = {key: value[..., :1] for key, value in hypers.items()}
-            scalars = rule.scalars(ts, rate[:, :1], shared)
+    def _updates(
+        self, lane: Lane, ts: Tensor, rate: Tensor, hypers: Mapping[str, Tensor], per_epoch: int
+    ) -> list[Coefficients]:
+        """Return the update rule's coefficients: plain numbers where the lane's members agree."""
+        rule, steps, agree = self._first.optimizer, len(ts), self.agree(lane)
+        members = slice(lane.start, lane.start + 1) if agree else lane.members
+        own = {key: value[..., members] for key, value in hypers.items()}
+        rate = rate[:, members]
+        if not lane.plain:
+            ts, rate = self._paced(lane, members, ts, rate, per_epoch)
+        if agree and self._device.type == "cpu":
+            scalars = rule.scalars(ts, rate, own)
             if scalars is not None:
                 return scalars
-        table = rule.coefficients(ts, rate, hypers)
-        columns = 1 if self.uniform else self._k
-        shape = (steps, columns) if self.uniform else (steps, columns, 1)
+        table = rule.coefficients(ts, rate, own)
+        columns = rate.shape[1]
+        shape = (steps, columns) if agree else (steps, columns, 1)
         rows = [
-            value.expand(steps, self._k)[:, :columns].to(self._dtype).reshape(shape).unbind(0)
+            value.expand(steps, columns).to(self._dtype).reshape(shape).unbind(0)
             for value in table.values()
         ]
         return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
+
+    def _paced(
+        self, lane: Lane, members: slice, ts: Tensor, rate: Tensor, per_epoch: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the steps since the lane's layers began to learn, and their learning rates."""
+        count = members.stop - members.start
+        factors, firsts = (self._column(values[:count]) for values in (lane.factors, lane.firsts))
+        return (ts - (firsts - 1) * per_epoch).clamp(min=0), rate * factors
 
     def _all_strengths(
         self, ts: Tensor, rate: Tensor, per_epoch: int

@@ -13,7 +13,6 @@ from wellfit.core.hyper import Config, hyper
 from wellfit.core.members import structure
 from wellfit.core.rng import derive
 from wellfit.nn.execution import Executor, Memory, layer_hypers
-from wellfit.nn.layers import Linear
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
@@ -22,6 +21,7 @@ from wellfit.optim.optimizers import Adam, Optimizer, Slots
 from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import Penalty, Strength
 from wellfit.optim.schedules import Constant, Schedule
+from wellfit.training.lanes import Lane, learners
 from wellfit.training.plan import Plan
 
 # Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
@@ -76,8 +76,10 @@ class Member(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        there = sum(isinstance(layer, Linear) for layer in self.network.layers)
-        if self.pace.layers not in (0, there):
+        if not self.pace.layers:
+            return
+        there = sum(block.penalized > 0 for block in self.network.parameters.blocks)
+        if self.pace.layers != there:
             raise HyperparameterError(
                 f"a pace of {self.pace.layers} layers doesn't fit a network of {there} layers "
                 f"with weights; given {self.pace!r}"
@@ -248,6 +250,29 @@ class Stack:
             self.scale[chosen.cpu()],
         )
 
+    def advance(self, epoch: int, *, fresh: bool) -> bool:
+        """Go to an epoch, from 1; say whether other layers learn than before.
+
+        Args:
+            epoch: that comes now.
+            fresh: whether it begins: layers that thaw now then forget what a rule remembers of
+                an earlier time when they learned.
+        """
+        changed = self.plan.advance(epoch)
+        if fresh and changed:
+            for lane in self.plan.lanes:
+                self._forget(
+                    lane, [lane.start + i for i, f in enumerate(lane.firsts) if f == epoch]
+                )
+        return changed
+
+    def _forget(self, lane: Lane, members: list[int]) -> None:
+        """Empty the update rule's memory of a lane's layers, for some members."""
+        for name, slot in self.weights.slots.items():
+            views = self.network.parameters.views(slot, self.k)
+            for layer in lane.layers if name != "average" else ():
+                views[layer][members] = 0
+
     def schedule_layers(self, step: int, per_epoch: int) -> None:
         """Set the dropout rates of the epoch that starts at global step ``step``."""
         factor = self.plan.factor("dropout", step, per_epoch)
@@ -267,34 +292,54 @@ class Stack:
             self._layers,
             [self._keys(index, batch) for index in range(len(self.network.layers))],
         )
-        return Executor(self.network, memory, batch, steps)
+        learns = learners(self.plan.lanes, self.network, self.k)
+        return Executor(self.network, memory, batch, steps, learns)
 
     def limits(self, kind: str) -> list[Strength]:
         """Return the limit of each of the members' ``"constraints"``, or ``"clipping"``."""
         rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
         return [self.plan.numbers(members)["limit"] for members in rules]
 
-    def segments(self) -> list[tuple[Tensor, Tensor, Slots]]:
-        """Return the stretches (parameters, gradients, slots) that are updated at once.
+    def segments(self) -> list[tuple[Tensor, Tensor, Slots, int]]:
+        """Return the stretches (parameters, gradients, slots, lane) that are updated at once.
 
-        Where all members share their coefficients these are plain cuts of the flat buffers;
-        otherwise a layer's (K, n) rows, so that coefficients (K, 1) meet them.
+        Where all members of a lane share their coefficients these are plain cuts of the flat
+        buffers; otherwise a layer's (m, n) rows, so that coefficients (m, 1) meet them.
         """
         weights = self.weights
         flats = [weights.parameters, self.gradients, *weights.slots.values()]
-        cuts = [list(self._cut(flat)) for flat in flats]
-        return [
-            (p, g, dict(zip(weights.slots, slots, strict=True)))
-            for p, g, *slots in zip(*cuts, strict=True)
-        ]
+        segments = []
+        for number, lane in enumerate(self.plan.lanes):
+            cuts = [list(self._cut(flat, lane)) for flat in flats]
+            segments += [
+                (p, g, dict(zip(weights.slots, slots, strict=True)), number)
+                for p, g, *slots in zip(*cuts, strict=True)
+            ]
+        return segments
 
-    def _cut(self, flat: Tensor) -> Iterator[Tensor]:
-        if self.plan.uniform:
-            yield from torch.split(flat, _SEGMENT)
+    def _cut(self, flat: Tensor, lane: Lane) -> Iterator[Tensor]:
+        if self.plan.agree(lane):
+            for start, stop in self._stretches(lane):
+                yield from torch.split(flat[start:stop], _SEGMENT)
             return
-        for view in self.network.parameters.views(flat, self.k):
-            if view.numel():
-                yield from torch.split(view.flatten(1), max(1, _SEGMENT // self.k), dim=1)
+        views = self.network.parameters.views(flat, self.k)
+        most = max(1, _SEGMENT // (lane.stop - lane.start))
+        for layer in lane.layers:
+            yield from torch.split(views[layer][lane.members].flatten(1), most, dim=1)
+
+    def _stretches(self, lane: Lane) -> list[tuple[int, int]]:
+        """Return where a lane's parameters begin and end in a flat buffer, neighbours as one."""
+        stretches: list[tuple[int, int]] = []
+        begin = 0
+        for layer, block in enumerate(self.network.parameters.blocks):
+            size = block.rows * block.columns
+            if layer in lane.layers:
+                start, stop = begin + lane.start * size, begin + lane.stop * size
+                if stretches and stretches[-1][1] == start:
+                    start = stretches.pop()[0]
+                stretches.append((start, stop))
+            begin += self.k * size
+        return stretches
 
     def _keys(self, layer: int, batch: int) -> Tensor:
         keys = [

@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from wellfit.optim import Constraint, Penalty
+from wellfit.nn.network import Layout
+from wellfit.nn.ops import collapsed
+from wellfit.optim import Constraint, Minimizer, Penalty
 from wellfit.optim.penalties import Strength
+from wellfit.training.lanes import Lane, learners
 from wellfit.training.plan import Moment
 from wellfit.training.stack import Stack
 
-T = TypeVar("T")
+
+class _Shrink(NamedTuple):
+    """A decoupled penalty on a layer's weights of a lane's members.
+
+    Attributes:
+        penalty: what acts.
+        number: its place among the members' penalties.
+        view: the weights (m, in, out).
+        members: the lane's, and ``factor`` theirs on the strength; None where that is as it is.
+    """
+
+    penalty: Penalty
+    number: int
+    view: Tensor
+    members: slice | None
+    factor: Strength
+
+    def __call__(self, strength: Strength) -> None:
+        if self.members is not None:
+            if isinstance(strength, Tensor):
+                strength = strength[self.members]
+            strength = strength * self.factor
+        self.penalty.shrink(self.view, strength)
 
 
 class Step:
@@ -53,12 +78,12 @@ class Step:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
         self.compute(logits, moment, x, target, weight)
         self._decay(moment)
-        for p, g, slots in self._segments:
-            self._optimizer.update(p, g, slots, moment.update)
-        self._shrink(moment, proximal=True)
-        for constraint, limit, views in self._constraints:
-            for view in views:
-                constraint.apply(view, limit)
+        for p, g, slots, lane in self._segments:
+            self._optimizer.update(p, g, slots, moment.updates[lane])
+        for shrink in self._after:
+            shrink(moment.strengths[shrink.number])
+        for constraint, limit, view in self._constraints:
+            constraint.apply(view, limit)
         if moment.fresh is not None:
             self._mix(moment.fresh)
 
@@ -81,42 +106,78 @@ class Step:
             if not penalty.decoupled:
                 for view, grad in pairs:
                     penalty.add_gradient(view, strength, grad)
+        for grad, frozen in self._idle:
+            grad.masked_fill_(frozen, 0)
         for clipping, limit in self._clipping:
             clipping.apply(self._grads, limit)
 
     def _bind_weights(self, stack: Stack) -> None:
         """Make the views that penalties, constraints, clipping and averaging work on."""
         first, k, layout = stack.members[0], stack.k, stack.network.parameters
-        flat = stack.weights.parameters
-        self._weights = layout.weights(flat, k)
-        grads = layout.weights(stack.gradients, k)
-        self._grads = [view for view in layout.views(stack.gradients, k) if view.numel()]
-        pairs = list(zip(self._weights, grads, strict=True))
-        self._penalties = [(each, _only(pairs, each)) for each in first.penalties]
-        self._constraints = [
-            (each, limit, _only(self._weights, each))
-            for each, limit in zip(first.constraints, stack.limits("constraints"), strict=True)
+        flat, lanes = stack.weights.parameters, stack.plan.lanes
+        weights, grads = layout.weights(flat, k), layout.weights(stack.gradients, k)
+        taught = {number for lane in lanes for number in lane.weights}
+        self._penalties = [
+            (each, [(weights[n], grads[n]) for n in sorted(taught) if covers(each, n)])
+            for each in first.penalties
         ]
-        self._clipping = list(zip(first.clipping, stack.limits("clipping"), strict=True))
+        shares = [(lane, n, weights[n][lane.members]) for lane in lanes for n in lane.weights]
+        self._constraints = [
+            (each, limit[lane.members] if isinstance(limit, Tensor) else limit, view)
+            for each, limit in zip(first.constraints, stack.limits("constraints"), strict=True)
+            for lane, n, view in shares
+            if covers(each, n)
+        ]
+        self._lane_weights = [[view for own, _, view in shares if own is lane] for lane in lanes]
+        self._bind_decay(stack, shares)
+        self._bind_gradients(stack, layout)
         average = stack.weights.slots.get("average", flat)
         self._flat = average, flat
         self._layers = list(zip(layout.views(average, k), layout.views(flat, k), strict=True))
 
+    def _bind_decay(self, stack: Stack, shares: Sequence[tuple[Lane, int, Tensor]]) -> None:
+        """Find what decoupled penalties do before each update, and after it."""
+        shrinks = []
+        for lane, n, view in shares:
+            factors = torch.tensor(lane.factors, dtype=torch.float64, device=view.device)
+            members = None if lane.plain and len(view) == stack.k else lane.members
+            shrinks += [
+                _Shrink(each, number, view, members, collapsed(factors, view.dtype))
+                for number, each in enumerate(stack.members[0].penalties)
+                if each.decoupled and covers(each, n)
+            ]
+        self._before = [shrink for shrink in shrinks if not shrink.penalty.proximal]
+        self._after = [shrink for shrink in shrinks if shrink.penalty.proximal]
+
+    def _bind_gradients(self, stack: Stack, layout: Layout) -> None:
+        """Find the gradients that are clipped, and those that must be zero for it: of the frozen.
+
+        Where no member learns a layer, its gradients stay zero anyway.
+        """
+        first, lanes = stack.members[0], stack.plan.lanes
+        views = layout.views(stack.gradients, stack.k)
+        taught = sorted({layer for lane in lanes for layer in lane.layers})
+        self._grads = [views[layer] for layer in taught]
+        clipping = zip(first.clipping, stack.limits("clipping"), strict=True)
+        self._clipping = list(clipping) if taught else []
+        mixed = taught if first.clipping or isinstance(first.optimizer, Minimizer) else ()
+        learns = learners(lanes, stack.network, stack.k)
+        self._idle = [
+            (views[layer], ~torch.tensor(learns[layer], device=views[layer].device)[:, None, None])
+            for layer in mixed
+            if not all(learns[layer])
+        ]
+
     def _decay(self, moment: Moment) -> None:
         """Let decoupled penalties, and the rule's own decay, act on the weights."""
-        self._shrink(moment, proximal=False)
-        shrink = moment.update.get("shrink")
-        if shrink is not None:
-            factor = shrink.view(-1, 1, 1) if isinstance(shrink, Tensor) else shrink
-            for view in self._weights:
-                view.mul_(factor)
-
-    def _shrink(self, moment: Moment, *, proximal: bool) -> None:
-        """Let those decoupled penalties act that do so after the update, or before it."""
-        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
-            if penalty.decoupled and penalty.proximal is proximal:
-                for view, _ in pairs:
-                    penalty.shrink(view, strength)
+        for shrink in self._before:
+            shrink(moment.strengths[shrink.number])
+        for coefficients, views in zip(moment.updates, self._lane_weights, strict=True):
+            factor = coefficients.get("shrink")
+            if factor is not None:
+                factor = factor.view(-1, 1, 1) if isinstance(factor, Tensor) else factor
+                for view in views:
+                    view.mul_(factor)
 
     def _mix(self, fresh: Strength) -> None:
         """Move the averaged weights towards the new ones."""
@@ -127,6 +188,6 @@ class Step:
             average.lerp_(view, fresh)
 
 
-def _only(views: Sequence[T], rule: Penalty | Constraint) -> list[T]:
-    """Return the layers that a rule is for."""
-    return [view for index, view in enumerate(views) if not rule.only or index in rule.only]
+def covers(rule: Penalty | Constraint, weights: int) -> bool:
+    """Say whether a rule is for a layer with weights."""
+    return not rule.only or weights in rule.only

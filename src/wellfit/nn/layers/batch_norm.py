@@ -14,7 +14,8 @@ class BatchNorm(Layer, name="batch_norm"):
     r"""y = γ (x - mean) / √(variance + ε) + β, by the batch's statistics while training.
 
     Running statistics, r ← momentum · r + (1 - momentum) · batch, stand in when predicting; the
-    running variance is the unbiased one. Each member has its own.
+    running variance is the unbiased one. Each member has its own. They stand in, and stay as they
+    are, while the layer is frozen, too.
 
     Source: Ioffe and Szegedy, "Batch normalization", 2015.
 
@@ -58,7 +59,9 @@ class BatchNorm(Layer, name="batch_norm"):
 
     def bind(self, site: Site) -> Op:
         """Return the normalization at work."""
-        return _BatchNormTraining(site) if site.training else _BatchNormPredicting(site)
+        if not site.training:
+            return _BatchNormPredicting(site)
+        return _BatchNormTraining(site) if site.learns else _BatchNormFrozen(site)
 
 
 class _BatchNormTraining(Op):
@@ -107,3 +110,20 @@ class _BatchNormPredicting(Op):
         shift = self._weight[:, 1:] - self._stats[:, :1] * scale
         torch.addcmul(shift, x, scale, out=self.out)
         return self.landing
+
+
+class _BatchNormFrozen(Op):
+    """As when predicting: parameters and statistics are what they are when it is bound."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        inverse_std = (site.stats[:, 1:] + site.number("epsilon")).rsqrt_()
+        self._scale = site.weight[:, :1] * inverse_std
+        self._shift = site.weight[:, 1:] - site.stats[:, :1] * self._scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.addcmul(self._shift, x, self._scale, out=self.out)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        return delta.mul_(self._scale)

@@ -57,7 +57,7 @@ class Linear(Layer, name="linear"):
 class _LinearOp(Op):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._weight, self._grad = site.weight, site.grad
+        self._weight, self._grad, self._learns = site.weight, site.grad, site.learns
         self._weight_t = site.weight[:, : site.inputs].transpose(1, 2)
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
@@ -74,8 +74,9 @@ class _LinearOp(Op):
         return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
-        choose(self._large)
-        torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
+        if self._learns:
+            choose(self._large)
+            torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
         choose(self._large_down)
@@ -105,8 +106,9 @@ class _RoundedOp(_LinearOp):
 
     def backward(self, delta: Tensor) -> Tensor:
         self._delta_b.copy_(delta)
-        torch.bmm(self._x_bt, self._delta_b, out=self._grad_b)
-        self._grad.copy_(self._grad_b).mul_(self._mean)
+        if self._learns:
+            torch.bmm(self._x_bt, self._delta_b, out=self._grad_b)
+            self._grad.copy_(self._grad_b).mul_(self._mean)
         if self._down is None or self._down_b is None:
             return delta
         torch.bmm(self._delta_b, self._weight_bt, out=self._down_b)
