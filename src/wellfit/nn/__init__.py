@@ -41,8 +41,11 @@ from wellfit.nn.layers import (
     BatchNorm,
     Dropout,
     GaussianNoise,
+    GroupedLinear,
     Layer,
     Linear,
+    MaskingNoise,
+    Merge,
 )
 from wellfit.nn.losses import (
     AbsoluteError,
@@ -72,6 +75,7 @@ __all__ = [
     "GaussianNoise",
     "GlorotNormal",
     "GlorotUniform",
+    "GroupedLinear",
     "HardSigmoid",
     "HeNormal",
     "HeUniform",
@@ -87,6 +91,8 @@ __all__ = [
     "LecunUniform",
     "Linear",
     "Loss",
+    "MaskingNoise",
+    "Merge",
     "Mish",
     "Network",
     "Normal",

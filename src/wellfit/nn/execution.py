@@ -55,7 +55,7 @@ class Executor:
     Args:
         network: the structure (rates and the like come from ``memory.hypers``).
         memory: parameters, gradients and statistics to read and write.
-        batch: B, the rows of a batch.
+        batch: B, the examples of a batch: its rows, but where the network merges rows.
         steps: how many steps' randomness is drawn at once.
         learns: for each layer, which of the K members learn it; by default all do. What is below
             the lowest layer that any member learns gets no gradient.
@@ -136,10 +136,11 @@ class Executor:
         following = [network.layers[index].reads_ones for index in self._active[1:]] + [False]
         ops = []
         for index, ones in zip(self._active, following, strict=True):
-            out, landing = self._landing(network.widths[index + 1], ones)
+            rows, left = (self.batch * height for height in network.heights[index : index + 2])
+            out, landing = self._landing(left, network.widths[index + 1], ones)
             site = Site(
                 members=k,
-                batch=self.batch,
+                batch=rows,
                 inputs=network.widths[index],
                 out=out,
                 landing=landing,
@@ -169,9 +170,9 @@ class Executor:
             runs.append((members, layer.bind(site.part(members, learns=learning))))
         return Runs(site, runs)
 
-    def _landing(self, width: int, ones: bool) -> tuple[Tensor, Tensor]:
+    def _landing(self, rows: int, width: int, ones: bool) -> tuple[Tensor, Tensor]:
         """Return a buffer (K, B, width) and the one around it, with a column of ones if asked."""
         new = self._memory.parameters.new_empty
-        landing = new(self._memory.members, self.batch, width + ones)
+        landing = new(self._memory.members, rows, width + ones)
         landing[..., width:] = 1
         return landing[..., :width], landing

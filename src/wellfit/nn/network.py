@@ -46,6 +46,14 @@ class Network(Config):
         return widths
 
     @property
+    def heights(self) -> list[int]:
+        """The rows that an example has at the input, then after every layer: mostly one."""
+        heights = [1]
+        for layer in reversed(self.layers):
+            heights.append(heights[-1] * layer.gathers)
+        return heights[::-1]
+
+    @property
     def outputs(self) -> int:
         """The number of logits."""
         return self.widths[-1]

@@ -30,7 +30,7 @@ def fingerprint(rows: Rows, streams: Sequence[Stream]) -> str:
         if stream.validation is not None:
             digest.update(np.ascontiguousarray(stream.validation).data)
         how = (stream.seed, stream.augment, stream.image_shape, stream.shuffle)
-        digest.update(repr(how).encode())
+        digest.update(repr(how + ("pairs",) * stream.pairs).encode())
     return digest.hexdigest()
 
 

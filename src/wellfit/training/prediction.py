@@ -26,17 +26,22 @@ class Predictor:
         hypers = layer_hypers(weights.networks, like.device)
         keys = [torch.empty(0) for _ in self._network.layers]
         self._memory = Memory(weights.members, like, None, weights.statistics, hypers, keys)
-        widest = max(self._network.widths) * like.element_size() * weights.members
+        self.rows = self._network.heights[0]  # of an example
+        widths = zip(self._network.widths, self._network.heights, strict=True)
+        widest = max(w * h for w, h in widths) * like.element_size() * weights.members
         self.most = max(1, _BLOCK_BYTES // widest)
         self._bound: dict[int, Executor] = {}
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the logits (K, B, C) of x (K, B, D + 1), overwritten by the next call."""
-        return self._executor(x.shape[1]).forward(x)
+        """Return the logits (K, B, C) of x (K, B, D + 1), overwritten by the next call.
+
+        Where an example has several ``rows``, x has so many times B.
+        """
+        return self._executor(x.shape[1] // self.rows).forward(x)
 
     def outputs(self, x: Tensor) -> list[tuple[str, Tensor]]:
         """Return the name and a copy of the outputs (K, B, width) of each layer at work."""
-        executor = self._executor(x.shape[1])
+        executor = self._executor(x.shape[1] // self.rows)
         executor.forward(x)
         return executor.outputs()
 
@@ -57,6 +62,8 @@ def predict(
 ) -> NDArray[np.floating]:
     """Return (K, N, C): ``link`` of the logits of x (N, D), which it gets as (K, C, N).
 
+    Where the network merges rows, x has all rows of an example, then those of the next.
+
     ``link`` is a loss's ``predict``, say.
     ``precision`` and ``brightest`` (of pixels) are those of the training; ``predictor`` is how the
     networks are computed.
@@ -70,8 +77,9 @@ def predict(
     bound, like = (predictor or Predictor)(weights), weights.parameters
     k, total, blocks = weights.members, x.shape[0], []
     with torch.inference_mode(), arithmetic(precision, like.device):
-        for start in range(0, total, bound.most):
-            block = x[start : start + bound.most]
+        most = bound.most * bound.rows
+        for start in range(0, total, most):
+            block = x[start : start + most]
             ids = torch.arange(block.shape[0], device=like.device)
             rows = Rows(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from wellfit.augment import Augmentation, Augmenter, Examples
 from wellfit.core.errors import DataError, InputError
-from wellfit.core.rng import derive, permutation
+from wellfit.core.rng import derive, generator, permutation
 from wellfit.nn.losses import Loss
+from wellfit.training.pairing import Pairing
 
 Features: TypeAlias = NDArray[np.generic] | sparse.csr_array
 
@@ -98,6 +99,15 @@ class Rows:
         picked = self._y.index_select(0, ids.flatten()).view(*ids.shape, *self._y.shape[1:])
         return loss.encode(picked, outputs, self.dtype)
 
+    def labels(self, ids: Tensor) -> Tensor:
+        """Return the class numbers of the rows ``ids``, of any shape."""
+        return self._y[ids]
+
+    def alike(self, ids: Tensor, loss: Loss) -> Tensor:
+        """Return whether the pairs ``ids`` (..., B, 2) are alike, as targets (..., 1, B)."""
+        first, second = self.labels(ids).unbind(-1)
+        return loss.encode((first == second).unsqueeze(-1), 1, self.dtype)
+
     def weights(self, ids: Tensor) -> Tensor | None:
         """Return the weights of the rows ``ids`` (..., B) as (..., 1, B), or None if all are 1."""
         return None if self._weight is None else self._weight[ids].unsqueeze(-2)
@@ -120,6 +130,10 @@ class Stream:
     judged on never are. What moves pixels needs ``image_shape``, (height, width) or (height,
     width, channels), of a row. ``shuffle`` draws another order for every epoch.
 
+    With ``pairs``, an example is two rows, and its target whether their class numbers are the
+    same. Every epoch draws as many pairs as there are rows, half of which, and of every batch, are
+    alike; see :class:`~wellfit.training.pairing.Pairing`.
+
     >>> Stream(np.arange(80), np.arange(80, 100)).seed
     0
     """
@@ -130,13 +144,15 @@ class Stream:
     augment: tuple[Augmentation, ...] = ()
     image_shape: tuple[int, ...] | None = None
     shuffle: bool = True
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive batches of B rows, for each of K members.
+    """Consecutive batches of B examples, for each of K members.
 
-    Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None.
+    Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None. Of pairs,
+    features are (n, K, 2B, D + 1), one pair after the other.
     """
 
     x: Tensor
@@ -150,8 +166,8 @@ class Chunk:
 
     @property
     def batch(self) -> int:
-        """B, the rows of each batch."""
-        return self.x.shape[2]
+        """B, the examples of each batch."""
+        return self.target.shape[3]
 
     def part(self, start: int, end: int | None = None) -> Chunk:
         """Return the batches from ``start`` to ``end``, in the same memory."""
@@ -164,7 +180,7 @@ class Batches:
 
     Raises:
         InputError: streams of different lengths, or whose augmentations differ in more than
-            numbers.
+            numbers; pairs of rows that have weights.
         HyperparameterError: augmentation that doesn't know the image's shape, or a wrong one.
     """
 
@@ -175,12 +191,14 @@ class Batches:
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
         self._stream_of = [index[stream] for stream in streams]
+        self.rows_each = 2 if _are_pairs(self._streams, rows) else 1
         self._train = self._ids([stream.train for stream in self._streams], "training")
         held = [stream.validation for stream in self._streams]
         present = [ids for ids in held if ids is not None]
         if len(present) not in (0, len(held)):
             raise InputError("either all members of a stack have validation rows, or none has")
-        self._validation = self._ids(present, "validation") if present else None
+        self._pairings = self._paired(self._train)
+        self._validation = self._judged(self._ids(present, "validation")) if present else None
         self.length = self._train.shape[1]
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
@@ -198,8 +216,7 @@ class Batches:
         A chunk lasts until the next is asked for, which lies in the same memory.
         """
         first = epoch * self.per_epoch
-        order = torch.stack([self._order(stream, epoch) for stream in self._streams])
-        ids = self._train.gather(1, order.to(self._train.device))
+        ids = self._drawn(epoch)
         whole = self.length // self.batch * self.batch
         for start in range(0, whole, steps * self.batch):
             part = ids[:, start : min(start + steps * self.batch, whole)]
@@ -209,6 +226,33 @@ class Batches:
             examples = self._examples(ids[:, whole:], self.length - whole)
             yield self._chunk(self._augmented(examples, first + self.per_epoch - 1, 1))
 
+    def _drawn(self, epoch: int) -> Tensor:
+        """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
+        if self._pairings:
+            drawn = [
+                pairing.draw(generator(each.seed, "pairs", epoch if each.shuffle else 0))
+                for each, pairing in zip(self._streams, self._pairings, strict=True)
+            ]
+            return torch.stack(drawn).to(self._train.device)
+        order = torch.stack([self._order(stream, epoch) for stream in self._streams])
+        return self._train.gather(1, order.to(self._train.device)).unsqueeze(-1)
+
+    def _judged(self, ids: Tensor) -> Tensor:
+        """Return the examples (S, N, 1 or 2) to be judged on: of pairs, the same every time."""
+        if not self._pairings:
+            return ids.unsqueeze(-1)
+        drawn = [
+            pairing.draw(generator(each.seed, "judged"))
+            for each, pairing in zip(self._streams, self._paired(ids), strict=True)
+        ]
+        return torch.stack(drawn).to(ids.device)
+
+    def _paired(self, ids: Tensor) -> list[Pairing]:
+        """Return what draws pairs of each stream's rows (S, N), if examples are pairs."""
+        if self.rows_each == 1:
+            return []
+        return [Pairing(own.cpu(), self._rows.labels(own).cpu()) for own in ids]
+
     def _order(self, stream: Stream, epoch: int) -> Tensor:
         """Return the order (rows,) in which a stream's rows come in an epoch."""
         if stream.shuffle:
@@ -216,16 +260,18 @@ class Batches:
         return torch.arange(self.length)
 
     def judging(self, most: int) -> Iterator[Chunk]:
-        """Yield the validation rows in order, at most ``most`` at once."""
+        """Yield the validation examples in order, at most ``most`` at once."""
         assert self._validation is not None
         for start in range(0, self._validation.shape[1], most):
             ids = self._validation[:, start : start + most]
             yield self._chunk(self._examples(ids, ids.shape[1]))
 
     def _examples(self, ids: Tensor, batch: int) -> Examples:
-        shaped = ids.view(len(self._streams), -1, batch).transpose(0, 1)
-        x, target = self._features(shaped), self._target(shaped)
-        return Examples(x, target, self._rows.weights(shaped))
+        """Return the examples ``ids`` (S, n · B, 1 or 2) as batches."""
+        shaped = ids.unflatten(1, (-1, batch)).transpose(0, 1)
+        flat = shaped.flatten(2)
+        x, target = self._features(flat), self._target(shaped, flat)
+        return Examples(x, target, self._rows.weights(flat))
 
     def _augmented(self, examples: Examples, step: int, most: int) -> Examples:
         if self._augment is not None:
@@ -247,8 +293,10 @@ class Batches:
             self._memory = self._memory.new_empty(size)
         return self._rows.features(ids, self._memory[:size].view(*ids.shape, self._rows.width))
 
-    def _target(self, ids: Tensor) -> Tensor:
-        return self._rows.targets(ids, self._loss, self._outputs)
+    def _target(self, ids: Tensor, flat: Tensor) -> Tensor:
+        if self._pairings:
+            return self._rows.alike(ids, self._loss)
+        return self._rows.targets(flat, self._loss, self._outputs)
 
     def _fan_out(self, streams: Tensor) -> Tensor:
         """Give every member its stream's rows; one stream for all is not copied."""
@@ -266,6 +314,15 @@ class Batches:
                 f"given {lengths}"
             )
         return torch.as_tensor(np.stack(lists).astype(np.int64)).to(self._rows.device)
+
+
+def _are_pairs(streams: Sequence[Stream], rows: Rows) -> bool:
+    """Say whether examples are pairs of rows, the same for all streams."""
+    if len({stream.pairs for stream in streams}) > 1:
+        raise InputError("either all streams of a stack are of pairs, or none is")
+    if streams[0].pairs and rows.parts()[2] is not None:
+        raise InputError("pairs are of rows without weights; given rows that have some")
+    return streams[0].pairs
 
 
 def _augmenter(streams: Sequence[Stream], rows: Rows) -> Augmenter | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -49,9 +50,7 @@ class _Trial:
     def __init__(self, member: Member, rows: Rows, stream: Stream) -> None:
         few = stream.train[: _STEPS * member.batch_size]
         judged = stream.validation if stream.validation is not None else few
-        self._stream = Stream(
-            few, judged[: len(few)], stream.seed, stream.augment, stream.image_shape
-        )
+        self._stream = replace(stream, train=few, validation=judged[: len(few)])
         self._member, self._rows = member.replace(epochs=1), rows
 
     def run(self, precision: str) -> tuple[float, float]:

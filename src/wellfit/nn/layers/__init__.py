@@ -11,7 +11,8 @@ from wellfit.nn.layers.activate import Activate
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.layers.batch_norm import BatchNorm
 from wellfit.nn.layers.linear import Linear
-from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise
+from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise, MaskingNoise
+from wellfit.nn.layers.towers import GroupedLinear, Merge
 from wellfit.nn.ops import Block, Op, Site
 
 __all__ = [
@@ -21,8 +22,11 @@ __all__ = [
     "Block",
     "Dropout",
     "GaussianNoise",
+    "GroupedLinear",
     "Layer",
     "Linear",
+    "MaskingNoise",
+    "Merge",
     "Op",
     "Site",
 ]

@@ -27,6 +27,11 @@ class Layer(Config, family="layer"):
         """Return the number of outputs for a number of inputs."""
         return inputs
 
+    @property
+    def gathers(self) -> int:
+        """The rows that become one row here."""
+        return 1
+
     def parameters(self, inputs: int) -> Block:
         """Return the shape of what is learned by gradients."""
         return Block(0, 0)

@@ -1,0 +1,161 @@
+"""Layers for examples of several rows, such as pairs: side by side, and each with its own units.
+
+Where rows share their weights, all layers below :class:`Merge` see them one by one, as rows. Where
+they don't, ``Merge`` comes first, and linear layers are :class:`GroupedLinear`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import hyper
+from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
+from wellfit.nn.layers.base import Layer
+from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.products import choose, is_large
+
+
+class Merge(Layer, name="merge"):
+    r"""Puts the rows of an example side by side: (B · rows, H) becomes (B, rows · H).
+
+    The layers below see every row by itself, so that the rows of an example share their weights.
+
+    Source: Bromley, Guyon, LeCun, Säckinger and Shah, "Signature verification using a siamese time
+    delay neural network", 1993.
+
+    >>> Merge(2).width(inputs=100)
+    200
+    """
+
+    rows: int = hyper("rows of an example; one is left as it is", default=1, low=1)
+
+    @property
+    def gathers(self) -> int:
+        """The rows that become one row here."""
+        return self.rows
+
+    def width(self, inputs: int) -> int:
+        """Return the numbers of all rows of an example."""
+        return self.rows * inputs
+
+    def bind(self, site: Site) -> Op:
+        """Return the move at work."""
+        return _MergeOp(site, self.rows)
+
+
+class _MergeOp(Op):
+    def __init__(self, site: Site, rows: int) -> None:
+        super().__init__(site)
+        self._rows = rows
+        self._apart = self.out.unflatten(-1, (rows, site.inputs))
+        self._down = site.empty(site.inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._apart.copy_(x.unflatten(1, (-1, self._rows)))
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        # Gradients are means over rows: below there are more of them to every example.
+        apart = delta.unflatten(-1, (self._rows, -1))
+        torch.mul(apart, self._rows, out=self._down.unflatten(1, (-1, self._rows)))
+        return self._down
+
+
+class GroupedLinear(Layer, name="grouped_linear"):
+    r"""zᵍ = xᵍ Wᵍ + bᵍ, where inputs and outputs fall into groups, each with its own weights.
+
+    As one matrix this would be block-diagonal. The weights (inputs / groups + 1, groups · units)
+    hold the groups side by side, the biases as the last row.
+
+    Source: Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional
+    neural networks", 2012.
+
+    Raises:
+        HyperparameterError: inputs that the groups can't share evenly.
+
+    >>> GroupedLinear(100, groups=2).parameters(inputs=1568)
+    Block(rows=785, columns=200, penalized=784)
+    """
+
+    units: int = hyper("outputs of each group", default=100, low=1, scale="log", search=(16, 1024))
+    groups: int = hyper("number of groups", default=1, low=1)
+    initializer: Initializer = hyper(
+        "how the weights start", default=GlorotUniform(), at_start=True
+    )
+    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), at_start=True)
+
+    def width(self, inputs: int) -> int:
+        """Return the number of units of all groups."""
+        return self.groups * self.units
+
+    def parameters(self, inputs: int) -> Block:
+        """Return the weights' shape, the biases as their last row."""
+        if inputs % self.groups:
+            raise HyperparameterError(
+                f"{inputs} inputs can't be shared evenly by {self.groups} groups"
+            )
+        each = inputs // self.groups
+        return Block(each + 1, self.width(inputs), penalized=each)
+
+    def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
+        """Draw the weights and biases of one group after the other."""
+        each = inputs // self.groups
+        drawn = [
+            torch.cat(
+                [
+                    self.initializer.sample(each, self.units, generator),
+                    self.bias_initializer.sample(each, self.units, generator)[:1],
+                ]
+            )
+            for _ in range(self.groups)
+        ]
+        return torch.cat(drawn, dim=1)
+
+    def bind(self, site: Site) -> Op:
+        """Return the matrix products at work."""
+        return _GroupedOp(site, self.groups)
+
+
+class _GroupedOp(Op):
+    def __init__(self, site: Site, groups: int) -> None:
+        super().__init__(site)
+        self._groups, self._mean = groups, 1 / site.batch
+        self._out = self.out.chunk(groups, dim=-1)
+        self._weight, self._bias = _by_group(site.weight, groups)
+        self._grad, self._bias_grad = _by_group(site.grad, groups)
+        self._down = site.empty(site.inputs) if site.passes_down else None
+        self._x = self._out
+        each, units = site.inputs // groups, self._out[0].shape[-1]
+        self._large = is_large(site.members * site.batch, each, units)
+
+    def forward(self, x: Tensor) -> Tensor:
+        choose(self._large)
+        self._x = x.chunk(self._groups, dim=-1)
+        for part, weight, bias, out in zip(
+            self._x, self._weight, self._bias, self._out, strict=True
+        ):
+            torch.baddbmm(bias, part, weight, out=out)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        choose(self._large)
+        deltas = delta.chunk(self._groups, dim=-1)
+        for part, own, grad, bias in zip(
+            self._x, deltas, self._grad, self._bias_grad, strict=True
+        ):
+            torch.baddbmm(grad, part.transpose(1, 2), own, beta=0, alpha=self._mean, out=grad)
+            torch.mean(own, dim=1, keepdim=True, out=bias)
+        if self._down is None:
+            return delta
+        downs = self._down.chunk(self._groups, dim=-1)
+        for own, weight, down in zip(deltas, self._weight, downs, strict=True):
+            torch.bmm(own, weight.transpose(1, 2), out=down)
+        return self._down
+
+
+def _by_group(block: Tensor, groups: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return the weights and the biases of every group, views of (K, rows, columns)."""
+    parts = block.chunk(groups, dim=-1)
+    return tuple(part[:, :-1] for part in parts), tuple(part[:, -1:] for part in parts)
