@@ -18,6 +18,7 @@ from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
 from wellfit.cli.models import models_app
 from wellfit.cli.predict import predict
+from wellfit.cli.reproduce import reproduce
 from wellfit.cli.search import search_app
 from wellfit.cli.train import train
 from wellfit.core.errors import InputError, WellfitError
@@ -67,6 +68,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.command()(methods)
 app.command()(landscape)
+app.command()(reproduce)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,149 @@
+"""``wellfit reproduce``: the sources' published figures beside ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wellfit.cli.console import screen, waiting
+from wellfit.cli.files import write
+
+if TYPE_CHECKING:
+    from wellfit.recipes import Measured, Recipe, Reproduction
+
+
+def reproduce(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Recipes by name; `list` shows them all.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every recipe.")] = False,
+    source: Annotated[
+        str | None, typer.Option(help="Every recipe of one source: indaba, cs109b, …")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One seed, and the short way where there is one.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Goes at each recipe.")] = 3,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="A folder of data by name; else WELLFIT_DATA, or a download."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the results (JSON) and the pictures.")
+    ] = None,
+) -> None:
+    """Do published experiments again, and show each figure beside ours.
+
+    Exit code 1 says that a figure was missed by more than its tolerance.
+    """
+    with waiting("looking recipes up"):
+        from wellfit.core.errors import InputError
+        from wellfit.recipes import recipes
+
+        listed = names == ["list"]
+        found = recipes([] if listed or not names else names, source)
+    if listed:
+        _show_list(found)
+        return
+    if not (names or everything or source):
+        raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
+    missed = _reproduce(found, range(seeds), quick, data_dir, out)
+    if missed:
+        screen().print(f"missed: {', '.join(missed)}")
+        raise typer.Exit(1)
+
+
+def _reproduce(
+    wanted: list[Recipe], seeds: range, quick: bool, data_dir: Path | None, out: Path | None
+) -> list[str]:
+    """Do recipes one after the other, show each when it is done, and return who missed."""
+    from wellfit.recipes import reproduce
+
+    missed, written = [], []
+    total = 0.0
+    width = max(len(recipe.name) for recipe in wanted)
+    try:
+        for recipe in wanted:
+            with waiting(recipe.name):
+                done = reproduce(recipe, data_dir=data_dir, seeds=seeds, quick=quick)
+            _show(done, width)
+            total += done.seconds * len(done.figures[0].values)
+            written.append(done.to_document())
+            missed += [] if done.reached else [recipe.name]
+            if out is not None:
+                _write(out, done, written)
+    finally:  # after Ctrl-C too: what is done is done
+        screen().print(
+            f"\n{len(written)} of {len(wanted)} recipes done in {total:.0f} s, "
+            f"{len(written) - len(missed)} as published"
+        )
+    return missed
+
+
+def _show_list(found: list[Recipe]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for head in ("recipe", "source", "data", "published"):
+        table.add_column(head, overflow="fold")
+    for recipe in found:
+        told = [
+            f"{figure.what} {_told(figure.published, figure.share)}"
+            for figure in recipe.figures
+            if figure.published is not None
+        ]
+        cells = (recipe.name, recipe.source.key, recipe.data, ", ".join(told))
+        table.add_row(*map(Text, cells))
+    screen().print(table)
+
+
+def _show(done: Reproduction, width: int) -> None:
+    """Print a line for each figure of a recipe."""
+    from rich.text import Text
+
+    for place, measured in enumerate(done.figures):
+        name = done.recipe.name if place == 0 else ""
+        time = f"{done.seconds:8.1f} s" if place == 0 else " " * 10
+        line = (f"{name:{width}}  {time}  ", _mark(measured), f"  {_line(measured)}")
+        screen().print(Text.assemble(*line), soft_wrap=True)
+    if done.recipe.remark and not done.reached:
+        screen().print(f"{'':{width}}  {done.recipe.remark}", soft_wrap=True)
+
+
+def _mark(measured: Measured) -> tuple[str, str]:
+    if measured.figure.published is None:
+        return " ", ""
+    return ("✓", "green") if measured.reached else ("✗", "red")
+
+
+def _line(measured: Measured) -> str:
+    figure, share = measured.figure, measured.figure.share
+    ours = _told(measured.ours, share)
+    if len(measured.values) > 1:
+        ours += f" ± {100 * measured.spread:.2f}" if share else f" ± {measured.spread:.2g}"
+    if figure.published is None:
+        return f"{figure.what}: {ours}"
+    return f"{figure.what}: {ours}, published {_told(figure.published, share)}"
+
+
+def _told(value: float | None, share: bool) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.2f} %" if share else f"{value:.4g}"
+
+
+def _write(folder: Path, done: Reproduction, written: list[dict[str, Any]]) -> None:
+    """Write all results so far, and the learning curves of a recipe."""
+    from wellfit.report import learning_curve, png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "recipes.json", json.dumps(written, indent=1).encode())
+    for number, (name, curves) in enumerate(done.curves.items()):
+        ending = "" if number == 0 else f"-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+        title = f"{done.recipe.name}: {name}"
+        write(folder / f"{done.recipe.name}{ending}.png", png(learning_curve(curves, title=title)))

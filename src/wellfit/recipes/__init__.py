@@ -1,0 +1,19 @@
+"""Published experiments, each a small class: the source's figure, and how to reach it here."""
+
+from wellfit.recipes import indaba
+from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.reproducing import Measured, Reproduction, recipes, reproduce
+
+__all__ = [
+    "Figure",
+    "Kitchen",
+    "Measured",
+    "Recipe",
+    "Reproduction",
+    "Source",
+    "Split",
+    "indaba",
+    "recipes",
+    "reproduce",
+]

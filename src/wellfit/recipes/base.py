@@ -1,0 +1,89 @@
+"""What a recipe is: where a figure was published, and the training that is to reach it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from wellfit.core.hyper import Config
+from wellfit.recipes.kitchen import Kitchen
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document that publishes figures.
+
+    Attributes:
+        key: what to ask for on the command line.
+        title: its title.
+        tool: what it used.
+    """
+
+    key: str
+    title: str
+    tool: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure, and when ours counts as good.
+
+    Attributes:
+        what: what was measured, as ``run`` names it.
+        published: the figure; accuracies are shares, from 0 to 1. None where there is none, and
+            ours is told beside nothing.
+        place: where in the source.
+        better: "higher" and "lower" figures may be any amount better; "near" ones must agree.
+        slack: by how much ours may be worse, or differ.
+
+    >>> figure = Figure("test accuracy", 0.977, "practical 2", slack=0.002)
+    >>> figure.reached(0.9755), figure.reached(0.974)
+    (True, False)
+    """
+
+    what: str
+    published: float | None
+    place: str
+    better: Literal["higher", "lower", "near"] = "higher"
+    slack: float = 0.0
+
+    @property
+    def share(self) -> bool:
+        """Whether it is told in per cent."""
+        return "accuracy" in self.what
+
+    def reached(self, value: float) -> bool:
+        """Say whether a figure of ours is good."""
+        if self.published is None:
+            return True
+        difference = value - self.published
+        if self.better == "near":
+            return abs(difference) <= self.slack
+        return (difference if self.better == "higher" else -difference) >= -self.slack
+
+
+class Recipe(Config, family="recipe"):
+    """A published experiment; a class of it is one experiment, found by its name.
+
+    Attributes:
+        source: who published it.
+        data: the data it needs, by name; empty for none.
+        figures: what was published.
+        best: whether the source tells its best run, so that our best seed counts, not the mean.
+        remark: what a reader should know before comparing.
+    """
+
+    source: ClassVar[Source]
+    data: ClassVar[str] = ""
+    figures: ClassVar[tuple[Figure, ...]] = ()
+    best: ClassVar[bool] = False
+    remark: ClassVar[str] = ""
+
+    @abstractmethod
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Do the experiment once, with one seed, and return each figure by name.
+
+        Figures that :attr:`figures` doesn't hold are told too.
+        """

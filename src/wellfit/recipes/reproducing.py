@@ -1,0 +1,146 @@
+"""Recipes done: what came out of each, beside what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from wellfit.core import registry
+from wellfit.core.errors import UnknownNameError
+from wellfit.recipes.base import Figure, Recipe
+from wellfit.recipes.kitchen import Kitchen
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure, and what came out of each seed.
+
+    >>> measured = Measured(Figure("test accuracy", 0.97, "page 3"), (0.968, 0.974))
+    >>> round(measured.ours, 3), measured.reached
+    (0.971, True)
+    """
+
+    figure: Figure
+    values: tuple[float, ...]
+    best: bool = False
+
+    @property
+    def ours(self) -> float:
+        """The mean over the seeds, or the best where the source tells its best."""
+        if not self.best or self.figure.better == "near":
+            return float(np.mean(self.values))
+        return max(self.values) if self.figure.better == "higher" else min(self.values)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation over the seeds."""
+        return float(np.std(self.values))
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is as good as what was published."""
+        return self.figure.reached(self.ours)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came out of a recipe.
+
+    Attributes:
+        recipe: the recipe.
+        figures: what was published beside what was measured.
+        seconds: of a seed, the median.
+        quick: whether the short way was taken.
+        curves: histories of the first seed's trainings, by name.
+    """
+
+    recipe: Recipe
+    figures: tuple[Measured, ...]
+    seconds: float
+    quick: bool
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool:
+        """Whether all figures are."""
+        return all(measured.reached for measured in self.figures)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return everything as data for JSON."""
+        return {
+            "recipe": self.recipe.name,
+            "source": self.recipe.source.key,
+            "reached": self.reached,
+            "seconds": round(self.seconds, 3),
+            "quick": self.quick,
+            "figures": [
+                {
+                    "what": measured.figure.what,
+                    "published": measured.figure.published,
+                    "place": measured.figure.place,
+                    "ours": measured.ours,
+                    "spread": measured.spread,
+                    "values": list(measured.values),
+                    "reached": measured.reached,
+                }
+                for measured in self.figures
+            ],
+        }
+
+
+def recipes(names: Iterable[str] = (), source: str | None = None) -> list[Recipe]:
+    """Return recipes by name, or all of them, or all of a source.
+
+    Raises:
+        UnknownNameError: naming the nearest recipe, or source.
+
+    >>> [recipe.name for recipe in recipes(["indaba-512"])]
+    ['indaba-512']
+    """
+    everything = [registry.lookup("recipe", name)() for name in registry.names("recipe")]
+    wanted = [registry.lookup("recipe", name)() for name in names] or everything
+    if source is None:
+        return wanted
+    known = {recipe.source.key for recipe in everything}
+    if source not in known:
+        raise UnknownNameError("source", source, known)
+    return [recipe for recipe in wanted if recipe.source.key == source]
+
+
+def reproduce(
+    recipe: Recipe,
+    *,
+    data_dir: Path | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    quick: bool = False,
+) -> Reproduction:
+    """Do a recipe once for each seed.
+
+    Args:
+        recipe: which.
+        data_dir: a folder of data by name; None for the environment's, or a download.
+        seeds: one go for each; the quick way takes the first alone.
+        quick: whether to take the short way, where the recipe has one.
+
+    Raises:
+        DataError: the data can't be had.
+    """
+    told: list[Mapping[str, float]] = []
+    took: list[float] = []
+    kitchens = [Kitchen(data_dir, seed, quick) for seed in seeds[: 1 if quick else None]]
+    for kitchen in kitchens:
+        began = perf_counter()
+        told.append(recipe.run(kitchen))
+        took.append(perf_counter() - began)
+    known = {figure.what: figure for figure in recipe.figures}
+    more = {what: Figure(what, None, "") for what in told[0] if what not in known}
+    figures = tuple(
+        Measured(figure, tuple(float(one[what]) for one in told), recipe.best)
+        for what, figure in {**known, **more}.items()
+    )
+    return Reproduction(recipe, figures, float(np.median(took)), quick, kitchens[0].curves)
