@@ -16,11 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
-from wellfit.estimators.inputs import Inputs, checked
+from wellfit.estimators.inputs import checked
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
 from wellfit.estimators.reading import Reading
+from wellfit.estimators.reusing import Source, same_head
 from wellfit.estimators.saving import Saving
+from wellfit.estimators.starting import Starting
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all
 from wellfit.optim import Constant, Optimizer
@@ -38,7 +40,7 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
 
-class BaseMLP(Pruning, Saving, Reading):
+class BaseMLP(Pruning, Saving, Starting, Reading):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
@@ -88,17 +90,18 @@ class BaseMLP(Pruning, Saving, Reading):
         """Train one epoch on these rows; ``first_targets`` is what the first call learns from."""
         begun = hasattr(self, "_weights")
         x = checked(self, X, reset=not begun)
+        source = None if begun else self._borrow()
         if not begun:
             self._fit_targets(first_targets)
         x, targets, weight = self._weighed(x, np.asarray(y), sample_weight)
         everyone = np.arange(len(targets))
         if not begun:
-            self._inputs = Inputs.fit(x, self.preprocess)
-            self._fit_target_scale(targets, everyone)
+            self._fit_reading(x, targets, everyone, source)
         table = self._table(x, targets, weight)
         stream = self._stream(everyone, None, self._seed(fresh=not begun))
         member = self._member(len(everyone), table.x.shape[1], stream.seed, begun, one_more=True)
-        self._train(self._work(table, stream, member, begun, None, one_more=True))
+        work = self._work(table, stream, member, begun, None, one_more=True)
+        self._train(self._begin(work, source))
         return self
 
     def _prepare(
@@ -116,33 +119,43 @@ class BaseMLP(Pruning, Saving, Reading):
         settings.check_options(self)
         going_on = self.warm_start and hasattr(self, "_weights")
         x = checked(self, X, reset=not going_on)
+        source = None if going_on else self._borrow()
         targets = self._fit_targets(y) if not going_on else np.asarray(y)
         x, targets, weight = self._weighed(x, targets, sample_weight)
         seed = self._seed(fresh=not going_on, resume_from=resume_from)
         train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
         if not going_on:
-            self._inputs = Inputs.fit(_safe_indexing(x, train_ids), self.preprocess)
-            self._fit_target_scale(targets, train_ids)
+            self._fit_reading(x, targets, train_ids, source)
         table = self._table(x, targets, weight)
         if X_val is not None:
             table, held_ids = self._append_validation(table, X_val, y_val)
             targets = np.concatenate([targets, np.asarray(y_val)])
         stream = self._stream(train_ids, held_ids, seed)
         member = self._member(len(train_ids), table.x.shape[1], seed, going_on)
-        return self._work(table, stream, member, going_on, targets)
+        return self._begin(self._work(table, stream, member, going_on, targets), source)
+
+    def _fit_reading(
+        self, x: Any, y: NDArray[Any], train_ids: NDArray[np.integer], source: Source | None
+    ) -> None:
+        """Learn from training rows how to read all rows, or go on as a network was taught."""
+        self._inputs = self._fit_inputs(_safe_indexing(x, train_ids), source)
+        self._fit_target_scale(y, train_ids)
+        if source is not None and self._taken is not None and self._taken.head:
+            same_head(source, self)
 
     def _prepare_like(self, other: Prepared) -> Prepared:
         """Return this estimator's training on what another, that reads alike, has read already."""
         settings.check_options(self)
+        other = other.uncut or other
         own = self.get_params(deep=False)
         self.__dict__.update({k: v for k, v in vars(other.estimator).items() if k not in own})
-        stream = other.stream
+        stream, source = other.stream, self._borrow()
         member = self._member(len(stream.train), other.table.x.shape[1], stream.seed, False)
         same = (self.augment, self.image_shape, self.shuffle, self._minimizes())
         that = other.estimator
         if same != (that.augment, that.image_shape, that.shuffle, that._minimizes()):
             stream = self._stream(stream.train, stream.validation, stream.seed)
-        return self._work(other.table, stream, member, False, other.targets)
+        return self._begin(self._work(other.table, stream, member, False, other.targets), source)
 
     def _reading(self) -> tuple[Any, ...]:
         """Return the parameters by which data are read, split and encoded."""
@@ -155,6 +168,7 @@ class BaseMLP(Pruning, Saving, Reading):
             dtype_of(self.precision),
             repr(self.loss),
             repr(getattr(self, "class_weight", None)),
+            None if self.reuse is None else self.reuse.reading(),
         )
 
     def _work(
@@ -173,6 +187,8 @@ class BaseMLP(Pruning, Saving, Reading):
         """Train and keep the result."""
         member, stream, rows = work.member, work.stream, work.rows()
         resume = self._continued(member, rows, work.one_more) if work.going_on else None
+        if work.start is not None:
+            resume = Result.beginning([member], work.start.to(rows.dtype, rows.device))
         if resume_from is not None:
             resume, _ = read_checkpoint(resume_from, [member])
         with threads(self.threads):
@@ -198,9 +214,9 @@ class BaseMLP(Pruning, Saving, Reading):
                 f"partial_fit can't use {self.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        built = settings.architecture(self, inputs)
+        built = self._architecture(inputs)
         return Member(
-            network=self._weights.network if going_on else built.network,
+            network=self._network(built.network, self._weights.network if going_on else None),
             loss=self._resolve_loss(),
             optimizer=resolve(Optimizer, self.optimizer),
             schedule=Constant()
@@ -215,6 +231,10 @@ class BaseMLP(Pruning, Saving, Reading):
             epochs=done + 1 if one_more else self.epochs,
             seed=seed,
         )
+
+    def _architecture(self, inputs: int) -> settings.Architecture:
+        """Return the layers for so many inputs, and what their weights are subject to."""
+        return settings.architecture(self, inputs)
 
     def _continued(self, member: Member, rows: Rows, one_more: bool) -> Result:
         """Return where to go on from the weights in use: with all memory, or with none."""
@@ -254,7 +274,7 @@ class BaseMLP(Pruning, Saving, Reading):
             )
         if status is Status.INTERRUPTED:
             self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
-        self._result = result
+        self._result = result = self._whole(result)
         self._weights = result.weights()
         self._sparse = False
         self.precision_, self.batch_size_ = precision, result.members[0].batch_size

@@ -16,6 +16,7 @@ from wellfit.augment import Augmentation
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import each_output_alone, resolve_loss
+from wellfit.estimators.reusing import Reusing
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
@@ -74,6 +75,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         class_weight: weights of the classes, ``"balanced"`` for all classes to count alike.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         observers: told of every epoch.
+        reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
+            of them learns; None to start afresh.
         warm_start: go on from the weights of the last ``fit``.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
@@ -92,6 +95,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         n_parameters_: numbers that were learned.
         status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
         precision_: that of the training, where ``precision`` is ``"auto"``.
+        reused_: with ``reuse``, what came of it: ``layers`` taken, ``frozen``, ``cached`` (whether
+            frozen layers were computed once), ``head``, ``model``, and ``tried``, the scores
+            behind ``freeze="auto"``.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 
@@ -138,6 +144,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         preprocess: Literal["auto"] | None = "auto",
         observers: Sequence[Observer] = (),
+        reuse: Reusing | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
@@ -154,8 +161,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             fraction=fraction, epochs=epochs, early_stopping=early_stopping,
             validation_fraction=validation_fraction, scoring=scoring, eval_every=eval_every,
             augment=augment, image_shape=image_shape, preprocess=preprocess, observers=observers,
-            warm_start=warm_start, precision=precision, device=device, threads=threads,
-            random_state=random_state, verbose=verbose,
+            reuse=reuse, warm_start=warm_start, precision=precision, device=device,
+            threads=threads, random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 

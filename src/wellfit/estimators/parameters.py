@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from wellfit.augment import Augmentation
 from wellfit.core.hyper import Config
 from wellfit.estimators.nesting import NestedConfigs
+from wellfit.estimators.reusing import Reusing
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.training import EarlyStopping, Observer
@@ -25,6 +26,7 @@ class Parameters(NestedConfigs):
         "schedule": Schedule,
         "clipping": Clipping,
         "early_stopping": EarlyStopping,
+        "reuse": Reusing,
     }
 
     def __init__(
@@ -60,6 +62,7 @@ class Parameters(NestedConfigs):
         image_shape: Sequence[int] | None = None,
         preprocess: Literal["auto"] | None = "auto",
         observers: Sequence[Observer] = (),
+        reuse: Reusing | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
@@ -82,6 +85,6 @@ class Parameters(NestedConfigs):
         self.scoring, self.eval_every = scoring, eval_every
         self.augment, self.image_shape = augment, image_shape
         self.preprocess, self.observers = preprocess, observers
-        self.warm_start, self.verbose = warm_start, verbose
+        self.reuse, self.warm_start, self.verbose = reuse, warm_start, verbose
         self.precision, self.device, self.threads = precision, device, threads
         self.random_state = random_state

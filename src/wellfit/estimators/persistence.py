@@ -33,8 +33,9 @@ _LEARNED = (
     "precision_",
     "batch_size_",
 )
+_IF_ANY = ("reused_",)
 # Of this session, not of the model: who watches, where it runs, and what it was drawn from.
-_LEFT_OUT = ("observers", "scoring", "device", "threads", "random_state", "verbose")
+_LEFT_OUT = ("observers", "scoring", "device", "threads", "random_state", "verbose", "reuse")
 # May hold a function, which isn't saved.
 _MAY_BE_CODE = ("schedule", "schedules")
 
@@ -61,7 +62,7 @@ def described(model: BaseMLP) -> tuple[dict[str, Any], dict[str, Any]]:
         "targets": _targets(model),
         "n_features_in": int(model.n_features_in_),
         "feature_names_in": _names(model),
-        "learned": {key: getattr(model, key) for key in _LEARNED},
+        "learned": {key: getattr(model, key) for key in (*_LEARNED, *_told(model))},
     }
     weights = model._weights
     tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
@@ -72,8 +73,14 @@ def described(model: BaseMLP) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def parameters(model: BaseMLP) -> dict[str, Any]:
     """Return an estimator's parameters as data for JSON, those of the session left out."""
-    given = model.get_params(deep=False).items()
-    return {key: _plain(value) for key, value in given if key not in _LEFT_OUT}
+    given = model.get_params(deep=False)
+    if model._taken is not None and model.layers is None:  # the sizes may be another model's
+        given["hidden_layer_sizes"] = [len(bias) for bias in model.intercepts_[:-1]]
+    return {key: _plain(value) for key, value in given.items() if key not in _LEFT_OUT}
+
+
+def _told(model: BaseMLP) -> list[str]:
+    return [key for key in _IF_ANY if hasattr(model, key)]
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
@@ -129,7 +136,7 @@ def _rebuild(
     _restore_targets(model, document["targets"])
     network = from_dict(Network, document["network"])
     model._weights = Weights(network, 1, tensors["parameters"], tensors["statistics"], {})
-    for key in _LEARNED:
+    for key in (*_LEARNED, *(key for key in _IF_ANY if key in document["learned"])):
         setattr(model, key, document["learned"][key])
     return model
 

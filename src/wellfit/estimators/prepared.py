@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wellfit.estimators import settings
 from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
-from wellfit.training import Member, Observer, Rows, Stream
+from wellfit.training import Member, Observer, Rows, Stream, Weights
 from wellfit.training.precision import device_of, dtype_of
 from wellfit.training.tally import Score
 
@@ -31,6 +31,8 @@ class Prepared:
         targets: of all rows, as the user gave them; None where nobody asks for scores.
         going_on: whether it goes on from the estimator's weights.
         one_more: whether it is one more epoch, with the optimizer's memory.
+        start: the weights to begin with, where they aren't drawn.
+        uncut: the whole training, where this one reads what frozen layers put out.
     """
 
     estimator: BaseMLP
@@ -41,6 +43,12 @@ class Prepared:
     targets: NDArray[Any] | None = None
     going_on: bool = False
     one_more: bool = False
+    start: Weights | None = None
+    uncut: Prepared | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes to other processes: not all rows once more."""
+        return {**self.__dict__, "uncut": None}
 
     @property
     def brightest(self) -> int:

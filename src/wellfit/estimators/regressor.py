@@ -67,6 +67,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         image_shape: (height, width) or (height, width, channels), where ``augment`` has to know.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         observers: told of every epoch.
+        reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
+            of them learns; None to start afresh.
         warm_start: go on from the weights of the last ``fit``.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
@@ -85,6 +87,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         n_parameters_: numbers that were learned.
         status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
         precision_: that of the training, where ``precision`` is ``"auto"``.
+        reused_: with ``reuse``, what came of it: ``layers`` taken, ``frozen``, ``cached`` (whether
+            frozen layers were computed once), ``head``, ``model``, and ``tried``, the scores
+            behind ``freeze="auto"``.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 

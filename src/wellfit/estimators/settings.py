@@ -27,6 +27,7 @@ from wellfit.optim import (
 from wellfit.training import EarlyStopping, Observer, Progress, Scheduled
 
 _DROPOUT = 0.1  # by default, where the loss may be random
+_DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
 
 class Architecture(NamedTuple):
@@ -43,13 +44,12 @@ def architecture(estimator: Any, inputs: int) -> Architecture:
     Raises:
         HyperparameterError: a parameter out of its range, or parameters that don't go together.
     """
-    network, asked = design(
-        inputs,
-        disturb(estimator.input_dropout, estimator.input_noise),
-        _hidden(estimator),
-        _whole(estimator),
-        estimator._outputs(),
-    )
+    layers, whole, own = hidden(estimator), _whole(estimator), []
+    if estimator._taken is not None:
+        layers, own = estimator._taken.under(layers, whole, inputs)
+    before = disturb(estimator.input_dropout, estimator.input_noise)
+    network, asked = design(inputs, before, layers, whole, estimator._outputs())
+    asked[: len(own)] = own
     penalties = [
         *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),
         *_penalties("l2", L2, estimator.l2, [layer.l2 for layer in asked]),
@@ -81,11 +81,13 @@ def dropout(estimator: Any) -> float | Layer:
     return 0.0 if fixed else _DROPOUT
 
 
-def _hidden(estimator: Any) -> list[HiddenLayer | Layer]:
+def hidden(estimator: Any) -> list[HiddenLayer | Layer]:
     """Return the hidden layers: those given one by one, or some of the sizes given."""
     if estimator.layers is not None:
         return [layer if not _is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
+    if estimator._taken is not None and sizes == _DEFAULT_SIZES:
+        sizes = estimator._taken.units
     if not _is_list(estimator.activation):
         return [Dense(size) for size in sizes]
     if len(estimator.activation) != len(sizes):

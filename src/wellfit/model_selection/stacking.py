@@ -17,7 +17,7 @@ from wellfit.core.members import structure
 from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
-from wellfit.training import Result, Rows, Stream, train
+from wellfit.training import Result, Rows, Stream, Weights, train
 from wellfit.training.precision import device_of, threads
 from wellfit.training.trial import chosen
 
@@ -80,7 +80,7 @@ def trained(
     """
     first = group.work[0]
     rows, streams, targets = _joined(group.work)
-    resume, precision = paused or (None, first.estimator.precision)
+    resume, precision = paused or (_start(group.work, rows), first.estimator.precision)
     with threads(first.estimator.threads):
         precision = chosen(precision, first.member, rows, streams[0])
         result = train(
@@ -95,6 +95,21 @@ def trained(
             until=until,
         )
     return result, precision
+
+
+def _start(work: Sequence[Prepared], rows: Rows) -> Result | None:
+    """Return where members begin some of whose weights are given; None where all are drawn."""
+    if all(one.start is None for one in work):
+        return None
+    members = [one.member for one in work]
+    first = [
+        Weights.initial([one.member], rows.dtype, rows.device)
+        if one.start is None
+        else one.start.to(rows.dtype, rows.device)
+        for one in work
+    ]
+    slots = dict.fromkeys(name for member in members for name in member.slots())
+    return Result.beginning(members, Weights.join(first).forgetting(list(slots)))
 
 
 def room(one: Prepared) -> float:

@@ -16,11 +16,14 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
+from wellfit.transfer.reuse import Gradually, Reuse
 from wellfit.transfer.shelf import Shelf, find_model
 from wellfit.transfer.shelved import ShelvedModel
 
 __all__ = [
+    "Gradually",
     "Part",
+    "Reuse",
     "Shelf",
     "ShelvedModel",
     "export",

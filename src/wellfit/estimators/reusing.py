@@ -1,0 +1,399 @@
+"""Layers of another network at the bottom of an estimator's own: which, and how they are read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.hyper import Config
+from wellfit.estimators.inputs import Inputs
+from wellfit.nn import Dense, HiddenLayer, Layer, Linear, Network
+from wellfit.optim import Pace
+from wellfit.training import Member, Weights
+
+if TYPE_CHECKING:
+    from wellfit.estimators.base import BaseMLP
+
+Wanted = HiddenLayer | Layer
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained network, and how it reads rows.
+
+    Attributes:
+        layers: from the input to the output layer.
+        parameters: what each has learned, (rows, columns).
+        statistics: what each has tracked, (rows, columns).
+        told: what it is, in a few words.
+        model: what it is of, whose reading of rows is kept; or None.
+    """
+
+    layers: tuple[Layer, ...]
+    parameters: tuple[Tensor, ...]
+    statistics: tuple[Tensor, ...]
+    told: str
+    model: Any = None
+
+    @classmethod
+    def of(cls, model: BaseMLP) -> Source:
+        """Return a fitted estimator's network.
+
+        Raises:
+            InputError: it isn't fitted.
+        """
+        if not model.__sklearn_is_fitted__():
+            raise InputError(
+                f"the {type(model).__name__} to reuse is not fitted; expected a fitted one"
+            )
+        weights = model._weights
+        tracked = weights.network.statistics.views(weights.statistics, weights.members)
+        return cls(
+            weights.networks[0].layers,
+            tuple(weights.blocks(0)),
+            tuple(view[0] for view in tracked),
+            type(model).__name__,
+            model,
+        )
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers its first linear layer reads."""
+        return self._linear()[0].shape[0] - 1
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The units of its hidden layers, from the input on."""
+        return tuple(block.shape[1] for block in self._linear()[:-1])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its hidden layers: ``linear_1`` is the lowest."""
+        return tuple(f"linear_{number}" for number in range(1, len(self.units) + 1))
+
+    def _linear(self) -> list[Tensor]:
+        pairs = zip(self.layers, self.parameters, strict=True)
+        return [block for layer, block in pairs if isinstance(layer, Linear)]
+
+    def at_work(self) -> list[int]:
+        """Return the places of the layers that don't only disturb training."""
+        return [place for place, each in enumerate(self.layers) if not each.training_only]
+
+
+class Reusing(Config):
+    """What an estimator's ``reuse`` may be: where a training starts, and what of it learns.
+
+    :class:`wellfit.transfer.Reuse` is one.
+    """
+
+    @abstractmethod
+    def source(self) -> Source:
+        """Return the network to take layers from."""
+
+    @abstractmethod
+    def taken(self, source: Source) -> int:
+        """Return how many of its hidden layers are taken, from the lowest on."""
+
+    @abstractmethod
+    def keeps_head(self) -> bool:
+        """Say whether its output layer is taken too."""
+
+    @abstractmethod
+    def frozen(self, taken: int) -> int | None:
+        """Return how many layers stay frozen, from the lowest on; None to find out."""
+
+    @abstractmethod
+    def folds(self) -> int:
+        """Return by how many folds to find out."""
+
+    @abstractmethod
+    def thaws(self) -> bool:
+        """Say whether frozen layers learn some day."""
+
+    @abstractmethod
+    def pace(self, frozen: int, layers: int) -> Pace:
+        """Return how fast each of so many linear layers learns, and from when on."""
+
+    @abstractmethod
+    def reading(self) -> Any:
+        """Return what tells one way of reading rows from another, hashable."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The layers that an estimator takes from another network.
+
+    Attributes:
+        units: of all hidden layers of that network.
+        before: what stands before its first linear layer.
+        sections: of each hidden layer taken, the linear layer and what follows it.
+        head: whether the output layer is taken too.
+    """
+
+    units: tuple[int, ...]
+    before: tuple[Layer, ...]
+    sections: tuple[tuple[Layer, ...], ...]
+    head: bool
+
+    @classmethod
+    def of(cls, reuse: Reusing, source: Source) -> Taken:
+        """Return what of a network is taken."""
+        before, *sections = sectioned(source.layers[place] for place in source.at_work())
+        kept = tuple(map(tuple, sections[: reuse.taken(source)]))
+        return cls(source.units, tuple(before), kept, reuse.keeps_head())
+
+    @property
+    def count(self) -> int:
+        """How many hidden layers are taken."""
+        return len(self.sections)
+
+    @property
+    def layers(self) -> int:
+        """How many of the engine's layers are taken, those not counted that only disturb."""
+        return len(self.before) + sum(map(len, self.sections)) + self.head
+
+    def under(
+        self, hidden: Sequence[Wanted], whole: Dense, inputs: int
+    ) -> tuple[list[Layer | Wanted], list[Dense]]:
+        """Put them in the place of an estimator's own lowest hidden layers.
+
+        Dropout and noise stay the estimator's: they are a matter of training.
+
+        Args:
+            hidden: the estimator's own, from the input on.
+            whole: what holds for those that say nothing themselves.
+            inputs: the numbers that they read.
+
+        Returns:
+            The layers, and what was asked for those whose place was taken.
+
+        Raises:
+            InputError: they have other units, or there are fewer of them.
+        """
+        before, *sections = sectioned(hidden)
+        own = [_units(section[0]) for section in sections]
+        _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], self.head)
+        layers: list[Layer | Wanted] = [*_disturbing(before), *self.before]
+        asked = []
+        for borrowed, (first, *others) in zip(self.sections, sections, strict=False):
+            settled = first.or_else(whole) if isinstance(first, Dense) else whole
+            stands_for = settled.layers() if isinstance(first, Dense) else ()
+            layers += [*borrowed, *_disturbing(stands_for), *_disturbing(others)]
+            asked.append(settled)
+        rest = [layer for section in sections[self.count :] for layer in section]
+        return [*layers, *rest], asked
+
+
+def sectioned(layers: Iterable[Any]) -> list[list[Any]]:
+    """Return what stands before the first linear layer, then each with what follows it.
+
+    >>> from wellfit.nn import mlp
+    >>> [len(section) for section in sectioned(mlp(4, (8,), 3, input_noise=0.1).layers)]
+    [1, 2, 1]
+    """
+    sections: list[list[Any]] = [[]]
+    for layer in layers:
+        if isinstance(layer, Dense | Linear):
+            sections.append([])
+        sections[-1].append(layer)
+    return sections
+
+
+def _disturbing(layers: Iterable[Wanted]) -> Iterator[Layer]:
+    for layer in layers:
+        if isinstance(layer, Layer) and layer.training_only:
+            yield layer
+
+
+def _units(layer: Any) -> int:
+    return int(layer.units)
+
+
+def _check_shapes(theirs: Sequence[int], own: Sequence[int], head: bool) -> None:
+    if len(own) < len(theirs) or (head and len(own) > len(theirs)):
+        raise InputError(
+            f"{len(theirs) - 1} hidden layers are taken{' with the head' * head}, and the "
+            f"estimator has {len(own) - 1}: {tuple(own[1:])}; expected "
+            f"{'as' if head else 'at least as'} many, {tuple(theirs[1:])} the lowest"
+        )
+    for number in range(1, len(theirs)):
+        given, wanted = ((each[number - 1], each[number]) for each in (own, theirs))
+        if own[number] != theirs[number]:
+            raise InputError(
+                f"linear_{number} of the reused model has weights of shape {wanted}, and the "
+                f"estimator's own are of shape {given}; expected the same shape, or to take "
+                f"{number - 1} layers"
+            )
+
+
+def reading_of(source: Source, estimator: BaseMLP) -> Inputs | None:
+    """Return how a source reads rows, which an estimator goes on with; None where it doesn't say.
+
+    Raises:
+        InputError: it reads other columns, or takes numbers as they are while the estimator
+            would scale them.
+    """
+    if source.model is None or estimator.preprocess is None:
+        return None
+    _check_columns(source.model, estimator)
+    inputs = source.model._inputs
+    if inputs.kind == "raw":
+        raise InputError(
+            "the reused model takes numbers as they are, and this estimator has "
+            "preprocess='auto'; expected preprocess=None here too"
+        )
+    return Inputs.from_document(*inputs.to_document())
+
+
+def _check_columns(theirs: Any, own: BaseMLP) -> None:
+    if theirs.n_features_in_ != own.n_features_in_:
+        raise InputError(
+            f"X has {own.n_features_in_} columns and the reused model was trained on "
+            f"{theirs.n_features_in_}; expected the same"
+        )
+    names = [list(getattr(each, "feature_names_in_", ())) for each in (own, theirs)]
+    if all(names) and names[0] != names[1]:
+        place = next(i for i, pair in enumerate(zip(*names, strict=True)) if pair[0] != pair[1])
+        raise InputError(
+            f"column {place} of X is {names[0][place]!r}, where the reused model was trained on "
+            f"{names[1][place]!r}; expected the same columns in the same order"
+        )
+
+
+def check_numbers(source: Source, inputs: int) -> None:
+    """Check that rows become as many numbers as a source reads.
+
+    Raises:
+        InputError: naming both.
+    """
+    if inputs != source.inputs:
+        raise InputError(
+            f"a row of X comes to {inputs} numbers and the reused model reads {source.inputs}: "
+            f"its first weights are of shape ({source.inputs}, "
+            f"{(*source.units, source.parameters[-1].shape[1])[0]})"
+        )
+
+
+def check_frozen(frozen: int, taken: int) -> None:
+    """Check that no more layers are frozen than are taken.
+
+    Raises:
+        HyperparameterError: naming both.
+    """
+    if frozen > taken:
+        raise HyperparameterError(
+            f"freeze is {frozen!r}, and {taken} hidden layers are taken; expected a whole number "
+            f"from 0 to {taken}, or 'auto'"
+        )
+
+
+def first_weights(source: Source, taken: Taken, member: Member) -> Weights:
+    """Return the weights that a member starts from: those taken, and for the rest its own.
+
+    Raises:
+        InputError: an output layer of another shape.
+    """
+    weights = Weights.initial([member], torch.float64, torch.device("cpu"))
+    network = member.network
+    learned = network.parameters.views(weights.parameters, 1)
+    tracked = network.statistics.views(weights.statistics, 1)
+    own = [place for place, layer in enumerate(network.layers) if not layer.training_only]
+    for place, there in list(zip(own, source.at_work(), strict=False))[: taken.layers]:
+        _check_fits(source.parameters[there], learned[place][0])
+        learned[place][0].copy_(source.parameters[there])
+        tracked[place][0].copy_(source.statistics[there])
+    return weights
+
+
+def _check_fits(theirs: Tensor, own: Tensor) -> None:
+    if theirs.shape != own.shape:
+        shapes = [(len(each) - 1, each.shape[1]) for each in (theirs, own)]
+        raise InputError(
+            f"the reused model's output layer has weights of shape {shapes[0]}, and this one "
+            f"asks for {shapes[1]}; expected head='new'"
+        )
+
+
+def quiet(network: Network, frozen: int) -> Network:
+    """Return a network whose lowest layers, so many, are without dropout and noise between them.
+
+    They are read as when predicting. What disturbs their inputs, or their last outputs, stays.
+
+    >>> from wellfit.nn import mlp
+    >>> [layer.rate for layer in quiet(mlp(4, (8, 8), 3, dropout=0.2), 2).layers[2::3]]
+    [0.0, 0.2]
+    """
+    if not frozen:
+        return network
+    linear = [place for place, each in enumerate(network.layers) if isinstance(each, Linear)]
+    between = range(linear[0], top(network, frozen))
+    layers = tuple(
+        _still(layer) if place in between else layer for place, layer in enumerate(network.layers)
+    )
+    return network.replace(layers=layers)
+
+
+def _still(layer: Layer) -> Layer:
+    if not layer.training_only:
+        return layer
+    return layer.replace(**{key: 0.0 for key in layer.hypers() if key in ("rate", "std")})
+
+
+def top(network: Network, frozen: int) -> int:
+    """Return how many layers stand up to the last outputs of the lowest hidden ones.
+
+    >>> from wellfit.nn import mlp
+    >>> top(mlp(4, (8, 8), 3, dropout=0.2), 1)
+    2
+    """
+    linear = [place for place, each in enumerate(network.layers) if isinstance(each, Linear)]
+    end = linear[frozen]
+    while network.layers[end - 1].training_only:
+        end -= 1
+    return end
+
+
+def paced(member: Member, reuse: Reusing, frozen: int) -> Member:
+    """Return a member some of whose layers are frozen, or learn at rates of their own."""
+    network = member.network if reuse.thaws() else quiet(member.network, frozen)
+    layers = sum(isinstance(layer, Linear) for layer in network.layers)
+    return member.replace(network=network, pace=reuse.pace(frozen, layers))
+
+
+def same_head(source: Source, estimator: Any) -> None:
+    """Let a head that is kept mean what it meant: the same classes, or targets' scale.
+
+    Raises:
+        InputError: it is of other classes.
+    """
+    model: Any = source.model
+    if model is None:
+        return
+    theirs: Any = getattr(model, "classes_", None)
+    own: Any = getattr(estimator, "classes_", None)
+    if (theirs is None) != (own is None) or (own is None and not hasattr(model, "_scaler")):
+        raise InputError(
+            f"head is 'keep', and the reused model is of another kind: {type(model).__name__}; "
+            "expected head='new'"
+        )
+    if own is None:
+        estimator._scaler = model._scaler
+    elif not np.array_equal(theirs, own):
+        raise InputError(
+            f"head is 'keep', and the reused model knows the classes {list(theirs)}; y has "
+            f"{list(own)}; expected the same, or head='new'"
+        )
+
+
+def with_start(member: Member, weights: Weights) -> Weights:
+    """Return weights as a member begins with them: its network's, the optimizer's memory empty."""
+    return replace(weights, network=member.network, networks=(member.network,)).forgetting(
+        member.slots()
+    )

@@ -1,0 +1,174 @@
+"""Estimators that start from another network's layers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, Literal, Self
+
+from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.members import structure
+from wellfit.estimators import reusing
+from wellfit.estimators.caching import Below, cached
+from wellfit.estimators.freezing import best
+from wellfit.estimators.inputs import Inputs
+from wellfit.estimators.parameters import Parameters
+from wellfit.estimators.prepared import Prepared
+from wellfit.estimators.reusing import Reusing, Source, Taken
+from wellfit.nn import Network
+from wellfit.training import Result, Weights
+
+
+class Starting(Parameters):
+    """What ``reuse`` asks for: whose layers, what of them learns, and what is computed once."""
+
+    reuse: Reusing | None = None
+    _taken: Taken | None = None
+    _below: Below | None = None
+
+    def transfer(
+        self,
+        layers: int | str | None = None,
+        freeze: int | Literal["auto"] = 0,
+        head: Literal["new", "keep"] = "new",
+        *,
+        thaw: Any = None,
+        decay: float = 1.0,
+        **params: Any,
+    ) -> Self:
+        """Return an unfitted estimator that will start from this one's layers.
+
+        Args:
+            layers: how many hidden layers to take, or up to which; None for all.
+            freeze: how many of them stay as they are; ``"auto"`` finds out.
+            head: ``"new"``, or ``"keep"`` for the output layer of the same classes.
+            thaw: the epoch from which frozen layers learn too; of this and ``decay``, more is
+                said at :class:`wellfit.transfer.Reuse`.
+            decay: each layer's rate over that of the layer above, in (0, 1].
+            params: what is to differ from this estimator's own parameters, such as ``epochs``.
+
+        Raises:
+            InputError: this one isn't fitted, or of a kind that can't start from another.
+
+        >>> from sklearn.datasets import load_iris
+        >>> from wellfit import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifier((16, 16), random_state=0).fit(X, y > 0)
+        >>> clf.transfer(freeze=1, epochs=20).fit(X, y).reused_["frozen"]
+        1
+        """
+        model: Any = self
+        Source.of(model)  # refuses one that isn't fitted
+        if "reuse" not in self.get_params(deep=False):
+            kind = type(self).__name__
+            raise InputError(
+                f"{kind} can't start from another model's layers; expected a classifier or "
+                f"regressor, such as MLPClassifier(reuse=Reuse({kind.lower()}))"
+            )
+        # Of a floor above, which implements what this floor asks for.
+        reuse = import_module("wellfit.transfer").Reuse
+        taken = reuse(model, layers, freeze, thaw=thaw, decay=decay, head=head)
+        twin = type(self)(**{**self.get_params(deep=False), "reuse": taken})
+        return twin.set_params(**params)
+
+    def _borrow(self) -> Source | None:
+        """Return the network to take layers from, if any, and learn which."""
+        self._taken = None
+        if self.reuse is None:
+            return None
+        if not isinstance(self.reuse, Reusing):
+            raise HyperparameterError(
+                f"reuse is {self.reuse!r}; expected None, or wellfit.transfer.Reuse(model)"
+            )
+        source = self.reuse.source()
+        self._taken = Taken.of(self.reuse, source)
+        return source
+
+    def _fit_inputs(self, x: Any, source: Source | None) -> Inputs:
+        """Return how rows are read: as the layers that are taken have learned to."""
+        model: Any = self
+        known = None if source is None else reusing.reading_of(source, model)
+        return known or Inputs.fit(x, self.preprocess)
+
+    def _network(self, built: Network, before: Network | None) -> Network:
+        """Return the network to train: the one built, unless training goes on with another."""
+        # What differs by member, such as dropout's rates, may have changed since.
+        if before is None or (self.reuse is not None and structure(built) == structure(before)):
+            return built
+        return before
+
+    def _begin(self, work: Prepared, source: Source | None) -> Prepared:
+        """Return a training that starts from what is taken, and computes what it can once."""
+        self._below = None
+        if self.reuse is None or self._taken is None:
+            self.__dict__.pop("reused_", None)
+            return work
+        taken, tried = self._taken, None
+        start = self._start(work, source)
+        frozen = self.reuse.frozen(taken.count)
+        if frozen is None and source is None:
+            frozen, tried = self.reused_["frozen"], self.reused_["tried"]
+        elif frozen is None:
+            frozen, tried = best(replace(work, start=start), self.reuse, taken.count)
+        reusing.check_frozen(frozen, taken.count)
+        member = reusing.paced(work.member, self.reuse, frozen)
+        work = replace(work, member=member, start=start)
+        whole = 0 if self.reuse.thaws() or work.one_more else frozen
+        cut = cached(work, whole)
+        if cut is not None:
+            work, self._below = cut
+        self._tell(frozen, cut is not None, tried, source)
+        return work
+
+    def _start(self, work: Prepared, source: Source | None) -> Weights | None:
+        """Return the weights to begin with; None where the optimizer's memory goes on."""
+        model: Any = self
+        if source is not None:
+            reusing.check_numbers(source, work.member.network.inputs)
+            assert self._taken is not None
+            weights = reusing.first_weights(source, self._taken, work.member)
+        elif work.one_more:
+            return None
+        else:
+            weights = model._weights
+        return reusing.with_start(work.member, weights)
+
+    def _tell(
+        self,
+        frozen: int,
+        once: bool,
+        tried: Mapping[str, list[float]] | None,
+        source: Source | None,
+    ) -> None:
+        assert self._taken is not None
+        told = source.told if source is not None else self.reused_["model"]
+        self.reused_: dict[str, Any] = {
+            "model": told,
+            "layers": self._taken.count,
+            "head": "keep" if self._taken.head else "new",
+            "frozen": frozen,
+            "cached": once,
+            "tried": None if tried is None else dict(tried),
+        }
+        if self.verbose:
+            print(_in_words(self.reused_), file=sys.stderr)
+
+    def _whole(self, result: Result) -> Result:
+        """Return the result of the whole network, where only its upper layers were trained."""
+        below, self._below = self._below, None
+        return result if below is None else below.joined(result)
+
+
+def _in_words(reused: Mapping[str, Any]) -> str:
+    """Return what was reused as a line.
+
+    >>> _in_words({"model": "MLPClassifier", "layers": 5, "frozen": 4, "cached": True,
+    ...            "tried": None})
+    'reuse: 5 hidden layers of MLPClassifier, 4 frozen, computed once for all rows'
+    """
+    frozen = f"{reused['frozen'] or 'none'} frozen"
+    once = ", computed once for all rows" if reused["cached"] else ""
+    tried = f", the best of 0 to {len(reused['tried']['frozen']) - 1}" if reused["tried"] else ""
+    return f"reuse: {reused['layers']} hidden layers of {reused['model']}, {frozen}{tried}{once}"

@@ -1,0 +1,237 @@
+"""Layers of a trained network as the start of another: taken, frozen, thawed, slowed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from wellfit.core.errors import HyperparameterError, InputError, ModelFileError, UnknownNameError
+from wellfit.core.hyper import Config, hyper
+from wellfit.estimators import load_model
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.reusing import Reusing, Source
+from wellfit.optim import Pace
+from wellfit.transfer.interop import Part, import_model
+from wellfit.transfer.interop.parts import checked
+from wellfit.transfer.shelf import find_model
+
+_PICKLES = (".pkl", ".pickle", ".joblib")
+_HEADS = ("new", "keep")
+
+
+class Gradually(Config):
+    """Unfreezes one layer after the other, from the top.
+
+    Args:
+        every: epochs from one layer to the next, at least 1.
+        start: the epoch, from 1, from which the highest frozen layer learns.
+
+    Source: Howard and Ruder, "Universal language model fine-tuning for text classification", 2018.
+
+    >>> Reuse(None, thaw=Gradually(every=2, start=3)).pace(frozen=2, layers=3).since
+    (5, 3, 1)
+    """
+
+    every: int = hyper("epochs from one layer to the next", default=1, low=1)
+    start: int = hyper("the epoch from which the highest frozen layer learns", default=2, low=1)
+
+
+class Reuse(Reusing):
+    r"""The lower layers of a trained network, for an estimator to start from.
+
+    Hidden layers are counted from the input; each brings its batch norm and its activation.
+    Dropout and noise are the new estimator's. The output layer is new unless ``head="keep"``.
+    Rows are read as the reused model reads them.
+
+    Args:
+        model: a fitted ``MLPClassifier`` or ``MLPRegressor``; the folder of a model or a run, or
+            a name on the shelf (:func:`find_model`); a file that :func:`import_model` reads; a
+            list of :class:`Part`, of which a linear layer at the end is the output; or what has
+            such ``parts()``, as all pretraining has.
+        layers: how many hidden layers to take, from the lowest on; or the name of the highest one,
+            ``"linear_3"``; or a pattern, ``"linear_[1-3]"``. None for all.
+        freeze: how many of them stay as they are, from the lowest on; ``"auto"`` tries all
+            numbers by cross-validation, and keeps the best.
+        thaw: the epoch, from 1, from which frozen layers learn too; or :class:`Gradually`, one
+            after the other. None for never.
+        decay: each layer learns at so many times the rate of the one above it, in (0, 1].
+        head: ``"new"``, or ``"keep"`` for the output layer of the same classes or targets.
+        cv: folds by which ``freeze="auto"`` tries, at least 2.
+
+    Raises:
+        HyperparameterError: a value out of its range.
+
+    Source: Yosinski, Clune, Bengio and Lipson, "How transferable are features in deep neural
+    networks?", 2014; rates that fall from layer to layer, Howard and Ruder, "Universal language
+    model fine-tuning for text classification", 2018.
+
+    >>> from sklearn.datasets import load_digits
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> low, high = y < 5, np.flatnonzero(y >= 5)
+    >>> base = MLPClassifier((64, 64), epochs=15, random_state=0).fit(X[low], y[low])
+    >>> clf = MLPClassifier(reuse=Reuse(base, freeze=1), epochs=40, random_state=0)
+    >>> clf.fit(X[high[:300]], y[high[:300]]).score(X[high[300:]], y[high[300:]]) > 0.8
+    True
+    >>> clf.reused_["frozen"], clf.reused_["cached"]
+    (1, True)
+    """
+
+    model: Any
+    layers: Any = None
+    freeze: Any = 0
+    thaw: Any = None
+    decay: float = hyper(
+        "rate of each layer over that of the one above", default=1.0, low=0, high=1, open_low=True
+    )
+    head: str = hyper("the output layer", default="new", choices=_HEADS)
+    cv: int = hyper("folds by which freeze='auto' tries", default=3, low=2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.freeze != "auto" and not _is_count(self.freeze):
+            _refuse("freeze", self.freeze, "a whole number, at least 0, or 'auto'")
+        thaw = self.thaw
+        if thaw is not None and not isinstance(thaw, Gradually) and not (_is_count(thaw) and thaw):
+            _refuse("thaw", thaw, "None, an epoch from 1, or Gradually(every=2, start=3)")
+        if not isinstance(self.layers, str | None) and not _is_count(self.layers):
+            _refuse("layers", self.layers, "a whole number, at least 0, a name or None")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return itself: nothing of it changes, and scikit-learn's clones share the model."""
+        return self
+
+    def source(self) -> Source:
+        """Return the network to take layers from.
+
+        Raises:
+            InputError: a model that isn't fitted, or something else altogether.
+            ModelFileError: no model there, or a pickle, which isn't read.
+        """
+        return _source(self.model)
+
+    def taken(self, source: Source) -> int:
+        """Return how many hidden layers are taken.
+
+        Raises:
+            HyperparameterError: more than there are, or not the lowest ones.
+            UnknownNameError: a name that none of them has.
+        """
+        there = len(source.names)
+        count = there if self.layers is None else self.layers
+        if isinstance(count, str):
+            count = _matching(count, source.names)
+        if count > there:
+            _refuse("layers", count, f"at most {there}, which the reused model has")
+        if self.keeps_head() and count < there:
+            _refuse("head", self.head, f"'new' where {count} of {there} layers are taken")
+        return int(count)
+
+    def keeps_head(self) -> bool:
+        """Say whether the output layer is taken too."""
+        return self.head == "keep"
+
+    def frozen(self, taken: int) -> int | None:
+        """Return how many layers are frozen; None for ``"auto"``."""
+        return None if self.freeze == "auto" else int(self.freeze)
+
+    def folds(self) -> int:
+        """Return ``cv``."""
+        return self.cv
+
+    def thaws(self) -> bool:
+        """Say whether frozen layers learn some day."""
+        return self.thaw is not None
+
+    def pace(self, frozen: int, layers: int) -> Pace:
+        """Return how fast each of so many linear layers learns, and from when on.
+
+        >>> Reuse(None, decay=0.5).pace(frozen=1, layers=3).rates
+        (0.0, 0.5, 1.0)
+        """
+        rates = [self.decay ** (layers - 1 - layer) for layer in range(layers)]
+        if self.thaw is None:
+            return Pace(rates=(*[0.0] * frozen, *rates[frozen:]))
+        step = self.thaw if isinstance(self.thaw, Gradually) else Gradually(start=self.thaw)
+        each = step.every if isinstance(self.thaw, Gradually) else 0
+        since = [step.start + each * (frozen - 1 - layer) for layer in range(frozen)]
+        return Pace(rates=tuple(rates), since=(*since, *[1] * (layers - frozen)))
+
+    def reading(self) -> Any:
+        """Return what tells one way of reading rows from another."""
+        place = isinstance(self.model, str | os.PathLike)
+        return (str(self.model) if place else id(self.model), self.head)
+
+
+def _is_count(value: Any) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and bool(value >= 0)
+
+
+def _refuse(key: str, value: Any, wanted: str) -> None:
+    raise HyperparameterError(f"{key} of Reuse is {value!r}; expected {wanted}")
+
+
+def _matching(pattern: str, names: Sequence[str]) -> int:
+    """Return how many of the lowest layers a name or a pattern stands for.
+
+    >>> _matching("linear_2", ["linear_1", "linear_2"]), _matching("linear_[1]", ["linear_1"])
+    (2, 1)
+    """
+    if pattern in names:
+        return names.index(pattern) + 1
+    matched = [name for name in names if fnmatchcase(name, pattern)]
+    if not matched:
+        raise UnknownNameError("hidden layer", pattern, names)
+    if matched != list(names[: len(matched)]):
+        _refuse("layers", pattern, f"the lowest layers without a gap; it matches {matched}")
+    return len(matched)
+
+
+def _source(model: Any) -> Source:
+    if hasattr(model, "parts"):
+        reads = model if hasattr(model, "_inputs") else None
+        return replace(_from_parts(model.parts(), type(model).__name__), model=reads)
+    if isinstance(model, BaseMLP):
+        return Source.of(model)
+    if isinstance(model, str | os.PathLike):
+        return _from_place(Path(model))
+    if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
+        return _from_parts(model, "a list of parts")
+    raise InputError(
+        f"reuse of {model!r}; expected a fitted MLPClassifier or MLPRegressor, a folder of a "
+        "model or a run, a file to import, or a list of parts"
+    )
+
+
+def _from_place(path: Path) -> Source:
+    """Return the network of a folder of a model or a run, or of another library's file.
+
+    Raises:
+        ModelFileError: a pickle, an ensemble, or no model.
+    """
+    if path.suffix.lower() in _PICKLES:
+        raise ModelFileError(
+            f"{path} is a pickle, which can run any code and is not read; expected a model folder"
+        )
+    model: Any = import_model(path) if path.is_file() else load_model(find_model(path))
+    if not isinstance(model, BaseMLP):
+        raise ModelFileError(f"{path} holds a {type(model).__name__}; expected a single network")
+    return Source.of(model)
+
+
+def _from_parts(parts: Sequence[Part], told: str) -> Source:
+    whole = checked(parts)
+    return Source(
+        tuple(part.layer for part in whole),
+        tuple(torch.tensor(part.parameters) for part in whole),
+        tuple(torch.tensor(part.statistics) for part in whole),
+        told,
+    )
