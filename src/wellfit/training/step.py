@@ -150,9 +150,9 @@ class Step:
         self._after = [shrink for shrink in shrinks if shrink.penalty.proximal]
 
     def _bind_gradients(self, stack: Stack, layout: Layout) -> None:
-        """Find the gradients that are clipped, and those that must be zero for it: of the frozen.
+        """Find the gradients that are clipped, and those of frozen layers, which mustn't count.
 
-        Where no member learns a layer, its gradients stay zero anyway.
+        An update rule never sees the latter; a norm of all gradients and a minimizer would.
         """
         first, lanes = stack.members[0], stack.plan.lanes
         views = layout.views(stack.gradients, stack.k)
@@ -160,11 +160,13 @@ class Step:
         self._grads = [views[layer] for layer in taught]
         clipping = zip(first.clipping, stack.limits("clipping"), strict=True)
         self._clipping = list(clipping) if taught else []
-        mixed = taught if first.clipping or isinstance(first.optimizer, Minimizer) else ()
+        counted: Sequence[int] = taught if first.clipping else ()
+        if isinstance(first.optimizer, Minimizer):
+            counted = range(len(views))
         learns = learners(lanes, stack.network, stack.k)
         self._idle = [
             (views[layer], ~torch.tensor(learns[layer], device=views[layer].device)[:, None, None])
-            for layer in mixed
+            for layer in counted
             if not all(learns[layer])
         ]
 

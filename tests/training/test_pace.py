@@ -1,0 +1,427 @@
+"""What freezing, thawing and rates of a layer's own do, over the whole registry, in float64."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine import CPU, FLOAT64, every, label, member, network, parameters, run, table
+from wellfit.core.errors import HyperparameterError
+from wellfit.nn import BatchNorm, PReLU, SoftmaxCrossEntropy, mlp
+from wellfit.optim import (
+    L1,
+    L2,
+    LBFGS,
+    SGD,
+    Adam,
+    AdamW,
+    ByNorm,
+    Exponential,
+    MaxNorm,
+    Minimizer,
+    Pace,
+)
+from wellfit.training import (
+    Member,
+    Rows,
+    Stack,
+    Stream,
+    Weights,
+    load_checkpoint,
+    save_checkpoint,
+    train,
+)
+from wellfit.training.step import Step
+
+LOSS = SoftmaxCrossEntropy()
+ROWS = table(LOSS)
+RULES = [rule for rule in every("optimizer") if not isinstance(rule, Minimizer)]
+DESCENTS = [rule for rule in every("optimizer") if isinstance(rule, Minimizer)]
+PACES = (
+    Pace((0, 1, 1)),
+    Pace(),
+    Pace((0, 0, 1)),
+    Pace((0.3, 0.6, 1)),
+    Pace(since=(3, 2, 1)),
+    Pace((0.5, 0, 1), since=(2, 1, 1)),
+)
+by_rule = pytest.mark.parametrize("rule", RULES, ids=label)
+
+
+def busy(rule, pace, k=0, **options):
+    """A member with everything that could move a weight."""
+    return member(
+        **{
+            "network": network(activation=PReLU(), batch_norm=rule.name != "lion"),
+            "optimizer": rule.replace(learning_rate=0.003 * (k + 1)),
+            "penalties": (L2(0.01), L2(0.1, decoupled=True), L1(0.01, decoupled=True)),
+            "constraints": (MaxNorm(0.5),),
+            "clipping": (ByNorm(0.5),),
+            "average": 0.5,
+            "seed": k,
+            "pace": pace,
+            **options,
+        }
+    )
+
+
+def layers(result, k=0, weights=None):
+    """A member's parameters and statistics by layer with weights: those of three."""
+    found = [[], [], []]
+    last, count = weights or result.last, -1
+    stats = last.network.statistics.views(last.statistics, last.members)
+    for block, stat in zip(last.blocks(k), stats, strict=True):
+        count += bool(block.numel() and len(block) > 2)
+        found[max(count, 0)] += [block.flatten(), stat[k].flatten()]
+    return [torch.cat(parts) for parts in found]
+
+
+def started(members):
+    return Weights.initial(members, FLOAT64, CPU)
+
+
+def same(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-7)
+
+
+@by_rule
+@pytest.mark.parametrize("together", [False, True])
+def test_what_is_frozen_does_not_move_by_a_bit(rule, together):
+    members = [busy(rule, Pace((0, 1, 1)))]
+    if together:
+        members = [busy(rule, pace, k) for k, pace in enumerate(PACES)]
+    result, before = run(members, ROWS), started(members)
+    for k, one in enumerate(members):
+        now = layers(result, k)
+        used = layers(result, k, result.weights())
+        for layer, first in enumerate(layers(None, k, before)):
+            learned = not one.pace.rates or one.pace.rates[layer] > 0
+            assert torch.equal(now[layer], first) != learned
+            assert torch.equal(used[layer], first) != learned
+
+
+@by_rule
+def test_what_is_frozen_leaves_no_memory(rule):
+    members = [busy(rule, pace, k) for k, pace in enumerate(PACES[:3])]
+    result = run(members, ROWS)
+    for name, slot in result.last.slots.items():
+        top, bottom = (result.last.network.parameters.views(slot, 3)[i] for i in (-1, 1))
+        assert bool(top.any()) or name == "force", name
+        assert name == "average" or not bottom[[0, 2]].any(), name
+
+
+@by_rule
+def test_rates_of_one_are_no_pace(rule):
+    paces = Pace((1, 1, 1)), Pace(since=(1, 1, 1)), Pace()
+    members = [busy(rule, pace, seed=1) for pace in paces]
+    alone = [parameters(run([one], ROWS), 0) for one in members]
+    np.testing.assert_array_equal(alone[0], alone[2])
+    np.testing.assert_array_equal(alone[1], alone[2])
+
+
+@by_rule
+@pytest.mark.parametrize("rates", ["one", "own"])
+def test_alone_is_together(rule, rates):
+    members = [
+        busy(rule, pace, seed=k, epochs=3 + k % 2, schedule=Exponential(0.9))
+        if rates == "one"
+        else busy(rule, pace, k, epochs=3 + k % 2)
+        for k, pace in enumerate(PACES)
+    ]
+    together = run(members, ROWS)
+    for k, one in enumerate(members):
+        alone = run([one], ROWS)
+        same(parameters(alone, 0), parameters(together, k))
+        same(alone.history(0)["loss"], together.history(k)["loss"])
+
+
+@by_rule
+@pytest.mark.parametrize("pause", [1, 2])
+def test_pausing_changes_nothing(rule, pause):
+    members = [busy(rule, pace, k) for k, pace in enumerate(PACES)]
+    whole = run(members, ROWS)
+    document, tensors = save_checkpoint(run(members, ROWS, until=pause))
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    parts = run(members, ROWS, resume=load_checkpoint(members, document, tensors))
+    for k in range(len(members)):
+        np.testing.assert_array_equal(parameters(parts, k), parameters(whole, k))
+
+
+def test_thawing_is_going_on_without_a_pace_where_a_rule_has_no_memory():
+    plain = [busy(SGD(), Pace(), seed=1, average=0.0)]
+    thawing, frozen = ([plain[0].replace(pace=pace)] for pace in (PACES[4], PACES[2]))
+    middle = [plain[0].replace(pace=Pace((0, 1, 1)))]
+    result = run(frozen, ROWS, until=1)
+    result = run(middle, ROWS, until=2, resume=result)
+    result = run(plain, ROWS, resume=result)
+    np.testing.assert_array_equal(parameters(result, 0), parameters(run(thawing, ROWS), 0))
+
+
+def test_a_layer_that_thaws_forgets_an_earlier_time():
+    rule = SGD(0.1, momentum=0.9)
+    learned = run([member(optimizer=rule)], ROWS, until=2)
+    thawing = [member(optimizer=rule, pace=Pace(since=(4, 1, 1)))]
+    result = run(thawing, ROWS, resume=learned)
+    emptied = learned.copy()
+    emptied.last.network.parameters.views(emptied.last.slots["momentum"], 1)[1].zero_()
+    emptied.last.network.parameters.views(emptied.last.slots["momentum"], 1)[2].zero_()
+    clean = run(thawing, ROWS, resume=emptied)
+    np.testing.assert_array_equal(parameters(result, 0), parameters(clean, 0))
+    assert bool(learned.last.slots["momentum"].any())
+
+
+# Against PyTorch
+
+
+def torch_twin(one):
+    """The same network in PyTorch, with the same first weights."""
+    weights = started([one])
+    modules = []
+    blocks = weights.blocks(0)
+    for layer, block in zip(one.network.layers, blocks, strict=True):
+        if len(block) > 2:
+            linear = nn.Linear(len(block) - 1, block.shape[1], dtype=FLOAT64)
+            linear.weight.data, linear.bias.data = block[:-1].T.clone(), block[-1].clone()
+            modules.append(linear)
+        elif isinstance(layer, BatchNorm):
+            modules.append(nn.BatchNorm1d(block.shape[1], dtype=FLOAT64))
+        else:
+            modules.append(nn.ReLU())
+    return nn.Sequential(*modules)
+
+
+def torch_parameters(twin):
+    linear = [module for module in twin if isinstance(module, nn.Linear)]
+    return [torch.cat([each.weight.T, each.bias[None]]).detach() for each in linear]
+
+
+def torch_steps(twin, optimizer, count, before=lambda: None):
+    x, y = torch.as_tensor(X), torch.as_tensor(Y)
+    for _ in range(count):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(twin(x), y).backward()
+        before()
+        optimizer.step()
+
+
+X = np.random.default_rng(0).normal(size=(40, 4))
+Y = np.random.default_rng(1).integers(0, 3, 40)
+TABLE = Rows(X, Y, dtype=FLOAT64)
+
+
+def full_batch(rule, pace, **options):
+    """Members of one step an epoch, on all rows."""
+    options = {"network": mlp(4, (6, 5), 3), "epochs": 7, **options}
+    return Member(optimizer=rule, batch_size=40, pace=pace, seed=3, **options)
+
+
+def trained(one, **options):
+    result = train([one], TABLE, [Stream(np.arange(40))], precision="float64", **options)
+    return result, [block for block in result.weights().blocks(0) if len(block) > 2]
+
+
+def groups(twin, rate, factors):
+    linear = [module for module in twin if isinstance(module, nn.Linear)]
+    return [
+        {"params": each.parameters(), "lr": rate * factor}
+        for each, factor in zip(linear, factors, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "oracle"),
+    [
+        (SGD(0.5), torch.optim.SGD),
+        (SGD(0.1, momentum=0.9), lambda groups: torch.optim.SGD(groups, momentum=0.9)),
+        (Adam(0.03), torch.optim.Adam),
+    ],
+    ids=["sgd", "momentum", "adam"],
+)
+@pytest.mark.parametrize("factors", [(0.1, 0.3, 1.0), (0.0, 0.5, 2.0), (1.0, 0.0, 0.5)])
+def test_rates_are_those_of_parameter_groups(rule, oracle, factors):
+    one = full_batch(rule, Pace(factors))
+    twin = torch_twin(one)
+    torch_steps(twin, oracle(groups(twin, rule.learning_rate, factors)), 7)
+    for ours, theirs in zip(trained(one)[1], torch_parameters(twin), strict=True):
+        same(ours, theirs)
+
+
+def test_decay_goes_by_the_layers_own_rate():
+    factors = (0.1, 0.0, 1.0)
+    twin = torch_twin(full_batch(Adam(), Pace()))
+    decayed = [
+        {"params": [p], "lr": group["lr"], "weight_decay": 0.5 * (p.ndim == 2)}
+        for group in groups(twin, 0.03, factors)
+        for p in group["params"]
+        if group["lr"]
+    ]
+    torch_steps(twin, torch.optim.AdamW(decayed), 7)
+    ways = (
+        full_batch(AdamW(0.03, weight_decay=0.5), Pace(factors)),
+        full_batch(Adam(0.03), Pace(factors), penalties=(L2(0.5, decoupled=True),)),
+    )
+    for one in ways:
+        for ours, theirs in zip(trained(one)[1], torch_parameters(twin), strict=True):
+            same(ours, theirs)
+
+
+def test_a_layer_that_thaws_begins_as_a_parameter_group_added_then():
+    one = full_batch(Adam(0.03), Pace((0.5, 1, 1), since=(5, 3, 1)))
+    twin = torch_twin(one)
+    first, second, third = groups(twin, 0.03, (0.5, 1, 1))
+    optimizer = torch.optim.Adam([third])
+    torch_steps(twin, optimizer, 2)
+    optimizer.add_param_group(second)
+    torch_steps(twin, optimizer, 2)
+    optimizer.add_param_group(first)
+    torch_steps(twin, optimizer, 3)
+    for ours, theirs in zip(trained(one)[1], torch_parameters(twin), strict=True):
+        same(ours, theirs)
+
+
+def test_norms_of_gradients_count_what_learns():
+    one = full_batch(SGD(0.5), Pace((1, 0, 0.5)), clipping=(ByNorm(0.05),))
+    twin = torch_twin(one)
+    kept = groups(twin, 0.5, (1, 0, 0.5))
+    learning = [*twin[0].parameters(), *twin[4].parameters()]
+    torch_steps(twin, torch.optim.SGD(kept), 7, lambda: nn.utils.clip_grad_norm_(learning, 0.05))
+    other = one.replace(pace=Pace((0, 1, 1)))
+    streams = [Stream(np.arange(40))]
+    both = train([other, one], TABLE, streams, precision="float64").weights().blocks(1)
+    for ours, theirs in zip(
+        [block for block in both if len(block) > 2], torch_parameters(twin), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)  # PyTorch adds 1e-6 to the norm
+
+
+@pytest.mark.parametrize("factors", [(0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)])
+@pytest.mark.parametrize("together", [False, True])
+def test_frozen_batch_norm_is_in_evaluation_mode(factors, together):
+    net = mlp(4, (6, 5), 3, batch_norm=True)
+    begun, _ = trained(full_batch(SGD(0.5), Pace(), network=net, epochs=3))
+    one = full_batch(SGD(0.5), Pace(factors), network=net, epochs=7)
+    twin = torch_twin(one)
+    torch_steps(twin, torch.optim.SGD(twin.parameters(), lr=0.5), 3)
+    norms = [module for module in twin if isinstance(module, nn.BatchNorm1d)]
+    for norm, factor in zip(norms, factors, strict=False):
+        norm.train(bool(factor))
+    frozen = [*zip(twin[::3], factors, strict=True), *zip(norms, factors, strict=False)]
+    learning = [p for module, factor in frozen if factor for p in module.parameters()]
+    torch_steps(twin, torch.optim.SGD(learning, lr=0.5), 4)
+    if together:
+        members = [one, one.replace(pace=Pace()), one]
+        joined = begun.join([begun, begun, begun])
+        streams = [Stream(np.arange(40))]
+        result = train(members, TABLE, streams, precision="float64", resume=joined)
+    else:
+        result, _ = trained(one, resume=begun)
+    stats = result.last.network.statistics.views(result.last.statistics, result.last.members)
+    for norm, stat in zip(norms, (stats[1], stats[4]), strict=True):
+        same(stat[0], torch.stack([norm.running_mean, norm.running_var]))
+    ours = [block for block in result.last.blocks(0) if len(block) > 2]
+    for our, their in zip(ours, torch_parameters(twin), strict=True):
+        same(our, their)
+
+
+# What it costs
+
+
+class Count(TorchDispatchMode):
+    """Counts the operations on tensors."""
+
+    operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.operations += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operations(*paces):
+    members = [member(pace=pace) for pace in paces]
+    stack = Stack(members, started(members))
+    step, moment = Step(stack, 50, 1), next(stack.plan.moments(0, 1))
+    x = torch.ones(len(members), 50, 5, dtype=FLOAT64)
+    step.refresh(0, 1)
+    stack.gradients.fill_(torch.nan)
+    with torch.no_grad(), Count() as count:
+        logits = x.new_empty(len(members), 3, 50)
+        step(logits, moment, x, torch.zeros(len(members), 1, 50, dtype=torch.int64))
+    return count.operations, stack
+
+
+def test_nothing_is_computed_below_the_lowest_layer_that_learns():
+    whole, _ = operations(Pace(), Pace())
+    assert operations(Pace((1, 1, 1)), Pace())[0] == whole
+    fewer, stack = operations(Pace((0, 1, 1)), Pace((0, 0, 1)))
+    views = stack.network.parameters.views(stack.gradients, 2)
+    untouched = [bool(view.isnan().all()) for view in views if view.numel()]
+    assert untouched == [True, True, False, False, False]
+    fewest, _ = operations(Pace((0, 0, 1)), Pace((0, 0, 1)))
+    assert fewest < fewer < whole
+
+
+def test_noise_stays_where_it_is():
+    still = [member(optimizer=SGD(0.0), pace=Pace((0, 0, 1)), batch_size=50)]
+    losses = run(still, ROWS).history()["loss"]
+    assert len(set(losses)) == len(losses)
+
+
+# Minimizers
+
+
+@pytest.mark.parametrize("rule", DESCENTS, ids=label)
+def test_minimizers_leave_alone_what_is_frozen(rule):
+    net = network(dropout=0.0, input_dropout=0.0, activation=PReLU())
+    paces = Pace((0, 1, 1)), Pace(), Pace((1, 0, 1)), Pace((0, 0, 1))
+    penalties = (L2(0.01),)
+    members = [
+        member(network=net, optimizer=rule, pace=pace, penalties=penalties, seed=k, epochs=6)
+        for k, pace in enumerate(paces)
+    ]
+    together, before = run(members, ROWS), started(members)
+    for k, one in enumerate(members):
+        alone = run([one], ROWS)
+        same(parameters(alone, 0), parameters(together, k))
+        losses = alone.history()["loss"]
+        assert losses[-1] < losses[0]
+        for layer, first in enumerate(layers(None, k, before)):
+            learned = not one.pace.rates or one.pace.rates[layer] > 0
+            assert torch.equal(layers(alone)[layer], first) != learned
+
+
+@pytest.mark.parametrize("pace", [Pace((0.5, 1, 1)), Pace(since=(2, 1, 1))], ids=repr)
+def test_minimizers_refuse_rates_and_thawing(pace):
+    net = network(dropout=0.0, input_dropout=0.0)
+    with pytest.raises(HyperparameterError, match="no pace but frozen layers; given Pace"):
+        run([member(network=net, optimizer=LBFGS(), pace=pace)], ROWS)
+
+
+# What can't be meant
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rates": (0, -0.1)}, "0 or more for each layer, which -0.1 for layer 1 isn't"),
+        ({"rates": (float("nan"),)}, "finite"),
+        ({"rates": (True, 1)}, "finite number"),
+        ({"rates": "all"}, "finite number"),
+        ({"since": (1, 0)}, "whole number of 1 or more for each layer, which 0 for layer 1"),
+        ({"since": (1.5,)}, "whole number"),
+        ({"rates": (1, 1), "since": (1,)}, "given 2 rates and 1 epochs"),
+        ({"rates": (0, 0)}, "leave a layer that learns"),
+    ],
+)
+def test_bad_paces(options, message):
+    with pytest.raises(HyperparameterError, match=message):
+        Pace(**options)
+
+
+def test_a_pace_of_another_number_of_layers():
+    with pytest.raises(HyperparameterError, match=r"pace of 2 layers .* network of 3 layers"):
+        member(pace=Pace((0, 1)))
+
+
+def test_paces_of_numpy_numbers_and_lists():
+    assert Pace(np.array([0, 1]).tolist(), [np.int64(2), 1]) == Pace((0.0, 1.0), (2, 1))
