@@ -6,7 +6,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from engine import CPU, FLOAT64, member
-from wellfit.nn import AlphaDropout, GaussianNoise, Network
+from wellfit.nn import AlphaDropout, Dropout, GaussianNoise, MaskingNoise, Network
 from wellfit.nn.layers import Linear
 from wellfit.training import Stack, Weights
 
@@ -77,3 +77,14 @@ def test_alpha_dropout_keeps_mean_and_variance_at_each_members_rate():
     torch.testing.assert_close(out[0], x.expand(STEPS, -1, -1).flatten())
     torch.testing.assert_close(out.mean(1), torch.zeros(4, dtype=FLOAT64), rtol=0, atol=0.02)
     torch.testing.assert_close(out.var(1), torch.ones(4, dtype=FLOAT64), rtol=0, atol=0.04)
+
+
+def test_masking_noise_hides_what_dropout_would_and_leaves_the_rest_as_it_is():
+    x, rates = normal_rows(), [0.0, 0.25, 0.5]
+    masked = seen([MaskingNoise(rate) for rate in rates], x)
+    assert bool(((masked == 0) | (masked == x)).all())
+    hidden = (masked == 0).double().mean((0, 2, 3))
+    torch.testing.assert_close(hidden, torch.tensor(rates, dtype=FLOAT64), rtol=0, atol=0.01)
+    dropped = seen([Dropout(rate) for rate in rates], x)
+    kept = 1 - torch.tensor(rates, dtype=FLOAT64).view(1, -1, 1, 1)
+    torch.testing.assert_close(masked, dropped * kept)

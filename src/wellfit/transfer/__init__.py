@@ -16,13 +16,21 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
+from wellfit.transfer.pretraining import (
+    AutoencoderPretraining,
+    MLPAutoencoder,
+    RBMPretraining,
+)
 from wellfit.transfer.reuse import Gradually, Reuse
 from wellfit.transfer.shelf import Shelf, find_model
 from wellfit.transfer.shelved import ShelvedModel
 
 __all__ = [
+    "AutoencoderPretraining",
     "Gradually",
+    "MLPAutoencoder",
     "Part",
+    "RBMPretraining",
     "Reuse",
     "Shelf",
     "ShelvedModel",

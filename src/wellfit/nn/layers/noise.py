@@ -77,7 +77,8 @@ class MaskingNoise(Layer, name="masking_noise"):
 
     As the first layer of an autoencoder it hides a share of each row, which has to be guessed
     from what is left. Unlike dropout it doesn't scale what it leaves: rows look as they will when
-    nothing is hidden, but for the gaps. A member's masks depend on its own seed and the step alone.
+    nothing is hidden, but for the gaps. A member's masks depend on its own seed and the step
+    alone.
 
     Source: Vincent, Larochelle, Bengio and Manzagol, "Extracting and composing robust features
     with denoising autoencoders", 2008.
