@@ -242,13 +242,15 @@ class _Loop:
     def _obey(self, answers: Sequence[Answer], record: Record) -> None:
         """Keep weights, scale rates and let members go, as observers ask, or as they end."""
         diverged = record.active & ~np.isfinite(record.metrics["loss"])
+        finished = (record.epoch >= self._planned) | self._converged()
+        if not answers and not (finished | diverged)[self._active].any():
+            return  # as most epochs end, some of which take less than a thousandth of a second
         keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
         scale = np.ones(len(diverged))
         for answer in answers:
             keep, stop, scale = keep | answer.keep, stop | answer.stop, scale * answer.scale
         self._keep(record.active & keep & ~diverged, record.epoch)
         self._rescale(np.where(record.active, scale, 1.0))
-        finished = (record.epoch >= self._planned) | self._converged()
         gone = (finished | stop | diverged)[self._active]
         if not gone.any():
             return

@@ -38,6 +38,19 @@ class Moment(NamedTuple):
     fresh: Strength | None = None
 
 
+class _Ahead(NamedTuple):
+    """The numbers of steps from ``start`` on, and their learning rates (n, K)."""
+
+    start: int
+    per_epoch: int
+    moments: list[Moment]
+    rates: Tensor
+
+    def holds(self, step: int, per_epoch: int) -> bool:
+        """Say whether a step's numbers are among them."""
+        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.moments)
+
+
 class Plan:
     """Hyper-parameters of K members and their schedules, as numbers for every step.
 
@@ -75,6 +88,7 @@ class Plan:
         self.uniform = self._is_uniform()
         self._lanes = Lanes(members)
         self.lanes = self._lanes.at(1)
+        self._ahead: _Ahead | None = None
 
     @property
     def averages(self) -> bool:
@@ -84,7 +98,10 @@ class Plan:
     def advance(self, epoch: int) -> bool:
         """Go to an epoch, from 1; say whether its lanes are others than before."""
         before, self.lanes = self.lanes, self._lanes.at(epoch)
-        return self.lanes is not before
+        changed = self.lanes is not before
+        if changed:
+            self._ahead = None
+        return changed
 
     def agree(self, lane: Lane) -> bool:
         """Say whether the members of a lane share all their coefficients."""
@@ -92,15 +109,29 @@ class Plan:
 
     def moments(self, step: int, per_epoch: int) -> Iterator[Moment]:
         """Yield the numbers of each step of the epoch that starts at global step ``step``."""
-        for done in range(0, per_epoch, _LOOK_AHEAD):
-            steps = min(_LOOK_AHEAD, per_epoch - done)
-            ts = torch.arange(step + done, step + done + steps, device=self._device)
-            yield from self._moments(ts.double()[:, None], per_epoch)
+        end = step + per_epoch
+        while step < end:
+            ahead = self._looking_ahead(step, per_epoch)
+            these = ahead.moments[step - ahead.start : end - ahead.start]
+            yield from these
+            step += len(these)
 
     def learning_rates(self, step: int, per_epoch: int) -> Tensor:
         """Return each member's scheduled learning rate (K,) at one step."""
-        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
-        return self._rates(ts, per_epoch)[0]
+        ahead = self._looking_ahead(step, per_epoch)
+        return ahead.rates[step - ahead.start]
+
+    def _looking_ahead(self, step: int, per_epoch: int) -> _Ahead:
+        """Return the numbers of a step and of many that follow, of later epochs too."""
+        ahead = self._ahead
+        if ahead is None or not ahead.holds(step, per_epoch):
+            left = int(self._epochs.max()) * per_epoch - step
+            steps = min(_LOOK_AHEAD, max(left, 1))
+            ts = torch.arange(step, step + steps, device=self._device).double()[:, None]
+            rates = self._rates(ts, per_epoch)
+            moments = list(self._moments(ts, rates, per_epoch))
+            self._ahead = ahead = _Ahead(step, per_epoch, moments, rates)
+        return ahead
 
     def factor(self, of: str, step: int, per_epoch: int) -> Tensor | None:
         """Return the scheduled factors (K,) on a hyper-parameter at one step, if it has any."""
@@ -135,8 +166,7 @@ class Plan:
             if penalty.name in self._others:
                 _check("strength", self._scheduled(penalty.name, value, ts, per_epoch), penalty)
 
-    def _moments(self, ts: Tensor, per_epoch: int) -> Iterator[Moment]:
-        rate = self._rates(ts, per_epoch)
+    def _moments(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterator[Moment]:
         hypers = {
             key: self._scheduled(key, value, ts, per_epoch)
             for key, value in self._optimizer.items()
