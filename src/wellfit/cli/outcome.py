@@ -15,6 +15,7 @@ from rich.text import Text
 from wellfit.cli.console import counted
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
+from wellfit.diagnose import Verdict, verdict
 from wellfit.report import (
     Score,
     classification_scores,
@@ -69,6 +70,19 @@ def judge(model: Model, source: Source) -> Outcome:
     one_class_each = source.learning == "classification" and y.ndim == 1
     confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
     return Outcome(y, predicted, test, training, _baseline(y_train, y, source), confusions)
+
+
+def verdict_on(model: Model, source: Source, judged: str) -> Verdict:
+    """Judge how well the model was fit: by validation rows where there are any.
+
+    Args:
+        model: fitted.
+        source: what it was fitted to.
+        judged: ``"test"`` where no rows but the test rows, all of known classes, can judge it.
+    """
+    data = source.data
+    X, y = (data.X_test, data.y_test) if judged == "test" else (data.X_val, data.y_val)
+    return verdict(model, data.X, data.y, X, y)
 
 
 def _scored(

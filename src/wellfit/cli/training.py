@@ -254,10 +254,14 @@ def _conclude(
     if not quiet:
         _tell_training(model, judged, console)
     result = outcome.judge(model, source)
-    folder.finish({**_training(model), **result.plain()})
+    unseen = judged if judged == "validation" or _knows_all(source) else ""
+    found = outcome.verdict_on(model, source, unseen)
+    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
     console.print(outcome.scores(result))
     if not quiet:
         outcome.show(result, source, console)
+        console.print(found.sentence, style="bold", markup=False, highlight=False)
+        console.print(f"{found.sure}\n", highlight=False)
     if history:
         title = f"{source.data.name}: learning curve"
         figure = learning_curve(history, best_epoch=model.best_epoch_, judged=judged, title=title)

@@ -1,4 +1,4 @@
-"""Floor 5: whether all is well with data, network and learning rate before training."""
+"""Floor 5: whether all is well before training, and how it went after it."""
 
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, LeakingColumns, Scale
@@ -14,21 +14,42 @@ from wellfit.diagnose.report import Report
 from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
 from wellfit.diagnose.running import check
 from wellfit.diagnose.trials import BeatsChance, OverfitsFew, ShuffledLabels
+from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.descent import (
+    Diverging,
+    LearningRateHigh,
+    LearningRateLow,
+    NoisyValidation,
+    StillImproving,
+)
+from wellfit.diagnose.verdicts.fit import Miscalibrated, OverFitting, UnderFitting
+from wellfit.diagnose.verdicts.network import BatchNormOff, DeadUnits
+from wellfit.diagnose.verdicts.training import Training
+from wellfit.diagnose.verdicts.verdict import Verdict, judge, symptoms, verdict
 
 __all__ = [
+    "BatchNormOff",
     "BeatsChance",
     "Check",
     "ConstantColumns",
+    "DeadUnits",
+    "Diverging",
     "DuplicateColumns",
     "DuplicateRows",
     "Finding",
     "Gradients",
     "Imbalance",
     "InitialLoss",
+    "Knob",
     "Labels",
     "LeakingColumns",
     "LearningRate",
+    "LearningRateHigh",
+    "LearningRateLow",
+    "Miscalibrated",
+    "NoisyValidation",
     "Outcome",
+    "OverFitting",
     "OverfitsFew",
     "PenaltyRaisesLoss",
     "RangeTest",
@@ -36,7 +57,15 @@ __all__ = [
     "Scale",
     "ShuffledLabels",
     "Signals",
+    "StillImproving",
     "Symmetry",
+    "Symptom",
+    "Training",
+    "UnderFitting",
+    "Verdict",
     "check",
+    "judge",
     "learning_rate_range",
+    "symptoms",
+    "verdict",
 ]

@@ -54,12 +54,26 @@ class Finding:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-class Check(Config, family="check"):
+class Examiner(Config):
     """Looks for one kind of illness; its hyper-parameters are the limits it judges by.
 
     Attributes:
-        stage: what it looks at.
         did: what it does, in a clause.
+    """
+
+    did: ClassVar[str] = ""
+
+    def finding(self, outcome: Outcome, saw: str, advice: str = "", **numbers: float) -> Finding:
+        """Return a finding of this name; advice is for those that don't pass."""
+        told = "" if outcome is Outcome.PASS else advice
+        return Finding(self.name, outcome, self.did, saw, told, numbers)
+
+
+class Check(Examiner, family="check"):
+    """Looks for one kind of illness before training.
+
+    Attributes:
+        stage: what it looks at.
 
     >>> from wellfit.diagnose import Scale
     >>> Scale().stage, Scale().most
@@ -67,16 +81,10 @@ class Check(Config, family="check"):
     """
 
     stage: ClassVar[Stage] = "data"
-    did: ClassVar[str] = ""
 
     @abstractmethod
     def look(self, case: Case) -> Finding | None:
         """Return what it finds, or None where there is nothing to look at."""
-
-    def finding(self, outcome: Outcome, saw: str, advice: str = "", **numbers: float) -> Finding:
-        """Return a finding of this check; advice is for those that don't pass."""
-        told = "" if outcome is Outcome.PASS else advice
-        return Finding(self.name, outcome, self.did, saw, told, numbers)
 
 
 def graded(value: float, warn: float, fail: float = float("inf")) -> Outcome:

@@ -81,13 +81,14 @@ class Start:
         before = [self.x[0, :, :-1], *outputs]
         layers = self.stack.network.layers
         return [
-            _signal(layer, z, out)
+            signal_of(layer, z, out)
             for layer, z, out in zip(layers, before, outputs, strict=False)
             if isinstance(layer, Activate)
         ]
 
 
-def _signal(layer: Activate, z: Tensor, out: Tensor) -> Signal:
+def signal_of(layer: Activate, z: Tensor, out: Tensor) -> Signal:
+    """Return what an activation layer passes on: outputs (rows, units) of its inputs z."""
     spread = float(out.std(0).median())
     if layer.activation.parameters(1).rows:  # its slope is a matter of what it has learned
         return Signal(spread, 0.0, 0.0)

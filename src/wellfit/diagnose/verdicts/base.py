@@ -1,0 +1,55 @@
+"""What a symptom is, and a knob."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wellfit.diagnose.base import Examiner, Finding
+from wellfit.diagnose.verdicts.training import Training
+
+
+@dataclass(frozen=True)
+class Knob:
+    """Something to try next.
+
+    Attributes:
+        name: the estimator's parameter, or what else to turn.
+        change: how to turn it.
+        why: what it is expected to do.
+    """
+
+    name: str
+    change: str
+    why: str
+
+
+class Symptom(Examiner, family="symptom"):
+    """Looks for one illness of a training, after it or while it goes on.
+
+    Attributes:
+        rank: the lowest speaks first: causes before what follows from them.
+        says: the illness, as a sentence begins.
+        needs: what it can't be judged without.
+        at_end: whether a training has to be over.
+
+    >>> from wellfit.diagnose import OverFitting, Training
+    >>> training = Training({"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}, validation_rows=500)
+    >>> OverFitting().look(training).outcome
+    <Outcome.PASS: 'pass'>
+    """
+
+    rank: ClassVar[int] = 0
+    says: ClassVar[str] = ""
+    needs: ClassVar[str] = "epochs"
+    at_end: ClassVar[bool] = False
+
+    @abstractmethod
+    def look(self, training: Training) -> Finding | None:
+        """Return what it finds, or None where it can't be judged."""
+
+    @abstractmethod
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return what to try against it, the most promising first."""

@@ -1,0 +1,246 @@
+"""Symptoms of the descent itself: whether the loss goes down, calmly, and has got there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from wellfit.core.hyper import hyper
+from wellfit.diagnose.base import Finding, Outcome, graded
+from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
+from wellfit.diagnose.verdicts.training import Training
+
+_LAST = 3  # epochs whose median is the end of a curve
+_FASTER = Knob(
+    "learning_rate",
+    "ten times larger",
+    "too small a rate makes the loss fall too slowly; raise it until the loss begins to swing, "
+    "and stay below that. wellfit.diagnose.learning_rate_range tries many at once",
+)
+_SLOWER = Knob(
+    "learning_rate",
+    "ten times smaller",
+    "too large a rate makes the loss swing and never settle; begin with a small one that works. "
+    "wellfit.diagnose.learning_rate_range tries many at once",
+)
+_LONGER = Knob("epochs", "twice as many", "the curve still points downwards where it ends")
+
+
+class Diverging(Symptom, name="diverging"):
+    """The training loss rises above where it began, or isn't a number any more."""
+
+    rank: ClassVar[int] = 0
+    says: ClassVar[str] = "Diverging"
+    did: ClassVar[str] = "compared the last training losses with the first"
+
+    most: float = hyper("times the first loss at which a training ends", default=1.3, low=1)
+
+    def look(self, training: Training) -> Finding | None:
+        """Fail where the loss is infinite, undefined or far above its start."""
+        if not training.epochs:
+            return None
+        last = float(np.median(training.loss[-_LAST:]))
+        start = max(training.chance, float(training.loss[0]))
+        lost = training.status == "diverged" or not np.isfinite(training.loss).all()
+        lost = lost or not np.isfinite(training.validation).all()
+        times = float("inf") if lost else last / start
+        said = "the loss became infinite or undefined" if lost else f"it ends at {last:.3g}"
+        return self.finding(
+            graded(times, self.most, self.most),
+            f"{said}; it began at {start:.3g}",
+            "make the learning rate smaller",
+            times=times,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return smaller steps, shorter gradients, scaled inputs."""
+        clip = Knob("clipping", "1", "one huge gradient can't throw the weights far away then")
+        scale = Knob("preprocess", '"auto"', "inputs of a large scale make all gradients large")
+        return _SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
+
+
+class LearningRateHigh(Symptom, name="learning_rate_high"):
+    """The loss swings and climbs instead of settling.
+
+    Looks at how much the loss goes up from epoch to epoch, which healthy ones hardly do, and how
+    far it climbs above its lowest point, as shares of the loss of constant outputs. Where there
+    are validation rows, both curves have to do so: dropout alone lets the training loss swing, and
+    over-fitting the validation loss climb.
+    """
+
+    rank: ClassVar[int] = 1
+    says: ClassVar[str] = "The learning rate is too high"
+    did: ClassVar[str] = "looked at how far the loss rises between epochs"
+
+    swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
+    climb: float = hyper("climb above the lowest point so far", default=0.08, low=0)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where one of the two is too large."""
+        curves = [training.loss, *([training.validation] if len(training.validation) else [])]
+        lost = any(not np.isfinite(curve).all() for curve in curves)
+        if not training.epochs or (training.epochs <= _LAST and not lost):
+            return None
+        swing = min(_swing(curve) for curve in curves) / training.chance
+        climb = min(rise(curve) for curve in curves) / training.chance
+        said = (
+            f"from epoch to epoch the loss rises by {swing:.1%} of that of constant outputs, and "
+            f"its longest climb is {climb:.0%} of it"
+        )
+        return self.finding(
+            Outcome.WARN if lost or swing > self.swing or climb > self.climb else Outcome.PASS,
+            "the loss became infinite or undefined" if lost else said,
+            "try a learning rate ten times smaller",
+            swing=swing,
+            climb=climb,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return smaller steps, a schedule, larger batches."""
+        decay = Knob("schedule", '"one_cycle"', "small steps at the end let the loss settle")
+        batch = Knob("batch_size", "twice as large", "gradients of more rows point astray less")
+        given = training.settings.get("schedule", "constant")
+        constant = getattr(given, "name", given) == "constant"
+        return _SLOWER, *((decay,) if constant else ()), batch
+
+
+class LearningRateLow(Symptom, name="learning_rate_low"):
+    """After many steps most of the loss is left, and it goes on falling as it began.
+
+    Time is told by the sum of learning rates, so that a schedule that runs out doesn't look like
+    the end of learning. Few steps are another illness: see ``still_improving``.
+    """
+
+    rank: ClassVar[int] = 3
+    says: ClassVar[str] = "The learning rate is too low"
+    did: ClassVar[str] = "compared how fast the training loss fell at first and at last"
+
+    steps: int = hyper("below which a training is too short to tell", default=400, low=1)
+    left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
+    steady: float = hyper("speed at last over speed at first", default=0.45, low=0, high=1)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where the loss falls slowly and steadily."""
+        loss, time = training.loss, training.time
+        if len(loss) < 2 * _LAST or not np.isfinite(loss).all():
+            return None
+        first = float(np.interp(0.5, time, loss))
+        start, end = float(loss[0]), float(np.median(loss[-_LAST:]))
+        early, late = start - first, first - end
+        steady = late / early if early > 0 else (1.0 if late > 0 else 0.0)
+        left, fell = end / training.chance, (start - end) / training.chance
+        calm = noise(loss) < 0.25 * abs(start - end)
+        ill = calm and left > self.left and steady > self.steady and fell > 0.005
+        return self.finding(
+            Outcome.WARN if ill and training.steps >= self.steps else Outcome.PASS,
+            f"{left:.0%} of the loss is left, and in the second half of its way it fell by "
+            f"{max(steady, 0):.0%} of what it fell by in the first",
+            "try a learning rate ten times larger",
+            left=left,
+            steady=steady,
+            fell=fell,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return larger steps, more of them, another rule."""
+        return _FASTER, _LONGER
+
+
+class StillImproving(Symptom, name="still_improving"):
+    """Training ended while the loss, on validation rows where there are any, still fell.
+
+    The fall of the last third, by the median of all slopes, is carried on for as long again, and
+    compared with the loss of constant outputs and with the epochs' noise.
+    """
+
+    rank: ClassVar[int] = 4
+    says: ClassVar[str] = "Stopped too early"
+    at_end: ClassVar[bool] = True
+    did: ClassVar[str] = "carried the last third of the curve on for as long again"
+
+    most: float = hyper("fall, as a share of the loss of constant outputs", default=0.08, low=0)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where much is still to come."""
+        values, epochs = training.validation, training.judged
+        unseen = len(values) >= 2
+        if not unseen:
+            values, epochs = training.loss, np.arange(training.epochs)
+        if len(values) < 2 or not np.isfinite(values).all():
+            return None
+        time = training.time[epochs]
+        last = min(int(np.searchsorted(time, 2 / 3)), max(len(values) - 4, 0))
+        found = trend(values[last:], time[last:], float(time[-1] - time[last]))
+        more = found.fall / training.chance
+        sure = found.least > 0 and found.fall > noise(values[last:])
+        stopped = training.status == "stopped"
+        kind = "validation" if unseen else "training"
+        return self.finding(
+            Outcome.WARN if sure and more > self.most and not stopped else Outcome.PASS,
+            f"going on as it did, the {kind} loss would fall by another {max(more, 0):.1%} of "
+            "the loss of constant outputs",
+            "train for longer",
+            more=more,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return more epochs, with someone who says when it is enough; then larger steps."""
+        stop = Knob("early_stopping", "True", "with it, too many epochs do no harm")
+        has = bool(training.settings.get("early_stopping"))
+        return _LONGER, *(() if has else (stop,)), _FASTER
+
+
+class NoisyValidation(Symptom, name="noisy_validation"):
+    """What the validation rows say jumps from epoch to epoch, or rests on too few of them.
+
+    The jumps are what is left of the curve without its trend. Few rows are judged by the standard
+    error of what they say.
+    """
+
+    rank: ClassVar[int] = 7
+    says: ClassVar[str] = "The validation is noisy"
+    did: ClassVar[str] = "compared the validation curve's jumps with what it tells"
+    needs: ClassVar[str] = "validation rows"
+
+    jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
+    error: float = hyper("standard error of the share of right rows", default=0.05, low=0)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn of jumps, or of few rows."""
+        values = training.validation
+        if len(values) < 6 or not np.isfinite(values).all():
+            return None
+        half = values[len(values) // 4 :]
+        level = float(np.clip(np.median(half) / training.chance, 0.25, 0.5)) * training.chance
+        jumps = noise(half) / level
+        error = training.right.error if training.right else 0.0
+        few = error > self.error
+        return self.finding(
+            Outcome.WARN if few or jumps > self.jumps else Outcome.PASS,
+            f"the loss jumps by {jumps:.1%} of its level from epoch to epoch"
+            + (f"; the share of right rows is known to ±{2 * error:.1%} only" if few else ""),
+            "hold out more rows, or make steps smaller",
+            jumps=jumps,
+            error=error,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return more rows to be judged by, and calmer weights."""
+        rows = Knob(
+            "validation_fraction", "twice as large", "the error of a mean falls with √rows"
+        )
+        calm = Knob("average", "0.99", "averaged weights jump less from epoch to epoch")
+        error = training.right.error if training.right else 0.0
+        return (rows, calm, _SLOWER) if error > self.error else (_SLOWER, calm, rows)
+
+
+def _swing(curve: Curve) -> float:
+    """Return the mean rise from epoch to epoch; the first one, from random weights, is left out.
+
+    >>> _swing(np.array([9.0, 2, 1, 3, 1]))
+    0.6666666666666666
+    """
+    return float(np.maximum(np.diff(curve[1:]), 0).mean()) if len(curve) > 2 else 0.0

@@ -1,0 +1,248 @@
+"""What symptoms can look at where the fitted network and rows are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.utils import _safe_indexing
+from torch import Tensor
+
+from wellfit.diagnose.start import best_losses, signal_of
+from wellfit.diagnose.verdicts.training import Chances, Layer, Mean, Norm, Rival, Training
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.inputs import checked
+from wellfit.nn import Activate, BatchNorm
+from wellfit.training import Rows, Weights
+from wellfit.training.prediction import Predictor
+
+_MOST = 2000  # rows of each kind that are looked at
+_FLAT = 0.01  # a slope at which hardly anything gets through
+_SATURATED = 0.95  # share of the rows in which a saturated unit's slope is flat
+
+
+class Part(NamedTuple):
+    """Some rows: as they were given, and as the network reads them."""
+
+    X: Any
+    y: NDArray[Any]
+    rows: Rows
+
+
+class FittedTraining(Training):
+    """A fitted estimator's training.
+
+    Args:
+        estimator: fitted.
+        X: the rows it was fitted to, if they are at hand.
+        y: their targets.
+        X_test: rows that it hasn't seen, if there are any; else those that it held out of X.
+        y_test: their targets.
+    """
+
+    def __init__(self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any) -> None:
+        self.estimator = estimator
+        self.weights: Weights = estimator._weights.to(torch.float32, torch.device("cpu"))
+        self._member = estimator._result.members[0]
+        super().__init__(
+            estimator.history_,
+            {**estimator.get_params(deep=False), "batch_size": estimator.batch_size_},
+            status=estimator.status_,
+            best_epoch=estimator.best_epoch_,
+        )
+        self._learned: Part | None = None
+        self._unseen: Part | None = None
+        if X is not None:
+            self._read(X, np.asarray(y), X_test is None)
+        if X_test is not None:
+            everyone = np.arange(len(y_test))
+            self._unseen = self._part(X_test, np.asarray(y_test), everyone)
+            self.validation_rows = len(everyone)
+
+    def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
+        """Take the training rows, and those that were held out of them if they still are known."""
+        train, held = self.estimator._hold_out(y, False, self.estimator._fit_seed)
+        held = None if "val_loss" not in self.history else held
+        if held is not None:
+            unseen = self._part(X, y, held)
+            told = super().unseen
+            if told is not None and not np.isclose(self._mean(unseen), told.value, 0.05, 1e-3):
+                train, held = np.arange(len(y)), None  # it was judged by rows given apart
+            elif divide:
+                self._unseen, self.validation_rows = unseen, len(held)
+        self._learned, self.training_rows = self._part(X, y, train), len(train)
+
+    def _part(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer]) -> Part:
+        if len(ids) > _MOST:
+            ids = np.sort(np.random.default_rng(0).choice(ids, _MOST, replace=False))
+        some, targets = _safe_indexing(X, ids), y[ids]
+        table = self.estimator._table(checked(self.estimator, some, reset=False), targets, None)
+        brightest = self.estimator._inputs.brightest
+        return Part(some, targets, Rows(table.x, table.y, brightest=brightest))
+
+    # Losses.
+
+    def _losses(self, part: Part) -> NDArray[np.float64]:
+        """Return each row's loss, with nothing disturbed."""
+        loss, found = self._member.loss, []
+        for logits, target in self._logits(part):
+            found.append(loss.value(logits, target[None])[0].double().numpy())
+        return np.concatenate(found)
+
+    def _mean(self, part: Part) -> float:
+        return float(self._losses(part).mean())
+
+    def _logits(self, part: Part) -> list[tuple[Tensor, Tensor]]:
+        predictor, outputs = Predictor(self.weights), self.weights.network.outputs
+        pairs = []
+        for ids in torch.split(torch.arange(len(part.rows)), predictor.most):
+            logits = predictor(part.rows.features(ids)[None]).transpose(1, 2).clone()
+            pairs.append((logits, part.rows.targets(ids, self._member.loss, outputs)))
+        return pairs
+
+    @cached_property
+    def learned(self) -> Mean | None:
+        """The loss on training rows with the weights in use, without dropout."""
+        return super().learned if self._learned is None else Mean.of(self._losses(self._learned))
+
+    @cached_property
+    def unseen(self) -> Mean | None:
+        """The loss on unseen rows with the weights in use."""
+        return super().unseen if self._unseen is None else Mean.of(self._losses(self._unseen))
+
+    @cached_property
+    def chance(self) -> float:
+        """The loss of the best constant outputs."""
+        if self._learned is not None:
+            ids = torch.arange(len(self._learned.rows))
+            loss, outputs = self._member.loss, self.weights.network.outputs
+            return float(
+                best_losses(loss, outputs, self._learned.rows.targets(ids, loss, outputs)).mean()
+            )
+        if is_classifier(self.estimator):
+            return float(np.log(max(len(self.estimator.classes_), 2)))
+        return super().chance
+
+    @property
+    def right(self) -> Mean | None:
+        """The share of unseen rows whose class is right."""
+        chances = self.chances
+        if chances is None:
+            return super().right
+        rows, hits = len(chances.right), float(chances.right.sum())
+        middle = (hits + 2) / (rows + 4)
+        return Mean(hits / rows, float(np.sqrt(middle * (1 - middle) / (rows + 4))), rows)
+
+    @cached_property
+    def chances(self) -> Chances | None:
+        """How sure it is of unseen rows' classes, and whether it is right."""
+        labels = getattr(self.estimator, "_labels", None)
+        if self._unseen is None or labels is None or labels.multilabel_ or labels.soft_:
+            return None
+        given = self.estimator.predict_proba(self._unseen.X)
+        best = given.argmax(axis=1)
+        right = np.asarray(self.estimator.classes_)[best] == self._unseen.y
+        return Chances(given.max(axis=1).astype(np.float64), right)
+
+    # Layers.
+
+    @cached_property
+    def _passed(self) -> list[tuple[Any, Tensor, Tensor]]:
+        """Each layer at work with its inputs and outputs (rows, units), on training rows."""
+        if self._learned is None:
+            return []
+        x = self._learned.rows.features(torch.arange(len(self._learned.rows)))
+        outputs = [tensor[0] for _, tensor in Predictor(self.weights).outputs(x[None])]
+        layers = [layer for layer in self.weights.network.layers if not layer.training_only]
+        return list(zip(layers, [x[:, :-1], *outputs], outputs, strict=False))
+
+    @cached_property
+    def layers(self) -> Sequence[Layer] | None:
+        """The health of the hidden layers, on training rows."""
+        if self._learned is None:
+            return None
+        active = [part for part in self._passed if isinstance(part[0], Activate)]
+        return [
+            Layer(number, signal_of(layer, z, out).dead, _saturated(layer, z, out))
+            for number, (layer, z, out) in enumerate(active, start=1)
+        ]
+
+    @cached_property
+    def norms(self) -> Sequence[Norm] | None:
+        """How far running statistics are from those of the training rows."""
+        if self._learned is None:
+            return None
+        network = self.weights.network
+        views = network.statistics.views(self.weights.statistics, 1)
+        running = [
+            view[0]
+            for layer, view in zip(network.layers, views, strict=True)
+            if isinstance(layer, BatchNorm)
+        ]
+        normed = [part for part in self._passed if isinstance(part[0], BatchNorm)]
+        return [
+            _distance(number, stats, z)
+            for number, (stats, (_, z, _)) in enumerate(zip(running, normed, strict=True), start=1)
+        ]
+
+    # Others.
+
+    @cached_property
+    def rival(self) -> Rival | None:
+        """How much better extremely randomized trees predict the unseen rows.
+
+        Source: Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006.
+        """
+        if self._learned is None or self._unseen is None:
+            return None
+        ours, theirs = self._wrong(self._unseen)
+        saved = ours - theirs
+        error = float(saved.std(ddof=1) / np.sqrt(len(saved))) if len(saved) > 1 else np.inf
+        return Rival(float(saved.mean()), error)
+
+    def _wrong(self, part: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each unseen row's error, by the network and by trees on the same rows."""
+        assert self._learned is not None
+        kinds = {True: ExtraTreesClassifier, False: ExtraTreesRegressor}
+        trees: Any = kinds[is_classifier(self.estimator)](50, min_samples_leaf=2, random_state=0)
+        x, unseen = (_numbers(one.rows) for one in (self._learned, part))
+        trees.fit(x, self._learned.y)
+        answers = np.asarray(self.estimator.predict(part.X)), trees.predict(unseen)
+        if is_classifier(self.estimator):
+            ours, theirs = ((answer != part.y).astype(float) for answer in answers)
+        else:
+            spread = max(float(np.var(self._learned.y.astype(float))), 1e-12)
+            ours, theirs = ((answer - part.y) ** 2 / spread for answer in answers)
+        return _by_row(ours), _by_row(theirs)
+
+
+def _by_row(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values if values.ndim == 1 else values.mean(axis=1)
+
+
+def _numbers(rows: Rows) -> NDArray[np.float32]:
+    """Return rows as the network reads them."""
+    numbers: NDArray[np.float32] = rows.features(torch.arange(len(rows))).numpy()[:, :-1]
+    return numbers
+
+
+def _saturated(layer: Activate, z: Tensor, out: Tensor) -> float:
+    """Return the share of units whose slope is flat in nearly all rows, on one side or both."""
+    if layer.activation.parameters(1).rows:
+        return 0.0
+    slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
+    return float(((slope < _FLAT).double().mean(0) > _SATURATED).double().mean())
+
+
+def _distance(number: int, running: Tensor, z: Tensor) -> Norm:
+    """Return the usual unit's distance between running statistics (2, units) and the data's."""
+    spread = z.std(0).clamp_min(1e-6)
+    shift = ((running[0] - z.mean(0)).abs() / spread).median()
+    factor = (running[1].clamp_min(1e-12).sqrt() / spread).log().abs().median().exp()
+    return Norm(number, float(shift), float(factor))

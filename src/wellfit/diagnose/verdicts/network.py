@@ -1,0 +1,91 @@
+"""Symptoms of the trained network: units that no longer take part, batch norms that are off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from wellfit.core.hyper import hyper
+from wellfit.diagnose.base import Finding, Outcome, graded
+from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.descent import _SLOWER
+from wellfit.diagnose.verdicts.training import Training
+
+
+class DeadUnits(Symptom, name="dead_units"):
+    """Hidden units that are silent, or saturated, whatever the row: they learn no more.
+
+    A unit is dead whose slope is 0 in all training rows, and saturated where it is below 0.01 in
+    95 of 100.
+    """
+
+    rank: ClassVar[int] = 2
+    says: ClassVar[str] = "Many units are dead"
+    did: ClassVar[str] = "counted the hidden units whose slope is flat, on training rows"
+    needs: ClassVar[str] = "the fitted network and rows"
+
+    warn: float = hyper("share of a layer", default=0.4, low=0, high=1)
+    fail: float = hyper("share of a layer that is nearly all", default=0.9, low=0, high=1)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn of a layer with many dead units; fail where hardly one is left."""
+        if not training.layers:
+            return None
+        worst = max(training.layers, key=lambda layer: max(layer.dead, layer.saturated))
+        share = max(worst.dead, worst.saturated)
+        kind = "dead" if worst.dead >= worst.saturated else "saturated"
+        return self.finding(
+            graded(share, self.warn, self.fail),
+            f"{share:.0%} of the units of hidden layer {worst.number} are {kind}",
+            "start anew, with smaller steps",
+            dead=worst.dead,
+            saturated=worst.saturated,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return smaller steps, and ways for gradients to get through."""
+        leaky = Knob("activation", '"leaky_relu"', "its slope is 0 nowhere, so no unit dies")
+        norm = Knob("batch_norm", "True", "it keeps a layer's inputs where its slope is steep")
+        return _SLOWER, leaky, norm
+
+
+class BatchNormOff(Symptom, name="batch_norm_off"):
+    """Batch norm predicts by running statistics that aren't those of the data.
+
+    The statistics of the training rows, as the layer gets them when predicting, are compared with
+    the running ones: the usual unit's distance of means in standard deviations, and the factor
+    between standard deviations.
+    """
+
+    rank: ClassVar[int] = 2
+    says: ClassVar[str] = "Batch norm's running statistics are off"
+    did: ClassVar[str] = "compared batch norm's running statistics with those of training rows"
+    needs: ClassVar[str] = "the fitted network, with batch norm, and rows"
+
+    shift: float = hyper("distance of means, in standard deviations", default=0.3, low=0)
+    factor: float = hyper("between standard deviations", default=1.4, low=1)
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where one of the two is too large in a layer."""
+        if not training.norms:
+            return None
+        shift = max(norm.shift for norm in training.norms)
+        factor = max(norm.factor for norm in training.norms)
+        ill = shift > self.shift or factor > self.factor
+        return self.finding(
+            Outcome.WARN if ill else Outcome.PASS,
+            f"running means are {shift:.2f} standard deviations off, and standard deviations by "
+            f"a factor of {factor:.2f}",
+            "lower batch norm's momentum, or train for longer",
+            shift=shift,
+            factor=factor,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return fresher statistics, steadier ones, and none."""
+        momentum = Knob(
+            "batch norm's momentum", "0.9, or lower", "statistics then follow the weights sooner"
+        )
+        longer = Knob("epochs", "twice as many", "statistics need some steps to catch up")
+        batch = Knob("batch_size", "twice as large", "the statistics of more rows jump less")
+        return momentum, longer, batch

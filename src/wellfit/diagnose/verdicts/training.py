@@ -1,0 +1,190 @@
+"""What symptoms look at: the curves of a training, and more where the network is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.diagnose.verdicts.curves import Curve, steps_taken
+
+_SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors
+
+
+class Mean(NamedTuple):
+    """A mean over rows, its standard error, and the number of rows (0 where unknown)."""
+
+    value: float
+    error: float
+    rows: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating]) -> Mean:
+        """Return the mean of rows' values (N,)."""
+        error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf
+        return cls(float(values.mean()), error, len(values))
+
+
+class Layer(NamedTuple):
+    """A hidden layer's health: the shares of its units that are dead, and saturated."""
+
+    number: int
+    dead: float
+    saturated: float
+
+
+class Norm(NamedTuple):
+    """A batch norm's distance from the data: in means, deviations; in spreads, a factor."""
+
+    number: int
+    shift: float
+    factor: float
+
+
+class Chances(NamedTuple):
+    """The chances (N,) given to the predicted classes, and whether these were right (N,)."""
+
+    given: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+class Rival(NamedTuple):
+    """How much better another learner predicts the same unseen rows: losses of rows that it saves.
+
+    In units of rows (wrong classes) or of the variance; ``error`` is its standard error.
+    """
+
+    better: float
+    error: float
+
+
+class Training:
+    """A training as far as it has come, told by its curves.
+
+    Args:
+        history: metrics by name, a value for each epoch: ``loss``, and ``val_loss``,
+            ``accuracy``, ``val_accuracy``, ``learning_rate`` where there are any.
+        settings: the estimator's parameters by name, as far as they are known.
+        status: how it ended, as :class:`~wellfit.training.Status` says.
+        best_epoch: the epoch, from 1, whose weights are in use; the last where not given.
+        chance: the loss of the best constant outputs; else the first epoch's loss stands in.
+        training_rows: how many.
+        validation_rows: how many.
+    """
+
+    def __init__(
+        self,
+        history: Mapping[str, Sequence[float]],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        status: str = "running",
+        best_epoch: int | None = None,
+        chance: float | None = None,
+        training_rows: int | None = None,
+        validation_rows: int | None = None,
+    ) -> None:
+        self.history = {
+            name: np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+            for name, values in history.items()
+        }
+        self.settings, self.status = dict(settings or {}), status
+        self.epochs = len(self.loss)
+        self.best_epoch = best_epoch or self.epochs
+        self._chance = chance
+        self.training_rows, self.validation_rows = training_rows, validation_rows
+
+    def curve(self, name: str) -> Curve:
+        """Return a metric's values (epochs,); empty where there is none."""
+        return self.history.get(name, np.empty(0))
+
+    @property
+    def loss(self) -> Curve:
+        """The training loss of every epoch: while it learned, dropout and all."""
+        return self.curve("loss")
+
+    @cached_property
+    def judged(self) -> NDArray[np.intp]:
+        """The epochs, from 0, whose validation loss is known."""
+        return np.flatnonzero(np.isfinite(self.curve("val_loss")))
+
+    @property
+    def validation(self) -> Curve:
+        """The validation loss of the epochs that were ``judged``."""
+        return self.curve("val_loss")[self.judged]
+
+    @cached_property
+    def time(self) -> Curve:
+        """How far training was after each epoch, by the learning rates so far."""
+        return steps_taken(self.curve("learning_rate"), self.epochs)
+
+    @property
+    def steps(self) -> float:
+        """How many steps were taken; infinite where nobody knows."""
+        batch = self.settings.get("batch_size")
+        if self.training_rows is None or not isinstance(batch, int):
+            return np.inf
+        return self.epochs * -(-self.training_rows // batch)
+
+    @cached_property
+    def chance(self) -> float:
+        """The loss of who knows nothing of the columns; what losses are measured by."""
+        if self._chance is not None and self._chance > 0:
+            return self._chance
+        finite = self.loss[np.isfinite(self.loss)]
+        return max(float(finite[0]), 1e-12) if len(finite) else 1.0
+
+    # What is known of the weights in use.
+
+    @property
+    def learned(self) -> Mean | None:
+        """The loss on training rows, or nothing where no epoch is over."""
+        return self._at_best(self.loss, self.training_rows)
+
+    @property
+    def unseen(self) -> Mean | None:
+        """The loss on rows that it doesn't learn from, or nothing where there are none."""
+        return self._at_best(self.curve("val_loss"), self.validation_rows)
+
+    @property
+    def right(self) -> Mean | None:
+        """The share of unseen rows whose class is right, or nothing."""
+        found = self._at_best(self.curve("val_accuracy"), self.validation_rows)
+        if found is None:
+            return None
+        share, rows = found.value, found.rows
+        # Agresti and Coull's two more hits and two more misses: no error of 0 at 100 %.
+        middle = (share * rows + 2) / (rows + 4)
+        error = float(np.sqrt(middle * (1 - middle) / (rows + 4))) if rows else 0.0
+        return Mean(share, error, rows)
+
+    def _at_best(self, curve: Curve, rows: int | None) -> Mean | None:
+        known = np.flatnonzero(np.isfinite(curve[: self.best_epoch]))
+        if not len(known):
+            return None
+        value = float(curve[known[-1]])
+        return Mean(value, _SPREAD * abs(value) / np.sqrt(rows) if rows else 0.0, rows or 0)
+
+    # What only weights and rows can tell.
+
+    @property
+    def chances(self) -> Chances | None:
+        """How sure it is of unseen rows, and whether it is right."""
+        return None
+
+    @property
+    def layers(self) -> Sequence[Layer] | None:
+        """The health of the hidden layers."""
+        return None
+
+    @property
+    def norms(self) -> Sequence[Norm] | None:
+        """The distances of batch norms from the data; empty where there are none."""
+        return None
+
+    @property
+    def rival(self) -> Rival | None:
+        """How another learner does on the unseen rows."""
+        return None

@@ -1,0 +1,277 @@
+"""The verdict on a training: a sentence, what it rests on, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from wellfit.core import registry
+from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.core.hyper import resolve
+from wellfit.diagnose.base import Finding, Outcome
+from wellfit.diagnose.report import Report
+from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.fitted import FittedTraining
+from wellfit.diagnose.verdicts.training import Training
+from wellfit.estimators.base import BaseMLP
+from wellfit.training.precision import threads
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+_KNOBS = 3
+_FEW_EPOCHS = 3  # are too soon to tell
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How well a network was fit, on what grounds, and which knobs to turn next.
+
+    Attributes:
+        name: of the symptom that speaks first; ``"well_fit"`` where none does, ``"too_soon"``
+            where nothing can be said yet, ``"well_so_far"`` while it goes on, ``"well_trained"``
+            where no rows tell how it does on others.
+        sentence: the verdict in words.
+        sure: how sure it is, and of what.
+        findings: one for each symptom that could be judged.
+        knobs: up to three things to try next, the most promising first.
+        unjudged: the symptoms that couldn't be judged, and what was missing.
+
+    >>> verdict = judge({"loss": [2.3, 1.0, 0.4, 0.2, 0.15, 0.14]}, status="finished")
+    >>> Verdict.from_dict(verdict.to_dict()) == verdict
+    True
+    """
+
+    name: str
+    sentence: str
+    sure: str = ""
+    findings: tuple[Finding, ...] = ()
+    knobs: tuple[Knob, ...] = ()
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """The findings that raise an alarm; the one that speaks first is first."""
+        return tuple(one for one in self.findings if one.outcome is not Outcome.PASS)
+
+    def __getitem__(self, symptom: str) -> Finding:
+        """Return a symptom's finding by its name.
+
+        Raises:
+            UnknownNameError: it couldn't be judged, or there is none of that name.
+        """
+        for finding in self.findings:
+            if finding.check == symptom:
+                return finding
+        raise UnknownNameError("finding", symptom, [one.check for one in self.findings])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
+        plain = asdict(self)
+        for finding in plain["findings"]:
+            finding["outcome"] = str(finding["outcome"])
+            # JSON knows no infinity: what is infinite or undefined is told in words.
+            finding["numbers"] = {k: v for k, v in finding["numbers"].items() if isfinite(v)}
+        return {**plain, "findings": list(plain["findings"]), "knobs": list(plain["knobs"])}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the verdict that :meth:`to_dict` made plain data of.
+
+        Raises:
+            InputError: the data aren't a verdict's.
+        """
+        try:
+            findings = tuple(
+                Finding(**{**one, "outcome": Outcome(one["outcome"])}) for one in data["findings"]
+            )
+            knobs = tuple(Knob(**one) for one in data["knobs"])
+            return cls(**{**data, "findings": findings, "knobs": knobs})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{data!r:.80} is no verdict; expected what to_dict returned"
+            ) from error
+
+    def __str__(self) -> str:
+        lines = [self.sentence, *([self.sure] if self.sure else [])]
+        lines += [f"- {one.check}: {one.saw}" for one in self.alarms]
+        lines += [f"> {knob.name}: {knob.change}; {knob.why}" for knob in self.knobs]
+        return "\n".join([*lines, *_missing(self.unjudged)])
+
+    def __rich__(self) -> Group:
+        """Return the sentence, all findings, the knobs, and what couldn't be judged."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        colour = "bold yellow" if self.alarms else "bold green"
+        parts: list[Any] = [Text(self.sentence, colour), Text(self.sure), Text()]
+        parts += Report(self.findings).__rich__().renderables[:1]
+        if self.knobs:
+            table = Table.grid(padding=(0, 2, 0, 0))
+            for number, knob in enumerate(self.knobs, start=1):
+                table.add_row(f"{number}.", Text(knob.name, "bold"), f"{knob.change}: {knob.why}")
+            parts += [Text(), Text("To try next", "bold"), table]
+        return Group(*parts, *(Text(line, "dim") for line in _missing(self.unjudged)))
+
+
+def _missing(unjudged: Mapping[str, str]) -> list[str]:
+    """Return a line for each thing that was missing, with what can't be judged without it."""
+    lacking: dict[str, list[str]] = {}
+    for name, needs in unjudged.items():
+        lacking.setdefault(needs, []).append(name.replace("_", " "))
+    return [f"Not judged, for want of {needs}: {', '.join(n)}." for needs, n in lacking.items()]
+
+
+def verdict(
+    estimator: BaseMLP, X: Any = None, y: Any = None, X_test: Any = None, y_test: Any = None
+) -> Verdict:
+    """Judge a fitted network: well fit, or what is wrong and what to try next.
+
+    Without rows, its curves speak alone. With them, losses are compared row by row with the
+    weights in use, units and batch norms are looked at, probabilities are held against labels,
+    and trees tell how much there is to learn. At most 2,000 rows of each kind are looked at.
+
+    Args:
+        estimator: a fitted classifier or regressor; it is left as it is.
+        X: the rows it was fitted to. Those that it held out count as unseen.
+        y: their targets.
+        X_test: other rows that it hasn't seen, to be judged by in place of those held out.
+        y_test: their targets.
+
+    Raises:
+        NotFittedError: the estimator isn't fitted.
+        InputError: rows without targets, or rows that it can't read.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> early = MLPClassifier((16,), epochs=4, early_stopping=False, random_state=0).fit(X, y)
+    >>> verdict(early, X, y).name
+    'still_improving'
+    """
+    check_is_fitted(estimator, "_weights")
+    for rows, targets, name in ((X, y, "X"), (X_test, y_test, "X_test")):
+        if (rows is None) != (targets is None):
+            raise DataError(f"{name} is given without its targets, or they without {name}")
+    with torch.no_grad(), threads(estimator.threads or 1):
+        return _judge(FittedTraining(estimator, X, y, X_test, y_test))
+
+
+def judge(
+    history: Mapping[str, Sequence[float]],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    status: str = "running",
+    best_epoch: int | None = None,
+    chance: float | None = None,
+    training_rows: int | None = None,
+    validation_rows: int | None = None,
+) -> Verdict:
+    """Judge a training by its curves, whole or as far as they have come.
+
+    Args:
+        history: metrics by name, a value for each epoch, as ``history_`` or the lines of a run's
+            metrics: ``loss``, and ``val_loss``, ``val_accuracy``, ``learning_rate`` if there.
+        settings: the estimator's parameters by name, as far as they are known.
+        status: ``"running"``, or how it ended.
+        best_epoch: the epoch, from 1, whose weights are in use; else the last.
+        chance: the loss of the best constant outputs, such as log C; else the first epoch's.
+        training_rows: how many; without them, nobody knows how many steps were taken.
+        validation_rows: how many; without them, nobody knows how sure the curves are.
+
+    >>> rising = {"loss": [2.3, 1.0, 4.0, 9.0, 30.0, 90.0, float("nan")]}
+    >>> judge(rising).name
+    'diverging'
+    """
+    return _judge(
+        Training(
+            history,
+            settings,
+            status=status,
+            best_epoch=best_epoch,
+            chance=chance,
+            training_rows=training_rows,
+            validation_rows=validation_rows,
+        )
+    )
+
+
+def symptoms() -> list[Symptom]:
+    """Return all symptoms that are registered, causes before what follows from them."""
+    everyone = [resolve(Symptom, name) for name in registry.names(Symptom.family)]
+    return sorted(everyone, key=lambda one: one.rank)
+
+
+def _judge(training: Training) -> Verdict:
+    judged: list[tuple[Symptom, Finding]] = []
+    unjudged: dict[str, str] = {}
+    for one in symptoms():
+        early = one.at_end and training.status == "running"
+        found = None if early else one.look(training)
+        if found is None:
+            unjudged[one.name] = "the end of the training" if early else one.needs
+        else:
+            judged.append((one, found))
+    ill = [pair for pair in judged if pair[1].outcome is not Outcome.PASS]
+    well = [pair for pair in judged if pair[1].outcome is Outcome.PASS]
+    name, sentence = _said(ill, training)
+    findings = tuple(found for _, found in [*ill, *well])
+    return Verdict(name, sentence, _sure(training), findings, _knobs(ill, training), unjudged)
+
+
+def _said(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[str, str]:
+    """Return the verdict's name, and its sentence."""
+    if not ill:
+        return _healthy(training)
+    one, found = ill[0]
+    others = [symptom.name.replace("_", " ") for symptom, _ in ill[1:]]
+    also = f" Also: {', '.join(others)}." if others else ""
+    return one.name, f"{one.says}: {found.saw}.{also}"
+
+
+def _healthy(training: Training) -> tuple[str, str]:
+    if training.status == "running":
+        if training.epochs < _FEW_EPOCHS:
+            return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
+        return "well_so_far", f"Well so far: nothing is wrong after {training.epochs} epochs."
+    seen, unseen, right = training.learned, training.unseen, training.right
+    if seen is None:
+        return "too_soon", "Nothing to judge: no epoch is over."
+    if unseen is None:
+        return "well_trained", (
+            "Trained well: the loss went down and settled. Whether that holds for other rows "
+            "nobody knows, since no rows were held out."
+        )
+    told = f"; {right.value:.1%} of unseen rows are right" if right else ""
+    return "well_fit", (
+        f"Well fit: a loss of {seen.value:.3g} on training rows and of {unseen.value:.3g} on "
+        f"unseen ones{told}."
+    )
+
+
+def _sure(training: Training) -> str:
+    """Return how much the unseen rows can tell."""
+    unseen, right = training.unseen, training.right
+    if unseen is None:
+        return "No rows were held out: nothing is known of rows it hasn't seen."
+    if not unseen.rows:
+        return "How many rows it was judged by isn't known, nor how sure that is."
+    error = f"the loss to ±{2 * unseen.error:.2g}"
+    if right is not None:
+        error = f"the share of right rows to ±{2 * right.error:.1%}"
+    return f"By {unseen.rows:,} unseen rows, which tell {error} (19 times of 20)."
+
+
+def _knobs(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[Knob, ...]:
+    """Return the first knobs of the first symptom, then of the others, none of them twice."""
+    chosen: dict[str, Knob] = {}
+    for one, _ in ill:
+        for knob in one.knobs(training):
+            chosen.setdefault(knob.name, knob)
+    return tuple(chosen.values())[:_KNOBS]
