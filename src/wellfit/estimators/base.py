@@ -20,8 +20,8 @@ from wellfit.estimators.inputs import checked
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
 from wellfit.estimators.reading import Reading
-from wellfit.estimators.reusing import Source, same_head
 from wellfit.estimators.saving import Saving
+from wellfit.estimators.sources import Source, same_head
 from wellfit.estimators.starting import Starting
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all

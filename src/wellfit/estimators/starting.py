@@ -16,7 +16,8 @@ from wellfit.estimators.freezing import best
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.prepared import Prepared
-from wellfit.estimators.reusing import Reusing, Source, Taken
+from wellfit.estimators.reusing import Reusing, Taken
+from wellfit.estimators.sources import Source, check_numbers, reading_of
 from wellfit.nn import Network
 from wellfit.training import Result, Weights
 
@@ -89,7 +90,7 @@ class Starting(Parameters):
     def _fit_inputs(self, x: Any, source: Source | None) -> Inputs:
         """Return how rows are read: as the layers that are taken have learned to."""
         model: Any = self
-        known = None if source is None else reusing.reading_of(source, model)
+        known = None if source is None else reading_of(source, model)
         return known or Inputs.fit(x, self.preprocess)
 
     def _network(self, built: Network, before: Network | None) -> Network:
@@ -126,7 +127,7 @@ class Starting(Parameters):
         """Return the weights to begin with; None where the optimizer's memory goes on."""
         model: Any = self
         if source is not None:
-            reusing.check_numbers(source, work.member.network.inputs)
+            check_numbers(source, work.member.network.inputs)
             assert self._taken is not None
             weights = reusing.first_weights(source, self._taken, work.member)
         elif work.one_more:

@@ -16,7 +16,8 @@ from wellfit.core.errors import HyperparameterError, InputError, ModelFileError,
 from wellfit.core.hyper import Config, hyper
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.reusing import Reusing, Source
+from wellfit.estimators.reusing import Reusing
+from wellfit.estimators.sources import Source
 from wellfit.optim import Pace
 from wellfit.transfer.interop import Part, import_model
 from wellfit.transfer.interop.parts import checked
@@ -196,13 +197,13 @@ def _matching(pattern: str, names: Sequence[str]) -> int:
 
 
 def _source(model: Any) -> Source:
+    if isinstance(model, str | os.PathLike):
+        return _from_place(Path(model))
     if hasattr(model, "parts"):
         reads = model if hasattr(model, "_inputs") else None
         return replace(_from_parts(model.parts(), type(model).__name__), model=reads)
     if isinstance(model, BaseMLP):
         return Source.of(model)
-    if isinstance(model, str | os.PathLike):
-        return _from_place(Path(model))
     if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
         return _from_parts(model, "a list of parts")
     raise InputError(

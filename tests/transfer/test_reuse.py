@@ -1,0 +1,574 @@
+"""Networks that start from another's layers."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from contextlib import nullcontext
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from wellfit import MLPClassifier, MLPRegressor, load_model
+from wellfit.core.errors import (
+    HyperparameterError,
+    InputError,
+    ModelFileError,
+    UnknownNameError,
+)
+from wellfit.estimators import starting
+from wellfit.model_selection import GridSearchCV
+from wellfit.model_selection.stacking import grouped, trained
+from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
+from wellfit.optim import Adam
+from wellfit.training import Checkpoint
+from wellfit.transfer import Gradually, Part, Reuse
+
+X, Y = load_digits(return_X_y=True)
+LOW, HIGH = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
+FEW, REST = HIGH[:150], HIGH[150:]
+QUICK = {"epochs": 3, "random_state": 0, "threads": 1, "early_stopping": False}
+
+
+@pytest.fixture(scope="module")
+def base():
+    """Three hidden layers that tell 0 to 4 apart."""
+    clf = MLPClassifier((32, 24, 16), activation="elu", batch_norm=True, **{**QUICK, "epochs": 8})
+    return clf.fit(X[LOW], Y[LOW])
+
+
+def fitted(base, reuse=None, rows=FEW, **params):
+    given = {**QUICK, "reuse": reuse or Reuse(base, freeze=2), **params}
+    return MLPClassifier(**given).fit(X[rows], Y[rows])
+
+
+def numbers(model):
+    """All that each layer has learned and tracked."""
+    weights = model._weights
+    tracked = weights.network.statistics.views(weights.statistics, 1)
+    return [
+        (layer, block.numpy(), view[0].numpy())
+        for layer, block, view in zip(
+            weights.network.layers, weights.blocks(0), tracked, strict=True
+        )
+        if not layer.training_only
+    ]
+
+
+def alike(one, other, count):
+    """How many of the lowest layers with numbers are equal to the bit."""
+    pairs = list(zip(numbers(one), numbers(other), strict=False))[:count]
+    return [
+        np.array_equal(a[1], b[1]) and np.array_equal(a[2], b[2]) for a, b in pairs if a[1].size
+    ]
+
+
+@pytest.fixture
+def uncached(monkeypatch):
+    """Compute frozen layers anew at every step."""
+    return lambda: monkeypatch.setattr(starting, "cached", lambda work, frozen: None)
+
+
+# What starts where, and stays there.
+
+
+@pytest.mark.parametrize("frozen", [1, 2, 3])
+@pytest.mark.parametrize("once", [True, False])
+def test_frozen_layers_stay_to_the_bit_and_others_move(base, frozen, once, uncached):
+    if not once:
+        uncached()
+    clf = fitted(base, Reuse(base, freeze=frozen), l2=0.1, max_norm=0.5, average=0.5)
+    assert clf.reused_["cached"] is once
+    assert alike(clf, base, 3 * frozen) == [True] * 2 * frozen
+    assert not any(alike(clf, base, 9)[2 * frozen :])
+
+
+def test_a_training_starts_from_what_is_taken(base):
+    clf = MLPClassifier(reuse=Reuse(base, layers=2), **QUICK)
+    work = clf._prepare(X[FEW], Y[FEW])
+    linear = [
+        block
+        for layer, block in zip(work.member.network.layers, work.start.blocks(0), strict=True)
+        if isinstance(layer, Linear)
+    ]
+    for number, (block, weights) in enumerate(zip(linear, base.coefs_, strict=True)):
+        assert np.allclose(block[:-1], weights) is (number < 2)
+    clf.set_params(random_state=1)
+    other = clf._prepare(X[FEW], Y[FEW]).start
+    assert not np.array_equal(other.blocks(0)[-1], linear[-1])
+
+
+def test_activation_and_batch_norm_come_with_the_layers_and_dropout_does_not(base):
+    clf = fitted(base, Reuse(base, layers=2), dropout=0.3, activation="tanh")
+    names = [layer.activation.name for layer in layers_of(clf, Activate)]
+    assert names == ["elu", "elu", "tanh"]
+    assert len(layers_of(clf, BatchNorm)) == 2
+    assert [layer.rate for layer in layers_of(clf, Dropout)] == [0.3] * 3
+
+
+def layers_of(model, kind):
+    return [layer for layer in model._weights.network.layers if isinstance(layer, kind)]
+
+
+def test_frozen_layers_have_no_dropout_between_them(base):
+    rates = [layer.rate for layer in layers_of(fitted(base, Reuse(base, freeze=2)), Dropout)]
+    assert rates == [0.0, 0.1, 0.1]
+    later = fitted(base, Reuse(base, freeze=2, thaw=2))
+    assert [layer.rate for layer in layers_of(later, Dropout)] == [0.1] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "layers", "sizes"),
+    [
+        ((256, 256), None, (32, 24, 16)),  # the default
+        ((256, 256), 1, (32, 24, 16)),
+        ((32, 24), 2, (32, 24)),  # the highest is dropped
+        ((32, 40), 1, (32, 40)),  # and replaced
+        ((32, 24, 16, 8), None, (32, 24, 16, 8)),  # and one is added
+    ],
+)
+def test_sizes_are_those_given_or_the_models(base, given, layers, sizes):
+    clf = fitted(base, Reuse(base, layers=layers), hidden_layer_sizes=given)
+    assert tuple(map(len, clf.intercepts_[:-1])) == sizes
+
+
+def test_layers_one_by_one_keep_what_they_ask_for_themselves(base):
+    wanted = [Dense(32, dropout=0.4, l2=0.5), Linear(24), Activate(), Dropout(0.2), Dense(7)]
+    clf = fitted(base, Reuse(base, layers=2), layers=wanted)
+    assert [layer.rate for layer in layers_of(clf, Dropout)] == [0.4, 0.2, 0.1]
+    (penalty,) = clf._result.members[0].penalties
+    assert penalty.only == (0,)
+    assert penalty.strength == 0.5
+
+
+def test_names_and_patterns_stand_for_layers(base):
+    for given, count in (("linear_2", 2), ("linear_[12]", 2), ("linear_*", 3), (0, 0)):
+        assert fitted(base, Reuse(base, layers=given)).reused_["layers"] == count
+
+
+def test_rows_are_read_as_the_reused_model_reads_them(base):
+    clf = fitted(base)
+    np.testing.assert_array_equal(clf._read(X), base._read(X))
+    own = MLPClassifier(**QUICK).fit(X[FEW], Y[FEW])
+    assert not np.array_equal(own._read(X), base._read(X))
+
+
+def test_another_number_of_classes_and_regression(base):
+    clf = MLPClassifier(reuse=Reuse(base), **QUICK).fit(X, Y)
+    assert clf.predict_proba(X).shape == (len(X), 10)
+    reg = MLPRegressor(reuse=Reuse(base, freeze=3), **QUICK).fit(X, Y * 1.0)
+    assert alike(reg, base, 9) == [True] * 6
+
+
+# What is computed once.
+
+
+CASES = {
+    "plain": {},
+    "penalties": {"l1": 0.01, "l2": 0.1, "max_norm": 0.5, "clipping": 0.1},
+    "own": {"layers": [Dense(32, l2=1.0), 24, Dense(16, l2=0.1, max_norm=0.3)]},
+    "random": {"dropout": 0.4, "average": 0.9},
+    "early": {"early_stopping": True, "epochs": 8, "scoring": "f1_macro"},
+    "sgd": {"optimizer": "sgd"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("decay", [1, 0.5])
+def test_cached_layers_give_the_same_weights(base, case, decay, uncached):
+    params = {"precision": "float64", **CASES[case]}
+    once = fitted(base, Reuse(base, freeze=2, decay=decay), **params)
+    uncached()
+    anew = fitted(base, Reuse(base, freeze=2, decay=decay), **params)
+    assert once.reused_["cached"]
+    assert not anew.reused_["cached"]
+    for one, other in zip(once.coefs_, anew.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(once.predict_proba(X), anew.predict_proba(X), atol=1e-9)
+    seconds = {"seconds"}
+    for name in set(once.history_) - seconds:
+        np.testing.assert_allclose(once.history_[name], anew.history_[name], rtol=1e-7)
+
+
+def test_cached_layers_give_the_same_weights_in_float32_and_of_pixels(uncached):
+    pixels = (X * 15).astype(np.uint8)
+    base = MLPClassifier((32, 24), **QUICK).fit(pixels[LOW], Y[LOW])
+    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    once = clone(clf).fit(pixels[FEW], Y[FEW])
+    uncached()
+    anew = clone(clf).fit(pixels[FEW], Y[FEW])
+    assert once.reused_["cached"]
+    for one, other in zip(once.coefs_, anew.coefs_, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("reuse", "params"),
+    [
+        ({"freeze": 2}, {"input_dropout": 0.1}),
+        ({"freeze": 2}, {"input_noise": 0.1}),
+        ({"freeze": 2}, {"augment": "mixup"}),
+        ({"freeze": 2, "thaw": 2}, {}),
+        ({"freeze": 0}, {}),
+    ],
+)
+def test_what_changes_from_epoch_to_epoch_is_not_computed_once(base, reuse, params):
+    assert not fitted(base, Reuse(base, **reuse), **params).reused_["cached"]
+
+
+def test_frozen_layers_computed_once_are_twice_as_fast():
+    rows = np.random.default_rng(0).normal(size=(3000, 200)).astype(np.float32)
+    labels = np.arange(3000) % 5
+    base = MLPClassifier((200,) * 4, **{**QUICK, "epochs": 1}).fit(rows, labels)
+    clf = MLPClassifier(reuse=Reuse(base, freeze=4), **{**QUICK, "epochs": 6})
+    seconds = {}
+    for once in (True, False):
+        with nullcontext() if once else pytest.MonkeyPatch.context() as patch:
+            if patch is not None:
+                patch.setattr(starting, "cached", lambda work, frozen: None)
+            times = []
+            for _ in range(2):
+                began = time.perf_counter()
+                clone(clf).fit(rows, labels)
+                times.append(time.perf_counter() - began)
+        seconds[once] = min(times)
+    assert seconds[False] > 2 * seconds[True]
+
+
+def test_it_says_what_it_did(base, capsys):
+    clf = fitted(base, verbose=1)
+    assert "3 hidden layers of MLPClassifier, 2 frozen, computed once" in capsys.readouterr().err
+    assert clf.reused_ == {
+        "model": "MLPClassifier",
+        "layers": 3,
+        "head": "new",
+        "frozen": 2,
+        "cached": True,
+        "tried": None,
+    }
+
+
+# What learns when, and how fast.
+
+
+def test_layers_thaw_at_an_epoch_all_at_once_or_from_the_top(base):
+    def moved(thaw, epochs):
+        clf = fitted(base, Reuse(base, freeze=3, thaw=thaw), epochs=epochs)
+        same = alike(clf, base, 9)
+        return [not each for each in same[::2]]
+
+    assert moved(3, 2) == [False, False, False]
+    assert moved(3, 3) == [True, True, True]
+    step = Gradually(every=2, start=2)
+    assert moved(step, 1) == [False, False, False]
+    assert moved(step, 3) == [False, False, True]
+    assert moved(step, 4) == [False, True, True]
+    assert moved(step, 6) == [True, True, True]
+
+
+def test_lower_layers_learn_more_slowly(base):
+    pace = Reuse(base, freeze=1, decay=0.5).pace(1, 4)
+    assert pace.rates == (0.0, 0.25, 0.5, 1.0)
+    slow = fitted(base, Reuse(base, decay=0.1), optimizer="sgd", batch_norm=False)
+    even = fitted(base, Reuse(base), optimizer="sgd", batch_norm=False)
+    steps = [abs(clf.coefs_[0] - base.coefs_[0]).mean() for clf in (slow, even)]
+    assert steps[0] < 0.01 * steps[1]
+
+
+def test_training_goes_on_with_fewer_frozen_layers(base):
+    clf = fitted(base, Reuse(base, freeze=3), warm_start=True)
+    first = pickle.loads(pickle.dumps(clf))
+    clf.set_params(reuse__freeze=1).fit(X[FEW], Y[FEW])
+    assert clf.reused_["frozen"] == 1
+    assert alike(clf, base, 3) == [True, True]
+    assert not any(alike(clf, base, 9)[2:])
+    # It went on from where it was, and not from the reused model.
+    assert abs(clf.coefs_[3] - first.coefs_[3]).max() < abs(first.coefs_[3]).max()
+    assert clf.score(X[FEW], Y[FEW]) >= first.score(X[FEW], Y[FEW])
+
+
+def test_partial_fit_starts_there_too(base):
+    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    for _ in range(3):
+        clf.partial_fit(X[FEW], Y[FEW], classes=range(5, 10))
+    assert alike(clf, base, 6) == [True] * 4
+    clf = fitted(base)
+    clf.partial_fit(X[FEW], Y[FEW])
+    assert clf.n_epochs_ == 4
+    assert alike(clf, base, 6) == [True] * 4
+
+
+# The head.
+
+
+def test_a_head_that_is_kept_predicts_as_before(base):
+    clf = base.transfer(head="keep", freeze=3, epochs=1, optimizer=Adam(1e-12)).fit(X[LOW], Y[LOW])
+    np.testing.assert_allclose(clf.predict_proba(X), base.predict_proba(X), atol=1e-5)
+    rows, y = load_diabetes(return_X_y=True)
+    reg = MLPRegressor((8,), **QUICK).fit(rows, y)
+    half = reg.transfer(head="keep", epochs=1, optimizer=Adam(1e-12)).fit(rows[:50], y[:50] - 9)
+    np.testing.assert_allclose(half.predict(rows), reg.predict(rows), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("reuse", "params", "says"),
+    [
+        ({"head": "keep"}, {}, r"the classes \[.*0.*\]; y has \[.*5"),
+        ({"head": "keep", "layers": 2}, {}, "head of Reuse is 'keep'; .*2 of 3"),
+        ({"head": "keep"}, {"rows": LOW, "hidden_layer_sizes": (32, 24, 16, 4)}, "as many"),
+    ],
+)
+def test_a_head_that_cannot_be_kept(base, reuse, params, says):
+    with pytest.raises(InputError, match=says):
+        fitted(base, Reuse(base, **reuse), **params)
+
+
+# Trying out.
+
+
+def test_auto_tries_all_numbers_in_one_stack_and_keeps_the_best(base, monkeypatch):
+    stacks = []
+    train = starting.best.__globals__["train"]
+
+    def counted(members, *args, **kwargs):
+        stacks.append(len(members))
+        return train(members, *args, **kwargs)
+
+    monkeypatch.setitem(starting.best.__globals__, "train", counted)
+    clf = fitted(base, Reuse(base, freeze="auto", cv=4), epochs=6)
+    assert stacks == [4 * 4]
+    tried = clf.reused_["tried"]
+    assert tried["frozen"] == [0, 1, 2, 3]
+    means = np.array(tried["mean_test_score"])
+    np.testing.assert_allclose(
+        means, np.mean([tried[f"split{i}_test_score"] for i in range(4)], 0)
+    )
+    assert len(set(means)) > 1
+    assert means[clf.reused_["frozen"]] == means.max()
+    assert alike(clf, base, 3 * clf.reused_["frozen"]) == [True] * 2 * clf.reused_["frozen"]
+    again = fitted(base, Reuse(base, freeze=clf.reused_["frozen"]), epochs=6)
+    np.testing.assert_array_equal(clf.coefs_[-1], again.coefs_[-1])
+
+
+def test_auto_scores_are_those_of_fits_by_hand(base):
+    clf = fitted(base, Reuse(base, freeze="auto"), precision="float64", batch_size=32)
+    work = MLPClassifier(**{**clf.get_params(deep=False), "reuse": Reuse(base, freeze=2)})
+    prepared = work._prepare(X[FEW], Y[FEW])
+    folds = starting.best.__globals__["_folds"](prepared, 3)
+    for number, (stream, held) in enumerate(folds):
+        alone = clone(work).fit(X[FEW][stream.train], Y[FEW][stream.train])
+        assert not set(stream.train) & set(held)
+        score = clf.reused_["tried"][f"split{number}_test_score"][2]
+        assert alone.score(X[FEW][held], Y[FEW][held]) == score
+
+
+def test_regressors_try_out_too():
+    rows, y = load_diabetes(return_X_y=True)
+    reg = MLPRegressor((16, 8), epochs=5, random_state=0).fit(rows[:300], y[:300])
+    half = reg.transfer(freeze="auto", early_stopping=True).fit(rows[300:], y[300:])
+    assert len(half.reused_["tried"]["mean_test_score"]) == 3
+    assert half.score(rows[300:], y[300:]) > 0
+
+
+# As a parameter.
+
+
+def test_clones_share_the_model_and_params_reach_inside(base):
+    clf = clone(MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK))
+    assert clf.reuse.model is base
+    assert base.__sklearn_is_fitted__()
+    clf.set_params(reuse__freeze=1, reuse__decay=0.5)
+    assert clf.reuse == Reuse(base, freeze=1, decay=0.5)
+    assert clf.get_params()["reuse__freeze"] == 1
+    with pytest.raises(UnknownNameError, match="did you mean 'freeze'"):
+        clf.set_params(reuse__freez=1)
+
+
+def test_a_grid_over_frozen_layers_scores_as_fits_alone_do(base):
+    clf = MLPClassifier(reuse=Reuse(base), precision="float64", **QUICK)
+    grid = {"reuse__freeze": [0, 1, 3], "reuse__decay": [1.0, 0.3]}
+    cuts = list(StratifiedKFold(3).split(X[FEW], Y[FEW]))
+    search = GridSearchCV(clf, grid, cv=cuts).fit(X[FEW], Y[FEW])
+    for index, params in enumerate(search.cv_results_["params"]):
+        for number, (rows, held) in enumerate(cuts):
+            alone = clone(clf).set_params(**params).fit(X[FEW][rows], Y[FEW][rows])
+            score = search.cv_results_[f"split{number}_test_score"][index]
+            assert alone.score(X[FEW][held], Y[FEW][held]) == score
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+
+
+def test_a_stack_goes_to_another_process_without_all_rows_twice(base):
+    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    work = clf._prepare(X[FEW], Y[FEW])
+    assert work.uncut is not None
+    (group,) = grouped([work])
+    there = pickle.loads(pickle.dumps(group))
+    assert there.work[0].uncut is None
+    results = [trained(each)[0] for each in (group, there)]
+    np.testing.assert_array_equal(*(result.last.parameters for result in results))
+
+
+def test_a_search_may_compare_with_a_fresh_start(base):
+    clf = MLPClassifier((32, 24, 16), activation="elu", batch_norm=True, **QUICK)
+    search = GridSearchCV(clf, {"reuse": [None, Reuse(base), Reuse(base, freeze=1)]}, cv=3)
+    scores = search.fit(X[FEW], Y[FEW]).cv_results_["mean_test_score"]
+    assert len(set(scores)) > 1
+    fresh = GridSearchCV(clf, {"epochs": [3]}, cv=3).fit(X[FEW], Y[FEW])
+    np.testing.assert_allclose(scores[0], fresh.cv_results_["mean_test_score"][0], atol=1e-9)
+
+
+def test_in_a_pipeline():
+    scaled = StandardScaler().fit_transform(X[LOW])
+    base = MLPClassifier((16,), preprocess=None, **QUICK).fit(scaled, Y[LOW])
+    pipe = make_pipeline(StandardScaler(), base.transfer(freeze=1))
+    pipe.fit(X[FEW], Y[FEW])
+    pipe.set_params(mlpclassifier__reuse__freeze=0).fit(X[FEW], Y[FEW])
+    assert pipe[-1].reused_["frozen"] == 0
+
+
+def test_saved_it_predicts_without_the_model_it_came_from(base, tmp_path):
+    clf = fitted(base)
+    loaded = load_model(clf.save(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    assert loaded.reuse is None
+    assert loaded.reused_ == clf.reused_
+    assert loaded.hidden_layer_sizes == (32, 24, 16)
+    assert not hasattr(load_model(base.save(tmp_path / "base")), "reused_")
+    further = loaded.transfer(freeze=3, epochs=2).fit(X[FEW], Y[FEW])
+    assert alike(further, clf, 9) == [True] * 6
+
+
+def test_folders_and_parts_are_as_good_as_the_model(base, tmp_path):
+    wanted = fitted(base).coefs_[-1]
+    base.save(tmp_path / "run" / "model")
+    for place in (tmp_path / "run" / "model", str(tmp_path / "run")):
+        np.testing.assert_array_equal(fitted(base, Reuse(place, freeze=2)).coefs_[-1], wanted)
+    parts = [Part(layer, learned, tracked) for layer, learned, tracked in numbers(base)]
+    for given in (parts, parts[:-1]):  # the last is the output layer
+        clf = MLPClassifier(reuse=Reuse(given, freeze=2), preprocess=None, **QUICK)
+        clf.fit(base._read(X[FEW]), Y[FEW])
+        np.testing.assert_allclose(clf.coefs_[-1], wanted, atol=1e-6)
+
+
+def test_a_fit_that_was_cut_short_is_taken_up(base, tmp_path):
+    params = {"epochs": 4, "precision": "float64", "dropout": 0.2}
+    whole = fitted(base, **params)
+    fitted(base, **params, observers=[Checkpoint(tmp_path, keep=9)])
+    for later in ("3", "4"):
+        next(tmp_path.glob(f"epoch-00000{later}.safetensors")).unlink()
+    clf = MLPClassifier(**{**QUICK, **params, "reuse": Reuse(base, freeze=2)})
+    clf.fit(X[FEW], Y[FEW], resume_from=tmp_path)
+    for one, other in zip(clf.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_transfer_keeps_parameters_but_those_named(base):
+    clf = base.transfer(layers=2, freeze=1, decay=0.5, thaw=3, epochs=9)
+    assert (clf.epochs, clf.batch_norm, clf.activation) == (9, True, "elu")
+    assert clf.reuse == Reuse(base, 2, 1, thaw=3, decay=0.5)
+    assert not clf.__sklearn_is_fitted__()
+    with pytest.raises(InputError, match="not fitted"):
+        clf.transfer()
+
+
+# What can't be.
+
+
+@pytest.mark.parametrize(
+    ("reuse", "params", "error", "says"),
+    [
+        ({"freeze": 4}, {}, HyperparameterError, "freeze is 4, and 3 hidden layers are taken"),
+        ({"layers": 2, "freeze": 3}, {}, HyperparameterError, "freeze is 3, and 2"),
+        ({"layers": 4}, {}, HyperparameterError, "layers of Reuse is 4; expected at most 3"),
+        ({"layers": "linear3"}, {}, UnknownNameError, "did you mean 'linear_3'"),
+        ({"layers": "linear_[13]"}, {}, HyperparameterError, "without a gap"),
+        (
+            {},
+            {"hidden_layer_sizes": (32, 20, 16)},
+            InputError,
+            r"linear_2 .* \(32, 24\), .* \(32, 20\)",
+        ),
+        ({}, {"hidden_layer_sizes": (32,)}, InputError, "3 hidden layers are taken, .* has 1"),
+        ({}, {"preprocess": None}, None, ""),
+    ],
+)
+def test_layers_that_do_not_fit(base, reuse, params, error, says):
+    with pytest.raises(error, match=says) if error else nullcontext():
+        fitted(base, Reuse(base, **reuse), **params)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("freeze", -1),
+        ("freeze", "atuo"),
+        ("freeze", 1.5),
+        ("layers", -1),
+        ("layers", True),
+        ("thaw", 0),
+        ("thaw", "later"),
+        ("decay", 0),
+        ("decay", 1.1),
+        ("head", "old"),
+        ("cv", 1),
+    ],
+)
+def test_values_out_of_range_are_refused(key, value):
+    with pytest.raises(HyperparameterError, match=f"{key} of Reuse"):
+        Reuse(None, **{key: value})
+
+
+def test_other_columns_are_refused_both_named(base):
+    clf = MLPClassifier(reuse=Reuse(base), **QUICK)
+    with pytest.raises(InputError, match=r"X has 63 columns and .* on 64"):
+        clf.fit(X[FEW, 1:], Y[FEW])
+    with pytest.raises(InputError, match="comes to 63 numbers and the reused model reads 64"):
+        clf.set_params(preprocess=None).fit(X[FEW, 1:], Y[FEW])
+    frame = pd.DataFrame(X[:90, 20:22], columns=["a", "b"])
+    named = MLPClassifier((4,), **QUICK).fit(frame, Y[:90] > 4)
+    with pytest.raises(InputError, match=r"column 1 of X is 'c', .* on 'b'"):
+        named.transfer().fit(frame.rename(columns={"b": "c"}), Y[:90] > 4)
+
+
+def test_a_model_that_takes_raw_numbers_asks_for_them():
+    base = MLPClassifier((4,), preprocess=None, **QUICK).fit(X[LOW], Y[LOW])
+    with pytest.raises(InputError, match="expected preprocess=None here too"):
+        fitted(base, Reuse(base))
+
+
+def test_what_is_no_model_is_refused(base, tmp_path):
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(base))
+    with pytest.raises(ModelFileError, match="a pickle"):
+        fitted(base, Reuse(tmp_path / "model.pkl"))
+    with pytest.raises(ModelFileError, match="there is no model or run"):
+        fitted(base, Reuse(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="not fitted"):
+        fitted(base, Reuse(MLPClassifier()))
+    with pytest.raises(InputError, match="expected a fitted MLPClassifier"):
+        fitted(base, Reuse(17))
+    with pytest.raises(HyperparameterError, match=r"expected None, or wellfit.transfer.Reuse"):
+        MLPClassifier(reuse=base, **QUICK).fit(X[FEW], Y[FEW])
+
+
+# What it is good for.
+
+
+def test_lower_layers_help_where_there_are_few_rows():
+    rows = LOW[:700]
+    params = {**QUICK, "epochs": 60, "optimizer": Adam(0.01)}
+    odd = MLPClassifier((64, 64), **params).fit(X[rows], Y[rows] % 2)  # odd or even
+    few, test = LOW[700:715], LOW[715:]
+    scores = {
+        name: model.fit(X[few], Y[few] % 2).score(X[test], Y[test] % 2)
+        for name, model in {
+            "reused": odd.transfer(freeze=1),
+            "fresh": MLPClassifier((64, 64), **params),
+        }.items()
+    }
+    assert scores["reused"] > scores["fresh"] + 0.03
