@@ -80,7 +80,7 @@ def test_a_search_ends_with_a_table_and_the_best_model(here: Path, wellfit: Well
     assert wellfit("predict", "run", "adult.csv", "--out", "p.csv").exit_code == 0
     assert {path.name for path in (here / "run").iterdir()} == {
         *("config.json", "journal.jsonl", "results.csv", "result.json", "model"),
-        "confusion_matrix.png",
+        *("confusion_matrix.png", "parallel_coordinates.png", "slices.png", "leaders.png"),
     }
 
 
@@ -135,9 +135,15 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit) -> None:
     table = pd.read_csv("run/results.csv")
     for mean in table["mean"][:3]:
         assert f"{mean:.4f}" in done.output
+    pictures = [here / "run" / f"{name}.png" for name in ("slices", "leaders")]
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
+    assert "What the score depends on" not in done.output  # which four candidates don't tell
     (here / "run" / "results.csv").unlink()  # as long as it goes on
     again = wellfit("search", "show", "run", "--top", "3")
     assert f"{table['mean'][0]:.4f}" in again.output
+    assert all(picture.is_file() for picture in pictures)
     assert "hasn't ended" not in again.stderr
     (here / "run" / "result.json").unlink()
     assert "hasn't ended" in wellfit("search", "show", "run").stderr

@@ -37,15 +37,37 @@ def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
     >>> ranked([entry]).to_dict("records")
     [{'rank': 1, 'mean': 0.5, 'std': 0.0, 'fits': 1, 'seconds': 1.0, 'l2': 0.1}]
     """
+    rows = [_row(candidate, some) for candidate, some in _by_candidate(entries)]
+    frame = pd.DataFrame(rows, columns=None if rows else list(FIGURES))
+    frame = frame.sort_values("mean", ascending=False, kind="stable", na_position="last")
+    return frame.assign(rank=range(1, len(frame) + 1)).reset_index(drop=True)
+
+
+def tried(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
+    """Return what pictures need of ``cv_results_`` and ``histories_``, of the finished fits.
+
+    >>> outcome = {"test_scores": 0.5, "history": {"loss": [1.5]}}
+    >>> tried([Entry("k", {"l2": 0.1}, 0, outcome)])[1]
+    [[{'loss': [1.5]}]]
+    """
+    candidates = _by_candidate(entries)
+    scores = [[float(e.outcome["test_scores"]) for e in some] for _, some in candidates]
+    results = {
+        "params": [candidate for candidate, _ in candidates],
+        "mean_test_score": np.array([np.mean(each) for each in scores]),
+        "std_test_score": np.array([np.std(each) for each in scores]),
+    }
+    return results, [[e.outcome.get("history", {}) for e in some] for _, some in candidates]
+
+
+def _by_candidate(entries: Iterable[Entry]) -> list[tuple[dict[str, Any], list[Entry]]]:
+    """Return each candidate, but for its seeds, with its fits as they were judged last."""
     fits: dict[str, dict[Any, Entry]] = {}
     for entry in entries:
         varied = {k: v for k, v in entry.candidate.items() if k != "random_state"}
         place = (entry.fold, entry.candidate.get("random_state"))
         fits.setdefault(json.dumps(varied), {})[place] = entry
-    rows = [_row(json.loads(key), list(some.values())) for key, some in fits.items()]
-    frame = pd.DataFrame(rows, columns=None if rows else list(FIGURES))
-    frame = frame.sort_values("mean", ascending=False, kind="stable", na_position="last")
-    return frame.assign(rank=range(1, len(frame) + 1)).reset_index(drop=True)
+    return [(json.loads(key), list(some.values())) for key, some in fits.items()]
 
 
 def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:

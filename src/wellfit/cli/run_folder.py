@@ -15,15 +15,19 @@ from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.store import is_model
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
-PICTURES = ("learning_curve.png", "confusion_matrix.png", "residuals.png")
+PICTURES = (
+    *("learning_curve.png", "confusion_matrix.png", "residuals.png"),
+    *("parallel_coordinates.png", "slices.png", "importance.png", "leaders.png"),  # of a search
+)
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
 HEALTH = "health.jsonl"  # of the layers, as they train
+REPORT = "report.html"
 FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
-    *(HEALTH, f"{HEALTH}.new"),
+    *(HEALTH, f"{HEALTH}.new", REPORT),
     LOCK_FILE,
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
@@ -92,7 +96,7 @@ class RunFolder:
             self._make()
             self.clear(CHECKPOINTS)
             self.clear(TENSORBOARD)
-        for name in (RESULT, JOURNAL, RESULTS, *PICTURES):
+        for name in (RESULT, JOURNAL, RESULTS, REPORT, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
         if self.resumed:
             self._cut(first_epoch)

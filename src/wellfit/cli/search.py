@@ -62,7 +62,9 @@ class _OneByDefault(TyperGroup):
 search_app = typer.Typer(cls=_OneByDefault, help="Try many candidates, and keep the best.")
 
 
-@search_app.command("run", epilog="`wellfit search show RUN` prints the table of a run again.")
+@search_app.command(
+    "run", epilog="`wellfit search show RUN` prints the table of a run, and draws it."
+)
 def search(
     ctx: typer.Context,
     data: Annotated[
@@ -204,12 +206,22 @@ def show(
     run: Annotated[Path, typer.Argument(help="The folder of a search.", metavar="RUN")],
     top: Annotated[int, typer.Option(help="How many candidates.", metavar="N", min=1)] = 20,
 ) -> None:
-    """Print the table of a search's candidates, the best first, with mean, deviation and time."""
+    """Print a search's candidates, the best first, and what mattered; draw that into the run.
+
+    The table has each candidate's mean score, its deviation over the folds, and the time it took.
+    """
     with waiting("reading"):
         from wellfit.cli.leaders import leaders_table
-        from wellfit.cli.search_folder import has_ended, read_results
+        from wellfit.cli.search_folder import has_ended, read_fits, read_results
+        from wellfit.cli.search_pictures import draw_search
 
-    screen().print(leaders_table(read_results(run), top))
+        table, fits = read_results(run), read_fits(run)
+    screen().print(leaders_table(table, top))
+    with waiting("drawing"):
+        mattered = draw_search(run, fits) if fits else None
+    if mattered is not None:
+        screen().print()
+        screen().print(mattered)
     if not has_ended(run):
         note(f"the search hasn't ended; go on by `wellfit search --resume {run}`")
 

@@ -23,7 +23,7 @@ from wellfit.cli.run_folder import (
     read_run,
 )
 from wellfit.core.errors import InputError
-from wellfit.model_selection.journal import read_journal
+from wellfit.model_selection.journal import Entry, read_journal
 
 
 class SearchFolder(RunFolder):
@@ -73,6 +73,11 @@ def has_ended(path: Path) -> bool:
     return (path / RESULT).is_file()
 
 
+def read_fits(path: Path) -> list[Entry]:
+    """Return the finished fits of the search in a folder."""
+    return read_journal(path / JOURNAL) if (path / JOURNAL).is_file() else []
+
+
 def read_results(path: Path) -> pd.DataFrame:
     """Return the table of a search's candidates: of those that are finished, where it goes on.
 
@@ -82,7 +87,7 @@ def read_results(path: Path) -> pd.DataFrame:
     read_search(path, "show")
     if (path / RESULTS).is_file():
         return pd.read_csv(path / RESULTS)
-    entries = read_journal(path / JOURNAL) if (path / JOURNAL).is_file() else []
+    entries = read_fits(path)
     if not entries:
         raise InputError(f"show {path}: no candidate is finished yet")
     return ranked(entries)

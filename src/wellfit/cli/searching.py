@@ -18,6 +18,7 @@ from wellfit.cli.files import plain
 from wellfit.cli.leaders import Leaders, ShownJournal, leaders_table, of_results
 from wellfit.cli.run_folder import refuse
 from wellfit.cli.search_folder import SearchFolder, read_search
+from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
@@ -176,6 +177,10 @@ def _conclude(
         console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}\n")
     console.print(leaders_table(frame))
     console.print()
+    mattered = draw_search(folder.path, search.journal.entries.values())
+    if mattered is not None and not quiet:
+        console.print(mattered)
+        console.print()
     judged = outcome.judge(best, source)
     place = search.best_index_
     found = {

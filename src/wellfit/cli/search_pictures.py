@@ -1,0 +1,85 @@
+"""What a search leaves to be looked at: pictures in its folder, and what mattered in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wellfit.cli.console import note
+from wellfit.cli.files import write
+from wellfit.cli.leaders import tried
+from wellfit.core.errors import InputError
+from wellfit.model_selection.journal import Entry
+from wellfit.report import png, searches
+from wellfit.report.words import percent
+
+_WIDTH = 24  # characters of the longest bar
+
+
+def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None:
+    """Write the pictures of a search into its folder; return what its score depends on.
+
+    Args:
+        folder: the run's.
+        entries: its finished fits.
+
+    Returns:
+        A table; None where there are too few candidates to tell from.
+    """
+    results, histories = tried(entries)
+    found = None
+    with suppress(InputError):  # too few candidates
+        found = searches.importance(results)
+    try:
+        for name, picture in _pictures(folder.name, results, histories, found):
+            write(folder / name, picture)
+    except InputError as error:
+        note(f"no pictures were drawn: {error}")
+    except OSError as error:
+        note(f"no pictures were written: {error}")
+    return None if found is None else importance_table(found)
+
+
+def _pictures(
+    title: str,
+    results: searches.Results,
+    histories: searches.AllHistories,
+    found: searches.Importances | None,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents."""
+    yield "parallel_coordinates.png", png(searches.parallel_coordinates(results, title=title))
+    yield "slices.png", png(searches.slices(results, title=title))
+    if found is not None:
+        yield "importance.png", png(searches.importance_picture(found, title))
+    if any(map(any, histories)):  # which older journals don't hold
+        yield "leaders.png", png(searches.leaders_curves(results, histories, title=title))
+
+
+def importance_table(found: searches.Importances) -> RenderableType:
+    """Return a bar for each hyper-parameter, the most important first.
+
+    >>> from rich.console import Console
+    >>> found = searches.Importances({"l2": 0.75, "dropout": 0.25}, {}, 0.5)
+    >>> Console(width=70).print(importance_table(found))
+    What the score depends on (50 % of its variance can be predicted)
+    l2       ━━━━━━━━━━━━━━━━━━━━━━━━  75 %
+    dropout  ━━━━━━━━                  25 %
+    """
+    title = Text(found.told, "bold")
+    if found.explained <= 0:
+        return title
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(justify="right")
+    most = max(found.shares.values()) or 1.0
+    for name, share in found.shares.items():
+        bar = ProgressBar(total=most, completed=share, width=_WIDTH, finished_style="bar.complete")
+        table.add_row(name, bar, percent(share, digits=0))
+    return Group(title, table)

@@ -1,0 +1,151 @@
+"""How much of what a search found depends on each hyper-parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import InputError
+from wellfit.report.figures import QUIET, TRAINING, _figure, _lighten, _short
+from wellfit.report.searches.tried import Results, Tried
+from wellfit.report.words import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FEWEST = 8  # candidates that an importance can be told from
+_TREES, _FOLDS, _SHUFFLES = 40, 4, 6
+
+
+@dataclass(frozen=True)
+class Importances:
+    """How much of what a search found depends on each hyper-parameter.
+
+    Attributes:
+        shares: by parameter, the largest first; they sum to 1, or are all 0.
+        spreads: the standard deviation of each over repeated shuffles.
+        explained: the share of the scores' variance that a forest predicts for candidates that it
+            hasn't seen (R²). Near or below 0, the shares mean nothing.
+    """
+
+    shares: dict[str, float]
+    spreads: dict[str, float]
+    explained: float
+
+    @property
+    def told(self) -> str:
+        """Say what can be told from them, in a line."""
+        if self.explained <= 0:
+            return "What the score depends on can't be told from these candidates"
+        share = percent(self.explained, digits=0)
+        return f"What the score depends on ({share} of its variance can be predicted)"
+
+
+def importance(results: Results, *, metric: str = "score", random_state: int = 0) -> Importances:
+    """Return how much the score depends on each hyper-parameter.
+
+    Random forests learn the mean score from the parameters of some candidates. A parameter matters
+    as much as their predictions for the other candidates suffer when its values are shuffled
+    (permutation importance: Breiman, "Random forests", 2001). That is in the spirit of functional
+    ANOVA, which takes the forest's variance apart instead (Hutter, Hoos and Leyton-Brown, "An
+    efficient approach for assessing hyperparameter importance", 2014).
+
+    Candidates whose fits failed are left out, and scores far below the others count as if they
+    were a little below: how badly a candidate fails says nothing. What is found holds for the
+    space that was searched: a parameter tried over a narrow range matters little.
+
+    Args:
+        results: a search's ``cv_results_``.
+        metric: whose ``mean_test_…`` counts.
+        random_state: seed of forests and shuffles.
+
+    Raises:
+        UnknownNameError: no such metric among the results.
+        InputError: fewer than 8 candidates have a score.
+
+    >>> rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+    >>> params = [{"learning_rate": rate, "l2": 1 / (1 + n % 3)} for n, rate in enumerate(rates)]
+    >>> found = importance({"params": params, "mean_test_score": [1, 2, 3, 4, 5, 6, 7, 8]})
+    >>> list(found.shares)
+    ['learning rate', 'l2']
+    """
+    tried = Tried.of(results, metric)
+    scored = np.isfinite(tried.scores)
+    if scored.sum() < FEWEST:
+        raise InputError(
+            f"{scored.sum()} candidates have a {metric}; expected at least {FEWEST} to tell what "
+            "matters"
+        )
+    x = np.stack([parameter.places for parameter in tried.parameters], axis=1)[scored]
+    y = np.maximum(tried.scores[scored], tried.floor)
+    losses, explained = _suffered(x, y, random_state)
+    means = np.maximum(losses.mean(axis=1), 0)
+    whole = float(means.sum()) or 1.0
+    names = [parameter.title for parameter in tried.parameters]
+    order = np.argsort(-means, kind="stable")
+    return Importances(
+        {names[i]: float(means[i] / whole) for i in order},
+        {names[i]: float(losses[i].std() / whole) for i in order},
+        explained,
+    )
+
+
+def _suffered(
+    x: NDArray[np.float64], y: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Return what shuffling each column costs (columns, shuffles), and R² without shuffles.
+
+    Both are of rows that the forests haven't seen.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    from sklearn.model_selection import KFold
+
+    costs = np.zeros((x.shape[1], _SHUFFLES))
+    if not np.ptp(y):
+        return costs, 0.0
+    errors = 0.0
+    for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(x):
+        forest = RandomForestRegressor(_TREES, random_state=seed).fit(x[train], y[train])
+        errors += float(np.sum((forest.predict(x[test]) - y[test]) ** 2))
+        found = permutation_importance(
+            forest,
+            x[test],
+            y[test],
+            scoring="neg_mean_squared_error",
+            n_repeats=_SHUFFLES,
+            random_state=seed,
+        )
+        costs += found.importances * len(test)
+    return costs, 1 - errors / float(np.sum((y - y.mean()) ** 2))
+
+
+def importance_picture(found: Importances, title: str = "") -> Figure:
+    """Draw the importance of each hyper-parameter as bars.
+
+    >>> found = Importances({"l2": 0.9, "dropout": 0.1}, {"l2": 0.1, "dropout": 0}, 0.8)
+    >>> importance_picture(found).axes[0].get_title()
+    'What the score depends on (80 % of its variance can be predicted)'
+    """
+    figure = _figure(7.2, 0.45 * len(found.shares) + 1.6, title)
+    draw_importance(figure.add_subplot(), found)
+    return figure
+
+
+def draw_importance(axes: Axes, found: Importances) -> None:
+    """Draw a bar for each hyper-parameter, the most important on top."""
+    names = list(found.shares)
+    shares = [100 * found.shares[name] for name in names]
+    spreads = [100 * found.spreads[name] for name in names]
+    colour = TRAINING if found.explained > 0 else QUIET
+    axes.barh(range(len(names)), shares, xerr=spreads, color=colour, ecolor=QUIET, height=0.6)
+    axes.set_yticks(range(len(names)), [_short(name) for name in names])
+    axes.invert_yaxis()
+    axes.set_xlim(0, min(1.3 * max(*shares, 1), 101))
+    axes.set_xlabel("share of the importance (%), and its deviation over shuffles")
+    axes.set_title(found.told, fontsize=11)
+    _lighten(axes)

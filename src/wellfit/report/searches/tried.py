@@ -1,0 +1,210 @@
+"""What a search tried, read from its ``cv_results_``: parameters, values, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.report.words import short
+
+Results = Mapping[str, Any]  # a search's ``cv_results_``, or what pictures need of it
+
+_LOG_FROM = 10  # how far values reach before they may have been drawn on a log scale
+_WITHOUT = -0.12  # where candidates that don't have a parameter cross its axis
+_BELOW = 1.5  # how far below the better three quarters of the scores the rest is told apart
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One hyper-parameter's values: ``names`` is empty where they are numbers.
+
+    ``places`` (candidates,) are the numbers themselves, or the positions of their names; NaN where
+    a candidate doesn't have the parameter.
+    """
+
+    title: str
+    places: NDArray[np.float64]
+    names: tuple[str, ...]
+    log: bool
+
+    @classmethod
+    def of(cls, title: str, values: Sequence[Any], log: bool | None) -> Parameter:
+        """Read the values of all candidates, ``...`` where one doesn't have the parameter."""
+        present = [value for value in values if value is not ...]
+        if all(_is_number(value) for value in present):
+            places = np.array([np.nan if value is ... else value for value in values], float)
+            positive = bool(np.nanmin(places) > 0)
+            return cls(title, places, (), _by_factors(places) if log is None else log and positive)
+        names = tuple(dict.fromkeys(named(value) for value in sorted(present, key=_order)))
+        positions = [
+            np.nan if value is ... else float(names.index(named(value))) for value in values
+        ]
+        return cls(title, np.array(positions), names, False)
+
+    def heights(self) -> NDArray[np.float64]:
+        """Return the places from 0, the lowest, to 1, and those without below."""
+        places = np.log(self.places) if self.log else self.places
+        low, high = np.nanmin(places), np.nanmax(places)
+        heights = (places - low) / (high - low) if high > low else places * 0 + 0.5
+        return np.where(np.isnan(heights), _WITHOUT, heights)
+
+    def ticks(self, most: int) -> list[tuple[float, str]]:
+        """Return heights from 0 to 1 and what stands beside them; at most so many names."""
+        if self.names:
+            heights = np.linspace(0, 1, len(self.names)) if len(self.names) > 1 else [0.5]
+            every = -(-len(self.names) // most)
+            return list(zip(heights, self.names, strict=True))[::every]
+        low, high = float(np.nanmin(self.places)), float(np.nanmax(self.places))
+        if low == high:
+            return [(0.5, short(low))]
+        middle = (low * high) ** 0.5 if self.log else (low + high) / 2
+        ticks = [(0.0, short(low)), (0.5, short(middle)), (1.0, short(high))]
+        if np.isnan(self.places).any():
+            ticks.append((_WITHOUT, "without"))
+        return ticks
+
+    def told(self, candidate: int) -> str:
+        """Return a candidate's value in words; nothing where it has none."""
+        place = float(self.places[candidate])
+        if np.isnan(place):
+            return ""
+        return f"{self.title} = {self.names[int(place)] if self.names else short(place)}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a search tried.
+
+    ``scores`` (candidates,) are means over the folds, NaN where a fit failed; ``deviations`` over
+    the folds are None where they aren't known.
+    """
+
+    metric: str
+    parameters: list[Parameter]
+    scores: NDArray[np.float64]
+    deviations: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, results: Results, metric: str, log: Collection[str] | None = None) -> Tried:
+        """Read a search's ``cv_results_``.
+
+        Args:
+            results: the results.
+            metric: whose ``mean_test_…`` counts.
+            log: the parameters on a log scale; by default told from their values.
+
+        Raises:
+            UnknownNameError: no such metric among the results.
+            InputError: no candidate has a score, or none has parameters.
+        """
+        scores = scores_of(results, metric)
+        keys = list(dict.fromkeys(key for params in results["params"] for key in params))
+        if not keys or not np.isfinite(scores).any():
+            raise InputError(
+                f"{len(scores)} candidates with {len(keys)} parameters, of which "
+                f"{np.isfinite(scores).sum()} have a {metric}; expected at least one with both"
+            )
+        columns = {key: [params.get(key, ...) for params in results["params"]] for key in keys}
+        parameters = [
+            Parameter.of(title, columns[key], None if log is None else bool({key, title} & {*log}))
+            for key, title in zip(keys, titles(keys), strict=True)
+        ]
+        deviations = results.get(f"std_test_{metric}")
+        known = None if deviations is None else np.nan_to_num(np.asarray(deviations, float))
+        return cls(metric, parameters, scores, known)
+
+    @cached_property
+    def best(self) -> int:
+        """The candidate with the highest score."""
+        return int(np.nanargmax(self.scores))
+
+    @cached_property
+    def floor(self) -> float:
+        """The score below which candidates aren't told apart: what failed would hide the rest."""
+        known = self.scores[np.isfinite(self.scores)]
+        high, low, quarter = (
+            float(known.max()),
+            float(known.min()),
+            float(np.quantile(known, 0.25)),
+        )
+        return max(low, quarter - _BELOW * (high - quarter)) if quarter < high else low
+
+    def told(self, candidate: int, across: int = 3) -> str:
+        """Return a candidate's parameters in words, so many to a line."""
+        parts = [told for parameter in self.parameters if (told := parameter.told(candidate))]
+        lines = [", ".join(parts[at : at + across]) for at in range(0, len(parts), across)]
+        return ",\n".join(lines)
+
+
+def scores_of(results: Results, metric: str) -> NDArray[np.float64]:
+    """Return the candidates' mean scores, NaN where they aren't finite.
+
+    Raises:
+        UnknownNameError: no such metric among the results.
+    """
+    start = "mean_test_"
+    if start + metric not in results:
+        known = [key.removeprefix(start) for key in results if key.startswith(start)]
+        raise UnknownNameError("metric", metric, known)
+    scores = np.asarray(results[start + metric], dtype=np.float64)
+    return np.where(np.isfinite(scores), scores, np.nan)
+
+
+def titles(keys: Sequence[str]) -> list[str]:
+    """Return the parameters' own names, where these are enough to tell them apart.
+
+    >>> titles(["optimizer__learning_rate", "l2"])
+    ['learning rate', 'l2']
+    """
+    last = [key.rpartition("__")[2].replace("_", " ") for key in keys]
+    return [own if last.count(own) == 1 else key for own, key in zip(last, keys, strict=True)]
+
+
+def named(value: Any) -> str:
+    """Return a value as a label.
+
+    >>> named((128, 64)), named("relu"), named(None), named({"is": "Adam", "beta_1": 0.5})
+    ('128-64', 'relu', 'None', 'Adam(beta_1=0.5)')
+    """
+    if isinstance(value, (tuple, list)):
+        return "-".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):  # a config, as journals write it
+        others = [f"{key}={item}" for key, item in value.items() if key != "is"]
+        return f"{value.get('is', '')}({', '.join(others)})"
+    return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """Return what to sort values of any kind by: numbers, lists of numbers, the rest."""
+    if _is_number(value):
+        return 0, value
+    if isinstance(value, (tuple, list)) and all(map(_is_number, value)):
+        return 1, tuple(value)
+    return 2, named(value)
+
+
+def _by_factors(places: NDArray[np.float64]) -> bool:
+    """Say whether numbers look drawn on a log scale: their middle is in the middle of one.
+
+    >>> _by_factors(np.array([0.001, 0.01, 0.1])), _by_factors(np.array([10, 20, 50, 80, 100]))
+    (True, False)
+    """
+    known = places[~np.isnan(places)]
+    if known.min() <= 0 or known.max() < _LOG_FROM * known.min():
+        return False
+    return _off_centre(np.log(known)) <= _off_centre(known) + 1e-6
+
+
+def _off_centre(values: NDArray[np.float64]) -> float:
+    middle = (values.max() + values.min()) / 2
+    return float(abs(np.median(values) - middle) / np.ptp(values))
