@@ -171,6 +171,15 @@ def test_a_layer_that_thaws_forgets_an_earlier_time():
     assert bool(learned.last.slots["momentum"].any())
 
 
+def test_all_layers_may_wait():
+    waiting = [busy(Adam(), pace) for pace in (Pace(since=(4, 3, 3)), Pace(since=(3, 3, 3)))]
+    result, first = run(waiting, ROWS, until=2), started(waiting)
+    assert torch.equal(result.last.parameters, first.parameters)
+    assert torch.equal(result.last.statistics, first.statistics)
+    result = run(waiting, ROWS, resume=result)
+    assert not any(torch.equal(layers(result, 1)[i], layers(None, 1, first)[i]) for i in range(3))
+
+
 # Against PyTorch
 
 

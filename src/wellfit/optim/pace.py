@@ -34,6 +34,7 @@ class Pace(Config):
     [0.0, 0.1, 1.0]
     """
 
+    # Declared per member, they are no part of the structure that a stack's members share.
     rates: tuple[float, ...] = hyper(
         "factor on each layer's learning rate, from the input on; 0 freezes; 1 where empty",
         default=(),

@@ -37,7 +37,8 @@ class Optimizer(Config, family="optimizer"):
         """Return what :meth:`update` needs at each step, as tensors that spread to (n, K).
 
         Args:
-            steps: (n, 1), the number of updates done before, from 0.
+            steps: (n, 1), the number of updates done before, from 0; (n, K) where members' layers
+                began to learn at different times.
             rate: (n, K), the scheduled learning rates.
             hypers: the per-member hyper-parameters, each (K,), or (n, K) where they change.
         """
