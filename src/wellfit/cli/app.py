@@ -21,6 +21,7 @@ from wellfit.cli.predict import predict
 from wellfit.cli.reproduce import reproduce
 from wellfit.cli.search import search_app
 from wellfit.cli.train import train
+from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
 
 FAILED, UNUSABLE = 1, 2
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.add_typer(search_app, name="search")
+app.command()(watch)
 app.command()(check)
 app.command()(predict)
 app.command()(export)

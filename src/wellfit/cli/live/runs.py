@@ -1,0 +1,284 @@
+"""The runs of a folder as a page shows them: plain data, all of it from files that change."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wellfit.cli.live.files import Document, Tail, held_locks, is_held, subfolders
+from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
+
+_DEPTH = 3  # of folders in folders, to find runs in
+_PAUSE = 0.25  # seconds between two looks, however many ask
+_ROWS = 5000  # of the metrics, in one answer
+_PACE = 20  # epochs that tell how long one takes
+_LEADERS = 8
+_LONGEST = 300  # characters of a name
+_NO_CURVES = ("epoch", "seconds")
+
+
+class Runs:
+    """What the runs in a folder have come to; any number of threads may ask.
+
+    Args:
+        root: the folder; a run itself, or one with runs in it, also some folders deep.
+        clock: tells seconds.
+    """
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.root = root.resolve()
+        self._clock, self._looked = clock, -math.inf
+        self._runs: dict[str, Followed] = {}
+        self._lock = threading.Lock()
+
+    def summary(self) -> dict[str, Any]:
+        """Return the state of every run: those that go on first, then the latest first."""
+        with self._lock:
+            self._look()
+            told = [run.summary() for run in self._runs.values()]
+        told.sort(key=lambda run: run["started"], reverse=True)
+        told.sort(key=lambda run: run["status"] != "running")
+        return {"folder": _text(self.root.name or self.root), "runs": told}
+
+    def metrics(self, identity: str, generation: int, start: int) -> dict[str, Any] | None:
+        """Return lines of a run's metrics, by epoch; None where there is no such run.
+
+        Args:
+            identity: the run's ``id`` in the summary.
+            generation: of the metrics that the asker has; of others it gets all.
+            start: lines that it has.
+        """
+        with self._lock:
+            self._look()
+            run = self._runs.get(identity)
+            return None if run is None else run.lines(generation, start)
+
+    def _look(self) -> None:
+        if self._clock() - self._looked < _PAUSE:
+            return
+        there = {_identity(path.relative_to(self.root)): path for path in _found(self.root)}
+        self._runs = {
+            key: self._runs.get(key) or Followed(key, path, self.root)
+            for key, path in there.items()
+        }
+        # Before the files: a run writes its result, then lets go of the lock.
+        locks = held_locks()
+        for run in self._runs.values():
+            run.look(is_held(run.path, locks), self._clock())
+        # And after them: a run takes the lock, then writes its settings.
+        locks = held_locks()
+        for run in self._runs.values():
+            run.running |= not run.has_ended and is_held(run.path, locks)
+        self._runs = {key: run for key, run in self._runs.items() if run.is_run}
+        self._looked = self._clock()
+
+
+def _found(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
+    """Yield folders that look like runs."""
+    if (folder / CONFIG).is_file():
+        yield folder
+    elif depth:
+        for inside in subfolders(folder):
+            yield from _found(inside, depth - 1)
+
+
+def _identity(path: Path) -> str:
+    """Return a name for addresses: a run's own may hold anything."""
+    return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+class Followed:
+    """A run that is followed.
+
+    Args:
+        identity: its name in addresses.
+        path: its folder.
+        root: outside of which nothing is read.
+    """
+
+    def __init__(self, identity: str, path: Path, root: Path) -> None:
+        self.identity, self.path = identity, path
+        self._name = str(path.relative_to(root)) if path != root else path.name
+        self._config, self._result = Document(path / CONFIG, root), Document(path / RESULT, root)
+        self._metrics, self._journal = Tail(path / METRICS, root), Tail(path / JOURNAL, root)
+        self._leaders: list[list[Any]] = []
+        self._marks: list[tuple[float, int]] = []  # when how many fits were there
+        self.running = False
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run wrote the settings."""
+        return self._config.content.get("format") == FORMAT
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a result is there."""
+        return bool(self._result.content)
+
+    @property
+    def _is_search(self) -> bool:
+        return isinstance(self._config.content.get("search"), Mapping)
+
+    def look(self, held: bool, now: float) -> None:
+        """Read what is new.
+
+        Args:
+            held: whether a process holds the run's lock.
+            now: seconds.
+        """
+        self.running = held
+        for file in (self._config, self._result, self._metrics):
+            file.look()
+        if self._is_search and self._journal.look():
+            self._leaders = _leaders(_fits(self._journal))
+            self._marks = [*self._marks, (now, len(_fits(self._journal)))][-_PACE:]
+
+    def lines(self, generation: int, start: int) -> dict[str, Any]:
+        """Return lines of the metrics."""
+        tail = self._metrics
+        start = max(start, 0) if generation == tail.generation else 0
+        rows = [_numbers(row) for row in tail.rows[start : start + _ROWS]]
+        return {"generation": tail.generation, "start": start, "rows": rows}
+
+    def summary(self) -> dict[str, Any]:
+        """Return its state."""
+        config, result = self._config.content, self._result.content
+        data = _mapping(config.get("data"))
+        verdict = result.get("verdict")
+        sentence = verdict.get("sentence") if isinstance(verdict, Mapping) else verdict
+        return {
+            "id": self.identity,
+            "name": _text(self._name),
+            "kind": "search" if self._is_search else "training",
+            "status": self._status(),
+            "started": _text(config.get("started")),
+            "about": " · ".join(filter(None, (_text(data.get("name")), _size(config, data)))),
+            **(self._search() if self._is_search else self._training()),
+            "scores": _scores(result.get("test")),
+            "verdict": _text(sentence),
+            "generation": self._metrics.generation,
+            "rows": len(self._metrics.rows),
+        }
+
+    def _status(self) -> str:
+        """Return ``running`` where the lock is held, else how it ended; ``cut off`` in silence."""
+        if self.running:
+            return "running"
+        return _text(self._result.content.get("status")) or "cut off"
+
+    def _training(self) -> dict[str, Any]:
+        settings, rows = _mapping(self._config.content.get("settings")), self._metrics.rows
+        total = _number(settings.get("epochs"))
+        last = _numbers(rows[-1]) if rows else {}
+        done = last.get("epoch") or 0
+        seconds = last.get("seconds")
+        left = None
+        if self.running and total and seconds is not None and len(rows) > 1:
+            first = _numbers(rows[-min(len(rows), _PACE)])
+            epochs = done - (first.get("epoch") or 0)
+            passed = seconds - (first.get("seconds") or 0)
+            left = passed / epochs * max(total - done, 0) if epochs > 0 else None
+        now = {key: value for key, value in last.items() if key not in _NO_CURVES}
+        return {
+            **_progress("epoch", done, total, left),
+            "early": bool(settings.get("early_stopping")),
+            "seconds": seconds,
+            "now": now,
+        }
+
+    def _search(self) -> dict[str, Any]:
+        options, done = _mapping(self._config.content["search"]), len(_fits(self._journal))
+        factors = [_number(options.get(name)) for name in ("candidates", "cv", "restarts")]
+        # With halving, or on a grid, the number of fits shows only on the way.
+        known = options.get("halving") is None and options.get("sampler") != "grid"
+        total = math.prod(factor or 1 for factor in factors) if known else None
+        marks, left = self._marks, None
+        if self.running and total and len(marks) > 1 and marks[-1][1] > marks[0][1]:
+            (began, first), (now, last) = marks[0], marks[-1]
+            left = (now - began) / (last - first) * max(total - done, 0)
+        return {
+            **_progress("fit", done, total, left),
+            "early": options.get("time_limit") is not None,
+            "leaders": self._leaders,
+        }
+
+
+def _progress(unit: str, done: float, total: float | None, left: float | None) -> dict[str, Any]:
+    return {"unit": unit, "done": done, "total": total, "left": left}
+
+
+def _fits(journal: Tail) -> list[dict[str, Any]]:
+    return [row for row in journal.rows if "candidate" in row and "outcome" in row]
+
+
+def _leaders(fits: list[dict[str, Any]]) -> list[list[Any]]:
+    """Return a table of the best candidates, its first row the columns' names."""
+    from wellfit.cli.leaders import parameters_of, ranked
+    from wellfit.model_selection.journal import Entry
+
+    try:
+        entries = [
+            Entry(str(fit.get("key")), fit["candidate"], fit.get("fold", 0), fit["outcome"])
+            for fit in fits
+        ]
+        frame = ranked(entries)
+    except (KeyError, TypeError, ValueError, AttributeError):  # no journal of ours
+        return []
+    varied = parameters_of(frame)
+    shown = frame.head(_LEADERS)[["rank", "mean", "std", "fits", *varied]]
+    named = [name.rpartition("__")[2].replace("_", " ") for name in varied]
+    rows = [[_cell(value) for value in row] for row in shown.astype(object).to_numpy().tolist()]
+    return [["", "score", "±", "fits", *map(_text, named)], *rows]
+
+
+def _cell(value: Any) -> Any:
+    return _number(value) if _is_number(value) else _text(value)
+
+
+def _size(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    rows, columns = _number(data.get("training_rows")), data.get("columns")
+    width = len(columns) if isinstance(columns, list) else _number(columns)
+    told = [_text(config.get("estimator"))]
+    if rows and width:
+        told.append(f"{rows:,} rows × {width:,} columns")
+    return " · ".join(filter(None, told))
+
+
+def _scores(test: Any) -> list[dict[str, Any]]:
+    """Return the figures on the test rows."""
+    given = [one for one in test if isinstance(one, Mapping)] if isinstance(test, list) else []
+    return [
+        {
+            "name": _text(one.get("name")),
+            **{key: _number(one.get(key)) for key in ("value", "low", "high")},
+        }
+        for one in given
+    ]
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the numbers of a line; what is none is null, as are NaN and infinities."""
+    return {_text(name): _number(value) for name, value in row.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float | None:
+    return value if _is_number(value) and abs(value) < 1e300 else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    """Return text that can be sent: of a bounded length, and without halves of characters."""
+    text = "" if value is None else str(value)
+    return text[:_LONGEST].encode(errors="replace").decode()

@@ -1,0 +1,143 @@
+"""The page and its data, on loopback: three addresses that only answer questions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import json
+import re
+import socket
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from wellfit.cli.live.runs import Runs
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
+_TIMEOUT = 30  # seconds that a connection may keep silent
+
+
+class WatchServer(ThreadingHTTPServer):
+    """Serves a page that follows runs.
+
+    Args:
+        runs: what it tells of.
+        host: the address or name to listen at.
+        port: 0 for any that is free.
+
+    Raises:
+        OSError: the port is taken, or the host isn't this machine's.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, runs: Runs, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.runs, self.host = runs, host
+        self.page = files("wellfit.cli.live").joinpath("page.html").read_bytes()
+        self.policy = _policy(self.page.decode())
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        self.address_family = family
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, without asking a name server what this machine is called."""
+        import socketserver
+
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.host, self.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/"
+
+    def knows(self, host: str) -> bool:
+        """Say whether a request's ``Host`` is a name of this server.
+
+        A page from elsewhere whose name was made to lead here carries that name, and is refused.
+        """
+        name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]")
+        if name in (*_LOOPBACK, self.host.lower()):
+            return True
+        return self.host in _EVERYWHERE and _is_address(name)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over a browser that went away."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _policy(page: str) -> str:
+    """Return what the page may do: run its own script, and ask its own server."""
+    allowed = ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"]
+    for directive, tag in (("script-src", "script"), ("style-src", "style")):
+        found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert found is not None
+        digest = base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
+        allowed.append(f"{directive} 'sha256-{digest}'")
+    return "; ".join([*allowed, "img-src data:", "frame-ancestors 'none'"])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: WatchServer
+    server_version, sys_version = "wellfit", ""
+    timeout = _TIMEOUT
+
+    def do_GET(self) -> None:
+        """Answer with the page, the runs, or a run's metrics. No path of a file is ever asked."""
+        if not self.server.knows(self.headers.get("Host", "")):
+            return self._send(HTTPStatus.FORBIDDEN, b"this server has another name", "text/plain")
+        asked = urlsplit(self.path)
+        if asked.path == "/":
+            return self._send(HTTPStatus.OK, self.server.page, "text/html; charset=utf-8")
+        if asked.path == "/api/runs":
+            return self._tell(self.server.runs.summary())
+        if asked.path == "/api/metrics":
+            return self._tell(self._metrics(parse_qs(asked.query)))
+        return self._tell(None)
+
+    do_HEAD = do_GET
+
+    def _metrics(self, query: dict[str, list[str]]) -> dict[str, Any] | None:
+        try:
+            start, generation = (int(query[name][0]) for name in ("start", "generation"))
+            return self.server.runs.metrics(query["run"][0], generation, start)
+        except (KeyError, ValueError):
+            return None
+
+    def _tell(self, document: dict[str, Any] | None) -> None:
+        if document is None:
+            return self._send(HTTPStatus.NOT_FOUND, b"there is nothing here", "text/plain")
+        return self._send(
+            HTTPStatus.OK, json.dumps(document, allow_nan=False).encode(), "application/json"
+        )
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: a question a second is no news."""
