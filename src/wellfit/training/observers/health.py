@@ -34,8 +34,8 @@ class Health(Log, name="health"):
     of a unit over the rows), the share of ``dead`` units (slope 0 in all rows) and of ``flat``
     outputs (slope below 0.01). Null where a number isn't finite.
 
-    Looking takes time. An epoch is left out where looking at it would take more than ``share`` of
-    the time that training has taken so far; the first is always looked at.
+    Looking takes time. Epochs are left out until the looks so far make up no more than ``share``
+    of the training's time; the first is always looked at.
 
     Raises:
         InputError: a new run would write over the file of another.
@@ -55,9 +55,8 @@ class Health(Log, name="health"):
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Look at the layers if there is time."""
-        spent, last = state.get("spent", 0.0), state.get("last", 0.0)
-        view = record.view
-        if view is None or (last and spent + last > self.share * record.seconds):
+        spent, view = state.get("spent", 0.0), record.view
+        if view is None or spent > self.share * record.seconds:
             return None
         began = time.perf_counter()
         with torch.no_grad():
@@ -66,9 +65,7 @@ class Health(Log, name="health"):
             self._add(lines, state)
         except OSError as error:
             warn_of(f"epoch {record.epoch} could not be written to {self.path}", error, state)
-        # The first look also prepares the next ones, so that it says nothing of what they take.
-        took = time.perf_counter() - began
-        state |= {"spent": spent + took, "last": took}
+        state["spent"] = spent + time.perf_counter() - began
         return None
 
     def _read(self, text: str) -> list[Line]:

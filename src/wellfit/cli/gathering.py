@@ -1,0 +1,165 @@
+"""What a report is made of, gathered from run folders: whole, half written, or of old."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wellfit.cli.plan import Plan
+from wellfit.cli.run_folder import (
+    HEALTH,
+    METRICS,
+    MODEL,
+    REPORT,
+    RESULT,
+    read_run,
+)
+from wellfit.cli.search_folder import read_results
+from wellfit.cli.source import Source, open_source
+from wellfit.core.errors import InputError, WellfitError
+from wellfit.estimators import load_model
+from wellfit.report.page import Material
+from wellfit.store import is_model
+
+
+def place_for(runs: Sequence[Path], out: Path | None) -> Path:
+    """Return the file to write a report into.
+
+    Raises:
+        InputError: its folder isn't there, or several runs are given without a file.
+    """
+    if out is None and len(runs) > 1:
+        out = Path(REPORT)
+    place = out if out is not None else runs[0] / REPORT
+    if place.is_dir():
+        raise InputError(f"--out {place} is a folder; expected a file, such as {place / REPORT}")
+    if out is not None and not place.parent.is_dir():
+        raise InputError(f"--out {place} is to go into {place.parent}, which is no folder")
+    return place
+
+
+def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material:
+    """Return all that is known of a run.
+
+    Args:
+        path: the run's folder.
+        data_dir: a folder of data by name; None for that of the training.
+        whole: load model and data as well, not just what the folder tells.
+
+    Raises:
+        InputError: no run is there, or one of another format.
+    """
+    config = read_run(path, "report")
+    result = config.pop("result", None)
+    notes: list[str] = []
+    metrics, health = _lines(path / METRICS, notes), _lines(path / HEALTH, notes)
+    if not isinstance(result, dict):
+        result = None
+        notes.append(_unended(path, config))
+    model = _model(path, notes) if whole else None
+    source = _source(config, data_dir, notes) if whole and model is not None else None
+    if model is not None and "search" in config:
+        metrics = _history(model)
+    return Material(
+        name=path.resolve().name,
+        folder=os.fspath(path),
+        config=config,
+        metrics=[line for line in metrics if isinstance(line.get("epoch"), int)],
+        health=[line for line in health if isinstance(line.get("layers"), list)],
+        result=result,
+        model=model,
+        data=None if source is None else source.data,
+        task=None if source is None else source.kind,
+        candidates=_candidates(path, notes) if "search" in config else None,
+        notes=notes,
+    )
+
+
+def _unended(path: Path, config: dict[str, Any]) -> str:
+    command = "search" if "search" in config else "train"
+    broken = " (its result can't be read)" if (path / RESULT).exists() else ""
+    return (
+        f"This run has not come to its end{broken}: it goes on, or was cut off. "
+        f"`wellfit {command} --resume {path}` takes it up again."
+    )
+
+
+def _lines(path: Path, notes: list[str]) -> list[dict[str, Any]]:
+    """Return the lines of a file that are whole; a process that was killed leaves half of one."""
+    if not path.is_file():
+        return []
+    found, lost = [], 0
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            read = json.loads(line)
+        except ValueError:
+            read = None
+        if isinstance(read, dict):
+            found.append(read)
+        else:
+            lost += 1
+    if lost:
+        notes.append(f"{path.name} has {lost} lines that can't be read; they are left out.")
+    return found
+
+
+def _model(path: Path, notes: list[str]) -> Any:
+    if not is_model(path / MODEL):
+        notes.append("There is no model yet: what it answers can't be shown.")
+        return None
+    try:
+        return load_model(path / MODEL)
+    except WellfitError as error:
+        notes.append(f"The model can't be read: {error}")
+        return None
+
+
+def _source(config: dict[str, Any], data_dir: Path | None, notes: list[str]) -> Source | None:
+    """Return the data as the run read them, unless they are gone or have changed."""
+    try:
+        if data_dir is not None:
+            config = {**config, "request": {**config["request"], "data_dir": str(data_dir)}}
+        source = open_source(Plan.from_dict(config).request)
+    except (WellfitError, OSError, KeyError, ValueError) as error:
+        notes.append(f"The data are not at hand, so that test rows can't be shown: {error}")
+        return None
+    changed = _changed(source, config.get("data") or {})
+    if changed:
+        notes.append(f"The data have changed since the training ({changed}): not shown.")
+        return None
+    return source
+
+
+def _changed(source: Source, about: dict[str, Any]) -> str:
+    """Say in what the data differ from those of the training; nothing if they seem the same."""
+    data = source.data
+    columns = list(map(str, data.X.columns)) if hasattr(data.X, "columns") else data.X.shape[1]
+    if columns != about.get("columns", columns):
+        return "other columns"
+    rows = {"training_rows": data.X, "test_rows": data.X_test}
+    for key, X in rows.items():
+        there = 0 if X is None else len(X)
+        if there != about.get(key, there):
+            return f"{there:,} {key.replace('_', ' ')}, not {about[key]:,}"
+    return ""
+
+
+def _history(model: Any) -> list[dict[str, Any]]:
+    """Return the training of a search's best candidate as lines of metrics."""
+    history = getattr(model, "history_", {})
+    epochs = len(history.get("loss", ()))
+    return [
+        {"epoch": place + 1, **{k: v[place] for k, v in history.items() if len(v) == epochs}}
+        for place in range(epochs)
+    ]
+
+
+def _candidates(path: Path, notes: list[str]) -> Any:
+    try:
+        return read_results(path)
+    except (InputError, OSError, ValueError) as error:
+        notes.append(str(error))
+        return None

@@ -1,0 +1,48 @@
+"""``wellfit report``: one HTML page about a training, a search, or several runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wellfit.cli.console import duration, screen, waiting
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="The folder of a run; several are compared.", metavar="RUN…"),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The HTML file; else RUN/report.html.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="A folder of data by name; else as in training.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser when it is written.")
+    ] = False,
+) -> None:
+    """Write one HTML page about a run, or about several: curves, errors, layers, data, verdict.
+
+    The page needs no network and no other file.
+    """
+    import time
+
+    began = time.perf_counter()
+    with waiting("starting"):
+        from wellfit.cli.files import write
+        from wellfit.cli.gathering import gather, place_for
+        from wellfit.report.page import comparison_page, run_page, written
+    place = place_for(runs, out)
+    with waiting("reading"):
+        found = [gather(run, data_dir, whole=len(runs) == 1) for run in runs]
+    with waiting("writing"):
+        page = run_page(found[0]) if len(found) == 1 else comparison_page(found)
+        write(place, written(page).encode())
+    size, took = place.stat().st_size / 1e6, duration(time.perf_counter() - began)
+    screen().print(f"{place} ({size:.1f} MB, in {took})", soft_wrap=True)
+    if show:
+        typer.launch(str(place))

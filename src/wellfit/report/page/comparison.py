@@ -1,0 +1,143 @@
+"""The page of several runs: figures side by side, curves over each other, what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from wellfit.report.page.curves import COLOURS, Series, curve_chart, judged, metric_names
+from wellfit.report.page.material import Material
+from wellfit.report.page.parts import (
+    Block,
+    Chart,
+    Code,
+    Page,
+    Prose,
+    Section,
+    Table,
+    Trace,
+    literal,
+    number,
+    setting,
+)
+from wellfit.report.page.training import told
+
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def comparison_page(runs: Sequence[Material]) -> Page:
+    """Return the page that compares runs."""
+    names = ", ".join(run.name for run in runs)
+    notes = [f"{run.name}: {note}" for run in runs for note in run.notes]
+    sections = [
+        Section("Summary", list(_summary(runs))),
+        Section(
+            "Learning", list(_curves(runs)) or [Prose("No run has finished an epoch.", "warn")]
+        ),
+        Section("Settings", list(_settings(runs))),
+        Section("Runs", list(_commands(runs))),
+    ]
+    return Page(f"{len(runs)} runs compared", names, sections, notes)
+
+
+def _summary(runs: Sequence[Material]) -> Iterator[Block]:
+    data = dict.fromkeys(str(run.about.get("name", "unknown")) for run in runs)
+    splits = {(str(run.about.get("source")), str(run.about.get("split"))) for run in runs}
+    if len(data) > 1 or len(splits) > 1:
+        yield Prose(
+            f"These runs were tested on different rows ({', '.join(data)}): their figures don't "
+            "compare as they stand.",
+            "warn",
+        )
+    names = dict.fromkeys(score["name"] for run in runs for score in run.ended.get("test", ()))
+    yield _table(runs, list(names))
+    for name in names:
+        yield _intervals(runs, name)
+
+
+def _table(runs: Sequence[Material], names: Sequence[str]) -> Table:
+    rows = []
+    for run in runs:
+        scores = {score["name"]: score for score in run.ended.get("test", ())}
+        figures = [told(scores.get(name, {"name": name}), "value") for name in names]
+        ended = [number(run.ended.get(key)) for key in ("epochs", "seconds", "parameters")]
+        rows.append([run.name, *figures, *ended, str(run.ended.get("status", "not ended"))])
+    head = ["run", *names, "epochs", "seconds", "parameters", "status"]
+    return Table(head, rows, title="On test rows")
+
+
+def _intervals(runs: Sequence[Material], name: str) -> Chart:
+    """Return a score of each run with its interval."""
+    traces, rows = [], []
+    for place, run in enumerate(runs):
+        score = next((s for s in run.ended.get("test", ()) if s["name"] == name), None)
+        if score is None or score["value"] is None:
+            continue
+        value, low, high = (score[key] for key in ("value", "low", "high"))
+        trace: Trace = {"type": "scatter", "mode": "markers", "name": literal(run.name)}
+        trace |= {"x": [value], "y": [place], "marker": {"size": 10, "color": _colour(place)}}
+        bars = {"type": "data", "symmetric": False, "color": _colour(place)}
+        if low is not None and high is not None:
+            bars |= {"array": [high - value], "arrayminus": [value - low]}
+            trace["error_x"] = bars
+        traces.append(trace | {"showlegend": False, "hovertemplate": "%{x:.4g}<extra></extra>"})
+        rows.append([run.name, *(told(score, key) for key in ("value", "low", "high"))])
+    layout = {
+        "xaxis": {"title": {"text": literal(name)}},
+        "yaxis": {
+            "autorange": "reversed",
+            "tickvals": list(range(len(runs))),
+            "ticktext": [literal(run.name) for run in runs],
+        },
+    }
+    words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
+    table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
+    height = 150 + 34 * len(runs)
+    title = f"{name[:1].upper()}{name[1:]} on test rows, with 95 % intervals"
+    return Chart(title, f"{name} on test rows: {words}.", traces, layout, table, (), height)
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _curves(runs: Sequence[Material]) -> Iterator[Chart]:
+    """Yield each metric's curves: on held-out rows where there are any."""
+    names = dict.fromkeys(name for run in runs for name in metric_names(run.metrics))
+    for name in names:
+        lines: list[Series] = []
+        for place, run in enumerate(runs):
+            line = judged(run.metrics, name, run.name, _colour(place))
+            if line is not None:
+                dash = _DASHES[place // len(COLOURS) % len(_DASHES)]
+                lines.append(Series(line.label, line.x, line.y, line.colour, dash))
+        yield curve_chart(name, lines, None)
+
+
+def _settings(runs: Sequence[Material]) -> Iterator[Block]:
+    """Yield the settings in which runs differ."""
+    all_settings = [_flat(run.config) for run in runs]
+    keys = dict.fromkeys(key for settings in all_settings for key in settings)
+    rows = [
+        [key, *values]
+        for key in keys
+        if len(set(values := [settings.get(key, "–") for settings in all_settings])) > 1
+    ]
+    if rows:
+        head = ["", *(run.name for run in runs)]
+        yield Table(head, rows, title="What differs", figures=False)
+    else:
+        yield Prose("All settings are the same.")
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, str]:
+    settings, about = config.get("settings") or {}, config.get("data") or {}
+    data = {f"data: {key}": setting(about.get(key)) for key in ("name", "target", "split")}
+    versions = {f"version: {k}": str(v) for k, v in (config.get("versions") or {}).items()}
+    seed = {"seed": setting(config.get("seed"))}
+    return {**{k: setting(v) for k, v in settings.items()}, **seed, **data, **versions}
+
+
+def _commands(runs: Sequence[Material]) -> Iterator[Block]:
+    for run in runs:
+        yield Code(run.name, str(run.config.get("command", "how it was started is unknown")))

@@ -1,0 +1,174 @@
+"""The data as they were trained on, and what the sanity checks say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from wellfit.core import registry
+from wellfit.core.errors import WellfitError
+from wellfit.core.hyper import resolve
+from wellfit.datasets import Column, Summary, duplicates_across, look
+from wellfit.diagnose import Check, Report, check
+from wellfit.report.page.curves import COLOURS
+from wellfit.report.page.material import Material, class_names
+from wellfit.report.page.parts import (
+    Block,
+    Chart,
+    Facts,
+    Finding,
+    Findings,
+    Prose,
+    Table,
+    Tone,
+    Trace,
+    literal,
+    number,
+)
+from wellfit.report.words import percent
+
+_MOST_COLUMNS, _MOST_CLASSES, _MOST_LEVELS = 100, 60, 4
+_TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
+_MOST_CELLS = 400_000_000  # of the training rows: beyond this, looking takes too long
+
+
+def data_blocks(run: Material) -> Iterator[Block]:
+    """Yield what the data are; from the settings alone where they can't be read again."""
+    if run.data is None:
+        yield Facts(list(_remembered(run)), title="Data")
+        return
+    if run.data.X.shape[0] * run.data.X.shape[1] > _MOST_CELLS:
+        yield Facts(list(_remembered(run)), title="Data")
+        return
+    summary = look(run.data.X, run.data.y, task=run.task)
+    yield Facts(list(_facts(run, summary)), title="Data")
+    yield from _target(run, summary)
+    yield check_findings(run)
+    if run.data.image_shape is None:
+        yield _columns(summary)
+
+
+def _remembered(run: Material) -> Iterator[tuple[str, str]]:
+    about = run.about
+    yield "name", str(about.get("name", "unknown"))
+    for key in ("source", "task", "target", "split"):
+        if about.get(key):
+            yield key, str(about[key])
+    for key in ("training_rows", "validation_rows", "test_rows"):
+        if about.get(key):
+            yield key.replace("_", " "), number(about[key])
+    columns = about.get("columns")
+    yield "columns", number(columns if isinstance(columns, int) else len(columns or ()))
+
+
+def _facts(run: Material, summary: Summary) -> Iterator[tuple[str, str]]:
+    data = run.data
+    assert data is not None
+    yield "name", data.name
+    for name, text in (("about", data.description), ("source", data.source)):
+        if text:
+            yield name, text
+    for name, X in (("training", data.X), ("validation", data.X_val), ("test", data.X_test)):
+        if X is not None:
+            yield f"{name} rows", f"{len(X):,}"
+    yield "split", str(run.about.get("split", ""))
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.kinds.items())
+    size = f", images of {' × '.join(map(str, data.image_shape))}" if data.image_shape else ""
+    yield "columns", f"{len(summary.columns):,}: {kinds}{size}"
+    yield "missing cells", f"{summary.missing:,}"
+    yield "repeated training rows", f"{summary.duplicate_rows:,}"
+    if data.X_test is not None:
+        across = duplicates_across(data.X, data.X_test)
+        yield "test rows that stand among the training rows", f"{across:,}"
+
+
+def _target(run: Material, summary: Summary) -> Iterator[Block]:
+    target = summary.target
+    if target is None or run.data is None:
+        return
+    if target.classes:
+        yield _class_chart(run, target.classes)
+        return
+    values = np.asarray(run.data.y, dtype=float).ravel()
+    counts, edges = np.histogram(values[np.isfinite(values)], bins=50)
+    figures = [("least", target.low), ("mean", target.mean), ("most", target.high)]
+    figures += [("deviation", target.std)]
+    told = "The target's values: " + ", ".join(f"{name} {number(v)}" for name, v in figures)
+    trace: Trace = {"type": "bar", "x": (edges[1:] + edges[:-1]) / 2, "y": counts}
+    trace |= {"marker": {"color": COLOURS[0]}}
+    layout = {
+        "xaxis": {"title": {"text": literal(run.about.get("target") or "target")}},
+        "yaxis": {"title": {"text": "training rows"}},
+        "bargap": 0.03,
+    }
+    table = Table(["figure", "value"], [[n, number(v)] for n, v in figures], title="The target")
+    yield Chart("The target", f"{told}.", [trace], layout, table, ("log",))
+
+
+def _class_chart(run: Material, classes: dict[Any, int]) -> Chart:
+    assert run.data is not None
+    names, counts = class_names(list(classes), run.data.class_names), list(classes.values())
+    total = max(1, len(run.data.y))
+    shown = slice(0, _MOST_CLASSES)
+    trace: Trace = {"type": "bar", "x": [literal(n) for n in names[shown]], "y": counts[shown]}
+    trace |= {"marker": {"color": COLOURS[0]}}
+    few, many = min(counts), max(counts)
+    layout: dict[str, Any] = {
+        "xaxis": {"type": "category", "title": {"text": "class"}},
+        "yaxis": {"title": {"text": "training rows"}},
+    }
+    rows = [[n, f"{c:,}", percent(c / total)] for n, c in zip(names, counts, strict=True)]
+    table = Table(["class", "training rows", "share"], rows, title="Classes")
+    told = f"Training rows of each of {len(names)} classes: from {few:,} to {many:,}."
+    return Chart("Classes", told, [trace], layout, table)
+
+
+def _columns(summary: Summary) -> Table:
+    rows = [
+        [c.name, c.kind, f"{c.missing:,}" if c.missing else "–", f"{c.distinct:,}", _values(c)]
+        for c in summary.columns[:_MOST_COLUMNS]
+    ]
+    left = len(summary.columns) - len(rows)
+    title = "Columns" + (f" (the first {len(rows)}; {left:,} more)" if left else "")
+    head = ["column", "type", "missing", "distinct", "values"]
+    return Table(head, rows, title=title, figures=False)
+
+
+def _values(column: Column) -> str:
+    if column.low is not None:
+        return f"{number(column.low)} to {number(column.high)}, mean {number(column.mean)}"
+    shown = ", ".join(f"{level} {count:,}" for level, count in column.top[:_MOST_LEVELS])
+    return shown + (", …" if column.distinct > _MOST_LEVELS else "")
+
+
+def check_findings(run: Material) -> Block:
+    """Return what the quick checks find: those of the data, and of the first weights."""
+    data = run.data
+    if run.model is None or data is None:
+        return Prose("Without the model the sanity checks don't know what to look for.")
+    every = [resolve(Check, name) for name in registry.names(Check.family)]
+    quick = sorted((one for one in every if one.stage != "trial"), key=lambda one: one.stage)
+    try:
+        report = check(
+            run.model, data.X, data.y, X_test=data.X_test, y_test=data.y_test, checks=quick
+        )
+    except (WellfitError, ValueError) as error:
+        return Prose(f"The sanity checks could not be made: {error}", "warn")
+    return told_of(report)
+
+
+def told_of(report: Report) -> Findings:
+    """Return a report of checks, those that found something first."""
+    alarms = list(report.alarms)
+    ordered = [*alarms, *(one for one in report if one not in alarms)]
+    findings = [
+        Finding(str(f.outcome), _TONES[str(f.outcome)], f.check.replace("_", " "), f.saw, f.advice)
+        for f in ordered
+    ]
+    return Findings(
+        "Sanity checks",
+        findings,
+        note=" ".join([report.summary, *report.notes]),
+    )

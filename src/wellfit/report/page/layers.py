@@ -1,0 +1,176 @@
+"""What goes on within the network: how layers fared, what they hold, what they pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.report.page.curves import COLOURS, Series, curve_chart
+from wellfit.report.page.material import Material
+from wellfit.report.page.parts import Block, Chart, Gallery, Prose, Table, number, sampled
+from wellfit.report.page.pixels import diverging, tiled
+from wellfit.training.observers.tensorboard import layer_names
+from wellfit.training.prediction import Predictor
+from wellfit.training.streams import Rows
+
+_SHOWN_ROWS = 256
+_MOST_LAYERS, _MOST_UNITS = 8, 64
+_BINS = 60
+# What is written of a layer, and how it is told.
+_FIGURES = {
+    "dead": ("Dead units", "share of units"),
+    "flat": ("Saturated or silent outputs", "share of outputs"),
+    "spread": ("Spread of outputs", "standard deviation"),
+    "norm": ("Norm of weights", "Frobenius norm"),
+    "deviation": ("Spread of weights", "standard deviation"),
+    "change": ("Change of weights in an epoch", "share of their norm"),
+}
+
+
+def layer_blocks(run: Material) -> Iterator[Block]:
+    """Yield all there is to see of the layers."""
+    yield from first_layer(run)
+    if run.health:
+        seen, epochs = len(run.health), len(run.metrics)
+        yield Prose(
+            f"The layers were looked at after {seen:,} of {epochs:,} epochs. A dead unit has a "
+            "slope of 0 on all rows looked at, and learns nothing; an output with a slope below "
+            "0.01 learns next to nothing from its row."
+        )
+        yield from health_charts(run)
+    elif not run.is_search:
+        yield Prose("Nothing was written of the layers while they trained.", "warn")
+    if run.model is not None and hasattr(run.model, "_weights"):
+        yield from histograms(run)
+
+
+def health_charts(run: Material) -> Iterator[Chart]:
+    """Yield a chart of each figure by epoch, with a line for each layer."""
+    for key, (title, unit) in _FIGURES.items():
+        names = dict.fromkeys(
+            layer["layer"] for line in run.health for layer in line["layers"] if key in layer
+        )
+        chosen = [list(names)[place] for place in sampled(len(names), _MOST_LAYERS)]
+        lines = [
+            _line(run, key, name, COLOURS[place % len(COLOURS)])
+            for place, name in enumerate(chosen)
+        ]
+        if any(line.numbers for line in lines):
+            yield curve_chart(title, lines, None, unit)
+
+
+def _line(run: Material, key: str, name: str, colour: str) -> Series:
+    points = [
+        (line["epoch"], layer[key])
+        for line in run.health
+        for layer in line["layers"]
+        if layer["layer"] == name and key in layer
+    ]
+    return Series(_named(name), [x for x, _ in points], [y for _, y in points], colour)
+
+
+def _named(layer: str) -> str:
+    """Return ``layer 2, activation`` for ``2-activation``."""
+    place, _, kind = layer.partition("-")
+    return f"layer {place}, {kind.replace('_', ' ')}"
+
+
+def histograms(run: Material) -> Iterator[Chart]:
+    """Yield how the weights are spread in each layer, and its outputs on some test rows."""
+    network = run.model._weights.network
+    names = layer_names(network)
+    blocks = zip(names, run.model._weights.blocks(0), network.parameters.blocks, strict=True)
+    weights = [(name, b[: shape.penalized]) for name, b, shape in blocks if shape.penalized]
+    yield _histogram("Weights, layer by layer", "weight", weights)
+    outputs = _outputs(run)
+    if outputs:
+        rows = outputs[0][1].shape[0]
+        title = f"Outputs of each layer on {rows} test rows"
+        yield _histogram(title, "output", outputs)
+
+
+def _outputs(run: Material) -> list[tuple[str, Tensor]]:
+    """Return the outputs of layers that work when predicting; none where that can't be told."""
+    model = run.model
+    if run.data is None or run.data.X_test is None or model._weights.network.inputs < 1:
+        return []
+    x = model._read(run.data.X_test[:_SHOWN_ROWS])
+    weights = model._weights.to(torch.float32, torch.device("cpu"))
+    table = Rows(x, np.zeros(0), dtype=torch.float32, brightest=model._inputs.brightest)
+    features = table.features(torch.arange(x.shape[0])).expand(1, -1, -1)
+    with torch.no_grad():
+        outputs = Predictor(weights).outputs(features)
+    layers = weights.network.layers
+    kept = [
+        name
+        for name, layer in zip(layer_names(weights.network), layers, strict=True)
+        if not layer.training_only
+    ]
+    named = [(name, values[0]) for name, (_, values) in zip(kept, outputs, strict=True)]
+    # What a function passes on, and the last layer's answers: not what stands between.
+    return [pair for pair in named if "activation" in pair[0]] + named[-1:]
+
+
+def _histogram(title: str, of: str, layers: Sequence[tuple[str, Tensor]]) -> Chart:
+    chosen = [layers[place] for place in sampled(len(layers), _MOST_LAYERS)]
+    traces, rows = [], []
+    for place, (name, values) in enumerate(chosen):
+        flat = values.flatten().double().numpy()
+        flat = flat[np.isfinite(flat)]
+        if not flat.size:
+            continue
+        low, high = _bounds(flat)
+        counts, edges = np.histogram(flat.clip(low, high), bins=_BINS, range=(low, high))
+        traces.append(
+            {"type": "scatter", "mode": "lines", "name": _named(name)}
+            | {"line": {"shape": "hvh", "color": COLOURS[place % 8], "width": 1.8}}
+            | {"x": (edges[1:] + edges[:-1]) / 2, "y": counts / counts.sum()}
+        )
+        rows.append([_named(name), *map(number, _quantiles(flat))])
+    head = ["layer", "count", "mean", "deviation", "least", "5 %", "median", "95 %", "most"]
+    told = "; ".join(f"{row[0]}: mean {row[2]}, deviation {row[3]}" for row in rows)
+    layout = {"xaxis": {"title": {"text": of}}, "yaxis": {"title": {"text": f"share of {of}s"}}}
+    return Chart(title, f"{title}: {told}.", traces, layout, Table(head, rows, title), ("log",))
+
+
+def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return bounds that leave out very few: what lies beyond them counts at the ends."""
+    low, high = np.quantile(values, [0.001, 0.999]).tolist()
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _quantiles(values: NDArray[np.float64]) -> list[Any]:
+    quantiles = np.quantile(values, [0, 0.05, 0.5, 0.95, 1]).tolist()
+    return [values.size, float(values.mean()), float(values.std()), *quantiles]
+
+
+def first_layer(run: Material) -> Iterator[Gallery]:
+    """Yield the weights of the first layer's units as images, where the input is one."""
+    shape = run.data.image_shape if run.data is not None else None
+    shape = shape or getattr(run.model, "image_shape", None)
+    if run.model is None or not shape:
+        return
+    network = run.model._weights.network
+    first = next((p for p, b in enumerate(network.parameters.blocks) if b.penalized), None)
+    if first is None or network.parameters.blocks[first].penalized != shape[0] * shape[1]:
+        return
+    weights = run.model._weights.blocks(0)[first][:-1].double().numpy().T
+    norms = np.linalg.norm(weights, axis=1)
+    shown = np.argsort(-norms, kind="stable")[:_MOST_UNITS]
+    images = weights[shown].reshape(-1, *shape)
+    columns = 8 if len(shown) > 8 else len(shown)
+    yield Gallery(
+        "What the first layer looks for",
+        tiled(diverging(images), columns),
+        [f"unit {unit + 1}" for unit in shown.tolist()],
+        columns,
+        (shape[1], shape[0]),
+        scale=max(1, 84 // max(shape)),
+        note=f"Weights from each pixel to {len(shown)} of {len(weights)} units, the largest "
+        "first. Blue adds to a unit's output, red takes from it; each unit has its own scale.",
+    )

@@ -1,0 +1,195 @@
+"""The page of one training, or of a search and the best that it found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from wellfit.report.page.classes import class_blocks
+from wellfit.report.page.curves import curve_charts
+from wellfit.report.page.data import data_blocks
+from wellfit.report.page.drawing import network_drawing, network_table
+from wellfit.report.page.importance import importance_blocks
+from wellfit.report.page.layers import layer_blocks
+from wellfit.report.page.material import Material
+from wellfit.report.page.parts import (
+    Block,
+    Code,
+    Facts,
+    Figure,
+    Figures,
+    Finding,
+    Findings,
+    Page,
+    Prose,
+    Section,
+    Table,
+    Tone,
+    number,
+    setting,
+)
+from wellfit.report.page.residuals import residual_blocks
+from wellfit.report.page.search import search_blocks
+from wellfit.report.words import percent
+
+Blocks = Callable[[Material], Iterator[Block]]
+
+_TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
+
+
+def run_page(run: Material) -> Page:
+    """Return the page of a training or a search."""
+    what = "search" if run.is_search else "training"
+    data = run.about.get("name", "unknown data")
+    sections = [
+        Section(name, blocks) for name, of in _sections(run).items() if (blocks := list(of(run)))
+    ]
+    title = run.name if str(data) in run.name else f"{run.name}: {data}"
+    subtitle = f"wellfit {what} on {data}, {started(run)}"
+    return Page(title, subtitle, sections, list(run.notes))
+
+
+def started(run: Material) -> str:
+    """Return when a run was started, in words."""
+    told = str(run.config.get("started") or "")
+    return told.replace("T", " ").replace("+00:00", " UTC") if told else "nobody knows when"
+
+
+def _sections(run: Material) -> dict[str, Blocks]:
+    regression = run.about.get("task") == "regression"
+    return {
+        "Summary": summary_blocks,
+        **({"Search": search_blocks} if run.is_search else {}),
+        "Learning": learning_blocks,
+        "Test rows": residual_blocks if regression else class_blocks,
+        "Inputs": importance_blocks,
+        "Layers": layer_blocks,
+        "Data": data_blocks,
+        "Run": run_blocks,
+    }
+
+
+def summary_blocks(run: Material) -> Iterator[Block]:
+    """Yield what a reader wants to know first."""
+    yield from verdict_blocks(run.ended.get("verdict"))
+    yield Figures(list(_figures(run)))
+    if run.ended.get("test"):
+        yield score_table(run.ended)
+    if run.model is not None and hasattr(run.model, "_weights"):
+        yield network_drawing(run.model._weights.network)
+
+
+def _figures(run: Material) -> Iterator[Figure]:
+    ended = run.ended
+    for score in ended.get("test", ())[:2]:
+        interval = f"{told(score, 'low')} to {told(score, 'high')}"
+        yield Figure(str(score.get("name")), told(score, "value"), f"test rows; 95 %: {interval}")
+    epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
+    best = ended.get("best_epoch")
+    kept = f"kept epoch {best}" if best and best != epochs else str(ended.get("status", ""))
+    yield Figure("epochs", number(epochs), kept)
+    seconds = ended.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None)
+    yield Figure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
+    if ended.get("parameters"):
+        yield Figure("parameters", number(ended["parameters"]))
+
+
+def told(score: Mapping[str, Any], key: str) -> str:
+    """Return a score's figure, shares in per cent."""
+    value = score.get(key)
+    if isinstance(value, float) and "accuracy" in str(score.get("name")):
+        return percent(value)
+    return number(value)
+
+
+def score_table(ended: Mapping[str, Any]) -> Table:
+    """Return the scores on the test rows with their intervals, and on the training rows."""
+    learned = {score["name"]: score for score in ended.get("training", ())}
+    rows = [
+        [
+            score["name"],
+            told(score, "value"),
+            f"{told(score, 'low')} to {told(score, 'high')} ({score.get('interval', '')})",
+            told(learned.get(score["name"], {"name": score["name"]}), "value"),
+        ]
+        for score in ended["test"]
+    ]
+    head = [
+        "",
+        f"on {number(ended.get('test_rows'))} test rows",
+        "95 % interval",
+        "on training rows",
+    ]
+    return Table(head, rows, title="Scores")
+
+
+def verdict_blocks(verdict: Any) -> Iterator[Block]:
+    """Yield the verdict on the fit as the run folder keeps it, if it keeps one."""
+    if isinstance(verdict, str):
+        yield Prose(verdict)
+    if not isinstance(verdict, Mapping):
+        return
+    findings = [f for f in verdict.get("findings", ()) if isinstance(f, Mapping)]
+    worst = max((_severity(f) for f in findings), default=0)
+    tone: Tone = ("good", "warn", "bad")[worst]
+    sentence = verdict.get("sentence") or verdict.get("summary")
+    if sentence:
+        yield Prose(str(sentence), tone or "good")
+    if verdict.get("sure"):
+        yield Prose(str(verdict["sure"]))
+    yield from _knobs(verdict.get("knobs", ()))
+    if findings:
+        yield Findings("What the verdict rests on", [_finding(f) for f in findings])
+
+
+def _severity(finding: Mapping[str, Any]) -> int:
+    return ("pass", "warn", "fail").index(_outcome(finding))
+
+
+def _outcome(finding: Mapping[str, Any]) -> str:
+    outcome = str(finding.get("outcome"))
+    return outcome if outcome in _TONES else "pass"
+
+
+def _finding(finding: Mapping[str, Any]) -> Finding:
+    name = str(finding.get("check", "")).replace("_", " ")
+    outcome = _outcome(finding)
+    saw, advice = str(finding.get("saw", "")), str(finding.get("advice") or "")
+    return Finding(outcome, _TONES[outcome], name, saw, advice)
+
+
+def _knobs(knobs: Sequence[Any]) -> Iterator[Block]:
+    rows = [
+        [str(knob.get(key, "")) for key in ("name", "change", "why")]
+        for knob in knobs
+        if isinstance(knob, Mapping)
+    ]
+    if rows:
+        yield Table(["turn", "how", "why"], rows, title="To try next", figures=False)
+
+
+def learning_blocks(run: Material) -> Iterator[Block]:
+    """Yield the learning curves."""
+    if not run.metrics:
+        yield Prose("No epoch was finished.", "warn")
+    yield from curve_charts(run)
+
+
+def run_blocks(run: Material) -> Iterator[Block]:
+    """Yield how to repeat the run, its settings, and where it ran."""
+    config = run.config
+    if config.get("command"):
+        yield Code("To repeat it", str(config["command"]))
+    if run.ended.get("status") in (None, "interrupted") and config.get("request"):
+        command = "search" if run.is_search else "train"
+        yield Code("To go on with it", shlex.join(["wellfit", command, "--resume", run.folder]))
+    if run.model is not None and hasattr(run.model, "_weights"):
+        yield network_table(run.model._weights.network)
+    settings = config.get("settings") or {}
+    rows = [[key, setting(value)] for key, value in settings.items()]
+    yield Table(["parameter", "value"], rows, title="Settings", figures=False)
+    versions, machine = config.get("versions") or {}, config.get("machine") or {}
+    about = {"started": config.get("started"), "seed": config.get("seed"), **versions, **machine}
+    pairs = [(key, str(value)) for key, value in about.items() if value is not None]
+    yield Facts(pairs, title="Environment")

@@ -1,0 +1,92 @@
+"""From a page's parts to HTML: everything within, nothing fetched, texts escaped."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import secrets
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+import wellfit
+from wellfit.core.errors import MissingExtraError
+from wellfit.report.page.parts import Chart, Page
+
+_TEMPLATES = files("wellfit.report.page") / "templates"
+# What would end a script element, or a line within one, as an escape that JSON knows.
+_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def written(page: Page) -> str:
+    """Return a page as HTML.
+
+    Plotly's script lies in it packed, and is unpacked by the browser. Scripts bear a number that
+    is drawn anew for every page, and the page's policy lets no others run, nor anything be
+    fetched: a text that got in as markup, against all escaping, would do nothing.
+
+    Raises:
+        MissingExtraError: Plotly or Jinja2 isn't installed.
+    """
+    jinja2 = _needed("jinja2")
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals["identity"] = id
+    charts, numbered = _numbered(page)
+    html: str = environment.get_template("page.html").render(
+        page=page,
+        numbers=numbered,
+        charts=jinja2.utils.markupsafe.Markup(script_json(charts)),
+        style=jinja2.utils.markupsafe.Markup(_template("page.css")),
+        script=jinja2.utils.markupsafe.Markup(_template("page.js")),
+        plotly=_packed() if charts else "",
+        nonce=secrets.token_urlsafe(16),
+        version=wellfit.__version__,
+    )
+    return html
+
+
+def script_json(value: Any) -> str:
+    r"""Return JSON that can stand in a script element.
+
+    >>> script_json({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_ESCAPES)
+
+
+def _numbered(page: Page) -> tuple[dict[str, Any], dict[int, str]]:
+    """Return the charts' data by id, and the id of each chart."""
+    blocks = [block for section in page.sections for block in section.blocks]
+    charts = [block for block in blocks if isinstance(block, Chart)]
+    ids = {id(chart): f"chart-{place}" for place, chart in enumerate(charts, 1)}
+    return {ids[id(chart)]: chart.drawing for chart in charts}, ids
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _packed() -> str:
+    """Return Plotly's script, gzipped, in base 64."""
+    script: str = _needed("plotly.offline").get_plotlyjs()
+    return base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode()
+
+
+def _needed(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise MissingExtraError(
+            f"{package} is not installed; expected it from `pip install 'wellfit[report]'`"
+        ) from error
