@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from wellfit.core.errors import UnknownNameError
@@ -87,6 +88,18 @@ class Report:
             table.add_row(mark, finding.check.replace("_", " "), told)
         notes = [Text(note, style="dim") for note in self.notes]
         return Group(table, Text(), *notes, Text(self.summary, style="bold"))
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table for a notebook."""
+        rows = "".join(
+            f"<tr><td>{finding.outcome}</td><th>{escape(finding.check.replace('_', ' '))}</th>"
+            f'<td style="text-align: left">{escape(finding.saw)}'
+            + (f"<br>→ {escape(finding.advice)}" if finding.advice else "")
+            + "</td></tr>"
+            for finding in self
+        )
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<table>{rows}</table>{notes}<p><b>{self.summary}</b></p>"
 
     @property
     def summary(self) -> str:

@@ -21,6 +21,7 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
 from wellfit.estimators.reading import Reading
 from wellfit.estimators.saving import Saving
+from wellfit.estimators.showing import Epochs, Showing
 from wellfit.estimators.sources import Source, same_head
 from wellfit.estimators.starting import Starting
 from wellfit.estimators.tables import Table
@@ -40,7 +41,7 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
 
-class BaseMLP(Pruning, Saving, Starting, Reading):
+class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
@@ -278,7 +279,7 @@ class BaseMLP(Pruning, Saving, Starting, Reading):
         self._weights = result.weights()
         self._sparse = False
         self.precision_, self.batch_size_ = precision, result.members[0].batch_size
-        self.history_ = dict(result.history())
+        self.history_ = Epochs(result.history())
         self.status_ = str(status)
         self.n_epochs_ = int(result.epochs[0])
         self.best_epoch_ = int(result.best_epoch[0]) if result.kept[0] else self.n_epochs_

@@ -19,6 +19,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.classifier import MLPClassifier
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.regressor import MLPRegressor
+from wellfit.estimators.showing import Epochs
 from wellfit.nn import Network
 from wellfit.preprocessing import ClassLabels, TargetScaler
 from wellfit.training import Weights
@@ -138,6 +139,7 @@ def _rebuild(
     model._weights = Weights(network, 1, tensors["parameters"], tensors["statistics"], {})
     for key in (*_LEARNED, *(key for key in _IF_ANY if key in document["learned"])):
         setattr(model, key, document["learned"][key])
+    model.history_ = Epochs(model.history_)
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +43,20 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
     journal: Any = None
     keep_models = False
+
+    @property
+    def plot(self) -> Any:
+        """Figures of the fitted search, such as ``plot.slices()`` and ``plot.importance()``.
+
+        See :class:`wellfit.report.plotting.SearchPlots`.
+        """
+        # By name: figures stand above searches, and take a while to import.
+        return import_module("wellfit.report.plotting").SearchPlots(self)
+
+    @property
+    def leaders_(self) -> Any:
+        """The candidates of the fitted search, the best first: a table of pandas."""
+        return self.plot.table()
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
