@@ -24,6 +24,7 @@ from wellfit.core.errors import (
 )
 from wellfit.estimators import starting
 from wellfit.model_selection import GridSearchCV
+from wellfit.model_selection.identity import told
 from wellfit.model_selection.stacking import grouped, trained
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
@@ -412,6 +413,12 @@ def test_a_stack_goes_to_another_process_without_all_rows_twice(base):
     assert there.work[0].uncut is None
     results = [trained(each)[0] for each in (group, there)]
     np.testing.assert_array_equal(*(result.last.parameters for result in results))
+
+
+def test_a_journal_tells_trained_networks_apart(base):
+    twin, other = pickle.loads(pickle.dumps(base)), clone(base).fit(X[FEW], Y[FEW])
+    assert told(Reuse(base)) == told(Reuse(twin)) != told(Reuse(other))
+    assert told(Reuse(base)) != told(Reuse(base, freeze=1))
 
 
 def test_a_search_may_compare_with_a_fresh_start(base):

@@ -31,6 +31,8 @@ def told(value: Any) -> Any:
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if hasattr(value, "identity"):  # whose parameters don't say all, such as a trained network
+        return told(value.identity())
     if isinstance(value, Config):
         return {"is": type(value).__name__, **{k: told(v) for k, v in value.values()}}
     if isinstance(value, BaseEstimator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -164,6 +165,14 @@ class Reuse(Reusing):
         each = step.every if isinstance(self.thaw, Gradually) else 0
         since = [step.start + each * (frozen - 1 - layer) for layer in range(frozen)]
         return Pace(rates=tuple(rates), since=(*since, *[1] * (layers - frozen)))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells it from others in a journal: its values, a digest of the weights."""
+        source = self.source()
+        digest = hashlib.blake2b(repr(source.layers).encode(), digest_size=16)
+        for block in (*source.parameters, *source.statistics):
+            digest.update(np.ascontiguousarray(block.double().cpu().numpy()).data)
+        return {**dict(self.values()), "model": digest.hexdigest()}
 
     def reading(self) -> Any:
         """Return what tells one way of reading rows from another."""
