@@ -193,6 +193,16 @@ def test_a_soft_label_is_hit_where_its_likeliest_class_is():
     assert not loss.hits(torch.zeros(1, C, B), hard).any()  # undecided is no hit
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_softmax_measures_certain_targets_as_it_does_others(smoothing: float) -> None:
+    loss = SoftmaxCrossEntropy(smoothing)
+    hard = loss.encode(torch.arange(B) % C, C, torch.float64)
+    for z in (logits(), torch.zeros(1, C, B, dtype=torch.float64)):
+        value, hits = loss.measure(z, hard, certain=True)
+        torch.testing.assert_close(value, loss.value(z, hard))
+        assert (hits == loss.hits(z, hard)).all()
+
+
 @pytest.mark.parametrize(
     "quantiles", [(), (0.5, 0.1), (0.5, 0.5), (0.0, 0.5), (1.0,), ("a",), 0.5, (float("nan"),)]
 )

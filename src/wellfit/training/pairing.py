@@ -28,7 +28,7 @@ class Pairing:
     """
 
     def __init__(self, ids: Tensor, labels: Tensor) -> None:
-        codes, counts = labels.unique(return_inverse=True, return_counts=True)[1:]
+        codes, counts = torch.unique(labels, return_inverse=True, return_counts=True)[1:]
         if len(counts) < 2 or int(counts.max()) < 2:
             what = "are all alike" if len(counts) < 2 else "are all different"
             raise DataError(

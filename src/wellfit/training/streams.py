@@ -75,6 +75,11 @@ class Rows:
     def __len__(self) -> int:
         return self._table.shape[0]
 
+    @property
+    def certain(self) -> bool:
+        """Whether targets are class numbers."""
+        return not self._y.is_floating_point()
+
     def parts(self) -> tuple[Tensor | sparse.csr_array | None, ...]:
         """Return the table, the targets and the weights, as they lie."""
         return self._table, self._y, self._weight
@@ -152,12 +157,14 @@ class Chunk:
     """Consecutive batches of B examples, for each of K members.
 
     Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None. Of pairs,
-    features are (n, K, 2B, D + 1), one pair after the other.
+    features are (n, K, 2B, D + 1), one pair after the other. ``certain`` targets are columns of
+    zeros with a single 1.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor | None
+    certain: bool = False
 
     @property
     def steps(self) -> int:
@@ -172,7 +179,7 @@ class Chunk:
     def part(self, start: int, end: int | None = None) -> Chunk:
         """Return the batches from ``start`` to ``end``, in the same memory."""
         weight = None if self.weight is None else self.weight[start:end]
-        return Chunk(self.x[start:end], self.target[start:end], weight)
+        return Chunk(self.x[start:end], self.target[start:end], weight, self.certain)
 
 
 class Batches:
@@ -204,6 +211,7 @@ class Batches:
         self.per_epoch = -(-self.length // self.batch)
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
         self._augment = _augmenter(self._streams, rows)
+        self._certain = self._augment is None and rows.certain
 
     @property
     def has_validation(self) -> bool:
@@ -268,7 +276,7 @@ class Batches:
 
     def _examples(self, ids: Tensor, batch: int) -> Examples:
         """Return the examples ``ids`` (S, n · B, 1 or 2) as batches."""
-        shaped = ids.unflatten(1, (-1, batch)).transpose(0, 1)
+        shaped = ids.view(len(ids), -1, batch, self.rows_each).transpose(0, 1)
         flat = shaped.flatten(2)
         x, target = self._features(flat), self._target(shaped, flat)
         return Examples(x, target, self._rows.weights(flat))
@@ -284,6 +292,7 @@ class Batches:
             self._fan_out(examples.x),
             self._fan_out(examples.target),
             None if weight is None else self._fan_out(weight),
+            self._certain,
         )
 
     def _features(self, ids: Tensor) -> Tensor:

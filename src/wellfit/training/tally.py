@@ -35,8 +35,9 @@ class Tally:
 
     def add(self, logits: Tensor, chunk: Chunk) -> None:
         """Count the logits (n, K, C, B) of a chunk."""
-        values = self._loss_of.value(logits, chunk.target, self._hypers)
-        hits = self._loss_of.hits(logits, chunk.target)
+        values, hits = self._loss_of.measure(
+            logits, chunk.target, self._hypers, certain=chunk.certain
+        )
         self._classifies = hits is not None
         if chunk.weight is None:
             self._weight += values.shape[0] * values.shape[2]

@@ -94,6 +94,12 @@ class Loss(Config, family="loss"):
         """Return which rows are classified rightly (booleans), or None where nothing is."""
         return None
 
+    def measure(
+        self, z: Tensor, target: Tensor, hypers: Hypers = OWN, *, certain: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return :meth:`value` and :meth:`hits`; ``certain`` targets name one class a row."""
+        return self.value(z, target, hypers), self.hits(z, target)
+
     def _hyper(self, hypers: Hypers, key: str) -> Tensor | float:
         """Return a per-member hyper-parameter: as given, else the loss's own."""
         found: Tensor | float = hypers[key] if key in hypers else getattr(self, key)

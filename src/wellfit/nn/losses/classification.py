@@ -13,6 +13,8 @@ from wellfit.core.hyper import hyper
 from wellfit.core.members import add_scaled
 from wellfit.nn.losses.base import OWN, Hypers, Loss
 
+_BEYOND = 1e30  # more than any logit that isn't on its way to infinity
+
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     r"""loss = log Σⱼ exp zⱼ - Σⱼ pⱼ zⱼ, over C classes; delta = softmax z - p.
@@ -53,14 +55,14 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
                     f"integers, or {outputs} probabilities a row"
                 )
             return super().encode(y, outputs, dtype)
-        classes = torch.arange(outputs, device=y.device)[:, None]
-        return (y.unsqueeze(-2) == classes).to(dtype)
+        # Numbers of one type are compared five times as fast as they are compared and converted.
+        classes = torch.arange(outputs, dtype=dtype, device=y.device)[:, None]
+        out = classes.new_empty(*y.shape[:-1], outputs, y.shape[-1])
+        return torch.eq(y.to(dtype).unsqueeze(-2), classes, out=out)
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Return each row's cross-entropy, its negative log-likelihood where it has one class."""
-        # torch.logsumexp guards against infinities, at twice the time; here they mean divergence.
-        largest = z.amax(-2, keepdim=True)
-        total = (z - largest).exp_().sum(-2).log_().add_(largest.squeeze(-2))
+        total = _log_sum_exp(z)
         smoothing = self._hyper(hypers, "label_smoothing")
         if isinstance(smoothing, Tensor):
             smoothing = smoothing.squeeze(-1)
@@ -85,6 +87,24 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         """Return where the target's most likely class has the largest logit."""
         likeliest = target == target.amax(-2, keepdim=True)
         return z.amax(-2) > z.masked_fill(likeliest, -torch.inf).amax(-2)
+
+    def measure(
+        self, z: Tensor, target: Tensor, hypers: Hypers = OWN, *, certain: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return :meth:`value` and :meth:`hits`, in half the time where targets are certain."""
+        smoothing = self._hyper(hypers, "label_smoothing")
+        if not certain or isinstance(smoothing, Tensor) or smoothing:
+            return super().measure(z, target, hypers)
+        own = (z * target).sum(-2)
+        others = torch.sub(z, target, alpha=_BEYOND).amax(-2)
+        return _log_sum_exp(z).sub_(own), own > others
+
+
+def _log_sum_exp(z: Tensor) -> Tensor:
+    """Return log Σⱼ exp zⱼ over the classes."""
+    # torch.logsumexp guards against infinities, at twice the time; here they mean divergence.
+    largest = z.amax(-2, keepdim=True)
+    return (z - largest).exp_().sum(-2).log_().add_(largest.squeeze(-2))
 
 
 class _SigmoidLoss(Loss):
