@@ -1,0 +1,178 @@
+"""Layers learned without labels: what they compute, and that networks start from them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.datasets import load_digits
+from sklearn.neural_network import BernoulliRBM
+from sklearn.utils import check_random_state
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from wellfit import MLPClassifier
+from wellfit.core.errors import HyperparameterError
+from wellfit.nn import BatchNorm, GaussianNoise, MaskingNoise, Sigmoid
+from wellfit.optim import SGD
+from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, RBMPretraining, Reuse
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS = DIGITS.astype(np.uint8)
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(RNG.normal(50, 20, (300, 5)), columns=list("abcde"))
+FRAME["kind"] = np.where(FRAME["a"] > FRAME["b"], "x", "y")
+QUICK = {"random_state": 0, "threads": 1}
+EXPECTED_FAILURES = {
+    "check_methods_sample_order_invariance": "float32 products round by a row's place",
+    "check_methods_subset_invariance": "float32 products round by their shape",
+}
+
+
+@parametrize_with_checks(
+    [AutoencoderPretraining((8, 4), epochs=2), RBMPretraining((8, 4), n_iter=2)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+def computed(pretraining, numbers: np.ndarray) -> np.ndarray:
+    """What linear layers, each with its activation above it, make of numbers."""
+    h = numbers.astype(np.float64)
+    for linear, above in zip(pretraining.parts()[::2], pretraining.parts()[1::2], strict=True):
+        z = h @ linear.weights + linear.bias
+        h = expit(z) if isinstance(above.layer.activation, Sigmoid) else np.maximum(z, 0)
+    return h
+
+
+PRETRAININGS = {
+    "layer by layer": AutoencoderPretraining((12, 6), epochs=2, precision="float64", **QUICK),
+    "at once": AutoencoderPretraining((12, 6), layerwise=False, epochs=2, **QUICK),
+    "sigmoids": AutoencoderPretraining((12, 6), activation="sigmoid", epochs=2, **QUICK),
+    "machines": RBMPretraining((12, 6), n_iter=2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("rows", [DIGITS, FRAME], ids=["pixels", "table"])
+@pytest.mark.parametrize("name", PRETRAININGS)
+def test_parts_compute_what_transform_returns(name, rows):
+    pretraining = PRETRAININGS[name].fit(rows)
+    seen = rows / 16 if rows is DIGITS else pretraining._numbers(rows)
+    np.testing.assert_allclose(pretraining.transform(rows), computed(pretraining, seen), atol=1e-4)
+
+
+def test_layers_learned_from_what_was_kept_are_those_learned_from_what_is_computed_anew():
+    pretraining = AutoencoderPretraining((12, 6), noise=0.2, epochs=3, **QUICK).fit(DIGITS)
+    draw, numbers = check_random_state(0), (DIGITS * np.float32(1 / 16))
+    first, second = (
+        MLPAutoencoder(
+            size,
+            noise=0.2,
+            loss=loss,
+            preprocess=None,
+            epochs=3,
+            early_stopping=False,
+            random_state=draw.randint(2**31 - 1),
+            threads=1,
+        )
+        for size, loss in [(12, "sigmoid_cross_entropy"), (6, "squared_error")]
+    )
+    first.fit(numbers)
+    second.fit(np.maximum(numbers @ first.coefs_[0] + first.intercepts_[0], 0))
+    for ours, theirs in zip(pretraining.autoencoders_, (first, second), strict=True):
+        for weights, expected in zip(ours.coefs_, theirs.coefs_, strict=True):
+            np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_all_at_once_is_one_autoencoders_encoder():
+    pretraining = PRETRAININGS["at once"].fit(DIGITS)
+    (coder,) = pretraining.autoencoders_
+    assert [weights.shape for weights in coder.coefs_] == [(64, 12), (12, 6), (6, 12), (12, 64)]
+    for part, weights in zip(pretraining.parts()[::2], coder.coefs_, strict=False):
+        np.testing.assert_array_equal(part.weights, weights)
+
+
+def test_settings_reach_the_autoencoders():
+    pretraining = AutoencoderPretraining(
+        (6, 4), noise=GaussianNoise(0.1), activation=["relu", "sigmoid"], batch_norm=True, **QUICK
+    ).set_params(epochs=2, optimizer__learning_rate=0.02)
+    first, second = pretraining.fit(DIGITS).autoencoders_
+    assert first._weights.network.layers[0] == second.noise == GaussianNoise(0.1)
+    assert (first.n_epochs_, first.optimizer.learning_rate) == (2, 0.02)
+    kinds = [type(part.layer).__name__ for part in pretraining.parts()]
+    assert kinds == ["Linear", "BatchNorm", "Activate"] * 2
+    assert isinstance(pretraining.parts()[1].layer, BatchNorm)
+
+
+def test_losses_follow_what_layers_read():
+    """Cross-entropy for pixels and above sigmoids, else the squared error."""
+
+    def losses(rows, activation):
+        fit = AutoencoderPretraining((6, 4), activation=activation, epochs=1, **QUICK).fit(rows)
+        return [coder.loss for coder in fit.autoencoders_]
+
+    assert losses(DIGITS, "sigmoid") == ["sigmoid_cross_entropy"] * 2
+    assert losses(DIGITS, "relu") == ["sigmoid_cross_entropy", "squared_error"]
+    assert losses(FRAME, "sigmoid") == ["squared_error", "sigmoid_cross_entropy"]
+
+
+def test_machines_are_scikit_learns_one_upon_the_other():
+    pretraining, draw = PRETRAININGS["machines"].fit(DIGITS), check_random_state(0)
+    rows = (DIGITS / 16).astype(np.float32)
+    for size in (12, 6):
+        machine = BernoulliRBM(
+            size, learning_rate=0.05, batch_size=32, n_iter=2, random_state=draw.randint(2**31 - 1)
+        )
+        rows = machine.fit_transform(rows)
+    np.testing.assert_allclose(pretraining.transform(DIGITS), rows, atol=1e-5)
+
+
+def test_machines_read_any_numbers_from_lowest_to_highest():
+    x = RNG.normal(-300, 20, (200, 4))
+    pretraining = RBMPretraining(6, n_iter=3, preprocess=None, random_state=0).fit(x)
+    scaled = (x - x.min(0)) / (x.max(0) - x.min(0))
+    expected = pretraining.rbms_[0].transform(scaled.astype(np.float32))
+    np.testing.assert_allclose(pretraining.transform(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rows", [DIGITS, FRAME, sparse.csr_array(DIGITS)], ids=["u1", "df", "csr"]
+)
+@pytest.mark.parametrize("name", PRETRAININGS)
+def test_a_classifier_stands_on_the_layers_and_reads_as_they_do(name, rows):
+    """Frozen, they give it ``transform``'s numbers, though it sees few rows, of another scale."""
+    pretraining, few = PRETRAININGS[name].fit(rows), rows[:40]
+    reuse, activation = Reuse(pretraining, freeze=2), "relu"
+    if name in ("sigmoids", "machines"):
+        activation = "sigmoid"
+    clf = MLPClassifier((12, 6), activation=activation, reuse=reuse, epochs=3, **QUICK)
+    clf.fit(few, np.arange(40) % 3)
+    logits = pretraining.transform(rows) @ clf.coefs_[-1] + clf.intercepts_[-1]
+    np.testing.assert_allclose(clf.predict_proba(rows), softmax(logits, axis=1), atol=1e-4)
+
+
+def test_a_classifier_starts_from_the_layers_and_trains_them():
+    pretraining = PRETRAININGS["layer by layer"].fit(DIGITS)
+    options = {"reuse": Reuse(pretraining), "schedule": "constant", "epochs": 1, **QUICK}
+    still = MLPClassifier((12, 6), optimizer=SGD(1e-30), **options).fit(DIGITS, LABELS)
+    moved = MLPClassifier((12, 6), optimizer=SGD(1e-2), **options).fit(DIGITS, LABELS)
+    for part, there, away in zip(
+        pretraining.parts()[::2], still.coefs_, moved.coefs_, strict=False
+    ):
+        np.testing.assert_allclose(there, part.weights, rtol=1e-6)
+        assert np.abs(away - part.weights).max() > 1e-4
+
+
+def test_an_autoencoder_itself_can_be_started_from():
+    coder = MLPAutoencoder((12, 6), noise=MaskingNoise(0.2), epochs=2, **QUICK).fit(FRAME)
+    reuse = Reuse(coder, freeze=2)
+    clf = MLPClassifier((12, 6), reuse=reuse, epochs=2, **QUICK).fit(FRAME, FRAME["kind"])
+    np.testing.assert_array_equal(clf.coefs_[1], coder.coefs_[1])
+
+
+@pytest.mark.parametrize("kind", [AutoencoderPretraining, RBMPretraining])
+def test_layers_there_must_be(kind):
+    with pytest.raises(HyperparameterError, match="one layer at least"):
+        kind(()).fit(DIGITS)
+    with pytest.raises(HyperparameterError, match="whole numbers"):
+        kind((10, 0)).fit(DIGITS)
