@@ -207,6 +207,23 @@ def test_the_lock_tells_a_run_that_goes_on_from_one_that_was_cut_off(tmp_path: P
     assert (told["status"], told["verdict"]) == ("stopped", "Well fit.")
 
 
+def test_a_run_on_another_machine_goes_on_while_it_writes(tmp_path: Path) -> None:
+    run, now = write_run(tmp_path / "run", 1), [0.0]
+    runs = Runs(tmp_path, clock=lambda: now[0])
+    assert only(runs)["status"] == "cut off"
+    now[0] = 1
+    append(run / "metrics.jsonl", line(2))
+    assert only(runs)["status"] == "running"
+    now[0] = 30
+    assert only(runs)["status"] == "running"
+    now[0] = 32
+    assert only(runs)["status"] == "cut off"
+    now[0] = 33
+    append(run / "metrics.jsonl", line(3))
+    (run / "result.json").write_text('{"status": "finished"}')
+    assert only(runs)["status"] == "finished"
+
+
 def test_where_locks_cannot_be_listed_one_is_tried(tmp_path: Path) -> None:
     assert not is_held(tmp_path, None)
     held = os.open(tmp_path, os.O_RDONLY)

@@ -177,7 +177,10 @@ def test_a_model_is_found_by_folder_or_by_name(
     with pytest.raises(ModelFileError, match=r"did you mean .*run'"):
         find_model(tmp_path / "runs")
     monkeypatch.setenv("WELLFIT_SHELF", shelf.address)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo").mkdir()  # no model: the shelf's is meant
     assert find_model("zoo") == folder_of(shelf, "zoo")
+    assert find_model("run") == Path("run/model")
     with pytest.raises(UnknownNameError, match="did you mean 'zoo'"):
         find_model("zoe")
 
@@ -381,26 +384,21 @@ def test_what_a_killed_add_left_is_cleared_away(shelf: Shelf) -> None:
 
 
 def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
-    saved = clf().save(tmp_path / "model")
+    saved, shelf = clf().save(tmp_path / "model"), Shelf(tmp_path / "shelf")
     program = (
-        "import sys\nfrom wellfit.transfer import Shelf\n"
-        "print(flush=True)\nsys.stdin.readline()\n"
-        "for i in range(5): Shelf(sys.argv[1]).add(sys.argv[2], f'{sys.argv[3]}-{i}')\n"
+        "import sys\nfrom wellfit.transfer import Shelf\nprint(flush=True)\n"
+        "for i in range(9): Shelf(sys.argv[1]).add(sys.argv[2], f'there-{i}')\n"
     )
-    words = [sys.executable, "-c", program, str(tmp_path / "shelf"), str(saved)]
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    adders = [subprocess.Popen([*words, name], **pipes) for name in "ab"]
-    for adder in adders:
-        adder.stdout.readline()
-    for adder in adders:  # both are ready: off they go
-        adder.stdin.write("\n")
-        adder.stdin.flush()
-    for adder in adders:
-        adder.communicate(timeout=60)
-        assert adder.returncode == 0
-    shelf = Shelf(tmp_path / "shelf")
+    words = [sys.executable, "-c", program, shelf.address, str(saved)]
+    other = subprocess.Popen(words, stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()  # it is about to begin
+    for number in range(9):
+        shelf.add(saved, f"here-{number}")
+    other.communicate(timeout=60)
+    assert other.returncode == 0
     names = [model.name for model in shelf.list()]
-    assert names == [f"{name}-{i}" for name in "ab" for i in range(5)]
+    assert names == [f"{where}-{number}" for where in ("here", "there") for number in range(9)]
     for name in names:
         shelf.get(name)
 

@@ -237,24 +237,25 @@ def find_model(path_or_name: Place) -> Path:
     >>> find_model(clf.save("saved")).name
     'saved'
     """
-    path = Path(path_or_name).expanduser()
-    if not path.exists() and VARIABLE in os.environ and path.name == os.fspath(path_or_name):
-        return Shelf().get(path.name)
-    return _local_model(path)
+    plain = Path(path_or_name).name == os.fspath(path_or_name)
+    if plain and os.environ.get(VARIABLE) and _model_at(Path(path_or_name)) is None:
+        return Shelf().get(os.fspath(path_or_name))
+    return _local_model(path_or_name)
 
 
 def _local_model(given: Place) -> Path:
     path = Path(given).expanduser()
-    for folder in (path, path / _MODEL_OF_A_RUN):
-        if store.is_model(folder):
-            return folder
+    found = _model_at(path)
+    if found is not None:
+        return found
     siblings = path.parent.iterdir() if path.parent.is_dir() else ()
-    models = {
-        place.name: str(place)
-        for place in siblings
-        if store.is_model(place) or store.is_model(place / _MODEL_OF_A_RUN)
-    }
+    models = {place.name: str(place) for place in siblings if _model_at(place) is not None}
     raise ModelFileError(f"there is no model or run {path}{did_you_mean(path.name, models)}")
+
+
+def _model_at(path: Path) -> Path | None:
+    """Return the path where it is a model, or the model of the run that it is."""
+    return next(filter(store.is_model, (path, path / _MODEL_OF_A_RUN)), None)
 
 
 def _asked(url: str) -> bytes:

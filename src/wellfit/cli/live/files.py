@@ -85,12 +85,15 @@ class Tail:
     Attributes:
         rows: the lines so far, those that hold an object.
         generation: another number each time the file has begun anew.
+        grew: whether the file was larger at the last look than at the one before.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
         self._path, self._root = path, root
         self._forget()
         self.generation = next(_generations)
+        self.grew = False
+        self._size: int | None = None
 
     def _forget(self) -> None:
         self._offset, self._before, self._file = 0, b"", (0, 0)
@@ -100,10 +103,12 @@ class Tail:
         """Read what is new; say whether anything is."""
         descriptor = open_inside(self._path, self._root)
         if descriptor is None:
+            self._size, self.grew = 0, False
             return self._restart() if self._offset else False
         with os.fdopen(descriptor, "rb") as file:
             at = os.fstat(file.fileno())
-            changed = False
+            changed, size = False, self._size
+            self._size, self.grew = at.st_size, size is not None and at.st_size > size
             if self._offset and not self._goes_on(file, (at.st_dev, at.st_ino)):
                 changed = self._restart()
             self._file = (at.st_dev, at.st_ino)

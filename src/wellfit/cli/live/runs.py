@@ -15,6 +15,7 @@ from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
 
 _DEPTH = 3  # of folders in folders, to find runs in
 _PAUSE = 0.25  # seconds between two looks, however many ask
+_SILENCE = 30  # seconds after which a run whose lock doesn't show is taken for cut off
 _ROWS = 5000  # of the metrics, in one answer
 _PACE = 20  # epochs that tell how long one takes
 _LEADERS = 8
@@ -69,11 +70,11 @@ class Runs:
         # Before the files: a run writes its result, then lets go of the lock.
         locks = held_locks()
         for run in self._runs.values():
-            run.look(is_held(run.path, locks), self._clock())
+            run.look(self._clock(), is_held(run.path, locks))
         # And after them: a run takes the lock, then writes its settings.
         locks = held_locks()
         for run in self._runs.values():
-            run.running |= not run.has_ended and is_held(run.path, locks)
+            run.judge(self._clock(), is_held(run.path, locks))
         self._runs = {key: run for key, run in self._runs.items() if run.is_run}
         self._looked = self._clock()
 
@@ -108,7 +109,7 @@ class Followed:
         self._metrics, self._journal = Tail(path / METRICS, root), Tail(path / JOURNAL, root)
         self._leaders: list[list[Any]] = []
         self._marks: list[tuple[float, int]] = []  # when how many fits were there
-        self.running = False
+        self._running, self._lock_seen, self._grew = False, False, -math.inf
 
     @property
     def is_run(self) -> bool:
@@ -116,27 +117,36 @@ class Followed:
         return self._config.content.get("format") == FORMAT
 
     @property
-    def has_ended(self) -> bool:
-        """Whether a result is there."""
-        return bool(self._result.content)
-
-    @property
     def _is_search(self) -> bool:
         return isinstance(self._config.content.get("search"), Mapping)
 
-    def look(self, held: bool, now: float) -> None:
+    def look(self, now: float, held: bool) -> None:
         """Read what is new.
 
         Args:
-            held: whether a process holds the run's lock.
             now: seconds.
+            held: whether a process holds the run's lock.
         """
-        self.running = held
+        self._running = held
         for file in (self._config, self._result, self._metrics):
             file.look()
         if self._is_search and self._journal.look():
             self._leaders = _leaders(_fits(self._journal))
             self._marks = [*self._marks, (now, len(_fits(self._journal)))][-_PACE:]
+        if self._metrics.grew or self._journal.grew:
+            self._grew = now
+
+    def judge(self, now: float, held: bool) -> None:
+        """Say whether it goes on, once all is read.
+
+        Args:
+            now: seconds.
+            held: whether a process holds the run's lock by now.
+        """
+        self._lock_seen |= held or self._running
+        if not self._result.content:
+            # A lock that another machine holds may not show here: then what is written tells.
+            self._running |= held or (not self._lock_seen and now - self._grew < _SILENCE)
 
     def lines(self, generation: int, start: int) -> dict[str, Any]:
         """Return lines of the metrics."""
@@ -166,8 +176,8 @@ class Followed:
         }
 
     def _status(self) -> str:
-        """Return ``running`` where the lock is held, else how it ended; ``cut off`` in silence."""
-        if self.running:
+        """Return ``running``, or how it ended; without a word, ``cut off``."""
+        if self._running:
             return "running"
         return _text(self._result.content.get("status")) or "cut off"
 
@@ -178,7 +188,7 @@ class Followed:
         done = last.get("epoch") or 0
         seconds = last.get("seconds")
         left = None
-        if self.running and total and seconds is not None and len(rows) > 1:
+        if self._running and total and seconds is not None and len(rows) > 1:
             first = _numbers(rows[-min(len(rows), _PACE)])
             epochs = done - (first.get("epoch") or 0)
             passed = seconds - (first.get("seconds") or 0)
@@ -198,7 +208,7 @@ class Followed:
         known = options.get("halving") is None and options.get("sampler") != "grid"
         total = math.prod(factor or 1 for factor in factors) if known else None
         marks, left = self._marks, None
-        if self.running and total and len(marks) > 1 and marks[-1][1] > marks[0][1]:
+        if self._running and total and len(marks) > 1 and marks[-1][1] > marks[0][1]:
             (began, first), (now, last) = marks[0], marks[-1]
             left = (now - began) / (last - first) * max(total - done, 0)
         return {
