@@ -37,7 +37,8 @@ def trend(values: Curve, time: Curve, span: float) -> Trend:
 def noise(values: Curve) -> float:
     """Return the standard deviation of what is left of a curve without its trend, robustly.
 
-    By second differences, in which a straight line is 0 and independent noise 6 times as varied.
+    By second differences, in which a line or a parabola is constant and independent noise 6 times
+    as varied.
 
     >>> rng = np.random.default_rng(0)
     >>> round(noise(np.linspace(9, 1, 1000) + rng.normal(0, 0.5, 1000)), 1)
@@ -46,7 +47,7 @@ def noise(values: Curve) -> float:
     if len(values) < 4:
         return 0.0
     second = np.diff(values, 2)
-    return float(1.4826 * np.median(np.abs(second)) / np.sqrt(6))
+    return float(1.4826 * np.median(np.abs(second - np.median(second))) / np.sqrt(6))
 
 
 def rise(values: Curve) -> float:

@@ -14,6 +14,7 @@ from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
 from wellfit.diagnose.verdicts.training import Training
 
 _LAST = 3  # epochs whose median is the end of a curve
+_RISES = 0.2  # share of epochs at which a curve has to rise, to be more than bent
 _FASTER = Knob(
     "learning_rate",
     "ten times larger",
@@ -108,10 +109,11 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
 
 
 class LearningRateLow(Symptom, name="learning_rate_low"):
-    """After many steps most of the loss is left, and it goes on falling as it began.
+    """After many steps most of the loss is left, and the network is still on its way.
 
-    Time is told by the sum of learning rates, so that a schedule that runs out doesn't look like
-    the end of learning. Few steps are another illness: see ``still_improving``.
+    That is: the loss goes on falling as fast as it began, or the weights have hardly moved from
+    where they began. Time is told by the sum of learning rates, so that a schedule that runs out
+    doesn't look like the end of learning. Few steps are another illness: see ``still_improving``.
     """
 
     rank: ClassVar[int] = 3
@@ -121,27 +123,26 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     steps: int = hyper("below which a training is too short to tell", default=400, low=1)
     left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
     steady: float = hyper("speed at last over speed at first", default=0.45, low=0, high=1)
+    moved: float = hyper("way of the weights over their first length", default=0.1, low=0)
 
     def look(self, training: Training) -> Finding | None:
-        """Warn where the loss falls slowly and steadily."""
-        loss, time = training.loss, training.time
+        """Warn where the loss falls slowly and steadily, or weights hardly move."""
+        loss = training.loss
         if len(loss) < 2 * _LAST or not np.isfinite(loss).all():
             return None
-        first = float(np.interp(0.5, time, loss))
-        start, end = float(loss[0]), float(np.median(loss[-_LAST:]))
-        early, late = start - first, first - end
-        steady = late / early if early > 0 else (1.0 if late > 0 else 0.0)
-        left, fell = end / training.chance, (start - end) / training.chance
-        calm = noise(loss) < 0.25 * abs(start - end)
-        ill = calm and left > self.left and steady > self.steady and fell > 0.005
+        left, moved = float(np.median(loss[-_LAST:])) / training.chance, training.moved
+        steady = _steadiness(training)
+        ill = steady > self.steady or (moved is not None and moved < self.moved)
+        ill = ill and left > self.left and training.steps >= self.steps
+        way = "" if moved is None else f", and the weights moved by {moved:.0%} of their length"
         return self.finding(
-            Outcome.WARN if ill and training.steps >= self.steps else Outcome.PASS,
-            f"{left:.0%} of the loss is left, and in the second half of its way it fell by "
-            f"{max(steady, 0):.0%} of what it fell by in the first",
+            Outcome.WARN if ill else Outcome.PASS,
+            f"{left:.0%} of the loss is left, in the second half of its way it fell by "
+            f"{max(steady, 0):.0%} of what it fell by in the first{way}",
             "try a learning rate ten times larger",
             left=left,
             steady=steady,
-            fell=fell,
+            **({} if moved is None else {"moved": moved}),
         )
 
     def knobs(self, training: Training) -> Sequence[Knob]:
@@ -161,7 +162,7 @@ class StillImproving(Symptom, name="still_improving"):
     at_end: ClassVar[bool] = True
     did: ClassVar[str] = "carried the last third of the curve on for as long again"
 
-    most: float = hyper("fall, as a share of the loss of constant outputs", default=0.08, low=0)
+    most: float = hyper("fall, as a share of the loss of constant outputs", default=0.1, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn where much is still to come."""
@@ -206,7 +207,7 @@ class NoisyValidation(Symptom, name="noisy_validation"):
     needs: ClassVar[str] = "validation rows"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
-    error: float = hyper("standard error of the share of right rows", default=0.05, low=0)
+    error: float = hyper("standard error of the share of right rows", default=0.06, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn of jumps, or of few rows."""
@@ -215,7 +216,9 @@ class NoisyValidation(Symptom, name="noisy_validation"):
             return None
         half = values[len(values) // 4 :]
         level = float(np.clip(np.median(half) / training.chance, 0.25, 0.5)) * training.chance
-        jumps = noise(half) / level
+        # A curve that bends while it falls isn't noisy.
+        falls = np.mean(np.diff(half) > 0) < _RISES
+        jumps = 0.0 if falls else noise(half) / level
         error = training.right.error if training.right else 0.0
         few = error > self.error
         return self.finding(
@@ -235,6 +238,19 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         calm = Knob("average", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         return (rows, calm, _SLOWER) if error > self.error else (_SLOWER, calm, rows)
+
+
+def _steadiness(training: Training) -> float:
+    """Return the fall of the loss in the second half of its way over that in the first.
+
+    Falls that are no more than noise, or next to none, tell nothing: they are 0.
+    """
+    loss, start = training.loss, float(training.loss[0])
+    middle, end = float(np.interp(0.5, training.time, loss)), float(np.median(loss[-_LAST:]))
+    fell = start - end
+    if noise(loss) > 0.25 * fell or fell < 0.005 * training.chance:
+        return 0.0
+    return (middle - end) / (start - middle) if start > middle else float("inf")
 
 
 def _swing(curve: Curve) -> float:

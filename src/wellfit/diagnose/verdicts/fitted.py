@@ -191,6 +191,21 @@ class FittedTraining(Training):
             for number, (stats, (_, z, _)) in enumerate(zip(running, normed, strict=True), start=1)
         ]
 
+    @cached_property
+    def moved(self) -> float | None:
+        """How far the last weights are from where they began, over their first length."""
+        if self.estimator.warm_start:
+            return None
+        first = self._member.network.initial_parameters(self._member.seed)
+        last = self.estimator._result.last  # those in use may be of an early epoch
+        now = last.network.parameters.views(last.parameters, last.members)
+        pairs = [
+            (a.float(), b[0].float().cpu()) for a, b in zip(first, now, strict=True) if a.numel()
+        ]
+        length = sum(float(before.square().sum()) for before, _ in pairs)
+        gone = sum(float((after - before).square().sum()) for before, after in pairs)
+        return float(np.sqrt(gone / length)) if length else None
+
     # Others.
 
     @cached_property

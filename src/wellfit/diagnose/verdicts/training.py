@@ -180,6 +180,11 @@ class Training:
         return None
 
     @property
+    def moved(self) -> float | None:
+        """How far the weights are from where they began, over their first length."""
+        return None
+
+    @property
     def norms(self) -> Sequence[Norm] | None:
         """The distances of batch norms from the data; empty where there are none."""
         return None

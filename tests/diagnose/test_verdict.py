@@ -1,0 +1,307 @@
+"""Every symptom on real trainings that do and don't show it; how verdicts are told and kept."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import illnesses
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import theilslopes
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from typer.testing import CliRunner
+
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.cli.app import app
+from wellfit.core import registry
+from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.diagnose import (
+    Finding,
+    Knob,
+    Outcome,
+    Symptom,
+    Training,
+    Verdict,
+    judge,
+    symptoms,
+    verdict,
+)
+from wellfit.diagnose.verdicts.curves import noise, rise, steps_taken, trend
+from wellfit.diagnose.verdicts.fit import calibration_error
+from wellfit.diagnose.verdicts.training import Chances
+
+IRIS = load_iris(return_X_y=True)
+DIGITS = load_digits(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def healthy() -> list[Verdict]:
+    return [plan.judged(seed) for plan in illnesses.HEALTHY.values() for seed in illnesses.SEEDS]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Any:
+    return MLPClassifier((32,), epochs=15, random_state=0, threads=1).fit(*DIGITS)
+
+
+def names(found: Verdict) -> list[str]:
+    return [finding.check for finding in found.alarms]
+
+
+# Trainings that do and don't show an illness.
+
+
+def test_every_symptom_has_its_trainings() -> None:
+    assert sorted(illnesses.ILL) == registry.names(Symptom.family)
+
+
+@pytest.mark.parametrize("symptom", illnesses.ILL)
+def test_an_illness_is_named(symptom: str) -> None:
+    verdicts = illnesses.cases(symptom)
+    named = [symptom in names(found) for found in verdicts]
+    assert len(named) >= 10
+    assert np.mean(named) >= 0.9, named
+    assert all(found.knobs for found in verdicts)
+    assert all(1 <= len(found.knobs) <= 3 for found in verdicts)
+    for found in verdicts:
+        check_plain(found)
+
+
+@pytest.mark.parametrize("symptom", illnesses.ILL)
+def test_a_symptom_is_quiet_where_all_is_well(symptom: str, healthy: list[Verdict]) -> None:
+    judged = [found for found in healthy if symptom not in found.unjudged]
+    quiet = [symptom not in names(found) for found in judged]
+    assert len(quiet) >= 10
+    assert np.mean(quiet) >= 0.9, quiet
+
+
+def test_healthy_trainings_are_well_fit(healthy: list[Verdict]) -> None:
+    well = [found.name == "well_fit" for found in healthy]
+    assert np.mean(well) >= 0.9, [names(found) for found in healthy if found.alarms]
+    for found in healthy:
+        check_plain(found)
+        assert "unseen rows" in found.sure
+        assert bool(found.knobs) == bool(found.alarms)
+
+
+def check_plain(found: Verdict) -> None:
+    """It survives JSON: all of it, but for numbers that aren't finite."""
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    again = Verdict.from_dict(plain)
+    assert again.to_dict() == plain
+    assert (again.sentence, again.knobs, names(again)) == (
+        found.sentence,
+        found.knobs,
+        names(found),
+    )
+
+
+def test_causes_speak_first() -> None:
+    """A rate far too low leaves the network under-fitted; the rate is what is told."""
+    verdicts = illnesses.cases("learning_rate_low")
+    assert np.mean([found.name == "learning_rate_low" for found in verdicts]) >= 0.9
+    assert all(found.knobs[0].name == "learning_rate" for found in verdicts if found.alarms)
+
+
+# What is looked at.
+
+
+def test_rows_held_out_of_x_are_found_again(fitted: Any) -> None:
+    found = verdict(fitted, *DIGITS)
+    held = 180
+    assert f"By {held} unseen rows" in found.sure
+    told = fitted.history_["val_loss"][fitted.best_epoch_ - 1]
+    assert f"{told:.3g} on unseen ones ({held} rows)" in found["over_fitting"].saw
+
+
+def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
+    X, y = DIGITS
+    clf = MLPClassifier((32,), epochs=15, random_state=0, threads=1)
+    clf.fit(X[:1000], y[:1000], X_val=X[1000:], y_val=y[1000:])
+    assert "how sure" in verdict(clf, X[:1000], y[:1000]).sure
+    assert "797 unseen" in verdict(clf, X[:1000], y[:1000], X[1000:], y[1000:]).sure
+
+
+def test_without_rows_the_curves_speak_alone(fitted: Any) -> None:
+    found = verdict(fitted)
+    assert found.name == "well_fit"
+    assert {"dead_units", "batch_norm_off", "miscalibrated"} <= set(found.unjudged)
+    assert "isn't known" in found.sure
+
+
+def test_without_validation_it_is_said() -> None:
+    clf = MLPClassifier((32,), early_stopping=False, random_state=0, threads=1).fit(*DIGITS)
+    found = verdict(clf, *DIGITS)
+    assert found.name == "well_trained"
+    assert "no rows were held out" in found.sentence
+    assert {"over_fitting", "noisy_validation", "miscalibrated"} <= set(found.unjudged)
+    assert "Not judged, for want of validation rows: over fitting" in str(found)
+
+
+@pytest.mark.parametrize("shape", ["labels", "numbers", "several numbers", "one row unseen"])
+def test_every_kind_of_targets_is_judged(shape: str) -> None:
+    X, y = IRIS
+    given: tuple[Any, Any] = {
+        "labels": (MLPClassifier((8,), epochs=3), np.c_[y == 1, y > 0].astype(int)),
+        "numbers": (MLPRegressor((8,), epochs=3, loss="poisson"), y + 1),
+        "several numbers": (MLPRegressor((8,), epochs=3), X[:, :2]),
+        "one row unseen": (MLPClassifier((8,), epochs=3), np.array(["a", "b", "c"])[y]),
+    }[shape]
+    estimator, targets = given
+    estimator.fit(X, targets)
+    last = -1 if shape == "one row unseen" else -9
+    found = verdict(estimator, X, targets, X[last:], targets[last:])
+    assert found.sentence
+    check_plain(found)
+
+
+def test_the_estimator_is_left_alone(fitted: Any) -> None:
+    before = vars(fitted).copy()
+    weights = fitted._weights.parameters.clone()
+    assert str(verdict(fitted, *DIGITS)) == str(verdict(fitted, *DIGITS))
+    assert vars(fitted) == before
+    assert (fitted._weights.parameters == weights).all()
+
+
+def test_what_cannot_be_judged_says_why(fitted: Any) -> None:
+    with pytest.raises(NotFittedError):
+        verdict(MLPClassifier(), *DIGITS)
+    with pytest.raises(DataError, match="X_test is given without its targets"):
+        verdict(fitted, *DIGITS, X_test=DIGITS[0])
+    with pytest.raises(InputError, match="features"):
+        verdict(fitted, DIGITS[0][:, :5], DIGITS[1])
+    with pytest.raises(InputError, match="no verdict"):
+        Verdict.from_dict({"sentence": "Well fit."})
+    with pytest.raises(UnknownNameError, match="over_fitting"):
+        verdict(fitted, *DIGITS)["overfitting"]
+
+
+# While it trains.
+
+
+def partial(history: Mapping[str, list[float]], epochs: int) -> dict[str, list[float]]:
+    return {name: values[:epochs] for name, values in history.items()}
+
+
+def test_a_training_that_goes_on_is_judged_epoch_by_epoch(fitted: Any) -> None:
+    rows = {"training_rows": 1617, "validation_rows": 180, "chance": np.log(10)}
+    found = [judge(partial(fitted.history_, k), **rows) for k in range(fitted.n_epochs_ + 1)]
+    assert [one.name for one in found[:3]] == ["too_soon"] * 3
+    assert {one.name for one in found[3:]} == {"well_so_far"}
+    assert found[-1].unjudged["still_improving"] == "the end of the training"
+    assert judge(fitted.history_, status="finished", **rows).name in ("well_fit",)
+
+
+def test_a_training_that_diverges_is_told_while_it_goes_on() -> None:
+    keep = illnesses.Keep()
+    X, y = load_diabetes(return_X_y=True)
+    plain = {"schedule": "constant", "early_stopping": False, "threads": 1, "random_state": 0}
+    net = MLPRegressor((32,), optimizer=illnesses.SGD(0.9), epochs=6, observers=[keep], **plain)
+    with pytest.raises(ArithmeticError):
+        net.fit(X, y)
+    assert judge(keep.history).name == "diverging"
+    # A page may have nothing where a number isn't finite: JSON knows no NaN.
+    told = {k: [v if np.isfinite(v) else None for v in vs] for k, vs in keep.history.items()}
+    assert judge(told).name == "diverging"  # type: ignore[arg-type]
+
+
+def test_nothing_is_no_verdict() -> None:
+    assert judge({}).name == "too_soon"
+    assert judge({}, status="interrupted").name == "too_soon"
+
+
+# How it is told.
+
+
+def test_a_verdict_shows_itself() -> None:
+    clf = MLPClassifier((32,), epochs=4, random_state=0, threads=1).fit(*DIGITS)
+    found = verdict(clf, *DIGITS)
+    assert found.sentence.startswith("Stopped too early: ")
+    console = Console(file=io.StringIO(), width=80)
+    console.print(found)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for told in ("Stopped too early", "warn", "pass", "To try next", "epochs", "Not judged"):
+        assert told in text
+    for line in (found.sentence, found.sure, "> epochs: twice as many", "- still_improving"):
+        assert line in str(found)
+
+
+def test_knobs_that_are_turned_already_are_not_offered() -> None:
+    training = Training({"loss": [1.0]}, {"early_stopping": True, "dropout": 0.5, "l2": 0.0})
+    over = next(one for one in symptoms() if one.name == "over_fitting")
+    assert [knob.name for knob in over.knobs(training)] == ["l2", "rows", "hidden_layer_sizes"]
+
+
+def test_a_symptom_of_ones_own_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = {family: dict(members) for family, members in registry._families.items()}
+    monkeypatch.setattr(registry, "_families", copied)
+
+    class Short(Symptom, name="short"):
+        says = "Short"
+
+        def look(self, training: Training) -> Finding | None:
+            return self.finding(Outcome.WARN, f"{training.epochs} epochs", "wait")
+
+        def knobs(self, training: Training) -> list[Knob]:
+            return [Knob("patience", "more", "good things take time")]
+
+    found = judge({"loss": [2.0, 1.0, 0.5]})
+    assert (found.name, found.sentence) == ("short", "Short: 3 epochs.")
+    assert found.knobs[0].name == "patience"
+
+
+def test_the_command_line_tells_and_keeps_it(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", "digits", "--hidden", "16", "--epochs", "3", "--run", str(run)]
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    found = Verdict.from_dict(json.loads((run / "result.json").read_text())["verdict"])
+    assert found.name == "still_improving"
+    assert found.sentence[:60] in done.output
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    history = {name: [line[name] for line in lines] for name in lines[0]}
+    assert judge(history, status="finished").name == "still_improving"
+
+
+# The mathematics.
+
+
+def test_the_calibration_error_is_its_formula() -> None:
+    rng = np.random.default_rng(0)
+    given, right = rng.uniform(0.3, 1, 400), rng.random(400) < 0.7
+    expected = 0.0
+    for b in range(15):
+        inside = (given > b / 15) & (given <= (b + 1) / 15)
+        if inside.any():
+            gap = right[inside].mean() - given[inside].mean()
+            expected += inside.sum() / 400 * abs(gap)
+    assert calibration_error(Chances(given, right), 15) == pytest.approx(expected)
+
+
+def test_trends_are_the_median_of_slopes() -> None:
+    rng = np.random.default_rng(0)
+    time, values = np.sort(rng.random(20)), rng.random(20)
+    slope, _, low, high = theilslopes(values, time, 0.95)
+    assert trend(values, time, 2.0) == pytest.approx((-2 * slope, -2 * high, -2 * low))
+    assert trend(values[:1], time[:1], 1.0).fall == 0
+    assert trend(values, np.ones(20), 1.0).fall == 0
+
+
+def test_noise_is_not_a_trend() -> None:
+    rng = np.random.default_rng(0)
+    assert noise(np.linspace(5, 1, 50)) == pytest.approx(0, abs=1e-12)
+    assert noise(np.linspace(5, 1, 5000) + rng.normal(0, 0.1, 5000)) == pytest.approx(0.1, rel=0.1)
+    assert noise(np.array([1.0, 5.0])) == 0
+
+
+def test_rises_and_time() -> None:
+    assert rise(np.array([5.0, 4, 3, 2])) == 0
+    assert rise(np.array([5.0, 1, 1, 1, 4, 4, 4, 2])) == 3
+    np.testing.assert_allclose(steps_taken(np.array([3.0, 1.0, 0.0]), 3), [0.75, 1, 1])
+    np.testing.assert_allclose(steps_taken(np.zeros(4), 4), [0.25, 0.5, 0.75, 1])
