@@ -1,5 +1,7 @@
 """What freezing, thawing and rates of a layer's own do, over the whole registry, in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -163,6 +165,21 @@ def test_a_layer_that_thaws_forgets_an_earlier_time():
     clean = run(thawing, ROWS, resume=emptied)
     np.testing.assert_array_equal(parameters(result, 0), parameters(clean, 0))
     assert bool(learned.last.slots["momentum"].any())
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_memory_is_emptied_where_an_epoch_begins_and_not_when_it_is_taken_up(fresh):
+    paces = Pace(since=(3, 1, 1)), Pace(since=(2, 3, 1))
+    members = [member(optimizer=SGD(momentum=0.9), pace=pace) for pace in paces]
+    slots = {"momentum": torch.ones_like(started(members).parameters)}
+    stack = Stack(members, replace(started(members), slots=slots))
+    assert stack.advance(3, fresh=fresh)
+    found = layers(None, 0, replace(started(members), parameters=stack.weights.slots["momentum"]))
+    assert bool(found[0][:30].any()) != fresh
+    assert bool(found[1][:30].all())
+    found = layers(None, 1, replace(started(members), parameters=stack.weights.slots["momentum"]))
+    assert bool(found[0][:30].all())
+    assert bool(found[1][:30].any()) != fresh
 
 
 def test_all_layers_may_wait():
