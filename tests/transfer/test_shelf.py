@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 from wellfit import MLPClassifier, MLPEnsembleClassifier
 from wellfit.cli.app import app
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
-from wellfit.transfer import Shelf, find_model
+from wellfit.transfer import Reuse, Shelf, find_model
 from wellfit.transfer.shelved import FILES, pack, unpack
 
 # With as many threads as after loading, and so equal to the bit.
@@ -183,6 +183,16 @@ def test_a_model_is_found_by_folder_or_by_name(
     assert find_model("run") == Path("run/model")
     with pytest.raises(UnknownNameError, match="did you mean 'zoo'"):
         find_model("zoe")
+
+
+def test_a_training_reuses_layers_by_a_models_name(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WELLFIT_SHELF", shelf.address)
+    by_name = classifier(reuse=Reuse("zoo", layers=1, freeze=1))
+    by_folder = classifier(reuse=Reuse(shelf.get("zoo"), layers=1, freeze=1))
+    np.testing.assert_array_equal(answers(by_name), answers(by_folder))
+    assert not np.array_equal(answers(by_name), answers(classifier()))
 
 
 # --- behind an address -----------------------------------------------------------------------

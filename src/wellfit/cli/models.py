@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(no_args_is_help=True, help="A shelf of models, to take from by name.")
 
+_COLUMNS = (
+    *("name", "what", "inputs", "layers", "size"),
+    *("trained on", "scores", "licence", "notes"),
+)
 Address = Annotated[str, typer.Argument(help="A folder, or an http(s) address.", metavar="SHELF")]
 
 
@@ -32,16 +36,21 @@ def list_models(
     if not models:
         screen().print("no model yet")
         return
+    rows = [[_printable(cell) for cell in _row(model)] for model in models]
+    told = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("name", style="bold cyan", overflow="fold")
-    table.add_column("what", overflow="fold")
-    table.add_column("inputs", justify="right", no_wrap=True)
-    table.add_column("layers", overflow="fold")
-    table.add_column("size", justify="right", no_wrap=True)
-    for name in ("trained on", "scores", "licence, notes"):
-        table.add_column(name, overflow="fold")
-    for model in models:
-        table.add_row(*map(_printable, _row(model)))
+    for place in told:
+        name = _COLUMNS[place]
+        figure = name in ("inputs", "size")
+        table.add_column(
+            name,
+            style="bold cyan" if name == "name" else "",
+            justify="right" if figure else "left",
+            no_wrap=figure,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(row[place] for place in told))
     screen().print(table)
 
 
@@ -56,7 +65,8 @@ def _row(model: ShelvedModel) -> list[str]:
         f"{model.size / 1e6:.1f} MB" if model.size >= 1e5 else f"{model.size / 1e3:.1f} kB",
         model.data,
         ", ".join(f"{name} {score:.4g}" for name, score in model.scores.items()),
-        "; ".join(part for part in (model.licence, model.notes) if part),
+        model.licence,
+        model.notes,
     ]
 
 
