@@ -20,11 +20,12 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
-from wellfit.cli.leaders import Leaders, leaders_table, of_results, ranked
+from wellfit.cli.leaders import Leaders, leaders_table, ranked
 from wellfit.cli.locking import lock
 from wellfit.estimators import load_model
 from wellfit.model_selection import SearchCV
 from wellfit.model_selection.journal import Entry, Journal, read_journal
+from wellfit.report.searches import candidates
 
 Wellfit = Callable[..., Result]
 
@@ -441,7 +442,7 @@ def test_results_become_a_table_whatever_is_in_them() -> None:
         **{f"split{fold}_test_score": np.array([np.nan, 1.0]) for fold in (0, 1)},
         **{key: np.array([0.5, 1.0]) for key in ("mean_fit_time", "mean_score_time")},
     }
-    table = of_results(results, 2)
+    table = candidates(results)
     assert table["rank"].tolist() == [1, 2]
     assert table["fits"].tolist() == [2, 0]
     assert table["seconds"].tolist() == [4.0, 2.0]

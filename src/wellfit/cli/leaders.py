@@ -17,12 +17,9 @@ from rich.text import Text
 
 from wellfit.cli.console import duration
 from wellfit.model_selection.journal import Entry, Journal
+from wellfit.report.searches.table import FIGURES, FOLD, cells
 from wellfit.report.words import short
 
-# The columns that are not parameters, in front of them.
-FIGURES = ("rank", "mean", "std", "fits", "seconds")
-
-_FOLD = "fold "
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10
 _LEADERS = 8
@@ -74,38 +71,7 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
     scores = [float(entry.outcome["test_scores"]) for entry in entries]
     seconds = sum(entry.outcome["fit_time"] + entry.outcome["score_time"] for entry in entries)
     figures = (0, float(np.mean(scores)), float(np.std(scores)), len(entries), float(seconds))
-    return {**dict(zip(FIGURES, figures, strict=True)), **_texts(candidate)}
-
-
-def of_results(results: Mapping[str, Any], folds: int) -> pd.DataFrame:
-    """Return a line for each candidate of ``cv_results_``, the best first."""
-    frame = pd.DataFrame([_texts(candidate) for candidate in results["params"]])
-    seconds = (results["mean_fit_time"] + results["mean_score_time"]) * folds
-    scores = [results[f"split{fold}_test_score"] for fold in range(folds)]
-    figures = (
-        *(results[f"{what}_test_score"] for what in ("rank", "mean", "std")),
-        np.sum(np.isfinite(scores), axis=0),
-        np.round(seconds, 4),
-    )
-    frame = pd.concat([pd.DataFrame(dict(zip(FIGURES, figures, strict=True))), frame], axis=1)
-    for fold, values in enumerate(scores):
-        frame[f"{_FOLD}{fold + 1}"] = values
-    if "n_resources" in results:  # of halving: how many epochs each was given
-        frame.insert(len(FIGURES), "epochs", results["n_resources"])
-    return frame.sort_values("rank", kind="stable").reset_index(drop=True)
-
-
-def _texts(candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as a table's cells: layers as ``64-32``."""
-    return {key: _cell(value) for key, value in candidate.items()}
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, (list, tuple)):
-        return "-".join(str(_cell(item)) for item in value)
-    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+    return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate)}
 
 
 def leaders_table(frame: pd.DataFrame, most: int = _LEADERS) -> RenderableType:
@@ -142,7 +108,7 @@ def _figures(frame: pd.DataFrame) -> list[list[Any]]:
 def parameters_of(frame: pd.DataFrame) -> list[str]:
     """Return the columns that are parameters."""
     names = map(str, frame.columns)
-    return [name for name in names if name not in FIGURES and not name.startswith(_FOLD)]
+    return [name for name in names if name not in FIGURES and not name.startswith(FOLD)]
 
 
 def _named(name: str) -> str:

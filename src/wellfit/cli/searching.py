@@ -15,7 +15,7 @@ from rich.table import Table
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, pairs, screen, waiting
 from wellfit.cli.files import plain
-from wellfit.cli.leaders import Leaders, ShownJournal, leaders_table, of_results
+from wellfit.cli.leaders import Leaders, ShownJournal, leaders_table
 from wellfit.cli.run_folder import refuse
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
@@ -25,6 +25,7 @@ from wellfit.cli.source import Source
 from wellfit.cli.training import _config, _estimator, _prepare, _tell_folder, _training
 from wellfit.core.errors import DataError, InputError
 from wellfit.model_selection import SearchCV, Space
+from wellfit.report.searches import candidates
 
 
 def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
@@ -170,7 +171,7 @@ def _conclude(
     quiet: bool,
 ) -> None:
     """Print the leaders and how good the best is; write that."""
-    frame, best = of_results(search.cv_results_, search.n_splits_), search.best_estimator_
+    frame, best = candidates(search.cv_results_), search.best_estimator_
     folder.tabulate(frame)
     if not quiet:
         tried = counted(len(frame), "candidate")

@@ -59,16 +59,35 @@ def learning_curve(
     >>> figure.axes[0].get_title()
     'Loss: 1 in training, 1.4 in validation'
     """
-    names = [name for name in ("loss", "accuracy") if history.get(name)]
+    count = len(curves_of(history))
+    figure = _figure(5.2 * count + 0.4, 4.2, title)
+    panels = [figure.add_subplot(1, count, place + 1) for place in range(count)]
+    draw_curves(panels, history, best_epoch, judged)
+    return figure
+
+
+def curves_of(history: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return which curves a history has: of the loss, and of the accuracy where there is one.
+
+    >>> curves_of({"loss": [2.0, 1.0], "seconds": [0.1, 0.2]})
+    ['loss']
+    """
+    return [name for name in ("loss", "accuracy") if history.get(name)]
+
+
+def draw_curves(
+    panels: Sequence[Axes],
+    history: Mapping[str, Sequence[float]],
+    best_epoch: int | None = None,
+    judged: str = "validation",
+) -> None:
+    """Draw each curve of a history on its axes; see :func:`learning_curve`."""
     epochs = len(history.get("loss", ()))
-    figure = _figure(5.2 * len(names) + 0.4, 4.2, title)
-    for place, name in enumerate(names, start=1):
-        axes = figure.add_subplot(1, len(names), place)
+    for axes, name in zip(panels, curves_of(history), strict=True):
         _draw_metric(axes, name, history, judged)
         if best_epoch and best_epoch < epochs:
             axes.axvline(best_epoch, color=QUIET, linestyle=":", label=f"kept: epoch {best_epoch}")
         axes.legend(frameon=False)
-    return figure
 
 
 def _draw_metric(

@@ -4,12 +4,14 @@ from wellfit.report.searches.coordinates import parallel_coordinates
 from wellfit.report.searches.importances import Importances, importance, importance_picture
 from wellfit.report.searches.leaders import AllHistories, leaders_curves
 from wellfit.report.searches.slicing import slices
+from wellfit.report.searches.table import candidates
 from wellfit.report.searches.tried import Results
 
 __all__ = [
     "AllHistories",
     "Importances",
     "Results",
+    "candidates",
     "importance",
     "importance_picture",
     "leaders_curves",

@@ -1,0 +1,293 @@
+"""What ``clf.plot`` and ``reg.plot`` draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from wellfit.core.errors import InputError
+from wellfit.report.figures import QUIET, TRAINING, _lighten, _short, curves_of, draw_curves
+from wellfit.report.plotting import classes, inside
+from wellfit.report.plotting.canvas import one, several
+from wellfit.report.words import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_POINTS = 2000
+
+
+class ModelPlots:
+    """Figures of a fitted model, as ``clf.plot``; each returns the Axes that it has drawn on.
+
+    ``ax`` is where to draw, by default on a new figure of pyplot's. Figures of answers want rows
+    ``X`` and what is true of them, ``y``: best those that the model hasn't learned from.
+
+    Args:
+        model: an ``MLPClassifier`` or ``MLPRegressor``.
+
+    Raises:
+        NotFittedError: by each figure, before ``fit``.
+        InputError: a figure is for the other kind of model, or ``ax`` can't be drawn on.
+
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((16,), epochs=20, random_state=0).fit(X, y)
+    >>> clf.plot.confusion(X, y).get_xlabel()
+    'predicted class'
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def learning_curve(self, *, ax: Any = None) -> NDArray[Any]:
+        """Draw the loss by epoch, and the accuracy where there is one; return an Axes for each.
+
+        Args:
+            ax: where to draw: Axes to be divided, or an array of them.
+        """
+        model = self._fitted()
+        names = curves_of(model.history_)
+        if not names:
+            raise InputError(f"this {type(model).__name__} wasn't trained here: it has no history")
+        panels = several(ax, (1, len(names)), len(names), (5.2, 4.0))
+        draw_curves(panels.tolist(), model.history_, model.best_epoch_)
+        return panels
+
+    def confusion(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        normalize: Literal["true", "pred", "all"] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw which classes are taken for which.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their classes.
+            normalize: shares of the true classes, the predicted ones, or all rows; else counts.
+            ax: where to draw.
+        """
+        model = self._classifier("confusion", "residuals(X, y)")
+        classes.one_class_each(model, y)  # which refuses several labels before there is a figure
+        size = float(np.clip(0.4 * len(model.classes_) + 2.6, 4.2, 10))
+        axes = one(ax, (size, size))
+        classes.draw_confusion(axes, model, X, y, normalize)
+        return axes
+
+    def roc(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
+        """Draw the shares of found and of false, for each class or label against the rest.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their classes, or (n_samples, n_labels) of 0 and 1.
+            ax: where to draw.
+        """
+        model, axes = self._classifier("roc", "residuals(X, y)"), one(ax, (5.6, 5.2))
+        classes.draw_roc(axes, model, X, y)
+        return axes
+
+    def precision_recall(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
+        """Draw precision against recall, for each class or label against the rest.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their classes, or (n_samples, n_labels) of 0 and 1.
+            ax: where to draw.
+        """
+        model = self._classifier("precision_recall", "residuals(X, y)")
+        axes = one(ax, (5.6, 5.2))
+        classes.draw_precision_recall(axes, model, X, y)
+        return axes
+
+    def reliability(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
+        """Draw how often predictions come true, by the probability that they were given.
+
+        Of two classes it is the second one's probability, of more that of the predicted class.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their classes, or (n_samples, n_labels) of 0 and 1.
+            ax: where to draw.
+        """
+        model = self._classifier("reliability", "residuals(X, y)")
+        axes = one(ax, (5.6, 5.2))
+        classes.draw_reliability(axes, model, X, y)
+        return axes
+
+    def residuals(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        kind: Literal["residual_vs_predicted", "actual_vs_predicted"] = "residual_vs_predicted",
+        ax: Any = None,
+    ) -> Any:
+        """Draw what predictions leave of the true values.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their values, or (n_samples, n_outputs).
+            kind: the differences, or the true values themselves, against the predicted ones.
+            ax: where to draw: for several outputs, Axes to be divided or an array of them.
+
+        Returns:
+            Axes; an array of them for several outputs.
+        """
+        model = self._fitted()
+        if is_classifier(model):
+            raise self._wrong("residuals", "regressors", "confusion(X, y)")
+        truth = np.asarray(y, dtype=np.float64)
+        truth = truth.reshape(len(truth), -1)
+        predicted = np.asarray(model.predict(X)).reshape(truth.shape)
+        count = truth.shape[1]
+        panels = several(ax, (1, count), count, (5.6, 4.6))
+        for place, axes in enumerate(panels):
+            suffix = f" {place + 1}" if count > 1 else ""
+            _draw_residuals(axes, truth[:, place], predicted[:, place], kind, suffix)
+        return panels if count > 1 else panels[0]
+
+    def importance(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        scoring: Any = None,
+        n_repeats: int = 5,
+        top: int = 20,
+        random_state: int = 0,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw how much the score falls when a feature's values are shuffled among the rows.
+
+        Features that say the same stand in for each other, and both look unimportant.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: what is true of them.
+            scoring: a scorer of scikit-learn; by default accuracy or R².
+            n_repeats: how often to shuffle each feature.
+            top: how many features to show.
+            random_state: seed of the shuffles.
+            ax: where to draw.
+        """
+        from sklearn.inspection import permutation_importance
+
+        model = self._fitted()
+        found = permutation_importance(
+            model, X, y, scoring=scoring, n_repeats=n_repeats, random_state=random_state
+        )
+        names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+        order = np.argsort(-found.importances_mean, kind="stable")[:top]
+        axes = one(ax, (6.4, 0.32 * len(order) + 1.4))
+        _draw_bars(
+            axes,
+            [_short(str(names[place])) for place in order],
+            found.importances_mean[order],
+            found.importances_std[order],
+        )
+        what = scoring if isinstance(scoring, str) else "score" if scoring else None
+        what = what or ("accuracy" if is_classifier(model) else "R²")
+        axes.set_xlabel(f"loss of {what} when shuffled, and its deviation")
+        return axes
+
+    def weights(self, *, most: int | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the first layer's weights: an image for each unit where rows are images.
+
+        Rows are images where the model has an ``image_shape``, or where their columns have no
+        names and are a square of 8 or more. Else a table of features and units is drawn.
+
+        Args:
+            most: how many units; by default 25 images, or 100 columns of a table.
+            ax: where to draw.
+        """
+        model = self._fitted()
+        weights = inside.first_weights(model)
+        shape = inside.image_shape(model, len(weights))
+        if shape is not None:
+            axes = one(ax, (6.6, 6.0))
+            inside.draw_images(axes, weights, shape, most or 25)
+        else:
+            axes = one(ax, (6.6, 4.8))
+            inside.draw_heat_map(axes, weights, self._names(len(weights)), most or 100)
+        return axes
+
+    def network(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the layers from left to right, taller where there are more units.
+
+        Args:
+            ax: where to draw.
+        """
+        from wellfit.report.page.drawing import grouped
+
+        network = self._fitted()._weights.network
+        layers = grouped(network)
+        axes = one(ax, (1.5 * len(layers) + 0.6, 3.8))
+        inside.draw_network(axes, layers, network.size)
+        return axes
+
+    def _fitted(self) -> Any:
+        check_is_fitted(self._model)
+        return self._model
+
+    def _classifier(self, figure: str, instead: str) -> Any:
+        model = self._fitted()
+        if not is_classifier(model):
+            raise self._wrong(figure, "classifiers", instead)
+        return model
+
+    def _wrong(self, figure: str, wanted: str, instead: str) -> InputError:
+        given = type(self._model).__name__
+        return InputError(
+            f"plot.{figure} is for {wanted}, and this is a {given}; expected plot.{instead}"
+        )
+
+    def _names(self, inputs: int) -> NDArray[Any] | None:
+        """Return the names of what the first layer reads, where they are known."""
+        table = self._model._inputs.table
+        names = getattr(self._model, "feature_names_in_", None)
+        if table is not None and names is not None:
+            names = table.get_feature_names_out(names)
+        return names if names is not None and len(names) == inputs else None
+
+
+def _draw_residuals(
+    axes: Axes, y: NDArray[np.float64], predicted: NDArray[np.float64], kind: str, suffix: str
+) -> None:
+    from sklearn.metrics import PredictionErrorDisplay
+
+    PredictionErrorDisplay.from_predictions(
+        *(y, predicted),
+        kind=kind,
+        subsample=min(_MOST_POINTS, len(y)),
+        random_state=0,
+        ax=axes,
+        scatter_kwargs={"color": TRAINING, "alpha": 0.5, "s": 16},
+        line_kwargs={"color": QUIET},
+    )
+    usual = short(float(np.median(np.abs(y - predicted))))
+    left = "true - predicted" if kind == "residual_vs_predicted" else "true"
+    axes.set(xlabel=f"predicted{suffix}", ylabel=f"{left}{suffix}")
+    axes.set_title(f"Half of the rows are off by {usual} or less")
+    _lighten(axes)
+
+
+def _draw_bars(
+    axes: Axes, names: list[str], means: NDArray[np.float64], spreads: NDArray[np.float64]
+) -> None:
+    places = range(len(names))
+    axes.barh(places, means, xerr=spreads, color=TRAINING, ecolor=QUIET, height=0.65)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.axvline(0, color=QUIET, linewidth=1)
+    axes.set_title("Which features the model relies on")
+    _lighten(axes)

@@ -1,0 +1,141 @@
+"""What ``search.plot`` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from wellfit.report.plotting.canvas import one, several
+from wellfit.report.searches.coordinates import draw_coordinates
+from wellfit.report.searches.importances import draw_importance, importance
+from wellfit.report.searches.leaders import curves_of, draw_leaders
+from wellfit.report.searches.slicing import draw_slices, grid
+from wellfit.report.searches.table import candidates
+from wellfit.report.searches.tried import Results, Tried
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class SearchPlots:
+    """Figures of a search, as ``search.plot``; each returns what it has drawn on.
+
+    ``metric`` is the one whose mean counts, ``"score"`` where there is one only; ``ax`` is where
+    to draw, by default on a new figure.
+
+    Args:
+        search: the search.
+
+    Raises:
+        NotFittedError: by each figure, before ``fit``.
+    """
+
+    def __init__(self, search: Any) -> None:
+        self._search = search
+
+    def parallel_coordinates(
+        self,
+        *,
+        metric: str | None = None,
+        log: Collection[str] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw each candidate as a line through its parameters to its score.
+
+        Args:
+            metric: whose mean counts; by default that of ``refit``.
+            log: the parameters on a log scale; by default told from their values.
+            ax: where to draw.
+        """
+        tried = self._tried(metric, log)
+        axes = one(ax, (1.7 * len(tried.parameters) + 3.4, 5.2))
+        draw_coordinates(axes, tried)
+        return axes
+
+    def slices(
+        self,
+        *,
+        metric: str | None = None,
+        log: Collection[str] | None = None,
+        ax: Any = None,
+    ) -> NDArray[Any]:
+        """Draw the score against each parameter; return an Axes for each.
+
+        Args:
+            metric: whose mean counts; by default that of ``refit``.
+            log: the parameters on a log scale; by default told from their values.
+            ax: where to draw: Axes to be divided, or an array of them.
+        """
+        tried = self._tried(metric, log)
+        count = len(tried.parameters)
+        panels = several(ax, grid(count), count, (3.3, 3.1))
+        draw_slices(panels.tolist(), tried)
+        return panels
+
+    def importance(
+        self, *, metric: str | None = None, random_state: int = 0, ax: Axes | None = None
+    ) -> Axes:
+        """Draw how much the score depends on each parameter.
+
+        Args:
+            metric: whose mean counts; by default that of ``refit``.
+            random_state: seed of the forests that learn scores from parameters.
+            ax: where to draw.
+
+        Raises:
+            InputError: fewer than 8 candidates have a score.
+        """
+        found = importance(
+            self._results(), metric=metric or self._metric(), random_state=random_state
+        )
+        axes = one(ax, (7.2, 0.45 * len(found.shares) + 1.6))
+        draw_importance(axes, found)
+        return axes
+
+    def leaders(self, *, metric: str | None = None, top: int = 5, ax: Any = None) -> NDArray[Any]:
+        """Draw the learning curves of the best candidates; return Axes of loss and accuracy.
+
+        Args:
+            metric: whose mean counts; by default that of ``refit``.
+            top: how many candidates, 1 to 7.
+            ax: where to draw: Axes to be divided, or an array of them.
+        """
+        tried, histories = self._tried(metric, None), self._search.histories_
+        count = len(curves_of(tried, histories))
+        panels = several(ax, (1, count), count, (6.0, 4.6))
+        draw_leaders(panels.tolist(), tried, histories, top)
+        panels[0].legend(frameon=False, fontsize=8)
+        return panels
+
+    def table(self, *, metric: str | None = None) -> pd.DataFrame:
+        """Return a line for each candidate, the best first: mean, deviation, seconds, parameters.
+
+        Args:
+            metric: whose mean counts; by default that of ``refit``.
+        """
+        return candidates(self._results(), metric=metric or self._metric())
+
+    def _repr_html_(self) -> str:
+        """Return the table of the first candidates."""
+        shown: str = self.table().head(10).to_html(index=False)
+        return shown
+
+    def _results(self) -> Results:
+        check_is_fitted(self._search, "cv_results_")
+        found: Results = self._search.cv_results_
+        return found
+
+    def _metric(self) -> str:
+        """Return the metric that chose the best, or the first there is."""
+        if isinstance(self._search.refit, str) and self._search.multimetric_:
+            return self._search.refit
+        start = "mean_test_"
+        return next(key.removeprefix(start) for key in self._results() if key.startswith(start))
+
+    def _tried(self, metric: str | None, log: Collection[str] | None) -> Tried:
+        results = self._results()
+        return Tried.of(results, metric or self._metric(), log)

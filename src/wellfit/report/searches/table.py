@@ -1,0 +1,67 @@
+"""The candidates of a search as a table, the best first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wellfit.report.searches.tried import Results, scores_of
+
+# The columns that are not parameters, in front of them.
+FIGURES = ("rank", "mean", "std", "fits", "seconds")
+FOLD = "fold "
+
+
+def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
+    """Return a line for each candidate of ``cv_results_``, the best first.
+
+    Args:
+        results: a search's ``cv_results_``.
+        metric: whose ranks, means and deviations count.
+
+    Returns:
+        The columns ``rank``, ``mean``, ``std``, ``fits`` (those that didn't fail) and ``seconds``
+        (of all fits), ``epochs`` or ``n_resources`` where candidates were halved, the parameters,
+        and each fold's score.
+
+    Raises:
+        UnknownNameError: no such metric among the results.
+    """
+    scores_of(results, metric)  # which refuses an unknown one
+    form = re.compile(rf"split(\d+)_test_{re.escape(metric)}")
+    folds = [results[key] for key in results if form.fullmatch(key)]
+    seconds = (results["mean_fit_time"] + results["mean_score_time"]) * len(folds)
+    figures = (
+        *(results[f"{what}_test_{metric}"] for what in ("rank", "mean", "std")),
+        np.sum(np.isfinite(folds), axis=0),
+        np.round(seconds, 4),
+    )
+    frame = pd.DataFrame([cells(candidate) for candidate in results["params"]])
+    frame = pd.concat([pd.DataFrame(dict(zip(FIGURES, figures, strict=True))), frame], axis=1)
+    for fold, values in enumerate(folds):
+        frame[f"{FOLD}{fold + 1}"] = values
+    if "n_resources" in results:  # of halving: how many epochs each was given
+        name = "epochs" if "bracket" in results else "n_resources"
+        frame.insert(len(FIGURES), name, results["n_resources"])
+    return frame.sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def cells(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a table's cells: layers as ``64-32``.
+
+    >>> cells({"hidden_layer_sizes": (64, 32), "l2": np.float64(0.5)})
+    {'hidden_layer_sizes': '64-32', 'l2': 0.5}
+    """
+    return {key: _cell(value) for key, value in candidate.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (list, tuple)):
+        return "-".join(str(_cell(item)) for item in value)
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
