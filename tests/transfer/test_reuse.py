@@ -15,21 +15,22 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wellfit import MLPClassifier, MLPRegressor, load_model
+from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPRegressor, load_model
 from wellfit.core.errors import (
+    DataError,
     HyperparameterError,
     InputError,
     ModelFileError,
     UnknownNameError,
 )
 from wellfit.estimators import starting
-from wellfit.model_selection import GridSearchCV
+from wellfit.model_selection import GridSearchCV, SearchCV
 from wellfit.model_selection.identity import told
 from wellfit.model_selection.stacking import grouped, trained
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint
-from wellfit.transfer import Gradually, Part, Reuse
+from wellfit.transfer import AutoencoderPretraining, Gradually, Part, Reuse
 
 X, Y = load_digits(return_X_y=True)
 LOW, HIGH = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
@@ -369,6 +370,13 @@ def test_auto_scores_are_those_of_fits_by_hand(base):
         assert alone.score(X[FEW][held], Y[FEW][held]) == score
 
 
+def test_auto_needs_rows_of_each_class(base):
+    with pytest.raises(DataError, match="2 of the rarest"):
+        fitted(
+            base, Reuse(base, freeze="auto"), rows=np.r_[FEW[Y[FEW] != 7], FEW[Y[FEW] == 7][:2]]
+        )
+
+
 def test_regressors_try_out_too():
     rows, y = load_diabetes(return_X_y=True)
     reg = MLPRegressor((16, 8), epochs=5, random_state=0).fit(rows[:300], y[:300])
@@ -378,6 +386,11 @@ def test_regressors_try_out_too():
 
 
 # As a parameter.
+
+
+def test_inner_parameters_need_a_reuse():
+    with pytest.raises(HyperparameterError, match="reuse__freeze can't be set, since reuse is"):
+        MLPClassifier().set_params(reuse__freeze=1)
 
 
 def test_clones_share_the_model_and_params_reach_inside(base):
@@ -428,6 +441,38 @@ def test_a_search_may_compare_with_a_fresh_start(base):
     assert len(set(scores)) > 1
     fresh = GridSearchCV(clf, {"epochs": [3]}, cv=3).fit(X[FEW], Y[FEW])
     np.testing.assert_allclose(scores[0], fresh.cv_results_["mean_test_score"][0], atol=1e-9)
+
+
+def test_a_halving_search_goes_on_above_the_cut(base):
+    clf = MLPClassifier(reuse=Reuse(base), precision="float64", **QUICK)
+    space = {"reuse__freeze": [1, 2], "optimizer__learning_rate": [0.001, 0.01]}
+    search = SearchCV(clf, space, sampler="grid", halving="successive", cv=3, random_state=0)
+    search.fit(X[FEW], Y[FEW])
+    results = search.cv_results_
+    best = int(np.argmin(results["rank_test_score"]))
+    assert results["n_resources"].tolist().count(3) < 4
+    alone = clone(clf).set_params(**results["params"][best])
+    cuts = StratifiedKFold(3).split(X[FEW], Y[FEW])
+    for number, (rows, held) in enumerate(cuts):
+        score = clone(alone).fit(X[FEW][rows], Y[FEW][rows]).score(X[FEW][held], Y[FEW][held])
+        assert score == results[f"split{number}_test_score"][best]
+
+
+def test_an_ensembles_members_are_as_they_would_be_alone(base):
+    clf = MLPClassifier(reuse=Reuse(base, freeze=2), precision="float64", **QUICK)
+    ensemble = MLPEnsembleClassifier(clf, n_members=3, random_state=0).fit(X[FEW], Y[FEW])
+    for member in ensemble.estimators_:
+        alone = clone(member).fit(X[FEW], Y[FEW])
+        np.testing.assert_allclose(member.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_pretrained_layers_are_taken_with_their_way_of_reading():
+    pretrained = AutoencoderPretraining((24, 12), epochs=1, random_state=0).fit(X)
+    clf = fitted(None, Reuse(pretrained, freeze=2))
+    assert clf.reused_["layers"] == 2
+    for part, (_, learned, _) in zip(pretrained.parts(), numbers(clf), strict=False):
+        np.testing.assert_array_equal(part.parameters, learned)
+    np.testing.assert_allclose(clf._read(X), pretrained._numbers(X))
 
 
 def test_in_a_pipeline():

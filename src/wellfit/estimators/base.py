@@ -20,6 +20,7 @@ from wellfit.estimators.inputs import checked
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
 from wellfit.estimators.reading import Reading
+from wellfit.estimators.reusing import Reusing
 from wellfit.estimators.saving import Saving
 from wellfit.estimators.showing import Epochs, Showing
 from wellfit.estimators.sources import Source, same_head
@@ -144,13 +145,18 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         if source is not None and self._taken is not None and self._taken.head:
             same_head(source, self)
 
-    def _prepare_like(self, other: Prepared) -> Prepared:
-        """Return this estimator's training on what another, that reads alike, has read already."""
+    def _prepare_like(self, other: Prepared, *, reseed: bool = False) -> Prepared:
+        """Return this estimator's training on what another, that reads alike, has read already.
+
+        ``reseed`` draws weights and the order of rows by this estimator's own ``random_state``.
+        """
         settings.check_options(self)
         other = other.uncut or other
         own = self.get_params(deep=False)
         self.__dict__.update({k: v for k, v in vars(other.estimator).items() if k not in own})
         stream, source = other.stream, self._borrow()
+        if reseed:
+            stream = replace(stream, seed=self._seed(fresh=True))
         member = self._member(len(stream.train), other.table.x.shape[1], stream.seed, False)
         same = (self.augment, self.image_shape, self.shuffle, self._minimizes())
         that = other.estimator
@@ -169,7 +175,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             dtype_of(self.precision),
             repr(self.loss),
             repr(getattr(self, "class_weight", None)),
-            None if self.reuse is None else self.reuse.reading(),
+            self.reuse.reading() if isinstance(self.reuse, Reusing) else None,
         )
 
     def _work(
@@ -205,6 +211,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
                 resume=resume,
             )
         self._conclude(result, precision)
+        self._below = None
 
     def _member(
         self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from wellfit.core.errors import DataError
 from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.reusing import Reusing, paced
@@ -63,6 +64,12 @@ def _folds(work: Prepared, count: int) -> list[tuple[Stream, Fold]]:
     rows, targets = work.stream.train, work.targets
     assert targets is not None
     strata = work.estimator._strata(targets[rows])
+    rarest = len(rows) if strata is None else np.unique(strata, return_counts=True)[1].min()
+    if rarest < count:
+        raise DataError(
+            f"freeze='auto' needs {count} rows, {count} of each class, to train on; there are "
+            f"{rarest} of the rarest; expected more rows, or a smaller cv"
+        )
     kind = KFold if strata is None else StratifiedKFold
     split = kind(count, shuffle=True, random_state=work.stream.seed)
     cuts = list(split.split(rows[:, None], strata))

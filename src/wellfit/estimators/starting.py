@@ -74,6 +74,20 @@ class Starting(Parameters):
         twin = type(self)(**{**self.get_params(deep=False), "reuse": taken})
         return twin.set_params(**params)
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, ``reuse__freeze`` and the like among them.
+
+        Raises:
+            UnknownNameError: naming the nearest parameter there is.
+            HyperparameterError: part of a ``reuse`` that isn't there.
+        """
+        inner = [key for key in params if key.startswith("reuse__")]
+        if inner and params.get("reuse", self.reuse) is None:
+            raise HyperparameterError(
+                f"{inner[0]} can't be set, since reuse is None; expected a reuse=Reuse(model)"
+            )
+        return super().set_params(**params)
+
     def _borrow(self) -> Source | None:
         """Return the network to take layers from, if any, and learn which."""
         self._taken = None
@@ -158,8 +172,8 @@ class Starting(Parameters):
 
     def _whole(self, result: Result) -> Result:
         """Return the result of the whole network, where only its upper layers were trained."""
-        below, self._below = self._below, None
-        return result if below is None else below.joined(result)
+        # A search that halves asks several times, as training goes on.
+        return result if self._below is None else self._below.joined(result)
 
 
 def _in_words(reused: Mapping[str, Any]) -> str:

@@ -59,7 +59,8 @@ def default_space(estimator: BaseMLP) -> Space:
     if estimator.layers is None:
         if not isinstance(optimizer, Minimizer):
             axes["dropout"] = _searched(Dropout.hypers()["rate"], 0.0)
-        if not isinstance(estimator.activation, (list, tuple)):  # one for each layer
+        # Activations may be one for each layer, and layers that are reused have their sizes.
+        if not isinstance(estimator.activation, (list, tuple)) and estimator.reuse is None:
             axes["hidden_layer_sizes"] = Choices(_SIZES)
     return Space(axes)
 

@@ -88,7 +88,7 @@ def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:
     for estimator in estimators:
         key = _reading(estimator, data.X_val is not None)
         if key in seen:
-            yield _reseeded(estimator, seen[key])
+            yield estimator._prepare_like(seen[key], reseed=True)  # in an order of its own
         else:
             seen[key] = estimator._prepare(data.X, data.y, data.weight, data.X_val, data.y_val)
             yield seen[key]
@@ -106,15 +106,6 @@ def _reading(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
 def _unseeded(estimator: BaseMLP) -> BaseMLP:
     unseeded: BaseMLP = clone(estimator).set_params(random_state=None)
     return unseeded
-
-
-def _reseeded(estimator: BaseMLP, other: Prepared) -> Prepared:
-    """Return an estimator's training on what another has read, in an order of its own."""
-    work = estimator._prepare_like(other)
-    seed = estimator._seed(fresh=True)
-    return replace(
-        work, stream=replace(work.stream, seed=seed), member=work.member.replace(seed=seed)
-    )
 
 
 def _resampled(work: Prepared) -> Prepared:
