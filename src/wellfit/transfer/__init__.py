@@ -16,6 +16,7 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
+from wellfit.transfer.pairs import PairsPretraining
 from wellfit.transfer.pretraining import (
     AutoencoderPretraining,
     MLPAutoencoder,
@@ -29,6 +30,7 @@ __all__ = [
     "AutoencoderPretraining",
     "Gradually",
     "MLPAutoencoder",
+    "PairsPretraining",
     "Part",
     "RBMPretraining",
     "Reuse",

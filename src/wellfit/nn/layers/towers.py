@@ -49,18 +49,17 @@ class _MergeOp(Op):
     def __init__(self, site: Site, rows: int) -> None:
         super().__init__(site)
         self._rows = rows
-        self._apart = self.out.unflatten(-1, (rows, site.inputs))
-        self._down = site.empty(site.inputs)
+        self._apart = self.out.view(*self.out.shape[:2], rows, site.inputs)
+        self._down = torch.empty_like(self._apart, memory_format=torch.contiguous_format)
 
     def forward(self, x: Tensor) -> Tensor:
-        self._apart.copy_(x.unflatten(1, (-1, self._rows)))
+        self._apart.copy_(x.view(self._apart.shape))
         return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
         # Gradients are means over rows: below there are more of them to every example.
-        apart = delta.unflatten(-1, (self._rows, -1))
-        torch.mul(apart, self._rows, out=self._down.unflatten(1, (-1, self._rows)))
-        return self._down
+        torch.mul(delta.view(self._down.shape), self._rows, out=self._down)
+        return self._down.flatten(1, 2)
 
 
 class GroupedLinear(Layer, name="grouped_linear"):

@@ -1,0 +1,372 @@
+"""Pretraining on pairs: two towers that learn whether two rows are of the same class."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from wellfit.augment import Augmentation, Mixup
+from wellfit.core.errors import DataError, HyperparameterError, InputError
+from wellfit.core.hyper import Config
+from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.inputs import Numbers
+from wellfit.estimators.losses import resolve_loss
+from wellfit.estimators.settings import Architecture, architecture, hidden
+from wellfit.nn import (
+    Activation,
+    Dense,
+    GroupedLinear,
+    HiddenLayer,
+    Initializer,
+    Layer,
+    Linear,
+    Loss,
+    Merge,
+    Network,
+)
+from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
+from wellfit.preprocessing import ClassLabels
+from wellfit.training import EarlyStopping, Observer, Stream, Weights, predict
+from wellfit.training.precision import device_of, threads
+from wellfit.transfer.interop.estimator import from_parts
+from wellfit.transfer.interop.parts import Part, at_work, parts_of
+
+_SIDES = 2
+_SHOWN = 5  # labels in a message
+
+
+class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
+    """Two towers that learn whether two rows are alike, so that one can be reused.
+
+    Row a goes through tower A, row b through tower B; what both put out is read, side by side, by
+    a few hidden layers and one sigmoid. ``fit`` takes rows and their labels, and draws pairs anew
+    for every epoch: as many as there are rows, half of which, and of every batch, have the same
+    label. Tower A has then learned what makes rows of a class alike, for :meth:`transform` or as
+    the start of a classifier (:meth:`parts`).
+
+    Args:
+        hidden_layer_sizes: units of each hidden layer of a tower.
+        layers: its hidden layers one by one, in place of ``hidden_layer_sizes``.
+        head: the hidden layers that read both towers, like ``layers``; they may be ``()``.
+        shared: both towers have the same weights; else each learns its own.
+        activation: of the hidden layers, by name or as an object.
+        initializer, bias_initializer: how weights and biases start.
+        batch_norm, dropout, input_dropout, input_noise, l1, l2, max_norm: as for
+            :class:`~wellfit.MLPClassifier`; for the head as well as for the towers.
+        loss: by name or as an object; ``"auto"`` is sigmoid cross-entropy.
+        optimizer, schedule, clipping, average: as for :class:`~wellfit.MLPClassifier`.
+        batch_size: pairs of a step; ``"auto"`` is a power of 2, about a hundredth of the rows.
+        epochs: each of as many pairs as there are training rows; at most.
+        early_stopping: judge every epoch on pairs of held-out rows, always the same, stop when
+            they no longer improve, keep the best weights.
+        validation_fraction: share of the rows held out; None for a tenth if ``early_stopping``.
+        augment, image_shape: random changes of each row, but for mixing rows.
+        preprocess, observers, precision, device, threads, random_state, verbose: as for
+            :class:`~wellfit.MLPClassifier`.
+
+    Attributes:
+        classes_: False and True: different, alike.
+        labels_: the rows' labels, sorted.
+        history_, best_epoch_, n_epochs_, n_parameters_, status_, batch_size_, precision_: as of
+            :class:`~wellfit.MLPClassifier`; ``accuracy`` is the share of pairs told rightly.
+
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> pairs = PairsPretraining((32, 32), epochs=20, random_state=0).fit(X[:1500], y[:1500])
+    >>> pairs.score(X[1500:1648], X[1648:1796], y[1500:1648] == y[1648:1796]) > 0.7
+    True
+    >>> pairs.transform(X[1500:]).shape
+    (297, 32)
+    """
+
+    _configs: ClassVar[Mapping[str, type[Config]]] = {
+        key: base for key, base in BaseMLP._configs.items() if key != "reuse"
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] | int = (100, 100, 100, 100, 100),
+        *,
+        layers: Sequence[int | HiddenLayer | Layer] | None = None,
+        head: Sequence[int | HiddenLayer | Layer] = (10,),
+        shared: bool = True,
+        activation: str | Activation = "elu",
+        initializer: str | Initializer = "he_normal",
+        bias_initializer: str | Initializer = "zeros",
+        batch_norm: bool | Literal["before", "after"] = False,
+        dropout: float | Layer = 0.0,
+        input_dropout: float = 0.0,
+        input_noise: float = 0.0,
+        l1: float | L1 = 0.0,
+        l2: float | L2 = 0.0,
+        max_norm: float | None = None,
+        loss: str | Loss = "auto",
+        optimizer: str | Optimizer = "adam",
+        schedule: str | Schedule = "one_cycle",
+        clipping: float | str | Clipping | None = None,
+        average: float = 0.0,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 40,
+        early_stopping: bool | EarlyStopping = True,
+        validation_fraction: float | None = None,
+        augment: str | Augmentation | Sequence[str | Augmentation] = (),
+        image_shape: Sequence[int] | None = None,
+        preprocess: Literal["auto"] | None = "auto",
+        observers: Sequence[Observer] = (),
+        precision: str = "float32",
+        device: str = "auto",
+        threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes, layers=layers, activation=activation, initializer=initializer,
+            bias_initializer=bias_initializer, batch_norm=batch_norm, dropout=dropout,
+            input_dropout=input_dropout, input_noise=input_noise, l1=l1, l2=l2, max_norm=max_norm,
+            loss=loss, optimizer=optimizer, schedule=schedule, clipping=clipping, average=average,
+            batch_size=batch_size, epochs=epochs, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, augment=augment, image_shape=image_shape,
+            preprocess=preprocess, observers=observers, precision=precision, device=device,
+            threads=threads, random_state=random_state, verbose=verbose,
+        )  # fmt: skip
+        self.head, self.shared = head, shared
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Learn from pairs of the rows X which of them have the same label y.
+
+        Args:
+            X: (n_samples, n_features): a DataFrame (pandas, polars), an array or a sparse matrix.
+            y: (n_samples,) labels of any type; of each there have to be two rows.
+            X_val: rows whose pairs every epoch is judged by; else some of X's may be held out.
+            y_val: their labels, which occur in ``y``.
+            resume_from: checkpoints of an earlier fit, to go on from.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DataError: labels of one class only, a class of a single row, or other data that can't
+                be used, saying what was expected.
+            InputError: parameters that can't be used.
+            DivergedError: the loss became infinite before any epoch was worth keeping.
+        """
+        return super().fit(X, y, X_val=X_val, y_val=y_val, resume_from=resume_from)
+
+    def predict_proba(self, XA: Any, XB: Any) -> NDArray[np.floating]:
+        """Return probabilities (n_pairs, 2) that the rows of a pair are different, and alike.
+
+        Args:
+            XA: (n_pairs, n_features) the pairs' first rows, for tower A.
+            XB: (n_pairs, n_features) their second rows, for tower B.
+
+        Raises:
+            DataError: XA and XB of different shapes.
+            NotFittedError: before ``fit``.
+        """
+        check_is_fitted(self, "_weights")
+        _check_alike(XA, XB)
+        a, b = self._read(XA), self._read(XB)
+        if a.dtype != b.dtype:  # pixels and numbers made of pixels
+            a, b = (self._brightness(part) for part in (a, b))
+        x = _in_turn(a, b)
+        alike = self._through(self._weights, x, self._resolve_loss().predict)
+        return np.hstack([1 - alike, alike])
+
+    def predict(self, XA: Any, XB: Any) -> NDArray[np.bool_]:
+        """Return whether the rows of each pair are alike, (n_pairs,)."""
+        probability = self.predict_proba(XA, XB)
+        return np.asarray(probability[:, 1] > 0.5)
+
+    def score(self, XA: Any, XB: Any, same: ArrayLike) -> float:
+        """Return the share of pairs told rightly; ``same`` (n_pairs,) says which are alike."""
+        told, truth = self.predict(XA, XB), np.asarray(same)
+        if truth.shape != told.shape:
+            raise DataError(
+                f"same has shape {truth.shape}, and there are {len(told)} pairs; expected "
+                f"({len(told)},)"
+            )
+        return float((told == truth.astype(bool)).mean())
+
+    def transform(self, X: Any) -> NDArray[np.floating]:
+        """Return what tower A puts out, (n_samples, units of its last layer)."""
+        tower = from_parts(self.parts(), precision=self._precision())
+        return self._through(tower._weights, self._read(X), torch.clone)
+
+    def parts(self) -> list[Part]:
+        """Return tower A's layers with what they have learned, without dropout and noise.
+
+        They read rows as this estimator does; see :func:`~wellfit.transfer.network_input`.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        check_is_fitted(self, "_weights")
+        every = parts_of(self._weights)
+        if isinstance(every[0].layer, Merge):
+            return at_work(_first_of(part) for part in every[1 : 1 + self._tower])
+        return at_work(every[: self._tower])
+
+    def save(self, path: str | os.PathLike[str]) -> Any:
+        """Refuse: what is worth keeping is the model that tower A becomes part of.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            "PairsPretraining isn't saved by itself; save a classifier that starts from its "
+            "tower, or from_parts(pairs.parts())"
+        )
+
+    # What training asks for.
+
+    def _architecture(self, inputs: int) -> Architecture:
+        """Return towers whose rows merge below the head, or which read merged rows."""
+        tower = hidden(self)
+        if not tower:
+            raise HyperparameterError("a tower has no hidden layers; expected one at least")
+        both = copy.copy(self)
+        both.layers = (*tower, Merge(_SIDES), *(_described(layer) for layer in self.head))
+        built = architecture(both, inputs)
+        below = [layer.name for layer in built.network.layers].index(Merge.name)
+        self._tower = below
+        if self.shared:
+            return built
+        return built._replace(network=_apart(built.network, below))
+
+    def _stream(
+        self, train_ids: NDArray[np.integer], held_ids: NDArray[np.integer] | None, seed: int
+    ) -> Stream:
+        stream = replace(super()._stream(train_ids, held_ids, seed), pairs=True)
+        if any(isinstance(part, Mixup) for part in stream.augment):
+            raise HyperparameterError(
+                "augment mixes rows, which makes no sense of pairs; expected other augmentations"
+            )
+        return stream
+
+    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
+        labels = ClassLabels().fit(y)
+        if labels.multilabel_ or labels.soft_:
+            raise DataError(f"y has shape {np.shape(y)}; expected one label for each row")
+        counts = np.bincount(labels.encode(y))
+        if len(counts) < 2:
+            only = labels.classes_.tolist()[0]
+            raise DataError(
+                f"all rows are of one class, {only!r}; expected two at least, to make pairs that "
+                "differ"
+            )
+        single = labels.classes_[counts < 2].tolist()
+        if single:
+            more = ", …" if len(single) > _SHOWN else ""
+            raise DataError(
+                f"of these classes there is a single row: {str(single[:_SHOWN])[1:-1]}{more}; "
+                "expected two rows of each class at least, to make pairs that are alike"
+            )
+        self._labels, self.labels_ = labels, labels.classes_
+        self.classes_ = np.array([False, True])
+        return np.asarray(y)
+
+    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
+        return self._labels.encode(y)
+
+    def _outputs(self) -> int:
+        return 1
+
+    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
+        return self._labels.encode(y)
+
+    def _resolve_loss(self) -> Loss:
+        return resolve_loss(self.loss, "sigmoid_cross_entropy", task="multilabel")
+
+    # Small things.
+
+    @property
+    def _n_features_out(self) -> int:
+        network = self._weights.network
+        apart = isinstance(network.layers[0], Merge)
+        return network.widths[self._tower + apart] // (_SIDES if apart else 1)
+
+    def _precision(self) -> str:
+        """Return the precision that weights are kept in."""
+        double = self._weights.parameters.dtype is torch.float64
+        return "float64" if double else "float32"
+
+    def _brightness(self, x: Numbers) -> Numbers:
+        """Return pixels as the numbers that the engine makes of them."""
+        return x / np.float32(self._inputs.brightest) if x.dtype == np.uint8 else x
+
+    def _through(
+        self, weights: Weights, x: Numbers, link: Callable[[torch.Tensor], torch.Tensor]
+    ) -> NDArray[np.floating]:
+        """Return ``link`` of what a network puts out for rows as numbers."""
+        with threads(self.threads):
+            return predict(
+                weights.to(weights.parameters.dtype, device_of(self.device)),
+                x,
+                link,
+                precision=self.precision_,
+                brightest=self._inputs.brightest,
+            )[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _described(layer: int | HiddenLayer | Layer) -> HiddenLayer | Layer:
+    return layer if isinstance(layer, Config) else Dense(layer)
+
+
+def _apart(network: Network, below: int) -> Network:
+    """Return a network whose rows merge at once, its layers ``below`` so many in two groups."""
+    tower = [_grouped(layer) for layer in network.layers[:below]]
+    return network.replace(layers=(Merge(_SIDES), *tower, *network.layers[below + 1 :]))
+
+
+def _grouped(layer: Layer) -> Layer:
+    if not isinstance(layer, Linear):
+        return layer
+    return GroupedLinear(layer.units, _SIDES, layer.initializer, layer.bias_initializer)
+
+
+def _first_of(part: Part) -> Part:
+    """Return tower A's share of a layer of both towers, whose units lie side by side."""
+    layer, width = part.layer, part.parameters.shape[1] // _SIDES
+    if isinstance(layer, GroupedLinear):
+        layer = Linear(layer.units, layer.initializer, layer.bias_initializer)
+    return Part(layer, part.parameters[:, :width], part.statistics[:, :width])
+
+
+def _check_alike(XA: Any, XB: Any) -> None:
+    shapes = [tuple(x.shape) if hasattr(x, "shape") else np.shape(x) for x in (XA, XB)]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"XA has shape {shapes[0]} and XB has shape {shapes[1]}; expected the same: a row of "
+            "each makes a pair"
+        )
+
+
+def _in_turn(a: Numbers, b: Numbers) -> Numbers:
+    """Return rows of a and b (N, D) in turn, (2N, D)."""
+    if sparse.issparse(a):
+        both = sparse.csr_array(sparse.vstack([a, b]))
+        return both[np.arange(2 * a.shape[0]).reshape(2, -1).T.ravel()]
+    return np.stack([a, b], axis=1).reshape(2 * len(a), -1)
