@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.report.page.curves import COLOURS
-from wellfit.report.page.material import Material, Tested
+from wellfit.report.page.material import Answers, Material
 from wellfit.report.page.parts import (
     Block,
     Chart,
@@ -17,7 +17,9 @@ from wellfit.report.page.parts import (
     Prose,
     Table,
     Trace,
+    cut,
     literal,
+    named_axis,
     sampled,
 )
 from wellfit.report.page.pixels import grey, tiled
@@ -64,22 +66,11 @@ def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
     common = commonest(counts, names)
     if len(names) > _MOST_CLASSES:
         return common
-    labels = [literal(name) for name in names]
     right = int(np.trace(counts))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    trace: Trace = {"type": "heatmap", "x": labels, "y": labels, "xgap": 1, "ygap": 1}
-    trace |= {"z": _shades(shares), "customdata": np.dstack([counts, shares])}
-    trace |= {"colorscale": "--scale", "zmin": -1, "zmax": 1, "showscale": False}
-    if len(names) <= _MOST_COUNTED:
-        trace |= {"text": _cells(counts), "texttemplate": "%{text}"}
-    trace["hovertemplate"] = (
-        "true %{y}<br>predicted %{x}<br>%{customdata[0]} rows, %{customdata[1]:.1%} of the class"
-        "<extra></extra>"
-    )
-    axis = {"type": "category", "showgrid": False}
+    trace = _confusion_trace(counts, names)
     layout = {
-        "xaxis": {**axis, "title": {"text": "predicted"}},
-        "yaxis": {**axis, "title": {"text": "true"}, "autorange": "reversed"},
+        "xaxis": named_axis(names, "predicted"),
+        "yaxis": {**named_axis(names, "true"), "autorange": "reversed"},
     }
     told = f"{right:,} of {counts.sum():,} test rows are named rightly. The commonest confusions: "
     told += "; ".join(f"{a} taken for {b} ({n})" for a, b, n, _ in common.rows[:3]) or "none"
@@ -95,6 +86,28 @@ def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
     return Chart(
         "Which classes are taken for which", f"{told}.", [trace], layout, table, (), height
     )
+
+
+def _confusion_trace(counts: NDArray[np.int64], names: Sequence[str]) -> Trace:
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    cells = [
+        [
+            [literal(true), literal(predicted), count, share]
+            for predicted, count, share in zip(names, row, of_class, strict=True)
+        ]
+        for true, row, of_class in zip(names, counts.tolist(), shares.tolist(), strict=True)
+    ]
+    trace: Trace = {"type": "heatmap", "z": _shades(shares), "customdata": cells}
+    trace |= {"colorscale": "--scale", "zmin": -1, "zmax": 1, "showscale": False}
+    trace |= {"xgap": 1, "ygap": 1}
+    if len(names) <= _MOST_COUNTED:
+        trace |= {"text": _cells(counts), "texttemplate": "%{text}"}
+        trace["textfont"] = {"color": "--text"}
+    trace["hovertemplate"] = (
+        "true %{customdata[0]}<br>predicted %{customdata[1]}<br>"
+        "%{customdata[2]} rows, %{customdata[3]:.1%} of the class<extra></extra>"
+    )
+    return trace
 
 
 def _shades(shares: Floats) -> Floats:
@@ -129,7 +142,7 @@ def commonest(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
     )
 
 
-def mistakes(run: Material, tested: Tested) -> Iterator[Block]:
+def mistakes(run: Material, tested: Answers) -> Iterator[Block]:
     """Yield the mistakes that the model was surest of: as pictures, or as rows of a table."""
     wrong = np.flatnonzero(tested.y != tested.predicted)
     if not wrong.size:
@@ -140,7 +153,7 @@ def mistakes(run: Material, tested: Tested) -> Iterator[Block]:
     yield _pictures(tested, worst, shape) if shape else _rows(tested, worst)
 
 
-def _pictures(tested: Tested, worst: NDArray[np.int64], shape: tuple[int, int]) -> Gallery:
+def _pictures(tested: Answers, worst: NDArray[np.int64], shape: tuple[int, int]) -> Gallery:
     shown, pairs = worst[:_MOST_PICTURES], _pairs(tested, worst[:_MOST_PICTURES])
     images = grey(np.asarray(tested.X)[shown].reshape(-1, *shape))
     columns = min(8, len(shown))
@@ -156,7 +169,7 @@ def _pictures(tested: Tested, worst: NDArray[np.int64], shape: tuple[int, int]) 
     )
 
 
-def _rows(tested: Tested, worst: NDArray[np.int64]) -> Table:
+def _rows(tested: Answers, worst: NDArray[np.int64]) -> Table:
     shown = worst[:_MOST_ROWS]
     columns, cells = row_cells(tested.X, shown)
     pairs = _pairs(tested, shown)
@@ -191,7 +204,7 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _pairs(tested: Tested, rows: NDArray[np.int64]) -> list[tuple[str, str, str, str]]:
+def _pairs(tested: Answers, rows: NDArray[np.int64]) -> list[tuple[str, str, str, str]]:
     """Return the true class, the predicted one and its probability, and the true one's."""
     assert tested.chances is not None
     best = tested.chances[rows].argmax(axis=1)
@@ -204,7 +217,7 @@ def _pairs(tested: Tested, rows: NDArray[np.int64]) -> list[tuple[str, str, str,
     return told
 
 
-def reliability(tested: Tested) -> Chart:
+def reliability(tested: Answers) -> Chart:
     """Return how often answers are right, by how sure the model was of them."""
     assert tested.chances is not None
     sure, right = tested.chances.max(axis=1), tested.y == tested.predicted
@@ -258,7 +271,7 @@ def wilson(shares: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
     return middle - half, middle + half
 
 
-def threshold_charts(tested: Tested) -> Iterator[Chart]:
+def threshold_charts(tested: Answers) -> Iterator[Chart]:
     """Yield ROC curves and precision-recall curves: of each class against the others."""
     from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -290,7 +303,7 @@ def threshold_charts(tested: Tested) -> Iterator[Chart]:
     )
 
 
-def _truths(tested: Tested) -> dict[int, NDArray[np.bool_]]:
+def _truths(tested: Answers) -> dict[int, NDArray[np.bool_]]:
     """Return for each class which rows are of it; not for those that no or every row is of."""
     classes = range(len(tested.names))
     if tested.y.ndim > 1:
@@ -327,7 +340,7 @@ def _curves(
     for place, (name, line) in enumerate(lines.items()):
         points = sampled(len(line[0]), _MOST_POINTS)
         traces.append(
-            {"type": "scatter", "mode": "lines", "name": literal(name)}
+            {"type": "scatter", "mode": "lines", "name": literal(cut(name))}
             | {"x": line[0][points], "y": line[1][points]}
             | {"line": {"color": COLOURS[place % len(COLOURS)], "width": 2}}
         )

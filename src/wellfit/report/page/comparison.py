@@ -16,7 +16,9 @@ from wellfit.report.page.parts import (
     Section,
     Table,
     Trace,
+    cut,
     literal,
+    named_axis,
     number,
     setting,
 )
@@ -74,7 +76,7 @@ def _intervals(runs: Sequence[Material], name: str) -> Chart:
         if score is None or score["value"] is None:
             continue
         value, low, high = (score[key] for key in ("value", "low", "high"))
-        trace: Trace = {"type": "scatter", "mode": "markers", "name": literal(run.name)}
+        trace: Trace = {"type": "scatter", "mode": "markers", "name": literal(cut(run.name))}
         trace |= {"x": [value], "y": [place], "marker": {"size": 10, "color": _colour(place)}}
         bars = {"type": "data", "symmetric": False, "color": _colour(place)}
         if low is not None and high is not None:
@@ -84,11 +86,7 @@ def _intervals(runs: Sequence[Material], name: str) -> Chart:
         rows.append([run.name, *(told(score, key) for key in ("value", "low", "high"))])
     layout = {
         "xaxis": {"title": {"text": literal(name)}},
-        "yaxis": {
-            "autorange": "reversed",
-            "tickvals": list(range(len(runs))),
-            "ticktext": [literal(run.name) for run in runs],
-        },
+        "yaxis": {**named_axis([run.name for run in runs], ""), "autorange": "reversed"},
     }
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
     table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from wellfit.report.page.material import Lines, Material
-from wellfit.report.page.parts import Chart, Table, Trace, counted, literal, number, sampled
+from wellfit.report.page.parts import Chart, Table, Trace, counted, cut, literal, number, sampled
 
 COLOURS = tuple(f"--c{place}" for place in range(1, 9))
 _MOST_ROWS = 60
@@ -117,7 +117,7 @@ def _trace(line: Series) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines+markers" if len(line.numbers) <= _FEW else "lines",
-        "name": literal(line.label),
+        "name": literal(cut(line.label, 30)),
         "x": list(line.x),
         "y": list(line.y),
         "line": {"color": line.colour, "dash": line.dash, "width": 2},

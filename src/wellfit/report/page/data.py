@@ -25,6 +25,7 @@ from wellfit.report.page.parts import (
     Tone,
     Trace,
     literal,
+    named_axis,
     number,
 )
 from wellfit.report.words import percent
@@ -111,12 +112,13 @@ def _class_chart(run: Material, classes: dict[Any, int]) -> Chart:
     assert run.data is not None
     names, counts = class_names(list(classes), run.data.class_names), list(classes.values())
     total = max(1, len(run.data.y))
-    shown = slice(0, _MOST_CLASSES)
-    trace: Trace = {"type": "bar", "x": [literal(n) for n in names[shown]], "y": counts[shown]}
-    trace |= {"marker": {"color": COLOURS[0]}}
+    shown = names[:_MOST_CLASSES]
+    trace: Trace = {"type": "bar", "x": list(range(len(shown))), "y": counts[: len(shown)]}
+    trace |= {"marker": {"color": COLOURS[0]}, "hovertext": [literal(name) for name in shown]}
+    trace["hovertemplate"] = "%{hovertext}: %{y}<extra></extra>"
     few, many = min(counts), max(counts)
     layout: dict[str, Any] = {
-        "xaxis": {"type": "category", "title": {"text": "class"}},
+        "xaxis": named_axis(shown, "class"),
         "yaxis": {"title": {"text": "training rows"}},
     }
     rows = [[n, f"{c:,}", percent(c / total)] for n, c in zip(names, counts, strict=True)]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from wellfit.report.page.curves import COLOURS
-from wellfit.report.page.material import Material, Tested
-from wellfit.report.page.parts import Block, Chart, Prose, Table, literal, number
+from wellfit.report.page.material import Answers, Material
+from wellfit.report.page.parts import Block, Chart, Prose, Table, literal, named_axis, number
 
 _ROWS, _FEWEST_ROWS = 1000, 200
 _REPEATS, _FEWEST_REPEATS = 5, 2
@@ -32,7 +32,7 @@ def importance_blocks(run: Material) -> Iterator[Block]:
         yield _measured(run.model, tested)
 
 
-def _measured(model: Any, tested: Tested) -> Block:
+def _measured(model: Any, tested: Answers) -> Block:
     import pandas as pd
     from sklearn.inspection import permutation_importance
 
@@ -68,7 +68,7 @@ def _affordable(model: Any, part: Any) -> tuple[int, int]:
     return rows, 0
 
 
-def _scoring(tested: Tested, y: Any) -> tuple[str | None, str]:
+def _scoring(tested: Answers, y: Any) -> tuple[str | None, str]:
     """Return a scorer, and how its loss is told."""
     if tested.chances is None:
         return "r2", "R²"
@@ -94,23 +94,13 @@ def _chart(names: list[str], means: Any, spreads: Any, what: str, how: tuple[int
     unit = "rise of the log loss" if what == "log loss" else f"loss of {what}"
     layout = {
         "xaxis": {"title": {"text": unit}},
-        # By place: names that were cut may be the same.
-        "yaxis": {
-            "autorange": "reversed",
-            "zeroline": False,
-            "tickvals": list(range(len(shown))),
-            "ticktext": [literal(_cut(names[place])) for place in shown],
-        },
+        "yaxis": {**named_axis([names[p] for p in shown], ""), "autorange": "reversed"},
     }
     rows = [[names[p], number(float(means[p])), number(float(spreads[p]))] for p in order]
     first = ", ".join(f"{name} {value}" for name, value, _ in rows[:3])
-    told = f"{unit.capitalize()} when a column's values are shuffled among {how[0]:,} test rows, "
+    told = f"{unit} when a column's values are shuffled among {how[0]:,} test rows, "
     told += f"the mean of {how[1]} times with its deviation. The first: {first}. Columns that say "
     told += "the same stand in for each other, and both look unimportant."
     table = Table(["column", unit, "deviation"], rows, title="Importance by permutation")
     height = max(260, 110 + 24 * len(shown))
     return Chart("What the model relies on", told, [trace], layout, table, (), height, wide=True)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:23]}…"

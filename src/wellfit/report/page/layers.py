@@ -19,7 +19,7 @@ from wellfit.training.prediction import Predictor
 from wellfit.training.streams import Rows
 
 _SHOWN_ROWS = 256
-_MOST_LAYERS, _MOST_UNITS = 8, 64
+_MOST_LAYERS, _MOST_UNITS = 8, 32
 _BINS = 60
 # What is written of a layer, and how it is told.
 _FIGURES = {

@@ -66,15 +66,15 @@ class Material:
         return self.result or {}
 
     @cached_property
-    def tested(self) -> Tested | None:
+    def tested(self) -> Answers | None:
         """The model's answers on the test rows; None where either is missing."""
         if self.model is None or self.data is None or self.data.X_test is None:
             return None
-        return Tested.of(self.model, self.data)
+        return Answers.of(self.model, self.data)
 
 
 @dataclass(frozen=True)
-class Tested:
+class Answers:
     """A model's answers on the test rows.
 
     Attributes:
@@ -94,7 +94,7 @@ class Tested:
     names: Sequence[str] = ()
 
     @classmethod
-    def of(cls, model: Any, data: Dataset) -> Tested:
+    def of(cls, model: Any, data: Dataset) -> Answers:
         """Predict the test rows."""
         X, y = data.X_test, np.asarray(data.y_test)
         if not hasattr(model, "predict_proba"):

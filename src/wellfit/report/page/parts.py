@@ -203,6 +203,22 @@ def literal(text: Any) -> str:
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def cut(text: str, most: int = 18) -> str:
+    """Return text short enough for an axis or a legend."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def named_axis(names: Sequence[str], title: str) -> dict[str, Any]:
+    """Return an axis with names at 0, 1, …: those that were cut may be the same."""
+    return {
+        "title": {"text": literal(title)},
+        "tickvals": list(range(len(names))),
+        "ticktext": [literal(cut(name)) for name in names],
+        "showgrid": False,
+        "zeroline": False,
+    }
+
+
 def tidy(value: Any) -> Any:
     """Return what JSON can hold, numbers with six digits; what is no number becomes None.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wellfit.report.page.classes import row_cells
 from wellfit.report.page.curves import COLOURS
-from wellfit.report.page.material import Material, Tested
+from wellfit.report.page.material import Answers, Material
 from wellfit.report.page.parts import Block, Chart, Prose, Table, Trace, number
 from wellfit.report.words import percent
 
@@ -108,7 +108,7 @@ def _quantiles(y: Floats, predicted: Floats) -> Table:
     return Table(head, rows, title="Quantiles of test rows")
 
 
-def _worst(tested: Tested, errors: Floats) -> Table:
+def _worst(tested: Answers, errors: Floats) -> Table:
     shown = np.argsort(-errors, kind="stable")[:_MOST_ROWS]
     columns, cells = row_cells(tested.X, shown)
     rows = [

@@ -17,6 +17,7 @@ from wellfit.report.page.parts import (
     Prose,
     Table,
     Trace,
+    cut,
     literal,
     number,
     setting,
@@ -102,7 +103,7 @@ def axis_chart(frame: pd.DataFrame, name: str) -> Chart:
         if min(x) > 0 and max(x) / min(x) > _LOG_FROM:
             axis["type"] = "log"
     else:
-        x = [literal(_text(value)) for value in values]
+        x = [literal(cut(_text(value))) for value in values]
         axis |= {"type": "category", "categoryarray": sorted(set(x), key=_natural)}
     marker = {"size": 7, "opacity": 0.75, "color": COLOURS[0]}
     trace: Trace = {"type": "scatter", "mode": "markers", "x": x, "y": means, "marker": marker}

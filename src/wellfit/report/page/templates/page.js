@@ -100,7 +100,8 @@
 
   const drawSection = (section) => {
     if (typeof Plotly === "undefined") return;
-    for (const plot of section.querySelectorAll(".plot")) if (!drawn.has(plot.id)) draw(plot.id);
+    // The window may have changed while a tab was hidden, which Plotly doesn't see.
+    for (const plot of section.querySelectorAll(".plot")) drawn.has(plot.id) ? Plotly.Plots.resize(plot) : draw(plot.id);
   };
 
   const redraw = () => { for (const id of drawn) draw(id); };
