@@ -41,7 +41,7 @@ Data: TypeAlias = tuple[Any, Any]
 Change: TypeAlias = Callable[[Any, Any, Rng], Data]
 
 REAL = (load_digits, load_breast_cancer, load_diabetes)
-FIRST_SEED = 1000  # far from those by which limits were set
+FIRST_SEED = 2000  # far from those by which limits were set
 
 
 def unchanged(X: Any, y: Any, _: Rng) -> Data:

@@ -215,7 +215,7 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         if len(values) < 6 or not np.isfinite(values).all():
             return None
         half = values[len(values) // 4 :]
-        level = float(np.clip(np.median(half) / training.chance, 0.25, 0.5)) * training.chance
+        level = float(np.clip(np.median(half) / training.chance, 0.35, 0.5)) * training.chance
         # A curve that bends while it falls isn't noisy.
         falls = np.mean(np.diff(half) > 0) < _RISES
         jumps = 0.0 if falls else noise(half) / level
