@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -23,6 +24,8 @@ from wellfit.estimators.showing import Epochs
 from wellfit.nn import Network
 from wellfit.preprocessing import ClassLabels, TargetScaler
 from wellfit.training import Weights
+
+Model = TypeVar("Model", bound=BaseMLP)
 
 _KINDS: dict[str, type[BaseMLP]] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
 _LEARNED = (
@@ -110,8 +113,9 @@ def rebuilt(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     """Return what :func:`described` described, or a model of a kind that floors above know."""
     kind = document["estimator"]
     if kind in _KINDS:
-        return _rebuild(_KINDS[kind](**restored(document["params"])), document, tensors)
-    public: Any = getattr(wellfit, kind) if kind in wellfit.__all__ else None
+        return filled(_KINDS[kind](**restored(document["params"])), document, tensors)
+    home = wellfit if kind in wellfit.__all__ else import_module("wellfit.transfer")
+    public: Any = getattr(home, kind, None)
     if not hasattr(public, "_rebuilt"):
         raise UnknownNameError("kind of model", kind, _KINDS)
     return public._rebuilt(document, tensors)
@@ -122,9 +126,8 @@ def restored(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _parameter(key, value) for key, value in params.items()}
 
 
-def _rebuild(
-    model: BaseMLP, document: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> BaseMLP:
+def filled(model: Model, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Model:
+    """Return an estimator with what it had learned when :func:`described` described it."""
     arrays = {
         key.removeprefix("inputs."): tensor.numpy()
         for key, tensor in tensors.items()
@@ -146,8 +149,9 @@ def _rebuild(
 def _targets(model: BaseMLP) -> dict[str, Any]:
     if isinstance(model, MLPClassifier):
         return model._labels.to_document()
-    assert isinstance(model, MLPRegressor)
-    return {**model._scaler.to_document(), "flat": model._flat}
+    if isinstance(model, MLPRegressor):
+        return {**model._scaler.to_document(), "flat": model._flat}
+    return {}
 
 
 def _restore_targets(model: BaseMLP, document: Mapping[str, Any]) -> None:

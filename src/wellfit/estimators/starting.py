@@ -117,25 +117,42 @@ class Starting(Parameters):
     def _begin(self, work: Prepared, source: Source | None) -> Prepared:
         """Return a training that starts from what is taken, and computes what it can once."""
         self._below = None
-        if self.reuse is None or self._taken is None:
-            self.__dict__.pop("reused_", None)
+        if self.reuse is None:
+            if not work.going_on:
+                self.__dict__.pop("reused_", None)
             return work
-        taken, tried = self._taken, None
-        start = self._start(work, source)
-        frozen = self.reuse.frozen(taken.count)
-        if frozen is None and source is None:
-            frozen, tried = self.reused_["frozen"], self.reused_["tried"]
-        elif frozen is None:
-            frozen, tried = best(replace(work, start=start), self.reuse, taken.count)
-        reusing.check_frozen(frozen, taken.count)
-        member = reusing.paced(work.member, self.reuse, frozen)
-        work = replace(work, member=member, start=start)
-        whole = 0 if self.reuse.thaws() or work.one_more else frozen
-        cut = cached(work, whole)
+        if self._taken is None:
+            raise InputError(
+                "training goes on from this model's own weights, and reuse was set since it "
+                "began; expected a new estimator, such as one of transfer(freeze=…)"
+            )
+        work = replace(work, start=self._start(work, source))
+        frozen, tried = self._frozen(work, source)
+        reusing.check_frozen(frozen, self._taken.count)
+        work = replace(work, member=reusing.paced(work.member, self.reuse, frozen))
+        cut = cached(work, 0 if self.reuse.thaws() or work.one_more else frozen)
         if cut is not None:
             work, self._below = cut
         self._tell(frozen, cut is not None, tried, source)
         return work
+
+    def _frozen(
+        self, work: Prepared, source: Source | None
+    ) -> tuple[int, Mapping[str, list[float]] | None]:
+        """Return how many layers are frozen, and what was tried to find out."""
+        assert self.reuse is not None
+        assert self._taken is not None
+        frozen = self.reuse.frozen(self._taken.count)
+        if frozen is not None:
+            return frozen, None
+        if source is None:  # found out when training began
+            return self.reused_["frozen"], self.reused_["tried"]
+        if work.one_more:
+            raise HyperparameterError(
+                "freeze is 'auto', which partial_fit can't find out from some of the rows; "
+                "expected a whole number"
+            )
+        return best(work, self.reuse, self._taken.count)
 
     def _start(self, work: Prepared, source: Source | None) -> Weights | None:
         """Return the weights to begin with; None where the optimizer's memory goes on."""
