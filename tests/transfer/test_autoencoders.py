@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
+from wellfit import load_model
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.nn import AlphaDropout, BatchNorm, GaussianNoise, Linear, MaskingNoise
 from wellfit.transfer import MLPAutoencoder
@@ -178,6 +179,19 @@ def test_more_rows_go_on_from_what_is_known():
     for _ in range(20):
         coder.partial_fit(NUMBERS)
     assert coder.reconstruction_error(NUMBERS).mean() < 0.8 * first
+
+
+@pytest.mark.parametrize("rows", [DIGITS, NUMBERS], ids=["pixels", "scaled"])
+def test_saved_and_loaded_it_codes_and_learns_as_before(rows, tmp_path):
+    coder = MLPAutoencoder((9, 4), noise=GaussianNoise(0.1), epochs=2, **QUICK).fit(rows)
+    loaded = load_model(coder.save(tmp_path / "coder"))
+    assert isinstance(MLPAutoencoder.load(tmp_path / "coder"), MLPAutoencoder)
+    assert loaded.noise == GaussianNoise(0.1)
+    np.testing.assert_array_equal(loaded.transform(rows), coder.transform(rows))
+    np.testing.assert_array_equal(loaded.reconstruct(rows), coder.reconstruct(rows))
+    error = loaded.reconstruction_error(rows).mean()
+    loaded.set_params(warm_start=True, epochs=10, random_state=0).fit(rows)
+    assert loaded.reconstruction_error(rows).mean() < error
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
+from torch import Tensor
 
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.core.hyper import Config, resolve
+from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.tables import Table
 from wellfit.nn import (
@@ -265,6 +267,14 @@ class MLPAutoencoder(Coding, BaseMLP):
             NotFittedError: before ``fit``.
         """
         return self._halves()[0]
+
+    @classmethod
+    def _rebuilt(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return the autoencoder that a folder holds."""
+        own = cls(**persistence.restored(document["params"]))
+        coder = persistence.filled(own, document, tensors)
+        coder._width = coder._weights.network.inputs
+        return coder
 
     # What the base asks.
 
