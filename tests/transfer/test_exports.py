@@ -32,7 +32,17 @@ from sklearn.base import is_classifier
 
 from wellfit.core import registry
 from wellfit.core.errors import InputError, MissingExtraError, UnknownNameError
-from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, Dropout, Linear, PReLU
+from wellfit.nn import (
+    GELU,
+    AlphaDropout,
+    BatchNorm,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    Linear,
+    MaskingNoise,
+    PReLU,
+)
 from wellfit.transfer import (
     export,
     network_input,
@@ -65,6 +75,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "norm after": {"batch_norm": "after", "input_dropout": 0.1, "input_noise": 0.1},
     "norm first": {"layers": [BatchNorm(), Dense(6, "selu", dropout=AlphaDropout(0.1))]},
     "norm between": {"layers": [Linear(5), Dense(6, PReLU(), batch_norm="after"), Dropout(0.2)]},
+    "noise first": {"layers": [MaskingNoise(0.2), GaussianNoise(0.1), Dense(6)]},
     "averaged": {"average": 0.9, "optimizer": "sgd"},
     "stopped early": {"early_stopping": True, "epochs": 4},
 }

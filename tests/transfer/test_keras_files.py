@@ -12,7 +12,7 @@ import pytest
 from samples import LABELS, NUMBER, NUMBERS, THREE, TWO, X, answers, classifier, regressor
 
 from wellfit.core.errors import InputError, ModelFileError
-from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, PReLU
+from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, MaskingNoise, PReLU
 from wellfit.transfer import from_keras, import_model, network_input, to_keras
 
 pytest.importorskip("h5py")
@@ -67,6 +67,7 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
         THREE,
         {"layers": [Dense(6, PReLU(), "after", AlphaDropout(0.1)), BatchNorm()]},
     ),
+    "masked": (THREE, {"layers": [MaskingNoise(0.2), Dense(6)]}),
     "two": (TWO, {}),
     "two by one": (TWO, {"loss": "sigmoid_cross_entropy"}),
     "labels": (LABELS, {}),

@@ -25,6 +25,7 @@ from wellfit.nn import (
     GaussianNoise,
     LeakyReLU,
     Linear,
+    MaskingNoise,
     PReLU,
 )
 from wellfit.transfer.interop.extras import extra
@@ -81,7 +82,8 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
 
 def _layers(form: Form) -> Iterator[Described]:
     for part in form.parts:
-        yield _layer(part)
+        if not isinstance(part.layer, MaskingNoise):  # Keras has none; idle when predicting
+            yield _layer(part)
     if _ENDS[form.link]:
         yield "Activation", {"activation": _ENDS[form.link]}, []
 

@@ -22,6 +22,7 @@ from wellfit.nn import (
     GaussianNoise,
     LeakyReLU,
     Linear,
+    MaskingNoise,
     PReLU,
     Softplus,
 )
@@ -170,8 +171,8 @@ def _module(part: Part) -> nn.Module | None:
             return nn.AlphaDropout(rate)
         case Dropout(rate=rate):
             return nn.Dropout(rate)
-        case GaussianNoise():
-            return None  # PyTorch has no such module, and it does nothing when predicting
+        case GaussianNoise() | MaskingNoise():
+            return None  # PyTorch has no such modules, and they do nothing when predicting
         case Activate(activation=PReLU()):
             slopes = nn.PReLU(part.parameters.shape[1])
             return _filled(slopes, weight=part.parameters[0])
