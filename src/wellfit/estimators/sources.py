@@ -61,6 +61,11 @@ class Source:
         return self._linear()[0].shape[0] - 1
 
     @property
+    def first_shape(self) -> tuple[int, int]:
+        """The shape of its first linear layer's weights, (inputs, units)."""
+        return self.inputs, self._linear()[0].shape[1]
+
+    @property
     def units(self) -> tuple[int, ...]:
         """The units of its hidden layers, from the input on."""
         return tuple(block.shape[1] for block in self._linear()[:-1])
@@ -122,8 +127,7 @@ def check_numbers(source: Source, inputs: int) -> None:
     if inputs != source.inputs:
         raise InputError(
             f"a row of X comes to {inputs} numbers and the reused model reads {source.inputs}: "
-            f"its first weights are of shape ({source.inputs}, "
-            f"{(*source.units, source.parameters[-1].shape[1])[0]})"
+            f"its first weights are of shape {source.first_shape}"
         )
 
 
