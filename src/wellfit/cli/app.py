@@ -18,6 +18,7 @@ from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
 from wellfit.cli.models import models_app
 from wellfit.cli.predict import predict
+from wellfit.cli.report import report
 from wellfit.cli.reproduce import reproduce
 from wellfit.cli.search import search_app
 from wellfit.cli.train import train
@@ -64,6 +65,7 @@ app.add_typer(search_app, name="search")
 app.command()(watch)
 app.command()(check)
 app.command()(predict)
+app.command()(report)
 app.command()(export)
 app.command("import")(import_file)
 app.add_typer(data_app, name="data")

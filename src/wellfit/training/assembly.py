@@ -13,9 +13,10 @@ from wellfit.optim.minimizers import Minimizer
 from wellfit.training.descents import Descents, DescentStep
 from wellfit.training.plan import Moment
 from wellfit.training.prediction import Predictor
+from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step import Step
-from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Rows, Stream
+from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Stream
 from wellfit.training.tally import Metrics, Score, Scores, Tally
 
 _MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 from torch import Tensor
 
-from wellfit.training.streams import Rows, Stream
+from wellfit.training.rows import Rows
+from wellfit.training.streams import Stream
 
 
 def fingerprint(rows: Rows, streams: Sequence[Stream]) -> str:

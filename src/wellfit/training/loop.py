@@ -19,8 +19,9 @@ from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.performance import watchers
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import ObserverState, Result, Status
+from wellfit.training.rows import Rows
 from wellfit.training.stack import Member, Stack, Weights
-from wellfit.training.streams import Rows, Stream
+from wellfit.training.streams import Stream
 from wellfit.training.tally import Metrics, Score, Tally
 
 

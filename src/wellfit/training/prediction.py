@@ -11,8 +11,8 @@ from torch import Tensor
 
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.training.precision import arithmetic
+from wellfit.training.rows import Features, Rows
 from wellfit.training.stack import Weights
-from wellfit.training.streams import Features, Rows
 
 _BLOCK_BYTES = 1 << 23
 

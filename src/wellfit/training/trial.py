@@ -10,8 +10,9 @@ import torch
 from wellfit.nn.layers import Linear
 from wellfit.training.loop import train
 from wellfit.training.result import Result
+from wellfit.training.rows import Rows
 from wellfit.training.stack import Member
-from wellfit.training.streams import Rows, Stream
+from wellfit.training.streams import Stream
 
 _SMALL = 256  # units below which rounded products never paid
 _STEPS = 24  # of a trial

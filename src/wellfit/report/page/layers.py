@@ -16,7 +16,7 @@ from wellfit.report.page.parts import Block, Chart, Gallery, Prose, Table, numbe
 from wellfit.report.page.pixels import diverging, tiled
 from wellfit.training.observers.tensorboard import layer_names
 from wellfit.training.prediction import Predictor
-from wellfit.training.streams import Rows
+from wellfit.training.rows import Rows
 
 _SHOWN_ROWS = 256
 _MOST_LAYERS, _MOST_UNITS = 8, 32
