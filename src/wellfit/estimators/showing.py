@@ -80,9 +80,11 @@ class Showing:
         facts = vars(self)
         if "n_parameters_" not in facts:
             return ""
-        said = f"{facts['n_parameters_']:,} parameters, {facts['n_epochs_']} epochs"
-        said += f" ({facts['status_']})"
-        if facts["best_epoch_"] != facts["n_epochs_"]:
+        said, epochs = f"{facts['n_parameters_']:,} parameters", facts.get("n_epochs_", 0)
+        if not epochs:  # imported: it was trained elsewhere
+            return said
+        said += f", {epochs} epoch{'' if epochs == 1 else 's'} ({facts['status_']})"
+        if facts["best_epoch_"] != epochs:
             said += f", weights of epoch {facts['best_epoch_']}"
         history = facts["history_"]
         last = [f"{name} {history[name][-1]:.4g}" for name in _TOLD if history.get(name)]
