@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.estimators.inputs import Inputs
+from wellfit.estimators.showing import Epochs
 from wellfit.nn import Linear, Network
 from wellfit.preprocessing import ClassLabels, TargetScaler
 from wellfit.training import Weights
@@ -106,7 +107,7 @@ def _bare(task: Task, loss: str, network: Network, precision: str) -> MLPClassif
         precision=precision,
     )
     model._inputs, model.n_features_in_ = Inputs("raw"), network.inputs
-    model.history_, model.status_, model.precision_ = {}, "finished", precision
+    model.history_, model.status_, model.precision_ = Epochs(), "finished", precision
     model.n_epochs_ = model.best_epoch_ = model.batch_size_ = 0  # none of wellfit's
     model.n_parameters_, model._sparse = network.size, False
     return model
