@@ -21,6 +21,7 @@ from wellfit.report.page.parts import (
     literal,
     named_axis,
     sampled,
+    upright,
 )
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.scores import confusion
@@ -70,7 +71,7 @@ def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
     trace = _confusion_trace(counts, names)
     layout = {
         "xaxis": named_axis(names, "predicted"),
-        "yaxis": {**named_axis(names, "true"), "autorange": "reversed"},
+        "yaxis": upright(names, "true"),
     }
     told = f"{right:,} of {counts.sum():,} test rows are named rightly. The commonest confusions: "
     told += "; ".join(f"{a} taken for {b} ({n})" for a, b, n, _ in common.rows[:3]) or "none"

@@ -18,9 +18,9 @@ from wellfit.report.page.parts import (
     Trace,
     cut,
     literal,
-    named_axis,
     number,
     setting,
+    upright,
 )
 from wellfit.report.page.training import told
 
@@ -86,7 +86,7 @@ def _intervals(runs: Sequence[Material], name: str) -> Chart:
         rows.append([run.name, *(told(score, key) for key in ("value", "low", "high"))])
     layout = {
         "xaxis": {"title": {"text": literal(name)}},
-        "yaxis": {**named_axis([run.name for run in runs], ""), "autorange": "reversed"},
+        "yaxis": upright([run.name for run in runs]),
     }
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
     table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")

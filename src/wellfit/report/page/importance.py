@@ -10,7 +10,7 @@ import numpy as np
 
 from wellfit.report.page.curves import COLOURS
 from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import Block, Chart, Prose, Table, literal, named_axis, number
+from wellfit.report.page.parts import Block, Chart, Prose, Table, literal, number, upright
 
 _ROWS, _FEWEST_ROWS = 1000, 200
 _REPEATS, _FEWEST_REPEATS = 5, 2
@@ -94,7 +94,7 @@ def _chart(names: list[str], means: Any, spreads: Any, what: str, how: tuple[int
     unit = "rise of the log loss" if what == "log loss" else f"loss of {what}"
     layout = {
         "xaxis": {"title": {"text": unit}},
-        "yaxis": {**named_axis([names[p] for p in shown], ""), "autorange": "reversed"},
+        "yaxis": upright([names[p] for p in shown]),
     }
     rows = [[names[p], number(float(means[p])), number(float(spreads[p]))] for p in order]
     first = ", ".join(f"{name} {value}" for name, value, _ in rows[:3])

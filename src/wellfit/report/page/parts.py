@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from wellfit.report.words import short
 
+_ACROSS = 30  # letters that a phone's width holds side by side
+
 Trace = dict[str, Any]
 Tone = Literal["", "good", "warn", "bad"]
 
@@ -210,13 +212,21 @@ def cut(text: str, most: int = 18) -> str:
 
 def named_axis(names: Sequence[str], title: str) -> dict[str, Any]:
     """Return an axis with names at 0, 1, …: those that were cut may be the same."""
+    told = [cut(name) for name in names]
     return {
         "title": {"text": literal(title)},
         "tickvals": list(range(len(names))),
-        "ticktext": [literal(cut(name)) for name in names],
+        "ticktext": [literal(name) for name in told],
+        # A slant that is chosen by the room there is would change that room.
+        "tickangle": -35 if sum(map(len, told)) > _ACROSS else 0,
         "showgrid": False,
         "zeroline": False,
     }
+
+
+def upright(names: Sequence[str], title: str = "") -> dict[str, Any]:
+    """Return a vertical axis with names at 0, 1, …, from the top."""
+    return {**named_axis(names, title), "tickangle": 0, "autorange": "reversed"}
 
 
 def tidy(value: Any) -> Any:
