@@ -1,5 +1,9 @@
 """Layers learned without labels: what they compute, and that networks start from them."""
 
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,10 +16,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError
+from wellfit.datasets import load
 from wellfit.nn import BatchNorm, GaussianNoise, MaskingNoise, Sigmoid
 from wellfit.optim import SGD
 from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, RBMPretraining, Reuse
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no installed package
+
+from benchmarks.pretraining import compare
+
+SEEDS = 5
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS = DIGITS.astype(np.uint8)
 RNG = np.random.default_rng(0)
@@ -176,3 +186,13 @@ def test_layers_there_must_be(kind):
         kind(()).fit(DIGITS)
     with pytest.raises(HyperparameterError, match="whole numbers"):
         kind((10, 0)).fit(DIGITS)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif("WELLFIT_DATA" not in os.environ, reason="needs WELLFIT_DATA")
+def test_a_thousand_labelled_images_gain_a_point_by_forty_thousand_without_labels():
+    data = load("mnist", data_dir=os.environ["WELLFIT_DATA"])
+    found = [compare("autoencoders", data, 40_000, seed)[:2] for seed in range(SEEDS)]
+    without, with_ = np.mean(found, axis=0)
+    assert with_ > without + 0.01
