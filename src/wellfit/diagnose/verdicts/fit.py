@@ -75,9 +75,9 @@ class OverFitting(Symptom, name="over_fitting"):
 class UnderFitting(Symptom, name="under_fitting"):
     """Most of the loss is left on the training rows too: it hasn't learned what is there.
 
-    Where nobody knows how much can be learned, only little counts. With rows at hand,
-    extremely randomized trees say how much: where they predict unseen rows better beyond doubt, a
-    smaller part of the loss left is enough.
+    Nobody can call that well fit, even where there is nothing to learn. With rows at hand,
+    extremely randomized trees say how much there is: where they predict unseen rows better beyond
+    doubt, a smaller part of the loss left is enough.
     """
 
     rank: ClassVar[int] = 6
@@ -100,8 +100,10 @@ class UnderFitting(Symptom, name="under_fitting"):
         ill = left > self.left
         if rival is not None:
             sure = rival.better > max(self.errors * rival.error, self.better)
-            ill = sure or (ill and rival.better > -rival.error)
             told = f"; trees save {rival.better:.1%} of the errors on unseen rows" if sure else ""
+            if ill and not sure:
+                told = "; trees do no better, so the columns may hardly tell the target"
+            ill = ill or sure
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
             f"{left:.0%} of the loss of constant outputs is left on training rows{told}",
