@@ -230,7 +230,7 @@ def drawn(y: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
 def test_two_towers_learn_what_is_alike(digits, shared):
     X, y = digits
     model = PairsPretraining((40, 40), epochs=30, shared=shared, random_state=0, device="cpu")
-    model.set_params(optimizer__learning_rate=0.003).fit(X[:1400], y[:1400])
+    model.fit(X[:1400], y[:1400])
     pairs, same = drawn(y, 1400)
     a, b = X[pairs[:, 0]], X[pairs[:, 1]]
     assert model.score(a, b, same) > 0.8

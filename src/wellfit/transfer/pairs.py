@@ -34,7 +34,7 @@ from wellfit.nn import (
     Merge,
     Network,
 )
-from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
+from wellfit.optim import L1, L2, Adam, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
 from wellfit.training import EarlyStopping, Observer, Stream, Weights, predict
 from wellfit.training.precision import device_of, threads
@@ -43,6 +43,7 @@ from wellfit.transfer.interop.parts import Part, at_work, parts_of
 
 _SIDES = 2
 _SHOWN = 5  # labels in a message
+_OPTIMIZER = Adam(0.003)  # reaches in 10 epochs of MNIST what 0.001 does not in 12
 
 
 class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
@@ -64,7 +65,8 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         batch_norm, dropout, input_dropout, input_noise, l1, l2, max_norm: as for
             :class:`~wellfit.MLPClassifier`; for the head as well as for the towers.
         loss: by name or as an object; ``"auto"`` is sigmoid cross-entropy.
-        optimizer, schedule, clipping, average: as for :class:`~wellfit.MLPClassifier`.
+        optimizer, schedule, clipping, average: as for :class:`~wellfit.MLPClassifier`; Adam's
+            learning rate is 0.003 unless told otherwise.
         batch_size: pairs of a step; ``"auto"`` is a power of 2, about a hundredth of the rows.
         epochs: each of as many pairs as there are training rows; at most.
         early_stopping: judge every epoch on pairs of held-out rows, always the same, stop when
@@ -111,7 +113,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         l2: float | L2 = 0.0,
         max_norm: float | None = None,
         loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
+        optimizer: str | Optimizer = _OPTIMIZER,
         schedule: str | Schedule = "one_cycle",
         clipping: float | str | Clipping | None = None,
         average: float = 0.0,
