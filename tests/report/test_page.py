@@ -359,8 +359,8 @@ def test_the_verdict_leads_the_summary(images, tmp_path):
     (run / "result.json").write_text(json.dumps({**result, "verdict": VERDICT}))
     done("report", run)
     text = parsed(run / REPORT).text
-    assert text.index("by heart") < text.index("To try next") < text.index("a gap")
-    assert text.index("a gap") < text.index("Scores")
+    assert text.index("by heart") < text.index("To try next") < text.index("Scores")
+    assert text.index("Scores") < text.index("a gap") < text.index("dead units")
     assert SCRIPT in text
 
 

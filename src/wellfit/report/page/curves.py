@@ -137,10 +137,12 @@ def _mark(epoch: int) -> dict[str, Any]:
 def _told(words: str, lines: Iterable[Series], kept: int | None) -> str:
     told = []
     for line in lines:
-        if line.numbers:
+        if len(line.numbers) > 1:
             first, last = number(line.numbers[0]), number(line.numbers[-1])
             low, high = number(min(line.numbers)), number(max(line.numbers))
             told.append(f"{line.label} from {first} to {last}, between {low} and {high}")
+        elif line.numbers:
+            told.append(f"{line.label} {number(line.numbers[0])}")
         gaps = len(line.y) - len(line.numbers)
         if gaps:
             told.append(f"{line.label} is no number in {counted(gaps, 'epoch')}")

@@ -172,5 +172,5 @@ def first_layer(run: Material) -> Iterator[Gallery]:
         (shape[1], shape[0]),
         scale=max(1, 84 // max(shape)),
         note=f"Weights from each pixel to {len(shown)} of {len(weights)} units, the largest "
-        "first. Blue adds to a unit's output, red takes from it; each unit has its own scale.",
+        "first. Blue adds to a unit's output, orange takes from it; each unit has its own scale.",
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BLUE, _RED = np.array([0, 114, 178]), np.array([213, 94, 0])  # Okabe and Ito, 2008
+_BLUE, _ORANGE = np.array([0, 114, 178]), np.array([213, 94, 0])  # Okabe and Ito, 2008
 
 
 def png_address(pixels: NDArray[np.uint8]) -> str:
@@ -45,12 +45,12 @@ def grey(images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def diverging(images: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return numbers (n, height, width) as colours: white at 0, blue above it, red below.
+    """Return numbers (n, height, width) as colours: white at 0, blue above it, orange below.
 
     >>> diverging(np.array([[[1.0, 0.0, -1.0]]]))[0, 0].tolist()
     [[0, 114, 178], [255, 255, 255], [213, 94, 0]]
     """
     most = np.abs(images).max(axis=(1, 2), keepdims=True)
     scaled = (images / np.where(most > 0, most, 1))[..., None]
-    colour = np.where(scaled > 0, _BLUE, _RED)
+    colour = np.where(scaled > 0, _BLUE, _ORANGE)
     return np.rint(255 + (colour - 255) * np.abs(scaled)).astype(np.uint8)

@@ -76,6 +76,7 @@ def summary_blocks(run: Material) -> Iterator[Block]:
     yield Figures(list(_figures(run)))
     if run.ended.get("test"):
         yield score_table(run.ended)
+    yield from evidence(run.ended.get("verdict"))
     if run.model is not None and hasattr(run.model, "_weights"):
         yield network_drawing(run.model._weights.network)
 
@@ -125,22 +126,31 @@ def score_table(ended: Mapping[str, Any]) -> Table:
 
 
 def verdict_blocks(verdict: Any) -> Iterator[Block]:
-    """Yield the verdict on the fit as the run folder keeps it, if it keeps one."""
-    if isinstance(verdict, str):
-        yield Prose(verdict)
+    """Yield the verdict on the fit as the run folder keeps it, and what to try next."""
     if not isinstance(verdict, Mapping):
         return
-    findings = [f for f in verdict.get("findings", ()) if isinstance(f, Mapping)]
-    worst = max((_severity(f) for f in findings), default=0)
+    worst = max(map(_severity, _findings(verdict)), default=0)
     tone: Tone = ("good", "warn", "bad")[worst]
-    sentence = verdict.get("sentence") or verdict.get("summary")
-    if sentence:
-        yield Prose(str(sentence), tone or "good")
+    if verdict.get("sentence"):
+        yield Prose(str(verdict["sentence"]), tone)
     if verdict.get("sure"):
         yield Prose(str(verdict["sure"]))
     yield from _knobs(verdict.get("knobs", ()))
-    if findings:
-        yield Findings("What the verdict rests on", [_finding(f) for f in findings])
+
+
+def evidence(verdict: Any) -> Iterator[Block]:
+    """Yield what the verdict rests on, alarms first, and what couldn't be judged."""
+    found = _findings(verdict) if isinstance(verdict, Mapping) else []
+    if found:
+        ordered = sorted(found, key=_severity, reverse=True)
+        unjudged = verdict.get("unjudged")
+        names = ", ".join(str(name).replace("_", " ") for name in unjudged or ())
+        note = f"Not judged, since too little is known: {names}." if names else ""
+        yield Findings("What the verdict rests on", [_finding(f) for f in ordered], note)
+
+
+def _findings(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in verdict.get("findings", ()) if isinstance(one, Mapping)]
 
 
 def _severity(finding: Mapping[str, Any]) -> int:

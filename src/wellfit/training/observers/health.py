@@ -40,8 +40,8 @@ class Health(Log, name="health"):
     Raises:
         InputError: a new run would write over the file of another.
 
-    >>> Health("health.jsonl")
-    Health(path='health.jsonl')
+    >>> Health("layers.jsonl", share=0.01)
+    Health(path='layers.jsonl', share=0.01)
     """
 
     path: str = hyper("the file", default="health.jsonl")
