@@ -28,8 +28,9 @@ from wellfit.nn import (
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint, EarlyStopping, Member, Rows, Stream, train
 from wellfit.training.pairing import Pairing
+from wellfit.training.prediction import Predictor
 from wellfit.training.streams import Batches
-from wellfit.transfer import PairsPretraining, Part, from_parts
+from wellfit.transfer import PairsPretraining, Part, Reuse, from_parts
 
 LOSS = SigmoidCrossEntropy()
 INPUTS, ROWS = 4, 60
@@ -246,26 +247,23 @@ def test_two_towers_learn_what_is_alike(digits, shared):
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("options", [{}, {"batch_norm": "after", "activation": "prelu"}], ids=str)
 def test_the_parts_are_tower_a(shared, options):
-    """Tower A by its parts, tower B by its own, and the head, make up the prediction."""
+    """What they put out is what the whole network computes for the first rows of pairs."""
     X, y = numbers(), labels()
     model = quick(shared=shared, dropout=0.2, input_noise=0.1, precision="float64", **options)
     model.set_params(preprocess=None).fit(X, y)
-    tower = from_parts(model.parts(), precision="float64")
-    np.testing.assert_allclose(model.transform(X), tower.predict(X))
+    first, second = X[:30], X[30:]
+    in_turn = np.stack([first, second], axis=1).reshape(ROWS, -1)
+    x = torch.as_tensor(np.hstack([in_turn, np.ones((ROWS, 1))]))[None]
+    outputs = Predictor(model._weights).outputs(x)
+    above = [name for name, _ in outputs].index("merge" if shared else "linear")
+    both = outputs[above - 1][1][0].numpy()
+    side = both[0::2] if shared else both[:, :8]
+    np.testing.assert_allclose(model.transform(first), side)
+    np.testing.assert_allclose(from_parts(model.parts(), precision="float64").predict(first), side)
+    probability = torch.sigmoid(outputs[-1][1][0, :, 0]).numpy()
+    np.testing.assert_allclose(model.predict_proba(first, second)[:, 1], probability)
     assert all(isinstance(part, Part) and not part.layer.training_only for part in model.parts())
-    assert model.transform(X).shape == (ROWS, 8)
     assert len(model.get_feature_names_out()) == 8
-    if shared:
-        every = model._weights.blocks(0)
-        layers = [layer.name for layer in model._weights.network.layers]
-        first, second = np.split(model.transform(np.vstack([X[:30], X[30:]])), 2)
-        h = torch.tensor(np.hstack([first, second]))
-        head = [every[i] for i in range(layers.index("merge"), len(layers)) if every[i].numel()]
-        if not options:
-            hidden = torch.nn.functional.elu(h @ head[0][:-1] + head[0][-1])
-            logits = hidden @ head[1][:-1] + head[1][-1]
-            expected = torch.sigmoid(logits)[:, 0].numpy()
-            np.testing.assert_allclose(model.predict_proba(X[:30], X[30:])[:, 1], expected)
 
 
 def test_towers_of_their_own_weights_have_twice_as_many():
@@ -275,6 +273,14 @@ def test_towers_of_their_own_weights_have_twice_as_many():
     assert separate.n_parameters_ == shared.n_parameters_ + tower
     a, b = X[:5], X[5:10]
     assert not np.allclose(separate.predict_proba(a, a[::-1]), separate.predict_proba(b, a))
+
+
+def test_a_classifier_starts_from_the_tower_and_leaves_it_as_it_is():
+    X, y = numbers(), labels()
+    model = quick().fit(X, y)
+    clf = MLPClassifier(reuse=Reuse(model, freeze=2), epochs=2, random_state=0).fit(X, y)
+    for part, weights in zip(model.parts()[::2], clf.coefs_, strict=False):
+        np.testing.assert_allclose(weights, part.weights, rtol=1e-6)
 
 
 def test_same_seed_same_model_and_another_seed_another():
