@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import illnesses
 import numpy as np
 import pytest
 from rich.console import Console
@@ -17,6 +16,7 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from typer.testing import CliRunner
 
+import illnesses
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.app import app
 from wellfit.core import registry
@@ -144,13 +144,16 @@ def test_without_validation_it_is_said() -> None:
     assert "Not judged, for want of validation rows: over fitting" in str(found)
 
 
-@pytest.mark.parametrize("shape", ["labels", "numbers", "several numbers", "one row unseen"])
+@pytest.mark.parametrize(
+    "shape", ["labels", "numbers", "several numbers", "chances", "one row unseen"]
+)
 def test_every_kind_of_targets_is_judged(shape: str) -> None:
     X, y = IRIS
     given: tuple[Any, Any] = {
         "labels": (MLPClassifier((8,), epochs=3), np.c_[y == 1, y > 0].astype(int)),
         "numbers": (MLPRegressor((8,), epochs=3, loss="poisson"), y + 1),
         "several numbers": (MLPRegressor((8,), epochs=3), X[:, :2]),
+        "chances": (MLPClassifier((8,), epochs=3), np.eye(3)[y] * 0.7 + 0.1),
         "one row unseen": (MLPClassifier((8,), epochs=3), np.array(["a", "b", "c"])[y]),
     }[shape]
     estimator, targets = given
@@ -167,6 +170,14 @@ def test_the_estimator_is_left_alone(fitted: Any) -> None:
     assert str(verdict(fitted, *DIGITS)) == str(verdict(fitted, *DIGITS))
     assert vars(fitted) == before
     assert (fitted._weights.parameters == weights).all()
+
+
+def test_a_model_from_a_folder_is_judged_by_rows(fitted: Any, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model")
+    X, y = DIGITS
+    found = verdict(MLPClassifier.load(tmp_path / "model"), X, y, X[::9], y[::9])
+    assert "200 unseen rows" in found.sure
+    assert "over_fitting" not in found.unjudged
 
 
 def test_what_cannot_be_judged_says_why(fitted: Any) -> None:

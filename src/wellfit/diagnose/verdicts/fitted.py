@@ -49,12 +49,15 @@ class FittedTraining(Training):
     def __init__(self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any) -> None:
         self.estimator = estimator
         self.weights: Weights = estimator._weights.to(torch.float32, torch.device("cpu"))
-        self._member = estimator._result.members[0]
+        self._loss = estimator._resolve_loss()
         super().__init__(
-            estimator.history_,
-            {**estimator.get_params(deep=False), "batch_size": estimator.batch_size_},
-            status=estimator.status_,
-            best_epoch=estimator.best_epoch_,
+            getattr(estimator, "history_", {}),
+            {
+                **estimator.get_params(deep=False),
+                "batch_size": getattr(estimator, "batch_size_", None),
+            },
+            status=getattr(estimator, "status_", "finished"),
+            best_epoch=getattr(estimator, "best_epoch_", None),
         )
         self._learned: Part | None = None
         self._unseen: Part | None = None
@@ -67,12 +70,16 @@ class FittedTraining(Training):
 
     def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
         """Take the training rows, and those that were held out of them if they still are known."""
-        train, held = self.estimator._hold_out(y, False, self.estimator._fit_seed)
-        held = None if "val_loss" not in self.history else held
+        seed = getattr(self.estimator, "_fit_seed", None)  # not in a model from a folder
+        none_held = seed is None or "val_loss" not in self.history
+        train, held = self.estimator._hold_out(y, none_held, seed or 0)
         if held is not None:
             unseen = self._part(X, y, held)
-            told = super().unseen
-            if told is not None and not np.isclose(self._mean(unseen), told.value, 0.05, 1e-3):
+            told, again = super().unseen, Mean.of(self._losses(unseen))
+            by_chance = 4 * again.error if len(held) > _MOST else 0.0
+            if told is not None and not np.isclose(
+                again.value, told.value, 0.05, 1e-3 + by_chance
+            ):
                 train, held = np.arange(len(y)), None  # it was judged by rows given apart
             elif divide:
                 self._unseen, self.validation_rows = unseen, len(held)
@@ -90,20 +97,17 @@ class FittedTraining(Training):
 
     def _losses(self, part: Part) -> NDArray[np.float64]:
         """Return each row's loss, with nothing disturbed."""
-        loss, found = self._member.loss, []
+        loss, found = self._loss, []
         for logits, target in self._logits(part):
             found.append(loss.value(logits, target[None])[0].double().numpy())
         return np.concatenate(found)
-
-    def _mean(self, part: Part) -> float:
-        return float(self._losses(part).mean())
 
     def _logits(self, part: Part) -> list[tuple[Tensor, Tensor]]:
         predictor, outputs = Predictor(self.weights), self.weights.network.outputs
         pairs = []
         for ids in torch.split(torch.arange(len(part.rows)), predictor.most):
             logits = predictor(part.rows.features(ids)[None]).transpose(1, 2).clone()
-            pairs.append((logits, part.rows.targets(ids, self._member.loss, outputs)))
+            pairs.append((logits, part.rows.targets(ids, self._loss, outputs)))
         return pairs
 
     @cached_property
@@ -121,7 +125,7 @@ class FittedTraining(Training):
         """The loss of the best constant outputs."""
         if self._learned is not None:
             ids = torch.arange(len(self._learned.rows))
-            loss, outputs = self._member.loss, self.weights.network.outputs
+            loss, outputs = self._loss, self.weights.network.outputs
             return float(
                 best_losses(loss, outputs, self._learned.rows.targets(ids, loss, outputs)).mean()
             )
@@ -194,9 +198,10 @@ class FittedTraining(Training):
     @cached_property
     def moved(self) -> float | None:
         """How far the last weights are from where they began, over their first length."""
-        if self.estimator.warm_start:
+        if self.estimator.warm_start or not hasattr(self.estimator, "_result"):
             return None
-        first = self._member.network.initial_parameters(self._member.seed)
+        member = self.estimator._result.members[0]
+        first = member.network.initial_parameters(member.seed)
         last = self.estimator._result.last  # those in use may be of an early epoch
         now = last.network.parameters.views(last.parameters, last.members)
         pairs = [
@@ -214,7 +219,8 @@ class FittedTraining(Training):
 
         Source: Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006.
         """
-        if self._learned is None or self._unseen is None:
+        soft = getattr(getattr(self.estimator, "_labels", None), "soft_", False)
+        if self._learned is None or self._unseen is None or soft:
             return None
         ours, theirs = self._wrong(self._unseen)
         saved = ours - theirs

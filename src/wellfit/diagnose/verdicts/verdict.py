@@ -243,6 +243,8 @@ def _healthy(training: Training) -> tuple[str, str]:
     seen, unseen, right = training.learned, training.unseen, training.right
     if seen is None:
         return "too_soon", "Nothing to judge: no epoch is over."
+    if unseen is None and training.epochs < _FEW_EPOCHS:
+        return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
     if unseen is None:
         return "well_trained", (
             "Trained well: the loss went down and settled. Whether that holds for other rows "
