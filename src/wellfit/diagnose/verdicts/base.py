@@ -43,7 +43,7 @@ class Symptom(Examiner, family="symptom"):
 
     rank: ClassVar[int] = 0
     says: ClassVar[str] = ""
-    needs: ClassVar[str] = "epochs"
+    needs: ClassVar[str] = "more epochs"
     at_end: ClassVar[bool] = False
 
     @abstractmethod

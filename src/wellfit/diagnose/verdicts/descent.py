@@ -204,7 +204,7 @@ class NoisyValidation(Symptom, name="noisy_validation"):
     rank: ClassVar[int] = 7
     says: ClassVar[str] = "The validation is noisy"
     did: ClassVar[str] = "compared the validation curve's jumps with what it tells"
-    needs: ClassVar[str] = "validation rows"
+    needs: ClassVar[str] = "validation rows and more epochs"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
     error: float = hyper("standard error of the share of right rows", default=0.06, low=0)
