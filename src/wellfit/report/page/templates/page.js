@@ -63,14 +63,16 @@
     });
   };
 
+  const named = (given) => Boolean(given && (given.ticktext || given.type === "category"));
+
   const axis = (given, log) => ({
-    gridcolor: "--grid", linecolor: "--line", zerolinecolor: "--line", automargin: true,
+    gridcolor: "--grid", linecolor: "--line", zerolinecolor: "--line",
+    // Axes and legend that all make room for themselves may never agree; numbers fit as it is.
+    automargin: named(given),
     ...given, ...(log ? { type: "log" } : {}),
     ...(log || (given && given.type === "log") ? { exponentformat: "e" } : {}),
     title: { font: { size: 12 }, standoff: 8, ...(given && given.title) },
   });
-
-  const named = (given) => Boolean(given && (given.ticktext || given.type === "category"));
 
   const layout = (id) => {
     const box = document.querySelector(`.controls[data-for="${id}"] [data-control="log"]`);
@@ -78,15 +80,14 @@
     const several = charts[id].data.filter((trace) => trace.showlegend !== false).length > 1;
     return {
       height: charts[id].height, autosize: true, showlegend: several,
-      margin: { l: 48, r: 12, t: several ? 8 : 16, b: 48 },
+      margin: { l: 66, r: 12, t: several ? 8 : 16, b: 48 },
       paper_bgcolor: "--card", plot_bgcolor: "--card",
       font: { color: "--text", size: 12, family: "system-ui, sans-serif" },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", xanchor: "left" },
       hoverlabel: { bgcolor: "--card", bordercolor: "--line", font: { color: "--text" }, align: "left", namelength: -1 },
       dragmode: touch ? false : "zoom", hovermode: "closest",
       ...given,
-      // Where both axes make room for themselves they may never agree; numbers below fit as it is.
-      xaxis: { ...axis(given.xaxis, false), automargin: named(given.xaxis) }, yaxis: axis(given.yaxis, box && box.checked),
+      xaxis: axis(given.xaxis, false), yaxis: axis(given.yaxis, box && box.checked),
     };
   };
 
