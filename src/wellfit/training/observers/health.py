@@ -46,7 +46,7 @@ class Health(Log, name="health"):
 
     path: str = hyper("the file", default="health.jsonl")
     overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
-    share: float = hyper("of the training's time, at most", default=0.03, low=0, high=1)
+    share: float = hyper("of the training's time, at most", default=0.025, low=0, high=1)
 
     def start(self, run: Run, state: State) -> None:
         """Begin the file, or cut what a resumed run will write again."""
