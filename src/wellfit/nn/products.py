@@ -23,6 +23,9 @@ _DEFAULT, _ONEDNN = "ieee", "bf16"
 # has few columns; and where few columns are summed over.
 _LARGE, _LARGE_NARROW, _LARGE_THIN = 4e6, 8e5, 2e6
 _FEW = 16
+# Products at once from which on it overtakes however small they are: the default library takes
+# some 2 µs for each, oneDNN 0.6.
+_MANY = 12
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
 _way = _DEFAULT
@@ -55,12 +58,18 @@ def rounding() -> bool:
     return _rounding
 
 
-def is_large(rows: int, summed: int, columns: int) -> bool:
-    """Say whether a product (rows, summed) by (summed, columns) is one for oneDNN.
+def is_large(rows: int, summed: int, columns: int, members: int = 1) -> bool:
+    """Say whether products (rows, summed) by (summed, columns), all together, are for oneDNN.
+
+    Args:
+        rows, summed, columns: the shapes; ``rows`` are those of all members.
+        members: how many products are computed at once.
 
     >>> is_large(100, 784, 512), is_large(64, 64, 64)
     (True, False)
     """
+    if members >= _MANY:
+        return True
     least = _LARGE_NARROW if columns <= _FEW else _LARGE_THIN if summed <= _FEW else _LARGE
     return 2.0 * rows * summed * columns >= least
 

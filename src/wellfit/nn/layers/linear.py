@@ -62,8 +62,8 @@ class _LinearOp(Op):
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
         rows, units = site.members * site.batch, self.out.shape[-1]
-        self._large = is_large(rows, site.inputs, units)
-        self._large_down = is_large(rows, units, site.inputs)
+        self._large = is_large(rows, site.inputs, units, site.members)
+        self._large_down = is_large(rows, units, site.inputs, site.members)
         self._x = self._x_t = self.out
 
     def forward(self, x: Tensor) -> Tensor:
