@@ -174,6 +174,16 @@ def test_it_is_found_from_any_folder(
     assert [line["epoch"] for line in ended(run)[1]] == [1, 2, 3, 4, 5]
 
 
+def test_a_folder_called_as_the_data_are_is_not_taken_for_them(
+    here: Path, wellfit: Wellfit
+) -> None:
+    (here / "iris").mkdir()
+    done = wellfit("train", "iris", "--run", "iris", "--hidden", "4", "--epochs", "2")
+    assert done.exit_code == 0, done.output
+    request = json.loads((here / "iris" / "config.json").read_text())["request"]
+    assert request["name"] == "iris"
+
+
 def test_a_torn_line_and_a_torn_checkpoint_are_passed_over(
     here: Path, wellfit: Wellfit, cut: Callable[..., Path]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from wellfit.cli.files import plain
 from wellfit.cli.source import Request
 from wellfit.core.errors import InputError
+from wellfit.datasets import is_name
 
 _PATHS = ("data_dir", "test")
 
@@ -53,8 +54,10 @@ class Plan:
         True
         """
         request = {key: _whole(value) for key, value in asdict(self.request).items()}
-        if Path(self.request.name).exists():
-            request["name"] = str(Path(self.request.name).absolute())
+        name = self.request.name
+        # A run's own folder may be called as its data are: --run digits.
+        if not is_name(name, self.request.data_dir) and Path(name).expanduser().exists():
+            request["name"] = str(Path(name).expanduser().absolute())
         return {
             "request": plain(request),
             "parameters": {k: plain(v) for k, v in self.parameters.items() if v is not None},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wellfit.datasets.catalog import available, load
+from wellfit.datasets.catalog import available, is_name, load
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.drawing import picture
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
@@ -25,6 +25,7 @@ __all__ = [
     "duplicates_across",
     "hold_out",
     "infer_task",
+    "is_name",
     "load",
     "look",
     "picture",

@@ -51,16 +51,30 @@ def load(
     """
     folder = _folder(data_dir)
     path = Path(source).expanduser()
-    if isinstance(source, str) and _NAME.fullmatch(source):
-        named = _known(folder).get(_key(source))
-        if named:
-            return named.load(folder, target)
+    named = _named(source, folder)
+    if named:
+        return named.load(folder, target)
     if path.exists():
         return read_file(path, target=target, allow_pickle=allow_pickle)
     known = _known(folder)
     hint = did_you_mean(path.name, [*known, *siblings(path)])
     names = ", ".join(sorted(known))
     raise DataError(f"{str(source)!r} is neither a file nor a known name{hint} Known: {names}")
+
+
+def is_name(
+    source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
+) -> bool:
+    """Say whether :func:`load` takes this for a name, whatever file or folder is called so.
+
+    Args:
+        source: as for :func:`load`.
+        data_dir: a folder of data, as for :func:`load`.
+
+    >>> is_name("digits"), is_name("./digits")
+    (True, False)
+    """
+    return _named(source, _folder(data_dir)) is not None
 
 
 def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
@@ -74,6 +88,12 @@ def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
     """
     folder = _folder(data_dir)
     return [named.entry(folder) for named in _known(folder).values()]
+
+
+def _named(source: str | os.PathLike[str], folder: Path | None) -> Named | None:
+    if not isinstance(source, str) or not _NAME.fullmatch(source):
+        return None
+    return _known(folder).get(_key(source))
 
 
 def _folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
