@@ -1,6 +1,6 @@
 """Published experiments, each a small class: the source's figure, and how to reach it here."""
 
-from wellfit.recipes import indaba
+from wellfit.recipes import cs109b, deep_nets, indaba
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.kitchen import Kitchen, Split
 from wellfit.recipes.reproducing import Measured, Reproduction, recipes, reproduce
@@ -13,6 +13,8 @@ __all__ = [
     "Reproduction",
     "Source",
     "Split",
+    "cs109b",
+    "deep_nets",
     "indaba",
     "recipes",
     "reproduce",

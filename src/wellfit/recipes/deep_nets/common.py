@@ -1,0 +1,36 @@
+"""What the recipes of deep nets share: the source, figures with a bar, one way of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wellfit import MLPClassifier
+from wellfit.recipes.base import Figure, Source
+from wellfit.recipes.kitchen import Kitchen, Split
+
+DEEP_NETS = Source("deep-nets", "Chapter 11: Training Deep Neural Nets, notes", "TensorFlow 1")
+VALIDATION, TEST = "validation accuracy", "test accuracy"
+
+
+def barred(what: str, published: float, place: str, bar: float) -> Figure:
+    """Return a figure that is reached only where ours comes up to a bar beyond the source's.
+
+    >>> figure = barred("test accuracy", 0.624, "exercise 9 b", bar=0.76)
+    >>> figure.published, figure.reached(0.75), figure.reached(0.761)
+    (0.624, False, True)
+    """
+    return Figure(what, published, place, slack=published - bar)
+
+
+def network(kitchen: Kitchen, sizes: Sequence[int], **params: Any) -> MLPClassifier:
+    """Return a classifier without dropout that trains for all of its epochs."""
+    usual = {"dropout": 0.0, "early_stopping": False, "random_state": kitchen.seed}
+    return MLPClassifier(sizes, **{**usual, **params})
+
+
+def validated(kitchen: Kitchen, name: str, clf: MLPClassifier, split: Split) -> float:
+    """Train, keep the curves, and return the accuracy on the validation rows."""
+    clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
+    kitchen.keep(name, clf)
+    return float(clf.score(split.X_val, split.y_val))
