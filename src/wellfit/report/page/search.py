@@ -22,6 +22,7 @@ from wellfit.report.page.parts import (
     number,
     setting,
 )
+from wellfit.report.page.space import space_blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ def search_blocks(run: Material) -> Iterator[Block]:
         return
     names = parameters_of(frame)
     yield ranks_chart(frame, names)
+    yield from space_blocks(frame, names)
     for name in names[:_MOST_AXES]:
         yield axis_chart(frame, name)
     yield _table(frame, names)
