@@ -1,6 +1,6 @@
 """Published experiments, each a small class: the source's figure, and how to reach it here."""
 
-from wellfit.recipes import cs109b, deep_nets, indaba
+from wellfit.recipes import cs109b, deep_nets, indaba, tips
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.kitchen import Kitchen, Split
 from wellfit.recipes.reproducing import Measured, Reproduction, recipes, reproduce
@@ -18,4 +18,5 @@ __all__ = [
     "indaba",
     "recipes",
     "reproduce",
+    "tips",
 ]

@@ -1,0 +1,312 @@
+"""Tips for training networks, after chapter 3 of Nielsen's book: each takeaway, put to the test.
+
+The source makes its claims in words. Here a claim is a ratio, published as 1, or a difference,
+published as 0: ours has to be beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from wellfit import MLPClassifier
+from wellfit.augment import Augmentation, Shift
+from wellfit.nn import (
+    Constant,
+    Dropout,
+    Initializer,
+    LecunNormal,
+    Loss,
+    Normal,
+    Quadratic,
+    Sigmoid,
+    SigmoidCrossEntropy,
+    Zeros,
+    mlp,
+)
+from wellfit.optim import L2, SGD, OneCycle, Optimizer
+from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.kitchen import Kitchen
+from wellfit.training import EarlyStopping, Member, Rows, Stream, train
+
+TIPS = Source("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
+
+_TEXT = "the source says so in words"
+
+
+class Chapter(Recipe, name="tips-chapter-3"):
+    """784-100-10 of sigmoids with weight decay, until 100 epochs bring nothing; quickly: 25."""
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure(
+            "validation accuracy",
+            0.9804,
+            "Nielsen's chapter 3, which the source repeats",
+            slack=0.001,
+        ),
+    )
+    remark: ClassVar[str] = (
+        "The source prints no accuracy; the figure is the chapter's. The short way takes "
+        "momentum, smaller batches and one cycle of the learning rate."
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train until the validation loss hasn't improved for 100 epochs."""
+        split = kitchen.mnist()
+        clf = MLPClassifier(
+            (100,),
+            activation="sigmoid",
+            initializer=LecunNormal(),
+            loss="sigmoid_cross_entropy",
+            dropout=0.0,
+            # Sums over a batch of 500 there, means here: 0.005 · 500, and 2 · 5/500 / 500.
+            optimizer=SGD(0.5, momentum=0.9) if kitchen.quick else SGD(2.5),
+            l2=4e-5,
+            schedule="one_cycle" if kitchen.quick else "constant",
+            batch_size=100 if kitchen.quick else 500,
+            epochs=25 if kitchen.quick else 1000,
+            early_stopping=EarlyStopping(patience=100),
+            random_state=kitchen.seed,
+        )
+        clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
+        kitchen.keep("784-100-10", clf)
+        return {
+            "validation accuracy": clf.score(split.X_val, split.y_val),
+            "test accuracy": clf.score(split.X_test, split.y_test),
+            "epochs": clf.n_epochs_,
+        }
+
+
+class CrossEntropy(Recipe, name="tips-cross-entropy"):
+    """Sigmoid neurons that start certain and wrong, at a bias of 2 or 5 where 0 is to come out."""
+
+    source: ClassVar[Source] = TIPS
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("steps by quadratic cost over cross-entropy, from 2", 1.0, _TEXT),
+        Figure("steps by quadratic cost over cross-entropy, from 5", 1.0, _TEXT),
+        Figure("the latter ratio over the former", 1.0, _TEXT),
+    )
+    remark: ClassVar[str] = "Both costs take the same learning rate, 0.15, as Nielsen does."
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Count steps until the output is below 0.2; nothing is drawn, so that seeds agree."""
+        # What each cost is at an output of 0.2.
+        costs = ((Quadratic(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
+        quadratic, entropy = (_steps(kitchen, loss, low) for loss, low in costs)
+        ratios = [slow / quick for slow, quick in zip(quadratic, entropy, strict=True)]
+        names = (figure.what for figure in self.figures)
+        return dict(zip(names, (*ratios, ratios[1] / ratios[0]), strict=True))
+
+
+class Initialization(Recipe, name="tips-initialization"):
+    """784-30-10 from weights of N(0, 1), and of N(0, 1/n) for n units read; ten epochs."""
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("accuracy gained by 1/√n, after one epoch", 0.0, _TEXT),
+        Figure("accuracy gained by 1/√n, after ten epochs", 0.0, _TEXT),
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train both as one stack, by batches of 10."""
+        starts = {"N(0, 1/n)": LecunNormal(), "N(0, 1)": Normal(1.0)}
+        members = {
+            name: _member(kitchen, SGD(0.5), epochs=10, batch_size=10, initializer=start)
+            for name, start in starts.items()
+        }
+        good, bad = _train(kitchen, members)
+        gains = np.subtract(good["val_accuracy"], bad["val_accuracy"])
+        return {self.figures[0].what: gains[0], self.figures[1].what: gains[-1]}
+
+
+class Momentum(Recipe, name="tips-momentum"):
+    """784-30-10 on 1,000 rows, all of them a step: no momentum, momentum 0.9, and Nesterov's."""
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("loss without momentum over that with it", 1.0, _TEXT),
+        Figure("loss with momentum over that with Nesterov's", 1.0, _TEXT),
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train 150 steps; the first two are one stack, Nesterov's rule is another."""
+        rules = {
+            "none": SGD(0.1),
+            "momentum": SGD(0.1, momentum=0.9),
+            "Nesterov": SGD(0.1, momentum=0.9, nesterov=True),
+        }
+        members = {
+            name: _member(kitchen, rule, epochs=150, batch_size=1000)
+            for name, rule in rules.items()
+        }
+        ahead = {"Nesterov": members.pop("Nesterov")}
+        plain, heavy = _train(kitchen, members, rows=1000)
+        (nesterov,) = _train(kitchen, ahead, rows=1000)
+        names = (figure.what for figure in self.figures)
+        losses = [history["loss"][-1] for history in (plain, heavy, nesterov)]
+        return dict(zip(names, np.divide(losses[:-1], losses[1:]).tolist(), strict=True))
+
+
+class LearningRate(Recipe, name="tips-learning-rate"):
+    """784-30-10 at rates from 0.01 to 30, one stack, ten epochs of 10,000 rows."""
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("loss at the smallest rate over the lowest", 1.0, _TEXT),
+        Figure("loss at the largest rate over the lowest", 1.0, _TEXT),
+        Figure("epochs at the largest rate in which the loss rose", 1.0, _TEXT),
+        Figure("epochs at the best rate in which the loss rose", 0.0, _TEXT, "lower"),
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train all rates together."""
+        rates = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+        members = {
+            f"rate {rate:g}": _member(kitchen, SGD(rate), epochs=10, batch_size=100)
+            for rate in rates
+        }
+        losses = np.array([history["loss"] for history in _train(kitchen, members)])
+        rises = (np.diff(losses) > 0).sum(axis=1)
+        last = losses[:, -1]
+        best = int(np.nanargmin(last))
+        told = (last[0] / last[best], last[-1] / last[best], rises[-1], rises[best])
+        names = (figure.what for figure in self.figures)
+        return {
+            **dict(zip(names, map(float, told), strict=True)),
+            "best learning rate": rates[best],
+        }
+
+
+class BatchSize(Recipe, name="tips-batch-size"):
+    """784-30-10 by batches of 1, 10, 100 and 1,000 rows at one rate, three epochs each."""
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("seconds of an epoch, batches of 1 over 100", 1.0, _TEXT),
+        Figure("loss after three epochs, batches of 1,000 over 100", 1.0, _TEXT),
+    )
+    remark: ClassVar[str] = (
+        "Larger batches cost less time an epoch, smaller ones learn more in it; that smaller ones "
+        "avoid local minima is not tested."
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train one after the other: a stack has one batch size."""
+        time, loss = {}, {}
+        for size in (1, 10, 100, 1000):
+            member = _member(kitchen, SGD(0.3), epochs=3, batch_size=size)
+            (history,) = _train(kitchen, {f"batches of {size}": member})
+            time[size] = float(np.diff(history["seconds"]).min())
+            loss[size] = history["loss"][-1]
+        names = (figure.what for figure in self.figures)
+        return dict(zip(names, (time[1] / time[100], loss[1000] / loss[100]), strict=True))
+
+
+class Overfitting(Recipe, name="tips-overfitting"):
+    """784-100-10 on 1,000 rows: bare, with L2, with dropout, with shifts; five of each, one stack.
+
+    One stack holds all, as they differ in numbers only, some of which are 0.
+    """
+
+    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = "mnist"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("validation loss at the end over the lowest", 1.0, _TEXT),
+        Figure("accuracy gained by L2", 0.0, _TEXT),
+        Figure("accuracy gained by dropout", 0.0, _TEXT),
+        Figure("accuracy gained by shifts", 0.0, _TEXT),
+    )
+    remark: ClassVar[str] = (
+        "The first figure is what early stopping saves: how far a bare network's loss rises again "
+        "after its best epoch. The others are of validation rows, after the last epoch."
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        """Train all, and compare the means over five seeds."""
+        kinds = {"bare": (0.0, 0.0, 0.0), "L2": (0.005, 0.0, 0.0)}
+        kinds |= {"dropout": (0.0, 0.5, 0.0), "shifts": (0.0, 0.0, 1.0)}
+        members, shifts = {}, []
+        for repeat in range(5):
+            for name, (l2, dropout, shift) in kinds.items():
+                members[f"{name}, {repeat + 1}"] = Member(
+                    mlp(784, (100,), 10, dropout=Dropout(dropout)),
+                    optimizer=SGD(0.1, momentum=0.9),
+                    schedule=OneCycle(),
+                    penalties=(L2(l2),),
+                    epochs=40,
+                    batch_size=50,
+                    seed=5 * kitchen.seed + repeat,
+                )
+                shifts.append((Shift(shift),))
+        histories = _train(kitchen, members, rows=1000, augment=shifts)
+        last = np.array([history["val_accuracy"][-1] for history in histories])
+        bare, *better = last.reshape(5, -1).mean(axis=0)
+        loss = histories[0]["val_loss"]
+        told = (loss[-1] / min(loss), *(float(accuracy - bare) for accuracy in better))
+        return dict(zip((figure.what for figure in self.figures), told, strict=True))
+
+
+def _member(
+    kitchen: Kitchen,
+    rule: Optimizer,
+    *,
+    epochs: int,
+    batch_size: int,
+    initializer: Initializer | None = None,
+) -> Member:
+    """Return a training of 30 sigmoid units between pixels and digits."""
+    start = initializer or LecunNormal()
+    return Member(
+        mlp(784, (30,), 10, activation=Sigmoid(), initializer=start),
+        optimizer=rule,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=kitchen.seed,
+    )
+
+
+def _train(
+    kitchen: Kitchen,
+    members: Mapping[str, Member],
+    rows: int = 10_000,
+    augment: Sequence[tuple[Augmentation, ...]] = ((),),
+) -> list[Mapping[str, list[float]]]:
+    """Train members as one stack on the first digits, keep and return their histories."""
+    split = kitchen.mnist().first(rows)
+    table = Rows(np.concatenate([split.X, split.X_val]), np.concatenate([split.y, split.y_val]))
+    ids = np.arange(len(table))
+    streams = [
+        Stream(ids[:rows], ids[rows:], kitchen.seed, augment=changes, image_shape=(28, 28))
+        for changes in augment
+    ]
+    result = train(list(members.values()), table, streams)
+    histories = [result.history(k) for k in range(len(members))]
+    kitchen.curves.update(zip(members, histories, strict=True))
+    return histories
+
+
+def _steps(kitchen: Kitchen, loss: Loss, low: float) -> list[int]:
+    """Return the steps until the loss of a neuron is below ``low``, from biases of 2 and 5."""
+    members = {
+        f"{loss.name} from {start}": Member(
+            mlp(1, (), 1, initializer=Zeros(), bias_initializer=Constant(start)),
+            loss=loss,
+            optimizer=SGD(0.15),
+            epochs=1000,
+            batch_size=1,
+        )
+        for start in (2.0, 5.0)
+    }
+    table = Rows(np.ones((1, 1)), np.zeros((1, 1), dtype=np.float32))
+    result = train(list(members.values()), table, [Stream(np.arange(1))])
+    histories = [result.history(k) for k in range(len(members))]
+    kitchen.curves.update(zip(members, histories, strict=True))
+    return [int((np.array(history["loss"]) >= low).sum()) for history in histories]
