@@ -75,13 +75,13 @@ class Clipped(Recipe, name="deep-clipping"):
 
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Train three times."""
-        slow, fast = SGD(0.01, momentum=0.0), SGD(0.1, momentum=0.9)
+        slow, fast = SGD(0.01, momentum=0.0), SGD(1.0, momentum=0.9)
         cut = {"activation": "elu", "clipping": ByValue(1.0)}
         return compared(
             kitchen,
             {
                 "clipped": {**cut, "optimizer": slow},
-                "too fast, clipped": {**cut, "clipping": ByValue(0.01), "optimizer": fast},
+                "too fast, clipped": {**cut, "clipping": ByValue(0.001), "optimizer": fast},
                 "too fast": {"activation": "elu", "optimizer": fast},
             },
         )
