@@ -24,9 +24,11 @@ def methods(
 
     from rich.text import Text
 
+    import wellfit.diagnose
     import wellfit.model_selection
     import wellfit.nn
     import wellfit.optim
+    import wellfit.recipes
     import wellfit.training  # noqa: F401  (all of them: their classes register themselves)
     from wellfit.core import registry
     from wellfit.core.errors import UnknownNameError
