@@ -18,8 +18,9 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import registry
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.diagnose import Check, Gradients, Outcome, Report, ShuffledLabels, check
-from wellfit.diagnose.start import best_losses
-from wellfit.nn import Activation
+from wellfit.diagnose.rates import learning_rate_range
+from wellfit.diagnose.start import best_losses, signal_of
+from wellfit.nn import Activate, Activation
 from wellfit.nn.losses import Pinball, Poisson, SoftmaxCrossEntropy, SquaredError
 
 IRIS = load_iris(return_X_y=True)
@@ -207,6 +208,34 @@ def test_the_estimator_is_left_alone() -> None:
     before = dict(vars(estimator))
     check(estimator, *IRIS, checks=["initial_loss"])
     assert vars(estimator) == before
+
+
+def test_checks_begin_where_a_reuse_begins() -> None:
+    X, y = IRIS
+    base = MLPClassifier((16, 16), epochs=60, random_state=0).fit(X, y)
+    known = -np.log(base.predict_proba(X)[range(len(y)), y]).mean()
+    kept = base.transfer(head="keep", early_stopping=False)
+    found = one("initial_loss", kept, X, y)
+    assert found.numbers["loss"] == pytest.approx(known, rel=1e-4)
+    assert found.outcome is Outcome.PASS  # less than chance: it knows something
+    copies = base.set_params(initializer="identical")
+    assert one("symmetry", copies.transfer(), X, y).outcome is Outcome.PASS
+    test = learning_rate_range(kept, X, y, rates=4, steps=5)
+    assert test.start == pytest.approx(known, rel=0.01)
+
+
+@pytest.mark.parametrize("how", [{"freeze": 2}, {"freeze": 1, "thaw": 3}, {"decay": 0.3}])
+def test_frozen_layers_raise_no_alarm(how: dict[str, Any]) -> None:
+    X, y = IRIS
+    base = MLPClassifier((16, 16), epochs=60, random_state=0).fit(X, y)
+    alarms = check(base.transfer(**how), X, y).alarms
+    told = {finding.check for finding in alarms}
+    assert told <= {"duplicate_rows", "leaking_columns", "learning_rate"}, alarms
+
+
+def test_one_row_has_no_spread() -> None:
+    out = torch.ones(1, 4, dtype=torch.float64)
+    assert signal_of(Activate(), out, out).spread == 0
 
 
 def test_the_same_seed_finds_the_same() -> None:

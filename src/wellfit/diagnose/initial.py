@@ -12,6 +12,7 @@ from wellfit.core.rng import generator
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.case import Case
 from wellfit.diagnose.start import Start, hidden_weights
+from wellfit.estimators.prepared import Prepared
 from wellfit.training import Member, Rows
 
 _ROWS = 256
@@ -24,7 +25,7 @@ class InitialLoss(Check, name="initial_loss"):
 
     That is log C for C classes, and the variance for a squared error, 1 for scaled targets. Much
     more says that the first weights or the inputs are too large; much less, that something is
-    counted wrong.
+    counted wrong; but a network that starts from trained layers may know something.
     """
 
     stage: ClassVar[Stage] = "start"
@@ -35,15 +36,16 @@ class InitialLoss(Check, name="initial_loss"):
 
     def look(self, case: Case) -> Finding | None:
         """Warn of a first loss that is too high or too low."""
-        start = Start([case.plain()], case.rows64(case.sample[:_ROWS]))
+        start = Start(case.prepared, [case.plain()], case.rows64(case.sample[:_ROWS]))
         loss = float(start.losses())
         zeros = torch.zeros(1, start.stack.network.outputs, start.batch, dtype=torch.float64)
         expected = float(start.loss.value(zeros, start.target).mean())
         if expected <= 0:
             return None
         times = loss / expected
+        too_low = 0.0 if case.prepared.start is not None else 1 / max(times, 1e-12)
         return self.finding(
-            graded(max(times, 1 / max(times, 1e-12)), self.warn, self.fail),
+            graded(max(times, too_low), self.warn, self.fail),
             f"the loss starts at {loss:.3g}; outputs of 0 have {expected:.3g}",
             "scale the inputs, and start from smaller weights (initializer='glorot_uniform')",
             loss=loss,
@@ -65,7 +67,7 @@ class PenaltyRaisesLoss(Check, name="penalty"):
         if not any(penalty.strength for penalty in given):
             return None
         one = case.plain(penalties=case.member.penalties)
-        start = Start([one], case.rows64(case.sample[:_ROWS]))
+        start = Start(case.prepared, [one], case.rows64(case.sample[:_ROWS]))
         loss, added = float(start.losses()), float(start.penalties())
         outcome = graded(added / loss, self.most) if added > 0 else Outcome.FAIL
         return self.finding(
@@ -96,7 +98,7 @@ class Gradients(Check, name="gradients"):
         """Fail where a layer's derivative is wrong."""
         rows = case.rows64(case.sample[:_FEW_ROWS])
         one = case.plain(network=case.member.network, penalties=case.member.penalties)
-        worst, layers = _worst_difference(one, rows, case.seed)
+        worst, layers = _worst_difference(case.prepared, one, rows, case.seed)
         return self.finding(
             graded(worst, self.warn, self.fail),
             f"they differ by less than {max(worst, 1e-9):.0e}, in {layers} layers",
@@ -105,11 +107,13 @@ class Gradients(Check, name="gradients"):
         )
 
 
-def _worst_difference(member: Member, rows: Rows, seed: int) -> tuple[float, int]:
+def _worst_difference(
+    prepared: Prepared, member: Member, rows: Rows, seed: int
+) -> tuple[float, int]:
     """Return the largest relative difference, and how many layers were compared."""
-    grads = [grad[0] for grad in _nudged(Start([member], rows), seed).gradients()]
+    grads = [grad[0] for grad in _nudged(Start(prepared, [member], rows), seed).gradients()]
     learning = [index for index, grad in enumerate(grads) if grad.numel()]
-    pairs = _nudged(Start([member] * (2 * len(learning)), rows), seed)
+    pairs = _nudged(Start(prepared, [member] * (2 * len(learning)), rows), seed)
     views = pairs.stack.network.parameters.views(pairs.stack.weights.parameters, pairs.stack.k)
     expected, steps = [], []
     for place, index in enumerate(learning):
@@ -150,7 +154,7 @@ class Symmetry(Check, name="symmetry"):
         """Fail where hidden units are copies."""
         shares = [
             1 - len(np.unique(block.numpy(), axis=1).T) / block.shape[1]
-            for block in hidden_weights(case.member)
+            for block in hidden_weights(case.prepared)
             if block.shape[1] > 1
         ]
         if not shares:
@@ -187,7 +191,7 @@ class Signals(Check, name="signals"):
 
     def look(self, case: Case) -> Finding | None:
         """Fail where nothing gets through; name the first layer where."""
-        start = Start([case.plain()], case.rows64(case.sample[:_ROWS]))
+        start = Start(case.prepared, [case.plain()], case.rows64(case.sample[:_ROWS]))
         signals = start.signals()
         if not signals:
             return None

@@ -15,6 +15,7 @@ from wellfit.core.hyper import hyper, resolve
 from wellfit.core.rng import derive
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage
 from wellfit.diagnose.case import Case
+from wellfit.diagnose.start import beginning
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Constant, Minimizer, Optimizer
@@ -192,7 +193,12 @@ def range_test(
     most = _most(member)
     with threads(prepared.estimator.threads):
         parts = [members[k : k + most] for k in range(0, len(members), most)]
-        results = [train(part, rows, [stream], precision=precision) for part in parts]
+        results = [
+            train(
+                part, rows, [stream], precision=precision, resume=beginning(prepared, part, rows)
+            )
+            for part in parts
+        ]
     losses = np.array(
         [
             result.history(k)["val_loss"][-1]

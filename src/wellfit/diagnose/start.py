@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from wellfit.estimators.prepared import Prepared
 from wellfit.nn import Activate, Linear, Loss
-from wellfit.training import Member, Rows, Stack, Weights
+from wellfit.optim import Pace
+from wellfit.training import Member, Result, Rows, Stack, Weights
 from wellfit.training.step import Step
 
 
@@ -33,15 +36,17 @@ class Start:
     """Members at their first weights, on all of some rows as one batch.
 
     Args:
-        members: of one structure.
+        prepared: the estimator's training, which tells where they begin.
+        members: of one structure; layers that are to stay frozen have gradients here too.
         rows: in double precision.
     """
 
-    def __init__(self, members: Sequence[Member], rows: Rows) -> None:
+    def __init__(self, prepared: Prepared, members: Sequence[Member], rows: Rows) -> None:
         first, batch = members[0], len(rows)
         ids = torch.arange(batch)
-        weights = Weights.initial(members, torch.float64, torch.device("cpu"))
-        self.stack = Stack(members, weights)
+        self.stack = Stack(
+            [member.replace(pace=Pace()) for member in members], first_weights(prepared, members)
+        )
         self.x = rows.features(ids).expand(len(members), -1, -1)
         self.target = rows.targets(ids[None], first.loss, first.network.outputs)
         self.loss, self.batch = first.loss, batch
@@ -89,7 +94,7 @@ class Start:
 
 def signal_of(layer: Activate, z: Tensor, out: Tensor) -> Signal:
     """Return what an activation layer passes on: outputs (rows, units) of its inputs z."""
-    spread = float(out.std(0).median())
+    spread = float(out.std(0, correction=min(1, len(out) - 1)).median())
     if layer.activation.parameters(1).rows:  # its slope is a matter of what it has learned
         return Signal(spread, 0.0, 0.0)
     slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
@@ -135,12 +140,35 @@ def best_losses(
     return losses
 
 
-def hidden_weights(member: Member) -> list[Tensor]:
-    """Return the first weights (inputs + 1, units) of the hidden linear layers, from its seed."""
-    drawn = member.network.initial_parameters(member.seed)
+def first_weights(prepared: Prepared, members: Sequence[Member]) -> Weights:
+    """Return where members begin, in double precision: at what is reused, or drawn."""
+    cpu = torch.device("cpu")
+    if prepared.start is None:
+        return Weights.initial(members, torch.float64, cpu)
+    copies = prepared.start.to(torch.float64, cpu).take(
+        torch.zeros(len(members), dtype=torch.long)
+    )
+    networks = tuple(member.network for member in members)
+    slots = dict.fromkeys(name for member in members for name in member.slots())
+    return replace(copies, network=networks[0], networks=networks).forgetting(list(slots))
+
+
+def beginning(prepared: Prepared, members: Sequence[Member], rows: Rows) -> Result | None:
+    """Return where short trainings go on from; None where the weights are drawn."""
+    if prepared.start is None:
+        return None
+    weights = first_weights(prepared, members)
+    return Result.beginning(members, weights.to(rows.dtype, rows.device))
+
+
+def hidden_weights(prepared: Prepared) -> list[Tensor]:
+    """Return the first weights (inputs + 1, units) of the hidden linear layers."""
+    network = prepared.member.network
+    weights = first_weights(prepared, [prepared.member])
+    views = network.parameters.views(weights.parameters, 1)
     linear = [
-        block
-        for layer, block in zip(member.network.layers, drawn, strict=True)
+        view[0]
+        for layer, view in zip(network.layers, views, strict=True)
         if isinstance(layer, Linear)
     ]
     return linear[:-1]

@@ -15,7 +15,7 @@ from wellfit.core.hyper import hyper
 from wellfit.core.rng import derive
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.case import Case
-from wellfit.diagnose.start import best_losses
+from wellfit.diagnose.start import beginning, best_losses
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Adam
@@ -56,7 +56,13 @@ class OverfitsFew(Check, name="overfits_few"):
             case.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs) for rate in _RATES
         ]
         with threads(case.estimator.threads):
-            result = train(members, case.rows, [Stream(ids)], precision=_precision(case.prepared))
+            result = train(
+                members,
+                case.rows,
+                [Stream(ids)],
+                precision=_precision(case.prepared),
+                resume=beginning(case.prepared, members, case.rows),
+            )
         lowest = min(np.nanmin(result.history(k)["loss"]) for k in range(len(members)))
         left = float((lowest - floor) / (chance - floor))
         return self.finding(
@@ -167,6 +173,7 @@ def gain_of(prepared: Prepared, rows: Rows, ids: NDArray[np.integer], case: Case
             [turn.stream for turn in turns for _ in _RATES],
             observers=[EarlyStopping(patience=4)],
             precision=_precision(prepared),
+            resume=beginning(prepared, members, rows),
         )
     rates = len(_RATES)
     pairs = [
