@@ -136,7 +136,7 @@ class Letters(Recipe, name="notmnist-best"):
         options = {**self.network, **({"epochs": 20} if kitchen.quick else {})}
         clf = MLPClassifier(early_stopping=False, random_state=kitchen.seed, **options)
         split = letters(kitchen.load("notmnist"))
-        judged = _judged(kitchen, self.name, clf, split)
+        judged = _judged(kitchen, AGAINST_KERAS, clf, split)
         return {AGAINST_KERAS: judged.pop("test accuracy"), **judged}
 
 

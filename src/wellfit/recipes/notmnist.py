@@ -43,6 +43,10 @@ class Setting:
     rows: int | None = None
     decay: bool = False
 
+    def cut(self, split: Split) -> Split:
+        """Return only the rows that it learned from, and those to judge by."""
+        return split if self.rows is None else split.first(self.rows)
+
 
 def letters(data: Dataset) -> Split:
     """Return distinct images: 6,804 to learn from, 1,000 to choose by, 2,000 to judge by.
@@ -80,7 +84,7 @@ class Regularized(Recipe):
         """Train each network, and judge it by the test rows and by those it learned from."""
         split, told = letters(kitchen.load("notmnist")), {}
         for what, setting in self.settings.items():
-            rows = split if setting.rows is None else split.first(setting.rows)
+            rows = setting.cut(split)
             clf = _network(setting, self.ours[what], kitchen.seed).fit(rows.X, rows.y)
             kitchen.keep(what, clf)
             told[what] = clf.score(rows.X_test, rows.y_test)
