@@ -23,6 +23,7 @@ from wellfit.training import Member, Weights, predict
 INDABA = Source("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
 
 _RANDOM = "Check the loss of a random model"
+_QUICK_ROWS = 10_000  # of the short search
 _SEARCH = "Hyperparameter Selection, the sorted results"
 _BEST = "Known Good Models: 784-500-300-10 w/ L2 + SGD + Momentum"
 
@@ -182,7 +183,7 @@ class RandomSearch(Recipe, name="indaba-random-search"):
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Search; training rows are one fold to learn from, test rows one to judge by."""
         split = kitchen.mnist()
-        rows = 10_000 if kitchen.quick else len(split.y)
+        rows = _QUICK_ROWS if kitchen.quick else len(split.y)
         fold = np.arange(rows), rows + np.arange(len(split.y_test))
         clf = _classifier(
             kitchen,

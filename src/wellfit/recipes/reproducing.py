@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
@@ -129,13 +131,14 @@ def reproduce(
 
     Raises:
         DataError: the data can't be had.
+        KeyboardInterrupt: Ctrl-C, also where it came while a network was trained.
     """
     told: list[Mapping[str, float]] = []
     took: list[float] = []
     kitchens = [Kitchen(data_dir, seed, quick) for seed in seeds[: 1 if quick else None]]
     for kitchen in kitchens:
         began = perf_counter()
-        told.append(recipe.run(kitchen))
+        told.append(_run(recipe, kitchen))
         took.append(perf_counter() - began)
     known = {figure.what: figure for figure in recipe.figures}
     more = {what: Figure(what, None, "") for what in told[0] if what not in known}
@@ -144,3 +147,16 @@ def reproduce(
         for what, figure in {**known, **more}.items()
     )
     return Reproduction(recipe, figures, float(np.median(took)), quick, kitchens[0].curves)
+
+
+def _run(recipe: Recipe, kitchen: Kitchen) -> Mapping[str, float]:
+    """Do a recipe once; Ctrl-C ends all of it, and not only the training that it comes into."""
+    interrupted = "training was interrupted"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", interrupted, ConvergenceWarning)
+        try:
+            return recipe.run(kitchen)
+        except ConvergenceWarning as warning:
+            if not str(warning).startswith(interrupted):
+                raise
+            raise KeyboardInterrupt from warning

@@ -29,7 +29,7 @@ from wellfit.nn import (
 from wellfit.optim import L2, SGD, OneCycle, Optimizer
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.kitchen import Kitchen
-from wellfit.training import EarlyStopping, Member, Rows, Stream, train
+from wellfit.training import EarlyStopping, Member, Rows, Status, Stream, train
 
 TIPS = Source("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
 
@@ -279,18 +279,15 @@ def _train(
     rows: int = 10_000,
     augment: Sequence[tuple[Augmentation, ...]] = ((),),
 ) -> list[Mapping[str, list[float]]]:
-    """Train members as one stack on the first digits, keep and return their histories."""
+    """Train members on the first digits, judge them by validation rows, return histories."""
     split = kitchen.mnist().first(rows)
     table = Rows(np.concatenate([split.X, split.X_val]), np.concatenate([split.y, split.y_val]))
-    ids = np.arange(len(table))
+    ids, held = np.split(np.arange(len(table)), [len(split.y)])
     streams = [
-        Stream(ids[:rows], ids[rows:], kitchen.seed, augment=changes, image_shape=(28, 28))
+        Stream(ids, held, kitchen.seed, augment=changes, image_shape=(28, 28))
         for changes in augment
     ]
-    result = train(list(members.values()), table, streams)
-    histories = [result.history(k) for k in range(len(members))]
-    kitchen.curves.update(zip(members, histories, strict=True))
-    return histories
+    return _histories(kitchen, members, table, streams)
 
 
 def _steps(kitchen: Kitchen, loss: Loss, low: float) -> list[int]:
@@ -306,7 +303,17 @@ def _steps(kitchen: Kitchen, loss: Loss, low: float) -> list[int]:
         for start in (2.0, 5.0)
     }
     table = Rows(np.ones((1, 1)), np.zeros((1, 1), dtype=np.float32))
-    result = train(list(members.values()), table, [Stream(np.arange(1))])
+    histories = _histories(kitchen, members, table, [Stream(np.arange(1))])
+    return [int((np.array(history["loss"]) >= low).sum()) for history in histories]
+
+
+def _histories(
+    kitchen: Kitchen, members: Mapping[str, Member], table: Rows, streams: Sequence[Stream]
+) -> list[Mapping[str, list[float]]]:
+    """Train members as one stack, keep and return their histories."""
+    result = train(list(members.values()), table, streams)
+    if Status.INTERRUPTED in result.status:
+        raise KeyboardInterrupt
     histories = [result.history(k) for k in range(len(members))]
     kitchen.curves.update(zip(members, histories, strict=True))
-    return [int((np.array(history["loss"]) >= low).sum()) for history in histories]
+    return histories

@@ -1,0 +1,177 @@
+"""The Indaba's practical and the tips: what is declared, what small data show; heavy: figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wellfit.nn import Quadratic, SigmoidCrossEntropy
+from wellfit.recipes import Kitchen, Recipe, Split, indaba, recipes, reproduce, tips
+from wellfit.training import Member, Stream
+
+OURS = [*recipes(source="indaba"), *recipes(source="tips")]
+
+
+def named(recipe: Recipe) -> str:
+    return recipe.name
+
+
+@pytest.fixture
+def blots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for MNIST: ten blots of 784 pixels under noise."""
+    draw = np.random.default_rng(0)
+    middles = draw.integers(0, 256, (10, 784))
+
+    def mnist(self: Kitchen, validation: int = 5000) -> Split:
+        y = np.arange(600) % 10
+        X = np.clip(middles[y] + draw.normal(0, 60, (600, 784)), 0, 255).astype(np.uint8)
+        return Split(X[:400], y[:400], X[400:500], y[400:500], X[500:], y[500:])
+
+    monkeypatch.setattr(Kitchen, "mnist", mnist)
+
+
+# --- what is declared ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", OURS, ids=named)
+def test_a_recipe_of_these_publishes_something_that_makes_sense(recipe: Recipe) -> None:
+    assert recipe.data in ("", "mnist")
+    assert type(recipe).__doc__
+    published = [figure for figure in recipe.figures if figure.published is not None]
+    assert published
+    for figure in published:
+        assert figure.published is not None
+        assert not figure.share or 0 <= figure.published <= 1
+        # Slack is for the noise of seeds: far less than what would tell a network from chance.
+        assert figure.slack <= max(0.06, 0.25 * abs(figure.published)), figure.what
+
+
+def test_the_practical_is_there_as_it_was_published() -> None:
+    told = {
+        (recipe.name, figure.what): figure.published
+        for recipe in recipes(source="indaba")
+        for figure in recipe.figures
+    }
+    assert told["indaba-initial-loss", "loss from small weights"] == pytest.approx(
+        math.log(10), abs=1e-4
+    )
+    assert told["indaba-overfit", "test accuracy"] == 0.8289
+    assert told["indaba-linear", "test accuracy"] == 0.91
+    assert told["indaba-512", "test accuracy"] == 0.977
+    assert told["indaba-512-512", "test accuracy"] == 0.9742
+    assert told["indaba-random-search", "best test accuracy"] == 0.9509
+    assert told["indaba-500-300", "test accuracy"] == 0.9798
+    assert told["indaba-500-300", "test accuracy, best run"] == 0.9802
+
+
+@pytest.mark.parametrize("recipe", [one for one in OURS if not one.data], ids=named)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_needs_no_data_reaches_its_figures(recipe: Recipe, seed: int) -> None:
+    done = reproduce(recipe, seeds=(seed,))
+    assert [measured.figure.what for measured in done.figures if not measured.reached] == []
+
+
+# --- what is measured is what it is called ---------------------------------------------------
+
+
+def neuron(delta: Callable[[float], float], bias: float) -> int:
+    """Count the steps of a neuron that reads 1, by the textbook's formulas, until a < 0.2."""
+    weight, steps = 0.0, 0
+    while (a := 1 / (1 + math.exp(-weight - bias))) >= 0.2:
+        weight, bias = weight - 0.15 * delta(a), bias - 0.15 * delta(a)
+        steps += 1
+    return steps
+
+
+def test_steps_of_saturated_neurons_are_those_of_the_formulas() -> None:
+    told = reproduce(tips.CrossEntropy(), seeds=(0,))
+    ratios = [
+        neuron(lambda a: a * a * (1 - a), bias) / neuron(lambda a: a, bias) for bias in (2.0, 5.0)
+    ]
+    expected = [*ratios, ratios[1] / ratios[0]]
+    assert [measured.ours for measured in told.figures] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("loss", [Quadratic(), SigmoidCrossEntropy()], ids=lambda loss: loss.name)
+def test_the_cost_at_which_steps_end_is_that_of_an_output_of_a_fifth(loss: object) -> None:
+    z, target = torch.logit(torch.tensor([[0.2]])), torch.zeros(1, 1)
+    expected = {"quadratic": 0.02, "sigmoid_cross_entropy": -math.log(0.8)}
+    assert float(loss.value(z, target)) == pytest.approx(expected[loss.name])  # type: ignore[attr-defined]
+
+
+def test_large_first_weights_cost_what_they_are_expected_to() -> None:
+    done = {measured.figure.what: measured for measured in _initial().figures}
+    # λ/2 Σ w² of 7,840 weights of N(0, 1), on top of the loss.
+    added = done["the same with L2"].ours - done["loss from weights of N(0, 1)"].ours
+    assert added == pytest.approx(7840 / 2, abs=4 * math.sqrt(7840 / 2 / 10))
+
+
+def _initial():
+    return reproduce(indaba.InitialLoss(), seeds=range(10))
+
+
+def test_untrained_networks_are_as_good_as_chance(blots: None) -> None:
+    told = indaba.Untrained().run(Kitchen(seed=3))
+    assert told["lowest accuracy"] < told["test accuracy"] < told["highest accuracy"]
+    assert told["test accuracy"] == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_search_draws_ten_of_the_sources_networks(
+    blots: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    class Watched(indaba.RandomizedSearchCV):
+        def fit(self, *args, **kwargs):
+            seen.append(super().fit(*args, **kwargs))
+            return self
+
+    monkeypatch.setattr(indaba, "RandomizedSearchCV", Watched)
+    monkeypatch.setattr(indaba, "_QUICK_ROWS", 400)
+    told = indaba.RandomSearch().run(Kitchen(quick=True))
+    (search,) = seen
+    drawn = search.cv_results_["params"]
+    assert len(drawn) == 10
+    assert {size for one in drawn for size in one["hidden_layer_sizes"]} <= {128, 256}
+    assert all(1e-5 <= one["optimizer__learning_rate"] <= 1 for one in drawn)
+    assert all(0.5 <= one["optimizer__momentum"] < 1 for one in drawn)
+    assert told["best test accuracy"] > told["best less worst accuracy"] >= 0
+
+
+def test_one_stack_holds_what_differs_in_numbers_only(
+    blots: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def watched(members: list[Member], table: object, streams: list[Stream], **rest: object):
+        sizes.append(len(members))
+        return real(members, table, streams, **rest)
+
+    real = tips.train
+    monkeypatch.setattr(tips, "train", watched)
+    for recipe in (tips.Initialization(), tips.Momentum(), tips.LearningRate()):
+        recipe.run(Kitchen())
+    assert sizes == [2, 2, 1, 7]
+
+
+def test_a_large_rate_is_told_from_the_best(blots: None) -> None:
+    told = tips.LearningRate().run(Kitchen())
+    ratios = [told[figure.what] for figure in tips.LearningRate.figures[:2]]
+    assert min(ratios) > 1
+    assert told["best learning rate"] not in (0.01, 30.0)
+
+
+# --- real data -------------------------------------------------------------------------------
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("recipe", [one for one in OURS if one.data], ids=named)
+def test_figures_are_reached_by_the_short_way(recipe: Recipe, data_dir: Path) -> None:
+    done = reproduce(recipe, data_dir=data_dir, quick=True)
+    assert [measured.figure.what for measured in done.figures if not measured.reached] == []
+    assert done.curves or isinstance(recipe, (indaba.Untrained, indaba.RandomSearch))
