@@ -374,6 +374,15 @@ def test_what_pairs_cannot_do_is_refused(options, message):
         quick().set_params(**options).fit(numbers(), labels())
 
 
+def test_labels_are_not_taken_for_answers(digits):
+    X, y = digits[0][:60], digits[1][:60]
+    pairs = PairsPretraining((4,), epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(DataError, match="same holds 7; expected True"):
+        pairs.score(X[:3], X[3:6], [1, 0, 7])
+    with pytest.raises(HyperparameterError, match="shared is 'yes'; expected True or False"):
+        PairsPretraining((4,), shared="yes").fit(X, y)
+
+
 def test_saving_points_to_what_is_worth_saving(tmp_path):
     with pytest.raises(InputError, match="save a classifier that starts from its tower"):
         quick().fit(numbers(), labels()).save(tmp_path / "model")

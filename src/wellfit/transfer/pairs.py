@@ -205,6 +205,9 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
                 f"same has shape {truth.shape}, and there are {len(told)} pairs; expected "
                 f"({len(told)},)"
             )
+        if not np.isin(truth, (0, 1)).all():
+            stray = truth[~np.isin(truth, (0, 1))][0]
+            raise DataError(f"same holds {stray}; expected True where a pair is alike, or False")
         return float((told == truth.astype(bool)).mean())
 
     def transform(self, X: Any) -> NDArray[np.floating]:
@@ -242,6 +245,8 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     def _architecture(self, inputs: int) -> Architecture:
         """Return towers whose rows merge below the head, or which read merged rows."""
         tower = hidden(self)
+        if not isinstance(self.shared, bool | np.bool_):
+            raise HyperparameterError(f"shared is {self.shared!r}; expected True or False")
         if not tower:
             raise HyperparameterError("a tower has no hidden layers; expected one at least")
         both = copy.copy(self)
