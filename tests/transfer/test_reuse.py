@@ -249,6 +249,12 @@ def test_frozen_layers_computed_once_are_twice_as_fast(frozen, monkeypatch):
     assert min(seconds() for _ in range(3)) > 2 * once
 
 
+@pytest.mark.parametrize(("name", "meant"), [("frezee", "freeze"), ("epoch", "epochs")])
+def test_a_misspelt_word_of_transfer_names_the_nearest(base, name, meant):
+    with pytest.raises(UnknownNameError, match=f"did you mean '{meant}'"):
+        base.transfer(**{name: 1})
+
+
 def test_it_says_what_it_did(base, capsys):
     clf = fitted(base, verbose=1)
     assert "3 hidden layers of MLPClassifier, 2 frozen, computed once" in capsys.readouterr().err

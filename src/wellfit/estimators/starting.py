@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any, Literal, Self
 
-from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.members import structure
 from wellfit.estimators import reusing
 from wellfit.estimators.caching import Below, cached
@@ -51,6 +51,7 @@ class Starting(Parameters):
             params: what is to differ from this estimator's own parameters, such as ``epochs``.
 
         Raises:
+            UnknownNameError: naming the nearest parameter, of the estimator or of this method.
             InputError: this one isn't fitted, or of a kind that can't start from another.
 
         >>> from sklearn.datasets import load_iris
@@ -71,6 +72,10 @@ class Starting(Parameters):
         # Of a floor above, which implements what this floor asks for.
         reuse = import_module("wellfit.transfer").Reuse
         taken = reuse(model, layers, freeze, thaw=thaw, decay=decay, head=head)
+        known = [*self.get_params(), *(field.name for field in fields(reuse))]
+        for key in params:
+            if "__" not in key and key not in known:
+                raise UnknownNameError(f"parameter of {type(self).__name__}.transfer", key, known)
         twin = type(self)(**{**self.get_params(deep=False), "reuse": taken})
         return twin.set_params(**params)
 
