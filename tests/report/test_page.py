@@ -228,7 +228,19 @@ def test_an_empty_folder_is_refused(tmp_path, wellfit):
     done = wellfit("report", tmp_path)
     assert done.exit_code == 2
     assert "there is no run" in done.output
+    assert "expected a folder that" in " ".join(done.output.split())
     assert not (tmp_path / REPORT).exists()
+
+
+def test_half_settings_and_folders_of_runs_are_told_apart(images, tmp_path, wellfit):
+    copied(images, tmp_path, "one")
+    done = wellfit("report", tmp_path)
+    assert done.exit_code == 2
+    assert "such as" in done.output
+    (tmp_path / "config.json").write_text('{"form')
+    done = wellfit("report", tmp_path)
+    assert done.exit_code == 2
+    assert "half written" in " ".join(done.output.split())
 
 
 def test_a_run_that_is_nowhere_names_the_nearest(images, wellfit):

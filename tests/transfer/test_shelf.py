@@ -479,7 +479,7 @@ def test_a_strangers_text_does_not_steer_the_terminal(shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["list", "nowhere"], "there is no shelf at nowhere"),
+        (["list", "nowhere"], "there is no shelf at nowhere: it holds no shelf.json; expected"),
         (["list"], "WELLFIT_SHELF"),
         (["get", "{shelf}", "prise"], "did you mean 'price'"),
         (["get", "{shelf}", "../zoo"], "unknown model"),

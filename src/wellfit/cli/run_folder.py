@@ -213,6 +213,18 @@ def read_config(path: Path) -> dict[str, Any]:
     return {}
 
 
+def _nothing(path: Path) -> str:
+    """Say in what way a folder holds no run, and what was expected."""
+    if (path / CONFIG).is_file():
+        return f"there is no run, since {CONFIG} is half written or of something else"
+    if not path.is_dir():
+        return "there is no run"
+    inside = sorted(item.name for item in path.iterdir() if (item / CONFIG).is_file())
+    if inside:
+        return f"there is no run but in its folders; expected one, such as {path / inside[0]}"
+    return "there is no run; expected a folder that `wellfit train` or `search` wrote"
+
+
 def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
     """Return the settings of the run in a folder, and its result, if any, as ``"result"``.
 
@@ -223,7 +235,7 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
     if not config:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
-        raise InputError(f"{asked} {path}: there is no run{did_you_mean(str(path), runs)}")
+        raise InputError(f"{asked} {path}: {_nothing(path)}{did_you_mean(str(path), runs)}")
     written = config.get("format_version", 1)
     if written != FORMAT_VERSION:
         age = "an older" if written < FORMAT_VERSION else "a newer"

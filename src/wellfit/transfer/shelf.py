@@ -200,6 +200,11 @@ class Shelf:
         where = f"{self.address}/{INDEX}"
         try:
             raw = _asked(where) if self._url else Path(where).read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ModelFileError(
+                f"there is no shelf at {self.address}: it holds no {INDEX}; expected a folder "
+                "that `wellfit models add` or Shelf.add made"
+            ) from error
         except (OSError, HTTPException, ValueError) as error:
             raise ModelFileError(f"there is no shelf at {self.address}: {error}") from error
         return unpack(raw, where)
