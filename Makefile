@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist bench-search docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist bench-search bench-recipes docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -65,6 +65,9 @@ bench-mnist: $(VENV)/.installed  ## Measure on MNIST what the methods reach and 
 
 bench-search: $(BENCH_VENV)/.installed  ## Time searches by stacks against those of other libraries
 	@$(BENCH_VENV)/bin/python -m benchmarks.searches --out runs/bench/searches.json
+
+bench-recipes: $(BENCH_VENV)/.installed  ## Time the sources' recipes in Keras, and ours to their accuracy
+	@$(BENCH_VENV)/bin/python -m benchmarks.recipes --out runs/bench/recipes.json
 
 bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
 	@$(BIN)/python -m benchmarks.stack

@@ -1,0 +1,1 @@
+"""The sources' own recipes in the tools that they used, and ours to the same accuracy."""
