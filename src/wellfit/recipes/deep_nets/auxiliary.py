@@ -32,14 +32,14 @@ def parted(kitchen: Kitchen) -> tuple[Split, NDArray[np.bool_]]:
 
 
 @cache
-def towers(data_dir: Path | None, seed: int, quick: bool) -> PairsPretraining:
+def towers(data_dir: Path | None, seed: int) -> PairsPretraining:
     """Return two towers that have learned from pairs; both recipes share them."""
     split, kept = parted(Kitchen(data_dir, seed))
     pairs = PairsPretraining(
         SIZES,
         batch_size=250,
         optimizer=Adam(0.003),
-        epochs=4 if quick else 10,
+        epochs=10,
         early_stopping=False,
         random_state=seed,
     )
@@ -61,7 +61,7 @@ class Pairs(Recipe, name="deep-pairs"):
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Train the towers, and judge them by as many pairs as there are test images."""
         split = kitchen.mnist()
-        pairs = towers(kitchen.data_dir, kitchen.seed, kitchen.quick)
+        pairs = towers(kitchen.data_dir, kitchen.seed)
         kitchen.keep("pairs", pairs)
         labels = torch.as_tensor(np.asarray(split.y_test, dtype=np.int64))
         drawn = Pairing(torch.arange(len(labels)), labels)
@@ -81,7 +81,7 @@ class OneTower(Recipe, name="deep-pairs-softmax"):
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Train the softmax."""
         split, kept = parted(kitchen)
-        pairs = towers(kitchen.data_dir, kitchen.seed, kitchen.quick)
+        pairs = towers(kitchen.data_dir, kitchen.seed)
         clf = network(
             kitchen, SIZES, reuse=Reuse(pairs, freeze=len(SIZES)), batch_size=100, epochs=40
         ).fit(split.X[kept], split.y[kept])

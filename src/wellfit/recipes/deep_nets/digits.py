@@ -136,7 +136,10 @@ class Normalized(Recipe, name="deep-digits-batch-norm"):
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (barred(TEST, 0.995719, "exercise 8 d", bar=0.996),)
-    remark: ClassVar[str] = "asked for here: 99.6 % of the test images"
+    remark: ClassVar[str] = (
+        "asked for here: 99.6 % of the test images; batch norm gains nothing over the same network "
+        "without, which comes to more"
+    )
     dropout: ClassVar[float] = 0.1
 
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
@@ -151,5 +154,7 @@ class NormalizedDropout(Normalized, name="deep-digits-dropout"):
     """The same with batch norm and more dropout: 0.5 there, 0.3 here."""
 
     figures: ClassVar[tuple[Figure, ...]] = (Figure(TEST, 0.99397, "exercise 8 e"),)
-    remark: ClassVar[str] = ""
+    remark: ClassVar[str] = (
+        "dropout of every layer on top of batch norm hides too much here as well"
+    )
     dropout: ClassVar[float] = 0.3
