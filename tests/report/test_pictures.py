@@ -83,6 +83,15 @@ def test_residuals_of_few_and_many_rows(rows: int) -> None:
     assert png(figure)
 
 
+def test_dollars_in_names_are_no_formulas() -> None:
+    name = "$a_{$"
+    drawn = confusion_picture(np.eye(2, dtype=int), [name, "b"], title=f"of {name}")
+    assert drawn.axes[0].get_xticklabels()[0].get_text().replace("\\$", "$") == name
+    values = np.arange(5.0)
+    for figure in (drawn, residual_picture(values, values + 1, title=name, unit=name)):
+        assert png(figure)[1:4] == b"PNG"  # text that can't be set raises when it is drawn
+
+
 def test_each_output_has_its_residuals() -> None:
     y = np.random.default_rng(0).normal(size=(20, 3))
     assert len(residual_picture(y, y).axes) == 6

@@ -200,7 +200,7 @@ def residual_picture(
     outputs = truth.shape[1]
     figure = _figure(10.8, 4.4 * outputs, title)
     for output in range(outputs):
-        unit_here = unit if outputs == 1 else f"output {output + 1}"
+        unit_here = _plain(unit) if outputs == 1 else f"output {output + 1}"
         scatter = figure.add_subplot(outputs, 2, 2 * output + 1)
         _draw_agreement(scatter, truth[:, output], answers[:, output], unit_here)
         histogram = figure.add_subplot(outputs, 2, 2 * output + 2)
@@ -246,7 +246,7 @@ def _figure(width: float, height: float, title: str) -> Figure:
 
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(title, fontsize=13, fontweight="bold")
+        figure.suptitle(_plain(title), fontsize=13, fontweight="bold")
     return figure
 
 
@@ -264,4 +264,9 @@ def _lighten(axes: Axes) -> None:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return _plain(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+
+
+def _plain(text: str) -> str:
+    """Return text that matplotlib shows as it is: what stands between dollars isn't a formula."""
+    return text.replace("$", r"\$")

@@ -79,6 +79,8 @@ def curves_of(tried: Tried, histories: AllHistories) -> list[str]:
 def draw_leaders(panels: Sequence[Axes], tried: Tried, histories: AllHistories, top: int) -> None:
     """Draw one kind of curve on each of the axes; the labels name the candidates."""
     names = curves_of(tried, histories)
+    if top < 1:
+        raise InputError(f"top is {top}; expected how many leaders to draw, at least 1")
     leading = [place for place in _order(tried) if any(histories[place])][:top]
     for axes, name in zip(panels, names, strict=True):
         held = f"val_{name}" if _has(histories[leading[0]], f"val_{name}") else name
