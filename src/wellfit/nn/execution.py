@@ -13,6 +13,7 @@ from wellfit.core.members import stacked
 from wellfit.nn.layers import Layer, Op, Site
 from wellfit.nn.network import Network
 from wellfit.nn.ops import Runs
+from wellfit.nn.products import is_narrow
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,9 @@ class Executor:
         for index, ones in zip(self._active, following, strict=True):
             rows, left = (self.batch * height for height in network.heights[index : index + 2])
             out, landing = self._landing(left, network.widths[index + 1], ones)
+            if index == self._active[-1] and is_narrow(k * left, *network.widths[index:]):
+                # In memory unit by unit, which is how losses read logits.
+                out = landing = landing.new_empty(k, network.outputs, left).transpose(1, 2)
             site = Site(
                 members=k,
                 batch=rows,

@@ -59,9 +59,12 @@ class Step:
         self._segments = stack.segments()
         self._bind_weights(stack)
         self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, batch)
-        # Products want deltas (K, B, C) in the order of their axes; losses want rows last.
+        # Losses want rows last. Products want deltas (K, B, C) as they put logits out: in the
+        # order of their axes, or, where there are few, rows last too.
         self._logits = self._executor.logits.transpose(1, 2)
-        self._delta_rows = torch.empty_like(self._executor.logits)
+        self._delta_rows: Tensor | None = None
+        if not self._logits.is_contiguous():
+            self._delta_rows = torch.empty_like(self._executor.logits)
 
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness of ``steps`` steps from global step ``step`` on."""
@@ -101,7 +104,10 @@ class Step:
         delta = self._loss.delta(logits, target, self._delta, self._loss_hypers)
         if weight is not None:
             delta.mul_(weight)
-        self._executor.backward(self._delta_rows.copy_(delta.transpose(1, 2)))
+        delta = delta.transpose(1, 2)
+        if self._delta_rows is not None:
+            delta = self._delta_rows.copy_(delta)
+        self._executor.backward(delta)
         for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
             if not penalty.decoupled:
                 for view, grad in pairs:

@@ -51,7 +51,9 @@ class Linear(Layer, name="linear"):
 
     def bind(self, site: Site) -> Op:
         """Return the matrix product at work."""
-        return _RoundedOp(site) if rounding() else _LinearOp(site)
+        if rounding():
+            return _RoundedOp(site)
+        return _NarrowOp(site) if _lies_in_columns(site.out) else _LinearOp(site)
 
 
 class _LinearOp(Op):
@@ -77,6 +79,33 @@ class _LinearOp(Op):
         if self._learns:
             choose(self._large)
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
+        if self._down is None:
+            return delta
+        choose(self._large_down)
+        return torch.bmm(delta, self._weight_t, out=self._down)
+
+
+class _NarrowOp(_LinearOp):
+    """The same for few units, whose outputs lie in memory unit by unit, as losses want them."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._out_t, self._whole_t = self.out.transpose(1, 2), site.weight.transpose(1, 2)
+        self._grad_t = torch.empty_like(self._whole_t, memory_format=torch.contiguous_format)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x is not self._x:
+            self._x, self._x_t = x, x.transpose(1, 2)
+        choose(False)
+        torch.bmm(self._whole_t, self._x_t, out=self._out_t)
+        return self.landing
+
+    def backward(self, delta: Tensor) -> Tensor:
+        if self._learns:
+            choose(False)
+            few = delta.transpose(1, 2)
+            torch.baddbmm(self._grad_t, few, self._x, beta=0, alpha=self._mean, out=self._grad_t)
+            self._grad.copy_(self._grad_t.transpose(1, 2))
         if self._down is None:
             return delta
         choose(self._large_down)
@@ -113,6 +142,10 @@ class _RoundedOp(_LinearOp):
             return delta
         torch.bmm(self._delta_b, self._weight_bt, out=self._down_b)
         return self._down.copy_(self._down_b)
+
+
+def _lies_in_columns(out: Tensor) -> bool:
+    return out.transpose(1, 2).is_contiguous() and not out.is_contiguous()
 
 
 def _rounded(like: Tensor) -> Tensor:
