@@ -20,7 +20,7 @@ AGAINST_KERAS = "test accuracy, beside Keras's on the same rows"
 REMARK = (
     "The source learned from 200,000 images and was tested on others, so that its own figures "
     "can't be compared. Ours stand beside those of its settings in Keras on the same 9,804 "
-    "distinct images of the smaller set (`python -m benchmarks.notmnist`): a single seed each, but "
+    "distinct images of the smaller set (`python -m benchmarks.notmnist`): a seed each, but "
     "three for dropout on few rows, the best of them."
 )
 TEST, VALIDATION, SEED = 2000, 1000, 0
