@@ -221,6 +221,11 @@ def test_only_as_many_leaders_as_asked_for() -> None:
     assert len(leaders_curves(LED, FOLDS, top=1).legends[0].get_texts()) == 1
 
 
+def test_no_leaders_at_all_can_not_be_drawn() -> None:
+    with pytest.raises(InputError, match="top is 0; expected"):
+        leaders_curves(LED, FOLDS, top=0)
+
+
 def test_a_search_without_histories_has_no_leaders_curves() -> None:
     with pytest.raises(InputError, match="expected at least one"):
         leaders_curves(LED, [[{}], [{}], [{}]])
