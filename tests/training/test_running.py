@@ -16,6 +16,7 @@ from wellfit.nn import SoftmaxCrossEntropy, mlp, products
 from wellfit.training import (
     Answer,
     EarlyStopping,
+    Member,
     Observer,
     Progress,
     Record,
@@ -24,6 +25,7 @@ from wellfit.training import (
     Status,
     Stream,
     Weights,
+    predict,
     train,
 )
 from wellfit.training.precision import arithmetic, device_of, dtype_of
@@ -212,3 +214,12 @@ def test_float32_and_float64_train_alike():
         result = train([one], rows, [Stream(np.arange(300))], precision=precision)
         curves.append(result.history()["loss"])
     np.testing.assert_allclose(*curves, rtol=1e-4)
+
+
+def test_a_link_that_hands_its_logits_out_is_no_trap(monkeypatch):
+    members = [Member(mlp(3, (), 20), seed=seed) for seed in (0, 1)]
+    weights = Weights.initial(members, torch.float32, torch.device("cpu"))
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    whole = predict(weights, x, lambda z: z)
+    monkeypatch.setattr("wellfit.training.prediction._BLOCK_BYTES", 7 * 20 * 4 * 2)
+    np.testing.assert_allclose(predict(weights, x, lambda z: z), whole, rtol=1e-5)
