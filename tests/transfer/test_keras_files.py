@@ -16,7 +16,7 @@ from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, MaskingNoise, PReLU
 from wellfit.transfer import from_keras, import_model, network_input, to_keras
 
 pytest.importorskip("h5py")
-os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 layers = keras.layers
 # Keras's own: on the age of its .h5, and on how it makes arrays.
