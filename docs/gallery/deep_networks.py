@@ -1,0 +1,103 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     name: python3
+#     display_name: Python 3
+# ---
+
+# %% [markdown]
+# # Deep networks: why they didn't train, and what changed that
+#
+# The questions of the notes on training deep nets (chapter 11), answered by runs on scikit-learn's
+# 1,797 digits. `wellfit reproduce --source deep-nets` does the notes' own experiments on MNIST.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from wellfit import MLPClassifier
+from wellfit.diagnose import Signals, check
+from wellfit.nn import Normal
+from wellfit.optim import Adam
+from wellfit.transfer import Reuse
+
+X, y = load_digits(return_X_y=True)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+DEEP = (50,) * 10
+plain = {"dropout": 0.0, "early_stopping": False, "random_state": 0}
+
+# %% [markdown]
+# ## Do gradients get through ten layers?
+#
+# With sigmoid units, and weights drawn from N(0, 0.1²), hardly anything of the gradient arrives at the
+# first layer. ELU units with weights scaled to the layer's width (He et al., 2015) let it through.
+# The checks see it before any training.
+
+# %%
+ways = {
+    "sigmoid, N(0, 0.1²)": {"activation": "sigmoid", "initializer": Normal(std=0.1)},
+    "ELU, He": {"activation": "elu", "initializer": "he_normal"},
+}
+for name, way in ways.items():
+    found = check(MLPClassifier(DEEP, **way, **plain), X, y, checks=[Signals()])["signals"]
+    print(f"{name}: {found.outcome.value}, {found.saw}")
+
+# %% [markdown]
+# ## Does it show in training?
+
+# %%
+ways["sigmoid, N(0, 0.1²), batch norm"] = {**ways["sigmoid, N(0, 0.1²)"], "batch_norm": True}
+ways["ELU, He, batch norm"] = {**ways["ELU, He"], "batch_norm": True}
+figure, axes = plt.subplots(figsize=(7, 4))
+for name, way in ways.items():
+    clf = MLPClassifier(DEEP, epochs=15, **way, **plain).fit(X, y)
+    axes.plot(range(1, 16), clf.history_["loss"], label=name)
+    print(f"{name:32} test accuracy {clf.score(X_test, y_test):.3f}")
+axes.set(xlabel="epoch", ylabel="training loss")
+axes.legend(frameon=False)
+
+# %% [markdown]
+# Without batch norm, the sigmoid network stays at the loss of knowing nothing. Batch norm makes up for a
+# bad start, since it scales what each layer puts out; with a good one there is less to gain.
+#
+# ## Which optimizer?
+#
+# Each at its usual learning rate, on the same network.
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 4))
+for rule in ("sgd", "adagrad", "rmsprop", "adam", "nadam"):
+    clf = MLPClassifier(
+        (50,) * 3, optimizer=rule, schedule="constant", epochs=15, **ways["ELU, He"], **plain
+    )
+    clf.fit(X, y)
+    axes.plot(range(1, 16), clf.history_["loss"], label=rule)
+    print(f"{rule:8} test accuracy {clf.score(X_test, y_test):.3f}")
+axes.set(yscale="log", xlabel="epoch", ylabel="training loss")
+axes.legend(frameon=False)
+
+# %% [markdown]
+# ## Are another network's layers worth having?
+#
+# A network learns the digits 0 to 4. Its layers then start one for 5 to 9, of which there are only ten
+# images each: with as many layers frozen as the line says, and beside them one that starts afresh.
+
+# %%
+low, high = y < 5, np.flatnonzero(y >= 5)
+base = MLPClassifier((50,) * 4, epochs=30, **ways["ELU, He"], **plain).fit(X[low], y[low])
+few = np.concatenate([high[y[high] == digit][:10] for digit in range(5, 10)])
+tested = y_test >= 5
+how = {"optimizer": Adam(0.01), "epochs": 60, "batch_size": 10, **plain}
+for frozen in (4, 3, 2, 1, 0):
+    clf = MLPClassifier(reuse=Reuse(base, freeze=frozen), **how).fit(X[few], y[few])
+    score = clf.score(X_test[tested], y_test[tested])
+    print(f"{frozen} frozen  {score:.3f}  computed once: {clf.reused_['cached']}")
+fresh = MLPClassifier((50,) * 4, **ways["ELU, He"], **how).fit(X[few], y[few])
+print(f"afresh    {fresh.score(X_test[tested], y_test[tested]):.3f}")
+
+# %% [markdown]
+# The more layers stay frozen, the less of the network can learn what the new digits ask for. Where rows
+# are this few, and the tasks this near, taking the layers and letting all of them learn is seldom worse
+# than starting afresh, and often better; which it is, only a comparison like this one tells.
