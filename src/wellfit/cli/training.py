@@ -153,7 +153,7 @@ def _writers(options: Options, folder: RunFolder) -> list[Observer]:
         Deferred(lambda: Health(str(folder.health), overwrite=True)),
         Deferred(
             lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
-        )
+        ),
     ]
     if options.tensorboard:
         writers.append(Deferred(lambda: TensorBoard(str(folder.tensorboard), overwrite=True)))
