@@ -464,6 +464,7 @@ def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
 TRAIN = ("train", "adult.csv", "--target", "income", "--hidden", "8", "--no-early-stopping")
 
 
+@pytest.mark.heavy
 def test_two_trainings_are_followed_through_their_ends(here: Path) -> None:
     (here / "runs").mkdir()
     watching = start("watch", "runs", cwd=here)

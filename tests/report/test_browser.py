@@ -90,7 +90,14 @@ def style(page, selector, what):
 # --- drawing -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["images", "hostile", "quantities", "search"])
+# The others take the browser through the same drawing again.
+KINDS = [
+    "images",
+    *(pytest.param(kind, marks=pytest.mark.heavy) for kind in ("hostile", "quantities", "search")),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_chart_of_every_tab_is_drawn(kind, opened, written, request):
     page = opened(written(request.getfixturevalue(kind)))
     for tab in page.get_by_role("tab").all_inner_texts():
@@ -286,7 +293,7 @@ def test_texts_stand_out_from_their_ground(opened, written, images, scheme):
     assert lines == []  # WCAG 2.2 asks 3 of what is drawn
 
 
-@pytest.mark.parametrize("kind", ["images", "hostile", "quantities", "search"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_on_a_phone_nothing_sticks_out(kind, opened, written, request):
     page = opened(written(request.getfixturevalue(kind)))
     page.set_viewport_size(PHONE)
