@@ -11,6 +11,7 @@ import math
 import numbers
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
 from wellfit.core import registry
@@ -97,10 +98,17 @@ class Config:
 
     family: ClassVar[str] = ""
     name: ClassVar[str] = ""
+    # Kept, since a search asks for them thousands of times a second.
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _hypers: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
 
     def __init_subclass__(cls, *, family: str = "", name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclass(frozen=True, repr=False)(cls)
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        cls._fields = tuple(item.name for item in fields)
+        declared = {i.name: i.metadata["hyper"] for i in fields if "hyper" in i.metadata}
+        cls._hypers = MappingProxyType(declared)
         if family:
             cls.family = family
         if name:
@@ -120,13 +128,9 @@ class Config:
         return f"{type(self).__name__}({', '.join(changed)})"
 
     @classmethod
-    def hypers(cls) -> dict[str, Hyper]:
+    def hypers(cls) -> Mapping[str, Hyper]:
         """Return the declarations by name, in the order of the fields."""
-        return {
-            item.name: item.metadata["hyper"]
-            for item in dataclasses.fields(cls)  # type: ignore[arg-type]
-            if "hyper" in item.metadata
-        }
+        return cls._hypers
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some hyper-parameters changed.
@@ -134,16 +138,16 @@ class Config:
         Raises:
             UnknownNameError: a name that this class does not declare.
         """
-        known = [item.name for item in dataclasses.fields(self)]  # type: ignore[arg-type]
         for key in changes:
-            if key not in known:
-                raise UnknownNameError(f"hyper-parameter of {self.name or self!r}", key, known)
+            if key not in self._fields:
+                owner = f"hyper-parameter of {self.name or self!r}"
+                raise UnknownNameError(owner, key, self._fields)
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """Yield the hyper-parameters' names and values."""
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
-            yield item.name, getattr(self, item.name)
+        for name in self._fields:
+            yield name, getattr(self, name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :func:`from_dict` is the way back."""
@@ -210,11 +214,10 @@ def from_dict(base: type[C], data: Mapping[str, Any]) -> C:
         UnknownNameError: a name or a hyper-parameter that isn't known here.
     """
     cls: type[C] = registry.lookup(base.family, data.get("name")) if base.family else base
-    known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
     given = {key: value for key, value in data.items() if key not in ("family", "name")}
     for key in given:
-        if key not in known:
-            raise UnknownNameError(f"hyper-parameter of {data.get('name')}", key, known)
+        if key not in cls._fields:
+            raise UnknownNameError(f"hyper-parameter of {data.get('name')}", key, cls._fields)
     return cls(**{key: _rebuilt(value) for key, value in given.items()})
 
 

@@ -60,10 +60,15 @@ def _scorer(wanted: str | Scorer) -> Scorer:
     return scorer
 
 
-def speaking(estimator: Any, outputs: NDArray[np.floating]) -> Any:
-    """Return a copy of an estimator that says ``outputs`` whatever it is asked about."""
+def speaking(estimator: Any, outputs: NDArray[np.floating], labels: Any = None) -> Any:
+    """Return a copy of an estimator that says ``outputs`` whatever it is asked about.
+
+    ``labels`` takes the place of its own, where they know by heart what is to be compared with.
+    """
     speaker = copy.copy(estimator)
     speaker._predict_outputs = lambda _: outputs
+    if labels is not None:
+        speaker._labels = labels
     if not hasattr(speaker, "_weights"):
         speaker._weights = None  # fitted, as far as anybody asks
     return speaker

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._validation import _insert_error_scores, _score
@@ -24,8 +24,10 @@ from sklearn.utils.validation import _check_method_params
 
 from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.inputs import Numbers
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
+from wellfit.estimators.tables import Table
 from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.journal import Recorder
@@ -78,6 +80,8 @@ class Evaluation:
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._seen: dict[Hashable, Prepared] = {}
         self._used: set[Hashable] = set()
+        self._tests: dict[Hashable, tuple[Table, _Judging]] = {}
+        self._set: tuple[Mapping[str, Any] | None, Any] = None, None
         self._paused: dict[Hashable, _Paused] = {}
         self._succeeded = False
         if search.keep_models:
@@ -158,6 +162,7 @@ class Evaluation:
                     self._recorder.record([fit], [failed])
         if self._used:  # tables that nobody reads any more take memory
             self._seen = {key: self._seen[key] for key in self._used}
+            self._tests = {}
         workers = effective_n_jobs(self._search.n_jobs)
         for until, some in ready.items():
             for group in grouped([work for _, work in some], workers):
@@ -166,11 +171,7 @@ class Evaluation:
 
     def _prepared(self, fit: Fit) -> Prepared:
         """Return a fit's training; what candidates have in common is read and encoded once."""
-        estimator = clone(self._search._base)
-        try:
-            estimator.set_params(**clone(dict(fit.candidate), safe=False))
-        except UnknownNameError as error:
-            raise _NoSuchParameterError(error) from None
+        estimator = self._estimator(fit.candidate)
         key = (estimator._reading(), fit.train.tobytes())
         if key in self._seen:
             self._used.add(key)
@@ -180,6 +181,17 @@ class Evaluation:
         self._seen[key] = estimator._prepare(X, y, **params)
         self._used.add(key)
         return self._seen[key]
+
+    def _estimator(self, candidate: Mapping[str, Any]) -> BaseMLP:
+        """Return an estimator of its own that is set as the candidate says."""
+        if candidate is not self._set[0]:  # its folds come one after another
+            estimator = clone(self._search._base)
+            try:
+                estimator.set_params(**clone(dict(candidate), safe=False))
+            except UnknownNameError as error:
+                raise _NoSuchParameterError(error) from None
+            self._set = candidate, estimator
+        return copy.copy(self._set[1])
 
     def _judged(self, group: Group, trained: Trained, fits: Sequence[Fit]) -> list[Outcome]:
         """Give a group's results to its estimators, and score them fold by fold."""
@@ -199,36 +211,48 @@ class Evaluation:
                     self._search.models_.keep(fit, work.estimator)
         for places in folds.values():
             some = [group.work[place].estimator for place in places]
-            for place, outcome in zip(places, self._scored(some, fits[places[0]]), strict=True):
+            scored = self._scored(some, fits[places[0]], group.work[places[0]].table)
+            for place, outcome in zip(places, scored, strict=True):
                 history = compact(group.work[place].estimator.history_)
                 told = {"fit_time": trained.seconds, "fit_error": None, "history": history}
                 outcomes[place] = {**outcome, **told}
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _scored(self, estimators: Sequence[BaseMLP], fit: Fit) -> list[Outcome]:
-        """Return the scores of estimators that were trained on the same rows."""
+    def _scored(self, estimators: Sequence[BaseMLP], fit: Fit, table: Table) -> list[Outcome]:
+        """Return the scores of estimators that were trained on the same rows, ``table``."""
         began = time.perf_counter()
-        test = self._scores(estimators, fit.test)
+        key = id(table), fit.test.tobytes()
+        if key not in self._tests:
+            self._tests[key] = table, self._judging(estimators[0], fit.test)
+        test = self._scores(estimators, self._tests[key][1])
         seconds = (time.perf_counter() - began) / len(estimators)
         outcomes = [
             {"test_scores": score, "n_test_samples": len(fit.test), "score_time": seconds}
             for score in test
         ]
         if self._search.return_train_score:
-            for outcome, score in zip(outcomes, self._scores(estimators, fit.train), strict=True):
+            train = self._scores(estimators, self._judging(estimators[0], fit.train))
+            for outcome, score in zip(outcomes, train, strict=True):
                 outcome["train_scores"] = score
         return outcomes
 
-    def _scores(self, estimators: Sequence[BaseMLP], rows: NDArray[np.integer]) -> list[Any]:
+    def _judging(self, estimator: BaseMLP, rows: NDArray[np.integer]) -> _Judging:
         X, y = _safe_indexing(self._x, rows), _safe_indexing(self._y, rows)
         params = _check_method_params(self._x, params=self._score_params, indices=rows)
-        speakers: Iterable[Any] = estimators
+        numbers = labels = None
         # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
         with suppress(Exception):
-            outputs = together(estimators, X)
-            speakers = map(speaking, estimators, outputs)
+            labels = estimator._labels.knowing(y) if is_classifier(estimator) else None
+            numbers = estimator._read(X)
+        return _Judging(X, y, params, numbers, labels)
+
+    def _scores(self, estimators: Sequence[BaseMLP], by: _Judging) -> list[Any]:
+        speakers: Iterable[Any] = estimators
+        if by.numbers is not None:
+            told = zip(estimators, together(estimators, by.numbers), strict=True)
+            speakers = (speaking(*each, by.labels) for each in told)
         error_score = self._search.error_score
-        return [_score(each, X, y, self._scorers, params, error_score) for each in speakers]
+        return [_score(one, by.X, by.y, self._scorers, by.params, error_score) for one in speakers]
 
     def _failed(self, error: Exception, seconds: float = 0.0) -> Outcome:
         """Return the outcome of a fit that failed, or raise its error."""
@@ -288,16 +312,26 @@ class _NoSuchParameterError(Exception):
     """A candidate names what no estimator has: the whole search is amiss."""
 
 
-def together(estimators: Sequence[BaseMLP], X: Any) -> list[NDArray[np.floating]]:
-    """Return every estimator's outputs for rows that all of them read alike, computed at once."""
+def together(estimators: Sequence[BaseMLP], x: Numbers) -> list[NDArray[np.floating]]:
+    """Return every estimator's outputs for rows that all of them read so, computed at once."""
     first = estimators[0]
-    x = first._read(X)
     weights = Weights.join([estimator._weights for estimator in estimators])
     link = first._resolve_loss().predict
     outputs = predict(
         weights, x, link, precision=first.precision_, brightest=first._inputs.brightest
     )
     return list(outputs)
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """Rows to judge by, and what estimators that read alike make of them, where they can."""
+
+    X: Any
+    y: Any
+    params: Mapping[str, Any]
+    numbers: Numbers | None
+    labels: Any  # of classifiers; they know the codes of ``y``
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -113,6 +114,7 @@ class ClassLabels:
     classes_: NDArray[Any]
     multilabel_: bool
     soft_: bool
+    _known: tuple[Any, NDArray[Any]] | None = None  # targets and their codes
 
     def fit(self, y: Any, *, alone: bool | None = None) -> Self:
         """Learn the classes.
@@ -146,6 +148,8 @@ class ClassLabels:
         Raises:
             DataError: labels that :meth:`fit` didn't see, or as it would.
         """
+        if self._known is not None and y is self._known[0]:
+            return self._known[1]
         labels = _target_numbers(y) if self.soft_ else _labels(y)
         matrix = self.soft_ or self.multilabel_
         if matrix or labels.ndim == 2:
@@ -159,6 +163,12 @@ class ClassLabels:
         if unseen:
             raise DataError(self._unseen(unseen))
         return np.array([code[label] for label in found.tolist()], dtype=np.int64)[rows]
+
+    def knowing(self, y: Any) -> Self:
+        """Return the same labels with the codes of this very ``y`` by heart, for many to ask."""
+        knowing = copy.copy(self)
+        knowing._known = y, self.encode(y)
+        return knowing
 
     def hard(self, y: Any) -> Any:
         """Return the likeliest labels of a matrix of probabilities; anything else as it is.

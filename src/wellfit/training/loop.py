@@ -116,8 +116,10 @@ class _Loop:
         for index in self._active:
             self._result.status[index] = Status.RUNNING
         if len(self._active):
-            whole = Stack(members, self._result.last, torch.as_tensor(self._result.scale))
-            self._assemble(whole.take(self._index(self._active)))
+            active = [members[index] for index in self._active.tolist()]
+            weights = self._result.last.take(self._index(self._active))
+            scale = torch.as_tensor(self._result.scale[self._active])
+            self._assemble(Stack(active, weights, scale))
 
     @property
     def busy(self) -> bool:

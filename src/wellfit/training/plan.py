@@ -89,6 +89,7 @@ class Plan:
         self._lanes = Lanes(members)
         self.lanes = self._lanes.at(1)
         self._ahead: _Ahead | None = None
+        self._looked = 0  # steps ahead, in all
 
     @property
     def averages(self) -> bool:
@@ -126,7 +127,9 @@ class Plan:
         ahead = self._ahead
         if ahead is None or not ahead.holds(step, per_epoch):
             left = int(self._epochs.max()) * per_epoch - step
-            steps = min(_LOOK_AHEAD, max(left, 1))
+            # Twice as far each time: training may pause after an epoch.
+            steps = min(max(per_epoch, self._looked), _LOOK_AHEAD, max(left, 1))
+            self._looked += steps
             ts = torch.arange(step, step + steps, device=self._device).double()[:, None]
             rates = self._rates(ts, per_epoch)
             moments = list(self._moments(ts, rates, per_epoch))

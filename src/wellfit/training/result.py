@@ -76,7 +76,9 @@ class Result:
     def copy(self) -> Result:
         """Return a copy that can be trained on without changing this one."""
         kept = [{k: v for k, v in state.items() if k != "live"} for state in self.observers]
-        return copy.deepcopy(replace(self, observers=kept))
+        copied = copy.deepcopy(replace(self, observers=kept, members=[]))
+        copied.members = list(self.members)  # which are frozen
+        return copied
 
     def weights(self) -> Weights:
         """Return every member's kept weights, or its last where none were kept."""
