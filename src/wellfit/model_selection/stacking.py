@@ -21,10 +21,11 @@ from wellfit.training import Result, Rows, Stream, Weights, train
 from wellfit.training.precision import device_of, threads
 from wellfit.training.trial import chosen
 
-# Bytes of parameters, gradients and moments of a stack on a processor: about 28 networks of 110
-# inputs and 64-64-2 units. One costs 180 µs a step alone, 75 in a stack of 24 to 32, and 90 in a
-# stack of 64, which outgrows the cores' caches.
-_STACK_BYTES = 5 << 20
+# Bytes of parameters, gradients and moments of a stack on a processor: about 75 networks of 110
+# inputs and 64-64-2 units, 16 of 784 inputs. One of the former costs 140 µs a step alone, 34 in
+# stacks of 20 to 60, and 37 in a stack of 90, which outgrows the cores' caches; of the latter, 340
+# alone, 190 in stacks of 8 to 12, and 218 in a stack of 24.
+_STACK_BYTES = 10 << 20
 _MOST_MEMBERS = 256
 _ROOM = 0.25  # share of the memory that stacks may take, all processes together
 _NO_LIMIT = 1 << 62  # how control groups put it: more bytes than there are

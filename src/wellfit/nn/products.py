@@ -91,6 +91,11 @@ def choose(large: bool) -> None:
         _matmul.fp32_precision = _way = _ways[large]
 
 
+def by_onednn(large: bool) -> bool:
+    """Say whether oneDNN computes large, or small, products now."""
+    return _ways[large] == _ONEDNN
+
+
 @functools.cache
 def onednn_is_exact_and_sooner() -> bool:
     """Try oneDNN's float32 product once on this machine (some 10 ms).

@@ -11,7 +11,7 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import choose, is_large, rounding
+from wellfit.nn.products import by_onednn, choose, is_large, rounding
 
 
 class Linear(Layer, name="linear"):
@@ -67,17 +67,28 @@ class _LinearOp(Op):
         self._large = is_large(rows, site.inputs, units, site.members)
         self._large_down = is_large(rows, units, site.inputs, site.members)
         self._x = self._x_t = self.out
+        self._turned: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if x is not self._x:  # the memory below stays the same, but for the batch itself
-            self._x, self._x_t = x, x.transpose(1, 2)
+            self._take(x)
         choose(self._large)
         torch.bmm(x, self._weight, out=self.out)
         return self.landing
 
+    def _take(self, x: Tensor) -> None:
+        self._x, self._x_t = x, x.transpose(1, 2)
+        if self._learns and len(x) > 1 and x.stride(0) == 0 and by_onednn(self._large):
+            # Rows that all members share: oneDNN is a third sooner if they are turned before.
+            if self._turned is None:
+                self._turned = x.new_empty(x.shape[2], x.shape[1])
+            self._x_t = self._turned.expand(len(x), -1, -1)
+
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
             choose(self._large)
+            if self._turned is not None:
+                self._turned.copy_(self._x[0].t())
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta

@@ -15,6 +15,7 @@ from wellfit.optim.optimizers.base import (
     Optimizer,
     Slots,
     plain,
+    root,
     subtract_ratio,
 )
 
@@ -103,8 +104,8 @@ class Adam(Moments, name="adam"):
         if "largest" in slots:
             square = torch.maximum(slots["largest"], square, out=slots["largest"])
         # √v as v / √v, since this reciprocal root is several times as fast as the root.
-        root = torch.add(square, torch.finfo(g.dtype).tiny, out=g).rsqrt_().mul_(square)
-        p.addcdiv_(mean, root.mul_(c["a"]).add_(c["b"]), value=-1)
+        below = torch.add(square, torch.finfo(g.dtype).tiny, out=g).rsqrt_().mul_(square)
+        p.addcdiv_(mean, below.mul_(c["a"]).add_(c["b"]), value=-1)
 
 
 class AdamW(DecoupledDecay, Adam, name="adamw"):
@@ -184,8 +185,8 @@ class Nadam(Moments, name="nadam"):
         squared = g.square()
         square = slots["square"].lerp_(squared, c["fresh_2"])
         step = add_scaled(g.mul_(c["of_gradient"]), mean, c["of_mean"])
-        root = torch.sqrt(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
-        p.addcdiv_(step, root, value=-1)
+        below = root(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
+        p.addcdiv_(step, below, value=-1)
 
 
 class Adamax(Moments, name="adamax"):

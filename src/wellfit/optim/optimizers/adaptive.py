@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wellfit.core.hyper import hyper
 from wellfit.core.members import add_scaled
-from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, subtract_ratio
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root, subtract_ratio
 
 _ANY_STEP = torch.ones(())  # PyTorch's kernel wants to know the step, and doesn't use it here
 
@@ -58,8 +58,9 @@ class AdaGrad(Optimizer, name="adagrad"):
             _fused_adagrad(p, g, slots["sum"], c)
             return
         seen = slots["sum"].addcmul_(g, g)
-        root = torch.add(seen, c["initial"]).sqrt_().add_(c["epsilon"])
-        subtract_ratio(p, g, root, c["learning_rate"])
+        total = torch.add(seen, c["initial"])
+        below = root(total, out=total).add_(c["epsilon"])
+        subtract_ratio(p, g, below, c["learning_rate"])
 
 
 class AdaDelta(Optimizer, name="adadelta"):
@@ -181,12 +182,12 @@ class RMSProp(Optimizer, name="rmsprop"):
             mean = slots["mean"].lerp_(g, c["fresh"])
             # Rounding could leave less than nothing of gradients that don't vary.
             square = torch.addcmul(square, mean, mean, value=-1, out=scratch).clamp_(min=0)
-        root = torch.sqrt(square, out=scratch).add_(c["epsilon"])
+        below = root(square, out=scratch).add_(c["epsilon"])
         if "momentum" in slots:
-            velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, root)
+            velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, below)
             add_scaled(p, velocity, -c["learning_rate"])
         else:
-            subtract_ratio(p, g, root, c["learning_rate"])
+            subtract_ratio(p, g, below, c["learning_rate"])
 
 
 def _fused_adagrad(p: Tensor, g: Tensor, seen: Tensor, c: Coefficients) -> None:

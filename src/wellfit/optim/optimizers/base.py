@@ -114,3 +114,15 @@ def subtract_ratio(p: Tensor, above: Tensor, below: Tensor, factor: Tensor | flo
         p.addcmul_(torch.div(above, below, out=below), factor, value=-1)
     else:
         p.addcdiv_(above, below, value=-factor)
+
+
+def root(square: Tensor, out: Tensor) -> Tensor:
+    """Write √square to ``out``, and return it; zeros become some 1e-19.
+
+    Zeros, which inputs that are never on leave, make PyTorch's root five times as slow.
+
+    >>> import torch
+    >>> root(torch.tensor([4.0, 0.0]), torch.empty(2))[0]
+    tensor(2.)
+    """
+    return torch.add(square, torch.finfo(square.dtype).tiny, out=out).sqrt_()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wellfit.core.hyper import hyper
 from wellfit.core.members import add_scaled
-from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root
 
 
 class FTRL(Optimizer, name="ftrl"):
@@ -89,7 +89,9 @@ class FTRL(Optimizer, name="ftrl"):
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move to the minimum."""
         force, square = slots["force"], slots["square"].addcmul_(g, g)
-        stiffness = square.pow(c["power"]) if "power" in c else square.sqrt()
+        stiffness = (
+            square.pow(c["power"]) if "power" in c else root(square, torch.empty_like(square))
+        )
         stiffness.mul_(c["a"]).add_(c["b"])
         z = force.add_(g).addcmul_(stiffness, p, value=-1)
         borne = torch.clamp(z, -c["l1"], c["l1"], out=g)  # all of z where the minimum is zero
