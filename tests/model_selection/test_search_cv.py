@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.model_selection import SearchCV, evaluation, stacking
 from wellfit.model_selection.rungs import Rung, hyperband, successive
+from wellfit.model_selection.trials import Trial, Trials
 from wellfit.nn import mlp
 from wellfit.optim import Adam
 from wellfit.training import EarlyStopping, Member, Result, Rows, Stream, train
@@ -389,10 +392,41 @@ def test_restarts_are_ranked_by_their_mean_and_can_be_had_again(whole):
 # Limits
 
 
-def test_no_batch_begins_after_the_time_limit():
+def test_nothing_begins_after_the_time_limit_but_one_candidate():
     found = search(clf(epochs=1), n_iter=40, time_limit=1e-9).fit(X, y)
-    assert len(found.cv_results_["params"]) == 8
+    assert len(found.cv_results_["params"]) == 1
     assert found.best_score_ == found.cv_results_["mean_test_score"].max()
+
+
+@pytest.fixture
+def ten_seconds_each(monkeypatch):
+    """Make each candidate take ten seconds, by a clock that stands still otherwise."""
+    climb, clock = Trials._climb, SimpleNamespace(now=0.0, batches=[])
+
+    def slowly(self, trials, rung, epochs):
+        climb(self, trials, rung, epochs)
+        clock.now += 10 * len(trials)
+        clock.batches.append(len(trials))
+        for trial in trials:
+            for outcome in trial.outcomes:
+                outcome["fit_time"] = 10 / len(trial.outcomes)
+
+    monkeypatch.setattr(Trials, "_climb", slowly)
+    monkeypatch.setattr("wellfit.model_selection.trials.time.perf_counter", lambda: clock.now)
+    return clock
+
+
+def test_batches_are_such_that_the_last_is_done_within_the_limit(ten_seconds_each):
+    search(clf(epochs=1), n_iter=40, time_limit=100, refit=False).fit(X, y)
+    assert ten_seconds_each.batches == [1, 4, 2, 1, 1]
+    assert ten_seconds_each.now == 90  # a tenth could have ended a moment too late
+
+
+@pytest.mark.usefixtures("ten_seconds_each")
+def test_candidates_that_a_journal_knows_say_how_long_they_took():
+    trials = Trials(None, [], [0], 1, "score", 100, workers=2)
+    trials.everyone = [Trial({}, [], outcomes=[{"fit_time": 8.0}, {"fit_time": 12.0}])] * 3
+    assert trials.affordable == 5  # at two a time, each takes ten
 
 
 def test_a_space_with_fewer_candidates_is_searched_whole():

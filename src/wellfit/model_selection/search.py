@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
@@ -24,7 +25,6 @@ from wellfit.model_selection.spaces import Space
 from wellfit.model_selection.trials import Trial, Trials
 
 _HALVINGS = ("successive", "hyperband")
-_BATCH = 8  # candidates between two looks at the clock, where the sampler has no batches
 
 
 class SearchCV(Stacked):
@@ -52,8 +52,8 @@ class SearchCV(Stacked):
             score, ``iter`` and ``n_resources`` (its last rung, from 0, and the epochs of that),
             ``bracket``, and ranks by epochs first.
         factor: of halving, above 1.
-        time_limit: seconds, above 0, after which no more candidates or rungs begin; what is
-            finished counts.
+        time_limit: seconds, above 0. No rung begins later, and no candidate that, by the time
+            the others took, would not be finished by then; what is finished counts.
         journal: a file that keeps every finished fit, by which a search that was killed goes on.
         scoring: as in scikit-learn's searches. With several metrics, samplers that learn and
             halving go by that of ``refit``.
@@ -153,7 +153,8 @@ class SearchCV(Stacked):
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
         epochs, limit = self._base.epochs, self.time_limit
         metric = self._metric(sampler)
-        trials = Trials(evaluation, splits, self.seeds_, epochs, metric, limit, self.verbose)
+        limits = limit, effective_n_jobs(self.n_jobs)
+        trials = Trials(evaluation, splits, self.seeds_, epochs, metric, *limits, self.verbose)
         self._draw(sampler, sampler.start(space, seed), trials, metric)
         self.histories_ = [
             [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
@@ -193,9 +194,7 @@ class SearchCV(Stacked):
     def _draw(self, sampler: Sampler, drawing: Drawing, trials: Trials, metric: str) -> None:
         """Ask for candidates and train them, until there are enough or time is up."""
         count = self.n_iter if drawing.size is None else drawing.size
-        for bracket, rungs in enumerate(self._brackets(count, sampler)):
-            if trials.everyone and trials.late:
-                return
+        for bracket, rungs in enumerate(self._brackets(count, sampler, trials)):
             candidates = drawing.ask(rungs[0].candidates)
             if not candidates:  # the space has no more
                 return
@@ -205,17 +204,21 @@ class SearchCV(Stacked):
             if sampler.learns:
                 drawing.tell(candidates, [trial.score(metric) for trial in done])
 
-    def _brackets(self, count: int, sampler: Sampler) -> list[list[Rung]]:
-        """Return how many candidates to ask for at once, and how far to train how many."""
+    def _brackets(self, count: int, sampler: Sampler, trials: Trials) -> Iterator[list[Rung]]:
+        """Yield how many candidates to ask for at once, and how far to train how many."""
         epochs = self._base.epochs
-        if self.halving == "hyperband":
-            return hyperband(count, epochs, self.factor)
         if self.halving == "successive":
-            return [successive(count, epochs, self.factor)]
-        batch = sampler.batch if isinstance(sampler, Optuna) else count
-        if self.time_limit is not None:
-            batch = min(batch, _BATCH)
-        return [[Rung(min(batch, count - done), epochs)] for done in range(0, count, batch)]
+            yield successive(count, epochs, self.factor)
+        elif self.halving == "hyperband":
+            for rungs in hyperband(count, epochs, self.factor):
+                if not trials.everyone or not trials.late:
+                    yield rungs
+        else:
+            batch = sampler.batch if isinstance(sampler, Optuna) else count
+            while count and (affordable := trials.affordable):
+                size = min(batch, count, affordable)
+                yield [Rung(size, epochs)]
+                count -= size
 
     def _results(self, tried: Sequence[Trial]) -> dict[str, Any]:
         """Return ``cv_results_``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class Trials:
         epochs: of a whole training.
         metric: what trials are compared by.
         time_limit: in seconds from now; None for no limit.
+        workers: processes that train.
         verbose: whether to print what is trained next.
     """
 
@@ -69,17 +71,39 @@ class Trials:
         epochs: int,
         metric: str,
         time_limit: float | None,
+        workers: int = 1,
         verbose: int = 0,
     ) -> None:
         self.everyone: list[Trial] = []
         self._evaluation, self._splits, self._seeds = evaluation, splits, seeds
         self._epochs, self._metric, self._verbose = epochs, metric, verbose
+        self._workers, self._begun = workers, time.perf_counter()
         self._end = math.inf if time_limit is None else time.perf_counter() + time_limit
 
     @property
     def late(self) -> bool:
         """Whether time is up."""
         return time.perf_counter() >= self._end
+
+    @property
+    def affordable(self) -> int:
+        """How many candidates to begin at once: one to learn how long they take, then more.
+
+        They use but half of the time that is left, since each takes its own.
+        """
+        left = self._end - time.perf_counter()
+        if math.isinf(left):
+            return sys.maxsize
+        if not self.everyone:
+            return 1
+        each = self._seconds_each()
+        return max(int(left / 2 / each), 1) if left > each else 0
+
+    def _seconds_each(self) -> float:
+        """Return how long a candidate took, also where a journal knew its scores."""
+        trained = sum(o["fit_time"] for trial in self.everyone for o in trial.outcomes)
+        passed = time.perf_counter() - self._begun
+        return max(passed, trained / self._workers) / len(self.everyone)
 
     def run(
         self, candidates: Sequence[Mapping[str, Any]], rungs: Sequence[Rung], bracket: int = 0
