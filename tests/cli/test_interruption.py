@@ -7,8 +7,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
+from processes import said, start
 from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
 
@@ -45,26 +44,18 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def test_ctrl_c_ends_a_training_and_keeps_its_model(here: Path) -> None:
-    command = [sys.executable, "-m", "wellfit", *TRAIN, "--epochs", "100000"]
-    process = subprocess.Popen(
-        [*command, "--no-early-stopping"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A job in the background of a shell ignores Ctrl-C; this one is to hear it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = start(*TRAIN, "--epochs", "100000", "--no-early-stopping", cwd=here)
     metrics = here / "run" / "metrics.jsonl"
-    while process.poll() is None and not (metrics.exists() and metrics.stat().st_size > 1000):
+    while process.is_alive() and not (metrics.exists() and metrics.stat().st_size > 1000):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    assert "interrupted" in errors
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 0, said(here)
+    assert "interrupted" in said(here)
     result = json.loads((here / "run" / "result.json").read_text())
     assert result["status"] == "interrupted"
     assert 1 < result["epochs"] < 100000
-    assert f"interrupted after {result['epochs']:,} epochs" in output
+    assert f"interrupted after {result['epochs']:,} epochs" in said(here, "out")
     assert len(metrics.read_text().splitlines()) == result["epochs"]
     model = load_model(here / "run" / "model")
     assert model.n_epochs_ == result["epochs"]

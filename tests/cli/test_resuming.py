@@ -7,8 +7,6 @@ import json
 import random
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
+from processes import said, start
 from wellfit.cli.locking import lock
 from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
@@ -43,12 +42,6 @@ def ended(run: Path) -> tuple[bytes, list[dict], dict]:
     return (run / "model" / "weights.safetensors").read_bytes(), metrics, result
 
 
-def started(*words: str, cwd: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "wellfit", *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, stdout=pipe, stderr=pipe, text=True)
-
-
 def progress(run: Path) -> tuple[int, int]:
     """Return how far a run has come, as its newest checkpoint's name tells."""
     with contextlib.suppress(FileNotFoundError):
@@ -58,16 +51,23 @@ def progress(run: Path) -> tuple[int, int]:
     return 0, 0
 
 
-def killed(process: subprocess.Popen[str], run: Path, moments: random.Random) -> bool:
+def killed(words: list[str], folder: Path, moments: random.Random) -> bool:
     """Kill a training some moments after it has written something; say whether it still ran."""
-    before = progress(run)
-    while process.poll() is None and progress(run) == before:
+    before = progress(folder / "run")
+    process = start(*words, cwd=folder)
+    while process.is_alive() and progress(folder / "run") == before:
         time.sleep(0.001)
     time.sleep(moments.uniform(0, 0.05))
     process.kill()
-    _, errors = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), errors
-    return process.returncode != 0
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL), said(folder)
+    return process.exitcode != 0
+
+
+def finished(words: list[str], folder: Path) -> None:
+    process = start(*words, cwd=folder)
+    process.join()
+    assert process.exitcode == 0, said(folder)
 
 
 def survives(kills: int, epochs: int, folder: Path) -> None:
@@ -76,16 +76,12 @@ def survives(kills: int, epochs: int, folder: Path) -> None:
     for place in (whole, torn):
         place.mkdir()
     words, done = [*shlex.split(DIGITS), "--epochs", str(epochs)], 0
-    process = started(*words, cwd=whole)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+    finished(words, whole)
     for _ in range(kills):
-        done += killed(started(*words, cwd=torn), torn / "run", moments)
+        done += killed(words, torn, moments)
         words = ["train", "--resume", "run", "-q"]
     assert done == kills
-    process = started(*words, cwd=torn)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+    finished(words, torn)
     for one, other in zip(ended(whole / "run"), ended(torn / "run"), strict=True):
         assert one == other
     assert not (torn / "run" / "checkpoints").exists()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
+from processes import said, start
 from wellfit.cli.leaders import Leaders, leaders_table, ranked
 from wellfit.cli.locking import lock
 from wellfit.estimators import load_model
@@ -336,27 +335,10 @@ def test_ctrl_c_keeps_what_is_finished(
 
 # --- kills -----------------------------------------------------------------------------------
 
-SERVER = multiprocessing.get_context("forkserver")
 IRIS = (
     "search iris --space space.json --candidates 9 --epochs 9 --no-early-stopping "
     "--halving successive --run run --threads 1 -q"
 )
-
-
-def calling(folder: Path, words: list[str]) -> None:
-    """Call the command line in a process of its own."""
-    from wellfit.cli.app import main
-
-    os.chdir(folder)
-    with open(os.devnull, "w") as sys.stdout:
-        sys.argv = ["wellfit", *words]
-        main()
-
-
-def called(folder: Path, words: list[str]) -> Any:
-    process = SERVER.Process(target=calling, args=(folder, words))
-    process.start()
-    return process
 
 
 def finished(run: Path) -> set[str]:
@@ -365,7 +347,6 @@ def finished(run: Path) -> set[str]:
 
 
 def survives(kills: int, tmp_path: Path) -> None:
-    SERVER.set_forkserver_preload(["wellfit.cli.searching", "wellfit.cli.app"])
     whole, torn, moments = tmp_path / "whole", tmp_path / "torn", random.Random(0)
     shapes = [[3], [4], [5], [6], [4, 3], [5, 3], [6, 3], [7, 3]]
     for folder in (whole, torn):
@@ -376,13 +357,13 @@ def survives(kills: int, tmp_path: Path) -> None:
             )
         )
     words = IRIS.split()
-    undisturbed = called(whole, words)
+    undisturbed = start(*words, cwd=whole)
     undisturbed.join()
-    assert undisturbed.exitcode == 0
+    assert undisturbed.exitcode == 0, said(whole)
     left = kills
     while left:
         before = finished(torn / "run")
-        process = called(torn, words)
+        process = start(*words, cwd=torn)
         while process.is_alive() and finished(torn / "run") == before:
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.05))
@@ -395,11 +376,11 @@ def survives(kills: int, tmp_path: Path) -> None:
             shutil.rmtree(torn / "run")
             words = IRIS.split()
             continue
-        assert process.exitcode == -signal.SIGKILL
+        assert process.exitcode == -signal.SIGKILL, said(torn)
         left -= 1
-    last = called(torn, words)
+    last = start(*words, cwd=torn)
     last.join()
-    assert last.exitcode == 0
+    assert last.exitcode == 0, said(torn)
     assert known <= finished(torn / "run") == finished(whole / "run")
     alike(whole / "run", torn / "run")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import random
 import signal
 import time
@@ -23,6 +22,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold
 
+from processes import SERVER
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.model_selection import (
@@ -206,7 +206,6 @@ def test_ctrl_c_ends_a_search_and_what_it_cut_off_is_no_result(tmp_path: Path) -
 
 # --- kills -----------------------------------------------------------------------------------
 
-SERVER = multiprocessing.get_context("forkserver")
 LONG = 150  # epochs: a search takes about a second
 
 
@@ -225,7 +224,6 @@ def finished(journal: Path) -> set[str]:
 
 
 def survives(kills: int, folder: Path) -> None:
-    SERVER.set_forkserver_preload(["wellfit.model_selection", "sklearn.datasets"])
     moments, journal = random.Random(0), folder / "torn"
     undisturbed = SERVER.Process(target=searching, args=(folder / "whole", folder / "expected"))
     undisturbed.start()

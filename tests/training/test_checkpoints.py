@@ -1,6 +1,5 @@
 """Checkpoints: what they hold, what damages them, and trainings killed at any moment."""
 
-import multiprocessing
 import os
 import resource
 import signal
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from engine import member, parameters, run, table
+from processes import SERVER
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.optim import SGD, Adam
@@ -227,8 +227,6 @@ def test_a_full_disk_leaves_the_older_ones(tmp_path):
 
 # --- kill -9 ---------------------------------------------------------------------------------
 
-KILLS = 20
-
 
 def slowly(record):
     """Make an epoch last long enough to be hit."""
@@ -247,16 +245,15 @@ def go_on(folder, threads):
     return run(ours, ROWS, [STREAM], observers=watching, resume=taken)
 
 
-def test_a_training_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.heavy)])
+def test_a_training_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path, kills):
     """Real processes, each killed at a random moment; then the rest of its training."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["wellfit.training"])  # so that a process starts at once
     threads = torch.get_num_threads()
     whole, rng = go_on(tmp_path / "whole", threads), np.random.default_rng()
     reached = []
-    for number in range(KILLS):
+    for number in range(kills):
         folder = tmp_path / str(number)
-        child = processes.Process(target=go_on, args=(folder, threads))
+        child = SERVER.Process(target=go_on, args=(folder, threads))
         child.start()
         while child.is_alive() and latest(folder) is None:
             time.sleep(0.001)

@@ -1,0 +1,56 @@
+"""Processes of their own that start at once: forks of one that has imported everything."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+# There is one server of forks in a session, and what it imports is settled when it starts: all
+# that any test forks for is named here. Starting an interpreter costs two seconds of imports.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [
+        "hypothesis",
+        "matplotlib.pyplot",
+        "pytest",
+        "sklearn.datasets",
+        "typer.testing",
+        "wellfit.cli.app",
+        "wellfit.cli.outcome",
+        "wellfit.cli.searching",
+        "wellfit.cli.training",
+        "wellfit.diagnose",
+        "wellfit.estimators",
+        "wellfit.model_selection",
+        "wellfit.report",
+        "wellfit.transfer",
+    ]
+)
+
+
+def start(*words: str, cwd: Path) -> Any:
+    """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder."""
+    process = SERVER.Process(target=_call, args=(words, cwd))
+    process.start()
+    return process
+
+
+def said(cwd: Path, where: str = "err") -> str:
+    """Return what all processes of a folder have said."""
+    return Path(f"{cwd}.{where}").read_text()
+
+
+def _call(words: tuple[str, ...], cwd: Path) -> None:
+    from wellfit.cli.app import main
+
+    os.chdir(cwd)
+    for number, where in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{cwd}.{where}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    # A job in the background of a shell ignores Ctrl-C; this one is to hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["wellfit", *words]
+    main()
