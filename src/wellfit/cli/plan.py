@@ -58,9 +58,11 @@ class Plan:
         # A run's own folder may be called as its data are: --run digits.
         if not is_name(name, self.request.data_dir) and Path(name).expanduser().exists():
             request["name"] = str(Path(name).expanduser().absolute())
+        given = ((k, v) for k, v in self.parameters.items() if v is not None)
+        parameters = {key: _there(key, value) for key, value in given}
         return {
             "request": plain(request),
-            "parameters": {k: plain(v) for k, v in self.parameters.items() if v is not None},
+            "parameters": plain(parameters),
             "extra": list(self.extra),
             "options": asdict(self.options),
         }
@@ -84,6 +86,13 @@ class Plan:
     def with_precision(self, precision: str) -> Plan:
         """Return the plan of a run for which "auto" came to a precision."""
         return replace(self, extra=(*self.extra, f"precision={precision}"))
+
+
+def _there(key: str, value: Any) -> Any:
+    """Return a parameter; a path among them as one that holds from any folder."""
+    if key == "reuse" and Path(value).expanduser().exists():
+        return str(Path(value).expanduser().absolute())
+    return value
 
 
 def _whole(value: Any) -> Any:

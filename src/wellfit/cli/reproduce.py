@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellfit.cli.console import screen, waiting
-from wellfit.cli.files import write
+from wellfit.cli.files import write, write_json
 
 if TYPE_CHECKING:
     from wellfit.recipes import Measured, Recipe, Reproduction
@@ -33,7 +32,8 @@ def reproduce(
         typer.Option(help="A folder of data by name; else WELLFIT_DATA, or a download."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for the results (JSON) and the pictures.")
+        Path | None,
+        typer.Option(help="A folder for results.json and images/; others' results stay."),
     ] = None,
 ) -> None:
     """Do published experiments again, and show each figure beside ours.
@@ -63,8 +63,8 @@ def _reproduce(
     """Do recipes one after the other, show each when it is done, and return who missed."""
     from wellfit.recipes import reproduce
 
-    missed, written = [], []
-    total = 0.0
+    missed: list[str] = []
+    count, total = 0, 0.0
     width = max(len(recipe.name) for recipe in wanted)
     try:
         for recipe in wanted:
@@ -72,14 +72,14 @@ def _reproduce(
                 done = reproduce(recipe, data_dir=data_dir, seeds=seeds, quick=quick)
             _show(done, width)
             total += done.seconds * len(done.figures[0].values)
-            written.append(done.to_document())
+            count += 1
             missed += [] if done.reached else [recipe.name]
             if out is not None:
-                _write(out, done, written)
+                _write(out, done)
     finally:  # after Ctrl-C too: what is done is done
         screen().print(
-            f"\n{len(written)} of {len(wanted)} recipes done in {total:.0f} s, "
-            f"{len(written) - len(missed)} as published"
+            f"\n{count} of {len(wanted)} recipes done in {total:.0f} s, "
+            f"{count - len(missed)} as published"
         )
     return missed
 
@@ -93,7 +93,7 @@ def _show_list(found: list[Recipe]) -> None:
         table.add_column(head, overflow="fold")
     for recipe in found:
         told = [
-            f"{figure.what} {_told(figure.published, figure.share)}"
+            f"{figure.what} {figure.told(figure.published)}"
             for figure in recipe.figures
             if figure.published is not None
         ]
@@ -123,27 +123,40 @@ def _mark(measured: Measured) -> tuple[str, str]:
 
 def _line(measured: Measured) -> str:
     figure, share = measured.figure, measured.figure.share
-    ours = _told(measured.ours, share)
+    ours = figure.told(measured.ours)
     if len(measured.values) > 1:
         ours += f" ± {100 * measured.spread:.2f}" if share else f" ± {measured.spread:.2g}"
     if figure.published is None:
         return f"{figure.what}: {ours}"
-    return f"{figure.what}: {ours}, published {_told(figure.published, share)}"
+    return f"{figure.what}: {ours}, published {figure.told(figure.published)}"
 
 
-def _told(value: float | None, share: bool) -> str:
-    if value is None:
-        return ""
-    return f"{100 * value:.2f} %" if share else f"{value:.4g}"
+def _results(folder: Path) -> dict[str, Any]:
+    """Return what is in a folder from an earlier time, by recipe.
+
+    Raises:
+        DataError: the file of results is something else.
+    """
+    from wellfit.core.errors import DataError
+
+    path = folder / "results.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise DataError(
+            f"{path} is no JSON: {error}; remove it, or name another folder"
+        ) from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path} holds no results by recipe; remove it, or name another folder")
+    return found
 
 
-def _write(folder: Path, done: Reproduction, written: list[dict[str, Any]]) -> None:
-    """Write all results so far, and the learning curves of a recipe."""
-    from wellfit.report import learning_curve, png
+def _write(folder: Path, done: Reproduction) -> None:
+    """Write a recipe's results among those that are there, and its picture."""
+    from wellfit.recipes.pictures import png
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "recipes.json", json.dumps(written, indent=1).encode())
-    for number, (name, curves) in enumerate(done.curves.items()):
-        ending = "" if number == 0 else f"-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
-        title = f"{done.recipe.name}: {name}"
-        write(folder / f"{done.recipe.name}{ending}.png", png(learning_curve(curves, title=title)))
+    name = done.recipe.name
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    results = _results(folder) | {name: done.to_document()}
+    write_json(folder / "results.json", dict(sorted(results.items())))
+    write(folder / "images" / f"{name}.png", png(done.recipe.picture(done)))

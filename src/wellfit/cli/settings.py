@@ -12,10 +12,12 @@ from wellfit.cli.source import Learning
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
+from wellfit.estimators.reusing import Reusing
 from wellfit.estimators.settings import clipping, dropout
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
+from wellfit.transfer import Reuse
 
 Model = MLPClassifier | MLPRegressor
 
@@ -55,7 +57,7 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     # One by one, in this order: a hyper-parameter is one of the rule that was set before it.
     for key, value in [*params.items(), *map(assignment, extra)]:
         _open(model, key)
-        model.set_params(**{key: hidden(value) if key == "layers" else value})
+        model.set_params(**{key: _AS_OBJECTS.get(key, _same)(value)})
     for key, family in _NAMED.items():
         _resolved(family, getattr(model, key))
     augmentations(model.augment)
@@ -83,6 +85,8 @@ def _open(model: Model, key: str) -> None:
                 "such as --clipping by_norm"
             )
         model.set_params(clipping=clipping(value)[0])
+    elif outer == "reuse" and value is None:
+        raise InputError(f"--{inner} is about a network to reuse; name it by --reuse MODEL")
 
 
 def _check_class_weight(value: str, learning: Learning) -> None:
@@ -182,10 +186,30 @@ def layers(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def reused(model: Any) -> Reusing | None:
+    """Return what ``reuse`` is for a model's place, once it is known that one is there.
+
+    Raises:
+        ModelFileError: none is, or a pickle.
+    """
+    if model is None:
+        return None
+    reuse = Reuse(str(model))
+    reuse.source()
+    return reuse
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {"layers": hidden, "reuse": reused}
 _AS_TEXT: Mapping[str, Callable[[Any], Any]] = {
     "hidden_layer_sizes": layers,
     "augment": changes,
     "clipping": _value,
+    "reuse__layers": _value,
+    "reuse__freeze": _value,
     "scoring": list,
 }
 

@@ -11,7 +11,7 @@ import typer
 from wellfit.cli.console import waiting
 
 _NETWORK, _TRAINING, _STOPPING = "Network", "Training", "Stopping and judging"
-_RUN, _RESUMING = "Run", "Checkpoints"
+_REUSE, _RUN, _RESUMING = "Reuse", "Run", "Checkpoints"
 
 
 def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
@@ -32,6 +32,10 @@ _PARAMETERS = {
     "activation": "activation",
     "initializer": "initializer",
     "bias_initializer": "bias_initializer",
+    "reuse": "reuse",
+    "layers": "reuse__layers",
+    "freeze": "reuse__freeze",
+    "thaw": "reuse__thaw",
     "batch_norm": "batch_norm",
     "dropout": "dropout",
     "input_dropout": "input_dropout",
@@ -192,6 +196,25 @@ def train(
     ] = None,
     time_limit: Annotated[
         float | None, _number(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
+    ] = None,
+    reuse: Annotated[
+        str | None,
+        _option(
+            _REUSE,
+            "Begin with a trained network's layers: of a model, a run, a name on the shelf, or "
+            "another library's file.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None, _option(_REUSE, "How many of them, from the lowest; else all.", metavar="N")
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        _option(_REUSE, "How many stay as they are; auto tries all numbers.", metavar="N|auto"),
+    ] = None,
+    thaw: Annotated[
+        int | None, _number(_REUSE, "The epoch from which these learn too.", min=1)
     ] = None,
     precision: Annotated[
         str | None, _option(_RUN, "float32, float64, bfloat16, or auto: what is faster here.")

@@ -27,6 +27,7 @@ from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
+from wellfit.estimators.starting import in_words
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model
@@ -296,7 +297,10 @@ def _tell_training(model: Model, judged: str, console: Console) -> None:
     kept = "" if model.best_epoch_ == model.n_epochs_ else f", kept epoch {model.best_epoch_}"
     console.print(
         f"\n{how} after {counted(model.n_epochs_, 'epoch')} in {duration(_seconds(model))}{kept}; "
-        f"{counted(model.n_parameters_, 'parameter')}\n"
+        f"{counted(model.n_parameters_, 'parameter')}"
+    )
+    console.print(
+        f"{in_words(model.reused_)}\n" if model.reuse is not None else "", soft_wrap=True
     )
 
 

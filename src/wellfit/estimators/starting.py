@@ -190,7 +190,7 @@ class Starting(Parameters):
             "tried": None if tried is None else dict(tried),
         }
         if self.verbose:
-            print(_in_words(self.reused_), file=sys.stderr)
+            print(in_words(self.reused_), file=sys.stderr)
 
     def _whole(self, result: Result) -> Result:
         """Return the result of the whole network, where only its upper layers were trained."""
@@ -198,10 +198,10 @@ class Starting(Parameters):
         return result if self._below is None else self._below.joined(result)
 
 
-def _in_words(reused: Mapping[str, Any]) -> str:
+def in_words(reused: Mapping[str, Any]) -> str:
     """Return what was reused as a line.
 
-    >>> _in_words({"model": "MLPClassifier", "layers": 5, "frozen": 4, "cached": True,
+    >>> in_words({"model": "MLPClassifier", "layers": 5, "frozen": 4, "cached": True,
     ...            "tried": None})
     'reuse: 5 hidden layers of MLPClassifier, 4 frozen, computed once for all rows'
     """

@@ -1,0 +1,67 @@
+"""``wellfit train --reuse``: layers of an earlier run, told, kept in the settings, refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from wellfit.estimators import load_model
+
+Wellfit = Callable[..., Result]
+
+DATA = ("adult.csv", "--target", "income", "--drop", "pay")
+
+
+def settings(run: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((run / "config.json").read_text())["settings"]
+    return found
+
+
+def test_a_training_begins_with_a_run_s_layers(
+    here: Path, wellfit: Wellfit, classifier: Path
+) -> None:
+    told = ("--reuse", str(classifier), "--layers", "1", "--freeze", "1")
+    done = wellfit("train", *DATA, *told, "--run", "run", "--epochs", "2")
+    assert done.exit_code == 0, done.output
+    assert "1 frozen, computed once" in done.output
+    before, after = (load_model(run / "model") for run in (classifier, here / "run"))
+    assert (before.coefs_[0] == after.coefs_[0]).all()
+    assert (before.coefs_[1] != after.coefs_[1]).any()
+    reuse = settings(here / "run")["reuse"]
+    assert isinstance(reuse, dict)
+    assert (reuse["model"], reuse["layers"], reuse["freeze"]) == (str(classifier), 1, 1)
+
+
+def test_all_numbers_of_frozen_layers_can_be_tried(
+    here: Path, wellfit: Wellfit, classifier: Path
+) -> None:
+    options = ("--reuse", str(classifier), "--freeze", "auto", "--thaw", "2")
+    done = wellfit("train", *DATA, *options, "--run", "run", "--epochs", "2")
+    assert done.exit_code == 0, done.output
+    assert "the best of 0 to 1" in done.output
+    assert settings(here / "run")["reuse"]["thaw"] == 2  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--freeze", "1"), "--freeze is about a network to reuse; name it by --reuse MODEL"),
+        (("--reuse", "nowhere"), "there is no model or run nowhere"),
+        (("--reuse", "adult.csv"), "adult.csv"),
+        (("--reuse", "RUN", "--layers", "3"), "layers of Reuse is 3; expected at most 1"),
+        (("--reuse", "RUN", "--freeze", "few"), "freeze of Reuse is 'few'; expected a whole"),
+    ],
+)
+def test_what_cannot_be_reused_is_refused(
+    wellfit: Wellfit, classifier: Path, options: tuple[str, ...], told: str
+) -> None:
+    given = [str(classifier) if word == "RUN" else word for word in options]
+    done = wellfit("train", *DATA, *given, "--epochs", "2", "--run", "run")
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+    assert not Path("run/model").exists()
