@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import wellfit
 from wellfit.cli.app import app
 from wellfit.core import registry
 
@@ -116,6 +118,21 @@ def test_the_make_targets_on_the_pages_exist() -> None:
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def test_every_name_that_a_floor_offers_is_in_the_reference() -> None:
+    text = "\n".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: (\S+)", text, flags=re.MULTILINE))
+    missing = []
+    for floor in pkgutil.iter_modules(wellfit.__path__, "wellfit."):
+        if floor.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(floor.name)
+        for name in getattr(module, "__all__", ()):
+            home = getattr(getattr(module, name), "__module__", "")
+            if shown.isdisjoint({floor.name, f"{floor.name}.{name}", home}):
+                missing.append(f"{floor.name}.{name}")
+    assert missing == []
 
 
 def test_every_family_is_on_a_page(hooks: ModuleType) -> None:
