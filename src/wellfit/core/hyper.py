@@ -27,6 +27,7 @@ class Hyper:
     ``per_member`` says that the networks of one stack may each have their own value: it is then
     a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
     follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
+    An observer's may be given as a tuple, a number for each network.
     ``at_start`` says that it is of no concern once training has started: any two go together.
     """
 

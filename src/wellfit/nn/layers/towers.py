@@ -6,6 +6,8 @@ they don't, ``Merge`` comes first, and linear layers are :class:`GroupedLinear`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, Tensor
 
@@ -120,7 +122,7 @@ class GroupedLinear(Layer, name="grouped_linear"):
 class _GroupedOp(Op):
     def __init__(self, site: Site, groups: int) -> None:
         super().__init__(site)
-        self._groups, self._mean = groups, 1 / site.batch
+        self._groups, self._mean, self._learns = groups, 1 / site.batch, site.learns
         self._out = self.out.chunk(groups, dim=-1)
         self._weight, self._bias = _by_group(site.weight, groups)
         self._grad, self._bias_grad = _by_group(site.grad, groups)
@@ -141,17 +143,20 @@ class _GroupedOp(Op):
     def backward(self, delta: Tensor) -> Tensor:
         choose(self._large)
         deltas = delta.chunk(self._groups, dim=-1)
-        for part, own, grad, bias in zip(
-            self._x, deltas, self._grad, self._bias_grad, strict=True
-        ):
-            torch.baddbmm(grad, part.transpose(1, 2), own, beta=0, alpha=self._mean, out=grad)
-            torch.mean(own, dim=1, keepdim=True, out=bias)
+        if self._learns:
+            self._learn(deltas)
         if self._down is None:
             return delta
         downs = self._down.chunk(self._groups, dim=-1)
         for own, weight, down in zip(deltas, self._weight, downs, strict=True):
             torch.bmm(own, weight.transpose(1, 2), out=down)
         return self._down
+
+    def _learn(self, deltas: Sequence[Tensor]) -> None:
+        parts = zip(self._x, deltas, self._grad, self._bias_grad, strict=True)
+        for part, own, grad, bias in parts:
+            torch.baddbmm(grad, part.transpose(1, 2), own, beta=0, alpha=self._mean, out=grad)
+            torch.mean(own, dim=1, keepdim=True, out=bias)
 
 
 def _by_group(block: Tensor, groups: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
