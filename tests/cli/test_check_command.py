@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import atexit
+import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import Result
 
+from wellfit.cli import app as command
+
 Wellfit = Callable[..., Result]
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Leave the collector of garbage as it is."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("collector")
+def test_the_command_spares_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else looking through the libraries' objects is a quarter of what a check takes."""
+    at_exit: list[object] = []
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    monkeypatch.setattr(command, "app", lambda **_: None)
+    command.main()
+    assert gc.get_threshold()[0] >= 50_000
+    assert gc.freeze in at_exit
 
 
 def test_a_table_is_checked(here: Path, wellfit: Wellfit) -> None:

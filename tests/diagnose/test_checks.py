@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,21 @@ import pytest
 import torch
 from rich.console import Console
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from torch import Tensor
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import registry
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.diagnose import Check, Gradients, Outcome, Report, ShuffledLabels, check
+from wellfit.diagnose import (
+    Check,
+    Gradients,
+    Outcome,
+    OverfitsFew,
+    Report,
+    ShuffledLabels,
+    check,
+)
 from wellfit.diagnose.rates import learning_rate_range
 from wellfit.diagnose.start import best_losses, signal_of
 from wellfit.nn import Activate, Activation
@@ -285,3 +294,14 @@ def test_data_that_cannot_be_trained_on_say_why() -> None:
         check(MLPClassifier(), IRIS[0], np.zeros(150))
     with pytest.raises(UnknownNameError, match="gradients"):
         check(MLPClassifier(), *IRIS, checks=["gradient"])
+
+
+def test_learning_by_heart_stops_when_it_is_sure() -> None:
+    digits = load_digits(return_X_y=True)
+    sure = check(MLPClassifier((64,)), *digits, checks=[OverfitsFew()])["overfits_few"]
+    all_the_way = check(MLPClassifier((64,)), *digits, checks=[OverfitsFew(enough=0)])
+    epochs = int(re.search(r"(\d+) epochs", sure.saw)[1])  # type: ignore[index]
+    assert sure.outcome is all_the_way["overfits_few"].outcome is Outcome.PASS
+    assert epochs < 100
+    assert sure.numbers["left"] <= 0.02
+    assert "200 epochs" in all_the_way["overfits_few"].saw

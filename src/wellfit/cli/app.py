@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from typing import Annotated, Any
 
@@ -94,8 +96,19 @@ def wellfit_command(
     """Feed-forward networks, well fit: from a file to a judged model."""
 
 
+def _spare_the_collector() -> None:
+    """Look for garbage seldom, and not at the end.
+
+    Importing the libraries makes hundreds of thousands of objects that stay: looking through
+    them, again and again and once more at exit, takes a second.
+    """
+    gc.set_threshold(100_000, 20, 50)
+    atexit.register(gc.freeze)
+
+
 def main() -> None:
     """Run the command line."""
+    _spare_the_collector()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character gets "?" instead of a crash.
         if hasattr(stream, "reconfigure"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -19,7 +19,8 @@ from wellfit.diagnose.start import beginning, best_losses
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Adam
-from wellfit.training import EarlyStopping, Result, Rows, Stream, train
+from wellfit.training import Answer, EarlyStopping, Observer, Result, Rows, Stream, train
+from wellfit.training.observers.base import Record, State
 from wellfit.training.precision import threads
 from wellfit.training.prediction import Predictor
 
@@ -28,11 +29,22 @@ _RATES = (0.001, 0.003, 0.01)
 _MANY = 1000  # rows, of which a fifth is enough to judge by
 
 
+class _Learned(Observer):
+    """Stops all members as soon as one has come down to some loss."""
+
+    loss: float = field()
+
+    def epoch(self, record: Record, state: State) -> Answer:
+        """Stop all, or none."""
+        return Answer(stop=bool((record.metrics["loss"] <= self.loss).any()))
+
+
 class OverfitsFew(Check, name="overfits_few"):
     """A network that can't learn a few rows by heart can't learn many.
 
     Trains on a small part of the rows by Adam at three rates, one stack, with nothing against
-    over-fitting. What is left of the loss is told as a share of what constant outputs have.
+    over-fitting, until one has learned nearly all. What is left of the loss is told as a share of
+    what constant outputs have.
     """
 
     stage: ClassVar[Stage] = "trial"
@@ -40,6 +52,7 @@ class OverfitsFew(Check, name="overfits_few"):
 
     rows: int = hyper("how many", default=50, low=2)
     epochs: int = hyper("at most", default=200, low=1)
+    enough: float = hyper("share of the loss at which to stop", default=0.02, low=0, high=1)
     warn: float = hyper("share of the loss that may be left", default=0.35, low=0, high=1)
     fail: float = hyper("share of the loss that is most of it", default=0.5, low=0, high=1)
 
@@ -60,15 +73,16 @@ class OverfitsFew(Check, name="overfits_few"):
                 members,
                 case.rows,
                 [Stream(ids)],
+                observers=[_Learned(floor + self.enough * (chance - floor))],
                 precision=_precision(case.prepared),
                 resume=beginning(case.prepared, members, case.rows),
             )
         lowest = min(np.nanmin(result.history(k)["loss"]) for k in range(len(members)))
+        took = int(result.epochs.max())
         left = float((lowest - floor) / (chance - floor))
         return self.finding(
             graded(left, self.warn, self.fail),
-            f"{max(left, 0):.1%} of the loss is left after {self.epochs} epochs on "
-            f"{len(ids)} rows",
+            f"{max(left, 0):.1%} of the loss is left after {took} epochs on {len(ids)} rows",
             "give it more units, or look at what the checks of its first weights say; if these "
             "pass, look for rows that are equal but for their targets",
             left=left,

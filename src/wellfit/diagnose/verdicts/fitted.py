@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.utils import _safe_indexing
 from torch import Tensor
 
@@ -229,6 +228,8 @@ class FittedTraining(Training):
 
     def _wrong(self, part: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each unseen row's error, by the network and by trees on the same rows."""
+        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor  # seldom needed
+
         assert self._learned is not None
         kinds = {True: ExtraTreesClassifier, False: ExtraTreesRegressor}
         trees: Any = kinds[is_classifier(self.estimator)](50, min_samples_leaf=2, random_state=0)
