@@ -32,9 +32,9 @@ SERVER.set_forkserver_preload(
 )
 
 
-def start(*words: str, cwd: Path) -> Any:
+def start(*words: str, cwd: Path, encoding: str = "utf-8") -> Any:
     """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder."""
-    process = SERVER.Process(target=_call, args=(words, cwd))
+    process = SERVER.Process(target=_call, args=(words, cwd, encoding))
     process.start()
     return process
 
@@ -44,12 +44,13 @@ def said(cwd: Path, where: str = "err") -> str:
     return Path(f"{cwd}.{where}").read_text()
 
 
-def _call(words: tuple[str, ...], cwd: Path) -> None:
+def _call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
     from wellfit.cli.app import main
 
     os.chdir(cwd)
-    for number, where in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{cwd}.{where}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    for name, where in (("stdout", "out"), ("stderr", "err")):
+        file = open(f"{cwd}.{where}", "a", encoding=encoding)  # noqa: SIM115 (till it ends)
+        setattr(sys, name, file)
     # A job in the background of a shell ignores Ctrl-C; this one is to hear it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["wellfit", *words]

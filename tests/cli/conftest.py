@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from wellfit.cli.app import app
@@ -46,6 +48,22 @@ def wellfit() -> Wellfit:
         return CliRunner().invoke(app, list(words), env={"COLUMNS": "100", **(env or {})})
 
     return call
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Ask for pictures that are drawn, where ``undrawn`` leaves them out."""
+
+
+@pytest.fixture
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a word where a picture would be: drawing takes longer than a small training."""
+
+    def leave_out(figure: Figure, file: Any, **_: object) -> None:
+        (file.write if hasattr(file, "write") else Path(file).write_bytes)(b"not drawn")
+
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(Figure, "savefig", leave_out)
 
 
 @pytest.fixture(scope="session")

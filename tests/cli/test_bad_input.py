@@ -12,6 +12,7 @@ import pytest
 from typer.testing import Result
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 INCOME = "train adult.csv --target income --hidden 8 --epochs 2"
 

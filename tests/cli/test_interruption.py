@@ -20,6 +20,7 @@ from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 TRAIN = ("train", "adult.csv", "--target", "income", "--hidden", "8", "--run", "run")
 AGAIN = (*TRAIN, "--overwrite")
@@ -134,3 +135,19 @@ def test_a_folder_that_cannot_be_written_is_told(here: Path, wellfit: Wellfit) -
     here.chmod(0o700)
     assert done.exit_code == 1
     assert "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("wellfit.diagnose.check", ("check", "iris")),
+        ("wellfit.cli.gathering.gather", ("report", "run")),
+    ],
+)
+def test_ctrl_c_is_told_in_a_line(
+    place: str, words: tuple[str, ...], wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    done = wellfit(*words)
+    assert done.exit_code == 130
+    assert done.stderr.endswith("note: interrupted\n")

@@ -22,6 +22,7 @@ from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 INCOME = ("train", "adult.csv", "--target", "income", "--drop", "pay", "--hidden", "8")
 EVERY = ("--checkpoint-every", "0")

@@ -27,6 +27,7 @@ from wellfit.model_selection.journal import Entry, Journal, read_journal
 from wellfit.report.searches import candidates
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 INCOME = ("search", "adult.csv", "--target", "income", "--drop", "pay", "--epochs", "2")
 QUICK = (*INCOME, "--hidden", "4", "--candidates", "4", "--run", "run")
@@ -55,7 +56,9 @@ def alike(one: Path, other: Path) -> None:
 # --- the whole way ---------------------------------------------------------------------------
 
 
-def test_a_search_ends_with_a_table_and_the_best_model(here: Path, wellfit: Wellfit) -> None:
+def test_a_search_ends_with_a_table_and_the_best_model(
+    here: Path, wellfit: Wellfit, drawn: None
+) -> None:
     done = wellfit(*QUICK)
     assert done.exit_code == 0, done.output
     assert "4 candidates x 3 folds, random" in done.output
@@ -95,7 +98,7 @@ def test_the_same_seed_gives_the_same_search_quietly(here: Path, wellfit: Wellfi
     assert not ended(here / "run")[1].equals(ended(here / "other")[1])
 
 
-def test_a_regression_by_all_that_can_be_chosen(here: Path, wellfit: Wellfit) -> None:
+def test_a_regression_by_all_that_can_be_chosen(here: Path, wellfit: Wellfit, drawn: None) -> None:
     space = {
         "optimizer__learning_rate": {"low": 1e-4, "high": 0.1, "scale": "log"},
         "hidden_layer_sizes": [[4], [3, 3]],
@@ -127,7 +130,7 @@ def ended_without_result(run: Path) -> tuple[bytes, bytes]:
     return weights, (run / "results.csv").read_bytes()
 
 
-def test_a_search_is_shown_again(here: Path, wellfit: Wellfit) -> None:
+def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> None:
     assert wellfit(*QUICK).exit_code == 0
     done = wellfit("search", "show", "run", "--top", "3")
     assert done.exit_code == 0

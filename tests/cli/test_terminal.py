@@ -13,13 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 from typer.testing import Result
 
+from processes import said, start
 from wellfit.cli.watching import Lines, Show
 from wellfit.training import Record, Run
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 RUN = Run(members=1, epochs=40, per_epoch=10, first_epoch=0, has_validation=True)
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
@@ -105,15 +108,11 @@ def test_a_terminal_is_recognized(here: Path, wellfit: Wellfit) -> None:
 
 def test_a_terminal_of_ascii_is_survived(here: Path) -> None:
     words = ["train", "diabetes", "--hidden", "8", "--epochs", "2"]
-    done = subprocess.run(
-        [sys.executable, "-m", "wellfit", *words],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.isascii()
-    assert b"* training" in done.stdout
+    process = start(*words, cwd=here, encoding="ascii")
+    process.join()
+    assert process.exitcode == 0, said(here)
+    assert said(here, "out").isascii()
+    assert "* training" in said(here, "out")
 
 
 def test_exit_codes_reach_the_shell(here: Path) -> None:
@@ -123,7 +122,7 @@ def test_exit_codes_reach_the_shell(here: Path) -> None:
 
     assert code("--version") == 0
     assert code("--help") == 0
-    assert code("methods", "nothing") == 2
+    assert code("watch", "nothing") == 2
     assert code("--no-such-option") == 2
 
 

@@ -19,6 +19,7 @@ from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 TRAIN = ("train", "adult.csv", "--target", "income")
 QUICK = ("--hidden", "8", "--epochs", "3")
@@ -33,7 +34,7 @@ def lines(path: Path) -> list[dict]:
 
 
 def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
-    here: Path, wellfit: Wellfit
+    here: Path, wellfit: Wellfit, drawn: None
 ) -> None:
     done = wellfit(*TRAIN, *QUICK)
     assert done.exit_code == 0, done.output
@@ -106,7 +107,7 @@ def test_the_result_tells_how_good_the_saved_model_is(classifier: Path) -> None:
     assert np.sum(result["confusion"]["counts"]) == result["test_rows"] == 24
 
 
-def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit) -> None:
+def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit, drawn: None) -> None:
     done = wellfit("train", "adult.csv", "--target", "pay", *QUICK)
     assert done.exit_code == 0, done.output
     for told in (
@@ -119,7 +120,7 @@ def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit) -> None
         "training rows' mean",
     ):
         assert told in done.output, told
-    assert (here / "runs" / "adult" / "residuals.png").is_file()
+    assert (here / "runs" / "adult" / "residuals.png").read_bytes().startswith(b"\x89PNG")
     assert not (here / "runs" / "adult" / "confusion_matrix.png").exists()
     assert isinstance(load_model(here / "runs" / "adult" / "model"), MLPRegressor)
 
