@@ -230,6 +230,21 @@ def test_nothing_is_no_verdict() -> None:
 # How it is told.
 
 
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        (None, "the history is None; expected metrics by name"),
+        ([1.0, 0.5], "expected metrics by name"),
+        ({"loss": 0.5}, "loss is 0.5; expected a number for each epoch"),
+        ({"loss": [1.0], "val_loss": ["low"]}, "val_loss is .'low'.; expected a number"),
+        ({"loss": [[1.0, 2.0], [3.0, 4.0]]}, "expected a number for each epoch"),
+    ],
+)
+def test_what_is_no_history_is_refused(history: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        judge(history)
+
+
 def test_a_verdict_shows_itself() -> None:
     clf = MLPClassifier((32,), epochs=4, random_state=0, threads=1).fit(*DIGITS)
     found = verdict(clf, *DIGITS)

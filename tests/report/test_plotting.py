@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -26,6 +29,7 @@ from wellfit.diagnose import Finding, Outcome, Report
 from wellfit.estimators import load_model
 from wellfit.estimators.showing import Epochs
 from wellfit.model_selection import GridSearchCV, RandomizedSearchCV
+from wellfit.report import png
 
 Data = tuple[Any, Any]
 
@@ -391,3 +395,34 @@ def test_checks_are_shown_escaped() -> None:
     assert "scale &amp; see" in shown
     assert "&lt;i&gt;note" in shown
     assert "0 passed, 1 warned, 0 failed" in shown
+
+
+@pytest.mark.parametrize("figure", ["confusion", "roc", "reliability"])
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["a", "b", "c"], "labels such as 'a', and the classifier those such as 0"),
+        ([0, 1, None], "50 missing labels"),
+        ([0, 1, np.nan], "50 missing labels"),
+    ],
+)
+def test_labels_that_could_not_have_been_learned_are_refused(
+    three: MLPClassifier, iris: Data, figure: str, labels: list[Any], told: str
+) -> None:
+    given = np.array(labels, dtype=object)[iris[1]]
+    with pytest.raises(InputError, match=told):
+        getattr(three.plot, figure)(iris[0], given)
+
+
+def test_letters_that_no_font_has_raise_no_warning(three: MLPClassifier, iris: Data) -> None:
+    names = np.array(["\u82b1", "\u8349", "\u6728"])[iris[1]]
+    clf = MLPClassifier((4,), epochs=1, random_state=0).fit(iris[0], names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.plot.confusion(iris[0], names).figure.savefig(io.BytesIO())
+    axes = Figure().add_subplot()
+    axes.set_title("\u82b1")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert png(axes.figure).startswith(b"\x89PNG")
+    assert not caught

@@ -217,3 +217,7 @@ def test_numbers_that_a_loss_or_a_decoder_cannot_take_are_refused():
     coder = MLPAutoencoder((4,), epochs=1, **QUICK).fit(NUMBERS)
     with pytest.raises(DataError, match="the codes have 8 columns; expected the 4"):
         coder.inverse_transform(NUMBERS)
+    with pytest.raises(
+        DataError, match=r"codes .* finite numbers of shape \(n_samples, 4\), .* NaN"
+    ):
+        coder.inverse_transform([[np.nan, 0.0, 0.0, 0.0]])

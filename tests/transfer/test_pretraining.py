@@ -196,3 +196,18 @@ def test_a_thousand_labelled_images_gain_a_point_by_forty_thousand_without_label
     found = [compare("autoencoders", data, 40_000, seed)[:2] for seed in range(SEEDS)]
     without, with_ = np.mean(found, axis=0)
     assert with_ > without + 0.01
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"learning_rate": 0}, "learning_rate is 0; expected a number above 0"),
+        ({"learning_rate": "low"}, "learning_rate is 'low'; expected a number above 0"),
+        ({"n_iter": -1}, "n_iter is -1; expected a whole number of at least 0"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
+        ({"verbose": "much"}, "verbose is 'much'; expected a whole number"),
+    ],
+)
+def test_a_machines_numbers_are_refused_by_their_own_name(params, told):
+    with pytest.raises(HyperparameterError, match=told):
+        RBMPretraining((4,), **params).fit(np.eye(8))

@@ -565,6 +565,12 @@ def test_transfer_keeps_parameters_but_those_named(base):
     [
         ({"freeze": 4}, {}, HyperparameterError, "freeze is 4, and 3 hidden layers are taken"),
         ({"layers": 2, "freeze": 3}, {}, HyperparameterError, "freeze is 3, and 2"),
+        (
+            {"layers": 1, "freeze": 2},
+            {},
+            HyperparameterError,
+            "freeze is 2, and 1 hidden layer is taken; expected",
+        ),
         ({"layers": 4}, {}, HyperparameterError, "layers of Reuse is 4; expected at most 3"),
         ({"layers": "linear3"}, {}, UnknownNameError, "did you mean 'linear_3'"),
         ({"layers": "linear_[13]"}, {}, HyperparameterError, "without a gap"),

@@ -431,8 +431,8 @@ def test_a_model_that_is_replaced_while_it_is_fetched_comes_as_the_new_one(
 # --- the command -----------------------------------------------------------------------------
 
 
-def wellfit(*words: Any) -> Result:
-    return CliRunner().invoke(app, [*map(str, words)], env={"COLUMNS": "160"})
+def wellfit(*words: Any, columns: int = 160) -> Result:
+    return CliRunner().invoke(app, [*map(str, words)], env={"COLUMNS": str(columns)})
 
 
 def test_a_run_goes_to_the_shelf_with_its_figures_and_predicts_from_there(
@@ -461,6 +461,14 @@ def test_the_command_speaks_with_a_server(server: Server) -> None:
     done = wellfit("models", "get", server.url, "zoo")
     assert done.exit_code == 0
     np.testing.assert_array_equal(answers(MLPClassifier.load(done.stdout.strip())), answers(clf()))
+
+
+def test_a_narrow_terminal_shows_a_model_line_by_line(shelf: Shelf) -> None:
+    changed(shelf, licence="CC-BY-4.0", data="digits, 1,437 rows")
+    lines = wellfit("models", "list", shelf.address, columns=40).output.splitlines()
+    assert [line.split() for line in lines if "licence" in line] == [["licence", "CC-BY-4.0"]]
+    assert any("digits, 1,437 rows" in line for line in lines)
+    assert max(map(len, lines)) <= 40
 
 
 def test_an_empty_shelf_is_listed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 import wellfit
 from wellfit.cli.check import check
-from wellfit.cli.console import complain
+from wellfit.cli.console import complain, note
 from wellfit.cli.data import data_app
 from wellfit.cli.export import export
 from wellfit.cli.importing import import_file
@@ -28,6 +28,7 @@ from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
 
 FAILED, UNUSABLE = 1, 2
+INTERRUPTED = 130  # as shells tell it
 
 
 class _Group(TyperGroup):
@@ -37,6 +38,11 @@ class _Group(TyperGroup):
         """Run a command; ``--debug`` lets errors through with their traceback."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            if ctx.params.get("debug"):
+                raise
+            note("interrupted")
+            raise typer.Exit(INTERRUPTED) from error
         except Exception as error:
             # Typer's own (a wrong option, --help, a closed pipe) know what to do with themselves.
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")

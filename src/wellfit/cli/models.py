@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, screen
+from wellfit.cli.console import counted, pairs, screen
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from wellfit.transfer import ShelvedModel
 
 models_app = typer.Typer(no_args_is_help=True, help="A shelf of models, to take from by name.")
@@ -18,6 +20,7 @@ _COLUMNS = (
     *("name", "what", "inputs", "layers", "size"),
     *("trained on", "scores", "licence", "notes"),
 )
+_WIDE = 80  # letters of a line that columns need
 Address = Annotated[str, typer.Argument(help="A folder, or an http(s) address.", metavar="SHELF")]
 
 
@@ -28,8 +31,6 @@ def list_models(
     ] = None,
 ) -> None:
     """List the models of a shelf. None is downloaded."""
-    from rich.table import Table
-
     from wellfit.transfer import Shelf
 
     models = Shelf(shelf).list()
@@ -37,6 +38,14 @@ def list_models(
         screen().print("no model yet")
         return
     rows = [[_printable(cell) for cell in _row(model)] for model in models]
+    console = screen()
+    console.print(_table(rows) if console.width >= _WIDE else _one_below_the_other(rows))
+
+
+def _table(rows: list[list[str]]) -> Table:
+    """Return a row for each model, without the columns in which none has anything."""
+    from rich.table import Table
+
     told = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for place in told:
@@ -51,7 +60,18 @@ def list_models(
         )
     for row in rows:
         table.add_row(*(row[place] for place in told))
-    screen().print(table)
+    return table
+
+
+def _one_below_the_other(rows: list[list[str]]) -> Table:
+    """Return what is told of each model as lines, for a terminal too narrow for columns."""
+    table = pairs()
+    for row in rows:
+        for name, cell in zip(_COLUMNS, row, strict=True):
+            if cell:
+                table.add_row(name, cell)
+        table.add_row()
+    return table
 
 
 def _row(model: ShelvedModel) -> list[str]:

@@ -149,10 +149,14 @@ def _units(layer: Any) -> int:
     return int(layer.units)
 
 
+def _taken(count: int) -> str:
+    return "1 hidden layer is taken" if count == 1 else f"{count} hidden layers are taken"
+
+
 def _check_shapes(theirs: Sequence[int], own: Sequence[int], head: bool) -> None:
     if len(own) < len(theirs) or (head and len(own) > len(theirs)):
         raise InputError(
-            f"{len(theirs) - 1} hidden layers are taken{' with the head' * head}, and the "
+            f"{_taken(len(theirs) - 1)}{' with the head' * head}, and the "
             f"estimator has {len(own) - 1}: {tuple(own[1:])}; expected "
             f"{'as' if head else 'at least as'} many, {tuple(theirs[1:])} the lowest"
         )
@@ -174,8 +178,8 @@ def check_frozen(frozen: int, taken: int) -> None:
     """
     if frozen > taken:
         raise HyperparameterError(
-            f"freeze is {frozen!r}, and {taken} hidden layers are taken; expected a whole number "
-            f"from 0 to {taken}, or 'auto'"
+            f"freeze is {frozen!r}, and {_taken(taken)}; expected a whole number from 0 to "
+            f"{taken}, or 'auto'"
         )
 
 

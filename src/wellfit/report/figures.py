@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,18 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with warnings.catch_warnings():
+        ignore_glyphs()
+        figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def ignore_glyphs() -> None:
+    """Draw letters that no installed font has as boxes, without a warning for each.
+
+    From here on: figures are drawn when they are shown, long after they were made.
+    """
+    warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
 
 
 def learning_curve(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core.errors import InputError
 from wellfit.diagnose.verdicts.curves import Curve, steps_taken
 
 _SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors
@@ -86,10 +87,7 @@ class Training:
         training_rows: int | None = None,
         validation_rows: int | None = None,
     ) -> None:
-        self.history = {
-            name: np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-            for name, values in history.items()
-        }
+        self.history = {name: _curve(name, values) for name, values in _pairs(history)}
         self.settings, self.status = dict(settings or {}), status
         self.epochs = len(self.loss)
         self.best_epoch = best_epoch or self.epochs
@@ -193,3 +191,23 @@ class Training:
     def rival(self) -> Rival | None:
         """How another learner does on the unseen rows."""
         return None
+
+
+def _pairs(history: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(history, Mapping):
+        raise InputError(
+            f"the history is {history!r:.80}; expected metrics by name, a value for each epoch, "
+            "as {'loss': [1.2, 0.9]}"
+        )
+    return history.items()
+
+
+def _curve(name: str, values: Any) -> Curve:
+    """Return a metric's values (epochs,), NaN where there is None."""
+    try:
+        curve = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    except (TypeError, ValueError):
+        curve = np.empty((0, 0))
+    if curve.ndim != 1:
+        raise InputError(f"{name} is {values!r:.80}; expected a number for each epoch")
+    return curve

@@ -185,6 +185,9 @@ def judge(
         training_rows: how many; without them, nobody knows how many steps were taken.
         validation_rows: how many; without them, nobody knows how sure the curves are.
 
+    Raises:
+        InputError: a history that isn't numbers by name.
+
     >>> rising = {"loss": [2.3, 1.0, 4.0, 9.0, 30.0, 90.0, float("nan")]}
     >>> judge(rising).name
     'diverging'

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError
+from wellfit.report.figures import ignore_glyphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,7 @@ def one(ax: Axes | None, size: Size = (6.4, 4.8)) -> Axes:
     """
     from matplotlib.axes import Axes as KnownAxes
 
+    ignore_glyphs()
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -50,6 +52,7 @@ def several(ax: Any, grid: tuple[int, int], count: int, panel: Size) -> NDArray[
             raise InputError(f"ax holds {len(given)} Axes; expected {count}")
         return np.array([one(each) for each in given[:count]], dtype=object)
     down, across = grid
+    ignore_glyphs()
     if ax is None:
         import matplotlib.pyplot as plt
 

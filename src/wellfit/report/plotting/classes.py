@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wellfit.core.errors import InputError
+from wellfit.core.errors import DataError, InputError
 from wellfit.report.figures import _lighten, _short
 from wellfit.report.words import percent, short
 
@@ -124,14 +124,31 @@ def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:
     """Return each row's class.
 
     Raises:
-        InputError: rows have several labels.
+        InputError: rows have several labels, none, or labels of another type.
     """
     if classifier._labels.multilabel_:
         raise InputError(
             "rows have several labels each; expected one class a row: roc, precision_recall and "
             "reliability take several labels"
         )
-    return np.asarray(classifier._labels.hard(y))
+    truth = np.asarray(classifier._labels.hard(y))
+    _check_kind(truth, classifier.classes_.tolist()[0])
+    return truth
+
+
+def _check_kind(labels: NDArray[Any], known: Any) -> None:
+    """Take labels that weren't learned, but only those that could have been."""
+    import pandas as pd
+
+    missing = int(pd.isna(labels).sum())
+    if missing:
+        raise DataError(f"y has {missing:,} missing labels; expected one class a row")
+    for label in labels.ravel().tolist():
+        if isinstance(label, str) != isinstance(known, str):
+            raise DataError(
+                f"y has labels such as {label!r}, and the classifier those such as {known!r}; "
+                "expected labels of the same type"
+            )
 
 
 def _curves(

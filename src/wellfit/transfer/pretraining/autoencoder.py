@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import _num_samples, check_array, check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import Tensor
 
 from wellfit.core.errors import DataError, HyperparameterError
@@ -32,7 +32,7 @@ from wellfit.optim import L2, Clipping, Optimizer, Schedule
 from wellfit.training import EarlyStopping, Observer, Result
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
 from wellfit.transfer.pretraining.base import Coding
-from wellfit.transfer.pretraining.coding import computed, dense, in_units
+from wellfit.transfer.pretraining.coding import checked_codes, computed, dense, in_units
 
 
 class MLPAutoencoder(Coding, BaseMLP):
@@ -226,16 +226,11 @@ class MLPAutoencoder(Coding, BaseMLP):
             X: (n_samples, units of the code) as :meth:`transform` returns them.
 
         Raises:
-            DataError: codes of another width.
+            DataError: codes of another width, or that aren't finite numbers.
             NotFittedError: before ``fit``.
         """
         check_is_fitted(self, "_weights")
-        codes = check_array(X, dtype=[np.float64, np.float32])
-        if codes.shape[1] != self._n_features_out:
-            raise DataError(
-                f"the codes have {codes.shape[1]} columns; expected the {self._n_features_out} "
-                "that transform returns"
-            )
+        codes = checked_codes(X, self._n_features_out)
         rows = computed(self._halves()[1], codes, self, link=self._resolve_loss().predict)
         return in_units(rows, self._inputs)
 

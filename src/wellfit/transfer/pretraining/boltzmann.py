@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import check_random_state
 
+from wellfit.core.errors import HyperparameterError
 from wellfit.transfer.interop.parts import Part, simplified
 from wellfit.transfer.pretraining.base import Pretraining
 
@@ -67,6 +69,7 @@ class RBMPretraining(Pretraining):
         self.preprocess, self.random_state, self.verbose = preprocess, random_state, verbose
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
+        self._check_numbers()
         low, span = self._range(numbers)
         rows: NDArray[np.floating] = ((numbers - low) / span).astype(np.float32)
         draw, self.rbms_, parts = check_random_state(self.random_state), [], list[Part]()
@@ -85,6 +88,22 @@ class RBMPretraining(Pretraining):
             parts += [linear, Part.activation("sigmoid")]
         scaling = Part.scaling(1 / span, -low / span)
         return [*simplified([scaling, parts[0]]), *parts[1:]]
+
+    def _check_numbers(self) -> None:
+        """Refuse what scikit-learn's machine would refuse under its own name.
+
+        Raises:
+            HyperparameterError: naming the parameter.
+        """
+        rate: Any = self.learning_rate
+        if not isinstance(rate, int | float | np.number) or not 0 < rate < np.inf:
+            raise HyperparameterError(f"learning_rate is {rate!r}; expected a number above 0")
+        for name, low in (("n_iter", 0), ("batch_size", 1), ("verbose", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < low:
+                raise HyperparameterError(
+                    f"{name} is {value!r}; expected a whole number of at least {low}"
+                )
 
     def _range(self, numbers: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return each column's lowest value and spread; 0 and 1 where all are from 0 to 1."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array
 from torch import Tensor
 
+from wellfit.core.errors import DataError
 from wellfit.estimators.inputs import Inputs, Numbers
 from wellfit.nn import Network
 from wellfit.preprocessing import TablePreprocessor
@@ -18,6 +20,30 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.transfer.interop.parts import Part, checked
 
 _NEARLY_3 = 2.95  # the furthest that a number bent towards ±3 is bent back from
+
+
+def checked_codes(codes: ArrayLike, width: int) -> NDArray[np.floating]:
+    """Return codes (N, ``width``) that can be read back into rows.
+
+    Raises:
+        DataError: codes of another width, or that aren't finite numbers.
+
+    >>> checked_codes([[1, 2]], 2)
+    array([[1., 2.]])
+    """
+    try:
+        numbers: NDArray[np.floating] = check_array(codes, dtype=[np.float64, np.float32])
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "the codes can't be read back into rows; expected finite numbers of shape "
+            f"(n_samples, {width}), as transform returns: {error}"
+        ) from error
+    if numbers.shape[1] != width:
+        raise DataError(
+            f"the codes have {numbers.shape[1]} columns; expected the {width} that transform "
+            "returns"
+        )
+    return numbers
 
 
 def computed(
