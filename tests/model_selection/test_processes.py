@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
-import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import make_classification
 
+from processes import SERVER
 from wellfit import MLPClassifier
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
@@ -154,6 +155,23 @@ def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.Monkey
 # A cluster.
 
 
+@contextlib.contextmanager
+def cluster(distributed: Any) -> Iterator[None]:
+    """Let searches run on two workers, forked from a process that has imported all they need."""
+    import dask
+
+    forkserver.ensure_running()  # with what the tests want imported, before dask says what it does
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as workers,
+        distributed.Client(workers),
+        joblib.parallel_config(backend="dask"),
+    ):
+        yield
+
+
 def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: np.ndarray):
     distributed = pytest.importorskip("distributed")
     marker = tmp_path / "killed"
@@ -165,13 +183,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: 
             return
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster),
-        joblib.parallel_config(backend="dask"),
-    ):
+    with cluster(distributed):
         found = search(observers=[Call(kill)])
     assert marker.exists()
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
@@ -184,36 +196,27 @@ def test_a_search_that_kills_every_worker_ends(tmp_path: Path):
     def kill(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster),
-        joblib.parallel_config(backend="dask"),
-        pytest.raises(distributed.KilledWorker),
-    ):
+    with cluster(distributed), pytest.raises(distributed.KilledWorker):
         search(observers=[Call(kill)])
 
 
 # Ctrl-C.
 
-LONG = """
-    import sys
-    from sklearn.datasets import load_digits
-    from wellfit import MLPClassifier
-    from wellfit.model_selection import GridSearchCV
-    from wellfit.training import Call
 
-    class Told:
-        def __call__(self, *_):
-            print("training", flush=True)
+def search_long(n_jobs: int, begun: Path, errors: Path) -> None:
+    """Search until somebody ends it; what is said at the end goes to a file."""
+    os.setsid()  # as a terminal starts a command: a group of its own
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stderr = errors.open("w")
+    search(n_jobs, {"hidden_layer_sizes": [(8,), (9,)]}, 100_000, [Call(Told(begun))])
 
-    X, y = load_digits(return_X_y=True)
-    clf = MLPClassifier((64,), epochs=100_000, early_stopping=False, random_state=0,
-                        observers=[Call(Told())])
-    space = {"hidden_layer_sizes": [(8,), (9,)]}
-    GridSearchCV(clf, space, cv=2, n_jobs=int(sys.argv[1])).fit(X, y)
-"""
+
+class Told:
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __call__(self, *_: Any) -> None:
+        self.place.touch()
 
 
 def children(pid: int) -> list[int]:
@@ -231,19 +234,19 @@ def children(pid: int) -> list[int]:
     [(1, os.kill), (2, os.killpg), pytest.param(2, os.kill, marks=pytest.mark.heavy)],
     ids=["alone", "as a terminal does", "as a notebook does"],
 )
-def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int, interrupt: Any):
-    command = [sys.executable, "-c", textwrap.dedent(LONG), str(n_jobs)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        assert b"training" in process.stdout.readline()
-        below = children(process.pid)
-        assert len(below) >= (n_jobs > 1) * n_jobs
-        interrupt(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode in (1, 130, -signal.SIGINT)
-    assert errors.rstrip().splitlines()[-1] == b"KeyboardInterrupt", errors.decode()
+def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int, interrupt: Any, tmp_path: Path):
+    begun, errors = tmp_path / "begun", tmp_path / "errors"
+    process = SERVER.Process(target=search_long, args=(n_jobs, begun, errors))
+    process.start()
+    while process.is_alive() and not begun.exists():
+        time.sleep(0.01)
+    below = children(process.pid)
+    assert len(below) >= (n_jobs > 1) * n_jobs
+    interrupt(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode in (1, 130, -signal.SIGINT)
+    told = errors.read_text()
+    assert told.rstrip().splitlines()[-1] == "KeyboardInterrupt", told
     until = time.monotonic() + 10
     while any(map(alive, below)) and time.monotonic() < until:
         time.sleep(0.05)
