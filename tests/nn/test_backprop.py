@@ -88,8 +88,13 @@ def test_every_activation(activation):
     torch.testing.assert_close(written_out(stack, x, target), expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("loss", every("loss"), ids=label)
-@pytest.mark.parametrize("penalty", [None, *every("penalty")], ids=label)
+# Their gradients are added: each of them occurs, but not each with each.
+LOSSES, PENALTIES = every("loss"), [None, *every("penalty")]
+PAIRS = list(zip(LOSSES, itertools.cycle(PENALTIES), strict=False))
+PAIRS += [(LOSSES[0], penalty) for penalty in PENALTIES[len(LOSSES) :]]
+
+
+@pytest.mark.parametrize(("loss", "penalty"), PAIRS, ids=label)
 def test_every_loss_and_penalty(loss, penalty):
     penalties = () if penalty is None else (penalty.replace(strength=0.1),)
     stack = stack_of(loss=loss, penalties=penalties)
