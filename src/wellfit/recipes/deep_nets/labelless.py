@@ -50,7 +50,7 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
         pretraining = AutoencoderPretraining(
             SIZES,
             noise=0.5,
-            epochs=5,
+            epochs=10,
             batch_size=128,
             optimizer=Adam(0.003),
             random_state=kitchen.seed,
