@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import shutil
 import time
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from wellfit.core.errors import MissingExtraError
 from wellfit.nn import Dropout, mlp
 from wellfit.report.page import Material, Page, comparison_page, run_page, written
+from wellfit.report.page import data as data_module
 from wellfit.report.page import writing as writing_module
 from wellfit.report.page.classes import mistakes, reliability, threshold_charts, wilson
 from wellfit.report.page.curves import curve_charts
@@ -488,3 +490,31 @@ def test_pages_of_runs_without_anything_can_be_written():
     bare = Material("run", "run", {})
     for page in (run_page(bare), comparison_page([bare, bare])):
         assert "wellfit" in written(page)
+
+
+def test_of_a_large_table_a_part_is_checked_and_the_page_says_so(written_page, monkeypatch):
+    """So that a page is made in seconds; what is wrong of a part of the rows is left out."""
+    whole = texts_of(written_page)
+    assert "duplicate rows" in whole
+    assert "Checked were" not in whole
+    monkeypatch.setattr(data_module, "_MOST_CHECKED", 1500)
+    monkeypatch.setattr(data_module, "_MOST_COMPARED", 100)
+    part = texts_of(written_page)
+    assert re.search(r"Checked were \d\d of 120 training rows, drawn at random", part)
+    assert "Left out, for want of time: duplicate rows, labels." in part
+    assert "test rows that stand among the training rows" in whole
+    assert "test rows that stand among the training rows" not in part
+    monkeypatch.setattr(data_module, "_MOST_TOLD", 100)
+    assert "too large to be looked at" in texts_of(written_page)
+
+
+@pytest.fixture
+def written_page(hostile, tmp_path):
+    """A run whose page is written anew each time."""
+    return hostile, tmp_path / "page.html"
+
+
+def texts_of(written_page):
+    run, out = written_page
+    done("report", run, "--out", out)
+    return " ".join(Parsed(out.read_text()).texts)

@@ -74,6 +74,7 @@ class Check(Examiner, family="check"):
 
     Attributes:
         stage: what it looks at.
+        whole: whether it says something wrong of a random part of the rows.
 
     >>> from wellfit.diagnose import Scale
     >>> Scale().stage, Scale().most
@@ -81,6 +82,7 @@ class Check(Examiner, family="check"):
     """
 
     stage: ClassVar[Stage] = "data"
+    whole: ClassVar[bool] = False
 
     @abstractmethod
     def look(self, case: Case) -> Finding | None:

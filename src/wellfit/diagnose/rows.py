@@ -21,6 +21,7 @@ class DuplicateRows(Check, name="duplicate_rows"):
     """
 
     did: ClassVar[str] = "looked for rows that are there twice, above all across the split"
+    whole: ClassVar[bool] = True
 
     warn: float = hyper("share of the rows that is worth a look", default=0.01, low=0, high=1)
     fail: float = hyper("share of test rows that spoils the test", default=0.05, low=0, high=1)
@@ -74,6 +75,7 @@ class Labels(Check, name="labels"):
     """
 
     did: ClassVar[str] = "looked for targets that can't be meant"
+    whole: ClassVar[bool] = True
 
     contradicting: float = hyper(
         "share of rows whose features equal another's, but not its label",
