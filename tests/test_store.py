@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from processes import SERVER
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError
 
@@ -478,10 +479,10 @@ def test_loading_while_another_saves_always_finds_a_model(tmp_path):
 
 def test_a_killed_process_leaves_one_whole_model(tmp_path):
     """In a process of its own: it forks, and a fork of a process with threads may hang."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, str(tmp_path / "model")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stdout + run.stderr
+    process = SERVER.Process(target=kill_saves, args=(tmp_path / "model", tmp_path / "errors"))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, (tmp_path / "errors").read_text()
 
 
 def killed(function: Callable[[], Any], after: float | None = None) -> bool:
@@ -498,8 +499,9 @@ def killed(function: Callable[[], Any], after: float | None = None) -> bool:
     return status != 0
 
 
-def kill_saves(folder: Path) -> None:
+def kill_saves(folder: Path, errors: Path) -> None:
     """Kill a save before each of its lines, then many saves at moments of chance."""
+    sys.stderr, os.fsync = errors.open("w"), lambda _: None
     line, ends = 1, set()
     store.save(folder, *OLD)
     while killed(partial(at_line, line, kill_myself, partial(store.save, folder, *NEW))):
@@ -531,8 +533,3 @@ def check_and_mend(folder: Path) -> str:
 
 def kill_myself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    os.fsync = lambda _: None
-    kill_saves(Path(sys.argv[1]))

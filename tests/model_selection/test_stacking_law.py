@@ -19,7 +19,7 @@ from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import EarlyStopping
 
 X, y = make_classification(119, 7, n_informative=5, n_classes=3, random_state=0)
-FOLDS = KFold(3, shuffle=True, random_state=0)
+FOLDS = KFold(2, shuffle=True, random_state=0)
 LEARNING = {"optimizer__learning_rate": [1e-3, 1e-2]}
 SPACES: dict[str, Any] = {
     "rates": {"optimizer__learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]},
@@ -59,7 +59,7 @@ def alone(estimator: Any, space: Any, scoring: str, x: Any, targets: Any) -> np.
 def searched(estimator: Any, space: Any, scoring: str, x: Any, targets: Any) -> np.ndarray:
     search = GridSearchCV(estimator, space, cv=FOLDS, scoring=scoring, refit=False)
     results = search.fit(x, targets).cv_results_
-    return np.stack([results[f"split{fold}_test_score"] for fold in range(3)], axis=1)
+    return np.stack([results[f"split{fold}_test_score"] for fold in range(2)], axis=1)
 
 
 @pytest.mark.parametrize("kind", SPACES)
