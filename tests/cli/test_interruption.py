@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import pytest
 from typer.testing import Result
 
 from processes import said, start
+from wellfit.cli.files import write
 from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
 
@@ -126,6 +128,19 @@ def test_predictions_are_written_whole_or_not_at_all(
     assert "p.csv: File too large" in done.stderr
     assert (here / "p.csv").read_text() == "earlier"
     assert not list(here.glob(".*"))
+
+
+def test_a_disk_that_is_read_only_is_told_by_the_files_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as told:
+        write(tmp_path / "report.html", b"")
+    assert told.value.filename == str(tmp_path / "report.html")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

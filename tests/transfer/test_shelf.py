@@ -385,6 +385,22 @@ def test_an_add_that_finds_no_room_leaves_the_shelf_as_it_was(
     shelf.add(clf(), "new")
 
 
+def test_a_list_that_finds_no_room_leaves_no_model_beside_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = sorted(Path(shelf.address).rglob("*"))
+    monkeypatch.setattr("wellfit.transfer.shelf._write", full)
+    with pytest.raises(OSError, match="No space left on device; the shelf is unchanged") as told:
+        shelf.add(clf(), "new")
+    assert told.value.filename == shelf.address
+    with pytest.raises(OSError, match="unchanged"):
+        shelf.add(clf(), "zoo", overwrite=True)  # the same model, which others may read
+    assert sorted(Path(shelf.address).rglob("*")) == before
+
+
 def test_what_a_killed_add_left_is_cleared_away(shelf: Shelf) -> None:
     left = Path(shelf.address) / ".add.new"
     left.mkdir()

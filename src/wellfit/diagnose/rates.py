@@ -29,6 +29,8 @@ _STEPS = 100
 _STACK_BYTES = 5 << 20  # of parameters, gradients and moments
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
+_FIRST = 16  # of a grid's rates, before those between
+_NEAR = 0.85  # of the best rate's progress: what lies beside such a rate may be better
 _NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
 
 
@@ -150,8 +152,9 @@ def learning_rate_range(
         estimator: a classifier or regressor; it is copied.
         X: (n_samples, n_features), as for ``fit``.
         y: (n_samples,) or (n_samples, n_outputs).
-        rates: how many, spread evenly over 8 decades around the update rule's default; or the
-            rates themselves.
+        rates: how many make a grid over 8 decades around the update rule's default, of which
+            some 16 are tried first, and then those between near the best, and where training
+            begins to diverge; or the rates themselves, of which all are tried.
         steps: of each training.
         random_state: of weights, rows and their order.
 
@@ -182,37 +185,72 @@ def range_test(
             f"{member.optimizer!r} finds its own steps and has no learning rate; expected an "
             "optimizer such as 'adam'"
         )
-    tried = _rates(member.optimizer, rates)
+    grid = _rates(member.optimizer, rates)
     ids = np.random.default_rng(derive(seed, "range test")).permutation(prepared.stream.train)
     batch = min(member.batch_size, len(ids))
     # As many whole batches as there are steps, of rows that come again where they don't suffice.
     # Judged by rows it learns from: what counts here is how fast the loss falls.
     stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
-    members = _members(member, tried, batch)
-    precision = "float64" if prepared.estimator.precision == "float64" else "float32"
-    most = _most(member)
-    with threads(prepared.estimator.threads):
-        parts = [members[k : k + most] for k in range(0, len(members), most)]
-        results = [
-            train(
-                part, rows, [stream], precision=precision, resume=beginning(prepared, part, rows)
-            )
-            for part in parts
-        ]
-    losses = np.array(
-        [
-            result.history(k)["val_loss"][-1]
-            for result, part in zip(results, parts, strict=True)
-            for k in range(len(part))
-        ]
-    )
-    losses = np.where(np.isfinite(losses), losses, np.inf)
+    trial = _Trial(prepared, rows, stream, batch)
+    stride = max(1, len(grid) // _FIRST) if isinstance(rates, int) else 1
+    first = np.unique([*range(0, len(grid), stride), len(grid) - 1])
+    # A rate of 0 doesn't move: it ends where all start.
+    start, *ends = trial.losses([0.0, *grid[first]])
+    losses = np.full(len(grid), np.nan)
+    losses[first] = ends
+    between = _between(losses[first], start, first)
+    losses[between] = trial.losses(grid[between])
+    tried = ~np.isnan(losses)
     own = float(dict(member.optimizer.values())["learning_rate"])
-    return RangeTest(tried, losses[1:], float(losses[0]), steps, own)
+    return RangeTest(grid[tried], losses[tried], start, steps, own)
 
 
-def _members(member: Member, rates: NDArray[np.float64], batch: int) -> list[Member]:
-    """Return a member for each rate, after one that doesn't move: it ends where all start."""
+def _between(
+    losses: NDArray[np.float64], start: float, first: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Return which rates to try besides the first: near the best, and where losses begin to rise.
+
+    Args:
+        losses: (n,) of the rates tried first.
+        start: the loss that all start from.
+        first: (n,) their places in the grid, rising.
+    """
+    near = start - losses >= _NEAR * max(start - losses.min(), 1e-12)
+    wanted = near[:-1] | near[1:]
+    wanted[np.flatnonzero(losses < start)[-1:].clip(max=len(wanted) - 1)] = True
+    gaps = [np.arange(first[k] + 1, first[k + 1]) for k in np.flatnonzero(wanted)]
+    return np.concatenate([np.empty(0, dtype=np.int64), *gaps])
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Short trainings on the same rows in the same order, at rates that are told later."""
+
+    prepared: Prepared
+    rows: Rows
+    stream: Stream
+    batch: int
+
+    def losses(self, rates: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the loss at which each rate ends; infinite where it diverged."""
+        members = _members(self.prepared.member, rates, self.batch)
+        most = _most(self.prepared.member)
+        with threads(self.prepared.estimator.threads):
+            parts = [self._part(members[k : k + most]) for k in range(0, len(members), most)]
+        losses = np.array([loss for part in parts for loss in part])
+        return np.where(np.isfinite(losses), losses, np.inf)
+
+    def _part(self, members: list[Member]) -> list[float]:
+        precision = "float64" if self.prepared.estimator.precision == "float64" else "float32"
+        resume = beginning(self.prepared, members, self.rows)
+        result = train(members, self.rows, [self.stream], precision=precision, resume=resume)
+        return [result.history(k)["val_loss"][-1] for k in range(len(members))]
+
+
+def _members(
+    member: Member, rates: Sequence[float] | NDArray[np.float64], batch: int
+) -> list[Member]:
+    """Return a member for each rate."""
     return [
         member.replace(
             optimizer=_at(member.optimizer, rate),
@@ -222,7 +260,7 @@ def _members(member: Member, rates: NDArray[np.float64], batch: int) -> list[Mem
             batch_size=batch,
             epochs=1,
         )
-        for rate in (0.0, *rates)
+        for rate in rates
     ]
 
 

@@ -156,7 +156,7 @@ class Shelf:
                 os.replace(staged, folder / added.folder)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-            _write(folder / INDEX, pack({**models, name: added}))
+            _list(folder, models, added)
             if name in models and models[name].folder != added.folder:
                 shutil.rmtree(folder / models[name].folder, ignore_errors=True)
         return added
@@ -322,6 +322,21 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> Path:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _list(folder: Path, models: Mapping[str, ShelvedModel], added: ShelvedModel) -> None:
+    """Write a model that is on the shelf into its list, or take it away again.
+
+    Raises:
+        OSError: the disk is full or not writable; the shelf is as it was.
+    """
+    try:
+        _write(folder / INDEX, pack({**models, added.name: added}))
+    except OSError as error:
+        if all(model.folder != added.folder for model in models.values()):
+            shutil.rmtree(folder / added.folder, ignore_errors=True)
+        told = f"{error.strerror}; the shelf is unchanged"
+        raise OSError(error.errno, told, str(folder)) from error
 
 
 def _write(path: Path, data: bytes) -> None:
