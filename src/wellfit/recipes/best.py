@@ -102,7 +102,7 @@ class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
         "epochs": 36,
         "precision": "bfloat16",
     }
-    short: ClassVar[Mapping[str, Any]] = {"epochs": 8, "dropout": 0.2, "input_dropout": 0.1}
+    short: ClassVar[Mapping[str, Any]] = {"epochs": 10, "dropout": 0.2, "input_dropout": 0.1}
 
 
 class Letters(Recipe, name="notmnist-best"):
