@@ -63,7 +63,7 @@ race(axes, {
 # %% [markdown]
 # ## Which learning rate?
 #
-# Too small, and the loss hardly moves; too large, and it never settles. A range test tries 64 rates at
+# Too small, and the loss hardly moves; too large, and it never settles. A range test tries many rates at
 # once, for a hundred steps, and suggests one; five rates are then trained in full, in one stack.
 
 # %%
