@@ -83,7 +83,7 @@ class DroppedOut(Recipe, name="deep-dropout"):
 
 
 class NormLimited(Recipe, name="deep-max-norm"):
-    """784-300-50-10 with max-norm: 20 epochs of SGD with momentum there, 8 along a cycle here."""
+    """784-300-50-10 with max-norm: 20 epochs of SGD with momentum there, 10 along a cycle here."""
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
@@ -108,7 +108,7 @@ class NormLimited(Recipe, name="deep-max-norm"):
                 input_dropout=0.1,
                 optimizer=Adam(0.003),
                 batch_size=128,
-                epochs=8,
+                epochs=10,
             )
             told[name] = validated(kitchen, f"max-norm {limit or 'off'}", clf, split)
         return told
