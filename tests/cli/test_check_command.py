@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import gc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,3 +96,15 @@ def test_what_cannot_be_checked_says_why(here: Path, wellfit: Wellfit) -> None:
         done = wellfit("check", *words)
         assert done.exit_code == 2, done.output
         assert told in done.output
+
+
+def test_checks_import_neither_pictures_nor_trees_of_many() -> None:
+    """Half of a check's time goes to imports; what only verdicts and figures need can wait."""
+    program = (
+        "import sys, wellfit.cli.settings, wellfit.diagnose\n"
+        "print([m for m in ('matplotlib', 'plotly', 'sklearn.ensemble') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
