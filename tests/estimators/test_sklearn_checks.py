@@ -10,6 +10,9 @@ from sklearn.utils.estimator_checks import (
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.optim import Adam
 
+# What it runs other tests run too; to watch every line of it costs as much again.
+pytestmark = pytest.mark.no_cover
+
 EXPECTED_FAILURES = {
     # Mini-batches are drawn by row, so that a row twice is not a row of weight 2 (it is in a full
     # batch: see the laws of the engine). scikit-learn excuses its own MLPs for the same reason.

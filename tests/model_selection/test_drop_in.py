@@ -26,6 +26,9 @@ from wellfit import model_selection as ours
 from wellfit.core.errors import DivergedError, HyperparameterError, UnknownNameError
 from wellfit.training import EarlyStopping
 
+# What it runs other tests run too; to watch every line of it costs as much again.
+pytestmark = pytest.mark.no_cover
+
 RATES = "optimizer__learning_rate"
 CLASSES = make_classification(97, 6, n_informative=4, n_classes=3, random_state=0)
 CANDIDATES = [{RATES: [1e-3], "l2": [0]}, {RATES: [1e-2], "l2": [0.1]}]

@@ -66,6 +66,7 @@ CHECKED = {
 }
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @parametrize_with_checks(
     [
         MLPEnsembleClassifier(MLPClassifier(**CHECKED), n_members=2),

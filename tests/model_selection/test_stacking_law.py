@@ -18,6 +18,9 @@ from wellfit.model_selection.dispatch import Job, finished
 from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import EarlyStopping
 
+# What it runs other tests run too; to watch every line of it costs as much again.
+pytestmark = pytest.mark.no_cover
+
 X, y = make_classification(119, 7, n_informative=5, n_classes=3, random_state=0)
 FOLDS = KFold(2, shuffle=True, random_state=0)
 LEARNING = {"optimizer__learning_rate": [1e-3, 1e-2]}

@@ -32,6 +32,7 @@ NUMBERS = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 8)) * 5 + 100
 QUICK = {"random_state": 0, "threads": 1}
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @parametrize_with_checks(
     [MLPAutoencoder(epochs=3)], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
 )

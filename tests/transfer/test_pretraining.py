@@ -38,6 +38,7 @@ EXPECTED_FAILURES = {
 }
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @parametrize_with_checks(
     [AutoencoderPretraining((8, 4), epochs=2), RBMPretraining((8, 4), n_iter=2)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
