@@ -17,14 +17,22 @@ from wellfit.transfer import from_keras, import_model, network_input, to_keras
 
 pytest.importorskip("h5py")
 os.environ.setdefault("KERAS_BACKEND", "torch")
-keras = pytest.importorskip("keras")
-layers = keras.layers
+keras: Any
+layers: Any
 # Keras's own: on the age of its .h5, and on how it makes arrays.
 pytestmark = pytest.mark.filterwarnings("ignore:.*copy keyword:DeprecationWarning")
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 ROWS = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
 KINDS = (".keras", ".h5", ".json")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Keras takes seconds to import: only where its tests run, not wherever they are listed."""
+    global keras, layers
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
 
 
 def saved(model: Any, folder: Path, kind: str) -> Path:
@@ -179,14 +187,19 @@ def test_a_functional_chain(kind: str, tmp_path: Path) -> None:
 # --- refusals --------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable("mine")
-class Mine(layers.Dense):
-    pass
+def own(units: int) -> Any:
+    """A layer of somebody's own class."""
+
+    @keras.saving.register_keras_serializable("mine")
+    class Mine(layers.Dense):
+        pass
+
+    return Mine(units)
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "code": (lambda: chain(layers.Lambda(lambda x: x * 2, output_shape=(4,))), "Lambda.*not run"),
-    "own class": (lambda: chain(Mine(4)), "Mine"),
+    "own class": (lambda: chain(own(4)), "Mine"),
     "another layer": (lambda: chain(layers.UnitNormalization()), "UnitNormalization.*supported"),
     "softmax inside": (lambda: chain(layers.Dense(4, "softmax")), "softmax.*end"),
     "another activation": (lambda: chain(layers.Dense(4, "relu6")), "relu6.*supported"),
