@@ -95,7 +95,7 @@ class Searched(Recipe, name="deep-digits-searched"):
 
     The source tries 40 settings; here 6 are tried, each along a short cycle of its own, since
     halving would compare them where the learning rate is highest. The short way takes what
-    trials beforehand have found. The validation rows choose nothing on the long way.
+    trials beforehand have found, by which the long way's space was narrowed too.
     """
 
     source: ClassVar[Source] = DEEP_NETS
@@ -123,7 +123,7 @@ class Searched(Recipe, name="deep-digits-searched"):
 
 
 class Normalized(Recipe, name="deep-digits-batch-norm"):
-    """The same with batch norm, and with rectified units, which do better above it.
+    """The same with batch norm, and with rectified units, which do better beside it.
 
     Widths, units and epochs were chosen by the last 7,038 training rows and the validation rows.
 
@@ -154,7 +154,8 @@ class NormalizedDropout(Normalized, name="deep-digits-dropout"):
 
     figures: ClassVar[tuple[Figure, ...]] = (Figure(TEST, 0.99397, "exercise 8 e"),)
     remark: ClassVar[str] = (
-        "dropout of every layer on top of batch norm hides too much here as well"
+        "in 30 epochs, a dropout of 0.2 on top of batch norm costs nothing here; "
+        "the short way's ten are too few for it"
     )
     dropout: ClassVar[float] = 0.2
     short: ClassVar[Mapping[str, Any]] = {"hidden_layer_sizes": (280,) * 5, "epochs": 10}
