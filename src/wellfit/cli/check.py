@@ -108,7 +108,7 @@ def check(
     ] = 0,
     rates: Annotated[
         Path | None,
-        typer.Option(help="Draw how far learning rates come, 64 over 8 decades, into this PNG file."),
+        typer.Option(help="Draw how far learning rates come, over 8 decades, into this PNG file."),
     ] = None,
 ) -> None:
     """Look for what goes wrong most often: data, first weights, learning rate. Trains no model.
