@@ -105,16 +105,26 @@ def test_each_seed_is_a_go_and_their_mean_counts() -> None:
     assert done.curves["a go"]["loss"] == [2.0, 1.0]
 
 
-def test_the_short_way_is_one_seed() -> None:
-    done = reproduce(Tiny(), seeds=(2, 1, 4), quick=True)
-    assert [measured.values for measured in done.figures] == [(0.2,), (1.0,)]
+def test_the_short_way_is_one_seed_unless_more_are_asked_for() -> None:
+    done = reproduce(Tiny(), quick=True)
+    assert [measured.values for measured in done.figures] == [(0.0,), (1.0,)]
+    done = reproduce(Tiny(), seeds=(2, 1), quick=True)
+    assert [measured.values for measured in done.figures] == [(0.2, 0.1), (1.0, 1.0)]
+    assert len(reproduce(Tiny()).figures[0].values) == 3
 
 
 def test_what_is_told_as_json_is_all_there_is() -> None:
     document = json.loads(json.dumps(reproduce(Tiny(), seeds=(0,)).to_document()))
     accuracy, told = document.pop("figures")
     assert document.pop("seconds") >= 0
-    assert document == {"recipe": "tiny", "source": "nowhere", "reached": False, "quick": False}
+    expected = {
+        "recipe": "tiny",
+        "source": "nowhere",
+        "reached": False,
+        "quick": False,
+        "seeds": 1,
+    }
+    assert document == expected
     assert (accuracy["published"], accuracy["ours"], accuracy["reached"]) == (0.1, 0.0, False)
     assert (told["published"], told["values"], told["reached"]) == (None, [0.0], True)
 
@@ -241,11 +251,29 @@ def test_a_miss_ends_with_1_and_leaves_its_files(made_up: list[Recipe], tmp_path
     assert done.exit_code == 1, done.output
     assert "missed: tiny" in done.output
     assert "It is all luck." in done.output
-    (document,) = json.loads((tmp_path / "out" / "recipes.json").read_text())
+    document = json.loads((tmp_path / "out" / "results.json").read_text())["tiny"]
     assert document["quick"]
     assert not document["reached"]
-    for name in ("tiny.png", "tiny-another-go.png"):
-        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / "images" / "tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_results_of_others_stay(made_up: list[Recipe], tmp_path: Path) -> None:
+    made_up.append(Tiny())
+    (tmp_path / "results.json").write_text('{"other": {"recipe": "other"}}')
+    command("tiny", "--quick", "--out", str(tmp_path))
+    assert list(json.loads((tmp_path / "results.json").read_text())) == ["other", "tiny"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{"])
+def test_a_file_of_something_else_is_refused(
+    made_up: list[Recipe], tmp_path: Path, content: str
+) -> None:
+    made_up.append(Tiny())
+    (tmp_path / "results.json").write_text(content)
+    done = command("tiny", "--quick", "--out", str(tmp_path))
+    assert done.exit_code == 2
+    assert "results.json" in done.output
+    assert (tmp_path / "results.json").read_text() == content
 
 
 def test_ctrl_c_keeps_what_is_done(made_up: list[Recipe], tmp_path: Path) -> None:
@@ -253,6 +281,4 @@ def test_ctrl_c_keeps_what_is_done(made_up: list[Recipe], tmp_path: Path) -> Non
     done = command("--all", "--seeds", "3", "--out", str(tmp_path))
     assert done.exit_code not in (0, 1)
     assert "1 of 3 recipes done" in done.output
-    assert [one["recipe"] for one in json.loads((tmp_path / "recipes.json").read_text())] == [
-        "tiny"
-    ]
+    assert list(json.loads((tmp_path / "results.json").read_text())) == ["tiny"]

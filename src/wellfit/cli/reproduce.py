@@ -24,9 +24,11 @@ def reproduce(
         str | None, typer.Option(help="Every recipe of one source: indaba, cs109b, …")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One seed, and the short way where there is one.")
+        bool, typer.Option("--quick", help="The short way, where a recipe has one.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Goes at each recipe.")] = 3,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Goes at each recipe; else 3, and 1 if quick.")
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="A folder of data by name; else WELLFIT_DATA, or a download."),
@@ -51,14 +53,15 @@ def reproduce(
         return
     if not (names or everything or source):
         raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
-    missed = _reproduce(found, range(seeds), quick, data_dir, out)
+    goes = None if seeds is None else range(seeds)
+    missed = _reproduce(found, goes, quick, data_dir, out)
     if missed:
         screen().print(f"missed: {', '.join(missed)}")
         raise typer.Exit(1)
 
 
 def _reproduce(
-    wanted: list[Recipe], seeds: range, quick: bool, data_dir: Path | None, out: Path | None
+    wanted: list[Recipe], seeds: range | None, quick: bool, data_dir: Path | None, out: Path | None
 ) -> list[str]:
     """Do recipes one after the other, show each when it is done, and return who missed."""
     from wellfit.recipes import reproduce

@@ -5,10 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wellfit.core.hyper import Config
 from wellfit.recipes.kitchen import Kitchen
+from wellfit.recipes.pictures import draw
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from wellfit.recipes.reproducing import Reproduction
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,19 @@ class Figure:
         """Whether it is told in per cent."""
         return "accuracy" in self.what
 
+    @property
+    def difference(self) -> bool:
+        """Whether it is by how much one score exceeds another, and not a score itself."""
+        return any(word in self.what.split() for word in ("gained", "less"))
+
+    def told(self, value: float) -> str:
+        """Return a value of it in words.
+
+        >>> Figure("test accuracy", 0.977, "").told(0.9815), Figure("loss", 2.3, "").told(2.30261)
+        ('98.15 %', '2.303')
+        """
+        return f"{100 * value:.2f} %" if self.share else f"{value:.4g}"
+
     def reached(self, value: float) -> bool:
         """Say whether a figure of ours is good."""
         if self.published is None:
@@ -87,3 +106,10 @@ class Recipe(Config, family="recipe"):
 
         Figures that :attr:`figures` doesn't hold are told too.
         """
+
+    def picture(self, done: Reproduction) -> Drawing:
+        """Draw what came out of it: its learning curves, and its figures beside the published.
+
+        A recipe with a better story to tell overrides this.
+        """
+        return draw(done)

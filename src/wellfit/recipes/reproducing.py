@@ -80,6 +80,7 @@ class Reproduction:
             "reached": self.reached,
             "seconds": round(self.seconds, 3),
             "quick": self.quick,
+            "seeds": len(self.figures[0].values),
             "figures": [
                 {
                     "what": measured.figure.what,
@@ -118,7 +119,7 @@ def reproduce(
     recipe: Recipe,
     *,
     data_dir: Path | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] | None = None,
     quick: bool = False,
 ) -> Reproduction:
     """Do a recipe once for each seed.
@@ -126,7 +127,7 @@ def reproduce(
     Args:
         recipe: which.
         data_dir: a folder of data by name; None for the environment's, or a download.
-        seeds: one go for each; the quick way takes the first alone.
+        seeds: one go for each; by default 0, 1 and 2, and on the quick way 0 alone.
         quick: whether to take the short way, where the recipe has one.
 
     Raises:
@@ -135,7 +136,9 @@ def reproduce(
     """
     told: list[Mapping[str, float]] = []
     took: list[float] = []
-    kitchens = [Kitchen(data_dir, seed, quick) for seed in seeds[: 1 if quick else None]]
+    if seeds is None:
+        seeds = range(1 if quick else 3)
+    kitchens = [Kitchen(data_dir, seed, quick) for seed in seeds]
     for kitchen in kitchens:
         began = perf_counter()
         told.append(_run(recipe, kitchen))

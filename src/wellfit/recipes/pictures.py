@@ -1,0 +1,378 @@
+"""A recipe's picture: how its trainings went, and what was published beside what came out."""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+    from wellfit.recipes.reproducing import Measured, Reproduction
+
+# Of Okabe and Ito (2008), told apart with any kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
+QUIET, OURS, MISSED = "#666666", "#0072B2", "#D55E00"
+
+_WIDTH, _CURVES, _STRIP = 7.6, 2.9, 0.52  # inches
+_SHORTEST = 1.6  # a picture of a strip or two still has room for its words
+_LOG_FROM = 30  # a loss that falls by more gets a logarithmic axis
+_LINE = 30  # characters in a line of the legend
+_SAME = 1e-3  # how near a figure comes to the end of a curve that it was read from
+_FAINT = 0.35  # beside a curve of its own colour: of training rows, or of another member
+
+History = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn as one line.
+
+    Attributes:
+        label: what the legend calls it.
+        values: one for each epoch.
+        colour: of the line.
+        alpha: how strong the line is.
+    """
+
+    label: str
+    values: NDArray[np.float64]
+    colour: str
+    alpha: float = 1.0
+
+
+def png(drawing: Drawing, colours: int = 64) -> bytes:
+    """Return a picture as the bytes of a small PNG file, of so many colours.
+
+    >>> from matplotlib.figure import Figure
+    >>> png(Figure())[1:4]
+    b'PNG'
+    """
+    full, small = io.BytesIO(), io.BytesIO()
+    drawing.savefig(full, format="png", dpi=110)
+    Image.open(full).convert("RGB").quantize(colours).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def draw(done: Reproduction, score: str | None = None) -> Drawing:
+    """Draw the learning curves of a recipe, and each published figure beside ours.
+
+    A lone figure is a dashed line among the curves; several, and those of another kind than the
+    curves, get a strip each below them.
+
+    Args:
+        done: what came out.
+        score: which list of the histories to draw; the one that fits the figures when not given.
+    """
+    from matplotlib.figure import Figure as NewDrawing
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    key = score or _score(done)
+    lines = _curves(done, key)
+    strips = _strips(done, key, bool(lines))
+    heights = [_CURVES] * bool(lines) + [_STRIP] * len(strips)
+    size = (_WIDTH, max(sum(heights) + 0.5, _SHORTEST))
+    drawing = NewDrawing(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
+    drawing.suptitle(_title(done), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    grid = drawing.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1.3))
+    if lines:
+        panel = drawing.add_subplot(grid[0, 0])
+        _draw_curves(panel, lines, _axis(lines, key))
+        _draw_levels(panel, _levels(done, key), lines, alone=not strips)
+        _explain(panel, drawing.add_subplot(grid[0, 1]))
+    places = [drawing.add_subplot(grid[row, :]) for row in range(bool(lines), len(heights))]
+    _draw_strips(places, strips)
+    return drawing
+
+
+def _title(done: Reproduction) -> str:
+    seeds = len(done.figures[0].values)
+    way = ", the short way" if done.quick else ""
+    return f"{done.recipe.name} ({seeds} seed{'s' * (seeds > 1)}{way})"
+
+
+# --- which curves -----------------------------------------------------------------------------
+
+
+def _score(done: Reproduction) -> str:
+    """Return which list of the histories the figures are about."""
+    names = [measured.figure.what for measured in done.figures]
+    first = next((name for name in names if re.search(r"\b(accuracy|loss)\b", name)), "accuracy")
+    kinds = ["val_accuracy", "accuracy", "val_loss", "loss"]
+    if "accuracy" not in first:
+        kinds = ["val_loss", "loss"] if "validation" in first else ["loss", "val_loss"]
+    there = set().union(*done.curves.values())
+    return next((kind for kind in kinds if kind in there), "loss")
+
+
+def _unit(key: str) -> str:
+    """Return the label of the axis."""
+    rows = "validation" if key.startswith("val_") else "training"
+    return f"{rows} {_kind(key)}" + (" (%)" if key.endswith("accuracy") else "")
+
+
+def _axis(lines: Sequence[Curve], key: str) -> str:
+    """Return the label of the axis; it says whose rows, unless the lines do."""
+    rows, _, rest = _unit(key).partition(" ")
+    return rest if any(line.label.startswith(f"{rows} ") for line in lines) else f"{rows} {rest}"
+
+
+def _kind(key: str) -> str:
+    return key.removeprefix("val_")
+
+
+def _curves(done: Reproduction, key: str) -> list[Curve]:
+    """Return the lines: a colour for each training, repeated ones together.
+
+    A training that is alone is shown on training and on validation rows.
+    """
+    names = {name: _without_number(name, done.recipe.name) for name in done.curves}
+    kinds = list(dict.fromkeys(names.values()))
+    if len(kinds) == 1 and (lines := _both(done, key)):
+        return lines
+    colours = dict(zip(kinds, COLOURS, strict=False))  # more would not be told apart
+    told, lines = set(), []
+    for name, history in done.curves.items():
+        kind = names[name]
+        if kind in colours and history.get(key):
+            label = "" if kind in told else kind
+            repeated = sum(other == kind for other in names.values()) > 1
+            values = _values(history[key], key)
+            lines.append(Curve(label, values, colours[kind], 0.6 if repeated else 1.0))
+            told.add(kind)
+    return lines
+
+
+def _both(done: Reproduction, key: str) -> list[Curve]:
+    """Return one training's lines, on validation rows and, where there are both, training's."""
+    kind, lines = _kind(key), []
+    for number, history in enumerate(done.curves.values()):
+        there = [one for one in (f"val_{kind}", kind) if history.get(one)]
+        for one, colour in zip(there, COLOURS, strict=False):
+            label = "" if number else _unit(one).removesuffix(" (%)")
+            lines.append(Curve(label, _values(history[one], one), colour, _alpha(done)))
+    return lines
+
+
+def _alpha(done: Reproduction) -> float:
+    return 1.0 if len(done.curves) == 1 else 0.6
+
+
+def _without_number(name: str, recipe: str) -> str:
+    """Return a training's name without the number by which it is told from its repetitions.
+
+    >>> _without_number("dropout, 2", "tips"), _without_number("adult 3", "adult")
+    ('dropout', 'adult')
+    >>> _without_number("batches of 10", "tips-batch-size")
+    'batches of 10'
+    """
+    return re.sub(rf"(, |(?<=^{re.escape(recipe)}) )\d+$", "", name)
+
+
+def _values(values: Sequence[float], key: str) -> NDArray[np.float64]:
+    """Return finite values, accuracies in per cent; a line has a gap where there are none."""
+    numbers = np.asarray(values, dtype=np.float64) * (100 if key.endswith("accuracy") else 1)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _draw_curves(panel: Axes, lines: Sequence[Curve], unit: str) -> None:
+    for line in lines:
+        epochs = np.arange(1, len(line.values) + 1)
+        panel.plot(
+            epochs,
+            line.values,
+            color=line.colour,
+            label=_wrapped(line.label),
+            marker="o" if len(epochs) <= 10 else None,
+            markersize=3.5,
+            linewidth=1.6,
+            alpha=line.alpha,
+        )
+    panel.set_xlabel("epoch", fontsize=9)
+    panel.set_ylabel(unit, fontsize=9)
+    panel.tick_params(labelsize=8)
+    panel.grid(alpha=0.25)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.locator_params(axis="x", integer=True)
+    _fit_scale(panel, lines, percent=unit.endswith("(%)"))
+
+
+def _fit_scale(panel: Axes, lines: Sequence[Curve], percent: bool) -> None:
+    """Leave the first epochs' climb below an axis of accuracies, and take logs of far falls."""
+    everything = np.concatenate([line.values for line in lines])
+    low, high = np.nanmin(everything), np.nanmax(everything)
+    if percent:
+        low = min(np.nanmin(line.values[len(line.values) // 4 :]) for line in lines)
+        margin = 0.08 * max(high - low, 0.5)
+        panel.set_ylim(low - margin, min(high + margin, 100.5))
+    elif low > 0 and high / low > _LOG_FROM:
+        panel.set_yscale("log")
+
+
+# --- figures as levels among the curves -------------------------------------------------------
+
+
+def _levels(done: Reproduction, key: str) -> list[Measured]:
+    """Return the figures that belong on the curves' axis."""
+    if key.endswith("accuracy"):
+        return [one for one in _wanted(done) if one.figure.share and not one.figure.difference]
+    ends = [_values(history[key], key)[-1] for history in done.curves.values() if key in history]
+    return [one for one in _wanted(done) if np.isclose(one.ours, ends, rtol=_SAME, atol=0).any()]
+
+
+def _wanted(done: Reproduction) -> list[Measured]:
+    """Return the figures that the recipe is about; all of them where it names none."""
+    named = {figure.what for figure in done.recipe.figures}
+    return [one for one in done.figures if not named or one.figure.what in named]
+
+
+def _draw_levels(
+    panel: Axes, levels: Sequence[Measured], lines: Sequence[Curve], alone: bool
+) -> None:
+    """Draw what was published as dashed lines, and ours as diamonds at the end of the curves."""
+    last = max(len(line.values) for line in lines)
+    colours = {line.label: line.colour for line in lines if line.label}
+    for number, one in enumerate(levels):
+        first = alone or number == 0
+        scale = 100 if one.figure.share else 1
+        colour = _colour(one.figure.what, colours)
+        published = one.figure.published
+        if published is not None:
+            told = f"published: {one.figure.told(published)}" if alone else "published"
+            panel.axhline(
+                scale * published,
+                color=colour,
+                linestyle="--",
+                linewidth=1.2,
+                label=_wrapped(told) if first else "",
+            )
+            _make_room(panel, scale * published)
+        told = f"ours, {one.figure.what}: {one.figure.told(one.ours)}" if alone else "ours"
+        panel.plot(
+            last,
+            scale * one.ours,
+            "D",
+            color=colour,
+            markersize=6,
+            clip_on=False,
+            zorder=5,
+            label=_wrapped(told) if first else "",
+        )
+        _make_room(panel, scale * one.ours)
+
+
+def _colour(what: str, colours: Mapping[str, str]) -> str:
+    """Return the colour of the curve that a figure is named after."""
+    named = [label for label in colours if what.endswith(f", {label}") or what == label]
+    return colours[max(named, key=len)] if named and len(colours) > 1 else QUIET
+
+
+def _make_room(panel: Axes, level: float) -> None:
+    low, high = panel.get_ylim()
+    if panel.get_yscale() == "log":
+        panel.set_ylim(min(low, level / 1.5), max(high, level * 1.5))
+    else:
+        margin = 0.05 * (high - low)
+        panel.set_ylim(min(low, level - margin), max(high, level + margin))
+
+
+def _explain(panel: Axes, beside: Axes) -> None:
+    """Put the legend beside the curves, where it hides nothing."""
+    beside.set_axis_off()
+    handles, labels = panel.get_legend_handles_labels()
+    beside.legend(
+        handles,
+        labels,
+        loc="upper left",
+        frameon=False,
+        fontsize=8.5,
+        labelspacing=0.7,
+        bbox_to_anchor=(-0.08, 1.03),
+        borderaxespad=0,
+    )
+
+
+def _wrapped(text: str) -> str:
+    return _plain("\n".join(textwrap.wrap(text, _LINE)))
+
+
+def _plain(text: str) -> str:
+    """Return text in which dollars don't begin a formula."""
+    return text.replace("$", r"\$")
+
+
+# --- figures as strips ------------------------------------------------------------------------
+
+
+def _strips(done: Reproduction, key: str, curves: bool) -> list[Measured]:
+    """Return the figures that need a strip: all, but where one is told among the curves."""
+    wanted = _wanted(done)
+    if not curves:
+        return wanted
+    named = bool(done.recipe.figures)
+    return [] if not named or (len(wanted) == 1 and _levels(done, key)) else wanted
+
+
+def _draw_strips(places: Sequence[Axes], strips: Sequence[Measured]) -> None:
+    """Draw figures, accuracies on one scale, others each on its own."""
+    together = all(one.figure.share and not one.figure.difference for one in strips)
+    ranges = [_range(one) for one in strips]
+    for number, (axes, one) in enumerate(zip(places, strips, strict=True)):
+        _draw_strip(axes, one)
+        lows, highs = zip(*(ranges if together else ranges[number : number + 1]), strict=True)
+        _draw_scale(axes, min(lows), max(highs))
+        if together and number < len(strips) - 1:
+            axes.tick_params(labelbottom=False)
+
+
+def _range(one: Measured) -> tuple[float, float]:
+    """Return the ends of a strip: what is drawn, and a little around it."""
+    scale = 100 if one.figure.share else 1
+    spread = one.spread if len(one.values) > 1 else 0.0
+    shown = [one.ours - spread, one.ours + spread]
+    shown += [] if one.figure.published is None else [one.figure.published]
+    low, high = scale * min(shown), scale * max(shown)
+    margin = max(0.12 * (high - low), 0.01 * max(abs(low), abs(high))) or 1.0
+    return low - margin, high + margin
+
+
+def _draw_scale(axes: Axes, low: float, high: float) -> None:
+    axes.set_xlim(low, high)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
+    axes.locator_params(axis="x", nbins=6)
+    axes.ticklabel_format(axis="x", useOffset=False, style="plain")
+    axes.tick_params(axis="x", labelsize=7.5, length=2, colors=QUIET)
+    axes.spines[["top", "left", "right"]].set_visible(False)
+    axes.spines["bottom"].set_color("#bbbbbb")
+
+
+def _draw_strip(axes: Axes, one: Measured) -> None:
+    """Draw a published figure as a ring, and ours as a dot."""
+    figure, scale = one.figure, 100 if one.figure.share else 1
+    told = f"ours {figure.told(one.ours)}"
+    if figure.published is not None:
+        told = f"published {figure.told(figure.published)}, {told}"
+        axes.plot(
+            scale * figure.published,
+            0,
+            "o",
+            markersize=9,
+            markeredgewidth=1.6,
+            markerfacecolor="none",
+            markeredgecolor=QUIET,
+        )
+    colour = OURS if one.reached else MISSED
+    spread = scale * one.spread if len(one.values) > 1 else None
+    axes.errorbar(scale * one.ours, 0, xerr=spread, fmt="o", color=colour, markersize=5)
+    axes.set_title(_plain(figure.what), loc="left", fontsize=8.5, pad=3)
+    axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour)

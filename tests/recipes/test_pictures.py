@@ -1,0 +1,103 @@
+"""A recipe's picture: what it draws of trainings and of figures, and how large its file is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure as Drawing
+from PIL import Image
+
+from wellfit.recipes import Figure, Kitchen, Recipe, Reproduction, Source, recipes, reproduce
+from wellfit.recipes.pictures import draw, png
+
+
+class Variants(Recipe):
+    """Two trainings by name, an accuracy of each, and a cost of another kind; nobody finds it."""
+
+    name: ClassVar[str] = "variants"
+    source: ClassVar[Source] = Source("nowhere", "made up", "by hand")
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("test accuracy, plain", 0.90, "page 1"),
+        Figure("test accuracy, $costly$", 0.95, "page 2"),
+        Figure("seconds", 3.0, "page 3", better="lower"),
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        for name, best in {"plain": 0.91, "$costly$": 0.94}.items():
+            rising = best - 0.3 * 0.5 ** np.arange(20)
+            kitchen.curves[name] = {"loss": (1 - rising).tolist(), "val_accuracy": rising.tolist()}
+        return {
+            "test accuracy, plain": 0.91,
+            "test accuracy, $costly$": 0.94,
+            "seconds": 2.0 + kitchen.seed,
+        }
+
+
+class Untrained(Variants):
+    name: ClassVar[str] = "untrained"
+    figures: ClassVar[tuple[Figure, ...]] = (
+        Figure("initial loss", 2.3026, "page 1", "near", 0.01),
+    )
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        return {"initial loss": 2.303}
+
+
+class Diverged(Variants):
+    name: ClassVar[str] = "diverged"
+    figures: ClassVar[tuple[Figure, ...]] = ()
+
+    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+        kitchen.curves["too fast"] = {"loss": [2.0, float("inf"), float("nan")]}
+        kitchen.curves["well"] = {"loss": [2.0, 0.01, 0.001]}
+        return {"test accuracy": 0.1}
+
+
+def done(recipe: Recipe) -> Reproduction:
+    return reproduce(recipe, seeds=(0, 1))
+
+
+def words(drawing: Drawing) -> str:
+    return "\n".join(
+        text.get_text() for text in drawing.findobj(match=lambda a: hasattr(a, "get_text"))
+    )
+
+
+@pytest.mark.parametrize("recipe", [Variants(), Untrained(), Diverged()], ids=lambda r: r.name)
+def test_a_picture_is_a_small_file_with_something_in_it(recipe: Recipe) -> None:
+    written = png(recipe.picture(done(recipe)))
+    assert len(written) < 60_000
+    picture = Image.open(io.BytesIO(written)).convert("L")
+    assert picture.format is None
+    pixels = np.asarray(picture)
+    assert 400 < picture.width < 1200
+    assert 0.005 < (pixels < 128).mean() < 0.5
+
+
+def test_every_training_is_a_line_and_every_figure_a_strip() -> None:
+    drawing = draw(done(Variants()))
+    curves = drawing.axes[0]
+    lines: list[Any] = [
+        line for line in curves.lines if len(np.atleast_1d(line.get_xdata())) == 20
+    ]
+    assert [line.get_ydata()[-1].round(2) for line in lines] == [91.0, 94.0]
+    told = words(drawing)
+    for part in (r"test accuracy, plain", "published 90.00 %, ours 91.00 %", "ours 94.00 %"):
+        assert part in told
+    assert "published 3, ours 2.5" in told
+    assert r"\$costly\$" in told  # and no formula
+
+
+def test_what_was_not_trained_is_a_strip_alone() -> None:
+    drawing = draw(done(Untrained()))
+    assert len(drawing.axes) == 1
+    assert "published 2.303, ours 2.303" in words(drawing)
+
+
+def test_a_recipe_of_the_registry_can_be_drawn() -> None:
+    (recipe,) = recipes(["cs109b-beale"])
+    assert png(recipe.picture(reproduce(recipe, quick=True))).startswith(b"\x89PNG")
