@@ -1,13 +1,15 @@
 """What mkdocs puts into pages when it builds them, so that none can fall behind the code.
 
 ``<!-- family: optimizer -->`` becomes every class of that family, as the registry knows it: name,
-equation, hyper-parameters, source. ``<!-- include: CHANGELOG.md -->`` becomes that file.
+equation, hyper-parameters, source; a recipe with what came of it, as ``docs/recipes`` holds it.
+``<!-- include: CHANGELOG.md -->`` becomes that file.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from functools import cache
@@ -18,9 +20,11 @@ import wellfit
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.core.hyper import Config, Hyper
+from wellfit.recipes import Figure, Recipe
 
 ROOT = Path(__file__).parents[1]
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
+RESULTS = ROOT / "docs" / "recipes" / "results.json"
 INCLUDE = re.compile(r"^<!-- include: ([\w.]+) -->$", flags=re.MULTILINE)
 HEAD = ("hyper-parameter", "default", "range", "scale", "meaning")
 
@@ -59,6 +63,8 @@ def family_section(family: str) -> str:
 
 def class_section(name: str, cls: type) -> str:
     """Return markdown that describes one class: name, words, source, hyper-parameters."""
+    if issubclass(cls, Recipe):
+        return recipe_section(name, cls)
     home = ".".join(cls.__module__.split(".")[:2])
     parts = [f"### `{name}`", f"`{home}.{cls.__name__}`", prose(cls), hyper_table(cls)]
     return "\n\n".join(part for part in parts if part)
@@ -101,3 +107,56 @@ def allowed(default: object, declaration: Hyper) -> str:
     else:
         return ""
     return values + (" or `None`" if declaration.optional else "")
+
+
+def recipe_section(name: str, cls: type[Recipe]) -> str:
+    """Return markdown that describes a recipe, with what came of it where that is known."""
+    parts = [
+        f"### `{name}`",
+        prose(cls),
+        f"From *{cls.source.title}*, there by {cls.source.tool}.",
+    ]
+    done = results().get(name)
+    if done is not None:
+        parts += [figure_table(cls, done["figures"]), circumstances(done)]
+    parts.append(cls.remark)
+    if done is not None:
+        parts.append(f"![What came of {name}, as a picture](recipes/images/{name}.png)")
+    return "\n\n".join(part for part in parts if part)
+
+
+@cache
+def results() -> dict[str, Any]:
+    """Return what ``wellfit reproduce --out docs/recipes`` wrote, by recipe."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def figure_table(cls: type[Recipe], measured: list[dict[str, Any]]) -> str:
+    """Return a table of published figures beside ours."""
+    known = {figure.what: figure for figure in cls.figures}
+    rows = [("figure", "published", "ours", ""), ("---", "---:", "---:", "---")]
+    rows += [
+        figure_row(known.get(one["what"], Figure(one["what"], None, "")), one) for one in measured
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def figure_row(figure: Figure, one: dict[str, Any]) -> tuple[str, ...]:
+    """Return one row of the table; the place in the source stands beside the figure's name."""
+    place = f" ({figure.place})" if figure.place else ""
+    ours = figure.told(one["ours"])
+    if len(one["values"]) > 1:
+        ours += f" ± {100 * one['spread']:.2f}" if figure.share else f" ± {one['spread']:.2g}"
+    if figure.published is None:
+        return f"{figure.what}{place}", "", ours, ""
+    mark = "reached" if one["reached"] else "**missed**"
+    return f"{figure.what}{place}", figure.told(figure.published), ours, mark
+
+
+def circumstances(done: dict[str, Any]) -> str:
+    """Return how often, how long and by which way a recipe was done."""
+    seeds = "One seed" if done["seeds"] == 1 else f"{done['seeds']} seeds"
+    way = ", by the short way" if done["quick"] else ""
+    each = " each" if done["seeds"] > 1 else ""
+    return f"{seeds}, {done['seconds']:.3g} s{each} on two cores{way}."

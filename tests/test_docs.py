@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pkgutil
 import re
@@ -152,6 +153,23 @@ def test_a_familys_table_tells_what_each_class_declares(hooks: ModuleType) -> No
         assert f"`{name}`" in page
         assert all(f"`{key}`" in page for key in cls.hypers())
         assert all(declaration.doc in page for declaration in cls.hypers().values())
+
+
+def test_a_recipe_is_shown_with_its_results_and_its_picture(hooks: ModuleType) -> None:
+    page = hooks.on_page_markdown("<!-- family: recipe -->")
+    results = json.loads((ROOT / "docs" / "recipes" / "results.json").read_text())
+    assert sorted(results) == registry.names("recipe")
+    for name, done in results.items():
+        assert f"(recipes/images/{name}.png)" in page
+        picture = ROOT / "docs" / "recipes" / "images" / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 60_000
+        assert {one["what"] for one in done["figures"]} >= {
+            figure.what for figure in registry.lookup("recipe", name).figures
+        }
+    before, shown = page.split("### `indaba-512`\n")
+    assert before
+    assert re.search(r"\| test accuracy \(.+\) \| 97\.70 % \| 9[78]\.\d\d % ", shown)
 
 
 def test_an_unknown_family_on_a_page_is_an_error(hooks: ModuleType) -> None:
