@@ -84,7 +84,7 @@ TASKS = {
         spread=0.05,
         target=0.9757,
         bar=60.0,
-        ours={"hidden": (256,), "batch_size": 128, "epochs": 2, "rate": 0.005},
+        ours={"hidden": (128,), "batch_size": 128, "epochs": 2, "rate": 0.012},
     ),
 }
 

@@ -26,6 +26,7 @@ QUIET, OURS, MISSED = "#666666", "#0072B2", "#D55E00"
 _WIDTH, _CURVES, _STRIP = 7.6, 2.9, 0.52  # inches
 _SHORTEST = 1.6  # a picture of a strip or two still has room for its words
 _LOG_FROM = 30  # a loss that falls by more gets a logarithmic axis
+_FEW = 3  # figures that the legend tells one by one
 _LINE = 30  # characters in a line of the legend
 _SAME = 1e-3  # how near a figure comes to the end of a curve that it was read from
 _FAINT = 0.35  # beside a curve of its own colour: of training rows, or of another member
@@ -87,7 +88,8 @@ def draw(done: Reproduction, score: str | None = None) -> Drawing:
     if lines:
         panel = drawing.add_subplot(grid[0, 0])
         _draw_curves(panel, lines, _axis(lines, key))
-        _draw_levels(panel, _levels(done, key), lines, alone=not strips)
+        levels = _levels(done, key)
+        _draw_levels(panel, levels, lines, alone=not strips and len(levels) <= _FEW)
         _explain(panel, drawing.add_subplot(grid[0, 1]))
     places = [drawing.add_subplot(grid[row, :]) for row in range(bool(lines), len(heights))]
     _draw_strips(places, strips)
