@@ -1,6 +1,7 @@
 """A griffe extension: what mkdocstrings' Markdown can't read of docstrings, it rewrites.
 
 Doctests become code blocks, since ``>>>`` would be a quotation; roles like :class:`X` plain code.
+The arguments of a config, whose ``__init__`` griffe doesn't see, become its attributes.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from griffe import Extension, Object
+from griffe import Class, Extension, Object
 
 DOCTEST = re.compile(r"(?m)^>>> .*(?:\n.+)*")
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
@@ -21,6 +22,11 @@ class Docstrings(Extension):
         """Rewrite one object's docstring in place."""
         if obj.docstring:
             obj.docstring.value = rewritten(obj.docstring.value)
+
+    def on_class_members(self, *, cls: Class, **_: Any) -> None:
+        """Call arguments attributes where a class has neither ``__init__`` nor a decorator."""
+        if cls.docstring and "__init__" not in cls.members and not cls.decorators:
+            cls.docstring.value = cls.docstring.value.replace("Args:\n", "Attributes:\n", 1)
 
 
 def rewritten(text: str) -> str:

@@ -61,20 +61,18 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         head: the hidden layers that read both towers, like ``layers``; they may be ``()``.
         shared: both towers have the same weights; else each learns its own.
         activation: of the hidden layers, by name or as an object.
-        initializer, bias_initializer: how weights and biases start.
-        batch_norm, dropout, input_dropout, input_noise, l1, l2, max_norm: as for
-            :class:`~wellfit.MLPClassifier`; for the head as well as for the towers.
         loss: by name or as an object; ``"auto"`` is sigmoid cross-entropy.
-        optimizer, schedule, clipping, average: as for :class:`~wellfit.MLPClassifier`; Adam's
-            learning rate is 0.003 unless told otherwise.
+        optimizer: the update rule, by name or as an object; Adam's learning rate is 0.003 unless
+            told otherwise.
         batch_size: pairs of a step; ``"auto"`` is a power of 2, about a hundredth of the rows.
         epochs: each of as many pairs as there are training rows; at most.
         early_stopping: judge every epoch on pairs of held-out rows, always the same, stop when
             they no longer improve, keep the best weights.
         validation_fraction: share of the rows held out; None for a tenth if ``early_stopping``.
-        augment, image_shape: random changes of each row, but for mixing rows.
-        preprocess, observers, precision, device, threads, random_state, verbose: as for
-            :class:`~wellfit.MLPClassifier`.
+        augment: random changes of each row, but for mixing rows.
+
+    The other parameters are those of :class:`~wellfit.MLPClassifier`; what is said of layers there
+    holds for the towers and for the head.
 
     Attributes:
         classes_: False and True: different, alike.
