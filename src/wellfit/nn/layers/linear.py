@@ -60,40 +60,54 @@ class _LinearOp(Op):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._weight, self._grad, self._learns = site.weight, site.grad, site.learns
-        self._weight_t = site.weight[:, : site.inputs].transpose(1, 2)
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
         rows, units = site.members * site.batch, self.out.shape[-1]
         self._large = is_large(rows, site.inputs, units, site.members)
         self._large_down = is_large(rows, units, site.inputs, site.members)
+        # oneDNN wants no biases between members' weights, and would copy them slowly each time.
+        self._upward = site.weight[:, : site.inputs]
+        self._packed: Tensor | None = None
+        if site.members > 1 and by_onednn(self._large_down):
+            self._packed = site.weight.new_empty(self._upward.shape)
+        tight = self._upward if site.members > 1 else self._upward[0][None]
+        self._weight_t = (tight if self._packed is None else self._packed).transpose(1, 2)
+        self._copies = site.members > 1 and self._learns and by_onednn(self._large)
         self._x = self._x_t = self.out
-        self._turned: Tensor | None = None
+        self._own: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if x is not self._x:  # the memory below stays the same, but for the batch itself
-            self._take(x)
+        x = self._taken(x)
         choose(self._large)
         torch.bmm(x, self._weight, out=self.out)
         return self.landing
 
-    def _take(self, x: Tensor) -> None:
-        self._x, self._x_t = x, x.transpose(1, 2)
-        if self._learns and len(x) > 1 and x.stride(0) == 0 and by_onednn(self._large):
-            # Rows that all members share: oneDNN is a third sooner if they are turned before.
-            if self._turned is None:
-                self._turned = x.new_empty(x.shape[2], x.shape[1])
-            self._x_t = self._turned.expand(len(x), -1, -1)
+    def _taken(self, x: Tensor) -> Tensor:
+        """Keep the input for the way back; rows that all members share are copied for each.
+
+        oneDNN would copy them itself, in both products.
+        """
+        if self._copies and x.stride(0) == 0:
+            if self._own is None:
+                self._own = x.new_empty(x.shape)
+            x = self._own.copy_(x)
+        if x is not self._x:  # the memory below stays the same, but for the batch itself
+            self._x, self._x_t = x, x.transpose(1, 2)
+        return x
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
             choose(self._large)
-            if self._turned is not None:
-                self._turned.copy_(self._x[0].t())
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
+        return self._descend(delta, self._down)
+
+    def _descend(self, delta: Tensor, down: Tensor) -> Tensor:
         choose(self._large_down)
-        return torch.bmm(delta, self._weight_t, out=self._down)
+        if self._packed is not None:
+            self._packed.copy_(self._upward)
+        return torch.bmm(delta, self._weight_t, out=down)
 
 
 class _NarrowOp(_LinearOp):
@@ -101,12 +115,12 @@ class _NarrowOp(_LinearOp):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
+        self._copies = False  # the default library doesn't
         self._out_t, self._whole_t = self.out.transpose(1, 2), site.weight.transpose(1, 2)
         self._grad_t = torch.empty_like(self._whole_t, memory_format=torch.contiguous_format)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x is not self._x:
-            self._x, self._x_t = x, x.transpose(1, 2)
+        self._taken(x)
         choose(False)
         torch.bmm(self._whole_t, self._x_t, out=self._out_t)
         return self.landing
@@ -119,8 +133,7 @@ class _NarrowOp(_LinearOp):
             self._grad.copy_(self._grad_t.transpose(1, 2))
         if self._down is None:
             return delta
-        choose(self._large_down)
-        return torch.bmm(delta, self._weight_t, out=self._down)
+        return self._descend(delta, self._down)
 
 
 class _RoundedOp(_LinearOp):

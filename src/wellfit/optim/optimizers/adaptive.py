@@ -10,6 +10,7 @@ from wellfit.core.members import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root, subtract_ratio
 
 _ANY_STEP = torch.ones(())  # PyTorch's kernel wants to know the step, and doesn't use it here
+_LATE = torch.tensor(1e9)  # a step at which Adam has no bias left to undo
 
 
 class AdaGrad(Optimizer, name="adagrad"):
@@ -176,6 +177,9 @@ class RMSProp(Optimizer, name="rmsprop"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the gradient over its root mean square, or over its standard deviation."""
+        if isinstance(c["learning_rate"], float) and len(slots) == 1:
+            _fused_rmsprop(p, g, slots["square"], c)
+            return
         scratch = g.square()
         square = slots["square"].lerp_(scratch, c["fresh"])
         if self.centered:
@@ -201,5 +205,27 @@ def _fused_adagrad(p: Tensor, g: Tensor, seen: Tensor, c: Coefficients) -> None:
         lr_decay=0.0,
         weight_decay=0.0,
         eps=c["epsilon"],
+        maximize=False,
+    )
+
+
+def _fused_rmsprop(p: Tensor, g: Tensor, square: Tensor, c: Coefficients) -> None:
+    """Update in one pass over memory, as an Adam whose mean gradient is the last one.
+
+    The kernel writes that mean where it finds it: in ``g``, which stays what it is.
+    """
+    torch._fused_adam_(
+        [p],
+        [g],
+        [g],
+        [square],
+        [],
+        [_LATE],
+        lr=c["learning_rate"],
+        beta1=0.0,
+        beta2=1 - c["fresh"],
+        weight_decay=0.0,
+        eps=c["epsilon"],
+        amsgrad=False,
         maximize=False,
     )
