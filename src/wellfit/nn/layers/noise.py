@@ -57,10 +57,9 @@ class _DropoutOp(Op):
     def refresh(self, step: int, steps: int) -> None:
         rate = self._rate.view(1, -1, 1, 1)  # read anew each time: a schedule may have moved it
         threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
-        bits = self._bits.draw(step)[:steps]
-        # Straight to floats: booleans in between would take six times as long.
-        masks = torch.ge(bits, threshold, out=self._drawn[:steps])
-        masks.mul_(self._scale(rate).to(self._dtype))
+        # Compared in place: booleans, or memory taken anew, would take several times as long.
+        kept = self._bits.draw(step)[:steps].ge_(threshold)
+        masks = self._drawn[:steps].copy_(kept).mul_(self._scale(rate).to(self._dtype))
         self._masks = list(masks.unbind(0))[::-1]
 
     def _scale(self, rate: Tensor) -> Tensor:
