@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +48,18 @@ class Lane:
         """Whether its members learn as if they had no pace."""
         return set(self.factors) == {1.0} and set(self.firsts) == {1}
 
+    def cut(self, layers: Collection[int], network: Network) -> Iterator[Lane]:
+        """Yield lanes in which every member has ``layers`` to itself, and shares the rest."""
+        rest = tuple(layer for layer in self.layers if layer not in layers)
+        if rest:
+            yield replace(self, layers=rest, weights=_weights(rest, network))
+        own = tuple(layer for layer in self.layers if layer in layers)
+        if own:
+            weights = _weights(own, network)
+            for place, pace in enumerate(zip(self.factors, self.firsts, strict=True), self.start):
+                factor, first = pace
+                yield Lane(place, place + 1, (factor,), (first,), own, weights)
+
 
 class Lanes:
     """The lanes of a stack, epoch by epoch. Where no member has a pace there is one, of all.
@@ -83,8 +95,7 @@ class Lanes:
             for run in self._runs(owner, epoch) if blocks[layer].rows else ():
                 layers.setdefault(run, []).append(layer)
         return tuple(
-            Lane(*run, tuple(found), tuple(dict.fromkeys(owners[layer] for layer in found)))
-            for run, found in layers.items()
+            Lane(*run, tuple(found), _weights(found, network)) for run, found in layers.items()
         )
 
     def _runs(self, owner: int, epoch: int) -> Iterator[_Run]:
@@ -121,6 +132,12 @@ def learners(lanes: Sequence[Lane], network: Network, members: int) -> list[list
         for layer in lane.layers:
             table[layer][lane.members] = [True] * (lane.stop - lane.start)
     return table
+
+
+def _weights(layers: Collection[int], network: Network) -> tuple[int, ...]:
+    """Return which of the layers with weights, counted from 0, are among ``layers``."""
+    weighted = [index for index, block in enumerate(network.parameters.blocks) if block.penalized]
+    return tuple(number for number, layer in enumerate(weighted) if layer in layers)
 
 
 def _owners(network: Network) -> list[int]:

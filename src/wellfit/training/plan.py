@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wellfit.training.stack import Member
 
 _LOOK_AHEAD = 1024  # steps whose numbers are computed at once
+_WIDE = 1 << 14  # parameters of a layer from which on a pass for each member beats one for all
 _PROBES = 10_000  # steps at which schedules are checked before training starts
 
 
@@ -28,7 +29,7 @@ class Moment(NamedTuple):
     """What one step needs beside its batch.
 
     Attributes:
-        updates: the update rule's coefficients, for each lane of the plan's.
+        updates: the update rule's coefficients, for each of the plan's cuts.
         strengths: of each penalty; times the learning rate where it is decoupled.
         fresh: share of the new weights in the averaged ones; None where there are none.
     """
@@ -55,6 +56,7 @@ class Plan:
     """Hyper-parameters of K members and their schedules, as numbers for every step.
 
     ``lanes`` are those of the present epoch: which members learn which layers, and how fast.
+    ``cuts`` are the same for the update rule, which takes some members one by one.
 
     Args:
         members: K members of one structure.
@@ -88,6 +90,7 @@ class Plan:
         self.uniform = self._is_uniform()
         self._lanes = Lanes(members)
         self.lanes = self._lanes.at(1)
+        self.cuts = self._cut()
         self._ahead: _Ahead | None = None
         self._looked = 0  # steps ahead, in all
 
@@ -101,12 +104,12 @@ class Plan:
         before, self.lanes = self.lanes, self._lanes.at(epoch)
         changed = self.lanes is not before
         if changed:
-            self._ahead = None
+            self.cuts, self._ahead = self._cut(), None
         return changed
 
     def agree(self, lane: Lane) -> bool:
         """Say whether the members of a lane share all their coefficients."""
-        return self.uniform and lane.even
+        return lane.even and (self.uniform or lane.stop - lane.start == 1)
 
     def moments(self, step: int, per_epoch: int) -> Iterator[Moment]:
         """Yield the numbers of each step of the epoch that starts at global step ``step``."""
@@ -121,6 +124,19 @@ class Plan:
         """Return each member's scheduled learning rate (K,) at one step."""
         ahead = self._looking_ahead(step, per_epoch)
         return ahead.rates[step - ahead.start]
+
+    def _cut(self) -> tuple[Lane, ...]:
+        """Return the lanes, and where members disagree, one for each member's wide layers.
+
+        A kernel that takes plain numbers then updates them in one pass over memory.
+        """
+        network = self._first.network
+        if not self._first.optimizer.one_pass or self._device.type != "cpu":
+            return self.lanes
+        sizes = [block.rows * block.columns for block in network.parameters.blocks]
+        wide = {layer for layer, size in enumerate(sizes) if size >= _WIDE}
+        parts = ([lane] if self.agree(lane) else lane.cut(wide, network) for lane in self.lanes)
+        return tuple(chain.from_iterable(parts))
 
     def _looking_ahead(self, step: int, per_epoch: int) -> _Ahead:
         """Return the numbers of a step and of many that follow, of later epochs too."""
@@ -174,7 +190,7 @@ class Plan:
             key: self._scheduled(key, value, ts, per_epoch)
             for key, value in self._optimizer.items()
         }
-        lanes = [self._updates(lane, ts, rate, hypers, per_epoch) for lane in self.lanes]
+        lanes = [self._updates(lane, ts, rate, hypers, per_epoch) for lane in self.cuts]
         parts = (
             zip(*lanes, strict=True) if lanes else [()] * len(ts),
             self._all_strengths(ts, rate, per_epoch),

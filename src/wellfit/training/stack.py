@@ -301,15 +301,15 @@ class Stack:
         return [self.plan.numbers(members)["limit"] for members in rules]
 
     def segments(self) -> list[tuple[Tensor, Tensor, Slots, int]]:
-        """Return the stretches (parameters, gradients, slots, lane) that are updated at once.
+        """Return the stretches (parameters, gradients, slots, cut) that are updated at once.
 
-        Where all members of a lane share their coefficients these are plain cuts of the flat
-        buffers; otherwise a layer's (m, n) rows, so that coefficients (m, 1) meet them.
+        Where all members of one of the plan's cuts share coefficients these are plain parts of
+        the flat buffers; otherwise a layer's (m, n) rows, so that coefficients (m, 1) meet them.
         """
         weights = self.weights
         flats = [weights.parameters, self.gradients, *weights.slots.values()]
         segments = []
-        for number, lane in enumerate(self.plan.lanes):
+        for number, lane in enumerate(self.plan.cuts):
             cuts = [list(self._cut(flat, lane)) for flat in flats]
             segments += [
                 (p, g, dict(zip(weights.slots, slots, strict=True)), number)

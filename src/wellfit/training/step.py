@@ -81,8 +81,8 @@ class Step:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
         self.compute(logits, moment, x, target, weight)
         self._decay(moment)
-        for p, g, slots, lane in self._segments:
-            self._optimizer.update(p, g, slots, moment.updates[lane])
+        for p, g, slots, cut in self._segments:
+            self._optimizer.update(p, g, slots, moment.updates[cut])
         for shrink in self._after:
             shrink(moment.strengths[shrink.number])
         for constraint, limit, view in self._constraints:
@@ -134,7 +134,9 @@ class Step:
             for lane, n, view in shares
             if covers(each, n)
         ]
-        self._lane_weights = [[view for own, _, view in shares if own is lane] for lane in lanes]
+        self._cut_weights = [
+            [weights[n][cut.members] for n in cut.weights] for cut in stack.plan.cuts
+        ]
         self._bind_decay(stack, shares)
         self._bind_gradients(stack, layout)
         average = stack.weights.slots.get("average", flat)
@@ -180,7 +182,7 @@ class Step:
         """Let decoupled penalties, and the rule's own decay, act on the weights."""
         for shrink in self._before:
             shrink(moment.strengths[shrink.number])
-        for coefficients, views in zip(moment.updates, self._lane_weights, strict=True):
+        for coefficients, views in zip(moment.updates, self._cut_weights, strict=True):
             factor = coefficients.get("shrink")
             if factor is not None:
                 factor = factor.view(-1, 1, 1) if isinstance(factor, Tensor) else factor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +73,8 @@ class Adam(Moments, name="adam"):
     >>> p  # the first step is the learning rate, whatever the gradient's size
     tensor([-0.1000])
     """
+
+    one_pass: ClassVar[bool] = True
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
         r"""Return 1-β₁, 1-β₂ and the two numbers that make p ← p - m / (a √v + b) the rule."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ class AdaGrad(Optimizer, name="adagrad"):
     >>> AdaGrad(initial=0.1)
     AdaGrad(initial=0.1)
     """
+
+    one_pass: ClassVar[bool] = True
 
     learning_rate: float = hyper(
         "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
@@ -131,6 +135,8 @@ class RMSProp(Optimizer, name="rmsprop"):
     >>> RMSProp(momentum=0.9, centered=True).slots()
     ('square', 'mean', 'momentum')
     """
+
+    one_pass: ClassVar[bool] = True
 
     rho: float = hyper(
         "memory ρ of squared gradients",

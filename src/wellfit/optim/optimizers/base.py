@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ class Optimizer(Config, family="optimizer"):
     >>> p
     tensor([0.9000, 0.9000, 0.9000])
     """
+
+    one_pass: ClassVar[bool] = False  # PyTorch has a kernel for it, given plain numbers
 
     learning_rate: float = hyper(
         "step size", default=1e-3, low=0, scale="log", search=(1e-5, 1), per_member=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,8 @@ class SGD(Optimizer, name="sgd"):
     >>> SGD(learning_rate=0.1, momentum=0.9).slots()
     ('momentum',)
     """
+
+    one_pass: ClassVar[bool] = True
 
     learning_rate: float = hyper(
         "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
