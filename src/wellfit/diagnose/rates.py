@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STEPS = 100
-_STACK_BYTES = 5 << 20  # of parameters, gradients and moments
+_STACK_BYTES = 10 << 20  # of parameters, gradients and moments
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
-_FIRST = 16  # of a grid's rates, before those between
-_NEAR = 0.85  # of the best rate's progress: what lies beside such a rate may be better
 _NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
 
 
@@ -66,17 +64,48 @@ class RangeTest:
     @property
     def suggested(self) -> float:
         """The rate to begin with: the smallest that comes nearly as far as the best."""
-        best = int(np.argmin(self.losses))
-        enough = np.flatnonzero(self.progress[: best + 1] >= _NEARLY)
-        return float(self.rates[enough[0] if len(enough) else best])
+        return float(self.rates[self._enough])
 
     @property
     def diverges(self) -> float | None:
         """The smallest rate from which on the loss ends above where it began; None for none."""
-        worse = ~(self.losses < self.start)
-        good = np.flatnonzero(~worse)
-        first = good[-1] + 1 if len(good) else 0
-        return float(self.rates[first]) if first < len(self.rates) else None
+        return float(self.rates[self._worse]) if self._worse < len(self.rates) else None
+
+    @property
+    def _best(self) -> int:
+        return int(np.argmin(self.losses))
+
+    @property
+    def _enough(self) -> int:
+        """The place of the suggested rate."""
+        enough = np.flatnonzero(self.progress[: self._best + 1] >= _NEARLY)
+        return int(enough[0]) if len(enough) else self._best
+
+    @property
+    def _worse(self) -> int:
+        """The place from which on the loss ends above where it began."""
+        good = np.flatnonzero(self.losses < self.start)
+        return int(good[-1]) + 1 if len(good) else 0
+
+    def next(self, grid: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
+        """Return which rates of a grid to try next: amid the gaps beside what is looked for.
+
+        That is the best rate, the suggested one, and, less exactly, the first that diverges.
+        Where one may lie beyond the rates tried so far, it is the next at a stride from those.
+
+        >>> grid = np.array([0.01, 0.02, 0.04, 0.08, 0.16])
+        >>> test = RangeTest(grid[[0, 2]], np.array([0.9, 0.2]), 1.0, 50, 0.01)
+        >>> test.next(grid, stride=2)
+        array([0.02, 0.16])
+        """
+        places = np.searchsorted(grid, self.rates)
+        ends = [max(places[0] - stride, 0), *places, min(places[-1] + stride, len(grid) - 1)]
+        gaps, outer = {self._best, self._best + 1, self._enough}, {0, len(places)}
+        if ends[self._worse + 1] - ends[self._worse] > stride // 4:
+            gaps.add(self._worse)
+        amid = [(ends[gap] + ends[gap + 1]) // 2 for gap in gaps - outer]
+        amid += [ends[gap + (gap > 0)] for gap in gaps & outer]
+        return grid[np.setdiff1d(amid, places).astype(np.int64)]
 
     def at(self, rate: float) -> float:
         """Return the share of the best rate's progress that ``rate`` makes, interpolated.
@@ -153,8 +182,9 @@ def learning_rate_range(
         X: (n_samples, n_features), as for ``fit``.
         y: (n_samples,) or (n_samples, n_outputs).
         rates: how many make a grid over 8 decades around the update rule's default, of which
-            some 16 are tried first, and then those between near the best, and where training
-            begins to diverge; or the rates themselves, of which all are tried.
+            five are tried first, a decade apart; then more beyond them as long as these may be
+            better, and gaps are halved beside the best, the suggested and the first that
+            diverges. Or the rates themselves, of which all are tried.
         steps: of each training.
         random_state: of weights, rows and their order.
 
@@ -192,34 +222,17 @@ def range_test(
     # Judged by rows it learns from: what counts here is how fast the loss falls.
     stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
     trial = _Trial(prepared, rows, stream, batch)
-    stride = max(1, len(grid) // _FIRST) if isinstance(rates, int) else 1
-    first = np.unique([*range(0, len(grid), stride), len(grid) - 1])
+    stride = max(1, len(grid) // (2 * _DECADES))
+    first = _middle(grid, stride) if isinstance(rates, int) else grid
     # A rate of 0 doesn't move: it ends where all start.
-    start, *ends = trial.losses([0.0, *grid[first]])
-    losses = np.full(len(grid), np.nan)
-    losses[first] = ends
-    between = _between(losses[first], start, first)
-    losses[between] = trial.losses(grid[between])
-    tried = ~np.isnan(losses)
+    start, *losses = trial.losses([0.0, *first])
     own = float(dict(member.optimizer.values())["learning_rate"])
-    return RangeTest(grid[tried], losses[tried], start, steps, own)
-
-
-def _between(
-    losses: NDArray[np.float64], start: float, first: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    """Return which rates to try besides the first: near the best, and where losses begin to rise.
-
-    Args:
-        losses: (n,) of the rates tried first.
-        start: the loss that all start from.
-        first: (n,) their places in the grid, rising.
-    """
-    near = start - losses >= _NEAR * max(start - losses.min(), 1e-12)
-    wanted = near[:-1] | near[1:]
-    wanted[np.flatnonzero(losses < start)[-1:].clip(max=len(wanted) - 1)] = True
-    gaps = [np.arange(first[k] + 1, first[k + 1]) for k in np.flatnonzero(wanted)]
-    return np.concatenate([np.empty(0, dtype=np.int64), *gaps])
+    test = RangeTest(first, np.array(losses), start, steps, own)
+    while isinstance(rates, int) and len(more := test.next(grid, stride)):
+        tried, losses = np.append(test.rates, more), [*test.losses, *trial.losses(more)]
+        order = np.argsort(tried)
+        test = replace(test, rates=tried[order], losses=np.array(losses)[order])
+    return test
 
 
 @dataclass(frozen=True)
@@ -285,6 +298,12 @@ def _rates(optimizer: Optimizer, rates: int | Sequence[float]) -> NDArray[np.flo
         raise HyperparameterError(f"rates is {rates!r}; expected at least 2")
     middle = np.log10(float(dict(resolve(Optimizer, optimizer.name).values())["learning_rate"]))
     return np.logspace(middle - _DECADES, middle + _DECADES, rates)
+
+
+def _middle(grid: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
+    """Return five rates around the middle of a grid, a stride apart; of a short one, all."""
+    middle = len(grid) // 2
+    return grid[max(middle - 2 * stride, 0) : middle + 2 * stride + 1 : stride]
 
 
 class LearningRate(Check, name="learning_rate"):
