@@ -21,7 +21,7 @@ _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 _DEFAULT, _ONEDNN = "ieee", "bf16"
 # Operations of a product from which on oneDNN overtakes: of two wide matrices; where the result
 # has few columns; and where few columns are summed over.
-_LARGE, _LARGE_NARROW, _LARGE_THIN = 4e6, 8e5, 2e6
+_LARGE, _LARGE_NARROW, _LARGE_THIN = 6e6, 8e5, 2e6
 _FEW = 16
 # Products at once from which on it overtakes however small they are: the default library takes
 # some 2 µs for each, oneDNN 0.6.

@@ -45,22 +45,34 @@ class Dropout(Layer, name="dropout"):
 
 
 class _DropoutOp(Op):
+    """Members with the same key draw bits once for all; with the same rate, they share masks."""
+
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._rate, self._dtype = site.hypers["rate"], site.out.dtype
-        self._bits = Bits(site.keys, (site.batch, site.inputs), site.steps)
-        shape = (site.steps, site.members, site.batch, site.inputs)
-        self._drawn = site.out.new_empty(shape)
+        self._shape, self._steps = (site.batch, site.inputs), site.steps
+        self._bits = Bits(_once(site.keys), self._shape, site.steps)
+        self._memory: dict[tuple[int, torch.dtype], Tensor] = {}
         self._masks: list[Tensor] = []
         self._mask = site.out
 
     def refresh(self, step: int, steps: int) -> None:
-        rate = self._rate.view(1, -1, 1, 1)  # read anew each time: a schedule may have moved it
+        rate = _once(self._rate).view(1, -1, 1, 1)  # a schedule may have moved it
         threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
-        # Compared in place: booleans, or memory taken anew, would take several times as long.
-        kept = self._bits.draw(step)[:steps].ge_(threshold)
-        masks = self._drawn[:steps].copy_(kept).mul_(self._scale(rate).to(self._dtype))
-        self._masks = list(masks.unbind(0))[::-1]
+        bits = self._bits.draw(step)
+        members = max(bits.shape[1], rate.shape[1])
+        # As integers: booleans in between, or memory taken anew, would take several times as long.
+        kept = bits if bits.shape[1] == members else self._held(members, bits.dtype)
+        torch.ge(bits[:steps], threshold, out=kept[:steps])
+        masks = self._held(members, self._dtype)[:steps].copy_(kept[:steps])
+        self._masks = list(masks.mul_(self._scale(rate).to(self._dtype)).unbind(0))[::-1]
+
+    def _held(self, members: int, dtype: torch.dtype) -> Tensor:
+        """Return memory for the masks of so many members, the same each time."""
+        if (members, dtype) not in self._memory:
+            shape = (self._steps, members, *self._shape)
+            self._memory[members, dtype] = self.out.new_empty(shape, dtype=dtype)
+        return self._memory[members, dtype]
 
     def _scale(self, rate: Tensor) -> Tensor:
         """Return the factor on the units that are kept."""
@@ -199,13 +211,14 @@ class _GaussianNoiseOp(Op):
         super().__init__(site)
         self._std = site.hypers["std"]
         self._normals = Normals(
-            site.keys, (site.batch, site.inputs), site.steps, dtype=site.out.dtype
+            _once(site.keys), (site.batch, site.inputs), site.steps, dtype=site.out.dtype
         )
         self._noises: list[Tensor] = []
 
     def refresh(self, step: int, steps: int) -> None:
         noises = self._normals.draw(step)[:steps]
-        noises.mul_(self._std.to(noises.dtype).view(1, -1, 1, 1))
+        std = _once(self._std).to(noises.dtype).view(1, -1, 1, 1)
+        noises = noises.mul_(std) if noises.shape[1] >= std.shape[1] else noises * std
         self._noises = list(noises.unbind(0))[::-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -214,3 +227,8 @@ class _GaussianNoiseOp(Op):
 
     def backward(self, delta: Tensor) -> Tensor:
         return delta
+
+
+def _once(values: Tensor) -> Tensor:
+    """Return members' numbers (K,), or the one that all share as (1,)."""
+    return values[:1] if bool((values == values[0]).all()) else values
