@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import every, label, member, network, parameters, run, table
-from wellfit.nn import Dropout, Linear, Network, SoftmaxCrossEntropy, mlp
+from wellfit.nn import (
+    AlphaDropout,
+    Dropout,
+    GaussianNoise,
+    Linear,
+    MaskingNoise,
+    Network,
+    SoftmaxCrossEntropy,
+    mlp,
+)
 from wellfit.optim import L1, L2, SGD, Adam, Exponential, Ramp
 from wellfit.optim.minimizers import Minimizer
 from wellfit.training import (
@@ -25,6 +34,7 @@ from wellfit.training import (
 )
 
 LOSS = SoftmaxCrossEntropy()
+NOISES = [Dropout, MaskingNoise, AlphaDropout, GaussianNoise]
 VARIED = (
     "activation",
     "initializer",
@@ -134,6 +144,27 @@ def test_alone_is_together(choice):
         same(parameters(alone, 0), parameters(together, k))
         for name in ("loss", "val_loss", "learning_rate"):
             np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
+
+
+@pytest.mark.parametrize("seeds", ["one seed", "own seeds"])
+@pytest.mark.parametrize("strengths", ["one rate", "own rates"])
+@pytest.mark.parametrize("kind", NOISES, ids=lambda kind: kind.name)
+def test_noise_alone_is_noise_together(kind, strengths, seeds):
+    """What members share, bits or whole masks, is drawn once for all."""
+    members = [
+        member(
+            seed=k if seeds == "own seeds" else 7,
+            network=mlp(4, (6,), 3).replace(
+                layers=(Linear(6), kind(0.3 + 0.1 * k * (strengths == "own rates")), Linear(3))
+            ),
+            optimizer=SGD(0.1 * (k + 1)),
+        )
+        for k in range(3)
+    ]
+    rows = table(LOSS)
+    together = run(members, rows)
+    for k, one in enumerate(members):
+        same(parameters(run([one], rows), 0), parameters(together, k))
 
 
 @settings(max_examples=10)
