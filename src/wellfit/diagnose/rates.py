@@ -29,6 +29,8 @@ _STEPS = 100
 _STACK_BYTES = 10 << 20  # of parameters, gradients and moments
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
+_AS_GOOD = 0.99  # of the best rate's progress: nothing much better lies between
+_NOTHING = 0.01  # of the best rate's progress: what makes no more has diverged, or gets nowhere
 _NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
 
 
@@ -68,7 +70,7 @@ class RangeTest:
 
     @property
     def diverges(self) -> float | None:
-        """The smallest rate from which on the loss ends above where it began; None for none."""
+        """The smallest rate from which on the loss gets no better than it was; None for none."""
         return float(self.rates[self._worse]) if self._worse < len(self.rates) else None
 
     @property
@@ -83,11 +85,19 @@ class RangeTest:
 
     @property
     def _worse(self) -> int:
-        """The place from which on the loss ends above where it began."""
-        good = np.flatnonzero(self.losses < self.start)
+        """The place from which on the loss gets no better than it was."""
+        good = np.flatnonzero(self.progress > _NOTHING)
         return int(good[-1]) + 1 if len(good) else 0
 
-    def next(self, grid: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
+    def _beside(self) -> list[int]:
+        """Return the gaps beside the best rate, without those to one that is as good."""
+        sides = (self._best, self._best - 1), (self._best + 1, self._best + 1)
+        inner = range(len(self.rates))
+        return [
+            gap for gap, other in sides if other not in inner or self.progress[other] < _AS_GOOD
+        ]
+
+    def wanted(self, grid: NDArray[np.float64], stride: int = 1) -> NDArray[np.float64]:
         """Return which rates of a grid to try next: amid the gaps beside what is looked for.
 
         That is the best rate, the suggested one, and, less exactly, the first that diverges.
@@ -95,12 +105,12 @@ class RangeTest:
 
         >>> grid = np.array([0.01, 0.02, 0.04, 0.08, 0.16])
         >>> test = RangeTest(grid[[0, 2]], np.array([0.9, 0.2]), 1.0, 50, 0.01)
-        >>> test.next(grid, stride=2)
+        >>> test.wanted(grid, stride=2)
         array([0.02, 0.16])
         """
         places = np.searchsorted(grid, self.rates)
         ends = [max(places[0] - stride, 0), *places, min(places[-1] + stride, len(grid) - 1)]
-        gaps, outer = {self._best, self._best + 1, self._enough}, {0, len(places)}
+        gaps, outer = {self._enough, *self._beside()}, {0, len(places)}
         if ends[self._worse + 1] - ends[self._worse] > stride // 4:
             gaps.add(self._worse)
         amid = [(ends[gap] + ends[gap + 1]) // 2 for gap in gaps - outer]
@@ -224,14 +234,13 @@ def range_test(
     trial = _Trial(prepared, rows, stream, batch)
     stride = max(1, len(grid) // (2 * _DECADES))
     first = _middle(grid, stride) if isinstance(rates, int) else grid
-    # A rate of 0 doesn't move: it ends where all start.
-    start, *losses = trial.losses([0.0, *first])
+    start, losses = trial.start(), trial.losses(first)
     own = float(dict(member.optimizer.values())["learning_rate"])
-    test = RangeTest(first, np.array(losses), start, steps, own)
-    while isinstance(rates, int) and len(more := test.next(grid, stride)):
-        tried, losses = np.append(test.rates, more), [*test.losses, *trial.losses(more)]
+    test = RangeTest(first, losses, start, steps, own)
+    while isinstance(rates, int) and len(more := test.wanted(grid, stride)):
+        tried, losses = np.append(test.rates, more), np.append(test.losses, trial.losses(more))
         order = np.argsort(tried)
-        test = replace(test, rates=tried[order], losses=np.array(losses)[order])
+        test = replace(test, rates=tried[order], losses=losses[order])
     return test
 
 
@@ -243,6 +252,16 @@ class _Trial:
     rows: Rows
     stream: Stream
     batch: int
+
+    def start(self) -> float:
+        """Return the loss before the first step, by a rate of 0, which moves no weight.
+
+        One step shows it, but batch norm needs all of them to learn its statistics.
+        """
+        statistics = any(block.rows for block in self.prepared.member.network.statistics.blocks)
+        stop = None if statistics else self.batch
+        few = replace(self.stream, train=self.stream.train[:stop])
+        return float(replace(self, stream=few).losses([0.0])[0])
 
     def losses(self, rates: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the loss at which each rate ends; infinite where it diverged."""
