@@ -106,9 +106,8 @@ class Adam(Moments, name="adam"):
         square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
         if "largest" in slots:
             square = torch.maximum(slots["largest"], square, out=slots["largest"])
-        # √v as v / √v, since this reciprocal root is several times as fast as the root.
-        below = torch.add(square, torch.finfo(g.dtype).tiny, out=g).rsqrt_().mul_(square)
-        p.addcdiv_(mean, below.mul_(c["a"]).add_(c["b"]), value=-1)
+        below = root(square, out=g).mul_(c["a"]).add_(c["b"])
+        p.addcdiv_(mean, below, value=-1)
 
 
 class AdamW(DecoupledDecay, Adam, name="adamw"):

@@ -64,7 +64,7 @@ class AdaGrad(Optimizer, name="adagrad"):
             return
         seen = slots["sum"].addcmul_(g, g)
         total = torch.add(seen, c["initial"])
-        below = root(total, out=total).add_(c["epsilon"])
+        below = root(total, out=torch.empty_like(total)).add_(c["epsilon"])
         subtract_ratio(p, g, below, c["learning_rate"])
 
 
@@ -191,7 +191,7 @@ class RMSProp(Optimizer, name="rmsprop"):
         if self.centered:
             mean = slots["mean"].lerp_(g, c["fresh"])
             # Rounding could leave less than nothing of gradients that don't vary.
-            square = torch.addcmul(square, mean, mean, value=-1, out=scratch).clamp_(min=0)
+            square = torch.addcmul(square, mean, mean, value=-1).clamp_(min=0)
         below = root(square, out=scratch).add_(c["epsilon"])
         if "momentum" in slots:
             velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, below)

@@ -119,12 +119,13 @@ def subtract_ratio(p: Tensor, above: Tensor, below: Tensor, factor: Tensor | flo
 
 
 def root(square: Tensor, out: Tensor) -> Tensor:
-    """Write √square to ``out``, and return it; zeros become some 1e-19.
+    """Write √square to ``out``, which is other memory, and return it.
 
-    Zeros, which inputs that are never on leave, make PyTorch's root five times as slow.
+    As square / √square, since PyTorch's reciprocal root is sooner than its root, which takes five
+    times as long for zeros and for numbers not far from the smallest there are.
 
     >>> import torch
-    >>> root(torch.tensor([4.0, 0.0]), torch.empty(2))[0]
-    tensor(2.)
+    >>> root(torch.tensor([4.0, 0.0]), torch.empty(2))
+    tensor([2., 0.])
     """
-    return torch.add(square, torch.finfo(square.dtype).tiny, out=out).sqrt_()
+    return torch.add(square, torch.finfo(square.dtype).tiny, out=out).rsqrt_().mul_(square)
