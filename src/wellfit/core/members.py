@@ -37,8 +37,8 @@ def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device)
     return table
 
 
-def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float) -> Tensor:
-    """Add ``factor`` times ``source`` to ``target`` in place, and return it.
+def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float, sign: int = 1) -> Tensor:
+    """Add ``factor`` times ``source``, or with ``sign=-1`` subtract it, in place; return the sum.
 
     A number is much faster than a tensor that has to be spread over the rows.
 
@@ -46,8 +46,8 @@ def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float) -> Tensor
     tensor([1.5000, 1.5000])
     """
     if isinstance(factor, Tensor):
-        return target.addcmul_(source, factor)
-    return target.add_(source, alpha=factor)
+        return target.addcmul_(source, factor, value=sign)
+    return target.add_(source, alpha=sign * factor)
 
 
 def structure(config: Config) -> Hashable:

@@ -121,7 +121,7 @@ class AdaDelta(Optimizer, name="adadelta"):
         ratio = torch.add(slots["step"], c["epsilon"], out=squared).div_(square + c["epsilon"])
         delta = g.mul_(ratio.sqrt_())
         slots["step"].lerp_(torch.mul(delta, delta, out=squared), c["fresh"])
-        add_scaled(p, delta, -c["learning_rate"])
+        add_scaled(p, delta, c["learning_rate"], sign=-1)
 
 
 class RMSProp(Optimizer, name="rmsprop"):
@@ -195,7 +195,7 @@ class RMSProp(Optimizer, name="rmsprop"):
         below = root(square, out=scratch).add_(c["epsilon"])
         if "momentum" in slots:
             velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, below)
-            add_scaled(p, velocity, -c["learning_rate"])
+            add_scaled(p, velocity, c["learning_rate"], sign=-1)
         else:
             subtract_ratio(p, g, below, c["learning_rate"])
 

@@ -96,4 +96,4 @@ class FTRL(Optimizer, name="ftrl"):
         z = force.add_(g).addcmul_(stiffness, p, value=-1)
         borne = torch.clamp(z, -c["l1"], c["l1"], out=g)  # all of z where the minimum is zero
         torch.sub(borne, z, out=p).div_(stiffness.add_(c["l2"]))
-        add_scaled(force.copy_(borne), p, -c["l2"])
+        add_scaled(force.copy_(borne), p, c["l2"], sign=-1)

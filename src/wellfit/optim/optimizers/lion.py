@@ -65,4 +65,4 @@ class Lion(DecoupledDecay, name="lion"):
         """Move by the sign of mean and gradient."""
         direction = torch.lerp(slots["mean"], g, c["fresh_1"])
         slots["mean"].lerp_(g, c["fresh_2"])
-        add_scaled(p, direction.sign_(), -c["learning_rate"])
+        add_scaled(p, direction.sign_(), c["learning_rate"], sign=-1)

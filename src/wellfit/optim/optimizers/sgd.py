@@ -52,9 +52,9 @@ class SGD(Optimizer, name="sgd"):
             self._fused_update(p, g, slots, c)
             return
         if "momentum" in slots:
-            velocity = slots["momentum"].mul_(c["momentum"]).add_(g)
+            velocity = _kept(slots["momentum"], c["momentum"], g)
             g = add_scaled(g, velocity, c["momentum"]) if self.nesterov else velocity
-        add_scaled(p, g, -c["learning_rate"])
+        add_scaled(p, g, c["learning_rate"], sign=-1)
 
     def _fused_update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Do the same in one pass over memory, by the kernel behind torch.optim.SGD(fused).
@@ -73,3 +73,10 @@ class SGD(Optimizer, name="sgd"):
             maximize=False,
             is_first_step=False,
         )
+
+
+def _kept(velocity: Tensor, share: Tensor | float, g: Tensor) -> Tensor:
+    """Let ``velocity`` become share · velocity + g, and return it."""
+    if isinstance(share, Tensor):
+        return torch.addcmul(g, velocity, share, out=velocity)
+    return velocity.mul_(share).add_(g)
