@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,12 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     """
 
     _configs: ClassVar[Mapping[str, type[Config]]] = {}
+
+    @classmethod
+    @functools.cache  # scikit-learn reads the signature anew for every copy of a search
+    def _get_param_names(cls) -> list[str]:
+        names: list[str] = super()._get_param_names()
+        return names
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; ``deep`` adds the hyper-parameters of those that are configs."""
