@@ -199,3 +199,33 @@ def test_a_file_that_is_not_there_suggests_one_that_is(write):
 def test_a_folder_is_no_table(tmp_path):
     with pytest.raises(DataError, match="is a folder, not a file"):
         read_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('a,b\nx,"1,234,567"\ny,"-12,000"\nz,9\n', [1_234_567, -12_000, 9]),
+        ('a,b\nx,"1,234.5"\ny,\n', [1234.5, np.nan]),
+        ('a,b\nx,"12,5"\ny,"1.234,25"\n', [12.5, 1234.25]),
+        ("a;b\nx;1,234\ny;0,5\n", [1.234, 0.5]),
+        ("a;b\nx;1,234.5\ny;7\n", [1234.5, 7]),
+        ("a\tb\nx\t1,234\ny\t56\n", [1234, 56]),
+    ],
+)
+def test_numbers_as_people_write_them_are_numbers(text, read, write):
+    np.testing.assert_array_equal(read_table(write(text))["b"].to_numpy(), read)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["1,23", "4,567.8"], ["1,234", "x"], ["12:30", "13:00"], ["2024-02-30", "2024-01-01"]],
+)
+def test_what_is_no_number_and_no_date_stays_text(cells, write):
+    rows = "".join(f'"{cell}",1\n' for cell in cells)
+    assert read_table(write(f"a,b\n{rows}"))["a"].tolist() == cells
+
+
+@pytest.mark.parametrize("cell", ["2024-02-29", "2024-02-29T00:00:00", "2024-02-29 01:00+01:00"])
+def test_iso_dates_are_dates_of_utc(cell, write):
+    table = read_table(write(f"when,x\n{cell},1\n,2\n"))
+    assert table["when"].tolist() == [pd.Timestamp("2024-02-29"), pd.NaT]

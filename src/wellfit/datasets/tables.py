@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import DataError, did_you_mean
+from wellfit.datasets.cells import as_meant
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.files import ending, open_plain, reading, stem
 
@@ -32,6 +33,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     ``NULL``. ``None`` and ``?`` are values like any other, since tables in use have them as
     levels. The separator is the commonest in the header of comma, semicolon, tab and bar. A
     nameless first column of whole numbers is a row index, as pandas writes it, and left out.
+    ISO dates, and numbers like ``1,234.5`` or ``1.234,5``, are read as such where a whole column
+    holds nothing else.
 
     Args:
         path: the file; ``.parquet`` and ``.pq`` are parquet, every other ending is csv.
@@ -82,7 +85,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
         except pd.errors.ParserWarning:
             raise DataError(f"{path} has rows with more cells than the header") from None
     index = not header[0].strip() and pd.api.types.is_integer_dtype(table.dtypes.iloc[0])
-    return table.iloc[:, 1:] if index else table
+    table = table.iloc[:, 1:] if index else table
+    others = table.select_dtypes(exclude="number")
+    return table.assign(**{str(name): as_meant(others[name], separator) for name in others})
 
 
 def _csv_header(path: Path) -> tuple[list[str], str]:
