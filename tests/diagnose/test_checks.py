@@ -198,6 +198,33 @@ def test_a_category_that_is_the_target_leaks() -> None:
     assert "verdict" in found.saw
 
 
+@pytest.mark.parametrize("disguise", [lambda y: 3 * y + 1, np.log, np.negative])
+def test_a_number_that_goes_with_the_target_leaks(disguise: Any) -> None:
+    """Few rows with a long tail: a tree of 32 leaves alone comes to 0.9."""
+    x, y = np.random.default_rng(0).normal(size=(120, 3)), np.exp(np.linspace(-3, 3, 120))
+    found = one("leaking_columns", MLPRegressor((4,)), np.c_[x, disguise(y)], y)
+    assert found.outcome is Outcome.FAIL
+    assert "column 3" in found.saw
+    assert one("leaking_columns", MLPRegressor((4,)), x, y).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_that_are_seldom_seen_tell_no_chance_from_cheating(seed: int) -> None:
+    """Constant outputs that rule out classes of the judged rows are beaten by any network."""
+    rng = np.random.default_rng(seed)
+    noise, many = rng.normal(size=(300, 8)), np.minimum(3 * rng.pareto(1, 300) // 1, 60)
+    names = ["shuffled_labels", "beats_chance"]
+    report = check(MLPClassifier((32,)), noise, many, checks=names)
+    assert report["shuffled_labels"].outcome is Outcome.PASS
+    assert report["beats_chance"].outcome is Outcome.FAIL
+
+
+def test_nothing_is_said_of_classes_of_one_row() -> None:
+    names = ["shuffled_labels", "beats_chance", "leaking_columns"]
+    own_class = np.arange(len(IRIS[0])).astype(str)
+    assert not len(check(MLPClassifier((4,)), IRIS[0], own_class, checks=names))
+
+
 @pytest.mark.parametrize("shape", ["sparse", "several labels", "several numbers", "few rows"])
 def test_every_kind_of_data_is_looked_at(shape: str) -> None:
     X, y = CANCER

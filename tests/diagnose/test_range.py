@@ -92,7 +92,7 @@ def test_a_minimizer_has_no_learning_rate() -> None:
     assert not len(check(kind((4,), optimizer="lbfgs"), *data, checks=["learning_rate"]))
 
 
-@pytest.mark.parametrize("rates", [1, [0.1], [0.0, 0.1]])
+@pytest.mark.parametrize("rates", [1, 20.0, "many", [0.1], [0.0, 0.1]])
 def test_rates_that_cannot_be_meant_are_refused(rates: Any) -> None:
     with pytest.raises(HyperparameterError, match="expected"):
         learning_rate_range(MLPClassifier((4,)), *CASES["breast_cancer"][1], rates=rates)
@@ -116,3 +116,38 @@ def test_rates_that_all_diverge_or_stand_still_end_without_more() -> None:
     kind, data = CASES["breast_cancer"]
     dead = kind((4,), initializer="zeros", bias_initializer="zeros")
     assert learning_rate_range(dead, *data, rates=32, steps=10).start > 0
+
+
+def test_no_rate_is_suggested_to_a_network_that_none_moves() -> None:
+    """Noise in the last digits had one of 1e-7 come far, and safely."""
+    kind, data = CASES["diabetes"]
+    dead = kind((4,), initializer="zeros", bias_initializer="zeros")
+    test = learning_rate_range(dead, *data, rates=32, steps=10)
+    assert not test.moves
+    assert test.suggested == test.rate
+    assert "no learning rate gets anywhere" in str(test)
+    assert "No learning rate" in test.plot().get_title()
+    found = check(dead, *data, checks=["learning_rate"])["learning_rate"]
+    assert "no learning rate" in found.saw
+    assert "too high" not in found.saw
+
+
+def test_no_more_steps_are_tried_than_are_planned() -> None:
+    """By 100 steps a rate looks enough that comes nowhere in the 12 that there will be."""
+    kind, data = CASES["breast_cancer"]
+    short = kind((16,), batch_size=512, epochs=12)
+    test = learning_rate_range(short, *data)
+    assert test.steps == 12
+    assert test.suggested > 2 * learning_rate_range(short.set_params(epochs=60), *data).suggested
+
+
+def test_a_number_of_rates_may_come_from_numpy() -> None:
+    kind, data = CASES["breast_cancer"]
+    pair = [learning_rate_range(kind((4,)), *data, rates=n, steps=5) for n in (8, np.int64(8))]
+    np.testing.assert_array_equal(pair[0].losses, pair[1].losses)
+
+
+def test_a_training_of_no_steps_is_refused() -> None:
+    kind, data = CASES["breast_cancer"]
+    with pytest.raises(HyperparameterError, match="steps is -1; expected at least 1"):
+        learning_rate_range(kind((4,)), *data, steps=-1)

@@ -168,11 +168,14 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
 def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     """Draw the range test into a file, and print what it says."""
     from wellfit.cli.files import write
-    from wellfit.diagnose import learning_rate_range
+    from wellfit.diagnose import LearningRate, learning_rate_range
     from wellfit.report import png
 
     with waiting("trying learning rates"):
-        test = learning_rate_range(model, source.data.X, source.data.y, random_state=seed)
+        # As many steps as in the check: more of them suggest a smaller rate.
+        test = learning_rate_range(
+            model, source.data.X, source.data.y, steps=LearningRate().steps, random_state=seed
+        )
         figure: Any = test.plot().figure
         write(path, png(figure))
     screen().print(f"{test}\ndrawn in {path}", soft_wrap=True)

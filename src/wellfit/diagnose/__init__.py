@@ -9,11 +9,11 @@ from wellfit.diagnose.initial import (
     Signals,
     Symmetry,
 )
-from wellfit.diagnose.rates import LearningRate, RangeTest, learning_rate_range
+from wellfit.diagnose.rates import RangeTest, learning_rate_range
 from wellfit.diagnose.report import Report
 from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
 from wellfit.diagnose.running import check
-from wellfit.diagnose.trials import BeatsChance, OverfitsFew, ShuffledLabels
+from wellfit.diagnose.trials import BeatsChance, LearningRate, OverfitsFew, ShuffledLabels
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.descent import (
     Diverging,

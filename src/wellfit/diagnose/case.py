@@ -56,6 +56,12 @@ class Case:
         return labels is not None and not labels.multilabel_ and not labels.soft_
 
     @property
+    def thin(self) -> bool:
+        """Whether classes have so few rows, under four each, that none can be told by others."""
+        ids = self.sample
+        return self.classifies and 4 * len(set(self.targets[ids].tolist())) > len(ids)
+
+    @property
     def member(self) -> Member:
         """The training that the estimator asks for."""
         return self.prepared.member

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import hyper, resolve
+from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
-from wellfit.diagnose.base import Check, Finding, Outcome, Stage
-from wellfit.diagnose.case import Case
 from wellfit.diagnose.start import beginning
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
@@ -31,6 +30,7 @@ _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
 _AS_GOOD = 0.99  # of the best rate's progress: nothing much better lies between
 _NOTHING = 0.01  # of the best rate's progress: what makes no more has diverged, or gets nowhere
+_STILL = 1e-3  # of the loss at the start: a network that no rate gets further stands still
 _NEARLY = 0.9  # of the best rate's progress: the smallest rate that makes as much is the safe one
 
 
@@ -64,9 +64,17 @@ class RangeTest:
         return share
 
     @property
+    def moves(self) -> bool:
+        """Whether any rate makes progress worth the name."""
+        return bool(self.start - self.losses.min() > _STILL * abs(self.start))
+
+    @property
     def suggested(self) -> float:
-        """The rate to begin with: the smallest that comes nearly as far as the best."""
-        return float(self.rates[self._enough])
+        """The rate to begin with: the smallest that comes nearly as far as the best.
+
+        The estimator's own where none gets anywhere: then it isn't the rate.
+        """
+        return float(self.rates[self._enough]) if self.moves else self.rate
 
     @property
     def diverges(self) -> float | None:
@@ -156,7 +164,8 @@ class RangeTest:
         )
         ax.axvline(self.rate, color="#666666", linestyle=":", label=f"now {self.rate:.2g}")
         ax.set(xlabel="learning rate", ylabel="loss", ylim=(0, 2.05 * self.start))
-        ax.set_title(f"A learning rate of {self.suggested:.2g} comes far, and safely")
+        told = f"A learning rate of {self.suggested:.2g} comes far, and safely"
+        ax.set_title(told if self.moves else "No learning rate gets anywhere")
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)
@@ -164,8 +173,9 @@ class RangeTest:
 
     def __str__(self) -> str:
         diverges = "nowhere" if self.diverges is None else f"from {self.diverges:.2g}"
+        told = f"try a learning rate of {self.suggested:.2g}"
         return (
-            f"try a learning rate of {self.suggested:.2g} (now {self.rate:.2g}; "
+            f"{told if self.moves else 'no learning rate gets anywhere'} (now {self.rate:.2g}; "
             f"{len(self.rates)} rates from {self.rates[0]:.0e} to {self.rates[-1]:.0e}, "
             f"{self.steps} steps each; diverges {diverges})"
         )
@@ -195,7 +205,7 @@ def learning_rate_range(
             five are tried first, a decade apart; then more beyond them as long as these may be
             better, and gaps are halved beside the best, the suggested and the first that
             diverges. Or the rates themselves, of which all are tried.
-        steps: of each training.
+        steps: of each training, at least 1; never more than the estimator itself would take.
         random_state: of weights, rows and their order.
 
     Raises:
@@ -225,19 +235,21 @@ def range_test(
             f"{member.optimizer!r} finds its own steps and has no learning rate; expected an "
             "optimizer such as 'adam'"
         )
-    grid = _rates(member.optimizer, rates)
+    if steps < 1:
+        raise HyperparameterError(f"steps is {steps!r}; expected at least 1")
+    grid, many = _rates(member.optimizer, rates), np.ndim(rates) == 0
     ids = np.random.default_rng(derive(seed, "range test")).permutation(prepared.stream.train)
-    batch = min(member.batch_size, len(ids))
+    batch, steps = min(member.batch_size, len(ids)), min(steps, planned(prepared))
     # As many whole batches as there are steps, of rows that come again where they don't suffice.
     # Judged by rows it learns from: what counts here is how fast the loss falls.
     stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
     trial = _Trial(prepared, rows, stream, batch)
     stride = max(1, len(grid) // (2 * _DECADES))
-    first = _middle(grid, stride) if isinstance(rates, int) else grid
+    first = _middle(grid, stride) if many else grid
     start, losses = trial.start(), trial.losses(first)
     own = float(dict(member.optimizer.values())["learning_rate"])
     test = RangeTest(first, losses, start, steps, own)
-    while isinstance(rates, int) and len(more := test.wanted(grid, stride)):
+    while many and len(more := test.wanted(grid, stride)):
         tried, losses = np.append(test.rates, more), np.append(test.losses, trial.losses(more))
         order = np.argsort(tried)
         test = replace(test, rates=tried[order], losses=losses[order])
@@ -306,15 +318,15 @@ def _at(optimizer: Optimizer, rate: float) -> Optimizer:
 
 
 def _rates(optimizer: Optimizer, rates: int | Sequence[float]) -> NDArray[np.float64]:
-    if not isinstance(rates, int):
-        given = np.sort(np.asarray(rates, dtype=float))
+    if np.ndim(rates):
+        given = np.sort(np.asarray(rates, dtype=float), axis=None)
         if len(given) < 2 or not (given > 0).all():
             raise HyperparameterError(
                 f"rates are {rates!r}; expected their number, or at least 2 numbers above 0"
             )
         return given
-    if rates < 2:
-        raise HyperparameterError(f"rates is {rates!r}; expected at least 2")
+    if not isinstance(rates, Integral) or rates < 2:
+        raise HyperparameterError(f"rates is {rates!r}; expected a whole number, at least 2")
     middle = np.log10(float(dict(resolve(Optimizer, optimizer.name).values())["learning_rate"]))
     return np.logspace(middle - _DECADES, middle + _DECADES, rates)
 
@@ -325,49 +337,7 @@ def _middle(grid: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
     return grid[max(middle - 2 * stride, 0) : middle + 2 * stride + 1 : stride]
 
 
-class LearningRate(Check, name="learning_rate"):
-    """A learning rate that is neither too high nor too low for the steps that are planned.
-
-    A :func:`learning_rate_range` of few rates and steps. Too high is a rate far above the
-    suggested one that makes less progress. Too low is one that wouldn't get there in all its
-    epochs either, where a tenth of the rate takes ten times the steps; schedules halve it.
-    """
-
-    stage: ClassVar[Stage] = "trial"
-    did: ClassVar[str] = "trained for a few steps at many learning rates at once"
-
-    rates: int = hyper("how many", default=20, low=4)
-    steps: int = hyper("of each", default=40, low=10)
-    above: float = hyper("times the suggested rate that may be too high", default=5.0, low=1)
-    less: float = hyper("progress of a rate that is too high", default=0.95, low=0, high=1)
-    little: float = hyper("progress of a rate that is too low", default=0.85, low=0, high=1)
-
-    def look(self, case: Case) -> Finding | None:
-        """Warn of a rate that is too high or too low; fail where the loss rises."""
-        if isinstance(case.member.optimizer, Minimizer):
-            return None
-        test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
-        share = test.at(test.rate)
-        high = test.rate / test.suggested > self.above and share < self.less
-        reached = test.reached(test.rate * max(1.0, _planned(case) / 2 / self.steps))
-        low = not high and reached < self.little
-        told = "is too high" if high else "is in range"
-        if low:
-            told = f"is too low (all planned steps are worth {max(reached, 0):.0%})"
-        fails = high and share <= 0
-        return self.finding(
-            Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
-            f"{test.rate:.2g} {told}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
-            f"progress of the best rate; suggested {test.suggested:.2g}",
-            f"try a learning rate of {test.suggested:.2g}",
-            rate=test.rate,
-            suggested=test.suggested,
-            progress=share,
-            reached=reached,
-        )
-
-
-def _planned(case: Case) -> int:
+def planned(prepared: Prepared) -> int:
     """Return how many steps the whole training takes."""
-    member, rows = case.member, len(case.prepared.stream.train)
+    member, rows = prepared.member, len(prepared.stream.train)
     return member.epochs * -(-rows // member.batch_size)

@@ -104,7 +104,13 @@ def signal_of(layer: Activate, z: Tensor, out: Tensor) -> Signal:
 
 
 def best_losses(
-    loss: Loss, outputs: int, target: Tensor, judged: Tensor | None = None, *, each: bool = False
+    loss: Loss,
+    outputs: int,
+    target: Tensor,
+    judged: Tensor | None = None,
+    *,
+    each: bool = False,
+    doubt: float = 0.0,
 ) -> NDArray[np.float64]:
     """Return every row's loss (N,) where all rows get the same outputs, the best for ``target``.
 
@@ -114,6 +120,8 @@ def best_losses(
         target: encoded targets (…, N) to choose the outputs by.
         judged: encoded targets to compute the losses of; else ``target``.
         each: let every row of ``target`` have the best outputs for itself: what can't be beaten.
+        doubt: of half the square of the outputs this much is added to the summed loss, so that
+            they stay moderate: a class that isn't among ``target`` may be among ``judged``.
 
     >>> from wellfit.nn import SoftmaxCrossEntropy
     >>> one_hot = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]], dtype=torch.float64)
@@ -131,7 +139,8 @@ def best_losses(
         z = spread(flat, wanted.shape[-1])
         delta = loss.delta(z, wanted[None], torch.empty_like(z))[0]
         slope = delta if each else delta.sum(1, keepdim=True)
-        return float(loss.value(z, wanted[None]).sum()), slope.numpy().ravel().copy()
+        value = float(loss.value(z, wanted[None]).sum()) + doubt * float(flat @ flat) / 2
+        return value, slope.numpy().ravel() + doubt * flat
 
     found = minimize(lowered, np.zeros(int(np.prod(shape))), jac=True, method="L-BFGS-B")
     told = wanted if judged is None else judged.double()

@@ -15,10 +15,11 @@ from wellfit.core.hyper import hyper
 from wellfit.core.rng import derive
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.case import Case
+from wellfit.diagnose.rates import RangeTest, planned, range_test
 from wellfit.diagnose.start import beginning, best_losses
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
-from wellfit.optim import Adam
+from wellfit.optim import Adam, Minimizer
 from wellfit.training import Answer, EarlyStopping, Observer, Result, Rows, Stream, train
 from wellfit.training.observers.base import Record, State
 from wellfit.training.precision import threads
@@ -82,10 +83,62 @@ class OverfitsFew(Check, name="overfits_few"):
         left = float((lowest - floor) / (chance - floor))
         return self.finding(
             graded(left, self.warn, self.fail),
-            f"{max(left, 0):.1%} of the loss is left after {took} epochs on {len(ids)} rows",
+            f"{_left(left)} of the loss is left after {took} epochs on {len(ids)} rows",
             "give it more units, or look at what the checks of its first weights say; if these "
-            "pass, look for rows that are equal but for their targets",
+            "pass, look for rows that are nearly equal but for their targets",
             left=left,
+        )
+
+
+class LearningRate(Check, name="learning_rate"):
+    """A learning rate that is neither too high nor too low for the steps that are planned.
+
+    A :func:`learning_rate_range` of few rates and steps. Too high is a rate far above the
+    suggested one that makes less progress. Too low is one that wouldn't get there in all its
+    epochs either, where a tenth of the rate takes ten times the steps; schedules halve it.
+    """
+
+    stage: ClassVar[Stage] = "trial"
+    did: ClassVar[str] = "trained for a few steps at many learning rates at once"
+
+    rates: int = hyper("how many", default=64, low=4)
+    steps: int = hyper("of each", default=40, low=10)
+    above: float = hyper("times the suggested rate that may be too high", default=5.0, low=1)
+    less: float = hyper("progress of a rate that is too high", default=0.95, low=0, high=1)
+    little: float = hyper("progress of a rate that is too low", default=0.85, low=0, high=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Warn of a rate that is too high or too low; fail where the loss rises."""
+        if isinstance(case.member.optimizer, Minimizer):
+            return None
+        test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
+        if not test.moves:
+            return self._still(test)
+        share = test.at(test.rate)
+        high = test.rate / test.suggested > self.above and share < self.less
+        reached = test.reached(test.rate * max(1.0, planned(case.prepared) / 2 / test.steps))
+        low = not high and reached < self.little
+        told = "is too high" if high else "is in range"
+        if low:
+            told = f"is too low (all planned steps are worth {max(reached, 0):.0%})"
+        fails = high and share <= 0
+        return self.finding(
+            Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
+            f"{test.rate:.2g} {told}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
+            f"progress of the best rate; suggested {test.suggested:.2g}",
+            f"try a learning rate of {test.suggested:.2g}",
+            rate=test.rate,
+            suggested=test.suggested,
+            progress=share,
+            reached=reached,
+        )
+
+    def _still(self, test: RangeTest) -> Finding:
+        return self.finding(
+            Outcome.WARN,
+            f"no learning rate gets anywhere in {test.steps} steps",
+            "it isn't the rate: look at what the checks of columns and first weights say",
+            rate=test.rate,
         )
 
 
@@ -118,7 +171,7 @@ class BeatsChance(Check, name="beats_chance"):
 
     def look(self, case: Case) -> Finding | None:
         """Warn where it does no better than constant outputs."""
-        if len(case.sample) < 30:
+        if len(case.sample) < 30 or case.thin:
             return None
         gain = gain_of(case.prepared, case.rows, case.sample, case)
         better = gain.surprise > self.least
@@ -146,7 +199,7 @@ class ShuffledLabels(Check, name="shuffled_labels"):
 
     def look(self, case: Case) -> Finding | None:
         """Fail where shuffled targets can be predicted."""
-        if len(case.sample) < 30:
+        if len(case.sample) < 30 or case.thin:
             return None
         x, y = case.part(np.sort(case.sample))
         shuffled = case.draw("shuffle").permutation(y)
@@ -227,7 +280,7 @@ def _judged(
     logits = Predictor(weights)(rows.features(there)[None]).transpose(1, 2)
     own = loss.value(logits, target[None])[0].double().cpu().numpy()
     learned = rows.targets(before, loss, outputs).cpu()
-    return own, best_losses(loss, outputs, learned, target.cpu())
+    return own, best_losses(loss, outputs, learned, target.cpu(), doubt=1.0)
 
 
 def _told(gain: Gain) -> str:
@@ -237,6 +290,10 @@ def _told(gain: Gain) -> str:
         f"{gain.share:.0%} less loss than constant outputs, on {gain.rows} rows it hasn't seen "
         f"({gain.surprise:.1f} standard errors)"
     )
+
+
+def _left(share: float) -> str:
+    return f"{max(share, 0):.1%}" if share <= 1 else "more than all"
 
 
 def _precision(prepared: Prepared) -> str:
