@@ -351,7 +351,9 @@ def test_pickle_and_clone():
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
-        (IRIS[0], np.zeros(150), "one class"),
+        (IRIS[0], np.zeros(150), "one class, 0.0;"),
+        (IRIS[0], np.full(150, "a"), "one class, 'a';"),
+        (IRIS[0], np.stack([IRIS[1], IRIS[1]], 1), "1d array.* a column of 0 and 1 for each"),
         (IRIS[0], IRIS[1][:100], "150.*100"),
         (IRIS[0][:0], IRIS[1][:0], "0 sample"),
         (IRIS[0], np.where(IRIS[1] == 0, np.nan, IRIS[1]), "NaN"),
@@ -369,6 +371,8 @@ def test_targets_that_cannot_be_estimated():
         regressor().fit(X, np.full(442, 3.0))
     with pytest.raises(ValueError, match="NaN"):
         regressor().fit(X, np.where(y > 300, np.nan, y))
+    with pytest.raises(DataError, match=r"holds text .*'few'; expected numbers \(for classes"):
+        regressor().fit(X, np.where(y > 300, "many", "few"))
 
 
 def test_fewer_rows_than_a_batch():

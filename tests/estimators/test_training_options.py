@@ -137,6 +137,13 @@ def test_a_regressors_scorers_see_the_targets_own_scale():
     assert model.history_["val_neg_mean_absolute_error"][-1] < -10
 
 
+def test_a_scorer_of_another_task_is_named():
+    X, y = IRIS
+    model = MLPClassifier((4,), scoring="r2", epochs=1, random_state=0)
+    with pytest.raises(HyperparameterError, match=r"scoring by 'r2' fails on these targets"):
+        model.fit(X, np.array(["a", "b", "b"])[y])
+
+
 @pytest.mark.parametrize("monitor", ["roc_auc", "val_roc_auc"])
 def test_stopping_early_by_a_scorer(monitor):
     stopping = EarlyStopping(patience=2, monitor=monitor)
@@ -265,6 +272,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"clipping": "by_nrom"}, "unknown clipping 'by_nrom'; did you mean 'by_norm'"),
         ({"average": 1.0}, r"average of Member is 1.0; expected a number in \[0, 1\)"),
         ({**HELD, "scoring": "roc_auk"}, "unknown metric 'roc_auk'; did you mean 'roc_auc'"),
+        ({"early_stopping": "yes"}, "early_stopping is 'yes'; expected True, False, or Early"),
         ({**HELD, "scoring": [3]}, "scoring holds 3; expected a name or a scorer"),
         ({"early_stopping": EarlyStopping(monitor="f1_makro")}, "metric 'f1_makro'.*'f1_macro'"),
         ({"eval_every": 0}, "eval_every is 0; expected a whole number, at least 1"),

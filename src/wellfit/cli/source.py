@@ -13,7 +13,7 @@ import pandas as pd
 from wellfit.cli.console import counted
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.datasets import Dataset, hold_out, infer_task, load
-from wellfit.datasets.task import Kind
+from wellfit.datasets.task import MOST_CLASSES, Kind
 from wellfit.report.words import percent
 
 Learning = Literal["classification", "regression"]
@@ -146,8 +146,11 @@ def _without(data: Dataset, column: str) -> Dataset:
 def _kind(data: Dataset, task: str) -> Kind:
     """Return the task: as asked for, as known of the data, or as the target looks."""
     inferred = infer_task(data.y).kind  # raises where the target is empty or constant
+    if task == "auto" and data.task is None and _has_stray_text(data):
+        return "regression"
     if task == "auto":
-        return data.task or ("regression" if _has_stray_text(data) else inferred)
+        _refuse_singletons(data)
+        return data.task or inferred
     if task == "regression":
         return "regression"
     if task != "classification":
@@ -156,6 +159,21 @@ def _kind(data: Dataset, task: str) -> Kind:
         distinct = len(np.unique(np.asarray(data.y)))
         return "binary" if distinct == 2 else "multiclass"
     return inferred
+
+
+def _refuse_singletons(data: Dataset) -> None:
+    """Raise a DataError where nearly every row's text is its own, as names and prices are."""
+    y = data.y
+    if y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
+        return
+    texts = pd.Series(np.asarray(y)).dropna()
+    distinct = texts.nunique()
+    if distinct > max(MOST_CLASSES, len(texts) / 2):
+        raise DataError(
+            f"{_target(data)} holds {distinct:,} different texts in {len(texts):,} rows, such as "
+            f"{texts.iloc[0]!r}; expected classes that rows share, or numbers (--task "
+            "classification takes it as it is)"
+        )
 
 
 def _has_stray_text(data: Dataset) -> bool:

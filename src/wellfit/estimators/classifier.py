@@ -228,9 +228,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
         labels = ClassLabels().fit(y, alone=each_output_alone(self.loss))
         if not labels.multilabel_ and len(labels.classes_) < 2:
-            raise DataError(
-                f"the target has one class, {labels.classes_[0]!r}; expected at least two classes"
-            )
+            only = labels.classes_.tolist()[0]
+            raise DataError(f"the target has one class, {only!r}; expected at least two classes")
         self._labels = labels
         self.classes_ = labels.classes_
         return np.asarray(y)

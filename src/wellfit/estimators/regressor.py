@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array
 
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import resolve_loss
 from wellfit.nn import Loss
 from wellfit.preprocessing import TargetScaler
+from wellfit.preprocessing.targets import target_numbers
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
@@ -174,8 +174,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _columns(self, y: ArrayLike) -> NDArray[np.float64]:
         """Return targets (N, targets) as numbers that the loss is defined for."""
-        checked = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        columns: NDArray[np.float64] = checked.reshape(len(checked), -1)
+        numbers = target_numbers(y)
+        columns = numbers.reshape(len(numbers), -1)
         self._resolve_loss().check(columns)
         return columns
 

@@ -28,7 +28,7 @@ def scores(estimator: Any, wanted: Iterable[str | Scorer], y: NDArray[Any]) -> d
     Raises:
         UnknownNameError: naming the nearest scorer there is.
     """
-    return {_name(each): _score(estimator, _scorer(each), y) for each in wanted}
+    return {_name(each): _score(estimator, _name(each), _scorer(each), y) for each in wanted}
 
 
 def bare(monitor: str) -> str:
@@ -74,8 +74,13 @@ def speaking(estimator: Any, outputs: NDArray[np.floating], labels: Any = None) 
     return speaker
 
 
-def _score(estimator: Any, scorer: Scorer, y: NDArray[Any]) -> Score:
+def _score(estimator: Any, name: str, scorer: Scorer, y: NDArray[Any]) -> Score:
     def score(outputs: NDArray[np.floating], ids: NDArray[np.integer]) -> float:
-        return float(scorer(speaking(estimator, outputs), None, y[ids]))
+        try:
+            return float(scorer(speaking(estimator, outputs), None, y[ids]))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise HyperparameterError(
+                f"scoring by {name!r} fails on these targets: {error}"
+            ) from error
 
     return score

@@ -189,7 +189,13 @@ def early_stopping(given: Any) -> EarlyStopping | None:
     """Return the observer that stops early, if one is asked for."""
     if given is False or given is None:
         return None
-    return EarlyStopping() if given is True else resolve(EarlyStopping, given)
+    if given is True:
+        return EarlyStopping()
+    if not isinstance(given, (EarlyStopping, Mapping)):
+        raise HyperparameterError(
+            f"early_stopping is {given!r}; expected True, False, or EarlyStopping(patience=5)"
+        )
+    return resolve(EarlyStopping, given)
 
 
 def observers(estimator: Any, one_more: bool) -> list[Observer]:

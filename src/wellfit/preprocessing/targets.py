@@ -53,7 +53,7 @@ class TargetScaler:
         Raises:
             DataError: text, missing values or infinities in ``y``.
         """
-        values = _target_numbers(y)
+        values = target_numbers(y)
         columns = values.reshape(len(values), -1)
         scaler = StandardScaler().fit(columns)
         self.mean_, self.scale_ = scaler.mean_, scaler.scale_
@@ -74,7 +74,7 @@ class TargetScaler:
 
     def transform(self, y: Any) -> NDArray[np.float64]:
         """Return ``y`` scaled, in its own shape."""
-        values = _target_numbers(y)
+        values = target_numbers(y)
         return ((values.reshape(len(values), -1) - self.mean_) / self.scale_).reshape(values.shape)
 
     def inverse_transform(self, y: Any) -> NDArray[np.float64]:
@@ -134,7 +134,7 @@ class ClassLabels:
         self.multilabel_ = kind == "flags" if alone is None else alone and kind != ""
         self.soft_ = kind == "shares" or (kind == "flags" and not self.multilabel_)
         if self.soft_:
-            self._probabilities(_target_numbers(y))
+            self._probabilities(target_numbers(y))
             self.classes_ = _column_names(y, values.shape[1])
         elif self.multilabel_:
             self.classes_ = np.arange(values.shape[1])
@@ -150,7 +150,7 @@ class ClassLabels:
         """
         if self._known is not None and y is self._known[0]:
             return self._known[1]
-        labels = _target_numbers(y) if self.soft_ else _labels(y)
+        labels = target_numbers(y) if self.soft_ else _labels(y)
         matrix = self.soft_ or self.multilabel_
         if matrix or labels.ndim == 2:
             wanted = (len(labels), len(self.classes_)) if matrix else (len(labels),)
@@ -235,11 +235,19 @@ class ClassLabels:
         return f"the target holds labels unseen in training: {listed}{more}{hint} Known: {shown}"
 
 
-def _target_numbers(y: Any) -> NDArray[np.float64]:
+def target_numbers(y: Any) -> NDArray[np.float64]:
+    """Return targets (rows,) or (rows, outputs) as finite numbers.
+
+    Raises:
+        DataError: text, missing values or infinities in ``y``.
+    """
     values = _target_array(y)
     column = pd.Series(values.ravel())
     if kind_of(column) not in ("number", "flag"):
-        raise DataError(f"the target holds {noun_and_example(column)}; expected numbers")
+        raise DataError(
+            f"the target holds {noun_and_example(column)}; expected numbers (for classes, use a "
+            "classifier)"
+        )
     numbers = column.to_numpy(dtype=np.float64).reshape(values.shape)
     wrong = np.argwhere(np.abs(numbers) > LARGEST)
     if len(wrong):
@@ -288,7 +296,9 @@ def _labels(y: Any) -> NDArray[Any]:
     try:
         return np.asarray(column_or_1d(values, warn=True))
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(
+            f"{error} For several labels a row, give a column of 0 and 1 for each label"
+        ) from error
 
 
 def _of_one_type(values: NDArray[Any]) -> NDArray[Any]:
