@@ -153,6 +153,12 @@ def test_yaml_may_write_1e_6_as_people_do(tmp_path):
             HyperparameterError,
             "numbers of layers",
         ),
+        ({1: [0.1]}, HyperparameterError, "1 of the space is no parameter's name"),
+        (
+            {"optimizer": ["sgd", "adam"], "l2": {**LOG, "if": {"optimizer": "sdg"}}},
+            UnknownNameError,
+            "optimizer that l2 depends on 'sdg'; did you mean 'sgd'",
+        ),
         ("nowhere.json", InputError, "no file 'nowhere.json'"),
     ],
 )
@@ -166,6 +172,8 @@ def test_files_that_say_nothing_are_refused(tmp_path):
         ("space.json", "{", "no JSON"),
         ("space.yaml", "a: [", "no YAML"),
         ("space.toml", "", "expected .json, .yaml or .yml"),
+        ("empty.yaml", "# nothing\n", "empty.yaml says nothing"),
+        ("null.json", "null", "null.json says nothing"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match=message):
@@ -198,6 +206,8 @@ def test_files_that_say_nothing_are_refused(tmp_path):
             HyperparameterError,
             "whole numbers, at least 1",
         ),
+        ({"schedule": ["one_cycle", None]}, HyperparameterError, "schedule reaches None"),
+        ({"activation": [["relu", "tahn"]]}, UnknownNameError, "did you mean 'tanh'"),
         ({"hidden_layer_sizes": [(8,), "8"]}, HyperparameterError, "reaches '8'"),
         (  # adam, which some candidates have, has no momentum
             {"optimizer": ["sgd", "adam"], "optimizer__momentum": [0.9]},
@@ -219,13 +229,15 @@ def test_what_an_estimator_can_be_is_not_refused():
         "dropout": ["auto", 0.5],
         "loss": ["auto"],
         "clipping": [None, 1, "by_value"],
-        "early_stopping": [False, True],
         "hidden_layer_sizes": [(8,), 16],
         "batch_size": ["auto", np.int64(32)],
         "max_norm": stats.uniform(0.5, 3),
-        "activation": ["relu", "tanh"],
+        "activation": ["relu", ["relu", "tanh"]],
+        "early_stopping__patience": [2, 5],
+        "reuse": [None],
     }
     check(Space.of(everything), MLPClassifier())
+    check(Space.of({"early_stopping": [False, True]}), MLPClassifier())
 
 
 @pytest.mark.parametrize("name", registry.names("optimizer"))

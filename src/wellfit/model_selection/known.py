@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sklearn.base import clone
+
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, Hyper, resolve
 from wellfit.estimators import settings
@@ -100,12 +102,16 @@ def check(space: Space, estimator: BaseMLP) -> None:
 
 def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
     """Make what a value of an estimator's own parameter means, where that is declared."""
+    configured = name in estimator._configs
     if name in _CHECKED:
         _CHECKED[name](value)
-    elif isinstance(value, Config) or value is None or value == "auto":
+    elif isinstance(value, Config) or value == getattr(type(estimator)(), name):
         return
-    elif name in estimator._configs:
-        resolve(estimator._configs[name], value)
+    elif configured:  # activations may be one for each layer
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            resolve(estimator._configs[name], each)
+    elif value is None:
+        return
     elif name in _MEANT:
         kind, key = _MEANT[name]
         kind(**{key: value})
@@ -113,11 +119,11 @@ def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
 
 def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:
     """Set a hyper-parameter of the estimator's config, or of all that the space has for it."""
-    outer, _, inner = name.partition("__")
+    outer = name.partition("__")[0]
     given = [getattr(estimator, outer)]
     if outer in space.axes:
         allowed = space.conditions.get(name, {}).get(outer)
         values = list(space.axes[outer].values() or given)
         given = values if allowed is None else [each for each in values if each in allowed]
     for each in given:
-        resolve(estimator._configs[outer], each).replace(**{inner: value})
+        clone(estimator).set_params(**{outer: each, name: value})

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -70,6 +70,8 @@ class Space:
         axes: dict[str, Axis] = {}
         conditions: dict[str, Condition] = {}
         for name, entry in given.items():
+            if not isinstance(name, str):
+                raise HyperparameterError(f"{name!r} of the space is no parameter's name")
             _add(axes, conditions, name, entry)
         layered = tuple(name for name, entry in given.items() if _is_layered(entry))
         return cls(_ordered(axes, conditions), conditions, layered)
@@ -141,6 +143,13 @@ def read_space(path: str | os.PathLike[str]) -> Any:
     if not file.is_file():
         raise InputError(f"there is no file {str(file)!r}; expected a space in JSON or YAML")
     text = file.read_text(encoding="utf-8")
+    said = _said(file, text)
+    if said is None:
+        raise InputError(f"{file} says nothing; expected parameters and what each may be")
+    return said
+
+
+def _said(file: Path, text: str) -> Any:
     if file.suffix == ".json":
         try:
             return json.loads(text)
@@ -220,9 +229,10 @@ def _condition(name: str, entry: Any) -> Condition:
 def _ordered(axes: Mapping[str, Axis], conditions: Mapping[str, Condition]) -> dict[str, Axis]:
     """Return the axes with those first that others' conditions ask about."""
     for name, condition in conditions.items():
-        for other in condition:
+        for other, allowed in condition.items():
             if other not in axes:
                 raise UnknownNameError(f"parameter that {name} depends on", other, axes)
+            _check_reached(name, other, allowed, axes[other].values())
     ordered: dict[str, Axis] = {}
     while len(ordered) < len(axes):
         ready = [
@@ -235,3 +245,14 @@ def _ordered(axes: Mapping[str, Axis], conditions: Mapping[str, Condition]) -> d
             raise HyperparameterError(f"the conditions of {rest} depend on one another")
         ordered |= {name: axes[name] for name in ready}
     return ordered
+
+
+def _check_reached(
+    name: str, other: str, allowed: tuple[Any, ...], values: Sequence[Any] | None
+) -> None:
+    """Refuse a condition that never holds, since nobody would see that ``name`` isn't searched."""
+    for each in allowed:
+        if values is not None and each not in values:
+            raise UnknownNameError(
+                f"value of {other} that {name} depends on", each, map(str, values)
+            )
