@@ -354,6 +354,18 @@ def test_candidates_that_diverge_do_not_go_on():
     assert found.best_score_ > 0.5
 
 
+def test_candidates_that_fail_late_are_not_the_best():
+    def score(model, X, y):
+        return np.nan if model.n_epochs_ == 9 else model.score(X, y)
+
+    model = clf(early_stopping=False)
+    with pytest.warns(UserWarning, match="non-finite"):
+        found = search(model, halving="successive", scoring=score, refit=False).fit(X, y)
+    results = found.cv_results_
+    assert results["n_resources"][found.best_index_] == 3
+    assert results["rank_test_score"][results["n_resources"] == 9] == [9]
+
+
 def test_a_journal_takes_halving_up_without_training_again(tmp_path, monkeypatch, halved):
     options = {"halving": "successive", "journal": tmp_path / "search", "refit": False}
     first = search(**options).fit(X, y).cv_results_

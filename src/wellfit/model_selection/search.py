@@ -260,9 +260,11 @@ def _restarts(tried: Sequence[Trial], folds: int) -> dict[str, list[Any]]:
 def _ranks(epochs: Sequence[int], means: NDArray[np.float64]) -> NDArray[np.int32]:
     """Return ranks from 1: those that came further first, and of these the better ones.
 
-    >>> _ranks([1, 9, 9], np.array([0.9, 0.5, 0.7])).tolist()
-    [3, 2, 1]
+    Those that failed come last, however far they came.
+
+    >>> _ranks([1, 9, 9, 9], np.array([0.9, 0.5, 0.7, np.nan])).tolist()
+    [3, 2, 1, 4]
     """
     worth = np.nan_to_num(means, nan=-np.inf, neginf=-np.inf).tolist()
-    keys = [(-done, -mean) for done, mean in zip(epochs, worth, strict=True)]
+    keys = [(mean == -np.inf, -done, -mean) for done, mean in zip(epochs, worth, strict=True)]
     return np.array([1 + sum(other < key for other in keys) for key in keys], dtype=np.int32)
