@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit import model_selection as ours
 from wellfit.core.errors import DivergedError, HyperparameterError, UnknownNameError
-from wellfit.training import EarlyStopping
+from wellfit.training import Checkpoint, CSVLog, EarlyStopping
 
 # What it runs other tests run too; to watch every line of it costs as much again.
 pytestmark = pytest.mark.no_cover
@@ -121,6 +122,20 @@ def test_halving_is_that_of_sklearn(resource: str, limits: dict[str, Any]):
     assert_same(*pair)
     for name in ("n_resources_", "n_candidates_", "n_iterations_", "n_remaining_candidates_"):
         assert getattr(pair[0], name) == getattr(pair[1], name)
+
+
+def test_files_are_the_best_ones_as_it_is_refitted(tmp_path: Path):
+    X, y = CLASSES
+    log = CSVLog(tmp_path / "log.csv")
+    space = {"l2": [0.01, 0.1], "hidden_layer_sizes": [(8,), (4, 4)]}
+    model = clf(observers=[log, Checkpoint(tmp_path / "checkpoints")])
+    search = ours.GridSearchCV(model, space, cv=3).fit(X, y)
+    table = pd.read_csv(log.path)
+    assert table["member"].tolist() == [0] * 4
+    assert table["loss"].tolist() == search.best_estimator_.history_["loss"]
+    assert search.best_estimator_.observers == model.observers
+    bare = ours.GridSearchCV(clf(), space, cv=3).fit(X, y)
+    assert list(search.cv_results_["mean_test_score"]) == list(bare.cv_results_["mean_test_score"])
 
 
 def test_several_metrics_and_training_scores():

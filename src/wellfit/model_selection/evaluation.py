@@ -190,6 +190,8 @@ class Evaluation:
                 estimator.set_params(**clone(dict(candidate), safe=False))
             except UnknownNameError as error:
                 raise _NoSuchParameterError(error) from None
+            # A file has room for one training: that of the best, when it is refitted.
+            estimator.observers = [o for o in estimator.observers if not hasattr(o, "overwrite")]
             self._set = candidate, estimator
         return copy.copy(self._set[1])
 
