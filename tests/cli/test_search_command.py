@@ -163,7 +163,8 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
         (("--space", "both.json", "--set", "l2=0.1"), "l2 is given for all candidates"),
         (("--sampler", "rondom"), "did you mean 'random'"),
         (("--halving", "succesive"), "did you mean 'successive'"),
-        (("--scoring", "acuracy"), "acuracy"),
+        (("--scoring", "acuracy"), "did you mean 'accuracy'"),
+        (("--space", "wrong.json"), "6 of 6 fits failed; the first by HyperparameterError"),
         (("--cv", "70"), "70"),
         (("--set", "l22=1"), "l22"),
         (("--time-limit", "0"), "time_limit"),
@@ -175,6 +176,7 @@ def test_what_cannot_be_used_is_told(
 ) -> None:
     Path("space.json").write_text('{"l3": [0.1, 1.0]}')
     Path("both.json").write_text('{"l2": [0.1, 1.0]}')
+    Path("wrong.json").write_text('{"precision": ["float3", "float6"]}')
     done = wellfit(*INCOME, "--hidden", "4", "--candidates", "2", *words)
     assert done.exit_code == 2, done.output
     assert told in done.stderr.replace("\n", " ")
@@ -186,6 +188,33 @@ def test_a_search_that_has_nothing_to_vary_is_refused(here: Path, wellfit: Wellf
     assert done.exit_code == 2
     assert "nothing is left to search" in done.stderr
     assert not (here / "run").exists()
+
+
+def test_a_search_that_is_refused_leaves_all_as_it_was(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*QUICK, "--cv", "70").exit_code == 2
+    assert not (here / "run").exists()
+    assert wellfit(*QUICK).exit_code == 0
+    before = result(here / "run")
+    assert wellfit(*QUICK, "--overwrite", "--cv", "70").exit_code == 2
+    assert result(here / "run") == before
+
+
+def test_candidates_that_fail_say_why(here: Path, wellfit: Wellfit) -> None:
+    Path("space.json").write_text('{"precision": ["float32", "float3"]}')
+    done = wellfit(*QUICK, "--space", "space.json")
+    assert done.exit_code == 0, done.output
+    assert "3 of 6 fits failed; the first by HyperparameterError: precision is" in done.stderr
+    assert "Traceback" not in done.output
+    assert "non-finite" not in done.output
+
+
+def test_a_scorer_that_always_fails_chooses_nothing(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*QUICK, "--scoring", "precision")  # whose positive class is 1
+    assert done.exit_code == 2
+    assert "Scoring failed" in done.stderr
+    assert "ValueError: pos_label=1 is not a valid label" in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.output
+    assert "no candidate has a score" in done.stderr
 
 
 def test_data_may_have_any_name(here: Path, wellfit: Wellfit) -> None:
@@ -435,6 +464,19 @@ def test_results_become_a_table_whatever_is_in_them() -> None:
     console.print(leaders_table(table, 1))
     console.file.close()
     assert "and 1 more" in console.export_text()
+
+
+def test_a_table_that_is_too_wide_has_one_column_of_words() -> None:
+    more = {"optimizer__learning_rate": 0.123, "hidden_layer_sizes": (128, 128)}
+    table = ranked([entry(1e-05, 0, -0.5, **more)])
+    for width, told in ((60, ("128-128", "rate", "sizes")), (45, ("learning rate", "l2 1e-05"))):
+        with open(os.devnull, "w") as file:
+            console = Console(width=width, record=True, file=file)
+            console.print(leaders_table(table))
+        shown = console.export_text()
+        assert "…" not in shown
+        for text in (*told, "-0.5000", "0.123", "128-128", "1e-05"):
+            assert text in shown, (width, shown)
 
 
 def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +26,7 @@ from wellfit.report.words import short
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10
 _LEADERS = 8
+_UNBOUND = 10_000  # characters: wider than any table
 
 
 def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -67,6 +71,34 @@ def _by_candidate(entries: Iterable[Entry]) -> list[tuple[dict[str, Any], list[E
     return [(json.loads(key), list(some.values())) for key, some in fits.items()]
 
 
+def failures(entries: Sequence[Entry]) -> str:
+    r"""Return how many of the finished fits failed, and the first one's reason; else nothing.
+
+    >>> entry = Entry("k", {}, 0, {"fit_error": "Traceback …\nsome.where.OwnError: l2 is -1\n"})
+    >>> failures([entry])
+    '1 of 1 fits failed; the first by OwnError: l2 is -1'
+    """
+    errors = [error for entry in entries if (error := entry.outcome.get("fit_error"))]
+    if not errors:
+        return ""
+    return f"{len(errors)} of {len(entries)} fits failed; the first by {_raised(errors[0])}"
+
+
+def brief(message: str) -> str:
+    r"""Return a message without the traceback it holds.
+
+    >>> brief("It failed. Details:\nTraceback …\n  File …\nValueError: no")
+    'It failed. Details: ValueError: no'
+    """
+    head, traceback, _ = message.partition("Traceback")
+    return f"{head.strip()} {_raised(message)}" if traceback else message
+
+
+def _raised(traceback: str) -> str:
+    """Return the last line of a traceback, the error by its own name."""
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", traceback.rstrip().rpartition("\n")[2])
+
+
 def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:
     scores = [float(entry.outcome["test_scores"]) for entry in entries]
     seconds = sum(entry.outcome["fit_time"] + entry.outcome["score_time"] for entry in entries)
@@ -76,20 +108,55 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
 
 def leaders_table(frame: pd.DataFrame, most: int = _LEADERS) -> RenderableType:
     """Return a table of the first candidates, and how many more there are."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("", "score", "", "fits", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
     shown = frame.head(most)
-    columns = [_figures(shown)]
-    for name in parameters_of(frame):
-        cells = [_short(value) for value in shown[name].tolist()]
-        columns.append([[cell] for cell in cells])
-        # Values stay whole; names may take several lines.
-        table.add_column(_named(name), min_width=max(map(len, cells), default=0))
-    for parts in zip(*columns, strict=True):
-        table.add_row(*(cell for part in parts for cell in part))
+    table = _Fitting(_table(shown, _columns(shown)), _table(shown, _one_column(shown)))
     more = len(frame) - most
     return Group(table, Text(f"and {more:,} more", "dim")) if more > 0 else table
+
+
+def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]]) -> Table:
+    """Return a table of figures and, on the right, of parameters in so many columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("", "score", "", "fits", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, texts in parameters.items():
+        table.add_column(name, min_width=max(map(len, texts), default=0) if name else None)
+    for figures, *texts in zip(_figures(frame), *parameters.values(), strict=True):
+        table.add_row(*figures, *texts)
+    return table
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the values of each parameter, below its name: a word a line, to stay narrow."""
+    return {
+        _named(name).replace(" ", "\n"): [_short(value) for value in frame[name].tolist()]
+        for name in parameters_of(frame)
+    }
+
+
+def _one_column(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Return each candidate's parameters as words, which may take several lines."""
+    return {"": [", ".join(words) for words in _in_words(frame)]}
+
+
+def _in_words(frame: pd.DataFrame) -> list[list[str]]:
+    rows = frame[parameters_of(frame)].to_dict("records")
+    return [
+        [f"{_named(str(name))} {text}" for name, value in row.items() if (text := _short(value))]
+        for row in rows
+    ]
+
+
+class _Fitting:
+    """The first of two tables, or the second where the first is too wide to be whole."""
+
+    def __init__(self, first: Table, second: Table) -> None:
+        self._first, self._second = first, second
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unbound = options.update(width=_UNBOUND)
+        whole = Measurement.get(console, unbound, self._first).minimum
+        yield self._first if whole <= options.max_width else self._second
 
 
 def _figures(frame: pd.DataFrame) -> list[list[Any]]:
@@ -195,11 +262,9 @@ class Leaders:
         """Return how far the search is and the best candidate, in a line."""
         frame = ranked(self.entries)
         best = frame.iloc[0]
-        named = {name: _short(best[name]) for name in parameters_of(frame)}
-        told = [f"{_named(name)} {value}" for name, value in named.items() if value]
         done = f"{self._done()}/{self._wanted} fits"
         score = f"best {best['mean']:.4f} ± {best['std']:.4f}"
-        return "  ".join([done, *self._times(), score, *told])
+        return "  ".join([done, *self._times(), score, *_in_words(frame.head(1))[0]])
 
     def _times(self) -> list[str]:
         left = self.left()
@@ -214,11 +279,22 @@ class Leaders:
 
 
 class ShownJournal(Journal):
-    """A journal whose fits are shown as they finish."""
+    """A journal whose fits are shown as they finish.
 
-    def __init__(self, path: Any, leaders: Leaders) -> None:
-        super().__init__(path)
-        self._leaders = leaders
+    Args:
+        place: makes the place of the file and returns it, once it is known that the search can
+            be meant: one that is refused leaves nothing, and replaces nothing.
+        leaders: show the fits.
+    """
+
+    def __init__(self, place: Callable[[], Path], leaders: Leaders) -> None:
+        super().__init__("")
+        self._place, self._leaders = place, leaders
+
+    def begin(self, search: Mapping[str, Any]) -> None:
+        """Make the place, and open the file."""
+        self.path = self._place()
+        super().begin(search)
 
     def round(self, fits: int, known: int) -> None:
         """Pass it on; at first with what is finished."""

@@ -48,6 +48,11 @@ class SearchFolder(RunFolder):
             self.configure(config)
         self.begun = True
 
+    def begun_journal(self, config: Mapping[str, Any]) -> Path:
+        """Begin, and return where the journal is to be."""
+        self.begin(config)
+        return self.journal
+
     def tabulate(self, frame: pd.DataFrame) -> None:
         """Write the table of candidates."""
         write(self.path / RESULTS, frame.to_csv(index=False).encode())

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from sklearn.metrics import get_scorer_names
+
 from wellfit.cli.plan import Plan
 from wellfit.cli.settings import Model, assignment
-from wellfit.core.errors import InputError
+from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.hyper import resolve
 from wellfit.model_selection.known import check, default_space
+from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.spaces import Space
 
 
@@ -40,6 +44,12 @@ class SearchOptions:
     score: str | None = None
     jobs: int | None = None
     space: Any = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that nobody knows, before anything is read."""
+        resolve(Sampler, self.sampler)
+        if self.score is not None and self.score not in get_scorer_names():
+            raise UnknownNameError("scorer", self.score, get_scorer_names())
 
     @property
     def fits(self) -> int:

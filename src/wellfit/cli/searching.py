@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, pairs, screen, waiting
 from wellfit.cli.files import plain
-from wellfit.cli.leaders import Leaders, ShownJournal, leaders_table
+from wellfit.cli.leaders import Leaders, ShownJournal, brief, failures, leaders_table
 from wellfit.cli.run_folder import refuse
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
@@ -26,6 +27,8 @@ from wellfit.cli.training import _config, _estimator, _prepare, _tell_folder, _t
 from wellfit.core.errors import DataError, InputError
 from wellfit.model_selection import SearchCV, Space
 from wellfit.report.searches import candidates
+
+_TOLD_BY_TABLE = "One or more of the test scores are non-finite"
 
 
 def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
@@ -88,9 +91,10 @@ def _carry_out(
         console.print(_told(plan, space))
         console.print()
     try:
-        folder.begin(config)
         began = time.perf_counter()
-        search = _searched(plan, space, source, model, folder, console, quiet)
+        leaders = Leaders(console, plan.options.fits, plan.options.time_limit, quiet)
+        journal = ShownJournal(lambda: folder.begun_journal(config), leaders)
+        search = _searched(plan, space, source, model, journal, leaders)
         best: Model = search.best_estimator_
         if best.status_ == "interrupted":
             raise KeyboardInterrupt
@@ -123,13 +127,15 @@ def _searched(
     space: Space,
     source: Source,
     model: Model,
-    folder: SearchFolder,
-    console: Console,
-    quiet: bool,
+    journal: ShownJournal,
+    leaders: Leaders,
 ) -> Any:
-    """Search, showing how it goes; warnings become notes."""
+    """Search, showing how it goes; warnings become notes.
+
+    Raises:
+        DataError: the data don't suit the search, or no fit has succeeded.
+    """
     options = plan.options
-    leaders = Leaders(console, options.fits, options.time_limit, quiet)
     search = SearchCV(
         model,
         space,
@@ -139,7 +145,7 @@ def _searched(
         halving=options.halving,
         factor=options.factor,
         time_limit=options.time_limit,
-        journal=ShownJournal(folder.journal, leaders),
+        journal=journal,
         scoring=options.score,
         n_jobs=options.jobs,
         cv=options.cv,
@@ -152,13 +158,15 @@ def _searched(
         except InputError:
             raise
         except ValueError as error:
-            if leaders.entries:
+            if any(not entry.outcome["fit_error"] for entry in leaders.entries):
                 raise
-            raise DataError(str(error)) from error
-    said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    said += [str(w.message).partition("\n")[0] for w in caught if "fits failed" in str(w.message)]
-    for message in dict.fromkeys(said):
-        note(message)
+            raise DataError(failures(leaders.entries) or str(error)) from error
+    said = [brief(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    for message in dict.fromkeys([*said, failures(leaders.entries)]):
+        if message and not message.startswith(_TOLD_BY_TABLE):
+            note(message)
+    if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
+        raise DataError("no candidate has a score on all folds: there is no best one to train")
     return search
 
 
