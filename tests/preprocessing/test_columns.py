@@ -159,6 +159,12 @@ def test_a_column_that_was_empty_may_hold_anything_later():
     assert fitted.transform(later).shape == (1, 1)
 
 
+def test_a_column_of_numbers_that_was_empty_tells_nothing_later():
+    fitted = TablePreprocessor().fit(np.array([[1, np.nan], [2, np.nan]]))
+    gap, value = fitted.transform(np.array([[1, np.nan], [1, 5]]))
+    np.testing.assert_array_equal(gap, value)
+
+
 @pytest.mark.parametrize(
     ("X", "answer"),
     [

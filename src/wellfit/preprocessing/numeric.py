@@ -163,7 +163,7 @@ class Numbers:
         clip: a name in :data:`CLIPS`.
         fill: (columns,) the value put where one is missing.
         varies: (columns,) whether training had more than one value.
-        gaps: (columns,) whether training had missing values.
+        gaps: (columns,) whether training had missing values, and others too.
     """
 
     scalings: dict[str, Scaling]
@@ -182,7 +182,8 @@ class Numbers:
             clip: a name in :data:`CLIPS`.
         """
         missing = np.isnan(values)
-        gaps, empty = np.any(missing, axis=0), np.all(missing, axis=0)
+        empty = np.all(missing, axis=0)
+        gaps = np.any(missing, axis=0) & ~empty  # where all are missing, the mark tells nothing
         if empty.any():
             values = np.where(empty, 0, values)
         varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
