@@ -467,6 +467,12 @@ class Odd(theirs.KFold):
         return iter(list(super().split(X, y, groups))[:2])
 
 
+def test_no_folds_are_refused():
+    for search in (ours.GridSearchCV, ours.SearchCV):
+        with pytest.raises(ValueError, match="no folds"):
+            search(clf(), {"l2": [0.1]}, cv=[]).fit(*CLASSES)
+
+
 def test_splitters_that_break_their_word_are_refused():
     X, y = CLASSES
     with pytest.raises(ValueError, match="splits into 2 folds; expected 3"):

@@ -152,18 +152,22 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         return results, outcomes[0]["test_scores"]
 
     def _announce(self, candidates: int, folds: int) -> None:
-        """Tell what is to come, where asked to; refuse nothing and too much."""
+        """Tell what is to come, where asked to."""
+        self._check_fits(candidates, folds)
+        if self.verbose:
+            print(
+                f"Fitting {folds} folds for each of {candidates} candidates, "
+                f"totalling {candidates * folds} fits"
+            )
+
+    def _check_fits(self, candidates: int, folds: int) -> None:
+        """Refuse nothing and too much."""
         if not candidates * folds:
             raise ValueError("No fits were performed: there are no candidates, or no folds")
         if folds != self.n_splits_:
             raise ValueError(
                 f"cv splits into {folds} folds; expected {self.n_splits_}, which is what its "
                 "get_n_splits returned"
-            )
-        if self.verbose:
-            print(
-                f"Fitting {folds} folds for each of {candidates} candidates, "
-                f"totalling {candidates * folds} fits"
             )
 
     def _choose(self, results: Mapping[str, Any], metric: str) -> None:

@@ -191,7 +191,8 @@ class Evaluation:
             except UnknownNameError as error:
                 raise _NoSuchParameterError(error) from None
             # A file has room for one training: that of the best, when it is refitted.
-            estimator.observers = [o for o in estimator.observers if not hasattr(o, "overwrite")]
+            silent = (one for one in estimator.observers if not hasattr(one, "overwrite"))
+            estimator.observers = tuple(silent)
             self._set = candidate, estimator
         return copy.copy(self._set[1])
 

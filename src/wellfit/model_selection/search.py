@@ -151,6 +151,7 @@ class SearchCV(Stacked):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.seeds_ = _seeds(self._base.random_state, self.n_restarts)
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
+        self._check_fits(self.n_iter, len(splits))
         epochs, limit = self._base.epochs, self.time_limit
         metric = self._metric(sampler)
         limits = limit, effective_n_jobs(self.n_jobs)
