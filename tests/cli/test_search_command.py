@@ -486,6 +486,8 @@ def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
         with Leaders(console, limit=8.0, clock=lambda: now[0]) as leaders:
             leaders.expect(10, 0)
             assert leaders.left() is None
+            file.flush()
+            assert "0/10 fits" in (tmp_path / "out").read_text()
             for number in range(5):
                 now[0] += 1.0
                 leaders.add([entry(0.1 * number, 0, 0.5 + number / 10)])

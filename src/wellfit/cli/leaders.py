@@ -235,6 +235,8 @@ class Leaders:
         self._asked += fits
         self._known += known
         self._told = self._done() * _PLAIN_LINES // self._wanted
+        if self._live is not None:  # at once: the first stack may take minutes
+            self._live.update(self.frame(), refresh=True)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Hear of finished fits, and show them if it is time."""
