@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,12 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
         ("{run}x", "adult.csv", "-", "did you mean"),
         ("nohours.csv", "adult.csv", "-", "is a file; expected a model folder"),
         (".", "adult.csv", "-", "not a model folder"),
+        (
+            "cut",
+            "adult.csv",
+            "-",
+            "has no model yet; `wellfit train --resume cut` goes on with it",
+        ),
     ],
 )
 def test_what_cannot_be_predicted_is_told(
@@ -129,6 +136,7 @@ def test_what_cannot_be_predicted_is_told(
 ) -> None:
     table.rename(columns={"hours": "Hours"}).to_csv("nohours.csv", index=False)
     table.assign(age="old").to_csv("text.csv", index=False)
+    shutil.copytree(classifier, "cut", ignore=shutil.ignore_patterns("model"))
     done = wellfit("predict", run.format(run=classifier), data, "--out", out)
     assert done.exit_code == 2, done.output
     assert told in done.stderr

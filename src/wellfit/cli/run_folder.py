@@ -192,13 +192,21 @@ def model_folder(path: Path) -> Path:
     """Return the model of a run, or the path itself where it is a model.
 
     Raises:
-        ModelFileError: there is nothing at ``path``; names the nearest run.
+        ModelFileError: there is nothing at ``path``; names the nearest run. Or the run that is
+            there has no model yet.
     """
     if not path.exists():
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = {run.name: str(run) for run in siblings if is_model(run / MODEL) or is_model(run)}
         raise ModelFileError(f"there is no run or model {path}{did_you_mean(path.name, runs)}")
-    return path / MODEL if is_model(path / MODEL) and not is_model(path) else path
+    if is_model(path):
+        return path
+    if not is_model(path / MODEL) and (path / CONFIG).exists() and read_config(path):
+        verb = "search" if (path / JOURNAL).exists() else "train"
+        raise ModelFileError(
+            f"the run {path} has no model yet; `wellfit {verb} --resume {path}` goes on with it"
+        )
+    return path / MODEL if is_model(path / MODEL) else path
 
 
 def read_config(path: Path) -> dict[str, Any]:
