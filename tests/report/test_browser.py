@@ -302,9 +302,26 @@ def test_on_a_phone_nothing_sticks_out(kind, opened, written, request):
         page.wait_for_timeout(150)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
         wide = page.eval_on_selector_all(
-            "section:not([hidden]) .main-svg", "all => all.map((one) => one.clientWidth)"
+            "section:not([hidden]) .card > .plot .main-svg",
+            "all => all.map((one) => one.clientWidth)",
         )
         assert all(width <= PHONE["width"] for width in wide)
+
+
+def test_on_a_phone_every_parameter_has_room_and_facts_can_be_read(opened, written, search):
+    page = opened(written(search))
+    page.set_viewport_size(PHONE)
+    go(page, "Search")
+    room, across, axes = page.eval_on_selector(
+        ".drawing",
+        "one => [one.scrollWidth, one.clientWidth, one.querySelectorAll('.xtick').length]",
+    )
+    assert across < PHONE["width"] < 100 * axes <= room
+    shares = page.eval_on_selector_all(
+        "section:not([hidden]) dl > div",
+        "all => all.map((one) => one.lastElementChild.clientWidth / one.clientWidth)",
+    )
+    assert min(shares) > 0.5
 
 
 # --- harm --------------------------------------------------------------------------------------

@@ -378,6 +378,24 @@ def test_the_verdict_leads_the_summary(images, tmp_path):
     assert SCRIPT in text
 
 
+def test_a_search_is_judged_by_rows_that_none_of_it_saw(written, search):
+    text = parsed(written(search)).text
+    assert text.index("By 30 unseen rows") < text.index("Scores")
+
+
+def test_a_training_that_broke_off_is_judged_by_its_curves(images, tmp_path):
+    run = copied(images, tmp_path)
+    (run / "result.json").unlink()
+    with (run / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"epoch": 21, "loss": null}\n')
+    done("report", run)
+    text = parsed(run / REPORT).text
+    assert text.index("Diverging") < text.index("To try next")
+    assert "Not judged, for want of the fitted network and rows: dead units." in text
+    (run / "metrics.jsonl").write_text('{"epoch": 1, "loss": "text"}\n{"epoch": 2}\n')
+    done("report", run)
+
+
 @pytest.mark.parametrize("verdict", [None, 3, [], {}, {"findings": [1], "knobs": [None]}])
 def test_a_verdict_of_another_kind_is_left_out(verdict):
     assert list(verdict_blocks(verdict)) == []
@@ -501,6 +519,7 @@ def test_of_a_large_table_a_part_is_checked_and_the_page_says_so(written_page, m
     monkeypatch.setattr(data_module, "_MOST_COMPARED", 100)
     part = texts_of(written_page)
     assert re.search(r"Checked were \d\d of 120 training rows, drawn at random", part)
+    assert "failed. Checked were" in part
     assert "Left out, for want of time: duplicate rows, labels." in part
     assert "test rows that stand among the training rows" in whole
     assert "test rows that stand among the training rows" not in part

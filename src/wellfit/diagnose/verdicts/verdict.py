@@ -101,7 +101,7 @@ class Verdict:
         lines = [self.sentence, *([self.sure] if self.sure else [])]
         lines += [f"- {one.check}: {one.saw}" for one in self.alarms]
         lines += [f"> {knob.name}: {knob.change}; {knob.why}" for knob in self.knobs]
-        return "\n".join([*lines, *_missing(self.unjudged)])
+        return "\n".join([*lines, *missing(self.unjudged)])
 
     def __rich__(self) -> Group:
         """Return the sentence, all findings, the knobs, and what couldn't be judged."""
@@ -117,10 +117,10 @@ class Verdict:
             for number, knob in enumerate(self.knobs, start=1):
                 table.add_row(f"{number}.", Text(knob.name, "bold"), f"{knob.change}: {knob.why}")
             parts += [Text(), Text("To try next", "bold"), table]
-        return Group(*parts, *(Text(line, "dim") for line in _missing(self.unjudged)))
+        return Group(*parts, *(Text(line, "dim") for line in missing(self.unjudged)))
 
 
-def _missing(unjudged: Mapping[str, str]) -> list[str]:
+def missing(unjudged: Mapping[str, str]) -> list[str]:
     """Return a line for each thing that was missing, with what can't be judged without it."""
     lacking: dict[str, list[str]] = {}
     for name, needs in unjudged.items():

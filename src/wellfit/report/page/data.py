@@ -203,5 +203,5 @@ def told_of(report: Report) -> Findings:
     return Findings(
         "Sanity checks",
         findings,
-        note=" ".join([report.summary, *report.notes]),
+        note=" ".join([f"{report.summary}.", *report.notes]),
     )

@@ -51,6 +51,7 @@ class Chart:
         controls: "log" for a choice of scales, "smooth" for a slider.
         height: in pixels.
         wide: whether it takes the page's whole width.
+        least: pixels that it needs across; where a phone has fewer, it can be scrolled.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Chart:
     controls: tuple[str, ...] = ()
     height: int = 340
     wide: bool = False
+    least: int = 0
     kind: ClassVar[str] = "chart"
 
     @property

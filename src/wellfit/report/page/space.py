@@ -16,6 +16,7 @@ from wellfit.report.searches.tried import Results, Tried
 if TYPE_CHECKING:
     import pandas as pd
 
+_AXIS = 100  # pixels: a line and the numbers beside it
 _BEST, _MOST_LINES, _MOST_ROWS, _MOST_TICKS = 5, 300, 50, 12
 
 
@@ -85,7 +86,8 @@ def lines_chart(tried: Tried) -> Chart:
     ]
     head = [*(parameter.title for parameter in tried.parameters), "score"]
     table = Table(head, rows[:50], title="Candidates, the best first")
-    return Chart("All parameters at once", told, traces, layout, table, height=420, wide=True)
+    least = _AXIS * len(titles)
+    return Chart("All parameters at once", told, traces, layout, table, (), 420, True, least)
 
 
 def _line(heights: Sequence[float], tried: Tried, candidate: int, best: bool) -> Trace:

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from wellfit.diagnose.verdicts.verdict import missing
 from wellfit.report.page.classes import class_blocks
 from wellfit.report.page.curves import curve_charts
 from wellfit.report.page.data import data_blocks
 from wellfit.report.page.drawing import network_drawing, network_table
 from wellfit.report.page.importance import importance_blocks
+from wellfit.report.page.judging import verdict_of
 from wellfit.report.page.layers import layer_blocks
 from wellfit.report.page.material import Material
 from wellfit.report.page.parts import (
@@ -72,11 +74,12 @@ def _sections(run: Material) -> dict[str, Blocks]:
 
 def summary_blocks(run: Material) -> Iterator[Block]:
     """Yield what a reader wants to know first."""
-    yield from verdict_blocks(run.ended.get("verdict"))
+    verdict = verdict_of(run)
+    yield from verdict_blocks(verdict)
     yield Figures(list(_figures(run)))
     if run.ended.get("test"):
         yield score_table(run.ended)
-    yield from evidence(run.ended.get("verdict"))
+    yield from evidence(verdict)
     if run.model is not None and hasattr(run.model, "_weights"):
         yield network_drawing(run.model._weights.network)
 
@@ -144,8 +147,7 @@ def evidence(verdict: Any) -> Iterator[Block]:
     if found:
         ordered = sorted(found, key=_severity, reverse=True)
         unjudged = verdict.get("unjudged")
-        names = ", ".join(str(name).replace("_", " ") for name in unjudged or ())
-        note = f"Not judged, since too little is known: {names}." if names else ""
+        note = " ".join(missing(unjudged)) if isinstance(unjudged, Mapping) else ""
         yield Findings("What the verdict rests on", [_finding(f) for f in ordered], note)
 
 
