@@ -163,13 +163,26 @@ def _figures(frame: pd.DataFrame) -> list[list[Any]]:
     return [
         [
             str(row["rank"]),
-            Text(f"{row['mean']:.4f}", "bold green" if row["rank"] == 1 else ""),
-            f"± {row['std']:.4f}" if np.isfinite(row["std"]) and row["fits"] > 1 else "",
+            Text(_mean(row["mean"]), "bold green" if row["rank"] == 1 else ""),
+            _mean(row["mean"], row["std"]) if row["fits"] > 1 else "",
             str(row["fits"]),
             _short(row["seconds"]),
         ]
         for row in frame.to_dict("records")
     ]
+
+
+def _mean(mean: float, std: float | None = None) -> str:
+    """Return a mean to five digits, four of them decimals at most, or its deviation as exactly.
+
+    >>> _mean(0.98765), _mean(-58116.4551), _mean(-58116.4551, 445.5051)
+    ('0.9877', '-58,116', '± 446')
+    """
+    value = mean if std is None else std
+    if not np.isfinite(value):
+        return str(value) if std is None else ""
+    before = int(np.log10(max(abs(mean), 1.0)))
+    return f"{'' if std is None else '± '}{value:,.{max(4 - before, 0)}f}"
 
 
 def parameters_of(frame: pd.DataFrame) -> list[str]:
@@ -265,7 +278,7 @@ class Leaders:
         frame = ranked(self.entries)
         best = frame.iloc[0]
         done = f"{self._done()}/{self._wanted} fits"
-        score = f"best {best['mean']:.4f} ± {best['std']:.4f}"
+        score = f"best {_mean(best['mean'])} {_mean(best['mean'], best['std'])}".rstrip()
         return "  ".join([done, *self._times(), score, *_in_words(frame.head(1))[0]])
 
     def _times(self) -> list[str]:
