@@ -114,6 +114,7 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
         ("{run}", "digits", "-", "digits has no column names; expected age, job, hours"),
         ("{run}", "nowhere.csv", "-", "neither a file nor a known name"),
         ("{run}", "adult.csv", "nowhere/p.csv", "nowhere, which is no folder"),
+        ("{run}", "adult.csv", "./adult.csv", "adult.csv holds the rows to predict; expected ano"),
         ("{run}x", "adult.csv", "-", "did you mean"),
         ("nohours.csv", "adult.csv", "-", "is a file; expected a model folder"),
         (".", "adult.csv", "-", "not a model folder"),

@@ -143,6 +143,8 @@ def test_an_empty_file_and_an_unknown_ending_are_refused(tmp_path):
     for read in (load, wellfit.datasets.read_features):
         with pytest.raises(DataError, match=r"a\.xlsx is of no kind that can be read"):
             read(tmp_path / "a.xlsx")
+    with pytest.raises(DataError, match=r"a\.xlsx is of no kind that can be read"):
+        load(tmp_path / "a.xlsx", target="price")
 
 
 def test_importing_the_floor_imports_nothing_heavy():

@@ -41,6 +41,8 @@ def predict(
     printed = str(out) == "-"
     if not printed and not out.parent.is_dir():
         raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise InputError(f"--out {out} holds the rows to predict; expected another file")
     model = load_model(model_folder(run))
     for network in getattr(model, "estimators_", [model]):  # an ensemble has several
         network.set_params(device=device)

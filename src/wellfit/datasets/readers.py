@@ -37,7 +37,12 @@ def read_file(path: Path, *, target: str | None = None, allow_pickle: bool = Fal
         check_file(path)
         if ending(path) in TABLES:
             return table_dataset(path, target)
+    dataset = _read_labelled(path, allow_pickle)
     refuse_target(target, str(path))
+    return dataset
+
+
+def _read_labelled(path: Path, allow_pickle: bool) -> Dataset:
     if path.is_dir():
         return read_image_folder(path)
     if ending(path) == ".npz":
