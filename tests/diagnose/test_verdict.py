@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,10 @@ def test_a_verdict_shows_itself() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for told in ("Stopped too early", "warn", "pass", "To try next", "epochs", "Not judged"):
         assert told in text
+    html = found._repr_html_()
+    for told in (found.sentence, found.sure, "<td>warn</td>", "<b>epochs</b>", "Not judged"):
+        assert told in html
+    assert "<script>" not in replace(found, sentence="<script>")._repr_html_()
     for line in (found.sentence, found.sure, "> epochs: twice as many", "- still_improving"):
         assert line in str(found)
 

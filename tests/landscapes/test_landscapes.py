@@ -110,6 +110,7 @@ def test_the_command_prints_and_draws(tmp_path, monkeypatch):
         (["--optimizers", "adm"], "did you mean 'adam'"),
         (["--optimizers", "adam:fast"], "name:0.1"),
         (["--start", "4"], "two numbers"),
+        (["--start", "nan,1"], "two numbers"),
         (["--optimizers", "sgd:1e-4", "--steps", "5", "--out", "race.txt"], ".png or .gif"),
     ],
 )

@@ -117,6 +117,13 @@ def test_roc_and_precision_recall_of_two_classes(two: MLPClassifier, cancer: Dat
     assert len(precise.get_legend().get_texts()) == 1
 
 
+def test_a_class_whose_name_begins_with_an_underscore_is_in_the_legend(iris: Data) -> None:
+    X, y = iris[0], np.array(["_setosa", "_b", "c"])[iris[1]]
+    axes = MLPClassifier((4,), epochs=2, random_state=0).fit(X, y).plot.roc(X, y)
+    told = [text.get_text().split()[0] for text in axes.get_legend().get_texts()]
+    assert told == ["_b", "_setosa", "c", "chance"]
+
+
 def test_roc_of_three_classes_has_a_curve_for_each(three: MLPClassifier, iris: Data) -> None:
     axes = three.plot.roc(*iris)
     told = [text.get_text() for text in axes.get_legend().get_texts()]

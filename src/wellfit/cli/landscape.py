@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,9 +74,11 @@ def _point(text: str) -> tuple[float, float]:
 
     try:
         x, y = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--start is {text!r}; expected two numbers, as 4,4") from error
-    return x, y
+        if isfinite(x) and isfinite(y):
+            return x, y
+    except ValueError:
+        pass
+    raise InputError(f"--start is {text!r}; expected two numbers, as 4,4")
 
 
 def _table(ground: Landscape, paths: list[Track]) -> Table:

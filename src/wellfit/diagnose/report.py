@@ -90,7 +90,12 @@ class Report:
         return Group(table, Text(), *notes, Text(self.summary, style="bold"))
 
     def _repr_html_(self) -> str:
-        """Return the same as a table for a notebook."""
+        """Return the same for a notebook."""
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"{self.table_html()}{notes}<p><b>{self.summary}</b></p>"
+
+    def table_html(self) -> str:
+        """Return all findings as a table in HTML."""
         rows = "".join(
             f"<tr><td>{finding.outcome}</td><th>{escape(finding.check.replace('_', ' '))}</th>"
             f'<td style="text-align: left">{escape(finding.saw)}'
@@ -98,8 +103,7 @@ class Report:
             + "</td></tr>"
             for finding in self
         )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<table>{rows}</table>{notes}<p><b>{self.summary}</b></p>"
+        return f"<table>{rows}</table>"
 
     @property
     def summary(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
@@ -118,6 +119,17 @@ class Verdict:
                 table.add_row(f"{number}.", Text(knob.name, "bold"), f"{knob.change}: {knob.why}")
             parts += [Text(), Text("To try next", "bold"), table]
         return Group(*parts, *(Text(line, "dim") for line in missing(self.unjudged)))
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook."""
+        turn = "".join(
+            f"<li><b>{escape(knob.name)}</b> {escape(knob.change)}: {escape(knob.why)}</li>"
+            for knob in self.knobs
+        )
+        parts = [f"<p><b>{escape(self.sentence)}</b></p>", f"<p>{escape(self.sure)}</p>"]
+        parts += [Report(self.findings).table_html()]
+        parts += [f"<p><b>To try next</b></p><ol>{turn}</ol>"] if turn else []
+        return "".join([*parts, *(f"<p>{escape(line)}</p>" for line in missing(self.unjudged))])
 
 
 def missing(unjudged: Mapping[str, str]) -> list[str]:

@@ -177,4 +177,11 @@ def _curves(
     palette = matplotlib.colormaps["tab10"]
     for rank, place in enumerate(largest):
         look = {"color": palette(rank), "linewidth": 1.6}
-        yield _short(names[place]), truth[:, place], chances[:, place], look
+        name = _short(names[place])
+        # Legends leave out what begins with an underscore.
+        yield (
+            f" {name}" if name.startswith("_") else name,
+            truth[:, place],
+            chances[:, place],
+            look,
+        )
