@@ -26,7 +26,7 @@ def odd(here: Path) -> Path:
         single="x",
         gap=table["income"].where(table.index > 5),
         hole=table["pay"].where(table.index > 5),
-        own=[f"${value}" for value in table.index],
+        own=[f"${value // 2}" for value in table.index],
         mixed=table["pay"].astype(object).where(table.index != 7, "n.a."),
     )
     table.to_csv("adult.csv", index=False)
@@ -58,7 +58,7 @@ def squeezed(text: str) -> str:
         ("train adult.csv --target gap", "the target 'gap' is missing in 6 rows of 120"),
         ("train adult.csv --target hole", "the target 'hole' is missing in 6 rows of 120"),
         ("train adult.csv --target mixed", "'n.a.' in row 8; expected numbers"),
-        ("train adult.csv --target own", "120 different texts in 120 rows, such as '$0'"),
+        ("train adult.csv --target own", "60 different texts in 120 rows, such as '$0'"),
         ("train adult.csv --target income --task regression", "text in 120 rows of 120"),
         (f"{INCOME} --task clasification", "did you mean 'classification'?"),
         ("train adult.csv --target pay --task classification", "Unknown label type: continuous"),

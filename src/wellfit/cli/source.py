@@ -13,7 +13,7 @@ import pandas as pd
 from wellfit.cli.console import counted
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.datasets import Dataset, hold_out, infer_task, load
-from wellfit.datasets.task import MOST_CLASSES, Kind
+from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 from wellfit.report.words import percent
 
 Learning = Literal["classification", "regression"]
@@ -162,13 +162,13 @@ def _kind(data: Dataset, task: str) -> Kind:
 
 
 def _refuse_singletons(data: Dataset) -> None:
-    """Raise a DataError where nearly every row's text is its own, as names and prices are."""
+    """Raise a DataError where few rows share a text, as with names, or prices in dollars."""
     y = data.y
     if y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
         return
     texts = pd.Series(np.asarray(y)).dropna()
     distinct = texts.nunique()
-    if distinct > max(MOST_CLASSES, len(texts) / 2):
+    if distinct > max(MOST_CLASSES, len(texts) / ROWS_PER_CLASS):
         raise DataError(
             f"{_target(data)} holds {distinct:,} different texts in {len(texts):,} rows, such as "
             f"{texts.iloc[0]!r}; expected classes that rows share, or numbers (--task "
