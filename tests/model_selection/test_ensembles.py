@@ -370,6 +370,13 @@ def test_selection_scores_are_the_log_loss_and_the_scaled_squared_error():
     assert 1 + reg.selection_score_ == pytest.approx(reg.score(DX[::2], DY[::2]), rel=1e-5)
 
 
+def test_averages_are_judged_as_they_are_given():
+    clf = classifiers(selection="greedy", scoring="neg_log_loss")
+    clf.fit(X, NAMES, X_val=X[::2], y_val=NAMES[::2])  # without a warning of sums that aren't 1
+    expected = -log_loss(NAMES[::2], clf.predict_proba(X[::2]))
+    assert clf.selection_score_ == pytest.approx(expected, rel=1e-6)
+
+
 def test_selection_by_another_score():
     clf = classifiers(selection="greedy", scoring="accuracy")
     clf.fit(X, NAMES, X_val=X[::2], y_val=NAMES[::2])

@@ -157,9 +157,13 @@ class Ensemble(Saving, NestedConfigs):
 
     def _weighed(self, said: NDArray[Any], score: Score) -> NDArray[np.float64]:
         """Return weights for those who said this (M, N, ...) about rows set apart."""
-        shares = self._selection().weights(said, score)
+
+        def rounded(mean: NDArray[Any]) -> float:
+            return score(mean.astype(said.dtype))  # as predictions are: scorers check their sums
+
+        shares = self._selection().weights(said, rounded)
         self.member_scores_ = np.array([score(each) for each in said])
-        self.selection_score_ = score(np.average(said, axis=0, weights=shares))
+        self.selection_score_ = rounded(np.average(said, axis=0, weights=shares))
         return shares
 
     def _library(self, draw: np.random.RandomState) -> list[BaseMLP]:
