@@ -316,6 +316,11 @@ class Began(Observer, name="began"):
 BEGUN = []
 
 
+def test_observers_are_a_list():
+    with pytest.raises(HyperparameterError, match="observers is 'progress'; expected a list"):
+        MLPClassifier(observers="progress").fit(*IRIS)
+
+
 def test_what_configs_refuse_themselves():
     for wrong in (
         lambda: Dense(8, dropout=1.0),

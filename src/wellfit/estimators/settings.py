@@ -200,7 +200,9 @@ def early_stopping(given: Any) -> EarlyStopping | None:
 
 def observers(estimator: Any, one_more: bool) -> list[Observer]:
     """Return who is told of the training; nothing stops the one epoch of ``partial_fit``."""
-    chosen = list(estimator.observers)
+    chosen = estimator.observers
+    if not _is_list(chosen):
+        raise HyperparameterError(f"observers is {chosen!r}; expected a list of observers")
     for observer in chosen:
         if not isinstance(observer, Observer):
             raise HyperparameterError(f"observers hold {observer!r}; expected an Observer")
