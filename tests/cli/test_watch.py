@@ -588,6 +588,16 @@ def test_curves_appear_and_grow_while_runs_are_written(
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_long_figures_beside_a_curve_are_not_cut(serve: Any, page: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "first")
+    append(run / "metrics.jsonl", '{"epoch": 1, "loss": 12345.6}\n{"epoch": 2, "loss": 0.00133}\n')
+    page.goto(serve(tmp_path).url)
+    page.wait_for_selector("path.curve.training")
+    left = page.eval_on_selector_all("svg text", "all => all.map((one) => one.getBBox().x)")
+    assert "0.00133" in page.text_content("svg")
+    assert min(left) >= 0
+
+
 def test_what_runs_say_stays_text(serve: Any, page: Any, tmp_path: Path) -> None:
     name = "<img src=x onerror='window.hit = 1'>"
     search = {"candidates": 1, "cv": 1, "restarts": 1}

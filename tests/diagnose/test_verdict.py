@@ -22,6 +22,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.app import app
 from wellfit.core import registry
 from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.core.hyper import resolve
 from wellfit.diagnose import (
     Finding,
     Knob,
@@ -36,6 +37,7 @@ from wellfit.diagnose import (
 from wellfit.diagnose.verdicts.curves import noise, rise, steps_taken, trend
 from wellfit.diagnose.verdicts.fit import calibration_error
 from wellfit.diagnose.verdicts.training import Chances
+from wellfit.optim import Optimizer
 
 IRIS = load_iris(return_X_y=True)
 DIGITS = load_digits(return_X_y=True)
@@ -244,6 +246,32 @@ def test_nothing_is_no_verdict() -> None:
 def test_what_is_no_history_is_refused(history: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         judge(history)
+
+
+def test_a_minimizer_is_told_nothing_of_learning_rates() -> None:
+    clf = MLPClassifier((8,), optimizer="lbfgs", random_state=0, threads=1)
+    found = verdict(clf.fit(*load_iris(return_X_y=True)))
+    assert {"learning_rate_high", "learning_rate_low"} <= set(found.unjudged)
+    assert "for want of a learning rate" in str(found)
+    swings = {"loss": [1, 0.2, 0.9, 0.2, 0.9], "val_loss": [1, 0.2, 0.9, 0.2, 0.9]}
+    for given in ("lbfgs", resolve(Optimizer, "lbfgs"), {"name": "lbfgs"}):
+        assert "learning_rate" not in [
+            knob.name for knob in judge(swings, {"optimizer": given}).knobs
+        ]
+    assert judge(swings, {"optimizer": "adam"}).name == "learning_rate_high"
+
+
+@pytest.mark.parametrize("loss", [[], [1.0]])
+def test_validation_losses_without_training_losses_are_left_out(loss: list[float]) -> None:
+    found = judge({"loss": loss, "val_loss": [1.0, 0.9, 0.8]}, status="finished")
+    assert found.name in ("too_soon", "under_fitting")
+
+
+def test_without_the_number_of_rows_nobody_counts_standard_errors() -> None:
+    curves = {"loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 0.8, 0.9]}
+    assert "standard errors" not in judge(curves)["over_fitting"].saw
+    known = judge(curves, training_rows=900, validation_rows=100)["over_fitting"].saw
+    assert "(100 rows): a gap of" in known
 
 
 def test_a_verdict_shows_itself() -> None:

@@ -75,6 +75,7 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
     rank: ClassVar[int] = 1
     says: ClassVar[str] = "The learning rate is too high"
     did: ClassVar[str] = "looked at how far the loss rises between epochs"
+    needs: ClassVar[str] = "a learning rate and more epochs"
 
     swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
     climb: float = hyper("climb above the lowest point so far", default=0.08, low=0)
@@ -83,7 +84,8 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
         """Warn where one of the two is too large."""
         curves = [training.loss, *([training.validation] if len(training.validation) else [])]
         lost = any(not np.isfinite(curve).all() for curve in curves)
-        if not training.epochs or (training.epochs <= _LAST and not lost):
+        early = not training.epochs or (training.epochs <= _LAST and not lost)
+        if early or not training.has_rate:
             return None
         swing = min(_swing(curve) for curve in curves) / training.chance
         climb = min(rise(curve) for curve in curves) / training.chance
@@ -119,6 +121,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     rank: ClassVar[int] = 3
     says: ClassVar[str] = "The learning rate is too low"
     did: ClassVar[str] = "compared how fast the training loss fell at first and at last"
+    needs: ClassVar[str] = "a learning rate and more epochs"
 
     steps: int = hyper("below which a training is too short to tell", default=400, low=1)
     left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
@@ -128,7 +131,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     def look(self, training: Training) -> Finding | None:
         """Warn where the loss falls slowly and steadily, or weights hardly move."""
         loss = training.loss
-        if len(loss) < 2 * _LAST or not np.isfinite(loss).all():
+        if len(loss) < 2 * _LAST or not np.isfinite(loss).all() or not training.has_rate:
             return None
         left, moved = float(np.median(loss[-_LAST:])) / training.chance, training.moved
         steady = _steadiness(training)

@@ -42,11 +42,11 @@ class OverFitting(Symptom, name="over_fitting"):
         error = max(float(np.hypot(seen.error, unseen.error)), 1e-12)
         risen = _risen(training) / chance
         wide = gap / chance > self.gap and gap / error > self.errors
-        rows = f" ({unseen.rows} rows)" if unseen.rows else ""
+        rows = f" ({unseen.rows} rows): a gap of {gap / error:.1f} standard errors"
         return self.finding(
             Outcome.WARN if wide or (risen > self.worse and gap > 0) else Outcome.PASS,
             f"a loss of {seen.value:.3g} on training rows, of {unseen.value:.3g} on unseen ones"
-            f"{rows}: a gap of {gap / error:.1f} standard errors; the validation loss rose by "
+            f"{rows if unseen.rows else ''}; the validation loss rose by "
             f"{max(risen, 0):.0%} of that of constant outputs after its best epoch",
             "hold it back, or give it more rows",
             gap=gap / chance,

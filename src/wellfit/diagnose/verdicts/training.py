@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core import registry
 from wellfit.core.errors import InputError
+from wellfit.core.hyper import resolve
 from wellfit.diagnose.verdicts.curves import Curve, steps_taken
+from wellfit.optim import Minimizer, Optimizer
 
 _SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors
 
@@ -106,7 +109,7 @@ class Training:
     @cached_property
     def judged(self) -> NDArray[np.intp]:
         """The epochs, from 0, whose validation loss is known."""
-        return np.flatnonzero(np.isfinite(self.curve("val_loss")))
+        return np.flatnonzero(np.isfinite(self.curve("val_loss")[: self.epochs]))
 
     @property
     def validation(self) -> Curve:
@@ -125,6 +128,15 @@ class Training:
         if self.training_rows is None or not isinstance(batch, int):
             return np.inf
         return self.epochs * -(-self.training_rows // batch)
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether its update rule has a learning rate, as far as is known."""
+        given = self.settings.get("optimizer")
+        name = given.get("name") if isinstance(given, Mapping) else getattr(given, "name", given)
+        if not isinstance(name, str) or name not in registry.names(Optimizer.family):
+            return True
+        return not isinstance(resolve(Optimizer, name), Minimizer)
 
     @cached_property
     def chance(self) -> float:

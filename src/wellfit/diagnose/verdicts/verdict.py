@@ -290,5 +290,6 @@ def _knobs(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[
     chosen: dict[str, Knob] = {}
     for one, _ in ill:
         for knob in one.knobs(training):
-            chosen.setdefault(knob.name, knob)
+            if knob.name != "learning_rate" or training.has_rate:
+                chosen.setdefault(knob.name, knob)
     return tuple(chosen.values())[:_KNOBS]
