@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from joblib._parallel_backends import ThreadingBackend
 from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import make_classification
 
@@ -64,6 +65,18 @@ def _no_process_is_left() -> Iterator[None]:
 
 
 # Processes.
+
+
+class Listing(ThreadingBackend):
+    """As joblib's own ``multiprocessing``: it tells of results when all are there."""
+
+    supports_return_generator = False
+
+
+def test_backends_that_only_list_results_do(expected: np.ndarray) -> None:
+    joblib.register_parallel_backend("listing", Listing)
+    with joblib.parallel_config(backend="listing", n_jobs=2):
+        np.testing.assert_allclose(scores(search()), expected, atol=1e-12)
 
 
 def test_two_processes_find_what_one_finds(expected: np.ndarray):
