@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 from wellfit import MLPClassifier, MLPEnsembleClassifier
 from wellfit.cli.app import app
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
-from wellfit.transfer import Reuse, Shelf, find_model
+from wellfit.transfer import MLPAutoencoder, Reuse, Shelf, find_model
 from wellfit.transfer.shelved import FILES, pack, unpack
 
 # With as many threads as after loading, and so equal to the bit.
@@ -125,6 +125,12 @@ def test_a_shelf_says_what_its_models_are(shelf: Shelf) -> None:
     assert (zoo.data, zoo.scores, zoo.licence) == ("animals", {"accuracy": 0.9}, "CC0")
     assert (price.kind, price.classes, price.layers) == ("regressor", (), (7, 5, 1))
     assert zoo.size == sum(path.stat().st_size for path in folder_of(shelf, "zoo").iterdir())
+
+
+def test_an_autoencoder_is_no_regressor(tmp_path: Path) -> None:
+    coder = MLPAutoencoder((2,), epochs=1, random_state=0).fit(X)
+    assert Shelf(tmp_path).add(coder, "codes").kind == "coder"
+    assert [model.kind for model in Shelf(tmp_path).list()] == ["coder"]
 
 
 def test_an_ensemble_has_a_place_too(shelf: Shelf) -> None:

@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sklearn.base import is_classifier, is_regressor
+
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
@@ -47,11 +49,11 @@ class ShelvedModel:
 
     Attributes:
         name: on the shelf.
-        kind: ``"classifier"`` or ``"regressor"``.
+        kind: ``"classifier"``, ``"regressor"``, or ``"coder"``, an autoencoder.
         estimator: the name of its class.
         inputs: columns that it takes.
         columns: their names, where they have some.
-        classes: the labels as text, in order; empty for a regressor.
+        classes: the labels as text, in order; empty but for a classifier.
         layers: units of each layer, the output last; those of one member, for an ensemble.
         members: networks; 1, or those of an ensemble.
         parameters: numbers that were learned, of all members.
@@ -134,7 +136,7 @@ def describe(folder: Path, name: str, **told: Any) -> ShelvedModel:
     classes = getattr(model, "classes_", None)
     network = members[0]._weights.network.to_dict()
     entry = {
-        "kind": "regressor" if classes is None else "classifier",
+        "kind": _kind(model),
         "estimator": type(model).__name__,
         "inputs": int(model.n_features_in_),
         "columns": [str(column) for column in getattr(model, "feature_names_in_", ())],
@@ -149,6 +151,12 @@ def describe(folder: Path, name: str, **told: Any) -> ShelvedModel:
     if (wrong := _wrong(name, entry)) is not None:
         raise InputError(f"what is told of {name!r} can't be put on a shelf: {wrong}")
     return _entry(name, entry)
+
+
+def _kind(model: Any) -> str:
+    if is_regressor(model):
+        return "regressor"
+    return "classifier" if is_classifier(model) else "coder"
 
 
 def pack(models: Mapping[str, ShelvedModel]) -> bytes:
@@ -250,7 +258,7 @@ def _is_file(file: Mapping[str, Any]) -> bool:
 
 _TOLD = ("data", "scores", "licence", "notes")
 _RIGHT = {
-    "kind": lambda kind: kind in ("classifier", "regressor"),
+    "kind": lambda kind: kind in ("classifier", "regressor", "coder"),
     "estimator": _is_text,
     "inputs": _is_count,
     "columns": _is_texts,
