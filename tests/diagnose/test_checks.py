@@ -219,6 +219,15 @@ def test_classes_that_are_seldom_seen_tell_no_chance_from_cheating(seed: int) ->
     assert report["beats_chance"].outcome is Outcome.FAIL
 
 
+def test_classes_may_be_objects_and_are_told_as_they_are() -> None:
+    X, y = IRIS
+    data = {"X_test": X[:5] + 9, "y_test": np.array([7] * 5)}
+    report = check(MLPClassifier((4,)), X, y.astype(object), **data)
+    assert "only the test part has class 7" in report["labels"].saw
+    plain = check(MLPClassifier((4,)), X, y, checks=["leaking_columns"])["leaking_columns"]
+    assert report["leaking_columns"] == plain
+
+
 def test_nothing_is_said_of_classes_of_one_row() -> None:
     names = ["shuffled_labels", "beats_chance", "leaking_columns"]
     own_class = np.arange(len(IRIS[0])).astype(str)

@@ -110,7 +110,7 @@ class Labels(Check, name="labels"):
                 f"{len(rare)} of {len(counts)} classes have 1 or 2 rows, such as {rare[0]}"
             )
         if case.y_test is not None:
-            unknown = sorted(set(np.asarray(case.y_test)) - set(counts.index), key=str)
+            unknown = sorted(set(np.asarray(case.y_test).tolist()) - set(counts.index), key=str)
             if unknown:
                 seen.append(f"only the test part has class {unknown[0]!r}")
         share = self._contradictions(case)
