@@ -492,6 +492,8 @@ def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
                 now[0] += 1.0
                 leaders.add([entry(0.1 * number, 0, 0.5 + number / 10)])
             assert leaders.left() == 3.0  # five more, but the limit comes before
+            leaders.add([entry(0.1 * number, 1, 0.5) for number in range(5)])
+            assert leaders.left() is None
             leaders.expect(10, 0)
     shown = (tmp_path / "out").read_text()
     assert "5/10 fits" in shown

@@ -266,9 +266,13 @@ class Leaders:
         return min(len(self.entries), self._wanted)
 
     def left(self) -> float | None:
-        """Return about how many seconds are left; None where nobody knows yet."""
+        """Return about how many seconds are left; None where nobody knows yet.
+
+        Nor does anybody where all fits are done: the best candidate is trained, or a bracket
+        begins.
+        """
         passed, fresh = self._clock() - self._began, self._done() - self._known
-        if fresh <= 0:
+        if fresh <= 0 or self._done() == self._wanted:
             return None
         left = passed / fresh * (self._wanted - self._done())
         return left if self._limit is None else max(0.0, min(left, self._limit - passed))
