@@ -136,6 +136,8 @@ def test_files_are_the_best_ones_as_it_is_refitted(tmp_path: Path):
     assert search.best_estimator_.observers == model.observers
     bare = ours.GridSearchCV(clf(), space, cv=3).fit(X, y)
     assert list(search.cv_results_["mean_test_score"]) == list(bare.cv_results_["mean_test_score"])
+    with pytest.raises(HyperparameterError, match="observers is CSVLog"):
+        ours.GridSearchCV(clf(observers=log), space, error_score="raise").fit(X, y)
 
 
 def test_several_metrics_and_training_scores():

@@ -175,10 +175,10 @@ class Evaluation:
         key = (estimator._reading(), fit.train.tobytes())
         if key in self._seen:
             self._used.add(key)
-            return estimator._prepare_like(self._seen[key])
+            return _silent(estimator._prepare_like(self._seen[key]))
         X, y = _safe_indexing(self._x, fit.train), _safe_indexing(self._y, fit.train)
         params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
-        self._seen[key] = estimator._prepare(X, y, **params)
+        self._seen[key] = _silent(estimator._prepare(X, y, **params))
         self._used.add(key)
         return self._seen[key]
 
@@ -190,9 +190,6 @@ class Evaluation:
                 estimator.set_params(**clone(dict(candidate), safe=False))
             except UnknownNameError as error:
                 raise _NoSuchParameterError(error) from None
-            # A file has room for one training: that of the best, when it is refitted.
-            silent = (one for one in estimator.observers if not hasattr(one, "overwrite"))
-            estimator.observers = tuple(silent)
             self._set = candidate, estimator
         return copy.copy(self._set[1])
 
@@ -309,6 +306,11 @@ def _forget(group: Group) -> None:
     for work in group.work:
         for name in ("_result", "_weights"):
             work.estimator.__dict__.pop(name, None)
+
+
+def _silent(work: Prepared) -> Prepared:
+    """Return a training without the observers whose files have room for one: the refitted best."""
+    return replace(work, observers=[o for o in work.observers if not hasattr(o, "overwrite")])
 
 
 class _NoSuchParameterError(Exception):
