@@ -109,7 +109,8 @@ class RangeTest:
         """Return which rates of a grid to try next: amid the gaps beside what is looked for.
 
         That is the best rate, the suggested one, and, less exactly, the first that diverges.
-        Where one may lie beyond the rates tried so far, it is the next at a stride from those.
+        Where the best, or the estimator's own, may lie beyond the rates tried so far, it is the
+        next at a stride from those.
 
         >>> grid = np.array([0.01, 0.02, 0.04, 0.08, 0.16])
         >>> test = RangeTest(grid[[0, 2]], np.array([0.9, 0.2]), 1.0, 50, 0.01)
@@ -119,8 +120,11 @@ class RangeTest:
         places = np.searchsorted(grid, self.rates)
         ends = [max(places[0] - stride, 0), *places, min(places[-1] + stride, len(grid) - 1)]
         gaps, outer = {self._enough, *self._beside()}, {0, len(places)}
-        if ends[self._worse + 1] - ends[self._worse] > stride // 4:
-            gaps.add(self._worse)
+        worse = self._worse
+        if 0 < worse < len(places) and places[worse] - places[worse - 1] > stride // 4:
+            gaps.add(worse)
+        if not self.rates[0] <= self.rate <= self.rates[-1]:
+            gaps.add(0 if self.rate < self.rates[0] else len(places))
         amid = [(ends[gap] + ends[gap + 1]) // 2 for gap in gaps - outer]
         amid += [ends[gap + (gap > 0)] for gap in gaps & outer]
         return grid[np.setdiff1d(amid, places).astype(np.int64)]
@@ -172,12 +176,13 @@ class RangeTest:
         return ax
 
     def __str__(self) -> str:
-        diverges = "nowhere" if self.diverges is None else f"from {self.diverges:.2g}"
+        diverges = self.diverges
+        wall = "none diverges" if diverges is None else f"diverges from {diverges:.2g}"
         told = f"try a learning rate of {self.suggested:.2g}"
         return (
             f"{told if self.moves else 'no learning rate gets anywhere'} (now {self.rate:.2g}; "
             f"{len(self.rates)} rates from {self.rates[0]:.0e} to {self.rates[-1]:.0e}, "
-            f"{self.steps} steps each; diverges {diverges})"
+            f"{self.steps} steps each; {wall})"
         )
 
 
@@ -203,8 +208,8 @@ def learning_rate_range(
         y: (n_samples,) or (n_samples, n_outputs).
         rates: how many make a grid over 8 decades around the update rule's default, of which
             five are tried first, a decade apart; then more beyond them as long as these may be
-            better, and gaps are halved beside the best, the suggested and the first that
-            diverges. Or the rates themselves, of which all are tried.
+            better, and gaps are halved beside the best, the suggested and the first of them
+            that diverges. Or the rates themselves, of which all are tried.
         steps: of each training, at least 1; never more than the estimator itself would take.
         random_state: of weights, rows and their order.
 
