@@ -20,12 +20,12 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Constant, Minimizer, Optimizer
 from wellfit.training import Member, Rows, Stream, train
 from wellfit.training.precision import threads
+from wellfit.training.stack import STACK_BYTES, bytes_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _STEPS = 100
-_STACK_BYTES = 10 << 20  # of parameters, gradients and moments
 _JUDGED = 1000  # rows
 _DECADES = 4  # on either side of the rule's default
 _AS_GOOD = 0.99  # of the best rate's progress: nothing much better lies between
@@ -315,7 +315,7 @@ def _members(
 
 def _most(member: Member) -> int:
     """Return how many such members a stack takes before it outgrows the cores' caches."""
-    return max(1, _STACK_BYTES // (member.network.size * (2 + len(member.slots())) * 4))
+    return max(1, STACK_BYTES // bytes_of(member))
 
 
 def _at(optimizer: Optimizer, rate: float) -> Optimizer:

@@ -19,13 +19,9 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
 from wellfit.training import Result, Rows, Stream, Weights, train
 from wellfit.training.precision import device_of, threads
+from wellfit.training.stack import STACK_BYTES, bytes_of
 from wellfit.training.trial import chosen
 
-# Bytes of parameters, gradients and moments of a stack on a processor: about 75 networks of 110
-# inputs and 64-64-2 units, 16 of 784 inputs. One of the former costs 140 µs a step alone, 34 in
-# stacks of 20 to 60, and 37 in a stack of 90, which outgrows the cores' caches; of the latter, 340
-# alone, 190 in stacks of 8 to 12, and 218 in a stack of 24.
-_STACK_BYTES = 10 << 20
 _MOST_MEMBERS = 256
 _ROOM = 0.25  # share of the memory that stacks may take, all processes together
 _NO_LIMIT = 1 << 62  # how control groups put it: more bytes than there are
@@ -175,10 +171,9 @@ def _cut(
 
 def _most(one: Prepared, count: int, workers: int) -> int:
     """Return how many of ``count`` networks like this one go into a stack at most."""
-    size = one.member.network.size * (2 + len(one.member.slots())) * 4
     on_card = device_of(one.estimator.device).type == "cuda"  # no caches to stay in
-    wanted = room(one) / 4 if on_card else _STACK_BYTES
-    most = int(np.clip(wanted // size, 1, _MOST_MEMBERS))
+    wanted = room(one) / 4 if on_card else STACK_BYTES
+    most = int(np.clip(wanted // bytes_of(one.member), 1, _MOST_MEMBERS))
     if workers == 1:
         return most
     turns = -(-count // (workers * most))  # of every process; the last is not to be an odd one

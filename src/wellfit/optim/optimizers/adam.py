@@ -100,7 +100,7 @@ class Adam(Moments, name="adam"):
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the mean over the root mean square."""
         if "step" in c:
-            _fused_adam(p, g, slots, c)
+            fused_adam(p, g, slots, c)
             return
         mean = slots["mean"].lerp_(g, c["fresh_1"])
         square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
@@ -226,7 +226,7 @@ class Adamax(Moments, name="adamax"):
         subtract_ratio(p, mean, g.copy_(largest), c["learning_rate"])
 
 
-def _fused_adam(p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+def fused_adam(p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
     """Update in one pass over memory, by the kernel behind torch.optim.Adam(fused=True)."""
     largest = [slots["largest"]] if "largest" in slots else []
     torch._fused_adam_(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wellfit.core.hyper import hyper
 from wellfit.core.members import add_scaled
+from wellfit.optim.optimizers.adam import fused_adam
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root, subtract_ratio
 
 _ANY_STEP = torch.ones(())  # PyTorch's kernel wants to know the step, and doesn't use it here
@@ -220,18 +221,6 @@ def _fused_rmsprop(p: Tensor, g: Tensor, square: Tensor, c: Coefficients) -> Non
 
     The kernel writes that mean where it finds it: in ``g``, which stays what it is.
     """
-    torch._fused_adam_(
-        [p],
-        [g],
-        [g],
-        [square],
-        [],
-        [_LATE],
-        lr=c["learning_rate"],
-        beta1=0.0,
-        beta2=1 - c["fresh"],
-        weight_decay=0.0,
-        eps=c["epsilon"],
-        amsgrad=False,
-        maximize=False,
-    )
+    slots = {"mean": g, "square": square}
+    numbers = {"rate": c["learning_rate"], "epsilon": c["epsilon"], "step": _LATE}
+    fused_adam(p, g, slots, {**numbers, "beta_1": 0.0, "beta_2": 1 - c["fresh"]})
