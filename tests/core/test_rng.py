@@ -21,7 +21,7 @@ def splitmix64(key: int, index: int) -> int:
 def test_bits_are_splitmix64s(key, step, shape):
     drawn = Bits(torch.tensor([5, key]), (shape,), steps=3).draw(step)[2, 1].numpy()
     words = shape // 4
-    expected = [splitmix64(key, (step + 2) * words + word) for word in range(words)]
+    expected = [splitmix64(key, ((step + 2) << 32) + word) for word in range(words)]
     assert np.frombuffer(drawn.tobytes(), np.uint64).tolist() == expected
 
 
@@ -31,6 +31,12 @@ def test_bits_do_not_depend_on_other_members_or_on_how_many_steps_are_drawn():
     alone = Bits(keys[2:3], (3, 5), steps=1)
     for step in range(6):
         assert torch.equal(alone.draw(10 + step)[0, 0], together[step, 2])
+
+
+def test_fewer_rows_begin_as_more_rows_do():
+    keys = torch.tensor([derive(seed, "test") for seed in range(2)])
+    few, more = (Bits(keys, (rows, 7), steps=2).draw(3) for rows in (5, 6))
+    assert torch.equal(few, more[:, :, :5])
 
 
 def test_bits_are_uniform():

@@ -100,14 +100,15 @@ def test_rates_that_cannot_be_meant_are_refused(rates: Any) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_grid_is_tried_where_it_matters(name: str) -> None:
-    """A third of 64 rates at most, and those suggested are the same as by all of them."""
+    """A third of 64 rates at most, and the one suggested is that of all of them, or next to it."""
     kind, data = CASES[name]
     estimator = kind((16,))
+    step = 10 ** (8 / 63)
     few = learning_rate_range(estimator, *data, rates=64, steps=40)
     every = learning_rate_range(estimator, *data, rates=np.logspace(-7, 1, 64), steps=40)
     assert len(every.rates) == 64
     assert len(few.rates) <= 21
-    assert few.suggested == pytest.approx(every.suggested)
+    assert 0.99 / step < few.suggested / every.suggested < 1.01 * step
     there = np.isclose(every.rates[:, None], few.rates).any(axis=1)
     np.testing.assert_allclose(few.losses, every.losses[there], rtol=1e-3)
 

@@ -117,6 +117,19 @@ def test_every_training_is_in_one_group(monkeypatch: pytest.MonkeyPatch):
         assert all(len(group.places) <= most for group in groups)
 
 
+def test_folds_that_differ_by_a_row_share_a_stack():
+    for params, stacks in (
+        ({}, 1),
+        ({"batch_norm": True}, 2),
+        ({"augment": "noise"}, 2),
+        ({"batch_size": 30}, 2),  # 60 rows are whole batches
+        ({"batch_size": 59}, 2),
+        ({"batch_size": 100}, 2),
+    ):
+        work = [*prepared(1, rows=60, **params), *prepared(1, rows=59, **params)]
+        assert len(grouped(work)) == stacks, params
+
+
 def test_those_that_share_a_table_stay_together(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stacking, "_MOST_MEMBERS", 4)
     work = prepared(3)

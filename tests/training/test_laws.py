@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import every, label, member, network, parameters, run, table
+from engine import FLOAT64, every, label, member, network, parameters, run, table
+from wellfit.core.errors import InputError
 from wellfit.nn import (
     AlphaDropout,
     Dropout,
@@ -19,7 +20,7 @@ from wellfit.nn import (
     SoftmaxCrossEntropy,
     mlp,
 )
-from wellfit.optim import L1, L2, SGD, Adam, Exponential, Ramp
+from wellfit.optim import L1, L2, LBFGS, SGD, Adam, Exponential, Ramp
 from wellfit.optim.minimizers import Minimizer
 from wellfit.training import (
     EarlyStopping,
@@ -28,10 +29,12 @@ from wellfit.training import (
     Scheduled,
     Status,
     Stream,
+    Weights,
     load_checkpoint,
     predict,
     save_checkpoint,
 )
+from wellfit.training.stack import Stack
 
 LOSS = SoftmaxCrossEntropy()
 NOISES = [Dropout, MaskingNoise, AlphaDropout, GaussianNoise]
@@ -144,6 +147,63 @@ def test_alone_is_together(choice):
         same(parameters(alone, 0), parameters(together, k))
         for name in ("loss", "val_loss", "learning_rate"):
             np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
+
+
+@pytest.mark.parametrize("batch", [16, 9])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.__name__)
+def test_folds_of_unequal_lengths_are_together_as_alone(noise, weighted, batch):
+    """The last batches have 3, 2 and 1 rows; or 8, 7 and 6, so that two streams fill in one."""
+    weight = np.linspace(0.5, 1.5, 50) if weighted else None
+    rows, order = table(LOSS, weight=weight), np.random.default_rng(3).permutation(50)
+    net = mlp(4, (6, 5), 3).replace(layers=(noise(), *mlp(4, (6, 5), 3, dropout=0.3).layers))
+    streams = [Stream(np.roll(order, 7 * k)[: 35 - k], order[35:45], seed=k) for k in range(3)]
+    streams.append(streams[1])
+    members = [
+        member(
+            network=net,
+            seed=k,
+            optimizer=Adam(0.003 * (k + 1)),
+            penalties=(L2(1e-2 * k),),
+            batch_size=batch,
+            epochs=3 + k % 2,
+        )
+        for k in range(4)
+    ]
+    together = run(members, rows, streams)
+    for k, (one, stream) in enumerate(zip(members, streams, strict=True)):
+        alone = run([one], rows, [stream])
+        same(parameters(alone, 0), parameters(together, k))
+        for name in ("loss", "accuracy", "val_loss"):
+            np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
+
+
+def test_layers_say_whether_rows_have_to_do_with_each_other():
+    x = torch.randn(2, 6, 5, dtype=FLOAT64, generator=torch.Generator().manual_seed(0))
+    x[..., -1] = 1
+    for layer in every("layer"):
+        if layer.gathers > 1:
+            continue  # its rows are parts of an example
+        last = mlp(layer.width(4), (), 3).layers
+        one = member(network=Network(4, (layer, *last)), optimizer=SGD())
+        stack = Stack([one] * 2, Weights.initial([one] * 2, FLOAT64, torch.device("cpu")))
+        few, more = (stack.executor(rows, 1) for rows in (5, 6))
+        for each in (few, more):
+            each.refresh(0, 1)
+        alone = few.forward(x[:, :5].clone()).clone()
+        apart = torch.allclose(alone, more.forward(x.clone())[:, :5])
+        assert apart != layer.mixes_rows, layer
+
+
+def test_rows_that_meet_take_folds_of_one_length():
+    rows, streams = table(LOSS), [Stream(np.arange(35)), Stream(np.arange(34))]
+    for one in (
+        member(network=network(batch_norm=True)),
+        member(network=mlp(4, (3,), 3), optimizer=LBFGS()),
+        member(network=mlp(4, (3,), 3), batch_size=50),
+    ):
+        with pytest.raises(InputError, match="same number of training rows"):
+            run([one, one], rows, streams)
 
 
 @pytest.mark.parametrize("seeds", ["one seed", "own seeds"])

@@ -17,6 +17,7 @@ _ALL = (1 << 64) - 1
 _GAMMA = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15, the golden ratio in 64 bits, as signed
 _MIX_1 = -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
 _MIX_2 = -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
+_BLOCK = 1 << 32  # numbers that a block leaves room for, whatever its shape
 
 
 def derive(seed: int, *path: str | int) -> int:
@@ -45,6 +46,8 @@ def permutation(seed: int, epoch: int, rows: int) -> Tensor:
 class Bits:
     """Blocks of random 16-bit integers per member: SplitMix64 on a counter (Steele et al., 2014).
 
+    A block of fewer rows begins as one of more rows does.
+
     Args:
         keys: (K,) one key a member.
         shape: the shape of one block for one member.
@@ -55,8 +58,8 @@ class Bits:
         size = int(np.prod(shape))
         self._words = -(-size // 4)  # four 16-bit integers to a 64-bit word
         self._keys, self._size, self._shape, self._steps = keys, size, shape, steps
-        counters = torch.arange(steps * self._words, device=keys.device)
-        self._offsets = counters.view(steps, 1, self._words).mul_(_GAMMA)
+        blocks = torch.arange(steps, device=keys.device).mul_(_BLOCK).view(-1, 1, 1)
+        self._offsets = (blocks + torch.arange(self._words, device=keys.device)).mul_(_GAMMA)
         self._state = torch.empty(
             steps, len(keys), self._words, dtype=torch.int64, device=keys.device
         )
@@ -64,7 +67,7 @@ class Bits:
 
     def draw(self, step: int) -> Tensor:
         """Return (steps, K, *shape) int16, uniform on all 65,536 values, from block ``step``."""
-        start = self._keys + _signed(step * self._words * _GAMMA)
+        start = self._keys + _signed(step * _BLOCK * _GAMMA)
         bits = torch.add(self._offsets, start.view(1, -1, 1), out=self._state)
         for shift, factor in ((30, _MIX_1), (27, _MIX_2), (31, None)):
             self._xor_shift(bits, shift)

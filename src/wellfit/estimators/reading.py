@@ -109,10 +109,12 @@ class Reading(Parameters):
             raise HyperparameterError(
                 f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
             )
-        strata, everyone = self._strata(y), np.arange(len(y))
-        if given or (fraction is None and not self.early_stopping) or len(y) < 2:
-            train_ids, held_ids = everyone, None
-        else:
+        train_ids, held_ids = np.arange(len(y)), None
+        whole = given or (fraction is None and not self.early_stopping) or len(y) < 2
+        if whole and self.fraction >= 1:
+            return train_ids, None
+        strata = self._strata(y)
+        if not whole:
             train_ids, held_ids = split(len(y), fraction or 0.1, seed, strata=strata)
         left = None if strata is None else strata[train_ids]
         return fraction_of(train_ids, self.fraction, seed, strata=left), held_ids

@@ -20,6 +20,7 @@ from wellfit.estimators.tables import Table
 from wellfit.training import Result, Rows, Stream, Weights, train
 from wellfit.training.precision import device_of, threads
 from wellfit.training.stack import STACK_BYTES, bytes_of
+from wellfit.training.streams import pattern
 from wellfit.training.trial import chosen
 
 _MOST_MEMBERS = 256
@@ -132,7 +133,8 @@ def _kind(one: Prepared) -> Hashable:
     scored = settings.scored(estimator)
     return (
         structure(one.member),
-        (len(stream.train), held, stream.image_shape, stream.shuffle),
+        pattern(stream, one.member.batch_size, one.member.rows_apart),
+        (held, stream.image_shape, stream.shuffle),
         tuple(structure(each) for each in stream.augment),
         (table.x.dtype, table.x.shape[1], sparse.issparse(table.x)),
         (table.y.dtype, table.y.shape[1:], table.weight is None),

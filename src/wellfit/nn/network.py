@@ -64,6 +64,14 @@ class Network(Config):
         return self.parameters.size
 
     @property
+    def learned(self) -> tuple[Layer | None, ...]:
+        """The layers that hold something to learn, each at its place."""
+        blocks = self.parameters.blocks
+        return tuple(
+            layer if block.rows else None for layer, block in zip(self.layers, blocks, strict=True)
+        )
+
+    @property
     def parameters(self) -> Layout:
         """How the learned parameters lie in memory."""
         return Layout([layer.parameters(width) for layer, width in self._sites()])

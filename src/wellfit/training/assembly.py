@@ -45,7 +45,14 @@ class Assembly:
         self._rows, self._streams = rows, streams
         self._minimizes = isinstance(first.optimizer, Minimizer)
         batch = len(streams[0].train) if self._minimizes else first.batch_size
-        self.batches = Batches(rows, streams, batch, first.loss, stack.network.outputs)
+        self.batches = Batches(
+            rows,
+            streams,
+            batch,
+            first.loss,
+            stack.network.outputs,
+            apart=first.rows_apart,
+        )
         self.per_epoch = self.batches.per_epoch
         self._predictor = Predictor(stack.weights.in_use())
         self._steps = self._chunk_steps()
@@ -149,7 +156,8 @@ class Assembly:
 
 def unbound(chunk: Chunk) -> tuple[Sequence[Tensor], ...]:
     """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
-    weight = () if chunk.weight is None else (chunk.weight.unbind(0),)
+    pull = chunk.pull
+    weight = () if pull is None else (pull.unbind(0),)
     return chunk.x.unbind(0), chunk.target.unbind(0), *weight
 
 

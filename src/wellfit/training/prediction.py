@@ -14,7 +14,7 @@ from wellfit.training.precision import arithmetic
 from wellfit.training.rows import Features, Rows
 from wellfit.training.stack import Weights
 
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 21  # of the widest layer: what a block needs stays in the caches
 
 
 class Predictor:
@@ -79,12 +79,14 @@ def predict(
     with torch.inference_mode(), arithmetic(precision, like.device):
         most = bound.most * bound.rows
         for start in range(0, total, most):
-            block = x[start : start + most]
+            # The last block reads some rows again, rather than be bound for itself.
+            again = max(0, start + most - total) if start else 0
+            block = x[start - again : start + most]
             ids = torch.arange(block.shape[0], device=like.device)
             rows = Rows(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
             )
-            logits = bound(rows.features(ids).expand(k, -1, -1))
+            logits = bound(rows.features(ids).expand(k, -1, -1))[:, again // bound.rows :]
             told = link(logits.transpose(1, 2)).transpose(1, 2)
             # The next block lands in the same memory, which a link may hand out as it is.
             shared = told.untyped_storage().data_ptr() == logits.untyped_storage().data_ptr()

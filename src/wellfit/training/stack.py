@@ -17,6 +17,7 @@ from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
 from wellfit.optim.constraints import Constraint
+from wellfit.optim.minimizers import Minimizer
 from wellfit.optim.optimizers import Adam, Optimizer, Slots
 from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import Penalty, Strength
@@ -90,6 +91,13 @@ class Member(Config):
                 f"with weights; given {self.pace!r}"
             )
 
+    @property
+    def rows_apart(self) -> bool:
+        """Whether rows of a batch have nothing to do with each other, but for their mean."""
+        if isinstance(self.optimizer, Minimizer):
+            return False  # which takes all rows at once
+        return not any(layer.mixes_rows or layer.gathers > 1 for layer in self.network.layers)
+
     def slots(self) -> tuple[str, ...]:
         """Return the names of what is remembered of each parameter."""
         return (*self.optimizer.slots(), *(("average",) if self.average else ()))
@@ -117,8 +125,14 @@ class Weights:
     ) -> Weights:
         """Draw the first weights, each member's from its own seed."""
         network, k = members[0].network, len(members)
-        drawn = [member.network.initial_parameters(member.seed) for member in members]
-        parameters = network.parameters.join(drawn).to(device, dtype)
+        # Candidates of a search mostly begin alike: with the same weights, drawn once.
+        beginnings = [(member.seed, member.network.learned) for member in members]
+        drawn = {
+            beginning: member.network.initial_parameters(member.seed)
+            for beginning, member in dict(zip(beginnings, members, strict=True)).items()
+        }
+        parameters = network.parameters.join([drawn[each] for each in beginnings])
+        parameters = parameters.to(device, dtype)
         statistics = network.statistics.join([network.initial_statistics()] * k)
         names = dict.fromkeys(name for member in members for name in member.slots())
         slots = {name: torch.zeros_like(parameters) for name in names}
@@ -295,7 +309,7 @@ class Stack:
             self.gradients,
             weights.statistics,
             self._layers,
-            [self._keys(index, batch) for index in range(len(self.network.layers))],
+            [self._keys(index) for index in range(len(self.network.layers))],
         )
         learns = learners(self.plan.lanes, self.network, self.k)
         return Executor(self.network, memory, batch, steps, learns)
@@ -346,10 +360,8 @@ class Stack:
             begin += self.k * size
         return stretches
 
-    def _keys(self, layer: int, batch: int) -> Tensor:
-        keys = [
-            derive(member.seed, "noise", member.below + layer, batch) for member in self.members
-        ]
+    def _keys(self, layer: int) -> Tensor:
+        keys = [derive(member.seed, "noise", member.below + layer) for member in self.members]
         return torch.tensor(keys, device=self.gradients.device)
 
 

@@ -7,7 +7,7 @@ once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,13 +58,15 @@ class Chunk:
 
     Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None. Of pairs,
     features are (n, K, 2B, D + 1), one pair after the other. ``certain`` targets are columns of
-    zeros with a single 1.
+    zeros with a single 1. Members that have fewer examples left than B get some of weight 0;
+    ``filled`` (n, K, 1, 1) is B by those that they have, or None where all have as many.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor | None
     certain: bool = False
+    filled: Tensor | None = None
 
     @property
     def steps(self) -> int:
@@ -76,39 +78,67 @@ class Chunk:
         """B, the examples of each batch."""
         return self.target.shape[3]
 
+    @property
+    def pull(self) -> Tensor | None:
+        """The weights with which a mean over B examples is one over those that are there."""
+        if self.weight is None or self.filled is None:
+            return self.weight
+        return self.weight * self.filled
+
     def part(self, start: int, end: int | None = None) -> Chunk:
         """Return the batches from ``start`` to ``end``, in the same memory."""
-        weight = None if self.weight is None else self.weight[start:end]
-        return Chunk(self.x[start:end], self.target[start:end], weight, self.certain)
+        weight, filled = (
+            None if every is None else every[start:end] for every in (self.weight, self.filled)
+        )
+        return Chunk(self.x[start:end], self.target[start:end], weight, self.certain, filled)
 
 
 class Batches:
     """The batches of all members of a stack, epoch by epoch.
 
+    Args:
+        rows: the table.
+        streams: K streams.
+        batch: examples of a batch.
+        loss: of the targets.
+        outputs: of the networks.
+        apart: examples of a batch have nothing to do with each other.
+
     Raises:
-        InputError: streams of different lengths, or whose augmentations differ in more than
-            numbers; pairs of rows that have weights.
+        InputError: streams whose epochs differ (:func:`pattern`), or whose augmentations differ in
+            more than numbers; pairs of rows that have weights.
         HyperparameterError: augmentation that doesn't know the image's shape, or a wrong one.
     """
 
     def __init__(
-        self, rows: Rows, streams: Sequence[Stream], batch: int, loss: Loss, outputs: int
+        self,
+        rows: Rows,
+        streams: Sequence[Stream],
+        batch: int,
+        loss: Loss,
+        outputs: int,
+        *,
+        apart: bool = False,
     ) -> None:
         self._rows, self._loss, self._outputs = rows, loss, outputs
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
         self._stream_of = [index[stream] for stream in streams]
         self.rows_each = 2 if _are_pairs(self._streams, rows) else 1
-        self._train = self._ids([stream.train for stream in self._streams], "training")
+        _check({pattern(each, batch, apart): each.train for each in self._streams}, "training")
+        self._train = self._ids([stream.train for stream in self._streams])
         held = [stream.validation for stream in self._streams]
         present = [ids for ids in held if ids is not None]
         if len(present) not in (0, len(held)):
             raise InputError("either all members of a stack have validation rows, or none has")
         self._pairings = self._paired(self._train)
-        self._validation = self._judged(self._ids(present, "validation")) if present else None
+        _check({len(ids): ids for ids in present}, "validation")
+        self._validation = self._judged(self._ids(present)) if present else None
         self.length = self._train.shape[1]
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
+        self._whole = self.length // self.batch * self.batch
+        self._there = self._found_there()
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
         self._augment = _augmenter(self._streams, rows)
         self._certain = self._augment is None and rows.certain
@@ -125,14 +155,15 @@ class Batches:
         """
         first = epoch * self.per_epoch
         ids = self._drawn(epoch)
-        whole = self.length // self.batch * self.batch
-        for start in range(0, whole, steps * self.batch):
-            part = ids[:, start : min(start + steps * self.batch, whole)]
+        for start in range(0, self._whole, steps * self.batch):
+            part = ids[:, start : min(start + steps * self.batch, self._whole)]
             examples = self._examples(part, self.batch)
             yield self._chunk(self._augmented(examples, first + start // self.batch, steps))
-        if whole < self.length:
-            examples = self._examples(ids[:, whole:], self.length - whole)
-            yield self._chunk(self._augmented(examples, first + self.per_epoch - 1, 1))
+        if self._whole < self.length:
+            examples = self._examples(ids[:, self._whole :], self.length - self._whole)
+            yield self._chunk(
+                self._augmented(examples, first + self.per_epoch - 1, 1), self._there
+            )
 
     def _drawn(self, epoch: int) -> Tensor:
         """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
@@ -162,10 +193,19 @@ class Batches:
         return [Pairing(own.cpu(), self._rows.labels(own).cpu()) for own in ids]
 
     def _order(self, stream: Stream, epoch: int) -> Tensor:
-        """Return the order (rows,) in which a stream's rows come in an epoch."""
+        """Return the order (rows,) in which a stream's rows come in an epoch, filled up."""
+        order, own = torch.arange(self.length), len(stream.train)
         if stream.shuffle:
-            return permutation(stream.seed, epoch, self.length)
-        return torch.arange(self.length)
+            order[:own] = permutation(stream.seed, epoch, own)
+        return order
+
+    def _found_there(self) -> Tensor | None:
+        """Return which examples of the last batch streams have (1, S, 1, B), if not all."""
+        lengths = torch.tensor([len(stream.train) for stream in self._streams])
+        if bool((lengths == self.length).all()):
+            return None
+        there = torch.arange(self._whole, self.length) < lengths[:, None]
+        return there.to(self._rows.device, self._rows.dtype)[None, :, None]
 
     def judging(self, most: int) -> Iterator[Chunk]:
         """Yield the validation examples in order, at most ``most`` at once."""
@@ -186,13 +226,17 @@ class Batches:
             self._augment(examples, step, most)
         return examples
 
-    def _chunk(self, examples: Examples) -> Chunk:
-        weight = examples.weight
+    def _chunk(self, examples: Examples, there: Tensor | None = None) -> Chunk:
+        weight, filled = examples.weight, None
+        if there is not None:
+            weight = there if weight is None else weight * there
+            filled = self._fan_out(1 / there.mean(-1, keepdim=True))
         return Chunk(
             self._fan_out(examples.x),
             self._fan_out(examples.target),
             None if weight is None else self._fan_out(weight),
             self._certain,
+            filled,
         )
 
     def _features(self, ids: Tensor) -> Tensor:
@@ -215,14 +259,36 @@ class Batches:
             return streams
         return streams[:, self._stream_of]
 
-    def _ids(self, lists: Sequence[NDArray[np.integer]], what: str) -> Tensor:
-        lengths = sorted({len(ids) for ids in lists})
-        if len(lengths) > 1 or lengths[0] == 0:
-            raise InputError(
-                f"members of a stack need the same number of {what} rows, at least one; "
-                f"given {lengths}"
-            )
-        return torch.as_tensor(np.stack(lists).astype(np.int64)).to(self._rows.device)
+    def _ids(self, lists: Sequence[NDArray[np.integer]]) -> Tensor:
+        """Return lists of row numbers as (S, N), shorter ones filled up with their last."""
+        most = max(map(len, lists))
+        even = [np.pad(ids, (0, most - len(ids)), mode="edge") for ids in lists]
+        return torch.as_tensor(np.stack(even).astype(np.int64)).to(self._rows.device)
+
+
+def pattern(stream: Stream, batch: int, apart: bool) -> tuple[int, int | None]:
+    """Return the batches of an epoch: how many whole ones, and how many rows are left.
+
+    Streams of one pattern can be read together. How many rows are left doesn't matter where the
+    ``apart`` rows of a batch have nothing to do with each other: a few may be filled in then.
+
+    >>> pattern(Stream(np.arange(105)), batch=10, apart=False)
+    (10, 5)
+    >>> pattern(Stream(np.arange(105)), batch=10, apart=True)
+    (10, None)
+    """
+    whole, rest = divmod(len(stream.train), batch)
+    free = apart and whole and rest and not stream.augment and not stream.pairs
+    return whole, None if free else rest
+
+
+def _check(kinds: Mapping[Hashable, NDArray[np.integer]], what: str) -> None:
+    lengths = sorted(len(ids) for ids in kinds.values())
+    if len(kinds) > 1 or 0 in lengths:
+        raise InputError(
+            f"members of a stack need the same number of {what} rows, at least one; "
+            f"given {lengths}"
+        )
 
 
 def _are_pairs(streams: Sequence[Stream], rows: Rows) -> bool:

@@ -22,6 +22,7 @@ class Layer(Config, family="layer"):
 
     reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones
     training_only: ClassVar[bool] = False  # whether it does nothing when predicting
+    mixes_rows: ClassVar[bool] = False  # whether a row's output depends on others of its batch
 
     def width(self, inputs: int) -> int:
         """Return the number of outputs for a number of inputs."""

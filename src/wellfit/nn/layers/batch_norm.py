@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Generator, Tensor
 
@@ -22,6 +24,8 @@ class BatchNorm(Layer, name="batch_norm"):
     >>> BatchNorm().parameters(inputs=5)
     Block(rows=2, columns=5, penalized=0)
     """
+
+    mixes_rows: ClassVar[bool] = True
 
     momentum: float = hyper(
         "share of the running statistics kept at a step",
