@@ -134,7 +134,8 @@ class Layout:
 
     def take(self, flat: Tensor, members: int, chosen: Tensor) -> Tensor:
         """Return a new flat buffer with only the ``chosen`` members (indices), in that order."""
-        return torch.cat([view[chosen].flatten() for view in self.views(flat, members)])
+        taken = [view[chosen].flatten() for view in self.views(flat, members) if view.numel()]
+        return torch.cat(taken) if taken else flat.new_empty(0)
 
     def put(self, flat: Tensor, members: int, chosen: Tensor, source: Tensor) -> None:
         """Write the members of ``source`` over the ``chosen`` ones of ``flat``."""

@@ -19,13 +19,11 @@ import torch
 
 _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 _DEFAULT, _ONEDNN = "ieee", "bf16"
-# Operations of a product from which on oneDNN overtakes: of two wide matrices; where the result
-# has few columns; and where few columns are summed over.
-_LARGE, _LARGE_NARROW, _LARGE_THIN = 6e6, 8e5, 2e6
+# Operations, for each thread at work, from which on oneDNN overtakes: of outputs, of gradients,
+# and of what goes down, where weights are copied first. Several products at once count together.
+OUTPUTS, GRADIENTS, COPIED = 1.7e6, 2.3e6, 4.5e6
+_LARGE_NARROW = 8e5  # the same where the result has few columns, for all threads
 _FEW = 16
-# Products at once from which on it overtakes however small they are: the default library takes
-# some 2 µs for each, oneDNN 0.6.
-_MANY = 12
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
 _way = _DEFAULT
@@ -58,17 +56,16 @@ def rounding() -> bool:
     return _rounding
 
 
-def is_large(rows: int, summed: int, columns: int, members: int = 1) -> bool:
+def is_large(rows: int, summed: int, columns: int, least: float = OUTPUTS) -> bool:
     """Say whether products (rows, summed) by (summed, columns), all together, are for oneDNN.
 
-    ``rows`` are those of all ``members``, whose products are computed at once.
+    ``rows`` are those of all members, whose products are computed at once; ``least`` is where it
+    overtakes.
 
     >>> is_large(100, 784, 512), is_large(64, 64, 64)
     (True, False)
     """
-    if members >= _MANY:
-        return True
-    least = _LARGE_NARROW if columns <= _FEW else _LARGE_THIN if summed <= _FEW else _LARGE
+    least = _LARGE_NARROW if columns <= _FEW else least * torch.get_num_threads()
     return 2.0 * rows * summed * columns >= least
 
 

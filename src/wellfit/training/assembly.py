@@ -138,7 +138,7 @@ class Assembly:
         widest = self.stack.k * max(self.stack.network.widths[1:])
         streams = len({id(stream) for stream in self._streams})
         numbers = self.batches.batch * max(widest, streams * self._rows.width)
-        budget = CHUNK_BYTES * (64 if self._rows.device.type == "cuda" else 1)
+        budget = CHUNK_BYTES * (16 if self._rows.device.type == "cuda" else 1)
         fitting = budget // (numbers * self.stack.gradients.element_size())
         return max(1, min(fitting, _MOST_STEPS, self.per_epoch))
 

@@ -11,7 +11,7 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import by_onednn, choose, is_large, rounding
+from wellfit.nn.products import COPIED, GRADIENTS, by_onednn, choose, is_large, rounding
 
 
 class Linear(Layer, name="linear"):
@@ -63,16 +63,18 @@ class _LinearOp(Op):
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
         rows, units = site.members * site.batch, self.out.shape[-1]
-        self._large = is_large(rows, site.inputs, units, site.members)
-        self._large_down = is_large(rows, units, site.inputs, site.members)
+        self._large = is_large(rows, site.inputs, units)
+        self._large_grad = is_large(rows, site.inputs, units, GRADIENTS)
+        copied = site.members > 1
+        self._large_down = is_large(rows, units, site.inputs, COPIED if copied else GRADIENTS)
         # oneDNN wants no biases between members' weights, and would copy them slowly each time.
         self._upward = site.weight[:, : site.inputs]
         self._packed: Tensor | None = None
-        if site.members > 1 and by_onednn(self._large_down):
+        if copied and by_onednn(self._large_down):
             self._packed = site.weight.new_empty(self._upward.shape)
-        tight = self._upward if site.members > 1 else self._upward[0][None]
+        tight = self._upward if copied else self._upward[0][None]
         self._weight_t = (tight if self._packed is None else self._packed).transpose(1, 2)
-        self._copies = site.members > 1 and self._learns and by_onednn(self._large)
+        self._copies = copied and self._learns and by_onednn(self._large)
         self._x = self._x_t = self.out
         self._own: Tensor | None = None
 
@@ -97,7 +99,7 @@ class _LinearOp(Op):
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
-            choose(self._large)
+            choose(self._large_grad)
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
