@@ -139,7 +139,7 @@ class Executor:
         for index, ones in zip(self._active, following, strict=True):
             rows, left = (self.batch * height for height in network.heights[index : index + 2])
             out, landing = self._landing(left, network.widths[index + 1], ones)
-            if index == self._active[-1] and is_narrow(k * left, *network.widths[index:]):
+            if index == self._active[-1] and is_narrow(network.outputs):
                 # In memory unit by unit, which is how losses read logits.
                 out = landing = landing.new_empty(k, network.outputs, left).transpose(1, 2)
             site = Site(

@@ -23,6 +23,7 @@ _DEFAULT, _ONEDNN = "ieee", "bf16"
 # and of what goes down, where weights are copied first. Several products at once count together.
 OUTPUTS, GRADIENTS, COPIED = 1.7e6, 2.3e6, 4.5e6
 _LARGE_NARROW = 8e5  # the same where the result has few columns, for all threads
+_LARGE_ROWS = 1e5  # numbers of the larger factor, where few columns are computed as rows
 _FEW = 16
 
 _ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
@@ -69,16 +70,21 @@ def is_large(rows: int, summed: int, columns: int, least: float = OUTPUTS) -> bo
     return 2.0 * rows * summed * columns >= least
 
 
-def is_narrow(rows: int, summed: int, columns: int) -> bool:
-    """Say whether a product is sooner computed the other way round, as columns of few rows.
+def is_narrow(columns: int) -> bool:
+    """Say whether products of so many columns are sooner computed the other way round.
 
     The default library multiplies (columns, summed) by (summed, rows) up to four times as fast as
     (rows, summed) by (summed, columns) where columns are few.
 
-    >>> is_narrow(200, 101, 10), is_narrow(200, 101, 100), is_narrow(200, 101, 1)
+    >>> is_narrow(10), is_narrow(100), is_narrow(1)
     (True, False, False)
     """
-    return 1 < columns <= _FEW and 2.0 * rows * summed * columns < _LARGE_NARROW
+    return 1 < columns <= _FEW
+
+
+def is_large_narrow(rows: int, summed: int) -> bool:
+    """Say whether products computed the other way round, all together, are for oneDNN."""
+    return rows * summed >= _LARGE_ROWS
 
 
 def choose(large: bool) -> None:

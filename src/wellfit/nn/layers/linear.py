@@ -11,7 +11,15 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import COPIED, GRADIENTS, by_onednn, choose, is_large, rounding
+from wellfit.nn.products import (
+    COPIED,
+    GRADIENTS,
+    by_onednn,
+    choose,
+    is_large,
+    is_large_narrow,
+    rounding,
+)
 
 
 class Linear(Layer, name="linear"):
@@ -117,19 +125,20 @@ class _NarrowOp(_LinearOp):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._copies = False  # the default library doesn't
+        self._large = is_large_narrow(site.members * site.batch, site.inputs)
+        self._copies = site.members > 1 and self._learns and by_onednn(self._large)
         self._out_t, self._whole_t = self.out.transpose(1, 2), site.weight.transpose(1, 2)
         self._grad_t = torch.empty_like(self._whole_t, memory_format=torch.contiguous_format)
 
     def forward(self, x: Tensor) -> Tensor:
         self._taken(x)
-        choose(False)
+        choose(self._large)
         torch.bmm(self._whole_t, self._x_t, out=self._out_t)
         return self.landing
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
-            choose(False)
+            choose(self._large)
             few = delta.transpose(1, 2)
             torch.baddbmm(self._grad_t, few, self._x, beta=0, alpha=self._mean, out=self._grad_t)
             self._grad.copy_(self._grad_t.transpose(1, 2))
