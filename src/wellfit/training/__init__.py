@@ -31,8 +31,9 @@ from wellfit.training.performance import ReduceOnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.rows import Rows
+from wellfit.training.splits import fraction_of, split
 from wellfit.training.stack import Member, Scheduled, Stack, Weights
-from wellfit.training.streams import Stream, fraction_of, split
+from wellfit.training.streams import Stream
 
 __all__ = [
     "Answer",

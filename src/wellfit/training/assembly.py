@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -74,7 +74,8 @@ class Assembly:
         statistics = self.stack.weights.statistics.clone()
         for epoch in range(epochs):
             for chunk, step, logits, moments in self.chunks(epoch, epoch):
-                step(logits[0], next(moments), chunk.x[0], chunk.target[0], _first(chunk.weight))
+                (x,) = chunk.features()
+                step(logits[0], next(moments), x, chunk.target[0], _first(chunk.weight))
         self.stack.weights.statistics.copy_(statistics)
 
     def chunks(
@@ -110,7 +111,8 @@ class Assembly:
         tally = Tally(self.stack)
         more = Scores(scores, self.stack.members[0].loss.predict, self._judged_rows())
         for chunk in self.batches.judging(self._predictor.most):
-            logits = self._predictor(chunk.x[0]).transpose(1, 2)
+            (x,) = chunk.features()
+            logits = self._predictor(x).transpose(1, 2)
             tally.add(logits[None], chunk)
             more.add(logits)
         return tally.means() | more.values()
@@ -121,7 +123,7 @@ class Assembly:
             chunk = next(self.batches.judging(_SHOWN_ROWS))
         else:
             chunk = next(self.batches.epoch(0, 1))
-        return self._predictor.outputs(chunk.x[0, :, :_SHOWN_ROWS])
+        return self._predictor.outputs(next(iter(chunk.features()))[:, :_SHOWN_ROWS])
 
     def operations(self) -> float:
         """Return the operations of a matrix product of a step, on average over the layers."""
@@ -154,11 +156,11 @@ class Assembly:
         return self._bound[batch]
 
 
-def unbound(chunk: Chunk) -> tuple[Sequence[Tensor], ...]:
+def unbound(chunk: Chunk) -> tuple[Iterable[Tensor], ...]:
     """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
     pull = chunk.pull
     weight = () if pull is None else (pull.unbind(0),)
-    return chunk.x.unbind(0), chunk.target.unbind(0), *weight
+    return chunk.features(), chunk.target.unbind(0), *weight
 
 
 def _first(weight: Tensor | None) -> Tensor | None:

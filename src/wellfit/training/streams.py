@@ -7,17 +7,17 @@ once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.augment import Augmentation, Augmenter, Examples
-from wellfit.core.errors import DataError, InputError
-from wellfit.core.rng import derive, generator, permutation
+from wellfit.core.errors import InputError
+from wellfit.core.rng import generator, permutation
 from wellfit.nn.losses import Loss
 from wellfit.training.pairing import Pairing
 from wellfit.training.rows import Rows
@@ -60,6 +60,9 @@ class Chunk:
     features are (n, K, 2B, D + 1), one pair after the other. ``certain`` targets are columns of
     zeros with a single 1. Members that have fewer examples left than B get some of weight 0;
     ``filled`` (n, K, 1, 1) is B by those that they have, or None where all have as many.
+
+    Where some members share a stream and others don't, ``x`` has the features (n, S, B, D + 1) of
+    the streams, and ``spread`` gives those of a batch to the members.
     """
 
     x: Tensor
@@ -67,6 +70,7 @@ class Chunk:
     weight: Tensor | None
     certain: bool = False
     filled: Tensor | None = None
+    spread: Callable[[Tensor], Tensor] | None = None
 
     @property
     def steps(self) -> int:
@@ -77,6 +81,11 @@ class Chunk:
     def batch(self) -> int:
         """B, the examples of each batch."""
         return self.target.shape[3]
+
+    def features(self) -> Iterable[Tensor]:
+        """Return every batch's features (K, B, D + 1), which may lie in the same memory."""
+        batches = self.x.unbind(0)
+        return batches if self.spread is None else map(self.spread, batches)
 
     @property
     def pull(self) -> Tensor | None:
@@ -90,7 +99,13 @@ class Chunk:
         weight, filled = (
             None if every is None else every[start:end] for every in (self.weight, self.filled)
         )
-        return Chunk(self.x[start:end], self.target[start:end], weight, self.certain, filled)
+        return replace(
+            self,
+            x=self.x[start:end],
+            target=self.target[start:end],
+            weight=weight,
+            filled=filled,
+        )
 
 
 class Batches:
@@ -123,7 +138,13 @@ class Batches:
         self._rows, self._loss, self._outputs = rows, loss, outputs
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
-        self._stream_of = [index[stream] for stream in streams]
+        stream_of = [index[stream] for stream in streams]
+        self._members = len(stream_of)
+        # Whose stream is whose, where some share one and others don't.
+        self._shared: Tensor | None = None
+        if len(self._streams) > 1 and stream_of != list(range(len(self._streams))):
+            self._shared = torch.tensor(stream_of, device=rows.device)
+        self._rooms: dict[tuple[int, ...], Tensor] = {}
         self.rows_each = 2 if _are_pairs(self._streams, rows) else 1
         _check({pattern(each, batch, apart): each.train for each in self._streams}, "training")
         self._train = self._ids([stream.train for stream in self._streams])
@@ -231,13 +252,23 @@ class Batches:
         if there is not None:
             weight = there if weight is None else weight * there
             filled = self._fan_out(1 / there.mean(-1, keepdim=True))
+        mixed = self._shared is not None
         return Chunk(
-            self._fan_out(examples.x),
+            examples.x if mixed else self._fan_out(examples.x),
             self._fan_out(examples.target),
             None if weight is None else self._fan_out(weight),
             self._certain,
             filled,
+            self._spread if mixed else None,
         )
+
+    def _spread(self, x: Tensor) -> Tensor:
+        """Give every member its stream's features (S, B, D + 1): batch by batch, in the cache."""
+        assert self._shared is not None
+        shape = (len(self._shared), *x.shape[1:])
+        if shape not in self._rooms:
+            self._rooms[shape] = x.new_empty(shape)
+        return torch.index_select(x, 0, self._shared, out=self._rooms[shape])
 
     def _features(self, ids: Tensor) -> Tensor:
         # Fresh memory for every chunk would cost as much as filling it: the kernel clears pages.
@@ -254,10 +285,8 @@ class Batches:
     def _fan_out(self, streams: Tensor) -> Tensor:
         """Give every member its stream's rows; one stream for all is not copied."""
         if len(self._streams) == 1:
-            return streams.expand(-1, len(self._stream_of), -1, -1)
-        if self._stream_of == list(range(len(self._streams))):
-            return streams
-        return streams[:, self._stream_of]
+            return streams.expand(-1, self._members, -1, -1)
+        return streams if self._shared is None else streams.index_select(1, self._shared)
 
     def _ids(self, lists: Sequence[NDArray[np.integer]]) -> Tensor:
         """Return lists of row numbers as (S, N), shorter ones filled up with their last."""
@@ -318,55 +347,3 @@ def _augmenter(streams: Sequence[Stream], rows: Rows) -> Augmenter | None:
         rows.dtype,
         rows.device,
     )
-
-
-def split(
-    rows: int, fraction: float, seed: int, *, strata: ArrayLike | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split row numbers into training and validation, by scikit-learn's ``train_test_split``.
-
-    Args:
-        rows: how many rows there are.
-        fraction: share of them to validate on, in (0, 1).
-        seed: of the draw.
-        strata: (rows,) labels whose shares both parts keep, where each has two rows at least.
-
-    Raises:
-        DataError: too few rows to have at least one in each part.
-
-    >>> train, validation = split(10, 0.2, seed=0)
-    >>> len(train), len(validation)
-    (8, 2)
-    """
-    from sklearn.model_selection import train_test_split
-
-    held = max(1, round(rows * fraction))
-    if rows < 2 or held >= rows:
-        raise DataError(
-            f"cannot hold out {fraction:g} of {rows} rows for validation; "
-            "expected at least one row in each part"
-        )
-    labels = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
-    if labels is not None:
-        counts = np.bincount(labels)
-        if counts.min() < 2 or len(counts) > min(held, rows - held):
-            labels = None
-    state = derive(seed, "split") % (1 << 32)
-    train, validation = train_test_split(
-        np.arange(rows), test_size=held, random_state=state, stratify=labels
-    )
-    return train, validation
-
-
-def fraction_of(
-    ids: NDArray[np.integer], fraction: float, seed: int, *, strata: ArrayLike | None = None
-) -> NDArray[np.integer]:
-    """Return a share of the row numbers ``ids``, e.g. to overfit on purpose.
-
-    >>> len(fraction_of(np.arange(1000), 0.01, seed=0))
-    10
-    """
-    if fraction >= 1:
-        return ids
-    kept, _ = split(len(ids), 1 - fraction, seed, strata=strata)
-    return ids[np.sort(kept)]

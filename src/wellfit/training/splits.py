@@ -1,0 +1,61 @@
+"""Which rows are held out to be judged by, and which share of the others is trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wellfit.core.errors import DataError
+from wellfit.core.rng import derive
+
+
+def split(
+    rows: int, fraction: float, seed: int, *, strata: ArrayLike | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split row numbers into training and validation, by scikit-learn's ``train_test_split``.
+
+    Args:
+        rows: how many rows there are.
+        fraction: share of them to validate on, in (0, 1).
+        seed: of the draw.
+        strata: (rows,) labels whose shares both parts keep, where each has two rows at least.
+
+    Raises:
+        DataError: too few rows to have at least one in each part.
+
+    >>> train, validation = split(10, 0.2, seed=0)
+    >>> len(train), len(validation)
+    (8, 2)
+    """
+    from sklearn.model_selection import train_test_split
+
+    held = max(1, round(rows * fraction))
+    if rows < 2 or held >= rows:
+        raise DataError(
+            f"cannot hold out {fraction:g} of {rows} rows for validation; "
+            "expected at least one row in each part"
+        )
+    labels = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    if labels is not None:
+        counts = np.bincount(labels)
+        if counts.min() < 2 or len(counts) > min(held, rows - held):
+            labels = None
+    state = derive(seed, "split") % (1 << 32)
+    train, validation = train_test_split(
+        np.arange(rows), test_size=held, random_state=state, stratify=labels
+    )
+    return train, validation
+
+
+def fraction_of(
+    ids: NDArray[np.integer], fraction: float, seed: int, *, strata: ArrayLike | None = None
+) -> NDArray[np.integer]:
+    """Return a share of the row numbers ``ids``, e.g. to overfit on purpose.
+
+    >>> len(fraction_of(np.arange(1000), 0.01, seed=0))
+    10
+    """
+    if fraction >= 1:
+        return ids
+    kept, _ = split(len(ids), 1 - fraction, seed, strata=strata)
+    return ids[np.sort(kept)]
