@@ -15,7 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.core.errors import DataError, DivergedError, InputError, UnknownNameError
+from wellfit.core.errors import (
+    DataError,
+    DivergedError,
+    HyperparameterError,
+    InputError,
+    UnknownNameError,
+)
 from wellfit.optim import SGD, Adam, OneCycle
 from wellfit.training import Answer, EarlyStopping, Observer
 
@@ -137,6 +143,22 @@ def test_numbers_as_they_are():
     assert model._inputs.kind == "raw"
     with pytest.raises(ValueError, match="NaN"):
         model.fit(np.where(X > 7, np.nan, X), y)
+
+
+def test_arrays_of_another_width_are_told_by_the_estimators_name():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = classifier(epochs=1).fit(X.to_numpy(), y)
+    with pytest.raises(DataError, match="2 features, but MLPClassifier is expecting 4"):
+        model.predict(X.to_numpy()[:, :2])
+    model.fit(X, y)
+    with pytest.warns(UserWarning, match="but MLPClassifier was fitted with feature") as told:
+        model.predict(X.to_numpy())
+    assert len(told) == 1
+
+
+def test_batch_norm_wants_more_than_a_row_at_a_time():
+    with pytest.raises(HyperparameterError, match="takes every row for its own mean"):
+        classifier(batch_norm=True, batch_size=1).fit(*IRIS)
 
 
 def test_other_columns_are_named():

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.validation import validate_data
 
-from wellfit.core.errors import HyperparameterError
+from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.preprocessing import TablePreprocessor, as_table, is_image_like
 
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
@@ -60,7 +60,9 @@ class Inputs:
         """Return checked rows ``x`` (N, D) as bytes, floats of ``dtype``, or sparse rows."""
         if self.table is not None:
             self.table.dtype = dtype.name
-            return np.asarray(self.table.transform(x))  # also where pandas output is set
+            # A frame's columns are still to be checked; an array even where pandas output is set.
+            named = hasattr(x, "columns")
+            return np.asarray(self.table.transform(x) if named else self.table.numbers(x))
         if self.kind == "pixels" and not is_image_like(x):
             return (np.asarray(x, dtype=np.float64) / self.brightest).astype(dtype)
         if self.largest is not None:
@@ -104,6 +106,10 @@ def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
         )
     table = as_table(x)
     inputs: Inputs | None = None if reset else estimator._inputs
-    if inputs is None or inputs.table is None:  # else the preprocessor checks, and knows more
-        validate_data(estimator, table, reset=reset, skip_check_array=True)
+    named = hasattr(table, "columns")  # the preprocessor checks them, and knows more
+    if inputs is None or inputs.table is None or not named:
+        try:
+            validate_data(estimator, table, reset=reset, skip_check_array=True)
+        except ValueError as error:
+            raise DataError(str(error)) from error
     return table

@@ -119,7 +119,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             DataError: other columns than in training, or a column with something else in it.
         """
         check_is_fitted(self)
-        table = self._read(X, reset=False)
+        return self.numbers(self._read(X, reset=False))
+
+    def numbers(self, table: Table) -> NDArray[Any]:
+        """Return what :meth:`transform` does, of a table whose columns were checked."""
         rows, columns = table.shape
         if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag"}:
             table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())

@@ -50,7 +50,8 @@ class Member(Config):
     """Everything that makes one network's training, apart from the data.
 
     Raises:
-        HyperparameterError: the pace is of another number of layers than the network.
+        HyperparameterError: the pace is of another number of layers than the network; a row at a
+            time where batch norm wants several.
 
     >>> Member(mlp(4, (8,), 3), epochs=5).network.size
     67
@@ -82,6 +83,11 @@ class Member(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.batch_size == 1 and any(layer.mixes_rows for layer in self.network.layers):
+            raise HyperparameterError(
+                "batch_size is 1, by which batch norm takes every row for its own mean; expected "
+                "at least 2, or no batch norm"
+            )
         if not self.pace.layers:
             return
         there = sum(block.penalized > 0 for block in self.network.parameters.blocks)
