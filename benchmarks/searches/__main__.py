@@ -65,10 +65,14 @@ def initializers(data_dir: Path, candidates: int, _: list[str]) -> list[Row]:
     )
     grid = {"initializer": list(INITIALIZERS[:candidates])}
     stacks = GridSearchCV(model, grid, cv=FOLDS, refit=False)
-    single = theirs.GridSearchCV(model, grid, cv=FOLDS, refit=False)
+    single, pair = (
+        theirs.GridSearchCV(model, grid, cv=FOLDS, refit=False, n_jobs=jobs) for jobs in (None, 2)
+    )
+    name = "scikit-learn's search over wellfit's estimator"
     rows = [
         timed("wellfit, stacks", lambda: best(stacks.fit(X, y))),
-        timed("scikit-learn's search over wellfit's estimator", lambda: best(single.fit(X, y))),
+        timed(name, lambda: best(single.fit(X, y))),
+        timed(f"{name}, n_jobs=2", lambda: best(pair.fit(X, y))),
     ]
     scores = stacks.cv_results_["mean_test_score"]
     told = zip(stacks.cv_results_["params"], scores, strict=True)
