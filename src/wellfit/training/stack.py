@@ -30,7 +30,7 @@ from wellfit.training.plan import Plan
 _SEGMENT = 1 << 18
 # Bytes of parameters, gradients and moments from which on a stack on a processor outgrows the
 # cores' caches: about 75 networks of 110 inputs and 64-64-2 units, 16 of 784 inputs. One of the
-# former costs 140 µs a step alone and 30 in stacks of 30 to 50; of the latter, 290 alone and 145
+# former costs 140 µs a step alone and 30 in stacks of 30 to 50; of the latter, 320 alone and 140
 # in a stack of 8.
 STACK_BYTES = 10 << 20
 

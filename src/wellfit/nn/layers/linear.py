@@ -78,7 +78,7 @@ class _LinearOp(Op):
         # oneDNN wants no biases between members' weights, and would copy them slowly each time.
         self._upward = site.weight[:, : site.inputs]
         self._packed: Tensor | None = None
-        if copied and by_onednn(self._large_down):
+        if copied and by_onednn(self._large_down) and not rounding():
             self._packed = site.weight.new_empty(self._upward.shape)
         tight = self._upward if copied else self._upward[0][None]
         self._weight_t = (tight if self._packed is None else self._packed).transpose(1, 2)
