@@ -74,8 +74,8 @@ class Assembly:
         statistics = self.stack.weights.statistics.clone()
         for epoch in range(epochs):
             for chunk, step, logits, moments in self.chunks(epoch, epoch):
-                (x,) = chunk.features()
-                step(logits[0], next(moments), x, chunk.target[0], _first(chunk.weight))
+                for args in zip(logits.unbind(0), moments, *unbound(chunk), strict=False):
+                    step(*args)
         self.stack.weights.statistics.copy_(statistics)
 
     def chunks(
@@ -161,7 +161,3 @@ def unbound(chunk: Chunk) -> tuple[Iterable[Tensor], ...]:
     pull = chunk.pull
     weight = () if pull is None else (pull.unbind(0),)
     return chunk.features(), chunk.target.unbind(0), *weight
-
-
-def _first(weight: Tensor | None) -> Tensor | None:
-    return None if weight is None else weight[0]

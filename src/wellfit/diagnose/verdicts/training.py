@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from wellfit.core import registry
 from wellfit.core.errors import InputError
-from wellfit.core.hyper import resolve
 from wellfit.diagnose.verdicts.curves import Curve, steps_taken
 from wellfit.optim import Minimizer, Optimizer
 
@@ -136,7 +135,7 @@ class Training:
         name = given.get("name") if isinstance(given, Mapping) else getattr(given, "name", given)
         if not isinstance(name, str) or name not in registry.names(Optimizer.family):
             return True
-        return not isinstance(resolve(Optimizer, name), Minimizer)
+        return not issubclass(registry.lookup(Optimizer.family, name), Minimizer)
 
     @cached_property
     def chance(self) -> float:

@@ -71,8 +71,7 @@ class _LinearOp(Op):
         self._mean = 1 / site.batch
         self._down = site.empty(site.inputs) if site.passes_down else None
         rows, units = site.members * site.batch, self.out.shape[-1]
-        self._large = is_large(rows, site.inputs, units)
-        self._large_grad = is_large(rows, site.inputs, units, GRADIENTS)
+        self._large, self._large_grad = self._sizes(rows, site.inputs, units)
         copied = site.members > 1
         self._large_down = is_large(rows, units, site.inputs, COPIED if copied else GRADIENTS)
         # oneDNN wants no biases between members' weights, and would copy them slowly each time.
@@ -85,6 +84,10 @@ class _LinearOp(Op):
         self._copies = copied and self._learns and by_onednn(self._large)
         self._x = self._x_t = self.out
         self._own: Tensor | None = None
+
+    def _sizes(self, rows: int, inputs: int, units: int) -> tuple[bool, bool]:
+        """Say whether the products for outputs, and for gradients, are large."""
+        return is_large(rows, inputs, units), is_large(rows, inputs, units, GRADIENTS)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self._taken(x)
@@ -125,10 +128,12 @@ class _NarrowOp(_LinearOp):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._large = is_large_narrow(site.members * site.batch, site.inputs)
-        self._copies = site.members > 1 and self._learns and by_onednn(self._large)
         self._out_t, self._whole_t = self.out.transpose(1, 2), site.weight.transpose(1, 2)
         self._grad_t = torch.empty_like(self._whole_t, memory_format=torch.contiguous_format)
+
+    def _sizes(self, rows: int, inputs: int, units: int) -> tuple[bool, bool]:
+        large = is_large_narrow(rows, inputs)
+        return large, large
 
     def forward(self, x: Tensor) -> Tensor:
         self._taken(x)
@@ -138,7 +143,7 @@ class _NarrowOp(_LinearOp):
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
-            choose(self._large)
+            choose(self._large_grad)
             few = delta.transpose(1, 2)
             torch.baddbmm(self._grad_t, few, self._x, beta=0, alpha=self._mean, out=self._grad_t)
             self._grad.copy_(self._grad_t.transpose(1, 2))

@@ -86,8 +86,16 @@ def lines_chart(tried: Tried) -> Chart:
     ]
     head = [*(parameter.title for parameter in tried.parameters), "score"]
     table = Table(head, rows[:50], title="Candidates, the best first")
-    least = _AXIS * len(titles)
-    return Chart("All parameters at once", told, traces, layout, table, (), 420, True, least)
+    return Chart(
+        "All parameters at once",
+        told,
+        traces,
+        layout,
+        table,
+        height=420,
+        wide=True,
+        least=_AXIS * len(titles),
+    )
 
 
 def _line(heights: Sequence[float], tried: Tried, candidate: int, best: bool) -> Trace:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,8 @@ class Observer(Config, family="observer"):
     ...     def epoch(self, record, state):
     ...         return Answer(stop=record.active)
     """
+
+    writes_alone: ClassVar[bool] = False  # whether its files have room for a single training
 
     def start(self, run: Run, state: State) -> None:
         """Hear that training starts; ``state`` is what a run now resumed left, else empty.

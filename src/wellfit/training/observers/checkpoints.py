@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import hyper
@@ -39,6 +40,8 @@ class Checkpoint(Observer, name="checkpoint"):
     >>> Checkpoint("digits", every=5)
     Checkpoint(folder='digits', every=5)
     """
+
+    writes_alone: ClassVar[bool] = True
 
     folder: str = hyper("where to", default="checkpoints")
     every: int = hyper("epochs between two checkpoints", default=1, low=1, scale="log")

@@ -10,7 +10,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Log(Observer):
     Raises:
         InputError: a new run would write over the file of another.
     """
+
+    writes_alone: ClassVar[bool] = True
 
     path: str
     overwrite: bool

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class TensorBoard(Observer, name="tensorboard"):
     >>> TensorBoard("runs/digits", histograms=10)
     TensorBoard(folder='runs/digits', histograms=10)
     """
+
+    writes_alone: ClassVar[bool] = True
 
     folder: str = hyper("where to", default="runs/tensorboard")
     histograms: int = hyper(
