@@ -400,3 +400,29 @@ def test_adult(data_dir: Path):
     assert names[:2] == ["age", "fnlwgt"]
     unknown = matrix[:, names.index("workclass_(missing)")]
     np.testing.assert_array_equal(unknown == 1, adult["workclass"].isna())
+
+
+def test_columns_say_each_kind_and_the_known_levels():
+    known = TablePreprocessor(min_frequency=2).fit(
+        pd.DataFrame(
+            {
+                "code": ["01", "01", "02", "02", "A1"],
+                "one": pd.Categorical([1.0, 1, 1, 2, 2]),
+                "when": pd.to_datetime(["2024-01-01"] * 5),
+                "yes": [True, False, None, True, True],
+                "nothing": pd.Series([None] * 5, dtype=object),
+                "x": np.arange(5),
+            }
+        )
+    )
+    document, arrays = known.to_document()
+    for fitted in (known, TablePreprocessor.from_document(document, arrays)):
+        found = [(column.name, column.kind, column.levels) for column in fitted.columns]
+        assert found == [
+            ("code", "category", ("01", "02")),
+            ("one", "category", ("1", "2")),
+            ("when", "date", None),
+            ("yes", "flag", None),
+            ("nothing", "empty", None),
+            ("x", "number", None),
+        ]

@@ -13,7 +13,7 @@ from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.validation import validate_data
 
 from wellfit.core.errors import DataError, HyperparameterError
-from wellfit.preprocessing import TablePreprocessor, as_table, is_image_like
+from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, is_image_like
 
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
 Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
@@ -68,6 +68,11 @@ class Inputs:
         if self.largest is not None:
             return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
         return x
+
+    @property
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        """Name, kind and levels of each training column; empty where all are plain numbers."""
+        return () if self.table is None else self.table.columns
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was learned as data for JSON, and as arrays by name."""

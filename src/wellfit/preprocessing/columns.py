@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +44,23 @@ _NOUNS: dict[Kind, str] = {
     "empty": "nothing",
 }
 _ALSO: dict[Kind, Kind] = {"number": "flag", "flag": "number"}  # read as each other
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """The kind of one column of the training table.
+
+    Attributes:
+        name: the column's name; ``"x0"``, ``"x1"``… where the table had no names.
+        kind: ``"number"``, ``"flag"`` (booleans), ``"date"``, ``"duration"``, ``"category"`` (text
+            too) or ``"empty"`` (no value in any row).
+        levels: the frequent levels of a category column as text, sorted; else None. Every other
+            value is encoded as a rare level, or as no level.
+    """
+
+    name: str
+    kind: Kind
+    levels: tuple[str, ...] | None = None
 
 
 def is_image_like(X: Any) -> bool:

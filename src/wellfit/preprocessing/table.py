@@ -15,7 +15,14 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from wellfit.core.errors import DataError, HyperparameterError, did_you_mean
 from wellfit.preprocessing.categories import Levels
-from wellfit.preprocessing.columns import Kind, Table, as_table, kinds_of, number_matrix
+from wellfit.preprocessing.columns import (
+    ColumnInfo,
+    Kind,
+    Table,
+    as_table,
+    kinds_of,
+    number_matrix,
+)
 from wellfit.preprocessing.numeric import Numbers, arrays_under, check_names
 
 # Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
@@ -149,6 +156,26 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, levels in zip(category, self.categories_, strict=True):
             out += [f"{name}_{label}" for label in levels.labels]
         return np.array(out, dtype=object)
+
+    @property
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        """The name and kind of each column that was fitted, and its levels if it is a category.
+
+        Raises:
+            NotFittedError: before ``fit``.
+
+        >>> table = TablePreprocessor().fit(pd.DataFrame({"age": [20, 30], "code": ["01", "01"]}))
+        >>> for column in table.columns:
+        ...     print(column.name, column.kind, column.levels)
+        age number None
+        code category ('01',)
+        """
+        check_is_fitted(self, "categories_")
+        levels = dict(zip(self._positions("category"), self.categories_, strict=True))
+        return tuple(
+            ColumnInfo(name, kind, tuple(levels[at].levels) if at in levels else None)
+            for at, (name, kind) in enumerate(zip(self._names_in(), self.kinds_, strict=True))
+        )
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return all that was learnt, as data for JSON and as arrays by name."""
