@@ -95,7 +95,8 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         source = None if begun else self._borrow()
         if not begun:
             self._fit_targets(first_targets)
-        x, targets, weight = self._weighed(x, np.asarray(y), sample_weight)
+        targets = self._read_targets(y, warn=begun or first_targets is not y)
+        x, targets, weight = self._weighed(x, targets, sample_weight)
         everyone = np.arange(len(targets))
         if not begun:
             self._fit_reading(x, targets, everyone, source)
@@ -122,7 +123,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         going_on = self.warm_start and hasattr(self, "_weights")
         x = checked(self, X, reset=not going_on)
         source = None if going_on else self._borrow()
-        targets = self._fit_targets(y) if not going_on else np.asarray(y)
+        targets = self._read_targets(y) if going_on else self._fit_targets(y)
         x, targets, weight = self._weighed(x, targets, sample_weight)
         seed = self._seed(fresh=not going_on, resume_from=resume_from)
         train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
@@ -131,7 +132,8 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         table = self._table(x, targets, weight)
         if X_val is not None:
             table, held_ids = self._append_validation(table, X_val, y_val)
-            targets = np.concatenate([targets, np.asarray(y_val)])
+            assert y_val is not None  # else it was refused just now
+            targets = np.concatenate([targets, self._read_targets(y_val, warn=False)])
         stream = self._stream(train_ids, held_ids, seed)
         member = self._member(len(train_ids), table.x.shape[1], seed, going_on)
         return self._begin(self._work(table, stream, member, going_on, targets), source)

@@ -219,11 +219,39 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
         Args:
             X: rows with the columns of the first call.
-            y: their labels.
-            classes: at the first call, all labels that will ever come; else those of ``y``.
+            y: their labels, or a matrix (n_samples, n_labels) of 0 and 1 or of probabilities.
+            classes: at the first call, all labels that will ever come; else those of ``y``. Where
+                ``y`` is a matrix, its columns count: ``range(n_labels)``, or all targets.
             sample_weight: (n_samples,), at least 0.
+
+        Raises:
+            DataError: other classes than at the first call.
+
+        >>> rng = np.random.default_rng(0)
+        >>> X, Y = rng.normal(size=(200, 4)), rng.integers(0, 2, size=(200, 3))
+        >>> clf = MLPClassifier((8,), random_state=0).partial_fit(X, Y, classes=range(3))
+        >>> clf.partial_fit(X, Y).predict(X).shape
+        (200, 3)
         """
-        return self._partial_fit(X, y, sample_weight, y if classes is None else classes)
+        return self._partial_fit(X, y, sample_weight, self._every_target(y, classes))
+
+    def _every_target(self, y: ArrayLike, classes: ArrayLike | None) -> ArrayLike:
+        """Return what the classes of a first ``partial_fit`` are learned from.
+
+        As for scikit-learn, the columns of a matrix are its labels, whatever ``classes`` says.
+        """
+        if classes is None:
+            return y
+        given = ClassLabels.listed(classes)
+        if hasattr(self, "_weights"):
+            self._labels.check_listed(given)
+            return y
+        shape = ClassLabels.listed(y).shape
+        if len(shape) < 2 or shape[1] == 1 or given.ndim == 2:
+            return classes
+        fitted = ClassLabels().fit(y, alone=each_output_alone(self.loss))
+        fitted.check_listed(given)
+        return y
 
     def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
         labels = ClassLabels().fit(y, alone=each_output_alone(self.loss))
@@ -232,7 +260,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             raise DataError(f"the target has one class, {only!r}; expected at least two classes")
         self._labels = labels
         self.classes_ = labels.classes_
-        return np.asarray(y)
+        return self._read_targets(y, warn=False)
+
+    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        return self._labels.read(y, warn=warn)
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         encoded = self._labels.encode(y)

@@ -34,7 +34,14 @@ class Reading(Parameters):
 
     @abstractmethod
     def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        """Learn the targets' form; return them checked, as the caller gave them."""
+        """Learn the targets' form; return them checked, as :meth:`_read_targets` does."""
+
+    @abstractmethod
+    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        """Return targets as an array of the form that was learned, a single column flattened.
+
+        ``warn`` allows the warning that scikit-learn gives of a column where it expects labels.
+        """
 
     @abstractmethod
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
@@ -138,7 +145,7 @@ class Reading(Parameters):
         if y_val is None:
             raise DataError("X_val is given without y_val; expected both")
         x = self._read(X_val)
-        y = self._encode_targets(y_val)
+        y = self._encode_targets(self._read_targets(y_val, warn=False))
         if x.shape[0] != len(y):
             raise DataError(f"X_val has {x.shape[0]} rows and y_val has {len(y)}")
         return table.with_more(x, y), np.arange(len(table.y), len(table.y) + len(y))

@@ -13,7 +13,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import resolve_loss
 from wellfit.nn import Loss
 from wellfit.preprocessing import TargetScaler
-from wellfit.preprocessing.targets import target_numbers
+from wellfit.preprocessing.target_arrays import target_array, target_numbers
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
@@ -161,9 +161,19 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 f"the target is {numbers[0, constant[0]]:g} in all of n_samples = {len(numbers)} "
                 "rows; expected at least two values"
             )
-        self._flat = np.asarray(y).ndim == 1
+        self._flat = target_array(y).ndim == 1
         self.n_outputs_ = numbers.shape[1]
-        return np.asarray(y)
+        return self._read_targets(y)
+
+    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        targets = target_array(y)
+        columns = 1 if targets.ndim == 1 else targets.shape[1]
+        if columns != self.n_outputs_:
+            raise DataError(
+                f"the target has shape {targets.shape}; expected ({len(targets)}, "
+                f"{self.n_outputs_}), as in the first training"
+            )
+        return targets.reshape(len(targets)) if self._flat else targets.reshape(-1, columns)
 
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         self._scaler = TargetScaler(self._resolve_loss().scaling).fit(self._columns(y)[train_ids])

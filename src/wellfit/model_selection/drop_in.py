@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_method_params
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.base import BaseMLP
 from wellfit.model_selection.evaluation import Evaluation, Fit
+from wellfit.preprocessing.target_arrays import plain_targets
 
 Candidate = Mapping[str, Any]
 Outcome = dict[str, Any]
@@ -77,7 +78,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
                 "MLPRegressor. For pipelines and others, use scikit-learn's own search"
             )
         scorers, refit_metric = self._get_scorers()
-        X, y = indexable(X, y)
+        X, y = indexable(X, plain_targets(y))
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)

@@ -9,14 +9,19 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import infer_dtype
 from scipy import sparse
 from sklearn.preprocessing import RobustScaler, StandardScaler
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target
 
 from wellfit.core.errors import DataError, did_you_mean
-from wellfit.preprocessing.columns import LARGEST, kind_of, noun_and_example
+from wellfit.preprocessing.target_arrays import (
+    column_names,
+    label_array,
+    matrix_kind,
+    plain_array,
+    plain_targets,
+    target_array,
+    target_numbers,
+)
 
 _ROUNDING = 0.01  # by which written probabilities may miss a sum of 1
 
@@ -129,17 +134,17 @@ class ClassLabels:
             DataError: missing values, labels of several types, numbers that are no labels, or
                 probabilities outside [0, 1] or not of sum 1.
         """
-        values = _target_array(y)
-        kind = _matrix_kind(values)
+        values = target_array(y)
+        kind = matrix_kind(values)
         self.multilabel_ = kind == "flags" if alone is None else alone and kind != ""
         self.soft_ = kind == "shares" or (kind == "flags" and not self.multilabel_)
         if self.soft_:
             self._probabilities(target_numbers(y))
-            self.classes_ = _column_names(y, values.shape[1])
+            self.classes_ = column_names(y, values.shape[1])
         elif self.multilabel_:
             self.classes_ = np.arange(values.shape[1])
         else:
-            self.classes_ = np.unique(_labels(y))
+            self.classes_ = np.unique(label_array(y, warn=True))
         return self
 
     def encode(self, y: Any) -> NDArray[Any]:
@@ -150,7 +155,7 @@ class ClassLabels:
         """
         if self._known is not None and y is self._known[0]:
             return self._known[1]
-        labels = target_numbers(y) if self.soft_ else _labels(y)
+        labels = target_numbers(y) if self.soft_ else label_array(y)
         matrix = self.soft_ or self.multilabel_
         if matrix or labels.ndim == 2:
             wanted = (len(labels), len(self.classes_)) if matrix else (len(labels),)
@@ -164,6 +169,45 @@ class ClassLabels:
             raise DataError(self._unseen(unseen))
         return np.array([code[label] for label in found.tolist()], dtype=np.int64)[rows]
 
+    def read(self, y: Any, *, warn: bool = False) -> NDArray[Any]:
+        """Return targets as an array: labels (rows,) of a plain dtype, or a matrix.
+
+        Args:
+            y: as for :meth:`fit`, or one column (rows, 1) of labels.
+            warn: whether one column is told by scikit-learn's ``DataConversionWarning``.
+
+        Raises:
+            DataError: missing values, or labels of several types.
+
+        >>> ClassLabels().fit([1, 2]).read(np.array([[2], [1]], dtype=object))
+        array([2, 1])
+        """
+        return target_numbers(y) if self.soft_ else label_array(y, warn=warn)
+
+    @staticmethod
+    def listed(classes: Any) -> NDArray[Any]:
+        """Return classes as users list them, of a plain dtype: (C,), or (rows, L) targets."""
+        given = classes if sparse.issparse(classes) or hasattr(classes, "shape") else list(classes)
+        return target_array(given)
+
+    def check_listed(self, given: NDArray[Any]) -> None:
+        """Check that :meth:`listed` classes are those that :meth:`fit` has learned.
+
+        Of a matrix of labels, 0 and 1 will do too: scikit-learn takes what its cells hold.
+
+        Raises:
+            DataError: they are others.
+        """
+        matrix = self.multilabel_ or self.soft_
+        if matrix and given.ndim == 2 and given.shape[1] == len(self.classes_):
+            return
+        wanted = [self.classes_.tolist(), *([list(range(len(self.classes_))), [0, 1]] * matrix)]
+        if np.unique(given).tolist() not in wanted:
+            raise DataError(
+                f"classes is {np.unique(given).tolist()}; expected {wanted[0]}, the classes "
+                f"{'that the columns of y stand for' if matrix else 'of the first call'}"
+            )
+
     def knowing(self, y: Any) -> Self:
         """Return the same labels with the codes of this very ``y`` by heart, for many to ask."""
         knowing = copy.copy(self)
@@ -171,13 +215,15 @@ class ClassLabels:
         return knowing
 
     def hard(self, y: Any) -> Any:
-        """Return the likeliest labels of a matrix of probabilities; anything else as it is.
+        """Return the likeliest labels of a matrix of probabilities; other targets as they are.
+
+        Numbers and booleans in an array of objects come as a plain dtype, which scorers expect.
 
         >>> ClassLabels().fit([[0.2, 0.8], [0.9, 0.1]]).hard([[0.4, 0.6]])
         array([1])
         """
         if not self.soft_ or np.ndim(y) != 2:
-            return y
+            return plain_targets(y)
         shares = self.encode(y)
         return (shares > 0.5).astype(int) if self.multilabel_ else self.decode(shares.argmax(1))
 
@@ -199,7 +245,7 @@ class ClassLabels:
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Rebuild from what :meth:`to_document` returned."""
         self = cls()
-        self.classes_ = np.array(document["classes"], dtype=document["dtype"])
+        self.classes_ = plain_array(np.array(document["classes"], dtype=document["dtype"]))
         self.multilabel_ = document["multilabel"]
         self.soft_ = document.get("soft", False)  # models of 0.1 have none
         return self
@@ -233,108 +279,3 @@ class ClassLabels:
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         hint = did_you_mean(unseen[0], known)
         return f"the target holds labels unseen in training: {listed}{more}{hint} Known: {shown}"
-
-
-def target_numbers(y: Any) -> NDArray[np.float64]:
-    """Return targets (rows,) or (rows, outputs) as finite numbers.
-
-    Raises:
-        DataError: text, missing values or infinities in ``y``.
-    """
-    values = _target_array(y)
-    column = pd.Series(values.ravel())
-    if kind_of(column) not in ("number", "flag"):
-        raise DataError(
-            f"the target holds {noun_and_example(column)}; expected numbers (for classes, use a "
-            "classifier)"
-        )
-    numbers = column.to_numpy(dtype=np.float64).reshape(values.shape)
-    wrong = np.argwhere(np.abs(numbers) > LARGEST)
-    if len(wrong):
-        raise DataError(
-            f"Input y contains infinity, or a number beyond {LARGEST:g}, in row {wrong[0][0]}"
-        )
-    return numbers
-
-
-def _matrix_kind(values: NDArray[Any]) -> str:
-    """Return ``"flags"`` of a matrix of 0, 1, ``"shares"`` for one of fractions, or ``""``."""
-    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "bifu":
-        return ""
-    found = type_of_target(values) if np.isfinite(values).all() else ""
-    kinds = {"multilabel-indicator": "flags", "continuous-multioutput": "shares"}
-    return kinds.get(found, "")
-
-
-def _column_names(y: Any, count: int) -> NDArray[Any]:
-    names = getattr(y, "columns", None)
-    if names is None or not all(isinstance(name, str) for name in names):
-        return np.arange(count)
-    return np.array(list(names))
-
-
-def _labels(y: Any) -> NDArray[Any]:
-    """Return (rows,) labels, or (rows, L) of 0 and 1."""
-    values = _target_array(y)
-    if values.dtype == object:
-        values = _of_one_type(values)
-    if values.dtype.kind not in "UOiufb":
-        raise DataError(
-            f"the target's labels are of type {values.dtype}; expected text, whole numbers, or "
-            "True and False"
-        )
-    if values.dtype.kind == "f" and np.isinf(values).any():
-        raise DataError("Input y contains infinity; expected labels")
-    found = type_of_target(np.array(values.tolist()) if values.dtype == object else values)
-    if found == "multilabel-indicator":
-        return values
-    if found not in ("binary", "multiclass", "multiclass-multioutput"):
-        raise DataError(
-            f"Unknown label type: {found}. The target holds numbers that are no labels, "
-            f"e.g. {values.ravel()[0]}; for these, use a regressor"
-        )
-    try:
-        return np.asarray(column_or_1d(values, warn=True))
-    except ValueError as error:
-        raise DataError(
-            f"{error} For several labels a row, give a column of 0 and 1 for each label"
-        ) from error
-
-
-def _of_one_type(values: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of objects with Python's own text, numbers or booleans in it."""
-    found = infer_dtype(values.ravel(), skipna=False)
-    if found not in ("string", "integer", "boolean", "floating"):
-        raise DataError(
-            f"the target's labels are {found}; expected labels of one type: text, whole numbers, "
-            "or True and False"
-        )
-    plain = [item.item() if isinstance(item, np.generic) else item for item in values.ravel()]
-    return np.array(plain, dtype=object).reshape(values.shape)
-
-
-def _unlike_types_kept(y: Any, text: NDArray[Any]) -> NDArray[Any]:
-    """Return a list's values as objects if numpy made text of some that were none."""
-    values = np.array(y, dtype=object)
-    return text if infer_dtype(values.ravel(), skipna=False) == "string" else values
-
-
-def _target_array(y: Any) -> NDArray[Any]:
-    """Return ``y`` as an array of one or two axes, in which nothing is missing."""
-    try:
-        values: NDArray[Any] = y.toarray() if sparse.issparse(y) else np.asarray(y)
-        if isinstance(y, (list, tuple)) and values.dtype.kind in "US":
-            values = _unlike_types_kept(y, values)
-    except ValueError as error:
-        raise DataError(f"the target is no array: {error}") from error
-    if values.ndim not in (1, 2) or not values.size:
-        raise DataError(
-            f"the target has shape {values.shape}; expected (rows,) or (rows, outputs)"
-        )
-    missing = pd.isna(values).reshape(len(values), -1).any(axis=1)
-    if missing.any():
-        raise DataError(
-            f"Input y contains NaN: the target is missing in {missing.sum()} of {len(values)} "
-            f"rows, first in row {missing.argmax()}; drop these rows"
-        )
-    return values

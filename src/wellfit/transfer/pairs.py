@@ -286,7 +286,10 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
             )
         self._labels, self.labels_ = labels, labels.classes_
         self.classes_ = np.array([False, True])
-        return np.asarray(y)
+        return self._read_targets(y, warn=False)
+
+    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        return self._labels.read(y, warn=warn)
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         return self._labels.encode(y)

@@ -223,7 +223,7 @@ class Ensemble(Saving, NestedConfigs):
         """Return how averaged predictions for rows of these targets are judged."""
         if self.scoring is None:
             return self._own_score(y, weight)
-        targets = np.asarray(y)
+        targets = self.estimators_[0]._read_targets(y, warn=False)
         (score,) = scores(self, [self.scoring], targets).values()
         everyone = np.arange(len(targets))
         return lambda averaged: score(averaged, everyone)

@@ -295,6 +295,9 @@ class MLPAutoencoder(Coding, BaseMLP):
             raise DataError("n_samples = 1: expected at least two rows")
         return nothing
 
+    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        return np.asarray(y)
+
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         return np.asarray(y)
 
