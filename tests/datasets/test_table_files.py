@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wellfit.core.errors import DataError
 from wellfit.datasets import load, read_features, read_table
-from wellfit.datasets.tables import MISSING
+from wellfit.datasets.cells import MISSING
 
 COLOURS = "size,colour,price\n1,red,2.5\n2,None,3\n,?,4\n"
 
@@ -51,7 +51,7 @@ def test_what_counts_as_missing(cell, write):
     assert table["b"].isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize("cell", ["None", "?", "none", "na", "n/a", "-", "NULL!", "unknown"])
+@pytest.mark.parametrize("cell", ["None", "?", "none", "na", "Na", "-", "NULL!", "unknown"])
 def test_what_does_not_count_as_missing(cell, write):
     assert read_table(write(f"a,b\nx,1\n{cell},2\n"))["a"].tolist() == ["x", cell]
 

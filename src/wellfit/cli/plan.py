@@ -10,7 +10,7 @@ from typing import Any
 from wellfit.cli.files import plain
 from wellfit.cli.source import Request
 from wellfit.core.errors import InputError
-from wellfit.datasets import is_name
+from wellfit.datasets import TableSchema, is_name
 
 _PATHS = ("data_dir", "test")
 
@@ -54,6 +54,7 @@ class Plan:
         True
         """
         request = {key: _whole(value) for key, value in asdict(self.request).items()}
+        request["schema"] = self.request.schema.to_document()
         name = self.request.name
         # A run's own folder may be called as its data are: --run digits.
         if not is_name(name, self.request.data_dir) and Path(name).expanduser().exists():
@@ -75,9 +76,11 @@ class Plan:
             InputError: it was altered.
         """
         try:
-            asked = {field.name: data["request"][field.name] for field in fields(Request)}
+            names = [field.name for field in fields(Request) if field.name != "schema"]
+            asked = {name: data["request"][name] for name in names}
             asked |= {key: Path(asked[key]) for key in _PATHS if asked[key] is not None}
-            request = Request(**{**asked, "drop": tuple(asked["drop"])})
+            asked |= {"drop": tuple(asked["drop"]), "schema": _schema(data)}
+            request = Request(**asked)
             options = Options(**data["options"])
             return cls(request, dict(data["parameters"]), tuple(data["extra"]), options)
         except (KeyError, TypeError, AttributeError) as error:
@@ -86,6 +89,13 @@ class Plan:
     def with_precision(self, precision: str) -> Plan:
         """Return the plan of a run for which "auto" came to a precision."""
         return replace(self, extra=(*self.extra, f"precision={precision}"))
+
+
+def _schema(data: Mapping[str, Any]) -> TableSchema:
+    """Return how the run read its table; what the command said of that, before it did."""
+    about = data.get("data") or {}
+    document = about.get("schema") or data["request"].get("schema")
+    return TableSchema() if document is None else TableSchema.from_document(document)
 
 
 def _there(key: str, value: Any) -> Any:

@@ -25,6 +25,7 @@ from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
 from wellfit.cli.training import _config, _estimator, _prepare, _tell_folder, _training
 from wellfit.core.errors import DataError, InputError
+from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.report.searches import candidates
 
@@ -98,6 +99,7 @@ def _carry_out(
         best: Model = search.best_estimator_
         if best.status_ == "interrupted":
             raise KeyboardInterrupt
+        record_schema(best, source.data.schema)
         best.save(folder.model)
         _conclude(search, source, folder, console, time.perf_counter() - began, quiet)
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from wellfit.cli.console import counted
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
-from wellfit.datasets import Dataset, hold_out, infer_task, load
+from wellfit.datasets import Dataset, TableSchema, hold_out, infer_task, load
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 from wellfit.report.words import percent
 
@@ -33,6 +33,8 @@ class Request:
         test_fraction: the share of rows to test by, where none are given.
         task: "auto", "classification" or "regression".
         seed: of the split.
+        schema: how tables are read: what the command says of missing values and of the header,
+            and in a run that goes on, the types of its columns.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Request:
     test_fraction: float = 0.2
     task: str = "auto"
     seed: int = 0
+    schema: TableSchema = field(default_factory=TableSchema)
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:
@@ -86,6 +89,7 @@ def open_source(wanted: Request) -> Source:
         target=wanted.target,
         data_dir=wanted.data_dir,
         allow_pickle=wanted.allow_pickle,
+        schema=wanted.schema,
     )
     if wanted.test is not None:
         data = _with_test(data, wanted.test, wanted.allow_pickle)
@@ -104,7 +108,7 @@ def open_source(wanted: Request) -> Source:
 
 
 def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:
-    test = load(path, target=data.target, allow_pickle=allow_pickle)
+    test = load(path, target=data.target, allow_pickle=allow_pickle, schema=data.schema)
     X: Any = test.X
     if hasattr(data.X, "columns"):
         X = select(X, list(data.X.columns), str(path))

@@ -28,6 +28,7 @@ from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.estimators.starting import in_words
+from wellfit.estimators.table_schema import record_schema
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model
@@ -134,6 +135,7 @@ def _carry_out(
         shows = _shows(plan.options, console, judged, quiet)
         _fit(model, source, judged, [*writers, *shows], folder)
         # Before anything else: from here on nothing is lost, whatever happens.
+        record_schema(model, source.data.schema)
         model.save(folder.model)
         _conclude(model, source, folder, judged, console, quiet)
         if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
@@ -233,6 +235,7 @@ def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
             "source": data.source,
             "task": source.kind,
             "target": data.target,
+            "schema": None if data.schema is None else data.schema.to_document(),
             "columns": list(data.X.columns) if hasattr(data.X, "columns") else data.X.shape[1],
             "training_rows": len(data.X),
             "validation_rows": 0 if data.X_val is None else len(data.X_val),

@@ -8,6 +8,7 @@ from wellfit.datasets.drawing import picture
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
 from wellfit.datasets.entries import Entry
 from wellfit.datasets.readers import read_features
+from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.splitting import hold_out
 from wellfit.datasets.summary import Column, Summary, Target, look
 from wellfit.datasets.tables import read_table
@@ -18,6 +19,7 @@ __all__ = [
     "Dataset",
     "Entry",
     "Summary",
+    "TableSchema",
     "Target",
     "Task",
     "available",

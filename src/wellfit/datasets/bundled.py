@@ -13,6 +13,7 @@ import numpy as np
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.entries import Named, Where
+from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import refuse_target, split_target
 
 
@@ -31,7 +32,12 @@ class Bundled(Named):
         """Answer "bundled"."""
         return "bundled"
 
-    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+    def load(
+        self,
+        data_dir: Path | None = None,
+        target: str | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
         """Return a table, or pixels as ``uint8``."""
         import sklearn.datasets
 
@@ -67,7 +73,12 @@ class SklearnDownload(Bundled):
         home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
         return "cached" if (Path(home).expanduser() / self.cached_as).exists() else "download"
 
-    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+    def load(
+        self,
+        data_dir: Path | None = None,
+        target: str | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
         """Return the table.
 
         Raises:

@@ -14,6 +14,7 @@ from wellfit.datasets.files import siblings
 from wellfit.datasets.images import IMAGES
 from wellfit.datasets.indexed import indexed
 from wellfit.datasets.readers import read_file
+from wellfit.datasets.schema import TableSchema
 
 NAMED: dict[str, Named] = {named.name: named for named in (*BUNDLED, *IMAGES)}
 _NAME = re.compile(r"[\w-]+")
@@ -25,6 +26,7 @@ def load(
     target: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     allow_pickle: bool = False,
+    schema: TableSchema | None = None,
 ) -> Dataset:
     """Return the data in a file or folder, or those that go by a name.
 
@@ -38,6 +40,8 @@ def load(
             ``tabular/index.json`` describes. ``WELLFIT_DATA`` where not given. A named image set
             that it doesn't hold is an error with ``data_dir`` and a download without.
         allow_pickle: read a pickled dictionary of arrays.
+        schema: the types of a table's columns, as ``Dataset.schema`` of an earlier table has them;
+            others are inferred.
 
     Returns:
         The data, images flattened and as ``uint8``.
@@ -53,9 +57,9 @@ def load(
     path = Path(source).expanduser()
     named = _named(source, folder)
     if named:
-        return named.load(folder, target)
+        return named.load(folder, target, schema)
     if path.exists():
-        return read_file(path, target=target, allow_pickle=allow_pickle)
+        return read_file(path, target=target, allow_pickle=allow_pickle, schema=schema)
     known = _known(folder)
     hint = did_you_mean(path.name, [*known, *siblings(path)])
     names = ", ".join(sorted(known))

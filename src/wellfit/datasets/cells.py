@@ -1,74 +1,218 @@
-"""Cells of csv files that pandas leaves as text: dates, and numbers as people write them."""
+"""Text cells of csv files as numbers, dates, booleans and missing values."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wellfit.datasets.schema import CellType, Decimal, cell_type
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Missing in any column: no table in use has them as levels.
+MISSING = (
+    *("", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "(null)", "\\N"),
+    *("NaN", "nan", "-NaN", "-nan", "NaT"),  # C, Java, pandas
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "1.#NAN", "-nan(ind)"),  # C on Windows
+    *("#N/A", "#NA", "#N/A N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
+    "#NV",  # Excel in German
+)
+# Missing, in any case, where the column's other cells are numbers, dates or booleans; in a column
+# of text, "None" and "Na" are levels like any other.
+_MISSING_BESIDE_VALUES = {*(cell.casefold() for cell in MISSING), "none", "nil"}
+_TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
+_WORDS = {"true", "false"}
+_ALIKE: dict[CellType, CellType] = {"number": "boolean", "boolean": "number"}  # read as each other
+_DATE = r"\d{4}-\d\d.*"
+_PROBED = 1000  # cells that show whether a column is text at a glance
+# A column is said to hold numbers but for a few cells where these are at most this share.
+FEW = 0.1
 
-class _Style(NamedTuple):
-    """How numbers are written: what groups their thousands, and what their fractions follow."""
 
-    group: str
-    point: str
-
-    def fits(self, cell: str) -> bool:
-        """Say whether a cell is a number in this style."""
-        group, point = re.escape(self.group), re.escape(self.point)
-        whole = rf"(\d+|\d{{1,3}}({group}\d{{3}})+)"
-        return re.fullmatch(rf"[-+]?{whole}({point}\d+)?", cell.strip()) is not None
+def _number_pattern(group: str, point: str) -> str:
+    group, point = re.escape(group), re.escape(point)
+    grouped = rf"[1-9]\d{{0,2}}({group}\d{{3}})+"
+    return rf"[-+]?((({grouped}|\d+)({point}\d*)?|{point}\d+)(e[-+]?\d+)?|inf|infinity)"
 
 
-_ENGLISH, _CONTINENTAL = _Style(",", "."), _Style(".", ",")
-_DATE = re.compile(r"\s*\d{4}-\d\d")
+# What a number looks like, by its decimal separator.
+_NUMBERS: dict[Decimal, str] = {".": _number_pattern(",", "."), ",": _number_pattern(".", ",")}
 
 
-def as_meant(column: pd.Series, separator: str) -> pd.Series:
-    """Return a column of text as numbers or dates, where all of its cells are such.
-
-    Numbers are those with thousands set apart or a decimal comma: ``1,234.5`` or ``1.234,5``.
-    ``1,234`` can be either; it has a decimal comma in a file separated by semicolons, and is a
-    thousand elsewhere. Dates are those of ISO 8601, with the time or without.
+def trimmed(column: pd.Series[Any], missing: Sequence[str] = MISSING) -> pd.Series[Any]:
+    """Return a column of text without blanks around its cells; others come back as they are.
 
     Args:
-        column: (rows,) cells; one that isn't of text comes back as it is.
-        separator: what stands between the cells of a row.
+        column: (rows,) cells.
+        missing: cells that are missing values once they are trimmed.
 
     >>> import pandas as pd
-    >>> as_meant(pd.Series(["1,234", "56"]), ",").tolist()
-    [1234, 56]
-    >>> as_meant(pd.Series(["1,234", "56"]), ";").tolist()
-    [1.234, 56.0]
-    >>> as_meant(pd.Series(["2024-02-29", None]), ",").dt.day.tolist()
-    [29.0, nan]
+    >>> trimmed(pd.Series(["A1 ", " A1", "NA "])).tolist()
+    ['A1', 'A1', nan]
     """
-    import pandas as pd
-
-    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+    if not is_text(column):
         return column
-    cells = column.dropna().unique()
-    styles = (_CONTINENTAL, _ENGLISH) if separator == ";" else (_ENGLISH, _CONTINENTAL)
-    for style in styles:
-        if all(style.fits(cell) for cell in cells):
-            return _numbers(column, style)
-    if all(_DATE.match(cell) for cell in cells):
-        return _dates(column)
-    return column
+    cells = column.str.strip()
+    changed = (cells != column) & column.notna()
+    return cells.mask(changed & cells.isin(missing)) if changed.any() else column
 
 
-def _numbers(column: pd.Series, style: _Style) -> pd.Series:
+def is_text(column: pd.Series[Any]) -> bool:
+    """Say whether a column's cells are text, missing ones aside."""
     import pandas as pd
 
-    plain = column.str.replace(style.group, "").str.replace(style.point, ".")
-    return pd.to_numeric(plain)
+    if isinstance(column.dtype, pd.StringDtype):
+        return True
+    if column.dtype != object:
+        return False
+    return pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
-def _dates(column: pd.Series) -> pd.Series:
-    """Return dates in UTC, or the column as it is where a cell turns out to be none."""
+def decimals_of(column: pd.Series[Any]) -> set[Decimal]:
+    """Return the decimal separators with which every cell of a column of text is a number."""
+    cells = _probe(column)
+    fitting = {mark for mark, pattern in _NUMBERS.items() if _matches(cells, pattern).all()}
+    if not fitting or not len(cells):
+        return set()
+    cells = _values(column)
+    return {mark for mark in fitting if _matches(cells, _NUMBERS[mark]).all()}
+
+
+def is_plain(column: pd.Series[Any]) -> bool:
+    """Say whether no cell of a column of text groups thousands or has a decimal comma."""
+    return not _values(column).str.contains(",", regex=False).any()
+
+
+def inferred_type(column: pd.Series[Any]) -> CellType:
+    """Return "date" or "boolean" where all cells of a column of text are such, else "text"."""
+    probe = _probe(column)
+    if len(probe) and _matches(probe, _DATE).all() and not _unread(column, "date", None).any():
+        return "date"
+    if (
+        len(probe)
+        and _lower(probe).isin(_WORDS).all()
+        and _lower(_values(column)).isin(_WORDS).all()
+    ):
+        return "boolean"
+    return "text"
+
+
+def read_as(
+    column: pd.Series[Any], kind: CellType, decimal: Decimal | None
+) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """Return a column's cells as values of a type, and which of them are no such value.
+
+    Args:
+        column: (rows,) text, or values of any type.
+        kind: the type to read them as.
+        decimal: the decimal separator of numbers; ``None`` takes it for a point.
+
+    Returns:
+        (rows,) values, missing where a cell can't be read; and (rows,) booleans, True there.
+
+    >>> import pandas as pd
+    >>> values, unread = read_as(pd.Series(["1.234,5", "?", None]), "number", ",")
+    >>> values.tolist(), unread.tolist()
+    ([1234.5, nan, nan], [False, True, False])
+    """
+    if kind in ("text", "empty"):
+        values = _as_text(column)
+        return values, values.isna() & column.notna()
+    if not is_text(column) and cell_type(column) not in (kind, _ALIKE.get(kind), "empty"):
+        return column.where(column.isna(), None).astype(object), column.notna()
+    values = _read(column, kind, decimal)
+    unread = values.isna() & column.notna()
+    if unread.any() and is_text(column):
+        unread &= ~_lower(column).isin(_MISSING_BESIDE_VALUES)
+    return values, unread
+
+
+def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | None:
+    """Return the type of all but a few cells of a column of text, and those few.
+
+    >>> import pandas as pd
+    >>> kind, few = stray_cells(pd.Series(["1.5"] * 20 + ["x"]))
+    >>> kind, few.to_dict()
+    ('number', {20: 'x'})
+    """
+    probe = _probe(column)
+    patterns: list[tuple[CellType, str]] = [("number", _NUMBERS["."]), ("number", _NUMBERS[","])]
+    patterns += [("date", _DATE), ("boolean", "true|false")]
+    for kind, pattern in patterns:
+        if not len(probe) or _matches(probe, pattern).mean() < 1 - 2 * FEW:
+            continue
+        cells = _values(column)
+        few = cells[~_matches(cells, pattern)]
+        if 0 < len(few) <= FEW * len(cells):
+            return kind, few
+    return None
+
+
+def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values as the text that a csv file has for them."""
     import pandas as pd
 
-    dates = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
-    return column if (dates.isna() & column.notna()).any() else dates.dt.tz_localize(None)
+    if is_text(column):
+        return column
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        whole = bool((column.dropna().dt.normalize() == column.dropna()).all())
+        return column.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S")
+    text = column.astype(object).map(_text, na_action="ignore")
+    return text.astype("str")
+
+
+def _text(value: Any) -> str:
+    # A column of whole numbers with a missing value holds floats.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _read(column: pd.Series[Any], kind: CellType, decimal: Decimal | None) -> pd.Series[Any]:
+    import pandas as pd
+
+    if kind == "date":
+        dates = pd.to_datetime(column, format="ISO8601", errors="coerce", utc=True)
+        return dates.dt.tz_localize(None)
+    if kind == "duration":
+        return pd.to_timedelta(column, errors="coerce")
+    if kind == "boolean":
+        return _booleans(column)
+    if not is_text(column):
+        return pd.to_numeric(column, errors="coerce")
+    mark: Decimal = decimal or "."
+    cells = column.where(_matches(column, _NUMBERS[mark]))
+    group = "," if mark == "." else "."
+    plain = cells.str.replace(group, "", regex=False).str.replace(mark, ".", regex=False)
+    return pd.to_numeric(plain, errors="coerce")
+
+
+def _booleans(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return booleans, of dtype object where some are missing, as pandas reads them."""
+    if column.dtype == bool:
+        return column
+    meant = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
+    values = _lower(column.astype("str")).map(meant).astype(object)
+    return values.astype(bool) if values.notna().all() else values
+
+
+def _unread(column: pd.Series[Any], kind: CellType, decimal: Decimal | None) -> pd.Series[Any]:
+    return read_as(column, kind, decimal)[1]
+
+
+def _probe(column: pd.Series[Any]) -> pd.Series[Any]:
+    return _values(column.dropna().head(_PROBED))
+
+
+def _values(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the cells that aren't missing beside numbers, dates or booleans."""
+    cells = column.dropna()
+    return cells[~_lower(cells).isin(_MISSING_BESIDE_VALUES)]
+
+
+def _matches(column: pd.Series[Any], pattern: str) -> pd.Series[Any]:
+    return column.str.fullmatch(pattern, case=False, na=False).astype(bool)
+
+
+def _lower(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.str.strip().str.lower()

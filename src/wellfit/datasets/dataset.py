@@ -12,6 +12,7 @@ from wellfit.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from wellfit.datasets.schema import TableSchema
     from wellfit.datasets.task import Kind
 
     Rows: TypeAlias = NDArray[Any] | pd.DataFrame
@@ -40,6 +41,7 @@ class Dataset:
         description: a sentence or two.
         source: where the data came from.
         licence: under which terms they may be used, as far as known.
+        schema: the types of a table's columns, by which later files of its kind are read.
 
     Raises:
         DataError: no rows, no columns, or parts that don't fit each other.
@@ -63,6 +65,7 @@ class Dataset:
     description: str = ""
     source: str = ""
     licence: str = ""
+    schema: TableSchema | None = None
 
     def __post_init__(self) -> None:
         self._check_part("X", self.X, self.y)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from wellfit.datasets.dataset import Dataset
+from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.task import Kind
 
 Where: TypeAlias = Literal["bundled", "local", "cached", "download"]
@@ -62,12 +63,18 @@ class Named(abc.ABC):
         """Say where the data would come from."""
 
     @abc.abstractmethod
-    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+    def load(
+        self,
+        data_dir: Path | None = None,
+        target: str | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
         """Return the data.
 
         Args:
             data_dir: the user's folder of data.
             target: another column to predict, where the data are a table.
+            schema: the types of the table's columns, where it is read from a file.
         """
 
     def entry(self, data_dir: Path | None = None) -> Entry:

@@ -13,6 +13,7 @@ from wellfit.datasets.download import cache_folder, fetch
 from wellfit.datasets.entries import Named, Where, data_folder
 from wellfit.datasets.idx import idx_files, read_idx_folder
 from wellfit.datasets.letters import ARCHIVE, read_letters
+from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import refuse_target
 
 
@@ -40,7 +41,12 @@ class Images(Named):
         cache = cache_folder() / self.name
         return "cached" if all((cache / file).is_file() for file in self.files) else "download"
 
-    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
+    def load(
+        self,
+        data_dir: Path | None = None,
+        target: str | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
         """Return the images, flattened, as ``uint8``, downloading them if need be.
 
         Raises:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.entries import Named, Where, data_folder
 from wellfit.datasets.files import reading
-from wellfit.datasets.tables import read_table, split_target
+from wellfit.datasets.schema import TableSchema
+from wellfit.datasets.tables import read_table, read_with_schema, split_target
 from wellfit.datasets.task import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INDEX = Path("tabular") / "index.json"
 _KEYS = {"name": str, "file": str, "rows": int, "columns": int, "target": str, "task": str}
@@ -43,16 +47,29 @@ class Indexed(Named):
         """Answer "local"."""
         return "local"
 
-    def load(self, data_dir: Path | None = None, target: str | None = None) -> Dataset:
-        """Return the table, with its test part where it has one."""
+    def load(
+        self,
+        data_dir: Path | None = None,
+        target: str | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
+        """Return the table, with its test part, which is read alike, where it has one."""
         target = target or self.target
-        X, y = self._read(self.file, target)
-        X_test, y_test = self._read(self.test_file, target) if self.test_file else (None, None)
-        return self._described(Dataset(self.name, X, y, X_test, y_test, target=target))
+        table, schema = read_with_schema(self.file, schema or TableSchema())
+        X, y = self._split(table, self.file, target)
+        X_test, y_test = None, None
+        if self.test_file:
+            X_test, y_test = self._split(
+                read_table(self.test_file, schema), self.test_file, target
+            )
+        schema = replace(schema, target=target)
+        return self._described(
+            Dataset(self.name, X, y, X_test, y_test, target=target, schema=schema)
+        )
 
-    def _read(self, file: Path, target: str) -> tuple[Any, Any]:
-        table = read_table(file).drop(columns=list(self.drop), errors="ignore")
-        return split_target(table, target, f"{self.name} ({file})")
+    def _split(self, table: pd.DataFrame, file: Path, target: str) -> tuple[Any, Any]:
+        kept = table.drop(columns=list(self.drop), errors="ignore")
+        return split_target(kept, target, f"{self.name} ({file})")
 
 
 def indexed(data_dir: Path | None = None) -> dict[str, Indexed]:

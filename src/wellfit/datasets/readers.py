@@ -18,6 +18,7 @@ from wellfit.datasets.tables import PARQUET, read_table, refuse_target, table_da
 
 if TYPE_CHECKING:
     from wellfit.datasets.dataset import Rows
+    from wellfit.datasets.schema import TableSchema
 
 TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 PICKLES = (".pickle", ".pkl")
@@ -27,8 +28,14 @@ _READ = (
 )
 
 
-def read_file(path: Path, *, target: str | None = None, allow_pickle: bool = False) -> Dataset:
-    """Read a file or a folder, as its name's ending says.
+def read_file(
+    path: Path,
+    *,
+    target: str | None = None,
+    allow_pickle: bool = False,
+    schema: TableSchema | None = None,
+) -> Dataset:
+    """Read a file or a folder, as its name's ending says; the schema is for tables.
 
     Raises:
         DataError: of no kind that can be read, damaged, or a target that doesn't fit.
@@ -36,7 +43,7 @@ def read_file(path: Path, *, target: str | None = None, allow_pickle: bool = Fal
     if not path.is_dir():
         check_file(path)
         if ending(path) in TABLES:
-            return table_dataset(path, target)
+            return table_dataset(path, target, schema)
     dataset = _read_labelled(path, allow_pickle)
     refuse_target(target, str(path))
     return dataset
@@ -56,11 +63,12 @@ def _read_labelled(path: Path, allow_pickle: bool) -> Dataset:
     raise DataError(f"{path} is of no kind that can be read; expected {_READ}")
 
 
-def read_features(path: str | os.PathLike[str]) -> Rows:
+def read_features(path: str | os.PathLike[str], schema: TableSchema | None = None) -> Rows:
     """Read rows to predict from, which need no target.
 
     Args:
         path: a csv, csv.gz, parquet, npz (its ``X``) or idx file of images.
+        schema: of the training table, where the rows are one.
 
     Returns:
         A table with every column of the file, or an array (rows, columns).
@@ -71,7 +79,7 @@ def read_features(path: str | os.PathLike[str]) -> Rows:
     path = Path(path)
     check_file(path)
     if ending(path) in TABLES:
-        return read_table(path)
+        return read_table(path, schema)
     if ending(path) == ".npz":
         return read_npz_rows(path)
     if is_idx(path):

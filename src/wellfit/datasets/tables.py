@@ -2,60 +2,113 @@
 
 from __future__ import annotations
 
-import collections
-import csv
-import io
 import os
-import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import DataError, did_you_mean
-from wellfit.datasets.cells import as_meant
+from wellfit.datasets.cells import trimmed
+from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, refuse_twins
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.files import ending, open_plain, reading, stem
+from wellfit.datasets.files import ending, reading, stem
+from wellfit.datasets.schema import TableSchema
+from wellfit.datasets.typed import typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 PARQUET = (".parquet", ".pq")
-_SEPARATORS = ",;\t|"
-_LISTED = 20
 
 
-def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_table(path: str | os.PathLike[str], schema: TableSchema | None = None) -> pd.DataFrame:
     """Read a csv file, gzipped or not, or a parquet file.
 
-    In a csv, these cells are missing values: empty, ``NA``, ``N/A``, ``NaN``, ``nan``, ``null``,
-    ``NULL``. ``None`` and ``?`` are values like any other, since tables in use have them as
-    levels. The separator is the commonest in the header of comma, semicolon, tab and bar. A
-    nameless first column of whole numbers is a row index, as pandas writes it, and left out.
-    ISO dates, and numbers like ``1,234.5`` or ``1.234,5``, are read as such where a whole column
-    holds nothing else.
+    In a csv, these cells are missing values: empty, ``NA``, ``N/A``, ``n/a``, ``NaN``, ``null``,
+    ``<NA>``, and what Excel and C write (``#N/A``, ``#DIV/0!``, ``1.#IND``, ``-nan``); in columns
+    of numbers, dates or booleans in any case, and ``None`` too. In columns of text, ``None`` and
+    ``?`` are values like any other, since tables in use have them as levels. Blanks around cells
+    and names are left out. The separator is the commonest in the first line of comma, semicolon,
+    tab and bar. A nameless first column of whole numbers is a row index, as pandas writes it, and
+    left out. ISO dates, and numbers like ``1,234.5`` or ``1.234,5``, are read as such where a
+    whole column holds nothing else.
 
     Args:
         path: the file; ``.parquet`` and ``.pq`` are parquet, every other ending is csv.
+        schema: the types of columns, as an earlier file had them; others are inferred. It also
+            says which further cells are missing, and whether the first line is a header.
 
     Returns:
-        The table, with a column for each name of the header.
+        (rows, columns) the table, with a column for each name of the header.
 
     Raises:
-        DataError: no such file, no rows, a column name twice, damaged, or not UTF-8.
+        DataError: no such file, no rows, a column name twice, damaged, not UTF-8, or a cell that
+            isn't of the type that the schema declares; names its column, row and line.
     """
+    return read_with_schema(Path(path), schema or TableSchema())[0]
+
+
+def read_with_schema(path: Path, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
+    """Return a table with the schema of all of its columns; see :func:`read_table`."""
+    with reading(path):
+        if ending(path) in PARQUET:
+            table = _typed_parquet(_read_parquet(path), schema, path)
+            types = {**TableSchema.of(table).types, **schema.types}
+            schema = replace(schema, types=types)
+        else:
+            table, schema = read_csv(layout_of(path, schema), schema)
+    _check(table, path)
+    return table, schema
+
+
+def table_blocks(
+    path: Path, schema: TableSchema, columns: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield some columns of a table, a block of rows at a time, so that memory stays bounded.
+
+    Args:
+        path: a csv or parquet file.
+        schema: the types of these columns.
+        columns: which to read; see :func:`column_names` for those that there are.
+        rows: of a block, at most.
+
+    Raises:
+        DataError: as :func:`read_table` does, once it comes to the cell.
+    """
+    with reading(path):
+        if ending(path) in PARQUET:
+            blocks = _parquet_blocks(path, schema, columns, rows)
+        else:
+            blocks = csv_blocks(layout_of(path, schema), schema, columns, rows)
+        empty = True
+        for table in blocks:
+            _check(table, path)
+            empty = False
+            yield table
+    if empty:
+        raise DataError(f"{path} has column names, but no rows")
+
+
+def column_names(path: Path, schema: TableSchema) -> list[str]:
+    """Return the names of a table's columns without reading its rows."""
+    with reading(path):
+        if ending(path) not in PARQUET:
+            return list(layout_of(path, schema).names)
+        from pyarrow.parquet import read_schema
+
+        return [str(name) for name in read_schema(path).names]
+
+
+def _check(table: pd.DataFrame, path: Path) -> None:
+    """Raise a DataError for a table without rows, or with cells that hold lists."""
     import pandas as pd
 
-    path = Path(path)
-    with reading(path):
-        table = _read_parquet(path) if ending(path) in PARQUET else _read_csv(path)
     if not len(table):
         raise DataError(f"{path} has column names, but no rows")
     for name, dtype in table.dtypes.items():
         if pd.api.types.is_object_dtype(dtype) and table[name].map(_is_nested).any():
             raise DataError(f"column {name!r} of {path} holds lists; expected one value a cell")
-    return table
 
 
 def _is_nested(cell: Any) -> bool:
@@ -63,65 +116,43 @@ def _is_nested(cell: Any) -> bool:
     return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    header, separator = _csv_header(path)
-    _refuse_twins(header, path)
-    with open_plain(path) as file, warnings.catch_warnings():
-        # pandas only warns of rows longer than the header, and drops what is too much.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            table = pd.read_csv(
-                file,
-                sep=separator,
-                encoding="utf-8-sig",
-                keep_default_na=False,
-                na_values=list(MISSING),
-                skipinitialspace=True,
-                index_col=False,
-                low_memory=False,
-            )
-        except pd.errors.ParserWarning:
-            raise DataError(f"{path} has rows with more cells than the header") from None
-    index = not header[0].strip() and pd.api.types.is_integer_dtype(table.dtypes.iloc[0])
-    table = table.iloc[:, 1:] if index else table
-    others = table.select_dtypes(exclude="number")
-    return table.assign(**{str(name): as_meant(others[name], separator) for name in others})
-
-
-def _csv_header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the separator."""
-    with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as text:
-        first = next((line for line in text if line.strip()), None)
-        if first is None:
-            raise DataError(f"{path} is empty")
-        unquoted = re.sub(r'"[^"]*"', "", first)
-        separator = max(_SEPARATORS, key=unquoted.count)
-        lines = (line for part in ([first], text) for line in part)
-        return next(csv.reader(lines, delimiter=separator, skipinitialspace=True)), separator
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     table = pd.read_parquet(path).reset_index(drop=True)
     table.columns = table.columns.astype(str)
-    _refuse_twins(list(table.columns), path)
+    refuse_twins(list(table.columns), path)
     return table
 
 
-def _refuse_twins(header: Sequence[str], path: Path) -> None:
-    twins = [name for name, count in collections.Counter(header).items() if name and count > 1]
-    if twins:
-        raise DataError(f"{path} has more than one column named {_listed(twins)}")
+def _parquet_blocks(
+    path: Path, schema: TableSchema, columns: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        first = 0
+        for batch in file.iter_batches(rows, columns=list(columns)):
+            table = batch.to_pandas()[list(columns)]
+            table.index = range(first, first + len(table))
+            first += len(table)
+            yield _typed_parquet(table, schema, path)
 
 
-def table_dataset(path: Path, target: str | None) -> Dataset:
+def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.DataFrame:
+    texts = {str(name): trimmed(column, schema.na_values) for name, column in table.items()}
+    table = table.assign(**texts)
+    if schema.na_values:
+        table = table.mask(table.astype("str").isin(schema.na_values))
+    return typed(table, schema, ",", lambda row: f"row {row + 1:,} of {path}")
+
+
+def table_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:
     """Read a table and set its target apart."""
-    table = read_table(path)
+    table, schema = read_with_schema(path, schema or TableSchema())
     X, y = split_target(table, target, str(path))
-    return Dataset(stem(path), X, y, target=target, source=str(path))
+    schema = replace(schema, target=target)
+    return Dataset(stem(path), X, y, target=target, source=str(path), schema=schema)
 
 
 def split_target(
@@ -136,11 +167,11 @@ def split_target(
     if target is None:
         raise DataError(
             f"{origin} is a table, so name the column to predict: target=… (--target …). "
-            f"Its columns: {_listed(names)}. The last one is {names[-1]!r}"
+            f"Its columns: {listed(names)}. The last one is {names[-1]!r}"
         )
     if target not in names:
         hint = did_you_mean(target, names)
-        raise DataError(f"{origin} has no column {target!r}{hint} Its columns: {_listed(names)}")
+        raise DataError(f"{origin} has no column {target!r}{hint} Its columns: {listed(names)}")
     if len(names) == 1:
         raise DataError(f"{origin} has no column but {target!r}; expected others to learn from")
     return table.drop(columns=target), table[target]
@@ -152,8 +183,3 @@ def refuse_target(target: str | None, origin: str) -> None:
         raise DataError(
             f"{origin} carries its own labels, so no column can be its target; given: {target!r}"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    return ", ".join(repr(name) for name in names[:_LISTED]) + more

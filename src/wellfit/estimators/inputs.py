@@ -13,6 +13,7 @@ from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.validation import validate_data
 
 from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.datasets.schema import TableSchema
 from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, is_image_like
 
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
@@ -37,9 +38,11 @@ class Inputs:
         table: TablePreprocessor | None = None,
         largest: NDArray[np.float64] | None = None,
         brightest: int = 255,
+        schema: TableSchema | None = None,
     ) -> None:
         self.kind, self.table, self.largest = kind, table, largest
         self.brightest = brightest
+        self.schema = schema  # of the file that the training table was read from
 
     @classmethod
     def fit(cls, x: Table, preprocess: str | None) -> Inputs:
@@ -82,6 +85,8 @@ class Inputs:
             document["table"], arrays = self.table.to_document()
         if self.largest is not None:
             arrays = {"largest": self.largest}
+        if self.schema is not None:
+            document["schema"] = self.schema.to_document()
         return document, arrays
 
     @classmethod
@@ -92,7 +97,10 @@ class Inputs:
         table = None
         if "table" in document:
             table = TablePreprocessor.from_document(document["table"], arrays)
-        return cls(document["kind"], table, arrays.get("largest"), document["brightest"])
+        schema = None
+        if "schema" in document:
+            schema = TableSchema.from_document(document["schema"])
+        return cls(document["kind"], table, arrays.get("largest"), document["brightest"], schema)
 
 
 def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:

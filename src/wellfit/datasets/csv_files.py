@@ -1,0 +1,209 @@
+"""Csv files: separator and header, then cells read by a schema or by what they look like."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.cells import MISSING, read_as, trimmed
+from wellfit.datasets.files import open_plain
+from wellfit.datasets.schema import Decimal, TableSchema
+from wellfit.datasets.typed import infer_cell_types, typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEPARATORS = ",;\t|"
+_UNNAMED = "Unnamed: {}"  # pandas' name of a column that has none
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a csv file is laid out.
+
+    Args:
+        path: the file.
+        separator: what separates its cells.
+        names: the name of each column.
+        header: whether its first line holds the names.
+    """
+
+    path: Path
+    separator: str
+    names: tuple[str, ...]
+    header: bool
+
+    def place(self, row: int) -> str:
+        """Return where a row, counted from 0, stands: its number, and its line in the file."""
+        line = self._line(row)
+        of = f"line {line:,} of {self.path}" if line else str(self.path)
+        return f"row {row + 1:,} ({of})"
+
+    def _line(self, row: int) -> int | None:
+        """Return the line that a row begins in, from 1: a quoted cell may take several lines."""
+        with io.TextIOWrapper(open_plain(self.path), encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
+            left, line = row + self.header, 1
+            try:
+                for cells in reader:
+                    left -= bool(cells)
+                    if left < 0:
+                        return line
+                    line = reader.line_num + 1
+            except csv.Error:  # a cell beyond the csv module's limit
+                return None
+        return None
+
+
+def layout_of(path: Path, schema: TableSchema) -> Layout:
+    """Return how a csv file is laid out, by its first line.
+
+    Raises:
+        DataError: the file is empty, or there is no name for a column, or several of one name.
+    """
+    with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as text:
+        first = next((line for line in text if line.strip()), None)
+        if first is None:
+            raise DataError(f"{path} is empty")
+        unquoted = re.sub(r'"[^"]*"', "", first)
+        separator = max(_SEPARATORS, key=unquoted.count)
+        lines = chain([first], text)
+        cells = next(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    if schema.header:
+        names = [cell.strip() for cell in cells]
+        refuse_twins(names, path, " (if its first line holds data: --no-header)")
+        names = [name or _UNNAMED.format(at) for at, name in enumerate(names)]
+    else:
+        names = _names_without_header(path, len(cells), schema)
+    return Layout(path, separator, tuple(names), schema.header)
+
+
+def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[str]:
+    """Return the schema's names, by their order; where it has none, column_1, column_2, …."""
+    names = list(schema.types)
+    if len(names) == width + 1 and schema.target is not None:
+        names.remove(schema.target)
+    if names and len(names) != width:
+        raise DataError(
+            f"{path} has no header and {width} columns; expected the {len(names)} of the "
+            f"training table: {listed(names)}"
+        )
+    return names or [f"column_{number}" for number in range(1, width + 1)]
+
+
+def refuse_twins(names: Sequence[str], path: Path, hint: str = "") -> None:
+    """Raise a DataError where two columns have one name."""
+    twins = [name for name, count in collections.Counter(names).items() if name and count > 1]
+    if twins:
+        raise DataError(f"{path} has more than one column named {listed(twins)}{hint}")
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Return names in quotes, and how many more there are beyond the first ones."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more
+
+
+def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
+    """Read a whole csv file; the types of columns that the schema doesn't name are inferred.
+
+    Returns:
+        (rows, columns) the table, and the schema with all of its columns.
+    """
+    table = next(_frames(layout, schema))
+    index = layout.header and layout.names[0] == _UNNAMED.format(0)
+    if index and layout.names[0] not in schema.types and table.iloc[:, 0].dtype.kind in "iu":
+        table = table.iloc[:, 1:]  # pandas writes its row index so
+    table = typed(table, schema, layout.separator, layout.place)
+    table, decimals = infer_cell_types(table, schema, layout.separator)
+    if TableSchema(decimals=decimals).decimal("") == ",":
+        table, decimals = _with_grouped(table, decimals, layout, schema)
+    types = {**TableSchema.of(table).types, **schema.types}
+    return table, replace(schema, types=types, decimals=decimals)
+
+
+def _with_grouped(
+    table: pd.DataFrame, decimals: dict[str, Decimal], layout: Layout, schema: TableSchema
+) -> tuple[pd.DataFrame, dict[str, Decimal]]:
+    """Read 1.234 as a thousand in the other columns of a file that has a decimal comma.
+
+    pandas has read them as numbers with a decimal point before the file's style was known.
+    """
+    taken = {*schema.types, *decimals}
+    columns = ((str(name), column) for name, column in table.items())
+    points = [name for name, column in columns if name not in taken and column.dtype.kind == "f"]
+    if not points:
+        return table, decimals
+    texts = next(_frames(layout, replace(schema, types=dict.fromkeys(points, "text"))))
+    for name in points:
+        values, unread = read_as(texts[name], "number", ",")
+        if not unread.any():
+            table, decimals = table.assign(**{name: values}), {**decimals, name: ","}
+    return table, decimals
+
+
+def csv_blocks(
+    layout: Layout, schema: TableSchema, columns: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield some columns of a csv file, a block of rows at a time.
+
+    Args:
+        layout: of the file.
+        schema: names all of ``columns``.
+        columns: which to read.
+        rows: of a block, at most.
+    """
+    for table in _frames(layout, schema, rows):
+        yield typed(table[list(columns)], schema, layout.separator, layout.place)
+
+
+def _frames(
+    layout: Layout, schema: TableSchema, rows: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield the table as pandas reads it, its text trimmed: blocks of ``rows``, or the whole."""
+    import pandas as pd
+
+    missing = [*MISSING, *schema.na_values]
+    with open_plain(layout.path) as file, warnings.catch_warnings():
+        # pandas only warns of rows longer than the header, and drops what is too much.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            found = pd.read_csv(
+                file,
+                sep=layout.separator,
+                encoding="utf-8-sig",
+                names=list(layout.names),
+                header=0 if layout.header else None,
+                dtype=_dtypes(layout, schema),
+                keep_default_na=False,
+                na_values=missing,
+                skipinitialspace=True,
+                index_col=False,
+                low_memory=False,
+                chunksize=rows,
+            )
+            blocks: Any = [found] if rows is None else found
+            for table in blocks:
+                texts = table.select_dtypes("str")
+                trims = {str(name): trimmed(texts[name], missing) for name in texts}
+                yield table.assign(**trims)
+        except pd.errors.ParserWarning:
+            raise DataError(f"{layout.path} has rows with more cells than the header") from None
+
+
+def _dtypes(layout: Layout, schema: TableSchema) -> dict[str, type[str]]:
+    """Return the columns whose cells pandas leaves as text, since it would guess their type."""
+    return {
+        name: str
+        for name in layout.names
+        if (kind := schema.types.get(name)) and (kind != "number" or schema.decimal(name) == ",")
+    }

@@ -1,0 +1,135 @@
+"""Table schemas: the type of each column of a file, kept so that later files are read alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
+
+from wellfit.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CellType: TypeAlias = Literal["number", "boolean", "date", "duration", "text", "empty"]
+Decimal: TypeAlias = Literal[".", ","]
+
+_TYPES: dict[str, CellType] = {
+    "integer": "number",
+    "floating": "number",
+    "mixed-integer-float": "number",
+    "decimal": "number",
+    "boolean": "boolean",
+    "datetime64": "date",
+    "datetime": "date",
+    "date": "date",
+    "timedelta64": "duration",
+    "timedelta": "duration",
+    "empty": "empty",
+}
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """How the cells of a table are read; columns that it doesn't name are inferred.
+
+    Args:
+        types: the type of each column by its name, in the file's order: ``"number"``,
+            ``"boolean"``, ``"date"``, ``"duration"``, ``"text"``, or ``"empty"`` where no cell had
+            a value.
+        decimals: the decimal separator, ``"."`` or ``","``, of the columns of numbers that showed
+            it; the other of the two separates thousands.
+        na_values: cells that are missing values besides the usual spellings.
+        header: whether the first line of a csv file holds the names of its columns.
+        target: the column that is predicted, which new rows may lack.
+
+    >>> import pandas as pd
+    >>> schema = TableSchema.of(pd.DataFrame({"code": ["01", "A1"], "size": [1.5, 2.5]}))
+    >>> schema.types
+    {'code': 'text', 'size': 'number'}
+    >>> TableSchema.from_document(schema.to_document()) == schema
+    True
+    """
+
+    types: Mapping[str, CellType] = field(default_factory=dict)
+    decimals: Mapping[str, Decimal] = field(default_factory=dict)
+    na_values: tuple[str, ...] = ()
+    header: bool = True
+    target: str | None = None
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, decimals: Mapping[str, Decimal] | None = None) -> Self:
+        """Return the schema of a table in memory.
+
+        Args:
+            table: (rows, columns) with a name for each column.
+            decimals: the decimal separators of the file that it was read from.
+        """
+        types = {str(name): cell_type(column) for name, column in table.items()}
+        return cls(types, dict(decimals or {}))
+
+    def decimal(self, column: str) -> Decimal | None:
+        """Return a column's decimal separator; else the one that all other columns share."""
+        shared = set(self.decimals.values())
+        return self.decimals.get(column) or (shared.pop() if len(shared) == 1 else None)
+
+    def adding(self, na_values: Sequence[str] = (), header: bool | None = None) -> Self:
+        """Return the schema with more spellings of missing values, or another ``header``."""
+        every = tuple(dict.fromkeys([*self.na_values, *na_values]))
+        return replace(self, na_values=every, header=self.header if header is None else header)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the schema as data for JSON."""
+        return {
+            "types": dict(self.types),
+            "decimals": dict(self.decimals),
+            "na_values": list(self.na_values),
+            "header": self.header,
+            "target": self.target,
+        }
+
+    @classmethod
+    def from_document(cls, document: Any) -> Self:
+        """Rebuild what :meth:`to_document` returned.
+
+        Raises:
+            DataError: a field is missing, or isn't of its form.
+        """
+        if not isinstance(document, Mapping):
+            raise DataError(f"the table schema is {document!r}; expected its fields by name")
+        types = _mapping(document, "types", get_args(CellType))
+        decimals = _mapping(document, "decimals", get_args(Decimal))
+        na_values, header = document.get("na_values"), document.get("header")
+        if not isinstance(na_values, list) or not all(isinstance(na, str) for na in na_values):
+            raise DataError(f"na_values of the table schema is {na_values!r}; expected texts")
+        if not isinstance(header, bool):
+            raise DataError(f"header of the table schema is {header!r}; expected true or false")
+        target = document.get("target")
+        if target is not None and not isinstance(target, str):
+            raise DataError(f"target of the table schema is {target!r}; expected a column's name")
+        return cls(types, decimals, tuple(na_values), header, target)
+
+
+def _mapping(document: Mapping[str, Any], key: str, allowed: Sequence[str]) -> dict[str, Any]:
+    given = document.get(key)
+    if not isinstance(given, Mapping):
+        raise DataError(f"{key} of the table schema is {given!r}; expected a value by column")
+    for column, value in given.items():
+        if not isinstance(column, str) or value not in allowed:
+            raise DataError(
+                f"{key} of the table schema is {value!r} for column {column!r}; expected one of "
+                f"{', '.join(map(repr, allowed))}"
+            )
+    return dict(given)
+
+
+def cell_type(column: pd.Series[Any]) -> CellType:
+    """Return the type of a column's values, "text" where they are of several types."""
+    import pandas as pd
+
+    values: Any = column
+    if column.isna().all():
+        return "empty"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.cat.categories
+    return _TYPES.get(pd.api.types.infer_dtype(values, skipna=True), "text")

@@ -1,0 +1,123 @@
+"""Columns read as a schema declares them, or as the type that all of their cells have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from wellfit.core.errors import DataError
+from wellfit.datasets.cells import decimals_of, inferred_type, is_plain, is_text, read_as
+from wellfit.datasets.schema import CellType, Decimal, TableSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = Callable[[int], str]  # where a row stands in its file, in words
+
+_EXPECTED: dict[CellType, str] = {
+    "number": "a number",
+    "boolean": "True or False",
+    "date": "a date such as 2024-02-29",
+    "duration": "a duration",
+    "text": "text",
+}
+
+
+def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place) -> pd.DataFrame:
+    """Return a table whose columns have the types that a schema declares.
+
+    Args:
+        table: (rows, columns); columns that the schema doesn't name come back as they are.
+        schema: the types.
+        separator: what separates the cells of its file; decides what ``1,234`` is where the schema
+            doesn't.
+        place: where a row of the table stands.
+
+    Raises:
+        DataError: a cell isn't of its column's type; names the column, the row and the cell.
+    """
+    columns: dict[str, Any] = {}
+    for name, column in ((str(name), column) for name, column in table.items()):
+        kind = schema.types.get(name)
+        if kind is not None:
+            decimal = _decimal(column, name, schema, separator)
+            columns[name], unread = read_as(column, kind, decimal)
+            if unread.any():
+                row = int(unread.to_numpy().argmax())
+                cell = column.iloc[row]
+                shown = repr(cell) if isinstance(cell, str) else str(cell)
+                raise DataError(
+                    f"column {name!r} holds {shown} in {place(int(table.index[row]))}; expected "
+                    f"{_expected(kind, schema.decimals.get(name))}, as in training"
+                )
+    return table.assign(**columns) if columns else table
+
+
+def infer_cell_types(
+    table: pd.DataFrame, schema: TableSchema, separator: str
+) -> tuple[pd.DataFrame, dict[str, Decimal]]:
+    """Return a table whose columns of text hold numbers, dates or booleans where all cells do.
+
+    Numbers may have thousands set apart, or a decimal comma: ``1,234.5`` or ``1.234,5``.
+    ``1,234`` can be either. It is what the other columns of the file are; where these don't show
+    it, it has a decimal comma in a file separated by semicolons, and is a thousand elsewhere.
+    Dates are those of ISO 8601, with the time or without.
+
+    Args:
+        table: (rows, columns); columns that the schema names come back as they are.
+        schema: columns that have been read already.
+        separator: what separates the cells of a row in its file.
+
+    Returns:
+        The table, and the decimal separator of each column that shows it.
+    """
+    others = {str(name): column for name, column in table.items() if name not in schema.types}
+    texts = {name: column for name, column in others.items() if is_text(column)}
+    marks = {name: _marks(column) for name, column in texts.items()}
+    shown = dict(schema.decimals)
+    shown |= {name: mark for name, found in marks.items() for mark in found if len(found) == 1}
+    if "," not in shown.values():
+        shown |= {name: "." for name, column in others.items() if _has_fractions(column)}
+    whole_file = TableSchema(decimals=shown)
+    read: dict[str, Any] = {}
+    for name, column in texts.items():
+        if marks[name]:
+            preferred = whole_file.decimal(name) or _usual(separator)
+            mark = preferred if preferred in marks[name] else min(marks[name])
+            read[name], shown[name] = read_as(column, "number", mark)[0], mark
+        elif (kind := inferred_type(column)) != "text":
+            read[name] = read_as(column, kind, None)[0]
+    return (table.assign(**read) if read else table), shown
+
+
+def _marks(column: pd.Series[Any]) -> set[Decimal]:
+    """Return the decimal separators that a column of text can have; none if it has no numbers."""
+    marks = decimals_of(column)
+    # Without a comma, a number is what it is everywhere in wellfit: 1.234 has a decimal point.
+    return {"."} if "." in marks and is_plain(column) else marks
+
+
+def _has_fractions(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind == "f" and bool((column % 1 > 0).any())
+
+
+def _usual(separator: str) -> Decimal:
+    return "," if separator == ";" else "."
+
+
+def _decimal(
+    column: pd.Series[Any], name: str, schema: TableSchema, separator: str
+) -> Decimal | None:
+    """Return a column's decimal separator, as the schema knows it or as its cells show it."""
+    if schema.types.get(name) != "number" or not is_text(column):
+        return None
+    known = schema.decimal(name)
+    if known is None and (marks := _marks(column)):
+        usual = _usual(separator)
+        known = usual if usual in marks else min(marks)
+    return known
+
+
+def _expected(kind: CellType, decimal: Decimal | None) -> str:
+    style = {".": " such as 1,234.5", ",": " such as 1.234,5"}
+    return _EXPECTED[kind] + (style[decimal] if decimal else "")

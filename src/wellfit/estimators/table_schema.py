@@ -1,0 +1,76 @@
+"""The schema by which a fitted model's files are read: recorded, or derived from its encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from wellfit.datasets.schema import CellType, TableSchema
+from wellfit.estimators.inputs import Inputs
+
+_TYPES: dict[str, CellType] = {
+    "number": "number",
+    "flag": "boolean",
+    "date": "date",
+    "duration": "duration",
+}
+_CLASSES: dict[str, CellType] = {"b": "boolean", "i": "number", "u": "number", "f": "number"}
+
+
+def record_schema(model: Any, schema: TableSchema | None) -> None:
+    """Keep with a fitted model how its training table was read; ``save`` writes it."""
+    model._inputs.schema = schema
+
+
+def table_schema(model: Any, target: str | None = None) -> TableSchema | None:
+    """Return how a table is to be read for a fitted model.
+
+    Args:
+        model: a fitted estimator or ensemble.
+        target: the column that it predicts, where no schema was recorded.
+
+    Returns:
+        The schema of the training table, where the model was trained on a file; else one of the
+        kinds that its encoder has. None for a model whose columns have no names.
+
+    >>> import pandas as pd
+    >>> from wellfit import MLPClassifier
+    >>> X = pd.DataFrame({"code": ["01", "A1"], "size": [1.5, 2.5]})
+    >>> model = MLPClassifier((2,), epochs=1).fit(X, [False, True])
+    >>> table_schema(model, "sold").types
+    {'code': 'text', 'size': 'number', 'sold': 'boolean'}
+    """
+    inputs = _inputs(model)
+    if inputs is None:
+        return None
+    if inputs.schema is not None:
+        schema = inputs.schema
+        return schema if schema.target or not target else replace(schema, target=target)
+    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    if not names:
+        return None
+    types: dict[str, CellType] = dict.fromkeys(names, "number")
+    types |= {column.name: _TYPES.get(column.kind, "text") for column in inputs.columns}
+    if target is not None and target not in types:
+        types[target] = _target_type(model)
+    return TableSchema(types, target=target)
+
+
+def known_levels(model: Any) -> dict[str, tuple[str, ...]]:
+    """Return the levels that a fitted model knows of each of its columns of text or categories."""
+    inputs = _inputs(model)
+    columns = () if inputs is None else inputs.columns
+    return {column.name: column.levels for column in columns if column.levels}
+
+
+def _inputs(model: Any) -> Inputs | None:
+    first = getattr(model, "estimators_", [model])[0]  # an ensemble has several, of one table
+    return getattr(first, "_inputs", None)
+
+
+def _target_type(model: Any) -> CellType:
+    if not hasattr(model, "classes_"):
+        return "number"
+    return _CLASSES.get(np.asarray(model.classes_).dtype.kind, "text")
