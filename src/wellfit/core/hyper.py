@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.schema import arguments_form, conform
 
 Scale = Literal["linear", "log"]
 
@@ -54,6 +55,10 @@ class Hyper:
 
     def holds(self, value: float) -> bool:
         """Say whether ``value`` is finite and inside the range."""
+        try:
+            value = float(value)
+        except OverflowError:  # a whole number of more digits than a float holds
+            return False
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)
         below = (
             self.high is None or value < self.high or (value == self.high and not self.open_high)
@@ -178,7 +183,7 @@ def _complaint(value: Any, default: Any, declaration: Hyper) -> str:
     kind = numbers.Integral if whole else numbers.Real
     if default is None or isinstance(default, (int, float)):
         right = isinstance(value, kind) and not isinstance(value, bool)
-        if not right or not declaration.holds(float(value)):
+        if not right or not declaration.holds(value):
             noun = "a whole number" if whole else "a number"
             return f"{noun} in {declaration.interval}{or_none}"
     return ""
@@ -213,13 +218,39 @@ def from_dict(base: type[C], data: Mapping[str, Any]) -> C:
 
     Raises:
         UnknownNameError: a name or a hyper-parameter that isn't known here.
+        HyperparameterError: data of another family, or a value out of its range.
+        ModelFileError: a value of another type than the field is declared with.
     """
-    cls: type[C] = registry.lookup(base.family, data.get("name")) if base.family else base
+    cls = _named(base, data)
     given = {key: value for key, value in data.items() if key not in ("family", "name")}
     for key in given:
         if key not in cls._fields:
             raise UnknownNameError(f"hyper-parameter of {data.get('name')}", key, cls._fields)
-    return cls(**{key: _rebuilt(value) for key, value in given.items()})
+    forms = arguments_form(cls)
+    owner = cls.name or cls.__name__
+    return cls(
+        **{
+            key: conform(_rebuilt(value), forms.get(key, Any), f"{key} of {owner}")
+            for key, value in given.items()
+        }
+    )
+
+
+def _named(base: type[C], data: Mapping[str, Any]) -> type[C]:
+    """Return the class that plain data name; they may not name one of another family."""
+    family = data.get("family", base.family) if isinstance(data, Mapping) else None
+    if family != base.family:
+        raise HyperparameterError(
+            f"{data!r:.100} is of family {family!r}; expected {base.family!r}"
+        )
+    if not base.family:
+        return base
+    found = registry.lookup(base.family, data.get("name"))
+    if not issubclass(found, base):
+        raise HyperparameterError(
+            f"{base.family} is {data.get('name')!r}; expected a {base.__name__}"
+        )
+    return found
 
 
 def _plain(value: Any) -> Any:

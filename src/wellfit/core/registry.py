@@ -44,7 +44,7 @@ def lookup(family: str, name: object) -> type:
     Raises:
         UnknownNameError: naming the nearest known one.
     """
-    members = _families.get(family, {})
+    members = _families.get(family, {}) if isinstance(family, str) else {}
     if not isinstance(name, str) or name not in members:
         raise UnknownNameError(family, name, members)
     return members[name]
