@@ -6,7 +6,8 @@ A model folder holds two files and nothing else::
     weights.safetensors   the tensors
 
 Loading reads data and runs none of it. The checksums notice damage; they don't say who wrote the
-files.
+files. So what is loaded is compared with its declared form too: only regular files are opened, of
+the size that ``model.json`` declares, and that file has at most 32 MiB.
 
 Saving writes both files under names that end in ``.new``, then renames ``model.json.new`` to
 ``model.json``. That one rename replaces the old model by the new one: cut off before it, a save
@@ -27,7 +28,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -38,6 +39,15 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
+from wellfit.core.files import (
+    LARGEST_JSON,
+    open_regular,
+    parse_json,
+    read_json,
+    read_regular,
+    refuse_beyond_memory,
+)
+from wellfit.core.schema import Count, conform
 
 FORMAT = "wellfit-model"
 FORMAT_VERSION = 1
@@ -46,6 +56,13 @@ WEIGHTS = "weights.safetensors"
 
 _NEW = ".new"
 _FLOAT = "$float"  # {"$float": "nan"}: JSON has no NaN and no infinities
+
+
+class WeightsEntry(TypedDict):
+    """What ``model.json`` declares of the weights' file."""
+
+    bytes: Count
+    sha256: str
 
 
 def save(
@@ -87,7 +104,7 @@ def save(
                 place.rmdir()
         if not isinstance(error, OSError):
             raise
-        saved = _read_if_there(folder / DOCUMENT) == files[DOCUMENT]
+        saved = _is_written(folder / DOCUMENT, files[DOCUMENT])
         state = (
             "the model was saved, but may not outlast a power failure"
             if saved
@@ -107,7 +124,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
         The document and the tensors by name, on the CPU.
 
     Raises:
-        ModelFileError: no folder there, no model in it, a newer format, or a damaged file.
+        ModelFileError: no folder there, no model in it, a newer format, a damaged file, or
+            something else than a regular file in the place of one.
     """
     folder = Path(path)
     while True:
@@ -127,8 +145,8 @@ def is_model(path: str | os.PathLike[str]) -> bool:
     False
     """
     try:
-        header = json.loads((Path(path) / DOCUMENT).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        header = read_json(Path(path) / DOCUMENT)
+    except (OSError, ModelFileError):
         return False
     return isinstance(header, dict) and header.get("format") == FORMAT
 
@@ -174,6 +192,10 @@ def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
         text = json.dumps(header, indent=1, allow_nan=False).encode()
     except RecursionError as error:
         raise InputError("the document is nested too deeply, or contains itself") from error
+    if len(text) > LARGEST_JSON:
+        raise InputError(
+            f"the document takes {len(text):,} bytes as JSON; expected at most {LARGEST_JSON:,}"
+        )
     # The checksum is of the file's bytes with the checksum left out, so that any change shows.
     return text.replace(b'"checksum": ""', f'"checksum": "{_sha256(text)}"'.encode(), 1)
 
@@ -238,7 +260,7 @@ def _settle(folder: Path) -> None:
     if weights.exists():
         with suppress(ModelFileError):
             header = _parse(_read_document(folder), folder)
-            if _sound(weights.read_bytes(), header["weights"]):
+            if _sound_weights(weights, header["weights"]) is not None:
                 os.replace(weights, folder / WEIGHTS)
     weights.unlink(missing_ok=True)
     document.unlink(missing_ok=True)
@@ -266,8 +288,8 @@ def _sync(folder: Path) -> None:
 
 def _read_document(folder: Path) -> bytes:
     try:
-        return (folder / DOCUMENT).read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        return read_regular(folder / DOCUMENT)
+    except FileNotFoundError as error:
         raise ModelFileError(_no_model(folder)) from error
 
 
@@ -288,10 +310,7 @@ def _no_model(folder: Path) -> str:
 def _parse(raw: bytes, folder: Path) -> dict[str, Any]:
     """Return the header, all of its parts checked."""
     path = folder / DOCUMENT
-    try:
-        header = json.loads(raw, object_hook=_float_back)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ModelFileError(f"{path} is damaged: it is not JSON ({error})") from error
+    header = parse_json(raw, path, _float_back)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError(f'{path} was not written by wellfit: its format is not "{FORMAT}"')
     written = header.get("format_version")
@@ -301,49 +320,71 @@ def _parse(raw: bytes, folder: Path) -> dict[str, Any]:
             f"this wellfit {version('wellfit')} reads up to {FORMAT_VERSION}: upgrade wellfit"
         )
     checksum = str(header.get("checksum"))
-    if _sha256(raw.replace(checksum.encode(), b"", 1)) != checksum:
+    if _sha256(raw.replace(checksum.encode(errors="replace"), b"", 1)) != checksum:
         raise ModelFileError(f"{path} is damaged or was altered: its checksum doesn't match")
-    match header:
-        case {
-            "format_version": int(),
-            "weights": {"bytes": int(), "sha256": str()},
-            "model": dict(),
-        }:
-            return header
-    raise ModelFileError(f"{path} is incomplete: expected a model, and its weights' checksum")
+    for name, form in (("format_version", int), ("weights", WeightsEntry), ("model", dict)):
+        if name not in header:
+            raise ModelFileError(f"{path} is incomplete: {name} is missing")
+        try:
+            conform(header[name], form, name)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path} is incomplete: {error}") from error
+    return header
 
 
 def _float_back(parsed: dict[str, Any]) -> Any:
-    return float(parsed[_FLOAT]) if _FLOAT in parsed else parsed
+    if _FLOAT not in parsed:
+        return parsed
+    held = parsed[_FLOAT]
+    if len(parsed) > 1 or not isinstance(held, str):
+        raise ValueError(
+            f"{_FLOAT} holds {held!r:.40}; expected a number as text, and nothing else"
+        )
+    return float(held)
 
 
 def _find_weights(folder: Path, expected: Mapping[str, Any]) -> bytes | None:
     # The .new file first: if it is renamed in between, the other name finds it.
     for name in (WEIGHTS + _NEW, WEIGHTS):
-        weights = _read_if_there(folder / name)
-        if _sound(weights, expected):
+        weights = _sound_weights(folder / name, expected)
+        if weights is not None:
             return weights
     return None
 
 
-def _read_if_there(path: Path) -> bytes | None:
+def _sound_weights(path: Path, expected: Mapping[str, Any]) -> bytes | None:
+    """Return the bytes of a file of the size and the checksum that are expected, if it is one."""
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        with open_regular(path) as file:
+            # Before reading: the size of a file may be all that is large about it.
+            if os.fstat(file.fileno()).st_size != expected["bytes"]:
+                return None
+            refuse_beyond_memory(path, expected["bytes"])
+            weights = file.read(expected["bytes"])
+    except FileNotFoundError:
         return None
+    return weights if _sha256(weights) == expected["sha256"] else None
 
 
-def _sound(weights: bytes | None, expected: Mapping[str, Any]) -> bool:
-    return weights is not None and _sha256(weights) == expected["sha256"]
+def _is_written(path: Path, data: bytes) -> bool:
+    with suppress(OSError, ModelFileError):
+        return read_regular(path) == data
+    return False
 
 
 def _damage(path: Path, expected: Mapping[str, Any]) -> str:
     """Say what is wrong with weights that don't match their checksum."""
-    weights = _read_if_there(path)
-    if weights is None:
+    try:
+        size = path.stat().st_size
+    except OSError:
         return f"{path} is missing"
-    if len(weights) < expected["bytes"]:
-        return f"{path} is truncated: {len(weights):,} of {expected['bytes']:,} bytes"
+    if size < expected["bytes"]:
+        return f"{path} is truncated: {size:,} of {expected['bytes']:,} bytes"
+    if size > expected["bytes"]:
+        return (
+            f"{path} is damaged or was altered: it has {size:,} bytes, and {DOCUMENT} declares "
+            f"{expected['bytes']:,}"
+        )
     return f"{path} is damaged or was altered: its checksum doesn't match {DOCUMENT}'s"
 
 

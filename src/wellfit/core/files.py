@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from wellfit.core.errors import ModelFileError
@@ -50,6 +50,8 @@ def open_regular(path: str | os.PathLike[str], most: int | None = None) -> Binar
         descriptor = os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(error.errno, error.strerror, os.fspath(path)) from error
+    except ModelFileError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ModelFileError(f"{path} can't be read: {reason}") from error
@@ -130,3 +132,19 @@ def parse_json(
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"{where} is damaged: it is not JSON ({error})") from error
 
+
+def refuse_beyond_memory(path: str | os.PathLike[str], size: int) -> None:
+    """Refuse to read what this machine's memory can't hold twice, as bytes and as arrays.
+
+    Raises:
+        ModelFileError: naming both sizes.
+    """
+    names: Mapping[str, int] = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return  # a system that doesn't tell: there reading ends in a MemoryError
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 2 * size > memory:
+        raise ModelFileError(
+            f"{path} has {size:,} bytes, which takes twice as much memory to load; this machine "
+            f"has {memory:,}"
+        )

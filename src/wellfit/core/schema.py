@@ -143,7 +143,7 @@ def _faults_of_record(value: Any, form: Any, where: str) -> Iterator[str]:
         inner = f"{where}.{name}" if where else name
         if name in value:
             yield from _faults(value[name], field, inner)
-        elif name in form.__required_keys__:
+        elif get_origin(field) is not typing.NotRequired:
             yield f"{inner} is missing"
 
 
@@ -249,4 +249,3 @@ def _shown(value: Any) -> str:
         return _short.repr(value)
     except ValueError:  # more digits than Python writes
         return "a number of thousands of digits"
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeAlias
+from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,23 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.validation import validate_data
 
-from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.arrays import declared_array
+from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
+from wellfit.core.schema import Positive, conform
 from wellfit.datasets.schema import TableSchema
 from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, is_image_like
 
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
 Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
+
+
+class InputsDocument(TypedDict):
+    """What :class:`Inputs` learned as plain data; the table's part is checked where it is read."""
+
+    kind: Literal["table", "pixels", "sparse", "raw"]
+    brightest: Positive
+    table: NotRequired[dict[str, Any]]
+    schema: NotRequired[dict[str, Any]]
 
 
 class Inputs:
@@ -93,14 +104,50 @@ class Inputs:
     def from_document(
         cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     ) -> Self:
-        """Rebuild from what :meth:`to_document` returned."""
-        table = None
+        """Rebuild from what :meth:`to_document` returned.
+
+        Raises:
+            ModelFileError: it is of another form; names the field.
+        """
+        conform(document, InputsDocument, "inputs")
+        kind, table = document["kind"], None
+        if ("table" in document) != (kind == "table"):
+            raise ModelFileError(f"inputs.kind is {kind!r}, which doesn't go with inputs.table")
+        if kind == "sparse":
+            declared_array(arrays, "largest", (None,))
         if "table" in document:
             table = TablePreprocessor.from_document(document["table"], arrays)
+        largest = arrays["largest"] if kind == "sparse" else None
         schema = None
         if "schema" in document:
             schema = TableSchema.from_document(document["schema"])
-        return cls(document["kind"], table, arrays.get("largest"), document["brightest"], schema)
+        return cls(kind, table, largest, document["brightest"], schema)
+
+    def check(self, columns: int, names: list[str] | None, numbers: int) -> None:
+        """Check that so many columns become so many numbers.
+
+        Args:
+            columns: of the training table.
+            names: their names, where they had names.
+            numbers: what the network reads.
+
+        Raises:
+            ModelFileError: they don't.
+        """
+        told, found = columns, columns
+        if self.table is not None:
+            told, found = len(self.table.kinds_), len(self.table.get_feature_names_out())
+            own = list(getattr(self.table, "feature_names_in_", []))
+            if own and names is not None and own != names:
+                raise ModelFileError("inputs.table.names are other names than feature_names_in")
+        elif self.largest is not None:
+            told = len(self.largest)
+        if told != columns:
+            raise ModelFileError(f"inputs is of {told} columns, and n_features_in is {columns}")
+        if found != numbers:
+            raise ModelFileError(
+                f"inputs makes {found} numbers of a row; the network reads {numbers}"
+            )
 
 
 def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.core.errors import CellTypeError
+
+
+class LevelsDocument(TypedDict):
+    """The levels of one column as plain data."""
+
+    levels: list[str]
+    other: bool
+    missing: bool
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ A scaling is a frozen dataclass of arrays, which is all that is saved of it, wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from wellfit.core.errors import UnknownNameError
+from wellfit.core.arrays import declared_array
+from wellfit.core.errors import ModelFileError, UnknownNameError
 from wellfit.preprocessing.columns import LARGEST, refuse_infinity
 
 Array = NDArray[Any]
@@ -152,6 +153,13 @@ def check_names(numeric: str, clip: str) -> None:
         raise UnknownNameError("clip", clip, CLIPS)
 
 
+class NumbersDocument(TypedDict):
+    """The names of the scalings and of the clip of numeric columns, as plain data."""
+
+    scalings: list[str]
+    clip: str
+
+
 @dataclass(frozen=True)
 class Numbers:
     """Numeric columns: each scaled version of each, then a 0/1 column where training had gaps.
@@ -229,14 +237,39 @@ class Numbers:
         return {"scalings": list(self.scalings), "clip": self.clip}, arrays
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Rebuild from what :meth:`to_document` returned."""
-        scalings: dict[str, Scaling] = {
-            name: SCALINGS[name](**arrays_under(f"{name}.", arrays))
-            for name in document["scalings"]
+    def from_document(
+        cls, document: Mapping[str, Any], arrays: Mapping[str, Array], columns: int
+    ) -> Self:
+        """Rebuild from what :meth:`to_document` returned, of so many columns.
+
+        Raises:
+            UnknownNameError: a scaling or a clip that doesn't exist.
+            ModelFileError: an array is missing, or of another shape or type.
+        """
+        names = document["scalings"]
+        for name in [*names, *(["none"] if not names else [])]:
+            check_names(name, document["clip"])
+        if columns and not names:
+            raise ModelFileError(f"scalings is empty; expected one or more for {columns} columns")
+        fill = declared_array(arrays, "fill", (columns,))
+        marks = (declared_array(arrays, key, (columns,), "b") for key in ("varies", "gaps"))
+        scalings = {
+            name: _scaling(name, arrays_under(f"{name}.", arrays), columns) for name in names
         }
-        learnt = (arrays[key] for key in ("fill", "varies", "gaps"))
-        return cls(scalings, document["clip"], *learnt)
+        return cls(scalings, document["clip"], fill, *marks)
+
+
+def _scaling(name: str, arrays: Mapping[str, Array], columns: int) -> Scaling:
+    """Return a scaling of so many columns from its arrays."""
+    cls: Any = SCALINGS[name]
+    shapes = {"quantiles": (None, columns)}
+    learnt = {
+        field.name: declared_array(arrays, field.name, shapes.get(field.name, (columns,)))
+        for field in fields(cls)
+    }
+    if not np.all(learnt.get("scale", 1)):
+        raise ModelFileError(f"tensor 'scale' of scaling {name!r} holds 0")
+    return cls(**learnt)
 
 
 def arrays_under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from wellfit.core.errors import DataError, HyperparameterError, did_you_mean
-from wellfit.preprocessing.categories import Levels
+from wellfit.core.errors import DataError, HyperparameterError, ModelFileError, did_you_mean
+from wellfit.core.schema import Positive, Range, conform
+from wellfit.preprocessing.categories import Levels, LevelsDocument
 from wellfit.preprocessing.columns import (
     ColumnInfo,
     Kind,
@@ -23,11 +24,32 @@ from wellfit.preprocessing.columns import (
     kinds_of,
     number_matrix,
 )
-from wellfit.preprocessing.numeric import Numbers, arrays_under, check_names
+from wellfit.preprocessing.numeric import Numbers, NumbersDocument, arrays_under, check_names
 
 # Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
 # columns each cost some time, 32 MiB, which still bounds the memory.
 _MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
+
+
+class Settings(TypedDict):
+    """The settings of a :class:`TablePreprocessor`."""
+
+    numeric: str
+    clip: str
+    max_categories: Annotated[int, Range(2)]
+    min_frequency: Positive
+    dtype: Literal["float32", "float64"]
+
+
+class TableDocument(TypedDict):
+    """What a :class:`TablePreprocessor` has learned, as plain data."""
+
+    settings: Settings
+    kinds: list[Kind]
+    names: list[str] | None
+    numbers: NumbersDocument
+    flags: NumbersDocument
+    categories: list[LevelsDocument]
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -211,18 +233,37 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             document: the data for JSON.
             arrays: numpy arrays or tensors by name; others among them are left alone.
+
+        Raises:
+            ModelFileError: it is of another form; names the field.
         """
+        conform(document, TableDocument, "table")
         self = cls(**document["settings"])
         self.kinds_ = list(document["kinds"])
         self.n_features_in_ = len(self.kinds_)
         if document["names"] is not None:
             self.feature_names_in_ = np.array(document["names"], dtype=object)
-        self.numbers_, self.flags_ = (
-            Numbers.from_document(document[part], arrays_under(f"{part}.", arrays))
-            for part in ("numbers", "flags")
-        )
+        for part, kinds in (("numbers", ("number", "date", "duration")), ("flags", ("flag",))):
+            columns = len(self._positions(*kinds))
+            own = arrays_under(f"{part}.", arrays)
+            setattr(self, f"{part}_", Numbers.from_document(document[part], own, columns))
         self.categories_ = [Levels(**levels) for levels in document["categories"]]
+        self._check_counts(document["names"])
         return self
+
+    def _check_counts(self, names: list[str] | None) -> None:
+        """Check that what was read from a file is of as many columns as there are kinds."""
+        columns, categories = len(self.kinds_), len(self._positions("category"))
+        if names is not None and (len(names) != columns or len(set(names)) != columns):
+            raise ModelFileError(
+                f"table.names holds {len(names)} names; expected {columns} different ones"
+            )
+        if len(self.categories_) != categories:
+            raise ModelFileError(
+                f"table.categories holds {len(self.categories_)} columns; expected {categories}"
+            )
+        if not len(self.get_feature_names_out()):
+            raise ModelFileError("table has no column with any value")
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()

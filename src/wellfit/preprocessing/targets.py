@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from wellfit.core.errors import DataError, did_you_mean
+from wellfit.core.errors import DataError, ModelFileError, did_you_mean
+from wellfit.core.schema import conform
+from wellfit.preprocessing.documents import LabelsDocument, ScalerDocument, classes_from
 from wellfit.preprocessing.target_arrays import (
     column_names,
     label_array,
@@ -93,7 +95,17 @@ class TargetScaler:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Rebuild from what :meth:`to_document` returned."""
+        """Rebuild from what :meth:`to_document` returned.
+
+        Raises:
+            ModelFileError: it is of another form; names the field.
+        """
+        conform(document, ScalerDocument, "targets")
+        if not document["mean"] or len(document["mean"]) != len(document["scale"]):
+            raise ModelFileError(
+                f"targets.mean is of {len(document['mean'])} outputs, and targets.scale of "
+                f"{len(document['scale'])}; expected the same, and one at least"
+            )
         self = cls()
         self.mean_ = np.array(document["mean"], dtype=np.float64)
         self.scale_ = np.array(document["scale"], dtype=np.float64)
@@ -243,11 +255,16 @@ class ClassLabels:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Rebuild from what :meth:`to_document` returned."""
+        """Rebuild from what :meth:`to_document` returned.
+
+        Raises:
+            ModelFileError: it is of another form; names the field.
+        """
+        conform(document, LabelsDocument, "targets")
         self = cls()
-        self.classes_ = plain_array(np.array(document["classes"], dtype=document["dtype"]))
+        self.classes_ = plain_array(classes_from(document["classes"], document["dtype"]))
         self.multilabel_ = document["multilabel"]
-        self.soft_ = document.get("soft", False)  # models of 0.1 have none
+        self.soft_ = document.get("soft", False)
         return self
 
     def _probabilities(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:

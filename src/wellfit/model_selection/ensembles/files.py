@@ -5,19 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
+import numpy as np
 from torch import Tensor
 
 from wellfit import store
-from wellfit.core.errors import InputError
+from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.hyper import resolve
+from wellfit.core.schema import Length, Positive, Range, conform
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
 from wellfit.model_selection.ensembles.selection import Selection
 
 if TYPE_CHECKING:
     from wellfit.model_selection.ensembles.base import Ensemble
+
+
+class EnsembleParameters(TypedDict):
+    """The parameters of an ensemble, but for those that its members are made like."""
+
+    n_members: Positive
+    bootstrap: bool
+    selection: dict[str, Any]
+
+
+class EnsembleDocument(TypedDict):
+    """An ensemble as plain data; its members are checked one by one."""
+
+    estimator: str
+    like: list[dict[str, Any]]
+    several: bool
+    params: EnsembleParameters
+    weights: list[Annotated[float, Range(0, open_low=True)]]
+    members: list[dict[str, Any]]
 
 
 def save_ensemble(ensemble: Ensemble, path: str | os.PathLike[str]) -> Path:
@@ -49,18 +70,63 @@ def save_ensemble(ensemble: Ensemble, path: str | os.PathLike[str]) -> Path:
 def ensemble_from(
     member: type[BaseMLP], document: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], list[BaseMLP]]:
-    """Return the parameters of the ensemble that a folder holds, and its fitted members."""
-    like = [member(**persistence.restored(each)) for each in document["like"]]
+    """Return the parameters of the ensemble that a folder holds, and its fitted members.
+
+    Raises:
+        ModelFileError: the folder's document isn't of the declared form; names the field.
+    """
+    conform(document, EnsembleDocument, "")
+    count = len(document["weights"])
+    conform(document["members"], Annotated[list[Any], Length(count)], "members")
+    if not count or not document["like"]:
+        raise ModelFileError("members or like is empty; expected one at least")
+    like = [member(**persistence.restored(member, each)) for each in document["like"]]
     params = {
         **document["params"],
         "estimator": like if document["several"] else like[0],
         "selection": resolve(Selection, document["params"]["selection"]),
     }
     members = [
-        persistence.rebuilt(each, _of_member(place, tensors))
-        for place, each in enumerate(document["members"])
+        _member(member, place, each, tensors) for place, each in enumerate(document["members"])
     ]
+    _check_alike(members)
+    known = {f"{place}" for place in range(count)}
+    for name in sorted(name for name in tensors if name.partition(".")[0] not in known):
+        raise ModelFileError(f"tensor {name!r} is none of the model's")
     return params, members
+
+
+def _member(
+    kind: type[BaseMLP], place: int, document: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> BaseMLP:
+    if document.get("estimator") != kind.__name__:
+        raise ModelFileError(
+            f"members[{place}].estimator is {document.get('estimator')!r:.40}; expected "
+            f"{kind.__name__!r}"
+        )
+    try:
+        model: BaseMLP = persistence.rebuilt(document, _of_member(place, tensors))
+    except InputError as error:
+        raise ModelFileError(f"members[{place}]: {error}") from error
+    return model
+
+
+def _check_alike(members: list[BaseMLP]) -> None:
+    """Check that members read the same columns and predict the same classes or outputs."""
+    told = [
+        (
+            each.n_features_in_,
+            getattr(each, "feature_names_in_", np.empty(0)).tolist(),
+            getattr(each, "classes_", np.empty(0)).tolist(),
+            getattr(each, "n_outputs_", 1),
+        )
+        for each in members
+    ]
+    for place, each in enumerate(told):
+        if each != told[0]:
+            raise ModelFileError(
+                f"members[{place}] is of other columns, classes or outputs than members[0]"
+            )
 
 
 def _of_member(place: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

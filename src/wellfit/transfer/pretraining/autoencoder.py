@@ -266,7 +266,7 @@ class MLPAutoencoder(Coding, BaseMLP):
     @classmethod
     def _rebuilt(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """Return the autoencoder that a folder holds."""
-        own = cls(**persistence.restored(document["params"]))
+        own = cls(**persistence.restored(cls, document.get("params")))
         coder = persistence.filled(own, document, tensors)
         coder._width = coder._weights.network.inputs
         return coder

@@ -1,0 +1,50 @@
+"""Arrays that came with plain data, compared with the names, shapes and types they should have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import ModelFileError
+
+_TYPES = {"f": "floats", "b": "booleans", "i": "whole numbers"}
+
+
+def declared_array(
+    arrays: Mapping[str, Any], name: str, shape: tuple[int | None, ...], kind: str = "f"
+) -> NDArray[Any]:
+    """Return an array of a declared form.
+
+    Args:
+        arrays: numpy arrays or tensors on the CPU, by name.
+        name: of the one that is wanted.
+        shape: its length along each axis; None for any length from 1.
+        kind: ``"f"`` for finite floats, ``"b"`` for booleans, ``"i"`` for whole numbers.
+
+    Raises:
+        ModelFileError: it is missing, of another shape or type, or holds NaN or infinities.
+
+    >>> declared_array({"mean": np.zeros(3)}, "mean", (3,)).shape
+    (3,)
+    >>> declared_array({"mean": np.zeros(3)}, "mean", (2,))
+    Traceback (most recent call last):
+    wellfit.core.errors.ModelFileError: tensor 'mean' has shape (3,); expected (2,)
+    """
+    if name not in arrays:
+        raise ModelFileError(f"tensor {name!r} is missing")
+    array = np.asarray(arrays[name])
+    if array.dtype.kind != kind:
+        raise ModelFileError(f"tensor {name!r} is of type {array.dtype}; expected {_TYPES[kind]}")
+    wanted = tuple(
+        max(have, 1) if want is None else want
+        for want, have in zip(shape, array.shape, strict=False)
+    )
+    if array.shape != wanted or len(shape) != array.ndim:
+        told = tuple("any" if want is None else want for want in shape)
+        raise ModelFileError(f"tensor {name!r} has shape {array.shape}; expected {told}")
+    if kind == "f" and not np.isfinite(array).all():
+        raise ModelFileError(f"tensor {name!r} holds NaN or infinities; expected finite numbers")
+    return array

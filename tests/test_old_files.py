@@ -1,0 +1,62 @@
+"""Files of format 0.1, written before their forms were declared, load and predict the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wellfit import MLPClassifier, load_model
+from wellfit.model_selection import SearchCV
+from wellfit.training import EarlyStopping
+
+FILES = Path(__file__).parent / "fixtures" / "format_0_1"
+EXPECTED = json.loads((FILES / "expected.json").read_text())
+RAW, LABELS = np.c_[np.arange(20.0) / 20, np.ones(20)], np.arange(20) % 2
+
+
+def rows() -> pd.DataFrame:
+    return pd.read_csv(FILES / "rows.csv", parse_dates=["since"])[:5]
+
+
+PREDICTIONS = {
+    "classifier": lambda model: model.predict_proba(rows()),
+    "regressor": lambda model: model.predict(rows()),
+    "multilabel": lambda model: model.predict_proba(rows()[["age", "member"]]),
+    "pixels": lambda model: model.predict_proba(np.arange(30, dtype=np.uint8).reshape(5, 6)),
+    "ensemble": lambda model: model.predict_proba(rows()),
+    "autoencoder": lambda model: model.transform(pd.read_csv(FILES / "numbers.csv")[:5]),
+}
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_a_model_of_format_0_1_loads_and_predicts_the_same(name):
+    predicted = PREDICTIONS[name](load_model(FILES / name))
+    np.testing.assert_allclose(predicted, EXPECTED[name], rtol=1e-5)
+
+
+def test_a_checkpoint_of_format_0_1_is_taken_up():
+    model = MLPClassifier(
+        (3,),
+        epochs=4,
+        random_state=0,
+        preprocess=None,
+        early_stopping=EarlyStopping(patience=3),
+        validation_fraction=0.2,
+    ).fit(RAW, LABELS, resume_from=FILES / "checkpoints")
+    assert len(model.history_["loss"]) == 4
+    np.testing.assert_allclose(model.predict_proba(RAW[:5]), EXPECTED["checkpoints"], rtol=1e-5)
+
+
+def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    shutil.copy(FILES / "journal.jsonl", journal)
+    before = journal.read_bytes()
+    network = MLPClassifier((3,), epochs=2, random_state=0, preprocess=None, early_stopping=False)
+    space = {"l2": [0.0, 0.1]}
+    search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)
+    search.fit(RAW, LABELS)
+    assert search.cv_results_["mean_test_score"].tolist() == EXPECTED["journal"]
+    assert journal.read_bytes() == before  # no fit was done again
