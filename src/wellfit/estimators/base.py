@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DivergedError, HyperparameterError, InputError
@@ -142,7 +141,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         self, x: Any, y: NDArray[Any], train_ids: NDArray[np.integer], source: Source | None
     ) -> None:
         """Learn from training rows how to read all rows, or go on as a network was taught."""
-        self._inputs = self._fit_inputs(_safe_indexing(x, train_ids), source)
+        self._inputs = self._fit_inputs(x, train_ids, source)
         self._fit_target_scale(y, train_ids)
         if source is not None and self._taken is not None and self._taken.head:
             same_head(source, self)

@@ -8,6 +8,9 @@ from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.members import structure
 from wellfit.estimators import reusing
@@ -106,11 +109,11 @@ class Starting(Parameters):
         self._taken = Taken.of(self.reuse, source)
         return source
 
-    def _fit_inputs(self, x: Any, source: Source | None) -> Inputs:
-        """Return how rows are read: as the layers that are taken have learned to."""
+    def _fit_inputs(self, x: Any, rows: NDArray[np.integer], source: Source | None) -> Inputs:
+        """Return how rows are read: as the layers that are taken have learned to, if any."""
         model: Any = self
         known = None if source is None else reading_of(source, model)
-        return known or Inputs.fit(x, self.preprocess)
+        return known or Inputs.fit(x, self.preprocess, rows)
 
     def _network(self, built: Network, before: Network | None) -> Network:
         """Return the network to train: the one built, unless training goes on with another."""

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.core.errors import CellTypeError
+from wellfit.preprocessing.cells import refuse_containers
+from wellfit.preprocessing.columns import is_mixed
 
 
 class LevelsDocument(TypedDict):
@@ -97,11 +99,30 @@ class Levels:
         return asdict(self)
 
 
+def with_lasting_kinds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of which each part has columns of the same kinds as the whole.
+
+    A column of numbers and a few words is text. Its part without the words would be numbers: so
+    the numbers become text here, as they would when their levels are learned.
+
+    >>> frame = with_lasting_kinds(pd.DataFrame({"x": pd.Series([1.0, 2.5, "?"], dtype=object)}))
+    >>> frame["x"].tolist()
+    ['1', '2.5', '?']
+    """
+    mixed = [at for at in range(frame.shape[1]) if is_mixed(frame.iloc[:, at])]
+    frame = frame.copy(deep=False)
+    for at in mixed:
+        codes, texts = _factorize(frame.iloc[:, at], str(frame.columns[at]))
+        frame.isetitem(at, np.array([*texts, None], dtype=object)[codes])
+    return frame
+
+
 def _factorize(column: pd.Series[Any], name: str) -> tuple[NDArray[np.intp], list[str]]:
     """Return each row's code, -1 where missing, and each code's text."""
     try:
         codes, values = pd.factorize(column)
     except TypeError as error:
+        refuse_containers(column, name)
         raise CellTypeError(
             f"column {name!r} can't be read as text or categories: {error}; "
             "a cell's argument must be a string or a number, no list or dictionary"
