@@ -173,7 +173,9 @@ def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
         HyperparameterError: ``preprocess`` is neither "auto" nor None.
         DataError or ValueError: no rows, no columns, wrong shape, other columns than at fit.
     """
-    preprocess = estimator.preprocess
+    # As it was in training, whatever set_params has said since.
+    trained = {} if reset else vars(estimator).get("_settled") or {}
+    preprocess = trained.get("preprocess", estimator.preprocess)
     if preprocess not in ("auto", None):
         raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
     if preprocess is None:
