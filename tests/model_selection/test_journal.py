@@ -278,10 +278,12 @@ def test_ten_kills_change_nothing(tmp_path: Path) -> None:
 class Full(Journal):
     """A journal on a disk that is full until there is room."""
 
-    def record(self, entries: Any) -> None:
+    def settle(self) -> None:
         real, self.path = self.path, self.path if self.room else Path("/dev/full")
-        super().record(entries)
-        self.path = real
+        try:
+            super().settle()
+        finally:
+            self.path = real
 
 
 def test_a_full_disk_stops_no_search_and_is_told_once(tmp_path: Path, whole: dict) -> None:
@@ -291,9 +293,22 @@ def test_a_full_disk_stops_no_search_and_is_told_once(tmp_path: Path, whole: dic
         same(run(journal), whole)
     assert len(caught) == 1
     assert read_journal(tmp_path / "j") == []
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.settle()
     journal.room = True
     journal.record([Entry("k", {}, 0, {})])  # what was owed comes first
     assert len(read_journal(tmp_path / "j")) == 31
+
+
+def test_what_found_no_room_is_written_once_there_is(tmp_path: Path, whole: dict) -> None:
+    journal = Full(tmp_path / "j")
+    journal.room = False
+    with pytest.warns(UserWarning, match="No space left on device"):
+        run(journal)
+    journal.room = True
+    journal.settle()
+    journal.settle()  # nothing is owed twice
+    assert len(read_journal(tmp_path / "j")) == 30
 
 
 def test_a_line_without_room_leaves_those_before_it(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Journal:
         self.entries |= {entry.key: entry for entry in entries}
         self._owed += [_line(vars(entry)) for entry in entries]
         try:
-            _append(self.path, b"".join(self._owed))
+            self.settle()
         except OSError as error:
             if not self._complained:
                 self._complained = True
@@ -106,7 +106,18 @@ class Journal:
                     "from here on is lost where it is cut off",
                     stacklevel=2,
                 )
-        else:
+
+    def settle(self) -> None:
+        """Append the fits that found no room yet.
+
+        Raises:
+            OSError: they find none now.
+        """
+        if self._owed:
+            try:
+                _append(self.path, b"".join(self._owed))
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
             self._owed.clear()
 
 
