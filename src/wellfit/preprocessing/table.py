@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
@@ -177,7 +178,10 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the columns that :meth:`transform` returns.
+        """Return the names of the columns that :meth:`transform` returns, each another.
+
+        Where two would be the same, as the mark ``age_missing`` of a column ``age`` beside a
+        column of that name, the latter ones are numbered: ``age_missing_2``.
 
         Args:
             input_features: names to use where training had none.
@@ -191,7 +195,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         out = self.numbers_.names(number) + self.flags_.names(flag)
         for name, levels in zip(category, self.categories_, strict=True):
             out += [f"{name}_{label}" for label in levels.labels]
-        return np.array(out, dtype=object)
+        as_they_were = len(number) if len(self.numbers_.scalings) == 1 else 0
+        flags = range(self.numbers_.width, self.numbers_.width + len(flag))
+        return np.array(_told_apart(out, {*range(as_they_were), *flags}), dtype=object)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -261,7 +267,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             columns = len(self._positions(*kinds))
             own = arrays_under(f"{part}.", arrays)
             setattr(self, f"{part}_", Numbers.from_document(document[part], own, columns))
-        self.categories_ = [Levels(**levels) for levels in document["categories"]]
+        self.categories_ = [Levels.from_document(levels) for levels in document["categories"]]
         self._check_counts(document["names"])
         return self
 
@@ -351,3 +357,20 @@ def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
     if rows is None:
         return values
     return values.iloc[rows] if isinstance(values, pd.Series) else values[rows]
+
+
+def _told_apart(names: list[str], given: set[int]) -> list[str]:
+    """Return names without doubles: a number is added, but not at the places of ``given`` names.
+
+    >>> _told_apart(["age", "age_missing", "age_missing", "town_a_b", "town_a_b"], given={0, 2})
+    ['age', 'age_missing_2', 'age_missing', 'town_a_b', 'town_a_b_2']
+    """
+    taken = {names[at] for at in given}
+    apart = []
+    for at, name in enumerate(names):
+        spellings = chain([name], (f"{name}_{number}" for number in count(2)))
+        if at not in given:
+            name = next(each for each in spellings if each not in taken)
+            taken.add(name)
+        apart.append(name)
+    return apart
