@@ -10,7 +10,6 @@ A space is written as a dictionary, or as a file of JSON or YAML::
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +22,13 @@ from wellfit.core.errors import (
     HyperparameterError,
     InputError,
     MissingExtraError,
+    ModelFileError,
     UnknownNameError,
 )
+from wellfit.core.files import parse_json, read_regular
 from wellfit.model_selection.axes import Axis, Choices, axis
+
+_LARGEST = 1 << 20  # bytes of a file
 
 Condition = Mapping[str, tuple[Any, ...]]
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -142,7 +145,10 @@ def read_space(path: str | os.PathLike[str]) -> Any:
     file = Path(path)
     if not file.is_file():
         raise InputError(f"there is no file {str(file)!r}; expected a space in JSON or YAML")
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = read_regular(file, _LARGEST).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not text in UTF-8 ({error.reason})") from None
     said = _said(file, text)
     if said is None:
         raise InputError(f"{file} says nothing; expected parameters and what each may be")
@@ -152,8 +158,8 @@ def read_space(path: str | os.PathLike[str]) -> Any:
 def _said(file: Path, text: str) -> Any:
     if file.suffix == ".json":
         try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
+            return parse_json(text, file)
+        except ModelFileError as error:
             raise InputError(f"{file} is no JSON: {error}") from None
     if file.suffix in (".yaml", ".yml"):
         return _yaml(file, text)
@@ -169,7 +175,7 @@ def _yaml(file: Path, text: str) -> Any:
         ) from None
     try:
         return _numbers(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{file} is no YAML: {error}") from None
 
 

@@ -25,6 +25,7 @@ from urllib.request import urlopen
 
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
+from wellfit.core.files import LARGEST_JSON, read_regular, refuse_beyond_memory
 from wellfit.datasets.download import cache_folder
 from wellfit.estimators import load_model
 from wellfit.transfer.shelved import (
@@ -42,7 +43,7 @@ Place = str | os.PathLike[str]
 VARIABLE = "WELLFIT_SHELF"
 
 _MODEL_OF_A_RUN = "model"
-_LARGEST_INDEX = 1 << 26
+_LARGEST_INDEX = LARGEST_JSON
 _TIMEOUT = 30  # seconds without an answer
 _STAGED = ".add.new"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -199,8 +200,10 @@ class Shelf:
     def _models(self) -> dict[str, ShelvedModel]:
         where = f"{self.address}/{INDEX}"
         try:
-            raw = _asked(where) if self._url else Path(where).read_bytes()
-        except (FileNotFoundError, NotADirectoryError) as error:
+            raw = _asked(where) if self._url else read_regular(where, _LARGEST_INDEX)
+        except ModelFileError:
+            raise
+        except FileNotFoundError as error:
             raise ModelFileError(
                 f"there is no shelf at {self.address}: it holds no {INDEX}; expected a folder "
                 "that `wellfit models add` or Shelf.add made"
@@ -278,7 +281,8 @@ def _asked(url: str) -> bytes:
 def _checked(path: Path, model: ShelvedModel) -> bytes:
     told = model.files[path.name]
     try:
-        data = path.read_bytes()
+        refuse_beyond_memory(path, told.bytes)
+        data = read_regular(path, told.bytes)
     except OSError as error:
         raise ModelFileError(f"{path} of the model {model.name!r} is missing") from error
     if len(data) < told.bytes:

@@ -19,6 +19,7 @@ from typing import Any
 from sklearn.base import is_classifier, is_regressor
 
 from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.files import parse_json
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
 from wellfit.store import DOCUMENT, WEIGHTS
@@ -180,10 +181,7 @@ def unpack(raw: bytes, where: str) -> dict[str, ShelvedModel]:
         ModelFileError: it is none, of a newer format, or holds what no shelf may hold, such as a
             path that leads out of it.
     """
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{where} is damaged: it is not JSON ({error})") from error
+    document = parse_json(raw, where)
     match document:
         case {"format": "wellfit-shelf", "format_version": int(written)} if written > 1:
             raise ModelFileError(
@@ -237,7 +235,10 @@ def _is_texts(value: Any) -> bool:
 
 def _is_scores(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
-        isinstance(name, str) and isinstance(score, (int, float)) and abs(score) < 1e300
+        isinstance(name, str)
+        and isinstance(score, (int, float))
+        and not isinstance(score, bool)
+        and abs(score) < 1e300
         for name, score in value.items()
     )
 

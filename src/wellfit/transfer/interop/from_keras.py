@@ -13,7 +13,7 @@ from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.nn import ELU, AlphaDropout, Dropout, GaussianNoise, LeakyReLU, PReLU
 from wellfit.transfer.interop.estimator import Task, from_parts
-from wellfit.transfer.interop.keras_files import read
+from wellfit.transfer.interop.keras_files import damage_told, read
 from wellfit.transfer.interop.parts import Part
 
 _ACTIVATIONS = {
@@ -57,9 +57,10 @@ def from_keras(
         MissingExtraError: h5py isn't installed.
     """
     layers, arrays = read(Path(path), None if weights is None else Path(weights))
-    steps = [
-        step for layer, own in zip(layers, arrays, strict=True) for step in _steps(layer, own)
-    ]
+    with damage_told(Path(path)):
+        steps = [
+            step for layer, own in zip(layers, arrays, strict=True) for step in _steps(layer, own)
+        ]
     output = "identity"
     if steps and isinstance(last := steps[-1], str):
         steps, output = steps[:-1], _ENDS[last]

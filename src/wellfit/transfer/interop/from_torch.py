@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.files import refuse_beyond_memory
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.nn import ELU, GELU, Activation, AlphaDropout, Dropout, LeakyReLU, PReLU
 from wellfit.transfer.interop.estimator import Task, from_parts
@@ -42,6 +44,12 @@ _SUPPORTED = (
     "Linear, BatchNorm1d, Dropout, AlphaDropout, Identity, Flatten, ReLU, LeakyReLU, PReLU, ELU, "
     "SELU, GELU, SiLU, Mish, Sigmoid, Hardsigmoid, Tanh, Softsign, Softplus, and Softmax, "
     "LogSoftmax or Sigmoid at the end"
+)
+
+# What PyTorch and its pickles raise where a file is damaged.
+_DAMAGE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError),
+    *(MemoryError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError),
 )
 
 
@@ -101,6 +109,8 @@ def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
     file = Path(path)
     if not file.is_file():
         raise ModelFileError(f"there is no file {file}")
+    refuse_beyond_memory(file, file.stat().st_size)
+    _refuse_compressed(file)
     try:
         if file.suffix == ".safetensors":
             found = load_file(file)
@@ -109,17 +119,39 @@ def read_state(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
             found = torch.load(file, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise ModelFileError(f"{file} is no file of safetensors: {error}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except _DAMAGE as error:
         raise ModelFileError(
             f"{file} holds more than tensors, or is damaged; a pickle can run any code, and is "
             "not read. Expected weights alone: torch.save(network.state_dict(), path), or "
             "safetensors"
         ) from error
+    _refuse_larger_than(file, found)
     if not isinstance(found, Mapping):
         raise ModelFileError(
             f"{file} holds a {type(found).__name__}; expected a state dict, tensors by name"
         )
     return found
+
+
+def _refuse_compressed(file: Path) -> None:
+    """Refuse an archive that unpacks to more than it holds: PyTorch doesn't compress."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            packed = [info.filename for info in archive.infolist() if info.compress_type]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # no archive; PyTorch says what is wrong with one that is damaged
+    if packed:
+        raise ModelFileError(f"{file} is compressed, at {packed[0]}; expected a file of PyTorch's")
+
+
+def _refuse_larger_than(file: Path, found: Any) -> None:
+    """Refuse tensors that repeat a few stored numbers many times over."""
+    size = file.stat().st_size
+    for name, tensor in found.items() if isinstance(found, Mapping) else ():
+        if isinstance(tensor, Tensor) and tensor.numel() > size:
+            raise ModelFileError(
+                f"{file} has {size:,} bytes, and its tensor {name!r} {tensor.numel():,} numbers"
+            )
 
 
 def _numbered(name: str) -> list[tuple[int, str]]:

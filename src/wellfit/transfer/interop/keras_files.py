@@ -1,22 +1,38 @@
-"""What Keras saves, read without Keras: layers as plain data, weights as arrays."""
+"""What Keras saves, read without Keras: layers as plain data, weights as arrays.
+
+A file may come from anywhere: it is read if it is a regular file that this machine's memory can
+hold, and nothing in it may unpack to much more than the file's own size.
+"""
 
 from __future__ import annotations
 
 import io
-import json
+import os
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.errors import InputError, MissingExtraError, ModelFileError
+from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
 from wellfit.transfer.interop.extras import extra
 from wellfit.transfer.interop.to_keras import stored_names
 
 Layers = list[dict[str, Any]]  # each with class_name and config
+
+# Keras itself packs weights without compressing them; a user may have compressed them since.
+_RATIO, _SPARE = 10, 1 << 20
+# What zipfile, zlib, h5py and reading of plain data raise where a file is damaged.
+_DAMAGE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 def read(path: Path, weights: Path | None) -> tuple[Layers, list[list[NDArray[Any]]]]:
@@ -26,25 +42,79 @@ def read(path: Path, weights: Path | None) -> tuple[Layers, list[list[NDArray[An
         ModelFileError: no such file, or no model of Keras in it.
         InputError: the layers are no single chain.
     """
-    if not path.is_file():
-        raise ModelFileError(f"there is no file {path}")
-    try:
+    with damage_told(path):
         if path.suffix == ".json":
-            document, data = json.loads(path.read_bytes()), _beside(path, weights).read_bytes()
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                document = json.loads(archive.read("config.json"))
-                data = archive.read("model.weights.h5")
+            document = parse_json(_read(path, LARGEST_JSON), path)
+            data = _read(_beside(path, weights))
         else:
-            data = path.read_bytes()
-            document = _own_document(data, path)
+            with _opened(path) as file:
+                packed = zipfile.is_zipfile(file)
+                document, data = _unpacked(file, path) if packed else (None, _rest(file))
+            if not packed:
+                document = _own_document(data, path)
         layers = _chain(document)
         _refuse_old_hard_sigmoid(document, layers)
         return layers, _arrays(data, layers, path)
-    except (KeyError, TypeError, AttributeError, IndexError, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise ModelFileError(f"{path} is no model of Keras that can be read: {error}") from error
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file makes its readers raise into an error with the file's name.
+
+    Raises:
+        ModelFileError: the file is damaged.
+    """
+    try:
+        yield
+    except (InputError, MissingExtraError):
+        raise
+    except _DAMAGE as error:
+        told = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ModelFileError(f"{path} is no model of Keras that can be read: {told}") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        file = open_regular(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"there is no file {path}") from error
+    try:
+        refuse_beyond_memory(path, os.fstat(file.fileno()).st_size)
+    except ModelFileError:
+        file.close()
+        raise
+    return file
+
+
+def _read(path: Path, most: int | None = None) -> bytes:
+    with _opened(path) as file:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
+            raise ModelFileError(f"{path} has more than {most:,} bytes")
+        return _rest(file)
+
+
+def _rest(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _unpacked(file: BinaryIO, path: Path) -> tuple[Any, bytes]:
+    """Return the layers and the weights' file of an archive, their sizes bounded before."""
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        found = {}
+        for name, most in (
+            ("config.json", LARGEST_JSON),
+            ("model.weights.h5", _RATIO * size + _SPARE),
+        ):
+            declared = archive.getinfo(name).file_size
+            if declared > most:
+                raise ModelFileError(
+                    f"{path} has {size:,} bytes, and {name} in it would unpack to {declared:,}; "
+                    f"expected at most {most:,}"
+                )
+            found[name] = archive.read(name)
+    return parse_json(found["config.json"], f"config.json of {path}"), found["model.weights.h5"]
 
 
 def _beside(path: Path, weights: Path | None) -> Path:
@@ -68,7 +138,7 @@ def _own_document(data: bytes, path: Path) -> Any:
             )
         return {
             "keras_version": file.attrs.get("keras_version", "3"),
-            **json.loads(file.attrs["model_config"]),
+            **parse_json(file.attrs["model_config"], f"model_config of {path}"),
         }
 
 
@@ -141,33 +211,51 @@ def _names_read(nodes: Any) -> list[str]:
 
 def _arrays(data: bytes, layers: Layers, path: Path) -> list[list[NDArray[Any]]]:
     with _open(data) as file:
+        reader = _Reader(_RATIO * len(data) + _SPARE)
         if "layers" in file:
             stored = stored_names([layer["class_name"] for layer in layers])
-            return [_in_vars(file, f"layers/{name}/vars") for name in stored]
+            return [reader.in_vars(file, f"layers/{name}/vars") for name in stored]
         group = file.get("model_weights", file)
         if "layer_names" not in group.attrs:
             raise ModelFileError(f"{path} holds no weights as Keras lays them out")
-        return [_legacy(group, layer["config"].get("name", "")) for layer in layers]
+        return [reader.legacy(group, layer["config"].get("name", "")) for layer in layers]
 
 
-def _in_vars(file: Any, name: str) -> list[NDArray[Any]]:
-    if name not in file:
-        return []
-    return [_array(file[name], str(number)) for number in range(len(file[name]))]
+class _Reader:
+    """Reads arrays, as long as they don't declare many times what the file holds.
 
+    Args:
+        left: bytes that may still be read.
+    """
 
-def _legacy(group: Any, name: str) -> list[NDArray[Any]]:
-    if name not in group:
-        return []
-    return [_array(group[name], _text(each)) for each in group[name].attrs["weight_names"]]
+    def __init__(self, left: int) -> None:
+        self._left = left
 
+    def in_vars(self, file: Any, name: str) -> list[NDArray[Any]]:
+        """Return the arrays of a layer as Keras 3 lays them out."""
+        if name not in file:
+            return []
+        return [self.array(file[name], str(number)) for number in range(len(file[name]))]
 
-def _array(group: Any, name: str) -> NDArray[Any]:
-    """Return an array of the file itself: HDF5 may point to others."""
-    found = group[name]
-    if found.external or found.is_virtual or found.file != group.file:
-        raise ModelFileError(f"{found.name} lies in another file; expected all weights in one")
-    return np.asarray(found, dtype=np.float64)
+    def legacy(self, group: Any, name: str) -> list[NDArray[Any]]:
+        """Return the arrays of a layer as Keras 1 and 2 lay them out."""
+        if name not in group:
+            return []
+        return [self.array(group[name], _text(e)) for e in group[name].attrs["weight_names"]]
+
+    def array(self, group: Any, name: str) -> NDArray[Any]:
+        """Return an array of the file itself: HDF5 may point to others."""
+        found = group[name]
+        if found.external or found.is_virtual or found.file != group.file:
+            raise ModelFileError(f"{found.name} lies in another file; expected all weights in one")
+        if found.dtype.kind not in "fiu":
+            raise ModelFileError(f"{found.name} is of type {found.dtype}; expected numbers")
+        self._left -= found.size * found.dtype.itemsize
+        if self._left < 0:
+            raise ModelFileError(
+                f"{found.name} declares {found.size:,} numbers, far more than the file holds"
+            )
+        return np.asarray(found, dtype=np.float64)
 
 
 def _text(given: Any) -> str:
