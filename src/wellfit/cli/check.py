@@ -30,7 +30,6 @@ _PARAMETERS = {
     "class_weight": "class_weight",
     "threads": "threads",
 }
-_REQUEST = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
 
 
 def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
@@ -57,6 +56,13 @@ def check(
     task: Annotated[
         str, typer.Option(help="classification or regression; auto goes by the target.")
     ] = "auto",
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
+    ] = False,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
     ] = False,
@@ -120,6 +126,8 @@ def check(
         from wellfit.cli.settings import estimator
         from wellfit.cli.source import open_source
     source = open_source(_request(given))
+    for doubt in source.notes:
+        note(doubt)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
     model = estimator(source.learning, parameters, settings or ())
     report = _checked(model, source, seed)
@@ -132,11 +140,7 @@ def check(
 def _request(given: Mapping[str, Any]) -> Any:
     from wellfit.cli.source import Request
 
-    return Request(
-        given["data"],
-        drop=tuple(given["drop"] or ()),
-        **{name: given[name] for name in _REQUEST},
-    )
+    return Request.from_options(given)
 
 
 def _checked(model: Model, source: Source, seed: int) -> Report:

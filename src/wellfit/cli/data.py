@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, pairs, screen
+from wellfit.cli.console import counted, note, pairs, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from wellfit.datasets import Dataset
+    from wellfit.datasets import Dataset, Summary
 
 data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 
@@ -49,24 +49,43 @@ def show_data(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to draw images; else NAME.png.")
     ] = None,
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
+    ] = False,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
     ] = False,
 ) -> None:
     """Draw ten images, or summarize the columns of a table."""
-    from wellfit.cli.overview import classes, columns, gaps, types
-    from wellfit.datasets import load, look, read_table
+    from wellfit.cli.reading_notes import notes_on, reading_notes
+    from wellfit.datasets import TableSchema, load, look
     from wellfit.datasets.files import ending
     from wellfit.datasets.readers import TABLES
+    from wellfit.datasets.tables import read_with_schema
+
+    path, data = Path(name), None
+    schema = TableSchema(na_values=tuple(na or ()), header=not no_header)
+    if path.is_file() and ending(path) in TABLES and target is None:
+        rows, schema = read_with_schema(path, schema)
+        doubts, summary = list(reading_notes(rows, path, schema)), look(rows)
+    else:
+        options: Any = {"target": target, "data_dir": data_dir, "allow_pickle": allow_pickle}
+        data = load(name, schema=schema, **options)
+        doubts, summary = notes_on(data, name), look(data.X, data.y, task=data.task)
+    for doubt in doubts:
+        note(doubt)
+    _show(name, data, summary, out)
+
+
+def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -> None:
+    """Print a summary, then images or a line for each column."""
+    from wellfit.cli.overview import classes, columns, gaps, types
 
     console = screen()
-    path = Path(name)
-    data = None
-    if path.is_file() and ending(path) in TABLES and target is None:
-        summary = look(read_table(path))
-    else:
-        data = load(name, target=target, data_dir=data_dir, allow_pickle=allow_pickle)
-        summary = look(data.X, data.y, task=data.task)
     table = pairs()
     table.add_row("data", name if data is None else f"{data.name}: {data.description}")
     table.add_row("rows", _rows(summary.rows, data))

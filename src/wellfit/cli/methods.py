@@ -45,9 +45,7 @@ def methods(
     for name in registry.names(family):
         cls = registry.lookup(family, name)
         meaning = (inspect.getdoc(cls) or "").partition("\n")[0]
-        others = registry.aliases(family, name)
-        also = f" ({', '.join(others)})" if others else ""
-        console.print(Text.assemble((name, "bold cyan"), f"{also}  {meaning}"))
+        console.print(Text.assemble((name, "bold cyan"), f"  {meaning}"))
         if getattr(cls, "hypers", dict)():
             console.print(_hypers(cls))
         console.print()

@@ -1,18 +1,21 @@
-"""``wellfit predict``: a model's answers for new rows, as a csv file."""
+"""``wellfit predict``: a model's predictions for new rows, as a csv file."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, note, screen
+from wellfit.cli.console import counted, screen
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wellfit.datasets.dataset import Labels, Rows
+    from wellfit.cli.comparison import Comparison
+    from wellfit.cli.new_rows import NewRows
+    from wellfit.datasets.dataset import Rows
 
 
 def predict(
@@ -26,17 +29,30 @@ def predict(
     data_dir: Annotated[
         Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
     ] = None,
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a csv holds the column names; else as in training.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
     """Write the prediction for each row, and for classes the probability of each.
 
-    Columns are matched by name, and others are left aside. Where the target is among them, it is
-    compared with the predictions.
+    Columns are matched by name and read as in training; others are left aside. Where the target
+    is among them, it is compared with the predictions.
     """
-    from wellfit.cli.files import write
+    from wellfit.cli.files import writing
+    from wellfit.cli.new_rows import NewRows
     from wellfit.cli.run_folder import model_folder, read_config
     from wellfit.core.errors import InputError
     from wellfit.estimators import load_model
+    from wellfit.estimators.table_schema import table_schema
 
     printed = str(out) == "-"
     if not printed and not out.parent.is_dir():
@@ -46,45 +62,38 @@ def predict(
     model = load_model(model_folder(run))
     for network in getattr(model, "estimators_", [model]):  # an ensemble has several
         network.set_params(device=device)
-    target = read_config(run).get("data", {}).get("target")
-    X, y = _rows(model, data, data_dir, target)
-    table = predictions(model, X)
-    text = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    schema = table_schema(model)
+    recorded = None if schema is None else schema.target
+    target = recorded or read_config(run).get("data", {}).get("target")
+    rows = NewRows(data, data_dir, target, tuple(na or ()), header)
     if printed:
-        print(text, end="")
+        _, comparison = _predict(model, rows, lambda text: print(text, end=""))
     else:
-        write(out, text.encode())
-        screen().print(f"{counted(len(table), 'prediction')} in {out}", soft_wrap=True)
-    if y is not None:
-        compare(table, y, target or "the labels", classes=hasattr(model, "classes_"))
+        with writing(out) as file:
+            count, comparison = _predict(model, rows, lambda text: file.write(text.encode()))
+        screen().print(f"{counted(count, 'prediction')} in {out}", soft_wrap=True)
+    if comparison is not None:
+        comparison.tell()
 
 
-def _rows(
-    model: Any, name: str, data_dir: Path | None, target: str | None
-) -> tuple[Rows, Labels | None]:
-    """Return the rows to predict, and their labels where there are any."""
-    from wellfit.cli.source import select
-    from wellfit.datasets import load, read_features
+def _predict(
+    model: Any, rows: NewRows, write: Callable[[str], Any]
+) -> tuple[int, Comparison | None]:
+    """Write predictions block by block; return their number, and the comparison if any."""
+    from wellfit.cli.comparison import Comparison
 
-    if not Path(name).is_file():
-        data = load(name, data_dir=data_dir)
-        X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
-        return (select(X, _columns(model), name) if _columns(model) else X), y
-    X = read_features(name)
-    columns = _columns(model)
-    if not columns:
-        return X, None
-    selected = select(X, columns, name)
-    y = X[target] if target in X and target not in columns else None
-    left = [str(column) for column in X if column not in {*columns, target}]
-    if left:
-        shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
-        note(f"{counted(len(left), 'column')} that the model doesn't know left aside: {shown}")
-    return selected, y
-
-
-def _columns(model: Any) -> list[str]:
-    return [str(name) for name in getattr(model, "feature_names_in_", ())]
+    count, comparison = 0, None
+    for block in rows.blocks(model):
+        table = predictions(model, block.X)
+        # Without a format, numbers have as many digits as it takes to read them back unchanged.
+        write(table.to_csv(index=False, header=not count, lineterminator="\n"))
+        count += len(table)
+        if block.y is not None:
+            if comparison is None:
+                name = rows.target or "the labels"
+                comparison = Comparison(name, getattr(model, "classes_", None))
+            comparison.add(block.y, table.filter(regex=r"^prediction(_\d+)?$").to_numpy())
+    return count, comparison
 
 
 def predictions(model: Any, X: Rows) -> pd.DataFrame:
@@ -113,23 +122,3 @@ def predictions(model: Any, X: Rows) -> pd.DataFrame:
         chances = pd.DataFrame(model.predict_proba(X), columns=names)
         table = pd.concat([table, chances], axis=1)
     return table
-
-
-def compare(table: pd.DataFrame, y: Labels, target: str, *, classes: bool) -> None:
-    """Tell how good predictions are, where the rows' target is known and complete."""
-    import numpy as np
-    import pandas as pd
-    from sklearn.metrics import accuracy_score, r2_score
-
-    from wellfit.report.words import percent
-
-    truth = pd.DataFrame(y)
-    if not classes:
-        truth = truth.apply(pd.to_numeric, errors="coerce")
-    if truth.isna().any(axis=None):
-        note(f"{target} has gaps, so the predictions are not compared with it")
-        return
-    predicted = table.filter(regex="^prediction").to_numpy()
-    pair = np.squeeze(truth.to_numpy()), np.squeeze(predicted)
-    told = f"accuracy {percent(accuracy_score(*pair))}" if classes else f"R² {r2_score(*pair):.4f}"
-    screen(stderr=True).print(f"{told} against {target}", soft_wrap=True)

@@ -31,7 +31,6 @@ _PARAMETERS = {
     "early_stopping": "early_stopping",
     "threads": "threads",
 }
-_REQUEST = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
 _OPTIONS = (
     *("candidates", "cv", "sampler", "halving", "factor", "restarts"),
     *("time_limit", "score", "jobs"),
@@ -87,6 +86,13 @@ def search(
     task: Annotated[
         str, typer.Option(help="classification or regression; auto goes by the target.")
     ] = "auto",
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
+    ] = False,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
     ] = False,
@@ -233,11 +239,7 @@ def _plan(given: Mapping[str, Any]) -> Any:
     from wellfit.cli.source import Request
     from wellfit.model_selection.spaces import read_space
 
-    request = Request(
-        given["data"],
-        drop=tuple(given["drop"] or ()),
-        **{name: given[name] for name in _REQUEST},
-    )
+    request = Request.from_options(given)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
     # What the file says is kept, not where it is: a resumed search finds the same.
     space = None if given["space"] is None else read_space(given["space"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from wellfit.cli.console import counted
+from wellfit.cli.reading_notes import notes_on, unknown_levels
+from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.datasets import Dataset, TableSchema, hold_out, infer_task, load
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
@@ -55,14 +57,30 @@ class Request:
         if self.seed >= 2**32:
             raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
 
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any]) -> Request:
+        """Return the request that a command's options make."""
+        schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
+        same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
+        return cls(
+            given["data"],
+            drop=tuple(given["drop"] or ()),
+            schema=schema,
+            **{name: given[name] for name in same},
+        )
+
 
 @dataclass(frozen=True)
 class Source:
-    """Data with a test part, what is asked of them, and where the test rows come from."""
+    """Data with a test part, what is asked of them, and where the test rows come from.
+
+    ``notes`` say what is doubtful about how their file was read.
+    """
 
     data: Dataset
     kind: Kind
     split: str
+    notes: tuple[str, ...] = ()
 
     @property
     def learning(self) -> Learning:
@@ -91,6 +109,7 @@ def open_source(wanted: Request) -> Source:
         allow_pickle=wanted.allow_pickle,
         schema=wanted.schema,
     )
+    loaded = data
     if wanted.test is not None:
         data = _with_test(data, wanted.test, wanted.allow_pickle)
     for column in wanted.drop:
@@ -99,12 +118,15 @@ def open_source(wanted: Request) -> Source:
     if kind == "regression":
         data = replace(data, **{part: _numbers(data, part) for part in ("y", "y_val", "y_test")})
     _refuse_gaps(data)
+    refuse_infinities(data, wanted.name, wanted.test)
+    notes = (*notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
     if data.X_test is not None:
-        return Source(data, kind, f"from {wanted.test}" if wanted.test else "as the data come")
+        split = f"from {wanted.test}" if wanted.test else "as the data come"
+        return Source(data, kind, split, notes)
     # The task as it was decided: a split keeps the shares of classes.
     data = hold_out(replace(data, task=kind), wanted.test_fraction, wanted.seed)
     split = f"{percent(wanted.test_fraction, 0)} of the rows at random, seed {wanted.seed}"
-    return Source(data, kind, split)
+    return Source(data, kind, split, notes)
 
 
 def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:
@@ -123,15 +145,19 @@ def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
     """
     if not hasattr(table, "columns"):
         raise DataError(f"{origin} has no column names; expected {', '.join(columns[:5])}, …")
-    there = [str(column) for column in table.columns]
+    refuse_missing([str(column) for column in table.columns], columns, origin)
+    selected: pd.DataFrame = table[list(columns)]
+    return selected
+
+
+def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) -> None:
+    """Raise a DataError where a column is missing; it names the nearest there is."""
     missing = [column for column in columns if column not in there]
     if missing:
         hint = did_you_mean(missing[0], there)
         more = f" ({len(missing)} of {len(columns)} are missing)" if len(missing) > 1 else ""
         listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
         raise DataError(f"{origin} has no column {missing[0]!r}{more}{hint} Its columns: {listed}")
-    selected: pd.DataFrame = table[list(columns)]
-    return selected
 
 
 def _without(data: Dataset, column: str) -> Dataset:

@@ -64,7 +64,6 @@ _PARAMETERS = {
     "device": "device",
     "threads": "threads",
 }
-_REQUEST = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
 _OPTIONS = ("report_every", "time_limit", "tensorboard", "checkpoint_every", "keep_checkpoints")
 
 
@@ -90,6 +89,13 @@ def train(
     task: Annotated[
         str, typer.Option(help="classification or regression; auto goes by the target.")
     ] = "auto",
+    na: Annotated[
+        list[str] | None,
+        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
+    ] = False,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
     ] = False,
@@ -275,11 +281,7 @@ def _plan(given: Mapping[str, Any]) -> Any:
     from wellfit.cli.plan import Options, Plan
     from wellfit.cli.source import Request
 
-    request = Request(
-        given["data"],
-        drop=tuple(given["drop"] or ()),
-        **{name: given[name] for name in _REQUEST},
-    )
+    request = Request.from_options(given)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
     # A list that is empty was not given.
     parameters = {key: None if value == [] else value for key, value in parameters.items()}

@@ -22,18 +22,12 @@ from wellfit.augment import augmentations
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, screen, waiting
 from wellfit.cli.plan import Options, Plan
-from wellfit.cli.run_folder import (
-    CHECKPOINTS,
-    CURVE,
-    RunFolder,
-    read_run,
-    refuse,
-)
+from wellfit.cli.run_folder import CHECKPOINTS, RunFolder, read_run, refuse
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, Request, Source, open_source
+from wellfit.cli.unusable import refuse_missing_values
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
-from wellfit.estimators import load_model
 from wellfit.estimators.starting import in_words
 from wellfit.estimators.table_schema import record_schema
 from wellfit.report import Curves, learning_curve, png
@@ -84,15 +78,13 @@ def resume_training(path: Path, *, quiet: bool) -> None:
                 f"--resume {path}: this is a search; expected a training, or "
                 f"`wellfit search --resume {path}`"
             )
-        result = config.get("result", {})
+        result = config.pop("result", {})
         status = result.get("status", "interrupted")
-        plan = Plan.from_dict(config)
         if status != "interrupted":
-            complete(plan, folder, config)
             epochs = counted(result["epochs"], "epoch")
             screen().print(f"{path} is {status} already, after {epochs}", soft_wrap=True)
             return
-        config.pop("result", None)
+        plan = Plan.from_dict(config)
         if "precision" in config:
             plan = plan.with_precision(config["precision"])
         source, model = _prepare(plan)
@@ -101,25 +93,15 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         folder.release()
 
 
-def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
-    """Draw the pictures that a run lacks whose result is there, and remove its checkpoints.
-
-    A run that is killed while its checkpoints are removed leaves some. An older wellfit wrote the
-    result before the pictures.
-    """
-    if folder.lacks_pictures(config):
-        source, _ = _prepare(plan)
-        model = load_model(folder.model)
-        _draw(model, source, folder, outcome.judge(model, source))
-    if not plan.options.keep_checkpoints:
-        folder.clear(CHECKPOINTS)
-
-
 def _prepare(plan: Plan) -> tuple[Source, Model]:
     """Read the data, and return them with the estimator that they take."""
     with waiting(f"reading {plan.request.name}"):
         source = open_source(plan.request)
         model = _estimator(plan, source.learning)
+        if model.preprocess is None:
+            refuse_missing_values(source.data)
+    for doubt in source.notes:
+        note(doubt)
     moving = [one.name for one in augmentations(model.augment) if one.needs_image]
     if moving and model.image_shape is None:
         if source.data.image_shape is None:
@@ -151,7 +133,7 @@ def _carry_out(
             look = overview.before_training(model, source)
         console.print(look)
         console.print()
-    judged = _judged(model, source)
+    judged = "validation" if _validates(model, source) else "test"
     journal = Journal(folder, config, judged)
     writers = [journal, *_writers(plan.options, folder)]
     try:
@@ -163,20 +145,12 @@ def _carry_out(
         _conclude(model, source, folder, judged, console, quiet)
         if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
             folder.clear(CHECKPOINTS)
-    except BaseException as error:
+    except BaseException:
         if folder.begun and is_model(folder.model) and not hasattr(model, "status_"):
             note(f"{folder.model} is still the model of an earlier run")
-        _tell_how_to_go_on(error, folder, "train")
         raise
     finally:
         folder.release()
-
-
-def _tell_how_to_go_on(error: BaseException, folder: RunFolder, command: str) -> None:
-    """Say how to go on where a signal or a full disk ends a run, and not a fault in it."""
-    if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
-        path = shlex.quote(str(folder.path))
-        note(f"what is finished is kept; go on by `wellfit {command} --resume {path}`")
 
 
 def _writers(options: Options, folder: RunFolder) -> list[Observer]:
@@ -285,40 +259,26 @@ def _conclude(
     model: Model, source: Source, folder: RunFolder, judged: str, console: Console, quiet: bool
 ) -> None:
     """Judge the model, tell how good it is, and write that and the pictures."""
+    history = model.history_
     if not quiet:
         _tell_training(model, judged, console)
     result = outcome.judge(model, source)
     unseen = judged if judged == "validation" or _knows_all(source) else ""
     found = outcome.verdict_on(model, source, unseen)
+    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
     console.print(outcome.scores(result))
     if not quiet:
         outcome.show(result, source, console)
         console.print(found.sentence, style="bold", markup=False, highlight=False)
         console.print(f"{found.sure}\n", highlight=False)
-    _draw(model, source, folder, result)
-    # Last, since a run with a result is not resumed: whatever it needs is there now.
-    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
-    _tell_folder(folder, model.status_ == "interrupted", console)
-
-
-def _draw(model: Model, source: Source, folder: RunFolder, result: outcome.Outcome) -> None:
-    """Write the pictures of a training."""
-    history = model.history_
     if history:
-        figure = learning_curve(
-            history,
-            best_epoch=model.best_epoch_,
-            judged=_judged(model, source),
-            title=f"{source.data.name}: learning curve",
-        )
-        folder.picture(CURVE, png(figure))
+        title = f"{source.data.name}: learning curve"
+        figure = learning_curve(history, best_epoch=model.best_epoch_, judged=judged, title=title)
+        folder.picture("learning_curve.png", png(figure))
     for name, picture in outcome.pictures(result, source):
         folder.picture(name, picture)
-
-
-def _judged(model: Model, source: Source) -> str:
-    """Return what to call the rows that ``val_…`` metrics are of."""
-    return "validation" if _validates(model, source) else "test"
+    folder.check()
+    _tell_folder(folder, model.status_ == "interrupted", console)
 
 
 def _training(model: Model) -> dict[str, Any]:

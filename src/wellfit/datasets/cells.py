@@ -21,7 +21,7 @@ MISSING = (
 )
 # Missing, in any case, where the column's other cells are numbers, dates or booleans; in a column
 # of text, "None" and "Na" are levels like any other.
-_MISSING_BESIDE_VALUES = {*(cell.casefold() for cell in MISSING), "none", "nil"}
+_MISSING_BESIDE_VALUES = {*(cell.casefold() for cell in MISSING), "none", "nil", "n.a.", "n.a"}
 _TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
 _WORDS = {"true", "false"}
 _ALIKE: dict[CellType, CellType] = {"number": "boolean", "boolean": "number"}  # read as each other
@@ -129,6 +129,24 @@ def read_as(
     return values, unread
 
 
+def number_of(cell: str) -> float | None:
+    """Return the number that a cell is, or None.
+
+    >>> number_of("1,234.5"), number_of("1,5"), number_of("x")
+    (1234.5, 1.5, None)
+    """
+    for mark, pattern in _NUMBERS.items():
+        if re.fullmatch(pattern, cell.strip(), re.IGNORECASE):
+            group = "," if mark == "." else "."
+            return float(cell.strip().replace(group, "").replace(mark, "."))
+    return None
+
+
+def is_date(cell: str) -> bool:
+    """Say whether a cell begins as an ISO 8601 date does."""
+    return re.fullmatch(_DATE, cell.strip()) is not None
+
+
 def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | None:
     """Return the type of all but a few cells of a column of text, and those few.
 
@@ -137,6 +155,8 @@ def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | Non
     >>> kind, few.to_dict()
     ('number', {20: 'x'})
     """
+    if not is_text(column):
+        return None
     probe = _probe(column)
     patterns: list[tuple[CellType, str]] = [("number", _NUMBERS["."]), ("number", _NUMBERS[","])]
     patterns += [("date", _DATE), ("boolean", "true|false")]

@@ -14,7 +14,7 @@ from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, 
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.files import ending, reading, stem
 from wellfit.datasets.schema import TableSchema
-from wellfit.datasets.typed import typed
+from wellfit.datasets.typed import Place, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,16 @@ def column_names(path: Path, schema: TableSchema) -> list[str]:
             return list(layout_of(path, schema).names)
         from pyarrow.parquet import read_schema
 
-        return [str(name) for name in read_schema(path).names]
+        names = [str(name) for name in read_schema(path).names]
+        return [name for name in names if not name.startswith("__index_level_")]
+
+
+def place_in(path: Path, schema: TableSchema) -> Place:
+    """Return a function that says where a row, counted from 0, stands in a table's file."""
+    if ending(path) in PARQUET:
+        return lambda row: f"row {row + 1:,} of {path}"
+    with reading(path):
+        return layout_of(path, schema).place
 
 
 def _check(table: pd.DataFrame, path: Path) -> None:
@@ -144,7 +153,7 @@ def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.D
     table = table.assign(**texts)
     if schema.na_values:
         table = table.mask(table.astype("str").isin(schema.na_values))
-    return typed(table, schema, ",", lambda row: f"row {row + 1:,} of {path}")
+    return typed(table, schema, ",", place_in(path, schema))
 
 
 def table_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:

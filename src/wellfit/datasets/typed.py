@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place
                 shown = repr(cell) if isinstance(cell, str) else str(cell)
                 raise DataError(
                     f"column {name!r} holds {shown} in {place(int(table.index[row]))}; expected "
-                    f"{_expected(kind, schema.decimals.get(name))}, as in training"
+                    f"{_expected(kind, schema.decimals.get(name))}, as in training{_hint(cell)}"
                 )
     return table.assign(**columns) if columns else table
 
@@ -116,6 +117,10 @@ def _decimal(
         usual = _usual(separator)
         known = usual if usual in marks else min(marks)
     return known
+
+
+def _hint(cell: Any) -> str:
+    return f" (--na {shlex.quote(cell)} reads it as missing)" if isinstance(cell, str) else ""
 
 
 def _expected(kind: CellType, decimal: Decimal | None) -> str:

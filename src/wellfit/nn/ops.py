@@ -13,14 +13,12 @@ from torch import Tensor
 class Block:
     """The shape of a layer's parameters or statistics for one member: (rows, columns).
 
-    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty. The
-    weights are so many ``matrices``, side by side.
+    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty.
     """
 
     rows: int
     columns: int
     penalized: int = 0
-    matrices: int = 1
 
 
 @dataclass(frozen=True)

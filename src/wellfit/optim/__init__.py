@@ -1,6 +1,5 @@
 """Floor 1: how parameters move. Update rules, schedules, clipping, penalties and constraints."""
 
-from wellfit.core.registry import discover
 from wellfit.optim.clipping import ByLayerNorm, ByNorm, ByValue, Clipping
 from wellfit.optim.constraints import Constraint, MaxNorm
 from wellfit.optim.minimizers import LBFGS, ConjugateGradient, Minimizer
@@ -14,7 +13,6 @@ from wellfit.optim.optimizers import (
     AdamW,
     AMSGrad,
     Lion,
-    Muon,
     Nadam,
     Optimizer,
     RMSProp,
@@ -61,7 +59,6 @@ __all__ = [
     "Lion",
     "MaxNorm",
     "Minimizer",
-    "Muon",
     "Nadam",
     "OneCycle",
     "Optimizer",
@@ -76,6 +73,3 @@ __all__ = [
     "TimeBased",
     "WarmUp",
 ]
-
-# An algorithm in a new file of this folder needs no line here.
-discover(__name__)

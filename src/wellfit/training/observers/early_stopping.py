@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,8 +32,6 @@ class EarlyStopping(Observer, name="early_stopping"):
     >>> EarlyStopping(patience=3)
     EarlyStopping(patience=3)
     """
-
-    remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     patience: int | Sequence[int | None] | None = hyper(
         "epochs without improvement before stopping; None never stops",

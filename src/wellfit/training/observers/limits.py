@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,8 +39,6 @@ class StopOnDivergence(Observer, name="stop_on_divergence"):
     >>> StopOnDivergence(factor=2)
     StopOnDivergence(factor=2)
     """
-
-    remembers: ClassVar[Mapping[str, str]] = {"first": "f", "waited": "i"}
 
     factor: float | Sequence[float] = hyper(
         "how much more than the first epoch's loss is too much",

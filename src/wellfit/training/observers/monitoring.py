@@ -26,8 +26,9 @@ def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
             f"expected a metric of the training rows: {monitor.removeprefix('val_')!r}"
         )
     check_numbers(observer, run)
-    state.setdefault("best", np.full(run.k, np.inf))
-    state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
+    if "best" not in state:
+        state["best"] = np.full(run.k, np.inf)
+        state["waited"] = np.zeros(run.k, dtype=np.int64)
 
 
 def check_numbers(observer: Observer, run: Run) -> None:

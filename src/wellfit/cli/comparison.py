@@ -1,0 +1,96 @@
+"""Predictions compared with the target, block by block: accuracy, or R²."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wellfit.cli.console import counted, note, screen
+from wellfit.report.words import percent
+
+
+class Comparison:
+    """Sums over blocks of rows, from which the accuracy or R² of all of them follows.
+
+    Args:
+        target: what to call it.
+        classes: the model's classes; None in a regression.
+
+    >>> comparison = Comparison("y", None)
+    >>> comparison.add(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
+    >>> comparison.add(np.array([4.0]), np.array([4.0]))
+    >>> round(comparison.r2(), 4)
+    0.9464
+    """
+
+    def __init__(self, target: str, classes: Any = None) -> None:
+        self._target, self._classes = target, classes
+        self._known: set[Any] | None = None
+        if classes is not None:
+            self._known = set(np.asarray(classes).tolist())
+        self._rows = self._missing = self._right = self._familiar = 0
+        self._mean: Any = 0.0
+        self._squares: Any = 0.0  # of the target's distances from its mean
+        self._errors: Any = 0.0
+
+    def add(self, y: Any, predicted: NDArray[Any]) -> None:
+        """Compare a block of rows.
+
+        Args:
+            y: (rows,) or (rows, outputs) the target.
+            predicted: shaped like ``y``.
+        """
+        truth = pd.DataFrame(y)
+        missing = truth.isna().any(axis=1).to_numpy()
+        self._missing += int(missing.sum())
+        given = truth.to_numpy(dtype=object)[~missing]
+        answers = predicted.reshape(len(predicted), -1)[~missing]
+        if not len(given):
+            return
+        if self._known is None:
+            self._add_numbers(given.astype(float), answers.astype(float))
+        else:
+            self._right += int((given == answers.astype(object)).all(axis=1).sum())
+            single = given.shape[1] == 1
+            self._familiar += sum(label in self._known for label in given[:, 0]) if single else 1
+        self._rows += len(given)
+
+    def _add_numbers(self, y: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
+        """Merge a block's mean and sums of squares (Chan, Golub and LeVeque, 1983)."""
+        rows, mean = len(y), y.mean(axis=0)
+        apart = mean - self._mean
+        every = self._rows + rows
+        self._squares = (
+            self._squares + ((y - mean) ** 2).sum(axis=0) + apart**2 * (self._rows * rows / every)
+        )
+        self._mean = self._mean + apart * (rows / every)
+        self._errors = self._errors + ((y - predicted) ** 2).sum(axis=0)
+
+    def r2(self) -> float:
+        """Return R², the mean of all outputs; of a constant target 1 if it is met, else 0."""
+        varies = self._squares > 0
+        unexplained = np.divide(
+            self._errors, self._squares, out=np.ones_like(self._errors), where=varies
+        )
+        return float(np.where(varies | (self._errors > 0), 1 - unexplained, 1.0).mean())
+
+    def tell(self) -> None:
+        """Print how good the predictions are, where the target is complete."""
+        if self._missing:
+            rows = counted(self._missing, "row")
+            note(
+                f"{self._target} is missing, or can't be read, in {rows}, so the predictions are "
+                "not compared with it"
+            )
+            return
+        if self._known is None:
+            told = f"R² {self.r2():.4f}"
+        else:
+            told = f"accuracy {percent(self._right / self._rows)}"
+        screen(stderr=True).print(f"{told} against {self._target}", soft_wrap=True)
+        if self._known is not None and not self._familiar:
+            known = ", ".join(map(repr, list(self._known)[:3]))
+            note(f"no value of {self._target} is a class of the model, such as {known}")

@@ -1,0 +1,156 @@
+"""New rows for a fitted model: read as its training table was, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wellfit.cli.console import counted, note
+from wellfit.cli.reading_notes import header_note, unknown_note
+from wellfit.cli.source import refuse_missing, select
+from wellfit.cli.unusable import refuse_infinity
+from wellfit.core.errors import InputError
+from wellfit.datasets import load, read_features
+from wellfit.datasets.cells import read_as
+from wellfit.datasets.files import ending
+from wellfit.datasets.readers import TABLES
+from wellfit.datasets.tables import PARQUET, column_names, place_in, table_blocks
+from wellfit.estimators.table_schema import known_levels, table_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wellfit.datasets import TableSchema
+    from wellfit.datasets.dataset import Labels, Rows
+
+_CELLS = 2**21  # of a block: 16 MiB of numbers
+_MOST_ROWS = 2**16
+
+
+class Block(NamedTuple):
+    """Some rows, and their target where they have one."""
+
+    X: Rows
+    y: Labels | None
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """What to predict, as the user names it.
+
+    Args:
+        name: a file, or a name.
+        data_dir: a folder of data by name.
+        target: the column that the model predicts.
+        na_values: cells that are missing values besides those of the training table.
+        header: whether the first line of a csv is a header; None as in training.
+    """
+
+    name: str
+    data_dir: Path | None = None
+    target: str | None = None
+    na_values: Sequence[str] = ()
+    header: bool | None = None
+
+    def blocks(self, model: Any) -> Iterator[Block]:
+        """Return blocks of rows with the columns that a fitted model reads.
+
+        Raises:
+            DataError: a column is missing, or a cell isn't of the kind that the model has learned;
+                names its row and line.
+        """
+        columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
+        schema = self._schema(model)
+        path = Path(self.name)
+        if path.is_file() and ending(path) in TABLES and columns and schema is not None:
+            return self._table(path, columns, schema, _UnknownLevels(model, schema))
+        return self._whole(path, columns, schema)
+
+    def _schema(self, model: Any) -> TableSchema | None:
+        schema = table_schema(model, self.target)
+        if schema is not None:
+            return schema.adding(self.na_values, self.header)
+        if self.na_values or self.header is False:
+            raise InputError("--na and --no-header need a model whose columns have names")
+        return None
+
+    def _table(
+        self, path: Path, columns: Sequence[str], schema: TableSchema, levels: _UnknownLevels
+    ) -> Iterator[Block]:
+        there = column_names(path, schema)
+        refuse_missing(there, columns, self.name)
+        target = schema.target if schema.target in there else None
+        target = None if target in columns else target
+        left = [name for name in there if name not in {*columns, target}]
+        if left:
+            shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
+            note(f"{counted(len(left), 'column')} that the model doesn't know left aside: {shown}")
+        read = [*columns, *([target] if target else [])]
+        # A label that can't be read is no reason not to predict: it is read apart.
+        loose = replace(schema, types={**schema.types, **({target: "text"} if target else {})})
+        place = place_in(path, schema)
+        for at, table in enumerate(table_blocks(path, loose, read, _rows(len(read)))):
+            X = table[list(columns)]
+            if at == 0 and schema.header and ending(path) not in PARQUET:
+                for doubt in header_note(table, path):
+                    note(doubt)
+            refuse_infinity(X, place)
+            levels.look(X)
+            yield Block(X, None if target is None else _labels(table[target], target, schema))
+        levels.tell()
+
+    def _whole(
+        self, path: Path, columns: Sequence[str], schema: TableSchema | None
+    ) -> Iterator[Block]:
+        y: Labels | None = None
+        if path.is_file():
+            X = read_features(path, schema)
+        else:
+            data = load(self.name, data_dir=self.data_dir, schema=schema)
+            X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
+        if columns:
+            X = select(X, columns, self.name)
+        size = _rows(X.shape[1])
+        for first in range(0, len(X), size):
+            part = slice(first, first + size)
+            yield Block(_sliced(X, part), None if y is None else _sliced(y, part))
+
+
+def _rows(columns: int) -> int:
+    """Return the rows of a block."""
+    return min(max(_CELLS // columns, 1), _MOST_ROWS)
+
+
+def _sliced(values: Any, part: slice) -> Any:
+    return values.iloc[part] if hasattr(values, "iloc") else values[part]
+
+
+def _labels(cells: pd.Series[Any], target: str, schema: TableSchema) -> pd.Series[Any]:
+    """Return the target as the model's classes or numbers are; missing where it can't be read."""
+    return read_as(cells, schema.types[target], schema.decimal(target))[0]
+
+
+class _UnknownLevels:
+    """Notices columns of text of which no cell is a level that a model knows."""
+
+    def __init__(self, model: Any, schema: TableSchema) -> None:
+        levels = known_levels(model)
+        self._levels = {name: levels[name] for name in levels if schema.types[name] == "text"}
+        self._examples: dict[str, str] = {}
+
+    def look(self, X: pd.DataFrame) -> None:
+        """Look at more rows; columns with a known level are done with."""
+        for name in list(self._levels):
+            cells = X[name].dropna()
+            if cells.isin(self._levels[name]).any():
+                del self._levels[name]
+                self._examples.pop(name, None)
+            elif len(cells):
+                self._examples.setdefault(name, str(cells.iloc[0]))
+
+    def tell(self) -> None:
+        """Say which columns have no known level."""
+        for name, example in self._examples.items():
+            note(unknown_note(name, example, self._levels[name]))

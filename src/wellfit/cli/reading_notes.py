@@ -1,0 +1,95 @@
+"""What users should know of how a table was read, in words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellfit.cli.console import counted
+from wellfit.datasets.cells import is_text
+from wellfit.datasets.files import ending
+from wellfit.datasets.findings import StrayCells, find_stray_cells, header_looks_like_data
+from wellfit.datasets.readers import TABLES
+from wellfit.datasets.tables import PARQUET, place_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wellfit.datasets import Dataset, TableSchema
+
+_MOST = 5
+_NOUNS = {"number": "numbers", "date": "dates", "boolean": "booleans"}
+
+
+def reading_notes(table: pd.DataFrame, path: Path | None, schema: TableSchema) -> Iterator[str]:
+    """Yield what is doubtful about a table that was read from a file.
+
+    Args:
+        table: (rows, columns), with the number of each row in its file, from 0, as the index.
+        path: the file; None for a table by name.
+        schema: by which it was read.
+    """
+    if path is not None and ending(path) not in PARQUET and schema.header:
+        yield from header_note(table, path)
+    place = _row if path is None else place_in(path, schema)
+    found = find_stray_cells(table)
+    for stray in found[:_MOST]:
+        yield _told(stray, place)
+    if len(found) > _MOST:
+        yield f"{counted(len(found) - _MOST, 'more column')} of text like these"
+
+
+def header_note(table: pd.DataFrame, path: Path) -> Iterator[str]:
+    """Yield a note where the first line of a csv file looks like data."""
+    if header_looks_like_data(table):
+        shown = ", ".join(str(name) for name in list(table)[:5])
+        yield (
+            f"the first line of {path} looks like data ({shown}, …) and is read as the names of "
+            "the columns: --no-header reads it as a row"
+        )
+
+
+def notes_on(data: Dataset, name: str) -> list[str]:
+    """Return what is doubtful about data that were loaded from a file, or by name."""
+    if data.schema is None:
+        return []
+    table = data.X.assign(**{str(data.target): data.y})  # type: ignore[union-attr]
+    in_order = [column for column in data.schema.types if column in table]
+    path = Path(name).expanduser()
+    is_file = data.source == str(path) and ending(path) in TABLES
+    return list(reading_notes(table[in_order], path if is_file else None, data.schema))
+
+
+def unknown_levels(X: Any, X_test: Any) -> Iterator[str]:
+    """Yield a note for each column of text in which test and training rows share no value."""
+    if not hasattr(X, "columns") or X_test is None:
+        return
+    for name, column in X.items():
+        cells = X_test[name].dropna()
+        known = column.dropna()
+        if is_text(column) and len(cells) and len(known) and not cells.isin(known).any():
+            yield unknown_note(str(name), str(cells.iloc[0]), sorted(known.unique()))
+
+
+def unknown_note(name: str, example: str, known: Sequence[str]) -> str:
+    """Return a note on a column of text that has no value of the training rows."""
+    shown = ", ".join(map(repr, known[:3])) + (", …" if len(known) > 3 else "")
+    return (
+        f"column {name!r} has no cell that occurs in the training rows; it holds {example!r}, and "
+        f"they hold {shown}"
+    )
+
+
+def _row(row: int) -> str:
+    return f"row {row + 1:,}"
+
+
+def _told(stray: StrayCells, place: Callable[[int], str]) -> str:
+    few = counted(stray.count, "cell")
+    return (
+        f"column {stray.column!r} holds {_NOUNS[stray.kind]} but for {few} of {stray.cells:,}, "
+        f"such as {stray.example!r} in {place(stray.row)}, and is read as text; "
+        f"--na {shlex.quote(stray.example)} reads these cells as missing"
+    )
