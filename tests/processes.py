@@ -34,7 +34,7 @@ SERVER.set_forkserver_preload(
 
 def start(*words: str, cwd: Path, encoding: str = "utf-8") -> Any:
     """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder."""
-    process = SERVER.Process(target=_call, args=(words, cwd, encoding))
+    process = SERVER.Process(target=call, args=(words, cwd, encoding))
     process.start()
     return process
 
@@ -44,7 +44,7 @@ def said(cwd: Path, where: str = "err") -> str:
     return Path(f"{cwd}.{where}").read_text()
 
 
-def _call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
+def call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
     from wellfit.cli.app import main
 
     os.chdir(cwd)

@@ -114,7 +114,12 @@ def test_metrics_that_find_no_room_stop_no_training(here: Path, wellfit: Wellfit
     done = wellfit(*AGAIN, "--epochs", "2")
     assert done.exit_code == 1
     assert "metrics.jsonl: No space left on device" in done.stderr
+    assert "go on by `wellfit train --resume run`" in done.stderr
     assert load_model(here / "run" / "model").n_epochs_ == 2
+    # A run that lacks lines is not done; with room again, it gets them.
+    assert not (here / "run" / "result.json").exists()
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    assert len((here / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     assert json.loads((here / "run" / "result.json").read_text())["status"] == "finished"
 
 
@@ -136,7 +141,7 @@ def test_a_disk_that_is_read_only_is_told_by_the_files_own_name(
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(OSError, match="Read-only") as told:
         write(tmp_path / "report.html", b"")

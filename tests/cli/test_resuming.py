@@ -243,6 +243,71 @@ def test_a_finished_run_is_left_alone(here: Path, wellfit: Wellfit) -> None:
     assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
 
 
+def test_pictures_that_a_finished_run_lacks_are_drawn(here: Path, wellfit: Wellfit) -> None:
+    """An older wellfit that was killed wrote the result before them."""
+    words = ("--run", "run", "--epochs", "2", "--keep-checkpoints", *EVERY)
+    assert wellfit(*INCOME, *words).exit_code == 0
+    run = here / "run"
+    before = {path: path.stat().st_mtime_ns for path in run.glob("*.json*")}
+    weights = (run / "model" / "weights.safetensors").stat().st_mtime_ns
+    for name in ("learning_curve.png", "confusion_matrix.png"):
+        (run / name).unlink()
+    done = wellfit("train", "--resume", "run")
+    assert done.exit_code == 0, done.output
+    assert "run is finished already, after 2 epochs" in done.output
+    assert (run / "learning_curve.png").is_file()
+    assert (run / "confusion_matrix.png").is_file()
+    assert {path: path.stat().st_mtime_ns for path in run.glob("*.json*")} == before
+    assert (run / "model" / "weights.safetensors").stat().st_mtime_ns == weights
+    assert list((run / "checkpoints").iterdir())
+
+
+def test_residuals_that_a_finished_run_lacks_are_drawn(here: Path, wellfit: Wellfit) -> None:
+    words = ("train", "adult.csv", "--target", "pay", "--epochs", "2", "--run", "run")
+    assert wellfit(*words).exit_code == 0
+    (here / "run" / "residuals.png").unlink()
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    assert (here / "run" / "residuals.png").is_file()
+
+
+def test_checkpoints_that_a_finished_run_left_are_removed(here: Path, wellfit: Wellfit) -> None:
+    assert wellfit(*INCOME, "--epochs", "2", "--run", "run").exit_code == 0
+    left = here / "run" / "checkpoints" / "epoch-000002.safetensors"
+    left.parent.mkdir()
+    left.write_bytes(b"")
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    assert not left.parent.exists()
+
+
+def test_metrics_that_are_missing_come_from_the_checkpoint(
+    here: Path, wellfit: Wellfit, cut: Callable[..., Path]
+) -> None:
+    assert wellfit(*INCOME, "--epochs", "5", *EVERY, "--run", "whole").exit_code == 0
+    run = cut(*EVERY)
+    (run / "metrics.jsonl").write_bytes(b"")
+    assert wellfit("train", "--resume", "run").exit_code == 0
+    assert ended(run) == ended(here / "whole")
+
+
+def test_a_folder_with_nothing_but_half_written_settings_is_free(
+    here: Path, wellfit: Wellfit
+) -> None:
+    (here / "run").mkdir()
+    (here / "run" / ".config.json.new").write_text("{")
+    assert wellfit(*INCOME, "--epochs", "1", "--run", "run").exit_code == 0
+    assert not (here / "run" / ".config.json.new").exists()
+
+
+def test_a_folder_whose_run_has_lost_its_settings_is_not(here: Path, wellfit: Wellfit) -> None:
+    words = (*INCOME, "--epochs", "1", "--run", "run")
+    assert wellfit(*words).exit_code == 0
+    (here / "run" / "config.json").unlink()
+    done = wellfit(*words)
+    assert done.exit_code == 2
+    assert "holds files of a run without its config.json" in done.stderr
+    assert wellfit(*words, "--overwrite").exit_code == 0
+
+
 def test_checkpoints_are_kept_where_asked_for(here: Path, wellfit: Wellfit) -> None:
     words = (*INCOME, "--epochs", "3", *EVERY, "--keep-checkpoints", "--run", "run")
     assert wellfit(*words).exit_code == 0

@@ -38,6 +38,8 @@ from wellfit.training import Call
 SHAPES = [(3,), (4,), (5,), (6,), (4, 3), (5, 3), (6, 3), (7, 3)]
 SPACE = {"hidden_layer_sizes": SHAPES, "optimizer__learning_rate": loguniform(1e-4, 1e-1)}
 
+OUTCOME = {"test_scores": 0.5, "fit_time": 0.1, "score_time": 0.01}
+
 
 def search(journal: Path | None = None, epochs: int = 2, **changes: Any) -> RandomizedSearchCV:
     clf = MLPClassifier(epochs=epochs, early_stopping=False, random_state=0)
@@ -278,10 +280,12 @@ def test_ten_kills_change_nothing(tmp_path: Path) -> None:
 class Full(Journal):
     """A journal on a disk that is full until there is room."""
 
-    def record(self, entries: Any) -> None:
+    def settle(self) -> None:
         real, self.path = self.path, self.path if self.room else Path("/dev/full")
-        super().record(entries)
-        self.path = real
+        try:
+            super().settle()
+        finally:
+            self.path = real
 
 
 def test_a_full_disk_stops_no_search_and_is_told_once(tmp_path: Path, whole: dict) -> None:
@@ -291,26 +295,39 @@ def test_a_full_disk_stops_no_search_and_is_told_once(tmp_path: Path, whole: dic
         same(run(journal), whole)
     assert len(caught) == 1
     assert read_journal(tmp_path / "j") == []
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.settle()
     journal.room = True
-    journal.record([Entry("k", {}, 0, {})])  # what was owed comes first
+    journal.record([Entry("k", {}, 0, OUTCOME)])  # what was owed comes first
     assert len(read_journal(tmp_path / "j")) == 31
+
+
+def test_what_found_no_room_is_written_once_there_is(tmp_path: Path, whole: dict) -> None:
+    journal = Full(tmp_path / "j")
+    journal.room = False
+    with pytest.warns(UserWarning, match="No space left on device"):
+        run(journal)
+    journal.room = True
+    journal.settle()
+    journal.settle()  # nothing is owed twice
+    assert len(read_journal(tmp_path / "j")) == 30
 
 
 def test_a_line_without_room_leaves_those_before_it(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     journal = Journal(tmp_path / "j")
     journal.begin({})
-    journal.record([Entry("first", {}, 0, {})])
+    journal.record([Entry("first", {}, 0, OUTCOME)])
     before = (tmp_path / "j").read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
     try:
         with pytest.warns(UserWarning, match="File too large"):
-            journal.record([Entry("second", {}, 0, {})])
+            journal.record([Entry("second", {}, 0, OUTCOME)])
         assert (tmp_path / "j").read_bytes() == before
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    journal.record([Entry("third", {}, 0, {})])
+    journal.record([Entry("third", {}, 0, OUTCOME)])
     assert [entry.key for entry in read_journal(tmp_path / "j")] == ["first", "second", "third"]
 
 
@@ -326,7 +343,7 @@ def test_numbers_and_texts_come_back_exactly(
     path = tmp_path_factory.mktemp("exact") / "j"
     journal = Journal(path)
     journal.begin({"of": text})
-    outcome = told({"test_scores": np.float64(score), "fit_error": text})
+    outcome = told({**OUTCOME, "test_scores": np.float64(score), "fit_error": text})
     journal.record([Entry("k", {"l2": score}, 0, outcome)])
     (entry,) = read_journal(path)
     for got in (entry.outcome["test_scores"], entry.candidate["l2"]):

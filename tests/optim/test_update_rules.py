@@ -20,6 +20,7 @@ from wellfit.optim import (
     AdamW,
     AMSGrad,
     Lion,
+    Muon,
     Nadam,
     RMSProp,
 )
@@ -78,6 +79,36 @@ def nadam(params, *args, **options):
         product = torch.ones((), dtype=FLOAT64)
         optimizer.state[p] = {"step": torch.tensor(0.0), "mu_product": product, **zeros}
     return optimizer
+
+
+class Several:
+    """Several of PyTorch's optimizers, each for some of the parameters."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+
+    def zero_grad(self):
+        for each in self.optimizers:
+            each.zero_grad()
+
+    def step(self):
+        for each in self.optimizers:
+            each.step()
+
+
+def muon(rate, decay, iterations=5, **options):
+    """PyTorch's for the weights, its AdamW for the biases."""
+    return lambda p: Several(
+        torch.optim.Muon(
+            p[::2],
+            rate,
+            decay,
+            ns_steps=iterations,
+            adjust_lr_fn="match_rms_adamw",
+            **options,
+        ),
+        torch.optim.AdamW(p[1::2], rate, weight_decay=0.0),
+    )
 
 
 # Weights decay and biases don't: ``p`` holds them in turns.
@@ -146,6 +177,13 @@ RULES = {
         lambda p: Written(p, lion(0.01, 0.1, 0.8, 0.9)),
     ),
 }
+RULES |= {
+    "muon": (Muon(0.01), muon(0.01, 0.01)),
+    "muon, other": (
+        Muon(0.02, weight_decay=0.1, momentum=0.5, nesterov=False, iterations=3),
+        muon(0.02, 0.1, 3, momentum=0.5, nesterov=False),
+    ),
+}
 OWN_STEPS = [  # rules that don't leave the step to a minimizer
     registry.lookup("optimizer", name)
     for name in registry.names("optimizer")
@@ -159,7 +197,9 @@ def test_every_rule_has_an_oracle():
 
 @pytest.mark.parametrize("together", [1, 3])
 @pytest.mark.parametrize("name", RULES)
-def test_rule_is_torchs(name, together):
+def test_rule_is_torchs(name, together, monkeypatch):
+    # PyTorch's Muon multiplies in half precision; here it is to be exact.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
     rule, oracle = RULES[name]
     # Alone, coefficients meet the whole buffer; beside members of other rates, each its rows.
     others = [rule.replace(learning_rate=0.01 * k) for k in range(1, together)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import (
     MaxAbsScaler,
     OneHotEncoder,
@@ -25,8 +27,9 @@ from sklearn.preprocessing import (
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wellfit import store
-from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.errors import HyperparameterError, ModelFileError, UnknownNameError
 from wellfit.preprocessing import TablePreprocessor, table
+from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.numeric import CLIPS, SCALINGS
 
 random = np.random.default_rng(0)
@@ -218,11 +221,11 @@ def test_missing_numbers_become_the_median_and_are_marked():
 
 @pytest.mark.parametrize("numeric", SCALINGS)
 def test_columns_that_did_not_vary_are_0_whatever_comes(numeric):
-    X = np.array([[7.0, np.nan, 1], [7.0, np.nan, 2]])
+    X = np.array([[7.0, 1], [7.0, 2]])
     fitted = TablePreprocessor(numeric).fit(X)
-    later = fitted.transform(np.array([[1e9, 5, 1], [np.nan, -1e9, 2]]))
-    assert fitted.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
-    assert later[:, :2].tolist() == [[0, 0], [0, 0]]
+    later = fitted.transform(np.array([[1e9, 1], [np.nan, 2]]))
+    assert fitted.get_feature_names_out().tolist() == ["x0", "x1"]
+    assert later[:, 0].tolist() == [0, 0]
 
 
 def test_dates_are_seconds_and_durations_too():
@@ -426,3 +429,57 @@ def test_columns_say_each_kind_and_the_known_levels():
             ("nothing", "empty", None),
             ("x", "number", None),
         ]
+
+
+def test_levels_that_are_no_text_are_known_by_their_other_spellings():
+    train = pd.DataFrame({"c": pd.Series([1.0, True, 2.5, "2.0", False, "x"] * 2, dtype=object)})
+    fitted = TablePreprocessor(min_frequency=1).fit(train)
+    assert fitted.columns[0].levels == ("0", "1", "2.0", "2.5", "x")
+    same = [[1.0, "1", "1.0", 1, True, np.float32(1)], [False, "0", "False", "0.0", -0.0]]
+    for values in same:
+        later = pd.DataFrame({"c": pd.Series(values, dtype=object)})
+        assert len(np.unique(fitted.transform(later), axis=0)) == 1
+        assert fitted.transform(later).sum() == len(values)
+    # A text that is a level of its own stays one: "2.0" is no other spelling of 2.
+    assert fitted.transform(pd.DataFrame({"c": ["2.0", "2", "1.00"]})).sum(axis=1).tolist() == [
+        1,
+        0,
+        0,
+    ]
+    document, arrays = fitted.to_document()
+    rebuilt = TablePreprocessor.from_document(json.loads(json.dumps(document)), arrays)
+    np.testing.assert_array_equal(rebuilt.transform(later), fitted.transform(later))
+    document["categories"][0]["aliases"]["1.0"] = "3"
+    with pytest.raises(ModelFileError, match=r"aliases\['1.0'\] is '3'"):
+        TablePreprocessor.from_document(document, arrays)
+
+
+def test_levels_of_older_models_are_known_as_they_were_written():
+    levels = Levels(["2024-01-01 00:00:00", "True", "1.50"], other=False, missing=False)
+    values = [pd.Timestamp(2024, 1, 1), np.True_, decimal.Decimal("1.50"), None]
+    found = levels.one_hot(pd.Series(values, dtype=object), "c")
+    np.testing.assert_array_equal(found, np.eye(4, 3))
+
+
+@pytest.mark.parametrize("numeric", ["robust", "robust+quantile"])
+def test_names_of_columns_are_unique(numeric):
+    X = pd.DataFrame(
+        {
+            "age": [1.0, None, 3, 4],
+            "age_missing": [False, True, None, True],
+            "age_missing_missing": [1, 2, 3, 4],
+            "a": ["b_c", "x", "b_c", "(other)"],
+            "a_b": ["c", "y", "c", "z"],
+            "a_b_c": [5, 6, 7, 8],
+            "age_robust": [True, False, True, False],
+        }
+    )
+    fitted = TablePreprocessor(numeric, max_categories=2).fit(X)
+    names = fitted.get_feature_names_out().tolist()
+    assert len(set(names)) == len(names) == fitted.transform(X).shape[1]
+    assert {"age_missing", "age_robust"} <= set(names)  # columns keep the names that they had
+    assert names.index("age_missing") == fitted.numbers_.width
+    found = TablePreprocessor(numeric).set_output(transform="polars").fit_transform(X)
+    assert found.shape[0] == 4
+    columns = ColumnTransformer([("table", fitted, list(X))], verbose_feature_names_out=False)
+    columns.set_output(transform="pandas").fit_transform(X)

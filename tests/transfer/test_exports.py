@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from samples import (
@@ -134,6 +136,35 @@ def test_onnx_reads_a_table_of_all_kinds() -> None:
         label, probabilities = by_onnx(model, columns(given))
         np.testing.assert_allclose(probabilities, answers(model, given), **CLOSE)
         np.testing.assert_array_equal(label, model.predict(given))
+
+
+def test_onnx_reads_categories_of_any_type_as_they_are_commonly_written() -> None:
+    codes = np.resize([0, 1, 2, 1], 90)
+    day = datetime.date(2024, 1, 1)
+    values: dict[str, list[Any]] = {
+        "float": [1.0, 2.0, 2.5],
+        "huge": [1e20, -3.0, -0.0],
+        "int": [1, 2, 3],
+        "bool": [True, False, "unknown"],
+        "numpy": [np.True_, np.float32(2.0), np.str_("1.0")],
+        "text": ["01", "1.0", "True"],
+        "date": [day, day.replace(day=2), "never"],
+        "moment": [pd.Timestamp(day), pd.Timestamp(2024, 1, 2, 3), "never"],
+    }
+    table = pd.DataFrame(
+        {key: pd.Series(each, dtype=object)[codes] for key, each in values.items()}
+    )
+    table = table.reset_index(drop=True).astype(
+        dict.fromkeys(["float", "huge", "int"], "category")
+    )
+    table["float32"] = pd.Categorical(np.array([0.1, 1, 2], np.float32)[codes])
+    model = classifier(rows=table)
+    expected = model.predict_proba(table)
+    assert len(np.unique(expected.round(6), axis=0)) == 3
+    for written in (table.astype(str), table.map(str)):
+        given = {key: written[key].to_numpy(object)[:, None] for key in written}
+        np.testing.assert_allclose(by_onnx(model, given)[1], expected, **CLOSE)
+        np.testing.assert_allclose(model.predict_proba(written), expected, **CLOSE)
 
 
 @pytest.mark.parametrize("kind", ["gaps", "flags", "pixels", "sparse", "raw", "float64"])

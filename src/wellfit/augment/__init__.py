@@ -5,6 +5,7 @@ from wellfit.augment.mixing import Mixup
 from wellfit.augment.pipeline import Augmenter, augment_rows, augmentations
 from wellfit.augment.pixels import Erasing, Noise
 from wellfit.augment.warps import Elastic, Rotation, Scale, Shear, Shift
+from wellfit.core.registry import discover
 
 __all__ = [
     "Augmentation",
@@ -21,3 +22,6 @@ __all__ = [
     "augment_rows",
     "augmentations",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

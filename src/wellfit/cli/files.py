@@ -12,38 +12,58 @@ from typing import Any, BinaryIO
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file beside, then rename it: what was there survives a full disk.
+    """Write a file beside its place, then rename it: what was there survives a full disk.
 
     Raises:
-        OSError: not to be written; ``filename`` is the path.
+        OSError: it can't be written; ``filename`` is the path.
     """
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    except OSError as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed
-            beside.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with writing(path) as file:
+        file.write(data)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """Return a context with a file to write piece by piece, which takes its place at the end.
 
+    The file is on the disk before its name is, so that a power failure leaves no empty one.
+
     Raises:
         OSError: it can't be written; ``filename`` is the path, where what was there is unchanged.
     """
-    new = path.with_name(f".{path.name}.new")
+    new = unfinished(path)
     try:
         with new.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(new, path)
     except BaseException as error:
         with suppress(OSError):  # where nothing can be written, nothing can be removed
             new.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        if not isinstance(error, OSError):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def unfinished(path: Path) -> Path:
+    """Return what a file is called until it is whole; a process that is killed may leave it."""
+    return path.with_name(f".{path.name}.new")
+
+
+def append(file: BinaryIO, data: bytes) -> None:
+    """Append to an unbuffered file all of the data or, on a full disk, none.
+
+    Raises:
+        OSError: they can't be written; the file is as long as before.
+    """
+    size = file.tell()
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        with suppress(OSError):  # a device has no length
+            file.truncate(size)
         raise
 
 

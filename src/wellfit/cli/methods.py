@@ -45,7 +45,9 @@ def methods(
     for name in registry.names(family):
         cls = registry.lookup(family, name)
         meaning = (inspect.getdoc(cls) or "").partition("\n")[0]
-        console.print(Text.assemble((name, "bold cyan"), f"  {meaning}"))
+        others = registry.aliases(family, name)
+        also = f" ({', '.join(others)})" if others else ""
+        console.print(Text.assemble((name, "bold cyan"), f"{also}  {meaning}"))
         if getattr(cls, "hypers", dict)():
             console.print(_hypers(cls))
         console.print()

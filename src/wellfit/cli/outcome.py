@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wellfit.cli.console import counted
+from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
 from wellfit.diagnose import Verdict, verdict
@@ -231,10 +232,10 @@ def pictures(outcome: Outcome, source: Source) -> Iterator[tuple[str, bytes]]:
     if outcome.confusions is not None:
         classes, counts = outcome.confusions
         drawn = confusion_picture(counts, names_of(source, classes), title)
-        yield "confusion_matrix.png", png(drawn)
+        yield CONFUSIONS, png(drawn)
     elif source.learning == "regression":
         unit = source.data.target or ""
         yield (
-            "residuals.png",
+            RESIDUALS,
             png(residual_picture(outcome.y, outcome.predicted, title=title, unit=unit)),
         )

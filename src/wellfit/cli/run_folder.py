@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wellfit.cli.files import plain, write, write_json
+from wellfit.cli.files import append, plain, unfinished, write, write_json
 from wellfit.cli.locking import LOCK_FILE, lock
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.store import is_model
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
+CURVE, CONFUSIONS, RESIDUALS = "learning_curve.png", "confusion_matrix.png", "residuals.png"
 PICTURES = (
-    *("learning_curve.png", "confusion_matrix.png", "residuals.png"),
+    *(CURVE, CONFUSIONS, RESIDUALS),
     *("parallel_coordinates.png", "slices.png", "importance.png", "leaders.png"),  # of a search
 )
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
@@ -27,8 +28,7 @@ FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
-    *(HEALTH, f"{HEALTH}.new", REPORT),
-    LOCK_FILE,
+    *(HEALTH, REPORT, LOCK_FILE),
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
 
@@ -60,6 +60,7 @@ class RunFolder:
         self.path = path or Path("runs") / name
         self._fixed, self._overwrite, self.resumed = path is not None, overwrite, resume
         self._metrics: BinaryIO | None = None
+        self._owed = b""  # lines that found no room yet
         self._trouble: OSError | None = None
         self._lock: int | None = None
         self.begun = False
@@ -86,20 +87,15 @@ class RunFolder:
         """What to give to ``tensorboard --logdir``."""
         return self.path / TENSORBOARD
 
-    def begin(self, config: Mapping[str, Any], first_epoch: int = 0) -> None:
-        """Make the folder, write the settings, and clear away what an earlier run said of itself.
+    def begin(self, config: Mapping[str, Any], metrics: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Make the folder, write the settings, and remove what an earlier run wrote.
 
-        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it. In a
-        run that is resumed the settings stay, and the metrics of epochs up to ``first_epoch``.
+        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it. A run
+        that is resumed keeps its settings, and its metrics are ``metrics``.
         """
-        if not self.resumed:
-            self._make()
-            self.clear(CHECKPOINTS)
-            self.clear(TENSORBOARD)
-        for name in (RESULT, JOURNAL, RESULTS, REPORT, *PICTURES):
-            (self.path / name).unlink(missing_ok=True)
+        self._clear_away((RESULT, JOURNAL, RESULTS, REPORT, *PICTURES))
         if self.resumed:
-            self._cut(first_epoch)
+            write(self.path / METRICS, b"".join(map(_line, metrics)))
         else:
             self.configure(config)
         # Unbuffered: each line is on its way to the disk when the next epoch starts.
@@ -107,17 +103,25 @@ class RunFolder:
         self._metrics = (self.path / METRICS).open(how, buffering=0)  # type: ignore[assignment]
         self.begun = True
 
+    def _clear_away(self, names: Iterable[str]) -> None:
+        """Remove these files of an earlier run or, in a run that is resumed, of this one.
+
+        An earlier run's settings go first: a process that is killed here leaves no run, and not
+        one that would be resumed with the settings of one and the files of the other.
+        """
+        if not self.resumed:
+            self._make()
+            (self.path / CONFIG).unlink(missing_ok=True)
+            self.clear(CHECKPOINTS)
+            self.clear(TENSORBOARD)
+        doomed = {*(self.path / name for name in names), *_leftovers(self.path)}
+        for path in sorted(doomed.intersection(self.path.iterdir())):
+            path.unlink()
+
     def configure(self, config: Mapping[str, Any]) -> None:
         """Write the settings."""
         header = {"format": FORMAT, "format_version": FORMAT_VERSION}
         write_json(self.path / CONFIG, {**header, **config})
-
-    def _cut(self, epochs: int) -> None:
-        """Leave the whole lines of the metrics up to an epoch: later ones come again."""
-        path = self.path / METRICS
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith(b"\n")]
-        write(path, b"".join(line for line in whole if json.loads(line)["epoch"] <= epochs))
 
     def _make(self) -> None:
         if self._fixed:
@@ -157,35 +161,65 @@ class RunFolder:
             (self.path / name).rmdir()
 
     def record(self, line: Mapping[str, Any]) -> None:
-        """Append a line to the metrics; trouble is kept until :meth:`check`.
+        """Append a line to the metrics; one that finds no room is tried again with the next.
 
         A full disk is no reason to stop a training whose model may still find its place.
         """
-        if self._metrics is None or self._trouble is not None:
+        self._owed += _line(line)
+        self._pay()
+
+    def _pay(self) -> None:
+        """Write the lines that are owed, all or none; trouble is kept until :meth:`check`."""
+        if self._metrics is None or not self._owed:
             return
         try:
-            self._metrics.write(json.dumps(plain(line), allow_nan=False).encode() + b"\n")
+            append(self._metrics, self._owed)
         except OSError as error:
             self._trouble = OSError(error.errno, error.strerror, str(self.path / METRICS))
+        else:
+            self._owed, self._trouble = b"", None
 
     def close(self) -> None:
         """Close the metrics."""
         if self._metrics is not None:
+            self._pay()
             self._metrics.close()
             self._metrics = None
 
     def check(self) -> None:
-        """Raise what was the trouble with the metrics, if there was any."""
+        """Raise what was the trouble with the metrics, if lines are missing.
+
+        Raises:
+            OSError: a line found no room.
+        """
         if self._trouble is not None:
             raise self._trouble
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the result."""
+        """Write the result, which says that the run is done: all else is written before."""
+        self.check()
         write_json(self.path / RESULT, result)
+
+    def lacks_pictures(self, config: Mapping[str, Any]) -> bool:
+        """Say whether pictures are missing that a run with these settings and result has."""
+        wanted = {CONFUSIONS} if "confusion" in config["result"] else set()
+        wanted |= {RESIDUALS} if config.get("data", {}).get("task") == "regression" else set()
+        metrics = self.path / METRICS  # which a search doesn't have
+        wanted |= {CURVE} if metrics.is_file() and metrics.stat().st_size else set()
+        return not all((self.path / name).is_file() for name in wanted)
 
     def picture(self, name: str, data: bytes) -> None:
         """Write a picture, one of ``PICTURES``."""
         write(self.path / name, data)
+
+
+def _leftovers(path: Path) -> set[Path]:
+    """Return what a process that was killed may have left half written in a run's folder."""
+    return {unfinished(path / name) for name in _OURS} | {path / f"{HEALTH}.new"}
+
+
+def _line(metrics: Mapping[str, Any]) -> bytes:
+    return json.dumps(plain(metrics), allow_nan=False).encode() + b"\n"
 
 
 def model_folder(path: Path) -> Path:
@@ -202,7 +236,7 @@ def model_folder(path: Path) -> Path:
     if is_model(path):
         return path
     if not is_model(path / MODEL) and (path / CONFIG).exists() and read_config(path):
-        verb = "search" if (path / JOURNAL).exists() else "train"
+        verb = "search" if "search" in read_config(path) else "train"
         raise ModelFileError(
             f"the run {path} has no model yet; `wellfit {verb} --resume {path}` goes on with it"
         )
@@ -263,21 +297,27 @@ def refuse(path: Path, overwrite: bool, command: str = "train") -> None:
         InputError: ``path`` is a file, holds a run, or what no run wrote.
     """
     _refuse_foreign(path)
-    there = any(item.name != LOCK_FILE for item in path.iterdir()) if path.is_dir() else False
-    if there and not overwrite:
+    # A process that was killed before it had written its settings leaves nothing to lose.
+    nothing = {path / LOCK_FILE, *_leftovers(path)}
+    if overwrite or not path.is_dir() or nothing.issuperset(path.iterdir()):
+        return
+    if not (path / CONFIG).exists():
         raise InputError(
-            f"--run {path} holds a run; expected a new folder, or --overwrite to replace the run, "
-            f"or `wellfit {command} --resume {path}` to go on with it"
+            f"--run {path} holds files of a run without its {CONFIG}; expected a new folder, or "
+            "--overwrite to replace them"
         )
+    raise InputError(
+        f"--run {path} holds a run; expected a new folder, or --overwrite to replace the run, "
+        f"or `wellfit {command} --resume {path}` to go on with it"
+    )
 
 
 def _refuse_foreign(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise InputError(f"--run {path} is a file; expected a folder, new or of an earlier run")
     items = sorted(path.iterdir()) if path.is_dir() else []
-    # A process that was killed may have left a file half written, beside its place.
-    ours = _OURS | {f".{name}.new" for name in _OURS}
-    foreign = [item.name for item in items if item.name not in ours]
+    leftovers = _leftovers(path)
+    foreign = [item.name for item in items if item.name not in _OURS and item not in leftovers]
     if (path / CONFIG).exists() and not read_config(path):
         foreign.insert(0, f"a {CONFIG} that no run wrote")
     model = path / MODEL

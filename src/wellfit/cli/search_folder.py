@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,13 @@ import pandas as pd
 from wellfit.cli.files import write
 from wellfit.cli.leaders import ranked
 from wellfit.cli.run_folder import (
-    CHECKPOINTS,
     HEALTH,
     JOURNAL,
     METRICS,
     PICTURES,
+    REPORT,
     RESULT,
     RESULTS,
-    TENSORBOARD,
     RunFolder,
     read_run,
 )
@@ -34,16 +33,10 @@ class SearchFolder(RunFolder):
         """The file of finished fits."""
         return self.path / JOURNAL
 
-    def begin(self, config: Mapping[str, Any], first_epoch: int = 0) -> None:
+    def begin(self, config: Mapping[str, Any], metrics: Iterable[Mapping[str, Any]] = ()) -> None:
         """Make the folder and write the settings; a search that is resumed keeps its journal."""
-        old = [RESULT, RESULTS, *PICTURES]
-        if not self.resumed:
-            self._make()
-            self.clear(CHECKPOINTS)
-            self.clear(TENSORBOARD)
-            old += [JOURNAL, METRICS, HEALTH]
-        for name in old:
-            (self.path / name).unlink(missing_ok=True)
+        of_an_earlier_run = () if self.resumed else (JOURNAL, METRICS, HEALTH)
+        self._clear_away((*of_an_earlier_run, RESULT, RESULTS, REPORT, *PICTURES))
         if not self.resumed:
             self.configure(config)
         self.begun = True

@@ -31,6 +31,9 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
 
     Returns:
         A table; None where there are too few candidates to tell from.
+
+    Raises:
+        OSError: a picture can't be written.
     """
     results, histories = tried(entries)
     found = None
@@ -41,8 +44,6 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
             write(folder / name, picture)
     except InputError as error:
         note(f"no pictures were drawn: {error}")
-    except OSError as error:
-        note(f"no pictures were written: {error}")
     return None if found is None else importance_table(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 import warnings
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +23,15 @@ from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
-from wellfit.cli.training import _config, _estimator, _prepare, _tell_folder, _training
+from wellfit.cli.training import (
+    _config,
+    _estimator,
+    _prepare,
+    _tell_folder,
+    _tell_how_to_go_on,
+    _training,
+    complete,
+)
 from wellfit.core.errors import DataError, InputError
 from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
@@ -64,10 +72,11 @@ def resume_search(path: Path, *, quiet: bool) -> None:
     folder = SearchFolder(path, resume=True)
     try:
         config = read_search(path)  # again: now nobody else changes it
+        plan = SearchPlan.from_dict(config)
         if "result" in config:
+            complete(plan.common, folder, config)
             screen().print(f"{path} is finished already", soft_wrap=True)
             return
-        plan = SearchPlan.from_dict(config)
         source, model = _prepare(plan.common)
         _carry_out(plan, source, model, folder, config, quiet)
     finally:
@@ -102,10 +111,8 @@ def _carry_out(
         record_schema(best, source.data.schema)
         best.save(folder.model)
         _conclude(search, source, folder, console, time.perf_counter() - began, quiet)
-    except KeyboardInterrupt:
-        if folder.begun:
-            path = shlex.quote(str(folder.path))
-            note(f"what is finished is kept; go on by `wellfit search --resume {path}`")
+    except BaseException as error:
+        _tell_how_to_go_on(error, folder, "search")
         raise
     finally:
         folder.release()
@@ -193,8 +200,23 @@ def _conclude(
         console.print(mattered)
         console.print()
     judged = outcome.judge(best, source)
+    console.print(outcome.scores(judged))
+    if not quiet:
+        outcome.show(judged, source, console)
+    for name, picture in outcome.pictures(judged, source):
+        folder.picture(name, picture)
+    search.journal.settle()
+    # Last, since a search with a result is not resumed: whatever it needs is there now.
+    folder.finish(
+        {**_training(best), "search": plain(_found(search, frame, seconds)), **judged.plain()}
+    )
+    _tell_folder(folder, False, console)
+
+
+def _found(search: Any, frame: pd.DataFrame, seconds: float) -> dict[str, Any]:
+    """Return what the search came to."""
     place = search.best_index_
-    found = {
+    return {
         "candidates": len(frame),
         "folds": search.n_splits_,
         "seconds": round(seconds, 3),
@@ -202,10 +224,3 @@ def _conclude(
         "mean": search.cv_results_["mean_test_score"][place],
         "std": search.cv_results_["std_test_score"][place],
     }
-    folder.finish({**_training(best), "search": plain(found), **judged.plain()})
-    console.print(outcome.scores(judged))
-    if not quiet:
-        outcome.show(judged, source, console)
-    for name, picture in outcome.pictures(judged, source):
-        folder.picture(name, picture)
-    _tell_folder(folder, False, console)

@@ -22,12 +22,19 @@ from wellfit.augment import augmentations
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, screen, waiting
 from wellfit.cli.plan import Options, Plan
-from wellfit.cli.run_folder import CHECKPOINTS, RunFolder, read_run, refuse
+from wellfit.cli.run_folder import (
+    CHECKPOINTS,
+    CURVE,
+    RunFolder,
+    read_run,
+    refuse,
+)
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
+from wellfit.estimators import load_model
 from wellfit.estimators.starting import in_words
 from wellfit.estimators.table_schema import record_schema
 from wellfit.report import Curves, learning_curve, png
@@ -78,19 +85,35 @@ def resume_training(path: Path, *, quiet: bool) -> None:
                 f"--resume {path}: this is a search; expected a training, or "
                 f"`wellfit search --resume {path}`"
             )
-        result = config.pop("result", {})
+        result = config.get("result", {})
         status = result.get("status", "interrupted")
+        plan = Plan.from_dict(config)
         if status != "interrupted":
+            complete(plan, folder, config)
             epochs = counted(result["epochs"], "epoch")
             screen().print(f"{path} is {status} already, after {epochs}", soft_wrap=True)
             return
-        plan = Plan.from_dict(config)
+        config.pop("result", None)
         if "precision" in config:
             plan = plan.with_precision(config["precision"])
         source, model = _prepare(plan)
         _carry_out(plan, source, model, folder, config, quiet)
     finally:
         folder.release()
+
+
+def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
+    """Draw the pictures that a run lacks whose result is there, and remove its checkpoints.
+
+    A run that is killed while its checkpoints are removed leaves some. An older wellfit wrote the
+    result before the pictures.
+    """
+    if folder.lacks_pictures(config):
+        source, _ = _prepare(plan)
+        model = load_model(folder.model)
+        _draw(model, source, folder, outcome.judge(model, source))
+    if not plan.options.keep_checkpoints:
+        folder.clear(CHECKPOINTS)
 
 
 def _prepare(plan: Plan) -> tuple[Source, Model]:
@@ -133,7 +156,7 @@ def _carry_out(
             look = overview.before_training(model, source)
         console.print(look)
         console.print()
-    judged = "validation" if _validates(model, source) else "test"
+    judged = _judged(model, source)
     journal = Journal(folder, config, judged)
     writers = [journal, *_writers(plan.options, folder)]
     try:
@@ -145,12 +168,20 @@ def _carry_out(
         _conclude(model, source, folder, judged, console, quiet)
         if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
             folder.clear(CHECKPOINTS)
-    except BaseException:
+    except BaseException as error:
         if folder.begun and is_model(folder.model) and not hasattr(model, "status_"):
             note(f"{folder.model} is still the model of an earlier run")
+        _tell_how_to_go_on(error, folder, "train")
         raise
     finally:
         folder.release()
+
+
+def _tell_how_to_go_on(error: BaseException, folder: RunFolder, command: str) -> None:
+    """Say how to go on where a signal or a full disk ends a run, and not a fault in it."""
+    if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
+        path = shlex.quote(str(folder.path))
+        note(f"what is finished is kept; go on by `wellfit {command} --resume {path}`")
 
 
 def _writers(options: Options, folder: RunFolder) -> list[Observer]:
@@ -259,26 +290,40 @@ def _conclude(
     model: Model, source: Source, folder: RunFolder, judged: str, console: Console, quiet: bool
 ) -> None:
     """Judge the model, tell how good it is, and write that and the pictures."""
-    history = model.history_
     if not quiet:
         _tell_training(model, judged, console)
     result = outcome.judge(model, source)
     unseen = judged if judged == "validation" or _knows_all(source) else ""
     found = outcome.verdict_on(model, source, unseen)
-    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
     console.print(outcome.scores(result))
     if not quiet:
         outcome.show(result, source, console)
         console.print(found.sentence, style="bold", markup=False, highlight=False)
         console.print(f"{found.sure}\n", highlight=False)
+    _draw(model, source, folder, result)
+    # Last, since a run with a result is not resumed: whatever it needs is there now.
+    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
+    _tell_folder(folder, model.status_ == "interrupted", console)
+
+
+def _draw(model: Model, source: Source, folder: RunFolder, result: outcome.Outcome) -> None:
+    """Write the pictures of a training."""
+    history = model.history_
     if history:
-        title = f"{source.data.name}: learning curve"
-        figure = learning_curve(history, best_epoch=model.best_epoch_, judged=judged, title=title)
-        folder.picture("learning_curve.png", png(figure))
+        figure = learning_curve(
+            history,
+            best_epoch=model.best_epoch_,
+            judged=_judged(model, source),
+            title=f"{source.data.name}: learning curve",
+        )
+        folder.picture(CURVE, png(figure))
     for name, picture in outcome.pictures(result, source):
         folder.picture(name, picture)
-    folder.check()
-    _tell_folder(folder, model.status_ == "interrupted", console)
+
+
+def _judged(model: Model, source: Source) -> str:
+    """Return what to call the rows that ``val_…`` metrics are of."""
+    return "validation" if _validates(model, source) else "test"
 
 
 def _training(model: Model) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from itertools import count
 from math import isnan
 from typing import Any
 
@@ -44,8 +45,18 @@ class Journal(Observer):
     judged: str = field()
 
     def start(self, run: Run, state: State) -> None:
-        """Begin the run folder: until now nothing was written."""
-        self.folder.begin(self.config, run.first_epoch)
+        """Begin the run folder: until now nothing was written.
+
+        A run that is resumed knows the metrics of all its epochs. The file may lack some: those
+        that found no room on the disk, or that were on their way there when its process ended.
+        """
+        resumed = run.first_epoch and run.view is not None
+        history = run.view.result().history() if resumed and run.view is not None else {}
+        epochs = [
+            dict(zip(history, values, strict=True))
+            for values in zip(*history.values(), strict=True)
+        ]
+        self.folder.begin(self.config, map(self._line, count(1), epochs))
         state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
 
     def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
@@ -58,14 +69,15 @@ class Journal(Observer):
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Append a line."""
-        prefix = "val" if self.judged == "validation" else self.judged
-        metrics = {
-            name.replace("val_", f"{prefix}_"): float(values[0])
-            for name, values in record.metrics.items()
-        }
-        seconds = round(record.seconds, 4)
-        self.folder.record({"epoch": record.epoch, "seconds": seconds, **metrics})
+        metrics = {name: float(values[0]) for name, values in record.metrics.items()}
+        self.folder.record(self._line(record.epoch, {**metrics, "seconds": record.seconds}))
         return None
+
+    def _line(self, epoch: int, metrics: Mapping[str, float]) -> dict[str, Any]:
+        prefix = "val" if self.judged == "validation" else self.judged
+        named = {name.replace("val_", f"{prefix}_"): value for name, value in metrics.items()}
+        seconds = round(named.pop("seconds"), 4)
+        return {"epoch": epoch, "seconds": seconds, **named}
 
     def finish(self, state: State) -> None:
         """Close the metrics."""

@@ -14,7 +14,12 @@ _TYPES = {"f": "floats", "b": "booleans", "i": "whole numbers"}
 
 
 def declared_array(
-    arrays: Mapping[str, Any], name: str, shape: tuple[int | None, ...], kind: str = "f"
+    arrays: Mapping[str, Any],
+    name: str,
+    shape: tuple[int | None, ...],
+    kind: str = "f",
+    *,
+    finite: bool = True,
 ) -> NDArray[Any]:
     """Return an array of a declared form.
 
@@ -22,7 +27,8 @@ def declared_array(
         arrays: numpy arrays or tensors on the CPU, by name.
         name: of the one that is wanted.
         shape: its length along each axis; None for any length from 1.
-        kind: ``"f"`` for finite floats, ``"b"`` for booleans, ``"i"`` for whole numbers.
+        kind: ``"f"`` for floats, ``"b"`` for booleans, ``"i"`` for whole numbers.
+        finite: whether NaN and infinities are refused.
 
     Raises:
         ModelFileError: it is missing, of another shape or type, or holds NaN or infinities.
@@ -45,6 +51,6 @@ def declared_array(
     if array.shape != wanted or len(shape) != array.ndim:
         told = tuple("any" if want is None else want for want in shape)
         raise ModelFileError(f"tensor {name!r} has shape {array.shape}; expected {told}")
-    if kind == "f" and not np.isfinite(array).all():
+    if finite and kind == "f" and not np.isfinite(array).all():
         raise ModelFileError(f"tensor {name!r} holds NaN or infinities; expected finite numbers")
     return array

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class WellfitError(Exception):
@@ -50,14 +51,17 @@ class UnknownNameError(InputError):
     "unknown optimizer 'adm'; did you mean 'adam'? Known: adam, adamw, sgd"
     """
 
-    def __init__(self, kind: str, given: object, known: Iterable[str]) -> None:
+    def __init__(
+        self, kind: str, given: object, known: Iterable[str], aliases: Iterable[str] = ()
+    ) -> None:
         self.kind, self.given, self.known = kind, given, sorted(known)
-        hint = did_you_mean(given, self.known)
+        self.aliases = sorted(aliases)  # suggested where one is near, but not listed
+        hint = did_you_mean(given, [*self.known, *self.aliases])
         listed = ", ".join(self.known) or "none"
         super().__init__(f"unknown {kind} {given!r}{hint} Known: {listed}")
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, object, list[str]]]:
-        return type(self), (self.kind, self.given, self.known)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.given, self.known, self.aliases)
 
 
 class DivergedError(WellfitError, ArithmeticError):

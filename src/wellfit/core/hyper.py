@@ -92,7 +92,8 @@ def hyper(
 class Config:
     """A frozen set of declared hyper-parameters, validated when made, with JSON for free.
 
-    A subclass given ``family=`` opens a family; one given ``name=`` joins it::
+    A subclass given ``family=`` opens a family; one given ``name=`` joins it, and ``aliases=``
+    are the names that other libraries have for it::
 
         class Optimizer(Config, family="optimizer"): ...
         class SGD(Optimizer, name="sgd"):
@@ -108,7 +109,9 @@ class Config:
     _fields: ClassVar[tuple[str, ...]] = ()
     _hypers: ClassVar[Mapping[str, Hyper]] = MappingProxyType({})
 
-    def __init_subclass__(cls, *, family: str = "", name: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, family: str = "", name: str = "", aliases: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         dataclass(frozen=True, repr=False)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -119,7 +122,7 @@ class Config:
             cls.family = family
         if name:
             cls.name = name
-            registry.register(cls.family, name, cls)
+            registry.register(cls.family, name, cls, aliases)
 
     def __post_init__(self) -> None:
         for key, declaration in self.hypers().items():

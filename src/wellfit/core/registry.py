@@ -1,31 +1,49 @@
-"""Names to classes, by family: the only list of names there is, and nobody keeps it by hand.
+"""The registry: the classes of each family by name, and the aliases that other libraries use.
 
-A class joins by being defined: ``class ReLU(Activation, name="relu")``. Validation, estimator
-strings, the command line, the reference pages and the law tests read the registry.
+A class joins its family by being defined: ``class SiLU(Activation, name="silu",
+aliases=("swish",))``. Nobody keeps a list by hand: a family's package imports every module in its
+folder (:func:`discover`), so that a new file with an algorithm is enough. Validation, the
+estimators' strings, the command line, the reference pages and the law tests read the registry.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Collection
+from importlib import import_module
+from pkgutil import iter_modules
+
 from wellfit.core.errors import InputError, UnknownNameError
 
 _families: dict[str, dict[str, type]] = {}
+_aliases: dict[str, dict[str, str]] = {}  # family → alias → name
 
 
-def register(family: str, name: str, cls: type) -> None:
+def register(family: str, name: str, cls: type, aliases: Collection[str] = ()) -> None:
     """Add ``cls`` to ``family`` under ``name``; redefining the same class replaces it.
 
+    Args:
+        family: such as ``"activation"``.
+        name: the name by which the class is listed and saved.
+        cls: the class.
+        aliases: other names that :func:`lookup` accepts.
+
     Raises:
-        InputError: the name is taken by another class.
+        InputError: the name or an alias is taken by another class.
     """
-    members = _families.setdefault(family, {})
-    taken = members.get(name)
-    same = taken is not None and (taken.__module__, taken.__qualname__) == (
-        cls.__module__,
-        cls.__qualname__,
-    )
-    if taken is not None and not same:
-        raise InputError(f"{family} {name!r} is already {taken.__module__}.{taken.__qualname__}")
-    members[name] = cls
+    for given in (name, *aliases):
+        _refuse_taken(family, given, cls)
+    _families.setdefault(family, {})[name] = cls
+    _aliases.setdefault(family, {}).update(dict.fromkeys(aliases, name))
+
+
+def discover(package: str) -> None:
+    """Import every module of an imported package, so that the classes in it are registered.
+
+    >>> discover("wellfit.core")
+    """
+    for module in iter_modules(sys.modules[package].__path__):
+        import_module(f"{package}.{module.name}")
 
 
 def families() -> list[str]:
@@ -34,17 +52,37 @@ def families() -> list[str]:
 
 
 def names(family: str) -> list[str]:
-    """Return the registered names of ``family``, sorted."""
+    """Return the registered names of ``family``, sorted, without aliases."""
     return sorted(_families.get(family, {}))
 
 
+def aliases(family: str, name: str) -> list[str]:
+    """Return the aliases of one member of ``family``, sorted."""
+    return sorted(alias for alias, own in _aliases.get(family, {}).items() if own == name)
+
+
 def lookup(family: str, name: object) -> type:
-    """Return the class registered as ``name`` in ``family``.
+    """Return the class registered in ``family`` under ``name``, or under an alias of it.
 
     Raises:
         UnknownNameError: naming the nearest known one.
     """
-    members = _families.get(family, {}) if isinstance(family, str) else {}
-    if not isinstance(name, str) or name not in members:
-        raise UnknownNameError(family, name, members)
-    return members[name]
+    # Both may come from a file, as data of any type.
+    found = _find(family, name) if isinstance(family, str) and isinstance(name, str) else None
+    if found is None:
+        family = family if isinstance(family, str) else repr(family)
+        raise UnknownNameError(family, name, names(family), _aliases.get(family, {}))
+    return found
+
+
+def _find(family: str, name: str) -> type | None:
+    name = _aliases.get(family, {}).get(name, name)
+    return _families.get(family, {}).get(name)
+
+
+def _refuse_taken(family: str, name: str, cls: type) -> None:
+    taken = _find(family, name)
+    if taken is None:
+        return
+    if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise InputError(f"{family} {name!r} is already {taken.__module__}.{taken.__qualname__}")

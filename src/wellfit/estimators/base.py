@@ -10,12 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
-from wellfit.estimators import settings
+from wellfit.estimators import reusing, settings
 from wellfit.estimators.inputs import checked
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
@@ -27,6 +26,7 @@ from wellfit.estimators.sources import Source, same_head
 from wellfit.estimators.starting import Starting
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all
+from wellfit.nn import Network
 from wellfit.optim import Constant, Optimizer
 from wellfit.training import (
     Member,
@@ -90,7 +90,9 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
     ) -> Self:
         """Train one epoch on these rows; ``first_targets`` is what the first call learns from."""
+        settings.check_options(self)
         begun = hasattr(self, "_weights")
+        network = self._settle(begun)
         x = checked(self, X, reset=not begun)
         source = None if begun else self._borrow()
         if not begun:
@@ -102,7 +104,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             self._fit_reading(x, targets, everyone, source)
         table = self._table(x, targets, weight)
         stream = self._stream(everyone, None, self._seed(fresh=not begun))
-        member = self._member(len(everyone), table.x.shape[1], stream.seed, begun, one_more=True)
+        member = self._member(len(everyone), table.x.shape[1], stream.seed, network, one_more=True)
         work = self._work(table, stream, member, begun, None, one_more=True)
         self._train(self._begin(work, source))
         return self
@@ -121,6 +123,7 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             raise InputError("fit requires y to be passed, but the target y is None")
         settings.check_options(self)
         going_on = self.warm_start and hasattr(self, "_weights")
+        network = self._settle(going_on)
         x = checked(self, X, reset=not going_on)
         source = None if going_on else self._borrow()
         targets = self._read_targets(y) if going_on else self._fit_targets(y)
@@ -135,14 +138,14 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             assert y_val is not None  # else it was refused just now
             targets = np.concatenate([targets, self._read_targets(y_val, warn=False)])
         stream = self._stream(train_ids, held_ids, seed)
-        member = self._member(len(train_ids), table.x.shape[1], seed, going_on)
+        member = self._member(len(train_ids), table.x.shape[1], seed, network)
         return self._begin(self._work(table, stream, member, going_on, targets), source)
 
     def _fit_reading(
         self, x: Any, y: NDArray[Any], train_ids: NDArray[np.integer], source: Source | None
     ) -> None:
         """Learn from training rows how to read all rows, or go on as a network was taught."""
-        self._inputs = self._fit_inputs(_safe_indexing(x, train_ids), source)
+        self._inputs = self._fit_inputs(x, train_ids, source)
         self._fit_target_scale(y, train_ids)
         if source is not None and self._taken is not None and self._taken.head:
             same_head(source, self)
@@ -156,10 +159,11 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         other = other.uncut or other
         own = self.get_params(deep=False)
         self.__dict__.update({k: v for k, v in vars(other.estimator).items() if k not in own})
+        self._settle(going_on=False)
         stream, source = other.stream, self._borrow()
         if reseed:
             stream = replace(stream, seed=self._seed(fresh=True))
-        member = self._member(len(stream.train), other.table.x.shape[1], stream.seed, False)
+        member = self._member(len(stream.train), other.table.x.shape[1], stream.seed)
         same = (self.augment, self.image_shape, self.shuffle, self._minimizes())
         that = other.estimator
         if same != (that.augment, that.image_shape, that.shuffle, that._minimizes()):
@@ -195,8 +199,10 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
     def _train(self, work: Prepared, *, resume_from: str | os.PathLike[str] | None = None) -> None:
         """Train and keep the result."""
         member, stream, rows = work.member, work.stream, work.rows()
-        resume = self._continued(member, rows, work.one_more) if work.going_on else None
-        if work.start is not None:
+        resume = None
+        if work.start is None and work.going_on:
+            resume = self._continued(member, rows, work.one_more)
+        elif work.start is not None:
             resume = Result.beginning([member], work.start.to(rows.dtype, rows.device))
         if resume_from is not None:
             resume, _ = read_checkpoint(resume_from, [member])
@@ -216,17 +222,22 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         self._below = None
 
     def _member(
-        self, rows: int, inputs: int, seed: int, going_on: bool, one_more: bool = False
+        self,
+        rows: int,
+        inputs: int,
+        seed: int,
+        network: Network | None = None,
+        one_more: bool = False,
     ) -> Member:
-        done = self._result.epoch if one_more and hasattr(self, "_result") else 0
+        """Return the training, of a new network or of the one to go on with."""
         if one_more and self._minimizes():
             raise HyperparameterError(
                 f"partial_fit can't use {self.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
         built = self._architecture(inputs)
-        return Member(
-            network=self._network(built.network, self._weights.network if going_on else None),
+        member = Member(
+            network=network or built.network,
             loss=self._resolve_loss(),
             optimizer=resolve(Optimizer, self.optimizer),
             schedule=Constant()
@@ -238,9 +249,12 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             clipping=settings.clipping(self.clipping),
             average=self.average,
             batch_size=settings.batch_size(self.batch_size, rows),
-            epochs=done + 1 if one_more else self.epochs,
+            epochs=1 if one_more else self.epochs,
             seed=seed,
         )
+        if one_more and self._remembers(member):
+            return member.replace(epochs=self._result.epoch + 1)
+        return member
 
     def _architecture(self, inputs: int) -> settings.Architecture:
         """Return the layers for so many inputs, and what their weights are subject to."""
@@ -248,12 +262,12 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
 
     def _continued(self, member: Member, rows: Rows, one_more: bool) -> Result:
         """Return where to go on from the weights in use: with all memory, or with none."""
-        weights = self._weights.to(rows.dtype, rows.device)
-        slots = member.slots()
-        if not one_more or not hasattr(self, "_result") or set(slots) != set(weights.slots):
-            return Result.beginning([member], weights.forgetting(slots))
+        weights = reusing.for_member(member, self._weights.to(rows.dtype, rows.device))
+        if not one_more or not self._remembers(member):
+            return Result.beginning([member], weights.forgetting(member.slots()))
         if member.average:  # the average is what predicts; training goes on from below it
-            weights = self._result.last.to(rows.dtype, rows.device)
+            last = self._result.last.to(rows.dtype, rows.device)
+            weights = reusing.for_member(member, last)
         return replace(
             self._result.copy(),
             last=weights,
@@ -265,6 +279,12 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
             tally=None,
             observers=self._result.observers[:1],
         )
+
+    def _remembers(self, member: Member) -> bool:
+        """Say whether there is a memory of the same update rule to go on with."""
+        if not hasattr(self, "_result") or set(member.slots()) != set(self._weights.slots):
+            return False
+        return type(member.optimizer) is type(self._result.members[0].optimizer)
 
     def _conclude(self, result: Result, precision: str) -> None:
         status = result.status[0]

@@ -77,7 +77,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         observers: told of every epoch.
         reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
             of them learns; None to start afresh.
-        warm_start: go on from the weights of the last ``fit``.
+        warm_start: go on from the weights of the last ``fit``. What would need other weights is
+            then refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which
+            training began, have no effect.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
@@ -215,7 +217,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         *,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train one epoch on more rows, keeping the optimizer's memory; no early stopping.
+        """Train one epoch on more rows, keeping the optimizer's memory.
+
+        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``fraction``,
+        ``schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
+        ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
+        as with ``warm_start``.
 
         Args:
             X: rows with the columns of the first call.
@@ -294,8 +301,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _resolve_loss(self) -> Loss:
         if self._labels.multilabel_:
-            return resolve_loss(self.loss, "sigmoid_cross_entropy", task="multilabel")
-        return resolve_loss(self.loss, "softmax_cross_entropy", task="classification")
+            return resolve_loss(
+                self._as_trained("loss"), "sigmoid_cross_entropy", task="multilabel"
+            )
+        return resolve_loss(
+            self._as_trained("loss"), "softmax_cross_entropy", task="classification"
+        )
 
     def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
         if self.class_weight is None:

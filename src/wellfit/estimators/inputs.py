@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -17,6 +18,9 @@ from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
 from wellfit.core.schema import Positive, conform
 from wellfit.datasets.schema import TableSchema
 from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, is_image_like
+from wellfit.preprocessing.categories import with_lasting_kinds
+from wellfit.preprocessing.cells import Labels, check_cells, number_matrix
+from wellfit.preprocessing.columns import LARGEST
 
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
 Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
@@ -56,19 +60,29 @@ class Inputs:
         self.schema = schema  # of the file that the training table was read from
 
     @classmethod
-    def fit(cls, x: Table, preprocess: str | None) -> Inputs:
-        """Learn from checked training rows how to read features.
+    def fit(
+        cls, x: Table, preprocess: str | None, rows: NDArray[np.integer] | None = None
+    ) -> Inputs:
+        """Learn how to read features: the kinds of columns from all rows, the rest from some.
+
+        Args:
+            x: (N, D), checked.
+            preprocess: the estimator's parameter.
+            rows: positions of the training rows; None for all.
 
         Raises:
             DataError: a column that can't be used, by name.
         """
         if preprocess is None:
             return cls("raw")
+        if rows is not None and len(rows) == x.shape[0]:
+            rows = None
         if is_image_like(x):
-            return cls("pixels", brightest=max(1, int(x.max())))
+            return cls("pixels", brightest=max(1, int((x if rows is None else x[rows]).max())))
         if sparse.issparse(x):
-            return cls("sparse", largest=MaxAbsScaler().fit(x).scale_)
-        return cls("table", TablePreprocessor().fit(x))
+            check_cells(x, missing=False)
+            return cls("sparse", largest=MaxAbsScaler().fit(x if rows is None else x[rows]).scale_)
+        return cls("table", TablePreprocessor().fit_on(x, rows))
 
     def numbers(self, x: Table, dtype: np.dtype[Any]) -> Numbers:
         """Return checked rows ``x`` (N, D) as bytes, floats of ``dtype``, or sparse rows."""
@@ -77,11 +91,13 @@ class Inputs:
             # A frame's columns are still to be checked; an array even where pandas output is set.
             named = hasattr(x, "columns")
             return np.asarray(self.table.transform(x) if named else self.table.numbers(x))
-        if self.kind == "pixels" and not is_image_like(x):
-            return (np.asarray(x, dtype=np.float64) / self.brightest).astype(dtype)
+        if self.kind == "raw" or (self.kind == "pixels" and is_image_like(x)):
+            return x
+        x = _plain_numbers(x)
         if self.largest is not None:
             return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
-        return x
+        dense = x.toarray() if sparse.issparse(x) else x
+        return (np.asarray(dense, dtype=np.float64) / self.brightest).astype(dtype)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -157,13 +173,24 @@ def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
         HyperparameterError: ``preprocess`` is neither "auto" nor None.
         DataError or ValueError: no rows, no columns, wrong shape, other columns than at fit.
     """
-    preprocess = estimator.preprocess
+    # As it was in training, whatever set_params has said since.
+    trained = {} if reset else vars(estimator).get("_settled") or {}
+    preprocess = trained.get("preprocess", estimator.preprocess)
     if preprocess not in ("auto", None):
         raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
     if preprocess is None:
-        return validate_data(
-            estimator, x, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32]
+        numbers = validate_data(
+            estimator,
+            x,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
         )
+        # Larger numbers are no infinities in float32, but their sums and squares are.
+        largest = np.finfo(numbers.dtype).max if estimator.precision == "float64" else LARGEST
+        check_cells(numbers, *_labels(x), largest=largest, missing=False)
+        return numbers
     table = as_table(x)
     inputs: Inputs | None = None if reset else estimator._inputs
     named = hasattr(table, "columns")  # the preprocessor checks them, and knows more
@@ -173,3 +200,34 @@ def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
         except ValueError as error:
             raise DataError(str(error)) from error
     return table
+
+
+def ready_to_split(x: Any, preprocess: str | None) -> Any:
+    """Return features of which each fold has columns of the kinds that all rows have.
+
+    Raises:
+        DataError: no table that can be read.
+    """
+    if preprocess is None:
+        return x
+    table = as_table(x)
+    return with_lasting_kinds(table) if isinstance(table, pd.DataFrame) else x
+
+
+def _plain_numbers(x: Table) -> NDArray[Any] | sparse.csr_array:
+    """Return a table that holds numbers only, none of them missing, as a matrix.
+
+    Raises:
+        DataError: text or a missing value, say, naming column and row.
+    """
+    names, rows = _labels(x)
+    if isinstance(x, pd.DataFrame):
+        count = x.shape[1]
+        x = number_matrix(x, range(count), ["number"] * count, [str(name) for name in x.columns])
+    check_cells(x, names, rows, missing=False)
+    return x
+
+
+def _labels(x: Any) -> tuple[Labels | None, Labels | None]:
+    """Return the names of a table's columns and rows, where it has names."""
+    return getattr(x, "columns", None), x.index if isinstance(x, pd.DataFrame) else None

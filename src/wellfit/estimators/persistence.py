@@ -27,6 +27,7 @@ from wellfit.core.registry import lookup
 from wellfit.core.schema import Count, Length, Positive, arguments_form, conform
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.classifier import MLPClassifier
+from wellfit.estimators.continuing import settled
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.regressor import MLPRegressor
 from wellfit.estimators.showing import Epochs
@@ -133,7 +134,7 @@ def described(model: BaseMLP) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def parameters(model: BaseMLP) -> dict[str, Any]:
     """Return an estimator's parameters as data for JSON, those of the session left out."""
-    given = model.get_params(deep=False)
+    given = {**model.get_params(deep=False), **(model._settled or {})}
     if model._taken is not None and model.layers is None:  # the sizes may be another model's
         given["hidden_layer_sizes"] = [len(bias) for bias in model.intercepts_[:-1]]
     return {key: _plain(value) for key, value in given.items() if key not in _LEFT_OUT}
@@ -221,6 +222,7 @@ def filled(model: Model, document: Mapping[str, Any], tensors: Mapping[str, Tens
         )
     model.history_ = Epochs(model.history_)
     model._weights = _weights(document, tensors)
+    model._settled = settled(model)
     _check_whole(model, names, tensors)
     return model
 

@@ -69,7 +69,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         observers: told of every epoch.
         reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
             of them learns; None to start afresh.
-        warm_start: go on from the weights of the last ``fit``.
+        warm_start: go on from the weights of the last ``fit``. What would need other weights is
+            then refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which
+            training began, have no effect.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
@@ -147,7 +149,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return quantiles[:, 0] if self._flat else quantiles
 
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
-        """Train one epoch on more rows, keeping the optimizer's memory; no early stopping.
+        """Train one epoch on more rows, keeping the optimizer's memory.
+
+        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``fraction``,
+        ``schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
+        ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
+        as with ``warm_start``.
 
         The first call's targets set the scale.
         """
@@ -196,7 +203,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return None
 
     def _resolve_loss(self) -> Loss:
-        return resolve_loss(self.loss, "squared_error", task="regression")
+        return resolve_loss(self._as_trained("loss"), "squared_error", task="regression")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

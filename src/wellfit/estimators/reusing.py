@@ -58,6 +58,10 @@ class Reusing(Config):
     def reading(self) -> Any:
         """Return what tells one way of reading rows from another, hashable."""
 
+    @abstractmethod
+    def start(self) -> Any:
+        """Return what tells one start of a training from another: whose layers, and which."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -258,6 +262,9 @@ def paced(member: Member, reuse: Reusing, frozen: int) -> Member:
 
 def with_start(member: Member, weights: Weights) -> Weights:
     """Return weights as a member begins with them: its network's, the optimizer's memory empty."""
-    return replace(weights, network=member.network, networks=(member.network,)).forgetting(
-        member.slots()
-    )
+    return for_member(member, weights).forgetting(member.slots())
+
+
+def for_member(member: Member, weights: Weights) -> Weights:
+    """Return weights as those of a member's network, which has layers of the same shapes."""
+    return replace(weights, network=member.network, networks=(member.network,))

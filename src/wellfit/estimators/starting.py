@@ -8,10 +8,13 @@ from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
-from wellfit.core.members import structure
 from wellfit.estimators import reusing
 from wellfit.estimators.caching import Below, cached
+from wellfit.estimators.continuing import network_to_go_on_with, settled
 from wellfit.estimators.freezing import best
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.parameters import Parameters
@@ -28,6 +31,7 @@ class Starting(Parameters):
     reuse: Reusing | None = None
     _taken: Taken | None = None
     _below: Below | None = None
+    _settled: Mapping[str, Any] | None = None
 
     def transfer(
         self,
@@ -106,18 +110,25 @@ class Starting(Parameters):
         self._taken = Taken.of(self.reuse, source)
         return source
 
-    def _fit_inputs(self, x: Any, source: Source | None) -> Inputs:
-        """Return how rows are read: as the layers that are taken have learned to."""
+    def _fit_inputs(self, x: Any, rows: NDArray[np.integer], source: Source | None) -> Inputs:
+        """Return how rows are read: as the layers that are taken have learned to, if any."""
         model: Any = self
         known = None if source is None else reading_of(source, model)
-        return known or Inputs.fit(x, self.preprocess)
+        return known or Inputs.fit(x, self.preprocess, rows)
 
-    def _network(self, built: Network, before: Network | None) -> Network:
-        """Return the network to train: the one built, unless training goes on with another."""
-        # What differs by member, such as dropout's rates, may have changed since.
-        if before is None or (self.reuse is not None and structure(built) == structure(before)):
-            return built
-        return before
+    def _settle(self, going_on: bool) -> Network | None:
+        """Let the parameters of now hold until another training; return what to go on with."""
+        model: Any = self
+        now = settled(model)
+        before = self._settled or now  # nothing, in pickles of an earlier version
+        if going_on and now.get("reuse") is None and before.get("reuse") is not None:
+            now["reuse"] = before["reuse"]  # it began with these layers all the same
+        self._settled = now
+        return network_to_go_on_with(model, before) if going_on else None
+
+    def _as_trained(self, name: str) -> Any:
+        """Return a parameter as it was when training began; before that, as it is."""
+        return (self._settled or {}).get(name, getattr(self, name))
 
     def _begin(self, work: Prepared, source: Source | None) -> Prepared:
         """Return a training that starts from what is taken, and computes what it can once."""

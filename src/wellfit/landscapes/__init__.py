@@ -1,5 +1,6 @@
 """Floor 3: test functions, and races of the engine's own update rules down them."""
 
+from wellfit.core.registry import discover
 from wellfit.landscapes.functions import (
     Beale,
     Himmelblau,
@@ -23,3 +24,6 @@ __all__ = [
     "at_best_rate",
     "race",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

@@ -24,7 +24,7 @@ from sklearn.utils.validation import _check_method_params
 
 from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import Numbers
+from wellfit.estimators.inputs import Numbers, ready_to_split
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.scoring import speaking
 from wellfit.estimators.tables import Table
@@ -76,6 +76,7 @@ class Evaluation:
         score_params: Mapping[str, Any],
     ) -> None:
         self._search, self._x, self._y, self._scorers = search, X, y, scorers
+        self._features = ready_to_split(X, search._base.preprocess)
         self._fit_params, self._score_params = fit_params, score_params
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._seen: dict[Hashable, Prepared] = {}
@@ -176,7 +177,7 @@ class Evaluation:
         if key in self._seen:
             self._used.add(key)
             return _silent(estimator._prepare_like(self._seen[key]))
-        X, y = _safe_indexing(self._x, fit.train), _safe_indexing(self._y, fit.train)
+        X, y = _safe_indexing(self._features, fit.train), _safe_indexing(self._y, fit.train)
         params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
         self._seen[key] = _silent(estimator._prepare(X, y, **params))
         self._used.add(key)
@@ -243,7 +244,7 @@ class Evaluation:
         # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
         with suppress(Exception):
             labels = estimator._labels.knowing(y) if is_classifier(estimator) else None
-            numbers = estimator._read(X)
+            numbers = estimator._read(_safe_indexing(self._features, rows))
         return _Judging(X, y, params, numbers, labels)
 
     def _scores(self, estimators: Sequence[BaseMLP], by: _Judging) -> list[Any]:

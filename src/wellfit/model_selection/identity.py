@@ -96,4 +96,4 @@ def differences(there: Any, here: Any, name: str = "") -> Iterator[str]:
             yield from differences(there.get(key), here.get(key), inner)
     # As texts: two that are not a number are the same here.
     elif json.dumps(there) != json.dumps(here):
-        yield f"{name} was {there!r} and is {here!r}"
+        yield f"{name} was {there!r:.200} and is {here!r:.200}"

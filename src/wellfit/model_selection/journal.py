@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
+from wellfit.core.files import parse_json, read_regular
+from wellfit.core.schema import Count, conform
 from wellfit.model_selection.identity import differences, digest, told
 
 if TYPE_CHECKING:
@@ -29,6 +31,32 @@ Outcome = dict[str, Any]
 Place = str | os.PathLike[str]
 
 FORMAT, FORMAT_VERSION = "wellfit-search-journal", 1
+
+_LARGEST = 1 << 28  # bytes: a hundred thousand fits of forty epochs each
+
+
+class OutcomeDocument(TypedDict):
+    """What came of a fit, as plain data; a score for each metric where there are several."""
+
+    test_scores: float | dict[str, float]
+    train_scores: NotRequired[float | dict[str, float]]
+    n_test_samples: NotRequired[Count]
+    fit_time: float
+    score_time: float
+    fit_error: NotRequired[str | None]
+    history: NotRequired[dict[str, list[float]]]
+
+
+class EntryDocument(TypedDict):
+    """A finished fit, as a line of a journal holds it."""
+
+    key: str
+    candidate: dict[str, Any]
+    fold: Count
+    outcome: OutcomeDocument
+
+
+_UNKNOWN = object()
 
 
 @dataclass(frozen=True)
@@ -72,7 +100,7 @@ class Journal:
             ModelFileError: the file is no journal, or of a newer format.
             OSError: it can't be read or written.
         """
-        if not self.path.exists() or not self.path.stat().st_size:
+        if not self.path.exists() or (self.path.is_file() and not self.path.stat().st_size):
             _create(self.path, search)
         there, entries, size = _read(self.path)
         differing = list(differences(there, json.loads(json.dumps(search))))
@@ -97,7 +125,7 @@ class Journal:
         self.entries |= {entry.key: entry for entry in entries}
         self._owed += [_line(vars(entry)) for entry in entries]
         try:
-            _append(self.path, b"".join(self._owed))
+            self.settle()
         except OSError as error:
             if not self._complained:
                 self._complained = True
@@ -106,7 +134,18 @@ class Journal:
                     "from here on is lost where it is cut off",
                     stacklevel=2,
                 )
-        else:
+
+    def settle(self) -> None:
+        """Append the fits that found no room yet.
+
+        Raises:
+            OSError: they find none now.
+        """
+        if self._owed:
+            try:
+                _append(self.path, b"".join(self._owed))
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
             self._owed.clear()
 
 
@@ -128,6 +167,7 @@ class Recorder:
         self._journal = journal
         self._search, self._data = search, data
         self._begun = False
+        self._called: Any = _UNKNOWN
         self._folds: dict[bytes, _Fold] = {}
         if journal is not None:
             _check_seed("the search's random_state", getattr(search, "random_state", 0))
@@ -141,10 +181,31 @@ class Recorder:
         if not self._begun:
             self._journal.begin(self._identity())
             self._begun = True
-        entries = [self._journal.entries.get(key) for key in keys]
+        entries = [self._entry(key) for key in keys]
         known = [None if entry is None else {"history": {}, **entry.outcome} for entry in entries]
         self._journal.round(len(fits), len(fits) - known.count(None))
         return known
+
+    def _entry(self, key: str) -> Entry | None:
+        """Return a fit that is finished, if it was judged by what this search judges by."""
+        assert self._journal is not None
+        entry, scoring = self._journal.entries.get(key), self._search.scoring
+        if entry is None:
+            return None
+        judged = entry.outcome.get("train_scores") is not None
+        alike = judged == bool(self._search.return_train_score)
+        names = set(scoring) if isinstance(scoring, (list, tuple, set, Mapping)) else None
+        for kind in ("test_scores", "train_scores") if judged else ("test_scores",):
+            scores = entry.outcome[kind]
+            own = set(scores) if isinstance(scores, Mapping) else None
+            alike &= own == (self._own_names(own) if callable(scoring) else names)
+        return entry if alike else None
+
+    def _own_names(self, names: set[str] | None) -> set[str] | None:
+        """Return what a function's scores are called: as in the first fit that is known."""
+        if self._called is _UNKNOWN:
+            self._called = names
+        return self._called
 
     def record(self, fits: Sequence[Fit], outcomes: Sequence[Outcome]) -> None:
         """Write down fits as they finish."""
@@ -219,7 +280,12 @@ def _content(line: bytes) -> dict[str, Any] | None:
     start = len(b'{"sum": "') + len(_sum(b"")) + len(b'", ')
     text = b"{" + line[start:]
     whole = line[:start] == b'{"sum": "' + _sum(text) + b'", '
-    return json.loads(text) if whole else None
+    if not whole:
+        return None
+    with suppress(ModelFileError):
+        content = parse_json(text, "a line")
+        return content if isinstance(content, dict) else None
+    return None
 
 
 def _sum(text: bytes) -> bytes:
@@ -259,18 +325,31 @@ def _append(path: Path, data: bytes) -> None:
 def _read(path: Path) -> tuple[Any, list[Entry], int]:
     """Return the search, its finished fits, and how many bytes are whole lines.
 
-    A damaged line is passed over: its fit is done again.
+    A damaged line, or one of another form, is passed over: its fit is done again.
     """
-    data = path.read_bytes()
+    data = read_regular(path, _LARGEST)
     size = data.rfind(b"\n") + 1
     header, *rest = data[:size].split(b"\n")
     first = _content(header) or {}
     if first.get("format") != FORMAT:
         raise ModelFileError(f"{path} is no journal of a search, or its first line is damaged")
+    try:
+        conform(first.get("format_version"), int, "format_version")
+        conform(first.get("search"), dict[str, Any], "search")
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} is no journal of a search: {error}") from error
     if first["format_version"] > FORMAT_VERSION:
         raise ModelFileError(
             f"a newer wellfit wrote {path}, in format {first['format_version']}; expected "
             f"{FORMAT_VERSION}"
         )
     lines = [content for content in map(_content, rest) if content is not None]
-    return first["search"], [Entry(**line) for line in lines], size
+    return first["search"], [Entry(**line) for line in lines if _is_entry(line)], size
+
+
+def _is_entry(content: dict[str, Any]) -> bool:
+    try:
+        conform(content, EntryDocument, "")
+    except ModelFileError:
+        return False
+    return True

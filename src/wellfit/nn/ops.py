@@ -13,12 +13,14 @@ from torch import Tensor
 class Block:
     """The shape of a layer's parameters or statistics for one member: (rows, columns).
 
-    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty.
+    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty. The
+    weights are so many ``matrices``, side by side.
     """
 
     rows: int
     columns: int
     penalized: int = 0
+    matrices: int = 1
 
 
 @dataclass(frozen=True)

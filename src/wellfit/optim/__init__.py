@@ -1,5 +1,6 @@
 """Floor 1: how parameters move. Update rules, schedules, clipping, penalties and constraints."""
 
+from wellfit.core.registry import discover
 from wellfit.optim.clipping import ByLayerNorm, ByNorm, ByValue, Clipping
 from wellfit.optim.constraints import Constraint, MaxNorm
 from wellfit.optim.minimizers import LBFGS, ConjugateGradient, Minimizer
@@ -13,6 +14,7 @@ from wellfit.optim.optimizers import (
     AdamW,
     AMSGrad,
     Lion,
+    Muon,
     Nadam,
     Optimizer,
     RMSProp,
@@ -59,6 +61,7 @@ __all__ = [
     "Lion",
     "MaxNorm",
     "Minimizer",
+    "Muon",
     "Nadam",
     "OneCycle",
     "Optimizer",
@@ -73,3 +76,6 @@ __all__ = [
     "TimeBased",
     "WarmUp",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any, Self, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wellfit.core.errors import CellTypeError
+from wellfit.core.errors import CellTypeError, ModelFileError
+from wellfit.preprocessing.cells import refuse_containers
+from wellfit.preprocessing.columns import is_mixed
 
 
 class LevelsDocument(TypedDict):
@@ -19,6 +23,7 @@ class LevelsDocument(TypedDict):
     levels: list[str]
     other: bool
     missing: bool
+    aliases: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Levels:
         levels: the frequent ones, in alphabetical order.
         other: whether one more column stands for the rare levels, and for unseen ones.
         missing: whether one more column stands for missing values.
+        aliases: other spellings of levels that weren't text: ``"1.0"`` and ``"True"`` of ``"1"``.
 
     >>> column = pd.Series(["red", "red", "green", "green", None])
     >>> levels = Levels.fit(column, "colour", max_categories=100, min_frequency=2)
@@ -42,6 +48,7 @@ class Levels:
     levels: list[str]
     other: bool
     missing: bool
+    aliases: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -58,16 +65,24 @@ class Levels:
         Raises:
             DataError: a cell holds a list, a dictionary or the like.
         """
-        codes, texts = _factorize(column, name)
+        codes, values = _factorize(column, name)
         counts: Counter[str] = Counter()
-        for text, count in zip(texts, np.bincount(codes[codes >= 0]).tolist(), strict=True):
-            counts[text] += count
+        for value, count in zip(values, np.bincount(codes[codes >= 0]).tolist(), strict=True):
+            counts[_text(value)] += count
         ranked = sorted(counts, key=lambda text: (-counts[text], text))
         kept = [text for text in ranked if counts[text] >= min_frequency]
         if len(kept) < len(ranked) or len(kept) > max_categories:
             kept = kept[: max_categories - 1]
         other = len(kept) < len(ranked)
-        return cls(sorted(kept), other, bool((codes < 0).any()))
+        known = set(kept)
+        aliases = {
+            spelling: _text(value)
+            for value in values
+            if _text(value) in known
+            for spelling in _other_spellings(value)
+            if spelling not in counts
+        }
+        return cls(sorted(kept), other, bool((codes < 0).any()), aliases)
 
     @property
     def labels(self) -> list[str]:
@@ -80,36 +95,107 @@ class Levels:
 
         A level that training didn't have counts as rare, or as none where there was no rare one.
         """
-        codes, texts = _factorize(column, name)
-        place = {level: index for index, level in enumerate(self.levels)}
+        codes, values = _factorize(column, name)
         count = len(self.levels)
         elsewhere = count if self.other else -1
         nowhere = count + self.other if self.missing else -1
-        found = np.array([place.get(text, elsewhere) for text in texts] + [nowhere])[codes]
+        places = [elsewhere if place is None else place for place in self._places(values)]
+        found = np.array([*places, nowhere])[codes]
         found -= int(count + self.other + self.missing == 2)  # the first of two has no column
         rows = np.flatnonzero(found >= 0)
         marked = np.zeros((len(codes), len(self.labels)), dtype=np.float32)
         marked[rows, found[rows]] = 1
         return marked
 
+    def are_known(self, column: pd.Series[Any], name: str) -> NDArray[np.bool_]:
+        """Return (rows,) whether a cell holds one of the levels."""
+        codes, values = _factorize(column, name)
+        return np.array([*(place is not None for place in self._places(values)), False])[codes]
+
+    def _places(self, values: Iterable[Any]) -> list[int | None]:
+        """Return which of the levels each value is; None for another."""
+        places = {level: place for place, level in enumerate(self.levels)}
+        places = {alias: places[level] for alias, level in self.aliases.items()} | places
+        # Older models may hold a level as it was spelled: not all dates had one text then.
+        return [places.get(_text(value), places.get(str(value))) for value in values]
+
     def to_document(self) -> dict[str, Any]:
-        """Return plain data; ``Levels(**data)`` is the way back."""
-        return asdict(self)
+        """Return plain data; :meth:`from_document` is the way back."""
+        document = {"levels": self.levels, "other": self.other, "missing": self.missing}
+        return document | ({"aliases": self.aliases} if self.aliases else {})
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Rebuild from what :meth:`to_document` returned.
+
+        Raises:
+            ModelFileError: another spelling of a level that isn't there.
+        """
+        self = cls(**document)
+        for alias, level in self.aliases.items():
+            if level not in self.levels:
+                raise ModelFileError(f"aliases[{alias!r}] is {level!r}, which is none of levels")
+        return self
 
 
-def _factorize(column: pd.Series[Any], name: str) -> tuple[NDArray[np.intp], list[str]]:
-    """Return each row's code, -1 where missing, and each code's text."""
+def with_lasting_kinds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of which each part has columns of the same kinds as the whole.
+
+    A column of numbers and a few words is text. Its part without the words would be numbers: so
+    the numbers become text here, as they would when their levels are learned.
+
+    >>> frame = with_lasting_kinds(pd.DataFrame({"x": pd.Series([1.0, 2.5, "?"], dtype=object)}))
+    >>> frame["x"].tolist()
+    ['1', '2.5', '?']
+    """
+    mixed = [at for at in range(frame.shape[1]) if is_mixed(frame.iloc[:, at])]
+    frame = frame.copy(deep=False)
+    for at in mixed:
+        codes, values = _factorize(frame.iloc[:, at], str(frame.columns[at]))
+        frame.isetitem(at, np.array([*map(_text, values), None], dtype=object)[codes])
+    return frame
+
+
+def _factorize(column: pd.Series[Any], name: str) -> tuple[NDArray[np.intp], Sequence[Any]]:
+    """Return each row's code, -1 where missing, and each code's value."""
     try:
         codes, values = pd.factorize(column)
     except TypeError as error:
+        refuse_containers(column, name)
         raise CellTypeError(
             f"column {name!r} can't be read as text or categories: {error}; "
             "a cell's argument must be a string or a number, no list or dictionary"
         ) from error
-    return codes, [_text(value) for value in values.tolist()]
+    # NumPy's small floats are kept: as Python's own, 0.1 would be 0.10000000149011612.
+    return codes, list(values.to_numpy()) if values.dtype in _SMALL else values.tolist()
+
+
+_SMALL = (np.dtype(np.float16), np.dtype(np.float32))
 
 
 def _text(value: Any) -> str:
-    """Return a level's text, the same for 1, 1.0 and True, which are equal."""
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return str(int(value)) if whole else str(value)
+    """Return a level's text, the same for 1, 1.0 and True, and for a date and its midnight.
+
+    >>> [_text(value) for value in (1, 1.0, True, np.True_, 1.5, "1.0", pd.Timestamp(2024, 5, 1))]
+    ['1', '1', '1', '1', '1.5', '1.0', '2024-05-01']
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    if isinstance(value, datetime.datetime) and value.timetz() == datetime.time():
+        return str(value.date())
+    return str(value)
+
+
+def _other_spellings(value: Any) -> set[str]:
+    """Return how else a level that isn't text is commonly written.
+
+    >>> sorted(_other_spellings(True)), sorted(_other_spellings(1)), _other_spellings("1")
+    (['1.0', 'True'], ['1.0'], set())
+    """
+    if isinstance(value, str):
+        return set()
+    plain = value.item() if isinstance(value, np.generic) else value
+    whole = isinstance(plain, int) or (isinstance(plain, float) and plain.is_integer())
+    spellings = {str(value), str(plain), *([f"{int(plain)}.0"] if whole else [])}
+    return spellings - {_text(value)}

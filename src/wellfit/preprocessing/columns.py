@@ -1,9 +1,10 @@
-"""Reading tables: what each column holds, and its values as numbers."""
+"""Tables, and the kind of each of their columns."""
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Sequence
+import decimal
+import numbers
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,10 +13,9 @@ import pandas as pd
 import pyarrow
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
-from scipy import sparse
 from sklearn.utils import check_array
 
-from wellfit.core.errors import CellTypeError, DataError
+from wellfit.core.errors import DataError
 
 Kind = Literal["number", "flag", "date", "duration", "category", "empty"]
 Table = Any  # a pandas DataFrame, a numpy matrix of numbers, or a scipy CSR matrix
@@ -35,15 +35,6 @@ _KINDS: dict[str, Kind] = {
     "timedelta": "duration",
     "empty": "empty",
 }
-_NOUNS: dict[Kind, str] = {
-    "number": "numbers",
-    "flag": "True and False",
-    "date": "dates",
-    "duration": "durations",
-    "category": "text or categories",
-    "empty": "nothing",
-}
-_ALSO: dict[Kind, Kind] = {"number": "flag", "flag": "number"}  # read as each other
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,8 @@ def as_table(X: Any) -> Table:
         DataError: ``X`` has no rows, no columns, two columns of one name, or isn't 2-D.
     """
     if not isinstance(X, pd.DataFrame) and hasattr(X, "__arrow_c_stream__"):
-        X = pyarrow.table(X).to_pandas()  # polars and others
+        with suppress(pyarrow.ArrowException, TypeError):  # a single column is no table
+            X = pyarrow.table(X).to_pandas()  # polars and others
     if isinstance(X, pd.DataFrame):
         return _checked_frame(X)
     try:
@@ -104,104 +96,59 @@ def _checked_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def kinds_of(table: Table) -> list[Kind]:
-    """Return what each column of a table holds."""
-    if isinstance(table, pd.DataFrame):
-        return [kind_of(table.iloc[:, position]) for position in range(table.shape[1])]
-    flags = isinstance(table, np.ndarray) and table.dtype == bool
-    return ["flag" if flags else "number"] * int(table.shape[1])
-
-
-def kind_of(column: pd.Series[Any]) -> Kind:
-    """Return what a column holds, by its values where its type is ``object``."""
-    return _KINDS.get(infer_dtype(column, skipna=True), "category")
-
-
-def noun_and_example(column: pd.Series[Any]) -> str:
-    """Return what a column holds, in words, and one value, text if there is any.
-
-    >>> noun_and_example(pd.Series([1.5, "abc"], dtype=object))
-    "text or categories, e.g. 'abc'"
-    """
-    values = column.dropna().tolist()
-    example = next((value for value in values if isinstance(value, str)), *values[:1])
-    return f"{_NOUNS[kind_of(column)]}, e.g. {reprlib.repr(example)}"
-
-
-def read_numbers(column: pd.Series[Any], kind: Kind, name: str) -> NDArray[np.float64]:
-    """Return a column's values as numbers, NaN where missing.
-
-    Dates become seconds since 1970 (those without a time zone are taken for UTC), durations
-    seconds, and True and False 1 and 0.
+def kinds_of(table: Table, rows: NDArray[np.integer] | None = None) -> list[Kind]:
+    """Return the kind of each column of a table.
 
     Args:
-        column: (rows,) values.
-        kind: what the column held in training.
-        name: the column's name, for errors.
-
-    Raises:
-        DataError: the column holds something else now.
-    """
-    found = kind_of(column)
-    if found == "empty":
-        return np.full(len(column), np.nan)
-    if found not in (kind, _ALSO.get(kind)):
-        _refuse_containers(column, name)
-        raise DataError(
-            f"column {name!r} held {_NOUNS[kind]} in training; "
-            f"it now holds {noun_and_example(column)}"
-        )
-    try:
-        return _to_floats(column, kind)
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise DataError(f"column {name!r} can't be read as {_NOUNS[kind]}: {error}") from error
-
-
-def _refuse_containers(column: pd.Series[Any], name: str) -> None:
-    for value in column.dropna().tolist():
-        if isinstance(value, (dict, list, set, tuple)):
-            raise CellTypeError(
-                f"column {name!r} holds {reprlib.repr(value)}; "
-                "a cell's argument must be a string or a number"
-            )
-
-
-def _to_floats(column: pd.Series[Any], kind: Kind) -> NDArray[np.float64]:
-    second = pd.Timedelta(seconds=1)
-    if kind == "date":
-        column = (pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")) / second
-    elif kind == "duration":
-        column = pd.to_timedelta(column) / second
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def number_matrix(
-    table: Table, positions: Sequence[int], kinds: Sequence[Kind], names: Sequence[str]
-) -> NDArray[Any]:
-    """Return some columns of a table as a dense matrix (rows, columns) of floats, NaN if missing.
-
-    Raises:
-        DataError: a column holds something else than in training, or infinity.
+        table: as :func:`as_table` returns it.
+        rows: a column is ``"empty"`` if none of these rows has a value; None for all rows. The
+            kind of any other column depends on all rows of the table.
     """
     if isinstance(table, pd.DataFrame):
-        values = np.empty((len(table), len(positions)))
-        for index, at in enumerate(positions):
-            values[:, index] = read_numbers(table.iloc[:, at], kinds[at], names[at])
-    else:
-        chosen = table if len(positions) == table.shape[1] else table[:, positions]
-        values = chosen.toarray() if sparse.issparse(chosen) else chosen
-        if values.dtype not in (np.float32, np.float64):
-            values = values.astype(np.float64)
-    refuse_infinity(values, [names[at] for at in positions])
-    return values
+        return [kind_of(table.iloc[:, position], rows) for position in range(table.shape[1])]
+    kinds: list[Kind] = ["number"] * int(table.shape[1])
+    if isinstance(table, np.ndarray):
+        if table.dtype == bool:
+            kinds = ["flag"] * table.shape[1]
+        # Only columns whose first value is missing can be empty: others need no look.
+        for at in np.flatnonzero(np.isnan(table[0] if rows is None else table[rows[0]])):
+            if np.isnan(table[:, at] if rows is None else table[rows, at]).all():
+                kinds[at] = "empty"
+    return kinds
 
 
-def refuse_infinity(values: NDArray[Any], names: Sequence[str]) -> None:
-    """Raise DataError if a column holds an infinity, or a number too large to be meant."""
-    wrong = np.abs(values) > values.dtype.type(LARGEST)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise DataError(
-            f"column {names[column]!r} holds {values[row, column]:g}; expected numbers between "
-            f"-{LARGEST:g} and {LARGEST:g}, or missing values (infinity is neither)"
-        )
+def kind_of(column: pd.Series[Any], rows: NDArray[np.integer] | None = None) -> Kind:
+    """Return the kind of a column: of its dtype, or of its values where that is ``object``.
+
+    It is ``"empty"`` if no cell (of ``rows``) has a value, whatever the dtype.
+    """
+    some = column if rows is None else column.iloc[rows]
+    return kind_by_values(column) if some.notna().any() else "empty"
+
+
+def kind_by_values(column: pd.Series[Any]) -> Kind:
+    """Return the kind of a column's dtype or values, where some have a value."""
+    found = infer_dtype(column, skipna=True)
+    if found in ("mixed", "mixed-integer") and all(map(is_number, column.dropna())):
+        return "number"  # whole numbers beside decimals, say
+    return _KINDS.get(found, "category")
+
+
+def is_mixed(column: pd.Series[Any]) -> bool:
+    """Return whether a column holds values of several kinds, so that a part may be of another.
+
+    >>> is_mixed(pd.Series([1.5, "abc"], dtype=object)), is_mixed(pd.Series(["1.5", "abc"]))
+    (True, False)
+    """
+    if not isinstance(column.dtype, np.dtype) or column.dtype.kind != "O":
+        return False
+    return infer_dtype(column, skipna=True).startswith("mixed") and kind_of(column) == "category"
+
+
+def is_number(value: object) -> bool:
+    """Return whether a cell's value is a number or a boolean.
+
+    >>> [is_number(value) for value in (1, True, decimal.Decimal("1.5"), "1", 1j)]
+    [True, True, True, False, False]
+    """
+    return isinstance(value, (numbers.Real, decimal.Decimal, np.bool_))

@@ -16,7 +16,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from wellfit.core.arrays import declared_array
 from wellfit.core.errors import ModelFileError, UnknownNameError
-from wellfit.preprocessing.columns import LARGEST, refuse_infinity
+from wellfit.preprocessing.cells import check_cells
+from wellfit.preprocessing.columns import LARGEST
 
 Array = NDArray[Any]
 
@@ -182,18 +183,14 @@ class Numbers:
 
     @classmethod
     def fit(cls, values: Array, numeric: str, clip: str) -> Self:
-        """Learn from training values (rows, columns), NaN where missing.
+        """Learn from training values (rows, columns), NaN where missing; each column has some.
 
         Args:
             values: float32 or float64.
             numeric: names in :data:`SCALINGS`, joined by ``+`` for several versions.
             clip: a name in :data:`CLIPS`.
         """
-        missing = np.isnan(values)
-        empty = np.all(missing, axis=0)
-        gaps = np.any(missing, axis=0) & ~empty  # where all are missing, the mark tells nothing
-        if empty.any():
-            values = np.where(empty, 0, values)
+        gaps: Array = np.any(np.isnan(values), axis=0)
         varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
         fill = np.nanmedian(values, axis=0).astype(np.float64)
         names = numeric.split("+") if values.shape[1] else []
@@ -203,8 +200,9 @@ class Numbers:
     @classmethod
     def fit_sparse(cls, matrix: Any, clip: str, names: list[str]) -> Self:
         """Learn from a CSR matrix: scaled by the largest value, not centred; gaps are zeros."""
-        largest = abs(matrix.astype(np.float64)).nanmax(axis=0).toarray().ravel()
-        refuse_infinity(largest[None, :], names)
+        matrix = matrix.astype(np.float64)
+        check_cells(matrix, names)
+        largest = abs(matrix).nanmax(axis=0).toarray().ravel()
         zeros = np.zeros(len(largest))
         varies = largest > 0
         missing_in = matrix.indices[np.isnan(matrix.data)]
@@ -219,6 +217,11 @@ class Numbers:
         bound = CLIPS[self.clip]
         scaled = [bound(each.transform(filled)) * self.varies for each in self.scalings.values()]
         return np.hstack([*scaled, missing[:, self.gaps]])
+
+    @property
+    def width(self) -> int:
+        """The number of columns that :meth:`transform` returns."""
+        return len(self.scalings) * len(self.fill) + int(self.gaps.sum())
 
     def names(self, inputs: list[str]) -> list[str]:
         """Return the names of the columns that :meth:`transform` returns."""

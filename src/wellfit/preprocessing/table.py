@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
@@ -16,14 +17,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError, did_you_mean
 from wellfit.core.schema import Positive, Range, conform
 from wellfit.preprocessing.categories import Levels, LevelsDocument
-from wellfit.preprocessing.columns import (
-    ColumnInfo,
-    Kind,
-    Table,
-    as_table,
-    kinds_of,
-    number_matrix,
-)
+from wellfit.preprocessing.cells import number_matrix, warn_of_strays
+from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of
 from wellfit.preprocessing.numeric import Numbers, NumbersDocument, arrays_under, check_names
 
 # Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
@@ -61,7 +56,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - Each of these gets one more column, 1 where a value is missing, if training had any missing.
     - Text and categories become a column of 0 and 1 for each level; missing values are a level.
       Levels that training didn't have count as rare ones, or as none of the levels.
-    - Columns of objects without any value are left out; columns that don't vary are 0.
+    - Columns without any value are left out, and may hold anything later; columns that don't
+      vary are 0.
     - Sparse matrices are scaled by each column's largest value and not centred.
 
     Args:
@@ -119,22 +115,40 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             HyperparameterError: a setting is out of its range.
             UnknownNameError: ``numeric`` or ``clip`` is no known name.
         """
+        return self.fit_on(X, None)
+
+    def fit_on(self, X: Any, rows: NDArray[np.integer] | None) -> Self:
+        """Learn the kinds of columns from all rows of a table, and their values from some.
+
+        A column that holds text in one row only is text, also where that row isn't learned from.
+
+        Args:
+            X: as for :meth:`fit`.
+            rows: positions of the rows whose medians, levels and so on are learned; None for all.
+
+        Raises:
+            DataError, HyperparameterError, UnknownNameError: as :meth:`fit`.
+        """
         self._check_settings()
         table = self._read(X, reset=True)
-        self.kinds_ = kinds_of(table)
+        self.kinds_ = kinds_of(table, rows)
         names = self._names_in()
         if sparse.issparse(table):
-            self.numbers_ = Numbers.fit_sparse(table, self.clip, names)
-            table = table[:1]  # it has no other columns
+            self.numbers_ = Numbers.fit_sparse(_some(table, rows), self.clip, names)
+            table, rows = table[:1], None  # it has no other columns
         else:
             numbers = self._matrix(table, "number", "date", "duration")
-            self.numbers_ = Numbers.fit(numbers, self.numeric, self.clip)
-        self.flags_ = Numbers.fit(self._matrix(table, "flag"), "none", "none")
+            self.numbers_ = Numbers.fit(_some(numbers, rows), self.numeric, self.clip)
+        self.flags_ = Numbers.fit(_some(self._matrix(table, "flag"), rows), "none", "none")
         self.categories_ = [
-            Levels.fit(table.iloc[:, at], names[at], self.max_categories, self.min_frequency)
+            Levels.fit(
+                _some(table.iloc[:, at], rows), names[at], self.max_categories, self.min_frequency
+            )
             for at in self._positions("category")
         ]
-        if not len(self.get_feature_names_out()):
+        for at in self._positions("category"):
+            warn_of_strays(table.iloc[:, at], names[at])
+        if not self._width:
             raise DataError("no column of X has any value")
         return self
 
@@ -153,17 +167,21 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def numbers(self, table: Table) -> NDArray[Any]:
         """Return what :meth:`transform` does, of a table whose columns were checked."""
         rows, columns = table.shape
-        if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag"}:
+        if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag", "empty"}:
             table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
-        out = np.empty((rows, len(self.get_feature_names_out())), dtype=self.dtype)
+        out = np.empty((rows, self._width), dtype=self.dtype)
         framed = isinstance(table, pd.DataFrame)
         cells = _FRAME_CELLS if framed else _MATRIX_CELLS
         for batch in gen_batches(rows, max(1, cells // columns)):
-            self._transform_into(out[batch], table.iloc[batch] if framed else table[batch])
+            part = table.iloc[batch] if framed else table[batch]
+            self._transform_into(out[batch], part, range(rows)[batch])
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the columns that :meth:`transform` returns.
+        """Return the names of the columns that :meth:`transform` returns, each another.
+
+        Where two would be the same, as the mark ``age_missing`` of a column ``age`` beside a
+        column of that name, the latter ones are numbered: ``age_missing_2``.
 
         Args:
             input_features: names to use where training had none.
@@ -177,7 +195,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         out = self.numbers_.names(number) + self.flags_.names(flag)
         for name, levels in zip(category, self.categories_, strict=True):
             out += [f"{name}_{label}" for label in levels.labels]
-        return np.array(out, dtype=object)
+        as_they_were = len(number) if len(self.numbers_.scalings) == 1 else 0
+        flags = range(self.numbers_.width, self.numbers_.width + len(flag))
+        return np.array(_told_apart(out, {*range(as_they_were), *flags}), dtype=object)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -247,7 +267,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             columns = len(self._positions(*kinds))
             own = arrays_under(f"{part}.", arrays)
             setattr(self, f"{part}_", Numbers.from_document(document[part], own, columns))
-        self.categories_ = [Levels(**levels) for levels in document["categories"]]
+        self.categories_ = [Levels.from_document(levels) for levels in document["categories"]]
         self._check_counts(document["names"])
         return self
 
@@ -308,14 +328,21 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _positions(self, *kinds: Kind) -> list[int]:
         return [at for at, kind in enumerate(self.kinds_) if kind in kinds]
 
-    def _matrix(self, table: Table, *kinds: Kind) -> NDArray[Any]:
-        return number_matrix(table, self._positions(*kinds), self.kinds_, self._names_in())
+    @property
+    def _width(self) -> int:
+        """The number of columns that :meth:`transform` returns."""
+        levels = sum(len(each.labels) for each in self.categories_)
+        return self.numbers_.width + self.flags_.width + levels
 
-    def _transform_into(self, out: NDArray[Any], table: Table) -> None:
-        parts = [
-            self.numbers_.transform(self._matrix(table, "number", "date", "duration")),
-            self.flags_.transform(self._matrix(table, "flag")),
-        ]
+    def _matrix(
+        self, table: Table, *kinds: Kind, rows: Sequence[int] | None = None
+    ) -> NDArray[Any]:
+        return number_matrix(table, self._positions(*kinds), self.kinds_, self._names_in(), rows)
+
+    def _transform_into(self, out: NDArray[Any], table: Table, rows: Sequence[int]) -> None:
+        numbers = self._matrix(table, "number", "date", "duration", rows=rows)
+        flags = self._matrix(table, "flag", rows=rows)
+        parts = [self.numbers_.transform(numbers), self.flags_.transform(flags)]
         names = self._names_in()
         for at, levels in zip(self._positions("category"), self.categories_, strict=True):
             parts.append(levels.one_hot(table.iloc[:, at], names[at]))
@@ -323,3 +350,27 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for part in parts:
             out[:, start : start + part.shape[1]] = part
             start += part.shape[1]
+
+
+def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
+    """Return some rows of an array, a column or a sparse matrix; all where ``rows`` is None."""
+    if rows is None:
+        return values
+    return values.iloc[rows] if isinstance(values, pd.Series) else values[rows]
+
+
+def _told_apart(names: list[str], given: set[int]) -> list[str]:
+    """Return names without doubles: a number is added, but not at the places of ``given`` names.
+
+    >>> _told_apart(["age", "age_missing", "age_missing", "town_a_b", "town_a_b"], given={0, 2})
+    ['age', 'age_missing_2', 'age_missing', 'town_a_b', 'town_a_b_2']
+    """
+    taken = {names[at] for at in given}
+    apart = []
+    for at, name in enumerate(names):
+        spellings = chain([name], (f"{name}_{number}" for number in count(2)))
+        if at not in given:
+            name = next(each for each in spellings if each not in taken)
+            taken.add(name)
+        apart.append(name)
+    return apart

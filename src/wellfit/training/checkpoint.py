@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +18,23 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
+from wellfit.core.schema import conform
 from wellfit.nn import Network
-from wellfit.training.result import ObserverState, Result, Status
+from wellfit.training.checkpoint_form import (
+    CheckpointDocument,
+    MemberEntry,
+    ResultDocument,
+    check_result,
+)
+from wellfit.training.plain import decode, decode_state, encode, encode_state
+from wellfit.training.result import Result, Status
 from wellfit.training.stack import Member, Weights
 
 Document = dict[str, Any]
@@ -64,13 +70,13 @@ def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
     if result.best is not None:
         tensors |= _named("best", result.best)
     document: Document = {
-        item.name: _encoded(getattr(result, item.name), item.name, tensors)
+        item.name: encode(getattr(result, item.name), item.name, tensors)
         for item in fields(result)
         if item.name not in _APART
     }
     document["status"] = [status.value for status in result.status]
     document["observers"] = [
-        _encoded_state(state, f"observer.{index}", tensors)
+        encode_state(state, f"observer.{index}", tensors)
         for index, state in enumerate(result.observers)
     ]
     return document, tensors
@@ -79,75 +85,33 @@ def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
 def load_checkpoint(
     members: Sequence[Member], document: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> Result:
-    """Return the result that :func:`save_checkpoint` put aside, for the same members."""
+    """Return the result that :func:`save_checkpoint` put aside, for the same members.
+
+    Raises:
+        ModelFileError: the data aren't of the declared form, or a tensor doesn't fit the members'
+            networks; names the field.
+    """
+    conform(document, ResultDocument, "result")
     networks = tuple(member.network for member in members)
     best = "best.parameters" in tensors
     plain = {
-        item.name: _decoded(document[item.name], tensors)
+        item.name: decode(document[item.name], tensors, item.name)
         for item in fields(Result)
         if item.name not in _APART
     }
-    return Result(
+    result = Result(
         members=list(members),
         last=_weights("last", networks, tensors),
         best=_weights("best", networks, tensors) if best else None,
         status=[Status(value) for value in document["status"]],
         observers=[
-            {key: _decoded(value, tensors) for key, value in state.items()}
-            for state in document["observers"]
+            decode_state(state, f"observers[{place}]", tensors)
+            for place, state in enumerate(document["observers"])
         ],
         **plain,
     )
-
-
-def _encoded_state(state: ObserverState, name: str, tensors: dict[str, Tensor]) -> Document:
-    encoded = {}
-    for key, value in state.items():
-        with suppress(TypeError):  # open files and the like are for this process alone
-            encoded[key] = _encoded(value, f"{name}.{key}", tensors)
-    return encoded
-
-
-def _encoded(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Return ``value`` as JSON holds it; arrays go to ``tensors`` by ``name``.
-
-    What JSON has no word for is a dictionary of one entry that says its kind.
-    """
-    if value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, float) and not isinstance(value, np.generic):
-        return value if math.isfinite(value) else {"float": str(value)}
-    if isinstance(value, (np.ndarray, np.generic, Tensor)):
-        kind = "tensor" if isinstance(value, Tensor) else "array"
-        tensors[name] = torch.as_tensor(value).detach().to("cpu", copy=True).contiguous()
-        return {"scalar" if isinstance(value, np.generic) else kind: name}
-    if isinstance(value, (list, tuple)):
-        items = [_encoded(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]
-        return items if isinstance(value, list) else {"tuple": items}
-    if isinstance(value, dict):
-        pairs = enumerate(value.items())
-        return {"dict": [_encoded(list(pair), f"{name}.{i}", tensors) for i, pair in pairs]}
-    raise TypeError(f"{name} is a {type(value).__name__}, which a checkpoint can't hold")
-
-
-def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item, tensors) for item in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, held),) = value.items()
-    match kind:
-        case "float":
-            return float(held)
-        case "tensor":
-            return tensors[held].clone()
-        case "array":
-            return tensors[held].numpy().copy()
-        case "scalar":
-            return tensors[held].numpy()[()]
-        case "tuple":
-            return tuple(_decoded(held, tensors))
-    return dict(_decoded(held, tensors))
+    check_result(result)
+    return result
 
 
 def _named(prefix: str, weights: Weights) -> dict[str, Tensor]:
@@ -162,8 +126,12 @@ def _named(prefix: str, weights: Weights) -> dict[str, Tensor]:
 def _weights(prefix: str, networks: tuple[Network, ...], tensors: Mapping[str, Tensor]) -> Weights:
     mark = f"{prefix}.slot."
     slots = {n.removeprefix(mark): t for n, t in tensors.items() if n.startswith(mark)}
-    flats = tensors[f"{prefix}.parameters"], tensors[f"{prefix}.statistics"]
-    return Weights(networks[0], len(networks), *flats, slots, networks)
+    names = f"{prefix}.parameters", f"{prefix}.statistics"
+    for name in names:
+        if name not in tensors:
+            raise ModelFileError(f"tensor {name!r} is missing")
+    parameters, statistics = (tensors[name] for name in names)
+    return Weights(networks[0], len(networks), parameters, statistics, slots, networks)
 
 
 # As a file
@@ -197,7 +165,7 @@ def write_checkpoint(
         "format_version": FORMAT_VERSION,
         "members": _described(result.members),
         "result": document,
-        "extra": _encoded(dict(extra or {}), "extra", tensors),
+        "extra": encode(dict(extra or {}), "extra", tensors),
     }
     place = Path(folder)
     step = f"-step-{result.position:06d}" if result.position else ""
@@ -224,6 +192,7 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
         InputError: it is of other members: their number, network, update rule or seed differs.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from wellfit.nn import mlp
     >>> from wellfit.training import Rows, Stream, train
     >>> rows, streams = Rows(np.eye(4), np.array([0, 1, 0, 1])), [Stream(np.arange(4))]
@@ -237,14 +206,22 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
     path = _file(place)
     header, tensors = _opened(path)
     _check_same(header["members"], _described(members), path)
-    result = load_checkpoint(members, header["result"], tensors)
-    return result, _decoded(header["extra"], tensors)
+    try:
+        result = load_checkpoint(members, header["result"], tensors)
+        return result, decode(header["extra"], tensors, "extra")
+    except (InputError, RecursionError) as error:
+        raise ModelFileError(f"{path} is damaged or was altered: {error}") from error
 
 
 def seeds(place: Place) -> list[int]:
     """Return the seed of every member of a checkpoint: a file, or the newest whole one's."""
-    header, _ = _opened(_file(place))
-    return [int(member["seed"]) for member in header["members"]]
+    path = _file(place)
+    header, _ = _opened(path)
+    told = [member["seed"] for member in header["members"]]
+    for seed in told:
+        if not (seed.isdecimal() and len(seed) < 19):
+            raise ModelFileError(f"{path} has the seed {seed!r:.40}; expected a whole number")
+    return list(map(int, told))
 
 
 def latest(folder: Place) -> Path | None:
@@ -312,7 +289,7 @@ def _whole(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _described(members: Sequence[Member]) -> list[dict[str, str]]:
+def _described(members: Sequence[Member]) -> list[MemberEntry]:
     """Return what must be the same for the members to go on from a checkpoint."""
     return [
         {
@@ -325,15 +302,15 @@ def _described(members: Sequence[Member]) -> list[dict[str, str]]:
     ]
 
 
-def _check_same(written: list[dict[str, str]], given: list[dict[str, str]], path: Path) -> None:
+def _check_same(written: Sequence[MemberEntry], given: Sequence[MemberEntry], path: Path) -> None:
     if len(written) != len(given):
         raise InputError(f"{path} is of {len(written)} members; given {len(given)}")
     for index, (theirs, ours) in enumerate(zip(written, given, strict=True)):
-        for what, value in theirs.items():
-            if value != ours[what]:
+        for (what, value), own in zip(theirs.items(), ours.values(), strict=True):
+            if value != own:
                 raise InputError(
                     f"{path} can't be taken up: the {what} of member {index} was {value}; "
-                    f"given {ours[what]}"
+                    f"given {own}"
                 )
 
 
@@ -345,21 +322,39 @@ def _sealed(header: Document, tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _opened(path: Path) -> tuple[Document, dict[str, Tensor]]:
+    """Return a checkpoint's document, of the declared form, and its tensors."""
     try:
-        data = path.read_bytes()
-        size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-        digest, header = metadata["sha256"], json.loads(metadata["document"])
+        data, metadata = _read_whole(path)
+        digest = conform(metadata.get("sha256"), str, "sha256")
+        header = parse_json(conform(metadata.get("document"), str, "document"), "its document")
         if _sha256(data.replace(_marked(digest), _NO_DIGEST, 1)) != digest:
             raise ValueError("its checksum doesn't match")
-        tensors, written = tensors_from_bytes(data), int(header["format_version"])
+        if header["format_version"] > FORMAT_VERSION:
+            raise InputError("a newer wellfit wrote it: upgrade wellfit to read it")
+        conform(header, CheckpointDocument, "")
+        return header, tensors_from_bytes(data)
     except FileNotFoundError as error:
         raise ModelFileError(f"there is no checkpoint {path}") from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelFileError(f"{path} is damaged or no checkpoint: {error}") from error
-    if written > FORMAT_VERSION:
-        raise ModelFileError(f"{path} was written by a newer wellfit: upgrade wellfit to read it")
-    return header, tensors
+
+
+def _read_whole(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return a checkpoint's bytes and metadata, read only where its header declares its size."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > min(size - 8, LARGEST_JSON):
+            raise ValueError("its header is cut off, or too long")
+        raw = file.read(length)
+        header = parse_json(raw, "its header")
+        metadata = header.pop("__metadata__")
+        ends = [entry["data_offsets"][1] for entry in header.values()]
+        if max(ends, default=0) != size - 8 - length:
+            raise ValueError(f"it has {size:,} bytes, which is not what its header declares")
+        refuse_beyond_memory(path, size)
+        return start + raw + file.read(size - 8 - length), metadata
 
 
 def _replace(path: Path, data: bytes) -> None:

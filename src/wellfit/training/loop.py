@@ -96,7 +96,7 @@ class _Loop:
         resume: Result | None,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
-        self._data = _same_data(resume.data, rows, streams) if resume else ""
+        self._data = _same_data(resume, rows, streams) if resume else ""
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
@@ -148,6 +148,7 @@ class _Loop:
         self._stack.plan.check(work.per_epoch)
         began = time.perf_counter() - self._seconds_before()
         for observer, state in self._told:
+            observer.check_state(run, state)
             observer.start(run, state)
         try:
             with arithmetic(self._precision, self._rows.device, work.operations()):
@@ -348,12 +349,18 @@ class _Loop:
         return torch.as_tensor(positions, device=self._rows.device)
 
 
-def _same_data(before: str, rows: Rows, streams: Sequence[Stream]) -> str:
+def _same_data(resume: Result, rows: Rows, streams: Sequence[Stream]) -> str:
     """Return the data's fingerprint, if a result to go on from has one.
 
     Raises:
-        InputError: it is another.
+        InputError: it is another, or the result's weights are of another precision.
     """
+    before, dtype = resume.data, resume.last.parameters.dtype
+    if dtype != rows.dtype:
+        raise InputError(
+            f"this training can't be taken up: it computed in {dtype}, and now in {rows.dtype}; "
+            "expected the same precision"
+        )
     if before and fingerprint(rows, streams) != before:
         raise InputError(
             "this training can't be taken up: it began with other data, another split, order or "

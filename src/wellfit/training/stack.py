@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,16 +18,13 @@ from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
 from wellfit.optim.constraints import Constraint
 from wellfit.optim.minimizers import Minimizer
-from wellfit.optim.optimizers import Adam, Optimizer, Slots
+from wellfit.optim.optimizers import Adam, Optimizer
 from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import Penalty, Strength
 from wellfit.optim.schedules import Constant, Schedule
 from wellfit.training.lanes import Lane, learners
 from wellfit.training.plan import Plan
 
-# Elements of a stretch that is updated at once: its parameters, gradients and moments then stay
-# in the cores' caches from one operation of the update rule to the next.
-_SEGMENT = 1 << 18
 # Bytes of parameters, gradients and moments from which on a stack on a processor outgrows the
 # cores' caches: about 75 networks of 110 inputs and 64-64-2 units, 16 of 784 inputs. One of the
 # former costs 140 µs a step alone and 30 in stacks of 30 to 50; of the latter, 320 alone and 140
@@ -324,47 +321,6 @@ class Stack:
         """Return the limit of each of the members' ``"constraints"``, or ``"clipping"``."""
         rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
         return [self.plan.numbers(members)["limit"] for members in rules]
-
-    def segments(self) -> list[tuple[Tensor, Tensor, Slots, int]]:
-        """Return the stretches (parameters, gradients, slots, cut) that are updated at once.
-
-        Where all members of one of the plan's cuts share coefficients these are plain parts of
-        the flat buffers; otherwise a layer's (m, n) rows, so that coefficients (m, 1) meet them.
-        """
-        weights = self.weights
-        flats = [weights.parameters, self.gradients, *weights.slots.values()]
-        segments = []
-        for number, lane in enumerate(self.plan.cuts):
-            cuts = [list(self._cut(flat, lane)) for flat in flats]
-            segments += [
-                (p, g, dict(zip(weights.slots, slots, strict=True)), number)
-                for p, g, *slots in zip(*cuts, strict=True)
-            ]
-        return segments
-
-    def _cut(self, flat: Tensor, lane: Lane) -> Iterator[Tensor]:
-        if self.plan.agree(lane):
-            for start, stop in self._stretches(lane):
-                yield from torch.split(flat[start:stop], _SEGMENT)
-            return
-        views = self.network.parameters.views(flat, self.k)
-        most = max(1, _SEGMENT // (lane.stop - lane.start))
-        for layer in lane.layers:
-            yield from torch.split(views[layer][lane.members].flatten(1), most, dim=1)
-
-    def _stretches(self, lane: Lane) -> list[tuple[int, int]]:
-        """Return where a lane's parameters begin and end in a flat buffer, neighbours as one."""
-        stretches: list[tuple[int, int]] = []
-        begin = 0
-        for layer, block in enumerate(self.network.parameters.blocks):
-            size = block.rows * block.columns
-            if layer in lane.layers:
-                start, stop = begin + lane.start * size, begin + lane.stop * size
-                if stretches and stretches[-1][1] == start:
-                    start = stretches.pop()[0]
-                stretches.append((start, stop))
-            begin += self.k * size
-        return stretches
 
     def _keys(self, layer: int) -> Tensor:
         keys = [derive(member.seed, "noise", member.below + layer) for member in self.members]

@@ -14,6 +14,7 @@ from wellfit.optim import Constraint, Minimizer, Penalty
 from wellfit.optim.penalties import Strength
 from wellfit.training.lanes import Lane, learners
 from wellfit.training.plan import Moment
+from wellfit.training.segments import segments
 from wellfit.training.stack import Stack
 
 
@@ -53,10 +54,9 @@ class Step:
     def __init__(self, stack: Stack, batch: int, steps: int) -> None:
         first = stack.members[0]
         self.steps = steps
-        self._loss, self._optimizer = first.loss, first.optimizer
-        self._loss_hypers = stack.loss
+        self._loss, self._loss_hypers = first.loss, stack.loss
         self._executor = stack.executor(batch, steps)
-        self._segments = stack.segments()
+        self._segments = segments(stack)
         self._bind_weights(stack)
         self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, batch)
         # Losses want rows last. Products want deltas (K, B, C) as they put logits out: in the
@@ -81,8 +81,8 @@ class Step:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
         self.compute(logits, moment, x, target, weight)
         self._decay(moment)
-        for p, g, slots, cut in self._segments:
-            self._optimizer.update(p, g, slots, moment.updates[cut])
+        for update, p, g, slots, cut in self._segments:
+            update(p, g, slots, moment.updates[cut])
         for shrink in self._after:
             shrink(moment.strengths[shrink.number])
         for constraint, limit, view in self._constraints:

@@ -301,7 +301,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         return self._labels.encode(y)
 
     def _resolve_loss(self) -> Loss:
-        return resolve_loss(self.loss, "sigmoid_cross_entropy", task="multilabel")
+        return resolve_loss(self._as_trained("loss"), "sigmoid_cross_entropy", task="multilabel")
 
     # Small things.
 

@@ -179,6 +179,10 @@ class Reuse(Reusing):
         place = isinstance(self.model, str | os.PathLike)
         return (str(self.model) if place else id(self.model), self.head)
 
+    def start(self) -> Any:
+        """Return what tells one start of a training from another."""
+        return (*self.reading(), self.layers)
+
 
 def _is_count(value: Any) -> bool:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

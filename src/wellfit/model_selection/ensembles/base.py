@@ -18,7 +18,7 @@ from torch import Tensor
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import checked
+from wellfit.estimators.inputs import checked, ready_to_split
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.saving import Saving
 from wellfit.estimators.scoring import scores
@@ -200,8 +200,9 @@ class Ensemble(Saving, NestedConfigs):
             if data.y_val is None:
                 raise DataError("X_val is given without y_val; expected both")
             return data, Data(data.X_val, data.y_val)
-        data = Data(*indexable(data.X, data.y, data.weight)).that_count()
         template = clone(self._given()[0])
+        X = ready_to_split(data.X, template.preprocess)
+        data = Data(*indexable(X, data.y, data.weight)).that_count()
         checked(template, data.X, reset=True)
         targets = template._fit_targets(data.y)
         kept, held = set_apart(len(targets), share, seed, template._strata(targets))

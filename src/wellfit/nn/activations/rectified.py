@@ -77,7 +77,7 @@ class PReLU(Activation, name="prelu"):
     Source: He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
 
     >>> PReLU().parameters(inputs=5), PReLU().initial_parameters(inputs=2).tolist()
-    (Block(rows=1, columns=5, penalized=0), [[0.25, 0.25]])
+    (Block(rows=1, columns=5, penalized=0, matrices=1), [[0.25, 0.25]])
     """
 
     start: float = hyper(

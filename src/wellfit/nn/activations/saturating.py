@@ -10,7 +10,7 @@ from wellfit.nn.activations.base import Activation
 _aten = torch.ops.aten
 
 
-class Identity(Activation, name="identity"):
+class Identity(Activation, name="identity", aliases=("linear",)):
     r"""f(z) = z: a linear layer.
 
     >>> Identity().forward(torch.tensor([-1.0, 2.0]), out=torch.empty(2))
@@ -26,7 +26,7 @@ class Identity(Activation, name="identity"):
         return delta
 
 
-class Sigmoid(Activation, name="sigmoid"):
+class Sigmoid(Activation, name="sigmoid", aliases=("logistic",)):
     r"""f(z) = 1 / (1 + e^-z), the logistic function; f' = f (1 - f).
 
     Source: Verhulst, 1845; as a unit of networks Rumelhart, Hinton and Williams, 1986.

@@ -60,7 +60,7 @@ class GELU(Activation, name="gelu"):
         return delta
 
 
-class SiLU(Activation, name="silu"):
+class SiLU(Activation, name="silu", aliases=("swish",)):
     r"""f(z) = z σ(z), σ the logistic function, also known as swish; f' = σ (1 + z (1 - σ)).
 
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network function

@@ -4,6 +4,7 @@ r"""How weights start, before the first step; biases have an initializer of thei
 write a class here: its name, its one method, its source.
 """
 
+from wellfit.core.registry import discover
 from wellfit.nn.initializers.base import Initializer
 from wellfit.nn.initializers.fixed import Constant, Ones, Zeros
 from wellfit.nn.initializers.plain import Identical, Normal, TruncatedNormal, Uniform
@@ -34,3 +35,6 @@ __all__ = [
     "Uniform",
     "Zeros",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

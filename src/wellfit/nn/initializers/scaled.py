@@ -49,7 +49,7 @@ class _ScaledUniform(_Scaled):
         return uniform(fan_in, fan_out, limit, generator)
 
 
-class GlorotNormal(_ScaledNormal, name="glorot_normal"):
+class GlorotNormal(_ScaledNormal, name="glorot_normal", aliases=("xavier_normal",)):
     """N(0, 2 / (fan_in + fan_out)), also known as Xavier's, for sigmoid, tanh and linear units.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
@@ -63,7 +63,7 @@ class GlorotNormal(_ScaledNormal, name="glorot_normal"):
     fan: str = _fan("fan_average")
 
 
-class GlorotUniform(_ScaledUniform, name="glorot_uniform"):
+class GlorotUniform(_ScaledUniform, name="glorot_uniform", aliases=("xavier_uniform",)):
     """U(±√(6 / (fan_in + fan_out))), also known as Xavier's, for sigmoid, tanh and linear units.
 
     Source: Glorot and Bengio, 2010 (see :class:`GlorotNormal`).
@@ -76,7 +76,7 @@ class GlorotUniform(_ScaledUniform, name="glorot_uniform"):
     fan: str = _fan("fan_average")
 
 
-class HeNormal(_ScaledNormal, name="he_normal"):
+class HeNormal(_ScaledNormal, name="he_normal", aliases=("kaiming_normal",)):
     """N(0, 2 / fan_in), for rectified units.
 
     Source: He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
@@ -89,7 +89,7 @@ class HeNormal(_ScaledNormal, name="he_normal"):
     _numerator: ClassVar[float] = 2.0
 
 
-class HeUniform(_ScaledUniform, name="he_uniform"):
+class HeUniform(_ScaledUniform, name="he_uniform", aliases=("kaiming_uniform",)):
     """U(±√(6 / fan_in)), for rectified units.
 
     Source: He, Zhang, Ren and Sun, 2015 (see :class:`HeNormal`).

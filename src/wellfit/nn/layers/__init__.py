@@ -7,6 +7,7 @@ Deltas are the rows' own derivatives, not yet divided by the batch: an op's para
 are means over the batch, so that nothing needs dividing on the way down.
 """
 
+from wellfit.core.registry import discover
 from wellfit.nn.layers.activate import Activate
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.layers.batch_norm import BatchNorm
@@ -30,3 +31,6 @@ __all__ = [
     "Op",
     "Site",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

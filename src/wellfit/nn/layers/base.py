@@ -17,7 +17,7 @@ class Layer(Config, family="layer"):
 
     >>> from wellfit.nn import Linear
     >>> Linear(3).width(inputs=5), Linear(3).parameters(inputs=5)
-    (3, Block(rows=6, columns=3, penalized=5))
+    (3, Block(rows=6, columns=3, penalized=5, matrices=1))
     """
 
     reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones

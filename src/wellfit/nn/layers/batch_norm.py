@@ -22,7 +22,7 @@ class BatchNorm(Layer, name="batch_norm"):
     Source: Ioffe and Szegedy, "Batch normalization", 2015.
 
     >>> BatchNorm().parameters(inputs=5)
-    Block(rows=2, columns=5, penalized=0)
+    Block(rows=2, columns=5, penalized=0, matrices=1)
     """
 
     mixes_rows: ClassVar[bool] = True

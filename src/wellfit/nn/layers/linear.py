@@ -32,7 +32,7 @@ class Linear(Layer, name="linear"):
     Williams, 1986.
 
     >>> Linear(10).parameters(inputs=784)
-    Block(rows=785, columns=10, penalized=784)
+    Block(rows=785, columns=10, penalized=784, matrices=1)
     """
 
     reads_ones: ClassVar[bool] = True

@@ -77,7 +77,7 @@ class GroupedLinear(Layer, name="grouped_linear"):
         HyperparameterError: inputs that the groups can't share evenly.
 
     >>> GroupedLinear(100, groups=2).parameters(inputs=1568)
-    Block(rows=785, columns=200, penalized=784)
+    Block(rows=785, columns=200, penalized=784, matrices=2)
     """
 
     units: int = hyper("outputs of each group", default=100, low=1, scale="log", search=(16, 1024))
@@ -98,7 +98,7 @@ class GroupedLinear(Layer, name="grouped_linear"):
                 f"{inputs} inputs can't be shared evenly by {self.groups} groups"
             )
         each = inputs // self.groups
-        return Block(each + 1, self.width(inputs), penalized=each)
+        return Block(each + 1, self.width(inputs), each, matrices=self.groups)
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the weights and biases of one group after the other."""

@@ -1,5 +1,6 @@
 """What training lowers: losses of the last layer's logits."""
 
+from wellfit.core.registry import discover
 from wellfit.nn.losses.base import Hypers, Loss
 from wellfit.nn.losses.classification import Quadratic, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from wellfit.nn.losses.regression import AbsoluteError, Huber, Pinball, Poisson, SquaredError
@@ -16,3 +17,6 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

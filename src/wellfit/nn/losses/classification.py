@@ -16,7 +16,7 @@ from wellfit.nn.losses.base import OWN, Hypers, Loss
 _BEYOND = 1e30  # more than any logit that isn't on its way to infinity
 
 
-class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
+class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_entropy",)):
     r"""loss = log Σⱼ exp zⱼ - Σⱼ pⱼ zⱼ, over C classes; delta = softmax z - p.
 
     p is the one-hot row of a class, or a row of probabilities. Label smoothing s replaces it by
@@ -122,7 +122,11 @@ class _SigmoidLoss(Loss):
         return ((z > 0) == (target > 0.5)).all(-2)
 
 
-class SigmoidCrossEntropy(_SigmoidLoss, name="sigmoid_cross_entropy"):
+class SigmoidCrossEntropy(
+    _SigmoidLoss,
+    name="sigmoid_cross_entropy",
+    aliases=("binary_cross_entropy",),
+):
     r"""loss = Σⱼ log(1 + exp zⱼ) - yⱼ zⱼ, over independent outputs; delta = sigmoid z - y.
 
     For two classes (one output), for several labels a row, and for classes each against the rest.

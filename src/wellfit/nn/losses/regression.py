@@ -28,7 +28,7 @@ class _RegressionLoss(Loss):
         return z.clone()
 
 
-class SquaredError(_RegressionLoss, name="squared_error"):
+class SquaredError(_RegressionLoss, name="squared_error", aliases=("mse",)):
     r"""loss = Σⱼ (zⱼ - yⱼ)² / C, the mean over C outputs; delta = 2 (z - y) / C.
 
     Estimates the mean.
@@ -48,7 +48,7 @@ class SquaredError(_RegressionLoss, name="squared_error"):
         return torch.sub(z, target, out=out).mul_(2 / z.shape[-2])
 
 
-class AbsoluteError(_RegressionLoss, name="absolute_error"):
+class AbsoluteError(_RegressionLoss, name="absolute_error", aliases=("mae",)):
     r"""loss = Σⱼ |zⱼ - yⱼ| / C, the mean over C outputs; delta = sign(z - y) / C.
 
     Estimates the median, which outliers don't move.
@@ -111,7 +111,7 @@ class Huber(_RegressionLoss, name="huber"):
         return torch.clamp(error, -threshold, threshold, out=out)  # type: ignore[arg-type]
 
 
-class Pinball(_RegressionLoss, name="pinball"):
+class Pinball(_RegressionLoss, name="pinball", aliases=("quantile",)):
     r"""loss = mean of max(q r, (q - 1) r), r = y - z, over targets and quantiles q.
 
     Its delta is 1 - q above the target and -q below, over C. A row has a logit for each quantile

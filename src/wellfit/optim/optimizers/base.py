@@ -92,6 +92,25 @@ class DecoupledDecay(Optimizer):
         return {**super().coefficients(steps, rate, hypers), "shrink": shrink}
 
 
+class LayerwiseOptimizer(Optimizer):
+    """A rule that needs weight matrices whole, layer by layer, and not as flat buffers.
+
+    The weights of each layer go to :meth:`update_matrices`; biases, batch norm's scales and
+    shifts, and slopes of activations go to :meth:`update`, flat as for any other rule.
+    """
+
+    @abstractmethod
+    def update_matrices(self, w: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
+        """Move a layer's weights in place.
+
+        Args:
+            w: weights, (K, inputs, units).
+            g: gradients, like ``w``; must be left as they are.
+            slots: what is remembered, like ``w``; updated in place.
+            c: one step's coefficients: numbers, or tensors (1, 1, 1) or (K, 1, 1).
+        """
+
+
 def plain(table: Coefficients, steps: int) -> list[Coefficients]:
     """Return tensors (1,) or (n, 1) as plain numbers, a dictionary for each of n steps.
 

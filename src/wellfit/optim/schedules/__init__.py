@@ -4,6 +4,7 @@ Steps are counted from 0 over the whole run; ``total`` is the number of steps pl
 member, ``per_epoch`` those of one epoch.
 """
 
+from wellfit.core.registry import discover
 from wellfit.optim.schedules.base import Constant, Schedule
 from wellfit.optim.schedules.custom import Custom
 from wellfit.optim.schedules.cycles import Cosine, OneCycle
@@ -31,3 +32,6 @@ __all__ = [
     "TimeBased",
     "WarmUp",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

@@ -1,5 +1,6 @@
 """Who is told what happened during training; one file per kind."""
 
+from wellfit.core.registry import discover
 from wellfit.training.observers.base import (
     Answer,
     Mask,
@@ -43,3 +44,6 @@ __all__ = [
     "TimeLimit",
     "View",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core.arrays import declared_array
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, Hyper
 
@@ -113,6 +114,19 @@ class Observer(Config, family="observer"):
     """
 
     writes_alone: ClassVar[bool] = False  # whether its files have room for a single training
+    # The arrays (K,) in its state by name: "f" for floats, "i" for whole numbers. A resumed run is
+    # told what a file held, which is compared with this.
+    remembers: ClassVar[Mapping[str, str]] = {}
+
+    def check_state(self, run: Run, state: State) -> None:
+        """Compare the state that a resumed run left with what this observer remembers.
+
+        Raises:
+            ModelFileError: an array of another type, or of another number of members.
+        """
+        for name, kind in self.remembers.items():
+            if name in state:
+                declared_array(state, name, (run.k,), kind, finite=False)
 
     def start(self, run: Run, state: State) -> None:
         """Hear that training starts; ``state`` is what a run now resumed left, else empty.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -42,6 +43,7 @@ class Checkpoint(Observer, name="checkpoint"):
     """
 
     writes_alone: ClassVar[bool] = True
+    remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     folder: str = hyper("where to", default="checkpoints")
     every: int = hyper("epochs between two checkpoints", default=1, low=1, scale="log")

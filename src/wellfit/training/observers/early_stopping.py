@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class EarlyStopping(Observer, name="early_stopping"):
     >>> EarlyStopping(patience=3)
     EarlyStopping(patience=3)
     """
+
+    remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     patience: int | Sequence[int | None] | None = hyper(
         "epochs without improvement before stopping; None never stops",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class StopOnDivergence(Observer, name="stop_on_divergence"):
     >>> StopOnDivergence(factor=2)
     StopOnDivergence(factor=2)
     """
+
+    remembers: ClassVar[Mapping[str, str]] = {"first": "f", "waited": "i"}
 
     factor: float | Sequence[float] = hyper(
         "how much more than the first epoch's loss is too much",

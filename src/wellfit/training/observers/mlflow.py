@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from wellfit.core.errors import MissingExtraError
 from wellfit.core.hyper import Config, hyper
+from wellfit.core.schema import Length, conform
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
 from wellfit.training.observers.monitoring import warn_of
 
@@ -38,6 +39,7 @@ class MLflow(Observer, name="mlflow"):
         """Open a run for each member, or go on with it."""
         client = state["live"] = _mlflow().MlflowClient(self.tracking_uri or None)
         if "runs" in state:
+            conform(state["runs"], Annotated[list[str], Length(run.k)], "runs")
             for run_id in state["runs"]:
                 client.update_run(run_id, status="RUNNING")
             return

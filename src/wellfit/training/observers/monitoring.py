@@ -26,9 +26,8 @@ def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
             f"expected a metric of the training rows: {monitor.removeprefix('val_')!r}"
         )
     check_numbers(observer, run)
-    if "best" not in state:
-        state["best"] = np.full(run.k, np.inf)
-        state["waited"] = np.zeros(run.k, dtype=np.int64)
+    state.setdefault("best", np.full(run.k, np.inf))
+    state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
 
 
 def check_numbers(observer: Observer, run: Run) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,13 @@ class Plateau(Observer, name="reduce_on_plateau"):
     >>> [float(halving.epoch(record(e, loss), state).scale[0]) for e, loss in enumerate((1, 2))]
     [1.0, 0.5]
     """
+
+    remembers: ClassVar[Mapping[str, str]] = {
+        "best": "f",
+        "waited": "i",
+        "scale": "f",
+        "resting": "f",
+    }
 
     factor: float | Sequence[float] = hyper(
         "what the learning rate is multiplied by",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
+from wellfit.estimators.continuing import settled
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.showing import Epochs
 from wellfit.nn import Linear, Network
@@ -110,6 +111,7 @@ def _bare(task: Task, loss: str, network: Network, precision: str) -> MLPClassif
     model.history_, model.status_, model.precision_ = Epochs(), "finished", precision
     model.n_epochs_ = model.best_epoch_ = model.batch_size_ = 0  # none of wellfit's
     model.n_parameters_, model._sparse = network.size, False
+    model._settled = settled(model)
     return model
 
 

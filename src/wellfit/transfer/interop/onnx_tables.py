@@ -109,7 +109,9 @@ def _one_hot(graph: Graph, levels: Levels, text: str) -> str:
     count = len(levels.levels)
     elsewhere = count if levels.other else -1
     nowhere = count + levels.other if levels.missing else -1
-    places = {_MISSING: nowhere} | {level: at for at, level in enumerate(levels.levels)}
+    known = {level: at for at, level in enumerate(levels.levels)}
+    aliases = {alias: known[level] for alias, level in levels.aliases.items()}
+    places = {_MISSING: nowhere} | aliases | known
     code = graph.add(
         "LabelEncoder",
         text,

@@ -335,9 +335,10 @@ class MLPAutoencoder(Coding, BaseMLP):
         return dense(numbers, self._inputs.brightest)
 
     def _resolve_loss(self) -> Loss:
-        if isinstance(self.loss, str) and self.loss == "auto":
+        given = self._as_trained("loss")
+        if isinstance(given, str) and given == "auto":
             return SigmoidCrossEntropy() if self._inputs.kind == "pixels" else SquaredError()
-        loss = resolve(Loss, self.loss)
+        loss = resolve(Loss, given)
         if loss.outputs(2) != 2 or not {"regression", "multilabel"} & set(loss.tasks):
             raise HyperparameterError(
                 f"loss is {loss.name!r}, by which rows can't be told; expected 'auto', "

@@ -1,0 +1,130 @@
+"""Segments: the parts of a stack's parameters that the update rule moves in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wellfit.nn.ops import Block
+from wellfit.optim.optimizers import Coefficients, LayerwiseOptimizer, Optimizer, Slots
+from wellfit.training.lanes import Lane
+from wellfit.training.stack import Stack
+
+# Elements of a segment: its parameters, gradients and moments then stay in the cores' caches
+# from one operation of the update rule to the next.
+_SEGMENT = 1 << 18
+
+_Update = Callable[[Tensor, Tensor, Slots, Coefficients], None]
+_Parts = Callable[[Tensor], Iterator[Tensor]]
+
+
+class Segment(NamedTuple):
+    """Parameters that are updated together, and how.
+
+    Attributes:
+        update: called with the parameters, gradients and slots, and one step's coefficients.
+        p, g: parameters and gradients, views of the stack's buffers.
+        slots: what the rule remembers of them.
+        cut: the place of their coefficients among those of the plan's cuts.
+    """
+
+    update: _Update
+    p: Tensor
+    g: Tensor
+    slots: Slots
+    cut: int
+
+
+def segments(stack: Stack) -> list[Segment]:
+    """Return the segments of a stack in the present epoch.
+
+    Where all members of one of the plan's cuts share coefficients these are plain parts of the
+    flat buffers; otherwise a layer's (m, n) rows, so that coefficients (m, 1) meet them. Rules
+    that work layer by layer get each layer's weights as matrices (m, inputs, units).
+    """
+    rule = stack.members[0].optimizer
+    found: list[Segment] = []
+    for number, lane in enumerate(stack.plan.cuts):
+        if isinstance(rule, LayerwiseOptimizer):
+            update = partial(_update_matrices, rule)
+            found += _segments(stack, number, update, partial(_matrices, stack, lane))
+            found += _segments(stack, number, rule.update, partial(_vectors, stack, lane))
+        elif isinstance(rule, Optimizer):
+            found += _segments(stack, number, rule.update, partial(_flat, stack, lane))
+    return found
+
+
+def _segments(
+    stack: Stack,
+    cut: int,
+    update: Callable[..., None],
+    parts: Callable[[Tensor], Iterator[Tensor]],
+) -> Iterator[Segment]:
+    """Yield the segments into which ``parts`` divides each of a stack's flat buffers."""
+    weights = stack.weights
+    flats = [weights.parameters, stack.gradients, *weights.slots.values()]
+    for p, g, *slots in zip(*map(parts, flats), strict=True):
+        yield Segment(update, p, g, dict(zip(weights.slots, slots, strict=True)), cut)
+
+
+def _flat(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
+    """Yield parts of everything that a lane's members learn."""
+    if stack.plan.agree(lane):
+        for start, stop in _stretches(stack, lane):
+            yield from torch.split(flat[start:stop], _SEGMENT)
+        return
+    views = stack.network.parameters.views(flat, stack.k)
+    most = max(1, _SEGMENT // (lane.stop - lane.start))
+    for layer in lane.layers:
+        yield from torch.split(views[layer][lane.members].flatten(1), most, dim=1)
+
+
+def _stretches(stack: Stack, lane: Lane) -> list[tuple[int, int]]:
+    """Return where a lane's parameters begin and end in a flat buffer, neighbours as one."""
+    stretches: list[tuple[int, int]] = []
+    begin = 0
+    for layer, block in enumerate(stack.network.parameters.blocks):
+        size = block.rows * block.columns
+        if layer in lane.layers:
+            start, stop = begin + lane.start * size, begin + lane.stop * size
+            if stretches and stretches[-1][1] == start:
+                start = stretches.pop()[0]
+            stretches.append((start, stop))
+        begin += stack.k * size
+    return stretches
+
+
+def _matrices(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
+    """Yield the weight matrices (m, inputs, units) of a lane's layers."""
+    for block, layer in _layers(stack, lane, flat):
+        if block.penalized:
+            yield from layer[:, : block.penalized].chunk(block.matrices, dim=-1)
+
+
+def _vectors(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
+    """Yield what is no weight, such as biases and scales, as rows (m, n) or vectors (n,)."""
+    for block, layer in _layers(stack, lane, flat):
+        rows = layer[:, block.penalized :]
+        # Fused kernels, which update members that agree, take contiguous memory only.
+        yield from rows.flatten(0, 1).unbind(0) if stack.plan.agree(lane) else rows.unbind(1)
+
+
+def _layers(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[tuple[Block, Tensor]]:
+    views = stack.network.parameters.views(flat, stack.k)
+    for layer in lane.layers:
+        yield stack.network.parameters.blocks[layer], views[layer][lane.members]
+
+
+def _update_matrices(
+    rule: LayerwiseOptimizer, w: Tensor, g: Tensor, slots: Slots, c: Coefficients
+) -> None:
+    """Call the rule with coefficients that meet matrices."""
+    rule.update_matrices(w, g, slots, {key: _per_matrix(value) for key, value in c.items()})
+
+
+def _per_matrix(value: Tensor | float) -> Tensor | float:
+    return value.view(-1, 1, 1) if isinstance(value, Tensor) else value
