@@ -326,7 +326,7 @@ def test_rows_on_both_sides_are_told(here: Path, wellfit: Wellfit) -> None:
     table = pd.read_csv("adult.csv")
     table[:24].to_csv("test.csv", index=False)
     done = wellfit(*TRAIN, *QUICK, "--test", "test.csv")
-    assert "24 test rows (100.0 %) stand among them too" in done.output
+    assert "24 test rows (100.0 %) also occur in the training set" in done.output
 
 
 def test_test_fraction(here: Path, wellfit: Wellfit) -> None:

@@ -16,7 +16,7 @@ from wellfit.cli.console import counted
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
-from wellfit.diagnose import Verdict, verdict
+from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.report import (
     Score,
     classification_scores,
@@ -73,17 +73,18 @@ def judge(model: Model, source: Source) -> Outcome:
     return Outcome(y, predicted, test, training, _baseline(y_train, y, source), confusions)
 
 
-def verdict_on(model: Model, source: Source, judged: str) -> Verdict:
-    """Judge how well the model was fit: by validation rows where there are any.
+def verdict_on(model: Model, source: Source, judged: str, checks: Report) -> Verdict:
+    """Judge how well the model was fit: on validation rows where there are any.
 
     Args:
         model: fitted.
         source: what it was fitted to.
         judged: ``"test"`` where no rows but the test rows, all of known classes, can judge it.
+        checks: of the data.
     """
     data = source.data
     X, y = (data.X_test, data.y_test) if judged == "test" else (data.X_val, data.y_val)
-    return verdict(model, data.X, data.y, X, y)
+    return verdict(model, data.X, data.y, X, y, data_findings=checks)
 
 
 def _scored(

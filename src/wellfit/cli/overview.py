@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import counted, pairs
+from wellfit.cli.console import counted, note, pairs, waiting
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import Source
 from wellfit.datasets import Column, Summary, Target, duplicates_across, look
+from wellfit.diagnose import Report, check_data
 from wellfit.report.words import percent, short
 
 _MOST_NAMED = 4
@@ -41,6 +43,36 @@ def before_training(model: Model, source: Source) -> Table:
     table.add_row("network", _network(settings))
     table.add_row("training", _training(settings))
     return table
+
+
+def introduce(model: Model, source: Source, console: Console, quiet: bool) -> Report:
+    """Print what the data and the network are, check the data, and return what was found.
+
+    Where ``quiet``, only a check that fails is noted.
+    """
+    data = source.data
+    with waiting("looking at the data"):
+        shown = None if quiet else before_training(model, source)
+        report = check_data(model, data.X, data.y, X_test=data.X_test, y_test=data.y_test)
+    if shown is not None:
+        console.print(shown)
+        console.print(data_alarms(report))
+        return report
+    for one in report.alarms:
+        if one.outcome == "fail":
+            note(f"{one.saw}; {one.advice}")
+    return report
+
+
+def data_alarms(report: Report) -> RenderableType:
+    """Return what checks of the data warn of, and what to do; nothing where there is nothing.
+
+    Rows that occur twice are left out: :func:`before_training` counts them.
+    """
+    alarms = tuple(one for one in report.alarms if one.check != "duplicate_rows")
+    if not alarms:
+        return Group()
+    return Group(Text(), Text("checks of the data", "bold"), Report(alarms).table())
 
 
 def types(summary: Summary) -> str:
@@ -85,7 +117,9 @@ def _duplicates(source: Source, summary: Summary) -> Text:
     if not across:
         return text.append("; no test row is one of them")
     share = percent(across / len(data.X_test))
-    text.append(f"; {counted(across, 'test row')} ({share}) stand among them too", "yellow")
+    verb = "occurs" if across == 1 else "occur"
+    told = f"; {counted(across, 'test row')} ({share}) also {verb} in the training set"
+    text.append(told, "yellow")
     return text
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wellfit.cli import outcome, overview
-from wellfit.cli.console import counted, duration, note, pairs, screen, waiting
+from wellfit.cli.console import counted, duration, note, pairs, screen
 from wellfit.cli.files import plain
 from wellfit.cli.leaders import Leaders, ShownJournal, brief, failures, leaders_table
 from wellfit.cli.run_folder import refuse
@@ -33,6 +33,7 @@ from wellfit.cli.training import (
     complete,
 )
 from wellfit.core.errors import DataError, InputError
+from wellfit.diagnose import Report
 from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.report.searches import candidates
@@ -94,10 +95,8 @@ def _carry_out(
     """Show the data, search, save, judge."""
     console = screen()
     space = plan.space(model)
+    checks = overview.introduce(model, source, console, quiet)
     if not quiet:
-        with waiting("looking at the data"):
-            look = overview.before_training(model, source)
-        console.print(look)
         console.print(_told(plan, space))
         console.print()
     try:
@@ -110,7 +109,7 @@ def _carry_out(
             raise KeyboardInterrupt
         record_schema(best, source.data.schema)
         best.save(folder.model)
-        _conclude(search, source, folder, console, time.perf_counter() - began, quiet)
+        _conclude(search, source, checks, folder, console, time.perf_counter() - began, quiet)
     except BaseException as error:
         _tell_how_to_go_on(error, folder, "search")
         raise
@@ -182,6 +181,7 @@ def _searched(
 def _conclude(
     search: Any,
     source: Source,
+    checks: Report,
     folder: SearchFolder,
     console: Console,
     seconds: float,
@@ -207,9 +207,8 @@ def _conclude(
         folder.picture(name, picture)
     search.journal.settle()
     # Last, since a search with a result is not resumed: whatever it needs is there now.
-    folder.finish(
-        {**_training(best), "search": plain(_found(search, frame, seconds)), **judged.plain()}
-    )
+    told = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
+    folder.finish({**_training(best), **told, "data_checks": checks.to_list()})
     _tell_folder(folder, False, console)
 
 

@@ -34,6 +34,7 @@ from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
+from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.starting import in_words
 from wellfit.estimators.table_schema import record_schema
@@ -151,10 +152,8 @@ def _carry_out(
 ) -> None:
     """Show the data, train, save, judge; a run that ended well needs no checkpoints."""
     console = screen()
+    checks = overview.introduce(model, source, console, quiet)
     if not quiet:
-        with waiting("looking at the data"):
-            look = overview.before_training(model, source)
-        console.print(look)
         console.print()
     judged = _judged(model, source)
     journal = Journal(folder, config, judged)
@@ -165,7 +164,7 @@ def _carry_out(
         # Before anything else: from here on nothing is lost, whatever happens.
         record_schema(model, source.data.schema)
         model.save(folder.model)
-        _conclude(model, source, folder, judged, console, quiet)
+        _conclude(model, source, checks, folder, judged, console, quiet)
         if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
             folder.clear(CHECKPOINTS)
     except BaseException as error:
@@ -287,14 +286,20 @@ def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
 
 
 def _conclude(
-    model: Model, source: Source, folder: RunFolder, judged: str, console: Console, quiet: bool
+    model: Model,
+    source: Source,
+    checks: Report,
+    folder: RunFolder,
+    judged: str,
+    console: Console,
+    quiet: bool,
 ) -> None:
     """Judge the model, tell how good it is, and write that and the pictures."""
     if not quiet:
         _tell_training(model, judged, console)
     result = outcome.judge(model, source)
     unseen = judged if judged == "validation" or _knows_all(source) else ""
-    found = outcome.verdict_on(model, source, unseen)
+    found = outcome.verdict_on(model, source, unseen, checks)
     console.print(outcome.scores(result))
     if not quiet:
         outcome.show(result, source, console)
@@ -302,7 +307,8 @@ def _conclude(
         console.print(f"{found.sure}\n", highlight=False)
     _draw(model, source, folder, result)
     # Last, since a run with a result is not resumed: whatever it needs is there now.
-    folder.finish({**_training(model), **result.plain(), "verdict": found.to_dict()})
+    told = {"verdict": found.to_dict(), "data_checks": checks.to_list()}
+    folder.finish({**_training(model), **result.plain(), **told})
     _tell_folder(folder, model.status_ == "interrupted", console)
 
 

@@ -1,7 +1,8 @@
 """Floor 5: whether all is well before training, and how it went after it."""
 
 from wellfit.diagnose.base import Check, Finding, Outcome
-from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, LeakingColumns, Scale
+from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, Scale
+from wellfit.diagnose.encoding import EncodedColumns
 from wellfit.diagnose.initial import (
     Gradients,
     InitialLoss,
@@ -9,10 +10,12 @@ from wellfit.diagnose.initial import (
     Signals,
     Symmetry,
 )
+from wellfit.diagnose.leaks import LeakingColumns
+from wellfit.diagnose.order import RepeatedEntities, RowOrder
 from wellfit.diagnose.rates import RangeTest, learning_rate_range
 from wellfit.diagnose.report import Report
 from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
-from wellfit.diagnose.running import check
+from wellfit.diagnose.running import check, check_data
 from wellfit.diagnose.trials import BeatsChance, LearningRate, OverfitsFew, ShuffledLabels
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.descent import (
@@ -36,6 +39,7 @@ __all__ = [
     "Diverging",
     "DuplicateColumns",
     "DuplicateRows",
+    "EncodedColumns",
     "Finding",
     "Gradients",
     "Imbalance",
@@ -53,7 +57,9 @@ __all__ = [
     "OverfitsFew",
     "PenaltyRaisesLoss",
     "RangeTest",
+    "RepeatedEntities",
     "Report",
+    "RowOrder",
     "Scale",
     "ShuffledLabels",
     "Signals",
@@ -64,6 +70,7 @@ __all__ = [
     "UnderFitting",
     "Verdict",
     "check",
+    "check_data",
     "judge",
     "learning_rate_range",
     "symptoms",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from math import isfinite
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from wellfit.core.hyper import Config
 
@@ -53,6 +54,17 @@ class Finding:
     advice: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
+        # JSON knows no infinity: what is infinite or undefined is told in words.
+        finite = {name: value for name, value in self.numbers.items() if isfinite(value)}
+        return {**asdict(self), "outcome": str(self.outcome), "numbers": finite}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the finding that :meth:`to_dict` made plain data of."""
+        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+
 
 class Examiner(Config):
     """Looks for one kind of illness; its hyper-parameters are the limits it judges by.
@@ -75,6 +87,7 @@ class Check(Examiner, family="check"):
     Attributes:
         stage: what it looks at.
         whole: whether it says something wrong of a random part of the rows.
+        in_verdict: whether the verdict on a training begins with what it finds.
 
     >>> from wellfit.diagnose import Scale
     >>> Scale().stage, Scale().most
@@ -83,6 +96,7 @@ class Check(Examiner, family="check"):
 
     stage: ClassVar[Stage] = "data"
     whole: ClassVar[bool] = False
+    in_verdict: ClassVar[bool] = False
 
     @abstractmethod
     def look(self, case: Case) -> Finding | None:

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
+from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.nn import Network
 from wellfit.optim import Adam, Constant
-from wellfit.preprocessing.columns import is_image_like
+from wellfit.preprocessing.columns import as_table, is_image_like
 from wellfit.training import Member, Rows
 
 # Rows that short trainings and single columns are judged by: enough to tell, few enough to wait.
@@ -42,8 +44,20 @@ class Case:
         self.X, self.y, self.X_test, self.y_test, self.seed = X, y, X_test, y_test, seed
         self.estimator: BaseMLP = clone(estimator).set_params(warm_start=False, observers=())
         self.estimator.set_params(random_state=seed, verbose=0)
-        self.prepared: Prepared = self.estimator._prepare(X, y)
-        self.targets = np.asarray(y)
+        if y is None:
+            raise InputError("y is None; expected a target for each row")
+        targets = np.asarray(self.estimator._fit_targets(y))
+        self.targets = targets.ravel() if targets.ndim == 2 and targets.shape[1] == 1 else targets
+        self.table = as_table(X)
+        if self.table.shape[0] != len(targets):
+            raise DataError(
+                f"X has {self.table.shape[0]} rows and y has {len(targets)}; expected as many"
+            )
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The training that the estimator makes of the data; checks of data do without it."""
+        return self.estimator._prepare(self.X, self.y)
 
     def draw(self, what: str) -> np.random.Generator:
         """Return a generator for one use."""
@@ -79,13 +93,20 @@ class Case:
     @cached_property
     def columns(self) -> pd.DataFrame:
         """The features as a table with names, as they were given."""
-        if isinstance(self.X, pd.DataFrame):
-            return self.X
-        table = self.X.to_pandas() if hasattr(self.X, "to_pandas") else self.X
-        if not isinstance(table, pd.DataFrame):
-            dense = table.toarray() if hasattr(table, "toarray") else np.asarray(table)
-            table = pd.DataFrame(dense, columns=[f"column {i}" for i in range(dense.shape[1])])
-        return table
+        return _named(self.table)
+
+    def excerpt(self, ids: NDArray[np.integer], places: NDArray[np.integer]) -> pd.DataFrame:
+        """Return some rows of some columns; of a sparse matrix nothing else is made dense."""
+        if isinstance(self.table, pd.DataFrame):
+            return self.columns.iloc[ids, places]
+        return _named(self.table[ids][:, places]).set_axis(self.names[places], axis=1)
+
+    @cached_property
+    def names(self) -> NDArray[np.object_]:
+        """The columns' names, as sentences call them."""
+        if isinstance(self.table, pd.DataFrame):
+            return np.array([str(name) for name in self.columns.columns], dtype=object)
+        return np.array(_numbered(self.table.shape[1]), dtype=object)
 
     @cached_property
     def pixels(self) -> bool:
@@ -125,6 +146,22 @@ class Case:
             "network": quiet(self.member.network),
         }
         return self.member.replace(**{**bare, **changes})
+
+
+def _named(table: Any) -> pd.DataFrame:
+    """Return a table as a DataFrame whose columns have names."""
+    if isinstance(table, pd.DataFrame):
+        frame = table
+    else:
+        frame = pd.DataFrame(table.toarray() if sparse.issparse(table) else table)
+    labels: Any = frame.columns  # mypy knows no index of numbers here
+    numbered = isinstance(labels, pd.RangeIndex)
+    return frame.set_axis(_numbered(frame.shape[1]), axis=1) if numbered else frame
+
+
+def _numbered(columns: int) -> list[str]:
+    """Return what to call columns that have no names."""
+    return [f"column {number}" for number in range(columns)]
 
 
 def quiet(network: Network) -> Network:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
-from sklearn.metrics import r2_score
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Check, Finding, Outcome, graded
 from wellfit.diagnose.case import Case
 
-_LEAVES = 32
+_FIRST = 1000  # rows that are looked at before all
 _NAMED = 3  # columns that a sentence names
 
 
@@ -57,13 +54,7 @@ class DuplicateColumns(Check, name="duplicate_columns"):
         table = case.columns
         if table.shape[1] < 2 or case.pixels:
             return None
-        first: dict[int, Any] = {}
-        found = []
-        for name, constant in zip(table, _constant(table), strict=True):
-            key = int(pd.util.hash_pandas_object(table[name], index=False).to_numpy().sum())
-            if not constant and first.setdefault(key, name) != name:
-                same = table[name].equals(table[first[key]])
-                found += [f"{name} (= {first[key]})"] if same else []
+        found = [f"{name} (= {earlier})" for name, earlier in _repeated(table)]
         if not found:
             return self.finding(Outcome.PASS, "no column equals another", columns=0)
         return self.finding(
@@ -71,51 +62,6 @@ class DuplicateColumns(Check, name="duplicate_columns"):
             f"{_listed(found)} another column over again",
             "leave all but one of them out: together they weigh more than they should",
             columns=len(found),
-        )
-
-
-class LeakingColumns(Check, name="leaking_columns"):
-    """A column that tells the target all by itself is mostly the target in disguise.
-
-    A decision tree of 32 leaves is grown on each column alone, by half of a sample of rows, and
-    judged by the other half: balanced accuracy above chance (0 is chance, 1 is perfect), or R².
-    Numbers that go up or down with the target in more than 32 steps show by rank correlation.
-    """
-
-    did: ClassVar[str] = "predicted the target from each column alone, by a small tree"
-
-    warn: float = hyper("score of one column that is suspicious", default=0.96, low=0, high=1)
-    fail: float = hyper("score of one column that gives it away", default=0.985, low=0, high=1)
-    most: int = hyper("columns looked at, at random where there are more", default=1000, low=1)
-
-    def look(self, case: Case) -> Finding | None:
-        """Name the columns whose score is too good."""
-        ids = case.sample[:1000]
-        y = case.targets[ids]
-        if y.ndim > 1 or len(ids) < 20 or case.thin:
-            return None
-        if case.classifies:  # of any type
-            y = pd.factorize(y)[0]
-        table = case.columns
-        places = np.arange(table.shape[1])
-        if len(places) > self.most:
-            places = np.sort(case.draw("columns").choice(places, self.most, replace=False))
-        scores = np.array(
-            [_alone(table.iloc[:, int(p)].to_numpy()[ids], y, case.classifies) for p in places]
-        )
-        best = int(scores.argmax())
-        names = [str(table.columns[places[k]]) for k in np.argsort(-scores)]
-        name, top = names[0], float(scores[best])
-        outcome = graded(top, self.warn, self.fail)
-        told = f"the best of {len(places)} columns, {name}, scores {top:.2f} by itself"
-        if outcome is not Outcome.PASS:
-            told = f"{_listed(names[: int((scores > self.warn).sum())])} enough to tell the target"
-        return self.finding(
-            outcome,
-            f"{told} (0 is chance, 1 is perfect)",
-            "see whether the column is known before the target is; if it is made from the target "
-            "or comes after it, leave it out",
-            score=top,
         )
 
 
@@ -131,9 +77,9 @@ class Scale(Check, name="scale"):
 
     def look(self, case: Case) -> Finding | None:
         """Warn of inputs that aren't scaled; fail where it is by far."""
-        x: Any = case.prepared.table.x
         if case.estimator.preprocess is not None:
             return None
+        x: Any = case.prepared.table.x
         sample = x[case.sample]
         values = np.asarray(sample.toarray() if hasattr(sample, "toarray") else sample, float)
         spread = values.std(axis=0)
@@ -153,32 +99,34 @@ class Scale(Check, name="scale"):
 
 
 def _constant(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which columns (columns,) hold one value; the first rows speak for most of them."""
+    found = _one_value(table.iloc[:_FIRST])
+    if len(table) > _FIRST and found.any():
+        found[found] = _one_value(table.loc[:, found])
+    return found
+
+
+def _one_value(table: pd.DataFrame) -> NDArray[np.bool_]:
     kinds = {getattr(dtype, "kind", "O") for dtype in table.dtypes}
     if kinds <= set("uifb"):
         values = table.to_numpy()
-        return np.asarray((values == values[0]).all(axis=0))
-    return np.array([table[name].nunique(dropna=False) < 2 for name in table])
+        same = (values == values[0]) | ((values != values) & (values[0] != values[0]))
+        return np.asarray(same.all(axis=0))
+    return np.array([table.iloc[:, at].nunique(dropna=False) < 2 for at in range(table.shape[1])])
 
 
-def _alone(column: NDArray[Any], y: NDArray[Any], classifies: bool) -> float:
-    """Return how well a column by itself tells the target: 0 is chance, 1 is perfect."""
-    numbers = column if column.dtype.kind in "uifb" else pd.factorize(column)[0]
-    x, half = np.nan_to_num(numbers.astype(float))[:, None], len(y) // 2
-    if (x == x[0]).all():
-        return 0.0
-    tree = (DecisionTreeClassifier if classifies else DecisionTreeRegressor)(
-        max_leaf_nodes=_LEAVES, min_samples_leaf=2, random_state=0
-    )
-    if not classifies:
-        answers = tree.fit(x[:half], y[:half].astype(float)).predict(x[half:])
-        told = r2_score(y[half:].astype(float), answers)
-        return float(max(0.0, told, spearmanr(x[:, 0], y.astype(float)).statistic ** 2))
-    if len(set(y[half:])) < 2:
-        return 0.0
-    answers = tree.fit(x[:half], y[:half]).predict(x[half:])
-    chance = 1 / len(set(y[half:]))
-    hits = np.mean([(answers[y[half:] == c] == c).mean() for c in set(y[half:])])
-    return float(max(0.0, (hits - chance) / (1 - chance)))
+def _repeated(table: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
+    """Yield each column that equals an earlier one, and that one; constant ones are left out."""
+    names = [n for n, same in zip(table, _constant(table), strict=True) if not same]
+    for rows in (_FIRST, len(table)):  # few rows tell most columns apart
+        groups: dict[int, list[Any]] = {}
+        for name in names:
+            some = table[name].iloc[:rows]
+            key = int(pd.util.hash_pandas_object(some, index=False).to_numpy().sum())
+            groups.setdefault(key, []).append(name)
+        names = [name for group in groups.values() if len(group) > 1 for name in group]
+    for first, *others in (group for group in groups.values() if len(group) > 1):
+        yield from ((name, first) for name in others if table[name].equals(table[first]))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import UnknownNameError
 from wellfit.diagnose.base import Finding, Outcome
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table
 
 _STYLES = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red"}
 
@@ -66,6 +67,10 @@ class Report:
     def __len__(self) -> int:
         return len(self.findings)
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the findings as plain data that JSON can hold."""
+        return [finding.to_dict() for finding in self.findings]
+
     def __str__(self) -> str:
         lines = [f"{finding.outcome:4}  {finding.check}: {finding.saw}" for finding in self]
         return "\n".join([*lines, *self.notes])
@@ -73,6 +78,13 @@ class Report:
     def __rich__(self) -> Group:
         """Return a table of all findings, what to do about those that didn't pass, and notes."""
         from rich.console import Group
+        from rich.text import Text
+
+        notes = [Text(note, style="dim") for note in self.notes]
+        return Group(self.table(), Text(), *notes, Text(self.summary, style="bold"))
+
+    def table(self) -> Table:
+        """Return all findings as a table for a terminal."""
         from rich.table import Table
         from rich.text import Text
 
@@ -86,8 +98,7 @@ class Report:
                 told.append(f"\n→ {finding.advice}", style=_STYLES[finding.outcome])
             mark = Text(finding.outcome, style=_STYLES[finding.outcome])
             table.add_row(mark, finding.check.replace("_", " "), told)
-        notes = [Text(note, style="dim") for note in self.notes]
-        return Group(table, Text(), *notes, Text(self.summary, style="bold"))
+        return table
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""

@@ -9,7 +9,7 @@ import torch
 
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
-from wellfit.diagnose.base import Check, Stage
+from wellfit.diagnose.base import Check, Finding, Stage
 from wellfit.diagnose.case import SAMPLE, Case
 from wellfit.diagnose.report import Report
 from wellfit.estimators.base import BaseMLP
@@ -62,10 +62,47 @@ def check(
         case = Case(estimator, X, y, X_test, y_test, random_state)
         for one in chosen:
             told(one.name)
-            found = one.look(case)
+            found = _looked(one, case)
             if found is not None:
                 findings.append(found)
     return Report(tuple(findings), _notes(case))
+
+
+def _looked(one: Check, case: Case) -> Finding | None:
+    """Return what a check finds; cells that no training takes are refused as training does."""
+    try:
+        return one.look(case)
+    except (TypeError, ValueError):
+        _ = case.prepared  # its errors name the column
+        raise
+
+
+def check_data(
+    estimator: BaseMLP, X: Any, y: Any, *, X_test: Any = None, y_test: Any = None, seed: int = 0
+) -> Report:
+    """Run the checks that look at the data only: some tenths of a second for 100,000 rows.
+
+    Args:
+        estimator: the classifier or regressor that is to be trained, or that was.
+        X: (n_samples, n_features), as for ``fit``.
+        y: (n_samples,) or (n_samples, n_outputs).
+        X_test: rows set aside for the test, if there are any.
+        y_test: their targets.
+        seed: of all that is drawn, at least 0.
+
+    Raises:
+        InputError: data that can't be trained on.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> report = check_data(MLPClassifier(), X.assign(species=y), y)
+    >>> report["leaking_columns"].saw
+    "column 'species' alone determines the target (accuracy 100.0 % on 75 rows; majority-class
+    baseline 33.3 %)"
+    """
+    chosen = [one for one in _all() if one.stage == "data"]
+    return check(estimator, X, y, X_test=X_test, y_test=y_test, random_state=seed, checks=chosen)
 
 
 def _all() -> list[Check]:
@@ -76,10 +113,10 @@ def _all() -> list[Check]:
 
 
 def _notes(case: Case) -> tuple[str, ...]:
-    rows = len(case.prepared.stream.train)
+    rows = len(case.targets)
     if rows <= SAMPLE:
         return ()
     return (
-        f"Single columns, first weights and short trainings were judged by {SAMPLE:,} or fewer "
-        f"of the {rows:,} training rows, drawn at random.",
+        f"Single columns, initial weights and short trainings were checked on {SAMPLE:,} or fewer "
+        f"of the {rows:,} rows, drawn at random.",
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -17,6 +16,7 @@ from wellfit.core.hyper import resolve
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.report import Report
 from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.data import findings_of, with_data
 from wellfit.diagnose.verdicts.fitted import FittedTraining
 from wellfit.diagnose.verdicts.training import Training
 from wellfit.estimators.base import BaseMLP
@@ -34,9 +34,9 @@ class Verdict:
     """How well a network was fit, on what grounds, and which knobs to turn next.
 
     Attributes:
-        name: of the symptom that speaks first; ``"well_fit"`` where none does, ``"too_soon"``
-            where nothing can be said yet, ``"well_so_far"`` while it goes on, ``"well_trained"``
-            where no rows tell how it does on others.
+        name: of the symptom, or the failed check of data, that speaks first; ``"well_fit"`` where
+            none does, ``"too_soon"`` where nothing can be said yet, ``"well_so_far"`` while it
+            goes on, ``"well_trained"`` where no rows tell how it does on others.
         sentence: the verdict in words.
         sure: how sure it is, and of what.
         findings: one for each symptom that could be judged.
@@ -73,12 +73,8 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
-        plain = asdict(self)
-        for finding in plain["findings"]:
-            finding["outcome"] = str(finding["outcome"])
-            # JSON knows no infinity: what is infinite or undefined is told in words.
-            finding["numbers"] = {k: v for k, v in finding["numbers"].items() if isfinite(v)}
-        return {**plain, "findings": list(plain["findings"]), "knobs": list(plain["knobs"])}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {**asdict(self), "findings": findings, "knobs": [asdict(one) for one in self.knobs]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -88,9 +84,7 @@ class Verdict:
             InputError: the data aren't a verdict's.
         """
         try:
-            findings = tuple(
-                Finding(**{**one, "outcome": Outcome(one["outcome"])}) for one in data["findings"]
-            )
+            findings = tuple(Finding.from_dict(one) for one in data["findings"])
             knobs = tuple(Knob(**one) for one in data["knobs"])
             return cls(**{**data, "findings": findings, "knobs": knobs})
         except (KeyError, TypeError, ValueError) as error:
@@ -141,13 +135,21 @@ def missing(unjudged: Mapping[str, str]) -> list[str]:
 
 
 def verdict(
-    estimator: BaseMLP, X: Any = None, y: Any = None, X_test: Any = None, y_test: Any = None
+    estimator: BaseMLP,
+    X: Any = None,
+    y: Any = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    *,
+    data_findings: Iterable[Finding] | None = None,
 ) -> Verdict:
     """Judge a fitted network: well fit, or what is wrong and what to try next.
 
     Without rows, its curves speak alone. With them, losses are compared row by row with the
     weights in use, units and batch norms are looked at, probabilities are held against labels,
     and trees tell how much there is to learn. At most 2,000 rows of each kind are looked at.
+    What is wrong with the data comes first: a column that determines the target, levels that the
+    encoder merges, rows in the order of time.
 
     Args:
         estimator: a fitted classifier or regressor; it is left as it is.
@@ -155,6 +157,7 @@ def verdict(
         y: their targets.
         X_test: other rows that it hasn't seen, to be judged by in place of those held out.
         y_test: their targets.
+        data_findings: of :func:`check_data`, if they are known; else it is called with ``X``.
 
     Raises:
         NotFittedError: the estimator isn't fitted.
@@ -172,7 +175,9 @@ def verdict(
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
     with torch.no_grad(), threads(estimator.threads or 1):
-        return _judge(FittedTraining(estimator, X, y, X_test, y_test))
+        found = _judge(FittedTraining(estimator, X, y, X_test, y_test))
+    findings = findings_of(estimator, X, y) if data_findings is None else data_findings
+    return with_data(found, findings)
 
 
 def judge(

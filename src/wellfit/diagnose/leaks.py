@@ -1,0 +1,154 @@
+"""The check for columns that contain the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
+from wellfit.diagnose.alone import Halves, Single
+from wellfit.diagnose.base import Check, Finding, Outcome
+from wellfit.diagnose.case import SAMPLE, Case
+from wellfit.diagnose.formulas import formula_of
+
+_NAMED = 3  # columns that a sentence names
+_SCREEN = 500  # rows of a half, by which most columns are seen to be harmless
+_HOPE = 0.8  # score there below which a column is not looked at again
+_RARE = 200  # rows that each class should have in the sample
+_OUTPUTS = 5  # of a target with several
+_ENOUGH = 200  # scored rows by which an order of values may fail, and not warn
+
+
+class LeakingColumns(Check, name="leaking_columns"):
+    """A column that predicts the target by itself often contains it, or is known only after it.
+
+    On half of a sample of rows a tree of 32 leaves is fitted to each column alone (missing values
+    are a value of their own); text and categories are read by level, and text that hardly
+    repeats also by its common words, its first number and its length. The other half is scored:
+    balanced accuracy above chance, or R² (0 is the baseline, 1 is perfect). Numeric targets are
+    also compared with each column by correlation, and with the sums, differences, products and
+    ratios of two columns.
+
+    A table of one column isn't judged: there is nothing else to predict the target from.
+    """
+
+    did: ClassVar[str] = "predicted the target from each column alone"
+    in_verdict: ClassVar[bool] = True
+
+    warn: float = hyper("score of one column that is suspicious", default=0.96, low=0, high=1)
+    fail: float = hyper("score of one column that determines", default=0.985, low=0, high=1)
+    sure: float = hyper("lower bound that the score must have", default=0.7, low=0, high=1)
+    honest: float = hyper("the same where values are ordered", default=0.9, low=0, high=1)
+    most: int = hyper("columns looked at, at random where there are more", default=1000, low=1)
+
+    def look(self, case: Case) -> Finding | None:
+        """Name the columns whose score is too good."""
+        ids = _drawn(case)
+        targets = list(_targets(case, ids))
+        if case.table.shape[1] < 2 or len(ids) < 20 or not targets:
+            return None
+        if case.classifies and 4 * len(np.unique(targets[0].y)) > len(ids):
+            return None
+        places = np.arange(case.table.shape[1])
+        if len(places) > self.most:
+            places = np.sort(case.draw("columns").choice(places, self.most, replace=False))
+        table = case.excerpt(ids, places)
+        numbers = [one.y for one in targets if not one.classifies]
+        formula = next(filter(None, (formula_of(table, y) for y in numbers)), "")
+        if formula:
+            saw = f"{formula} in all of {len(ids):,} rows looked at"
+            return self.finding(Outcome.FAIL, saw, _ADVICE, score=1.0)
+        found = [(one, _singles(table, one)) for one in targets]
+        halves, singles = max(found, key=lambda pair: max(single.score for single in pair[1]))
+        return self._found(table, halves, singles)
+
+    def _found(
+        self, table: pd.DataFrame, halves: Halves, singles: Sequence[Single]
+    ) -> Finding | None:
+        ranked = sorted(range(len(singles)), key=lambda at: -singles[at].score)
+        grades = [self._grade(single, halves) for single in singles]
+        bad = [at for at in ranked if grades[at] is not Outcome.PASS]
+        if not any(single.shown for single in singles):
+            return None  # classes are too rare
+        if not bad:
+            best, name = singles[ranked[0]], table.columns[ranked[0]]
+            saw = f"the best single column is {name!r}: {_shown(best, halves.classifies)}"
+            return self.finding(Outcome.PASS, saw, score=best.score)
+        told = [_told(table.iloc[:, at], singles[at], grades[at], halves) for at in bad[:_NAMED]]
+        told += [f"{len(bad) - _NAMED} more columns do so"] if len(bad) > _NAMED else []
+        outcome = Outcome.FAIL if Outcome.FAIL in grades else Outcome.WARN
+        return self.finding(outcome, "; ".join(told), _ADVICE, score=singles[bad[0]].score)
+
+    def _grade(self, single: Single, halves: Halves) -> Outcome:
+        # An honest quantity may separate few rows of easy classes.
+        caution = single.ordered and halves.classifies
+        if single.score <= self.warn or single.sure <= (self.honest if caution else self.sure):
+            return Outcome.PASS
+        enough = not caution or single.rows >= _ENOUGH
+        return Outcome.FAIL if single.score > self.fail and enough else Outcome.WARN
+
+
+_ADVICE = (
+    "find out how the column comes about: if it is made from the target, or known only after it, "
+    "leave it out, since new rows won't have it"
+)
+
+
+def _drawn(case: Case) -> NDArray[np.intp]:
+    """Return the numbers of some rows, rare classes well among them."""
+    order: NDArray[np.intp] = case.draw("alone").permutation(len(case.targets))
+    ids = order[:SAMPLE]
+    if not case.classifies or len(order) <= SAMPLE:
+        return ids
+    codes = pd.factorize(case.targets)[0]
+    rank = pd.Series(codes[order]).groupby(codes[order]).cumcount().to_numpy()
+    more: NDArray[np.intp] = order[SAMPLE:][(rank < _RARE)[SAMPLE:]][:SAMPLE]
+    return case.draw("rare").permutation(np.concatenate([ids, more]))
+
+
+def _targets(case: Case, ids: NDArray[np.intp]) -> Iterator[Halves]:
+    """Yield each output of the target, as far as it varies."""
+    y = case.targets[ids]
+    soft = getattr(getattr(case.estimator, "_labels", None), "soft_", False)
+    for output in y.reshape(len(y), -1).T[:_OUTPUTS]:
+        classifies = hasattr(case.estimator, "_labels") and not soft
+        values = pd.factorize(output)[0] if classifies else output.astype(np.float64)
+        if len(np.unique(values)) > 1:
+            yield Halves(values, classifies)
+
+
+def _singles(table: pd.DataFrame, halves: Halves) -> list[Single]:
+    """Return each column's score; by few rows first, since most columns are harmless."""
+    few = np.arange(min(len(table), 2 * _SCREEN))  # rows are in random order
+    screen = Halves(halves.y[few], halves.classifies)
+    found = []
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        single = screen.single(column.iloc[few])
+        again = single.score > _HOPE and len(few) < len(table)
+        found.append(halves.single(column) if again else single)
+    return found
+
+
+def _told(column: pd.Series[Any], single: Single, grade: Outcome, halves: Halves) -> str:
+    """Return what a column by itself achieves, and whether its gaps alone do."""
+    what = f"column {column.name!r} alone"
+    if halves.missing(column).score > 0.95 * single.score:
+        what = f"whether column {column.name!r} is missing alone"
+    verb = "determines" if grade is Outcome.FAIL else "nearly determines"
+    return f"{what} {verb} the target ({_shown(single, halves.classifies)})"
+
+
+def _shown(single: Single, classifies: bool) -> str:
+    """Return a column's score beside that of who knows no column, on the same rows."""
+    if not classifies:
+        return f"R² {single.shown:.3f} on {single.rows:,} rows; baseline, the mean: R² 0"
+    return (
+        f"accuracy {percent(single.shown)} on {single.rows:,} rows; majority-class baseline "
+        f"{percent(single.baseline)}"
+    )

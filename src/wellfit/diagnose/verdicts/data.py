@@ -1,0 +1,59 @@
+"""What checks of the data add to the verdict on a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from wellfit.core import registry
+from wellfit.core.errors import InputError
+from wellfit.diagnose.base import Check, Finding, Outcome
+from wellfit.diagnose.running import check_data
+from wellfit.estimators.base import BaseMLP
+
+if TYPE_CHECKING:
+    from wellfit.diagnose.verdicts.verdict import Verdict
+
+
+def findings_of(estimator: BaseMLP, X: Any, y: Any) -> tuple[Finding, ...]:
+    """Return what the checks of data find; nothing of rows that no training takes."""
+    if X is None:
+        return ()
+    with suppress(InputError):  # as where all rows are of one class
+        return check_data(estimator, X, y).findings
+    return ()
+
+
+def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
+    """Return a verdict that begins with what is wrong with the data.
+
+    A check that fails gives the verdict its name, since no score counts then.
+
+    Args:
+        verdict: the verdict on the training.
+        findings: of checks of data; those that don't bear on what scores mean are left out.
+    """
+    bad = [one for one in findings if one.outcome is not Outcome.PASS and _bears(one)]
+    if not bad:
+        return verdict
+    bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
+    name, said = verdict.name, [_sentence(one) for one in bad]
+    if bad[0].outcome is Outcome.FAIL:
+        name, said = bad[0].check, ["The scores can't be trusted.", *said]
+    if name == verdict.name or verdict.alarms:  # else a training that went well is no news
+        said.append(verdict.sentence)
+    findings = (*bad, *verdict.findings)
+    return replace(verdict, name=name, sentence=" ".join(said), findings=findings)
+
+
+def _bears(finding: Finding) -> bool:
+    if finding.check not in registry.names(Check.family):
+        return False
+    known: type[Check] = registry.lookup(Check.family, finding.check)
+    return known.in_verdict
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.saw[0].upper()}{finding.saw[1:]}."
