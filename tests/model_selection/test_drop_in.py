@@ -32,6 +32,8 @@ pytestmark = pytest.mark.no_cover
 
 RATES = "optimizer__learning_rate"
 CLASSES = make_classification(97, 6, n_informative=4, n_classes=3, random_state=0)
+# Sums over threads depend on how many there are, which a busy machine decides anew each time.
+ROUNDING = 1e-12
 CANDIDATES = [{RATES: [1e-3], "l2": [0]}, {RATES: [1e-2], "l2": [0.1]}]
 
 
@@ -57,7 +59,7 @@ def ties(scores: Any) -> bool:
     return len(np.unique(np.round(scores, 9))) < len(scores)
 
 
-def assert_same(their: Any, our: Any, tolerance: float = 1e-12) -> None:
+def assert_same(their: Any, our: Any, tolerance: float = ROUNDING) -> None:
     """Hold all results of a search to those of another, but for times."""
     assert set(our.cv_results_) == set(their.cv_results_)
     for key, values in their.cv_results_.items():
@@ -135,7 +137,9 @@ def test_files_are_the_best_ones_as_it_is_refitted(tmp_path: Path):
     assert table["loss"].tolist() == search.best_estimator_.history_["loss"]
     assert search.best_estimator_.observers == model.observers
     bare = ours.GridSearchCV(clf(), space, cv=3).fit(X, y)
-    assert list(search.cv_results_["mean_test_score"]) == list(bare.cv_results_["mean_test_score"])
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], bare.cv_results_["mean_test_score"], atol=ROUNDING
+    )
     with pytest.raises(HyperparameterError, match="observers is CSVLog"):
         ours.GridSearchCV(clf(observers=log), space, error_score="raise").fit(X, y)
 
@@ -254,7 +258,7 @@ def test_what_only_test_rows_hold_changes_no_training():
         for rows in (table, other)
     ]
     first, second = (search.cv_results_["split1_test_score"] for search in scores)
-    assert first.tolist() == second.tolist()
+    np.testing.assert_allclose(first, second, atol=ROUNDING)
 
 
 def test_sparse_rows():
@@ -383,11 +387,12 @@ def test_names_that_no_estimator_has():
             ours.GridSearchCV(clf(), {name: [1, 2]}).fit(X, y)
 
 
-def test_other_estimators_are_refused():
+def test_pipelines_are_searched_as_sklearn_does():
     X, y = CLASSES
     pipeline = make_pipeline(StandardScaler(), clf())
-    with pytest.raises(HyperparameterError, match="estimator is a Pipeline; expected MLPC"):
-        ours.GridSearchCV(pipeline, {"mlpclassifier__l2": [0, 1]}).fit(X, y)
+    their, our = both({"mlpclassifier__l2": [0, 1]}, X, y, pipeline)
+    assert_same(their, our)
+    np.testing.assert_allclose(our.predict_proba(X), their.predict_proba(X), atol=ROUNDING)
 
 
 def test_sklearns_search_takes_pipelines_of_these_estimators():
@@ -442,14 +447,25 @@ def test_searches_are_estimators(name: str):
     assert repr(search).startswith(name)
 
 
+@pytest.fixture
+def numpys_seed():
+    """Seed what ``random_state=None`` draws from, and leave it as it was."""
+    before = np.random.get_state()  # noqa: NPY002 - what scikit-learn's None draws from
+    np.random.seed(0)  # noqa: NPY002
+    yield
+    np.random.set_state(before)  # noqa: NPY002
+
+
+@pytest.mark.usefixtures("numpys_seed")
 def test_without_a_seed_all_candidates_share_one():
     X, y = CLASSES
     search = ours.GridSearchCV(
         clf(random_state=None), {"l2": [0.0, 0]}, cv=3, scoring="neg_log_loss"
     )
     scores = search.fit(X, y).cv_results_["mean_test_score"]
-    assert scores[0] == scores[1]
-    assert search.fit(X, y).cv_results_["mean_test_score"][0] != scores[0]
+    assert scores[0] == pytest.approx(scores[1], abs=ROUNDING)
+    again = search.fit(X, y).cv_results_["mean_test_score"][0]
+    assert again != pytest.approx(scores[0], abs=1e-6)
     assert isinstance(search.best_estimator_.random_state, int)
     assert search.estimator.random_state is None
 
@@ -471,13 +487,13 @@ class Odd(theirs.KFold):
 
 def test_no_folds_are_refused():
     for search in (ours.GridSearchCV, ours.SearchCV):
-        with pytest.raises(ValueError, match="no folds"):
+        with pytest.raises(ValueError, match="Was the CV iterator empty"):
             search(clf(), {"l2": [0.1]}, cv=[]).fit(*CLASSES)
 
 
 def test_splitters_that_break_their_word_are_refused():
     X, y = CLASSES
-    with pytest.raises(ValueError, match="splits into 2 folds; expected 3"):
+    with pytest.raises(ValueError, match="Expected 3 splits, got 2"):
         ours.GridSearchCV(clf(), CANDIDATES, cv=Odd(3)).fit(X, y)
 
 

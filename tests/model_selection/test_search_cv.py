@@ -119,7 +119,7 @@ def test_conditional_parameters_are_masked_where_absent():
 def test_what_learns_is_told_the_scores(monkeypatch):
     """A planted response, in the place of trainings: TPE finds it sooner than chance does."""
 
-    def planted(_, fits):
+    def planted(_, fits, contexts):
         logs = [np.log10(fit.candidate["l2"]) for fit in fits]
         return [
             {
@@ -165,14 +165,16 @@ def test_survivors_weights_are_those_of_an_unbroken_training(monkeypatch):
     """But for rounding, which depends on how many are multiplied at once."""
     ended = {}
 
-    def remember(estimator, result, precision, conclude=MLPClassifier._conclude):
-        conclude(estimator, result, precision)
-        if result.epochs[0] == 9:
-            ended.setdefault(estimator.optimizer.learning_rate, []).append(
-                result.weights().parameters.numpy().copy()
-            )
+    def remember(self, group, trained, fits, judged=evaluation.Evaluation._judged):
+        outcomes = judged(self, group, trained, fits)
+        for estimator in (work.estimator for work in group.work):
+            if estimator.n_epochs_ == 9:
+                ended.setdefault(estimator.optimizer.learning_rate, []).append(
+                    estimator._weights.parameters.numpy().copy()
+                )
+        return outcomes
 
-    monkeypatch.setattr(MLPClassifier, "_conclude", remember)
+    monkeypatch.setattr(evaluation.Evaluation, "_judged", remember)
     space = {name: SPACE[name] for name in (RATE, "l2", "dropout")}
     model = clf(early_stopping=False, batch_norm=False, schedule="one_cycle")
     search(model, space, halving="successive", refit=False).fit(X, y)

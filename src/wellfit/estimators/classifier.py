@@ -16,6 +16,7 @@ from wellfit.augment import Augmentation
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import each_output_alone, resolve_loss
+from wellfit.estimators.overrides import is_overridden, stackable
 from wellfit.estimators.reusing import Reusing
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
@@ -23,6 +24,7 @@ from wellfit.preprocessing import ClassLabels
 from wellfit.training import EarlyStopping, Observer
 
 
+@stackable
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that tells classes apart.
 
@@ -200,7 +202,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Where ``y`` holds probabilities, what is right is the likeliest class.
         """
         check_is_fitted(self, "_weights")
-        if sample_weight is None and not (self._labels.multilabel_ or self._labels.soft_):
+        plain = not (self._labels.multilabel_ or self._labels.soft_)
+        if sample_weight is None and plain and not is_overridden(self, "predict"):
             # scikit-learn would sort the labels of each side, which costs more than predicting.
             with suppress(DataError):  # labels that weren't there in training
                 codes, answers = self._labels.encode(y), self.predict_proba(X).argmax(axis=1)

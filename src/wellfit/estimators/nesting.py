@@ -30,6 +30,8 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         """Return the parameters; ``deep`` adds the hyper-parameters of those that are configs."""
         params: dict[str, Any] = super().get_params(deep=deep)
         for key, base in self._configs.items() if deep else ():
+            if key not in params:  # of a subclass whose constructor leaves it out
+                continue
             try:
                 config = _resolved(base, params[key])
             except InputError:

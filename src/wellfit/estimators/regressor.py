@@ -11,11 +11,13 @@ from sklearn.base import RegressorMixin
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import resolve_loss
+from wellfit.estimators.overrides import stackable
 from wellfit.nn import Loss
 from wellfit.preprocessing import TargetScaler
 from wellfit.preprocessing.target_arrays import target_array, target_numbers
 
 
+@stackable
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that estimates numbers, one or several a row.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.training.tally import Score
@@ -72,6 +73,20 @@ def speaking(estimator: Any, outputs: NDArray[np.floating], labels: Any = None) 
     if not hasattr(speaker, "_weights"):
         speaker._weights = None  # fitted, as far as anybody asks
     return speaker
+
+
+def precomputable(scorers: Any) -> bool:
+    """Say whether scorers ask for nothing but predictions of the rows that they are given.
+
+    Those of scikit-learn do; a function may ask for predictions of other rows.
+
+    >>> precomputable(get_scorer("accuracy")), precomputable(lambda estimator, X, y: 0.0)
+    (True, False)
+    """
+    if isinstance(scorers, _MultimetricScorer):
+        return all(precomputable(each) for each in scorers._scorers.values())
+    kinds = (_BaseScorer, _PassthroughScorer)
+    return any(type(scorers).__call__ is kind.__call__ for kind in kinds)
 
 
 def _score(estimator: Any, name: str, scorer: Scorer, y: NDArray[Any]) -> Score:

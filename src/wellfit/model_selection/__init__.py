@@ -2,6 +2,7 @@
 
 from wellfit.model_selection.drop_in import (
     GridSearchCV,
+    HalvingGridSearchCV,
     HalvingRandomSearchCV,
     RandomizedSearchCV,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Greedy",
     "Grid",
     "GridSearchCV",
+    "HalvingGridSearchCV",
     "HalvingRandomSearchCV",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",

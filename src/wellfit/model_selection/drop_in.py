@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
@@ -19,13 +21,14 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 from sklearn.utils.validation import _check_method_params
 
-from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.base import BaseMLP
-from wellfit.model_selection.evaluation import Evaluation, Fit
+from wellfit.estimators.overrides import can_be_stacked, overridden
+from wellfit.model_selection.evaluation import Evaluation
+from wellfit.model_selection.fits import Fit, FitEvaluator, Outcome, contexts_of, splits_of
+from wellfit.model_selection.separate import SeparateFits
 from wellfit.preprocessing.target_arrays import plain_targets
 
 Candidate = Mapping[str, Any]
-Outcome = dict[str, Any]
 
 
 class Stacked(BaseSearchCV):  # type: ignore[misc]
@@ -63,57 +66,74 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
         """Try every candidate on every fold, and refit the best on all rows.
 
+        Stacks train ``MLPClassifier`` and ``MLPRegressor``. All other estimators (pipelines,
+        subclasses with methods of their own) are trained one by one, as scikit-learn does.
+
         Args:
             X: (n_samples, n_features), as for the estimator.
             y: targets.
             params: of the estimator's ``fit`` (``sample_weight``), and ``groups`` for the
                 splitter.
-
-        Raises:
-            HyperparameterError: the estimator isn't one of wellfit's.
         """
-        if not isinstance(self.estimator, BaseMLP):
-            raise HyperparameterError(
-                f"estimator is a {type(self.estimator).__name__}; expected MLPClassifier or "
-                "MLPRegressor. For pipelines and others, use scikit-learn's own search"
-            )
         scorers, refit_metric = self._get_scorers()
-        X, y = indexable(X, plain_targets(y))
-        routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
+        X, y = indexable(X, plain_targets(y) if isinstance(self.estimator, BaseMLP) else y)
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        weight = params.get("sample_weight")
+        data = {
+            "X": X,
+            "y": y,
+            "metadata": weight if weight is None else {"sample_weight": weight},
+        }
+        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context.call_on_fit_task_begin(estimator=self, **data)
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         self._base = self._seeded()
-        context = self._init_callback_context(max_subtasks=1 + bool(self.refit))
-        context = context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=None)
-        evaluation = Evaluation(self, X, y, scorers, routed.estimator.fit, routed.scorer.score)
-        results, first = self._search_through(evaluation, X, y, routed.splitter.split, context)
+        given = (self, X, y, scorers, routed.estimator.fit, routed.scorer.score)
+        evaluator = Evaluation(*given) if self._stacks() else SeparateFits(*given)
+        results, first = self._search_through(evaluator, X, y, routed.splitter.split, context)
         self.multimetric_ = isinstance(first, dict)
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(first)
             refit_metric = self.refit
         self._choose(results, refit_metric)
         if self.refit:
-            self._refit(X, y, routed.estimator.fit)
+            self._refit(data, routed.estimator.fit, context)
         multiple = isinstance(scorers, _MultimetricScorer)
         self.scorer_ = scorers._scorers if multiple else scorers
         self.cv_results_ = results
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=None)
+        context.call_on_fit_task_end(estimator=self, **data)
         return self
 
-    def _seeded(self) -> BaseMLP:
-        """Return the estimator with a seed, where it has none, that all candidates share.
+    def _stacks(self) -> bool:
+        """Say whether stacks may train the estimator; warn where its own methods forbid it."""
+        own = overridden(self._base)
+        if own:
+            warnings.warn(
+                f"{type(self._base).__name__} defines its own {', '.join(own)}; its candidates "
+                "are trained one by one, as in scikit-learn, and not as stacks",
+                UserWarning,
+                stacklevel=5,
+            )
+        return can_be_stacked(self._base)
+
+    def _seeded(self) -> Any:
+        """Return the estimator; one of wellfit's without a seed gets one for all candidates.
 
         Candidates are compared by the same draws, and one refitted alone ends where it did here.
         """
-        base: BaseMLP = clone(self.estimator)
+        base = clone(self.estimator)
+        if not isinstance(base, BaseMLP) or "random_state" not in base.get_params(deep=False):
+            return base
         if isinstance(base.random_state, (int, np.integer)):
             return base
         return base.set_params(random_state=base._seed(fresh=True))
 
     def _search_through(
         self,
-        evaluation: Evaluation,
+        evaluator: FitEvaluator,
         X: Any,
         y: Any,
         split_params: Mapping[str, Any],
@@ -129,22 +149,24 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             candidates: Iterable[Candidate],
             cv: Any = None,
             more_results: Mapping[str, Sequence[Any]] | None = None,
-            callback_ctx: Any = None,  # whose callbacks hear of whole searches only
+            callback_ctx: Any = None,
         ) -> dict[str, Any]:
             nonlocal results
-            del callback_ctx
             fresh = list(candidates)
-            splits = list((cv or self._checked_cv_orig).split(X, y, **split_params))
+            splits = splits_of(cv or self._checked_cv_orig, X, y, split_params)
             self._announce(len(fresh), len(splits))
             fits = [Fit(candidate, *split) for candidate in fresh for split in splits]
-            outcomes.extend(evaluation.of(fits))
+            outcomes.extend(evaluator.of(fits, contexts_of(fits, callback_ctx)))
             tried.extend(fresh)
             for key, values in (more_results or {}).items():
                 more[key].extend(values)
             results = self._format_results(tried, self.n_splits_, outcomes, more)
             return results
 
-        self._run_search(evaluate, callback_ctx=context)
+        if "callback_ctx" in signature(self._run_search).parameters:
+            self._run_search(evaluate, callback_ctx=context)
+        else:  # a subclass's own search
+            self._run_search(evaluate)
         folds = self.n_splits_
         self.histories_ = [
             [outcome["history"] for outcome in outcomes[start : start + folds]]
@@ -153,9 +175,9 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         return results, outcomes[0]["test_scores"]
 
     def _announce(self, candidates: int, folds: int) -> None:
-        """Tell what is to come, where asked to."""
+        """Print what comes next, if verbose."""
         self._check_fits(candidates, folds)
-        if self.verbose:
+        if self.verbose > 0:
             print(
                 f"Fitting {folds} folds for each of {candidates} candidates, "
                 f"totalling {candidates * folds} fits"
@@ -163,12 +185,14 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
     def _check_fits(self, candidates: int, folds: int) -> None:
         """Refuse nothing and too much."""
-        if not candidates * folds:
-            raise ValueError("No fits were performed: there are no candidates, or no folds")
         if folds != self.n_splits_:
             raise ValueError(
-                f"cv splits into {folds} folds; expected {self.n_splits_}, which is what its "
-                "get_n_splits returned"
+                "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                f"{self.n_splits_} splits, got {folds}"
+            )
+        if not candidates * folds:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
             )
 
     def _choose(self, results: Mapping[str, Any], metric: str) -> None:
@@ -179,13 +203,19 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
 
-    def _refit(self, X: Any, y: Any, fit_params: Mapping[str, Any]) -> None:
+    def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
         best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
-        began = time.perf_counter()
-        self.best_estimator_ = best.fit(X, y, **fit_params)
+        rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
+        task = context.subcontext(task_name="refit-with-best-params")
+        with task.propagate_callback_context(best):
+            task.call_on_fit_task_begin(estimator=self, **data)
+            began = time.perf_counter()
+            best.fit(*rows, **fit_params)
         self.refit_time_ = time.perf_counter() - began
+        self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
+        task.call_on_fit_task_end(estimator=self, **data)
 
 
 class GridSearchCV(theirs.GridSearchCV, Stacked):  # type: ignore[misc]
@@ -215,6 +245,24 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Stacked):  # type: ignore[mi
     >>> search = RandomizedSearchCV(clf, space, n_iter=4, cv=3, random_state=0).fit(X, y)
     >>> len(search.cv_results_["params"])
     4
+    """
+
+
+class HalvingGridSearchCV(theirs.HalvingGridSearchCV, Stacked):  # type: ignore[misc]
+    """Tries a whole grid with little, the best of it with more; scikit-learn's, with stacks.
+
+    Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
+    optimization", 2016.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = HalvingGridSearchCV(
+    ...     MLPClassifier((16,), random_state=0), {"l2": [0, 1e-3, 1e-1]}, resource="epochs",
+    ...     min_resources=2, max_resources=6, cv=3
+    ... ).fit(X, y)
+    >>> search.n_candidates_, search.n_resources_
+    ([3, 1], [2, 6])
     """
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
-from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,9 +14,8 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _insert_error_scores, _score
+from sklearn.model_selection._validation import _score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
@@ -26,75 +23,40 @@ from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import Numbers, ready_to_split
 from wellfit.estimators.prepared import Prepared
-from wellfit.estimators.scoring import speaking
+from wellfit.estimators.scoring import precomputable, speaking
 from wellfit.estimators.tables import Table
 from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
-from wellfit.model_selection.ensembles.library import Models
-from wellfit.model_selection.journal import Recorder
+from wellfit.model_selection.fits import Contexts, Fit, FitEvaluator, Outcome, compact
 from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import Status, Weights, predict
 
-Outcome = dict[str, Any]
 
+class Evaluation(FitEvaluator):
+    """Evaluates fits of wellfit's own estimators, many candidates and folds as one stack."""
 
-@dataclass(frozen=True)
-class Fit:
-    """One candidate on one fold: its parameters, and the rows to train and to be judged on.
-
-    ``until`` is the epoch after which training pauses to be judged; None for its end.
-    """
-
-    candidate: Mapping[str, Any]
-    train: NDArray[np.integer]
-    test: NDArray[np.integer]
-    until: int | None = None
-
-    @property
-    def training(self) -> Hashable:
-        """Which training this is, however far it goes."""
-        return id(self.candidate), id(self.train)
-
-
-class Evaluation:
-    """Evaluates fits for a search.
-
-    Args:
-        search: whose ``_base``, ``n_jobs``, ``error_score``, ``return_train_score`` and
-            ``verbose`` count.
-        X, y: all rows.
-        scorers: as scikit-learn makes them from ``scoring``.
-        fit_params, score_params: arrays of all rows among them are cut to each fold.
-    """
-
-    def __init__(
-        self,
-        search: Any,
-        X: Any,
-        y: Any,
-        scorers: Any,
-        fit_params: Mapping[str, Any],
-        score_params: Mapping[str, Any],
-    ) -> None:
-        self._search, self._x, self._y, self._scorers = search, X, y, scorers
-        self._features = ready_to_split(X, search._base.preprocess)
-        self._fit_params, self._score_params = fit_params, score_params
-        self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._features = ready_to_split(self._x, self._search._base.preprocess)
         self._seen: dict[Hashable, Prepared] = {}
         self._used: set[Hashable] = set()
         self._tests: dict[Hashable, tuple[Table, _Judging]] = {}
         self._set: tuple[Mapping[str, Any] | None, Any] = None, None
         self._paused: dict[Hashable, _Paused] = {}
-        self._succeeded = False
-        if search.keep_models:
-            search.models_ = Models(X, y)
+        self._known_scorers = precomputable(self._scorers)
 
-    def of(self, fits: Sequence[Fit]) -> list[Outcome]:
-        """Return for each fit what scikit-learn's searches keep of it.
+    def _completed(
+        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+    ) -> list[Outcome]:
+        """Return the outcomes; fits that the call before paused go on from where they are.
 
-        Fits that the call before paused go on from where they are; nothing else of it is kept.
+        Nothing else of that call is kept.
         """
-        outcomes = self._recorder.known(fits)
+        for fit, context in zip(fits, contexts, strict=True):
+            self._begin(fit, context)
         jobs = [*self._resumed(fits), *self._begun(fits, outcomes)]
+        for place, outcome in enumerate(outcomes):
+            if outcome is not None:
+                self._end(fits[place], contexts[place])
         self._paused = {}
         wanted: list[Job] = []
         for job in jobs:
@@ -104,22 +66,28 @@ class Evaluation:
             else:
                 self._pause(job, Known(job), fits)
         for job, result in finished(wanted, self._search.n_jobs):
-            these = [fits[place] for place in job.group.places]
-            if isinstance(result, Exception):
-                judged = [self._failed(result)]
-            else:
-                judged = self._judged(job.group, result, these)
-                self._pause(job, result, fits)
-            if job.until is None and not self._search.keep_models:
-                _forget(job.group)
-            self._recorder.record(these, judged)
-            for place, outcome in zip(job.group.places, judged, strict=True):
+            for place, outcome in zip(
+                job.group.places, self._concluded(job, result, fits), strict=True
+            ):
+                if outcomes[place] is None:
+                    self._end(fits[place], contexts[place])
                 outcomes[place] = outcome
-        done = [outcome for outcome in outcomes if outcome is not None]
-        self._tell_failures(done)
-        if callable(self._search.scoring):
-            _insert_error_scores(done, self._search.error_score)
-        return done
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _concluded(
+        self, job: Job, result: Trained | Exception, fits: Sequence[Fit]
+    ) -> list[Outcome]:
+        """Return the outcomes of a stack that was trained, once they are recorded."""
+        these = [fits[place] for place in job.group.places]
+        if isinstance(result, Exception):
+            judged = [self._failed(result)]
+        else:
+            judged = self._judged(job.group, result, these)
+            self._pause(job, result, fits)
+        if job.until is None and not self._search.keep_models:
+            _forget(job.group)
+        self._recorder.record(these, judged)
+        return judged
 
     def _pause(self, job: Job, trained: Trained | Known, fits: Sequence[Fit]) -> None:
         if job.until is not None:
@@ -225,14 +193,15 @@ class Evaluation:
         key = id(table), fit.test.tobytes()
         if key not in self._tests:
             self._tests[key] = table, self._judging(estimators[0], fit.test)
-        test = self._scores(estimators, self._tests[key][1])
+        test = self._scores(estimators, fit.test, self._tests[key][1])
         seconds = (time.perf_counter() - began) / len(estimators)
         outcomes = [
             {"test_scores": score, "n_test_samples": len(fit.test), "score_time": seconds}
             for score in test
         ]
         if self._search.return_train_score:
-            train = self._scores(estimators, self._judging(estimators[0], fit.train))
+            by = self._judging(estimators[0], fit.train)
+            train = self._scores(estimators, fit.train, by)
             for outcome, score in zip(outcomes, train, strict=True):
                 outcome["train_scores"] = score
         return outcomes
@@ -241,19 +210,35 @@ class Evaluation:
         X, y = _safe_indexing(self._x, rows), _safe_indexing(self._y, rows)
         params = _check_method_params(self._x, params=self._score_params, indices=rows)
         numbers = labels = None
+        if not self._known_scorers:
+            return _Judging(X, y, params, None, None)
         # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
         with suppress(Exception):
             labels = estimator._labels.knowing(y) if is_classifier(estimator) else None
             numbers = estimator._read(_safe_indexing(self._features, rows))
         return _Judging(X, y, params, numbers, labels)
 
-    def _scores(self, estimators: Sequence[BaseMLP], by: _Judging) -> list[Any]:
-        speakers: Iterable[Any] = estimators
-        if by.numbers is not None:
-            told = zip(estimators, together(estimators, by.numbers), strict=True)
-            speakers = (speaking(*each, by.labels) for each in told)
+    def _scores(
+        self, estimators: Sequence[BaseMLP], rows: NDArray[np.integer], by: _Judging
+    ) -> list[Any]:
+        """Return the scores of estimators on rows, which ``by`` holds as numbers.
+
+        A scorer that isn't scikit-learn's may ask for other predictions than those of its rows,
+        or change the rows: it gets the estimator itself, and rows of its own.
+        """
+        pairs: Iterable[tuple[Any, _Judging]]
+        if not self._known_scorers:
+            pairs = ((each, self._judging(each, rows)) for each in estimators)
+        elif by.numbers is None:
+            pairs = ((each, by) for each in estimators)
+        else:
+            outputs = zip(estimators, together(estimators, by.numbers), strict=True)
+            pairs = ((speaking(*each, by.labels), by) for each in outputs)
         error_score = self._search.error_score
-        return [_score(one, by.X, by.y, self._scorers, by.params, error_score) for one in speakers]
+        return [
+            _score(each, own.X, own.y, self._scorers, own.params, error_score)
+            for each, own in pairs
+        ]
 
     def _failed(self, error: Exception, seconds: float = 0.0) -> Outcome:
         """Return the outcome of a fit that failed, or raise its error."""
@@ -271,35 +256,6 @@ class Evaluation:
         if search.return_train_score:
             outcome["train_scores"] = copy.copy(score)
         return {**outcome, "fit_time": seconds, "score_time": 0.0, "history": {}}
-
-    def _tell_failures(self, outcomes: Sequence[Outcome]) -> None:
-        errors = Counter(outcome["fit_error"] for outcome in outcomes if outcome["fit_error"])
-        count, total = errors.total(), len(outcomes)
-        self._succeeded |= count < total
-        if not count:
-            return
-        told = "\n".join(f"{times} fits failed with:\n{error}" for error, times in errors.items())
-        if not self._succeeded:
-            raise ValueError(f"All the {count} fits failed.\n{told}")
-        warnings.warn(
-            f"{count} fits failed out of a total of {total}, and score "
-            f"{self._search.error_score}.\n{told}",
-            FitFailedWarning,
-            stacklevel=2,
-        )
-
-
-def compact(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Return a history's losses and scores by epoch, to five digits: a search keeps many.
-
-    >>> compact({"loss": [0.123456789], "seconds": [1.5], "learning_rate": [0.001]})
-    {'loss': [0.12346]}
-    """
-    return {
-        name: [float(f"{value:.5g}") for value in values]
-        for name, values in history.items()
-        if name not in ("seconds", "learning_rate")
-    }
 
 
 def _forget(group: Group) -> None:

@@ -25,7 +25,7 @@ from wellfit.core.schema import Count, conform
 from wellfit.model_selection.identity import differences, digest, told
 
 if TYPE_CHECKING:
-    from wellfit.model_selection.evaluation import Fit
+    from wellfit.model_selection.fits import Fit
 
 Outcome = dict[str, Any]
 Place = str | os.PathLike[str]
@@ -171,7 +171,9 @@ class Recorder:
         self._folds: dict[bytes, _Fold] = {}
         if journal is not None:
             _check_seed("the search's random_state", getattr(search, "random_state", 0))
-            _check_seed("the estimator's random_state", search.estimator.random_state)
+            for name, value in search.estimator.get_params().items():
+                if name.rpartition("__")[2] == "random_state":
+                    _check_seed(f"the estimator's {name}", value)
 
     def known(self, fits: Sequence[Fit]) -> list[Outcome | None]:
         """Return the outcomes of those fits that are finished."""

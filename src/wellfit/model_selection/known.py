@@ -72,14 +72,21 @@ def _searched(declared: Hyper, value: Any) -> Number:
     return Number(low, high, declared.scale == "log", isinstance(value, int))
 
 
-def check(space: Space, estimator: BaseMLP) -> None:
+def check(space: Space, estimator: Any) -> None:
     """Refuse a space that an estimator can't be searched by.
+
+    Of estimators that aren't wellfit's, only the names are known.
 
     Raises:
         UnknownNameError: a parameter that it doesn't have; names the nearest one.
         HyperparameterError: values outside a parameter's range, or of the wrong kind.
     """
     known = estimator.get_params(deep=True)
+    if not isinstance(estimator, BaseMLP):
+        for name in space.axes:
+            if name.partition("__")[0] not in known:
+                raise UnknownNameError(f"parameter of {type(estimator).__name__}", name, known)
+        return
     for name, each in space.axes.items():
         layered = name.rpartition(".")[0]
         parameter = layered if layered in space.layered else name

@@ -16,8 +16,9 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.overrides import can_be_stacked
 from wellfit.model_selection.drop_in import Stacked
-from wellfit.model_selection.evaluation import Evaluation
+from wellfit.model_selection.fits import FitEvaluator, splits_of
 from wellfit.model_selection.known import check, default_space
 from wellfit.model_selection.rungs import Rung, hyperband, successive
 from wellfit.model_selection.samplers import Drawing, Optuna, Sampler
@@ -36,7 +37,8 @@ class SearchCV(Stacked):
     list of its fits', restart by restart and fold by fold.
 
     Args:
-        estimator: ``MLPClassifier`` or ``MLPRegressor``.
+        estimator: ``MLPClassifier`` or ``MLPRegressor``; any other is trained one candidate and
+            fold at a time, without ``halving``.
         space: parameters and what each may be: a distribution of SciPy's, a list of choices, or
             a dictionary such as ``{"low": 1e-6, "high": 0.1, "scale": "log"}``; or a file of
             JSON or YAML that says so. Without one, what the hyper-parameters' declarations hold
@@ -82,7 +84,7 @@ class SearchCV(Stacked):
 
     def __init__(
         self,
-        estimator: BaseMLP,
+        estimator: Any,
         space: Space | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         *,
         sampler: str | Sampler = "random",
@@ -140,7 +142,7 @@ class SearchCV(Stacked):
 
     def _search_through(
         self,
-        evaluation: Evaluation,
+        evaluator: FitEvaluator,
         X: Any,
         y: Any,
         split_params: Mapping[str, Any],
@@ -149,22 +151,54 @@ class SearchCV(Stacked):
         """Return ``cv_results_`` and the first test score."""
         space, sampler = self._space(), resolve(Sampler, self.sampler)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.seeds_ = _seeds(self._base.random_state, self.n_restarts)
-        splits = list(self._checked_cv_orig.split(X, y, **split_params))
+        self.seeds_ = self._restart_seeds()
+        splits = splits_of(self._checked_cv_orig, X, y, split_params)
         self._check_fits(self.n_iter, len(splits))
-        epochs, limit = self._base.epochs, self.time_limit
         metric = self._metric(sampler)
-        limits = limit, effective_n_jobs(self.n_jobs)
-        trials = Trials(evaluation, splits, self.seeds_, epochs, metric, *limits, self.verbose)
+        task = context.subcontext(task_name="search", max_subtasks=None, sequential_subtasks=False)
+        task.call_on_fit_task_begin(estimator=self)
+        limits = self.time_limit, effective_n_jobs(self.n_jobs)
+        given = evaluator, splits, self.seeds_, self._epochs(), metric
+        trials = Trials(*given, *limits, self.verbose, task)
         self._draw(sampler, sampler.start(space, seed), trials, metric)
+        task.call_on_fit_task_end(estimator=self)
         self.histories_ = [
             [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
         ]
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
 
+    def _epochs(self) -> int:
+        """Return the epochs of a whole training; 1 for an estimator that isn't stacked."""
+        if can_be_stacked(self._base):
+            return int(self._base.epochs)
+        if self.halving:
+            raise HyperparameterError(
+                f"halving is {self.halving!r}, which pauses trainings, and "
+                f"{type(self._base).__name__} trains by its own fit; expected None, or "
+                "HalvingRandomSearchCV"
+            )
+        return 1
+
+    def _restart_seeds(self) -> list[Any]:
+        """Return a seed for each restart, the estimator's own first."""
+        if self.n_restarts == 1:
+            return [getattr(self._base, "random_state", None)]
+        if not isinstance(first := getattr(self._base, "random_state", None), numbers.Integral):
+            raise HyperparameterError(
+                f"n_restarts is {self.n_restarts}, and random_state of the "
+                f"{type(self._base).__name__} is {first!r}; expected a whole number"
+            )
+        return _seeds(int(first), self.n_restarts)
+
     def _space(self) -> Space:
         """Return the space, once it is known to fit the estimator and the search."""
         if self.space is None:
+            if not isinstance(self._base, BaseMLP):
+                raise HyperparameterError(
+                    f"space is None; expected parameters to search for a "
+                    f"{type(self._base).__name__}: only MLPClassifier and MLPRegressor have a "
+                    "default space"
+                )
             return default_space(self._base)
         space = Space.of(self.space)
         check(space, self._base)
@@ -200,14 +234,14 @@ class SearchCV(Stacked):
             if not candidates:  # the space has no more
                 return
             if self.halving == "successive":
-                rungs = successive(len(candidates), self._base.epochs, self.factor)
+                rungs = successive(len(candidates), self._epochs(), self.factor)
             done = trials.run(candidates, rungs, bracket)
             if sampler.learns:
                 drawing.tell(candidates, [trial.score(metric) for trial in done])
 
     def _brackets(self, count: int, sampler: Sampler, trials: Trials) -> Iterator[list[Rung]]:
         """Yield how many candidates to ask for at once, and how far to train how many."""
-        epochs = self._base.epochs
+        epochs = self._epochs()
         if self.halving == "successive":
             yield successive(count, epochs, self.factor)
         elif self.halving == "hyperband":

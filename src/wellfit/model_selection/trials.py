@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import UnknownNameError
-from wellfit.model_selection.evaluation import Evaluation, Fit
+from wellfit.model_selection.fits import Fit, FitEvaluator, Outcome, contexts_of
 from wellfit.model_selection.rungs import Rung
 
-Outcome = dict[str, Any]
 Scores = Any  # a number, or one for each metric by name
 
 
@@ -53,7 +52,7 @@ class Trials:
     """All trials of a search.
 
     Args:
-        evaluation: trains and judges.
+        evaluator: trains and judges.
         splits: the folds' rows.
         seeds: one for each restart; the first is the estimator's own.
         epochs: of a whole training.
@@ -61,11 +60,12 @@ class Trials:
         time_limit: in seconds from now; None for no limit.
         workers: processes that train.
         verbose: whether to print what is trained next.
+        task: scikit-learn's callback context of the search; each fit becomes a task of it.
     """
 
     def __init__(
         self,
-        evaluation: Evaluation,
+        evaluator: FitEvaluator,
         splits: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]],
         seeds: Sequence[int],
         epochs: int,
@@ -73,9 +73,11 @@ class Trials:
         time_limit: float | None,
         workers: int = 1,
         verbose: int = 0,
+        task: Any = None,
     ) -> None:
         self.everyone: list[Trial] = []
-        self._evaluation, self._splits, self._seeds = evaluation, splits, seeds
+        self._evaluator, self._splits, self._seeds = evaluator, splits, seeds
+        self._task, self._begun_fits = task, 0
         self._epochs, self._metric, self._verbose = epochs, metric, verbose
         self._workers, self._begun = workers, time.perf_counter()
         self._end = math.inf if time_limit is None else time.perf_counter() + time_limit
@@ -139,7 +141,9 @@ class Trials:
                 f"Fitting {len(self._splits)} folds for each of {len(trials)} candidates, "
                 f"totalling {len(fits)} fits, until epoch {epochs}"
             )
-        outcomes = iter(self._evaluation.of(fits))
+        contexts = contexts_of(fits, self._task, self._begun_fits)
+        self._begun_fits += len(fits)
+        outcomes = iter(self._evaluator.of(fits, contexts))
         for trial in trials:
             trial.outcomes = [next(outcomes) for _ in trial.fits]
             trial.rung, trial.epochs = rung, epochs

@@ -21,7 +21,7 @@ from wellfit.model_selection.stacking import grouped, trained
 from wellfit.training import split
 
 if TYPE_CHECKING:
-    from wellfit.model_selection.evaluation import Fit
+    from wellfit.model_selection.fits import Fit
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Models:
 
     def keep(self, fit: Fit, estimator: BaseMLP) -> None:
         """Remember a finished fit; what only more training would need is let go."""
-        del estimator._result
+        estimator.__dict__.pop("_result", None)
         self.trained[id(fit.candidate), fit.train.tobytes()] = (fit, estimator)
 
     def candidates(self, folds: int) -> tuple[list[NDArray[np.integer]], list[list[BaseMLP]]]:

@@ -1,0 +1,90 @@
+"""Methods that a subclass, a patch or an instance puts in place of wellfit's own."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+_DECLARED: dict[type, dict[str, Any]] = {}  # all attributes of the classes that may be stacked
+
+# What every class statement adds, and what Python caches on classes.
+_OF_EVERY_CLASS = {
+    *("__module__", "__doc__", "__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"),
+    *("__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__"),
+    *("__parameters__", "__orig_bases__", "__firstlineno__", "__static_attributes__"),
+    "__slotnames__",
+}
+# Hooks that Python and scikit-learn call only where a class has them.
+_HOOKS = {"__getattr__", "__copy__", "__deepcopy__", "__sklearn_clone__"}
+
+
+def stackable(cls: Class) -> Class:
+    """Declare, as a decorator, that stacks may train and predict in place of a class's methods."""
+    _DECLARED[cls] = _attributes(cls)
+    return cls
+
+
+def can_be_stacked(estimator: Any) -> bool:
+    """Say whether stacks give what the estimator's own ``fit`` and ``predict`` would give."""
+    return _home(estimator) is not None and not overridden(estimator)
+
+
+def is_overridden(estimator: Any, method: str) -> bool:
+    """Say whether calling a method of a stackable class's estimator runs another than its own."""
+    home = _home(estimator)
+    own = _DECLARED[home][method] if home else None
+    return getattr(getattr(estimator, method), "__func__", None) is not own
+
+
+def overridden(estimator: Any) -> list[str]:
+    """Return the names that an estimator defines in place of wellfit's, sorted.
+
+    Code that trains or predicts for an estimator without calling its ``fit`` and ``predict``
+    asks this first: it may do so only where nothing is overridden. New methods under names of
+    their own don't count, but for hooks such as ``__getattr__``.
+
+    Args:
+        estimator: any; one that isn't of a stackable class, or of a subclass, overrides nothing.
+
+    >>> from wellfit import MLPClassifier
+    >>> class Cautious(MLPClassifier):
+    ...     def predict(self, X):
+    ...         return self.classes_[(self.predict_proba(X)[:, 1] > 0.9).astype(int)]
+    >>> overridden(Cautious()), overridden(MLPClassifier())
+    (['predict'], [])
+    """
+    home = _home(estimator)
+    if home is None:
+        return []
+    declared, now = _DECLARED[home], _attributes(type(estimator))
+    new = {*home._get_param_names(), *_HOOKS}  # type: ignore[attr-defined]
+    names = {
+        name
+        for name, value in now.items()
+        if (value is not declared[name] if name in declared else name in new)
+    }
+    # An instance's attribute hides a method of its class.
+    names |= {
+        name
+        for name in vars(estimator).keys() & declared.keys()
+        if callable(declared[name]) and not isinstance(declared[name], type)
+    }
+    return sorted(name for name in names if not _is_request(name))
+
+
+def _home(estimator: Any) -> type | None:
+    """Return the stackable class that an estimator is of, or of a subclass of."""
+    return next((base for base in type(estimator).__mro__ if base in _DECLARED), None)
+
+
+def _is_request(name: str) -> bool:
+    """Say whether scikit-learn's metadata routing adds this name to every class."""
+    return name.startswith("set_") and name.endswith("_request")
+
+
+def _attributes(cls: type) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base))
+    return {name: value for name, value in found.items() if name not in _OF_EVERY_CLASS}

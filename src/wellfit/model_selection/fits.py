@@ -1,0 +1,162 @@
+"""Fits of a search: which rows they train and are judged on, and what all evaluations share."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection._validation import (
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_method_params
+
+from wellfit.model_selection.ensembles.library import Models
+from wellfit.model_selection.journal import Recorder
+
+Outcome = dict[str, Any]
+Split = tuple[NDArray[Any], NDArray[Any]]
+Contexts = Sequence[Any]  # scikit-learn's callback contexts, one a fit; None where there is none
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One candidate on one fold: its parameters, and the rows to train and to be judged on.
+
+    ``until`` is the epoch after which training pauses to be judged; None for its end.
+    """
+
+    candidate: Mapping[str, Any]
+    train: NDArray[np.integer]
+    test: NDArray[np.integer]
+    until: int | None = None
+
+    @property
+    def training(self) -> Hashable:
+        """Which training this is, however far it goes."""
+        return id(self.candidate), id(self.train)
+
+
+def splits_of(cv: Any, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
+    """Return the folds of a splitter as arrays of row numbers.
+
+    Splitters and lists of folds may hold lists, ranges, an Index of pandas or boolean masks.
+
+    >>> from sklearn.model_selection import check_cv
+    >>> splits_of(check_cv([(range(2), [False, False, True])]), None, None, {})
+    [(array([0, 1]), array([2]))]
+    """
+    return [(_rows(train), _rows(test)) for train, test in cv.split(X, y, **params)]
+
+
+def _rows(given: Any) -> NDArray[Any]:
+    rows = np.asarray(given)
+    return np.flatnonzero(rows) if rows.dtype == bool and rows.ndim == 1 else rows
+
+
+def contexts_of(fits: Sequence[Fit], task: Any, start: int = 0) -> Contexts:
+    """Return a callback context for each fit, children of a task's; None where there is none."""
+    if task is None:
+        return [None] * len(fits)
+    return [
+        task.subcontext(task_name="candidate-split-evaluation", task_id=start + number)
+        for number in range(len(fits))
+    ]
+
+
+class FitEvaluator(ABC):
+    """Trains and scores fits for a search, and tells its journal and its callbacks of them.
+
+    Args:
+        search: whose ``_base``, ``n_jobs``, ``error_score``, ``return_train_score`` and
+            ``verbose`` count.
+        X, y: all rows.
+        scorers: as scikit-learn makes them from ``scoring``.
+        fit_params, score_params: arrays of all rows among them are cut to each fold.
+    """
+
+    def __init__(
+        self,
+        search: Any,
+        X: Any,
+        y: Any,
+        scorers: Any,
+        fit_params: Mapping[str, Any],
+        score_params: Mapping[str, Any],
+    ) -> None:
+        self._search, self._x, self._y, self._scorers = search, X, y, scorers
+        self._fit_params, self._score_params = fit_params, score_params
+        self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
+        self._succeeded = False
+        if search.keep_models:
+            search.models_ = Models(X, y)
+
+    def of(self, fits: Sequence[Fit], contexts: Contexts | None = None) -> list[Outcome]:
+        """Return for each fit what scikit-learn's searches keep of it."""
+        contexts = contexts or [None] * len(fits)
+        known = self._recorder.known(fits)
+        done = self._completed(fits, known, contexts)
+        self._report_failures(done)
+        if callable(self._search.scoring):
+            _insert_error_scores(done, self._search.error_score)
+        return done
+
+    @abstractmethod
+    def _completed(
+        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+    ) -> list[Outcome]:
+        """Return the outcomes, those of fits that have none yet by training."""
+
+    def _begin(self, fit: Fit, context: Any) -> None:
+        """Call scikit-learn's callbacks before a fit."""
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=self._search, **self._task(fit))
+
+    def _end(self, fit: Fit, context: Any) -> None:
+        """Call scikit-learn's callbacks after a fit."""
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self._search, **self._task(fit))
+
+    def _task(self, fit: Fit) -> dict[str, Any]:
+        """Return what hooks may ask for; the rows are cut only if one does."""
+        x, y, weight = self._x, self._y, self._fit_params.get("sample_weight")
+        return {
+            "X": lambda: _safe_indexing(x, fit.train),
+            "y": lambda: None if y is None else _safe_indexing(y, fit.train),
+            "metadata": None
+            if weight is None
+            else lambda: _check_method_params(x, {"sample_weight": weight}, indices=fit.train),
+        }
+
+    def _report_failures(self, outcomes: Sequence[Outcome]) -> None:
+        count, total = sum(bool(each["fit_error"]) for each in outcomes), len(outcomes)
+        if not (self._succeeded and count == total):
+            _warn_or_raise_about_fit_failures(outcomes, self._search.error_score)
+            self._succeeded = True
+        else:  # of a later round: the candidates before count
+            warnings.warn(
+                f"{count} fits failed out of a total of {total}: all that were begun last. The "
+                f"first of them failed with:\n{outcomes[0]['fit_error']}",
+                FitFailedWarning,
+                stacklevel=2,
+            )
+
+
+def compact(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Return a history's losses and scores by epoch, to five digits: a search keeps many.
+
+    >>> compact({"loss": [0.123456789], "seconds": [1.5], "learning_rate": [0.001]})
+    {'loss': [0.12346]}
+    """
+    return {
+        name: [float(f"{value:.5g}") for value in values]
+        for name, values in history.items()
+        if name not in ("seconds", "learning_rate")
+    }

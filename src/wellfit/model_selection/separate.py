@@ -1,0 +1,77 @@
+"""Fits of a search one by one, as scikit-learn trains them: of any estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from joblib.parallel import get_active_backend
+from sklearn.base import clone
+from sklearn.model_selection._validation import _fit_and_score
+from sklearn.utils.parallel import Parallel, delayed
+
+from wellfit.estimators.base import BaseMLP
+from wellfit.model_selection.fits import Contexts, Fit, FitEvaluator, Outcome, compact
+
+
+class SeparateFits(FitEvaluator):
+    """Evaluates fits by the estimator's own ``fit`` and ``predict``, where stacks can't."""
+
+    def _completed(
+        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+    ) -> list[Outcome]:
+        left = []
+        for place, outcome in enumerate(outcomes):
+            if outcome is None:
+                left.append(place)
+            else:  # which the journal knew
+                self._begin(fits[place], contexts[place])
+                self._end(fits[place], contexts[place])
+        for place, result in zip(left, self._results(fits, left, contexts), strict=True):
+            outcome = self._kept(fits[place], result)
+            self._recorder.record([fits[place]], [outcome])
+            outcomes[place] = outcome
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _results(
+        self, fits: Sequence[Fit], places: Sequence[int], contexts: Contexts
+    ) -> Iterator[Outcome]:
+        """Yield scikit-learn's results in order, each as soon as those before it are there."""
+        search, folds = self._search, self._search.n_splits_
+        backend, _ = get_active_backend()
+        how = "generator" if backend.supports_return_generator else "list"
+        parallel = Parallel(n_jobs=search.n_jobs, pre_dispatch=search.pre_dispatch, return_as=how)
+        wanted = search.keep_models or isinstance(search.estimator, BaseMLP)
+        yield from parallel(
+            delayed(_fit_and_score)(
+                clone(search._base),
+                self._x,
+                self._y,
+                train=fits[place].train,
+                test=fits[place].test,
+                parameters=fits[place].candidate,
+                split_progress=(place % folds, folds),
+                candidate_progress=(place // folds, len(fits) // folds),
+                scorer=self._scorers,
+                fit_params=self._fit_params,
+                score_params=self._score_params,
+                return_train_score=search.return_train_score,
+                return_n_test_samples=True,
+                return_times=True,
+                return_estimator=wanted,
+                error_score=search.error_score,
+                verbose=search.verbose,
+                caller=search,
+                callback_ctx=contexts[place],
+            )
+            for place in places
+        )
+
+    def _kept(self, fit: Fit, result: Outcome) -> Outcome:
+        """Return a result without its estimator, which goes where it is wanted."""
+        estimator: Any = result.pop("estimator", None)
+        if getattr(estimator, "status_", None) == "interrupted":
+            raise KeyboardInterrupt  # this is not the result of a whole training
+        if self._search.keep_models and result["fit_error"] is None:
+            self._search.models_.keep(fit, estimator)
+        return {**result, "history": compact(getattr(estimator, "history_", {}))}
