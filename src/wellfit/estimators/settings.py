@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -127,7 +128,7 @@ def _penalties(
 
 
 def _strength(name: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+    if isinstance(given, bool) or not isinstance(given, numbers.Real) or not given >= 0:
         raise HyperparameterError(f"{name} is {given!r}; expected a number, at least 0")
     return given
 
@@ -165,7 +166,7 @@ def clipping(given: Any) -> tuple[Clipping, ...]:
     """
     if given is None:
         return ()
-    if isinstance(given, (int, float)):
+    if isinstance(given, numbers.Real):
         return (ByNorm(given),)
     return (resolve(Clipping, given),)
 
@@ -187,10 +188,8 @@ def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
 
 def early_stopping(given: Any) -> EarlyStopping | None:
     """Return the observer that stops early, if one is asked for."""
-    if given is False or given is None:
-        return None
-    if given is True:
-        return EarlyStopping()
+    if given is None or isinstance(given, (bool, np.bool_)):
+        return EarlyStopping() if given else None
     if not isinstance(given, (EarlyStopping, Mapping)):
         raise HyperparameterError(
             f"early_stopping is {given!r}; expected True, False, or EarlyStopping(patience=5)"
@@ -249,7 +248,7 @@ def check_options(estimator: Any) -> None:
             raise HyperparameterError(
                 f"{name} is {value!r}; expected a whole number, at least {least}"
             )
-    if not isinstance(estimator.fraction, (int, float)) or not 0 < estimator.fraction <= 1:
+    if not isinstance(estimator.fraction, numbers.Real) or not 0 < estimator.fraction <= 1:
         raise HyperparameterError(
             f"fraction is {estimator.fraction!r}; expected a share in (0, 1]"
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from wellfit.core.errors import HyperparameterError, did_you_mean
 from wellfit.core.hyper import Config, hyper, resolve
 from wellfit.nn.activations import Activation
@@ -127,7 +129,7 @@ def _disturbing(dropout: Any) -> Iterator[Layer]:
 
 
 def _check_place(batch_norm: Any) -> None:
-    if not isinstance(batch_norm, bool) and batch_norm not in _PLACES:
+    if not isinstance(batch_norm, (bool, np.bool_)) and batch_norm not in _PLACES:
         raise HyperparameterError(
             f"batch_norm is {batch_norm!r}{did_you_mean(str(batch_norm), _PLACES)} "
             "Expected True, False, 'before' or 'after' (the activation)"
