@@ -24,7 +24,7 @@ SEARCHES = {
     if name.endswith("SearchCV") and name != "SearchCV"
 }
 # Parameters of scikit-learn's networks that are wellfit's under the same name.
-_SAME = ("batch_size", "loss", "random_state", "shuffle", "validation_fraction", "warm_start")
+_SAME = ("loss", "random_state", "shuffle", "validation_fraction", "warm_start")
 _ACTIVATIONS = {"logistic": "sigmoid"}
 
 
@@ -73,6 +73,7 @@ def _translated(kind: Any, params: dict[str, Any]) -> Any:
         optimizer=rules.get(solver, solver),
         epochs=max_iter,
         l2=alpha,
+        batch_size=params.pop("batch_size", 200),  # as many rows as there are, if fewer
         early_stopping=EarlyStopping(patience=patience) if stops else False,
         schedule="constant",
         dropout=0.0,
@@ -117,7 +118,6 @@ NOT_PROMISED = {
     "test_n_iter_no_change_inf": _NAMES,
     "test_mlp_early_stopping_string_labels": _NAMES,
     "test_mlp_warm_start_with_early_stopping": _NAMES,
-    "test_partial_fit_classes_error": "without classes, those of the first call are all",
     "test_partial_fit_errors": "all optimizers of wellfit's networks have partial_fit",
     "test_nonfinite_params": _DIVERGES,
     "test_mlp_diverging_loss": _DIVERGES,

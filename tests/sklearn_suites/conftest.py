@@ -31,4 +31,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
         if name in SLOW:
             item.add_marker(pytest.mark.heavy)
-        item.add_marker(pytest.mark.filterwarnings("default"))  # they bring their own filters
+        item.add_marker(pytest.mark.filterwarnings("ignore"))  # they bring filters of their own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def _penalties(
 
 
 def _strength(name: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, numbers.Real) or not given >= 0:
+    if not _is_number(given) or not given >= 0:
         raise HyperparameterError(f"{name} is {given!r}; expected a number, at least 0")
     return given
 
@@ -166,7 +166,7 @@ def clipping(given: Any) -> tuple[Clipping, ...]:
     """
     if given is None:
         return ()
-    if isinstance(given, numbers.Real):
+    if _is_number(given):
         return (ByNorm(given),)
     return (resolve(Clipping, given),)
 
@@ -248,12 +248,17 @@ def check_options(estimator: Any) -> None:
             raise HyperparameterError(
                 f"{name} is {value!r}; expected a whole number, at least {least}"
             )
-    if not isinstance(estimator.fraction, numbers.Real) or not 0 < estimator.fraction <= 1:
+    if not _is_number(estimator.fraction) or not 0 < estimator.fraction <= 1:
         raise HyperparameterError(
             f"fraction is {estimator.fraction!r}; expected a share in (0, 1]"
         )
     if not isinstance(estimator.shuffle, (bool, np.bool_)):
         raise UnknownNameError("value of shuffle", str(estimator.shuffle), ["True", "False"])
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Say whether a value is a real number, of any type of Python's or NumPy's."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _is_size(value: Any) -> bool:
