@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import DivergedError, HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import reusing, settings
+from wellfit.estimators.incremental import Incremental
 from wellfit.estimators.inputs import checked
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.pruning import Pruning
@@ -42,7 +43,7 @@ from wellfit.training.precision import device_of, dtype_of, threads
 from wellfit.training.trial import chosen
 
 
-class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
+class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
@@ -91,18 +92,20 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
     ) -> Self:
         """Train one epoch on these rows; ``first_targets`` is what the first call learns from."""
         settings.check_options(self)
-        begun = hasattr(self, "_weights")
+        begun, readable = hasattr(self, "_weights"), self._is_readable()
         network = self._settle(begun)
-        x = checked(self, X, reset=not begun)
+        x = checked(self, X, reset=not readable)
         source = None if begun else self._borrow()
-        if not begun:
+        if not begun and not self._knows_target_scale():
             self._fit_targets(first_targets)
         targets = self._read_targets(y, warn=begun or first_targets is not y)
         x, targets, weight = self._weighed(x, targets, sample_weight)
         everyone = np.arange(len(targets))
         if not begun:
-            self._fit_reading(x, targets, everyone, source)
+            self._fit_reading(x, targets, everyone, source, readable)
         table = self._table(x, targets, weight)
+        if readable:
+            self._warn_of_unlike(x, table)
         stream = self._stream(everyone, None, self._seed(fresh=not begun))
         member = self._member(len(everyone), table.x.shape[1], stream.seed, network, one_more=True)
         work = self._work(table, stream, member, begun, None, one_more=True)
@@ -133,6 +136,8 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         if not going_on:
             self._fit_reading(x, targets, train_ids, source)
         table = self._table(x, targets, weight)
+        if going_on:
+            self._warn_of_unlike(x, table)
         if X_val is not None:
             table, held_ids = self._append_validation(table, X_val, y_val)
             assert y_val is not None  # else it was refused just now
@@ -142,11 +147,22 @@ class BaseMLP(Showing, Pruning, Saving, Starting, Reading):
         return self._begin(self._work(table, stream, member, going_on, targets), source)
 
     def _fit_reading(
-        self, x: Any, y: NDArray[Any], train_ids: NDArray[np.integer], source: Source | None
+        self,
+        x: Any,
+        y: NDArray[Any],
+        train_ids: NDArray[np.integer],
+        source: Source | None,
+        readable: bool = False,
     ) -> None:
-        """Learn from training rows how to read all rows, or go on as a network was taught."""
-        self._inputs = self._fit_inputs(x, train_ids, source)
-        self._fit_target_scale(y, train_ids)
+        """Learn from training rows how to read all rows, or go on as a network was taught.
+
+        ``readable`` rows are read as :meth:`fit_preprocessing` has learned to.
+        """
+        if not readable:
+            self._inputs = self._fit_inputs(x, train_ids, source)
+            self._warned, self._fitted_beforehand = frozenset(), False
+        if not (readable and self._knows_target_scale()):
+            self._fit_target_scale(y, train_ids)
         if source is not None and self._taken is not None and self._taken.head:
             same_head(source, self)
 

@@ -227,6 +227,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
         as with ``warm_start``.
 
+        The first call's rows set the medians, levels and so on of all later ones, unless
+        :meth:`fit_preprocessing` was called before. A warning tells, once a kind of problem, of
+        rows that these don't fit.
+
         Args:
             X: rows with the columns of the first call.
             y: their labels, or a matrix (n_samples, n_labels) of 0 and 1 or of probabilities.

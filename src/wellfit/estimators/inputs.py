@@ -17,11 +17,12 @@ from wellfit.core.arrays import declared_array
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
 from wellfit.core.schema import Positive, conform
 from wellfit.datasets.schema import TableSchema
-from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, is_image_like
+from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, batches, is_image_like
 from wellfit.preprocessing.categories import with_lasting_kinds
 from wellfit.preprocessing.cells import Labels, check_cells, number_matrix
 from wellfit.preprocessing.columns import LARGEST
 
+_BRIGHTER, _LARGER = 1.2, 10  # times the largest of training: that of a batch on another scale
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
 Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
 
@@ -103,6 +104,21 @@ class Inputs:
     def columns(self) -> tuple[ColumnInfo, ...]:
         """Name, kind and levels of each training column; empty where all are plain numbers."""
         return () if self.table is None else self.table.columns
+
+    def problems_of(self, x: Table, *, narrow: bool) -> dict[str, list[str]]:
+        """Return what checked rows hold that lies outside of what was learned, by columns.
+
+        See :func:`wellfit.preprocessing.batches.problems_of`.
+        """
+        if self.table is not None:
+            return batches.problems_of(self.table, x, narrow=narrow)
+        if self.kind == "pixels":
+            return {"scale": []} if np.max(x) > _BRIGHTER * self.brightest else {}
+        if self.largest is not None:
+            size = abs(self.numbers(x, np.dtype(np.float64))).max(axis=0).toarray().ravel()
+            far = np.flatnonzero(size > _LARGER)
+            return {"scale": [f"x{at}" for at in far]} if len(far) else {}
+        return {}
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was learned as data for JSON, and as arrays by name."""

@@ -129,6 +129,10 @@ class Reading(Parameters):
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         """Learn the scale of the targets from the training rows, where they have one."""
 
+    def _knows_target_scale(self) -> bool:
+        """Say whether targets have a scale that was learned already."""
+        return False
+
     def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Table:
         return Table(self._numbers(x), self._encode_targets(y), weight)
 

@@ -158,7 +158,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
         as with ``warm_start``.
 
-        The first call's targets set the scale.
+        The first call's rows and targets set their scales, unless :meth:`fit_preprocessing` was
+        called before. A warning tells, once a kind of problem, of rows that these don't fit.
         """
         return self._partial_fit(X, y, sample_weight, y)
 
@@ -186,6 +187,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         self._scaler = TargetScaler(self._resolve_loss().scaling).fit(self._columns(y)[train_ids])
+
+    def _knows_target_scale(self) -> bool:
+        return hasattr(self, "_scaler")
 
     def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
         scaled: NDArray[Any] = self._scaler.transform(self._columns(y))
