@@ -44,6 +44,23 @@ def said(cwd: Path, where: str = "err") -> str:
     return Path(f"{cwd}.{where}").read_text()
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that descend from one, where there is /proc."""
+    below = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            below += [child, *children(child)]
+    return below
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process still runs, where there is /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
     from wellfit.cli.app import main
 

@@ -106,6 +106,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
         (TRAIN, KILL, "after replace result.json"),
         (TRAIN, KILL, "before rmdir checkpoints"),
         (TRAIN, FULL, "before open .confusion_matrix.png.new"),
+        (TRAIN, INTERRUPT, "before replace confusion_matrix.png"),
+        (TRAIN, TERMINATE, "before replace result.json"),
         (SEARCH, KILL, "before replace config.json"),
         (SEARCH, KILL, "after replace result.json"),
     ],

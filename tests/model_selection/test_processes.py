@@ -21,7 +21,7 @@ from joblib._parallel_backends import ThreadingBackend
 from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import make_classification
 
-from processes import SERVER
+from processes import SERVER, alive, children
 from wellfit import MLPClassifier
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
@@ -232,15 +232,6 @@ class Told:
         self.place.touch()
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that descend from one."""
-    below = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            below += [child, *children(child)]
-    return below
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
 @pytest.mark.parametrize(
     ("n_jobs", "interrupt"),
@@ -264,10 +255,3 @@ def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int, interrupt: Any, tmp
     while any(map(alive, below)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(map(alive, below))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

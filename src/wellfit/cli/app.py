@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import wellfit
+from wellfit.cli import signals
 from wellfit.cli.check import check
 from wellfit.cli.console import complain, note
 from wellfit.cli.data import data_app
@@ -28,7 +30,6 @@ from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
 
 FAILED, UNUSABLE = 1, 2
-INTERRUPTED = 130  # as shells tell it
 
 
 class _Group(TyperGroup):
@@ -36,23 +37,33 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; ``--debug`` lets errors through with their traceback."""
+        signals.begin()
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            if ctx.params.get("debug"):
-                raise
-            note("interrupted")
-            raise typer.Exit(INTERRUPTED) from error
-        except Exception as error:
+        except (KeyboardInterrupt, Exception) as error:
             # Typer's own (a wrong option, --help, a closed pipe) know what to do with themselves.
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
             if own or ctx.params.get("debug"):
                 raise
+            raise typer.Exit(_tell(error)) from error
+        finally:
+            signals.settle()
+
+
+def _tell(error: BaseException) -> int:
+    """Tell what ended a command in a line, and return its exit code."""
+    signum = signals.ended_by(error)
+    with suppress(OSError):  # the terminal may be gone
+        if signum is not None:
+            note(signals.words_for(signum))
+        else:
             complain(_told(error))
-            raise typer.Exit(UNUSABLE if isinstance(error, InputError) else FAILED) from error
+    if signum is not None:
+        return signals.exit_code(signum)
+    return UNUSABLE if isinstance(error, InputError) else FAILED
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (WellfitError, OSError)):
@@ -66,7 +77,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the data can't be used.",
+    epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the data can't be used, "
+    "130 ended by Ctrl-C, 143 by SIGTERM.",
 )
 app.command()(train)
 app.add_typer(search_app, name="search")
@@ -114,6 +126,7 @@ def _spare_the_collector() -> None:
 
 def main() -> None:
     """Run the command line."""
+    signals.listen()
     _spare_the_collector()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character gets "?" instead of a crash.

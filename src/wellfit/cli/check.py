@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, duration, note, screen, waiting
+from wellfit.cli.console import counted, duration, note, screen, starting, waiting
 
 if TYPE_CHECKING:
     from wellfit.cli.settings import Model
@@ -122,7 +122,7 @@ def check(
     Exit code 1 if a check fails.
     """
     given = {**locals()}
-    with waiting("starting"):
+    with starting():
         from wellfit.cli.settings import estimator
         from wellfit.cli.source import open_source
     source = open_source(_request(given))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from wellfit.cli import signals
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +26,13 @@ def waiting(what: str) -> Status:
     from rich.text import Text
 
     return screen(stderr=True).status(Text(f"{what} ..."), spinner="line")
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Show that a command's libraries are imported; a signal ends that without ado."""
+    with signals.at_once(), waiting("starting"):
+        yield
 
 
 def complain(message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellfit.cli.console import duration, screen, waiting
+from wellfit.cli.console import duration, screen, starting, waiting
 
 
 def report(
@@ -32,7 +32,7 @@ def report(
     import time
 
     began = time.perf_counter()
-    with waiting("starting"):
+    with starting():
         from wellfit.cli.files import write
         from wellfit.cli.gathering import gather, place_for
         from wellfit.report.page import comparison_page, run_page, written

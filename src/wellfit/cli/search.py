@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wellfit.cli.console import note, screen, waiting
+from wellfit.cli.console import note, screen, starting, waiting
 from wellfit.cli.train import refuse_others
 
 _NETWORK, _SEARCH, _RUN = "The same for all candidates", "Search", "Run"
@@ -199,7 +199,7 @@ def search(
         refuse_others(ctx)
     elif data is None:
         ctx.fail("Missing argument 'DATA'.")
-    with waiting("starting"):
+    with starting():
         from wellfit.cli.searching import resume_search, run_search
     if resume is not None:
         resume_search(resume, quiet=quiet)

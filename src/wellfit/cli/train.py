@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wellfit.cli.console import waiting
+from wellfit.cli.console import starting
 
 _NETWORK, _TRAINING, _STOPPING = "Network", "Training", "Stopping and judging"
 _REUSE, _RUN, _RESUMING = "Reuse", "Run", "Checkpoints"
@@ -258,7 +258,7 @@ def train(
         refuse_others(ctx)
     elif data is None:
         ctx.fail("Missing argument 'DATA'.")
-    with waiting("starting"):
+    with starting():
         from wellfit.cli.training import resume_training, run_training
     if resume is not None:
         resume_training(resume, quiet=quiet)

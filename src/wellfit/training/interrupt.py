@@ -1,14 +1,23 @@
-"""Ctrl-C during training: the first asks the loop to end, the second ends the program."""
+"""Signals during training: the first asks the loop to end, the second ends the program."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import Any
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Interrupt:
-    """Notes Ctrl-C instead of raising it, so that a step is never cut in two.
+    """Notes a signal instead of raising it, so that a step is never cut in two.
+
+    Ctrl-C is answered by the end of the training. Other signals (SIGTERM, SIGHUP) are noted where
+    the program handles them, and its handler is called once the training is put aside. The second
+    signal goes to the program's handler at once.
 
     >>> with Interrupt() as interrupt:
     ...     interrupt.asked
@@ -17,16 +26,18 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.asked = False
-        self._before: object = None
-        self._mine = threading.current_thread() is threading.main_thread()
+        self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._put_off: int | None = None
 
     def __enter__(self) -> Interrupt:
-        if self._mine:
-            self._before = signal.getsignal(signal.SIGINT)
-            # Whoever ignores Ctrl-C (a background job) goes on ignoring it.
-            self._mine = callable(self._before)
-        if self._mine:
-            signal.signal(signal.SIGINT, self._note)
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for signum in _SIGNALS:
+            handler = signal.getsignal(signum)
+            # What is ignored (Ctrl-C in a background job) or ends the process stays as it is.
+            if callable(handler):
+                self._before[signum] = handler
+                signal.signal(signum, self._note)
         return self
 
     def __exit__(
@@ -35,10 +46,15 @@ class Interrupt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._mine:
-            signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        if self._put_off is not None:
+            self._before[self._put_off](self._put_off, None)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            self._put_off = None
+            self._before[signum](signum, frame)
+        elif signum != signal.SIGINT:
+            self._put_off = signum
         self.asked = True
