@@ -358,3 +358,28 @@ def test_a_decimal_comma_goes_with_the_model(here: Path, wellfit: Wellfit) -> No
     expected = model.predict_proba(pd.DataFrame({"x": [1234, 9.5]}))
     found = pd.read_csv(io.StringIO(done.stdout)).filter(like="probability")
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_report_decides_before_it_reads_a_large_table(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gathering.gather(trained, None).data is not None
+    monkeypatch.setattr(gathering, "open_source", lambda request: pytest.fail("it was read"))
+    size = (trained.parent / "train.csv").stat().st_size
+    for most in (size - 1, 100):
+        monkeypatch.setattr(gathering, "MOST_TOLD", most)
+        found = gathering.gather(trained, None)
+        assert found.data is None
+        assert found.tested is None
+        assert "too large" in found.notes[-1]
+
+
+def test_a_report_on_a_run_without_a_schema_reads_as_its_model(trained: Path, here: Path) -> None:
+    old = forget_schema(trained, here / "old")
+    config = json.loads((old / "config.json").read_text())
+    (here / "few.csv").write_text(rows(FEW, 240))
+    config["request"]["name"] = str(here / "few.csv")
+    (old / "config.json").write_text(json.dumps(config))
+    found = gathering.gather(old, None)
+    assert found.tested is not None
+    assert set(found.tested.y.tolist()) == {"01", "02"}

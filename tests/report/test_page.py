@@ -523,7 +523,7 @@ def test_of_a_large_table_a_part_is_checked_and_the_page_says_so(written_page, m
     assert "Left out, for want of time: duplicate rows, labels." in part
     assert "test rows that stand among the training rows" in whole
     assert "test rows that stand among the training rows" not in part
-    monkeypatch.setattr(data_module, "_MOST_TOLD", 100)
+    monkeypatch.setattr(data_module, "MOST_TOLD", 100)
     assert "too large to be looked at" in texts_of(written_page)
 
 

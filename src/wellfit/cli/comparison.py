@@ -27,10 +27,8 @@ class Comparison:
     """
 
     def __init__(self, target: str, classes: Any = None) -> None:
-        self._target, self._classes = target, classes
-        self._known: set[Any] | None = None
-        if classes is not None:
-            self._known = set(np.asarray(classes).tolist())
+        self._target = target
+        self._known = None if classes is None else dict.fromkeys(np.asarray(classes).tolist())
         self._rows = self._missing = self._right = self._familiar = 0
         self._mean: Any = 0.0
         self._squares: Any = 0.0  # of the target's distances from its mean

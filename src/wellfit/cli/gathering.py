@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import Source, open_source
 from wellfit.core.errors import InputError, WellfitError
 from wellfit.estimators import load_model
+from wellfit.estimators.table_schema import table_schema
 from wellfit.report.page import Material
+from wellfit.report.page.data import MOST_TOLD
 from wellfit.store import is_model
+
+_PARTS = ("training", "validation", "test")
 
 
 def place_for(runs: Sequence[Path], out: Path | None) -> Path:
@@ -60,7 +65,9 @@ def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material
         result = None
         notes.append(_unended(path, config))
     model = _model(path, notes) if whole else None
-    source = _source(config, data_dir, notes) if whole and model is not None else None
+    source = None
+    if whole and model is not None and not _is_too_large(config, notes):
+        source = _source(config, model, data_dir, notes)
     if model is not None and "search" in config:
         metrics = _history(model)
     return Material(
@@ -117,12 +124,36 @@ def _model(path: Path, notes: list[str]) -> Any:
         return None
 
 
-def _source(config: dict[str, Any], data_dir: Path | None, notes: list[str]) -> Source | None:
+def _is_too_large(config: dict[str, Any], notes: list[str]) -> bool:
+    """Say whether a run's table is too large for a page, by its sizes: it isn't read."""
+    about = config.get("data") or {}
+    try:
+        file = Path(str(config["request"]["name"]))
+        size = file.stat().st_size if file.is_file() else 0
+        columns = about.get("columns")
+        if isinstance(columns, list):  # a table, and not images of a byte a pixel
+            rows = sum(about.get(f"{part}_rows", 0) for part in _PARTS)
+            size = max(size, 8 * rows * len(columns))
+    except (KeyError, TypeError, OSError):  # whoever reads the settings tells what is wrong
+        return False
+    if size > MOST_TOLD:
+        notes.append(
+            f"The table is too large ({size / 1e9:.1f} GB) to be read for a page, so test rows "
+            "aren't shown: `wellfit data show` and `wellfit check` take the time."
+        )
+    return size > MOST_TOLD
+
+
+def _source(
+    config: dict[str, Any], model: Any, data_dir: Path | None, notes: list[str]
+) -> Source | None:
     """Return the data as the run read them, unless they are gone or have changed."""
     try:
         if data_dir is not None:
             config = {**config, "request": {**config["request"], "data_dir": str(data_dir)}}
-        source = open_source(Plan.from_dict(config).request)
+        request = Plan.from_dict(config).request
+        schema = None if request.schema.types else table_schema(model, request.target)
+        source = open_source(request if schema is None else replace(request, schema=schema))
     except (WellfitError, OSError, KeyError, ValueError) as error:
         notes.append(f"The data are not at hand, so that test rows can't be shown: {error}")
         return None

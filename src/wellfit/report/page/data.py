@@ -37,7 +37,7 @@ _MOST_COLUMNS, _MOST_CLASSES, _MOST_LEVELS = 100, 60, 4
 _TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
 # Bytes of training rows that a second or two are enough for: to summarize them; to compare them
 # with the test rows; to prepare and check them. MNIST has 47 million.
-_MOST_TOLD, _MOST_COMPARED, _MOST_CHECKED = 400e6, 50e6, 50e6
+MOST_TOLD, _MOST_COMPARED, _MOST_CHECKED = 400e6, 50e6, 50e6
 
 
 def data_blocks(run: Material) -> Iterator[Block]:
@@ -45,7 +45,7 @@ def data_blocks(run: Material) -> Iterator[Block]:
     if run.data is None:
         yield Facts(list(_remembered(run)), title="Data")
         return
-    if _bytes(run.data.X) > _MOST_TOLD:
+    if _bytes(run.data.X) > MOST_TOLD:
         yield Facts(list(_remembered(run)), title="Data")
         yield Prose(
             "The table is too large to be looked at while a page is made: `wellfit data show` and "
