@@ -1,6 +1,10 @@
 import copy
+import importlib
 import json
+import math
 import pickle
+from contextlib import suppress
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -115,3 +119,61 @@ def test_a_name_is_taken_once():
 
     assert registry.lookup("activation", "relu").__module__.startswith("wellfit.nn.activations")
     assert "activation" in registry.families()
+
+
+# Numbers that no library below takes
+
+HUGE = [10**400, -(10**400), 10**5000, 2**63, math.inf, -math.inf, math.nan]
+
+
+def every_config():
+    """Every config that has a default for each hyper-parameter, and stands for something."""
+    for floor in ("nn", "optim", "augment", "training", "model_selection", "transfer"):
+        importlib.import_module(f"wellfit.{floor}")
+    left, found = [Config], []
+    while left:
+        kinds = left.pop().__subclasses__()
+        left += kinds
+        for kind in kinds:
+            with suppress(TypeError, InputError):
+                found += [kind()] if kind.__module__.startswith("wellfit.") else []
+    return found
+
+
+def complaint(config, key, value):
+    """What a config says of a value; nothing where it takes it."""
+    try:
+        config.replace(**{key: value})
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_no_number_is_too_large_to_be_refused_in_a_line():
+    refused = 0
+    for config in every_config():
+        for key in config.hypers():
+            default = getattr(config, key)
+            several = isinstance(default, tuple) and default and isinstance(default[0], float)
+            number = isinstance(default, int | float) and not isinstance(default, bool)
+            for value in HUGE if several or number else ():
+                said = complaint(config, key, (value,) if several else value)
+                assert said, (config, key)
+                assert len(said) < 700
+                assert "\n" not in said
+                refused += 1
+    assert refused > 500
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (Fraction(1, 4), 0.25),
+        (np.longdouble(0.25), 0.25),
+        (np.float32(0.25), 0.25),
+        (np.int8(1), 1),
+    ],
+)
+def test_numbers_of_any_kind_become_plain(value, stored):
+    rate = Adam(value).learning_rate
+    assert (type(rate), rate) == (type(stored), stored)

@@ -36,6 +36,7 @@ from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
+from wellfit.estimators.settings import holds_out
 from wellfit.estimators.starting import in_words
 from wellfit.estimators.table_schema import record_schema
 from wellfit.report import Curves, learning_curve, png
@@ -202,8 +203,7 @@ def _writers(options: Options, folder: RunFolder) -> list[Observer]:
 
 def _validates(model: Model, source: Source) -> bool:
     """Say whether some rows are there to choose the model by."""
-    held_out = bool(model.early_stopping) or model.validation_fraction is not None
-    return held_out or source.data.X_val is not None
+    return holds_out(model) or source.data.X_val is not None
 
 
 def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Observer]:

@@ -16,6 +16,7 @@ The tree, with the built-in that each also is, so that ``except ValueError`` kee
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,6 +71,21 @@ class DivergedError(WellfitError, ArithmeticError):
 
 class MissingExtraError(WellfitError, ImportError):
     """An optional dependency is needed and not installed."""
+
+
+def shown(value: object) -> str:
+    """Return a value as messages show it: whole numbers of very many digits by their number.
+
+    >>> shown(7), shown("adm"), shown([1, 10**5000])
+    ('7', "'adm'", '[1, a whole number of 5001 digits]')
+    """
+    if isinstance(value, (list, tuple)):
+        left, right = "[]" if isinstance(value, list) else "()"
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"{left}{', '.join(map(shown, value))}{comma}{right}"
+    if isinstance(value, int) and abs(value) >= 2**100:
+        return f"a whole number of {int(abs(value).bit_length() * math.log10(2)) + 1} digits"
+    return repr(value)
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:

@@ -15,10 +15,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
 from wellfit.core import registry
-from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.schema import arguments_form, conform
 
 Scale = Literal["linear", "log"]
+
+_MOST_WHOLE = 2**63 - 1  # fits 64 bits
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,13 @@ class Hyper:
 
     def holds(self, value: float) -> bool:
         """Say whether ``value`` is finite and inside the range."""
-        try:
-            value = float(value)
-        except OverflowError:  # a whole number of more digits than a float holds
+        if isinstance(value, int) and abs(value) > _MOST_WHOLE:
             return False
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)
         below = (
             self.high is None or value < self.high or (value == self.high and not self.open_high)
         )
-        return math.isfinite(value) and above and below
+        return abs(value) < math.inf and above and below
 
 
 def hyper(
@@ -168,9 +168,13 @@ class Config:
         wanted = _complaint(value, default, declaration)
         if wanted:
             owner = f"{self.family} {self.name!r}" if self.name else type(self).__name__
-            raise HyperparameterError(f"{key} of {owner} is {value!r}; expected {wanted}")
-        if isinstance(value, numbers.Number) and not isinstance(value, (int, float)):
-            object.__setattr__(self, key, value.item())  # type: ignore[attr-defined]
+            raise HyperparameterError(f"{key} of {owner} is {shown(value)}; expected {wanted}")
+        if isinstance(value, (int, float)):
+            return
+        if isinstance(value, numbers.Integral):
+            object.__setattr__(self, key, int(value))
+        elif isinstance(value, numbers.Real):
+            object.__setattr__(self, key, float(value))
 
 
 def _complaint(value: Any, default: Any, declaration: Hyper) -> str:
@@ -188,7 +192,16 @@ def _complaint(value: Any, default: Any, declaration: Hyper) -> str:
         right = isinstance(value, kind) and not isinstance(value, bool)
         if not right or not declaration.holds(value):
             noun = "a whole number" if whole else "a number"
-            return f"{noun} in {declaration.interval}{or_none}"
+            return f"{noun} in {declaration.interval}{_size(value)}{or_none}"
+    if isinstance(value, (tuple, list)) and any(map(_size, value)):
+        return "numbers of less than 64 bits"
+    return ""
+
+
+def _size(value: Any) -> str:
+    """Return what to add to a range that a number leaves by its size alone."""
+    if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+        return ", below 2**63"
     return ""
 
 
@@ -212,7 +225,7 @@ def resolve(base: type[C], spec: Any) -> C:
         return from_dict(base, spec)
     known = ", ".join(registry.names(base.family))
     raise HyperparameterError(
-        f"{base.family} is {spec!r}; expected one of {known}, or a {base.__name__}"
+        f"{base.family} is {shown(spec)}; expected one of {known}, or a {base.__name__}"
     )
 
 

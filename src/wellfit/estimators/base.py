@@ -40,6 +40,7 @@ from wellfit.training import (
 )
 from wellfit.training.checkpoint import read_checkpoint
 from wellfit.training.precision import device_of, dtype_of, threads
+from wellfit.training.room import check_room
 from wellfit.training.trial import chosen
 
 
@@ -191,7 +192,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         return (
             self.preprocess,
             self.validation_fraction,
-            bool(self.early_stopping),
+            settings.holds_out(self),
             self.fraction,
             self.random_state,
             dtype_of(self.precision),
@@ -268,6 +269,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             epochs=1 if one_more else self.epochs,
             seed=seed,
         )
+        check_room(member, rows, dtype_of(self.precision), device_of(self.device))
         if one_more and self._remembers(member):
             return member.replace(epochs=self._result.epoch + 1)
         return member

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wellfit.core.memory import machine_memory
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.reusing import top
 from wellfit.estimators.tables import Table
@@ -92,8 +92,7 @@ def _steady(work: Prepared, layers: Sequence[Layer]) -> bool:
     if work.stream.augment or any(map(_disturbs, layers)):
         return False
     width = Network(work.member.network.inputs, (*layers, Linear(1))).widths[-2]
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return work.table.x.shape[0] * width * 8 < _ROOM * memory
+    return work.table.x.shape[0] * width * 8 < _ROOM * machine_memory()
 
 
 def _disturbs(layer: Layer) -> bool:

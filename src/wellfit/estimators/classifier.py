@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.augment import Augmentation
-from wellfit.core.errors import DataError
+from wellfit.core.errors import DataError, HyperparameterError, shown
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.losses import each_output_alone, resolve_loss
 from wellfit.estimators.overrides import is_overridden, stackable
@@ -68,7 +68,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
         validation_fraction: share of the rows held out and judged by, in (0, 1), each class in
-            its share; None holds out a tenth if ``early_stopping``, else nothing.
+            its share; None holds out a tenth if ``early_stopping``, else nothing; nor if its
+            ``monitor`` is ``"loss"`` or ``"accuracy"``, of the training rows.
         scoring: scorers of scikit-learn that judge the held-out rows, one or a list, by name or
             as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.
         eval_every: epochs from one judgement to the next; the last epoch is always judged.
@@ -85,9 +86,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, at least 1; None for as many as PyTorch would take.
+        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
-        verbose: 1 shows progress in a terminal.
+        verbose: 0, or a number from 1 to show progress in a terminal.
 
     Attributes:
         classes_: the labels, sorted.
@@ -318,9 +319,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
         if self.class_weight is None:
             return None
-        weight: NDArray[np.float64] = compute_sample_weight(
-            self.class_weight, self._labels.hard(y)
-        )
+        try:
+            weight: NDArray[np.float64] = compute_sample_weight(
+                self.class_weight, self._labels.hard(y)
+            )
+        except (ValueError, TypeError) as error:
+            raise HyperparameterError(
+                f"class_weight is {shown(self.class_weight)}; expected 'balanced', or a weight "
+                f"for each of {self.classes_.tolist()[:10]} ({error})"
+            ) from error
         return weight
 
     def __sklearn_tags__(self) -> Any:

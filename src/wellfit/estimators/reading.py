@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from abc import abstractmethod
 from typing import Any
@@ -12,7 +13,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
 from wellfit.augment import augmentations
-from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.errors import DataError, HyperparameterError, shown
 from wellfit.core.hyper import resolve
 from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
@@ -112,12 +113,13 @@ class Reading(Parameters):
         self, y: NDArray[Any], given: bool, seed: int
     ) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
         fraction = self.validation_fraction
-        if fraction is not None and not 0 < fraction < 1:
+        real = isinstance(fraction, numbers.Real)
+        if fraction is not None and not (real and 0 < fraction < 1):
             raise HyperparameterError(
                 f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
             )
         train_ids, held_ids = np.arange(len(y)), None
-        whole = given or (fraction is None and not self.early_stopping) or len(y) < 2
+        whole = given or not settings.holds_out(self) or len(y) < 2
         if whole and self.fraction >= 1:
             return train_ids, None
         strata = self._strata(y)
@@ -159,5 +161,12 @@ class Reading(Parameters):
         if resume_from is not None and self.random_state is None:
             self._fit_seed = seeds(resume_from)[0]
         elif fresh or not hasattr(self, "_fit_seed"):
-            self._fit_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            try:
+                draw = check_random_state(self.random_state)
+            except (ValueError, TypeError) as error:
+                raise HyperparameterError(
+                    f"random_state is {shown(self.random_state)}; expected a whole number from 0 "
+                    "to 2**32 - 1, a RandomState of numpy, or None"
+                ) from error
+            self._fit_seed = int(draw.randint(2**31 - 1))
         return self._fit_seed

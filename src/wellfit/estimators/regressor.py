@@ -61,7 +61,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
         validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
-            tenth if ``early_stopping``, else nothing.
+            tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is ``"loss"``, of
+            the training rows.
         scoring: scorers of scikit-learn that judge the held-out rows, one or a list, by name or
             as functions: ``"r2"`` becomes ``history_["val_r2"]``.
         eval_every: epochs from one judgement to the next; the last epoch is always judged.
@@ -77,9 +78,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, at least 1; None for as many as PyTorch would take.
+        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
-        verbose: 1 shows progress in a terminal.
+        verbose: 0, or a number from 1 to show progress in a terminal.
 
     Attributes:
         history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
 from wellfit.estimators.scoring import OWN, bare
 from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
@@ -27,6 +27,7 @@ from wellfit.optim import (
 )
 from wellfit.training import EarlyStopping, Observer, Progress, Scheduled
 
+_MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 _DROPOUT = 0.1  # by default, where the loss may be random
 _DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
@@ -85,6 +86,11 @@ def dropout(estimator: Any) -> float | Layer:
 def hidden(estimator: Any) -> list[HiddenLayer | Layer]:
     """Return the hidden layers: those given one by one, or some of the sizes given."""
     if estimator.layers is not None:
+        if not _is_list(estimator.layers):
+            raise HyperparameterError(
+                f"layers is {estimator.layers!r}; expected a list of hidden layers, such as "
+                "[Dense(64), 32]"
+            )
         return [layer if not _is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     if estimator._taken is not None and sizes == _DEFAULT_SIZES:
@@ -211,6 +217,22 @@ def observers(estimator: Any, one_more: bool) -> list[Observer]:
     return [*first, *chosen, *([Progress()] if estimator.verbose else [])]
 
 
+def holds_out(estimator: Any) -> bool:
+    """Say whether some of the rows to train on are held out.
+
+    A share that is given always is. Else it is a tenth, where early stopping looks at validation
+    rows, or where something else does while it is on.
+    """
+    if estimator.validation_fraction is not None:
+        return True
+    stopping = early_stopping(estimator.early_stopping)
+    if stopping is None:
+        return False
+    watchers = (stopping, resolve_schedule(estimator), *observers(estimator, one_more=True))
+    monitors = [getattr(watcher, "monitor", None) for watcher in watchers]
+    return bool(scored(estimator)) or any(each not in (None, *OWN) for each in monitors)
+
+
 def scored(estimator: Any) -> list[Any]:
     """Return the scorers whose values an estimator wants to see, or to be judged by."""
     given = estimator.scoring
@@ -240,14 +262,22 @@ def check_options(estimator: Any) -> None:
     Raises:
         HyperparameterError: naming the option.
     """
-    for name, least in (("eval_every", 1), ("epochs", 1), ("threads", 1)):
+    for name, value in estimator.get_params(deep=False).items():
+        _refuse_huge(name, value)
+    for name in ("eval_every", "epochs", "threads"):
         value = getattr(estimator, name)
         if value is None and name == "threads":
             continue
-        if not _is_size(value) or value < least:
-            raise HyperparameterError(
-                f"{name} is {value!r}; expected a whole number, at least {least}"
-            )
+        if not _is_size(value) or value < 1:
+            raise HyperparameterError(f"{name} is {value!r}; expected a whole number, at least 1")
+    if (estimator.threads or 0) > _MOST_THREADS:
+        raise HyperparameterError(
+            f"threads is {estimator.threads}; expected a whole number, at most {_MOST_THREADS}"
+        )
+    if not isinstance(estimator.verbose, (int, np.integer)) or estimator.verbose < 0:
+        raise HyperparameterError(
+            f"verbose is {estimator.verbose!r}; expected 0, or a number from 1 for progress"
+        )
     if not _is_number(estimator.fraction) or not 0 < estimator.fraction <= 1:
         raise HyperparameterError(
             f"fraction is {estimator.fraction!r}; expected a share in (0, 1]"
@@ -259,6 +289,15 @@ def check_options(estimator: Any) -> None:
 def _is_number(value: Any) -> TypeGuard[float]:
     """Say whether a value is a real number, of any type of Python's or NumPy's."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _refuse_huge(name: str, value: Any) -> None:
+    """Refuse whole numbers of more than 64 bits, which no library below takes."""
+    for each in value if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(each, int) and abs(each) >= 2**63:
+            raise HyperparameterError(
+                f"{name} is {shown(each)}; expected a whole number below 2**63"
+            )
 
 
 def _is_size(value: Any) -> bool:

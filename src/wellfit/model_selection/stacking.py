@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wellfit.core.members import structure
+from wellfit.core.memory import machine_memory
 from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
@@ -25,7 +24,6 @@ from wellfit.training.trial import chosen
 
 _MOST_MEMBERS = 256
 _ROOM = 0.25  # share of the memory that stacks may take, all processes together
-_NO_LIMIT = 1 << 62  # how control groups put it: more bytes than there are
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,7 @@ def room(one: Prepared) -> float:
     device = device_of(one.estimator.device)
     if device.type == "cuda":
         return _ROOM * torch.cuda.mem_get_info(device)[0]
-    return _ROOM * min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _allowed())
-
-
-def _allowed(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
-    """Return the bytes that this process may take, where a container says so."""
-    try:
-        return int(limit.read_text())
-    except (OSError, ValueError):  # no such file, or "max"
-        return _NO_LIMIT
+    return _ROOM * machine_memory()
 
 
 def _kind(one: Prepared) -> Hashable:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wellfit.core.errors import InputError
+from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.training.assembly import Assembly, unbound
 from wellfit.training.descents import Descents
 from wellfit.training.fingerprint import fingerprint
@@ -19,6 +20,7 @@ from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.performance import watchers
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import ObserverState, Result, Status
+from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Member, Stack, Weights
 from wellfit.training.streams import Stream
@@ -73,11 +75,30 @@ def train(
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
     everybody = [History(), *watchers([member.schedule for member in members]), *observers]
-    with torch.no_grad(), Interrupt() as interrupt:
+    with torch.no_grad(), _in_range(members[0], rows), Interrupt() as interrupt:
         loop = _Loop(members, rows, everyone, everybody, precision, resume)
         if not loop.busy:
             return loop.result()
         return loop.run(interrupt, until, scores or {}, eval_every)
+
+
+@contextmanager
+def _in_range(member: Member, rows: Rows) -> Iterator[None]:
+    """Report a number that PyTorch can't convert to the type of the weights.
+
+    Raises:
+        HyperparameterError: naming what holds such numbers.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "without overflow" not in str(error):
+            raise
+        rules = (member.optimizer, *member.penalties, *member.clipping, *member.constraints)
+        raise HyperparameterError(
+            f"a number of {', '.join(map(repr, rules))}, or its product with the learning rate, "
+            f"is too large; expected numbers up to {torch.finfo(rows.dtype).max:.2g}"
+        ) from error
 
 
 class _Loop:
@@ -97,6 +118,10 @@ class _Loop:
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
         self._data = _same_data(resume, rows, streams) if resume else ""
+        if resume is None:
+            least = min(len(stream.train) for stream in streams)
+            for member in members:
+                check_room(member, least, rows.dtype, rows.device)
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])

@@ -49,10 +49,10 @@ def device_of(device: str) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         here = "auto, cpu, cuda" if torch.cuda.is_available() else "auto, cpu"
         raise HyperparameterError(
-            f"device is {device!r}, which isn't to be had here; expected one of {here}"
+            f"device is {device!r}, which isn't available on this machine; expected one of {here}"
         ) from error
     return found
 

@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from wellfit.core.errors import DataError, DivergedError, InputError
 from wellfit.core.rng import derive
+from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.model_selection.stacking import grouped, trained
@@ -96,10 +97,7 @@ def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:
 
 def _reading(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
     """Return what decides how rows are read: the seed only where it draws which rows."""
-    draws = estimator.fraction < 1 or not (
-        judged_by_others
-        or (estimator.validation_fraction is None and not estimator.early_stopping)
-    )
+    draws = estimator.fraction < 1 or not (judged_by_others or not settings.holds_out(estimator))
     return estimator._reading() if draws else _unseeded(estimator)._reading()
 
 

@@ -54,9 +54,9 @@ class AutoencoderPretraining(Pretraining):
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, at least 1; None for as many as PyTorch would take.
+        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
-        verbose: 1 shows progress in a terminal.
+        verbose: 0, or a number from 1 to show progress in a terminal.
 
     Attributes:
         autoencoders_: the fitted :class:`MLPAutoencoder` of each layer, or the one of all.

@@ -1,0 +1,53 @@
+"""How much memory there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_NO_LIMIT = 1 << 62
+
+
+def machine_memory() -> int:
+    """Return the bytes that this process may take at most: the machine's, or its container's.
+
+    Where the system doesn't tell, there is no limit.
+    """
+    names: Mapping[str, int] = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return _NO_LIMIT
+    return min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), container_limit())
+
+
+def available_memory() -> int:
+    """Return the bytes that this process can take now, without those that others hold."""
+    return min(machine_memory(), _free())
+
+
+def container_limit(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """Return the bytes that this process may take, where a container says so."""
+    try:
+        return int(limit.read_text())
+    except (OSError, ValueError):  # no such file, or "max"
+        return _NO_LIMIT
+
+
+def _free(table: Path = Path("/proc/meminfo")) -> int:
+    """Return the bytes that Linux could hand out without swapping; elsewhere, no limit."""
+    try:
+        lines = dict(line.split(":", 1) for line in table.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, ValueError, KeyError):
+        return _NO_LIMIT
+
+
+def in_bytes(count: float) -> str:
+    """Return a number of bytes in words.
+
+    >>> in_bytes(3 << 30), in_bytes(5_300_000), in_bytes(1e40)
+    ('3 GiB', '5.05 MiB', '8.27e+15 YiB')
+    """
+    units = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+    power = next((n for n in range(1, len(units)) if count < 1000 * 1024**n), len(units))
+    return f"{count / 1024**power:.3g} {units[power - 1]}"
