@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +74,12 @@ class Assembly:
         """Do again what the descents did before: SciPy's minimizers cannot be put aside."""
         statistics = self.stack.weights.statistics.clone()
         for epoch in range(epochs):
-            for chunk, step, logits, moments in self.chunks(epoch, epoch):
-                for args in zip(logits.unbind(0), moments, *unbound(chunk), strict=False):
-                    step(*args)
+            for work in self.chunks(epoch, epoch):
+                for args in work.batches():
+                    work.step(*args)
         self.stack.weights.statistics.copy_(statistics)
 
-    def chunks(
-        self, epoch: int, step: int, position: int = 0
-    ) -> Iterator[tuple[Chunk, Step, Tensor, Iterator[Moment]]]:
+    def chunks(self, epoch: int, step: int, position: int = 0) -> Iterator[Work]:
         """Yield an epoch's batches in chunks, with what moves the members by them.
 
         Args:
@@ -89,8 +88,7 @@ class Assembly:
             position: steps of it that are done already.
 
         Yields:
-            Batches; the step for batches of this size; memory for their logits (n, K, C, B); and
-            the numbers that each step needs, to be taken one by one.
+            Whole chunks; of one that was begun before, only the rest is to be done.
         """
         if self.stack.advance(epoch + 1, fresh=position == 0):
             self._bound.clear()  # which worked on the layers that learned until now
@@ -98,12 +96,11 @@ class Assembly:
         moments = islice(self.stack.plan.moments(step, self.per_epoch), position, None)
         begun = 0
         for whole in self.batches.epoch(epoch, self._steps):
-            first = max(begun, position)
-            if first < begun + whole.steps:
-                chunk = whole.part(first - begun) if first > begun else whole
-                bound, memory = self._binding(chunk.batch)
-                bound.refresh(step + first, chunk.steps)
-                yield chunk, bound, memory[: chunk.steps], moments
+            done = max(0, position - begun)
+            if done < whole.steps:
+                bound, memory = self._binding(whole.batch)
+                bound.refresh(step + begun + done, whole.steps - done)
+                yield Work(whole, done, bound, memory[: whole.steps], moments)
             begun += whole.steps
 
     def judge(self, scores: Mapping[str, Score]) -> Metrics:
@@ -154,6 +151,31 @@ class Assembly:
             else:
                 self._bound[batch] = DescentStep(stack, batch, self.descents), logits
         return self._bound[batch]
+
+
+class Work(NamedTuple):
+    """A chunk of batches, and what moves the members by them.
+
+    Attributes:
+        chunk: n batches.
+        done: how many of them are done already.
+        step: for batches of this size.
+        logits: memory (n, K, C, B) for what the steps put out.
+        moments: the numbers that each step needs, to be taken one by one.
+    """
+
+    chunk: Chunk
+    done: int
+    step: Step
+    logits: Tensor
+    moments: Iterator[Moment]
+
+    def batches(self) -> Iterator[tuple[Any, ...]]:
+        """Yield what the step takes, for each batch that is left."""
+        chunk, logits = self.chunk, self.logits
+        if self.done:
+            chunk, logits = chunk.part(self.done), logits[self.done :]
+        return zip(logits.unbind(0), self.moments, *unbound(chunk), strict=False)
 
 
 def unbound(chunk: Chunk) -> tuple[Iterable[Tensor], ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError, InputError
-from wellfit.training.assembly import Assembly, unbound
+from wellfit.training.assembly import Assembly
 from wellfit.training.descents import Descents
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
@@ -238,20 +238,17 @@ class _Loop:
         result, work = self._result, self._work
         self._tally = tally = Tally(self._stack, result.tally)
         result.tally = None
-        for chunk, step, logits, moments in work.chunks(
-            result.epoch, result.step, result.position
-        ):
-            done = 0
-            for args in zip(logits.unbind(0), moments, *unbound(chunk), strict=False):
+        for part in work.chunks(result.epoch, result.step, result.position):
+            done, step = part.done, part.step
+            for args in part.batches():
                 if interrupt.asked:
                     break
                 step(*args)
                 done += 1
-            result.position += done
-            if done < chunk.steps:
-                tally.add(logits[:done], chunk.part(0, done))
+            result.position += done - part.done
+            tally.add(part.logits, part.chunk, slice(part.done, done))
+            if done < part.chunk.steps:
                 return None
-            tally.add(logits, chunk)
             answers += [
                 observer.progress(result.epoch + 1, result.position, work.per_epoch, state)
                 for observer, state in self._told

@@ -17,9 +17,15 @@ Metrics: TypeAlias = dict[str, NDArray[np.float64]]
 # From predictions (N, C) of the rows with the given numbers (N,) to a score.
 Score: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
 
+EVERY = slice(None)
+
 
 class Tally:
     """Sums losses and hits of K members.
+
+    The sums don't depend on where an epoch was interrupted: they are added step by step, in
+    double precision, and a step's share is computed within its whole chunk, since kernels round
+    by a value's place.
 
     Args:
         stack: whose logits will come.
@@ -33,21 +39,21 @@ class Tally:
         self._loss, self._hits, self._weight = self._sums
         self._classifies = False
 
-    def add(self, logits: Tensor, chunk: Chunk) -> None:
-        """Count the logits (n, K, C, B) of a chunk."""
+    def add(self, logits: Tensor, chunk: Chunk, steps: slice = EVERY) -> None:
+        """Count the logits (n, K, C, B) of a chunk, or of some of its steps only."""
         values, hits = self._loss_of.measure(
             logits, chunk.target, self._hypers, certain=chunk.certain
         )
         self._classifies = hits is not None
         if chunk.weight is None:
-            self._weight += values.shape[0] * values.shape[2]
+            self._weight += len(values[steps]) * values.shape[2]
         else:
             weight = chunk.weight.squeeze(-2)
-            self._weight += weight.sum((0, 2))
+            _add(self._weight, weight, steps)
             values, hits = values * weight, None if hits is None else hits * weight
-        self._loss += values.sum((0, 2))
+        _add(self._loss, values, steps)
         if hits is not None:
-            self._hits += hits.sum((0, 2))
+            _add(self._hits, hits, steps)
 
     def sums(self) -> NDArray[np.float64]:
         """Return a copy of the sums (3, K), from which another tally can go on."""
@@ -59,6 +65,31 @@ class Tally:
         if self._classifies:
             means["accuracy"] = (self._hits / self._weight).cpu().numpy()
         return means
+
+
+def _add(total: Tensor, values: Tensor, steps: slice) -> None:
+    """Add the values (n, K, B) of some steps to a sum (K,), one step after the other."""
+    if len(values) == 1:  # which can't be cut
+        total += values[steps].sum((0, 2))
+        return
+    each = values.sum(2)[steps]
+    if each.device.type == "cpu":
+        add_in_turn(total.numpy(), each.numpy())  # where a call of PyTorch's takes thrice as long
+    else:
+        total.copy_(torch.cat([total.unsqueeze(0), each.double()]).cumsum(0)[-1])
+
+
+def add_in_turn(total: NDArray[np.float64], each: NDArray[Any]) -> None:
+    """Add the rows (n, K) to a sum (K,), one after the other, as no sum of numpy's does.
+
+    >>> total = np.zeros(1)
+    >>> add_in_turn(total, np.array([[1.0], [2.0]]))
+    >>> total
+    array([3.])
+    """
+    run = np.empty((len(each) + 1, len(total)))
+    run[0], run[1:] = total, each
+    total[:] = np.add.accumulate(run, out=run)[-1]
 
 
 class Scores:
