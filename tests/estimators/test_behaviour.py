@@ -8,7 +8,7 @@ import polars
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -129,12 +129,24 @@ def test_sparse_is_dense_and_stays_sparse_in_between():
     np.testing.assert_array_equal(model.predict(sparse.csr_array(X)), model.predict(X))
 
 
-def test_bytes_are_pixels():
-    X = np.random.default_rng(0).integers(0, 256, (300, 10)).astype(np.uint8)
-    y = X[:, 0] > 127
-    model = classifier().fit(X, y)
+@pytest.mark.parametrize("given", [True, False])
+def test_images_of_bytes_are_pixels(given):
+    digits = load_digits()
+    X = digits.data.astype(np.uint8)[:300]
+    X = np.random.default_rng(0).permuted(X, axis=1) if given else X  # no neighbours are alike
+    model = classifier(image_shape=(8, 8) if given else None).fit(X, digits.target[:300])
     assert model._inputs.kind == "pixels"
     np.testing.assert_allclose(model.predict_proba(X), model.predict_proba(X.astype(float)), 1e-4)
+
+
+@pytest.mark.parametrize(("columns", "top"), [(5, 256), (100, 4), (80, 50), (100, 256)])
+def test_tables_of_bytes_are_tables(columns, top):
+    X = np.random.default_rng(0).integers(0, top, (200, columns)).astype(np.uint8)
+    y = X[:, 0] > top // 2
+    expected = classifier(epochs=2).fit(X.astype(np.int64), y).predict_proba(X.astype(np.int64))
+    model = classifier(epochs=2).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    np.testing.assert_array_equal(model.predict_proba(X.astype(np.int64)), expected)
 
 
 def test_numbers_as_they_are():

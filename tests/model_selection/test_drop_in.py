@@ -270,7 +270,8 @@ def test_sparse_rows():
 def test_pixels():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 16), dtype=np.uint8)
-    assert_same(*both(CANDIDATES, images, (images[:, 0] > 99).astype(int)))
+    labels = (images[:, 0] > 99).astype(int)
+    assert_same(*both(CANDIDATES, images, labels, clf(image_shape=(4, 4))))
 
 
 def test_numbers_as_they_are():

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow
 import pytest
 from scipy import sparse
+from sklearn.datasets import load_digits
 
 from wellfit.core.errors import DataError
 from wellfit.preprocessing import TablePreprocessor, is_image_like
@@ -189,16 +190,45 @@ def test_a_column_of_an_array_that_was_empty_is_left_out():
     assert fitted.kinds_ == ["number", "empty"]
 
 
+random = np.random.default_rng(0)
+DIGITS = load_digits().data.astype(np.uint8)
+NOISE = random.integers(0, 256, (300, 100)).astype(np.uint8)
+LEVELS = random.integers(0, 200, 100)
+PHOTO = np.repeat(np.repeat(random.integers(0, 256, (50, 5, 5)), 4, axis=1), 4, axis=2)
+
+
 @pytest.mark.parametrize(
     ("X", "answer"),
     [
-        (np.zeros((2, 784), np.uint8), True),
-        (np.zeros((2, 784), np.int8), False),
-        (np.zeros((2, 28, 28), np.uint8), False),
-        (np.zeros((2, 784)), False),
-        (pd.DataFrame(np.zeros((2, 784), np.uint8)), False),
+        (DIGITS, True),
+        (DIGITS[:10], True),
+        (PHOTO.reshape(50, -1).astype(np.uint8), True),
+        (np.repeat(PHOTO, 3, axis=2).reshape(50, -1).astype(np.uint8), True),
+        (PHOTO.reshape(50, -1).astype(np.uint8)[:1], True),
+        (DIGITS.astype(np.int8), False),
+        (DIGITS.astype(float), False),
+        (pd.DataFrame(DIGITS), False),
+        (DIGITS.reshape(-1, 8, 8), False),
+        (DIGITS[:, 10:50], False),  # few columns
+        (DIGITS // 4, False),  # not the range of pixels
+        (NOISE, False),
+        (NOISE // 5, False),
+        (NOISE[:, :8], False),
+        (NOISE[:1], False),
+        (np.sort(NOISE.max(axis=0)) * (NOISE > 127), False),  # in the order of their ranges
+        (random.poisson(3, (300, 200)).astype(np.uint8), False),
+        (np.eye(100, dtype=np.uint8)[random.integers(0, 100, 300)], False),
+        (np.zeros((2, 784), np.uint8), False),
+        (np.zeros((0, 784), np.uint8), False),
         ([[1]], False),
     ],
 )
-def test_images_are_matrices_of_bytes(X, answer):
+def test_images_are_bytes_of_which_neighbours_are_alike(X, answer):
     assert is_image_like(X) is answer
+
+
+def test_the_shape_of_an_image_decides():
+    assert is_image_like(NOISE[:, :6], (2, 3))
+    assert is_image_like(NOISE[:, :12], (2, 2, 3))
+    assert not is_image_like(DIGITS, (8, 9))
+    assert not is_image_like(DIGITS.astype(int), (8, 8))

@@ -178,7 +178,7 @@ def test_every_kind_of_numbers(kind: str, tmp_path: Path) -> None:
         rows = X > 3
     elif kind == "pixels":
         rows = (X * 20).clip(0, 200).astype(np.uint8)
-        params = {"input_dropout": 0.1, "batch_norm": "after"}
+        params = {"input_dropout": 0.1, "batch_norm": "after", "image_shape": IMAGE}
     elif kind == "sparse":
         rows = sparse.csr_array(np.where(X > 3, X, 0))
     elif kind == "raw":
@@ -223,6 +223,7 @@ def test_a_source_of_numpy_imports_numpy_alone(tmp_path: Path) -> None:
 
 # --- scikit-learn ----------------------------------------------------------------------------
 
+IMAGE = (1, X.shape[1])
 WITHIN: dict[str, tuple[Any, dict[str, Any]]] = {
     "three": (THREE, {"activation": "tanh", "batch_norm": True}),
     "two": (TWO, {"activation": "sigmoid"}),
@@ -242,7 +243,9 @@ WITHIN: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_scikit_learn_predicts_the_same(name: str, tmp_path: Path) -> None:
     y, params = WITHIN[name]
     rows = (X * 20).clip(0, 200).astype(np.uint8) if name == "pixels" else X
-    model = (regressor if y.dtype.kind == "f" else classifier)(y, rows, **params)
+    shape = {"image_shape": IMAGE} if name == "pixels" else {}
+    model = (regressor if y.dtype.kind == "f" else classifier)(y, rows, **params, **shape)
+    assert (model._inputs.kind == "pixels") == (name == "pixels")
     files = export(model, "sklearn", tmp_path / "net.joblib")
     theirs, given = joblib.load(files[0]), network_input(model, rows)
     assert is_classifier(theirs) == is_classifier(model)

@@ -324,7 +324,8 @@ def test_labels_of_any_type_sparse_rows_and_a_head_of_nothing():
 
 def test_pixels_and_floats_are_read_alike():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 9)).astype(np.uint8)
-    model = quick().fit(pixels, np.arange(40) % 2)
+    model = quick(image_shape=(3, 3)).fit(pixels, np.arange(40) % 2)
+    assert model._inputs.kind == "pixels"
     told = model.predict_proba(pixels[:20], pixels[20:])
     np.testing.assert_allclose(
         model.predict_proba(pixels[:20], pixels[20:].astype(float)), told, rtol=1e-5

@@ -236,7 +236,8 @@ def test_only_what_is_above_the_cut_is_trained(base):
 def test_frozen_layers_computed_once_are_twice_as_fast(frozen, monkeypatch):
     rows = np.random.default_rng(0).integers(0, 256, (10_000, 784), dtype=np.uint8)
     labels = np.arange(len(rows)) % 5
-    base = MLPClassifier((100,) * 5, **{**QUICK, "epochs": 1}).fit(rows, labels)
+    shape = (28, 28)
+    base = MLPClassifier((100,) * 5, image_shape=shape, **{**QUICK, "epochs": 1}).fit(rows, labels)
     clf = MLPClassifier(reuse=Reuse(base, freeze=frozen), **{**QUICK, "epochs": 10})
 
     def seconds():

@@ -191,6 +191,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         """Return the parameters by which data are read, split and encoded."""
         return (
             self.preprocess,
+            repr(self.image_shape),
             self.validation_fraction,
             settings.holds_out(self),
             self.fraction,

@@ -74,7 +74,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.
         eval_every: epochs from one judgement to the next; the last epoch is always judged.
         augment: random changes of training rows, one or a list, by name or as objects.
-        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know.
+        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know;
+            bytes (uint8) of that size are pixels.
         class_weight: weights of the classes, ``"balanced"`` for all classes to count alike.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         observers: told of every epoch.

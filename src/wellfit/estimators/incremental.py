@@ -76,7 +76,8 @@ class Incremental(Reading):
         if y is not None:
             x, targets, _ = self._weighed(x, self._fit_targets(y), None)
             self._fit_target_scale(targets, np.arange(len(targets)))
-        self._inputs = Inputs.fit(x, self.preprocess)
+        shape = settings.image_shape(self.image_shape)
+        self._inputs = Inputs.fit(x, self.preprocess, image_shape=shape)
         self._warned, self._fitted_beforehand = frozenset(), True
         return self
 

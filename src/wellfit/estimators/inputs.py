@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
 import numpy as np
@@ -43,7 +43,7 @@ class Inputs:
     divides by the brightest, batch by batch), ``"sparse"`` (each column over its largest value,
     kept sparse) or ``"raw"`` (numbers taken as they are).
 
-    >>> inputs = Inputs.fit(np.array([[0, 255]], np.uint8), "auto")
+    >>> inputs = Inputs.fit(np.array([[0, 255]], np.uint8), "auto", image_shape=(1, 2))
     >>> inputs.kind
     'pixels'
     """
@@ -62,7 +62,11 @@ class Inputs:
 
     @classmethod
     def fit(
-        cls, x: Table, preprocess: str | None, rows: NDArray[np.integer] | None = None
+        cls,
+        x: Table,
+        preprocess: str | None,
+        rows: NDArray[np.integer] | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> Inputs:
         """Learn how to read features: the kinds of columns from all rows, the rest from some.
 
@@ -70,6 +74,7 @@ class Inputs:
             x: (N, D), checked.
             preprocess: the estimator's parameter.
             rows: positions of the training rows; None for all.
+            image_shape: the estimator's parameter: bytes of that size are pixels.
 
         Raises:
             DataError: a column that can't be used, by name.
@@ -78,7 +83,7 @@ class Inputs:
             return cls("raw")
         if rows is not None and len(rows) == x.shape[0]:
             rows = None
-        if is_image_like(x):
+        if is_image_like(x, image_shape):
             return cls("pixels", brightest=max(1, int((x if rows is None else x[rows]).max())))
         if sparse.issparse(x):
             check_cells(x, missing=False)
@@ -92,7 +97,7 @@ class Inputs:
             # A frame's columns are still to be checked; an array even where pandas output is set.
             named = hasattr(x, "columns")
             return np.asarray(self.table.transform(x) if named else self.table.numbers(x))
-        if self.kind == "raw" or (self.kind == "pixels" and is_image_like(x)):
+        if self.kind == "raw" or (self.kind == "pixels" and _is_bytes(x)):
             return x
         x = _plain_numbers(x)
         if self.largest is not None:
@@ -228,6 +233,10 @@ def ready_to_split(x: Any, preprocess: str | None) -> Any:
         return x
     table = as_table(x)
     return with_lasting_kinds(table) if isinstance(table, pd.DataFrame) else x
+
+
+def _is_bytes(x: Table) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == np.uint8
 
 
 def _plain_numbers(x: Table) -> NDArray[Any] | sparse.csr_array:

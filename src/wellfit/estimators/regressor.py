@@ -67,7 +67,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             as functions: ``"r2"`` becomes ``history_["val_r2"]``.
         eval_every: epochs from one judgement to the next; the last epoch is always judged.
         augment: random changes of training rows, one or a list, by name or as objects.
-        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know.
+        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know;
+            bytes (uint8) of that size are pixels.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         observers: told of every epoch.
         reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
-from wellfit.estimators import reusing
+from wellfit.estimators import reusing, settings
 from wellfit.estimators.caching import Below, cached
 from wellfit.estimators.continuing import network_to_go_on_with, settled
 from wellfit.estimators.freezing import best
@@ -114,7 +114,8 @@ class Starting(Parameters):
         """Return how rows are read: as the layers that are taken have learned to, if any."""
         model: Any = self
         known = None if source is None else reading_of(source, model)
-        return known or Inputs.fit(x, self.preprocess, rows)
+        shape = settings.image_shape(model.image_shape)
+        return known or Inputs.fit(x, self.preprocess, rows, shape)
 
     def _settle(self, going_on: bool) -> Network | None:
         """Let the parameters of now hold until another training; return what to go on with."""

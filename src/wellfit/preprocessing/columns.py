@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import decimal
+import math
 import numbers
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +22,9 @@ from wellfit.core.errors import DataError
 Kind = Literal["number", "flag", "date", "duration", "category", "empty"]
 Table = Any  # a pandas DataFrame, a numpy matrix of numbers, or a scipy CSR matrix
 
+_FEWEST_PIXELS, _DARKEST = 64, 15  # an image of 8 by 8, of 4 bits
+_ALIKE = 0.85  # times the differences between far columns: those between neighbours
+_FEWEST_ROWS, _SAMPLE = 10, 300  # by which columns' means are told; that are looked at
 LARGEST = 1e30  # fits float32, and its square float64; larger is taken for a mistake
 
 _KINDS: dict[str, Kind] = {
@@ -54,13 +59,39 @@ class ColumnInfo:
     levels: tuple[str, ...] | None = None
 
 
-def is_image_like(X: Any) -> bool:
-    """Say whether ``X`` is a matrix of pixels: a 2-D numpy array of uint8, kept as it is.
+def is_image_like(X: Any, image_shape: Sequence[int] | None = None) -> bool:
+    """Return whether ``X`` is a matrix of pixels, a flattened image a row; else it is a table.
 
-    >>> is_image_like(np.zeros((2, 784), dtype=np.uint8))
-    True
+    Pixels are a 2-D numpy array of uint8. A table of small whole numbers may be of that type too:
+    without an ``image_shape``, pixels have 64 columns or more, values of 15 or more, and differ
+    less from their neighbours than from pixels that are farther away.
+
+    Args:
+        X: anything.
+        image_shape: of an image; whether its size is the number of columns decides.
+
+    >>> rng = np.random.default_rng(0)
+    >>> ramps = np.linspace(0, 200, 64) + rng.integers(0, 50, (10, 1))
+    >>> noise = rng.integers(0, 256, (10, 64))
+    >>> is_image_like(ramps.astype(np.uint8)), is_image_like(noise.astype(np.uint8))
+    (True, False)
     """
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype == np.uint8
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype != np.uint8:
+        return False
+    rows, columns = X.shape
+    if image_shape is not None:
+        return columns == math.prod(image_shape)
+    if not rows or columns < _FEWEST_PIXELS:
+        return False
+    sample = X[:: -(-rows // _SAMPLE)].astype(np.float32)
+    if len(sample) >= _FEWEST_ROWS:  # columns in the order of their size are no neighbours
+        sample -= sample.mean(axis=0)
+    # Of a colour image, the neighbour is three columns away.
+    near, nearest, *far = (
+        np.abs(sample[:, step:] - sample[:, :-step]).mean()
+        for step in (1, 3, columns // 3, columns // 2)
+    )
+    return bool(min(near, nearest) < _ALIKE * np.mean(far) and X.max() >= _DARKEST)
 
 
 def as_table(X: Any) -> Table:
