@@ -141,6 +141,12 @@ def test_a_bad_cell_is_named_before_anything_is_written(
         assert told in done.stderr
         assert (here / "o.csv").read_text() == "kept"
         assert not list(here.glob(".*new"))
+    (here / "bare.csv").write_text(good.partition("\n")[2])
+    done = wellfit("predict", "run", "bare.csv", "--out", "o.csv")
+    assert "has no column 'x'" in done.stderr
+    assert "If its first line holds data: --no-header" in done.stderr
+    done = wellfit("predict", "run", "bare.csv", "--out", "-", "--no-header")
+    assert len(done.stdout.splitlines()) == 31
     done = wellfit("predict", "run", "new.csv", "--out", "-", "--na", "05.01.2024")
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) == 32

@@ -13,6 +13,7 @@ import pytest
 
 from wellfit.core.errors import DataError
 from wellfit.datasets import TableSchema, load, read_table
+from wellfit.datasets.findings import find_stray_cells, header_looks_like_data
 from wellfit.datasets.tables import column_names, read_with_schema, table_blocks
 
 Write = Callable[..., Path]
@@ -128,7 +129,7 @@ def test_more_spellings_of_missing_values_can_be_declared(tmp_path: Path, write:
     np.testing.assert_array_equal(table["a"], [1, np.nan, 3])
     assert table["b"].isna().tolist() == [False, True, True]
     assert found.na_values == ("?", "-999")
-    pd.DataFrame({"a": [1, -999], "b": ["?", "x"]}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"a": [1.5, -999], "b": ["?", "x"]}).to_parquet(tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet", found).isna().to_numpy().tolist() == [
         [False, True],
         [True, False],
@@ -245,3 +246,46 @@ def test_a_document_of_another_form_is_refused(field: str, value: object) -> Non
         TableSchema.from_document({**document, field: value})
     with pytest.raises(DataError, match="the table schema"):
         TableSchema.from_document([field])
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "looks"),
+    [
+        (["5.1", "big"], [[4.9, "big"], [4.7, "small"]], True),
+        (["5.1", "3", "x"], [[4.9, 2, "a"], [4.7, 1, "b"]], True),
+        (["b", "a"], [["a", "a"], ["b", "b"]], True),
+        (["2024-01-01", "x"], [[pd.Timestamp("2024-01-02"), "x"]] * 2, True),
+        (["size", "big"], [[4.9, "big"], [4.7, "small"]], False),
+        (["2019", "2020"], [[4.9, 3.5], [4.7, 2.5]], False),
+        (["0", "1", "2", "label"], [[0, 7, 3, "a"], [1, 2, 5, "b"]], False),
+        (["colour", "size"], [["red", 1], ["blue", 2]], False),
+        (["other", "kind", "place"], [["other", "a", "b"], ["some", "c", "d"]], False),
+    ],
+)
+def test_a_header_that_looks_like_data(
+    names: list[str], rows: list[list[Any]], looks: bool
+) -> None:
+    assert header_looks_like_data(pd.DataFrame(rows, columns=names)) == looks
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "count"),
+    [
+        (["1"] * 19 + ["x"], "number", 1),
+        (["1,5"] * 18 + ["x", "y"], "number", 2),
+        (["2024-01-01"] * 10 + ["never"], "date", 1),
+        (["True", "false"] * 10 + ["maybe"], "boolean", 1),
+        (["1", "2", "3", "4", "x"], "number", 1),
+        (["1"] * 15 + ["x"] * 5, None, 0),
+        (["01", "02", "A1"] * 9, None, 0),
+        (["a", "b"], None, 0),
+        ([1.5, 2.5], None, 0),
+    ],
+)
+def test_columns_of_another_type_but_for_a_few_cells(
+    cells: list[Any], kind: str | None, count: int
+) -> None:
+    found = find_stray_cells(pd.DataFrame({"c": cells}))
+    assert [(stray.kind, stray.count) for stray in found] == ([(kind, count)] if kind else [])
+    if found:
+        assert cells[found[0].row] == found[0].example

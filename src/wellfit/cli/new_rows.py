@@ -11,9 +11,9 @@ from wellfit.cli.console import counted, note
 from wellfit.cli.reading_notes import header_note, unknown_note
 from wellfit.cli.source import refuse_missing, select
 from wellfit.cli.unusable import refuse_infinity
-from wellfit.core.errors import InputError
+from wellfit.core.errors import DataError, InputError
 from wellfit.datasets import load, read_features
-from wellfit.datasets.cells import read_as
+from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.files import ending
 from wellfit.datasets.readers import TABLES
 from wellfit.datasets.tables import PARQUET, column_names, place_in, table_blocks
@@ -80,7 +80,12 @@ class NewRows:
         self, path: Path, columns: Sequence[str], schema: TableSchema, levels: _UnknownLevels
     ) -> Iterator[Block]:
         there = column_names(path, schema)
-        refuse_missing(there, columns, self.name)
+        try:
+            refuse_missing(there, columns, self.name)
+        except DataError as error:
+            if any(number_of(name) is not None for name in there):
+                raise DataError(f"{error}. If its first line holds data: --no-header") from error
+            raise
         target = schema.target if schema.target in there else None
         target = None if target in columns else target
         left = [name for name in there if name not in {*columns, target}]

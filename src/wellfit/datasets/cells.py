@@ -165,7 +165,7 @@ def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | Non
             continue
         cells = _values(column)
         few = cells[~_matches(cells, pattern)]
-        if 0 < len(few) <= FEW * len(cells):
+        if 0 < len(few) <= max(1, FEW * len(cells)):
             return kind, few
     return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import DataError, did_you_mean
-from wellfit.datasets.cells import trimmed
+from wellfit.datasets.cells import number_of, trimmed
 from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, refuse_twins
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.files import ending, reading, stem
@@ -152,7 +152,8 @@ def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.D
     texts = {str(name): trimmed(column, schema.na_values) for name, column in table.items()}
     table = table.assign(**texts)
     if schema.na_values:
-        table = table.mask(table.astype("str").isin(schema.na_values))
+        numbers = [number for na in schema.na_values if (number := number_of(na)) is not None]
+        table = table.mask(table.isin([*schema.na_values, *numbers]))
     return typed(table, schema, ",", place_in(path, schema))
 
 
