@@ -285,6 +285,21 @@ def test_settings_that_make_no_sense_stop_nothing(tmp_path: Path, changes: dict)
     assert rows[-1] == dict.fromkeys(odd)
 
 
+def test_a_search_whose_best_model_stopped_early_is_finished(here: Path, wellfit: Wellfit) -> None:
+    words = ("--candidates", "1", "--cv", "2", "--epochs", "60", "--hidden", "4")
+    Path("space.json").write_text('{"optimizer__learning_rate": [0.3]}')
+    words += ("--set", "early_stopping__patience=1", "--space", "space.json")
+    done = wellfit("search", "adult.csv", "--target", "income", "--run", "runs/s", *words)
+    assert done.exit_code == 0, done.output
+    result = here / "runs" / "s" / "result.json"
+    written = json.loads(result.read_text())
+    assert written["status"] == "finished"
+    assert written["epochs"] < 60  # the training did stop early
+    assert only(fresh(here / "runs"))["status"] == "finished"
+    result.write_text(json.dumps({**written, "status": "stopped"}))  # as it was written once
+    assert only(fresh(here / "runs"))["status"] == "finished"
+
+
 def test_a_search_tells_its_leaders(here: Path, wellfit: Wellfit) -> None:
     words = ("--candidates", "3", "--cv", "2", "--epochs", "2", "--hidden", "4", "--quiet")
     done = wellfit("search", "adult.csv", "--target", "income", "--run", "runs/s", *words)

@@ -31,6 +31,7 @@ from wellfit.core.errors import (
     ModelFileError,
     UnknownNameError,
 )
+from wellfit.estimators import base as base_module
 from wellfit.model_selection import Greedy, GridSearchCV, HalvingRandomSearchCV, SearchCV
 from wellfit.model_selection.ensembles import library as library_module
 from wellfit.nn import Pinball
@@ -134,12 +135,14 @@ def test_members_judged_by_given_rows_end_where_they_end_alone():
 @pytest.mark.parametrize("stops", [True, False])
 def test_all_members_share_one_stack_and_a_table_read_alike_is_read_once(stops, monkeypatch):
     groups, read = [], []
-    trained, prepare = library_module.trained, MLPClassifier._prepare
+    trained, checked = library_module.trained, base_module.checked
     monkeypatch.setattr(
         library_module, "trained", lambda group: groups.append(group) or trained(group)
     )
     monkeypatch.setattr(
-        MLPClassifier, "_prepare", lambda self, *given: read.append(self) or prepare(self, *given)
+        base_module,
+        "checked",
+        lambda self, *given, **how: read.append(self) or checked(self, *given, **how),
     )
     classifiers({"early_stopping": stops}, n_members=4).fit(X, Y)
     assert [len(group.work) for group in groups] == [4]

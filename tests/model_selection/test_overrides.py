@@ -18,8 +18,10 @@ from sklearn.pipeline import make_pipeline
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit import model_selection as ours
-from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
+from wellfit.diagnose import check, learning_rate_range
 from wellfit.estimators.overrides import overridden
+from wellfit.transfer import to_sklearn
 
 X, y = make_classification(60, 4, n_informative=3, n_redundant=0, random_state=0)
 GRID = {"l2": [0.0, 0.1]}
@@ -331,3 +333,71 @@ def test_a_progress_bar_and_a_monitor_go_along(capsys: pytest.CaptureFixture[str
     with pytest.warns(UserWarning, match="MLPClassifier does not support callbacks"):
         search.fit(X, y)
     assert "GridSearchCV" in capsys.readouterr().out
+
+
+# Whatever else trains or predicts for an estimator.
+
+
+@pytest.mark.parametrize("kind", [OwnFit, OwnProbabilities, OwnPredict])
+def test_ensembles_fit_and_ask_members_by_their_own_methods(kind: type[MLPClassifier]):
+    ensemble = ours.MLPEnsembleClassifier(kind((4,), **SMALL), n_members=2, random_state=0)
+    with pytest.warns(UserWarning, match="averages their predict_proba") as said:
+        ensemble.fit(X, y, sample_weight=np.ones(60))
+    assert len(said) == 1
+    alone = [clone(each).fit(X, y) for each in ensemble.estimators_]
+    mean = np.mean([each.predict_proba(X) for each in alone], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(X), mean, atol=1e-6)
+    assert ensemble.predict(X).tolist() == mean.argmax(axis=1).tolist()
+    assert ensemble.score(X, y) == np.mean(mean.argmax(axis=1) == y)
+
+
+def test_ensembles_of_regressors_of_several_kinds_and_bootstrapped():
+    data = make_regression(60, 3, noise=1.0, random_state=0)
+    kinds = [MLPRegressor((4,), **SMALL), Shifted((4,), **SMALL)]
+    for bootstrap in (False, True):
+        ensemble = ours.MLPEnsembleRegressor(
+            kinds, n_members=4, bootstrap=bootstrap, random_state=0
+        )
+        with pytest.warns(UserWarning, match="Shifted defines its own predict"):
+            ensemble.fit(*data)
+        assert [type(each) for each in ensemble.estimators_] == [MLPRegressor, Shifted] * 2
+        assert ensemble.predict(data[0]).mean() == pytest.approx(5e5, rel=0.01)
+        drawn = {tuple(each.coefs_[0].ravel()) for each in ensemble.estimators_}
+        assert len(drawn) == 4
+
+
+def test_an_ensemble_from_a_search_asks_its_members(tmp_path: Path):
+    search = ours.GridSearchCV(OwnProbabilities((4,), random_state=0, **SMALL), GRID, cv=FOLDS)
+    search.keep_models = True
+    with pytest.warns(UserWarning, match=SAID):
+        search.fit(X, y)
+    ensemble = ours.MLPEnsembleClassifier.from_search(search)
+    mean = np.average(
+        [each.predict_proba(X) for each in ensemble.estimators_],
+        axis=0,
+        weights=ensemble.weights_,
+    )
+    np.testing.assert_allclose(ensemble.predict_proba(X), mean, atol=1e-6)
+    with pytest.raises(InputError, match="own predict_proba, which a model folder can't hold"):
+        ensemble.save(tmp_path / "ensemble")
+
+
+def test_files_hold_no_methods(tmp_path: Path):
+    for kind in (OwnPredict, OwnProbabilities, OwnOutputs):
+        model = kind((4,), random_state=0, **SMALL).fit(X, y)
+        with pytest.raises(InputError, match="which a model folder can't hold"):
+            model.save(tmp_path / "model")
+        with pytest.raises(InputError, match="which an export can't hold"):
+            to_sklearn(model)
+    trained = OwnFit((4,), random_state=0, **SMALL).fit(X, y)
+    read = MLPClassifier.load(trained.save(tmp_path / "model"))
+    assert type(read) is MLPClassifier
+    np.testing.assert_array_equal(read.predict_proba(X), trained.predict_proba(X))
+
+
+def test_diagnoses_say_that_an_own_fit_is_not_called():
+    model = OwnFit((4,), random_state=0, **SMALL)
+    with pytest.warns(UserWarning, match="OwnFit defines its own fit, which isn't called here"):
+        learning_rate_range(model, X, y, rates=[0.001, 0.01], steps=2)
+    with pytest.warns(UserWarning, match="OwnFit defines its own fit, which isn't called here"):
+        check(model, X, y, checks=["gradients"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reported import done
 
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.optim import Adam
@@ -229,3 +231,62 @@ def test_no_leaders_at_all_can_not_be_drawn() -> None:
 def test_a_search_without_histories_has_no_leaders_curves() -> None:
     with pytest.raises(InputError, match="expected at least one"):
         leaders_curves(LED, [[{}], [{}], [{}]])
+
+
+def test_the_importance_of_candidates_is_one_in_any_order_and_from_any_file() -> None:
+    rng = np.random.default_rng(0)
+    sizes, rows = [(64,), (64, 64), (8,), (128,)], []
+    for n in range(16):
+        params = {"optimizer__learning_rate": float(rng.uniform()), "l2": [None, 0.5, 0.01][n % 3]}
+        params["hidden_layer_sizes"] = sizes[rng.integers(4)]
+        rows.append((params, params["optimizer__learning_rate"] + rng.normal() / 4))
+    first = importance(results(*zip(*rows, strict=True)))
+    again = [rows[place] for place in rng.permutation(16)]
+    as_text = [
+        (
+            {
+                "hidden_layer_sizes": "-".join(map(str, params["hidden_layer_sizes"])),
+                **({} if params["l2"] is None else {"l2": params["l2"]}),
+                "optimizer__learning_rate": params["optimizer__learning_rate"],
+            },
+            score + 1e-16,
+        )
+        for params, score in again
+    ]
+    for other in (again, as_text):
+        assert importance(results(*zip(*other, strict=True))) == first
+
+
+def test_a_search_has_one_importance_in_terminal_page_and_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real search: what each of them computes, from its own source."""
+    from wellfit.cli import search_pictures, searching
+    from wellfit.cli.gathering import gather
+    from wellfit.report.page import space
+    from wellfit.report.page.search import search_blocks
+
+    found: dict[str, Any] = {}
+    compute, conclude = space.importance, searching._conclude
+    monkeypatch.setattr(
+        space, "importance", lambda given: found.setdefault("page", compute(given))
+    )
+    monkeypatch.setattr(
+        search_pictures.searches,
+        "importance",
+        lambda given: found.setdefault("terminal", compute(given)),
+    )
+    monkeypatch.setattr(
+        searching,
+        "_conclude",
+        lambda search, *more: (
+            found.setdefault("plot", compute(search.cv_results_)),
+            conclude(search, *more),
+        ),
+    )
+    run = tmp_path / "run"
+    words = ("--candidates", "12", "--epochs", "3", "--cv", "2", "--quiet")
+    done("search", "iris", *words, "--run", run)
+    list(search_blocks(gather(run, None, whole=False)))
+    assert set(found) == {"terminal", "page", "plot"}
+    assert found["page"] == found["terminal"] == found["plot"]

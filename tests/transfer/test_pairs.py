@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from engine import FLOAT64, parameters
 from wellfit import MLPClassifier
@@ -33,6 +35,25 @@ from wellfit.training.streams import Batches
 from wellfit.transfer import PairsPretraining, Part, Reuse, from_parts
 
 LOSS = SigmoidCrossEntropy()
+
+
+class Tower(PairsPretraining):
+    """The transformer alone: ``predict`` and ``score`` take pairs, which no check knows."""
+
+    predict = predict_proba = score = property(attrgetter("takes_pairs"))
+
+
+@pytest.mark.no_cover  # other tests run the same lines
+@parametrize_with_checks(
+    [Tower((8,), epochs=3, early_stopping=False, precision="float64")],
+    expected_failed_checks=lambda _: {
+        "check_parameters_default_constructible": "the default optimizer is a frozen config"
+    },
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
 INPUTS, ROWS = 4, 60
 
 

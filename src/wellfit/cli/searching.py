@@ -208,7 +208,9 @@ def _conclude(
     search.journal.settle()
     # Last, since a search with a result is not resumed: whatever it needs is there now.
     told = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
-    folder.finish({**_training(best), **told, "data_checks": checks.to_list()})
+    # The search is finished, also where the best model's own training stopped early.
+    ended = {**_training(best), "status": "finished"}
+    folder.finish({**ended, **told, "data_checks": checks.to_list()})
     _tell_folder(folder, False, console)
 
 

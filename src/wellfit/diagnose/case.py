@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.overrides import warn_of_own_fit
 from wellfit.estimators.prepared import Prepared
 from wellfit.nn import Network
 from wellfit.optim import Adam, Constant
@@ -42,6 +43,7 @@ class Case:
         self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any, seed: int
     ) -> None:
         self.X, self.y, self.X_test, self.y_test, self.seed = X, y, X_test, y_test, seed
+        warn_of_own_fit(estimator, stacklevel=4)
         self.estimator: BaseMLP = clone(estimator).set_params(warm_start=False, observers=())
         self.estimator.set_params(random_state=seed, verbose=0)
         if y is None:

@@ -16,6 +16,7 @@ from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
 from wellfit.diagnose.start import beginning
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.overrides import warn_of_own_fit
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Constant, Minimizer, Optimizer
 from wellfit.training import Member, Rows, Stream, train
@@ -225,6 +226,7 @@ def learning_rate_range(
     >>> 3e-4 < test.suggested < 3e-1
     True
     """
+    warn_of_own_fit(estimator)
     own: BaseMLP = clone(estimator).set_params(warm_start=False, random_state=random_state)
     prepared = own._prepare(X, y)
     return range_test(prepared, prepared.rows(), rates, steps, random_state)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TypeVar
+
+from wellfit.core.errors import InputError
 
 Class = TypeVar("Class", bound=type)
 
@@ -17,6 +20,11 @@ _OF_EVERY_CLASS = {
 }
 # Hooks that Python and scikit-learn call only where a class has them.
 _HOOKS = {"__getattr__", "__copy__", "__deepcopy__", "__sklearn_clone__"}
+
+_PREDICTING = {
+    *("predict", "predict_proba", "predict_log_proba", "predict_quantiles", "_predict_outputs"),
+    *("_read", "_numbers", "_resolve_loss", "__getattr__"),
+}
 
 
 def stackable(cls: Class) -> Class:
@@ -33,8 +41,48 @@ def can_be_stacked(estimator: Any) -> bool:
 def is_overridden(estimator: Any, method: str) -> bool:
     """Say whether calling a method of a stackable class's estimator runs another than its own."""
     home = _home(estimator)
-    own = _DECLARED[home][method] if home else None
-    return getattr(getattr(estimator, method), "__func__", None) is not own
+    if home is None:
+        return False
+    return getattr(getattr(estimator, method), "__func__", None) is not _DECLARED[home][method]
+
+
+def kind_of(estimator: Any, holder: str) -> str:
+    """Return the name of the class that predicts as an estimator does, without its subclass.
+
+    Args:
+        estimator: any of wellfit's.
+        holder: what is to hold it, for the message.
+
+    Raises:
+        InputError: it predicts by methods of its own, which no file can hold.
+    """
+    own = [name for name in overridden(estimator) if name in _PREDICTING]
+    home = _home(estimator) or type(estimator)
+    if own:
+        raise InputError(
+            f"{type(estimator).__name__} defines its own {', '.join(own)}, which {holder} can't "
+            f"hold; expected the methods of {home.__name__}"
+        )
+    return home.__name__
+
+
+def as_stackable(estimator: Any) -> Any:
+    """Return a copy of a fitted estimator that predicts by its stackable class's own methods."""
+    copy: Any = object.__new__(_home(estimator) or type(estimator))
+    own = overridden(estimator)
+    copy.__dict__.update({k: v for k, v in vars(estimator).items() if k not in own})
+    return copy
+
+
+def warn_of_own_fit(estimator: Any, stacklevel: int = 3) -> None:
+    """Warn that an estimator's own ``fit`` isn't called."""
+    if is_overridden(estimator, "fit"):
+        warnings.warn(
+            f"{type(estimator).__name__} defines its own fit, which isn't called here: this looks "
+            "at the training that its parameters describe",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def overridden(estimator: Any) -> list[str]:

@@ -29,6 +29,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.classifier import MLPClassifier
 from wellfit.estimators.continuing import settled
 from wellfit.estimators.inputs import Inputs
+from wellfit.estimators.overrides import kind_of
 from wellfit.estimators.regressor import MLPRegressor
 from wellfit.estimators.showing import Epochs
 from wellfit.nn import Network
@@ -110,13 +111,13 @@ def described(model: BaseMLP) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return all there is to know of a fitted estimator: data for JSON, and tensors by name.
 
     Raises:
-        InputError: it isn't fitted.
+        InputError: it isn't fitted, or predicts by methods of a subclass's own.
     """
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before save")
     inputs, arrays = model._inputs.to_document()
     document = {
-        "estimator": type(model).__name__,
+        "estimator": kind_of(model, "a model folder"),
         "params": parameters(model),
         "network": model._weights.network.to_dict(),
         "inputs": inputs,

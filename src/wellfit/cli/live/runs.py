@@ -179,7 +179,9 @@ class Followed:
         """Return ``running``, or how it ended; without a word, ``cut off``."""
         if self._running:
             return "running"
-        return _text(self._result.content.get("status")) or "cut off"
+        ended = _text(self._result.content.get("status")) or "cut off"
+        # Searches before 0.1.0 wrote how the best model's training ended.
+        return "finished" if self._is_search and ended == "stopped" else ended
 
     def _training(self) -> dict[str, Any]:
         settings, rows = _mapping(self._config.content.get("settings")), self._metrics.rows

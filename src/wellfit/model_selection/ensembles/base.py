@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import checked, ready_to_split
 from wellfit.estimators.nesting import NestedConfigs
+from wellfit.estimators.overrides import overridden
 from wellfit.estimators.saving import Saving
 from wellfit.estimators.scoring import scores
 from wellfit.estimators.undo import whole_or_not_at_all
@@ -36,6 +38,7 @@ class Ensemble(Saving, NestedConfigs):
 
     _configs: ClassVar[Mapping[str, type[Config]]] = {"selection": Selection}
     _member: ClassVar[type[BaseMLP]]
+    _averaged: ClassVar[str] = "predict"  # the members' method that is averaged
 
     estimators_: list[BaseMLP]
     weights_: NDArray[np.float64]
@@ -86,6 +89,7 @@ class Ensemble(Saving, NestedConfigs):
             raise InputError("fit requires y to be passed, but the target y is None")
         self._forget()
         draw = check_random_state(self.random_state)
+        self._warn_of_own_methods()
         library, share = self._library(draw), self._selection().rows_apart
         data, held = Data(X, y, sample_weight, X_val, y_val), None
         if share:
@@ -193,6 +197,17 @@ class Ensemble(Saving, NestedConfigs):
                     "them"
                 )
         return several
+
+    def _warn_of_own_methods(self) -> None:
+        """Say which methods of subclasses are called, where there are such."""
+        for each in self._given():
+            if own := overridden(each):
+                warnings.warn(
+                    f"{type(each).__name__} defines its own {', '.join(own)}: its networks are "
+                    f"fitted one by one, and the ensemble averages their {self._averaged}",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     def _apart(self, data: Data, share: float, seed: int) -> tuple[Data, Data]:
         """Return the rows to train on, and those to select by."""

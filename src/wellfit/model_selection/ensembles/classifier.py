@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from wellfit.core.errors import DataError
 from wellfit.estimators import MLPClassifier
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.overrides import as_stackable
 from wellfit.estimators.scoring import speaking
 from wellfit.model_selection.ensembles.base import Ensemble
 from wellfit.model_selection.ensembles.selection import Score
@@ -61,6 +62,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
     """
 
     _member = MLPClassifier
+    _averaged = "predict_proba"
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return mean probabilities (n_samples, n_classes), or of each label.
@@ -123,7 +125,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
     def _speaker(self, X: Any) -> Any:
         """Return a member that gives the ensemble's probabilities for its own."""
         probability = self.predict_proba(X)
-        return speaking(self.estimators_[0], probability)
+        return speaking(as_stackable(self.estimators_[0]), probability)
 
     def _know(self, members: Sequence[BaseMLP]) -> None:
         super()._know(members)

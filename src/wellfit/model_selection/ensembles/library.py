@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from wellfit.core.errors import DataError, DivergedError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.overrides import can_be_stacked
 from wellfit.estimators.prepared import Prepared
 from wellfit.model_selection.stacking import grouped, trained
 from wellfit.training import split
@@ -63,24 +64,47 @@ def fit_together(
     Raises:
         DivergedError: all of them did.
     """
-    work = [_resampled(one) if bootstrap else one for one in _prepared(estimators, data)]
-    failed: dict[int, DivergedError] = {}
+    fitted: list[BaseMLP | DivergedError | None] = [None] * len(estimators)
+    together = [place for place, one in enumerate(estimators) if can_be_stacked(one)]
+    for place in sorted(set(range(len(estimators))) - set(together)):
+        fitted[place] = _fit_alone(estimators[place], data, bootstrap)
+    work = list(_prepared([estimators[place] for place in together], data))
+    work = [_resampled(one) if bootstrap else one for one in work]
     for group in grouped(work):
         result, precision = trained(group)
-        for index, place in enumerate(group.places):
-            try:
-                work[place].estimator._conclude(result.member(index), precision)
-            except DivergedError as error:
-                failed[place] = error
-    if len(failed) == len(work):
-        raise failed[0]
-    if failed:
+        for index, number in enumerate(group.places):
+            one = work[number].estimator
+            fitted[together[number]] = _tried(one, one._conclude, result.member(index), precision)
+    failures = [each for each in fitted if isinstance(each, DivergedError)]
+    if len(failures) == len(fitted):
+        raise failures[0]
+    if failures:
         warnings.warn(
-            f"{len(failed)} of {len(work)} networks are left out: {failed[min(failed)]}",
+            f"{len(failures)} of {len(fitted)} networks are left out: {failures[0]}",
             ConvergenceWarning,
             stacklevel=4,
         )
-    return [one.estimator for place, one in enumerate(work) if place not in failed]
+    return [each for each in fitted if isinstance(each, BaseMLP)]
+
+
+def _tried(estimator: BaseMLP, fit: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Return the estimator once it is fitted, or the error of one that diverges."""
+    try:
+        fit(*given, **named)
+    except DivergedError as error:
+        return error
+    return estimator
+
+
+def _fit_alone(estimator: BaseMLP, data: Data, bootstrap: bool) -> BaseMLP | DivergedError:
+    """Fit an estimator by its own method, given no more than there is."""
+    if bootstrap:
+        seed = derive(int(estimator.random_state), "bootstrap") % (1 << 32)
+        rows = len(np.asarray(data.y))
+        data = data.rows(np.random.default_rng(seed).choice(rows, rows))
+    more = {"sample_weight": data.weight, "X_val": data.X_val, "y_val": data.y_val}
+    given = {name: value for name, value in more.items() if value is not None}
+    return _tried(estimator, estimator.fit, data.X, data.y, **given)
 
 
 def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:

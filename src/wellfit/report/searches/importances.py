@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError
 from wellfit.report.figures import QUIET, TRAINING, _figure, _lighten, _short
-from wellfit.report.searches.tried import Results, Tried
+from wellfit.report.searches.tried import Parameter, Results, Tried
 from wellfit.report.words import percent
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def importance(results: Results, *, metric: str = "score", random_state: int = 0
     were a little below: how badly a candidate fails says nothing. What is found holds for the
     space that was searched: a parameter tried over a narrow range matters little.
 
+    The same candidates give the same figures, in whatever order and from whatever file they come:
+    the terminal, the page and ``search.plot`` show one importance.
+
     Args:
         results: a search's ``cv_results_``.
         metric: whose ``mean_test_…`` counts.
@@ -80,18 +83,52 @@ def importance(results: Results, *, metric: str = "score", random_state: int = 0
             f"{scored.sum()} candidates have a {metric}; expected at least {FEWEST} to tell what "
             "matters"
         )
-    x = np.stack([parameter.places for parameter in tried.parameters], axis=1)[scored]
+    parameters = sorted(tried.parameters, key=lambda parameter: parameter.title)
+    x = np.stack([_ranks(parameter) for parameter in parameters], axis=1)[scored]
     y = np.maximum(tried.scores[scored], tried.floor)
-    losses, explained = _suffered(x, y, random_state)
+    losses, explained = _suffered(*_sorted(x, y), random_state)
     means = np.maximum(losses.mean(axis=1), 0)
     whole = float(means.sum()) or 1.0
-    names = [parameter.title for parameter in tried.parameters]
+    names = [parameter.title for parameter in parameters]
     order = np.argsort(-means, kind="stable")
     return Importances(
         {names[i]: float(means[i] / whole) for i in order},
         {names[i]: float(losses[i].std() / whole) for i in order},
         explained,
     )
+
+
+def _ranks(parameter: Parameter) -> NDArray[np.float64]:
+    """Return values as ranks, so that ``(64,)``, ``64`` and ``"64"`` are one; None is missing."""
+    places = parameter.places
+    if parameter.names:
+        keys = sorted((_key(name), place) for place, name in enumerate(parameter.names))
+        order = {place: rank for rank, (_, place) in enumerate(keys)}
+        empty = [place for place, name in enumerate(parameter.names) if name == "None"]
+        places = np.array(
+            [np.nan if np.isnan(p) or p in empty else order[int(p)] for p in places], float
+        )
+    ranks = np.searchsorted(np.unique(places[~np.isnan(places)]), places).astype(float)
+    return np.where(np.isnan(places), np.nan, ranks)
+
+
+def _key(name: str) -> tuple[int, tuple[float, ...], str]:
+    """Return what a label is sorted by: numbers, and sizes such as ``64-64``, before words."""
+    for parts in ([name], name.split("-")):
+        try:
+            return 0, tuple(map(float, parts)), ""
+        except ValueError:
+            continue
+    return 1, (), name
+
+
+def _sorted(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return candidates in an order of their own, scores without their last digits."""
+    y = np.array([float(f"{score:.12g}") for score in y])
+    order = np.lexsort([*x.T, y])
+    return x[order], y[order]
 
 
 def _suffered(

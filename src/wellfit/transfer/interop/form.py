@@ -15,6 +15,7 @@ from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import Inputs, checked
+from wellfit.estimators.overrides import kind_of
 from wellfit.nn import Linear, Loss
 from wellfit.transfer.interop.parts import Part, parts_of, simplified
 
@@ -92,7 +93,7 @@ def form_of(model: Any, *, two_sided: bool = True) -> Form:
         two_sided: give a single sigmoid two outputs, one for each class.
 
     Raises:
-        InputError: another model, or one that isn't fitted.
+        InputError: another model, one that isn't fitted, or that predicts by methods of its own.
     """
     if not isinstance(model, MLPClassifier | MLPRegressor):
         raise InputError(
@@ -101,6 +102,7 @@ def form_of(model: Any, *, two_sided: bool = True) -> Form:
         )
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
+    kind_of(model, "an export")
     parts, loss = _with_pixels(model), model._resolve_loss()
     link = _link(loss)
     form = Form(
