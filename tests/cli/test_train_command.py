@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer
 from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.cli.outcome import names_of
+from wellfit.cli.outcome import judge, names_of
 from wellfit.cli.source import Request, Source, open_source
 from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
@@ -50,8 +52,9 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
         "left",
         "accuracy",
         "(Wilson)",
-        "on training rows",
-        "Always answering high",
+        "86 rows",  # learned from: a tenth was held out
+        "Majority-class baseline: ",
+        "(always high, on the same test rows)",
         "true classes down",
         "┤",  # the learning curves
         "runs/adult",
@@ -105,6 +108,74 @@ def test_the_result_tells_how_good_the_saved_model_is(classifier: Path) -> None:
     assert result["status"] == "finished"
     assert result["epochs"] == 3
     assert np.sum(result["confusion"]["counts"]) == result["test_rows"] == 24
+
+
+def test_the_baseline_is_computed_on_the_same_rows(classifier: Path) -> None:
+    result = read(classifier / "result.json")
+    table = pd.read_csv(classifier.parent / "adult.csv")
+    source = open_source(
+        Request(str(classifier.parent / "adult.csv"), target="income", drop=("pay",))
+    )
+    shares = source.data.y.value_counts(normalize=True)
+    baseline = {score["name"]: score["value"] for score in result["baseline"]}
+    assert baseline["accuracy"] == (source.data.y_test == shares.idxmax()).mean()
+    assert baseline["log loss"] == pytest.approx(-np.log(shares[source.data.y_test]).mean(), 0.02)
+    assert result["trained_rows"] == 86
+    assert len(table) == 120
+
+
+def test_scores_on_training_rows_leave_out_the_rows_held_out() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    source = Source(Dataset("cancer", X[:400], y[:400], X[400:], y[400:]), "binary", "")
+    fitted = MLPClassifier((8,), epochs=5, random_state=0).fit(X[:400], y[:400])
+    judged = judge(fitted, source)
+    ids = fitted._hold_out(y[:400], False, fitted._fit_seed)[0]
+    assert judged.trained == len(ids) == 360
+    assert judged.training[0].value == fitted.score(X[ids], y[ids])
+    given = replace(source.data, X_val=X[:50], y_val=y[:50])
+    assert judge(fitted, replace(source, data=given)).trained == 400
+
+
+def test_several_outputs_have_a_baseline_too() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    both = np.c_[y, 1 - y]
+    labels = MLPClassifier((8,), epochs=2, random_state=0).fit(X[:400], both[:400])
+    source = Source(Dataset("cancer", X[:400], both[:400], X[400:], both[400:]), "multilabel", "")
+    baseline = {score.name: score.value for score in judge(labels, source).baseline}
+    assert baseline["label accuracy"] == pytest.approx(np.mean(y[400:] == (y[:400].mean() > 0.5)))
+    numbers = MLPRegressor((8,), epochs=2, random_state=0).fit(X[:400, 2:], X[:400, :2])
+    target = Dataset("cancer", X[:400, 2:], X[:400, :2], X[400:, 2:], X[400:, :2])
+    scores = {s.name: s.value for s in judge(numbers, Source(target, "regression", "")).baseline}
+    mean = X[:400, 0][numbers._hold_out(X[:400, :2], False, numbers._fit_seed)[0]].mean()
+    assert scores["MAE, output 1"] == pytest.approx(np.abs(X[400:, 0] - mean).mean())
+
+
+def leaking(here: Path) -> None:
+    table = pd.read_csv(here / "adult.csv").drop(columns="pay")
+    more = pd.concat([table] * 3, ignore_index=True)
+    more["age"] += np.arange(len(more)) / 1000
+    more.assign(alive=np.where(more.income == "high", "yes", "no")).to_csv("leak.csv", index=False)
+
+
+def test_a_column_that_determines_the_target_is_told_before_and_after(
+    here: Path, wellfit: Wellfit
+) -> None:
+    leaking(here)
+    done = wellfit("train", "leak.csv", "--target", "income", *QUICK, "--run", "r")
+    before, _, after = done.output.partition("epoch 1/3")
+    for part in (before, after):
+        words = " ".join(part.split())
+        assert "column 'alive' alone determines the target (accuracy 100.0 % on " in words.lower()
+        assert "majority-class baseline " in words
+    assert "Well fit" not in done.output
+    result = read(here / "r" / "result.json")
+    assert result["verdict"]["name"] == "leaking_columns"
+    checks = {one["check"]: one["outcome"] for one in result["data_checks"]}
+    assert checks["leaking_columns"] == "fail"
+    quiet = wellfit("train", "leak.csv", "--target", "income", *QUICK, "--quiet")
+    assert "column 'alive' alone determines the target" in quiet.output
+    dropped = wellfit("train", "leak.csv", "--target", "income", *QUICK, "--drop", "alive")
+    assert "alone" not in dropped.output
 
 
 def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit, drawn: None) -> None:
@@ -306,7 +377,7 @@ def test_overwrite_replaces_the_run_of_a_folder(here: Path, wellfit: Wellfit) ->
 
 def test_quiet_prints_the_figures_and_the_folder_only(here: Path, wellfit: Wellfit) -> None:
     done = wellfit(*TRAIN, *QUICK, "--quiet")
-    assert len(done.stdout.splitlines()) == 5
+    assert len(done.stdout.splitlines()) == 6
     assert "accuracy" in done.stdout
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from sklearn import datasets
 
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.datasets import read_table
 from wellfit.diagnose import Finding, Outcome, check, check_data, verdict
 
 Rng = np.random.Generator
@@ -270,3 +273,29 @@ def test_bad_cells_are_refused_as_training_refuses_them() -> None:
         check_data(MLPClassifier(), X, y)
     spiked = X.drop(columns="bag").assign(a=np.inf)
     assert check_data(MLPClassifier(), spiked, y)["leaking_columns"].outcome is Outcome.FAIL
+
+
+REAL = {
+    "titanic": {"leaking_columns": "column 'alive' alone determines the target (accuracy 100.0 %"},
+    "bike_hour": {
+        "leaking_columns": "the target equals 'casual' + 'registered' in all of 2,000 rows",
+        "row_order": "the rows are in the order of column 'dteday' (as of 'instant'",
+    },
+    "churn_modelling": {
+        "row_order": "column 'RowNumber' numbers the rows",
+        "encoded_columns": "column 'Surname' has 2,932 levels: the encoder keeps 99",
+    },
+    "ames": {"row_order": "column 'Order' numbers the rows; targets of neighbouring rows are"},
+}
+
+
+def test_real_tables_raise_the_alarms_that_they_should_and_no_others(data_dir: Path) -> None:
+    for entry in json.loads((data_dir / "tabular" / "index.json").read_text()):
+        table = read_table(data_dir / entry["file"])
+        kind = MLPClassifier if "class" in entry["task"] else MLPRegressor
+        y = table.pop(entry["target"])
+        known = REAL.get(entry["name"], {})
+        names = ["leaking_columns", "row_order", "repeated_entities", "encoded_columns"]
+        for one in check(kind(), table, y, checks=names):
+            assert one.saw.startswith(known.get(one.check, one.saw)), (entry["name"], one.saw)
+            assert (one.outcome is not Outcome.PASS) == (one.check in known), one.saw

@@ -421,3 +421,14 @@ def test_every_precision_trains(precision):
     model = classifier(precision=precision).fit(X, y)
     assert model.score(X, y) > 0.9
     assert model.coefs_[0].dtype == ("float64" if precision == "float64" else "float32")
+
+
+def test_a_notebook_shows_the_figures_of_the_epoch_whose_weights_are_in_use():
+    X, y = load_breast_cancer(return_X_y=True)
+    stop = EarlyStopping(patience=3)
+    model = MLPClassifier((64,), epochs=60, early_stopping=stop, random_state=0).fit(X, y)
+    best = model.best_epoch_
+    assert best < model.n_epochs_
+    shown = model._html_repr()
+    assert f"weights of epoch {best}: loss {model.history_['loss'][best - 1]:.4g}" in shown
+    assert f"val_loss {min(model.history_['val_loss']):.4g}" in shown

@@ -76,6 +76,14 @@ def test_they_tell_the_last_values_the_scale_and_the_epochs() -> None:
     assert text.splitlines()[-1].split() == ["1", "epoch", "4", "1", "epoch", "4"]
 
 
+def test_they_tell_the_values_of_the_epoch_whose_weights_were_kept() -> None:
+    text = drawn(Curves({"loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.25, 1.5]}, shown=2))
+    assert "values of epoch 2" in text
+    assert "training 1 " in text
+    assert "validation 1.25" in text
+    assert "values of epoch" not in drawn(Curves({"loss": [2.0, 1.0]}, shown=2))
+
+
 def test_a_loss_that_falls_little_has_a_linear_scale() -> None:
     text = drawn(Curves({"loss": [2.0, 1.0]}))
     assert "log scale" not in text

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 
 DataDir = Annotated[Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")]
-_IMAGES = 10
+_IMAGES, _DOUBTS = 10, 5
 
 
 @data_app.command("list")
@@ -66,8 +66,10 @@ def show_data(
     from wellfit.datasets.files import ending
     from wellfit.datasets.readers import TABLES
     from wellfit.datasets.tables import read_with_schema
+    from wellfit.preprocessing.merged import merged_levels
 
     path, data = Path(name), None
+    rows: Any
     schema = TableSchema(na_values=tuple(na or ()), header=not no_header)
     if path.is_file() and ending(path) in TABLES and target is None:
         rows, schema = read_with_schema(path, schema)
@@ -76,6 +78,9 @@ def show_data(
         options: Any = {"target": target, "data_dir": data_dir, "allow_pickle": allow_pickle}
         data = load(name, schema=schema, **options)
         doubts, summary = notes_on(data, name), look(data.X, data.y, task=data.task)
+        rows = data.X
+    if hasattr(rows, "columns"):
+        doubts += [str(one) for one in merged_levels(rows)][:_DOUBTS]
     for doubt in doubts:
         note(doubt)
     _show(name, data, summary, out)

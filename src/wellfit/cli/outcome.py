@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from sklearn.utils import _safe_indexing
 
 from wellfit.cli.console import counted
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
@@ -26,6 +27,7 @@ from wellfit.report import (
     regression_scores,
     residual_picture,
 )
+from wellfit.report.scores import positions
 from wellfit.report.words import percent, short
 
 _MOST_CLASSES = 20  # beyond this a confusion matrix gives way to a list of confusions
@@ -37,16 +39,20 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A model's answers on the test rows, and its figures there and on the training rows.
+    """A model's predictions of the test rows, and its scores there and on the training rows.
 
-    ``baseline`` says how good the answer is that looks at no column.
+    ``trained`` counts the training rows, without those that it held out of them. ``baseline`` are
+    the scores on the test rows of constant predictions: the shares of the classes among the
+    training rows, or their mean; ``constant`` names them.
     """
 
     y: NDArray[Any]
     predicted: NDArray[Any]
     test: list[Score]
     training: list[Score]
-    baseline: str
+    trained: int
+    baseline: list[Score]
+    constant: str
     confusions: tuple[list[Any], NDArray[np.int64]] | None
 
     def plain(self) -> dict[str, Any]:
@@ -55,6 +61,8 @@ class Outcome:
             "test_rows": len(self.y),
             "test": [asdict(score) for score in self.test],
             "training": [asdict(score) for score in self.training],
+            "trained_rows": self.trained,
+            "baseline": [asdict(score) for score in self.baseline],
         }
         if self.confusions is not None:
             classes, counts = self.confusions
@@ -65,12 +73,28 @@ class Outcome:
 def judge(model: Model, source: Source) -> Outcome:
     """Predict the test rows and the training rows, and compare with the truth."""
     data = source.data
-    y, y_train = np.asarray(data.y_test), np.asarray(data.y)
+    y, ids = np.asarray(data.y_test), _trained(model, source)
+    X_train, y_train = _safe_indexing(data.X, ids), np.asarray(data.y)[ids]
     predicted, test = _scored(model, data.X_test, y, source)
-    _, training = _scored(model, data.X, y_train, source)
+    _, training = _scored(model, X_train, y_train, source)
     one_class_each = source.learning == "classification" and y.ndim == 1
     confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
-    return Outcome(y, predicted, test, training, _baseline(y_train, y, source), confusions)
+    baseline, constant = _baseline(y_train, y, source, model)
+    return Outcome(y, predicted, test, training, len(ids), baseline, constant, confusions)
+
+
+def _trained(model: Model, source: Source) -> NDArray[np.integer]:
+    """Return the numbers of the rows that a model learned from: those that it didn't hold out.
+
+    All of them where nobody knows any more, as of a model that was read from a folder.
+    """
+    y, seed = np.asarray(source.data.y), getattr(model, "_fit_seed", None)
+    if seed is None:
+        return np.arange(len(y))
+    held_out = bool(model.early_stopping) or model.validation_fraction is not None
+    given = source.data.X_val is not None or not held_out
+    ids: NDArray[np.integer] = model._hold_out(y, given, seed)[0]
+    return ids
 
 
 def verdict_on(model: Model, source: Source, judged: str, checks: Report) -> Verdict:
@@ -99,17 +123,25 @@ def _scored(
     return predicted, classification_scores(y, predicted, chances, classes)
 
 
-def _baseline(y_train: NDArray[Any], y: NDArray[Any], source: Source) -> str:
-    if y.ndim > 1:
-        return ""
+def _baseline(
+    y_train: NDArray[Any], y: NDArray[Any], source: Source, model: Model
+) -> tuple[list[Score], str]:
+    """Return the scores of the best constant predictions on the test rows, and their name."""
     if source.learning == "regression":
-        error = float(np.sqrt(np.mean((y.astype(float) - y_train.astype(float).mean()) ** 2)))
-        return f"Always answering the training rows' mean would have an RMSE of {short(error)}."
-    labels, counts = np.unique(y_train, return_counts=True)
-    commonest = labels[[counts.argmax()]].tolist()
-    share = percent(float((y == commonest[0]).mean()))
-    name = names_of(source, commonest)[0]
-    return f"Always answering {name} would be right for {share} of the test rows."
+        mean = np.broadcast_to(y_train.astype(float).mean(axis=0), y.shape)
+        return regression_scores(y, mean), "the training rows' mean"
+    classes = np.asarray(model.classes_)
+    if y.ndim > 1:
+        shares = y_train.mean(axis=0)
+        constant = np.broadcast_to((shares > 0.5).astype(y.dtype), y.shape)
+        chances = np.broadcast_to(shares, y.shape)
+        return classification_scores(y, constant, chances, classes), "each label's commoner value"
+    shares = np.bincount(positions(y_train, classes), minlength=len(classes)) / len(y_train)
+    commonest = classes[[shares.argmax()]]
+    chances = np.broadcast_to(shares, (len(y), len(classes)))
+    name = names_of(source, commonest.tolist())[0]
+    constant = np.broadcast_to(commonest, y.shape)
+    return classification_scores(y, constant, chances, classes), f"always {name}"
 
 
 def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
@@ -122,8 +154,7 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
 
 def show(outcome: Outcome, source: Source, console: Console) -> None:
     """Print the baseline, then the confusions or residuals."""
-    if outcome.baseline:
-        console.print(Text(outcome.baseline, "dim"))
+    console.print(Text(_baseline_told(outcome), "dim"))
     console.print()
     if outcome.confusions is not None:
         classes, counts = outcome.confusions
@@ -133,18 +164,30 @@ def show(outcome: Outcome, source: Source, console: Console) -> None:
     console.print()
 
 
+def _baseline_told(outcome: Outcome) -> str:
+    """Return the baseline as a sentence, ``Majority-class baseline: 75.9 % (always no, …)``."""
+    scores = {score.name: score for score in outcome.baseline}
+    told = {name: _told(score, score.value) for name, score in scores.items()}
+    where = f"({outcome.constant}, on the same test rows)"
+    if "accuracy" in told:
+        return f"Majority-class baseline: {told['accuracy']} {where}"
+    name = next(name for name in told if name.startswith("RMSE"))
+    return f"Mean baseline: {name} {told[name]} {where}"
+
+
 def scores(outcome: Outcome) -> Table:
-    """Return a table of the figures with their intervals, and of those on the training rows."""
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("")
-    for name in (f"on {counted(len(outcome.y), 'test row')}", "95 % interval", "on training rows"):
-        table.add_column(name, justify="right", no_wrap=True)
-    training = {score.name: score for score in outcome.training}
+    """Return a table of the scores with their intervals, beside the baseline and training rows."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("", no_wrap=True)
+    tested, trained = (counted(rows, "row") for rows in (len(outcome.y), outcome.trained))
+    for name in (f"test\n{tested}", "95 % interval", "baseline", f"training\n{trained}"):
+        table.add_column(name, justify="right")
+    others = [{one.name: one for one in part} for part in (outcome.baseline, outcome.training)]
     for score in outcome.test:
         bounds = f"{_told(score, score.low)} to {_told(score, score.high)} ({score.interval})"
-        same = training.get(score.name)
-        learned = _told(same, same.value) if same else ""
-        table.add_row(score.name, Text(_told(score, score.value), "bold green"), bounds, learned)
+        same = [part.get(score.name) for part in others]
+        beside = [_told(one, one.value) if one else "" for one in same]
+        table.add_row(score.name, Text(_told(score, score.value), "bold green"), bounds, *beside)
     return table
 
 

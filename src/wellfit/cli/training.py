@@ -93,7 +93,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         if status != "interrupted":
             complete(plan, folder, config)
             epochs = counted(result["epochs"], "epoch")
-            screen().print(f"{path} is {status} already, after {epochs}", soft_wrap=True)
+            screen().print(f"{path} is {_ended(status)} already, after {epochs}", soft_wrap=True)
             return
         config.pop("result", None)
         if "precision" in config:
@@ -351,16 +351,21 @@ def _seconds(model: Model) -> float:
 def _tell_training(model: Model, judged: str, console: Console) -> None:
     """Draw the curves, unless the terminal shows them already, and say how training ended."""
     if model.history_ and not console.is_terminal:
-        console.print(Curves(model.history_, judged))
-    how = {"stopped": "stopped early", "interrupted": "interrupted"}.get(model.status_, "finished")
-    kept = "" if model.best_epoch_ == model.n_epochs_ else f", kept epoch {model.best_epoch_}"
+        console.print(Curves(model.history_, judged, shown=model.best_epoch_))
+    best, epochs = model.best_epoch_, counted(model.n_epochs_, "epoch")
+    kept = "" if best == model.n_epochs_ else f", kept epoch {best}"
     console.print(
-        f"\n{how} after {counted(model.n_epochs_, 'epoch')} in {duration(_seconds(model))}{kept}; "
+        f"\n{_ended(model.status_)} after {epochs} in {duration(_seconds(model))}{kept}; "
         f"{counted(model.n_parameters_, 'parameter')}"
     )
     console.print(
         f"{in_words(model.reused_)}\n" if model.reuse is not None else "", soft_wrap=True
     )
+
+
+def _ended(status: str) -> str:
+    """Return a status of a training that is over in words."""
+    return {"stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
 
 
 def _tell_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:

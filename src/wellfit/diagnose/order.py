@@ -77,10 +77,10 @@ class RowOrder(Check, name="row_order"):
         if not found:
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
         first = max(found, key=lambda one: (one.what != "number", one.sorted, one.likeness))
-        told, advice = self._told(first)
         others = [name for one in found for name in one.names if name not in first.names]
-        also = f"; so do {', '.join(map(repr, dict.fromkeys(others)))}" if others else ""
-        return self.finding(Outcome.WARN, told + also, advice, likeness=first.likeness)
+        also = f" (as of {', '.join(map(repr, dict.fromkeys(others)))})" if others else ""
+        told, advice = self._told(first, also)
+        return self.finding(Outcome.WARN, told, advice, likeness=first.likeness)
 
     def _alike(self, one: Order) -> bool:
         return one.likeness > self.alike and one.surprise > self.errors
@@ -88,8 +88,9 @@ class RowOrder(Check, name="row_order"):
     def _ill(self, one: Order) -> bool:
         return one.sorted or self._alike(one)
 
-    def _told(self, one: Order) -> tuple[str, str]:
-        named = ", ".join(map(repr, one.names))
+    def _told(self, one: Order, also: str) -> tuple[str, str]:
+        """Return what was seen, and what to do."""
+        named = ", ".join(map(repr, one.names)) + also
         alike = self._alike(one)
         near = f"targets of neighbouring rows are alike (autocorrelation {one.likeness:.2f})"
         later = (

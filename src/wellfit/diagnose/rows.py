@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
 from wellfit.diagnose.base import Check, Finding, Outcome, graded
 from wellfit.diagnose.case import Case
@@ -32,14 +33,14 @@ class DuplicateRows(Check, name="duplicate_rows"):
             return None
         if case.X_test is None:
             share = duplicate_rows(case.X) / len(case.X)
-            outcome, told = graded(share, self.warn), f"{share:.1%} of the rows equal an earlier"
+            outcome, told = graded(share, self.warn), "of the rows equal an earlier one"
         else:
             share = duplicates_across(case.X, case.X_test) / len(case.X_test)
             outcome = graded(share, self.warn, self.fail)
-            told = f"{share:.1%} of the test rows are among the training rows"
+            told = "of the test rows also occur in the training set"
         return self.finding(
             outcome,
-            told if share else told.replace("0.0%", "none"),
+            f"{percent(share) if share else 'none'} {told}",
             "keep one of each before splitting, or split by what the rows come from",
             share=share,
         )

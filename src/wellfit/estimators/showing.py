@@ -84,11 +84,13 @@ class Showing:
         if not epochs:  # imported: it was trained elsewhere
             return said
         said += f", {epochs} epoch{'' if epochs == 1 else 's'} ({facts['status_']})"
-        if facts["best_epoch_"] != epochs:
-            said += f", weights of epoch {facts['best_epoch_']}"
-        history = facts["history_"]
-        last = [f"{name} {history[name][-1]:.4g}" for name in _TOLD if history.get(name)]
-        return f"{said}: {', '.join(last)}" if last else said
+        best, history = facts["best_epoch_"], facts["history_"]
+        if best != epochs:
+            said += f", weights of epoch {best}"
+        # The figures of the epoch whose weights these are, not of the last one.
+        known = {name: history.get(name, ())[best - 1 : best] for name in _TOLD if best}
+        shown = [f"{name} {value:.4g}" for name, values in known.items() for value in values]
+        return f"{said}: {', '.join(shown)}" if shown else said
 
 
 _TOLD = ("loss", "val_loss", "accuracy", "val_accuracy")

@@ -34,6 +34,7 @@ class Curves:
         judged: what to call the rows that ``val_loss`` is of.
         rows: lines of text that a plot is high.
         epochs: where the plots end, for curves that still grow; else at the last epoch.
+        shown: the epoch, from 1, whose values stand above the plots; else the last.
 
     >>> Console(width=40).print(Curves({"loss": [2.0, 1.0, 0.5, 0.4]}, rows=3))
      loss
@@ -49,6 +50,7 @@ class Curves:
     judged: str = "validation"
     rows: int = 7
     epochs: int = 0
+    shown: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the plots: side by side, or one below the other where that is too narrow."""
@@ -83,7 +85,10 @@ class Curves:
         for index, values in enumerate(series):
             ahead = np.full(epochs - len(values), np.nan)
             canvas.draw(np.concatenate([axis.heights(values), ahead]), index)
-        lines = [axis.title(ascii_only), self._legend(name, series, axis, ascii_only)]
+        title = axis.title(ascii_only)
+        if 0 < self.shown < len(series[0]):
+            title.append(f", values of epoch {self.shown}", "dim")
+        lines = [title, self._legend(name, series, axis, ascii_only)]
         bar, corner, dash = ("|", "+", "-") if ascii_only else ("┤", "└", "─")
         for row, line in enumerate(canvas.lines()):
             lines.append(
@@ -104,7 +109,8 @@ class Curves:
         for index, (what, values) in enumerate(
             zip(("training", self.judged), series, strict=False)
         ):
-            legend.append(f"{marks[index]} {what} {axis.told(float(values[-1]))}  ", STYLES[index])
+            value = float(values[(self.shown or len(values)) - 1])
+            legend.append(f"{marks[index]} {what} {axis.told(value)}  ", STYLES[index])
         return legend
 
 

@@ -108,22 +108,25 @@ def told(score: Mapping[str, Any], key: str) -> str:
 
 
 def score_table(ended: Mapping[str, Any]) -> Table:
-    """Return the scores on the test rows with their intervals, and on the training rows."""
-    learned = {score["name"]: score for score in ended.get("training", ())}
+    """Return the scores on the test rows, beside the baseline's and those on training rows."""
+    beside = ("baseline", "training")
+    parts = [{score["name"]: score for score in ended.get(part, ())} for part in beside]
     rows = [
         [
             score["name"],
             told(score, "value"),
             f"{told(score, 'low')} to {told(score, 'high')} ({score.get('interval', '')})",
-            told(learned.get(score["name"], {"name": score["name"]}), "value"),
+            *(told(part.get(score["name"], {"name": score["name"]}), "value") for part in parts),
         ]
         for score in ended["test"]
     ]
+    trained = ended.get("trained_rows")
     head = [
         "",
         f"on {number(ended.get('test_rows'))} test rows",
         "95 % interval",
-        "on training rows",
+        "baseline on the test rows",
+        "on training rows" if trained is None else f"on {number(trained)} training rows",
     ]
     return Table(head, rows, title="Scores")
 

@@ -1,0 +1,81 @@
+"""Levels of categories that the encoder doesn't tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from wellfit.core.words import percent
+from wellfit.preprocessing.columns import kind_of
+from wellfit.preprocessing.table import TablePreprocessor
+
+_FREE = 0.9  # share of values that occur once in an identifier, or in free text
+
+
+class MergedLevels(NamedTuple):
+    """What the encoder keeps of a column of text or categories.
+
+    Attributes:
+        name: the column's.
+        levels: how many it has.
+        kept: how many of them the encoder tells apart.
+        rows: share of the rows with a value whose level is among the others.
+        single: share of the levels that occur once.
+    """
+
+    name: str
+    levels: int
+    kept: int
+    rows: float
+    single: float
+
+    def __str__(self) -> str:
+        """Return what is merged as a sentence."""
+        what = f"column {self.name!r} has {self.levels:,} levels"
+        if self.single > _FREE:
+            once = percent(self.single, 0)
+            what = f"column {self.name!r} is an identifier or free text ({once} of its "
+            what += f"{self.levels:,} values occur once)"
+        if not self.kept:
+            return f"{what}: the encoder keeps none of them"
+        return (
+            f"{what}: the encoder keeps {self.kept:,} and merges the other "
+            f"{self.levels - self.kept:,} ({percent(self.rows, 0)} of the rows) into one"
+        )
+
+
+def merged_levels(table: pd.DataFrame, most: float = 0.2) -> Iterator[MergedLevels]:
+    """Yield the columns in which more than a share ``most`` of the rows has a merged level.
+
+    Args:
+        table: (rows, columns) as the estimator is given it.
+        most: share of the rows with a value.
+
+    >>> names = [f"n{i}" for i in range(300)]
+    >>> table = pd.DataFrame({"name": names, "town": ["Bern", "Ulm", "Bonn"] * 100})
+    >>> print(*merged_levels(table))
+    column 'name' is an identifier or free text (100 % of its 300 values occur once): the encoder
+    keeps none of them
+    """
+    encoder = TablePreprocessor()
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if kind_of(column) == "category":
+            one = _merged(column, encoder)
+            if one.rows > most:
+                yield one
+
+
+def _merged(column: pd.Series[Any], encoder: TablePreprocessor) -> MergedLevels:
+    codes = pd.factorize(column)[0]
+    counts = np.sort(np.bincount(codes[codes >= 0]))[::-1]
+    levels = len(counts)
+    kept = int((counts >= encoder.min_frequency).sum())
+    if kept < levels or kept > encoder.max_categories:  # as Levels.fit does
+        kept = min(kept, encoder.max_categories - 1)
+    rows = float(counts[kept:].sum() / max(counts.sum(), 1))
+    single = float((counts == 1).mean()) if levels else 0.0
+    return MergedLevels(str(column.name), levels, kept, rows, single)
