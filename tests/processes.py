@@ -6,8 +6,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # There is one server of forks in a session, and what it imports is settled when it starts: all
 # that any test forks for is named here. Starting an interpreter costs two seconds of imports.
@@ -42,6 +46,42 @@ def start(*words: str, cwd: Path, encoding: str = "utf-8") -> Any:
 def said(cwd: Path, where: str = "err") -> str:
     """Return what all processes of a folder have said."""
     return Path(f"{cwd}.{where}").read_text()
+
+
+def in_child(function: Callable[..., T], *args: Any) -> T:
+    """Call a function of a module in a process of its own: return what it returns there.
+
+    For what must not happen to the process that runs the tests, such as a limit on its files,
+    to which its own report may be written.
+
+    Raises:
+        AssertionError: it raises; the message is the traceback.
+    """
+    receiving, sending = SERVER.Pipe(duplex=False)
+    process = SERVER.Process(target=_report, args=(sending, function, args))
+    process.start()
+    sending.close()
+    try:
+        result, trouble = receiving.recv()
+    except EOFError:
+        result, trouble = None, "the process ended without a word"
+    process.join()
+    assert not trouble, trouble
+    return result
+
+
+def _report(sending: Any, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    try:
+        sending.send((function(*args), ""))
+    except BaseException:
+        sending.send((None, traceback.format_exc()))
+
+
+def let_files_grow_to(size: int) -> None:
+    """Let no file of this process grow beyond so many bytes, as on a disk that is nearly full."""
+    import resource  # which not every system has
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def children(pid: int) -> list[int]:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from processes import SERVER
+from processes import SERVER, in_child, let_files_grow_to
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError
 
@@ -427,35 +426,42 @@ def test_an_error_says_which_model_is_there(model, monkeypatch, call):
         assert call <= 3
 
 
-@pytest.fixture(params=["file system", "limit"])
-def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder in which no more than 64 KiB can be written."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if request.param == "file system":
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-        if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("mounting needs Linux and its root")
-        yield disk
-        subprocess.run(["umount", str(disk)], check=True)
-    else:
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
-        yield disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting needs Linux and its root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_leaves_the_old_model(small_disk):
-    folder = store.save(small_disk / "model", *OLD)
+def fill_the_disk(disk: Path) -> None:
+    folder = store.save(disk / "model", *OLD)
     before = {name: (folder / name).read_bytes() for name in FILES}
     with pytest.raises(OSError, match="the model was not saved") as caught:
         store.save(folder, {}, {"w": torch.zeros(2**15)})
     assert caught.value.errno in (errno.ENOSPC, errno.EFBIG)
     assert {name: (folder / name).read_bytes() for name in names(folder)} == before
     with pytest.raises(OSError, match="the model was not saved"):
-        store.save(small_disk / "other", {}, {"w": torch.zeros(2**15)})
-    assert names(small_disk) == ["model"]
+        store.save(disk / "other", {}, {"w": torch.zeros(2**15)})
+    assert names(disk) == ["model"]
     assert same(store.load(store.save(folder, *NEW)), NEW)
+
+
+def test_a_full_disk_leaves_the_old_model(small_disk: Path) -> None:
+    fill_the_disk(small_disk)
+
+
+def fill_with_small_files(disk: Path) -> None:
+    let_files_grow_to(2**16)
+    fill_the_disk(disk)
+
+
+def test_files_that_cannot_grow_leave_the_old_model(tmp_path: Path) -> None:
+    in_child(fill_with_small_files, tmp_path)
 
 
 def test_loading_while_another_saves_always_finds_a_model(tmp_path):

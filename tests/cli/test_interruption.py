@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
-import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
-from processes import said, start
+from processes import in_child, let_files_grow_to, said, start
+from wellfit.cli.app import app
 from wellfit.cli.files import write
 from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
@@ -32,15 +31,12 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@contextlib.contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let no file grow beyond ``size`` bytes, as on a disk that is nearly full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def with_small_files(size: int, here: Path, *words: str) -> tuple[int, str]:
+    """Call the command in this process, whose files can't grow; return its code and its errors."""
+    os.chdir(here)
+    let_files_grow_to(size)
+    done = CliRunner().invoke(app, words)
+    return done.exit_code, done.stderr
 
 
 # --- Ctrl-C ----------------------------------------------------------------------------------
@@ -99,10 +95,11 @@ def test_a_second_ctrl_c_ends_the_program_and_spares_the_earlier_model(
 def test_a_full_disk_spares_the_earlier_model(here: Path, wellfit: Wellfit, size: int) -> None:
     assert wellfit(*TRAIN, "--epochs", "2").exit_code == 0
     before = contents(here / "run" / "model")
-    with files_of_at_most(size):  # no room for the settings, or none for the weights
-        done = wellfit(*AGAIN, "--epochs", "2", "--hidden", "256,256")
-    assert done.exit_code == 1
-    assert "File too large" in done.stderr
+    # No room for the settings, or none for the weights.
+    words = (*AGAIN, "--epochs", "2", "--hidden", "256,256")
+    code, told = in_child(with_small_files, size, here, *words)
+    assert code == 1
+    assert "File too large" in told
     assert contents(here / "run" / "model") == before
     assert load_model(here / "run" / "model").hidden_layer_sizes == (8,)
     assert not list(here.rglob("*.new"))
@@ -123,14 +120,12 @@ def test_metrics_that_find_no_room_stop_no_training(here: Path, wellfit: Wellfit
     assert json.loads((here / "run" / "result.json").read_text())["status"] == "finished"
 
 
-def test_predictions_are_written_whole_or_not_at_all(
-    classifier: Path, here: Path, wellfit: Wellfit
-) -> None:
+def test_predictions_are_written_whole_or_not_at_all(classifier: Path, here: Path) -> None:
     (here / "p.csv").write_text("earlier")
-    with files_of_at_most(1000):
-        done = wellfit("predict", str(classifier), "adult.csv", "--out", "p.csv")
-    assert done.exit_code == 1
-    assert "p.csv: File too large" in done.stderr
+    words = ("predict", str(classifier), "adult.csv", "--out", "p.csv")
+    code, told = in_child(with_small_files, 1000, here, *words)
+    assert code == 1
+    assert "p.csv: File too large" in told
     assert (here / "p.csv").read_text() == "earlier"
     assert not list(here.glob(".*"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import resource
 import signal
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold
 
-from processes import SERVER
+from processes import SERVER, in_child, let_files_grow_to
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.model_selection import (
@@ -313,21 +314,22 @@ def test_what_found_no_room_is_written_once_there_is(tmp_path: Path, whole: dict
     assert len(read_journal(tmp_path / "j")) == 30
 
 
-def test_a_line_without_room_leaves_those_before_it(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
-    journal = Journal(tmp_path / "j")
+def record_without_room(path: Path) -> None:
+    """Record in this process a fit more than its files have room for."""
+    journal = Journal(path)
     journal.begin({})
     journal.record([Entry("first", {}, 0, OUTCOME)])
-    before = (tmp_path / "j").read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.warns(UserWarning, match="File too large"):
-            journal.record([Entry("second", {}, 0, OUTCOME)])
-        assert (tmp_path / "j").read_bytes() == before
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    before = path.read_bytes()
+    let_files_grow_to(len(before) + 10)
+    with pytest.warns(UserWarning, match="File too large"):
+        journal.record([Entry("second", {}, 0, OUTCOME)])
+    assert path.read_bytes() == before
+    let_files_grow_to(resource.RLIM_INFINITY)
     journal.record([Entry("third", {}, 0, OUTCOME)])
+
+
+def test_a_line_without_room_leaves_those_before_it(tmp_path: Path) -> None:
+    in_child(record_without_room, tmp_path / "j")
     assert [entry.key for entry in read_journal(tmp_path / "j")] == ["first", "second", "third"]
 
 

@@ -3,7 +3,6 @@
 import csv
 import importlib.util
 import json
-import resource
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import every, member, network, parameters, run, table
+from processes import in_child, let_files_grow_to
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.nn import SoftmaxCrossEntropy, SquaredError, mlp
 from wellfit.optim import SGD, Adam
@@ -63,7 +63,7 @@ def case(observer):
     return pytest.param(
         observer,
         id=observer.name,
-        marks=[THEIRS, pytest.mark.skipif(missing, reason="not installed")],
+        marks=[THEIRS, pytest.mark.skipif(missing, reason=f"{observer.name} is not installed")],
     )
 
 
@@ -406,22 +406,22 @@ def test_a_later_metric_gets_a_column(tmp_path):
     ]
 
 
-@pytest.fixture
-def full_disk():
-    """A function that lets files grow to so many bytes and no further."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def fill_the_disk(log, read, path):
+    """Train in this process, whose files can't grow any more from the second epoch on."""
+
+    def fill(record):
+        if record.epoch == 2:
+            let_files_grow_to(path.stat().st_size + 20)
+
+    with pytest.warns(RuntimeWarning, match="epoch 3 could not be written to .*log: .*goes on"):
+        result = run(members(1), ROWS, observers=[log(path), Call(fill)])
+    assert result.status == [Status.FINISHED]
+    assert [line["epoch"] for line in read(path)] == [1, 2]
 
 
 @LOGS
-def test_a_full_disk_costs_lines_and_not_the_training(log, read, tmp_path, full_disk):
-    path = tmp_path / "log"
-    fill = Call(lambda record: full_disk(path.stat().st_size + 20) if record.epoch == 2 else None)
-    with pytest.warns(RuntimeWarning, match="epoch 3 could not be written to .*log: .*goes on"):
-        result = run(members(1), ROWS, observers=[log(path), fill])
-    assert result.status == [Status.FINISHED]
-    assert [line["epoch"] for line in read(path)] == [1, 2]
+def test_a_full_disk_costs_lines_and_not_the_training(log, read, tmp_path):
+    in_child(fill_the_disk, log, read, tmp_path / "log")
 
 
 # --- TensorBoard and MLflow ------------------------------------------------------------------
