@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from skips import pytest_sessionfinish
+
+__all__ = ["pytest_sessionfinish"]  # a hook
+
 # Set before anything draws or computes: no window may open, and with xdist one thread for each
 # worker beats several that wait for a core. torch reads these when it is first imported.
 os.environ["MPLBACKEND"] = "Agg"

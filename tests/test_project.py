@@ -222,7 +222,12 @@ def pins() -> dict[str, str]:
 
 def requirements() -> Iterator[Requirement]:
     extras = PROJECT["project"]["optional-dependencies"]
-    for line in [*PROJECT["project"]["dependencies"], *extras["test"], *extras["docs"]]:
+    for line in [
+        *PROJECT["project"]["dependencies"],
+        *extras["test"],
+        *extras["ci"],
+        *extras["docs"],
+    ]:
         yield Requirement(line)
 
 
