@@ -90,6 +90,16 @@ def test_batches_that_are_alike_are_not_told_of():
     assert told(raw, images) == []
 
 
+def test_rare_levels_are_no_new_ones_and_new_ones_are_told_beside_them():
+    names = pd.DataFrame({"name": [f"Mr. {number}" for number in range(60)], "a": usual.a})
+    clf = quick().partial_fit(names, y)
+    assert told(clf, names.assign(name=[f"Mrs. {number}" for number in range(60)])) == []
+    some = pd.DataFrame({"town": [*["Bern"] * 30, *["Ulm"] * 27, "Oslo", "Rome", "Lund"]})
+    clf = quick().partial_fit(some, y)
+    assert told(clf, some[::-1]) == []
+    assert told(clf, pd.DataFrame({"town": np.resize(["Bern", "Ulm", "Ulm", "Paris"], 60)}))
+
+
 def test_arrays_pixels_and_sparse_rows_are_told_of_too():
     X = usual[["a", "b"]].to_numpy()
     (found,) = told(quick().partial_fit(X, y), X * [1, 100])

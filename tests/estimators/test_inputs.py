@@ -147,6 +147,16 @@ def test_float64_takes_what_float32_cannot_hold():
     assert reg._prepare(X, x).table.x.max() == 1e35
 
 
+@pytest.mark.parametrize(("value", "shown"), [("abc", "'abc'"), (10**400, "10+")])
+@pytest.mark.parametrize("container", [pd.DataFrame, np.asarray, list])
+def test_cells_that_are_no_numbers_are_named_where_none_are_encoded(value, shown, container):
+    X = [[1.0, None], [2.0, 5.0], [3.0, value]]
+    X = pd.DataFrame(X, dtype=object) if container is pd.DataFrame else X
+    X = np.array(X, dtype=object) if container is np.asarray else X
+    with pytest.raises(DataError, match=rf"column 1 holds {shown}.* in row 2; expected a number"):
+        quick(preprocess=None).fit(X, [0, 1, 0])
+
+
 def test_missing_values_are_named_where_none_can_be():
     X = pd.DataFrame({"a": x, "b": x})
     X.loc[5, "b"] = np.nan

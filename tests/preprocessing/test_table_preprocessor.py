@@ -435,6 +435,7 @@ def test_levels_that_are_no_text_are_known_by_their_other_spellings():
     train = pd.DataFrame({"c": pd.Series([1.0, True, 2.5, "2.0", False, "x"] * 2, dtype=object)})
     fitted = TablePreprocessor(min_frequency=1).fit(train)
     assert fitted.columns[0].levels == ("0", "1", "2.0", "2.5", "x")
+    assert {"1.0", "False"} <= set(fitted.columns[0].spellings)
     same = [[1.0, "1", "1.0", 1, True, np.float32(1)], [False, "0", "False", "0.0", -0.0]]
     for values in same:
         later = pd.DataFrame({"c": pd.Series(values, dtype=object)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
 import numpy as np
@@ -19,7 +20,7 @@ from wellfit.core.schema import Positive, conform
 from wellfit.datasets.schema import TableSchema
 from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, batches, is_image_like
 from wellfit.preprocessing.categories import with_lasting_kinds
-from wellfit.preprocessing.cells import Labels, check_cells, number_matrix
+from wellfit.preprocessing.cells import Labels, check_cells, number_matrix, refuse_text
 from wellfit.preprocessing.columns import LARGEST
 
 _BRIGHTER, _LARGER = 1.2, 10  # times the largest of training: that of a batch on another scale
@@ -200,14 +201,18 @@ def checked(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
     if preprocess not in ("auto", None):
         raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
     if preprocess is None:
-        numbers = validate_data(
-            estimator,
-            x,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=False,
-        )
+        try:
+            numbers = validate_data(
+                estimator,
+                x,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                ensure_all_finite=False,
+            )
+        except (ValueError, OverflowError):
+            _refuse_text(x)
+            raise
         # Larger numbers are no infinities in float32, but their sums and squares are.
         largest = np.finfo(numbers.dtype).max if estimator.precision == "float64" else LARGEST
         check_cells(numbers, *_labels(x), largest=largest, missing=False)
@@ -233,6 +238,14 @@ def ready_to_split(x: Any, preprocess: str | None) -> Any:
         return x
     table = as_table(x)
     return with_lasting_kinds(table) if isinstance(table, pd.DataFrame) else x
+
+
+def _refuse_text(x: Any) -> None:
+    with suppress(DataError):  # no table at all: there is a better message for that
+        table = as_table(x)
+        x = table if isinstance(table, pd.DataFrame) else None
+    if isinstance(x, pd.DataFrame):
+        refuse_text(x)
 
 
 def _is_bytes(x: Table) -> bool:

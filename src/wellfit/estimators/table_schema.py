@@ -59,10 +59,10 @@ def table_schema(model: Any, target: str | None = None) -> TableSchema | None:
 
 
 def known_levels(model: Any) -> dict[str, tuple[str, ...]]:
-    """Return the levels that a fitted model knows of each of its columns of text or categories."""
+    """Return the levels of a fitted model's columns of text or categories, as they are written."""
     inputs = _inputs(model)
     columns = () if inputs is None else inputs.columns
-    return {column.name: column.levels for column in columns if column.levels}
+    return {column.name: column.levels + column.spellings for column in columns if column.levels}
 
 
 def _inputs(model: Any) -> Inputs | None:

@@ -21,7 +21,7 @@ _FAR = (
     5.0  # scales by which half of the values are off: bent towards ±3, they are hard to tell apart
 )
 _NARROW = 0.05  # of a scale that all values lie in
-_UNKNOWN, _UNKNOWN_OR_RARE = 0.05, 0.3  # share of cells that have none of the known levels
+_NEW = 0.05  # share of cells
 
 
 def problems_of(
@@ -68,7 +68,7 @@ def _found(
             yield problem, places[index]
     for at, levels in zip(_places(table, "category"), table.categories_, strict=True):
         column = X.iloc[:, at] if isinstance(X, pd.DataFrame) else pd.Series(X[:, at])
-        if _has_new_levels(levels, column, names[at]):
+        if _has_new_levels(levels, column, names[at], table):
             yield "levels", at
 
 
@@ -103,7 +103,14 @@ def has_other_scale(scaled: NDArray[Any], *, narrow: bool = True) -> bool:
     return bool(np.median(np.abs(scaled)) > _FAR or (narrow and 0 < high - low < _NARROW))
 
 
-def _has_new_levels(levels: Levels, column: pd.Series[Any], name: str) -> bool:
-    cells = int(column.notna().sum())
-    unknown = cells - int(levels.are_known(column, name).sum())
-    return unknown > cells * (_UNKNOWN_OR_RARE if levels.other else _UNKNOWN)
+def _has_new_levels(
+    levels: Levels, column: pd.Series[Any], name: str, table: TablePreprocessor
+) -> bool:
+    """Return whether many cells have levels that would have been kept, had they been there."""
+    cells = column.notna()
+    unknown = column[cells & ~levels.are_known(column, name)]
+    counts = unknown.value_counts()
+    new = counts[counts >= table.min_frequency].sum()
+    if levels.other and len(levels.levels) >= table.max_categories - 1:
+        return bool(new) and len(unknown) == cells.sum()  # of so many, some were left out
+    return bool(new > _NEW * cells.sum())

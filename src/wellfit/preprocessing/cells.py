@@ -118,6 +118,21 @@ def _refuse_value(column: pd.Series[Any], kind: Kind, name: str, error: Exceptio
     raise DataError(f"column {name!r} can't be read as {_NOUNS[kind]}: {error}") from error
 
 
+def refuse_text(frame: pd.DataFrame) -> None:
+    """Raise DataError for the first cell of a table that no number can be made of."""
+    for name, column in frame.items():
+        for row, value in column.items():
+            try:
+                float(value)
+            except TypeError:  # missing, or an object that has its own message
+                continue
+            except (ValueError, OverflowError) as error:
+                raise DataError(
+                    f"column {name!r} holds {reprlib.repr(value)} in row {row!r}; expected a "
+                    f"number, since preprocess is None: {error}"
+                ) from error
+
+
 def refuse_containers(column: pd.Series[Any], name: str) -> None:
     """Raise CellTypeError if a cell holds a list, a dictionary or the like."""
     for row, value in column.dropna().items():

@@ -52,11 +52,13 @@ class ColumnInfo:
             too) or ``"empty"`` (no value in any row).
         levels: the frequent levels of a category column as text, sorted; else None. Every other
             value is encoded as a rare level, or as no level.
+        spellings: how else levels that are no text may be written: ``"1.0"`` and ``"True"``.
     """
 
     name: str
     kind: Kind
     levels: tuple[str, ...] | None = None
+    spellings: tuple[str, ...] = ()
 
 
 def is_image_like(X: Any, image_shape: Sequence[int] | None = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 from typing import Annotated, Any, Literal, Self, TypedDict
 
@@ -213,11 +214,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         code category ('01',)
         """
         check_is_fitted(self, "categories_")
-        levels = dict(zip(self._positions("category"), self.categories_, strict=True))
-        return tuple(
-            ColumnInfo(name, kind, tuple(levels[at].levels) if at in levels else None)
-            for at, (name, kind) in enumerate(zip(self._names_in(), self.kinds_, strict=True))
-        )
+        columns = [ColumnInfo(*pair) for pair in zip(self._names_in(), self.kinds_, strict=True)]
+        for at, each in zip(self._positions("category"), self.categories_, strict=True):
+            levels, spellings = tuple(each.levels), tuple(each.aliases)
+            columns[at] = replace(columns[at], levels=levels, spellings=spellings)
+        return tuple(columns)
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return all that was learnt, as data for JSON and as arrays by name."""
