@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from wellfit.cli.run_folder import (
     RESULT,
     read_run,
 )
+from wellfit.cli.run_forms import is_health, is_metrics, read_lines
 from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import Source, open_source
 from wellfit.core.errors import InputError, WellfitError
@@ -60,7 +60,8 @@ def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material
     config = read_run(path, "report")
     result = config.pop("result", None)
     notes: list[str] = []
-    metrics, health = _lines(path / METRICS, notes), _lines(path / HEALTH, notes)
+    metrics = _lines(path / METRICS, is_metrics, notes)
+    health = _lines(path / HEALTH, is_health, notes)
     if not isinstance(result, dict):
         result = None
         notes.append(_unended(path, config))
@@ -74,8 +75,8 @@ def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material
         name=path.resolve().name,
         folder=os.fspath(path),
         config=config,
-        metrics=[line for line in metrics if isinstance(line.get("epoch"), int)],
-        health=[line for line in health if isinstance(line.get("layers"), list)],
+        metrics=metrics,
+        health=health,
         result=result,
         model=model,
         data=None if source is None else source.data,
@@ -94,23 +95,22 @@ def _unended(path: Path, config: dict[str, Any]) -> str:
     )
 
 
-def _lines(path: Path, notes: list[str]) -> list[dict[str, Any]]:
+def _lines(
+    path: Path, is_right: Callable[[Mapping[str, Any]], bool], notes: list[str]
+) -> list[dict[str, Any]]:
     """Return the lines of a file that are whole; a process that was killed leaves half of one."""
     if not path.is_file():
         return []
-    found, lost = [], 0
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            read = json.loads(line)
-        except ValueError:
-            read = None
-        if isinstance(read, dict):
-            found.append(read)
-        else:
-            lost += 1
+    try:
+        found, lost = read_lines(path)
+    except (InputError, OSError) as error:
+        notes.append(f"{path.name} can't be read: {error}")
+        return []
+    right = [line for line in found if is_right(line)]
+    lost += len(found) - len(right)
     if lost:
         notes.append(f"{path.name} has {lost} lines that can't be read; they are left out.")
-    return found
+    return right
 
 
 def _model(path: Path, notes: list[str]) -> Any:

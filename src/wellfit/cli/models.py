@@ -118,10 +118,11 @@ def add_model(
 
 def _told(path: Path) -> dict[str, Any]:
     """Return what a run says of its model: the data, and the scores on the test rows."""
-    import json
     from contextlib import suppress
 
     from wellfit.cli.run_folder import CONFIG, MODEL, RESULT, read_config
+    from wellfit.cli.run_forms import read_result_file
+    from wellfit.core.errors import ModelFileError
     from wellfit.store import is_model
 
     if is_model(path) and path.name != MODEL:
@@ -129,8 +130,8 @@ def _told(path: Path) -> dict[str, Any]:
     config = read_config(path)
     run = path if (path / CONFIG).is_file() else path.parent
     scores: dict[str, float] = {}
-    with suppress(OSError, ValueError, KeyError):
-        test = json.loads((run / RESULT).read_bytes())["test"]
+    with suppress(OSError, ModelFileError, KeyError):
+        test = read_result_file(run / RESULT)["test"]
         scores = {score["name"]: score["value"] for score in test if score["value"] is not None}
     data = config.get("data", {})
     rows = counted(data["training_rows"], "row") if "training_rows" in data else ""

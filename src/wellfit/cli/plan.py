@@ -10,6 +10,7 @@ from typing import Any
 from wellfit.cli.files import plain
 from wellfit.cli.source import Request
 from wellfit.core.errors import InputError
+from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
 
 _PATHS = ("data_dir", "test")
@@ -80,10 +81,11 @@ class Plan:
             asked = {name: data["request"][name] for name in names}
             asked |= {key: Path(asked[key]) for key in _PATHS if asked[key] is not None}
             asked |= {"drop": tuple(asked["drop"]), "schema": _schema(data)}
+            conform(asked, Request, "request")
             request = Request(**asked)
-            options = Options(**data["options"])
+            options = Options(**conform(data["options"], Options, "options"))
             return cls(request, dict(data["parameters"]), tuple(data["extra"]), options)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"its settings were altered, and can't be read: {error}") from error
 
     def with_precision(self, precision: str) -> Plan:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from wellfit.cli.files import append, plain, unfinished, write, write_json
 from wellfit.cli.locking import LOCK_FILE, lock
+from wellfit.cli.run_forms import read_config_file, read_result_file, what_was_altered
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.store import is_model
 
@@ -246,12 +247,8 @@ def model_folder(path: Path) -> Path:
 def read_config(path: Path) -> dict[str, Any]:
     """Return the settings of the run that a path, a run or its model, belongs to; else nothing."""
     for folder in (path, path.parent):
-        try:
-            config = json.loads((folder / CONFIG).read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(config, dict) and config.get("format") == FORMAT:
-            return config
+        with suppress(OSError, ModelFileError):
+            return read_config_file(folder / CONFIG)
     return {}
 
 
@@ -274,6 +271,8 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
         InputError: there is no run, or one of another format; names the nearest run.
     """
     config = read_config(path) if (path / CONFIG).is_file() else {}
+    if not config and (wrong := what_was_altered(path / CONFIG)):
+        raise InputError(f"{asked} {path}: its settings were altered, and can't be read: {wrong}")
     if not config:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
@@ -285,8 +284,8 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
             f"{asked} {path}: {age} wellfit wrote this run, in format {written}; expected "
             f"{FORMAT_VERSION}. Train anew, in another folder or with --overwrite"
         )
-    with suppress(OSError, ValueError):
-        config["result"] = json.loads((path / RESULT).read_bytes())
+    with suppress(OSError, ModelFileError):  # it is half written, or was altered
+        config["result"] = read_result_file(path / RESULT)
     return config
 
 

@@ -21,6 +21,7 @@ from wellfit.cli.run_folder import (
     RunFolder,
     read_run,
 )
+from wellfit.cli.run_forms import read_table
 from wellfit.core.errors import InputError
 from wellfit.model_selection.journal import Entry, read_journal
 
@@ -84,7 +85,7 @@ def read_results(path: Path) -> pd.DataFrame:
     """
     read_search(path, "show")
     if (path / RESULTS).is_file():
-        return pd.read_csv(path / RESULTS)
+        return read_table(path / RESULTS)
     entries = read_fits(path)
     if not entries:
         raise InputError(f"show {path}: no candidate is finished yet")

@@ -10,8 +10,9 @@ from sklearn.metrics import get_scorer_names
 
 from wellfit.cli.plan import Plan
 from wellfit.cli.settings import Model, assignment
-from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
+from wellfit.core.schema import conform
 from wellfit.model_selection.known import check, default_space
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.spaces import Space
@@ -84,8 +85,11 @@ class SearchPlan:
             InputError: it was altered.
         """
         try:
-            return cls(Plan.from_dict(data), SearchOptions(**data["search"]))
-        except TypeError as error:
+            return cls(
+                Plan.from_dict(data),
+                SearchOptions(**conform(data["search"], SearchOptions, "search")),
+            )
+        except (KeyError, TypeError, ModelFileError) as error:
             raise InputError(f"its settings were altered, and can't be read: {error}") from error
 
     def space(self, model: Model) -> Space:

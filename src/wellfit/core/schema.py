@@ -19,7 +19,7 @@ import reprlib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from wellfit.core.errors import ModelFileError, did_you_mean
@@ -51,6 +51,7 @@ class Range:
         return above and value <= self.high and math.isfinite(value)
 
 
+OPEN = "open"  # beside a TypedDict: it may have fields that aren't declared
 Count = Annotated[int, Range(0)]
 Positive = Annotated[int, Range(1)]
 Finite = Annotated[float, Range()]
@@ -68,9 +69,9 @@ def conform(value: Any, form: Any, where: str) -> Any:
 
     Args:
         value: plain data, as JSON holds it; or a config, where the form names its class.
-        form: a type, ``Literal``, union, ``TypedDict``, or list, sequence, tuple or mapping of
-            such; ``Annotated`` with a :class:`Range` or a :class:`Length`; ``Any`` for
-            everything.
+        form: a type, ``Literal``, union, dataclass or ``TypedDict`` (with :data:`OPEN`, of more
+            fields too), or a list, sequence, tuple or mapping of such; ``Annotated`` with a
+            :class:`Range` or a :class:`Length`; ``Any`` for everything.
         where: the field's name, for errors.
 
     Raises:
@@ -98,8 +99,8 @@ def _faults(value: Any, form: Any, where: str) -> Iterator[str]:
     origin = get_origin(form)
     if form is Any or isinstance(form, TypeVar):
         return
-    if typing.is_typeddict(form):
-        yield from _faults_of_record(value, form, where)
+    if typing.is_typeddict(form) or (_is_plain_dataclass(form) and isinstance(value, Mapping)):
+        yield from _faults_of_record(value, form, where, closed=OPEN not in limits)
     elif origin in (Union, types.UnionType):
         if not any(_fits(value, each) for each in get_args(form)):
             yield from _nearest(value, form, where)
@@ -131,20 +132,37 @@ def _fits(value: Any, form: Any) -> bool:
     return next(_faults(value, form, ""), None) is None
 
 
-def _faults_of_record(value: Any, form: Any, where: str) -> Iterator[str]:
+def _faults_of_record(value: Any, form: Any, where: str, closed: bool) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield f"{where} is {_shown(value)}; expected fields by name"
         return
-    fields = _hints(form)
+    declared = _hints(form)
     for name in value:
-        if name not in fields:
-            yield f"{where} has a field {_shown(name)}{did_you_mean(name, fields)}"
-    for name, field in fields.items():
+        if closed and name not in declared:
+            yield f"{where} has a field {_shown(name)}{did_you_mean(name, declared)}"
+    for name, field in declared.items():
         inner = f"{where}.{name}" if where else name
         if name in value:
             yield from _faults(value[name], field, inner)
-        elif get_origin(field) is not typing.NotRequired:
+        elif name in _required(form):
             yield f"{inner} is missing"
+
+
+def _is_plain_dataclass(form: Any) -> bool:
+    """Say whether a form is a dataclass that plain data may stand for: a config's say more."""
+    return isinstance(form, type) and is_dataclass(form) and not hasattr(form, "hypers")
+
+
+def _required(form: Any) -> set[str]:
+    """Return the fields of a record that may not be missing."""
+    if is_dataclass(form):
+        return {
+            field.name
+            for field in fields(form)
+            if field.default is MISSING and field.default_factory is MISSING
+        }
+    wanted = _hints(form).items() if form.__total__ else ()
+    return {name for name, field in wanted if get_origin(field) is not typing.NotRequired}
 
 
 def _faults_inside(value: Any, form: Any, where: str) -> Iterator[str]:

@@ -239,8 +239,8 @@ def _leaders(fits: list[dict[str, Any]]) -> list[list[Any]]:
             for fit in fits
         ]
         frame = ranked(entries)
-    except (KeyError, TypeError, ValueError, AttributeError):  # no journal of ours
-        return []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return []  # no journal of ours
     varied = parameters_of(frame)
     shown = frame.head(_LEADERS)[["rank", "mean", "std", "fits", *varied]]
     named = [name.rpartition("__")[2].replace("_", " ") for name in varied]

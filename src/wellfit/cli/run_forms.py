@@ -1,0 +1,253 @@
+"""The declared forms of a run folder's files, which may come from elsewhere.
+
+Fields beyond these are passed over: they are shown, or nobody's.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import pandas as pd
+
+from wellfit.core.errors import InputError, ModelFileError
+from wellfit.core.files import read_json, read_regular
+from wellfit.core.schema import OPEN, Count, Positive, conform
+from wellfit.report.searches.table import FIGURES
+
+Number = float | None  # what wasn't finite is None
+_LARGEST_LINES = 1 << 27  # bytes of metrics, or of a table of candidates
+
+
+class DataEntry(TypedDict, total=False):
+    """What the settings say of the data."""
+
+    given: str
+    name: str
+    source: str
+    task: str
+    target: str | None
+    columns: list[str] | Count
+    training_rows: Count
+    validation_rows: Count
+    test_rows: Count
+    split: str
+
+
+class RequestEntry(TypedDict):
+    """Which data were asked for."""
+
+    name: str
+    target: str | None
+    data_dir: str | None
+    allow_pickle: bool
+    drop: list[str]
+    test: str | None
+    test_fraction: float
+    task: str
+    seed: Count
+
+
+class ConfigDocument(TypedDict, total=False):
+    """The settings of a run."""
+
+    format: Literal["wellfit-run"]
+    format_version: int
+    command: str
+    started: str
+    estimator: str
+    settings: dict[str, Any]
+    seed: Count | None
+    data: Annotated[DataEntry, OPEN]
+    versions: dict[str, str]
+    machine: dict[str, str | int | None]
+    request: Annotated[RequestEntry, OPEN]
+    parameters: dict[str, str | bool | float | list[str]]
+    extra: list[str]
+    options: dict[str, Any]
+    search: dict[str, Any]
+    precision: str
+
+
+class ScoreEntry(TypedDict):
+    """A figure with its interval."""
+
+    name: str
+    value: Number
+    low: Number
+    high: Number
+    interval: NotRequired[str]
+
+
+class ConfusionEntry(TypedDict):
+    """How often each class was taken for each other."""
+
+    classes: list[str | bool | float]
+    counts: list[list[Count]]
+
+
+class FindingEntry(TypedDict):
+    """What one check found."""
+
+    check: str
+    outcome: Literal["pass", "warn", "fail"]
+    numbers: NotRequired[dict[str, Number]]
+
+
+class VerdictEntry(TypedDict, total=False):
+    """The verdict."""
+
+    name: str
+    sentence: str
+    sure: str
+    findings: list[Annotated[FindingEntry, OPEN]]
+    knobs: list[dict[str, str]]
+    unjudged: dict[str, str]
+
+
+class FoundEntry(TypedDict, total=False):
+    """What a search has found."""
+
+    candidates: Count
+    folds: Count
+    seconds: Number
+    best_params: dict[str, Any]
+    mean: Number
+    std: Number
+
+
+class ResultDocument(TypedDict, total=False):
+    """How a run ended."""
+
+    status: str
+    epochs: Count
+    best_epoch: Count
+    seconds: Number
+    parameters: Count
+    batch_size: Count
+    test_rows: Count
+    test: list[Annotated[ScoreEntry, OPEN]]
+    training: list[Annotated[ScoreEntry, OPEN]]
+    confusion: ConfusionEntry
+    verdict: Annotated[VerdictEntry, OPEN]
+    search: Annotated[FoundEntry, OPEN]
+
+
+class LayerEntry(TypedDict):
+    """What was seen of one layer; its figures by name stand beside."""
+
+    layer: str
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """Return the settings that a file holds.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ModelFileError: it is of another form; names the field.
+    """
+    return _read(path, Annotated[ConfigDocument, OPEN])
+
+
+def what_was_altered(path: Path) -> str:
+    """Say what is wrong with the settings of a run; nothing where there are no such settings."""
+    with suppress(OSError, ModelFileError):
+        found = read_json(path)
+        if isinstance(found, dict) and found.get("format") == "wellfit-run":
+            try:
+                conform(found, Annotated[ConfigDocument, OPEN], "")
+            except ModelFileError as error:
+                return str(error)
+    return ""
+
+
+def read_result_file(path: Path) -> dict[str, Any]:
+    """Return the result that a file holds; raises as :func:`read_config_file`."""
+    result = _read(path, Annotated[ResultDocument, OPEN])
+    if "confusion" in result:
+        classes, counts = result["confusion"]["classes"], result["confusion"]["counts"]
+        if {len(counts), *map(len, counts)} != {len(classes)}:
+            raise ModelFileError(
+                f"{path}: confusion.counts isn't square, by {len(classes)} classes"
+            )
+    return result
+
+
+def _read(path: Path, form: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = conform(read_json(path), form, "")
+    except ModelFileError as error:
+        told = str(error)
+        raise ModelFileError(told if str(path) in told else f"{path}: {told}") from error
+    return found
+
+
+def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the lines of a file that are JSON objects, and how many others there are.
+
+    Raises:
+        ModelFileError: it is no regular file, or a larger one than any run writes.
+    """
+    found, lost = [], 0
+    for line in read_regular(path, _LARGEST_LINES).splitlines():
+        try:
+            read = json.loads(line)
+        except (ValueError, RecursionError):
+            read = None
+        if isinstance(read, dict):
+            found.append(read)
+        else:
+            lost += 1
+    return found, lost
+
+
+def is_metrics(line: Mapping[str, Any]) -> bool:
+    """Say whether a line tells of an epoch: its number, and numbers by name.
+
+    >>> is_metrics({"epoch": 1, "loss": 0.5}), is_metrics({"epoch": 1, "loss": "low"})
+    (True, False)
+    """
+    return _fits(line.get("epoch"), Positive) and _fits(line, dict[str, Number])
+
+
+def is_health(line: Mapping[str, Any]) -> bool:
+    """Say whether a line tells of the layers in an epoch.
+
+    >>> is_health({"epoch": 1, "layers": [{"layer": "1-linear", "norm": 2.0}]})
+    True
+    """
+    layers = line.get("layers")
+    return (
+        _fits(line.get("epoch"), Positive)
+        and _fits(layers, list[Annotated[LayerEntry, OPEN]])
+        and all(_fits({**one, "layer": None}, dict[str, Number]) for one in layers or ())
+    )
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return the table of a search's candidates.
+
+    Raises:
+        InputError: it isn't the table of a search; says what is missing.
+    """
+    data = read_regular(path, _LARGEST_LINES)
+    try:
+        frame = pd.read_csv(io.BytesIO(data))
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path} is no table of candidates: {error}") from error
+    for name in FIGURES:
+        if name not in frame or frame[name].dtype.kind not in "if":
+            raise InputError(f"{path} has no column {name!r} of numbers; expected one")
+    return frame
+
+
+def _fits(value: Any, form: Any) -> bool:
+    try:
+        conform(value, form, "")
+    except ModelFileError:
+        return False
+    return True
