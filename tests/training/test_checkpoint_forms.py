@@ -46,6 +46,7 @@ DOCUMENTS = {
     "status holds 2 items": result(status=["running", "running"]),
     "result.observers is": result(observers={}),
     "result has a field 'more'": result(more=1),
+    "observers is empty": result(observers=[]),
     "'kept' is of type object": result(kept=None),
     "kept: tensor 'nothing' is missing": result(kept={"array": "nothing"}),
     "'kept' is of type": result(kept={"array": "scale"}),

@@ -41,7 +41,7 @@ def report(
         found = [gather(run, data_dir, whole=len(runs) == 1) for run in runs]
     with waiting("writing"):
         page = run_page(found[0]) if len(found) == 1 else comparison_page(found)
-        write(place, written(page).encode())
+        write(place, written(page).encode(errors="replace"))
     size, took = place.stat().st_size / 1e6, duration(time.perf_counter() - began)
     screen().print(f"{place} ({size:.1f} MB, in {took})", soft_wrap=True)
     if show:

@@ -13,6 +13,7 @@ import numpy as np
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 
+_MOST_STEPS = 1_000_000
 _KEYS = ("low", "high", "scale", "integer", "steps", "choices", "depth", "units", "if")
 _FAR = 1e-6  # the quantile of a distribution that counts as its end
 _MANY = 1000  # integers of a range that a grid doesn't list
@@ -202,8 +203,11 @@ def _stepped(name: str, entry: Mapping[str, Any], whole: Number) -> Axis:
     steps = entry.get("steps")
     if steps is None:
         return whole
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise HyperparameterError(f"steps of {name} is {steps!r}; expected an integer, at least 2")
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 2 <= steps <= _MOST_STEPS:
+        raise HyperparameterError(
+            f"steps of {name} is {steps!r:.200}; expected an integer, at least 2 "
+            f"and at most {_MOST_STEPS:,}"
+        )
     space = np.geomspace if whole.log else np.linspace
     values = space(whole.low, whole.high, steps).tolist()
     return Choices(tuple(dict.fromkeys(map(round, values) if whole.integer else values)))

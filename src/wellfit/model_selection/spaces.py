@@ -29,6 +29,7 @@ from wellfit.core.files import parse_json, read_regular
 from wellfit.model_selection.axes import Axis, Choices, axis
 
 _LARGEST = 1 << 20  # bytes of a file
+_DEEPEST = 1000  # layers: each is an axis of the space
 
 Condition = Mapping[str, tuple[Any, ...]]
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -209,8 +210,10 @@ def _add(axes: dict[str, Axis], conditions: dict[str, Condition], name: str, ent
         )
     depth = f"{name}.depth"
     depths = axis(depth, entry["depth"]).values() or ()
-    if not depths or not all(isinstance(each, int) and each >= 0 for each in depths):
-        raise HyperparameterError(f"{depth} is {entry['depth']!r}; expected numbers of layers")
+    if not depths or not all(isinstance(each, int) and 0 <= each <= _DEEPEST for each in depths):
+        raise HyperparameterError(
+            f"{depth} is {entry['depth']!r:.200}; expected numbers of layers, at most {_DEEPEST}"
+        )
     axes[depth] = Choices(tuple(depths))
     conditions[depth] = condition
     for layer in range(1, max(depths) + 1):

@@ -102,7 +102,9 @@ def _check_weights(name: str, weights: Weights, slots: list[str]) -> None:
 
 def _check_history(result: Result) -> None:
     """Check the first observer's memory: each metric by epoch, (epochs, K) or (epochs,)."""
-    for name, values in result.observers[0].items() if result.observers else ():
+    if not result.observers:
+        raise ModelFileError("observers is empty; expected a history first")
+    for name, values in result.observers[0].items():
         shape = (k,) if (k := len(result.members)) and name != "seconds" else ()
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             raise ModelFileError(f"observers[0].{name} is no array of floats")
