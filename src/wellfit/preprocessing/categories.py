@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, Self, TypedDict
 
@@ -151,8 +152,9 @@ def with_lasting_kinds(frame: pd.DataFrame) -> pd.DataFrame:
     mixed = [at for at in range(frame.shape[1]) if is_mixed(frame.iloc[:, at])]
     frame = frame.copy(deep=False)
     for at in mixed:
-        codes, values = _factorize(frame.iloc[:, at], str(frame.columns[at]))
-        frame.isetitem(at, np.array([*map(_text, values), None], dtype=object)[codes])
+        with suppress(CellTypeError):  # the part that has the cell is refused when it is read
+            codes, values = _factorize(frame.iloc[:, at], str(frame.columns[at]))
+            frame.isetitem(at, np.array([*map(_text, values), None], dtype=object)[codes])
     return frame
 
 
