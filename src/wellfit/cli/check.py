@@ -171,6 +171,8 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
 
 def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     """Draw the range test into a file, and print what it says."""
+    from matplotlib.figure import Figure
+
     from wellfit.cli.files import write
     from wellfit.diagnose import LearningRate, learning_rate_range
     from wellfit.report import png
@@ -180,7 +182,8 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
         test = learning_rate_range(
             model, source.data.X, source.data.y, steps=LearningRate().steps, random_state=seed
         )
-        figure: Any = test.plot().figure
+        figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+        test.plot(figure.add_subplot())
         write(path, png(figure))
     screen().print(f"{test}\ndrawn in {path}", soft_wrap=True)
     return test

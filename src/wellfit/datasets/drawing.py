@@ -42,7 +42,7 @@ def picture(dataset: Dataset, n: int = 10) -> Figure:
     for place, row in enumerate(chosen, start=1):
         axes = figure.add_subplot(height, _COLUMNS, place)
         axes.imshow(X[row].reshape(dataset.image_shape), cmap="gray", vmax=brightest)
-        axes.set_title(_label(dataset, row), fontsize=9)
+        axes.set_title(_label(dataset, row), fontsize=9, wrap=True)
         axes.set_axis_off()
     return figure
 

@@ -154,12 +154,12 @@ class RangeTest:
         """Draw the loss by learning rate, the suggested one, and where training diverges.
 
         Args:
-            ax: where to draw; else in a figure of its own.
+            ax: where to draw; else on a new figure of pyplot's, which a notebook shows.
         """
         if ax is None:
-            from matplotlib.figure import Figure
+            import matplotlib.pyplot as plt
 
-            ax = Figure(figsize=(5.6, 4.2), layout="constrained").add_subplot()
+            ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
         # Beyond twice the start, how bad it is doesn't matter.
         shown = np.where(self.losses < 2 * self.start, self.losses, 2 * self.start)
         ax.semilogx(self.rates, shown, ".-", color="#0072B2", label=f"after {self.steps} steps")
@@ -170,7 +170,7 @@ class RangeTest:
         ax.axvline(self.rate, color="#666666", linestyle=":", label=f"now {self.rate:.2g}")
         ax.set(xlabel="learning rate", ylabel="loss", ylim=(0, 2.05 * self.start))
         told = f"A learning rate of {self.suggested:.2g} comes far, and safely"
-        ax.set_title(told if self.moves else "No learning rate gets anywhere")
+        ax.set_title(told if self.moves else "No learning rate gets anywhere", wrap=True)
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)

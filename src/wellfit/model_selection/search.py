@@ -12,7 +12,7 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
@@ -127,9 +127,9 @@ class SearchCV(Stacked):
         for name in ("n_iter", "n_restarts"):
             value = getattr(self, name)
             whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-            if not whole or value < 1:
+            if not whole or not 1 <= value < 2**63:
                 raise HyperparameterError(
-                    f"{name} is {value!r}; expected a whole number, at least 1"
+                    f"{name} is {shown(value)}; expected a whole number, at least 1"
                 )
         if self.halving is not None and self.halving not in _HALVINGS:
             raise UnknownNameError("halving", self.halving, _HALVINGS)
@@ -137,8 +137,10 @@ class SearchCV(Stacked):
             value = getattr(self, name)
             if value is None and name == "time_limit":
                 continue
-            if not isinstance(value, numbers.Real) or not float(value) > least:
-                raise HyperparameterError(f"{name} is {value!r}; expected a number above {least}")
+            if not isinstance(value, numbers.Real) or not _between(value, least):
+                raise HyperparameterError(
+                    f"{name} is {shown(value)}; expected a number above {least}"
+                )
 
     def _search_through(
         self,
@@ -272,6 +274,11 @@ class SearchCV(Stacked):
             means = results[key.replace("rank", "mean")]
             results[key] = _ranks([trial.epochs for trial in tried], means)
         return results
+
+
+def _between(value: Any, least: int) -> bool:
+    """Say whether a number is above ``least``, and no larger than 64 bits hold."""
+    return bool(least < value < 2**63)
 
 
 def _seeds(first: int, count: int) -> list[int]:

@@ -83,7 +83,7 @@ def draw(done: Reproduction, score: str | None = None) -> Drawing:
     heights = [_CURVES] * bool(lines) + [_STRIP] * len(strips)
     size = (_WIDTH, max(sum(heights) + 0.5, _SHORTEST))
     drawing = NewDrawing(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
-    drawing.suptitle(_title(done), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    drawing.suptitle(_title(done), x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
     grid = drawing.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1.3))
     if lines:
         panel = drawing.add_subplot(grid[0, 0])
@@ -376,5 +376,5 @@ def _draw_strip(axes: Axes, one: Measured) -> None:
     colour = OURS if one.reached else MISSED
     spread = scale * one.spread if len(one.values) > 1 else None
     axes.errorbar(scale * one.ours, 0, xerr=spread, fmt="o", color=colour, markersize=5)
-    axes.set_title(_plain(figure.what), loc="left", fontsize=8.5, pad=3)
-    axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour)
+    axes.set_title(_plain(figure.what), loc="left", fontsize=8.5, pad=3, wrap=True)
+    axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour, wrap=True)

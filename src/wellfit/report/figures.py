@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ _MOST_POINTS = 5000  # rows beyond which a scatter plot is a density
 _MOST_OUTPUTS = 4
 _LONGEST_NAME = 18
 _LARGE = 10_000
+_LETTERS_PER_INCH = 8.2  # of a figure's title
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
@@ -43,9 +45,9 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
 
 
 def ignore_glyphs() -> None:
-    """Draw letters that no installed font has as boxes, without a warning for each.
+    """Let letters that no installed font has be drawn as boxes, without a warning for each.
 
-    From here on: figures are drawn when they are shown, long after they were made.
+    To be called where the filters of warnings are restored afterwards.
     """
     warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
 
@@ -117,7 +119,7 @@ def _draw_metric(
                 range(1, len(values) + 1), scaled, style, color=colour, label=what, marker=marker
             )
             told.append(f"{_told(name, values[-1])} in {what}")
-    axes.set_title(f"{name.capitalize()}: {', '.join(told)}")
+    axes.set_title(f"{name.capitalize()}: {', '.join(told)}", wrap=True)
     axes.set_xlabel("epoch")
     axes.set_xlim(1, max(len(history[name]), 2))
     axes.set_ylabel(_unit(axes, name, history[name]))
@@ -174,7 +176,7 @@ def confusion_picture(
     axes.set(xlabel="predicted class", ylabel="true class")
     right, total = int(np.trace(counts)), int(counts.sum())
     share = percent(right / max(total, 1))
-    axes.set_title(f"{right:,} of {total:,} rows ({share}) are named rightly")
+    axes.set_title(f"{right:,} of {total:,} rows ({share}) are named rightly", wrap=True)
     for true, predicted in np.argwhere(counts).tolist() if many <= _MOST_COUNTS else ():
         count = f"{counts[true, predicted]}"
         size = 9 if many <= _MOST_COUNTS / 2 else 6
@@ -229,7 +231,7 @@ def _draw_agreement(
         axes.plot(y, predicted, "o", color=TRAINING, markersize=4, alpha=0.35, markeredgewidth=0)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     axes.plot(ends, ends, color=QUIET, linewidth=1, label="predicted = true")
-    axes.set_title("The nearer to the line, the better predicted")
+    axes.set_title("The nearer to the line, the better predicted", wrap=True)
     axes.set(xlabel=f"true {unit}".strip(), ylabel=f"predicted {unit}".strip())
     _shorten(axes.xaxis, ends)
     _shorten(axes.yaxis, ends)
@@ -246,7 +248,7 @@ def _draw_residuals(axes: Axes, residuals: NDArray[np.float64], unit: str) -> No
     axes.hist(residuals, bars, range=(middle - half, middle + half), color=TRAINING)
     axes.axvline(0, color=QUIET, linewidth=1)
     usual = float(np.median(np.abs(residuals)))
-    axes.set_title(f"Half of the rows are off by {short(usual)} or less")
+    axes.set_title(f"Half of the rows are off by {short(usual)} or less", wrap=True)
     axes.set(xlabel=f"true - predicted {unit}".strip(), ylabel="rows")
     _shorten(axes.xaxis, [low, high])
     _lighten(axes)
@@ -257,7 +259,9 @@ def _figure(width: float, height: float, title: str) -> Figure:
 
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(_plain(title), fontsize=13, fontweight="bold")
+        # By letters, since names of runs have no blanks at which matplotlib could wrap them.
+        lines = textwrap.fill(_plain(title), int(width * _LETTERS_PER_INCH))
+        figure.suptitle(lines, fontsize=13, fontweight="bold")
     return figure
 
 

@@ -97,7 +97,7 @@ def _ground(landscape: Landscape, paths: Sequence[Path]) -> tuple[Figure, Axes]:
         axes.plot(*place, "*", color="#CC0000", markersize=13, markeredgecolor="white", zorder=5)
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
-    axes.set_title(landscape.name)
+    axes.set_title(landscape.name, wrap=True)
     axes.set_xlabel("x")
     axes.set_ylabel("y")
     return figure, axes

@@ -6,6 +6,7 @@ import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from wellfit.core.errors import DataError, HyperparameterError, InputError
+from wellfit.core.errors import DataError, HyperparameterError, InputError, shown
 from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import checked, ready_to_split
@@ -28,6 +29,8 @@ from wellfit.estimators.undo import whole_or_not_at_all
 from wellfit.model_selection.ensembles.files import ensemble_from, save_ensemble
 from wellfit.model_selection.ensembles.library import Data, Models, fit_together, set_apart
 from wellfit.model_selection.ensembles.selection import Score, Selection
+
+_MOST_MEMBERS = 1_000_000
 
 
 class Ensemble(Saving, NestedConfigs):
@@ -55,6 +58,15 @@ class Ensemble(Saving, NestedConfigs):
     ) -> None:
         self.estimator, self.n_members, self.selection = estimator, n_members, selection
         self.scoring, self.bootstrap, self.random_state = scoring, bootstrap, random_state
+
+    @property
+    def plot(self) -> Any:
+        """Figures of the fitted ensemble, such as ``plot.learning_curve()``.
+
+        See :class:`wellfit.report.plotting.ModelPlots`.
+        """
+        # By name: figures stand above ensembles, and take a while to import.
+        return import_module("wellfit.report.plotting").ModelPlots(self)
 
     # Fitting.
 
@@ -175,7 +187,11 @@ class Ensemble(Saving, NestedConfigs):
         given, count = self._given(), self.n_members
         if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
             raise HyperparameterError(
-                f"n_members is {count!r}; expected a whole number, at least 1"
+                f"n_members is {shown(count)}; expected a whole number, at least 1"
+            )
+        if count > _MOST_MEMBERS:
+            raise HyperparameterError(
+                f"n_members is {shown(count)}; expected a whole number, at most {_MOST_MEMBERS:,}"
             )
         seeds = draw.randint(2**31 - 1, size=max(count, len(given)))
         return [

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError
-from wellfit.report.figures import ignore_glyphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Size = tuple[float, float]
 
@@ -24,11 +24,8 @@ def one(ax: Axes | None, size: Size = (6.4, 4.8)) -> Axes:
     """
     from matplotlib.axes import Axes as KnownAxes
 
-    ignore_glyphs()
     if ax is None:
-        import matplotlib.pyplot as plt
-
-        return plt.subplots(figsize=size, layout="constrained")[1]
+        return _new_figure(size).add_subplot()
     if not isinstance(ax, KnownAxes):
         raise InputError(f"ax is a {type(ax).__name__}; expected Axes of matplotlib")
     return ax
@@ -52,13 +49,9 @@ def several(ax: Any, grid: tuple[int, int], count: int, panel: Size) -> NDArray[
             raise InputError(f"ax holds {len(given)} Axes; expected {count}")
         return np.array([one(each) for each in given[:count]], dtype=object)
     down, across = grid
-    ignore_glyphs()
+    figure: Any
     if ax is None:
-        import matplotlib.pyplot as plt
-
-        figure: Any = plt.figure(
-            figsize=(across * panel[0], down * panel[1]), layout="constrained"
-        )
+        figure = _new_figure((across * panel[0], down * panel[1]))
         places = figure.add_gridspec(down, across)
     elif count == 1:
         return np.array([one(ax)], dtype=object)
@@ -66,6 +59,15 @@ def several(ax: Any, grid: tuple[int, int], count: int, panel: Size) -> NDArray[
         figure, places = one(ax).figure, _divided(ax, grid)
     drawn = [figure.add_subplot(places[divmod(place, across)]) for place in range(count)]
     return np.array(drawn, dtype=object)
+
+
+def _new_figure(size: Size) -> Figure:
+    """Return a new figure of pyplot's, which a notebook shows at the end of its cell."""
+    import matplotlib.pyplot as plt
+
+    from wellfit.report.plotting.quiet import QuietFigure
+
+    return plt.figure(figsize=size, layout="constrained", FigureClass=QuietFigure)
 
 
 def _divided(ax: Axes, grid: tuple[int, int]) -> Any:

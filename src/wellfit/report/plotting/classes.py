@@ -47,7 +47,7 @@ def draw_confusion(
     right = int(np.sum(truth == predicted))
     axes.set(xlabel="predicted class", ylabel="true class")
     share = percent(right / len(truth))
-    axes.set_title(f"{right:,} of {len(truth):,} rows ({share}) are named rightly")
+    axes.set_title(f"{right:,} of {len(truth):,} rows ({share}) are named rightly", wrap=True)
 
 
 def draw_roc(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> None:
@@ -64,7 +64,7 @@ def draw_roc(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> None:
     axes.legend(frameon=False, loc="lower right", fontsize=9)
     axes.set(xlabel="share of the others taken for it", ylabel="share of the class that is found")
     mean = " on average" if len(areas) > 1 else ""
-    axes.set_title(f"Area under the ROC curve: {short(float(np.mean(areas)))}{mean}")
+    axes.set_title(f"Area under the ROC curve: {short(float(np.mean(areas)))}{mean}", wrap=True)
     _lighten(axes)
 
 
@@ -82,7 +82,7 @@ def draw_precision_recall(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> 
     axes.set(xlabel="recall: share of the class that is found")
     axes.set(ylabel="precision: share of the found that are right")
     mean = " over the classes" if len(areas) > 1 else ""
-    axes.set_title(f"Average precision: {short(float(np.mean(areas)))}{mean}")
+    axes.set_title(f"Average precision: {short(float(np.mean(areas)))}{mean}", wrap=True)
     _lighten(axes)
 
 
@@ -103,7 +103,9 @@ def draw_reliability(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> None:
     told = np.clip(told, 0, 1)
     CalibrationDisplay.from_predictions(came, told, n_bins=_BINS, ax=axes, name="the model")
     axes.set(xlabel=f"mean probability of {of}", ylabel="share of rows where it came true")
-    axes.set_title(f"Probabilities are off by {percent(calibration_error(came, told))} on average")
+    axes.set_title(
+        f"Probabilities are off by {percent(calibration_error(came, told))} on average", wrap=True
+    )
     _lighten(axes)
 
 

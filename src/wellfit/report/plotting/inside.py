@@ -69,7 +69,9 @@ def draw_images(
     if not coloured:
         axes.figure.colorbar(drawn, ax=axes, label="weight", shrink=0.8)
     axes.set_axis_off()
-    axes.set_title(f"What {_of(len(shown), weights.shape[1])} units of the first layer look for")
+    axes.set_title(
+        f"What {_of(len(shown), weights.shape[1])} units of the first layer look for", wrap=True
+    )
 
 
 def draw_heat_map(
@@ -85,7 +87,7 @@ def draw_heat_map(
     if names is not None and len(names) <= _MOST_NAMES:
         axes.set_yticks(range(len(names)), [_short(str(name)) for name in names], fontsize=8)
     axes.set(xlabel="unit of the first layer", ylabel="feature")
-    axes.set_title(f"Weights of {_of(shown.shape[1], weights.shape[1])} units")
+    axes.set_title(f"Weights of {_of(shown.shape[1], weights.shape[1])} units", wrap=True)
 
 
 def _of(shown: int, there: int) -> str:
@@ -113,4 +115,4 @@ def draw_network(axes: Axes, layers: Sequence[Group], size: int) -> None:
     lowest = max(len(group.lines) for group in layers)
     axes.set(xlim=(-0.5, len(layers) - 0.5), ylim=(-0.6 - 0.11 * lowest, 0.55))
     axes.set_axis_off()
-    axes.set_title(f"{size:,} parameters")
+    axes.set_title(f"{size:,} parameters", wrap=True)

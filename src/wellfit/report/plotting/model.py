@@ -13,6 +13,7 @@ from wellfit.core.errors import InputError
 from wellfit.report.figures import QUIET, TRAINING, _lighten, _short, curves_of, draw_curves
 from wellfit.report.plotting import classes, inside
 from wellfit.report.plotting.canvas import one, several
+from wellfit.report.plotting.members import draw_members
 from wellfit.report.words import short
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ class ModelPlots:
     ``X`` and what is true of them, ``y``: best those that the model hasn't learned from.
 
     Args:
-        model: an ``MLPClassifier`` or ``MLPRegressor``.
+        model: an ``MLPClassifier`` or ``MLPRegressor``, or an ensemble of these.
 
     Raises:
         NotFittedError: by each figure, before ``fit``.
-        InputError: a figure is for the other kind of model, or ``ax`` can't be drawn on.
+        InputError: a figure is for the other kind of model or for a single network, or ``ax``
+            can't be drawn on.
 
     >>> import matplotlib
     >>> matplotlib.use("Agg")
@@ -50,15 +52,23 @@ class ModelPlots:
     def learning_curve(self, *, ax: Any = None) -> NDArray[Any]:
         """Draw the loss by epoch, and the accuracy where there is one; return an Axes for each.
 
+        Of an ensemble, all members' curves are drawn.
+
         Args:
             ax: where to draw: Axes to be divided, or an array of them.
         """
         model = self._fitted()
-        names = curves_of(model.history_)
-        if not names:
+        members = getattr(model, "estimators_", [model])
+        histories = [each.history_ for each in members if curves_of(each.history_)]
+        if not histories:
             raise InputError(f"this {type(model).__name__} wasn't trained here: it has no history")
+        names = curves_of(histories[0])
         panels = several(ax, (1, len(names)), len(names), (5.2, 4.0))
-        draw_curves(panels.tolist(), model.history_, model.best_epoch_)
+        if members == [model]:
+            draw_curves(panels.tolist(), model.history_, model.best_epoch_)
+        else:
+            for axes, name in zip(panels, names, strict=True):
+                draw_members(axes, name, histories)
         return panels
 
     def confusion(
@@ -210,7 +220,7 @@ class ModelPlots:
             most: how many units; by default 25 images, or 100 columns of a table.
             ax: where to draw.
         """
-        model = self._fitted()
+        model = self._network("weights")
         weights = inside.first_weights(model)
         shape = inside.image_shape(model, len(weights))
         if shape is not None:
@@ -229,7 +239,7 @@ class ModelPlots:
         """
         from wellfit.report.page.drawing import grouped
 
-        network = self._fitted()._weights.network
+        network = self._network("network")._weights.network
         layers = grouped(network)
         axes = one(ax, (1.5 * len(layers) + 0.6, 3.8))
         inside.draw_network(axes, layers, network.size)
@@ -238,6 +248,16 @@ class ModelPlots:
     def _fitted(self) -> Any:
         check_is_fitted(self._model)
         return self._model
+
+    def _network(self, figure: str) -> Any:
+        """Return the model, which is a single network."""
+        model = self._fitted()
+        if hasattr(model, "estimators_"):
+            raise InputError(
+                f"plot.{figure} is for a single network, and this {type(model).__name__} has "
+                f"{len(model.estimators_)}; expected estimators_[0].plot.{figure}()"
+            )
+        return model
 
     def _classifier(self, figure: str, instead: str) -> Any:
         model = self._fitted()
@@ -277,7 +297,7 @@ def _draw_residuals(
     usual = short(float(np.median(np.abs(y - predicted))))
     left = "true - predicted" if kind == "residual_vs_predicted" else "true"
     axes.set(xlabel=f"predicted{suffix}", ylabel=f"{left}{suffix}")
-    axes.set_title(f"Half of the rows are off by {usual} or less")
+    axes.set_title(f"Half of the rows are off by {usual} or less", wrap=True)
     _lighten(axes)
 
 
@@ -289,5 +309,5 @@ def _draw_bars(
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.axvline(0, color=QUIET, linewidth=1)
-    axes.set_title("Which features the model relies on")
+    axes.set_title("Which features the model relies on", wrap=True)
     _lighten(axes)

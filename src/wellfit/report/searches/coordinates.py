@@ -63,7 +63,7 @@ def draw_coordinates(axes: Axes, tried: Tried) -> None:
     axes.spines[:].set_visible(False)
     axes.tick_params(axis="x", length=0, pad=8)
     score = f"{tried.metric} {short(tried.scores[tried.best])}"
-    axes.set_title(f"Best: {score} with {tried.told(tried.best)}", fontsize=11)
+    axes.set_title(f"Best: {score} with {tried.told(tried.best)}", fontsize=11, wrap=True)
     _draw_colours(axes, tried, norm)
 
 

@@ -184,5 +184,5 @@ def draw_importance(axes: Axes, found: Importances) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, min(1.3 * max(*shares, 1), 101))
     axes.set_xlabel("share of the importance (%), and its deviation over shuffles")
-    axes.set_title(found.told, fontsize=11)
+    axes.set_title(found.told, fontsize=11, wrap=True)
     _lighten(axes)

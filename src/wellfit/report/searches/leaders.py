@@ -94,7 +94,7 @@ def draw_leaders(panels: Sequence[Axes], tried: Tried, histories: AllHistories, 
         axes.set_ylabel(_unit(axes, name, seen))
         axes.set_xlabel("epoch")
         rows = "held-out rows" if held != name else "training rows"
-        axes.set_title(f"{name.capitalize()} of {rows}, by fold and on average")
+        axes.set_title(f"{name.capitalize()} of {rows}, by fold and on average", wrap=True)
         axes.locator_params(axis="x", integer=True)
         _lighten(axes)
 

@@ -161,8 +161,9 @@ def _constructed(module: nn.Module) -> str:
 def _module(part: Part) -> nn.Module | None:
     match part.layer:
         case Linear(units=units):
-            linear = nn.Linear(len(part.weights), units)
-            return _filled(linear, weight=part.weights.T, bias=part.bias)
+            # Made without numbers: those would be drawn by the process's random generator.
+            linear = nn.Linear(len(part.weights), units, device="meta")
+            return _filled(linear.to_empty(device="cpu"), weight=part.weights.T, bias=part.bias)
         case BatchNorm(momentum=momentum, epsilon=epsilon):
             norm = nn.BatchNorm1d(part.parameters.shape[1], epsilon, 1 - momentum)
             (gamma, beta), (mean, variance) = part.parameters, part.statistics
