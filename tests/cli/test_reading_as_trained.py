@@ -8,7 +8,10 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,10 +21,14 @@ from typer.testing import CliRunner, Result
 from wellfit import load_model
 from wellfit.cli import gathering, new_rows
 from wellfit.cli.app import app
+from wellfit.cli.plan import Plan
 from wellfit.cli.source import Request, open_source
 from wellfit.estimators.table_schema import table_schema
 
+check_module = import_module("wellfit.cli.check")  # wellfit.cli.app has the command by its name
 Wellfit = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 KINDS = {
     "code": ("01", "02", "A1"),
@@ -47,6 +54,13 @@ def run_wellfit(*words: str) -> Result:
     done = CliRunner().invoke(app, list(words), env={"COLUMNS": "100"})
     assert done.exit_code == 0, done.output
     return done
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what ``check`` does once the data are read."""
+    passed = SimpleNamespace(outcome="pass")
+    monkeypatch.setattr(check_module, "_checked", lambda *_: passed)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +295,7 @@ def test_numbers_far_from_0_keep_what_tells_them_apart(here: Path, wellfit: Well
 HEADERLESS = "".join(f"{n / 7:.2f},{n % 5},{'big' if n > 30 else 'small'}\n" for n in range(2, 62))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "command", [("data", "show"), ("check",), ("train",), ("search", "--candidates", "1")]
 )
@@ -317,10 +332,14 @@ def test_a_run_without_a_header_reads_all_rows_ever_after(here: Path, wellfit: W
     done = wellfit("predict", "run", "new.data", "--out", "o.csv")
     assert "60 predictions" in done.output
     (here / "named.csv").write_text("column_2,column_1\n1,0.5\n")
+    done = wellfit("predict", "run", "named.csv", "--out", "o.csv")
+    assert "no header and 2 columns" not in done.stderr
+    assert "line 1 of named.csv, which is read as data and not as a header" in done.stderr
     done = wellfit("predict", "run", "named.csv", "--out", "o.csv", "--header")
     assert "1 prediction" in done.output
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("command", ["train", "check", "data show"])
 def test_columns_of_numbers_but_for_a_few_cells_are_named(
     command: str, here: Path, wellfit: Wellfit
@@ -364,6 +383,15 @@ def test_a_decimal_comma_goes_with_the_model(here: Path, wellfit: Wellfit) -> No
     expected = model.predict_proba(pd.DataFrame({"x": [1234, 9.5]}))
     found = pd.read_csv(io.StringIO(done.stdout)).filter(like="probability")
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_resumed_run_reads_as_it_began(trained: Path, here: Path) -> None:
+    (here / "few.csv").write_text(rows(FEW, 60))
+    request = Plan.from_dict(json.loads((trained / "config.json").read_text())).request
+    source = open_source(replace(request, name="few.csv"))
+    assert set(source.data.X["code"]) == {"01", "02"}
+    assert set(source.data.X["flag"]) == {"True", "False"}
+    assert set(source.data.y) == {"01", "02"}
 
 
 def test_a_report_decides_before_it_reads_a_large_table(

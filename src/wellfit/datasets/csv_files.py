@@ -46,6 +46,7 @@ class Layout:
         """Return where a row, counted from 0, stands: its number, and its line in the file."""
         line = self._line(row)
         of = f"line {line:,} of {self.path}" if line else str(self.path)
+        of += "" if self.header or row else ", which is read as data and not as a header"
         return f"row {row + 1:,} ({of})"
 
     def _line(self, row: int) -> int | None:
