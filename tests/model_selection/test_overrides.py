@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.pipeline import make_pipeline
 
 from wellfit import MLPClassifier, MLPRegressor
@@ -232,6 +232,12 @@ def test_a_function_that_scores_asks_for_any_predictions():
     model = MLPClassifier((4,), random_state=0, **SMALL)
     compare(model, scoring=on_noise)
     compare(model, scoring=in_place, return_train_score=True)
+
+    class Shifts(type(make_scorer(accuracy_score))):
+        def _score(self, method_caller: Any, estimator: Any, X: Any, y: Any, **more: Any) -> float:
+            return float(accuracy_score(y, estimator.predict(X + 3.0)))
+
+    compare(model, scoring=Shifts(accuracy_score, 1, {}, "predict"))
     several = ours.GridSearchCV(model, GRID, cv=3, scoring={"a": on_noise}, refit="a").fit(X, y)
     alone = ours.GridSearchCV(model, GRID, cv=3, scoring=on_noise).fit(X, y)
     assert several.best_score_ == alone.best_score_

@@ -217,7 +217,7 @@ class Ensemble(Saving, NestedConfigs):
     def _warn_of_own_methods(self) -> None:
         """Say which methods of subclasses are called, where there are such."""
         for each in self._given():
-            if own := overridden(each):
+            if own := overridden(clone(each)):
                 warnings.warn(
                     f"{type(each).__name__} defines its own {', '.join(own)}: its networks are "
                     f"fitted one by one, and the ensemble averages their {self._averaged}",
