@@ -1,6 +1,6 @@
 """Illnesses planted in real trainings: who names them, before training and after it.
 
-    python -m benchmarks.illnesses
+    python -m benchmarks.checks
 
 Each illness is planted in ten trainings, on data, weights and rows of seeds of their own. Before
 training, the checks that ought to name it are asked; then the network is trained, and all
