@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-mnist bench-search bench-recipes docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -71,6 +71,9 @@ bench-recipes: $(BENCH_VENV)/.installed  ## Time the sources' recipes in Keras, 
 
 bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alone
 	@$(BIN)/python -m benchmarks.stack
+
+bench-verdicts: $(VENV)/.installed  ## Compare verdicts with an expert's, on ill and healthy trainings
+	@$(BIN)/python -m benchmarks.illnesses --jobs $(WORKERS) --out benchmarks/results/illnesses.md
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -142,6 +142,12 @@ TABLES = (
 )  # fmt: skip
 
 
+NUMBERS = {  # the data sets whose targets are numbers
+    *("ames", "bike_hour", "california_housing", "diamonds", "kin8nm", "wine_quality_white"),
+    *(name for name, (_, regression) in GENERATED.items() if regression),
+}
+
+
 def halves() -> tuple[list[str], list[str]]:
     """Return the names of the development half, and of the unseen half."""
     seen: tuple[list[str], list[str]] = ([], [])
@@ -172,10 +178,18 @@ def rows_of(X: Any, ids: np.ndarray) -> Any:
     return X.iloc[ids].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[ids]
 
 
-def divide(data: Data, training: int) -> Split:
-    """Return the first rows to train on (half of them at most), then the unseen ones."""
+def divide(data: Data, training: int, held: bool) -> Split:
+    """Return the first rows to train on (half of them at most), then the unseen ones.
+
+    Args:
+        data: all rows.
+        training: how many to train on.
+        held: a fifth of these are held out instead, and take the place of the unseen ones.
+    """
     n = len(data.y)
     first = min(training, n // 2)
-    second = min(n, first + MOST_UNSEEN)
-    places = (np.arange(first), np.arange(first, second), np.arange(second, n))
+    ends = (first * 4 // 5, first) if held else (first, min(n, first + MOST_UNSEEN))
+    places = np.split(np.arange(n), ends)
+    if not data.regression:  # no network can know classes that it hasn't seen
+        places = [ids[np.isin(data.y[ids], data.y[places[0]])] for ids in places]
     return Split(*(Part(rows_of(data.X, ids), data.y[ids]) for ids in places))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ DIGITS = load_digits(return_X_y=True)
 
 @pytest.fixture(scope="module")
 def healthy() -> list[Verdict]:
-    return [plan.judged(seed) for plan in illnesses.HEALTHY.values() for seed in illnesses.SEEDS]
+    return [found for plan in illnesses.HEALTHY for found in illnesses.well(plan)]
 
 
 @pytest.fixture(scope="module")
@@ -68,29 +69,47 @@ def test_every_symptom_has_its_trainings() -> None:
 def test_an_illness_is_named(symptom: str) -> None:
     verdicts = illnesses.cases(symptom)
     named = [symptom in names(found) for found in verdicts]
-    assert len(named) >= 10
-    assert np.mean(named) >= 0.9, named
-    assert all(found.knobs for found in verdicts)
-    assert all(1 <= len(found.knobs) <= 3 for found in verdicts)
+    assert sum(named) >= len(named) - 1, [found.sentence for found in verdicts]
+    assert all(bool(found.alarms) <= len(found.knobs) <= 3 for found in verdicts)
     for found in verdicts:
         check_plain(found)
+        check_consistent(found)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("symptom", illnesses.ILL)
-def test_a_symptom_is_quiet_where_all_is_well(symptom: str, healthy: list[Verdict]) -> None:
-    judged = [found for found in healthy if symptom not in found.unjudged]
-    quiet = [symptom not in names(found) for found in judged]
-    assert len(quiet) >= 10
-    assert np.mean(quiet) >= 0.9, quiet
+def test_nine_of_ten_illnesses_are_named(symptom: str) -> None:
+    verdicts = illnesses.cases(symptom, len(illnesses.SEEDS))
+    named = [symptom in names(found) for found in verdicts]
+    assert np.mean(named) >= 0.9, [found.sentence for found in verdicts]
 
 
 def test_healthy_trainings_are_well_fit(healthy: list[Verdict]) -> None:
     well = [found.name == "well_fit" for found in healthy]
-    assert np.mean(well) >= 0.9, [names(found) for found in healthy if found.alarms]
+    assert np.mean(well) >= 0.9, [found.sentence for found in healthy if found.alarms]
     for found in healthy:
         check_plain(found)
-        assert "unseen rows" in found.sure
         assert bool(found.knobs) == bool(found.alarms)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("plan", illnesses.HEALTHY)
+def test_nine_of_ten_healthy_trainings_are_well_fit(plan: str) -> None:
+    verdicts = illnesses.well(plan, len(illnesses.SEEDS))
+    well = [found.name == "well_fit" for found in verdicts]
+    assert np.mean(well) >= 0.9, [found.sentence for found in verdicts if found.alarms]
+
+
+def check_consistent(found: Verdict) -> None:
+    """No diagnosis stands beside one that explains it, and the scores are told."""
+    ill = names(found)
+    for one in symptoms():
+        warned = [f for f in found.alarms if f.check == one.name and f.outcome is Outcome.WARN]
+        assert not (warned and set(one.explained_by) & set(ill)), ill
+    if found.scores is not None and found.scores.unseen is not None:
+        told = f"{found.sentence} {found.sure}".lower()
+        assert found.scores.pair.lower() in told
+        assert found.scores.compared.lower() in told
 
 
 def check_plain(found: Verdict) -> None:
@@ -118,16 +137,16 @@ def test_causes_speak_first() -> None:
 def test_rows_held_out_of_x_are_found_again(fitted: Any) -> None:
     found = verdict(fitted, *DIGITS)
     held = 180
-    assert f"By {held} unseen rows" in found.sure
+    assert f"accuracy on {held} validation rows, 95 % confidence" in found.sure.lower()
     told = fitted.history_["val_loss"][fitted.best_epoch_ - 1]
-    assert f"{told:.3g} on unseen ones ({held} rows)" in found["over_fitting"].saw
+    assert f"{told:.3g} on {held} unseen rows" in found["over_fitting"].saw
 
 
 def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
     X, y = DIGITS
     clf = MLPClassifier((32,), epochs=15, random_state=0, threads=1)
     clf.fit(X[:1000], y[:1000], X_val=X[1000:], y_val=y[1000:])
-    assert "how sure" in verdict(clf, X[:1000], y[:1000]).sure
+    assert "isn't known" in verdict(clf, X[:1000], y[:1000]).sure
     assert "797 unseen" in verdict(clf, X[:1000], y[:1000], X[1000:], y[1000:]).sure
 
 
@@ -135,6 +154,8 @@ def test_without_rows_the_curves_speak_alone(fitted: Any) -> None:
     found = verdict(fitted)
     assert found.name == "well_fit"
     assert {"dead_units", "batch_norm_off", "miscalibrated"} <= set(found.unjudged)
+    assert found.scores is not None
+    assert not found.scores.baselines
     assert "isn't known" in found.sure
 
 
@@ -144,7 +165,7 @@ def test_without_validation_it_is_said() -> None:
     assert found.name == "well_trained"
     assert "no rows were held out" in found.sentence
     assert {"over_fitting", "noisy_validation", "miscalibrated"} <= set(found.unjudged)
-    assert "Not judged, for want of validation rows: over fitting" in str(found)
+    assert "Not judged: over fitting (needs validation rows)." in str(found)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +273,7 @@ def test_a_minimizer_is_told_nothing_of_learning_rates() -> None:
     clf = MLPClassifier((8,), optimizer="lbfgs", random_state=0, threads=1)
     found = verdict(clf.fit(*load_iris(return_X_y=True)))
     assert {"learning_rate_high", "learning_rate_low"} <= set(found.unjudged)
-    assert "for want of a learning rate" in str(found)
+    assert "(needs a learning rate and more epochs)" in str(found)
     swings = {"loss": [1, 0.2, 0.9, 0.2, 0.9], "val_loss": [1, 0.2, 0.9, 0.2, 0.9]}
     for given in ("lbfgs", resolve(Optimizer, "lbfgs"), {"name": "lbfgs"}):
         assert "learning_rate" not in [
@@ -267,11 +288,11 @@ def test_validation_losses_without_training_losses_are_left_out(loss: list[float
     assert found.name in ("too_soon", "under_fitting")
 
 
-def test_without_the_number_of_rows_nobody_counts_standard_errors() -> None:
+def test_rows_are_counted_where_their_number_is_known() -> None:
     curves = {"loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 0.8, 0.9]}
-    assert "standard errors" not in judge(curves)["over_fitting"].saw
+    assert "0.9 on unseen rows" in judge(curves)["over_fitting"].saw
     known = judge(curves, training_rows=900, validation_rows=100)["over_fitting"].saw
-    assert "(100 rows): a gap of" in known
+    assert "0.9 on 100 unseen rows" in known
 
 
 def test_a_verdict_shows_itself() -> None:
@@ -284,7 +305,13 @@ def test_a_verdict_shows_itself() -> None:
     for told in ("Stopped too early", "warn", "pass", "To try next", "epochs", "Not judged"):
         assert told in text
     html = found._repr_html_()
-    for told in (found.sentence, found.sure, "<td>warn</td>", "<b>epochs</b>", "Not judged"):
+    for told in (
+        escape(found.sentence),
+        escape(found.sure),
+        "<td>warn</td>",
+        "<b>epochs</b>",
+        "Not judged",
+    ):
         assert told in html
     assert "<script>" not in replace(found, sentence="<script>")._repr_html_()
     for line in (found.sentence, found.sure, "> epochs: twice as many", "- still_improving"):

@@ -18,6 +18,7 @@ from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
 from wellfit.diagnose.running import check, check_data
 from wellfit.diagnose.trials import BeatsChance, LearningRate, OverfitsFew, ShuffledLabels
 from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.comparison import NoSkill, Outliers, Outperformed
 from wellfit.diagnose.verdicts.descent import (
     Diverging,
     LearningRateHigh,
@@ -25,12 +26,19 @@ from wellfit.diagnose.verdicts.descent import (
     NoisyValidation,
     StillImproving,
 )
-from wellfit.diagnose.verdicts.fit import Miscalibrated, OverFitting, UnderFitting
+from wellfit.diagnose.verdicts.fit import (
+    Miscalibrated,
+    OverFitting,
+    OverRegularized,
+    UnderFitting,
+)
 from wellfit.diagnose.verdicts.network import BatchNormOff, DeadUnits
+from wellfit.diagnose.verdicts.scores import Baseline, Scores
 from wellfit.diagnose.verdicts.training import Training
 from wellfit.diagnose.verdicts.verdict import Verdict, judge, symptoms, verdict
 
 __all__ = [
+    "Baseline",
     "BatchNormOff",
     "BeatsChance",
     "Check",
@@ -51,9 +59,13 @@ __all__ = [
     "LearningRateHigh",
     "LearningRateLow",
     "Miscalibrated",
+    "NoSkill",
     "NoisyValidation",
     "Outcome",
+    "Outliers",
+    "Outperformed",
     "OverFitting",
+    "OverRegularized",
     "OverfitsFew",
     "PenaltyRaisesLoss",
     "RangeTest",
@@ -61,6 +73,7 @@ __all__ = [
     "Report",
     "RowOrder",
     "Scale",
+    "Scores",
     "ShuffledLabels",
     "Signals",
     "StillImproving",

@@ -160,7 +160,6 @@ class Followed:
         config, result = self._config.content, self._result.content
         data = _mapping(config.get("data"))
         verdict = result.get("verdict")
-        sentence = verdict.get("sentence") if isinstance(verdict, Mapping) else verdict
         return {
             "id": self.identity,
             "name": _text(self._name),
@@ -170,7 +169,7 @@ class Followed:
             "about": " · ".join(filter(None, (_text(data.get("name")), _size(config, data)))),
             **(self._search() if self._is_search else self._training()),
             "scores": _scores(result.get("test")),
-            "verdict": _text(sentence),
+            "verdict": _judgement(verdict),
             "generation": self._metrics.generation,
             "rows": len(self._metrics.rows),
         }
@@ -294,3 +293,10 @@ def _text(value: Any) -> str:
     """Return text that can be sent: of a bounded length, and without halves of characters."""
     text = "" if value is None else str(value)
     return text[:_LONGEST].encode(errors="replace").decode()
+
+
+def _judgement(verdict: Any) -> str:
+    """Return a verdict's sentence, and the scores that it rests on."""
+    if isinstance(verdict, Mapping):
+        verdict = " ".join(filter(None, (_text(verdict.get(key)) for key in ("sentence", "sure"))))
+    return _text(verdict)

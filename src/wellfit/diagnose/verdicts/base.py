@@ -34,6 +34,8 @@ class Symptom(Examiner, family="symptom"):
         says: the illness, as a sentence begins.
         needs: what it can't be judged without.
         at_end: whether a training has to be over.
+        explained_by: the diagnoses that explain it: beside them a warning is none.
+        by_harm: whether it warns only where the scores show harm, or aren't known.
 
     >>> from wellfit.diagnose import OverFitting, Training
     >>> training = Training({"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}, validation_rows=500)
@@ -45,6 +47,12 @@ class Symptom(Examiner, family="symptom"):
     says: ClassVar[str] = ""
     needs: ClassVar[str] = "more epochs"
     at_end: ClassVar[bool] = False
+    explained_by: ClassVar[tuple[str, ...]] = ()
+    by_harm: ClassVar[bool] = False
+
+    def applies(self, training: Training) -> bool:
+        """Say whether it can occur in such a training at all."""
+        return True
 
     @abstractmethod
     def look(self, training: Training) -> Finding | None:

@@ -11,6 +11,7 @@ from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.running import check_data
+from wellfit.diagnose.verdicts.base import Knob
 from wellfit.estimators.base import BaseMLP
 
 if TYPE_CHECKING:
@@ -39,13 +40,16 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
     if not bad:
         return verdict
     bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
-    name, said = verdict.name, [_sentence(one) for one in bad]
+    name, said, knobs = verdict.name, [_sentence(one) for one in bad], verdict.knobs
     if bad[0].outcome is Outcome.FAIL:
         name, said = bad[0].check, ["The scores can't be trusted.", *said]
+        # Advice on the training would rest on these scores.
+        knobs = (Knob("data", bad[0].advice, "the scores mean nothing until then"),)
     if name == verdict.name or verdict.alarms:  # else a training that went well is no news
         said.append(verdict.sentence)
     findings = (*bad, *verdict.findings)
-    return replace(verdict, name=name, sentence=" ".join(said), findings=findings)
+    sentence = " ".join(said)
+    return replace(verdict, name=name, sentence=sentence, findings=findings, knobs=knobs)
 
 
 def _bears(finding: Finding) -> bool:

@@ -11,9 +11,11 @@ from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
+from wellfit.diagnose.verdicts.scores import percent
 from wellfit.diagnose.verdicts.training import Training
 
 _LAST = 3  # epochs whose median is the end of a curve
+_NOISE = 0.05  # gap of losses, as a share of the baseline's, that isn't chance
 _RISES = 0.2  # share of epochs at which a curve has to rise, to be more than bent
 _FASTER = Knob(
     "learning_rate",
@@ -67,18 +69,21 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
     """The loss swings and climbs instead of settling.
 
     Looks at how much the loss goes up from epoch to epoch, which healthy ones hardly do, and how
-    far it climbs above its lowest point, as shares of the loss of constant outputs. Where there
+    far it climbs above its lowest point, as shares of the baseline's loss. Where there
     are validation rows, both curves have to do so: dropout alone lets the training loss swing, and
     over-fitting the validation loss climb.
     """
 
     rank: ClassVar[int] = 1
+    by_harm: ClassVar[bool] = True
     says: ClassVar[str] = "The learning rate is too high"
     did: ClassVar[str] = "looked at how far the loss rises between epochs"
     needs: ClassVar[str] = "a learning rate and more epochs"
 
     swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
     climb: float = hyper("climb above the lowest point so far", default=0.08, low=0)
+    far: float = hyper("climb that harms whatever the scores are", default=1.0, low=0)
+    learned: float = hyper("share of the loss below which it got there", default=0.1, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn where one of the two is too large."""
@@ -90,11 +95,15 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
         swing = min(_swing(curve) for curve in curves) / training.chance
         climb = min(rise(curve) for curve in curves) / training.chance
         said = (
-            f"from epoch to epoch the loss rises by {swing:.1%} of that of constant outputs, and "
-            f"its longest climb is {climb:.0%} of it"
+            f"from epoch to epoch the loss rises by {percent(swing, 1)} of the baseline's loss on "
+            f"average; its longest climb is {percent(climb)} of it"
         )
+        learned = training.learned
+        there = learned is not None and learned.value < self.learned * training.chance
+        ill = (swing > self.swing or climb > self.climb) and not there
+        far = not lost and climb > self.far
         return self.finding(
-            Outcome.WARN if lost or swing > self.swing or climb > self.climb else Outcome.PASS,
+            Outcome.FAIL if far else Outcome.WARN if lost or ill else Outcome.PASS,
             "the loss became infinite or undefined" if lost else said,
             "try a learning rate ten times smaller",
             swing=swing,
@@ -118,7 +127,14 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     doesn't look like the end of learning. Few steps are another illness: see ``still_improving``.
     """
 
-    rank: ClassVar[int] = 3
+    rank: ClassVar[int] = 5
+    by_harm: ClassVar[bool] = True
+    explained_by: ClassVar[tuple[str, ...]] = (
+        "diverging",
+        "learning_rate_high",
+        "over_fitting",
+        "over_regularized",
+    )
     says: ClassVar[str] = "The learning rate is too low"
     did: ClassVar[str] = "compared how fast the training loss fell at first and at last"
     needs: ClassVar[str] = "a learning rate and more epochs"
@@ -127,6 +143,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
     steady: float = hyper("speed at last over speed at first", default=0.45, low=0, high=1)
     moved: float = hyper("way of the weights over their first length", default=0.1, low=0)
+    near: float = hyper("way beyond which a slow loss has other causes", default=0.3, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn where the loss falls slowly and steadily, or weights hardly move."""
@@ -135,13 +152,15 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
             return None
         left, moved = float(np.median(loss[-_LAST:])) / training.chance, training.moved
         steady = _steadiness(training)
-        ill = steady > self.steady or (moved is not None and moved < self.moved)
+        near = moved is None or moved < self.near  # else it has gone far, and is slow for others
+        ill = (steady > self.steady and near) or (moved is not None and moved < self.moved)
         ill = ill and left > self.left and training.steps >= self.steps
-        way = "" if moved is None else f", and the weights moved by {moved:.0%} of their length"
+        ill = ill and not _fits_noise(training)
+        way = "" if moved is None else f"; the weights moved by {percent(moved)} of their length"
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"{left:.0%} of the loss is left, in the second half of its way it fell by "
-            f"{max(steady, 0):.0%} of what it fell by in the first{way}",
+            f"the training loss is {percent(left)} of the baseline's; in the second half of the "
+            f"training it fell by {percent(max(steady, 0))} of its fall in the first half{way}",
             "try a learning rate ten times larger",
             left=left,
             steady=steady,
@@ -156,16 +175,22 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
 class StillImproving(Symptom, name="still_improving"):
     """Training ended while the loss, on validation rows where there are any, still fell.
 
-    The fall of the last third, by the median of all slopes, is carried on for as long again, and
-    compared with the loss of constant outputs and with the epochs' noise.
+    The fall of the last third, by the median of all slopes, is extrapolated for as long again, and
+    compared with the baseline's loss and with the epochs' noise.
     """
 
-    rank: ClassVar[int] = 4
+    rank: ClassVar[int] = 6
+    explained_by: ClassVar[tuple[str, ...]] = (
+        "diverging",
+        "learning_rate_high",
+        "over_fitting",
+        "over_regularized",
+    )
     says: ClassVar[str] = "Stopped too early"
     at_end: ClassVar[bool] = True
-    did: ClassVar[str] = "carried the last third of the curve on for as long again"
+    did: ClassVar[str] = "extrapolated the last third of the curve for as long again"
 
-    most: float = hyper("fall, as a share of the loss of constant outputs", default=0.1, low=0)
+    most: float = hyper("fall, as a share of the baseline's loss", default=0.1, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn where much is still to come."""
@@ -178,14 +203,15 @@ class StillImproving(Symptom, name="still_improving"):
         time = training.time[epochs]
         last = min(int(np.searchsorted(time, 2 / 3)), max(len(values) - 4, 0))
         found = trend(values[last:], time[last:], float(time[-1] - time[last]))
-        more = found.fall / training.chance
+        # No loss falls below 0: what is left bounds what is to come.
+        more = min(found.fall, max(float(values[-1]), 0.0)) / training.chance
         sure = found.least > 0 and found.fall > noise(values[last:])
         stopped = training.status == "stopped"
         kind = "validation" if unseen else "training"
         return self.finding(
             Outcome.WARN if sure and more > self.most and not stopped else Outcome.PASS,
-            f"going on as it did, the {kind} loss would fall by another {max(more, 0):.1%} of "
-            "the loss of constant outputs",
+            f"extrapolating the last epochs, the {kind} loss would fall by a further "
+            f"{percent(max(more, 0), 1)} of the baseline's loss",
             "train for longer",
             more=more,
         )
@@ -198,19 +224,20 @@ class StillImproving(Symptom, name="still_improving"):
 
 
 class NoisyValidation(Symptom, name="noisy_validation"):
-    """What the validation rows say jumps from epoch to epoch, or rests on too few of them.
+    """The validation loss jumps from epoch to epoch, or the accuracy rests on too few rows.
 
-    The jumps are what is left of the curve without its trend. Few rows are judged by the standard
-    error of what they say.
+    The jumps are what is left of the curve without its trend. Rows are too few where the standard
+    error of the accuracy is large.
     """
 
-    rank: ClassVar[int] = 7
+    rank: ClassVar[int] = 10
+    explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
     says: ClassVar[str] = "The validation is noisy"
-    did: ClassVar[str] = "compared the validation curve's jumps with what it tells"
+    did: ClassVar[str] = "measured the validation curve's jumps and the accuracy's error"
     needs: ClassVar[str] = "validation rows and more epochs"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
-    error: float = hyper("standard error of the share of right rows", default=0.06, low=0)
+    error: float = hyper("standard error of the accuracy", default=0.06, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn of jumps, or of few rows."""
@@ -223,11 +250,20 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         falls = np.mean(np.diff(half) > 0) < _RISES
         jumps = 0.0 if falls else noise(half) / level
         error = training.right.error if training.right else 0.0
-        few = error > self.error
+        # Where the score on rows that chose no epoch is known and good, jumps did no harm.
+        scores = training.scores
+        known = training.harmless and scores is not None and scores.kind == "unseen"
+        few, jumpy = error > self.error, jumps > self.jumps and not known
+        told = [f"the validation loss jumps by {percent(jumps, 1)} of its level between epochs"]
+        if few and training.right:
+            few_told = (
+                f"accuracy on {training.right.rows:,} rows, 95 % confidence interval "
+                f"±{percent(1.96 * error, 1)}"
+            )
+            told = [few_told, *(told if jumpy else [])]
         return self.finding(
-            Outcome.WARN if few or jumps > self.jumps else Outcome.PASS,
-            f"the loss jumps by {jumps:.1%} of its level from epoch to epoch"
-            + (f"; the share of right rows is known to ±{2 * error:.1%} only" if few else ""),
+            Outcome.WARN if few or jumpy else Outcome.PASS,
+            "; ".join(told),
             "hold out more rows, or make steps smaller",
             jumps=jumps,
             error=error,
@@ -241,6 +277,14 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         calm = Knob("average", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         return (rows, calm, _SLOWER) if error > self.error else (_SLOWER, calm, rows)
+
+
+def _fits_noise(training: Training) -> bool:
+    """Say whether what it learns makes it worse than the baseline on unseen rows."""
+    seen, unseen, gain = training.learned, training.unseen, training.gain
+    if seen is None or unseen is None or gain is None:
+        return False
+    return gain.value < 0 and unseen.value - seen.value > _NOISE * training.chance
 
 
 def _steadiness(training: Training) -> float:

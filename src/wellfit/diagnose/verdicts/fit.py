@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
-from wellfit.diagnose.verdicts.training import Chances, Training
+from wellfit.diagnose.verdicts.scores import LEAST, Mean, percent
+from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
 
 _DRAWS = 500  # of labels that a calibrated network could have had
 
@@ -19,39 +20,43 @@ _DRAWS = 500  # of labels that a calibrated network could have had
 class OverFitting(Symptom, name="over_fitting"):
     """What was learned holds for the training rows far better than for others.
 
-    The gap between the losses on rows seen and unseen, for the weights in use, has to be several
-    standard errors wide and a good part of the loss of constant outputs; or the validation loss
-    has to have come a long way up from its lowest point, at weights that are in use.
+    The gap between the scores on training and unseen rows, for the weights in use, has to be wide
+    beyond chance; or the gap between the losses, where the scores have a gap too; or the
+    validation loss has to have come a long way up from its lowest point, at weights in use.
     """
 
-    rank: ClassVar[int] = 5
+    rank: ClassVar[int] = 3
     says: ClassVar[str] = "Over-fitted"
-    did: ClassVar[str] = "compared the loss on training rows with that on unseen ones"
+    did: ClassVar[str] = "compared scores and losses on training rows with those on unseen ones"
     needs: ClassVar[str] = "validation rows"
+    explained_by: ClassVar[tuple[str, ...]] = ("diverging", "outliers")
 
-    gap: float = hyper("as a share of the loss of constant outputs", default=0.2, low=0)
-    errors: float = hyper("standard errors of the gap", default=2.5, low=0)
+    gap: float = hyper("of losses, as a share of the baseline's loss", default=0.2, low=0)
+    errors: float = hyper("standard errors of that gap", default=2.5, low=0)
+    least: float = hyper("gap of scores beside which the losses' counts", default=0.05, low=0)
     worse: float = hyper("rise of the validation loss, as a share", default=0.1, low=0)
 
     def look(self, training: Training) -> Finding | None:
-        """Warn where the gap is wide beyond doubt."""
-        seen, unseen = training.learned, training.unseen
+        """Warn where a gap is wide beyond chance."""
+        seen, unseen, scores = training.learned, training.unseen, training.scores
         if seen is None or unseen is None:
             return None
         gap, chance = unseen.value - seen.value, training.chance
         error = max(float(np.hypot(seen.error, unseen.error)), 1e-12)
-        risen = _risen(training) / chance
+        lower = scores.gap if scores else None
+        pair = [scores.pair] if scores and lower else []
         wide = gap / chance > self.gap and gap / error > self.errors
-        rows = f" ({unseen.rows} rows): a gap of {gap / error:.1f} standard errors"
+        wide = wide and (lower is None or lower.value > self.least)
+        risen = _risen(training) / chance
+        ill = wide or (lower is not None and is_wide(lower)) or (risen > self.worse and gap > 0)
         return self.finding(
-            Outcome.WARN if wide or (risen > self.worse and gap > 0) else Outcome.PASS,
-            f"a loss of {seen.value:.3g} on training rows, of {unseen.value:.3g} on unseen ones"
-            f"{rows if unseen.rows else ''}; the validation loss rose by "
-            f"{max(risen, 0):.0%} of that of constant outputs after its best epoch",
-            "hold it back, or give it more rows",
+            Outcome.WARN if ill else Outcome.PASS,
+            "; ".join([*pair, _losses(seen, unseen), *_rise(risen, self.worse)]),
+            "regularize it more, stop earlier, or give it more rows",
             gap=gap / chance,
             errors=gap / error,
             risen=risen,
+            **({} if lower is None else {"score_gap": lower.value}),
         )
 
     def knobs(self, training: Training) -> Sequence[Knob]:
@@ -72,44 +77,88 @@ class OverFitting(Symptom, name="over_fitting"):
         return lacking[:3]
 
 
-class UnderFitting(Symptom, name="under_fitting"):
-    """Most of the loss is left on the training rows too: it hasn't learned what is there.
+class OverRegularized(Symptom, name="over_regularized"):
+    """A penalty has pulled the weights to a fraction of their first length, and little is learned.
 
-    Nobody can call that well fit, even where there is nothing to learn. With rows at hand,
-    extremely randomized trees say how much there is: where they predict unseen rows better beyond
-    doubt, a smaller part of the loss left is enough.
+    Units then are silent, and outputs nearly constant, because of the penalty.
     """
 
-    rank: ClassVar[int] = 6
+    rank: ClassVar[int] = 3
+    says: ClassVar[str] = "The penalty on the weights is too strong"
+    did: ClassVar[str] = "compared the length of the weights with that of the initial ones"
+    needs: ClassVar[str] = "the fitted network as it was trained"
+    by_harm: ClassVar[bool] = True
+    explained_by: ClassVar[tuple[str, ...]] = ("diverging", "over_fitting", "outliers")
+
+    shrunk: float = hyper("length of the weights over their first", default=0.5, low=0, high=1)
+    left: float = hyper("share of the loss that is much", default=0.5, low=0, high=1)
+
+    def applies(self, training: Training) -> bool:
+        """Say whether there is a penalty, as far as is known."""
+        return any(_in_use(training.settings.get(name), name) for name in ("l1", "l2"))
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where the weights are short and the loss is high."""
+        seen, shrunk = training.learned, training.shrunk
+        if seen is None or shrunk is None:
+            return None
+        left = seen.value / training.chance
+        return self.finding(
+            Outcome.WARN if shrunk < self.shrunk and left > self.left else Outcome.PASS,
+            f"the weights have {percent(shrunk)} of their first length; the training loss is "
+            f"{percent(left)} of the baseline's",
+            "make the penalty weaker",
+            shrunk=shrunk,
+            left=left,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return weaker penalties."""
+        return [
+            Knob(name, "ten times smaller, or 0", "it keeps the weights from fitting the rows")
+            for name in ("l2", "l1")
+            if _in_use(training.settings.get(name), name)
+        ]
+
+
+class UnderFitting(Symptom, name="under_fitting"):
+    """It hasn't learned on its training rows what a simple model reaches on unseen rows.
+
+    The simple models are a linear one and small ensembles of trees, trained on the same rows.
+    Without rows, most of the baseline's loss has to be left on the training rows.
+    """
+
+    rank: ClassVar[int] = 7
     says: ClassVar[str] = "Under-fitted"
     at_end: ClassVar[bool] = True
-    did: ClassVar[str] = "looked at what is left of the loss on training rows"
+    did: ClassVar[str] = "compared what it has learned with what simple models learn"
+    explained_by: ClassVar[tuple[str, ...]] = (
+        "diverging",
+        "over_fitting",
+        "outliers",
+        "over_regularized",
+    )
 
     left: float = hyper("share of the loss that is most of it", default=0.8, low=0, high=1)
-    some: float = hyper("share left where trees do better", default=0.15, low=0, high=1)
-    errors: float = hyper("standard errors by which they do", default=3.0, low=0)
-    better: float = hyper("rows, or variance, that they save", default=0.05, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn where much is left, and more could have been learned."""
-        seen = training.learned
+        seen, scores = training.learned, training.scores
         if seen is None or not np.isfinite(seen.value):
             return None
-        left, told = seen.value / training.chance, ""
-        rival = training.rival if left > self.some else None
-        ill = left > self.left
-        if rival is not None:
-            sure = rival.better > max(self.errors * rival.error, self.better)
-            told = f"; trees save {rival.better:.1%} of the errors on unseen rows" if sure else ""
-            if ill and not sure:
-                told = "; trees do no better, so the columns may hardly tell the target"
-            ill = ill or sure
+        left = seen.value / training.chance
+        best = scores.best if scores else None
+        compared = scores is not None and len(scores.baselines) > 1
+        learned = (scores.training or 0.0) if scores else 0.0
+        below = best is not None and learned < best.score - LEAST
+        ill = below if compared else left > self.left
+        told = [scores.pair, scores.compared] if scores and compared else []
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"{left:.0%} of the loss of constant outputs is left on training rows{told}",
-            "give it more units or time, and hold it back less",
+            "; ".join([*told, f"the training loss is {percent(left)} of the baseline's"]),
+            "give it more units or time, and regularize it less",
             left=left,
-            better=rival.better if rival else 0.0,
+            better=best.better if best else 0.0,
         )
 
     def knobs(self, training: Training) -> Sequence[Knob]:
@@ -128,7 +177,7 @@ class UnderFitting(Symptom, name="under_fitting"):
 
 
 class Miscalibrated(Symptom, name="miscalibrated"):
-    """The probabilities of classes aren't the shares of rows that turn out so.
+    """The probabilities of classes differ from the shares of rows that belong to them.
 
     ECE = Σ_b n_b / n · |right_b - sure_b| over 15 bins of the chances given to the predicted
     class. Even where each chance is true it isn't 0: so it is compared with the ECEs of labels
@@ -137,8 +186,8 @@ class Miscalibrated(Symptom, name="miscalibrated"):
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
     """
 
-    rank: ClassVar[int] = 8
-    says: ClassVar[str] = "The probabilities are off"
+    rank: ClassVar[int] = 11
+    says: ClassVar[str] = "The probabilities are miscalibrated"
     did: ClassVar[str] = "compared the chances of predicted classes with how often they are right"
     needs: ClassVar[str] = "unseen rows, and classes"
 
@@ -146,8 +195,12 @@ class Miscalibrated(Symptom, name="miscalibrated"):
     level: float = hyper("share of draws below it", default=0.99, low=0, high=1)
     bins: int = hyper("of chances", default=15, low=1)
 
+    def applies(self, training: Training) -> bool:
+        """Say whether there are classes, as far as is known."""
+        return training.scores is None or "accuracy" in training.scores.metric
+
     def look(self, training: Training) -> Finding | None:
-        """Warn of probabilities that are too bold or too shy."""
+        """Warn of probabilities that are too high or too low."""
         chances = training.chances
         if chances is None or len(chances.right) < 20:
             return None
@@ -159,10 +212,11 @@ class Miscalibrated(Symptom, name="miscalibrated"):
         ill = error > limit and excess > self.most
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"a calibration error of {error:.1%} on {len(chances.right)} rows, "
-            f"{np.median(drawn):.1%} of it by chance; it is {chances.given.mean():.1%} sure and "
-            f"{chances.right.mean():.1%} right" + (f": {way}" if ill else ""),
-            f"it is {way}: take its order of rows, not its probabilities, at face value",
+            f"expected calibration error {percent(error, 1)} on {len(chances.right):,} unseen "
+            f"rows ({percent(float(np.median(drawn)), 1)} expected by chance); mean confidence "
+            f"{percent(float(chances.given.mean()), 1)}, accuracy "
+            f"{percent(float(chances.right.mean()), 1)}" + (f": {way}" if ill else ""),
+            f"it is {way}: rely on the order of its probabilities, not on their values",
             error=error,
             excess=excess,
             over=over,
@@ -218,6 +272,18 @@ def _risen(training: Training) -> float:
         return 0.0
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
     return float(smooth[-1] - smooth.min())
+
+
+def _losses(seen: Mean, unseen: Mean) -> str:
+    rows = f"{unseen.rows:,} " if unseen.rows else ""
+    return f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on {rows}unseen rows"
+
+
+def _rise(risen: float, worse: float) -> list[str]:
+    """Return what to say of a validation loss that rose, if it did."""
+    if risen <= worse:
+        return []
+    return [f"the validation loss rose after its best epoch by {percent(risen)} of the baseline's"]
 
 
 def _in_use(value: object, name: str) -> bool:

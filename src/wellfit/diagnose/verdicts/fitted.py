@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,7 +14,9 @@ from sklearn.utils import _safe_indexing
 from torch import Tensor
 
 from wellfit.diagnose.start import best_losses, signal_of
-from wellfit.diagnose.verdicts.training import Chances, Layer, Mean, Norm, Rival, Training
+from wellfit.diagnose.verdicts import baselines, measured
+from wellfit.diagnose.verdicts.scores import Baseline, Mean, Scores
+from wellfit.diagnose.verdicts.training import Chances, Layer, Norm, Outlying, Training
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import checked
 from wellfit.nn import Activate, BatchNorm
@@ -22,16 +24,18 @@ from wellfit.training import Rows, Weights
 from wellfit.training.prediction import Predictor
 
 _MOST = 2000  # rows of each kind that are looked at
+_ENOUGH = 50  # rows among which a hundredth can stand out
 _FLAT = 0.01  # a slope at which hardly anything gets through
 _SATURATED = 0.95  # share of the rows in which a saturated unit's slope is flat
 
 
 class Part(NamedTuple):
-    """Some rows: as they were given, and as the network reads them."""
+    """Some rows: as they were given, as the network reads them, and where they stood."""
 
     X: Any
     y: NDArray[Any]
     rows: Rows
+    ids: NDArray[np.integer]
 
 
 class FittedTraining(Training):
@@ -58,8 +62,11 @@ class FittedTraining(Training):
             status=getattr(estimator, "status_", "finished"),
             best_epoch=getattr(estimator, "best_epoch_", None),
         )
+        self.metric = measured.metric_of(estimator, self._loss)
+        self._training: tuple[Any, NDArray[Any], NDArray[np.integer]] | None = None
         self._learned: Part | None = None
         self._unseen: Part | None = None
+        self._held = X_test is None
         if X is not None:
             self._read(X, np.asarray(y), X_test is None)
         if X_test is not None:
@@ -82,15 +89,16 @@ class FittedTraining(Training):
                 train, held = np.arange(len(y)), None  # it was judged by rows given apart
             elif divide:
                 self._unseen, self.validation_rows = unseen, len(held)
+        self._training = X, y, train
         self._learned, self.training_rows = self._part(X, y, train), len(train)
 
-    def _part(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer]) -> Part:
-        if len(ids) > _MOST:
-            ids = np.sort(np.random.default_rng(0).choice(ids, _MOST, replace=False))
+    def _part(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer], most: int = _MOST) -> Part:
+        if len(ids) > most:
+            ids = np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
         some, targets = _safe_indexing(X, ids), y[ids]
         table = self.estimator._table(checked(self.estimator, some, reset=False), targets, None)
         brightest = self.estimator._inputs.brightest
-        return Part(some, targets, Rows(table.x, table.y, brightest=brightest))
+        return Part(some, targets, Rows(table.x, table.y, brightest=brightest), ids)
 
     # Losses.
 
@@ -138,9 +146,85 @@ class FittedTraining(Training):
         chances = self.chances
         if chances is None:
             return super().right
-        rows, hits = len(chances.right), float(chances.right.sum())
-        middle = (hits + 2) / (rows + 4)
-        return Mean(hits / rows, float(np.sqrt(middle * (1 - middle) / (rows + 4))), rows)
+        return Mean.share(float(chances.right.mean()), len(chances.right))
+
+    @cached_property
+    def gain(self) -> Mean | None:
+        """How much lower the loss on unseen rows is than that of constant outputs, row by row."""
+        if self._unseen is None or self._learned is None:
+            return super().gain
+        outputs = self.weights.network.outputs
+        first, other = (
+            part.rows.targets(torch.arange(len(part.rows)), self._loss, outputs)
+            for part in (self._learned, self._unseen)
+        )
+        constant = best_losses(self._loss, outputs, first, other, doubt=1.0)
+        return Mean.of(constant - self._losses(self._unseen))
+
+    # Scores.
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """The scores on training and unseen rows, and of baselines trained on the same rows."""
+        if self._learned is None and self._unseen is None:
+            return super().scores
+        first = self._learned and self.metric.score(self._errors(self._learned))
+        other = self._unseen and self.metric.score(self._unseen_errors)
+        if other is None:  # validation rows that were given apart, and aren't at hand
+            other = super().right
+        return Scores(
+            self.metric.name,
+            first and first.value,
+            other and other.value,
+            self.training_rows or 0,
+            other.rows if other else 0,
+            other.error if other else 0.0,
+            first.error if first else 0.0,
+            "validation" if self._held else "unseen",
+            tuple(self._baselines()),
+        )
+
+    @cached_property
+    def _unseen_errors(self) -> NDArray[np.float64]:
+        assert self._unseen is not None
+        return self._errors(self._unseen)
+
+    def _errors(self, part: Part) -> NDArray[np.float64]:
+        """Return each row's error, of which the score is 1 minus the mean."""
+        y, predicted = self._pair(part)
+        return self.metric.errors(y, predicted)
+
+    def _pair(self, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
+        return measured.targets(self.estimator, part.y), measured.predictions(
+            self.estimator, part.X
+        )
+
+    def _baselines(self) -> Iterator[Baseline]:
+        if self._training is None or self._unseen is None:
+            return
+        X, y, ids = self._training
+        width = self._unseen.rows.features(torch.arange(1)).shape[1] - 1
+        training = self._part(X, y, ids, baselines.affordable(width, len(ids)))
+        truth = [measured.targets(self.estimator, part.y) for part in (training, self._unseen)]
+        extra = measured.encoded_by_target(self.estimator, training.X, truth[0], self._unseen.X)
+        first, other = (
+            baselines.Rows(_numbers(part.rows), more, y)
+            for part, more, y in zip((training, self._unseen), extra, truth, strict=True)
+        )
+        yield from baselines.compare(self.metric, first, other, self._unseen_errors)
+
+    @cached_property
+    def outlying(self) -> Outlying | None:
+        """The hundredth of the unseen rows whose squared errors are largest."""
+        if self._unseen is None or self.metric.name != "R²" or len(self._unseen.ids) < _ENOUGH:
+            return None
+        y, predicted = self._pair(self._unseen)
+        errors = self.metric.errors(y, predicted)
+        order = np.argsort(-errors)
+        worst, others = np.split(order, [-(-len(order) // 100)])
+        without = 1 - float(self.metric.errors(y[others], predicted[others]).mean())
+        share = float(errors[worst].sum() / max(errors.sum(), 1e-12))
+        return Outlying(self._unseen.ids[worst], share, without)
 
     @cached_property
     def chances(self) -> Chances | None:
@@ -194,9 +278,19 @@ class FittedTraining(Training):
             for number, (stats, (_, z, _)) in enumerate(zip(running, normed, strict=True), start=1)
         ]
 
-    @cached_property
+    @property
     def moved(self) -> float | None:
         """How far the last weights are from where they began, over their first length."""
+        return self._lengths and self._lengths[0]
+
+    @property
+    def shrunk(self) -> float | None:
+        """The length of the last weights over their first length."""
+        return self._lengths and self._lengths[1]
+
+    @cached_property
+    def _lengths(self) -> tuple[float, float] | None:
+        """The lengths of the way of the weights, and of the last weights, over the first's."""
         if self.estimator.warm_start or not hasattr(self.estimator, "_result"):
             return None
         member = self.estimator._result.members[0]
@@ -208,44 +302,8 @@ class FittedTraining(Training):
         ]
         length = sum(float(before.square().sum()) for before, _ in pairs)
         gone = sum(float((after - before).square().sum()) for before, after in pairs)
-        return float(np.sqrt(gone / length)) if length else None
-
-    # Others.
-
-    @cached_property
-    def rival(self) -> Rival | None:
-        """How much better extremely randomized trees predict the unseen rows.
-
-        Source: Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006.
-        """
-        soft = getattr(getattr(self.estimator, "_labels", None), "soft_", False)
-        if self._learned is None or self._unseen is None or soft:
-            return None
-        ours, theirs = self._wrong(self._unseen)
-        saved = ours - theirs
-        error = float(saved.std(ddof=1) / np.sqrt(len(saved))) if len(saved) > 1 else np.inf
-        return Rival(float(saved.mean()), error)
-
-    def _wrong(self, part: Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return each unseen row's error, by the network and by trees on the same rows."""
-        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor  # seldom needed
-
-        assert self._learned is not None
-        kinds = {True: ExtraTreesClassifier, False: ExtraTreesRegressor}
-        trees: Any = kinds[is_classifier(self.estimator)](50, min_samples_leaf=2, random_state=0)
-        x, unseen = (_numbers(one.rows) for one in (self._learned, part))
-        trees.fit(x, self._learned.y)
-        answers = np.asarray(self.estimator.predict(part.X)), trees.predict(unseen)
-        if is_classifier(self.estimator):
-            ours, theirs = ((answer != part.y).astype(float) for answer in answers)
-        else:
-            spread = max(float(np.var(self._learned.y.astype(float))), 1e-12)
-            ours, theirs = ((answer - part.y) ** 2 / spread for answer in answers)
-        return _by_row(ours), _by_row(theirs)
-
-
-def _by_row(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values if values.ndim == 1 else values.mean(axis=1)
+        left = sum(float(after.square().sum()) for _, after in pairs)
+        return (float(np.sqrt(gone / length)), float(np.sqrt(left / length))) if length else None
 
 
 def _numbers(rows: Rows) -> NDArray[np.float32]:

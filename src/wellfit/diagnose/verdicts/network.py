@@ -9,6 +9,7 @@ from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.descent import _SLOWER
+from wellfit.diagnose.verdicts.scores import percent
 from wellfit.diagnose.verdicts.training import Training
 
 
@@ -19,10 +20,12 @@ class DeadUnits(Symptom, name="dead_units"):
     95 of 100.
     """
 
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 4
+    explained_by: ClassVar[tuple[str, ...]] = ("over_fitting", "over_regularized")
+    by_harm: ClassVar[bool] = True
     says: ClassVar[str] = "Many units are dead"
     did: ClassVar[str] = "counted the hidden units whose slope is flat, on training rows"
-    needs: ClassVar[str] = "the fitted network and rows"
+    needs: ClassVar[str] = "a fitted network and rows"
 
     warn: float = hyper("share of a layer", default=0.4, low=0, high=1)
     fail: float = hyper("share of a layer that is nearly all", default=0.9, low=0, high=1)
@@ -36,7 +39,7 @@ class DeadUnits(Symptom, name="dead_units"):
         kind = "dead" if worst.dead >= worst.saturated else "saturated"
         return self.finding(
             graded(share, self.warn, self.fail),
-            f"{share:.0%} of the units of hidden layer {worst.number} are {kind}",
+            f"{percent(share)} of the units of hidden layer {worst.number} are {kind}",
             "start anew, with smaller steps",
             dead=worst.dead,
             saturated=worst.saturated,
@@ -57,13 +60,18 @@ class BatchNormOff(Symptom, name="batch_norm_off"):
     between standard deviations.
     """
 
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int] = 4
+    by_harm: ClassVar[bool] = True
     says: ClassVar[str] = "Batch norm's running statistics are off"
     did: ClassVar[str] = "compared batch norm's running statistics with those of training rows"
-    needs: ClassVar[str] = "the fitted network, with batch norm, and rows"
+    needs: ClassVar[str] = "a fitted network with batch norm, and rows"
 
     shift: float = hyper("distance of means, in standard deviations", default=0.3, low=0)
     factor: float = hyper("between standard deviations", default=1.4, low=1)
+
+    def applies(self, training: Training) -> bool:
+        """Say whether the network has batch norm, as far as is known."""
+        return training.norms is None or len(training.norms) > 0
 
     def look(self, training: Training) -> Finding | None:
         """Warn where one of the two is too large in a layer."""

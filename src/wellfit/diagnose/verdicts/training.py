@@ -12,23 +12,12 @@ from numpy.typing import NDArray
 from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.diagnose.verdicts.curves import Curve, steps_taken
+from wellfit.diagnose.verdicts.scores import CLEAR, Mean, Scores
 from wellfit.optim import Minimizer, Optimizer
 
+WIDE = 0.1  # gap of scores on training and unseen rows that anybody would call large
+_HARMLESS = 0.05  # difference of scores to be ruled out
 _SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors
-
-
-class Mean(NamedTuple):
-    """A mean over rows, its standard error, and the number of rows (0 where unknown)."""
-
-    value: float
-    error: float
-    rows: int
-
-    @classmethod
-    def of(cls, values: NDArray[np.floating]) -> Mean:
-        """Return the mean of rows' values (N,)."""
-        error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf
-        return cls(float(values.mean()), error, len(values))
 
 
 class Layer(NamedTuple):
@@ -54,14 +43,16 @@ class Chances(NamedTuple):
     right: NDArray[np.bool_]
 
 
-class Rival(NamedTuple):
-    """How much better another learner predicts the same unseen rows: losses of rows that it saves.
+class Outlying(NamedTuple):
+    """The unseen rows with the largest errors, a hundredth of them, and what they amount to.
 
-    In units of rows (wrong classes) or of the variance; ``error`` is its standard error.
+    ``places`` are their positions among the unseen rows, ``share`` is their part of all squared
+    errors, ``without`` the score on the other rows.
     """
 
-    better: float
-    error: float
+    places: NDArray[np.integer]
+    share: float
+    without: float
 
 
 class Training:
@@ -163,11 +154,45 @@ class Training:
         found = self._at_best(self.curve("val_accuracy"), self.validation_rows)
         if found is None:
             return None
-        share, rows = found.value, found.rows
-        # Agresti and Coull's two more hits and two more misses: no error of 0 at 100 %.
-        middle = (share * rows + 2) / (rows + 4)
-        error = float(np.sqrt(middle * (1 - middle) / (rows + 4))) if rows else 0.0
-        return Mean(share, error, rows)
+        return Mean.share(found.value, found.rows)
+
+    @property
+    def scores(self) -> Scores | None:
+        """The scores on training and unseen rows, and of baselines there, as far as known."""
+        learned, unseen = self._at_best(self.curve("accuracy"), self.training_rows), self.right
+        if learned is None and unseen is None:
+            return None
+        first = Mean.share(learned.value, learned.rows) if learned else None
+        return Scores(
+            "accuracy",
+            first and first.value,
+            unseen and unseen.value,
+            first.rows if first else 0,
+            unseen.rows if unseen else 0,
+            unseen.error if unseen else 0.0,
+            first.error if first else 0.0,
+            "validation",
+        )
+
+    @property
+    def gain(self) -> Mean | None:
+        """How much lower the loss on unseen rows is than that of constant outputs, if known."""
+        if self._chance is None or self.unseen is None:
+            return None
+        return self.unseen._replace(value=self.chance - self.unseen.value)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether scores show that nothing is lost: no baseline is better, and the gap is small.
+
+        Then what looks odd in curves or layers did no harm. False where scores aren't known, or
+        rest on too few rows to rule out that a baseline is better.
+        """
+        scores, gap = self.scores, self.scores.gap if self.scores else None
+        if scores is None or gap is None or scores.constant is None or scores.unseen is None:
+            return False
+        above = scores.unseen > scores.constant.score and not is_wide(gap)
+        return above and scores.best is None and scores.bound < _HARMLESS
 
     def _at_best(self, curve: Curve, rows: int | None) -> Mean | None:
         known = np.flatnonzero(np.isfinite(curve[: self.best_epoch]))
@@ -194,14 +219,28 @@ class Training:
         return None
 
     @property
+    def shrunk(self) -> float | None:
+        """The length of the weights over their first length."""
+        return None
+
+    @property
     def norms(self) -> Sequence[Norm] | None:
         """The distances of batch norms from the data; empty where there are none."""
         return None
 
     @property
-    def rival(self) -> Rival | None:
-        """How another learner does on the unseen rows."""
+    def outlying(self) -> Outlying | None:
+        """The unseen rows whose errors are largest, where errors are squared."""
         return None
+
+
+def is_wide(gap: Mean) -> bool:
+    """Say whether a score is lower on unseen rows beyond chance, and by much.
+
+    >>> [is_wide(Mean(*one)) for one in ((0.25, 0.03, 300), (0.25, 0.2, 10), (0.03, 0.005, 900))]
+    [True, False, False]
+    """
+    return gap.value >= WIDE and gap.value > CLEAR * gap.error
 
 
 def _pairs(history: Any) -> Iterable[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +18,7 @@ from wellfit.diagnose.report import Report
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.data import findings_of, with_data
 from wellfit.diagnose.verdicts.fitted import FittedTraining
+from wellfit.diagnose.verdicts.scores import Scores
 from wellfit.diagnose.verdicts.training import Training
 from wellfit.estimators.base import BaseMLP
 from wellfit.training.precision import threads
@@ -42,6 +43,7 @@ class Verdict:
         findings: one for each symptom that could be judged.
         knobs: up to three things to try next, the most promising first.
         unjudged: the symptoms that couldn't be judged, and what was missing.
+        scores: on training rows, on unseen rows, and of baselines; None where there are none.
 
     >>> verdict = judge({"loss": [2.3, 1.0, 0.4, 0.2, 0.15, 0.14]}, status="finished")
     >>> Verdict.from_dict(verdict.to_dict()) == verdict
@@ -54,6 +56,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     knobs: tuple[Knob, ...] = ()
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    scores: Scores | None = None
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -73,8 +76,10 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
-        findings = [finding.to_dict() for finding in self.findings]
-        return {**asdict(self), "findings": findings, "knobs": [asdict(one) for one in self.knobs]}
+        plain = asdict(replace(self, scores=None))
+        plain["findings"] = [finding.to_dict() for finding in self.findings]
+        plain["knobs"] = [asdict(one) for one in self.knobs]
+        return plain | {"scores": self.scores and self.scores.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -86,7 +91,9 @@ class Verdict:
         try:
             findings = tuple(Finding.from_dict(one) for one in data["findings"])
             knobs = tuple(Knob(**one) for one in data["knobs"])
-            return cls(**{**data, "findings": findings, "knobs": knobs})
+            given = data.get("scores")  # verdicts written before there were any have none
+            scores = None if given is None else Scores.from_dict(given)
+            return cls(**{**data, "findings": findings, "knobs": knobs, "scores": scores})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{data!r:.80} is no verdict; expected what to_dict returned"
@@ -127,11 +134,11 @@ class Verdict:
 
 
 def missing(unjudged: Mapping[str, str]) -> list[str]:
-    """Return a line for each thing that was missing, with what can't be judged without it."""
+    """Return a line for each thing that was missing, with what needs it."""
     lacking: dict[str, list[str]] = {}
     for name, needs in unjudged.items():
         lacking.setdefault(needs, []).append(name.replace("_", " "))
-    return [f"Not judged, for want of {needs}: {', '.join(n)}." for needs, n in lacking.items()]
+    return [f"Not judged: {', '.join(names)} (needs {n})." for n, names in lacking.items()]
 
 
 def verdict(
@@ -145,11 +152,12 @@ def verdict(
 ) -> Verdict:
     """Judge a fitted network: well fit, or what is wrong and what to try next.
 
-    Without rows, its curves speak alone. With them, losses are compared row by row with the
-    weights in use, units and batch norms are looked at, probabilities are held against labels,
-    and trees tell how much there is to learn. At most 2,000 rows of each kind are looked at.
-    What is wrong with the data comes first: a column that determines the target, levels that the
-    encoder merges, rows in the order of time.
+    Without rows, the curves alone are judged. With them, scores and losses of the weights in use
+    are compared on training and unseen rows, simple models are trained on the same training rows
+    and judged by the same unseen rows (which takes about a second), and units, batch norms and
+    probabilities are examined. At most 2,000 rows of each kind are used, and 20,000 for the
+    simple models. What is wrong with the data comes first: a column that determines the target,
+    levels that the encoder merges, rows in the order of time.
 
     Args:
         estimator: a fitted classifier or regressor; it is left as it is.
@@ -231,18 +239,44 @@ def symptoms() -> list[Symptom]:
 def _judge(training: Training) -> Verdict:
     judged: list[tuple[Symptom, Finding]] = []
     unjudged: dict[str, str] = {}
-    for one in symptoms():
+    for one in filter(lambda symptom: symptom.applies(training), symptoms()):
         early = one.at_end and training.status == "running"
         found = None if early else one.look(training)
         if found is None:
             unjudged[one.name] = "the end of the training" if early else one.needs
         else:
             judged.append((one, found))
+    judged = _consistent(judged, training)
     ill = [pair for pair in judged if pair[1].outcome is not Outcome.PASS]
     well = [pair for pair in judged if pair[1].outcome is Outcome.PASS]
     name, sentence = _said(ill, training)
     findings = tuple(found for _, found in [*ill, *well])
-    return Verdict(name, sentence, _sure(training), findings, _knobs(ill, training), unjudged)
+    knobs = _knobs(ill[0][0], training) if ill else ()
+    return Verdict(
+        name, sentence, _sure(training, sentence), findings, knobs, unjudged, training.scores
+    )
+
+
+def _consistent(
+    judged: Sequence[tuple[Symptom, Finding]], training: Training
+) -> list[tuple[Symptom, Finding]]:
+    """Return the findings without warnings that others explain, or that did no harm."""
+    kept: list[tuple[Symptom, Finding]] = []
+    alarms: set[str] = set()
+    for one, found in judged:
+        told = ""
+        if found.outcome is Outcome.WARN:
+            cause = next((name for name in one.explained_by if name in alarms), "")
+            if cause:
+                told = f"{cause.replace('_', ' ')} explains it"
+            elif one.by_harm and training.harmless:
+                told = "it did no harm: no baseline is better, and the scores have no wide gap"
+        if told:
+            found = replace(found, outcome=Outcome.PASS, advice="", saw=f"{found.saw} ({told})")
+        if found.outcome is not Outcome.PASS:
+            alarms.add(one.name)
+        kept.append((one, found))
+    return kept
 
 
 def _said(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[str, str]:
@@ -260,41 +294,39 @@ def _healthy(training: Training) -> tuple[str, str]:
         if training.epochs < _FEW_EPOCHS:
             return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
         return "well_so_far", f"Well so far: nothing is wrong after {training.epochs} epochs."
-    seen, unseen, right = training.learned, training.unseen, training.right
+    seen, unseen, scores = training.learned, training.unseen, training.scores
     if seen is None:
         return "too_soon", "Nothing to judge: no epoch is over."
     if unseen is None and training.epochs < _FEW_EPOCHS:
         return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
     if unseen is None:
         return "well_trained", (
-            "Trained well: the loss went down and settled. Whether that holds for other rows "
-            "nobody knows, since no rows were held out."
+            "Trained well: the loss fell and settled. Its accuracy on other rows isn't known, "
+            "because no rows were held out."
         )
-    told = f"; {right.value:.1%} of unseen rows are right" if right else ""
-    return "well_fit", (
-        f"Well fit: a loss of {seen.value:.3g} on training rows and of {unseen.value:.3g} on "
-        f"unseen ones{told}."
-    )
+    told = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
+    if scores is not None and scores.unseen is not None:
+        told = f"{scores.pair}; {scores.compared}" if scores.compared else scores.pair
+    return "well_fit", f"Well fit: {told}."
 
 
-def _sure(training: Training) -> str:
-    """Return how much the unseen rows can tell."""
-    unseen, right = training.unseen, training.right
+def _sure(training: Training, sentence: str) -> str:
+    """Return the scores that the sentence lacks, and how sure that on unseen rows is."""
+    unseen, scores = training.unseen, training.scores
     if unseen is None:
-        return "No rows were held out: nothing is known of rows it hasn't seen."
+        return "No rows were held out: the score on unseen rows isn't known."
+    parts = [] if scores is None else [scores.pair, scores.interval, scores.compared]
+    parts = [part for part in parts if part and part not in sentence]
     if not unseen.rows:
-        return "How many rows it was judged by isn't known, nor how sure that is."
-    error = f"the loss to ±{2 * unseen.error:.2g}"
-    if right is not None:
-        error = f"the share of right rows to ±{2 * right.error:.1%}"
-    return f"By {unseen.rows:,} unseen rows, which tell {error} (19 times of 20)."
+        parts.append("the number of unseen rows isn't known, nor the confidence interval")
+    elif scores is None or not scores.interval:
+        error = f"±{1.96 * unseen.error:.2g}"
+        parts.append(f"loss on {unseen.rows:,} unseen rows, 95 % confidence interval {error}")
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
 
 
-def _knobs(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[Knob, ...]:
-    """Return the first knobs of the first symptom, then of the others, none of them twice."""
-    chosen: dict[str, Knob] = {}
-    for one, _ in ill:
-        for knob in one.knobs(training):
-            if knob.name != "learning_rate" or training.has_rate:
-                chosen.setdefault(knob.name, knob)
-    return tuple(chosen.values())[:_KNOBS]
+def _knobs(diagnosis: Symptom, training: Training) -> tuple[Knob, ...]:
+    """Return what to try against the diagnosis: advice for others could contradict it."""
+    has = training.has_rate
+    found = [one for one in diagnosis.knobs(training) if has or one.name != "learning_rate"]
+    return tuple(found)[:_KNOBS]

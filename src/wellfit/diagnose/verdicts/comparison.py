@@ -1,0 +1,191 @@
+"""Symptoms that scores beside those of baselines show: no skill, worse than a simpler model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from wellfit.core.hyper import hyper
+from wellfit.diagnose.base import Finding, Outcome
+from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.scores import Scores, percent
+from wellfit.diagnose.verdicts.training import Training
+
+_CAUSES = (
+    "diverging",
+    "learning_rate_high",
+    "learning_rate_low",
+    "outliers",
+    "over_fitting",
+    "dead_units",
+    "batch_norm_off",
+    "over_regularized",
+    "still_improving",
+    "under_fitting",
+)
+_NAMED = 5  # rows that a sentence names
+_ONE_SIDED = 1.64  # standard errors that chance exceeds in 5 cases of 100
+_FEW = 30  # rows by which nothing can be shown to be no better than chance
+_SOME = 0.05  # of the baseline's loss: what few rows can't prove may be there all the same
+
+
+class Outliers(Symptom, name="outliers"):
+    """A few unseen rows make most of the squared error: the score is theirs, not the others'.
+
+    The hundredth of the rows with the largest errors is left out, and R² computed anew.
+    """
+
+    rank: ClassVar[int] = 2
+    says: ClassVar[str] = "A few rows decide the score"
+    at_end: ClassVar[bool] = True
+    did: ClassVar[str] = "left out the hundredth of unseen rows with the largest errors"
+    needs: ClassVar[str] = "50 unseen rows and a network that estimates means"
+    explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
+
+    share: float = hyper("of the squared error that these rows make", default=0.5, low=0, high=1)
+    change: float = hyper("of the score, without them", default=0.05, low=0)
+
+    def applies(self, training: Training) -> bool:
+        """Say whether errors are squared, as far as is known."""
+        return training.scores is None or training.scores.metric == "R²"
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where a hundredth of the rows makes most of the error and moves the score."""
+        found, scores = training.outlying, training.scores
+        if found is None or scores is None or scores.unseen is None:
+            return None
+        moved = found.without - scores.unseen
+        rows = ", ".join(map(str, found.places[:_NAMED].tolist()))
+        more = " and others" if len(found.places) > _NAMED else ""
+        return self.finding(
+            Outcome.WARN if found.share > self.share and moved > self.change else Outcome.PASS,
+            f"{len(found.places)} of {scores.unseen_rows:,} unseen rows make "
+            f"{percent(found.share)} of the squared error; {scores.metric} is "
+            f"{scores.told(scores.unseen)}, and {scores.told(found.without)} without them "
+            f"(rows {rows}{more}, counted from 0)",
+            "look at these rows: wrong targets, another unit, or a target with a long tail",
+            share=found.share,
+            without=found.without,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return to look at the rows, then robust losses and scales."""
+        look = Knob("rows", "check those with the largest errors", "one wrong target can outweigh "
+                    "a thousand right ones when errors are squared")  # fmt: skip
+        log = Knob(
+            "target",
+            "its logarithm, by TransformedTargetRegressor",
+            "a target with a long tail then has errors of one size",
+        )
+        loss = Knob("loss", '"huber"', "large errors then count by their size, not its square")
+        return look, log, loss
+
+
+class NoSkill(Symptom, name="no_skill"):
+    """On unseen rows it is no better than a baseline that looks at no column.
+
+    Below the baseline's score (R² below 0, accuracy below the majority class's) or above its
+    loss it is always called so; else where the loss is hardly lower, and neither score nor loss is
+    better beyond chance.
+    """
+
+    rank: ClassVar[int] = 8
+    says: ClassVar[str] = "No better than a constant prediction"
+    at_end: ClassVar[bool] = True
+    did: ClassVar[str] = "compared score and loss on unseen rows with those of the baseline"
+    needs: ClassVar[str] = "unseen rows and the baseline's score or loss"
+    explained_by: ClassVar[tuple[str, ...]] = _CAUSES
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where the columns have told it nothing that holds for other rows."""
+        scores, gain = training.scores, training.gain
+        constant = scores.constant if scores else None
+        if constant is None and gain is None:
+            return None
+        below = gain is not None and gain.value < 0
+        told = []
+        if gain is not None:
+            share = percent(1 - gain.value / training.chance)
+            told = [f"the loss on unseen rows is {share} of the baseline's"]
+        if scores is not None and scores.unseen is not None and constant is not None:
+            floor = constant.score if scores.metric.endswith("accuracy") else 0.0
+            below = below or scores.unseen < max(floor, constant.score)
+            told = [scores.pair, scores.compared, *told]
+        return self.finding(
+            Outcome.WARN if below or _by_chance(training) else Outcome.PASS,
+            "; ".join(told),
+            "see whether the columns and the target belong together, row by row",
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return what may be wrong with the data, then with the training."""
+        data = Knob(
+            "columns",
+            "others, that are known to matter",
+            "if simple models do no better either, these columns don't determine the target",
+        )
+        order = Knob("rows", "check that targets stand beside their rows", "a sorted or shifted "
+                     "column is enough to lose every relation")  # fmt: skip
+        check = Knob(
+            "wellfit check", "on the same data", "it looks for faults in data and network"
+        )
+        return data, order, check
+
+
+class Outperformed(Symptom, name="outperformed"):
+    """A linear model or small ensembles of trees are clearly better on the same unseen rows.
+
+    Clearly is by two standard errors of the rows' differences, and by 0.02.
+    """
+
+    rank: ClassVar[int] = 9
+    says: ClassVar[str] = "A simpler model is better"
+    at_end: ClassVar[bool] = True
+    did: ClassVar[str] = "trained simple models on the same rows, and compared row by row"
+    needs: ClassVar[str] = "training rows and unseen rows"
+    explained_by: ClassVar[tuple[str, ...]] = (*_CAUSES, "no_skill")
+
+    def look(self, training: Training) -> Finding | None:
+        """Warn where one of them is better."""
+        scores = training.scores
+        if scores is None or scores.unseen is None or len(scores.baselines) < 2:
+            return None
+        best = scores.best
+        return self.finding(
+            Outcome.WARN if best else Outcome.PASS,
+            f"{scores.pair}; {scores.compared}",
+            f"use the {best.name}, or let the network come up to it" if best else "",
+            better=best.better if best else 0.0,
+        )
+
+    def knobs(self, training: Training) -> Sequence[Knob]:
+        """Return what brings a network up to the model that is better."""
+        scores = training.scores
+        if scores is not None and scores.best is not None and scores.best.name == "linear model":
+            return (
+                Knob("hidden_layer_sizes", "half as many, in one layer", "columns that add up "
+                     "need few units"),
+                Knob("l2", "1e-3, then more", "a smoother function is nearer to a linear one"),
+                Knob("model", "the linear model", "it is simpler, and better on these rows"),
+            )  # fmt: skip
+        return (
+            Knob("model", "gradient boosting or a forest", "the target jumps where columns cross "
+                 "thresholds, which trees follow with fewer rows"),
+            Knob("preprocess", 'TablePreprocessor("robust+quantile") in a pipeline',
+                 "ranks spread crowded values apart"),
+            Knob("epochs", "twice as many", "sharp bends are learned last"),
+        )  # fmt: skip
+
+
+def _by_chance(training: Training) -> bool:
+    """Say whether neither score nor loss is better than the baseline's beyond chance."""
+    scores: Scores | None = training.scores
+    constant, gain = scores.constant if scores else None, training.gain
+    rows = gain.rows if gain is not None else scores.unseen_rows if scores else 0
+    if rows < _FEW:
+        return False
+    if gain is not None and gain.value > _SOME * training.chance:
+        return False
+    by_score = constant is not None and -constant.better > _ONE_SIDED * constant.error
+    by_loss = gain is not None and gain.value > _ONE_SIDED * gain.error
+    return not (by_score or by_loss)

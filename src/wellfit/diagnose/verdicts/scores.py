@@ -1,0 +1,259 @@
+"""The scores of a network beside those of baselines, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLEAR = 2.0  # standard errors beyond which a difference isn't chance
+_INFINITE = float("inf")
+LEAST = 0.02  # difference of scores below which nobody would care
+
+Values = NDArray[np.float64]
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Return a share in per cent.
+
+    >>> percent(0.532), percent(0.0032, 1)
+    ('53 %', '0.3 %')
+    """
+    return f"{100 * value:.{digits}f} %"
+
+
+class Mean(NamedTuple):
+    """A mean over rows, its standard error, and the number of rows (0 where unknown)."""
+
+    value: float
+    error: float
+    rows: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating]) -> Mean:
+        """Return the mean of rows' values (N,)."""
+        error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf
+        return cls(float(values.mean()), error, len(values))
+
+    @classmethod
+    def share(cls, share: float, rows: int) -> Mean:
+        """Return a share of rows, with the standard error of two more hits and two more misses.
+
+        So the error isn't 0 at 100 %.
+
+        Source: Agresti and Coull, "Approximate is better than 'exact' for interval estimation of
+        binomial proportions", 1998.
+
+        >>> Mean.share(1.0, 96).error.round(3)
+        np.float64(0.014)
+        """
+        middle = (share * rows + 2) / (rows + 4)
+        error = np.sqrt(middle * (1 - middle) / (rows + 4)) if rows else 0.0
+        return cls(share, error, rows)
+
+
+class Metric(NamedTuple):
+    """A score that is 1 minus a mean of the rows' errors: accuracy, or the share explained.
+
+    Attributes:
+        name: ``"accuracy"``, ``"balanced accuracy"``, ``"R²"``, ``"D²"``.
+        level: of D², the quantile that is estimated; R² estimates the mean.
+    """
+
+    name: str
+    level: float | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of rows, told in per cent."""
+        return "accuracy" in self.name
+
+    def errors(self, y: NDArray[Any], predicted: NDArray[Any]) -> Values:
+        """Return the rows' errors (N,), whose mean is 1 minus the score.
+
+        Args:
+            y: codes of classes (N,), yes or no for each label (N, L), or numbers (N,) or (N, T).
+            predicted: the same for predictions.
+
+        >>> Metric("R²").errors(np.array([0.0, 2.0]), np.array([1.0, 2.0]))
+        array([1., 0.])
+        >>> Metric("balanced accuracy").errors(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+        array([0., 0., 0., 2.])
+        """
+        if self.is_share:
+            wrong = _by_row((y != predicted).astype(np.float64))
+            if self.name == "accuracy":
+                return wrong
+            _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+            return wrong * (len(y) / len(counts) / counts)[place]
+        y = y.astype(np.float64)
+        spread = np.maximum(self._loss(y, self.constant(y)).mean(axis=0), 1e-12)
+        return _by_row(self._loss(y, predicted.astype(np.float64)) / spread)
+
+    def constant(self, y: NDArray[Any]) -> Any:
+        """Return the best prediction that looks at no column: a class, a mean, a quantile."""
+        if not self.is_share:
+            return y.mean(axis=0) if self.level is None else np.quantile(y, self.level, axis=0)
+        if y.ndim > 1:
+            return (y.mean(axis=0) > 0.5).astype(y.dtype)
+        return np.bincount(y).argmax()
+
+    def _loss(self, y: Values, predicted: Any) -> Values:
+        over = y - predicted
+        if self.level is None:
+            return over**2
+        return np.maximum(self.level * over, (self.level - 1) * over)
+
+    def score(self, errors: Values) -> Mean:
+        """Return the score that rows' errors amount to."""
+        if self.name == "accuracy" and np.isin(errors, (0, 1)).all():
+            return Mean.share(float(1 - errors.mean()), len(errors))
+        found = Mean.of(errors)
+        return found._replace(value=1 - found.value)
+
+    def told(self, value: float) -> str:
+        """Return a value as it is printed: accuracies in per cent.
+
+        >>> Metric("accuracy").told(0.9613), Metric("R²").told(-0.1504)
+        ('96.1 %', '-0.150')
+        """
+        return percent(value, 1) if self.is_share else f"{value:.3f}"
+
+
+class Baseline(NamedTuple):
+    """How a simple model does on the unseen rows that the network is judged by.
+
+    Attributes:
+        name: as ``"majority class"`` or ``"linear model"``.
+        score: on these rows.
+        better: by how much its score is higher than the network's.
+        error: the standard error of that difference, from the rows' differences.
+    """
+
+    name: str
+    score: float
+    better: float
+    error: float
+
+    @property
+    def is_clearly_better(self) -> bool:
+        """Whether it is better beyond chance, and by more than a trifle."""
+        return self.better > max(CLEAR * self.error, LEAST)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The first numbers that anybody looks at: on training rows, on unseen rows, of baselines.
+
+    Attributes:
+        metric: its name.
+        training: the score on training rows.
+        unseen: the score on rows that the network hasn't seen.
+        training_rows: how many.
+        unseen_rows: how many; 0 where that isn't known.
+        error: the standard error of the score on unseen rows.
+        training_error: the same on training rows.
+        kind: ``"validation"`` for rows held out of those given to ``fit``, else ``"unseen"``.
+        baselines: those of simple models on the same unseen rows; the one that looks at no
+            column is first.
+    """
+
+    metric: str
+    training: float | None = None
+    unseen: float | None = None
+    training_rows: int = 0
+    unseen_rows: int = 0
+    error: float = 0.0
+    training_error: float = 0.0
+    kind: str = "unseen"
+    baselines: tuple[Baseline, ...] = ()
+
+    @property
+    def gap(self) -> Mean | None:
+        """How much lower the score on unseen rows is, or None where one isn't known."""
+        if self.training is None or self.unseen is None:
+            return None
+        error = float(np.hypot(self.error, self.training_error))
+        return Mean(self.training - self.unseen, error, self.unseen_rows)
+
+    @property
+    def constant(self) -> Baseline | None:
+        """The baseline that looks at no column."""
+        return self.baselines[0] if self.baselines else None
+
+    @property
+    def best(self) -> Baseline | None:
+        """The best of the models that are clearly better than the network, if any is."""
+        better = [one for one in self.baselines[1:] if one.is_clearly_better]
+        return max(better, key=lambda one: one.score, default=None)
+
+    def told(self, value: float) -> str:
+        """Return a value of the metric as it is printed."""
+        return Metric(self.metric).told(value)
+
+    @property
+    def bound(self) -> float:
+        """By how much a model may be better than the network at most, beyond doubt."""
+        return max(
+            (one.better + CLEAR * one.error for one in self.baselines[1:]), default=_INFINITE
+        )
+
+    @property
+    def pair(self) -> str:
+        """The scores on training and on unseen rows, as a sentence has them."""
+        rows = f"{self.unseen_rows:,} " if self.unseen_rows else ""
+        places = [(self.training, "training rows"), (self.unseen, f"{rows}{self.kind} rows")]
+        told = [f"{self.told(value)} on {place}" for value, place in places if value is not None]
+        return f"{self.metric} {', '.join(told)}"
+
+    @property
+    def compared(self) -> str:
+        """The scores of the baselines, as a sentence has them; empty where there are none."""
+        if not self.baselines:
+            return ""
+        first, *others = self.baselines
+        told = [f"{one.name} {self.told(one.score)}" for one in others]
+        return "; ".join([f"{first.name} baseline: {self.told(first.score)}", *told])
+
+    @property
+    def interval(self) -> str:
+        """How sure the score on unseen rows is; empty where that isn't known."""
+        if not self.unseen_rows or not np.isfinite(self.error):
+            return ""
+        return (
+            f"{self.metric} on {self.unseen_rows:,} {self.kind} rows, 95 % confidence interval "
+            f"±{self.told(1.96 * self.error)}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON can hold."""
+        plain = asdict(self)
+        plain["baselines"] = [
+            {name: _finite(value) for name, value in one._asdict().items()}
+            for one in self.baselines
+        ]
+        return {name: _finite(value) for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the scores that :meth:`to_dict` made plain data of."""
+        baselines = tuple(Baseline(**_with_errors(one)) for one in data.get("baselines", ()))
+        return cls(**{**_with_errors(data), "baselines": baselines})
+
+
+def _with_errors(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain data whose missing errors are infinite again."""
+    lost = {name for name in ("error", "training_error") if name in data and data[name] is None}
+    return {**data, **dict.fromkeys(lost, _INFINITE)}
+
+
+def _finite(value: Any) -> Any:
+    """Return None for what JSON can't hold: infinite errors, of a single row."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _by_row(values: Values) -> Values:
+    return values if values.ndim == 1 else values.mean(axis=1)

@@ -1,0 +1,209 @@
+"""The three numbers that a verdict rests on: training, unseen and baselines' scores."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits, load_iris, make_classification, make_regression
+from sklearn.linear_model import Ridge
+from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
+
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.diagnose import Baseline, Scores, Verdict, judge, verdict
+from wellfit.diagnose.verdicts.baselines import affordable
+from wellfit.diagnose.verdicts.scores import Mean, Metric
+from wellfit.nn import Pinball
+
+BARE: dict[str, Any] = {
+    "dropout": 0.0,
+    "early_stopping": False,
+    "epochs": 20,
+    "random_state": 0,
+    "threads": 1,
+}
+
+
+def halved(X: Any, y: Any) -> tuple[Any, Any, Any, Any]:
+    half = len(y) // 2
+    return X[:half], y[:half], X[half:], y[half:]
+
+
+def small(**given: Any) -> dict[str, Any]:
+    return {"hidden_layer_sizes": (16,), "epochs": 10, "random_state": 0, "threads": 1, **given}
+
+
+# What stands first: training against unseen rows, and the baselines.
+
+
+def test_rows_learned_by_heart_are_over_fitting_whatever_the_loss_curve_does() -> None:
+    """The training loss still falls where training accuracy is 100 %, and unseen rows 75 %."""
+    data = make_classification(600, 20, n_informative=5, flip_y=0.2, random_state=0)
+    X, y, X_test, y_test = halved(*data)
+    clf = MLPClassifier((512, 512), **BARE).fit(X, y)
+    found = verdict(clf, X, y, X_test, y_test)
+    assert found.name == "over_fitting"
+    assert "accuracy 100.0 % on training rows, 74.0 % on 300 unseen rows" in found.sentence
+    turned = [knob.name for knob in found.knobs]
+    assert turned == ["early_stopping", "dropout", "l2"]
+    assert "still_improving" not in [one.check for one in found.alarms]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_worse_than_the_mean_is_never_well_fit(seed: int) -> None:
+    """A few targets of unseen rows are far off: R² is negative, whatever the others are like."""
+    X, y = make_regression(900, 6, n_informative=4, noise=20.0, random_state=seed)
+    y[450:454] += 30 * y.std() * np.array([1, -1, 1, -1])
+    X, y, X_test, y_test = halved(X, y)
+    net = MLPRegressor((32,), epochs=30, random_state=seed, threads=1).fit(X, y)
+    found = verdict(net, X, y, X_test, y_test)
+    assert net.score(X_test, y_test) < 0.5
+    assert found.name == "outliers"
+    assert "of the squared error" in found.sentence
+    assert found.scores is not None
+    assert found["outliers"].numbers["without"] > 0.9
+
+
+def test_targets_that_no_column_determines_are_no_skill() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1200, 8)), rng.normal(size=1200)
+    X, y, X_test, y_test = halved(X, y)
+    net = MLPRegressor(**small(epochs=30)).fit(X, y)
+    found = verdict(net, X, y, X_test, y_test)
+    assert found.name in ("no_skill", "over_fitting")
+    assert found.scores is not None
+    assert found.scores.unseen < 0.05
+
+
+def test_a_linear_model_that_is_better_is_told() -> None:
+    X, y = make_regression(3000, 40, n_informative=20, noise=80.0, random_state=0)
+    rows = (X[:2000], y[:2000])
+    net = MLPRegressor((64,), epochs=8, early_stopping=False, random_state=0, threads=1)
+    found = verdict(net.fit(*rows), *rows, X[2000:], y[2000:])
+    assert found.name in ("outperformed", "under_fitting", "still_improving")
+    assert found.scores is not None
+    best = found.scores.best
+    assert best is not None
+    assert best.name == "linear model"
+    assert best.score == pytest.approx(Ridge().fit(*rows).score(X[2000:], y[2000:]), abs=0.02)
+    assert f"linear model {best.score:.3f}" in f"{found.sentence} {found.sure}"
+
+
+def test_baselines_see_the_levels_that_the_network_lacks() -> None:
+    """Of 600 levels the encoder keeps 99; the target follows all of them."""
+    rng = np.random.default_rng(0)
+    level = rng.integers(600, size=3000)
+    truth = rng.integers(2, size=600)
+    X = pd.DataFrame({"shop": [f"s{k}" for k in level], "noise": rng.normal(size=3000)})
+    y = np.where(rng.random(3000) < 0.95, truth[level], 1 - truth[level])
+    clf = MLPClassifier(**small()).fit(X[:2000], y[:2000])
+    found = verdict(clf, X[:2000], y[:2000], X[2000:], y[2000:])
+    assert found.name != "well_fit"
+    assert found.scores is not None
+    scores = {one.name: one.score for one in found.scores.baselines}
+    assert max(scores["boosted trees"], scores["random trees"]) > found.scores.unseen + 0.1
+
+
+# The numbers themselves.
+
+
+def test_scores_are_those_of_the_estimator_and_survive_json() -> None:
+    X, y = load_digits(return_X_y=True)
+    clf = MLPClassifier(**small()).fit(X[:900], y[:900])
+    found = verdict(clf, X[:900], y[:900], X[900:], y[900:])
+    assert found.scores is not None
+    assert found.scores.unseen == pytest.approx(clf.score(X[900:], y[900:]))
+    first = found.scores.baselines[0]
+    commonest = np.bincount(y[:900]).argmax()
+    assert first.name == "majority-class"
+    assert first.score == pytest.approx((y[900:] == commonest).mean())
+    again = Verdict.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+    assert again.scores == found.scores
+    old = {key: value for key, value in found.to_dict().items() if key != "scores"}
+    assert Verdict.from_dict(old).scores is None
+
+
+def test_the_metric_is_what_the_network_was_trained_for() -> None:
+    rng = np.random.default_rng(0)
+    y, predicted = rng.normal(size=50), rng.normal(size=50)
+    assert 1 - Metric("R²").errors(y, predicted).mean() == pytest.approx(r2_score(y, predicted))
+    ours = 1 - Metric("D²", 0.9).errors(y, predicted).mean()
+    assert ours == pytest.approx(d2_pinball_score(y, predicted, alpha=0.9))
+    labels, guessed = rng.integers(3, size=50), rng.integers(3, size=50)
+    ours = 1 - Metric("balanced accuracy").errors(labels, guessed).mean()
+    assert ours == pytest.approx(balanced_accuracy_score(labels, guessed))
+
+
+@pytest.mark.parametrize(
+    ("given", "metric"),
+    [
+        ({"loss": "absolute_error"}, "D²"),
+        ({"loss": Pinball((0.1, 0.5, 0.9))}, "D²"),
+        ({}, "R²"),
+    ],
+)
+def test_numbers_are_judged_by_the_loss(given: dict[str, Any], metric: str) -> None:
+    X, y = make_regression(300, 5, noise=5.0, random_state=0)
+    net = MLPRegressor(**small(**given)).fit(X[:200], y[:200])
+    found = verdict(net, X[:200], y[:200], X[200:], y[200:])
+    assert found.scores is not None
+    assert found.scores.metric == metric
+    assert found.scores.baselines
+
+
+def test_class_weights_ask_for_balanced_accuracy() -> None:
+    X, y = make_classification(900, 10, weights=[0.9], random_state=0)
+    clf = MLPClassifier(**small(class_weight="balanced", epochs=30)).fit(X[:600], y[:600])
+    found = verdict(clf, X[:600], y[:600], X[600:], y[600:])
+    assert found.scores is not None
+    assert found.scores.metric == "balanced accuracy"
+    expected = balanced_accuracy_score(y[600:], clf.predict(X[600:]))
+    assert found.scores.unseen == pytest.approx(expected)
+    assert found.scores.constant is not None
+    assert found.scores.constant.score == pytest.approx(0.5)
+    assert found.name != "no_skill"
+
+
+def test_few_rows_that_differ_make_no_model_clearly_better() -> None:
+    near, far = Baseline("linear model", 0.95, 0.03, 0.02), Baseline("x", 0.99, 0.07, 0.02)
+    assert not near.is_clearly_better
+    scores = Scores("accuracy", 0.95, 0.92, 900, 100, 0.03, 0.01, "unseen", (near, near, far))
+    assert scores.best is far
+    assert scores.gap == pytest.approx(Mean(0.03, np.hypot(0.03, 0.01), 100))
+    assert Baseline("y", 0.9, 0.019, 0.001).is_clearly_better is False
+
+
+def test_baselines_cost_about_a_second_whatever_the_table() -> None:
+    assert affordable(10, 10**6) * 10 <= 400_000
+    assert affordable(5000, 10**6) == 1000
+
+
+# Messages that were garbled.
+
+
+def test_noise_is_told_by_its_cause() -> None:
+    """Fifteen rows are few; that the loss doesn't jump isn't told as a reason."""
+    X, y = load_iris(return_X_y=True)
+    found = verdict(MLPClassifier(**small(epochs=30)).fit(X, y), X, y)
+    told = found["noisy_validation"].saw
+    assert "accuracy on 15 rows, 95 % confidence interval ±" in told
+    assert "0.0 %" not in told
+
+
+def test_what_cannot_occur_is_not_listed_as_missing() -> None:
+    X, y = load_iris(return_X_y=True)
+    text = str(verdict(MLPClassifier(**small()).fit(X, y), X, y))
+    assert "batch norm" not in text
+    X, y = make_regression(200, 5, random_state=0)
+    found = verdict(MLPRegressor(**small()).fit(X, y), X, y)
+    assert "miscalibrated" not in found.unjudged
+    assert all("want of" not in line for line in str(found).splitlines())
+
+
+def test_a_loss_above_the_baselines_is_never_well() -> None:
+    curves = {"loss": [0.7, 0.69, 0.68, 0.68], "val_loss": [0.72, 0.71, 0.71, 0.71]}
+    found = judge(curves, status="finished", chance=float(np.log(2)), validation_rows=500)
+    assert found.name in ("no_skill", "under_fitting")
