@@ -107,6 +107,23 @@ def test_baselines_see_the_levels_that_the_network_lacks() -> None:
     assert max(scores["boosted trees"], scores["random trees"]) > found.scores.unseen + 0.1
 
 
+def test_a_leak_stands_before_the_scores_and_beside_no_advice_on_the_training() -> None:
+    X, y = make_classification(600, 8, random_state=0)
+    X, y, X_test, y_test = halved(np.c_[X, 3.0 * y + 1], y)
+    found = verdict(MLPClassifier(**small()).fit(X, y), X, y, X_test, y_test)
+    assert found.name == "leaking_columns"
+    assert [knob.name for knob in found.knobs] == ["data"]
+    assert found.scores is not None
+    for told in (found.scores.pair, found.scores.compared, found.scores.interval):
+        assert told.lower() in f"{found.sentence} {found.sure}".lower()
+
+
+def test_without_unseen_rows_the_training_score_is_told() -> None:
+    X, y = load_iris(return_X_y=True)
+    found = verdict(MLPClassifier(**small(early_stopping=False)).fit(X, y), X, y)
+    assert "% on training rows. No rows were held out" in found.sure
+
+
 # The numbers themselves.
 
 

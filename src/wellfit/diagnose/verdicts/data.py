@@ -49,7 +49,11 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
         said.append(verdict.sentence)
     findings = (*bad, *verdict.findings)
     sentence = " ".join(said)
-    return replace(verdict, name=name, sentence=sentence, findings=findings, knobs=knobs)
+    lost = verdict.scores.besides(f"{sentence} {verdict.sure}") if verdict.scores else ""
+    sure = " ".join(filter(None, (lost, verdict.sure)))
+    return replace(
+        verdict, name=name, sentence=sentence, sure=sure, findings=findings, knobs=knobs
+    )
 
 
 def _bears(finding: Finding) -> bool:

@@ -228,6 +228,12 @@ class Scores:
             f"±{self.told(1.96 * self.error)}"
         )
 
+    def besides(self, text: str) -> str:
+        """Return what a text lacks of the scores and their interval, as sentences."""
+        known = text.lower()
+        parts = [part for part in (self.pair, self.interval, self.compared) if part]
+        return " ".join(f"{p[0].upper()}{p[1:]}." for p in parts if p.lower() not in known)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold."""
         plain = asdict(self)

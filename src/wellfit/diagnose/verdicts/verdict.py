@@ -313,16 +313,15 @@ def _healthy(training: Training) -> tuple[str, str]:
 def _sure(training: Training, sentence: str) -> str:
     """Return the scores that the sentence lacks, and how sure that on unseen rows is."""
     unseen, scores = training.unseen, training.scores
+    parts = [] if scores is None else [scores.besides(sentence)]
     if unseen is None:
-        return "No rows were held out: the score on unseen rows isn't known."
-    parts = [] if scores is None else [scores.pair, scores.interval, scores.compared]
-    parts = [part for part in parts if part and part not in sentence]
-    if not unseen.rows:
-        parts.append("the number of unseen rows isn't known, nor the confidence interval")
+        parts.append("No rows were held out: the score on unseen rows isn't known.")
+    elif not unseen.rows:
+        parts.append("The number of unseen rows isn't known, nor the confidence interval.")
     elif scores is None or not scores.interval:
         error = f"±{1.96 * unseen.error:.2g}"
-        parts.append(f"loss on {unseen.rows:,} unseen rows, 95 % confidence interval {error}")
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
+        parts.append(f"Loss on {unseen.rows:,} unseen rows, 95 % confidence interval {error}.")
+    return " ".join(filter(None, parts))
 
 
 def _knobs(diagnosis: Symptom, training: Training) -> tuple[Knob, ...]:
