@@ -54,6 +54,7 @@ def introduce(model: Model, source: Source, console: Console, quiet: bool) -> Re
     with waiting("looking at the data"):
         shown = None if quiet else before_training(model, source)
         report = check_data(model, data.X, data.y, X_test=data.X_test, y_test=data.y_test)
+        report = Report(tuple(one for one in report if one.check not in source.heeded))
     if shown is not None:
         console.print(shown)
         console.print(data_alarms(report))

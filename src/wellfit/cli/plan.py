@@ -13,6 +13,8 @@ from wellfit.core.errors import InputError
 from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
 
+# Runs of old lack these.
+_ADDED = {"time_column": (), "group_column": None, "validation_fraction": 0.0}
 _PATHS = ("data_dir", "test")
 
 
@@ -78,9 +80,11 @@ class Plan:
         """
         try:
             names = [field.name for field in fields(Request) if field.name != "schema"]
-            asked = {name: data["request"][name] for name in names}
+            given = {**_ADDED, **data["request"]}
+            asked = {name: given[name] for name in names}
             asked |= {key: Path(asked[key]) for key in _PATHS if asked[key] is not None}
             asked |= {"drop": tuple(asked["drop"]), "schema": _schema(data)}
+            asked["time_column"] = tuple(asked["time_column"])
             conform(asked, Request, "request")
             request = Request(**asked)
             options = Options(**conform(data["options"], Options, "options"))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from wellfit.cli.console import counted
 from wellfit.cli.reading_notes import notes_on, unknown_levels
+from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.datasets import Dataset, TableSchema, hold_out, infer_task, load
@@ -35,6 +36,10 @@ class Request:
         test_fraction: the share of rows to test by, where none are given.
         task: "auto", "classification" or "regression".
         seed: of the split.
+        time_column: test on the last rows by these columns; else on random ones.
+        group_column: keep rows with one value of this column on one side of the split.
+        validation_fraction: the share of the other rows to validate by, where the split isn't at
+            random.
         schema: how tables are read: what the command says of missing values and of the header,
             and in a run that goes on, the types of its columns.
     """
@@ -48,12 +53,20 @@ class Request:
     test_fraction: float = 0.2
     task: str = "auto"
     seed: int = 0
+    time_column: tuple[str, ...] = ()
+    group_column: str | None = None
+    validation_fraction: float = 0.0
     schema: TableSchema = field(default_factory=TableSchema)
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:
             given = f"{self.test_fraction:g}"
             raise InputError(f"--test-fraction is {given}; expected a number between 0 and 1")
+        if self.time_column and self.group_column:
+            raise InputError("--time-column and --group-column are both given; expected one")
+        if self.test is not None and (self.time_column or self.group_column):
+            option = "--time-column" if self.time_column else "--group-column"
+            raise InputError(f"--test names the test rows: leave {option} out")
         if self.seed >= 2**32:
             raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
 
@@ -66,21 +79,32 @@ class Request:
             given["data"],
             drop=tuple(given["drop"] or ()),
             schema=schema,
+            time_column=tuple(given.get("time_column") or ()),
+            group_column=given.get("group_column"),
+            validation_fraction=_validation(given),
             **{name: given[name] for name in same},
         )
+
+
+def _validation(given: Mapping[str, Any]) -> float:
+    """Return the share of rows that a training would hold out at random."""
+    asked = given.get("validation_fraction")
+    return asked if asked is not None else 0.0 if given.get("early_stopping") is False else 0.1
 
 
 @dataclass(frozen=True)
 class Source:
     """Data with a test part, what is asked of them, and where the test rows come from.
 
-    ``notes`` say what is doubtful about how their file was read.
+    ``notes`` say what is doubtful about how their file was read; ``heeded`` names the checks of
+    data whose advice the split follows.
     """
 
     data: Dataset
     kind: Kind
     split: str
     notes: tuple[str, ...] = ()
+    heeded: tuple[str, ...] = ()
 
     @property
     def learning(self) -> Learning:
@@ -109,7 +133,7 @@ def open_source(wanted: Request) -> Source:
         allow_pickle=wanted.allow_pickle,
         schema=wanted.schema,
     )
-    loaded = data
+    loaded, cut = data, _cut(wanted, data.X)
     if wanted.test is not None:
         data = _with_test(data, wanted.test, wanted.allow_pickle)
     for column in wanted.drop:
@@ -120,13 +144,36 @@ def open_source(wanted: Request) -> Source:
     _refuse_gaps(data)
     refuse_infinities(data, wanted.name, wanted.test)
     notes = (*notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
+    data, split = _divided(data, kind, wanted, cut)
+    heeded = ("row_order",) if wanted.time_column else ()
+    heeded = ("repeated_entities",) if wanted.group_column else heeded
+    return Source(data, kind, split, notes, heeded)
+
+
+def _cut(wanted: Request, X: Any) -> Cut | None:
+    """Return how rows are set aside, where that isn't at random."""
+    if wanted.time_column:
+        return later_rows(X, wanted.time_column)
+    if wanted.group_column is not None:
+        return whole_groups(X, wanted.group_column, wanted.seed)
+    return None
+
+
+def _divided(data: Dataset, kind: Kind, wanted: Request, cut: Cut | None) -> tuple[Dataset, str]:
+    """Return data with test rows, and where these come from."""
     if data.X_test is not None:
-        split = f"from {wanted.test}" if wanted.test else "as the data come"
-        return Source(data, kind, split, notes)
+        if cut is not None:
+            raise InputError(f"{data.name} has test rows of its own: they can't be split off")
+        return data, f"from {wanted.test}" if wanted.test else "as the data come"
     # The task as it was decided: a split keeps the shares of classes.
-    data = hold_out(replace(data, task=kind), wanted.test_fraction, wanted.seed)
-    split = f"{percent(wanted.test_fraction, 0)} of the rows at random, seed {wanted.seed}"
-    return Source(data, kind, split, notes)
+    data, share = replace(data, task=kind), percent(wanted.test_fraction, 0)
+    if cut is None:
+        split = f"{share} of the rows at random, seed {wanted.seed}"
+        return hold_out(data, wanted.test_fraction, wanted.seed), split
+    data = set_aside(data, cut, wanted.test_fraction, wanted.validation_fraction)
+    if wanted.time_column:
+        return data, f"the last {share} of the rows by {', '.join(wanted.time_column)}"
+    return data, f"{share} of the groups by {wanted.group_column}, seed {wanted.seed}"
 
 
 def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:

@@ -83,6 +83,21 @@ def train(
     test_fraction: Annotated[
         float, typer.Option(help="The share of rows to test by, where none are given.")
     ] = 0.2,
+    time_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Test on the last rows by this column, not on random ones; repeatable: year, "
+            "then month.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep rows with one value of this column on one side of the split.",
+            metavar="COLUMN",
+        ),
+    ] = None,
     drop: Annotated[
         list[str] | None, typer.Option(help="A column to leave out; repeatable.")
     ] = None,

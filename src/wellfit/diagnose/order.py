@@ -95,7 +95,7 @@ class RowOrder(Check, name="row_order"):
         near = f"targets of neighbouring rows are alike (autocorrelation {one.likeness:.2f})"
         later = (
             "a random split lets the network see rows from before and after each test row: if it "
-            "is to predict later rows, test on the last ones"
+            "is to predict later rows, test on the last ones (`wellfit train --time-column`)"
         )
         if one.what == "number":
             saw = f"column {named} numbers the rows"
@@ -144,7 +144,7 @@ class RepeatedEntities(Check, name="repeated_entities"):
             f"column {name!r} has {values:,} values in {len(case.targets):,} rows, and rows of "
             f"one value have targets that are alike (intraclass correlation {alike:.2f})",
             "if new rows have other values, keep the rows of one value on one side of the split, "
-            "as scikit-learn's GroupShuffleSplit and GroupKFold do",
+            "as scikit-learn's GroupShuffleSplit does (`wellfit train --group-column`)",
             likeness=alike,
         )
 

@@ -1,0 +1,124 @@
+"""Splits that aren't at random: by time, and by groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.datasets import Dataset
+
+Ids: TypeAlias = "NDArray[np.intp]"
+# From a subset of the rows, those to keep and those to set aside.
+Cut: TypeAlias = Callable[[Ids, float], tuple[Ids, Ids]]
+
+
+def later_rows(X: Any, columns: Sequence[str]) -> Cut:
+    """Return a cut that sets the last rows aside, in the order of some columns.
+
+    Rows of one time stay together.
+
+    Args:
+        X: (rows, columns) the table.
+        columns: dates or numbers that rise with time, the most significant first.
+
+    Raises:
+        InputError: a column isn't there, holds text, or has missing values.
+
+    >>> cut = later_rows(pd.DataFrame({"year": [2003, 2001, 2002, 2003]}), ["year"])
+    >>> [ids.tolist() for ids in cut(np.arange(4), 0.25)]
+    [[1, 2], [0, 3]]
+    """
+    keys = [_key(X, name) for name in columns]
+    codes = pd.MultiIndex.from_arrays(keys).factorize(sort=True)[0]
+
+    def cut(ids: Ids, fraction: float) -> tuple[Ids, Ids]:
+        size = min(max(round(len(ids) * fraction), 1), len(ids) - 1)
+        first = np.sort(codes[ids])[len(ids) - size]
+        later = codes[ids] >= first
+        if later.all():
+            raise DataError(
+                f"{fraction:.0%} of the rows are {_listed(columns)} of one time, so none are "
+                "later; expected at least two times"
+            )
+        return ids[~later], ids[later]
+
+    return cut
+
+
+def whole_groups(X: Any, column: str, seed: int) -> Cut:
+    """Return a cut that sets whole groups aside, drawn at random.
+
+    Args:
+        X: (rows, columns) the table.
+        column: rows with one value are a group; missing values are one too.
+        seed: of the draw.
+
+    Raises:
+        InputError: the column isn't there.
+    """
+    from sklearn.model_selection import GroupShuffleSplit
+
+    codes = pd.factorize(_column(X, column, "--group-column"))[0]
+
+    def cut(ids: Ids, fraction: float) -> tuple[Ids, Ids]:
+        if len(np.unique(codes[ids])) < 2:
+            raise DataError(f"--group-column {column} has one group; expected at least two")
+        split = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+        kept, aside = next(split.split(ids, groups=codes[ids]))
+        return ids[kept], ids[aside]
+
+    return cut
+
+
+def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Dataset:
+    """Return data with a test part and, unless ``validation`` is 0, a validation part.
+
+    Args:
+        data: without a test part.
+        cut: sets rows aside.
+        test: the share of the rows to test by.
+        validation: the share of the other rows to validate by.
+    """
+    train, aside = cut(np.arange(len(data.X)), test)
+    parts = {"_test": aside}
+    if validation and data.X_val is None:
+        train, parts["_val"] = cut(train, validation)
+    found = {f"{name}{part}": ids for part, ids in {"": train, **parts}.items() for name in "Xy"}
+    taken = {name: _safe_indexing(getattr(data, name[0]), ids) for name, ids in found.items()}
+    return replace(data, **taken)
+
+
+def _column(X: Any, name: str, option: str) -> pd.Series[Any]:
+    if not hasattr(X, "columns"):
+        raise InputError(f"the data have no named columns, so {option} {name} names none")
+    if name not in X.columns:
+        raise UnknownNameError(f"column for {option}", name, [str(known) for known in X.columns])
+    column: pd.Series[Any] = X[name]
+    return column
+
+
+def _key(X: Any, name: str) -> pd.Series[Any]:
+    column = _column(X, name, "--time-column")
+    number = pd.api.types.is_numeric_dtype(column.dtype)
+    if not number and not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        raise InputError(
+            f"--time-column {name} holds text, such as {column.dropna().iloc[0]!r}; expected "
+            "dates (2024-02-29), or numbers that rise with time"
+        )
+    if column.isna().any():
+        raise InputError(
+            f"--time-column {name} is missing in {int(column.isna().sum()):,} of {len(X):,} rows; "
+            "expected a value in every row"
+        )
+    return column
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return "by " + ", ".join(columns)

@@ -1,0 +1,112 @@
+"""Test rows by time, and by groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from wellfit.cli.plan import Options, Plan
+from wellfit.cli.source import Request, open_source
+from wellfit.core.errors import InputError
+
+Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+@pytest.fixture
+def visits(here: Path) -> Path:
+    """Visits of 40 patients, out of order, with a target that drifts."""
+    rng = np.random.default_rng(0)
+    rows = 400
+    when = pd.date_range("2022-01-01", periods=rows, freq="D")
+    who, drift = rng.integers(0, 40, rows), np.cumsum(rng.normal(size=rows))
+    table = pd.DataFrame({"when": when, "year": when.year, "month": when.month, "patient": who})
+    table["a"], table["y"] = rng.normal(size=rows), drift + rng.normal(size=rows)
+    table["note"], table["hole"] = "x", table.a.where(table.index > 3)
+    table.sample(frac=1, random_state=1).to_csv(here / "visits.csv", index=False)
+    return here / "visits.csv"
+
+
+def asked(path: Path, **more: object) -> Request:
+    given = {"target": "y", "validation_fraction": 0.1, "drop": ("note", "hole"), **more}
+    return Request(str(path), **given)
+
+
+def test_the_last_rows_are_set_aside(visits: Path) -> None:
+    data = open_source(asked(visits, time_column=("when",))).data
+    assert [len(part) for part in (data.X, data.X_val, data.X_test)] == [288, 32, 80]
+    assert data.X.when.max() < data.X_val.when.min()
+    assert data.X_val.when.max() < data.X_test.when.min()
+    assert data.X.index.isin(data.X_test.index).sum() == 0
+    plain = open_source(asked(visits, time_column=("when",), validation_fraction=0.0)).data
+    assert plain.X_val is None
+    assert len(plain.X) == 320
+
+
+def test_rows_of_one_time_stay_together(visits: Path) -> None:
+    data = open_source(asked(visits, time_column=("year", "month"), validation_fraction=0.0)).data
+    months = [
+        set(map(tuple, part[["year", "month"]].to_numpy())) for part in (data.X, data.X_test)
+    ]
+    assert not months[0] & months[1]
+    assert max(months[0]) < min(months[1])
+
+
+def test_groups_stay_on_one_side(visits: Path) -> None:
+    data = open_source(asked(visits, group_column="patient")).data
+    sides = [set(part.patient) for part in (data.X, data.X_val, data.X_test)]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 40
+    again = open_source(asked(visits, group_column="patient")).data
+    assert again.X_test.equals(data.X_test)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"time_column": ("note",)}, "--time-column note holds text, such as 'x'; expected dates"),
+        ({"time_column": ("hole",)}, "--time-column hole is missing in 4 of 400 rows"),
+        ({"time_column": ("whn",)}, "did you mean 'when'"),
+        ({"group_column": "patent"}, "did you mean 'patient'"),
+        ({"group_column": "note"}, "has one group"),
+        ({"time_column": ("year",), "test_fraction": 0.99}, "none are later"),
+        ({"time_column": ("when",), "group_column": "patient"}, "are both given"),
+        ({"time_column": ("when",), "test": Path("t.csv")}, "--test names the test rows"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(visits: Path, more: dict, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        open_source(asked(visits, **more))
+
+
+def test_a_training_by_time_says_so_and_can_be_resumed(visits: Path, wellfit: Wellfit) -> None:
+    words = ("--target", "y", "--hidden", "8", "--epochs", "3", "--run", "r", "--drop", "note")
+    random = wellfit("train", "visits.csv", *words)
+    assert "--time-column" in " ".join(random.output.split())
+    done = wellfit("train", "visits.csv", *words, "--time-column", "when", "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert "288 to train, 80 to test (the last 20 % of the rows by when)" in done.output
+    assert "row order" not in done.output
+    config = json.loads(Path("r/config.json").read_text())
+    assert Plan.from_dict(config).request.time_column == ("when",)
+    assert config["data"]["validation_rows"] == 32
+
+
+def test_the_settings_of_older_runs_are_read() -> None:
+    plan = Plan(Request("iris"), {}, (), Options())
+    old = plan.to_dict()
+    for name in ("time_column", "group_column", "validation_fraction"):
+        del old["request"][name]
+    assert Plan.from_dict(old) == plan
+
+
+def test_settings_that_were_altered_are_refused() -> None:
+    altered = Plan(Request("iris"), {}, (), Options()).to_dict()
+    altered["request"]["group_column"] = 3
+    with pytest.raises(InputError, match="group_column"):
+        Plan.from_dict(altered)
