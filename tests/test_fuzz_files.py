@@ -34,7 +34,7 @@ from wellfit.model_selection import SearchCV, read_space
 from wellfit.training import EarlyStopping
 from wellfit.transfer import Shelf, export, import_model
 
-SECONDS = 20  # that one file may take
+SECONDS = 180  # that one file may take: only a hang takes longer, also on a loaded machine
 MEMORY = 1 << 20  # KiB by which a process may grow
 
 

@@ -12,8 +12,9 @@ from hostile import reseal_checkpoint
 from test_old_files import FILES, LABELS, RAW
 from wellfit import MLPClassifier
 from wellfit.core.errors import InputError, ModelFileError
-from wellfit.training import EarlyStopping
-from wellfit.training.checkpoint import latest
+from wellfit.training import CSVLog, EarlyStopping, Health, JSONLines
+from wellfit.training.checkpoint import latest, seeds
+from wellfit.training.observers import Run
 
 
 @pytest.fixture
@@ -113,6 +114,20 @@ def test_tensors_are_compared_with_the_members(message, path):
         resume(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document.update(members=[]),
+        lambda document: document["members"][0].update(seed="-1"),
+        lambda document: document["members"][0].update(seed="9" * 5000),
+    ],
+)
+def test_seeds_are_whole_numbers_of_one_member_at_least(change, path):
+    assert seeds(path) == [209652396]
+    with pytest.raises(ModelFileError, match=r"seed|no members"):
+        seeds(reseal_checkpoint(path, change))
+
+
 def test_what_is_resealed_unchanged_is_taken_up(path):
     before = resume(path).predict_proba(RAW)
     np.testing.assert_array_equal(resume(reseal_checkpoint(path)).predict_proba(RAW), before)
@@ -134,3 +149,23 @@ def test_only_regular_files_of_the_declared_size_are_read(path, tmp_path):
     with pytest.raises(ModelFileError, match="is a pipe"):
         resume(path)
     assert latest(path.parent) is None
+
+
+@pytest.mark.parametrize("log", [JSONLines, CSVLog, Health])
+@pytest.mark.parametrize(
+    "text", ["[1]\n", "{}\n", "[" * 10**5 + "\n", "\0\n\0\n", '{"epoch": "1"}\n']
+)
+def test_a_log_of_another_form_is_not_gone_on_with(log, text, tmp_path):
+    path = tmp_path / "log"
+    resumed = Run([None], 3, 1, first_epoch=2, has_validation=False)
+    path.write_text(text * 2)
+    if log is CSVLog and not text.isprintable():
+        text = "epoch\nlast\n"
+        path.write_text(text)
+    with pytest.raises(InputError, match="can go on with"):
+        log(str(path)).start(resumed, {"begun": True})
+    assert path.read_text() in (text, text * 2)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is a pipe"):
+        log(str(path)).start(resumed, {"begun": True})

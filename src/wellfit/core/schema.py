@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from wellfit.core.errors import ModelFileError, did_you_mean
 
+_PLAIN = (str, bool, float)
 _LARGEST_WHOLE = 2**63 - 1  # what arrays of whole numbers hold
 
 
@@ -95,11 +96,13 @@ def arguments_form(function: Any) -> Mapping[str, Any]:
 
 def _faults(value: Any, form: Any, where: str) -> Iterator[str]:
     """Yield what is wrong, in words."""
+    if type(value) is form and form in _PLAIN:
+        return  # at once, as for most fields
     form, limits = _unwrapped(form)
-    origin = get_origin(form)
+    origin = _origin(form)
     if form is Any or isinstance(form, TypeVar):
         return
-    if typing.is_typeddict(form) or (_is_plain_dataclass(form) and isinstance(value, Mapping)):
+    if typing.is_typeddict(form) or (isinstance(value, Mapping) and _is_plain_dataclass(form)):
         yield from _faults_of_record(value, form, where, closed=OPEN not in limits)
     elif origin in (Union, types.UnionType):
         if not any(_fits(value, each) for each in get_args(form)):
@@ -153,6 +156,7 @@ def _is_plain_dataclass(form: Any) -> bool:
     return isinstance(form, type) and is_dataclass(form) and not hasattr(form, "hypers")
 
 
+@functools.cache
 def _required(form: Any) -> set[str]:
     """Return the fields of a record that may not be missing."""
     if is_dataclass(form):
@@ -174,7 +178,7 @@ def _faults_inside(value: Any, form: Any, where: str) -> Iterator[str]:
             yield from _faults(key, keys, f"a key of {where}")
             yield from _faults(item, items, f"{where}[{_shown(key)}]")
     elif isinstance(value, (list, tuple)):
-        if get_origin(form) is tuple and args[-1] is not Ellipsis:
+        if _origin(form) is tuple and args[-1] is not Ellipsis:
             if len(args) != len(value):
                 yield f"{where} holds {len(value)} items; expected {len(args)}"
                 return
@@ -188,7 +192,7 @@ def _faults_inside(value: Any, form: Any, where: str) -> Iterator[str]:
 
 def _is_a(value: Any, form: Any) -> bool:
     """Say whether a value is of a form's outermost kind."""
-    origin = get_origin(form) or form
+    origin = _origin(form) or form
     if origin is Any:
         return True
     if origin is Literal:
@@ -210,6 +214,7 @@ def _is_a(value: Any, form: Any) -> bool:
     return isinstance(origin, type) and isinstance(value, origin) and not callable(value)
 
 
+@functools.cache
 def _unwrapped(form: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return a form without what stands around it, and its ranges."""
     limits: tuple[Any, ...] = ()
@@ -217,6 +222,11 @@ def _unwrapped(form: Any) -> tuple[Any, tuple[Any, ...]]:
         limits += getattr(form, "__metadata__", ())
         form = get_args(form)[0]
     return form, limits
+
+
+@functools.cache
+def _origin(form: Any) -> Any:
+    return get_origin(form)  # which takes several times as long as to look it up
 
 
 @functools.cache

@@ -7,13 +7,13 @@ The index is a list of objects with the keys ``name``, ``file`` (below the data 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wellfit.core.errors import DataError
+from wellfit.core.files import read_json
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.entries import Named, Where, data_folder
 from wellfit.datasets.files import reading
@@ -95,7 +95,7 @@ def indexed(data_dir: Path | None = None) -> dict[str, Indexed]:
 
 def _records(index: Path) -> dict[str, Mapping[str, Any]]:
     with reading(index):
-        records = json.loads(index.read_text(encoding="utf-8"))
+        records = read_json(index)
         for record in records if isinstance(records, list) else [records]:
             for key, kind in _KEYS.items():
                 if not isinstance(record, dict) or not isinstance(record.get(key), kind):

@@ -218,6 +218,8 @@ def seeds(place: Place) -> list[int]:
     path = _file(place)
     header, _ = _opened(path)
     told = [member["seed"] for member in header["members"]]
+    if not told:
+        raise ModelFileError(f"{path} is of no members; expected one at least")
     for seed in told:
         if not (seed.isdecimal() and len(seed) < 19):
             raise ModelFileError(f"{path} has the seed {seed!r:.40}; expected a whole number")

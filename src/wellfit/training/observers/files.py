@@ -15,11 +15,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from wellfit.core.errors import InputError
+from wellfit.core.files import read_regular
 from wellfit.core.hyper import hyper
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
 from wellfit.training.observers.monitoring import warn_of
 
 Line = dict[str, Any]
+
+_LARGEST = 1 << 28  # bytes of a log to go on with
 
 
 class Log(Observer):
@@ -57,13 +60,25 @@ class Log(Observer):
                     f"{place} is the log of another run; "
                     f"give {self.name} another path, or overwrite=True"
                 )
-            # What a killed process has left of a line is no line.
-            whole, _, _ = place.read_text(encoding="utf-8").rpartition("\n")
-            lines = self._read(whole) if run.first_epoch else []
-            kept = [line for line in lines if line["epoch"] <= run.first_epoch]
+            kept = self._before(place, run.first_epoch) if run.first_epoch else []
         state["begun"] = True
         place.parent.mkdir(parents=True, exist_ok=True)
         self._rewrite(kept, state)
+
+    def _before(self, place: Path, epoch: int) -> list[Line]:
+        """Return the lines up to an epoch of the file that a resumed run goes on with.
+
+        Raises:
+            InputError: it holds something else than this observer writes.
+        """
+        try:
+            # What a killed process has left of a line is no line.
+            whole, _, _ = read_regular(place, _LARGEST).decode("utf-8").rpartition("\n")
+            return [line for line in self._read(whole) if line["epoch"] <= epoch]
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{place} is no log that {self.name} can go on with: {error}"
+            ) from error
 
     def epoch(self, record: Record, state: State) -> Answer | None:
         """Append the epoch's lines."""
