@@ -10,7 +10,7 @@ from sklearn.exceptions import FitFailedWarning
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.memory import available_memory, in_bytes, machine_memory
-from wellfit.model_selection import GridSearchCV
+from wellfit.model_selection import GridSearchCV, SearchCV
 from wellfit.nn import Dense, mlp
 from wellfit.optim import L1, ByValue, Lion
 from wellfit.training import EarlyStopping, Member, ReduceOnPlateau, Rows, Stream, train
@@ -93,6 +93,21 @@ def test_numbers_beyond_single_precision_are_refused_in_a_line(options):
         HyperparameterError, match=r"1e\+300.* is too large; expected numbers up to"
     ):
         MLPClassifier(**QUICK, **options).fit(X, Y)
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda value: f"{type(value).__name__}")
+def test_searches_and_ensembles_refuse_huge_numbers_in_a_line(value):
+    clf = MLPClassifier(**QUICK)
+    for name in ("n_iter", "n_restarts", "factor", "time_limit", "random_state"):
+        search = SearchCV(clf, {"l2": [0, 1]}, **{"n_iter": 2, "cv": 2, name: value})
+        if name == "time_limit" and value == float("inf"):
+            continue
+        with pytest.raises(InputError, match=f"^{name} is") as told:
+            search.fit(X, Y)
+        assert len(str(told.value)) < 600
+    for name in ("n_members", "random_state"):
+        with pytest.raises(InputError, match=f"^{name} is"):
+            MLPEnsembleClassifier(clf, **{name: value}).fit(X, Y)
 
 
 @pytest.mark.parametrize("verbose", [0, 1, 3, True, False, np.int64(2)])

@@ -8,16 +8,40 @@ to save for a resumed run, and the same numbers on every device and in every sta
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from wellfit.core.errors import HyperparameterError, shown
 
 _ALL = (1 << 64) - 1
 _GAMMA = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15, the golden ratio in 64 bits, as signed
 _MIX_1 = -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
 _MIX_2 = -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
 _BLOCK = 1 << 32  # numbers that a block leaves room for, whatever its shape
+
+
+def random_state_of(given: Any) -> np.random.RandomState:
+    """Return numpy's generator for scikit-learn's parameter ``random_state``.
+
+    Raises:
+        HyperparameterError: what is no seed.
+
+    >>> random_state_of(0).randint(10)
+    5
+    """
+    from sklearn.utils import check_random_state
+
+    try:
+        draw: np.random.RandomState = check_random_state(given)
+    except (ValueError, TypeError) as error:
+        raise HyperparameterError(
+            f"random_state is {shown(given)}; expected a whole number from 0 to 2**32 - 1, a "
+            "RandomState of numpy, or None"
+        ) from error
+    return draw
 
 
 def derive(seed: int, *path: str | int) -> int:

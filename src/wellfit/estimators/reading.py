@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
 from wellfit.augment import augmentations
-from wellfit.core.errors import DataError, HyperparameterError, shown
+from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.rng import random_state_of
 from wellfit.estimators import settings
 from wellfit.estimators.inputs import Inputs, Numbers, checked
 from wellfit.estimators.parameters import Parameters
@@ -161,12 +162,5 @@ class Reading(Parameters):
         if resume_from is not None and self.random_state is None:
             self._fit_seed = seeds(resume_from)[0]
         elif fresh or not hasattr(self, "_fit_seed"):
-            try:
-                draw = check_random_state(self.random_state)
-            except (ValueError, TypeError) as error:
-                raise HyperparameterError(
-                    f"random_state is {shown(self.random_state)}; expected a whole number from 0 "
-                    "to 2**32 - 1, a RandomState of numpy, or None"
-                ) from error
-            self._fit_seed = int(draw.randint(2**31 - 1))
+            self._fit_seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         return self._fit_seed

@@ -10,11 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
-from wellfit.core.rng import derive
+from wellfit.core.rng import derive, random_state_of
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked
 from wellfit.model_selection.drop_in import Stacked
@@ -135,7 +134,7 @@ class SearchCV(Stacked):
             raise UnknownNameError("halving", self.halving, _HALVINGS)
         for name, least in (("factor", 1), ("time_limit", 0)):
             value = getattr(self, name)
-            if value is None and name == "time_limit":
+            if name == "time_limit" and (value is None or value == np.inf):
                 continue
             if not isinstance(value, numbers.Real) or not _between(value, least):
                 raise HyperparameterError(
@@ -152,7 +151,7 @@ class SearchCV(Stacked):
     ) -> tuple[dict[str, Any], Any]:
         """Return ``cv_results_`` and the first test score."""
         space, sampler = self._space(), resolve(Sampler, self.sampler)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.seeds_ = self._restart_seeds()
         splits = splits_of(self._checked_cv_orig, X, y, split_params)
         self._check_fits(self.n_iter, len(splits))

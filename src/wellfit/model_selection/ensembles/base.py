@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from wellfit.core.errors import DataError, HyperparameterError, InputError, shown
 from wellfit.core.hyper import Config, resolve
+from wellfit.core.rng import random_state_of
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.inputs import checked, ready_to_split
 from wellfit.estimators.nesting import NestedConfigs
@@ -100,7 +101,7 @@ class Ensemble(Saving, NestedConfigs):
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
         self._forget()
-        draw = check_random_state(self.random_state)
+        draw = random_state_of(self.random_state)
         self._warn_of_own_methods()
         library, share = self._library(draw), self._selection().rows_apart
         data, held = Data(X, y, sample_weight, X_val, y_val), None

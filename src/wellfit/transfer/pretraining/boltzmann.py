@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import BernoulliRBM
-from sklearn.utils import check_random_state
 
 from wellfit.core.errors import HyperparameterError
+from wellfit.core.rng import random_state_of
 from wellfit.transfer.interop.parts import Part, simplified
 from wellfit.transfer.pretraining.base import Pretraining
 
@@ -72,7 +72,7 @@ class RBMPretraining(Pretraining):
         self._check_numbers()
         low, span = self._range(numbers)
         rows: NDArray[np.floating] = ((numbers - low) / span).astype(np.float32)
-        draw, self.rbms_, parts = check_random_state(self.random_state), [], list[Part]()
+        draw, self.rbms_, parts = random_state_of(self.random_state), [], list[Part]()
         for size in sizes:
             machine = BernoulliRBM(
                 size,

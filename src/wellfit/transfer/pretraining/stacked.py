@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from wellfit.core.hyper import Config, resolve
+from wellfit.core.rng import random_state_of
 from wellfit.nn import Activation, Layer, Loss, Sigmoid
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
@@ -108,7 +108,7 @@ class AutoencoderPretraining(Pretraining):
         self.random_state, self.verbose = random_state, verbose
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
-        draw, parts = check_random_state(self.random_state), list[Part]()
+        draw, parts = random_state_of(self.random_state), list[Part]()
         shares, self.autoencoders_ = self._inputs.kind == "pixels", []
         for units, functions in self._stages(sizes):
             coder = self._autoencoder(units, functions, shares, draw.randint(2**31 - 1))
