@@ -41,6 +41,8 @@ ENTRIES = {
     "scores of training rows": lambda line: line["outcome"].update(train_scores=0.5),
     "history": lambda line: line["outcome"].update(history={"loss": [None]}),
     "error": lambda line: line["outcome"].update(fit_error=3),
+    "no error": lambda line: line["outcome"].pop("fit_error"),
+    "no rows": lambda line: line["outcome"].pop("n_test_samples"),
     "time": lambda line: line["outcome"].update(fit_time="long"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NotRequired, Self, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from wellfit.core.arrays import declared_array
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
-from wellfit.core.schema import Positive, conform
+from wellfit.core.schema import Range, conform
 from wellfit.datasets.schema import TableSchema
 from wellfit.preprocessing import ColumnInfo, TablePreprocessor, as_table, batches, is_image_like
 from wellfit.preprocessing.categories import with_lasting_kinds
@@ -32,7 +32,7 @@ class InputsDocument(TypedDict):
     """What :class:`Inputs` learned as plain data; the table's part is checked where it is read."""
 
     kind: Literal["table", "pixels", "sparse", "raw"]
-    brightest: Positive
+    brightest: Annotated[int, Range(1, 255)]
     table: NotRequired[dict[str, Any]]
     schema: NotRequired[dict[str, Any]]
 

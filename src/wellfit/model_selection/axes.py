@@ -215,4 +215,4 @@ def _stepped(name: str, entry: Mapping[str, Any], whole: Number) -> Axis:
 
 def _is_number(value: Any) -> bool:
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and math.isfinite(value)
+    return real and abs(value) < math.inf and (not isinstance(value, int) or abs(value) < 2**63)

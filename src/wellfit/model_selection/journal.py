@@ -196,6 +196,7 @@ class Recorder:
             return None
         judged = entry.outcome.get("train_scores") is not None
         alike = judged == bool(self._search.return_train_score)
+        alike &= {"fit_error", "n_test_samples"} <= entry.outcome.keys()
         names = set(scoring) if isinstance(scoring, (list, tuple, set, Mapping)) else None
         for kind in ("test_scores", "train_scores") if judged else ("test_scores",):
             scores = entry.outcome[kind]
