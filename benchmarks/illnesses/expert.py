@@ -23,7 +23,8 @@ outliers  one row in a hundred makes most of the squared error on unseen rows
 
 Where none holds the training is healthy. Between these limits and half of them (gap 0.05, baseline
 0.015, falling or risen 0.075) experts would differ: such a training is *borderline*, and counts on
-neither side; but it is right there only to call it healthy, or what it is on the border of.
+neither side; but it is right there only to call it healthy, or what it is on the border of. By
+fewer than 100 unseen rows it is always right to say that these are too few.
 """
 
 from __future__ import annotations

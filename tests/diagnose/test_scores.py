@@ -17,6 +17,7 @@ from wellfit.diagnose import Baseline, Scores, Verdict, judge, verdict
 from wellfit.diagnose.verdicts.baselines import affordable
 from wellfit.diagnose.verdicts.scores import Mean, Metric
 from wellfit.nn import Pinball
+from wellfit.optim import Adam
 
 BARE: dict[str, Any] = {
     "dropout": 0.0,
@@ -76,6 +77,19 @@ def test_targets_that_no_column_determines_are_no_skill() -> None:
     assert found.name in ("no_skill", "over_fitting")
     assert found.scores is not None
     assert found.scores.unseen < 0.05
+
+
+def test_a_loss_that_hardly_falls_is_no_slow_rate_where_nothing_can_be_learned() -> None:
+    """At a tiny rate the weights hardly move; but no simple model has skill either."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(1600, 6)), rng.integers(2, size=1600)
+    X, y, X_test, y_test = halved(X, y)
+    clf = MLPClassifier((32, 32), optimizer=Adam(1e-5), random_state=0, threads=1).fit(X, y)
+    found = verdict(clf, X, y, X_test, y_test)
+    assert found.scores is not None
+    assert found.scores.is_hopeless
+    assert "learning_rate_low" not in [one.check for one in found.alarms]
+    assert found.name == "no_skill"
 
 
 def test_a_linear_model_that_is_better_is_told() -> None:

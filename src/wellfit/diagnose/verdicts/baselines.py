@@ -16,7 +16,7 @@ _MOST_CELLS = 400_000  # of these rows: what the models can do with in a second
 _FOREST_ROWS = 5000
 _TRIED = 50  # columns at each split of a tree
 _FEW_CLASSES = 10  # so that boosting has rounds enough
-_ROUNDS, _TREES = 300, 50  # of boosting in all: a round grows a tree for each class
+_ROUNDS, _TREES = 300, 100  # of boosting in all: a round grows a tree for each class
 
 
 class Rows(NamedTuple):
@@ -71,8 +71,8 @@ def _beside(
 def _difference(saved: Values, is_share: bool) -> tuple[float, float]:
     """Return the mean difference of errors, and its standard error.
 
-    Where rows are right or wrong, one more row is counted on which only the one is right, and one
-    on which only the other is: few rows that differ don't make a difference certain.
+    Where rows are right or wrong, half a row more is counted on which only the one is right, and
+    half a row on which only the other is: few rows that differ don't make a difference certain.
 
     Source: Agresti and Min, "Simple improved confidence intervals for comparing matched
     proportions", 2005.
@@ -80,7 +80,7 @@ def _difference(saved: Values, is_share: bool) -> tuple[float, float]:
     n = len(saved)
     if n < 2:
         return float(saved.mean()), float("inf")
-    variance = float(saved.var(ddof=1)) + (2 / n if is_share else 0.0)
+    variance = float(saved.var(ddof=1)) + (1 / n if is_share else 0.0)
     return float(saved.mean()), float(np.sqrt(variance / n))
 
 

@@ -280,7 +280,9 @@ class NoisyValidation(Symptom, name="noisy_validation"):
 
 
 def _fits_noise(training: Training) -> bool:
-    """Say whether what it learns makes it worse than the baseline on unseen rows."""
+    """Say whether there is only noise to learn: for simple models too, or by the loss."""
+    if training.scores is not None and training.scores.is_hopeless:
+        return True
     seen, unseen, gain = training.learned, training.unseen, training.gain
     if seen is None or unseen is None or gain is None:
         return False

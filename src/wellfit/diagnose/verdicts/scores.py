@@ -195,6 +195,13 @@ class Scores:
         return Metric(self.metric).told(value)
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether no model is better, beyond chance, than the baseline that uses no column."""
+        first, others = self.constant, self.baselines[1:]
+        floor = first.score + max(LEAST, CLEAR * first.error) if first else 0.0
+        return bool(others) and all(one.score < floor for one in others)
+
+    @property
     def bound(self) -> float:
         """By how much a model may be better than the network at most, beyond doubt."""
         return max(
