@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.diagnose import Baseline, Scores, Verdict, judge, verdict
-from wellfit.diagnose.verdicts.baselines import affordable
+from wellfit.diagnose.verdicts.baselines import Rows, affordable, compare
 from wellfit.diagnose.verdicts.scores import Mean, Metric
 from wellfit.nn import Pinball
 from wellfit.optim import Adam
@@ -205,6 +205,17 @@ def test_few_rows_that_differ_make_no_model_clearly_better() -> None:
     assert scores.best is far
     assert scores.gap == pytest.approx(Mean(0.03, np.hypot(0.03, 0.01), 100))
     assert Baseline("y", 0.9, 0.019, 0.001).is_clearly_better is False
+
+
+def test_boosting_stays_above_the_majority_where_classes_are_rare() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 8))
+    latent = X[:, 0] + 0.5 * X[:, 1] + rng.normal(0, 1.0, 3000)
+    y = np.digitize(latent, [-4.0, -2.6, -0.7, 0.7, 2.6, 4.0])
+    first, other = (Rows(X[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None)))
+    errors = np.ones(1000)
+    scores = {one.name: one.score for one in compare(Metric("accuracy"), first, other, errors)}
+    assert scores["boosted trees"] > scores["majority-class"] + 0.05
 
 
 def test_baselines_cost_about_a_second_whatever_the_table() -> None:
