@@ -483,3 +483,47 @@ def test_integer_targets_can_be_taken_either_way(here: Path, wellfit: Wellfit) -
     words = ("train", "grades.csv", "--target", "grade", *QUICK)
     assert "log loss" in wellfit(*words).output
     assert "RMSE" in wellfit(*words, "--task", "regression").output
+
+
+def split_csv(here: Path, sign: int) -> None:
+    """Write rows to train, and rows to test whose labels follow the number by this sign."""
+    rng = np.random.default_rng(0)
+    for name, rows, by in (("train", 300, 1), ("test", 60, sign)):
+        x = rng.normal(size=rows).round(4)
+        y = np.where(by * (x + rng.normal(0, 0.4, rows)) > 0, "yes", "no")
+        pd.DataFrame({"x": x, "y": y}).to_csv(here / f"{name}.csv", index=False)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_no_model_is_well_fit_that_the_test_rows_contradict(
+    here: Path, wellfit: Wellfit, sign: int
+) -> None:
+    split_csv(here, sign)
+    words = ("--target", "y", "--test", "test.csv", "--hidden", "16", "--epochs", "20")
+    done = wellfit("train", "train.csv", *words, "--run", "run")
+    assert done.exit_code == 0, done.output
+    kept = read(here / "run" / "result.json")["verdict"]
+    told = " ".join(done.output.split())
+    assert ("The test rows contradict the validation rows: accuracy" in told) is (sign < 0)
+    assert (kept["name"] == "test_rows") is (sign < 0)
+    assert sign > 0 or "Well fit" not in told
+
+
+@pytest.mark.parametrize("where", ["far away", "outliers"])
+def test_no_regressor_is_well_fit_by_a_negative_score_on_test_rows(
+    here: Path, wellfit: Wellfit, where: str
+) -> None:
+    rng = np.random.default_rng(0)
+    for name, rows in (("train", 300), ("test", 60)):
+        x = rng.normal(size=rows)
+        y = x + rng.normal(0, 0.1, rows)
+        if name == "test" and where == "outliers":
+            y[:2] = 900, -700
+        elif name == "test":
+            x += 50
+        pd.DataFrame({"x": x, "y": y}).to_csv(here / f"{name}.csv", index=False)
+    words = ("--target", "y", "--test", "test.csv", "--hidden", "16", "--epochs", "30")
+    done = wellfit("train", "train.csv", *words, "--run", "run")
+    assert done.exit_code == 0, done.output
+    assert "Well fit" not in done.output
+    assert read(here / "run" / "result.json")["verdict"]["name"] == "test_rows"

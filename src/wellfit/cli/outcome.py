@@ -18,6 +18,8 @@ from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
 from wellfit.diagnose import Report, Verdict, verdict
+from wellfit.diagnose.verdicts.data import with_data
+from wellfit.diagnose.verdicts.test_rows import with_test_rows
 from wellfit.report import (
     Score,
     classification_scores,
@@ -43,7 +45,7 @@ class Outcome:
 
     ``trained`` counts the training rows, without those that it held out of them. ``baseline`` are
     the scores on the test rows of constant predictions: the shares of the classes among the
-    training rows, or their mean; ``constant`` names them.
+    training rows, or their mean; ``constant`` names them, and ``commonest`` holds them.
     """
 
     y: NDArray[Any]
@@ -53,6 +55,7 @@ class Outcome:
     trained: int
     baseline: list[Score]
     constant: str
+    commonest: NDArray[Any]
     confusions: tuple[list[Any], NDArray[np.int64]] | None
 
     def plain(self) -> dict[str, Any]:
@@ -79,8 +82,10 @@ def judge(model: Model, source: Source) -> Outcome:
     _, training = _scored(model, X_train, y_train, source)
     one_class_each = source.learning == "classification" and y.ndim == 1
     confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
-    baseline, constant = _baseline(y_train, y, source, model)
-    return Outcome(y, predicted, test, training, len(ids), baseline, constant, confusions)
+    baseline, constant, commonest = _baseline(y_train, y, source, model)
+    return Outcome(
+        y, predicted, test, training, len(ids), baseline, constant, commonest, confusions
+    )
 
 
 def _trained(model: Model, source: Source) -> NDArray[np.integer]:
@@ -97,18 +102,26 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
     return ids
 
 
-def verdict_on(model: Model, source: Source, judged: str, checks: Report) -> Verdict:
+def verdict_on(
+    model: Model, source: Source, judged: str, checks: Report, result: Outcome
+) -> Verdict:
     """Judge how well the model was fit: on validation rows where there are any.
+
+    The test rows have a say all the same: no model is well fit whose test score contradicts it.
 
     Args:
         model: fitted.
         source: what it was fitted to.
         judged: ``"test"`` where no rows but the test rows, all of known classes, can judge it.
         checks: of the data.
+        result: the predictions of the test rows.
     """
     data = source.data
     X, y = (data.X_test, data.y_test) if judged == "test" else (data.X_val, data.y_val)
-    return verdict(model, data.X, data.y, X, y, data_findings=checks)
+    found = verdict(model, data.X, data.y, X, y, data_findings=())
+    if judged != "test":
+        found = with_test_rows(found, model, result.y, result.predicted, result.commonest)
+    return with_data(found, checks)
 
 
 def _scored(
@@ -125,23 +138,24 @@ def _scored(
 
 def _baseline(
     y_train: NDArray[Any], y: NDArray[Any], source: Source, model: Model
-) -> tuple[list[Score], str]:
-    """Return the scores of the best constant predictions on the test rows, and their name."""
+) -> tuple[list[Score], str, NDArray[Any]]:
+    """Return the scores on test rows of the best constant predictions, their name, and them."""
     if source.learning == "regression":
         mean = np.broadcast_to(y_train.astype(float).mean(axis=0), y.shape)
-        return regression_scores(y, mean), "the training rows' mean"
+        return regression_scores(y, mean), "the training rows' mean", mean
     classes = np.asarray(model.classes_)
     if y.ndim > 1:
         shares = y_train.mean(axis=0)
         constant = np.broadcast_to((shares > 0.5).astype(y.dtype), y.shape)
         chances = np.broadcast_to(shares, y.shape)
-        return classification_scores(y, constant, chances, classes), "each label's commoner value"
+        name = "each label's commoner value"
+        return classification_scores(y, constant, chances, classes), name, constant
     shares = np.bincount(positions(y_train, classes), minlength=len(classes)) / len(y_train)
     commonest = classes[[shares.argmax()]]
     chances = np.broadcast_to(shares, (len(y), len(classes)))
     name = names_of(source, commonest.tolist())[0]
     constant = np.broadcast_to(commonest, y.shape)
-    return classification_scores(y, constant, chances, classes), f"always {name}"
+    return classification_scores(y, constant, chances, classes), f"always {name}", constant
 
 
 def names_of(source: Source, classes: Sequence[Any]) -> list[str]:

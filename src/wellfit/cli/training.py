@@ -299,7 +299,7 @@ def _conclude(
         _tell_training(model, judged, console)
     result = outcome.judge(model, source)
     unseen = judged if judged == "validation" or _knows_all(source) else ""
-    found = outcome.verdict_on(model, source, unseen, checks)
+    found = outcome.verdict_on(model, source, unseen, checks, result)
     console.print(outcome.scores(result))
     if not quiet:
         outcome.show(result, source, console)

@@ -1,0 +1,77 @@
+"""Test rows that contradict a verdict, which rests on validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.diagnose.base import Finding, Outcome
+from wellfit.diagnose.verdicts.base import Knob
+from wellfit.diagnose.verdicts.measured import metric_of
+from wellfit.diagnose.verdicts.scores import LEAST, Mean, Metric
+from wellfit.diagnose.verdicts.training import WIDE, is_wide
+from wellfit.diagnose.verdicts.verdict import Verdict
+from wellfit.estimators.base import BaseMLP
+
+_WELL = ("well_fit", "well_trained")
+
+
+def with_test_rows(
+    verdict: Verdict, model: BaseMLP, y: NDArray[Any], predicted: NDArray[Any], constant: Any
+) -> Verdict:
+    """Return a verdict that isn't "well fit" where the test rows contradict it.
+
+    They do where the score on them is below the baseline's, or lower than on validation rows
+    beyond chance and by much: then they are of another kind than the rows it was fitted to.
+
+    Args:
+        verdict: on validation rows.
+        model: that was judged.
+        y: the true targets of the test rows, (N,) or (N, T).
+        predicted: the model's predictions of them, alike.
+        constant: the best prediction that looks at no column, of the training rows; alike.
+    """
+    if verdict.name not in _WELL or len(y) < 2:
+        return verdict
+    metric = metric_of(model, model._resolve_loss())
+    test = metric.score(metric.errors(y, predicted))
+    floor = metric.score(metric.errors(y, np.broadcast_to(constant, y.shape))).value
+    known = verdict.scores.unseen if verdict.scores else None
+    error = verdict.scores.error if verdict.scores else 0.0
+    if not _contradicts(test, floor, known, error):
+        return verdict
+    finding = _finding(metric, test, floor, verdict)
+    look = Knob("rows", "compare the columns and the target of the test and training rows",
+                "another unit, time, place, or labels written otherwise")  # fmt: skip
+    return replace(
+        verdict,
+        name=finding.check,
+        sentence=f"The test rows contradict the validation rows: {finding.saw}.",
+        findings=(finding, *verdict.findings),
+        knobs=(look,),
+    )
+
+
+def _contradicts(test: Mean, floor: float, known: float | None, error: float) -> bool:
+    if test.value < floor or known is None:
+        return test.value < floor
+    gap = Mean(known - test.value, float(np.hypot(error, test.error)), test.rows)
+    return is_wide(gap) or (gap.value >= WIDE and test.value < floor + LEAST)
+
+
+def _finding(metric: Metric, test: Mean, floor: float, verdict: Verdict) -> Finding:
+    told = f"{metric.name} {metric.told(test.value)} on {test.rows:,} test rows"
+    if verdict.scores is not None and verdict.scores.unseen is not None:
+        rows = f"{verdict.scores.unseen_rows:,} {verdict.scores.kind} rows"
+        told += f", {metric.told(verdict.scores.unseen)} on {rows}"
+    return Finding(
+        "test_rows",
+        Outcome.WARN,
+        "compared the score on test rows with the baseline's and with that on validation rows",
+        f"{told}; constant predictions: {metric.told(floor)} on the test rows",
+        "find out in what the test rows differ from the training rows",
+        {"test": test.value, "baseline": floor},
+    )
