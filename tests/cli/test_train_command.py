@@ -526,4 +526,5 @@ def test_no_regressor_is_well_fit_by_a_negative_score_on_test_rows(
     done = wellfit("train", "train.csv", *words, "--run", "run")
     assert done.exit_code == 0, done.output
     assert "Well fit" not in done.output
-    assert read(here / "run" / "result.json")["verdict"]["name"] == "test_rows"
+    name = read(here / "run" / "result.json")["verdict"]["name"]
+    assert name == "test_rows" if where == "far away" else name != "well_fit"

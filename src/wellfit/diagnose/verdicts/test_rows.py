@@ -24,8 +24,9 @@ def with_test_rows(
 ) -> Verdict:
     """Return a verdict that isn't "well fit" where the test rows contradict it.
 
-    They do where the score on them is below the baseline's, or lower than on validation rows
-    beyond chance and by much: then they are of another kind than the rows it was fitted to.
+    They do where the score on them is lower than on validation rows beyond chance and by much,
+    or below the baseline's though all seemed well: then they are of another kind than the rows it
+    was fitted to, whatever else the verdict says.
 
     Args:
         verdict: on validation rows.
@@ -34,32 +35,30 @@ def with_test_rows(
         predicted: the model's predictions of them, alike.
         constant: the best prediction that looks at no column, of the training rows; alike.
     """
-    if verdict.name not in _WELL or len(y) < 2:
+    if len(y) < 2:
         return verdict
     metric = metric_of(model, model._resolve_loss())
     test = metric.score(metric.errors(y, predicted))
     floor = metric.score(metric.errors(y, np.broadcast_to(constant, y.shape))).value
     known = verdict.scores.unseen if verdict.scores else None
     error = verdict.scores.error if verdict.scores else 0.0
-    if not _contradicts(test, floor, known, error):
+    gap = Mean((known or 0.0) - test.value, float(np.hypot(error, test.error)), test.rows)
+    far = known is not None and is_wide(gap)
+    well = verdict.name in _WELL
+    low = test.value < floor or (gap.value >= WIDE and test.value < floor + LEAST)
+    if not (far or (well and low)):
         return verdict
     finding = _finding(metric, test, floor, verdict)
     look = Knob("rows", "compare the columns and the target of the test and training rows",
                 "another unit, time, place, or labels written otherwise")  # fmt: skip
+    others = "" if well else f" {verdict.sentence}"
     return replace(
         verdict,
         name=finding.check,
-        sentence=f"The test rows contradict the validation rows: {finding.saw}.",
+        sentence=f"The test rows contradict the validation rows: {finding.saw}.{others}",
         findings=(finding, *verdict.findings),
         knobs=(look,),
     )
-
-
-def _contradicts(test: Mean, floor: float, known: float | None, error: float) -> bool:
-    if test.value < floor or known is None:
-        return test.value < floor
-    gap = Mean(known - test.value, float(np.hypot(error, test.error)), test.rows)
-    return is_wide(gap) or (gap.value >= WIDE and test.value < floor + LEAST)
 
 
 def _finding(metric: Metric, test: Mean, floor: float, verdict: Verdict) -> Finding:
