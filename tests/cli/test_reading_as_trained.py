@@ -317,6 +317,32 @@ def test_a_first_line_that_looks_like_data_is_told(
         assert done.exit_code == 2  # the run of the first one is there
 
 
+@pytest.mark.parametrize("words", [(), ("--target", "column_3"), ("--target", "y")])
+def test_a_target_that_is_not_named_in_a_first_line_of_data_is_told(
+    words: tuple[str, ...], here: Path, wellfit: Wellfit
+) -> None:
+    (here / "a.data").write_text(HEADERLESS)
+    done = wellfit("train", "a.data", *words)
+    assert done.exit_code == 2
+    told = " ".join(done.stderr.split())
+    assert "The first line of the file looks like data: --no-header reads it as a row" in told
+    (here / "b.csv").write_text("size,kind\n" + "1.5,small\n2.5,big\n" * 20)
+    assert "looks like data" not in wellfit("train", "b.csv", *words).stderr
+
+
+def test_names_that_the_model_knows_are_not_taken_for_data(here: Path, wellfit: Wellfit) -> None:
+    lines = [
+        f"{n / 7:.2f},{'k' if n % 2 else 'm'},{'big' if n > 30 else 'small'}" for n in range(60)
+    ]
+    (here / "a.csv").write_text("\n".join(["x,k,y", *lines]))
+    (here / "new.csv").write_text("x,k\n,k\n,m\n")
+    options = ("--target", "y", "--epochs", "1", "--hidden", "4", "-q", "--run", "r")
+    assert wellfit("train", "a.csv", *options).exit_code == 0
+    done = wellfit("predict", "r", "new.csv", "-o", "out.csv")
+    assert done.exit_code == 0
+    assert "looks like data" not in done.stderr
+
+
 def test_a_run_without_a_header_reads_all_rows_ever_after(here: Path, wellfit: Wellfit) -> None:
     (here / "a.data").write_text(HEADERLESS)
     words = ("--target", "column_3", "--epochs", "2", "--hidden", "4", "-q", "--run", "run")

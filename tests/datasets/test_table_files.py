@@ -145,6 +145,19 @@ def test_a_csv_that_cannot_be_used_says_why(text, complaint, write):
         read_table(write(text))
 
 
+@pytest.mark.parametrize("name", ["data.csv", "data.csv.gz"])
+def test_utf_16_is_no_text_that_is_read(name, write):
+    with pytest.raises(DataError, match="not text in UTF-8: it holds bytes of value 0"):
+        load(write("a,b\n1,2\n".encode("utf-16-le"), name), target="b")
+
+
+def test_a_sparse_file_of_100_gib_is_refused_at_once(tmp_path):
+    with (tmp_path / "data.csv").open("wb") as file:
+        file.truncate(100 * 2**30)
+    with pytest.raises(DataError, match="not text in UTF-8"):
+        load(tmp_path / "data.csv", target="b")
+
+
 def test_a_truncated_gz_is_refused(write):
     path = write("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(2000)), "a.csv.gz")
     path.write_bytes(path.read_bytes()[:-100])

@@ -94,6 +94,7 @@ def test_any_container_of_numbers(y):
         ([[1, 2], [3, None]], "in 1 of 2 rows, first in row 1"),
         ([None, None], "in 2 of 2 rows, first in row 0"),
         ([1.0, np.inf], "contains infinity, .* in row 1"),
+        ([1, -(10**400)], r"beyond 1e\+30, in row 1"),
         ([1.0, 1e31], r"beyond 1e\+30, in row 1"),
         ([1.0, "abc"], "holds text or categories, e.g. 'abc'; expected numbers"),
         (["1", "2"], "holds text or categories, e.g. '1'"),

@@ -98,7 +98,9 @@ class NewRows:
         place = place_in(path, schema)
         for at, table in enumerate(table_blocks(path, loose, read, _rows(len(read)))):
             X = table[list(columns)]
-            if at == 0 and schema.header and ending(path) not in PARQUET:
+            # The model knows these names: only numbers among them show that they are a lost row.
+            numbered = any(number_of(name) is not None for name in there)
+            if at == 0 and numbered and schema.header and ending(path) not in PARQUET:
                 for doubt in header_note(table, path):
                     note(doubt)
             refuse_infinity(X, place)

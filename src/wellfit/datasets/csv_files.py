@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SEPARATORS = ",;\t|"
+_PROBED = 2**16  # bytes that show whether a file is text
 _UNNAMED = "Unnamed: {}"  # pandas' name of a column that has none
 
 
@@ -69,8 +70,14 @@ def layout_of(path: Path, schema: TableSchema) -> Layout:
     """Return how a csv file is laid out, by its first line.
 
     Raises:
-        DataError: the file is empty, or there is no name for a column, or several of one name.
+        DataError: the file is empty or no text, or there is no name for a column, or several of
+            one name.
     """
+    with open_plain(path) as raw:
+        if b"\0" in raw.read(_PROBED):  # the first line of a sparse file may have no end
+            raise DataError(
+                f"{path} is not text in UTF-8: it holds bytes of value 0, as UTF-16 does"
+            )
     with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as text:
         first = next((line for line in text if line.strip()), None)
         if first is None:

@@ -13,6 +13,7 @@ from wellfit.datasets.cells import number_of, trimmed
 from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, refuse_twins
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.files import ending, reading, stem
+from wellfit.datasets.findings import header_looks_like_data
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.typed import Place, typed
 
@@ -160,7 +161,14 @@ def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.D
 def table_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:
     """Read a table and set its target apart."""
     table, schema = read_with_schema(path, schema or TableSchema())
-    X, y = split_target(table, target, str(path))
+    try:
+        X, y = split_target(table, target, str(path))
+    except DataError as error:
+        if ending(path) in PARQUET or not schema.header or not header_looks_like_data(table):
+            raise
+        raise DataError(
+            f"{error}. The first line of the file looks like data: --no-header reads it as a row"
+        ) from error
     schema = replace(schema, target=target)
     return Dataset(stem(path), X, y, target=target, source=str(path), schema=schema)
 

@@ -276,10 +276,12 @@ def check_cells(
     where = f"column {name!r}", f"in row {_label(row, rows)}"
     if np.isnan(value):
         raise DataError(f"Input X contains NaN: {' '.join(where)}; expected no missing values")
-    accepted = "or missing values (infinity is neither)" if missing else "infinity is too large"
+    accepted = (
+        ", or missing values (infinity is neither)" if missing else " (infinity is too large)"
+    )
     raise DataError(
         f"{where[0]} holds {value:g} {where[1]}; expected numbers between -{largest:g} and "
-        f"{largest:g}, {accepted}"
+        f"{largest:g}{accepted}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,23 @@ def target_numbers(y: Any) -> NDArray[np.float64]:
             f"the target holds {noun_and_example(column)}; expected numbers (for classes, use a "
             "classifier)"
         )
-    numbers = column.to_numpy(dtype=np.float64).reshape(values.shape)
+    try:
+        numbers = column.to_numpy(dtype=np.float64).reshape(values.shape)
+    except OverflowError:  # a whole number of Python's has no bounds
+        numbers = np.array([_float(one) for one in column]).reshape(values.shape)
     wrong = np.argwhere(np.abs(numbers) > LARGEST)
     if len(wrong):
         raise DataError(
             f"Input y contains infinity, or a number beyond {LARGEST:g}, in row {wrong[0][0]}"
         )
     return numbers
+
+
+def _float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def plain_targets(y: Any) -> Any:
