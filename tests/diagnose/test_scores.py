@@ -231,8 +231,51 @@ def test_noise_is_told_by_its_cause() -> None:
     X, y = load_iris(return_X_y=True)
     found = verdict(MLPClassifier(**small(epochs=30)).fit(X, y), X, y)
     told = found["noisy_validation"].saw
-    assert "accuracy on 15 rows, 95 % confidence interval ±" in told
+    assert "accuracy on 15 validation rows, 95 % confidence interval " in told
+    assert str(found).count("confidence interval") == 1
     assert "0.0 %" not in told
+
+
+def test_four_rows_judge_nothing_however_few_the_epochs() -> None:
+    X, y = load_iris(return_X_y=True)
+    given = small(epochs=3, validation_fraction=4 / 150)
+    found = verdict(MLPClassifier(**given).fit(X, y), X, y)
+    assert found["noisy_validation"].outcome == "warn"
+    assert found.name != "well_fit"
+
+
+def test_an_interval_of_an_accuracy_stays_below_one() -> None:
+    """All of 71 rows right: the interval is Wilson's, and not symmetric."""
+    whole = Scores("accuracy", 1.0, 1.0, 642, 71, Mean.share(1.0, 71).error, kind="validation")
+    assert whole.interval == (
+        "accuracy on 71 validation rows, 95 % confidence interval 94.9 % to 100.0 %"
+    )
+    middle = Scores("accuracy", 0.9, 0.86, 900, 2000, Mean.share(0.86, 2000).error, kind="test")
+    assert middle.interval == "accuracy on 2,000 test rows, 95 % confidence interval ±1.5 %"
+    assert Metric("R²").told(-0.0003) == "0.000"
+
+
+@pytest.mark.parametrize("kind", ["validation", "test"])
+def test_rows_have_one_name_throughout(kind: Any) -> None:
+    X, y = load_iris(return_X_y=True)
+    clf = MLPClassifier(**small(early_stopping=False)).fit(X[::2], y[::2])
+    found = verdict(clf, X[::2], y[::2], X[1::2], y[1::2], kind=kind)
+    assert found.scores is not None
+    assert found.scores.kind == kind
+    for name in ("over_fitting", "miscalibrated", "no_skill"):
+        assert f"{kind} rows" in found[name].saw
+        assert "unseen" not in found[name].saw
+
+
+def test_a_leak_is_not_called_under_fitting() -> None:
+    """Trees read the leaking column better than the network does: that is no diagnosis of it."""
+    rng = np.random.default_rng(0)
+    parts = pd.DataFrame(rng.exponential(size=(600, 2)), columns=["a", "b"])
+    y = parts["a"] + parts["b"]
+    reg = MLPRegressor(**small(epochs=2)).fit(parts, y)
+    found = verdict(reg, parts, y)
+    assert found.name == "leaking_columns"
+    assert "nder-fitted" not in found.sentence
 
 
 def test_what_cannot_occur_is_not_listed_as_missing() -> None:

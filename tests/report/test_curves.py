@@ -84,6 +84,14 @@ def test_they_tell_the_values_of_the_epoch_whose_weights_were_kept() -> None:
     assert "values of epoch" not in drawn(Curves({"loss": [2.0, 1.0]}, shown=2))
 
 
+def test_values_that_do_not_fit_beside_each_other_are_not_cut() -> None:
+    """A value of which only "4.4" of "4.4e-05" is left is wrong."""
+    small = {"loss": [1.0, 7.44e-05], "val_loss": [1.0, 4.4e-05]}
+    lines = drawn(Curves(small | {"accuracy": [0.5, 1.0], "val_accuracy": [0.5, 1.0]}), 80)
+    for told in ("training 7.44e-05", "validation 4.4e-05", "validation 100.0 %"):
+        assert told in lines
+
+
 def test_a_loss_that_falls_little_has_a_linear_scale() -> None:
     text = drawn(Curves({"loss": [2.0, 1.0]}))
     assert "log scale" not in text

@@ -36,6 +36,8 @@ def test_a_learning_curve_shows_training_and_judged_rows() -> None:
 def test_a_learning_curve_marks_the_epoch_that_was_kept() -> None:
     axes = learning_curve(HISTORY, best_epoch=2).axes[0]
     assert "kept: epoch 2" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert axes.get_title().startswith("Loss in epoch 2: ")
+    assert f"{HISTORY['loss'][1]:.3g} in training" in axes.get_title()
     last = learning_curve(HISTORY, best_epoch=3).axes[0]
     assert "kept" not in str([text.get_text() for text in last.get_legend().get_texts()])
 

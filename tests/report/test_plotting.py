@@ -83,7 +83,7 @@ def search(iris: Data) -> RandomizedSearchCV:
 def test_a_learning_curve_is_that_of_the_history(three: MLPClassifier) -> None:
     loss, accuracy = three.plot.learning_curve()
     assert loss.lines[0].get_ydata().tolist() == three.history_["loss"]
-    assert accuracy.get_ylabel() == "rows named rightly (%)"
+    assert accuracy.get_ylabel() == "accuracy (%)"
     assert loss.get_xlabel() == "epoch"
 
 

@@ -165,7 +165,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
     console.print(f"{data.name}: {counted(rows, 'row')}, {counted(columns, 'column')}", model)
     console.print()
     console.print(report)
-    note(f"in {duration(time.perf_counter() - began)}")
+    note(f"took {duration(time.perf_counter() - began)}")
     return report
 
 

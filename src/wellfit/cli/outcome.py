@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,9 +117,11 @@ def verdict_on(
         result: the predictions of the test rows.
     """
     data = source.data
-    X, y = (data.X_test, data.y_test) if judged == "test" else (data.X_val, data.y_val)
-    found = verdict(model, data.X, data.y, X, y, data_findings=())
-    if judged != "test":
+    tested = judged == "test"
+    X, y = (data.X_test, data.y_test) if tested else (data.X_val, data.y_val)
+    kind: Literal["test", "validation"] = "test" if tested else "validation"
+    found = verdict(model, data.X, data.y, X, y, kind=kind, data_findings=())
+    if not tested:
         found = with_test_rows(found, model, result.y, result.predicted, result.commonest)
     return with_data(found, checks)
 

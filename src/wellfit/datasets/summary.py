@@ -135,7 +135,12 @@ def _column(name: str, values: pd.Series) -> Column:
         low, mean, high = (float(f) for f in (present.min(), present.mean(), present.max()))
         return Column(name, kind, missing, distinct, low, mean, high)
     levels = present.value_counts().head(TOP_LEVELS)
-    top = tuple((str(level), int(count)) for level, count in levels.items() if count)
+    # Dates at midnight are shown without a time.
+    top = tuple(
+        (str(level).removesuffix(" 00:00:00"), int(count))
+        for level, count in levels.items()
+        if count
+    )
     return Column(name, kind, missing, distinct, top=top)
 
 

@@ -60,24 +60,30 @@ class Curves:
         beside = len(names) if options.max_width >= len(names) * _NARROWEST else 1
         width = min(max(options.max_width // beside - 2, _LABEL + 2), _WIDEST)
         grid = Table.grid(padding=(0, 2, 0, 0))
+        legends = [self._legend(name, options.ascii_only) for name in names]
+        if all(sum(part.cell_len + 1 for part in parts) - 1 <= width for parts in legends):
+            legends = [[Text(" ").join(parts)] for parts in legends]  # else a line for each
+        plots = [
+            self._plot(name, legend, width, options.ascii_only)
+            for name, legend in zip(names, legends, strict=True)
+        ]
         for start in range(0, len(names), beside):
-            plots = (
-                self._plot(name, width, options.ascii_only)
-                for name in names[start : start + beside]
-            )
-            grid.add_row(*plots)
+            grid.add_row(*plots[start : start + beside])
         yield grid
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Take all the width there is."""
         return Measurement(20, options.max_width)
 
-    def _plot(self, name: str, width: int, ascii_only: bool) -> Text:
-        series = [
+    def _series(self, name: str) -> list[NDArray[np.float64]]:
+        return [
             np.asarray(self.history[key], dtype=np.float64)
             for key in (name, f"val_{name}")
             if len(self.history.get(key, ()))
         ]
+
+    def _plot(self, name: str, legend: Sequence[Text], width: int, ascii_only: bool) -> Text:
+        series = self._series(name)
         epochs = max(self.epochs, len(series[0]))
         axis = Axis.of(name, series)
         canvas = Canvas(width - _LABEL - 1, self.rows, ascii_only)
@@ -88,7 +94,7 @@ class Curves:
         title = axis.title(ascii_only)
         if 0 < self.shown < len(series[0]):
             title.append(f", values of epoch {self.shown}", "dim")
-        lines = [title, self._legend(name, series, axis, ascii_only)]
+        lines = [title, *legend]
         bar, corner, dash = ("|", "+", "-") if ascii_only else ("┤", "└", "─")
         for row, line in enumerate(canvas.lines()):
             lines.append(
@@ -101,16 +107,16 @@ class Curves:
         )
         return Text("\n", no_wrap=True, overflow="crop").join(lines)
 
-    def _legend(
-        self, name: str, series: Sequence[NDArray[np.float64]], axis: Axis, ascii_only: bool
-    ) -> Text:
-        marks = "*o" if ascii_only else "━╍"
-        legend = Text(" ")
+    def _legend(self, name: str, ascii_only: bool) -> list[Text]:
+        """Return what each line is, and its value."""
+        marks, series = "*o" if ascii_only else "━╍", self._series(name)
+        axis = Axis.of(name, series)
+        legend = []
         for index, (what, values) in enumerate(
             zip(("training", self.judged), series, strict=False)
         ):
             value = float(values[(self.shown or len(values)) - 1])
-            legend.append(f"{marks[index]} {what} {axis.told(value)}  ", STYLES[index])
+            legend.append(Text(f" {marks[index]} {what} {axis.told(value)}", STYLES[index]))
         return legend
 
 

@@ -65,12 +65,15 @@ def learning_curve(
         history: lists by name: ``loss``, and ``accuracy``, ``val_loss``, ``val_accuracy`` where
             there are any.
         best_epoch: the epoch, from 1, whose weights were kept; marked where it isn't the last.
+            The titles give its values.
         judged: what to call the rows that ``val_loss`` is of.
         title: a line above the plots.
 
     >>> figure = learning_curve({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4]}, best_epoch=2)
     >>> figure.axes[0].get_title()
     'Loss: 1 in training, 1.4 in validation'
+    >>> learning_curve({"loss": [2.0, 1.0, 1.5]}, best_epoch=2).axes[0].get_title()
+    'Loss in epoch 2: 1 in training'
     """
     count = len(curves_of(history))
     figure = _figure(5.2 * count + 0.4, 4.2, title)
@@ -97,16 +100,17 @@ def draw_curves(
     """Draw each curve of a history on its axes; see :func:`learning_curve`."""
     epochs = len(history.get("loss", ()))
     for axes, name in zip(panels, curves_of(history), strict=True):
-        _draw_metric(axes, name, history, judged)
-        if best_epoch and best_epoch < epochs:
+        kept = best_epoch if best_epoch and best_epoch < epochs else 0
+        _draw_metric(axes, name, history, judged, kept)
+        if kept:
             axes.axvline(best_epoch, color=QUIET, linestyle=":", label=f"kept: epoch {best_epoch}")
         axes.legend(frameon=False)
 
 
 def _draw_metric(
-    axes: Axes, name: str, history: Mapping[str, Sequence[float]], judged: str
+    axes: Axes, name: str, history: Mapping[str, Sequence[float]], judged: str, kept: int
 ) -> None:
-    told = []
+    told, where = [], f" in epoch {kept}" if kept else ""
     for key, what, colour, style in (
         (name, "training", TRAINING, "-"),
         (f"val_{name}", judged, JUDGED, "--"),
@@ -118,8 +122,8 @@ def _draw_metric(
             axes.plot(
                 range(1, len(values) + 1), scaled, style, color=colour, label=what, marker=marker
             )
-            told.append(f"{_told(name, values[-1])} in {what}")
-    axes.set_title(f"{name.capitalize()}: {', '.join(told)}", wrap=True)
+            told.append(f"{_told(name, values[kept - 1])} in {what}")
+    axes.set_title(f"{name.capitalize()}{where}: {', '.join(told)}", wrap=True)
     axes.set_xlabel("epoch")
     axes.set_xlim(1, max(len(history[name]), 2))
     axes.set_ylabel(_unit(axes, name, history[name]))
@@ -130,7 +134,7 @@ def _draw_metric(
 def _unit(axes: Axes, name: str, values: Sequence[float]) -> str:
     """Return the y-axis' label; a loss that falls far gets a logarithmic axis."""
     if name == "accuracy":
-        return "rows named rightly (%)"
+        return "accuracy (%)"
     finite = [value for value in values if np.isfinite(value)]
     if finite and min(finite) > 0 and max(finite) / min(finite) > _LOG_FROM:
         axes.set_yscale("log")
@@ -154,7 +158,7 @@ def confusion_picture(
 
     >>> figure = confusion_picture(np.array([[8, 2], [0, 10]]), ["ham", "spam"])
     >>> figure.axes[0].get_title()
-    '18 of 20 rows (90.0 %) are named rightly'
+    '18 of 20 rows (90.0 %) are classified correctly'
     """
     many = len(classes)
     size = float(np.clip(0.45 * many + 2.6, 4.6, 11))
@@ -176,7 +180,7 @@ def confusion_picture(
     axes.set(xlabel="predicted class", ylabel="true class")
     right, total = int(np.trace(counts)), int(counts.sum())
     share = percent(right / max(total, 1))
-    axes.set_title(f"{right:,} of {total:,} rows ({share}) are named rightly", wrap=True)
+    axes.set_title(f"{right:,} of {total:,} rows ({share}) are classified correctly", wrap=True)
     for true, predicted in np.argwhere(counts).tolist() if many <= _MOST_COUNTS else ():
         count = f"{counts[true, predicted]}"
         size = 9 if many <= _MOST_COUNTS / 2 else 6

@@ -35,6 +35,8 @@ class Symptom(Examiner, family="symptom"):
         needs: what it can't be judged without.
         at_end: whether a training has to be over.
         explained_by: the diagnoses that explain it: beside them a warning is none.
+        by_baselines: whether it compares the network with simple models: it says nothing where
+            a fault of the data makes these good.
         by_harm: whether it warns only where the scores show harm, or aren't known.
 
     >>> from wellfit.diagnose import OverFitting, Training
@@ -48,6 +50,7 @@ class Symptom(Examiner, family="symptom"):
     needs: ClassVar[str] = "more epochs"
     at_end: ClassVar[bool] = False
     explained_by: ClassVar[tuple[str, ...]] = ()
+    by_baselines: ClassVar[bool] = False
     by_harm: ClassVar[bool] = False
 
     def applies(self, training: Training) -> bool:

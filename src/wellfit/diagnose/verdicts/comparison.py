@@ -59,7 +59,7 @@ class Outliers(Symptom, name="outliers"):
         more = " and others" if len(found.places) > _NAMED else ""
         return self.finding(
             Outcome.WARN if found.share > self.share and moved > self.change else Outcome.PASS,
-            f"{len(found.places)} of {scores.unseen_rows:,} unseen rows make "
+            f"{len(found.places)} of {scores.unseen_rows:,} {scores.kind} rows make "
             f"{percent(found.share)} of the squared error; {scores.metric} is "
             f"{scores.told(scores.unseen)}, and {scores.told(found.without)} without them "
             f"(rows {rows}{more}, counted from 0)",
@@ -92,6 +92,7 @@ class NoSkill(Symptom, name="no_skill"):
     rank: ClassVar[int] = 8
     says: ClassVar[str] = "No better than a constant prediction"
     at_end: ClassVar[bool] = True
+    by_baselines: ClassVar[bool] = True
     did: ClassVar[str] = "compared score and loss on unseen rows with those of the baseline"
     needs: ClassVar[str] = "unseen rows and the baseline's score or loss"
     explained_by: ClassVar[tuple[str, ...]] = _CAUSES
@@ -106,7 +107,7 @@ class NoSkill(Symptom, name="no_skill"):
         told = []
         if gain is not None:
             share = percent(1 - gain.value / training.chance)
-            told = [f"the loss on unseen rows is {share} of the baseline's"]
+            told = [f"the loss on {training.kind} rows is {share} of the baseline's"]
         if scores is not None and scores.unseen is not None and constant is not None:
             floor = constant.score if scores.metric.endswith("accuracy") else 0.0
             below = below or scores.unseen < max(floor, constant.score)
@@ -122,7 +123,7 @@ class NoSkill(Symptom, name="no_skill"):
         data = Knob(
             "columns",
             "others, that are known to matter",
-            "if simple models do no better either, these columns don't determine the target",
+            "if simple models do no better either, these columns don't predict the target",
         )
         order = Knob("rows", "check that targets stand beside their rows", "a sorted or shifted "
                      "column is enough to lose every relation")  # fmt: skip
@@ -141,6 +142,7 @@ class Outperformed(Symptom, name="outperformed"):
     rank: ClassVar[int] = 9
     says: ClassVar[str] = "A simpler model is better"
     at_end: ClassVar[bool] = True
+    by_baselines: ClassVar[bool] = True
     did: ClassVar[str] = "trained simple models on the same rows, and compared row by row"
     needs: ClassVar[str] = "training rows and unseen rows"
     explained_by: ClassVar[tuple[str, ...]] = (*_CAUSES, "no_skill")

@@ -11,7 +11,7 @@ from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.running import check_data
-from wellfit.diagnose.verdicts.base import Knob
+from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.estimators.base import BaseMLP
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
         return verdict
     bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
     name, said, knobs = verdict.name, [_sentence(one) for one in bad], verdict.knobs
+    ill = bool(verdict.alarms)
     if bad[0].outcome is Outcome.FAIL:
         name, said = bad[0].check, ["The scores can't be trusted.", *said]
         # Advice on the training would rest on these scores.
         knobs = (Knob("data", bad[0].advice, "the scores mean nothing until then"),)
-    if name == verdict.name or verdict.alarms:  # else a training that went well is no news
+        ill = ill and not _by_baselines(verdict.name)
+    if name == verdict.name or ill:  # else a training that went well is no news
         said.append(verdict.sentence)
     findings = (*bad, *verdict.findings)
     sentence = " ".join(said)
@@ -61,6 +63,14 @@ def _bears(finding: Finding) -> bool:
         return False
     known: type[Check] = registry.lookup(Check.family, finding.check)
     return known.in_verdict
+
+
+def _by_baselines(diagnosis: str) -> bool:
+    """Say whether a diagnosis compares with models that a fault of the data makes good."""
+    if diagnosis not in registry.names(Symptom.family):
+        return False
+    known: type[Symptom] = registry.lookup(Symptom.family, diagnosis)
+    return known.by_baselines
 
 
 def _sentence(finding: Finding) -> str:

@@ -15,6 +15,7 @@ from wellfit.diagnose.verdicts.scores import percent
 from wellfit.diagnose.verdicts.training import Training
 
 _LAST = 3  # epochs whose median is the end of a curve
+_CURVE = 6  # epochs in which jumps can be told from a trend
 _NOISE = 0.05  # gap of losses, as a share of the baseline's, that isn't chance
 _RISES = 0.2  # share of epochs at which a curve has to rise, to be more than bent
 _FASTER = Knob(
@@ -50,10 +51,12 @@ class Diverging(Symptom, name="diverging"):
         lost = training.status == "diverged" or not np.isfinite(training.loss).all()
         lost = lost or not np.isfinite(training.validation).all()
         times = float("inf") if lost else last / start
-        said = "the loss became infinite or undefined" if lost else f"it ends at {last:.3g}"
+        first = f"{training.loss[0]:.3g} in the first epoch"
         return self.finding(
             graded(times, self.most, self.most),
-            f"{said}; it began at {start:.3g}",
+            f"the loss became infinite or undefined, after {first}"
+            if lost
+            else f"the training loss is {last:.3g} at the end, after {first}",
             "make the learning rate smaller",
             times=times,
         )
@@ -78,7 +81,7 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
     by_harm: ClassVar[bool] = True
     says: ClassVar[str] = "The learning rate is too high"
     did: ClassVar[str] = "looked at how far the loss rises between epochs"
-    needs: ClassVar[str] = "a learning rate and more epochs"
+    needs: ClassVar[str] = "a learning rate and more than 3 epochs"
 
     swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
     climb: float = hyper("climb above the lowest point so far", default=0.08, low=0)
@@ -137,7 +140,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     )
     says: ClassVar[str] = "The learning rate is too low"
     did: ClassVar[str] = "compared how fast the training loss fell at first and at last"
-    needs: ClassVar[str] = "a learning rate and more epochs"
+    needs: ClassVar[str] = "a learning rate and 6 epochs or more"
 
     steps: int = hyper("below which a training is too short to tell", default=400, low=1)
     left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
@@ -234,33 +237,27 @@ class NoisyValidation(Symptom, name="noisy_validation"):
     explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
     says: ClassVar[str] = "The validation is noisy"
     did: ClassVar[str] = "measured the validation curve's jumps and the accuracy's error"
-    needs: ClassVar[str] = "validation rows and more epochs"
+    needs: ClassVar[str] = "validation losses of 6 epochs or more"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
     error: float = hyper("standard error of the accuracy", default=0.06, low=0)
 
     def look(self, training: Training) -> Finding | None:
         """Warn of jumps, or of few rows."""
-        values = training.validation
-        if len(values) < 6 or not np.isfinite(values).all():
+        values, scores = training.validation, training.scores
+        if not len(values) or not np.isfinite(values).all():
             return None
-        half = values[len(values) // 4 :]
-        level = float(np.clip(np.median(half) / training.chance, 0.35, 0.5)) * training.chance
-        # A curve that bends while it falls isn't noisy.
-        falls = np.mean(np.diff(half) > 0) < _RISES
-        jumps = 0.0 if falls else noise(half) / level
         error = training.right.error if training.right else 0.0
+        few, over = error > self.error, training.status != "running"
+        if len(values) < _CURVE and not (few and over):
+            return None
+        jumps = _jumps(values, training.chance) if len(values) >= _CURVE else 0.0
         # Where the score on rows that chose no epoch is known and good, jumps did no harm.
-        scores = training.scores
-        known = training.harmless and scores is not None and scores.kind == "unseen"
-        few, jumpy = error > self.error, jumps > self.jumps and not known
+        known = training.harmless and training.kind != "validation"
+        jumpy = jumps > self.jumps and not known
         told = [f"the validation loss jumps by {percent(jumps, 1)} of its level between epochs"]
-        if few and training.right:
-            few_told = (
-                f"accuracy on {training.right.rows:,} rows, 95 % confidence interval "
-                f"±{percent(1.96 * error, 1)}"
-            )
-            told = [few_told, *(told if jumpy else [])]
+        if few and scores is not None:
+            told = [scores.interval, *(told if jumpy else [])]
         return self.finding(
             Outcome.WARN if few or jumpy else Outcome.PASS,
             "; ".join(told),
@@ -277,6 +274,15 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         calm = Knob("average", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         return (rows, calm, _SLOWER) if error > self.error else (_SLOWER, calm, rows)
+
+
+def _jumps(values: Curve, chance: float) -> float:
+    """Return what is left of a curve without its trend, as a share of its level."""
+    half = values[len(values) // 4 :]
+    if np.mean(np.diff(half) > 0) < _RISES:  # a curve that bends while it falls isn't noisy
+        return 0.0
+    level = float(np.clip(np.median(half) / chance, 0.35, 0.5)) * chance
+    return noise(half) / level
 
 
 def _fits_noise(training: Training) -> bool:

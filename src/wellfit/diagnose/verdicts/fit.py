@@ -51,7 +51,7 @@ class OverFitting(Symptom, name="over_fitting"):
         ill = wide or (lower is not None and is_wide(lower)) or (risen > self.worse and gap > 0)
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            "; ".join([*pair, _losses(seen, unseen), *_rise(risen, self.worse)]),
+            "; ".join([*pair, _losses(seen, unseen, training.kind), *_rise(risen, self.worse)]),
             "regularize it more, stop earlier, or give it more rows",
             gap=gap / chance,
             errors=gap / error,
@@ -64,7 +64,7 @@ class OverFitting(Symptom, name="over_fitting"):
         given = training.settings
         tried = [
             ("early_stopping", "True", "the weights of the best epoch on held-out rows are kept: "
-             "the commonest way, and it costs nothing"),
+             "the commonest way, for a tenth of the rows"),
             ("dropout", "0.5", "units can't rely on one another: it helps networks with many "
              "weights most"),
             ("l2", "1e-4, then more", "large weights cost: start small, and raise it until the "
@@ -131,6 +131,7 @@ class UnderFitting(Symptom, name="under_fitting"):
     rank: ClassVar[int] = 7
     says: ClassVar[str] = "Under-fitted"
     at_end: ClassVar[bool] = True
+    by_baselines: ClassVar[bool] = True
     did: ClassVar[str] = "compared what it has learned with what simple models learn"
     explained_by: ClassVar[tuple[str, ...]] = (
         "diverging",
@@ -189,7 +190,7 @@ class Miscalibrated(Symptom, name="miscalibrated"):
     rank: ClassVar[int] = 11
     says: ClassVar[str] = "The probabilities are miscalibrated"
     did: ClassVar[str] = "compared the chances of predicted classes with how often they are right"
-    needs: ClassVar[str] = "unseen rows, and classes"
+    needs: ClassVar[str] = "20 unseen rows, and classes"
 
     most: float = hyper("calibration error beyond what chance makes", default=0.04, low=0)
     level: float = hyper("share of draws below it", default=0.99, low=0, high=1)
@@ -212,9 +213,9 @@ class Miscalibrated(Symptom, name="miscalibrated"):
         ill = error > limit and excess > self.most
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"expected calibration error {percent(error, 1)} on {len(chances.right):,} unseen "
-            f"rows ({percent(float(np.median(drawn)), 1)} expected by chance); mean confidence "
-            f"{percent(float(chances.given.mean()), 1)}, accuracy "
+            f"expected calibration error {percent(error, 1)} on {len(chances.right):,} "
+            f"{training.kind} rows ({percent(float(np.median(drawn)), 1)} expected by chance); "
+            f"mean confidence {percent(float(chances.given.mean()), 1)}, accuracy "
             f"{percent(float(chances.right.mean()), 1)}" + (f": {way}" if ill else ""),
             f"it is {way}: rely on the order of its probabilities, not on their values",
             error=error,
@@ -274,9 +275,9 @@ def _risen(training: Training) -> float:
     return float(smooth[-1] - smooth.min())
 
 
-def _losses(seen: Mean, unseen: Mean) -> str:
-    rows = f"{unseen.rows:,} " if unseen.rows else ""
-    return f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on {rows}unseen rows"
+def _losses(seen: Mean, unseen: Mean, kind: str) -> str:
+    rows = f"{unseen.rows:,} {kind}" if unseen.rows else kind
+    return f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on {rows} rows"
 
 
 def _rise(risen: float, worse: float) -> list[str]:

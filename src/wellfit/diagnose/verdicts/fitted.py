@@ -47,9 +47,12 @@ class FittedTraining(Training):
         y: their targets.
         X_test: rows that it hasn't seen, if there are any; else those that it held out of X.
         y_test: their targets.
+        kind: what ``X_test`` is: ``"validation"``, ``"test"`` or just ``"unseen"``.
     """
 
-    def __init__(self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any) -> None:
+    def __init__(
+        self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "unseen"
+    ) -> None:
         self.estimator = estimator
         self.weights: Weights = estimator._weights.to(torch.float32, torch.device("cpu"))
         self._loss = estimator._resolve_loss()
@@ -66,7 +69,7 @@ class FittedTraining(Training):
         self._training: tuple[Any, NDArray[Any], NDArray[np.integer]] | None = None
         self._learned: Part | None = None
         self._unseen: Part | None = None
-        self._held = X_test is None
+        self._kind = "validation" if X_test is None else kind
         if X is not None:
             self._read(X, np.asarray(y), X_test is None)
         if X_test is not None:
@@ -180,7 +183,7 @@ class FittedTraining(Training):
             other.rows if other else 0,
             other.error if other else 0.0,
             first.error if first else 0.0,
-            "validation" if self._held else "unseen",
+            self._kind,
             tuple(self._baselines()),
         )
 

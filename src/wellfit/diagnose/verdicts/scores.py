@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 CLEAR = 2.0  # standard errors beyond which a difference isn't chance
 _INFINITE = float("inf")
@@ -120,7 +121,9 @@ class Metric(NamedTuple):
         >>> Metric("accuracy").told(0.9613), Metric("R²").told(-0.1504)
         ('96.1 %', '-0.150')
         """
-        return percent(value, 1) if self.is_share else f"{value:.3f}"
+        if self.is_share:
+            return percent(value, 1)
+        return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: not "-0.000"
 
 
 class Baseline(NamedTuple):
@@ -156,7 +159,8 @@ class Scores:
         unseen_rows: how many; 0 where that isn't known.
         error: the standard error of the score on unseen rows.
         training_error: the same on training rows.
-        kind: ``"validation"`` for rows held out of those given to ``fit``, else ``"unseen"``.
+        kind: what the unseen rows are: ``"validation"`` for rows that chose the epoch, ``"test"``,
+            or ``"unseen"`` where that isn't known.
         baselines: those of simple models on the same unseen rows; the one that looks at no
             column is first.
     """
@@ -228,12 +232,27 @@ class Scores:
     @property
     def interval(self) -> str:
         """How sure the score on unseen rows is; empty where that isn't known."""
-        if not self.unseen_rows or not np.isfinite(self.error):
+        if self.unseen is None or not self.unseen_rows or not np.isfinite(self.error):
             return ""
+        half = 1.96 * self.error
+        beyond = Metric(self.metric).is_share and not half <= self.unseen <= 1 - half
+        told = " to ".join(map(self.told, self._bounds(half))) if beyond else f"±{self.told(half)}"
         return (
             f"{self.metric} on {self.unseen_rows:,} {self.kind} rows, 95 % confidence interval "
-            f"±{self.told(1.96 * self.error)}"
+            f"{told}"
         )
+
+    def _bounds(self, half: float) -> tuple[float, float]:
+        """Return the bounds of a share that is so near to 0 or 1 that they aren't symmetric.
+
+        Of an accuracy they are Wilson's.
+        """
+        assert self.unseen is not None
+        if self.metric != "accuracy":
+            return max(self.unseen - half, 0.0), min(self.unseen + half, 1.0)
+        hits = round(self.unseen * self.unseen_rows)
+        found = binomtest(hits, self.unseen_rows).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
 
     def besides(self, text: str) -> str:
         """Return what a text lacks of the scores and their interval, as sentences."""

@@ -175,6 +175,11 @@ class Training:
         )
 
     @property
+    def kind(self) -> str:
+        """What the unseen rows are: validation rows, test rows, or just unseen."""
+        return self.scores.kind if self.scores else "unseen"
+
+    @property
     def gain(self) -> Mean | None:
         """How much lower the loss on unseen rows is than that of constant outputs, if known."""
         if self._chance is None or self.unseen is None:

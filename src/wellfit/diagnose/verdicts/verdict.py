@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -101,7 +101,9 @@ class Verdict:
 
     def __str__(self) -> str:
         lines = [self.sentence, *([self.sure] if self.sure else [])]
-        lines += [f"- {one.check}: {one.saw}" for one in self.alarms]
+        told = self.sentence.lower()
+        others = (one for one in self.alarms if one.saw.lower() not in told)
+        lines += [f"- {one.check}: {one.saw}" for one in others]
         lines += [f"> {knob.name}: {knob.change}; {knob.why}" for knob in self.knobs]
         return "\n".join([*lines, *missing(self.unjudged)])
 
@@ -148,6 +150,7 @@ def verdict(
     X_test: Any = None,
     y_test: Any = None,
     *,
+    kind: Literal["validation", "test", "unseen"] = "unseen",
     data_findings: Iterable[Finding] | None = None,
 ) -> Verdict:
     """Judge a fitted network: well fit, or what is wrong and what to try next.
@@ -165,6 +168,7 @@ def verdict(
         y: their targets.
         X_test: other rows that it hasn't seen, to be judged by in place of those held out.
         y_test: their targets.
+        kind: what ``X_test`` is, to be named so: rows that chose the epoch are validation rows.
         data_findings: of :func:`check_data`, if they are known; else it is called with ``X``.
 
     Raises:
@@ -183,7 +187,7 @@ def verdict(
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
     with torch.no_grad(), threads(estimator.threads or 1):
-        found = _judge(FittedTraining(estimator, X, y, X_test, y_test))
+        found = _judge(FittedTraining(estimator, X, y, X_test, y_test, kind))
     findings = findings_of(estimator, X, y) if data_findings is None else data_findings
     return with_data(found, findings)
 
@@ -301,7 +305,7 @@ def _healthy(training: Training) -> tuple[str, str]:
         return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
     if unseen is None:
         return "well_trained", (
-            "Trained well: the loss fell and settled. Its accuracy on other rows isn't known, "
+            "Trained well: the loss fell and settled. Its score on other rows isn't known, "
             "because no rows were held out."
         )
     told = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
@@ -315,12 +319,15 @@ def _sure(training: Training, sentence: str) -> str:
     unseen, scores = training.unseen, training.scores
     parts = [] if scores is None else [scores.besides(sentence)]
     if unseen is None:
-        parts.append("No rows were held out: the score on unseen rows isn't known.")
+        if "no rows were held out" not in sentence:
+            parts.append("No rows were held out: the score on unseen rows isn't known.")
     elif not unseen.rows:
         parts.append("The number of unseen rows isn't known, nor the confidence interval.")
     elif scores is None or not scores.interval:
         error = f"±{1.96 * unseen.error:.2g}"
-        parts.append(f"Loss on {unseen.rows:,} unseen rows, 95 % confidence interval {error}.")
+        parts.append(
+            f"Loss on {unseen.rows:,} {training.kind} rows, 95 % confidence interval {error}."
+        )
     return " ".join(filter(None, parts))
 
 

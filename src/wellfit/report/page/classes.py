@@ -73,7 +73,8 @@ def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
         "xaxis": named_axis(names, "predicted"),
         "yaxis": upright(names, "true"),
     }
-    told = f"{right:,} of {counts.sum():,} test rows are named rightly. The commonest confusions: "
+    told = f"{right:,} of {counts.sum():,} test rows are classified correctly. "
+    told += "The commonest confusions: "
     told += "; ".join(f"{a} taken for {b} ({n})" for a, b, n, _ in common.rows[:3]) or "none"
     table = Table(
         ["true \\ predicted", *names],
@@ -147,7 +148,7 @@ def mistakes(run: Material, tested: Answers) -> Iterator[Block]:
     """Yield the mistakes that the model was surest of: as pictures, or as rows of a table."""
     wrong = np.flatnonzero(tested.y != tested.predicted)
     if not wrong.size:
-        yield Prose("Every test row is named rightly.", "good")
+        yield Prose("Every test row is classified correctly.", "good")
         return
     worst = wrong[np.argsort(tested.given[wrong], kind="stable")]
     shape = run.data.image_shape if run.data is not None else None

@@ -31,8 +31,9 @@ def _of_model(run: Material) -> Verdict | None:
     if run.model is None or data is None:
         return None
     # A model that was read from a file doesn't know which rows it held out.
-    X, y = (data.X_test, data.y_test) if data.X_val is None else (data.X_val, data.y_val)
-    return verdict(run.model, data.X, data.y, X, y)
+    if data.X_val is None:
+        return verdict(run.model, data.X, data.y, data.X_test, data.y_test, kind="test")
+    return verdict(run.model, data.X, data.y, data.X_val, data.y_val, kind="validation")
 
 
 def _of_curves(run: Material) -> Verdict | None:

@@ -47,7 +47,9 @@ def draw_confusion(
     right = int(np.sum(truth == predicted))
     axes.set(xlabel="predicted class", ylabel="true class")
     share = percent(right / len(truth))
-    axes.set_title(f"{right:,} of {len(truth):,} rows ({share}) are named rightly", wrap=True)
+    axes.set_title(
+        f"{right:,} of {len(truth):,} rows ({share}) are classified correctly", wrap=True
+    )
 
 
 def draw_roc(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> None:
