@@ -100,10 +100,11 @@ def draw_curves(
     """Draw each curve of a history on its axes; see :func:`learning_curve`."""
     epochs = len(history.get("loss", ()))
     for axes, name in zip(panels, curves_of(history), strict=True):
-        kept = best_epoch if best_epoch and best_epoch < epochs else 0
+        kept = best_epoch or 0
+        kept = kept if kept < epochs else 0
         _draw_metric(axes, name, history, judged, kept)
         if kept:
-            axes.axvline(best_epoch, color=QUIET, linestyle=":", label=f"kept: epoch {best_epoch}")
+            axes.axvline(kept, color=QUIET, linestyle=":", label=f"kept: epoch {kept}")
         axes.legend(frameon=False)
 
 
