@@ -205,6 +205,10 @@ def test_the_lock_tells_a_run_that_goes_on_from_one_that_was_cut_off(tmp_path: P
     (run / "result.json").write_text('{"status": "stopped", "verdict": {"sentence": "Well fit."}}')
     told = only(runs)
     assert (told["status"], told["verdict"]) == ("stopped", "Well fit.")
+    long = {"sentence": "Over-fitted. " * 40, "sure": "It is sure."}
+    (run / "result.json").write_text(json.dumps({"status": "stopped", "verdict": long}))
+    again = only(runs)
+    assert again["verdict"] == " ".join(long.values())  # not cut
 
 
 def test_a_run_on_another_machine_goes_on_while_it_writes(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wellfit.cli.console import counted
 from wellfit.cli.plan import Plan
 from wellfit.cli.run_folder import (
     HEALTH,
@@ -109,7 +110,7 @@ def _lines(
     right = [line for line in found if is_right(line)]
     lost += len(found) - len(right)
     if lost:
-        notes.append(f"{path.name} has {lost} lines that can't be read; they are left out.")
+        notes.append(f"{path.name}: left out {counted(lost, 'line')} of another form.")
     return right
 
 

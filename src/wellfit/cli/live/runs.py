@@ -20,6 +20,7 @@ _ROWS = 5000  # of the metrics, in one answer
 _PACE = 20  # epochs that tell how long one takes
 _LEADERS = 8
 _LONGEST = 300  # characters of a name
+_LONGEST_VERDICT = 3000  # characters
 _NO_CURVES = ("epoch", "seconds")
 
 
@@ -289,14 +290,15 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, longest: int = _LONGEST) -> str:
     """Return text that can be sent: of a bounded length, and without halves of characters."""
     text = "" if value is None else str(value)
-    return text[:_LONGEST].encode(errors="replace").decode()
+    return text[:longest].encode(errors="replace").decode()
 
 
 def _judgement(verdict: Any) -> str:
     """Return a verdict's sentence, and the scores that it rests on."""
     if isinstance(verdict, Mapping):
-        verdict = " ".join(filter(None, (_text(verdict.get(key)) for key in ("sentence", "sure"))))
-    return _text(verdict)
+        parts = (_text(verdict.get(key), _LONGEST_VERDICT) for key in ("sentence", "sure"))
+        verdict = " ".join(filter(None, parts))
+    return _text(verdict, 2 * _LONGEST_VERDICT)
