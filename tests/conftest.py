@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,13 @@ __all__ = ["pytest_sessionfinish"]  # a hook
 # Set before anything draws or computes: no window may open, and with xdist one thread for each
 # worker beats several that wait for a core. torch reads these when it is first imported.
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("KERAS_BACKEND", "torch")  # read when keras is first imported
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+# What a shell runs in its background ignores Ctrl-C, and so would the processes under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A failure has to come back when the suite is run again, and a busy machine is no failure.
 settings.register_profile("wellfit", derandomize=True, deadline=None, print_blob=True)

@@ -170,7 +170,9 @@ def test_public_calls_leave_the_process_as_it_was(clf: MLPClassifier, tmp_path: 
     mpl.pyplot.close("all")
 
 
-def test_a_model_of_keras_leaves_the_generators_as_they_were(clf: MLPClassifier) -> None:
+def test_a_model_of_keras_leaves_the_generators_as_they_were(
+    clf: MLPClassifier, tmp_path: Path
+) -> None:
     pytest.importorskip("keras")
-    to_keras(clf)
-    assert changes(lambda: to_keras(clf)) == []
+    to_keras(clf, tmp_path / "first.keras")
+    assert changes(lambda: to_keras(clf, tmp_path / "second.keras")) == []

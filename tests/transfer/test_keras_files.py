@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, MaskingNoise, PReLU
 from wellfit.transfer import from_keras, import_model, network_input, to_keras
 
 pytest.importorskip("h5py")
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras: Any
 layers: Any
 # Keras's own: on the age of its .h5, and on how it makes arrays.

@@ -18,7 +18,7 @@ from wellfit.cli.run_folder import (
     RESULT,
     read_run,
 )
-from wellfit.cli.run_forms import is_health, is_metrics, read_lines
+from wellfit.cli.run_forms import health_in, metrics_in, read_lines
 from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import Source, open_source
 from wellfit.core.errors import InputError, WellfitError
@@ -61,8 +61,8 @@ def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material
     config = read_run(path, "report")
     result = config.pop("result", None)
     notes: list[str] = []
-    metrics = _lines(path / METRICS, is_metrics, notes)
-    health = _lines(path / HEALTH, is_health, notes)
+    metrics = _lines(path / METRICS, metrics_in, notes)
+    health = _lines(path / HEALTH, health_in, notes)
     if not isinstance(result, dict):
         result = None
         notes.append(_unended(path, config))
@@ -97,7 +97,7 @@ def _unended(path: Path, config: dict[str, Any]) -> str:
 
 
 def _lines(
-    path: Path, is_right: Callable[[Mapping[str, Any]], bool], notes: list[str]
+    path: Path, read: Callable[[Mapping[str, Any]], dict[str, Any] | None], notes: list[str]
 ) -> list[dict[str, Any]]:
     """Return the lines of a file that are whole; a process that was killed leaves half of one."""
     if not path.is_file():
@@ -107,7 +107,7 @@ def _lines(
     except (InputError, OSError) as error:
         notes.append(f"{path.name} can't be read: {error}")
         return []
-    right = [line for line in found if is_right(line)]
+    right = [line for line in map(read, found) if line is not None]
     lost += len(found) - len(right)
     if lost:
         notes.append(f"{path.name}: left out {counted(lost, 'line')} of another form.")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import pandas as pd
 
@@ -55,7 +55,7 @@ class RequestEntry(TypedDict):
 class ConfigDocument(TypedDict, total=False):
     """The settings of a run."""
 
-    format: Literal["wellfit-run"]
+    format: Required[Literal["wellfit-run"]]
     format_version: int
     command: str
     started: str
@@ -205,27 +205,30 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     return found, lost
 
 
-def is_metrics(line: Mapping[str, Any]) -> bool:
-    """Say whether a line tells of an epoch: its number, and numbers by name.
+def metrics_in(line: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an epoch's metrics by name, None for what is no number; None without an epoch.
 
-    >>> is_metrics({"epoch": 1, "loss": 0.5}), is_metrics({"epoch": 1, "loss": "low"})
-    (True, False)
+    >>> metrics_in({"epoch": 1, "loss": "low"})
+    {'epoch': 1, 'loss': None}
     """
-    return _fits(line.get("epoch"), Positive) and _fits(line, dict[str, Number])
+    if not _fits(line.get("epoch"), Positive):
+        return None
+    return {name: value if _fits(value, Number) else None for name, value in line.items()}
 
 
-def is_health(line: Mapping[str, Any]) -> bool:
-    """Say whether a line tells of the layers in an epoch.
+def health_in(line: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a line says of the layers in an epoch; None if it is of another form.
 
-    >>> is_health({"epoch": 1, "layers": [{"layer": "1-linear", "norm": 2.0}]})
-    True
+    >>> health_in({"epoch": 1, "layers": [{"layer": "1-linear", "norm": 2.0}]}) is None
+    False
     """
     layers = line.get("layers")
-    return (
+    fits = (
         _fits(line.get("epoch"), Positive)
         and _fits(layers, list[Annotated[LayerEntry, OPEN]])
         and all(_fits({**one, "layer": None}, dict[str, Number]) for one in layers or ())
     )
+    return dict(line) if fits else None
 
 
 def read_table(path: Path) -> pd.DataFrame:

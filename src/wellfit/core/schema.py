@@ -165,8 +165,10 @@ def _required(form: Any) -> set[str]:
             for field in fields(form)
             if field.default is MISSING and field.default_factory is MISSING
         }
-    wanted = _hints(form).items() if form.__total__ else ()
-    return {name for name, field in wanted if get_origin(field) is not typing.NotRequired}
+    # What the fields say: __required_keys__ is wrong where annotations are text.
+    says = typing.NotRequired if form.__total__ else typing.Required
+    marked = {name for name, field in _hints(form).items() if get_origin(field) is says}
+    return set(_hints(form)) - marked if form.__total__ else marked
 
 
 def _faults_inside(value: Any, form: Any, where: str) -> Iterator[str]:
