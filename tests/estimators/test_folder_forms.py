@@ -10,9 +10,10 @@ import torch
 
 from hostile import reseal_model
 from test_old_files import FILES, PREDICTIONS
-from wellfit import load_model
+from wellfit import MLPClassifier, load_model
 from wellfit.core.errors import ModelFileError
 from wellfit.core.registry import lookup, names
+from wellfit.nn import AlphaDropout
 
 
 @pytest.fixture
@@ -58,6 +59,33 @@ def test_what_save_leaves_out_load_refuses(field, value, folder):
     reseal_model(folder, lambda document: document["params"].update({field: value}))
     with pytest.raises(ModelFileError, match=f"'{field}', which is never saved"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fraction", 2),
+        ("epochs", -1),
+        ("dropout", 2),
+        ("input_dropout", 1.0),
+        ("input_noise", -1),
+        ("l1", -0.5),
+        ("l2", -1),
+        ("max_norm", -1),
+        ("clipping", -3),
+        ("hidden_layer_sizes", {"items": [-1]}),
+    ],
+)
+def test_parameters_out_of_range_are_refused_on_loading(field, value, folder):
+    reseal_model(folder, lambda document: document["params"].update({field: value}))
+    with pytest.raises(ModelFileError, match=field.removeprefix("input_").replace("noise", "std")):
+        load_model(folder)
+
+
+def test_a_dropout_layer_as_a_parameter_is_loaded(tmp_path):
+    model = MLPClassifier((4,), dropout=AlphaDropout(0.2), epochs=1, random_state=0)
+    saved = model.fit([[0.0], [1.0]], [0, 1]).save(tmp_path / "model")
+    assert load_model(saved).dropout == AlphaDropout(0.2)
 
 
 def test_members_of_an_ensemble_are_checked_alike(tmp_path):

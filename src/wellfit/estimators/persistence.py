@@ -31,6 +31,7 @@ from wellfit.estimators.continuing import settled
 from wellfit.estimators.inputs import Inputs
 from wellfit.estimators.overrides import kind_of
 from wellfit.estimators.regressor import MLPRegressor
+from wellfit.estimators.settings import check_saved
 from wellfit.estimators.showing import Epochs
 from wellfit.nn import Network
 from wellfit.preprocessing import ClassLabels, TargetScaler
@@ -259,7 +260,8 @@ def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weig
 
 
 def _check_whole(model: BaseMLP, names: list[str] | None, tensors: Mapping[str, Tensor]) -> None:
-    """Compare the parts of a loaded model with each other."""
+    """Compare the parts of a loaded model with each other, and its parameters with ranges."""
+    check_saved(model)
     network, inputs = model._weights.network, model._inputs
     if names is not None:
         conform(names, Annotated[list[str], Length(model.n_features_in_)], "feature_names_in")

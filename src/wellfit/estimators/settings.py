@@ -60,6 +60,27 @@ def architecture(estimator: Any, inputs: int) -> Architecture:
     return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
 
 
+def check_saved(estimator: Any) -> None:
+    """Refuse numbers out of their range in an estimator's parameters, before it is trained.
+
+    Whether they describe its network is another question: its weights may be another model's.
+
+    Raises:
+        HyperparameterError: a parameter out of its range.
+    """
+    check_options(estimator)
+    batch_size(estimator.batch_size, 1)
+    clipping(estimator.clipping)
+    hidden_sizes(estimator.hidden_layer_sizes)
+    disturb(estimator.input_dropout, estimator.input_noise)
+    between = _whole(estimator).dropout
+    if not isinstance(between, Layer):
+        disturb(between or 0.0, 0.0)
+    for name, kind in (("l1", L1), ("l2", L2)):
+        list(_penalties(name, kind, getattr(estimator, name), [None]))
+    list(_max_norms(estimator.max_norm, [None]))
+
+
 def _whole(estimator: Any) -> Dense:
     """Return what holds for all layers that say nothing themselves."""
     activation = estimator.activation
