@@ -247,6 +247,15 @@ def test_four_rows_judge_nothing_however_few_the_epochs() -> None:
     assert found.name != "well_fit"
 
 
+def test_weights_that_hardly_moved_get_larger_steps_and_no_more_units() -> None:
+    """In few steps of a tiny rate nothing is learned; more units would learn as little."""
+    X, y = make_classification(600, 10, random_state=0, weights=[0.8])
+    clf = MLPClassifier(**small(epochs=8)).set_params(optimizer__learning_rate=1e-6).fit(X, y)
+    found = verdict(clf, X, y)
+    assert found.name == "under_fitting"
+    assert [one.name for one in found.knobs] == ["learning_rate", "epochs"]
+
+
 def test_an_interval_of_an_accuracy_stays_below_one() -> None:
     """All of 71 rows right: the interval is Wilson's, and not symmetric."""
     whole = Scores("accuracy", 1.0, 1.0, 642, 71, Mean.share(1.0, 71).error, kind="validation")

@@ -36,7 +36,7 @@ class EncodedColumns(Check, name="encoded_columns"):
             return self.finding(
                 Outcome.PASS, "the encoder keeps the levels of nearly all rows", columns=0
             )
-        more = [f"{len(losses) - _NAMED} more columns likewise"] if len(losses) > _NAMED else []
+        more = [f"{len(losses) - _NAMED} more"] if len(losses) > _NAMED else []
         return self.finding(
             Outcome.WARN,
             "; ".join([*map(str, losses[:_NAMED]), *more]),

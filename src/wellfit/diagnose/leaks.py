@@ -80,7 +80,7 @@ class LeakingColumns(Check, name="leaking_columns"):
             saw = f"the best single column is {name!r}: {_shown(best, halves.classifies)}"
             return self.finding(Outcome.PASS, saw, score=best.score)
         told = [_told(table.iloc[:, at], singles[at], grades[at], halves) for at in bad[:_NAMED]]
-        told += [f"{len(bad) - _NAMED} more columns do so"] if len(bad) > _NAMED else []
+        told += [f"{len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
         outcome = Outcome.FAIL if Outcome.FAIL in grades else Outcome.WARN
         return self.finding(outcome, "; ".join(told), _ADVICE, score=singles[bad[0]].score)
 
@@ -139,13 +139,13 @@ def _told(column: pd.Series[Any], single: Single, grade: Outcome, halves: Halves
     """Return what a column by itself achieves, and whether its gaps alone do."""
     what = f"column {column.name!r} alone"
     if halves.missing(column).score > 0.95 * single.score:
-        what = f"whether column {column.name!r} is missing alone"
+        what = f"the presence of a value in column {column.name!r} alone"
     verb = "determines" if grade is Outcome.FAIL else "nearly determines"
     return f"{what} {verb} the target ({_shown(single, halves.classifies)})"
 
 
 def _shown(single: Single, classifies: bool) -> str:
-    """Return a column's score beside that of who knows no column, on the same rows."""
+    """Return a column's score beside the baseline's, on the same rows."""
     if not classifies:
         return f"R² {single.shown:.3f} on {single.rows:,} rows; baseline, the mean: R² 0"
     return (

@@ -18,7 +18,7 @@ _LAST = 3  # epochs whose median is the end of a curve
 _CURVE = 6  # epochs in which jumps can be told from a trend
 _NOISE = 0.05  # gap of losses, as a share of the baseline's, that isn't chance
 _RISES = 0.2  # share of epochs at which a curve has to rise, to be more than bent
-_FASTER = Knob(
+FASTER = Knob(
     "learning_rate",
     "ten times larger",
     "too small a rate makes the loss fall too slowly; raise it until the loss begins to swing, "
@@ -172,7 +172,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
 
     def knobs(self, training: Training) -> Sequence[Knob]:
         """Return larger steps, more of them, another rule."""
-        return _FASTER, _LONGER
+        return FASTER, _LONGER
 
 
 class StillImproving(Symptom, name="still_improving"):
@@ -223,7 +223,7 @@ class StillImproving(Symptom, name="still_improving"):
         """Return more epochs, with someone who says when it is enough; then larger steps."""
         stop = Knob("early_stopping", "True", "with it, too many epochs do no harm")
         has = bool(training.settings.get("early_stopping"))
-        return _LONGER, *(() if has else (stop,)), _FASTER
+        return _LONGER, *(() if has else (stop,)), FASTER
 
 
 class NoisyValidation(Symptom, name="noisy_validation"):

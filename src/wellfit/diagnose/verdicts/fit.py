@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.descent import FASTER
 from wellfit.diagnose.verdicts.scores import LEAST, Mean, percent
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
 
+_NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
 _DRAWS = 500  # of labels that a calibrated network could have had
 
 
@@ -163,7 +165,7 @@ class UnderFitting(Symptom, name="under_fitting"):
         )
 
     def knobs(self, training: Training) -> Sequence[Knob]:
-        """Return fewer brakes, more units, more time."""
+        """Return larger steps if the weights hardly moved; else fewer brakes, more units, time."""
         given = training.settings
         brakes = [
             Knob(name, "ten times smaller, or 0", "it keeps the weights from fitting the rows")
@@ -174,6 +176,9 @@ class UnderFitting(Symptom, name="under_fitting"):
         longer = Knob("epochs", "twice as many", "it may not have got there yet")
         drop = Knob("dropout", "0", "it is for networks that learn too much")
         has = _in_use(given.get("dropout"), "dropout")
+        still = training.moved is not None and training.moved < _NEAR
+        if still and training.has_rate:  # more units wouldn't move either
+            return [FASTER, longer]
         return [*brakes, units, longer, *([drop] if has else [])]
 
 
