@@ -26,6 +26,7 @@ from wellfit.diagnose import (
     Report,
     ShuffledLabels,
     check,
+    check_data,
 )
 from wellfit.diagnose.rates import learning_rate_range
 from wellfit.diagnose.start import best_losses, signal_of
@@ -224,6 +225,9 @@ def test_classes_may_be_objects_and_are_told_as_they_are() -> None:
     data = {"X_test": X[:5] + 9, "y_test": np.array([7] * 5)}
     report = check(MLPClassifier((4,)), X, y.astype(object), **data)
     assert "only the test part has class 7" in report["labels"].saw
+    data = {"X_test": X[:6] + 9, "y_test": np.array([7, 8, 7, 0, 9, 8])}
+    found = check_data(MLPClassifier((4,)), X, y, **data)["labels"]
+    assert "only the test part has classes 7, 8, 9" in found.saw
     plain = check(MLPClassifier((4,)), X, y, checks=["leaking_columns"])["leaking_columns"]
     assert report["leaking_columns"] == plain
 

@@ -113,7 +113,10 @@ class Labels(Check, name="labels"):
         if case.y_test is not None:
             unknown = sorted(set(np.asarray(case.y_test).tolist()) - set(counts.index), key=str)
             if unknown:
-                seen.append(f"only the test part has class {unknown[0]!r}")
+                noun = "class" if len(unknown) == 1 else "classes"
+                more = f" and {len(unknown) - 4:,} more" if len(unknown) > 4 else ""
+                shown = ", ".join(map(repr, unknown[:4]))
+                seen.append(f"only the test part has {noun} {shown}{more}")
         share = self._contradictions(case)
         if share > self.contradicting:
             seen.append(f"{share:.1%} of the rows have the features of another, but not its label")
