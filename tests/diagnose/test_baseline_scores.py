@@ -245,6 +245,16 @@ def test_four_rows_judge_nothing_however_few_the_epochs() -> None:
     found = verdict(MLPClassifier(**given).fit(X, y), X, y)
     assert found["noisy_validation"].outcome == "warn"
     assert found.name != "well_fit"
+    alone = judge(
+        {"loss": [0.2] * 3, "val_loss": [0.2] * 3, "val_accuracy": [1.0] * 3},
+        chance=1.1,
+        status="finished",
+        validation_rows=4,
+    )
+    assert (alone.name, [one.name for one in alone.knobs]) == (
+        "noisy_validation",
+        ["validation_fraction"],
+    )
 
 
 def test_weights_that_hardly_moved_get_larger_steps_and_no_more_units() -> None:
