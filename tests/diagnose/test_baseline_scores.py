@@ -203,6 +203,8 @@ def test_class_weights_ask_for_balanced_accuracy() -> None:
 def test_few_rows_that_differ_make_no_model_clearly_better() -> None:
     near, far = Baseline("linear model", 0.95, 0.03, 0.02), Baseline("x", 0.99, 0.07, 0.02)
     assert not near.is_clearly_better
+    # 1.87 standard errors: by chance in 3 of 100 cases, where a baseline is as good.
+    assert Baseline("random trees", 0.41, 0.051, 0.0272).is_clearly_better
     scores = Scores("accuracy", 0.95, 0.92, 900, 100, 0.03, 0.01, "unseen", (near, near, far))
     assert scores.best is far
     assert scores.gap == pytest.approx(Mean(0.03, np.hypot(0.03, 0.01), 100))

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 CLEAR = 2.0  # standard errors beyond which a difference isn't chance
+# The same for a baseline that is better: 95 % on one side, since to call a network well fit that a
+# simple model beats is worse than to look again at one that is as good.
+BEATEN = 1.645
 _INFINITE = float("inf")
 LEAST = 0.02  # difference of scores below which nobody would care
 
@@ -144,7 +147,7 @@ class Baseline(NamedTuple):
     @property
     def is_clearly_better(self) -> bool:
         """Whether it is better beyond chance, and by more than a trifle."""
-        return self.better > max(CLEAR * self.error, LEAST)
+        return self.better > max(BEATEN * self.error, LEAST)
 
 
 @dataclass(frozen=True)
