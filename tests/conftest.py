@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A failure has to come back when the suite is run again, and a busy machine is no failure.
 settings.register_profile("wellfit", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("wellfit")
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_are_put_back() -> Iterator[None]:
+    """A command that is called within this process leaves its end deaf to Ctrl-C."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
