@@ -12,8 +12,7 @@ import numpy as np
 
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import Named, Where
-from wellfit.datasets.schema import TableSchema
+from wellfit.datasets.entries import LoadOptions, Named, Where
 from wellfit.datasets.tables import refuse_target, split_target
 
 
@@ -32,20 +31,15 @@ class Bundled(Named):
         """Answer "bundled"."""
         return "bundled"
 
-    def load(
-        self,
-        data_dir: Path | None = None,
-        target: str | None = None,
-        schema: TableSchema | None = None,
-    ) -> Dataset:
+    def _read(self, options: LoadOptions) -> Dataset:
         """Return a table, or pixels as ``uint8``."""
         import sklearn.datasets
 
         loader = getattr(sklearn.datasets, self.loader)
         if self.kind == "images":
-            refuse_target(target, self.name)
-            return self._described(self._images(loader()))
-        return self._described(self._table(loader(as_frame=True, **self.options), target))
+            refuse_target(options.target, self.name)
+            return self._images(loader())
+        return self._table(loader(as_frame=True, **self.options), options.target)
 
     def _table(self, found: Any, target: str | None) -> Dataset:
         labels = found.target
@@ -73,19 +67,14 @@ class SklearnDownload(Bundled):
         home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
         return "cached" if (Path(home).expanduser() / self.cached_as).exists() else "download"
 
-    def load(
-        self,
-        data_dir: Path | None = None,
-        target: str | None = None,
-        schema: TableSchema | None = None,
-    ) -> Dataset:
+    def _read(self, options: LoadOptions) -> Dataset:
         """Return the table.
 
         Raises:
-            DataError: neither cached nor to be had from the network.
+            DataError: neither cached nor available from the network.
         """
         try:
-            return super().load(data_dir, target)
+            return super()._read(options)
         except OSError as error:
             raise DataError(
                 f"{self.name} is not in scikit-learn's cache and cannot be downloaded ({error}); "

@@ -9,7 +9,7 @@ from pathlib import Path
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.bundled import BUNDLED
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import Entry, Named
+from wellfit.datasets.entries import Entry, LoadOptions, Named
 from wellfit.datasets.files import siblings
 from wellfit.datasets.images import IMAGES
 from wellfit.datasets.indexed import indexed
@@ -57,7 +57,7 @@ def load(
     path = Path(source).expanduser()
     named = _named(source, folder)
     if named:
-        return named.load(folder, target, schema)
+        return named.load(LoadOptions(folder, target, schema))
     if path.exists():
         return read_file(path, target=target, allow_pickle=allow_pickle, schema=schema)
     known = _known(folder)

@@ -6,7 +6,7 @@ import abc
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.schema import TableSchema
@@ -30,6 +30,20 @@ class Entry:
     task: Kind
     where: Where
     description: str
+
+
+class LoadOptions(NamedTuple):
+    """What a caller may ask of a named data set.
+
+    Attributes:
+        data_dir: the user's folder of data.
+        target: another column to predict, where the data are a table.
+        schema: the types of the table's columns, where it is read from a file.
+    """
+
+    data_dir: Path | None = None
+    target: str | None = None
+    schema: TableSchema | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +76,17 @@ class Named(abc.ABC):
     def where(self, data_dir: Path | None = None) -> Where:
         """Say where the data would come from."""
 
-    @abc.abstractmethod
-    def load(
-        self,
-        data_dir: Path | None = None,
-        target: str | None = None,
-        schema: TableSchema | None = None,
-    ) -> Dataset:
-        """Return the data.
+    def load(self, options: LoadOptions | None = None) -> Dataset:
+        """Return the data under this name, with what is known of them.
 
-        Args:
-            data_dir: the user's folder of data.
-            target: another column to predict, where the data are a table.
-            schema: the types of the table's columns, where it is read from a file.
+        Raises:
+            DataError: unavailable, damaged, or without such a target.
         """
+        return self._described(self._read(options or LoadOptions()))
+
+    @abc.abstractmethod
+    def _read(self, options: LoadOptions) -> Dataset:
+        """Return the data as they come from their source."""
 
     def entry(self, data_dir: Path | None = None) -> Entry:
         """Return what a listing shows."""

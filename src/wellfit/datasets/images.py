@@ -10,10 +10,9 @@ from typing import Literal
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.download import cache_folder, fetch
-from wellfit.datasets.entries import Named, Where, data_folder
+from wellfit.datasets.entries import LoadOptions, Named, Where, data_folder
 from wellfit.datasets.idx import idx_files, read_idx_folder
 from wellfit.datasets.letters import ARCHIVE, read_letters
-from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import refuse_target
 
 
@@ -41,23 +40,18 @@ class Images(Named):
         cache = cache_folder() / self.name
         return "cached" if all((cache / file).is_file() for file in self.files) else "download"
 
-    def load(
-        self,
-        data_dir: Path | None = None,
-        target: str | None = None,
-        schema: TableSchema | None = None,
-    ) -> Dataset:
+    def _read(self, options: LoadOptions) -> Dataset:
         """Return the images, flattened, as ``uint8``, downloading them if need be.
 
         Raises:
-            DataError: not in ``data_dir`` where that is given; not to be had; damaged; a target.
+            DataError: not in ``data_dir`` where that is given; unavailable; damaged; a target.
         """
-        refuse_target(target, self.name)
-        folder = self.local(data_dir)
-        if folder is None and data_dir is not None:
-            raise DataError(f"{data_dir} has no {self.name}; expected {self._expected(data_dir)}")
+        refuse_target(options.target, self.name)
+        root, folder = options.data_dir, self.local(options.data_dir)
+        if folder is None and root is not None:
+            raise DataError(f"{root} has no {self.name}; expected {self._expected(root)}")
         dataset = read_image_folder(folder or self.download())
-        return replace(self._described(dataset), class_names=self.class_names)
+        return replace(dataset, class_names=self.class_names)
 
     def local(self, data_dir: Path | None = None) -> Path | None:
         """Return the folder of the user's that holds the files, if there is one.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from wellfit.core.errors import DataError
 from wellfit.core.files import read_json
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import Named, Where, data_folder
+from wellfit.datasets.entries import LoadOptions, Named, Where, data_folder
 from wellfit.datasets.files import reading
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import read_table, read_with_schema, split_target
@@ -47,15 +47,10 @@ class Indexed(Named):
         """Answer "local"."""
         return "local"
 
-    def load(
-        self,
-        data_dir: Path | None = None,
-        target: str | None = None,
-        schema: TableSchema | None = None,
-    ) -> Dataset:
+    def _read(self, options: LoadOptions) -> Dataset:
         """Return the table, with its test part, which is read alike, where it has one."""
-        target = target or self.target
-        table, schema = read_with_schema(self.file, schema or TableSchema())
+        target = options.target or self.target
+        table, schema = read_with_schema(self.file, options.schema or TableSchema())
         X, y = self._split(table, self.file, target)
         X_test, y_test = None, None
         if self.test_file:
@@ -63,9 +58,7 @@ class Indexed(Named):
                 read_table(self.test_file, schema), self.test_file, target
             )
         schema = replace(schema, target=target)
-        return self._described(
-            Dataset(self.name, X, y, X_test, y_test, target=target, schema=schema)
-        )
+        return Dataset(self.name, X, y, X_test, y_test, target=target, schema=schema)
 
     def _split(self, table: pd.DataFrame, file: Path, target: str) -> tuple[Any, Any]:
         kept = table.drop(columns=list(self.drop), errors="ignore")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
-from wellfit.diagnose.verdicts.scores import Scores, percent
+from wellfit.diagnose.verdicts.scores import Scores
 from wellfit.diagnose.verdicts.training import Training
 
 _CAUSES = (
@@ -60,7 +61,7 @@ class Outliers(Symptom, name="outliers"):
         return self.finding(
             Outcome.WARN if found.share > self.share and moved > self.change else Outcome.PASS,
             f"{len(found.places)} of {scores.unseen_rows:,} {scores.kind} rows make "
-            f"{percent(found.share)} of the squared error; {scores.metric} is "
+            f"{percent(found.share, 0)} of the squared error; {scores.metric} is "
             f"{scores.told(scores.unseen)}, and {scores.told(found.without)} without them "
             f"(rows {rows}{more}, counted from 0)",
             "look at these rows: wrong targets, another unit, or a target with a long tail",
@@ -106,7 +107,7 @@ class NoSkill(Symptom, name="no_skill"):
         below = gain is not None and gain.value < 0
         told = []
         if gain is not None:
-            share = percent(1 - gain.value / training.chance)
+            share = percent(1 - gain.value / training.chance, 0)
             told = [f"the loss on {training.kind} rows is {share} of the baseline's"]
         if scores is not None and scores.unseen is not None and constant is not None:
             floor = constant.score if scores.metric.endswith("accuracy") else 0.0

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
-from wellfit.diagnose.verdicts.scores import percent
 from wellfit.diagnose.verdicts.training import Training
 
 _LAST = 3  # epochs whose median is the end of a curve
@@ -98,8 +98,8 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
         swing = min(_swing(curve) for curve in curves) / training.chance
         climb = min(rise(curve) for curve in curves) / training.chance
         said = (
-            f"from epoch to epoch the loss rises by {percent(swing, 1)} of the baseline's loss on "
-            f"average; its longest climb is {percent(climb)} of it"
+            f"from epoch to epoch the loss rises by {percent(swing)} of the baseline's loss on "
+            f"average; its longest climb is {percent(climb, 0)} of it"
         )
         learned = training.learned
         there = learned is not None and learned.value < self.learned * training.chance
@@ -159,11 +159,14 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
         ill = (steady > self.steady and near) or (moved is not None and moved < self.moved)
         ill = ill and left > self.left and training.steps >= self.steps
         ill = ill and not _fits_noise(training)
-        way = "" if moved is None else f"; the weights moved by {percent(moved)} of their length"
+        way = (
+            "" if moved is None else f"; the weights moved by {percent(moved, 0)} of their length"
+        )
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"the training loss is {percent(left)} of the baseline's; in the second half of the "
-            f"training it fell by {percent(max(steady, 0))} of its fall in the first half{way}",
+            f"the training loss is {percent(left, 0)} of the baseline's; in the second half of "
+            f"the training it fell by {percent(max(steady, 0), 0)} of its fall in the first half"
+            f"{way}",
             "try a learning rate ten times larger",
             left=left,
             steady=steady,
@@ -214,7 +217,7 @@ class StillImproving(Symptom, name="still_improving"):
         return self.finding(
             Outcome.WARN if sure and more > self.most and not stopped else Outcome.PASS,
             f"extrapolating the last epochs, the {kind} loss would fall by a further "
-            f"{percent(max(more, 0), 1)} of the baseline's loss",
+            f"{percent(max(more, 0))} of the baseline's loss",
             "train for longer",
             more=more,
         )
@@ -255,7 +258,7 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         # Where the score on rows that chose no epoch is known and good, jumps did no harm.
         known = training.harmless and training.kind != "validation"
         jumpy = jumps > self.jumps and not known
-        told = [f"the validation loss jumps by {percent(jumps, 1)} of its level between epochs"]
+        told = [f"the validation loss jumps by {percent(jumps)} of its level between epochs"]
         if few and scores is not None:
             told = [scores.interval, *(told if jumpy else [])]
         return self.finding(

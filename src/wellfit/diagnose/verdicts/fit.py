@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.descent import FASTER
-from wellfit.diagnose.verdicts.scores import LEAST, Mean, percent
+from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
 
 _NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
@@ -107,8 +108,8 @@ class OverRegularized(Symptom, name="over_regularized"):
         left = seen.value / training.chance
         return self.finding(
             Outcome.WARN if shrunk < self.shrunk and left > self.left else Outcome.PASS,
-            f"the weights have {percent(shrunk)} of their first length; the training loss is "
-            f"{percent(left)} of the baseline's",
+            f"the weights have {percent(shrunk, 0)} of their first length; the training loss is "
+            f"{percent(left, 0)} of the baseline's",
             "make the penalty weaker",
             shrunk=shrunk,
             left=left,
@@ -158,7 +159,7 @@ class UnderFitting(Symptom, name="under_fitting"):
         told = [scores.pair, scores.compared] if scores and compared else []
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            "; ".join([*told, f"the training loss is {percent(left)} of the baseline's"]),
+            "; ".join([*told, f"the training loss is {percent(left, 0)} of the baseline's"]),
             "give it more units or time, and regularize it less",
             left=left,
             better=best.better if best else 0.0,
@@ -218,10 +219,10 @@ class Miscalibrated(Symptom, name="miscalibrated"):
         ill = error > limit and excess > self.most
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            f"expected calibration error {percent(error, 1)} on {len(chances.right):,} "
-            f"{training.kind} rows ({percent(float(np.median(drawn)), 1)} expected by chance); "
-            f"mean confidence {percent(float(chances.given.mean()), 1)}, accuracy "
-            f"{percent(float(chances.right.mean()), 1)}" + (f": {way}" if ill else ""),
+            f"expected calibration error {percent(error)} on {len(chances.right):,} "
+            f"{training.kind} rows ({percent(float(np.median(drawn)))} expected by chance); "
+            f"mean confidence {percent(float(chances.given.mean()))}, accuracy "
+            f"{percent(float(chances.right.mean()))}" + (f": {way}" if ill else ""),
             f"it is {way}: rely on the order of its probabilities, not on their values",
             error=error,
             excess=excess,
@@ -289,7 +290,9 @@ def _rise(risen: float, worse: float) -> list[str]:
     """Return what to say of a validation loss that rose, if it did."""
     if risen <= worse:
         return []
-    return [f"the validation loss rose after its best epoch by {percent(risen)} of the baseline's"]
+    return [
+        f"the validation loss rose after its best epoch by {percent(risen, 0)} of the baseline's"
+    ]
 
 
 def _in_use(value: object, name: str) -> bool:

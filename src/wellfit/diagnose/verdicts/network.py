@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from wellfit.core.hyper import hyper
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Knob, Symptom
 from wellfit.diagnose.verdicts.descent import _SLOWER
-from wellfit.diagnose.verdicts.scores import percent
 from wellfit.diagnose.verdicts.training import Training
 
 
@@ -39,7 +39,7 @@ class DeadUnits(Symptom, name="dead_units"):
         kind = "dead" if worst.dead >= worst.saturated else "saturated"
         return self.finding(
             graded(share, self.warn, self.fail),
-            f"{percent(share)} of the units of hidden layer {worst.number} are {kind}",
+            f"{percent(share, 0)} of the units of hidden layer {worst.number} are {kind}",
             "start anew, with smaller steps",
             dead=worst.dead,
             saturated=worst.saturated,

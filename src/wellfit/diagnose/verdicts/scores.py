@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from wellfit.core.words import percent
+
 CLEAR = 2.0  # standard errors beyond which a difference isn't chance
 # The same for a baseline that is better: 95 % on one side, since to call a network well fit that a
 # simple model beats is worse than to look again at one that is as good.
@@ -18,15 +20,6 @@ _INFINITE = float("inf")
 LEAST = 0.02  # difference of scores below which nobody would care
 
 Values = NDArray[np.float64]
-
-
-def percent(value: float, digits: int = 0) -> str:
-    """Return a share in per cent.
-
-    >>> percent(0.532), percent(0.0032, 1)
-    ('53 %', '0.3 %')
-    """
-    return f"{100 * value:.{digits}f} %"
 
 
 class Mean(NamedTuple):
@@ -125,7 +118,7 @@ class Metric(NamedTuple):
         ('96.1 %', '-0.150')
         """
         if self.is_share:
-            return percent(value, 1)
+            return percent(value)
         return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: not "-0.000"
 
 
