@@ -111,7 +111,7 @@ endef
 
 # $(call install,environment's bin,extras,pins)
 define install
-	@echo "installing wellfit$(2) (the first time takes a minute or more) …"
+	@echo "installing wellfit-nn$(2) (the first time takes a minute or more) …"
 	$(call cpu_torch,$(1))
 	@$(call pip,$(1)) --constraint $(3) --editable ".$(2)"
 endef

@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 import wellfit
 from wellfit.core import registry
+from wellfit.core.extras import DISTRIBUTION
 from wellfit.core.hyper import Config
 
 ROOT = Path(__file__).parents[1]
@@ -263,8 +264,49 @@ def test_what_is_imported_is_required() -> None:
     assert set().union(*owners.values()) >= required
 
 
+def test_the_distribution_is_called_the_same_everywhere() -> None:
+    assert PROJECT["project"]["name"] == DISTRIBUTION
+
+
+INSTALLS = re.compile(r"pip install [^\n`]*?\bwellfit(?!-nn)\b")
+EXTRAS = re.compile(r"(?:\bwellfit(?P<nn>-nn)?|(?<=['\"])\.)\\?\[(?P<extras>[a-z, ]+)\\?\]")
+
+
+def misnamed(text: str) -> list[str]:
+    """Where a text installs another project's distribution, or names an extra that isn't one."""
+    known = set(PROJECT["project"]["optional-dependencies"])
+    found = [match[0] for match in INSTALLS.finditer(text)]
+    for match in EXTRAS.finditer(text):
+        named = set(match["extras"].replace(" ", "").split(","))
+        if not named <= known or (match[0].startswith("wellfit") and not match["nn"]):
+            found.append(match[0])
+    return found
+
+
+def test_what_is_installed_is_ours_and_its_extras_exist() -> None:
+    texts = {relative(path): path.read_text(errors="ignore") for path in shipped()}
+    del texts[relative(Path(__file__))]
+    assert "pip install 'wellfit-nn[report]'" in texts["docs/concepts/reports.md"]
+    found = {name: misnamed(text) for name, text in texts.items()}
+    assert {name: places for name, places in found.items() if places} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("run pip install wellfit", "pip install wellfit"),
+        ("pip install --upgrade 'wellfit[report]'", "wellfit[report]"),
+        ("needs ``wellfit[onnx]``", "wellfit[onnx]"),
+        ("pip install 'wellfit-nn[reports]'", "wellfit-nn[reports]"),
+        ("pip install -e '.[test,cli]'", ".[test,cli]"),
+    ],
+)
+def test_a_misnamed_distribution_or_extra_is_found(text: str, place: str) -> None:
+    assert place in misnamed(text)
+
+
 def test_the_version_is_the_same_everywhere() -> None:
-    assert wellfit.__version__ == PROJECT["project"]["version"] == metadata.version("wellfit")
+    assert wellfit.__version__ == PROJECT["project"]["version"] == metadata.version(DISTRIBUTION)
     assert f"## [{wellfit.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 
 

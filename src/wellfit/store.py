@@ -26,7 +26,6 @@ import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -38,6 +37,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from wellfit import __version__
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.core.files import (
     LARGEST_JSON,
@@ -180,7 +180,7 @@ def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "checksum": "",
-        "wellfit": version("wellfit"),
+        "wellfit": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         # To the microsecond, so that a load can tell that a save came in between.
@@ -317,7 +317,7 @@ def _parse(raw: bytes, folder: Path) -> dict[str, Any]:
     if isinstance(written, int) and written > FORMAT_VERSION:
         raise ModelFileError(
             f"{path} has format version {written}, written by wellfit {header.get('wellfit')}; "
-            f"this wellfit {version('wellfit')} reads up to {FORMAT_VERSION}: upgrade wellfit"
+            f"this wellfit {__version__} reads up to {FORMAT_VERSION}: upgrade wellfit"
         )
     checksum = str(header.get("checksum"))
     if _sha256(raw.replace(checksum.encode(errors="replace"), b"", 1)) != checksum:

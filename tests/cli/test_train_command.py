@@ -312,7 +312,7 @@ def test_tensorboard_is_written_or_asked_for(
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     done = wellfit(*TRAIN, *QUICK, "--tensorboard", "--run", "other")
     assert done.exit_code == 1
-    assert "pip install 'wellfit[tensorboard]'" in done.stderr
+    assert "pip install 'wellfit-nn[tensorboard]'" in done.stderr
     assert not (here / "other").exists()
 
 

@@ -130,7 +130,7 @@ def test_trials_are_kept_where_optuna_keeps_them(tmp_path, kind):
 
 def test_without_optuna_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'wellfit\[search\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'wellfit-nn\[search\]'"):
         TPE().start(PLANE, 0)
 
 

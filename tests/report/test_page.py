@@ -185,7 +185,7 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(writing_module, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r"jinja2 .* `pip install 'wellfit\[report\]'"):
+    with pytest.raises(MissingExtraError, match=r"jinja2 .* `pip install 'wellfit-nn\[report\]'"):
         written(Page("title", "", []))
 
 

@@ -526,5 +526,5 @@ def test_what_is_not_installed_is_named(cls, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for module in ("torch.utils.tensorboard", "tensorboard", "mlflow"):
         monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(ImportError, match=rf"pip install 'wellfit\[{cls.name}\]'"):
+    with pytest.raises(ImportError, match=rf"pip install 'wellfit-nn\[{cls.name}\]'"):
         run(members(1), ROWS, observers=[cls()])

@@ -311,8 +311,8 @@ def test_what_is_no_fitted_network_is_refused(tmp_path: Path) -> None:
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for module in ("onnx", "h5py"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=r"wellfit\[onnx\]"):
+    with pytest.raises(MissingExtraError, match=r"wellfit-nn\[onnx\]"):
         to_onnx(classifier())
-    with pytest.raises(MissingExtraError, match=r"wellfit\[keras\]"):
+    with pytest.raises(MissingExtraError, match=r"wellfit-nn\[keras\]"):
         to_keras(classifier(), tmp_path / "net.keras")
     assert list(tmp_path.iterdir()) == []

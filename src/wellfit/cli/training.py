@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from wellfit import __version__
 from wellfit.augment import augmentations
 from wellfit.cli import outcome, overview
 from wellfit.cli.console import counted, duration, note, screen, waiting
@@ -34,6 +35,7 @@ from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
+from wellfit.core.extras import install_command
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
@@ -62,7 +64,7 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
         raise InputError("--overwrite replaces the run that --run names; given no --run")
     if plan.options.tensorboard and find_spec("tensorboard") is None:
         raise MissingExtraError(
-            "--tensorboard needs TensorBoard: pip install 'wellfit[tensorboard]'"
+            f"--tensorboard needs TensorBoard: {install_command('tensorboard')}"
         )
     _estimator(plan, "classification")
     source, model = _prepare(plan)
@@ -257,7 +259,7 @@ def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
     """Return all that it takes to repeat a run."""
     data = source.data
     now = datetime.datetime.now(datetime.UTC)
-    packages = ("wellfit", "torch", "numpy", "scikit-learn", "pandas")
+    packages = ("torch", "numpy", "scikit-learn", "pandas")
     return {
         "command": shlex.join(["wellfit", *sys.argv[1:]]),
         "started": now.isoformat(timespec="seconds"),
@@ -279,6 +281,7 @@ def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
         },
         "versions": {
             "python": platform.python_version(),
+            "wellfit": __version__,
             **{package: version(package) for package in packages},
         },
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},

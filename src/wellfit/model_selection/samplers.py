@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from itertools import count, islice
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import qmc
 
-from wellfit.core.errors import MissingExtraError
+from wellfit.core.extras import import_extra
 from wellfit.core.hyper import Config, hyper
 from wellfit.model_selection.axes import Axis
 from wellfit.model_selection.spaces import Space
@@ -259,12 +258,7 @@ def _suggested(trial: Any, name: str, axis: Axis) -> Any:
 
 
 def _optuna() -> Any:
-    try:
-        return import_module("optuna")
-    except ImportError:
-        raise MissingExtraError(
-            "this sampler needs Optuna: pip install 'wellfit[search]'; or take 'random' or 'sobol'"
-        ) from None
+    return import_extra("optuna", "search", "take the sampler 'random' or 'sobol'")
 
 
 def _storage(optuna: Any, place: str) -> Any:

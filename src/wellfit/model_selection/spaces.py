@@ -14,17 +14,16 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from wellfit.core.errors import (
     HyperparameterError,
     InputError,
-    MissingExtraError,
     ModelFileError,
     UnknownNameError,
 )
+from wellfit.core.extras import import_extra
 from wellfit.core.files import parse_json, read_regular
 from wellfit.model_selection.axes import Axis, Choices, axis
 
@@ -168,12 +167,7 @@ def _said(file: Path, text: str) -> Any:
 
 
 def _yaml(file: Path, text: str) -> Any:
-    try:
-        yaml = import_module("yaml")
-    except ImportError:
-        raise MissingExtraError(
-            f"{file} needs PyYAML: pip install pyyaml; or write JSON"
-        ) from None
+    yaml = import_extra("yaml", "search", f"write {file} as JSON")
     try:
         return _numbers(yaml.safe_load(text))
     except (yaml.YAMLError, RecursionError, ValueError) as error:

@@ -12,12 +12,12 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 
+from wellfit import __version__
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import parse_json
 from wellfit.estimators import load_model
@@ -165,7 +165,7 @@ def pack(models: Mapping[str, ShelvedModel]) -> bytes:
     entries = {name: asdict(models[name]) for name in sorted(models)}
     for entry in entries.values():
         del entry["name"]
-    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "wellfit": version("wellfit")}
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "wellfit": __version__}
     document = {**header, "models": entries}
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -185,7 +185,7 @@ def unpack(raw: bytes, where: str) -> dict[str, ShelvedModel]:
     match document:
         case {"format": "wellfit-shelf", "format_version": int(written)} if written > 1:
             raise ModelFileError(
-                f"{where} has format version {written}; this wellfit {version('wellfit')} reads "
+                f"{where} has format version {written}; this wellfit {__version__} reads "
                 f"up to {FORMAT_VERSION}: upgrade wellfit"
             )
         case {"format": "wellfit-shelf", "format_version": 1, "models": dict(entries)}:

@@ -7,12 +7,11 @@ import gzip
 import json
 import secrets
 from functools import cache
-from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
 import wellfit
-from wellfit.core.errors import MissingExtraError
+from wellfit.core.extras import import_extra
 from wellfit.report.page.parts import Chart, Page
 
 _TEMPLATES = files("wellfit.report.page") / "templates"
@@ -30,7 +29,7 @@ def written(page: Page) -> str:
     Raises:
         MissingExtraError: Plotly or Jinja2 isn't installed.
     """
-    jinja2 = _needed("jinja2")
+    jinja2 = import_extra("jinja2", "report")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
         autoescape=True,
@@ -78,15 +77,5 @@ def _template(name: str) -> str:
 @cache
 def _packed() -> str:
     """Return Plotly's script, gzipped, in base 64."""
-    script: str = _needed("plotly.offline").get_plotlyjs()
+    script: str = import_extra("plotly.offline", "report").get_plotlyjs()
     return base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode()
-
-
-def _needed(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise MissingExtraError(
-            f"{package} is not installed; expected it from `pip install 'wellfit[report]'`"
-        ) from error

@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
 
-from wellfit.core.errors import MissingExtraError
+from wellfit.core.extras import import_extra
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.schema import Length, conform
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
@@ -23,7 +22,7 @@ _MOST = 500  # characters that MLflow takes for a parameter
 class MLflow(Observer, name="mlflow"):
     """Logs each member as a run of an MLflow experiment: its settings, its metrics by epoch.
 
-    A training that is resumed goes on with its runs. Needs the extra ``wellfit[mlflow]``.
+    A training that is resumed goes on with its runs. Needs the extra ``wellfit-nn[mlflow]``.
 
     Raises:
         MissingExtraError: MLflow is not installed.
@@ -87,12 +86,7 @@ def _metrics(record: Record, member: int) -> list[Any]:
 
 
 def _mlflow() -> Any:
-    try:
-        return import_module("mlflow")
-    except ImportError as error:
-        raise MissingExtraError(
-            "the observer 'mlflow' needs MLflow: pip install 'wellfit[mlflow]'"
-        ) from error
+    return import_extra("mlflow", "mlflow")
 
 
 def _settings(config: Config, prefix: str) -> Iterator[tuple[str, str]]:

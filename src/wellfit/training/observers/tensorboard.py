@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wellfit.core.errors import InputError, MissingExtraError
+from wellfit.core.errors import InputError
+from wellfit.core.extras import import_extra
 from wellfit.core.hyper import hyper
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
 
@@ -27,7 +28,7 @@ class TensorBoard(Observer, name="tensorboard"):
     Every metric and the learning rate as curves over the epochs; every ``histograms`` epochs each
     layer's weights and biases, and its outputs on up to 256 rows; the layers as a graph; the
     settings as text. Several members are as many runs, ``member-0`` and so on. A run that is
-    resumed goes on with its curves. Needs the extra ``wellfit[tensorboard]``.
+    resumed goes on with its curves. Needs the extra ``wellfit-nn[tensorboard]``.
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
@@ -51,12 +52,9 @@ class TensorBoard(Observer, name="tensorboard"):
 
     def start(self, run: Run, state: State) -> None:
         """Open a writer for each member; draw the layers."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingExtraError(
-                "the observer 'tensorboard' needs TensorBoard: pip install 'wellfit[tensorboard]'"
-            ) from error
+        import_extra("tensorboard", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
         new = run.is_new(state)
         if new:
             self._clear()

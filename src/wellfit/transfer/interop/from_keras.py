@@ -42,7 +42,7 @@ def from_keras(
     """Return a Keras model as a fitted estimator; Keras isn't needed.
 
     Reads ``.keras``, ``.h5``, and the JSON of a model with the HDF5 of its weights. Needs the
-    extra ``wellfit[keras]`` (h5py).
+    extra ``wellfit-nn[keras]`` (h5py).
 
     Args:
         path: the file.

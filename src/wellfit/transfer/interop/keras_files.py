@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, MissingExtraError, ModelFileError
+from wellfit.core.extras import import_extra
 from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
-from wellfit.transfer.interop.extras import extra
 from wellfit.transfer.interop.to_keras import stored_names
 
 Layers = list[dict[str, Any]]  # each with class_name and config
@@ -143,7 +143,7 @@ def _own_document(data: bytes, path: Path) -> Any:
 
 
 def _open(data: bytes) -> Any:
-    return extra("h5py", "keras").File(io.BytesIO(data), "r")
+    return import_extra("h5py", "keras").File(io.BytesIO(data), "r")
 
 
 # Layers.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from wellfit.transfer.interop.extras import extra
+from wellfit.core.extras import import_extra
 
 # Of 2023, so that runtimes since then read it; the first with an operator for gelu.
 _OPSET, _ML_OPSET, _IR_VERSION = 20, 4, 9
@@ -24,7 +24,7 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self._onnx = extra("onnx", "onnx")
+        self._onnx = import_extra("onnx", "onnx")
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._inputs: list[Any] = []

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wellfit.core.errors import InputError
+from wellfit.core.extras import import_extra
 from wellfit.nn import (
     ELU,
     GELU,
@@ -28,7 +29,6 @@ from wellfit.nn import (
     MaskingNoise,
     PReLU,
 )
-from wellfit.transfer.interop.extras import extra
 from wellfit.transfer.interop.form import Form, form_of
 from wellfit.transfer.interop.parts import Part, inputs_of
 
@@ -45,7 +45,7 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
 
     The network gives what ``predict_proba`` gives, or a regressor's estimates in the targets' own
     units, and takes the numbers of :func:`network_input`. Batch norm and dropout are kept.
-    Needs the extra ``wellfit[keras]``.
+    Needs the extra ``wellfit-nn[keras]``.
 
     Args:
         model: a fitted MLPClassifier or MLPRegressor.
@@ -144,7 +144,7 @@ def _described(kind: str, told: dict[str, Any]) -> dict[str, Any]:
 
 def _weights(layers: list[Described]) -> bytes:
     """Return a file of HDF5 as Keras lays it out."""
-    h5py, memory = extra("h5py", "keras"), io.BytesIO()
+    h5py, memory = import_extra("h5py", "keras"), io.BytesIO()
     names = stored_names([kind for kind, _, _ in layers])
     with h5py.File(memory, "w") as file:
         file.create_group("vars")

@@ -42,7 +42,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
 
     A classifier's outputs are ``label`` and ``probabilities`` (rows, classes), a regressor's
     ``estimate``; with ``loss="pinball"`` it is ``quantiles`` (rows, targets · quantiles).
-    Needs the extra ``wellfit[onnx]``.
+    Needs the extra ``wellfit-nn[onnx]``.
 
     Args:
         model: a fitted MLPClassifier or MLPRegressor.
