@@ -135,17 +135,18 @@ def test_hovering_tells_the_numbers(learning):
 
 def test_dragging_zooms_and_a_button_shows_all_again(learning):
     plot = first_plot(learning)
+    left = f"document.getElementById('{plot}')._fullLayout.xaxis.range[0]"
     before = axis(learning, plot, "xaxis.range")
     box = learning.locator(f"#{plot} .nsewdrag").bounding_box()
     learning.mouse.move(box["x"] + 60, box["y"] + 60)
     learning.mouse.down()
     learning.mouse.move(box["x"] + 200, box["y"] + 160, steps=5)
     learning.mouse.up()
-    learning.wait_for_timeout(100)
+    learning.wait_for_function(f"{left} > {before[0]}")
     zoomed = axis(learning, plot, "xaxis.range")
     assert before[0] < zoomed[0] < zoomed[1] < before[1]
     learning.get_by_role("button", name="whole view").first.click()
-    learning.wait_for_timeout(100)
+    learning.wait_for_function(f"{left} < {zoomed[0]}")
     assert axis(learning, plot, "xaxis.range") == pytest.approx(before)
 
 
@@ -248,7 +249,11 @@ def test_charts_follow_light_and_dark(learning):
     seen = {}
     for scheme in ("light", "dark", "light"):
         learning.emulate_media(color_scheme=scheme)
-        learning.wait_for_timeout(300)
+        learning.wait_for_function(
+            "plot => document.getElementById(plot)._fullLayout.paper_bgcolor"
+            " === getComputedStyle(document.documentElement).getPropertyValue('--card').trim()",
+            arg=plot,
+        )
         now = (
             style(learning, "body", "backgroundColor"),
             axis(learning, plot, "paper_bgcolor"),
@@ -299,13 +304,13 @@ def test_on_a_phone_nothing_sticks_out(kind, opened, written, request):
     page.set_viewport_size(PHONE)
     for tab in page.get_by_role("tab").all_inner_texts():
         go(page, tab)
-        page.wait_for_timeout(150)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
-        wide = page.eval_on_selector_all(
-            "section:not([hidden]) .card > .plot .main-svg",
-            "all => all.map((one) => one.clientWidth)",
+        page.wait_for_function(  # charts that the window has outgrown follow in a moment
+            "width => [...document.querySelectorAll("
+            "'section:not([hidden]) .card > .plot .main-svg')]"
+            ".every((plot) => plot.clientWidth <= width)",
+            arg=PHONE["width"],
         )
-        assert all(width <= PHONE["width"] for width in wide)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], tab
 
 
 def test_on_a_phone_every_parameter_has_room_and_facts_can_be_read(opened, written, search):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from contextlib import nullcontext
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.utils.flop_counter import FlopCounterMode
 
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPRegressor, load_model
 from wellfit.core.errors import (
@@ -231,23 +231,15 @@ def test_only_what_is_above_the_cut_is_trained(base):
     assert linear == [16, 5]
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("frozen", [4, 5])
-def test_frozen_layers_computed_once_are_twice_as_fast(frozen, monkeypatch):
-    rows = np.random.default_rng(0).integers(0, 256, (10_000, 784), dtype=np.uint8)
-    labels = np.arange(len(rows)) % 5
-    shape = (28, 28)
-    base = MLPClassifier((100,) * 5, image_shape=shape, **{**QUICK, "epochs": 1}).fit(rows, labels)
-    clf = MLPClassifier(reuse=Reuse(base, freeze=frozen), **{**QUICK, "epochs": 10})
+def test_frozen_layers_computed_once_halve_the_operations(base, uncached):
+    def operations():  # counted, since times depend on what else the machine does
+        with FlopCounterMode(display=False) as counter:
+            fitted(base, Reuse(base, freeze=3))
+        return counter.get_total_flops()
 
-    def seconds():
-        began = time.process_time()  # of one thread: others on the machine don't count
-        clone(clf).fit(rows, labels)
-        return time.process_time() - began
-
-    once = min(seconds() for _ in range(3))
-    monkeypatch.setattr(starting, "cached", lambda work, frozen: None)
-    assert min(seconds() for _ in range(3)) > 2 * once
+    once = operations()
+    uncached()
+    assert operations() > 2 * once > 0
 
 
 @pytest.mark.parametrize(("name", "meant"), [("frezee", "freeze"), ("epoch", "epochs")])
@@ -516,7 +508,11 @@ def test_in_a_pipeline():
 def test_saved_it_predicts_without_the_model_it_came_from(base, tmp_path):
     clf = fitted(base)
     loaded = load_model(clf.save(tmp_path / "model"))
-    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+    for mine, original in zip(numbers(loaded), numbers(clf), strict=True):
+        np.testing.assert_array_equal(mine[1], original[1])
+        np.testing.assert_array_equal(mine[2], original[2])
+    # The same numbers at another address: how a product is summed may differ by rounding.
+    np.testing.assert_allclose(loaded.predict_proba(X), clf.predict_proba(X), atol=1e-6)
     assert loaded.reuse is None
     assert loaded.reused_ == clf.reused_
     assert loaded.hidden_layer_sizes == (32, 24, 16)
