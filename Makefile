@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 LOWEST_VENV := .venv-lowest
+RELEASE_VENV := .venv-release
 WORKERS ?= 2
 
 # The suite's networks are tiny: one thread for each of the workers beats two that wait.
@@ -24,6 +25,8 @@ pytest = $(ONE_THREAD) $(1)/python -m pytest
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
+DEMO := wellfit train digits --batch-norm --dropout 0.3 --no-early-stopping
+
 help:  ## List the targets
 	@echo "wellfit: feed-forward networks, well fit"
 	@echo
@@ -32,7 +35,7 @@ help:  ## List the targets
 	@echo "  make PYTHON=python3.12 …   uses that interpreter for new environments"
 
 demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning curve
-	@$(BIN)/wellfit train digits --batch-norm --dropout 0.3 --no-early-stopping --run runs/demo --overwrite
+	@$(BIN)/$(DEMO) --run runs/demo --overwrite
 	@echo "The demo's model, metrics and pictures are in runs/demo."
 
 test: lint  ## Check style, types and floors; run every test and doctest
@@ -79,6 +82,18 @@ docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The documentation is in site/index.html."
 
+# The wheel, not the checkout, is what users get: a file that it lacks shows only elsewhere.
+release: $(VENV)/.installed-release  ## Build sdist and wheel, and run the demo from the wheel
+	@rm -rf dist $(RELEASE_VENV)
+	@$(BIN)/python -m build --quiet --outdir dist
+	@$(MAKE) --no-print-directory $(RELEASE_VENV)/bin/python
+	$(call cpu_torch,$(RELEASE_VENV)/bin)
+	@$(call pip,$(RELEASE_VENV)/bin) --constraint constraints.txt dist/*.whl
+	@folder="$$(mktemp -d)" && cd "$$folder" \
+		&& "$(CURDIR)/$(RELEASE_VENV)/bin/"$(DEMO) --run demo --quiet \
+		&& rm -rf "$$folder"
+	@echo "Ready to upload:" dist/*
+
 format: $(VENV)/.installed-test  ## Sort imports, fix what can be fixed, format
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
@@ -93,7 +108,7 @@ clean:  ## Remove caches, coverage and built documentation
 	find src tests benchmarks docs -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## Remove the environments as well
-	rm -rf $(VENV) $(BENCH_VENV) $(LOWEST_VENV)
+	rm -rf $(VENV) $(BENCH_VENV) $(LOWEST_VENV) $(RELEASE_VENV)
 
 # --- environments ---------------------------------------------------------------------------
 
@@ -126,6 +141,10 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,$(BIN),[docs],constraints.txt)
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-release: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,$(BIN),[release],constraints.txt)
 	@touch $@ $(VENV)/.installed
 
 $(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt | $(BENCH_VENV)/bin/python

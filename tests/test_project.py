@@ -228,6 +228,7 @@ def requirements() -> Iterator[Requirement]:
         *extras["test"],
         *extras["ci"],
         *extras["docs"],
+        *extras["release"],
     ]:
         yield Requirement(line)
 
@@ -308,6 +309,13 @@ def test_a_misnamed_distribution_or_extra_is_found(text: str, place: str) -> Non
 def test_the_version_is_the_same_everywhere() -> None:
     assert wellfit.__version__ == PROJECT["project"]["version"] == metadata.version(DISTRIBUTION)
     assert f"## [{wellfit.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_wheel_holds_every_file_of_the_package() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["wellfit"]
+    packed = {path for pattern in patterns for path in SOURCE.glob(pattern)}
+    inside = {path for path in shipped() if path.is_relative_to(SOURCE)}
+    assert {path for path in inside if path.suffix != ".py"} == packed
 
 
 def test_types_are_shipped() -> None:
