@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
-from sklearn.metrics import get_scorer, make_scorer, matthews_corrcoef
+from sklearn.metrics import get_scorer, make_scorer, matthews_corrcoef, mean_absolute_error
 from sklearn.model_selection import train_test_split
 
 from wellfit import MLPClassifier, MLPRegressor
@@ -125,6 +125,16 @@ def test_text_labels_and_scorers_of_ones_own():
     model, X_val, y_val = held_out((X, np.array(["a", "b", "c"])[y]), scoring=[scorer], epochs=2)
     score = scorer(model, X_val, y_val)
     assert model.history_["val_matthews_corrcoef"][-1] == pytest.approx(score)
+
+
+def test_stopping_early_by_a_scorer_that_turns_the_sign_of_a_cost():
+    """Its values rise towards 0, so the epoch with the highest is the best."""
+    scorer = make_scorer(mean_absolute_error, greater_is_better=False)
+    stopping = EarlyStopping(patience=100, monitor="neg_mean_absolute_error")
+    X, X_val, y, y_val = train_test_split(*DIABETES, test_size=0.4, random_state=0)
+    model = MLPRegressor(**PLAIN, scoring=[scorer]).set_params(early_stopping=stopping)
+    curve = model.fit(X, y, X_val=X_val, y_val=y_val).history_["val_neg_mean_absolute_error"]
+    assert model.best_epoch_ == int(np.argmax(curve)) + 1 > 1
 
 
 def test_a_regressors_scorers_see_the_targets_own_scale():

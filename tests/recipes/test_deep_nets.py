@@ -50,10 +50,12 @@ def test_figures_are_shares_with_a_place_and_bars_are_told(recipe):
     assert len(set(names)) == len(names)
     for figure in recipe.figures:
         assert figure.place
-        assert not figure.share or 0 <= figure.published <= 1
+        assert not figure.metric.is_share or 0 <= figure.published <= 1
         if figure.slack < 0:  # a bar beyond the published figure
             bar = figure.published - figure.slack
-            assert re.search(f"{100 * bar:g} %" if figure.share else "twice", _told(recipe))
+            assert re.search(
+                f"{100 * bar:g} %" if figure.metric.is_share else "twice", _told(recipe)
+            )
 
 
 def _told(recipe) -> str:

@@ -46,7 +46,7 @@ def test_a_recipe_of_these_publishes_something_that_makes_sense(recipe: Recipe) 
     assert published
     for figure in published:
         assert figure.published is not None
-        assert not figure.share or 0 <= figure.published <= 1
+        assert not figure.metric.is_share or 0 <= figure.published <= 1
         # Slack is for the noise of seeds: far less than what would tell a network from chance.
         assert figure.slack <= max(0.06, 0.25 * abs(figure.published)), figure.what
 

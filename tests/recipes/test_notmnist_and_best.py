@@ -46,7 +46,7 @@ def test_figures_have_a_place_and_names_of_their_own(name):
     assert figures
     assert all(figure.place for figure in figures)
     assert len({figure.what for figure in figures}) == len(figures)
-    assert all(0 < figure.published < 1 for figure in figures if figure.share)
+    assert all(0 < figure.published < 1 for figure in figures if figure.metric.is_share)
 
 
 @pytest.mark.parametrize("recipe", NOTMNIST, ids=lambda recipe: recipe.name)

@@ -88,7 +88,7 @@ def test_every_training_is_a_line_and_every_figure_a_strip() -> None:
     told = words(drawing)
     for part in (r"test accuracy, plain", "published 90.00 %, ours 91.00 %", "ours 94.00 %"):
         assert part in told
-    assert "published 3, ours 2.5" in told
+    assert "published 3 s, ours 2.5 s" in told
     assert r"\$costly\$" in told  # and no formula
 
 

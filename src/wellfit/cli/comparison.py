@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.cli.console import counted, note, screen
-from wellfit.report.words import percent
+from wellfit.core.metrics import Metric
 
 
 class Comparison:
@@ -85,9 +85,9 @@ class Comparison:
             )
             return
         if self._known is None:
-            told = f"R² {self.r2():.4f}"
+            told = f"R² {Metric.of('r2').format(self.r2(), more=1)}"
         else:
-            told = f"accuracy {percent(self._right / self._rows)}"
+            told = f"accuracy {Metric.of('accuracy').format(self._right / self._rows)}"
         screen(stderr=True).print(f"{told} against {self._target}", soft_wrap=True)
         if self._known is not None and not self._familiar:
             known = ", ".join(map(repr, list(self._known)[:3]))

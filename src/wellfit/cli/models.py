@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellfit.cli.console import counted, pairs, screen
+from wellfit.core.metrics import Metric
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,7 +85,10 @@ def _row(model: ShelvedModel) -> list[str]:
         several + "-".join(map(str, model.layers)),
         f"{model.size / 1e6:.1f} MB" if model.size >= 1e5 else f"{model.size / 1e3:.1f} kB",
         model.data,
-        ", ".join(f"{name} {score:.4g}" for name, score in model.scores.items()),
+        ", ".join(
+            f"{name} {Metric.of(name).format(score, more=1)}"
+            for name, score in model.scores.items()
+        ),
         model.licence,
         model.notes,
     ]

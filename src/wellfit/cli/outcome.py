@@ -183,7 +183,7 @@ def show(outcome: Outcome, source: Source, console: Console) -> None:
 def _baseline_told(outcome: Outcome) -> str:
     """Return the baseline as a sentence, ``Majority-class baseline: 75.9 % (always no, …)``."""
     scores = {score.name: score for score in outcome.baseline}
-    told = {name: _told(score, score.value) for name, score in scores.items()}
+    told = {name: score.metric.format(score.value) for name, score in scores.items()}
     where = f"({outcome.constant}, on the same test rows)"
     if "accuracy" in told:
         return f"Majority-class baseline: {told['accuracy']} {where}"
@@ -200,15 +200,12 @@ def scores(outcome: Outcome) -> Table:
         table.add_column(name, justify="right")
     others = [{one.name: one for one in part} for part in (outcome.baseline, outcome.training)]
     for score in outcome.test:
-        bounds = f"{_told(score, score.low)} to {_told(score, score.high)} ({score.interval})"
+        told = score.metric.format
+        bounds = f"{told(score.low)} to {told(score.high)} ({score.interval})"
         same = [part.get(score.name) for part in others]
-        beside = [_told(one, one.value) if one else "" for one in same]
-        table.add_row(score.name, Text(_told(score, score.value), "bold green"), bounds, *beside)
+        beside = [told(one.value) if one else "" for one in same]
+        table.add_row(score.name, Text(told(score.value), "bold green"), bounds, *beside)
     return table
-
-
-def _told(score: Score, value: float) -> str:
-    return percent(value) if score.is_share else short(value)
 
 
 def confusions(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:

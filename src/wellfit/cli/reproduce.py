@@ -125,10 +125,11 @@ def _mark(measured: Measured) -> tuple[str, str]:
 
 
 def _line(measured: Measured) -> str:
-    figure, share = measured.figure, measured.figure.share
+    figure, metric = measured.figure, measured.figure.metric
     ours = figure.told(measured.ours)
     if len(measured.values) > 1:
-        ours += f" ± {100 * measured.spread:.2f}" if share else f" ± {measured.spread:.2g}"
+        spread = metric.scale * measured.spread
+        ours += f" ± {spread:.2f}" if metric.is_share else f" ± {spread:.2g}"
     if figure.published is None:
         return f"{figure.what}: {ours}"
     return f"{figure.what}: {ours}, published {figure.told(figure.published)}"

@@ -20,9 +20,9 @@ from rich.text import Text
 
 from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
+from wellfit.core.metrics import Metric, title_of
 from wellfit.nn.products import rounding
 from wellfit.report import Curves
-from wellfit.report.words import percent
 from wellfit.training import Answer, Observer, Record, Run
 
 State = dict[str, Any]
@@ -199,8 +199,8 @@ def _metrics(record: Record, judged: str) -> list[str]:
     """Return the metrics of one network as short texts."""
     told = []
     for name, values in record.metrics.items():
-        value, words = float(values[0]), name.replace("val_", f"{judged} ").replace("_", " ")
+        value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
         if isnan(value):  # an epoch that wasn't judged
             continue
-        told.append(f"{words} {percent(value) if 'accuracy' in name else f'{value:.3g}'}")
+        told.append(f"{words} {Metric.of(name).format(value)}")
     return told

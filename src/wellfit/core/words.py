@@ -12,10 +12,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def short(value: float) -> str:
-    """Return a number with three digits that count, large ones in full.
+def short(value: float, digits: int = 3) -> str:
+    """Return a number with three significant digits, or so many; large ones in full.
 
-    >>> short(0.014878), short(51234.5)
-    ('0.0149', '51,234')
+    >>> short(0.014878), short(51234.5), short(999.96), short(0.014878, 4)
+    ('0.0149', '51,234', '1,000', '0.01488')
     """
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.3g}"
+    rounded = abs(float(f"{value:.{digits}g}"))
+    return f"{value:,.0f}" if 1000 <= rounded < 1e15 else f"{value:.{digits}g}"

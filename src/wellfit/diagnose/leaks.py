@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.core.hyper import hyper
+from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.alone import Halves, Single
 from wellfit.diagnose.base import Check, Finding, Outcome
@@ -147,7 +148,8 @@ def _told(column: pd.Series[Any], single: Single, grade: Outcome, halves: Halves
 def _shown(single: Single, classifies: bool) -> str:
     """Return a column's score beside the baseline's, on the same rows."""
     if not classifies:
-        return f"R² {single.shown:.3f} on {single.rows:,} rows; baseline, the mean: R² 0"
+        score = Metric.of("r2").format(single.shown)
+        return f"R² {score} on {single.rows:,} rows; baseline, the mean: R² 0"
     return (
         f"accuracy {percent(single.shown)} on {single.rows:,} rows; majority-class baseline "
         f"{percent(single.baseline)}"

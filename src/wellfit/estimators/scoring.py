@@ -49,7 +49,9 @@ def bare(monitor: str) -> str:
 def _name(wanted: str | Scorer) -> str:
     if isinstance(wanted, str):
         return bare(wanted)
-    return str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
+    name = str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
+    # A scorer that turns a cost's sign is a score, as scikit-learn's own names say.
+    return f"neg_{name}" if getattr(wanted, "_sign", 1) < 0 else name
 
 
 def _scorer(wanted: str | Scorer) -> Scorer:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from wellfit.core.metrics import Metric
+
 _WIDE, _TALL = 120, 24  # of a small curve, in pixels
 
 
@@ -36,7 +38,7 @@ class Epochs(dict[str, list[float]]):
 def _row(name: str, values: Sequence[float]) -> str:
     finite = [value for value in values if np.isfinite(value)] or [np.nan]
     told = (values[0], values[-1], min(finite), max(finite))
-    cells = "".join(f"<td>{value:.4g}</td>" for value in told)
+    cells = "".join(f"<td>{Metric.of(name).format(value, more=1)}</td>" for value in told)
     return f"<tr><th>{escape(name)}</th>{cells}<td>{_curve(values)}</td></tr>"
 
 
@@ -89,7 +91,11 @@ class Showing:
             said += f", weights of epoch {best}"
         # The figures of the epoch whose weights these are, not of the last one.
         known = {name: history.get(name, ())[best - 1 : best] for name in _TOLD if best}
-        shown = [f"{name} {value:.4g}" for name, values in known.items() for value in values]
+        shown = [
+            f"{name} {Metric.of(name).format(value, more=1)}"
+            for name, values in known.items()
+            for value in values
+        ]
         return f"{said}: {', '.join(shown)}" if shown else said
 
 

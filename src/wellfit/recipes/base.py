@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wellfit.core.hyper import Config
+from wellfit.core.metrics import Metric
 from wellfit.recipes.kitchen import Kitchen
 from wellfit.recipes.pictures import draw
 
@@ -56,9 +58,15 @@ class Figure:
     slack: float = 0.0
 
     @property
-    def share(self) -> bool:
-        """Whether it is told in per cent."""
-        return "accuracy" in self.what
+    def metric(self) -> Metric:
+        """What it measures, by the last word before the conditions; a ratio has no unit.
+
+        >>> Figure("test accuracy, dropout", 0.9, "").metric.title
+        'accuracy'
+        """
+        if " over " in self.what and not self.difference:
+            return Metric.of("ratio")
+        return Metric.of(re.split(r",| gained| of ", self.what)[0].rpartition(" ")[2])
 
     @property
     def difference(self) -> bool:
@@ -70,8 +78,11 @@ class Figure:
 
         >>> Figure("test accuracy", 0.977, "").told(0.9815), Figure("loss", 2.3, "").told(2.30261)
         ('98.15 %', '2.303')
+        >>> Figure("accuracy gained by dropout", 0.01, "").told(0.0123)
+        '+1.23 percentage points'
         """
-        return f"{100 * value:.2f} %" if self.share else f"{value:.4g}"
+        print_value = self.metric.format_difference if self.difference else self.metric.format
+        return print_value(value, more=1)
 
     def reached(self, value: float) -> bool:
         """Say whether a figure of ours is good."""

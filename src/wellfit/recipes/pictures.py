@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wellfit.core.metrics import Metric, split_rows
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
@@ -110,7 +112,7 @@ def _score(done: Reproduction) -> str:
     names = [measured.figure.what for measured in done.figures]
     first = next((name for name in names if re.search(r"\b(accuracy|loss)\b", name)), "accuracy")
     kinds = ["val_accuracy", "accuracy", "val_loss", "loss"]
-    if "accuracy" not in first:
+    if re.search(r"\bloss\b", first):
         kinds = ["val_loss", "loss"] if "validation" in first else ["loss", "val_loss"]
     there = set().union(*done.curves.values())
     return next((kind for kind in kinds if kind in there), "loss")
@@ -118,18 +120,13 @@ def _score(done: Reproduction) -> str:
 
 def _unit(key: str) -> str:
     """Return the label of the axis."""
-    rows = "validation" if key.startswith("val_") else "training"
-    return f"{rows} {_kind(key)}" + (" (%)" if key.endswith("accuracy") else "")
+    return f"{split_rows(key)[1]} {Metric.of(key).label}"
 
 
 def _axis(lines: Sequence[Curve], key: str) -> str:
     """Return the label of the axis; it says whose rows, unless the lines do."""
     rows, _, rest = _unit(key).partition(" ")
     return rest if any(line.label.startswith(f"{rows} ") for line in lines) else f"{rows} {rest}"
-
-
-def _kind(key: str) -> str:
-    return key.removeprefix("val_")
 
 
 def _curves(done: Reproduction, key: str) -> list[Curve]:
@@ -156,7 +153,7 @@ def _curves(done: Reproduction, key: str) -> list[Curve]:
 
 def _both(done: Reproduction, key: str) -> list[Curve]:
     """Return one training's lines, on validation rows and, where there are both, training's."""
-    kind, lines = _kind(key), []
+    kind, lines = split_rows(key)[0], []
     for number, history in enumerate(done.curves.values()):
         there = [one for one in (f"val_{kind}", kind) if history.get(one)]
         for one, colour in zip(there, COLOURS, strict=False):
@@ -182,7 +179,7 @@ def _without_number(name: str, recipe: str) -> str:
 
 def _values(values: Sequence[float], key: str) -> NDArray[np.float64]:
     """Return finite values, accuracies in per cent; a line has a gap where there are none."""
-    numbers = np.asarray(values, dtype=np.float64) * (100 if key.endswith("accuracy") else 1)
+    numbers = np.asarray(values, dtype=np.float64) * Metric.of(key).scale
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
@@ -225,8 +222,12 @@ def _fit_scale(panel: Axes, lines: Sequence[Curve], percent: bool) -> None:
 
 def _levels(done: Reproduction, key: str) -> list[Measured]:
     """Return the figures that belong on the curves' axis."""
-    if key.endswith("accuracy"):
-        return [one for one in _wanted(done) if one.figure.share and not one.figure.difference]
+    if Metric.of(key).is_share:
+        return [
+            one
+            for one in _wanted(done)
+            if one.figure.metric.is_share and not one.figure.difference
+        ]
     ends = [_values(history[key], key)[-1] for history in done.curves.values() if key in history]
     return [one for one in _wanted(done) if np.isclose(one.ours, ends, rtol=_SAME, atol=0).any()]
 
@@ -245,7 +246,7 @@ def _draw_levels(
     colours = {line.label: line.colour for line in lines if line.label}
     for number, one in enumerate(levels):
         first = alone or number == 0
-        scale = 100 if one.figure.share else 1
+        scale = one.figure.metric.scale
         colour = _colour(one.figure.what, colours)
         published = one.figure.published
         if published is not None:
@@ -326,7 +327,7 @@ def _strips(done: Reproduction, key: str, curves: bool) -> list[Measured]:
 
 def _draw_strips(places: Sequence[Axes], strips: Sequence[Measured]) -> None:
     """Draw figures, accuracies on one scale, others each on its own."""
-    together = all(one.figure.share and not one.figure.difference for one in strips)
+    together = all(one.figure.metric.is_share and not one.figure.difference for one in strips)
     ranges = [_range(one) for one in strips]
     for number, (axes, one) in enumerate(zip(places, strips, strict=True)):
         _draw_strip(axes, one)
@@ -338,7 +339,7 @@ def _draw_strips(places: Sequence[Axes], strips: Sequence[Measured]) -> None:
 
 def _range(one: Measured) -> tuple[float, float]:
     """Return the ends of a strip: what is drawn, and a little around it."""
-    scale = 100 if one.figure.share else 1
+    scale = one.figure.metric.scale
     spread = one.spread if len(one.values) > 1 else 0.0
     shown = [one.ours - spread, one.ours + spread]
     shown += [] if one.figure.published is None else [one.figure.published]
@@ -360,7 +361,7 @@ def _draw_scale(axes: Axes, low: float, high: float) -> None:
 
 def _draw_strip(axes: Axes, one: Measured) -> None:
     """Draw a published figure as a ring, and ours as a dot."""
-    figure, scale = one.figure, 100 if one.figure.share else 1
+    figure, scale = one.figure, one.figure.metric.scale
     told = f"ours {figure.told(one.ours)}"
     if figure.published is not None:
         told = f"published {figure.told(figure.published)}, {told}"

@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.report.words import percent, short
+from wellfit.core.metrics import Metric
 
 History = Mapping[str, Sequence[float]]
 
@@ -134,7 +134,11 @@ class Axis:
         """Return an axis on which all finite values have a place."""
         finite = np.concatenate([values[np.isfinite(values)] for values in series])
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        log = name == "loss" and low > 0 and math.log(high) - math.log(low) > math.log(_LOG_FROM)
+        log = (
+            Metric.of(name).style == "number"
+            and low > 0
+            and math.log(high) - math.log(low) > math.log(_LOG_FROM)
+        )
         if low == high:
             low, high = low - abs(low) / 2 - 1e-9, high + abs(high) / 2 + 1e-9
         return cls(name, low, high, log)
@@ -158,7 +162,7 @@ class Axis:
 
     def told(self, value: float) -> str:
         """Return a value as text: shares in per cent."""
-        return percent(value) if self.name == "accuracy" else short(value)
+        return Metric.of(self.name).format(value)
 
     def title(self, ascii_only: bool) -> Text:
         """Return the plot's title."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wellfit.core.metrics import Metric
 from wellfit.report.words import percent, short
 
 if TYPE_CHECKING:
@@ -118,12 +119,12 @@ def _draw_metric(
     ):
         values = list(history.get(key, ()))
         if values:
-            scaled = np.multiply(values, 100 if name == "accuracy" else 1)
+            scaled = np.multiply(values, Metric.of(name).scale)
             marker = "o" if len(values) == 1 else None
             axes.plot(
                 range(1, len(values) + 1), scaled, style, color=colour, label=what, marker=marker
             )
-            told.append(f"{_told(name, values[kept - 1])} in {what}")
+            told.append(f"{Metric.of(name).format(values[kept - 1])} in {what}")
     axes.set_title(f"{name.capitalize()}{where}: {', '.join(told)}", wrap=True)
     axes.set_xlabel("epoch")
     axes.set_xlim(1, max(len(history[name]), 2))
@@ -134,17 +135,13 @@ def _draw_metric(
 
 def _unit(axes: Axes, name: str, values: Sequence[float]) -> str:
     """Return the y-axis' label; a loss that falls far gets a logarithmic axis."""
-    if name == "accuracy":
-        return "accuracy (%)"
+    if Metric.of(name).style != "number":
+        return Metric.of(name).label
     finite = [value for value in values if np.isfinite(value)]
     if finite and min(finite) > 0 and max(finite) / min(finite) > _LOG_FROM:
         axes.set_yscale("log")
         return "mean loss of a row, logarithmic"
     return "mean loss of a row"
-
-
-def _told(name: str, value: float) -> str:
-    return percent(value) if name == "accuracy" else short(value)
 
 
 def confusion_picture(

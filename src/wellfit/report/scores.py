@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wellfit.core.metrics import Metric
+
 Interval = Literal["Wilson", "normal"]
 Floats = NDArray[np.float64]
 
@@ -33,9 +35,9 @@ class Score:
     interval: Interval
 
     @property
-    def is_share(self) -> bool:
-        """Say whether the figure is a share of rows, best told in per cent."""
-        return "accuracy" in self.name
+    def metric(self) -> Metric:
+        """The metric that its name stands for."""
+        return Metric.of(self.name)
 
 
 def classification_scores(

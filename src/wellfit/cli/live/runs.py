@@ -12,6 +12,7 @@ from typing import Any
 
 from wellfit.cli.live.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
+from wellfit.core.metrics import Metric, split_rows, title_of
 
 _DEPTH = 3  # of folders in folders, to find runs in
 _PAUSE = 0.25  # seconds between two looks, however many ask
@@ -154,7 +155,9 @@ class Followed:
         tail = self._metrics
         start = max(start, 0) if generation == tail.generation else 0
         rows = [_numbers(row) for row in tail.rows[start : start + _ROWS]]
-        return {"generation": tail.generation, "start": start, "rows": rows}
+        names = dict.fromkeys(name for row in rows for name in row if name not in _NO_CURVES)
+        metrics = {name: _metric(name) for name in names}
+        return {"generation": tail.generation, "start": start, "rows": rows, "metrics": metrics}
 
     def summary(self) -> dict[str, Any]:
         """Return its state."""
@@ -195,12 +198,12 @@ class Followed:
             epochs = done - (first.get("epoch") or 0)
             passed = seconds - (first.get("seconds") or 0)
             left = passed / epochs * max(total - done, 0) if epochs > 0 else None
-        now = {key: value for key, value in last.items() if key not in _NO_CURVES}
+        latest = [key for key in last if key not in (*_NO_CURVES, "learning_rate")]
         return {
             **_progress("epoch", done, total, left),
             "early": bool(settings.get("early_stopping")),
             "seconds": seconds,
-            "now": now,
+            "latest": _latest(latest[-1], last) if latest else "",
         }
 
     def _search(self) -> dict[str, Any]:
@@ -264,13 +267,27 @@ def _size(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 def _scores(test: Any) -> list[dict[str, Any]]:
     """Return the figures on the test rows."""
     given = [one for one in test if isinstance(one, Mapping)] if isinstance(test, list) else []
-    return [
-        {
-            "name": _text(one.get("name")),
-            **{key: _number(one.get(key)) for key in ("value", "low", "high")},
-        }
-        for one in given
-    ]
+    return [_score(_text(one.get("name")), one) for one in given]
+
+
+def _score(name: str, score: Mapping[str, Any]) -> dict[str, str]:
+    """Return a score and its interval as they are printed."""
+    metric = Metric.of(name)
+    value, low, high = (_number(score.get(key)) for key in ("value", "low", "high"))
+    known = low is not None and high is not None
+    interval = f"{metric.format(low)} to {metric.format(high)}" if known else ""
+    return {"name": name, "value": metric.format(value), "interval": interval}
+
+
+def _latest(key: str, values: Mapping[str, float | None]) -> str:
+    return f"{title_of(key)} {Metric.of(key).format(values[key])}"
+
+
+def _metric(key: str) -> dict[str, str]:
+    """Return what the page has to know to draw a metric."""
+    metric = Metric.of(key)
+    rows = split_rows(key)[1]
+    return {"name": metric.name, "title": metric.title, "style": metric.style, "rows": rows}
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from wellfit.core.hyper import hyper
+from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
@@ -110,7 +111,7 @@ class NoSkill(Symptom, name="no_skill"):
             share = percent(1 - gain.value / training.chance, 0)
             told = [f"the loss on {training.kind} rows is {share} of the baseline's"]
         if scores is not None and scores.unseen is not None and constant is not None:
-            floor = constant.score if scores.metric.endswith("accuracy") else 0.0
+            floor = constant.score if Metric.of(scores.metric).is_share else 0.0
             below = below or scores.unseen < max(floor, constant.score)
             told = [scores.pair, scores.compared, *told]
         return self.finding(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.hyper import hyper
+from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Knob, Symptom
@@ -204,7 +205,7 @@ class Miscalibrated(Symptom, name="miscalibrated"):
 
     def applies(self, training: Training) -> bool:
         """Say whether there are classes, as far as is known."""
-        return training.scores is None or "accuracy" in training.scores.metric
+        return training.scores is None or Metric.of(training.scores.metric).is_share
 
     def look(self, training: Training) -> Finding | None:
         """Warn of probabilities that are too high or too low."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from wellfit.core.words import percent
+from wellfit.core import metrics
 
 CLEAR = 2.0  # standard errors beyond which a difference isn't chance
 # The same for a baseline that is better: 95 % on one side, since to call a network well fit that a
@@ -66,7 +66,7 @@ class Metric(NamedTuple):
     @property
     def is_share(self) -> bool:
         """Whether it is a share of rows, told in per cent."""
-        return "accuracy" in self.name
+        return metrics.Metric.of(self.name).is_share
 
     def errors(self, y: NDArray[Any], predicted: NDArray[Any]) -> Values:
         """Return the rows' errors (N,), whose mean is 1 minus the score.
@@ -117,9 +117,7 @@ class Metric(NamedTuple):
         >>> Metric("accuracy").told(0.9613), Metric("R²").told(-0.1504)
         ('96.1 %', '-0.150')
         """
-        if self.is_share:
-            return percent(value)
-        return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: not "-0.000"
+        return metrics.Metric.of(self.name).format(value)
 
 
 class Baseline(NamedTuple):

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from wellfit.core.metrics import Metric
 from wellfit.diagnose.verdicts.verdict import missing
 from wellfit.report.page.classes import class_blocks
 from wellfit.report.page.curves import curve_charts
@@ -33,7 +34,6 @@ from wellfit.report.page.parts import (
 )
 from wellfit.report.page.residuals import residual_blocks
 from wellfit.report.page.search import search_blocks
-from wellfit.report.words import percent
 
 Blocks = Callable[[Material], Iterator[Block]]
 
@@ -102,9 +102,9 @@ def _figures(run: Material) -> Iterator[Figure]:
 def told(score: Mapping[str, Any], key: str) -> str:
     """Return a score's figure, shares in per cent."""
     value = score.get(key)
-    if isinstance(value, float) and "accuracy" in str(score.get("name")):
-        return percent(value)
-    return number(value)
+    if not isinstance(value, float):
+        return number(value)
+    return Metric.of(str(score.get("name"))).format(value)
 
 
 def score_table(ended: Mapping[str, Any]) -> Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wellfit.core.metrics import Metric
 from wellfit.report.figures import JUDGED, TRAINING, _lighten
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ History = Mapping[str, Sequence[float]]
 
 def draw_members(axes: Axes, name: str, histories: Sequence[History]) -> None:
     """Draw one metric of several trainings by epoch, a thin line for each."""
-    scale = 100 if name == "accuracy" else 1
+    metric = Metric.of(name)
     for key, what, colour, style in (
         (name, "training", TRAINING, "-"),
         (f"val_{name}", "validation", JUDGED, "--"),
@@ -26,7 +27,7 @@ def draw_members(axes: Axes, name: str, histories: Sequence[History]) -> None:
         for place, values in enumerate(curves):
             axes.plot(
                 range(1, len(values) + 1),
-                np.multiply(values, scale),
+                np.multiply(values, metric.scale),
                 style,
                 color=colour,
                 linewidth=1,
@@ -35,7 +36,7 @@ def draw_members(axes: Axes, name: str, histories: Sequence[History]) -> None:
                 label=what if place == 0 else None,
             )
     axes.set_title(f"{name.capitalize()} of {len(histories)} members", wrap=True)
-    axes.set(xlabel="epoch", ylabel="accuracy (%)" if scale > 1 else "mean loss")
+    axes.set(xlabel="epoch", ylabel=metric.label)
     axes.set_xlim(1, max(2, *(len(history[name]) for history in histories)))
     axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError
+from wellfit.core.metrics import Metric
 from wellfit.report.figures import _figure, _lighten, _unit
 from wellfit.report.searches.tried import Results, Tried
 from wellfit.report.words import short
@@ -84,7 +85,7 @@ def draw_leaders(panels: Sequence[Axes], tried: Tried, histories: AllHistories, 
     leading = [place for place in _order(tried) if any(histories[place])][:top]
     for axes, name in zip(panels, names, strict=True):
         held = f"val_{name}" if _has(histories[leading[0]], f"val_{name}") else name
-        scale = 100 if name == "accuracy" else 1
+        scale = Metric.of(name).scale
         seen: list[float] = []
         for rank, (colour, place) in enumerate(zip(_COLOURS, leading, strict=False)):
             folds = [scale * np.asarray(fit[held]) for fit in histories[place] if fit.get(held)]

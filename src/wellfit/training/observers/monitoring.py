@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.metrics import Metric
 from wellfit.training.observers.base import Mask, Observer, Record, Run, State
 
 MODES = ("auto", "min", "max")
@@ -52,8 +53,8 @@ def judged(record: Record, monitor: str, mode: str) -> NDArray[np.float64]:
     array([-0.9])
     """
     name = metric_name(monitor, record.metrics)
-    falls = mode == "min" or (mode == "auto" and lower_is_better(name))
-    return record.metrics[name] if falls else -record.metrics[name]
+    sign = {"min": -1, "max": 1}.get(mode) or Metric.of(name).sign
+    return -sign * record.metrics[name]
 
 
 def improved(
@@ -85,18 +86,6 @@ def metric_name(monitor: str, metrics: Mapping[str, object]) -> str:
         if name in metrics:
             return name
     raise UnknownNameError("metric", monitor, metrics)
-
-
-def lower_is_better(name: str) -> bool:
-    """Say whether a metric of this name is a cost; all that aren't are scores.
-
-    scikit-learn's scorers are scores, and say so where one is a cost with its sign turned.
-
-    >>> [lower_is_better(name) for name in ("val_loss", "accuracy", "val_neg_log_loss")]
-    [True, False, False]
-    """
-    bare = name.removeprefix("val_")
-    return bare.endswith(("loss", "error")) and not bare.startswith("neg_")
 
 
 def warn_of(what: str, error: Exception, state: State) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from wellfit.core.metrics import Metric, title_of
 from wellfit.training.observers.base import Answer, Observer, Record, Run, State
 
 
@@ -48,7 +49,7 @@ class Progress(Observer, name="progress"):
         if "live" in state:
             bar, task, _ = state["live"]
             shown = (
-                f"{name.replace('_', ' ')} {values[record.active].mean():.4g}"
+                f"{title_of(name)} {Metric.of(name).format(values[record.active].mean(), more=1)}"
                 for name, values in record.metrics.items()
             )
             bar.update(task, metrics="  ".join(shown))
