@@ -34,7 +34,7 @@ from wellfit.core.errors import DivergedError
 from wellfit.diagnose import Outcome, Verdict, check, judge, verdict
 from wellfit.nn.initializers import Identical, Normal
 from wellfit.optim import SGD, Adam
-from wellfit.training import Answer, Observer, Record
+from wellfit.training import Callback, Decision, EpochLogs
 
 Rng: TypeAlias = np.random.Generator
 Data: TypeAlias = tuple[Any, Any]
@@ -133,12 +133,12 @@ HEALTHY: dict[str, dict[str, Any]] = {
 }
 
 
-class Keep(Observer):
+class Keep(Callback):
     """Remembers the curves of a training that ends without a network."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def epoch(self, record: Record, state: dict[str, Any]) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: dict[str, Any]) -> Decision | None:
         """Add a point to each."""
         for name, values in record.metrics.items():
             self.history.setdefault(name, []).append(float(values[0]))
@@ -159,7 +159,7 @@ def planted(illness: Illness, number: int) -> tuple[Any, Data]:
     seed = FIRST_SEED + number
     X, y = illness.change(*data(illness.made, number), np.random.default_rng(seed))
     kind = MLPRegressor if np.asarray(y).dtype.kind == "f" else MLPClassifier
-    given = {"hidden_layer_sizes": (32, 32), "random_state": seed, "threads": 1}
+    given = {"hidden_layer_sizes": (32, 32), "random_state": seed, "n_threads": 1}
     return kind(**{**given, **illness.parameters}), (X, y)
 
 
@@ -177,7 +177,7 @@ def after(illness: Illness, number: int) -> Verdict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            estimator.set_params(observers=[keep]).fit(*given)
+            estimator.set_params(callbacks=[keep]).fit(*given)
         except DivergedError:
             return judge(keep.history, status="diverged")
     return verdict(estimator, *given)

@@ -57,7 +57,7 @@ def recipe(network: Network, epochs: int, rate: float, seed: int) -> Member:
     return Member(
         network,
         optimizer=Adam(rate),
-        schedule=OneCycle(),
+        lr_schedule=OneCycle(),
         batch_size=250,
         epochs=epochs,
         seed=seed,
@@ -111,7 +111,7 @@ def sparsity(images: Images, repeats: int) -> Iterator[str]:
     )
     l1 = [0.0, 0.1, 0.3, 0.5, 0.7, 1.0]
     ramp = (Scheduled("l1", Ramp(0.0, 1.0, share=0.5)),)
-    ftrl = plain.replace(schedule=Member().schedule, schedules=ramp, batch_size=128)
+    ftrl = plain.replace(lr_schedule=Member().lr_schedule, schedules=ramp, batch_size=128)
     yield from _zeros(
         images,
         "FTRL, L1 rising over half the run",
@@ -144,7 +144,7 @@ def costs(images: Images, repeats: int) -> Iterator[str]:
         "batch norm": member(network={"batch_norm": True}),
         "max-norm": member(constraints=(MaxNorm(3.0, only=(0,)),)),
         "L2": member(penalties=(L2(1e-4),)),
-        "averaged weights": member(average=0.99),
+        "averaged weights": member(ema_decay=0.99),
     }
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(max(3, repeats)):

@@ -23,7 +23,7 @@ from wellfit import MLPClassifier
 from wellfit.datasets import load
 from wellfit.optim import Adam
 from wellfit.training.pairing import Pairing
-from wellfit.transfer import PairsPretraining, Reuse
+from wellfit.transfer import PairsPretraining, Pretrained
 
 EACH = 500  # labelled images of a digit for the softmax
 LAYERS = (100,) * 5
@@ -66,7 +66,7 @@ def table(args: argparse.Namespace) -> Iterator[str]:
     yield line("pairs task", int((~few).sum()), reached, *times)
     times = perf_counter(), process_time()
     softmax = MLPClassifier(
-        reuse=Reuse(pairs, freeze=len(LAYERS)),
+        pretrained=Pretrained(pairs, freeze=len(LAYERS)),
         dropout=0.0,
         batch_size=100,
         early_stopping=False,

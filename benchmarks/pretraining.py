@@ -25,7 +25,7 @@ import numpy as np
 from wellfit import MLPClassifier
 from wellfit.datasets import load
 from wellfit.optim import Adam
-from wellfit.transfer import AutoencoderPretraining, RBMPretraining, Reuse
+from wellfit.transfer import AutoencoderPretraining, Pretrained, RBMPretraining
 
 SIZES = (500, 500)
 LABELLED = 100  # images a digit
@@ -38,23 +38,26 @@ SUPERVISED = {
 }
 
 
-def autoencoders(rows: Any, seed: int) -> tuple[Reuse, dict[str, Any]]:
+def autoencoders(rows: Any, seed: int) -> tuple[Pretrained, dict[str, Any]]:
     """Return what stacked denoising autoencoders learn, and the network that it is for."""
     pretraining = AutoencoderPretraining(
         SIZES, noise=0.5, epochs=5, batch_size=128, optimizer=Adam(0.003), random_state=seed
     )
-    return Reuse(pretraining.fit(rows), decay=0.3), {"activation": "relu", "dropout": 0.4}
+    return Pretrained(pretraining.fit(rows), layerwise_lr_decay=0.3), {
+        "activation": "relu",
+        "dropout": 0.4,
+    }
 
 
-def machines(rows: Any, seed: int) -> tuple[Reuse, dict[str, Any]]:
+def machines(rows: Any, seed: int) -> tuple[Pretrained, dict[str, Any]]:
     """Return what stacked Boltzmann machines learn, and the network that it is for."""
     pretraining = RBMPretraining(
         SIZES, learning_rate=0.05, n_iter=3, batch_size=50, random_state=seed
     )
-    return Reuse(pretraining.fit(rows)), {"activation": "sigmoid", "dropout": 0.0}
+    return Pretrained(pretraining.fit(rows)), {"activation": "sigmoid", "dropout": 0.0}
 
 
-KINDS: dict[str, Callable[[Any, int], tuple[Reuse, dict[str, Any]]]] = {
+KINDS: dict[str, Callable[[Any, int], tuple[Pretrained, dict[str, Any]]]] = {
     each.__name__: each for each in (autoencoders, machines)
 }
 
@@ -80,7 +83,7 @@ def compare(kind: str, data: Any, rows: int, seed: int) -> tuple[float, float, f
     reuse, own = KINDS[kind](X[:rows], seed)
     seconds = time.perf_counter() - began
     without, with_ = (
-        MLPClassifier(reuse=start, random_state=seed, **SUPERVISED, **own)
+        MLPClassifier(pretrained=start, random_state=seed, **SUPERVISED, **own)
         .fit(X[chosen], y[chosen])
         .score(data.X_test, data.y_test)
         for start in (None, reuse)

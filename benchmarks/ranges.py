@@ -61,7 +61,7 @@ def singles(estimator: MLPClassifier, X: Any, y: Any, grid: Any) -> None:
     for rate in grid:
         one = clone(estimator).set_params(
             optimizer__learning_rate=float(rate),
-            schedule="constant",
+            lr_schedule="constant",
             early_stopping=False,
             batch_size=batch,
             epochs=1,

@@ -201,7 +201,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", help="names of tables, instead of all")
     parser.add_argument("--folds", type=int, default=5, help="how many of the five splits")
     parser.add_argument("--only", choices=SIDES, help="one side, in this process")
-    parser.add_argument("--reuse", type=Path, help="take scikit-learn's side from this file")
+    parser.add_argument("--pretrained", type=Path, help="take scikit-learn's side from this file")
     return parser.parse_args(argv)
 
 

@@ -10,7 +10,7 @@ from wellfit.core import registry
 from wellfit.core.hyper import resolve
 from wellfit.nn import Activation, Initializer, Layer, Loss, mlp
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
-from wellfit.training import Member, Observer, Rows, Stream, train
+from wellfit.training import Callback, Member, Rows, Stream, train
 
 FLOAT64 = torch.float64
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ FAMILIES = {
     "initializer": Initializer,
     "layer": Layer,
     "loss": Loss,
-    "observer": Observer,
+    "callback": Callback,
     "optimizer": Optimizer,
     "penalty": Penalty,
     "schedule": Schedule,

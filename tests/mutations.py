@@ -88,7 +88,7 @@ def mutate(draw: random.Random, data: Any) -> None:
             other = draw.choice(keys)
             one[key], one[other] = one[other], one[key]
         elif isinstance(one, dict):
-            one[draw.choice([*WORDS, "observers", "device", "family", "extra"])] = any_value(
+            one[draw.choice([*WORDS, "callbacks", "device", "family", "extra"])] = any_value(
                 draw, data
             )
         else:

@@ -58,7 +58,7 @@ def state() -> dict[str, Any]:
         "Python's generator": random.getstate(),
         "PyTorch's generator": torch.get_rng_state().tolist(),
         "default dtype": torch.get_default_dtype(),
-        "threads": torch.get_num_threads(),
+        "n_threads": torch.get_num_threads(),
         "gradients": torch.is_grad_enabled(),
         "inference": torch.is_inference_mode_enabled(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
@@ -97,7 +97,7 @@ def refused() -> None:
 
 
 def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    yield "fit", lambda: MLPClassifier(**QUICK, threads=2).fit(X, Y)
+    yield "fit", lambda: MLPClassifier(**QUICK, n_threads=2).fit(X, Y)
     yield (
         "fit from the clock",
         lambda: MLPRegressor((4,), epochs=1, random_state=0).fit(X, X[:, 0]),
@@ -123,7 +123,7 @@ def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], 
     )
     yield (
         "ensemble",
-        lambda: MLPEnsembleClassifier(MLPClassifier(**QUICK), n_members=2, random_state=0).fit(
+        lambda: MLPEnsembleClassifier(MLPClassifier(**QUICK), n_estimators=2, random_state=0).fit(
             X, Y
         ),
     )

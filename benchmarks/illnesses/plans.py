@@ -22,7 +22,7 @@ from wellfit.core.errors import DivergedError
 from wellfit.nn import Activate, BatchNorm, Linear, ReLU
 from wellfit.nn.initializers import Constant, Normal
 from wellfit.optim import SGD, Adam
-from wellfit.training import Answer, Observer, Record
+from wellfit.training import Callback, Decision, EpochLogs
 
 Rng = np.random.Generator
 Change = Callable[[Split, Rng], Split]
@@ -114,7 +114,7 @@ class Plan:
 SLOW_NORM = [
     layer for _ in range(2) for layer in (Linear(32), BatchNorm(momentum=0.999), Activate(ReLU()))
 ]
-BARE = {"dropout": 0.0, "early_stopping": False, "schedule": "constant"}
+BARE = {"dropout": 0.0, "early_stopping": False, "lr_schedule": "constant"}
 WIDE = {**BARE, "hidden_layer_sizes": (512, 512)}
 FAST = ("learning_rate_high", "diverging", "dead_units")
 SLOW = ("learning_rate_low", "still_improving")
@@ -145,7 +145,7 @@ ILL: dict[str, Plan] = {
         {"hidden_layer_sizes": (64, 64)}, change=shuffled, named=("no_skill", "over_fitting")
     ),
     "SGD's rate x 1000": Plan(
-        {"optimizer": SGD(50.0), "hidden_layer_sizes": (64, 64), "schedule": "constant"},
+        {"optimizer": SGD(50.0), "hidden_layer_sizes": (64, 64), "lr_schedule": "constant"},
         named=FAST,
     ),
     "few epochs": Plan(
@@ -169,7 +169,7 @@ ILL: dict[str, Plan] = {
     ),
     "memorized": Plan({**WIDE, "epochs": 40}, 1000, named=("over_fitting",)),
     "SGD's rate / 100": Plan(
-        {"optimizer": SGD(5e-4), "hidden_layer_sizes": (64, 64), "schedule": "constant"},
+        {"optimizer": SGD(5e-4), "hidden_layer_sizes": (64, 64), "lr_schedule": "constant"},
         named=SLOW,
     ),
     "unseen rows of another kind": Plan(
@@ -187,12 +187,12 @@ ILL: dict[str, Plan] = {
 EVERY_HEALTHY, EVERY_ILL = 3, 3
 
 
-class Keep(Observer):
+class Keep(Callback):
     """Remembers the curves of a training that ends without a network."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def epoch(self, record: Record, state: dict[str, Any]) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: dict[str, Any]) -> Decision | None:
         """Add a point to each."""
         for name, values in record.metrics.items():
             self.history.setdefault(name, []).append(float(values[0]))
@@ -210,7 +210,7 @@ def train(plan: Plan, split: Split, regression: bool, seed: int) -> Trained:
     """Train on one thread."""
     keep = Keep()
     kind = MLPRegressor if regression else MLPClassifier
-    estimator = kind(**plan.parameters, random_state=seed, threads=1, observers=[keep])
+    estimator = kind(**plan.parameters, random_state=seed, n_threads=1, callbacks=[keep])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

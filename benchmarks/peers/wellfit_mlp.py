@@ -23,7 +23,7 @@ def fit(workload: Workload, X: Array, y: Array, epochs: int) -> Trained:
         dropout=0.0,
         l2=workload.l2,
         optimizer=optimizer,
-        schedule="constant",
+        lr_schedule="constant",
         batch_size=workload.batch_size,
         epochs=epochs,
         early_stopping=False,

@@ -57,7 +57,7 @@ def initializers(data_dir: Path, candidates: int, _: list[str]) -> list[Row]:
         (64, 64),
         dropout=0.5,
         optimizer="rmsprop",
-        schedule="constant",
+        lr_schedule="constant",
         batch_size=128,
         epochs=EPOCHS,
         early_stopping=False,

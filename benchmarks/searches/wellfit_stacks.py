@@ -37,7 +37,7 @@ def network() -> MLPClassifier:
         HIDDEN,
         dropout=0.1,
         optimizer=SGD(0.01, momentum=0.9),
-        schedule="constant",
+        lr_schedule="constant",
         batch_size=BATCH,
         epochs=EPOCHS,
         early_stopping=False,

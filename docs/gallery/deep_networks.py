@@ -21,7 +21,7 @@ from wellfit import MLPClassifier
 from wellfit.diagnose import Signals, check
 from wellfit.nn import Normal
 from wellfit.optim import Adam
-from wellfit.transfer import Reuse
+from wellfit.transfer import Pretrained
 
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
@@ -70,7 +70,7 @@ axes.legend(frameon=False)
 figure, axes = plt.subplots(figsize=(7, 4))
 for rule in ("sgd", "adagrad", "rmsprop", "adam", "nadam"):
     clf = MLPClassifier(
-        (50,) * 3, optimizer=rule, schedule="constant", epochs=15, **ways["ELU, He"], **plain
+        (50,) * 3, optimizer=rule, lr_schedule="constant", epochs=15, **ways["ELU, He"], **plain
     )
     clf.fit(X, y)
     axes.plot(range(1, 16), clf.history_["loss"], label=rule)
@@ -91,9 +91,9 @@ few = np.concatenate([high[y[high] == digit][:10] for digit in range(5, 10)])
 tested = y_test >= 5
 how = {"optimizer": Adam(0.01), "epochs": 60, "batch_size": 10, **plain}
 for frozen in (4, 3, 2, 1, 0):
-    clf = MLPClassifier(reuse=Reuse(base, freeze=frozen), **how).fit(X[few], y[few])
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze=frozen), **how).fit(X[few], y[few])
     score = clf.score(X_test[tested], y_test[tested])
-    print(f"{frozen} frozen  {score:.3f}  computed once: {clf.reused_['cached']}")
+    print(f"{frozen} frozen  {score:.3f}  computed once: {clf.pretrained_['cached']}")
 fresh = MLPClassifier((50,) * 4, **ways["ELU, He"], **how).fit(X[few], y[few])
 print(f"afresh    {fresh.score(X_test[tested], y_test[tested]):.3f}")
 

@@ -101,7 +101,7 @@ axes.legend(frameon=False)
 for patience in (1, 3, 10, None):
     stop = EarlyStopping(patience=patience)
     clf = MLPClassifier(
-        (128,), dropout=0.0, optimizer=SGD(0.1, momentum=0.9), schedule="constant", epochs=100,
+        (128,), dropout=0.0, optimizer=SGD(0.1, momentum=0.9), lr_schedule="constant", epochs=100,
         early_stopping=stop, random_state=0,
     )  # fmt: skip
     clf.fit(X[:250], y[:250], X_val=X_val, y_val=y_val)
@@ -120,7 +120,7 @@ space = {
     "l2": loguniform(1e-5, 1e-1),
     "hidden_layer_sizes": [(64,), (64, 64)],
 }
-sgd = {"optimizer": SGD(momentum=0.9), "schedule": "constant", "clipping": 1.0}
+sgd = {"optimizer": SGD(momentum=0.9), "lr_schedule": "constant", "gradient_clipping": 1.0}
 search = RandomizedSearchCV(MLPClassifier(epochs=20, **sgd, **plain), space, n_iter=30, cv=2,
                             random_state=0).fit(X, y)  # fmt: skip
 found = np.sort(search.cv_results_["mean_test_score"])

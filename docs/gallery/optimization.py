@@ -52,9 +52,9 @@ landscape_figure(beale, paths)
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, stratify=y, random_state=0)
 ways = {
-    "plain": {"optimizer": SGD(0.01), "schedule": "constant"},
-    "momentum 0.9": {"optimizer": SGD(0.01, momentum=0.9), "schedule": "constant"},
-    "momentum, decaying rate": {"optimizer": SGD(0.01, momentum=0.9), "schedule": "time_based"},
+    "plain": {"optimizer": SGD(0.01), "lr_schedule": "constant"},
+    "momentum 0.9": {"optimizer": SGD(0.01, momentum=0.9), "lr_schedule": "constant"},
+    "momentum, decaying rate": {"optimizer": SGD(0.01, momentum=0.9), "lr_schedule": "time_based"},
 }
 figure, axes = plt.subplots(figsize=(7, 4))
 for name, way in ways.items():

@@ -27,7 +27,7 @@ from wellfit.optim import SGD, Exponential
 X, y = load_digits(return_X_y=True)
 known, other = train_test_split(np.arange(len(X)), train_size=100, stratify=y, random_state=0)
 plain = {
-    "optimizer": SGD(0.05, momentum=0.9), "schedule": "constant", "clipping": 1.0,
+    "optimizer": SGD(0.05, momentum=0.9), "lr_schedule": "constant", "gradient_clipping": 1.0,
     "epochs": 80, "dropout": 0.0, "early_stopping": False, "random_state": 0,
 }  # fmt: skip
 
@@ -105,6 +105,6 @@ axes.legend(frameon=False)
 schedules = {"constant": "constant", "exponential": Exponential(0.95), "one cycle": "one_cycle"}
 print(f"{'':12}  neither     L2  dropout   both")
 for name, schedule in schedules.items():
-    clf = MLPClassifier((128, 128), **plain).set_params(schedule=schedule)
+    clf = MLPClassifier((128, 128), **plain).set_params(lr_schedule=schedule)
     test = means(clf, {"dropout": [0.0, 0.2], "l2": [0.0, 0.01]})[1]
     print(f"{name:12}  " + "  ".join(f"{value:5.1f} %" for value in test))

@@ -26,7 +26,7 @@ from wellfit.optim import SGD
 X, y = load_digits(return_X_y=True)
 X, X_val, y, y_val = train_test_split(X, y, test_size=500, stratify=y, random_state=0)
 plain = {
-    "activation": "sigmoid", "optimizer": SGD(0.1), "schedule": "constant", "batch_size": 32,
+    "activation": "sigmoid", "optimizer": SGD(0.1), "lr_schedule": "constant", "batch_size": 32,
     "epochs": 30, "dropout": 0.0, "early_stopping": False, "random_state": 0,
 }  # fmt: skip
 
@@ -53,7 +53,7 @@ def race(axes, ways, **settings):
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
-costs = {"quadratic": "quadratic", "cross-entropy": "sigmoid_cross_entropy"}
+costs = {"squared error": "sigmoid_squared_error", "cross-entropy": "sigmoid_cross_entropy"}
 starts = {"deviation 1": Normal(1.0), "deviation 1/√n": LecunNormal()}
 race(axes, {
     f"{cost}, {start}": {"loss": costs[cost], "initializer": starts[start]}

@@ -16,7 +16,7 @@ import wellfit.optim
 import wellfit.training  # noqa: F401  (the registry knows what is imported)
 from wellfit import __version__
 from wellfit.core import registry
-from wellfit.datasets import available
+from wellfit.datasets import list_datasets
 
 Wellfit = Callable[..., Result]
 
@@ -25,7 +25,7 @@ def test_the_list_names_all_data(here: Path, wellfit: Wellfit) -> None:
     done = wellfit("data", "list")
     assert done.exit_code == 0, done.output
     listed = [line.split()[0] for line in done.output.splitlines()[1:]]
-    assert listed == [entry.name for entry in available()]
+    assert listed == [entry.name for entry in list_datasets()]
     assert "multiclass" in done.output
 
 
@@ -81,7 +81,7 @@ def test_methods_knows_families_that_nothing_has_imported_yet(here: Path) -> Non
     command = [sys.executable, "-m", "wellfit", "methods"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     families = {line.split()[0] for line in told.splitlines() if not line.startswith(" ")}
-    assert {"check", "symptom", "recipe", "optimizer", "observer"} <= families
+    assert {"check", "symptom", "recipe", "optimizer", "callback"} <= families
 
 
 @pytest.mark.parametrize("family", registry.families())

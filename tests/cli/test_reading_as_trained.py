@@ -303,7 +303,7 @@ def test_a_first_line_that_looks_like_data_is_told(
     command: tuple[str, ...], here: Path, wellfit: Wellfit
 ) -> None:
     (here / "a.data").write_text(HEADERLESS)
-    words = [] if command == ("data", "show") else ["--target", "small", "--threads", "1"]
+    words = [] if command == ("data", "show") else ["--target", "small", "--n-threads", "1"]
     words += ["--run", "r"] if command[0] in ("train", "search") else []
     words += ["--epochs", "1", "--hidden", "4", "-q"] if command[0] in ("train", "search") else []
     first, *options = command if command[0] != "data" else ("data show",)

@@ -29,8 +29,8 @@ EVERY = ("--checkpoint-every", "0")
 # Whatever remembers something: moments, running statistics, random masks, a plateau, patience.
 DIGITS = (
     "train digits --hidden 16 --batch-norm --dropout 0.2 --optimizer adam --learning-rate 0.003 "
-    "--schedule reduce_on_plateau --set schedule__patience=2 --patience 40 "
-    "--average 0.9 --batch-size 8 --scoring f1_macro --run run --checkpoint-every 0"
+    "--lr-schedule reduce_lr_on_plateau --set lr_schedule__patience=2 --patience 40 "
+    "--ema-decay 0.9 --batch-size 8 --scoring f1_macro --run run --checkpoint-every 0"
 )
 
 
@@ -130,7 +130,7 @@ def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callab
     [
         EVERY,
         (),  # too short for a checkpoint: from the beginning
-        (*EVERY, "--precision", "auto", "--eval-every", "2", "--clipping", "1"),
+        (*EVERY, "--precision", "auto", "--eval-every", "2", "--gradient-clipping", "1"),
         (*EVERY, "--tensorboard", "--set", "schedules={beta_1: ramp}"),
         (*EVERY, "--time-limit", "1000", "--augment", "noise", "--no-shuffle"),
         (*EVERY, "--optimizer", "lbfgs", "--no-early-stopping"),

@@ -369,7 +369,7 @@ def test_ctrl_c_keeps_what_is_finished(
 
 IRIS = (
     "search iris --space space.json --candidates 9 --epochs 9 --no-early-stopping "
-    "--halving successive --run run --threads 1 -q"
+    "--halving successive --run run --n-threads 1 -q"
 )
 
 

@@ -19,7 +19,7 @@ from typer.testing import Result
 
 from processes import said, start
 from wellfit.cli.watching import Lines, Show
-from wellfit.training import Record, Run
+from wellfit.training import EpochLogs, Run
 
 Wellfit = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -29,11 +29,11 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
 MOST_BYTES = 1.5 * 2**30
 
 
-def record(epoch: int) -> Record:
+def record(epoch: int) -> EpochLogs:
     values = {"loss": 2 / epoch, "accuracy": 1 - 0.7 / epoch, "val_loss": 2.1 / epoch}
     values |= {"val_accuracy": 1 - 0.8 / epoch, "learning_rate": 0.001}
     metrics = {name: np.array([value]) for name, value in values.items()}
-    return Record(epoch, 0.5 * epoch, np.array([True]), metrics)
+    return EpochLogs(epoch, 0.5 * epoch, np.array([True]), metrics)
 
 
 def shown(text: str) -> str:

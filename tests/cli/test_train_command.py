@@ -210,10 +210,10 @@ def test_options_reach_the_estimator(here: Path, wellfit: Wellfit) -> None:
         *TRAIN,
         *("--hidden", "8,4", "--activation", "tanh", "--batch-norm", "--dropout", "0.2"),
         *("--input-dropout", "0.1", "--optimizer", "sgd", "--learning-rate", "0.05"),
-        *("--schedule", "exponential", "--batch-size", "16", "--epochs", "2", "--l1", "1e-4"),
+        *("--lr-schedule", "exponential", "--batch-size", "16", "--epochs", "2", "--l1", "1e-4"),
         *("--l2", "1e-3", "--no-early-stopping", "--validation-fraction", "0.25"),
         *("--class-weight", "balanced", "--precision", "float64", "--device", "cpu"),
-        *("--set", "optimizer__momentum=0.8", "--set", "schedule__decay=0.5", "--run", "run"),
+        *("--set", "optimizer__momentum=0.8", "--set", "lr_schedule__decay=0.5", "--run", "run"),
     )
     assert done.exit_code == 0, done.output
     settings = read(here / "run" / "config.json")["settings"]
@@ -224,8 +224,8 @@ def test_options_reach_the_estimator(here: Path, wellfit: Wellfit) -> None:
     assert settings["optimizer"]["name"] == "sgd"
     assert settings["optimizer"]["learning_rate"] == 0.05
     assert settings["optimizer"]["momentum"] == 0.8
-    assert settings["schedule"]["name"] == "exponential"
-    assert settings["schedule"]["decay"] == 0.5
+    assert settings["lr_schedule"]["name"] == "exponential"
+    assert settings["lr_schedule"]["decay"] == 0.5
     assert (settings["batch_size"], settings["epochs"]) == (16, 2)
     assert (settings["l1"], settings["l2"]) == (1e-4, 1e-3)
     assert settings["early_stopping"] is False
@@ -240,11 +240,29 @@ def test_the_rest_of_the_toolbox_reaches_the_estimator(here: Path, wellfit: Well
     done = wellfit(
         *TRAIN,
         *("--initializer", "he_normal", "--bias-initializer", "ones", "--input-noise", "0.1"),
-        *("--max-norm", "3", "--clipping", "by_value", "--average", "0.9", "--fraction", "0.8"),
+        *(
+            "--max-norm",
+            "3",
+            "--gradient-clipping",
+            "by_value",
+            "--ema-decay",
+            "0.9",
+            "--subsample",
+            "0.8",
+        ),
         *("--no-shuffle", "--augment", "noise:0.05", "--augment", "mixup", "--eval-every", "2"),
         *("--scoring", "roc_auc", "--monitor", "roc_auc", "--patience", "7", "--epochs", "4"),
-        *("--threads", "1", "--time-limit", "1000", "--report-every", "1", "--precision", "auto"),
-        *("--set", "clipping__limit=0.5", "--set", "loss__label_smoothing=0.1"),
+        *(
+            "--n-threads",
+            "1",
+            "--time-limit",
+            "1000",
+            "--report-every",
+            "1",
+            "--precision",
+            "auto",
+        ),
+        *("--set", "gradient_clipping__limit=0.5", "--set", "loss__label_smoothing=0.1"),
         *("--set", "layers=[16, {units: 8, activation: elu, dropout: 0.2}]"),
         *("--set", "schedules={beta_1: ramp}", "--run", "run"),
     )
@@ -255,9 +273,12 @@ def test_the_rest_of_the_toolbox_reaches_the_estimator(here: Path, wellfit: Well
     settings = config["settings"]
     assert settings["initializer"]["name"] == "he_normal"
     assert settings["bias_initializer"]["name"] == "ones"
-    assert (settings["input_noise"], settings["max_norm"], settings["average"]) == (0.1, 3, 0.9)
-    assert (settings["clipping"]["name"], settings["clipping"]["limit"]) == ("by_value", 0.5)
-    assert (settings["fraction"], settings["shuffle"], settings["eval_every"]) == (0.8, False, 2)
+    assert (settings["input_noise"], settings["max_norm"], settings["ema_decay"]) == (0.1, 3, 0.9)
+    assert (settings["gradient_clipping"]["name"], settings["gradient_clipping"]["limit"]) == (
+        "by_value",
+        0.5,
+    )
+    assert (settings["subsample"], settings["shuffle"], settings["eval_every"]) == (0.8, False, 2)
     assert [one["name"] for one in settings["augment"]] == ["noise", "mixup"]
     assert settings["augment"][0]["std"] == 0.05
     assert settings["scoring"] == ["roc_auc"]
@@ -281,9 +302,17 @@ def test_an_activation_for_each_layer(here: Path, wellfit: Wellfit) -> None:
 
 
 def test_a_number_clips_the_norm(here: Path, wellfit: Wellfit) -> None:
-    words = ("--clipping", "2.5", "--set", "clipping__limit=1.5", *QUICK, "--run", "run")
+    words = (
+        "--gradient-clipping",
+        "2.5",
+        "--set",
+        "gradient_clipping__limit=1.5",
+        *QUICK,
+        "--run",
+        "run",
+    )
     assert wellfit(*TRAIN, *words).exit_code == 0
-    clipping = read(here / "run" / "config.json")["settings"]["clipping"]
+    clipping = read(here / "run" / "config.json")["settings"]["gradient_clipping"]
     assert (clipping["name"], clipping["limit"]) == ("by_norm", 1.5)
 
 
@@ -299,7 +328,7 @@ def test_the_time_limit_ends_a_training(here: Path, wellfit: Wellfit) -> None:
     words = ("--time-limit", "0.2", "--epochs", "100000", "--no-early-stopping", "--run", "run")
     assert wellfit(*TRAIN, "--hidden", "8", *words).exit_code == 0
     result = read(here / "run" / "result.json")
-    assert result["status"] == "stopped"
+    assert result["status"] == "early_stopped"
     assert 1 <= result["epochs"] < 100000
 
 
@@ -339,7 +368,7 @@ def test_early_stopping_keeps_the_best_epoch(here: Path, wellfit: Wellfit) -> No
     done = wellfit(*TRAIN, *words, "--run", "run")
     assert done.exit_code == 0, done.output
     result = read(here / "run" / "result.json")
-    assert result["status"] == "stopped"
+    assert result["status"] == "early_stopped"
     assert result["best_epoch"] < result["epochs"] < 60
     assert "stopped early" in done.output
     assert f"kept epoch {result['best_epoch']}" in done.output

@@ -202,11 +202,13 @@ def test_the_lock_tells_a_run_that_goes_on_from_one_that_was_cut_off(tmp_path: P
     assert told["left"] == pytest.approx(0.5 * 6)
     os.close(held)
     assert only(runs)["left"] is None
-    (run / "result.json").write_text('{"status": "stopped", "verdict": {"sentence": "Well fit."}}')
+    (run / "result.json").write_text(
+        '{"status": "early_stopped", "verdict": {"sentence": "Well fit."}}'
+    )
     told = only(runs)
-    assert (told["status"], told["verdict"]) == ("stopped", "Well fit.")
+    assert (told["status"], told["verdict"]) == ("early_stopped", "Well fit.")
     long = {"sentence": "Over-fitted. " * 40, "sure": "It is sure."}
-    (run / "result.json").write_text(json.dumps({"status": "stopped", "verdict": long}))
+    (run / "result.json").write_text(json.dumps({"status": "early_stopped", "verdict": long}))
     again = only(runs)
     assert again["verdict"] == " ".join(long.values())  # not cut
 
@@ -300,7 +302,7 @@ def test_a_search_whose_best_model_stopped_early_is_finished(here: Path, wellfit
     assert written["status"] == "finished"
     assert written["epochs"] < 60  # the training did stop early
     assert only(fresh(here / "runs"))["status"] == "finished"
-    result.write_text(json.dumps({**written, "status": "stopped"}))  # as it was written once
+    result.write_text(json.dumps({**written, "status": "early_stopped"}))  # as it was written once
     assert only(fresh(here / "runs"))["status"] == "finished"
 
 

@@ -33,10 +33,10 @@ class Cubic(Activation, name="cubic"):
     def backward(self, z, out, delta):
         return delta.mul_(3 * z * z)
 """,
-    "training/observers/counter.py": """
-from wellfit.training.observers.base import Observer
+    "training/callbacks/counter.py": """
+from wellfit.training.callbacks.base import Callback
 
-class Counter(Observer, name="counter"):
+class Counter(Callback, name="counter"):
     def epoch(self, record, state):
         state["epochs"] = state.get("epochs", 0) + 1
 """,
@@ -59,10 +59,10 @@ from wellfit.cli.app import main
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 clf = MLPClassifier(
-    (4,), optimizer="half_steps", activation="cubic", schedule="half", epochs=2, random_state=0
+    (4,), optimizer="half_steps", activation="cubic", lr_schedule="half", epochs=2, random_state=0
 )
 print(clf.fit(X, X[:, 0] > 0).n_epochs_)
-for family in ("optimizer", "activation", "observer", "schedule"):
+for family in ("optimizer", "activation", "callback", "schedule"):
     print(*[one.name for one in every(family)])
 sys.argv = ["wellfit", "methods"]
 main()
@@ -101,7 +101,7 @@ def test_a_file_in_a_familys_folder_is_all_that_an_algorithm_needs(tmp_path: Pat
         (Initializer, "kaiming_normal", "he_normal"),
         (Loss, "mse", "squared_error"),
         (Loss, "mae", "absolute_error"),
-        (Loss, "quantile", "pinball"),
+        (Loss, "pinball", "quantile"),
         (Loss, "cross_entropy", "softmax_cross_entropy"),
         (Loss, "binary_cross_entropy", "sigmoid_cross_entropy"),
     ],

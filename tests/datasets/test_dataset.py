@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from wellfit.core.errors import DataError
-from wellfit.datasets import Dataset, hold_out, load, picture
+from wellfit.datasets import Dataset, load, picture, train_test_split
 
 X = np.arange(40.0).reshape(20, 2)
 Y = np.arange(20) % 2
@@ -48,7 +48,7 @@ def rows_of(part):
 def test_every_row_is_in_one_part_with_its_label(as_table, fraction, size):
     table = pd.DataFrame(X, columns=["a", "b"]) if as_table else X
     labels = pd.Series(Y, name="y") if as_table else Y
-    split = hold_out(Dataset("d", table, labels), fraction, seed=3)
+    split = train_test_split(Dataset("d", table, labels), fraction, seed=3)
     assert len(split.X_test) == size
     assert type(split.X) is type(split.X_test) is type(table)
     assert sorted(rows_of(split.X) + rows_of(split.X_test)) == rows_of(X)
@@ -58,7 +58,7 @@ def test_every_row_is_in_one_part_with_its_label(as_table, fraction, size):
 
 def test_classes_keep_their_shares():
     y = np.repeat(["a", "b", "c"], [60, 30, 10])
-    split = hold_out(Dataset("d", np.arange(100.0)[:, None], y), 0.2)
+    split = train_test_split(Dataset("d", np.arange(100.0)[:, None], y), 0.2)
     assert dict(zip(*np.unique(split.y_test, return_counts=True), strict=True)) == {
         "a": 12,
         "b": 6,
@@ -68,59 +68,59 @@ def test_classes_keep_their_shares():
 
 def test_a_seed_fixes_the_split():
     dataset = load("iris")
-    first, again, other = (hold_out(dataset, 0.3, seed) for seed in (1, 1, 2))
+    first, again, other = (train_test_split(dataset, 0.3, seed) for seed in (1, 1, 2))
     assert first.X.index.tolist() == again.X.index.tolist() != other.X.index.tolist()
 
 
 def test_a_class_with_a_single_row_is_no_obstacle():
     y = np.array(["a"] * 12 + ["b"] * 7 + ["rare"])
-    split = hold_out(Dataset("d", X, y), 0.25)
+    split = train_test_split(Dataset("d", X, y), 0.25)
     assert sorted([*split.y, *split.y_test]) == sorted(y)
 
 
 def test_more_classes_than_rows_to_test_is_no_obstacle():
     y = np.repeat([f"c{i}" for i in range(10)], 2)
-    assert len(hold_out(Dataset("d", X, y), 0.1).y_test) == 2
+    assert len(train_test_split(Dataset("d", X, y), 0.1).y_test) == 2
 
 
 @pytest.mark.parametrize("y", [X[:, 0] + 0.5, np.stack([Y, 1 - Y], axis=1)])
 def test_quantities_and_several_outputs_are_split_at_random(y):
-    split = hold_out(Dataset("d", X, y), 0.25)
+    split = train_test_split(Dataset("d", X, y), 0.25)
     assert len(split.y_test) == 5
 
 
 def test_a_known_task_decides_over_what_numbers_look_like():
     grades = Dataset("d", X, np.arange(20) % 5)
-    assert sorted(hold_out(grades, 0.25).y_test) == [0, 1, 2, 3, 4]
+    assert sorted(train_test_split(grades, 0.25).y_test) == [0, 1, 2, 3, 4]
     quantity = dataclasses.replace(grades, task="regression")
-    assert sorted(hold_out(quantity, 0.25).y_test) != [0, 1, 2, 3, 4]
+    assert sorted(train_test_split(quantity, 0.25).y_test) != [0, 1, 2, 3, 4]
 
 
 def test_labels_that_are_missing_are_split_too():
     y = pd.Series(["a", "b", None, "a"] * 5)
-    split = hold_out(Dataset("d", X, y), 0.2)
+    split = train_test_split(Dataset("d", X, y), 0.2)
     assert split.y_test.isna().sum() == 1
 
 
 def test_data_with_a_test_part_come_back_as_they_are():
     dataset = Dataset("d", X, Y, X[:2], Y[:2])
-    assert hold_out(dataset, 0.5) is dataset
+    assert train_test_split(dataset, 0.5) is dataset
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_fraction_outside_of_its_range_is_refused(fraction):
     with pytest.raises(ValueError, match=r"expected a number in \(0, 1\)"):
-        hold_out(Dataset("d", X, Y), fraction)
+        train_test_split(Dataset("d", X, Y), fraction)
 
 
 def test_a_single_row_cannot_be_split():
     with pytest.raises(DataError, match="a single row"):
-        hold_out(Dataset("d", X[:1], Y[:1]), 0.5)
+        train_test_split(Dataset("d", X[:1], Y[:1]), 0.5)
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
 def test_no_part_is_ever_empty(fraction):
-    split = hold_out(Dataset("d", X[:3], X[:3, 0] + 0.5), fraction)
+    split = train_test_split(Dataset("d", X[:3], X[:3, 0] + 0.5), fraction)
     assert sorted([len(split.y), len(split.y_test)]) == [1, 2]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import wellfit.datasets
 from wellfit.core.errors import DataError
-from wellfit.datasets import available, load
+from wellfit.datasets import list_datasets, load
 from wellfit.datasets.catalog import NAMED
 
 RECORD = {
@@ -45,11 +45,11 @@ def test_an_indexed_table_knows_its_target_and_what_to_drop(indexed):
     assert list(dataset.X.columns) == ["age", "weight"]
     assert dataset.y.tolist() == ["cat", "dog", "cat", "dog"]
     assert (dataset.task, dataset.description) == ("binary", "all friendly")
-    assert "pets" not in [entry.name for entry in available()]
+    assert "pets" not in [entry.name for entry in list_datasets()]
 
 
 def test_an_indexed_table_is_listed(indexed):
-    (entry,) = [e for e in available(indexed(RECORD)) if e.name not in NAMED]
+    (entry,) = [e for e in list_datasets(indexed(RECORD)) if e.name not in NAMED]
     assert (entry.name, entry.kind, entry.rows, entry.columns) == ("pets", "table", 4, 2)
     assert (entry.task, entry.where) == ("binary", "local")
 
@@ -69,9 +69,9 @@ def test_train_and_test_files_are_one_data_set(indexed):
     folder = indexed(train, test)
     dataset = load("pets", data_dir=folder)
     assert len(dataset.X) == len(dataset.X_test) == 4
-    names = [entry.name for entry in available(folder)]
+    names = [entry.name for entry in list_datasets(folder)]
     assert names[len(NAMED) :] == ["pets"]
-    assert available(folder)[-1].rows == 8
+    assert list_datasets(folder)[-1].rows == 8
 
 
 def test_a_test_file_alone_keeps_its_name(indexed):
@@ -82,7 +82,7 @@ def test_a_test_file_alone_keeps_its_name(indexed):
 def test_an_index_cannot_take_a_known_name(indexed):
     folder = indexed({**RECORD, "name": "iris"})
     assert len(load("iris", data_dir=folder).X) == 150
-    assert [entry.name for entry in available(folder)] == list(NAMED)
+    assert [entry.name for entry in list_datasets(folder)] == list(NAMED)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_index_cannot_take_a_known_name(indexed):
 def test_a_damaged_index_is_told(record, complaint, indexed):
     folder = indexed(record)
     with pytest.raises(DataError, match=complaint):
-        available(folder)
+        list_datasets(folder)
 
 
 def test_an_index_that_is_no_json_is_told_but_spoils_no_file(indexed, monkeypatch):
@@ -166,7 +166,7 @@ def test_importing_the_floor_imports_nothing_heavy():
 
 def test_the_tables_of_the_data_folder_are_as_their_index_says(data_dir: Path):
     records = {r["name"]: r for r in json.loads((data_dir / "tabular/index.json").read_text())}
-    tables = [entry for entry in available(data_dir) if entry.name not in NAMED]
+    tables = [entry for entry in list_datasets(data_dir) if entry.name not in NAMED]
     assert len(tables) == 15
     for entry in tables:
         dataset = load(entry.name, data_dir=data_dir)

@@ -12,7 +12,7 @@ import pytest
 import sklearn.datasets
 
 from wellfit.core.errors import DataError
-from wellfit.datasets import available, infer_task, load
+from wellfit.datasets import infer_task, list_datasets, load
 from wellfit.datasets.bundled import BUNDLED
 from wellfit.datasets.catalog import NAMED
 from wellfit.datasets.download import cache_folder, fetch
@@ -31,7 +31,7 @@ def md5(path):
 
 @pytest.mark.parametrize("name", LOADED)
 def test_what_is_said_of_bundled_data_holds(name):
-    entry = next(entry for entry in available() if entry.name == name)
+    entry = next(entry for entry in list_datasets() if entry.name == name)
     dataset = load(name)
     assert dataset.X.shape == (entry.rows, entry.columns)
     assert infer_task(dataset.y).kind == dataset.task == entry.task
@@ -76,13 +76,13 @@ def test_a_named_table_can_be_asked_another_question():
 
 
 def test_housing_comes_from_scikit_learns_cache(tmp_path):
-    entry = {entry.name: entry for entry in available()}["housing"]
+    entry = {entry.name: entry for entry in list_datasets()}["housing"]
     assert entry.where == "download"
     assert not (tmp_path / "sklearn").exists(), "a listing must leave no folder behind"
     (tmp_path / "sklearn").mkdir()
     raw = np.random.default_rng(0).uniform(1, 9, (20, 9))
     joblib.dump(raw, tmp_path / "sklearn" / "cal_housing_py3.pkz")
-    assert {entry.name: entry for entry in available()}["housing"].where == "cached"
+    assert {entry.name: entry for entry in list_datasets()}["housing"].where == "cached"
     dataset = load("housing")
     np.testing.assert_allclose(dataset.y, raw[:, 0] / 100_000)
     assert dataset.X.shape == (20, entry.columns)
@@ -242,7 +242,7 @@ def test_a_data_folder_is_searched_before_the_network(inner, tmp_path, write_mni
     assert by_argument.name == "mnist"
     monkeypatch.setenv("WELLFIT_DATA", str(tmp_path / "data"))
     np.testing.assert_array_equal(load("MNIST").X, by_argument.X)
-    assert {entry.name: entry.where for entry in available()}["mnist"] == "local"
+    assert {entry.name: entry.where for entry in list_datasets()}["mnist"] == "local"
 
 
 def test_the_argument_comes_before_the_variable(tmp_path, write_mnist, monkeypatch):

@@ -22,7 +22,7 @@ from wellfit.diagnose import Verdict, judge, verdict
 from wellfit.nn import Activate, BatchNorm, Linear, ReLU, SoftmaxCrossEntropy
 from wellfit.nn.initializers import Constant, Normal
 from wellfit.optim import SGD, Adam
-from wellfit.training import Answer, Observer, Record
+from wellfit.training import Callback, Decision, EpochLogs
 
 SEEDS = range(30, 40)
 QUICK = 4  # seeds of the quick suite
@@ -61,12 +61,12 @@ def wide_line(seed: int, rows: int = 500) -> Data:
 CLASSES, NUMBERS = (table, two, moons), (friedman, line, wide_line)
 
 
-class Keep(Observer):
+class Keep(Callback):
     """Remembers the curves of a training that ends without a network."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def epoch(self, record: Record, state: dict[str, Any]) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: dict[str, Any]) -> Decision | None:
         for name, values in record.metrics.items():
             self.history.setdefault(name, []).append(float(values[0]))
         return None
@@ -94,8 +94,8 @@ class Plan:
             y[-self.spoilt :] += 50 * y.std()
         keep = Keep()
         kind = MLPRegressor if make in NUMBERS else MLPClassifier
-        given = {"hidden_layer_sizes": (32, 32), "random_state": seed, "threads": 1}
-        estimator = kind(**{**given, **self.parameters}, observers=[keep])
+        given = {"hidden_layer_sizes": (32, 32), "random_state": seed, "n_threads": 1}
+        estimator = kind(**{**given, **self.parameters}, callbacks=[keep])
         rows = self.rows
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -111,17 +111,19 @@ SLOW_NORM = [
     layer for _ in range(2) for layer in (Linear(32), BatchNorm(momentum=0.999), Activate(ReLU()))
 ]
 UNHELD = {"early_stopping": False, "validation_fraction": 0.3}
-WIDE = {**UNHELD, "hidden_layer_sizes": (256, 256), "dropout": 0.0, "schedule": "constant"}
+WIDE = {**UNHELD, "hidden_layer_sizes": (256, 256), "dropout": 0.0, "lr_schedule": "constant"}
 
 ILL: dict[str, list[Plan]] = {
-    "diverging": [Plan({"optimizer": SGD(50.0), "schedule": "constant", "epochs": 10}, NUMBERS)],
+    "diverging": [
+        Plan({"optimizer": SGD(50.0), "lr_schedule": "constant", "epochs": 10}, NUMBERS)
+    ],
     "learning_rate_high": [
         Plan({"optimizer": Adam(0.1)}),
         Plan({"optimizer": SGD(5.0), "epochs": 20}),
     ],
     "learning_rate_low": [
         Plan({"optimizer": Adam(1e-5)}),
-        Plan({"optimizer": SGD(5e-4), "schedule": "constant"}),
+        Plan({"optimizer": SGD(5e-4), "lr_schedule": "constant"}),
     ],
     "dead_units": [
         Plan({"activation": "tanh", "initializer": Normal(10.0), "epochs": 10}),
@@ -130,7 +132,7 @@ ILL: dict[str, list[Plan]] = {
     "batch_norm_off": [Plan({"layers": SLOW_NORM, "epochs": 6})],
     "still_improving": [
         Plan({"epochs": 4}),
-        Plan({"epochs": 5, "optimizer": Adam(3e-4), "schedule": "constant"}),
+        Plan({"epochs": 5, "optimizer": Adam(3e-4), "lr_schedule": "constant"}),
     ],
     "over_fitting": [
         Plan(WIDE, (table, two), 300, wrong=0.2),
@@ -149,7 +151,7 @@ ILL: dict[str, list[Plan]] = {
                 **UNHELD,
                 "optimizer": SGD(0.5),
                 "batch_size": 4,
-                "schedule": "constant",
+                "lr_schedule": "constant",
                 "epochs": 15,
             },
             (table, two, moons),

@@ -18,7 +18,7 @@ from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.baselines import Rows, affordable, compare
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.scores import Mean, Metric
-from wellfit.nn import Pinball
+from wellfit.nn import Quantile
 from wellfit.optim import Adam
 
 BARE: dict[str, Any] = {
@@ -26,7 +26,7 @@ BARE: dict[str, Any] = {
     "early_stopping": False,
     "epochs": 20,
     "random_state": 0,
-    "threads": 1,
+    "n_threads": 1,
 }
 
 
@@ -36,7 +36,7 @@ def halved(X: Any, y: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def small(**given: Any) -> dict[str, Any]:
-    return {"hidden_layer_sizes": (16,), "epochs": 10, "random_state": 0, "threads": 1, **given}
+    return {"hidden_layer_sizes": (16,), "epochs": 10, "random_state": 0, "n_threads": 1, **given}
 
 
 # What stands first: training against unseen rows, and the baselines.
@@ -61,7 +61,7 @@ def test_worse_than_the_mean_is_never_well_fit(seed: int) -> None:
     X, y = make_regression(900, 6, n_informative=4, noise=20.0, random_state=seed)
     y[450:454] += 30 * y.std() * np.array([1, -1, 1, -1])
     X, y, X_test, y_test = halved(X, y)
-    net = MLPRegressor((32,), epochs=30, random_state=seed, threads=1).fit(X, y)
+    net = MLPRegressor((32,), epochs=30, random_state=seed, n_threads=1).fit(X, y)
     found = verdict(net, X, y, X_test, y_test)
     assert net.score(X_test, y_test) < 0.5
     assert found.name == "outliers"
@@ -86,7 +86,7 @@ def test_a_loss_that_hardly_falls_is_no_slow_rate_where_nothing_can_be_learned()
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(1600, 6)), rng.integers(2, size=1600)
     X, y, X_test, y_test = halved(X, y)
-    clf = MLPClassifier((32, 32), optimizer=Adam(1e-5), random_state=0, threads=1).fit(X, y)
+    clf = MLPClassifier((32, 32), optimizer=Adam(1e-5), random_state=0, n_threads=1).fit(X, y)
     found = verdict(clf, X, y, X_test, y_test)
     assert found.scores is not None
     assert found.scores.is_hopeless
@@ -97,7 +97,7 @@ def test_a_loss_that_hardly_falls_is_no_slow_rate_where_nothing_can_be_learned()
 def test_a_linear_model_that_is_better_is_told() -> None:
     X, y = make_regression(3000, 40, n_informative=20, noise=80.0, random_state=0)
     rows = (X[:2000], y[:2000])
-    net = MLPRegressor((64,), epochs=8, early_stopping=False, random_state=0, threads=1)
+    net = MLPRegressor((64,), epochs=8, early_stopping=False, random_state=0, n_threads=1)
     found = verdict(net.fit(*rows), *rows, X[2000:], y[2000:])
     assert found.name in ("outperformed", "under_fitting", "still_improving")
     assert found.scores is not None
@@ -174,7 +174,7 @@ def test_the_metric_is_what_the_network_was_trained_for() -> None:
     ("given", "metric"),
     [
         ({"loss": "absolute_error"}, "D²"),
-        ({"loss": Pinball((0.1, 0.5, 0.9))}, "D²"),
+        ({"loss": Quantile((0.1, 0.5, 0.9))}, "D²"),
         ({}, "R²"),
     ],
 )

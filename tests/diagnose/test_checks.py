@@ -31,7 +31,7 @@ from wellfit.diagnose import (
 from wellfit.diagnose.rates import learning_rate_range
 from wellfit.diagnose.start import best_losses, signal_of
 from wellfit.nn import Activate, Activation
-from wellfit.nn.losses import Pinball, Poisson, SoftmaxCrossEntropy, SquaredError
+from wellfit.nn.losses import Poisson, Quantile, SoftmaxCrossEntropy, SquaredError
 
 IRIS = load_iris(return_X_y=True)
 CANCER = load_breast_cancer(return_X_y=True)
@@ -71,8 +71,8 @@ def test_a_wrong_derivative_is_found() -> None:
     [
         MLPClassifier((8, 8), batch_norm=True, dropout=0.3, l2=0.1, l1=0.01, input_noise=0.2),
         MLPClassifier((8,), loss="sigmoid_cross_entropy", activation="prelu", max_norm=1.0),
-        MLPClassifier((), clipping=0.01),
-        MLPRegressor((8,), loss=Pinball((0.1, 0.5, 0.9))),
+        MLPClassifier((), gradient_clipping=0.01),
+        MLPRegressor((8,), loss=Quantile((0.1, 0.5, 0.9))),
         MLPRegressor((8,), loss="poisson", optimizer="lbfgs"),
     ],
     ids=repr,
@@ -111,7 +111,7 @@ def test_shuffled_labels_are_at_chance() -> None:
             [np.log(4), *[np.log(4 / 3)] * 3],
         ),
         (SquaredError(), 1, [[1, 2, 6]], [4, 1, 9]),
-        (Pinball((0.5,)), 1, [[1, 2, 6]], [0.5, 0, 2]),
+        (Quantile((0.5,)), 1, [[1, 2, 6]], [0.5, 0, 2]),
     ],
     ids=["classes", "mean", "median"],
 )
@@ -273,7 +273,9 @@ def test_checks_begin_where_a_reuse_begins() -> None:
     assert test.start == pytest.approx(known, rel=0.01)
 
 
-@pytest.mark.parametrize("how", [{"freeze": 2}, {"freeze": 1, "thaw": 3}, {"decay": 0.3}])
+@pytest.mark.parametrize(
+    "how", [{"freeze": 2}, {"freeze": 1, "unfreeze": 3}, {"layerwise_lr_decay": 0.3}]
+)
 def test_frozen_layers_raise_no_alarm(how: dict[str, Any]) -> None:
     X, y = IRIS
     base = MLPClassifier((16, 16), epochs=60, random_state=0).fit(X, y)

@@ -51,7 +51,7 @@ def healthy() -> list[Verdict]:
 
 @pytest.fixture(scope="module")
 def fitted() -> Any:
-    return MLPClassifier((32,), epochs=15, random_state=0, threads=1).fit(*DIGITS)
+    return MLPClassifier((32,), epochs=15, random_state=0, n_threads=1).fit(*DIGITS)
 
 
 def names(found: Verdict) -> list[str]:
@@ -144,7 +144,7 @@ def test_rows_held_out_of_x_are_found_again(fitted: Any) -> None:
 
 def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
     X, y = DIGITS
-    clf = MLPClassifier((32,), epochs=15, random_state=0, threads=1)
+    clf = MLPClassifier((32,), epochs=15, random_state=0, n_threads=1)
     clf.fit(X[:1000], y[:1000], X_val=X[1000:], y_val=y[1000:])
     assert "isn't known" in verdict(clf, X[:1000], y[:1000]).sure
     assert "797 unseen" in verdict(clf, X[:1000], y[:1000], X[1000:], y[1000:]).sure
@@ -160,7 +160,7 @@ def test_without_rows_the_curves_speak_alone(fitted: Any) -> None:
 
 
 def test_without_validation_it_is_said() -> None:
-    clf = MLPClassifier((32,), early_stopping=False, random_state=0, threads=1).fit(*DIGITS)
+    clf = MLPClassifier((32,), early_stopping=False, random_state=0, n_threads=1).fit(*DIGITS)
     found = verdict(clf, *DIGITS)
     assert found.name == "well_trained"
     assert "no rows were held out" in found.sentence
@@ -236,8 +236,8 @@ def test_a_training_that_goes_on_is_judged_epoch_by_epoch(fitted: Any) -> None:
 def test_a_training_that_diverges_is_told_while_it_goes_on() -> None:
     keep = illnesses.Keep()
     X, y = load_diabetes(return_X_y=True)
-    plain = {"schedule": "constant", "early_stopping": False, "threads": 1, "random_state": 0}
-    net = MLPRegressor((32,), optimizer=illnesses.SGD(0.9), epochs=6, observers=[keep], **plain)
+    plain = {"lr_schedule": "constant", "early_stopping": False, "n_threads": 1, "random_state": 0}
+    net = MLPRegressor((32,), optimizer=illnesses.SGD(0.9), epochs=6, callbacks=[keep], **plain)
     with pytest.raises(ArithmeticError):
         net.fit(X, y)
     assert judge(keep.history).name == "diverging"
@@ -270,7 +270,7 @@ def test_what_is_no_history_is_refused(history: Any, told: str) -> None:
 
 
 def test_a_minimizer_is_told_nothing_of_learning_rates() -> None:
-    clf = MLPClassifier((8,), optimizer="lbfgs", random_state=0, threads=1)
+    clf = MLPClassifier((8,), optimizer="lbfgs", random_state=0, n_threads=1)
     found = verdict(clf.fit(*load_iris(return_X_y=True)))
     assert {"learning_rate_high", "learning_rate_low"} <= set(found.unjudged)
     assert "(needs a learning rate and more than 3 epochs)" in str(found)
@@ -296,7 +296,7 @@ def test_rows_are_counted_where_their_number_is_known() -> None:
 
 
 def test_a_verdict_shows_itself() -> None:
-    clf = MLPClassifier((32,), epochs=4, random_state=0, threads=1).fit(*DIGITS)
+    clf = MLPClassifier((32,), epochs=4, random_state=0, n_threads=1).fit(*DIGITS)
     found = verdict(clf, *DIGITS)
     assert found.sentence.startswith("Stopped too early: ")
     console = Console(file=io.StringIO(), width=80)

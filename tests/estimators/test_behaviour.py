@@ -23,7 +23,7 @@ from wellfit.core.errors import (
     UnknownNameError,
 )
 from wellfit.optim import SGD, Adam, OneCycle
-from wellfit.training import Answer, EarlyStopping, Observer
+from wellfit.training import Callback, Decision, EarlyStopping
 
 IRIS = load_iris(return_X_y=True)
 
@@ -210,7 +210,7 @@ def test_early_stopping_uses_the_best_epoch():
     X, y = load_breast_cancer(return_X_y=True)
     model = classifier((64,), epochs=200, early_stopping=EarlyStopping(patience=4)).fit(X, y)
     curve = model.history_["val_loss"]
-    assert model.status_ == "stopped"
+    assert model.status_ == "early_stopped"
     assert model.best_epoch_ == int(np.argmin(curve)) + 1
     assert model.n_epochs_ == len(curve) == model.best_epoch_ + 4
     given = classifier((64,)).fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
@@ -228,15 +228,15 @@ def test_held_out_rows_are_not_trained_on():
     assert model.history_["val_accuracy"][-1] < 0.7
 
 
-def test_observers_hear_and_answer():
-    class StopAfterThree(Observer, name="stop_after_three"):
+def test_callbacks_hear_and_answer():
+    class StopAfterThree(Callback, name="stop_after_three"):
         def epoch(self, record, state):
-            return Answer(stop=record.epoch == 3)
+            return Decision(stop=record.epoch == 3)
 
-    model = classifier(observers=[StopAfterThree()]).fit(*IRIS)
-    assert (model.n_epochs_, model.status_) == (3, "stopped")
-    with pytest.raises(InputError, match="Observer"):
-        classifier(observers=["loud"]).fit(*IRIS)
+    model = classifier(callbacks=[StopAfterThree()]).fit(*IRIS)
+    assert (model.n_epochs_, model.status_) == (3, "early_stopped")
+    with pytest.raises(InputError, match="Callback"):
+        classifier(callbacks=["loud"]).fit(*IRIS)
 
 
 # Parameters
@@ -245,9 +245,9 @@ def test_observers_hear_and_answer():
 def test_nested_parameters_by_name_and_by_object():
     model = classifier(optimizer="sgd")
     assert model.get_params()["optimizer__momentum"] == 0.0
-    model.set_params(optimizer__momentum=0.9, schedule="one_cycle", schedule__warm_up=0.1)
+    model.set_params(optimizer__momentum=0.9, lr_schedule="one_cycle", lr_schedule__warm_up=0.1)
     assert model.optimizer == SGD(momentum=0.9)
-    assert model.schedule == OneCycle(warm_up=0.1)
+    assert model.lr_schedule == OneCycle(warm_up=0.1)
     assert clone(model).optimizer == model.optimizer
     swapped = classifier().set_params(optimizer=SGD(), optimizer__learning_rate=0.5)
     assert swapped.optimizer == SGD(0.5)
@@ -273,7 +273,7 @@ def test_unknown_parameters_are_refused_by_name(wrong, nearest):
         ({"activation": "rellu"}, "did you mean 'relu'"),
         ({"initializer": "glorot"}, "did you mean 'glorot_"),
         ({"loss": "squared_error"}, "softmax_cross_entropy"),
-        ({"schedule": "one-cycle"}, "did you mean 'one_cycle'"),
+        ({"lr_schedule": "one-cycle"}, "did you mean 'one_cycle'"),
         ({"dropout": 1.0}, r"\[0, 1\)"),
         ({"l2": -1}, "at least 0"),
         ({"batch_size": 0}, r"\[1, inf\)"),
@@ -304,7 +304,7 @@ def test_hidden_layers_may_be_none_one_or_many():
 
 def test_partial_fit_goes_on_where_it_stopped():
     X, y = IRIS
-    options = {"schedule": "constant", "epochs": 5, "preprocess": None, "batch_size": 16}
+    options = {"lr_schedule": "constant", "epochs": 5, "preprocess": None, "batch_size": 16}
     whole = classifier(**options).fit(X, y)
     parts = classifier(**options)
     for _ in range(5):
@@ -337,13 +337,13 @@ def test_a_failed_fit_leaves_the_model_as_it_was():
 
 def test_divergence_after_a_good_epoch_keeps_it():
     X, y = IRIS
-    options = {"optimizer": SGD(0.1), "schedule": "constant", "preprocess": None}
+    options = {"optimizer": SGD(0.1), "lr_schedule": "constant", "preprocess": None}
 
-    class Spoil(Observer, name="spoil"):
+    class Spoil(Callback, name="spoil"):
         def epoch(self, record, state):
             record.metrics["loss"][:] = np.nan if record.epoch == 4 else record.metrics["loss"]
 
-    model = classifier(observers=[Spoil()], early_stopping=True, **options)
+    model = classifier(callbacks=[Spoil()], early_stopping=True, **options)
     with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 4.*weights of epoch 2"):
         model.fit(X, y)
     assert model.status_ == "diverged"

@@ -21,18 +21,20 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FILES / "classifier", tmp_path / "model"))
 
 
-def observer(name: str, place: Path) -> dict:
-    """Return an observer as plain data, one that would write to a file where it can."""
-    fields = lookup("observer", name)._fields
+def callback(name: str, place: Path) -> dict:
+    """Return a callback as plain data, one that would write to a file where it can."""
+    fields = lookup("callback", name)._fields
     paths = {key: str(place / "written") for key in fields if key in ("path", "folder")}
-    return {"config": {"family": "observer", "name": name, **paths}}
+    return {"config": {"family": "callback", "name": name, **paths}}
 
 
-@pytest.mark.parametrize("name", names("observer"))
-@pytest.mark.parametrize("field", ["observers", "augment", "layers", "schedule", "early_stopping"])
-def test_no_observer_comes_out_of_a_folder(name, field, folder, tmp_path):
-    value = observer(name, tmp_path)
-    value = {"items": [value]} if field in ("observers", "augment", "layers") else value
+@pytest.mark.parametrize("name", names("callback"))
+@pytest.mark.parametrize(
+    "field", ["callbacks", "augment", "layers", "lr_schedule", "early_stopping"]
+)
+def test_no_callback_comes_out_of_a_folder(name, field, folder, tmp_path):
+    value = callback(name, tmp_path)
+    value = {"items": [value]} if field in ("callbacks", "augment", "layers") else value
     reseal_model(folder, lambda document: document["params"].update({field: value}))
     if (name, field) == ("early_stopping", "early_stopping"):
         assert type(load_model(folder).early_stopping).__name__ == "EarlyStopping"
@@ -45,14 +47,14 @@ def test_no_observer_comes_out_of_a_folder(name, field, folder, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("observers", {"items": []}),
+        ("callbacks", {"items": []}),
         ("scoring", "accuracy"),
         ("device", "cuda:7"),
         ("device", "meta"),
-        ("threads", 10**6),
+        ("n_threads", 10**6),
         ("random_state", 0),
         ("verbose", 1),
-        ("reuse", None),
+        ("pretrained", None),
     ],
 )
 def test_what_save_leaves_out_load_refuses(field, value, folder):
@@ -64,7 +66,7 @@ def test_what_save_leaves_out_load_refuses(field, value, folder):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("fraction", 2),
+        ("subsample", 2),
         ("epochs", -1),
         ("dropout", 2),
         ("input_dropout", 1.0),
@@ -72,7 +74,7 @@ def test_what_save_leaves_out_load_refuses(field, value, folder):
         ("l1", -0.5),
         ("l2", -1),
         ("max_norm", -1),
-        ("clipping", -3),
+        ("gradient_clipping", -3),
         ("hidden_layer_sizes", {"items": [-1]}),
     ],
 )
@@ -90,14 +92,14 @@ def test_a_dropout_layer_as_a_parameter_is_loaded(tmp_path):
 
 def test_members_of_an_ensemble_are_checked_alike(tmp_path):
     for part, change in {
-        "like": lambda document: document["like"][0].update(observers={"items": []}),
-        "members": lambda document: document["members"][1]["params"].update(threads=3),
+        "like": lambda document: document["like"][0].update(callbacks={"items": []}),
+        "members": lambda document: document["members"][1]["params"].update(n_threads=3),
         "weights": lambda document: document["weights"].append(0.5),
-        "params.n_members": lambda document: document["params"].update(n_members=-1),
+        "params.n_estimators": lambda document: document["params"].update(n_estimators=-1),
     }.items():
         folder = Path(shutil.copytree(FILES / "ensemble", tmp_path / part))
         reseal_model(folder, change)
-        named = {"like": "observers", "weights": "members", "members": "threads"}.get(part, part)
+        named = {"like": "callbacks", "weights": "members", "members": "n_threads"}.get(part, part)
         with pytest.raises(ModelFileError, match=named):
             load_model(folder)
 
@@ -207,12 +209,12 @@ def test_what_is_resealed_unchanged_is_the_same_model(tmp_path):
 
 def test_a_schedule_of_a_function_is_constant_from_here_and_nothing_else_is(folder):
     custom = {"config": {"family": "schedule", "name": "custom", "function": "os.system"}}
-    reseal_model(folder, lambda document: document["params"].update(schedule=custom))
+    reseal_model(folder, lambda document: document["params"].update(lr_schedule=custom))
     with pytest.warns(UserWarning, match="schedule isn't restored"):
-        assert load_model(folder).schedule == "constant"
+        assert load_model(folder).lr_schedule == "constant"
     wrong = {"config": {"family": "schedule", "name": "one_cycle", "warm_up": -1}}
-    reseal_model(folder, lambda document: document["params"].update(schedule=wrong))
-    with pytest.raises(ModelFileError, match=r"params\.schedule"):
+    reseal_model(folder, lambda document: document["params"].update(lr_schedule=wrong))
+    with pytest.raises(ModelFileError, match=r"params\.lr_schedule"):
         load_model(folder)
 
 

@@ -11,10 +11,10 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, InputError
-from wellfit.nn import Dense, Dropout, Linear, Pinball
+from wellfit.nn import Dense, Dropout, Linear, Quantile
 from wellfit.optim import SGD, Adam, AdamW
 from wellfit.training import Call, EarlyStopping, Progress
-from wellfit.transfer import MLPAutoencoder, Reuse
+from wellfit.transfer import MLPAutoencoder, Pretrained
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize(
 BEFORE = {
     "hidden_layer_sizes": (8,),
     "optimizer": SGD(0.1),
-    "schedule": "constant",
+    "lr_schedule": "constant",
     "dropout": 0.1,
     "batch_size": 32,
     "epochs": 2,
@@ -32,7 +32,7 @@ BEFORE = {
     "early_stopping": EarlyStopping(patience=None),
     "warm_start": True,
     "random_state": 0,
-    "threads": 1,
+    "n_threads": 1,
 }
 TOLD = []
 DONOR = MLPClassifier((8,), epochs=1, random_state=1).fit(*IRIS)
@@ -46,13 +46,13 @@ TAKEN = {
     "l2": 0.1,
     "max_norm": 0.1,
     "optimizer": Adam(0.01),
-    "schedule": "one_cycle",
+    "lr_schedule": "one_cycle",
     "schedules": {"dropout": "one_cycle"},
-    "clipping": 1e-3,
-    "average": 0.9,
+    "gradient_clipping": 1e-3,
+    "ema_decay": 0.9,
     "batch_size": 16,
     "shuffle": False,
-    "fraction": 0.5,
+    "subsample": 0.5,
     "epochs": 4,
     "early_stopping": False,
     "validation_fraction": 0.4,
@@ -64,23 +64,23 @@ TAKEN = {
 SEEN = {
     "scoring": ("neg_max_error", lambda model: "val_neg_max_error" in model.history_),
     "eval_every": (2, lambda model: np.isnan(model.history_["val_loss"][0])),
-    "observers": ([Call(lambda *_: TOLD.append(1))], lambda model: bool(TOLD)),
+    "callbacks": ([Call(lambda *_: TOLD.append(1))], lambda model: bool(TOLD)),
     "image_shape": ((9, 9), None),  # refused by what needs it
     "verbose": (1, lambda model: bool(TOLD)),
     "device": ("cpu", None),  # the same results, by the same arithmetic
-    "threads": (2, None),
+    "n_threads": (2, None),
 }
 REFUSED = {
     "hidden_layer_sizes": (64, 64),
     "layers": [4],
     "batch_norm": True,
     "preprocess": None,
-    "reuse": Reuse(DONOR),
+    "pretrained": Pretrained(DONOR),
 }
 WITHOUT_EFFECT = {"initializer": "he_normal", "bias_initializer": "ones", "random_state": 7}
 LOSS = {MLPClassifier: "sigmoid_cross_entropy", MLPRegressor: "huber"}
 ONE_EPOCH = {  # of partial_fit
-    *("epochs", "fraction", "schedule", "schedules", "early_stopping", "validation_fraction"),
+    *("epochs", "subsample", "lr_schedule", "schedules", "early_stopping", "validation_fraction"),
     *("scoring", "eval_every", "warm_start"),
 }
 
@@ -202,7 +202,7 @@ def test_losses_that_encode_targets_in_another_way_are_refused():
     for cls, data, first, loss in (
         (MLPClassifier, two, "auto", "sigmoid_cross_entropy"),
         (MLPRegressor, DIABETES, "auto", "poisson"),
-        (MLPRegressor, DIABETES, "auto", Pinball((0.1, 0.9))),
+        (MLPRegressor, DIABETES, "auto", Quantile((0.1, 0.9))),
         (MLPRegressor, DIABETES, "poisson", "huber"),
     ):
         model = begun(cls, data, loss=first)
@@ -212,15 +212,15 @@ def test_losses_that_encode_targets_in_another_way_are_refused():
 
 def test_another_start_is_refused_and_another_end_is_taken_up():
     other = MLPClassifier((8,), epochs=1, random_state=2).fit(*IRIS)
-    model = begun(MLPClassifier, IRIS, reuse=Reuse(DONOR, freeze=1))
-    model.set_params(reuse__freeze=0, dropout=0.5).fit(*IRIS)
-    assert model.reused_["frozen"] == 0
-    for reuse in (Reuse(other), Reuse(DONOR, layers=0)):
-        with pytest.raises(HyperparameterError, match=r"^reuse takes other layers"):
-            clone_of(model).set_params(reuse=reuse).fit(*IRIS)
-    model.set_params(reuse=None).fit(*IRIS)
-    with pytest.raises(HyperparameterError, match=r"^reuse takes other layers"):
-        model.set_params(reuse=Reuse(other)).fit(*IRIS)
+    model = begun(MLPClassifier, IRIS, pretrained=Pretrained(DONOR, freeze=1))
+    model.set_params(pretrained__freeze=0, dropout=0.5).fit(*IRIS)
+    assert model.pretrained_["frozen"] == 0
+    for pretrained in (Pretrained(other), Pretrained(DONOR, n_layers=0)):
+        with pytest.raises(HyperparameterError, match=r"^pretrained takes other layers"):
+            clone_of(model).set_params(pretrained=pretrained).fit(*IRIS)
+    model.set_params(pretrained=None).fit(*IRIS)
+    with pytest.raises(HyperparameterError, match=r"^pretrained takes other layers"):
+        model.set_params(pretrained=Pretrained(other)).fit(*IRIS)
 
 
 def clone_of(model):
@@ -239,7 +239,7 @@ def clone_of(model):
         (MLPClassifier, IRIS, {"preprocess": None}),
         (MLPClassifier, IRIS, {"hidden_layer_sizes": (64, 64), "activation": "tanh"}),
         (MLPRegressor, DIABETES, {"loss": "poisson"}),
-        (MLPRegressor, DIABETES, {"loss": Pinball((0.1, 0.9)), "batch_norm": True}),
+        (MLPRegressor, DIABETES, {"loss": Quantile((0.1, 0.9)), "batch_norm": True}),
         (MLPAutoencoder, IRIS, {"loss": "sigmoid_cross_entropy", "hidden_layer_sizes": (9,)}),
     ],
 )
@@ -267,9 +267,9 @@ def test_a_loaded_model_goes_on_like_the_one_that_was_saved(tmp_path):
 
 
 def test_borrowed_layers_of_a_loaded_model_stay_as_they_were(tmp_path):
-    """No parameter describes them, once ``reuse`` is gone: they are kept, or it is refused."""
+    """Without ``pretrained`` no parameter describes them: they are kept, or it is refused."""
     donor = MLPClassifier((8,), activation="tanh", epochs=1, random_state=1).fit(*IRIS)
-    model = begun(MLPClassifier, IRIS, reuse=Reuse(donor))
+    model = begun(MLPClassifier, IRIS, pretrained=Pretrained(donor))
     loaded = MLPClassifier.load(model.save(tmp_path / "model"))
     loaded.set_params(warm_start=True, l2=0.1, epochs=1).fit(*IRIS)
     assert loaded._weights.network.layers[1].activation.name == "tanh"

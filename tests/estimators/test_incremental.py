@@ -15,7 +15,7 @@ from sklearn.base import clone
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.optim import Adam
-from wellfit.transfer import MLPAutoencoder, Reuse
+from wellfit.transfer import MLPAutoencoder, Pretrained
 
 rng = np.random.default_rng(0)
 usual = pd.DataFrame(
@@ -199,7 +199,7 @@ def test_what_cannot_be_meant_is_refused():
         clf.fit_preprocessing(usual)
     np.testing.assert_array_equal(clf.predict_proba(usual), before)
     with pytest.raises(InputError, match="the model in reuse"):
-        quick(reuse=Reuse(clf)).fit_preprocessing(usual)
+        quick(pretrained=Pretrained(clf)).fit_preprocessing(usual)
     with pytest.raises(DataError, match="X has 60 rows and y has 59"):
         quick().fit_preprocessing(usual, y[:59])
     fitted = quick().fit_preprocessing(usual)

@@ -68,7 +68,7 @@ def test_a_kind_is_the_same_in_an_ensemble_and_where_it_selects():
     X = STRAYS["text among numbers"]
     for seed in range(3):
         ensemble = MLPEnsembleClassifier(
-            quick(), n_members=2, selection="greedy", random_state=seed
+            quick(), n_estimators=2, selection="greedy", random_state=seed
         )
         assert len(ensemble.fit(X, y).predict(X)) == 120
 
@@ -197,7 +197,7 @@ def test_a_single_column_is_refused_as_without_preprocessing():
             lambda given=given: quick().fit(given, y),
             lambda given=given: quick().partial_fit(given, y),
             lambda given=given: clf.predict(given),
-            lambda given=given: MLPEnsembleClassifier(quick(), n_members=2).fit(given, y),
+            lambda given=given: MLPEnsembleClassifier(quick(), n_estimators=2).fit(given, y),
         ):
             with pytest.raises(DataError, match=UNLIKE_A_TABLE):
                 call()

@@ -12,9 +12,9 @@ from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.memory import available_memory, in_bytes, machine_memory
 from wellfit.model_selection import GridSearchCV, SearchCV
 from wellfit.nn import Dense, mlp
-from wellfit.optim import L1, ByValue, Lion
-from wellfit.training import EarlyStopping, Member, ReduceOnPlateau, Rows, Stream, train
-from wellfit.transfer import MLPAutoencoder, Reuse
+from wellfit.optim import L1, ClipByValue, Lion
+from wellfit.training import EarlyStopping, Member, ReduceLROnPlateau, Rows, Stream, train
+from wellfit.transfer import MLPAutoencoder, Pretrained
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] > 0).astype(int)
@@ -28,7 +28,7 @@ LARGE = {
     "partial_fit": lambda: MLPClassifier(10**9).partial_fit(X, Y),
     "autoencoder": lambda: MLPAutoencoder((10**9,)).fit(X),
     "ensemble": lambda: MLPEnsembleClassifier(MLPClassifier(10**9)).fit(X, Y),
-    "reuse": lambda: MLPClassifier((4, 10**9), reuse=Reuse(DONOR)).fit(X, Y),
+    "pretrained": lambda: MLPClassifier((4, 10**9), pretrained=Pretrained(DONOR)).fit(X, Y),
     "bfloat16 tried": lambda: MLPClassifier(10**9, precision="auto").fit(X, Y),
     "outputs of a batch": lambda: MLPClassifier(10**7, batch_size=10**6, early_stopping=False).fit(
         np.zeros((10**6, 1)), np.arange(10**6) % 2
@@ -91,7 +91,7 @@ def test_every_parameter_refuses_huge_numbers_in_a_line(cls, value):
         {"l2": 1e300},
         {"l1": L1(1e300, decoupled=True)},
         {"optimizer": Lion(1e300)},
-        {"clipping": ByValue(1e300)},
+        {"gradient_clipping": ClipByValue(1e300)},
     ],
     ids=lambda options: next(iter(options)),
 )
@@ -112,7 +112,7 @@ def test_searches_and_ensembles_refuse_huge_numbers_in_a_line(value):
         with pytest.raises(InputError, match=f"^{name} is") as told:
             search.fit(X, Y)
         assert len(str(told.value)) < 600
-    for name in ("n_members", "random_state"):
+    for name in ("n_estimators", "random_state"):
         with pytest.raises(InputError, match=f"^{name} is"):
             MLPEnsembleClassifier(clf, **{name: value}).fit(X, Y)
 
@@ -127,7 +127,7 @@ def test_any_number_makes_it_verbose(verbose):
     [
         ({"verbose": -1}, "verbose is -1; expected 0, or a number from 1"),
         ({"verbose": "loud"}, "verbose is 'loud'"),
-        ({"threads": 2000}, "threads is 2000; expected a whole number, at most 1024"),
+        ({"n_threads": 2000}, "threads is 2000; expected a whole number, at most 1024"),
         ({"random_state": -1}, "random_state is -1; expected a whole number from 0"),
         ({"device": 7.5}, "device is 7.5"),
         ({"layers": 7}, r"layers is 7; expected a list of hidden layers"),
@@ -170,8 +170,8 @@ def test_rows_are_held_out_where_something_looks_at_them():
     assert judged(early_stopping=EarlyStopping(monitor="val_accuracy"))
     assert judged(early_stopping=stop, validation_fraction=0.2)
     assert judged(early_stopping=stop, scoring="roc_auc")
-    assert judged(early_stopping=stop, schedule="reduce_on_plateau")
-    assert not judged(early_stopping=stop, schedule=ReduceOnPlateau(monitor="loss"))
+    assert judged(early_stopping=stop, lr_schedule="reduce_lr_on_plateau")
+    assert not judged(early_stopping=stop, lr_schedule=ReduceLROnPlateau(monitor="loss"))
 
 
 def test_searches_split_by_what_each_candidate_looks_at():

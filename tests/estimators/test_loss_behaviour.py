@@ -12,7 +12,7 @@ from test_behaviour import classifier, regressor
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.estimators import load_model
-from wellfit.nn import Huber, Pinball, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from wellfit.nn import Huber, Quantile, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 DIABETES = load_diabetes(return_X_y=True)
 IRIS = load_iris(return_X_y=True)
@@ -33,7 +33,7 @@ COUNTS = counts()
 
 def test_quantiles_hold_the_share_of_rows_that_they_name():
     X, y = DIABETES
-    model = regressor(loss="pinball").fit(X, y)
+    model = regressor(loss="quantile").fit(X, y)
     quantiles = model.predict_quantiles(X)
     assert quantiles.shape == (len(X), 3)
     assert (np.diff(quantiles) >= 0).all()
@@ -47,7 +47,7 @@ def test_quantiles_hold_the_share_of_rows_that_they_name():
 def test_quantiles_of_several_targets():
     X, y = DIABETES
     both = np.stack([y, 1000 - 10 * y], axis=1)
-    model = regressor(loss=Pinball((0.1, 0.4, 0.7, 0.9))).fit(X, both)
+    model = regressor(loss=Quantile((0.1, 0.4, 0.7, 0.9))).fit(X, both)
     quantiles = model.predict_quantiles(X)
     assert quantiles.shape == (len(X), 2, 4)
     assert (np.diff(quantiles) >= 0).all()
@@ -133,17 +133,17 @@ def test_label_smoothing_lowers_the_certainty():
 def test_quadratic_cost(classes):
     X, y = IRIS
     kept = y < classes
-    model = classifier(loss="quadratic").fit(X[kept], y[kept])
+    model = classifier(loss="sigmoid_squared_error").fit(X[kept], y[kept])
     assert model.score(X[kept], y[kept]) > 0.9
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-5)
     with pytest.raises(HyperparameterError, match="not for regression"):
-        MLPRegressor(loss="quadratic").fit(*DIABETES)
+        MLPRegressor(loss="sigmoid_squared_error").fit(*DIABETES)
 
 
 def test_quadratic_cost_of_several_labels():
     X, y = IRIS
     labels = np.stack([y == 0, y == 1], axis=1).astype(int)
-    model = classifier(loss="quadratic", epochs=60).fit(X, labels)
+    model = classifier(loss="sigmoid_squared_error", epochs=60).fit(X, labels)
     assert model.score(X, labels) > 0.8
     assert set(model.predict(X).ravel()) == {0, 1}
 
@@ -222,14 +222,14 @@ def test_labels_where_probabilities_were_learned_are_refused():
 @pytest.mark.parametrize(
     ("model", "x", "y"),
     [
-        (classifier(loss="quadratic"), *IRIS),
+        (classifier(loss="sigmoid_squared_error"), *IRIS),
         (classifier(loss=SoftmaxCrossEntropy(0.1)), *IRIS),
         (classifier(loss=SigmoidCrossEntropy(0.1)), *IRIS),
         (classifier(), IRIS[0], SOFT),
         (classifier(), IRIS[0], pd.DataFrame(SOFT, columns=["a", "b", "c"])),
         (regressor(loss="absolute_error"), *DIABETES),
         (regressor(loss=Huber(0.5)), *DIABETES),
-        (regressor(loss=Pinball((0.2, 0.8))), *DIABETES),
+        (regressor(loss=Quantile((0.2, 0.8))), *DIABETES),
         (regressor(loss="poisson"), *COUNTS),
     ],
     ids=lambda value: repr(getattr(value, "loss", ""))[:25],
@@ -240,5 +240,5 @@ def test_a_loaded_model_predicts_as_before(model, x, y, tmp_path):
     np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
     assert loaded.get_params()["loss"] == model.loss
     assert loaded.score(x, y) == model.score(x, y)
-    if isinstance(model.loss, Pinball):
+    if isinstance(model.loss, Quantile):
         np.testing.assert_array_equal(loaded.predict_quantiles(x), model.predict_quantiles(x))

@@ -56,7 +56,7 @@ def test_a_loaded_model_is_the_saved_one(name, tmp_path):
         assert loaded.classes_.dtype == model.classes_.dtype
     assert loaded.history_ == model.history_
     for key, value in model.get_params().items():
-        if key not in ("observers", "device", "random_state", "verbose"):
+        if key not in ("callbacks", "device", "random_state", "verbose"):
             np.testing.assert_equal(loaded.get_params()[key], value)
     again = load_model(loaded.save(tmp_path / "again"))
     np.testing.assert_array_equal(again.predict(x), model.predict(x))

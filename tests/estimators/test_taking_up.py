@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.optim import SGD, Ramp
-from wellfit.training import Checkpoint, EarlyStopping, Observer, ReduceOnPlateau
+from wellfit.training import Callback, Checkpoint, EarlyStopping, ReduceLROnPlateau
 
 WINE = load_wine(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
@@ -26,16 +26,16 @@ SETTINGS = {
     "batch_size": 16,
     "optimizer": SGD(0.02, 0.9),
     "schedules": {"momentum": Ramp(0.5, 1.0)},
-    "average": 0.9,
+    "ema_decay": 0.9,
     "max_norm": 2.0,
-    "clipping": 1.0,
+    "gradient_clipping": 1.0,
     "early_stopping": EarlyStopping(patience=50),
     "epochs": 8,
     "random_state": 0,
 }
 
 
-class PullThePlug(Observer, name="pull_the_plug"):
+class PullThePlug(Callback, name="pull_the_plug"):
     """Ends a fit as an error would, in the middle of epoch 5."""
 
     def progress(self, epoch, done, total, state):
@@ -43,7 +43,7 @@ class PullThePlug(Observer, name="pull_the_plug"):
             raise RuntimeError("no power")
 
 
-class PressCtrlC(Observer, name="press_ctrl_c_while_fitting"):
+class PressCtrlC(Callback, name="press_ctrl_c_while_fitting"):
     """Sends this process the signal that Ctrl-C sends, in epoch 3."""
 
     def progress(self, epoch, done, total, state):
@@ -54,15 +54,15 @@ class PressCtrlC(Observer, name="press_ctrl_c_while_fitting"):
 
 def broken_off(cls, data, folder, **options):
     """A fit that never ended: only its checkpoints are left."""
-    observers = [Checkpoint(folder), PullThePlug()]
-    model = cls(**{**SETTINGS, **options}, observers=observers)
+    callbacks = [Checkpoint(folder), PullThePlug()]
+    model = cls(**{**SETTINGS, **options}, callbacks=callbacks)
     with pytest.raises(RuntimeError, match="no power"):
         model.fit(*data)
     return model
 
 
 def taken_up(cls, data, folder, **options):
-    model = cls(**{**SETTINGS, **options}, observers=[Checkpoint(folder)])
+    model = cls(**{**SETTINGS, **options}, callbacks=[Checkpoint(folder)])
     return model.fit(*data, resume_from=folder)
 
 
@@ -80,7 +80,7 @@ def test_a_fit_taken_up_ends_to_the_bit_where_it_would_have(cls, data, tmp_path)
 
 
 def test_ctrl_c_is_no_loss_either(tmp_path):
-    settings = {**SETTINGS, "observers": [Checkpoint(tmp_path / "run"), PressCtrlC()]}
+    settings = {**SETTINGS, "callbacks": [Checkpoint(tmp_path / "run"), PressCtrlC()]}
     with pytest.warns(ConvergenceWarning, match="interrupted after 3 whole epochs"):
         MLPClassifier(**settings).fit(*WINE)
     resumed = taken_up(MLPClassifier, WINE, tmp_path / "run")
@@ -98,7 +98,7 @@ def test_a_fit_of_no_seed_keeps_the_one_it_drew(tmp_path):
 
 
 def test_the_learning_rate_of_a_plateau_is_taken_up(tmp_path):
-    halving = {"schedule": ReduceOnPlateau(0.5, patience=1, min_delta=10.0)}
+    halving = {"lr_schedule": ReduceLROnPlateau(0.5, patience=1, min_delta=10.0)}
     broken_off(MLPClassifier, WINE, tmp_path / "run", **halving)
     resumed = taken_up(MLPClassifier, WINE, tmp_path / "run", **halving)
     straight = MLPClassifier(**SETTINGS, **halving).fit(*WINE)
@@ -154,7 +154,7 @@ def test_other_data_are_refused(change, tmp_path):
 def refused(model, data, folder, message):
     """Refused before training; what the model knew stays."""
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    model.set_params(observers=[PullThePlug()])
+    model.set_params(callbacks=[PullThePlug()])
     with pytest.raises(InputError, match=message):
         model.fit(*data, resume_from=folder)
     assert not hasattr(model, "history_")

@@ -49,7 +49,7 @@ def test_labels_come_back_as_a_plain_dtype(y, dtype):
     predicted = clf.fit(X, y).predict(X)
     truth = np.asarray(y).ravel().astype(dtype)
     assert clf.classes_.dtype == predicted.dtype == dtype
-    assert 0 <= f1_score(truth, predicted, average="macro") <= 1
+    assert 0 <= f1_score(truth, predicted, ema_decay="macro") <= 1
     assert np.isfinite(clf.history_["val_roc_auc"]).any()
     shares = clf.score(X, y), clf.score(X, y, sample_weight=np.ones(len(X)))
     np.testing.assert_allclose(shares, np.mean(truth == predicted))
@@ -69,7 +69,7 @@ def test_scorers_of_searches_and_ensembles_read_them(kind):
     ensemble = MLPEnsembleClassifier.from_search(search.fit(X, y), scoring="accuracy")
     assert ensemble.predict(X).dtype == dtype
     ensemble = MLPEnsembleClassifier(
-        MLPClassifier(**QUICK), n_members=2, selection="greedy", scoring="f1", random_state=0
+        MLPClassifier(**QUICK), n_estimators=2, selection="greedy", scoring="f1", random_state=0
     )
     assert ensemble.fit(X, y).predict(X).dtype == dtype
 

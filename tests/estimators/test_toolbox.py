@@ -19,8 +19,8 @@ from wellfit.nn import (
     Linear,
     SoftmaxCrossEntropy,
 )
-from wellfit.optim import L1, L2, SGD, ByLayerNorm, ByNorm, ByValue, Custom
-from wellfit.training import Observer
+from wellfit.optim import L1, L2, SGD, ClipByLayerNorm, ClipByNorm, ClipByValue, Custom
+from wellfit.training import Callback
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
@@ -30,7 +30,7 @@ BOTH = pytest.mark.parametrize(
 PLAIN = {
     "hidden_layer_sizes": (8,),
     "dropout": 0.0,
-    "schedule": "constant",
+    "lr_schedule": "constant",
     "early_stopping": False,
     "epochs": 3,
     "batch_size": 32,
@@ -39,7 +39,7 @@ PLAIN = {
 }
 
 
-class Watch(Observer, name="watch_weights"):
+class Watch(Callback, name="watch_weights"):
     """Keeps the weights of every epoch's end: those that would predict, and those that move."""
 
     def start(self, run, state):
@@ -202,11 +202,15 @@ def test_a_layers_own_limit_replaces_the_estimators(cls, data):
 @BOTH
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [(0.01, ByNorm(0.01)), ("by_value", ByValue()), (ByLayerNorm(0.02), ByLayerNorm(0.02))],
+    [
+        (0.01, ClipByNorm(0.01)),
+        ("by_value", ClipByValue()),
+        (ClipByLayerNorm(0.02), ClipByLayerNorm(0.02)),
+    ],
     ids=["number", "name", "object"],
 )
 def test_clipping(cls, data, given, meant):
-    ours, start = one_step(cls, data, clipping=given)
+    ours, start = one_step(cls, data, gradient_clipping=given)
     assert ours._result.members[0].clipping == (meant,)
     moves = [a - b for a, b in zip(blocks(ours), blocks(start), strict=True)]
     whole = np.sqrt(sum((move**2).sum() for move in moves))
@@ -228,8 +232,8 @@ def blocks(model):
 
 @BOTH
 def test_the_average_is_a_plain_mean_at_first_and_exponential_then(cls, data):
-    watch = {"observers": [Watch()], "batch_size": 1000, "epochs": 40, "optimizer": SGD(0.05)}
-    model = plain(cls, data, average=0.9, **watch)  # an epoch is a step
+    watch = {"callbacks": [Watch()], "batch_size": 1000, "epochs": 40, "optimizer": SGD(0.05)}
+    model = plain(cls, data, ema_decay=0.9, **watch)  # an epoch is a step
     expected = None
     for step, (average, raw) in enumerate(SEEN):
         share = min(0.9, step / (step + 1))
@@ -243,23 +247,23 @@ def test_the_average_is_a_plain_mean_at_first_and_exponential_then(cls, data):
 
 @BOTH
 def test_averaging_does_not_change_the_path(cls, data):
-    watch = {"observers": [Watch()], "epochs": 4}
+    watch = {"callbacks": [Watch()], "epochs": 4}
     plain(cls, data, **watch)
     raw = SEEN[-1][1]
-    plain(cls, data, average=0.99, **watch)
+    plain(cls, data, ema_decay=0.99, **watch)
     np.testing.assert_array_equal(SEEN[-1][1], raw)
     assert (SEEN[-1][0] != raw).any()
 
 
 @BOTH
 def test_an_average_is_saved_and_partial_fit_goes_on_below_it(cls, data, tmp_path):
-    model = plain(cls, data, average=0.99)
+    model = plain(cls, data, ema_decay=0.99)
     loaded = cls.load(model.save(tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
 
-    steps = {**PLAIN, "epochs": 1, "average": 0.99}
+    steps = {**PLAIN, "epochs": 1, "ema_decay": 0.99}
     averaged = cls(**steps).partial_fit(*data).partial_fit(*data)
-    bare = cls(**{**steps, "average": 0.0}).partial_fit(*data).partial_fit(*data)
+    bare = cls(**{**steps, "ema_decay": 0.0}).partial_fit(*data).partial_fit(*data)
     raw = averaged._result.last.parameters
     np.testing.assert_array_equal(raw, bare._result.last.parameters)
     assert (averaged.coefs_[0] != bare.coefs_[0]).any()
@@ -273,9 +277,9 @@ def everything():
         "layers": [Dense(8, "elu", dropout=0.1, l1=0.1), GaussianNoise(0.1), 5],
         "bias_initializer": Constant(0.1),
         "l1": L1(0.1, decoupled=True),
-        "clipping": ByValue(0.5),
+        "gradient_clipping": ClipByValue(0.5),
         "schedules": {"dropout": "ramp"},
-        "average": 0.9,
+        "ema_decay": 0.9,
         "scoring": "r2",
     }
 
@@ -295,9 +299,9 @@ def test_parameters_come_back_as_they_were_given(cls, data):
 
 @BOTH
 def test_set_params_reaches_inside(cls, data):
-    model = cls(clipping="by_value", bias_initializer="constant")
-    model.set_params(clipping__limit=0.25, bias_initializer__value=0.5, max_norm=2.0)
-    assert model.clipping == ByValue(0.25)
+    model = cls(gradient_clipping="by_value", bias_initializer="constant")
+    model.set_params(gradient_clipping__limit=0.25, bias_initializer__value=0.5, max_norm=2.0)
+    assert model.gradient_clipping == ClipByValue(0.25)
     assert model.bias_initializer == Constant(0.5)
     assert model.max_norm == 2.0
 
@@ -315,12 +319,12 @@ def test_set_params_reaches_into_the_loss():
 def test_a_model_with_a_function_of_the_users_is_loaded_without_it(cls, data, tmp_path):
     halve = Custom(lambda epoch: 0.5**epoch)
     model = plain(
-        cls, data, schedule=halve, schedules={"momentum": halve}, optimizer=SGD(0.1, 0.9)
+        cls, data, lr_schedule=halve, schedules={"momentum": halve}, optimizer=SGD(0.1, 0.9)
     )
     folder = model.save(tmp_path / "model")
     with pytest.warns(UserWarning, match="isn't restored"):
         loaded = cls.load(folder)
-    assert loaded.schedule == "constant"
+    assert loaded.lr_schedule == "constant"
     assert loaded.schedules is None
     np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
 
@@ -331,7 +335,14 @@ def test_whatever_was_given_is_saved(cls, data, tmp_path):
     model = plain(cls, data, **options)
     loaded = cls.load(model.save(tmp_path / "model"))
     assert loaded.get_params()["layers"] == tuple(options["layers"])
-    for key in ("l1", "clipping", "average", "max_norm", "batch_norm", "bias_initializer"):
+    for key in (
+        "l1",
+        "gradient_clipping",
+        "ema_decay",
+        "max_norm",
+        "batch_norm",
+        "bias_initializer",
+    ):
         assert getattr(loaded, key) == options[key]
     np.testing.assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
 

@@ -11,7 +11,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.nn import AlphaDropout, Dense, Dropout
 from wellfit.optim import SGD, Custom, Ramp
-from wellfit.training import EarlyStopping, Observer, ReduceOnPlateau
+from wellfit.training import Callback, EarlyStopping, ReduceLROnPlateau
 
 IRIS = load_iris(return_X_y=True)
 WINE = load_wine(return_X_y=True)
@@ -23,7 +23,7 @@ BOTH = pytest.mark.parametrize(
 PLAIN = {
     "hidden_layer_sizes": (8,),
     "dropout": 0.0,
-    "schedule": "constant",
+    "lr_schedule": "constant",
     "early_stopping": False,
     "epochs": 3,
     "batch_size": 32,
@@ -88,14 +88,14 @@ def test_the_learning_rate_falls_on_a_plateau(cls, data):
     model = plain(
         cls,
         data,
-        schedule=ReduceOnPlateau(0.5, patience=2, min_delta=10.0),  # nothing is enough
+        lr_schedule=ReduceLROnPlateau(0.5, patience=2, min_delta=10.0),  # nothing is enough
         validation_fraction=0.3,
         optimizer=SGD(0.08),
         epochs=6,
     )
     expected = [0.08, 0.08, 0.08, 0.04, 0.04, 0.02]
     np.testing.assert_allclose(model.history_["learning_rate"], expected)
-    falling = plain(cls, data, schedule=ReduceOnPlateau(patience=2), validation_fraction=0.3)
+    falling = plain(cls, data, lr_schedule=ReduceLROnPlateau(patience=2), validation_fraction=0.3)
     assert len(set(falling.history_["learning_rate"])) == 1
 
 
@@ -160,7 +160,7 @@ def test_stopping_early_by_a_scorer(monitor):
     model, X_val, y_val = held_out(CANCER, early_stopping=stopping, epochs=40)
     curve = model.history_["val_roc_auc"]
     assert model.best_epoch_ == int(np.argmax(curve)) + 1
-    assert model.status_ == "stopped"
+    assert model.status_ == "early_stopped"
     assert model.n_epochs_ == model.best_epoch_ + 2
     assert get_scorer("roc_auc")(model, X_val, y_val) == pytest.approx(max(curve))
 
@@ -180,7 +180,7 @@ def test_patience_counts_epochs_and_ends_only_where_one_is_judged():
     model, *_ = held_out(WINE, eval_every=3, epochs=40, early_stopping=stopping)
     assert model.best_epoch_ == 3
     assert model.n_epochs_ == 9  # 7 would do, but isn't judged
-    assert model.status_ == "stopped"
+    assert model.status_ == "early_stopped"
 
 
 # Rows, threads, precision
@@ -189,18 +189,18 @@ def test_patience_counts_epochs_and_ends_only_where_one_is_judged():
 @BOTH
 def test_a_fraction_of_the_rows(cls, data):
     y = data[1]
-    few, all_rows = plain(cls, data, fraction=0.2), plain(cls, data)
+    few, all_rows = plain(cls, data, subsample=0.2), plain(cls, data)
     steps = [model._result.step / model.n_epochs_ for model in (few, all_rows)]
     assert steps == [np.ceil(round(0.2 * len(y)) / 32), np.ceil(len(y) / 32)]
     assert (few.coefs_[0] != all_rows.coefs_[0]).any()
-    np.testing.assert_array_equal(few.coefs_[0], plain(cls, data, fraction=0.2).coefs_[0])
+    np.testing.assert_array_equal(few.coefs_[0], plain(cls, data, subsample=0.2).coefs_[0])
 
 
 def test_a_fraction_keeps_the_shares_of_classes():
     """A network of nothing but a bias says 1 always: its accuracy is the share of ones."""
     still = {"hidden_layer_sizes": (), "initializer": "zeros", "bias_initializer": "ones"}
     still |= {"loss": "sigmoid_cross_entropy", "optimizer": SGD(0.0), "epochs": 1}
-    seen = plain(MLPClassifier, CANCER, fraction=0.3, **still)
+    seen = plain(MLPClassifier, CANCER, subsample=0.3, **still)
     assert seen.history_["accuracy"][0] == pytest.approx(CANCER[1].mean(), abs=0.005)
 
 
@@ -221,7 +221,7 @@ def test_rows_that_are_not_shuffled_come_in_their_order(cls, data):
     assert np.abs(ours.coefs_[0] - other.coefs_[0]).max() > 1e-6
 
 
-class Threads(Observer, name="watch_threads"):
+class Threads(Callback, name="watch_threads"):
     def progress(self, epoch, done, total, state):
         COUNTED.append(torch.get_num_threads())
 
@@ -239,7 +239,7 @@ def test_threads_are_used_and_given_back(cls, data):
         "epochs": 1,
         "precision": "float32",
     }
-    plain(cls, data, threads=2, observers=[Threads()], **wide)
+    plain(cls, data, n_threads=2, callbacks=[Threads()], **wide)
     assert set(COUNTED) == {2}
     assert torch.get_num_threads() == before
 
@@ -262,9 +262,9 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": Custom(lambda epoch: 1 - epoch)}, "function .* returns -.*at least 0"),
-        ({"schedule": Custom(lambda epoch: float("nan"))}, "returns nan.*expected a finite"),
-        ({"schedule": "cosin"}, "unknown schedule 'cosin'.*'cosine'"),
+        ({"lr_schedule": Custom(lambda epoch: 1 - epoch)}, "function .* returns -.*at least 0"),
+        ({"lr_schedule": Custom(lambda epoch: float("nan"))}, "returns nan.*expected a finite"),
+        ({"lr_schedule": "cosin"}, "unknown schedule 'cosin'.*'cosine'"),
         ({**MOVING, "schedules": {"momentum": Ramp(1, 3)}}, r"takes momentum of .*\[0, 1\)"),
         ({**MOVING, "schedules": {"momentun": "ramp"}}, "'momentun'.*'momentum'"),
         ({"schedules": {"dropout": Ramp(1, 3)}, "dropout": 0.5}, r"takes rate of .*\[0, 1\)"),
@@ -278,25 +278,25 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"batch_norm": "befor"}, "batch_norm is 'befor'; did you mean 'before'"),
         ({"layers": ["dense"]}, "'dense'; expected a whole number"),
         ({"l1": -1.0}, "l1 is -1.0; expected a number, at least 0"),
-        ({"clipping": 0.0}, "limit of clipping 'by_norm' is 0.0"),
-        ({"clipping": "by_nrom"}, "unknown clipping 'by_nrom'; did you mean 'by_norm'"),
-        ({"average": 1.0}, r"average of Member is 1.0; expected a number in \[0, 1\)"),
+        ({"gradient_clipping": 0.0}, "limit of clipping 'by_norm' is 0.0"),
+        ({"gradient_clipping": "by_nrom"}, "unknown clipping 'by_nrom'; did you mean 'by_norm'"),
+        ({"ema_decay": 1.0}, r"ema_decay of Member is 1.0; expected a number in \[0, 1\)"),
         ({**HELD, "scoring": "roc_auk"}, "unknown metric 'roc_auk'; did you mean 'roc_auc'"),
         ({"early_stopping": "yes"}, "early_stopping is 'yes'; expected True, False, or Early"),
         ({**HELD, "scoring": [3]}, "scoring holds 3; expected a name or a scorer"),
         ({"early_stopping": EarlyStopping(monitor="f1_makro")}, "metric 'f1_makro'.*'f1_macro'"),
         ({"eval_every": 0}, "eval_every is 0; expected a whole number, at least 1"),
-        ({"threads": 0}, "threads is 0; expected a whole number"),
-        ({"fraction": 0.0}, r"fraction is 0.0; expected a share in \(0, 1\]"),
-        ({"fraction": 1.5}, "fraction is 1.5"),
+        ({"n_threads": 0}, "threads is 0; expected a whole number"),
+        ({"subsample": 0.0}, r"subsample is 0.0; expected a share in \(0, 1\]"),
+        ({"subsample": 1.5}, "subsample is 1.5"),
         ({"shuffle": "no"}, "unknown value of shuffle 'no'"),
         ({"precision": "float16"}, "precision is 'float16'.*bfloat16"),
         ({"augment": "shift"}, "image_shape"),
         ({"augment": "shift", "image_shape": (3, 3)}, "9"),
         ({"optimizer": "lbfgs", "dropout": 0.2}, "lbfgs minimizes a fixed loss.* random layers"),
         ({"optimizer": "lbfgs", "max_norm": 1.0}, "takes no constraints; given max_norm"),
-        ({"optimizer": "lbfgs", "average": 0.9}, "takes no averaged weights; given 0.9"),
-        ({"optimizer": "lbfgs", "clipping": 1.0}, "takes no clipping; given by_norm"),
+        ({"optimizer": "lbfgs", "ema_decay": 0.9}, "takes no averaged weights; given 0.9"),
+        ({"optimizer": "lbfgs", "gradient_clipping": 1.0}, "takes no clipping; given by_norm"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )  # fmt: skip
@@ -305,7 +305,7 @@ def test_what_cannot_be_meant_is_refused_before_training(cls, data, options, mes
     trained = Began()
     fitted = plain(cls, data)
     before = fitted.predict(data[0]), fitted.history_
-    fitted.set_params(observers=[trained], **options)
+    fitted.set_params(callbacks=[trained], **options)
     BEGUN.clear()
     with pytest.raises(InputError, match=f"(?s){message}"):
         fitted.fit(*data)
@@ -318,7 +318,7 @@ def test_what_cannot_be_meant_is_refused_before_training(cls, data, options, mes
     assert not hasattr(fresh, "_weights")
 
 
-class Began(Observer, name="began"):
+class Began(Callback, name="began"):
     def progress(self, epoch, done, total, state):
         BEGUN.append(epoch)
 
@@ -326,9 +326,9 @@ class Began(Observer, name="began"):
 BEGUN = []
 
 
-def test_observers_are_a_list():
-    with pytest.raises(HyperparameterError, match="observers is 'progress'; expected a list"):
-        MLPClassifier(observers="progress").fit(*IRIS)
+def test_callbacks_are_a_list():
+    with pytest.raises(HyperparameterError, match="callbacks is 'progress'; expected a list"):
+        MLPClassifier(callbacks="progress").fit(*IRIS)
 
 
 def test_what_configs_refuse_themselves():

@@ -130,18 +130,18 @@ def test_files_are_the_best_ones_as_it_is_refitted(tmp_path: Path):
     X, y = CLASSES
     log = CSVLog(tmp_path / "log.csv")
     space = {"l2": [0.01, 0.1], "hidden_layer_sizes": [(8,), (4, 4)]}
-    model = clf(observers=[log, Checkpoint(tmp_path / "checkpoints")])
+    model = clf(callbacks=[log, Checkpoint(tmp_path / "checkpoints")])
     search = ours.GridSearchCV(model, space, cv=3).fit(X, y)
     table = pd.read_csv(log.path)
     assert table["member"].tolist() == [0] * 4
     assert table["loss"].tolist() == search.best_estimator_.history_["loss"]
-    assert search.best_estimator_.observers == model.observers
+    assert search.best_estimator_.callbacks == model.callbacks
     bare = ours.GridSearchCV(clf(), space, cv=3).fit(X, y)
     np.testing.assert_allclose(
         search.cv_results_["mean_test_score"], bare.cv_results_["mean_test_score"], atol=ROUNDING
     )
-    with pytest.raises(HyperparameterError, match="observers is CSVLog"):
-        ours.GridSearchCV(clf(observers=log), space, error_score="raise").fit(X, y)
+    with pytest.raises(HyperparameterError, match="callbacks is CSVLog"):
+        ours.GridSearchCV(clf(callbacks=log), space, error_score="raise").fit(X, y)
 
 
 def test_several_metrics_and_training_scores():
@@ -316,7 +316,7 @@ def test_class_weights_and_labels_of_text():
         ({RATES: [1e300]}, "DivergedError"),
         ({"hidden_layer_sizes": ["wide"]}, "whole numbers"),
         ({"epochs": [0]}, "epochs is 0"),
-        ({"schedule": ["quick"]}, "unknown schedule 'quick'"),
+        ({"lr_schedule": ["quick"]}, "unknown schedule 'quick'"),
     ],
     ids=["l2", "rate", "diverges", "sizes", "epochs", "name"],
 )

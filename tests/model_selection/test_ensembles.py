@@ -34,7 +34,7 @@ from wellfit.core.errors import (
 from wellfit.estimators import base as base_module
 from wellfit.model_selection import Greedy, GridSearchCV, HalvingRandomSearchCV, SearchCV
 from wellfit.model_selection.ensembles import library as library_module
-from wellfit.nn import Pinball
+from wellfit.nn import Quantile
 from wellfit.optim import SGD, Adam
 
 X, Y = load_iris(return_X_y=True)
@@ -45,12 +45,12 @@ SMALL = {"hidden_layer_sizes": (8,), "optimizer": Adam(0.01), "epochs": 4}
 
 def classifiers(member=None, **options):
     like = MLPClassifier(**{**SMALL, **(member or {})})
-    return MLPEnsembleClassifier(like, **{"n_members": 3, "random_state": 0, **options})
+    return MLPEnsembleClassifier(like, **{"n_estimators": 3, "random_state": 0, **options})
 
 
 def regressors(member=None, **options):
     like = MLPRegressor(**{**SMALL, **(member or {})})
-    return MLPEnsembleRegressor(like, **{"n_members": 3, "random_state": 0, **options})
+    return MLPEnsembleRegressor(like, **{"n_estimators": 3, "random_state": 0, **options})
 
 
 # scikit-learn's conventions
@@ -70,8 +70,8 @@ CHECKED = {
 @pytest.mark.no_cover  # other tests run the same lines
 @parametrize_with_checks(
     [
-        MLPEnsembleClassifier(MLPClassifier(**CHECKED), n_members=2),
-        MLPEnsembleRegressor(MLPRegressor(**CHECKED), n_members=2),
+        MLPEnsembleClassifier(MLPClassifier(**CHECKED), n_estimators=2),
+        MLPEnsembleRegressor(MLPRegressor(**CHECKED), n_estimators=2),
     ],
     expected_failed_checks=lambda ensemble: EXPECTED_FAILURES,
 )
@@ -84,7 +84,7 @@ def test_scikit_learn_check(estimator, check):
     [check_complex_data, check_fit2d_1sample, check_fit1d, check_dict_unchanged],
 )
 def test_rows_are_set_apart_by_scikit_learns_conventions(check):
-    ensemble = MLPEnsembleClassifier(MLPClassifier(**CHECKED), n_members=2, selection="greedy")
+    ensemble = MLPEnsembleClassifier(MLPClassifier(**CHECKED), n_estimators=2, selection="greedy")
     check("MLPEnsembleClassifier", ensemble)
 
 
@@ -93,7 +93,7 @@ def test_parameters_are_reached_by_name():
     ensemble.set_params(estimator__optimizer__learning_rate=0.5, selection__picks=7)
     assert ensemble.estimator.optimizer == Adam(0.5)
     assert clone(ensemble).selection == Greedy(picks=7)
-    with pytest.raises(UnknownNameError, match="n_members"):
+    with pytest.raises(UnknownNameError, match="n_estimators"):
         ensemble.set_params(n_member=3)
     assert len(cross_val_score(classifiers(), X, Y, cv=2)) == 2
 
@@ -104,7 +104,7 @@ TOGETHER = {
     "held-out rows of its own": {},
     "no rows held out": {"early_stopping": False},
     "dropout and batch norm": {"early_stopping": False, "dropout": 0.3, "batch_norm": True},
-    "part of the rows": {"early_stopping": False, "fraction": 0.5},
+    "part of the rows": {"early_stopping": False, "subsample": 0.5},
     "class weights": {"early_stopping": False, "class_weight": "balanced"},
 }
 
@@ -144,7 +144,7 @@ def test_all_members_share_one_stack_and_a_table_read_alike_is_read_once(stops, 
         "checked",
         lambda self, *given, **how: read.append(self) or checked(self, *given, **how),
     )
-    classifiers({"early_stopping": stops}, n_members=4).fit(X, Y)
+    classifiers({"early_stopping": stops}, n_estimators=4).fit(X, Y)
     assert [len(group.work) for group in groups] == [4]
     assert len(read) == (4 if stops else 1)
 
@@ -164,7 +164,7 @@ def test_bootstrapped_members_train_on_rows_drawn_with_replacement(monkeypatch):
         "trained",
         lambda group: streams.extend(one.stream for one in group.work) or trained(group),
     )
-    classifiers(n_members=5, bootstrap=True).fit(X, Y)
+    classifiers(n_estimators=5, bootstrap=True).fit(X, Y)
     assert len({stream.train.tobytes() for stream in streams}) == 5
     for stream in streams:
         assert len(stream.train) == 135
@@ -209,13 +209,13 @@ def test_estimates_are_averaged_and_spread_in_the_units_of_y():
 
 def test_quantiles_are_averaged_and_rise():
     quantiles = (0.1, 0.5, 0.9)
-    ensemble = regressors({"loss": Pinball(quantiles)}).fit(DX, DY)
+    ensemble = regressors({"loss": Quantile(quantiles)}).fit(DX, DY)
     said = np.array([member.predict_quantiles(DX) for member in ensemble.estimators_])
     np.testing.assert_allclose(ensemble.predict_quantiles(DX), said.mean(0))
     assert (np.diff(ensemble.predict_quantiles(DX)) >= 0).all()
     np.testing.assert_allclose(ensemble.predict(DX), ensemble.predict_quantiles(DX)[:, 1])
     with pytest.raises(HyperparameterError, match="estimates no quantiles"):
-        regressors(n_members=1).fit(DX, DY).predict_quantiles(DX)
+        regressors(n_estimators=1).fit(DX, DY).predict_quantiles(DX)
 
 
 def test_members_disagree_far_from_the_rows_they_know():
@@ -223,14 +223,14 @@ def test_members_disagree_far_from_the_rows_they_know():
     near = rng.uniform(-1, 1, (200, 1))
     far = np.linspace(4, 6, 20)[:, None] * [[1.0]]
     options = {"hidden_layer_sizes": (32,), "epochs": 60, "early_stopping": False, "dropout": 0.0}
-    reg = regressors(options, n_members=5).fit(near, np.sin(3 * near[:, 0]))
+    reg = regressors(options, n_estimators=5).fit(near, np.sin(3 * near[:, 0]))
     assert reg.predict_std(far).min() > 5 * reg.predict_std(near).mean()
 
     # Rows on two of a square's corners; what lies across from them belongs to neither.
     corner = rng.choice([-1.0, 1.0], 200)
     known = np.stack([corner, corner], 1) + rng.normal(0, 0.2, (200, 2))
     across = np.array([[8.0, -8.0], [-8.0, 8.0]])
-    clf = classifiers(options, n_members=5).fit(known, corner > 0)
+    clf = classifiers(options, n_estimators=5).fit(known, corner > 0)
     assert clf.predict_std(across).mean() > 5 * clf.predict_std(known).mean()
     assert clf.mutual_information(across).mean() > 5 * clf.mutual_information(known).mean()
 
@@ -248,7 +248,7 @@ TARGETS = {
 @pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
 def test_labels_of_any_type(y):
     options = {"epochs": 12, "optimizer": Adam(0.03), "early_stopping": False}
-    ensemble = classifiers(options, n_members=2, selection="greedy").fit(X, y)
+    ensemble = classifiers(options, n_estimators=2, selection="greedy").fit(X, y)
     hard = y.argmax(1) if y.dtype == float else y
     assert ensemble.predict(X).shape == hard.shape
     assert (
@@ -354,7 +354,7 @@ def test_the_library_is_chosen_from_by_rows_that_nobody_trained_on(monkeypatch):
         ),
     )
     several = [MLPClassifier((8,), epochs=e, optimizer=Adam(0.02)) for e in (1, 2, 30)]
-    ensemble = MLPEnsembleClassifier(several, n_members=2, selection="greedy", random_state=0)
+    ensemble = MLPEnsembleClassifier(several, n_estimators=2, selection="greedy", random_state=0)
     ensemble.fit(X, NAMES)
     assert len(told[0].y) == 120
     assert np.bincount(np.unique(told[0].y, return_inverse=True)[1]).tolist() == [40, 40, 40]
@@ -524,7 +524,7 @@ def test_a_loaded_ensemble_is_the_saved_one(name, tmp_path):
 
 
 def test_without_an_estimator_members_are_like_the_default_one(tmp_path):
-    ensemble = MLPEnsembleClassifier(n_members=1, random_state=0).fit(X[::10], Y[::10])
+    ensemble = MLPEnsembleClassifier(n_estimators=1, random_state=0).fit(X[::10], Y[::10])
     default = MLPClassifier().get_params()
     assert ensemble.estimators_[0].get_params() == {
         **default,
@@ -569,18 +569,18 @@ def test_members_that_diverge_are_left_out():
     wild = MLPClassifier((8,), optimizer=SGD(1e30), epochs=3, early_stopping=False)
     tame = MLPClassifier(**SMALL)
     with pytest.warns(ConvergenceWarning, match="1 of 2 networks are left out"):
-        ensemble = MLPEnsembleClassifier([wild, tame], n_members=2, random_state=0).fit(X, Y)
+        ensemble = MLPEnsembleClassifier([wild, tame], n_estimators=2, random_state=0).fit(X, Y)
     assert [each.epochs for each in ensemble.estimators_] == [4]
     assert ensemble.weights_.tolist() == [1.0]
     with pytest.raises(DivergedError):
-        MLPEnsembleClassifier(wild, n_members=2, random_state=0).fit(X, Y)
+        MLPEnsembleClassifier(wild, n_estimators=2, random_state=0).fit(X, Y)
 
 
 @pytest.mark.parametrize(
     ("ensemble", "error", "message"),
     [
-        (classifiers(n_members=0), HyperparameterError, "n_members is 0"),
-        (classifiers(n_members=2.5), HyperparameterError, "n_members is 2.5"),
+        (classifiers(n_estimators=0), HyperparameterError, "n_estimators is 0"),
+        (classifiers(n_estimators=2.5), HyperparameterError, "n_estimators is 2.5"),
         (MLPEnsembleClassifier([]), HyperparameterError, "empty list"),
         (MLPEnsembleClassifier(MLPRegressor()), HyperparameterError, "expected one MLPClassifier"),
         (MLPEnsembleRegressor([MLPClassifier()]), HyperparameterError, "expected one MLPRegr"),

@@ -194,7 +194,7 @@ def test_ctrl_c_ends_a_search_and_what_it_cut_off_is_no_result(tmp_path: Path) -
         if record.epoch == 2 and len(read_journal(tmp_path / "j")) > 6:
             signal.raise_signal(signal.SIGINT)
 
-    clf = MLPClassifier(epochs=4, early_stopping=False, random_state=0, observers=[Call(press)])
+    clf = MLPClassifier(epochs=4, early_stopping=False, random_state=0, callbacks=[Call(press)])
     made = search(tmp_path / "j").set_params(estimator=clf)
     made.journal = tmp_path / "j"
     with pytest.raises(KeyboardInterrupt):

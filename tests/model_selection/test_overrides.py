@@ -346,7 +346,7 @@ def test_a_progress_bar_and_a_monitor_go_along(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("kind", [OwnFit, OwnProbabilities, OwnPredict])
 def test_ensembles_fit_and_ask_members_by_their_own_methods(kind: type[MLPClassifier]):
-    ensemble = ours.MLPEnsembleClassifier(kind((4,), **SMALL), n_members=2, random_state=0)
+    ensemble = ours.MLPEnsembleClassifier(kind((4,), **SMALL), n_estimators=2, random_state=0)
     with pytest.warns(UserWarning, match="averages their predict_proba") as said:
         ensemble.fit(X, y, sample_weight=np.ones(60))
     assert len(said) == 1
@@ -362,7 +362,7 @@ def test_ensembles_of_regressors_of_several_kinds_and_bootstrapped():
     kinds = [MLPRegressor((4,), **SMALL), Shifted((4,), **SMALL)]
     for bootstrap in (False, True):
         ensemble = ours.MLPEnsembleRegressor(
-            kinds, n_members=4, bootstrap=bootstrap, random_state=0
+            kinds, n_estimators=4, bootstrap=bootstrap, random_state=0
         )
         with pytest.warns(UserWarning, match="Shifted defines its own predict"):
             ensemble.fit(*data)

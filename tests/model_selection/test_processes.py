@@ -37,11 +37,11 @@ SPACE = {
 
 
 def search(
-    n_jobs: int | None = None, space: Any = None, epochs: int = 3, observers: Any = ()
+    n_jobs: int | None = None, space: Any = None, epochs: int = 3, callbacks: Any = ()
 ) -> GridSearchCV:
     clf = MLPClassifier(
         epochs=epochs, precision="float64", early_stopping=False, random_state=0,
-        observers=observers,
+        callbacks=callbacks,
     )  # fmt: skip
     found = GridSearchCV(
         clf, space or SPACE, cv=3, scoring="neg_log_loss", refit=False, n_jobs=n_jobs
@@ -150,7 +150,7 @@ def test_a_process_that_is_lost_is_made_good(tmp_path: Path, expected: np.ndarra
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.warns(UserWarning, match="a process of the search was lost"):
-        found = search(n_jobs=2, observers=[Call(kill)])
+        found = search(n_jobs=2, callbacks=[Call(kill)])
     assert marker.exists()
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
 
@@ -162,7 +162,7 @@ def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.Monkey
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(joblib.externals.loky.BrokenProcessPool):
-        search(n_jobs=2, observers=[Call(kill)])
+        search(n_jobs=2, callbacks=[Call(kill)])
 
 
 # A cluster.
@@ -197,7 +197,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: 
         os.kill(os.getpid(), signal.SIGKILL)
 
     with cluster(distributed):
-        found = search(observers=[Call(kill)])
+        found = search(callbacks=[Call(kill)])
     assert marker.exists()
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
 
@@ -210,7 +210,7 @@ def test_a_search_that_kills_every_worker_ends(tmp_path: Path):
         os.kill(os.getpid(), signal.SIGKILL)
 
     with cluster(distributed), pytest.raises(distributed.KilledWorker):
-        search(observers=[Call(kill)])
+        search(callbacks=[Call(kill)])
 
 
 # Ctrl-C.

@@ -176,7 +176,7 @@ def test_survivors_weights_are_those_of_an_unbroken_training(monkeypatch):
 
     monkeypatch.setattr(evaluation.Evaluation, "_judged", remember)
     space = {name: SPACE[name] for name in (RATE, "l2", "dropout")}
-    model = clf(early_stopping=False, batch_norm=False, schedule="one_cycle")
+    model = clf(early_stopping=False, batch_norm=False, lr_schedule="one_cycle")
     search(model, space, halving="successive", refit=False).fit(X, y)
     ((rate, ours),) = ended.items()
     ended = {}
@@ -192,7 +192,7 @@ def test_a_stack_that_pauses_goes_on_to_the_bit():
         Member(mlp(64, (12,), 10, dropout=0.2), optimizer=Adam(0.002 * k), epochs=6, seed=k)
         for k in range(1, 6)
     ]
-    how = {"observers": [EarlyStopping(patience=2)], "precision": "float64"}
+    how = {"callbacks": [EarlyStopping(patience=2)], "precision": "float64"}
     paused = train(members, rows, [stream], until=2, **how)
     ours = train([members[k] for k in (4, 1)], rows, [stream], resume=paused.take([4, 1]), **how)
     before = [paused.member(k) for k in (4, 1)]  # untouched
@@ -235,12 +235,12 @@ def test_what_is_left_of_several_stacks_goes_on_as_one():
             optimizer=Adam(rate),
             epochs=6,
             seed=k,
-            average=0.9 * (k % 2),
+            ema_decay=0.9 * (k % 2),
         )
         for k, rate in enumerate([0.002, 0.01, 0.02, 1e-12, 1e-11])
     ]
     stopping = EarlyStopping(patience=1, min_delta=1e-3)
-    how = {"observers": [stopping], "precision": "float64"}
+    how = {"callbacks": [stopping], "precision": "float64"}
     parts = [
         train([members[k] for k in some], rows, [stream], until=4, **how)
         for some in ([0, 1, 2], [3, 4])
@@ -299,7 +299,7 @@ def test_rungs_hold_the_best_of_those_below(halved):
 
 def test_early_stopping_within_halving_changes_nothing():
     stopping = EarlyStopping(patience=1, monitor="val_accuracy")
-    model = clf(early_stopping=stopping, schedule="constant", validation_fraction=0.2)
+    model = clf(early_stopping=stopping, lr_schedule="constant", validation_fraction=0.2)
     space = {RATE: {"low": 1e-2, "high": 0.3, "scale": "log"}}
     ours = search(model, space, halving="successive", refit=False).fit(X, y).cv_results_
     theirs = search(model, space, refit=False).fit(X, y).cv_results_

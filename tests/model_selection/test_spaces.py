@@ -206,7 +206,7 @@ def test_files_that_say_nothing_are_refused(tmp_path):
             HyperparameterError,
             "whole numbers, at least 1",
         ),
-        ({"schedule": ["one_cycle", None]}, HyperparameterError, "schedule reaches None"),
+        ({"lr_schedule": ["one_cycle", None]}, HyperparameterError, "schedule reaches None"),
         ({"activation": [["relu", "tahn"]]}, UnknownNameError, "did you mean 'tanh'"),
         ({"hidden_layer_sizes": [(8,), "8"]}, HyperparameterError, "reaches '8'"),
         (  # adam, which some candidates have, has no momentum
@@ -228,13 +228,13 @@ def test_what_an_estimator_can_be_is_not_refused():
         "optimizer__learning_rate": stats.loguniform(1e-5, 1),
         "dropout": ["auto", 0.5],
         "loss": ["auto"],
-        "clipping": [None, 1, "by_value"],
+        "gradient_clipping": [None, 1, "by_value"],
         "hidden_layer_sizes": [(8,), 16],
         "batch_size": ["auto", np.int64(32)],
         "max_norm": stats.uniform(0.5, 3),
         "activation": ["relu", ["relu", "tanh"]],
         "early_stopping__patience": [2, 5],
-        "reuse": [None],
+        "pretrained": [None],
     }
     check(Space.of(everything), MLPClassifier())
     check(Space.of({"early_stopping": [False, True]}), MLPClassifier())

@@ -13,10 +13,10 @@ from wellfit.nn import (
     AbsoluteError,
     Huber,
     Loss,
-    Pinball,
     Poisson,
-    Quadratic,
+    Quantile,
     SigmoidCrossEntropy,
+    SigmoidSquaredError,
     SoftmaxCrossEntropy,
     SquaredError,
     mlp,
@@ -27,7 +27,7 @@ from wellfit.training import Member, Rows, Stream, train
 K, C, B = 3, 6, 40
 PER_MEMBER = torch.tensor([0.0, 0.1, 0.6], dtype=FLOAT64)
 POSITIVE = torch.tensor([0.2, 1.0, 5.0], dtype=FLOAT64)
-PINBALL = Pinball(quantiles=(0.2, 0.5, 0.95))
+PINBALL = Quantile(quantiles=(0.2, 0.5, 0.95))
 
 
 def logits(seed=0) -> torch.Tensor:
@@ -162,11 +162,11 @@ def test_poisson_is_the_deviance_and_pytorchs_likelihood_but_for_a_constant():
 
 
 def test_quadratic_is_nielsens():
-    y = numbers(Quadratic()).transpose(1, 2)
+    y = numbers(SigmoidSquaredError()).transpose(1, 2)
     a = 1 / (1 + torch.exp(-logits()))
     expected = 0.5 * ((y - a) ** 2).sum(1)
-    torch.testing.assert_close(Quadratic().value(logits(), y), expected)
-    torch.testing.assert_close(Quadratic().predict(logits()), a)
+    torch.testing.assert_close(SigmoidSquaredError().value(logits(), y), expected)
+    torch.testing.assert_close(SigmoidSquaredError().predict(logits()), a)
 
 
 # What else a loss says
@@ -179,7 +179,7 @@ def test_quantiles_are_sorted_and_the_point_is_nearest_to_the_median():
         rows = slice(3 * target, 3 * target + 3)
         torch.testing.assert_close(found[:, rows], z[:, rows].sort(1).values)
     assert np.arange(6)[PINBALL.point].tolist() == [1, 4]
-    assert np.arange(2)[Pinball((0.3, 0.9)).point].tolist() == [0]
+    assert np.arange(2)[Quantile((0.3, 0.9)).point].tolist() == [0]
     assert PINBALL.outputs(2) == 6
 
 
@@ -208,11 +208,11 @@ def test_softmax_measures_certain_targets_as_it_does_others(smoothing: float) ->
 )
 def test_quantiles_out_of_order_or_range_are_refused(quantiles):
     with pytest.raises(HyperparameterError, match=r"rising numbers in \(0, 1\)"):
-        Pinball(quantiles=quantiles)
+        Quantile(quantiles=quantiles)
 
 
 def test_quantiles_come_back_from_plain_data():
-    loss = Pinball(quantiles=[np.float64(0.25), 0.75])
+    loss = Quantile(quantiles=[np.float64(0.25), 0.75])
     assert loss.quantiles == (0.25, 0.75)
     assert from_dict(Loss, loss.to_dict()) == loss
 

@@ -5,7 +5,7 @@ import torch
 
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError
-from wellfit.optim import ByLayerNorm, ByNorm, ByValue
+from wellfit.optim import ClipByLayerNorm, ClipByNorm, ClipByValue
 
 SHAPES = [(5, 4), (2, 4), (0, 0), (5, 3)]  # of one member's layers, one without parameters
 LIMITS = [0.5, 3.0, 1e-3, 1e6]
@@ -42,7 +42,7 @@ def by_layer_norm(params, limit):
         torch.nn.utils.clip_grad_norm_(one, limit)
 
 
-ORACLES = {ByValue: by_value, ByNorm: by_norm, ByLayerNorm: by_layer_norm}
+ORACLES = {ClipByValue: by_value, ClipByNorm: by_norm, ClipByLayerNorm: by_layer_norm}
 
 
 def test_every_clipping_has_an_oracle():
@@ -79,7 +79,7 @@ def test_a_broken_member_changes_no_other_and_stays_broken(cls, broken):
     for grad, expected in zip(grads, whole, strict=True):
         for member in (0, 2, 3):
             assert torch.equal(grad[member], expected[member])
-    if cls is not ByValue or broken != broken:
+    if cls is not ClipByValue or broken != broken:
         assert not torch.isfinite(grads[3][1]).all()
 
 
@@ -94,4 +94,4 @@ def test_no_gradient_is_no_trouble(cls):
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan"), float("inf")])
 def test_a_limit_is_positive(limit):
     with pytest.raises(HyperparameterError, match=r"limit of clipping 'by_norm'.*\(0, inf\)"):
-        ByNorm(limit)
+        ClipByNorm(limit)

@@ -38,8 +38,8 @@ def test_the_rate_falls_by_the_step_as_in_keras() -> None:
     clf = cs109b.decaying(Kitchen(), epochs=60, rows=60_000)
     per_epoch = math.ceil(60_000 / clf.batch_size)
     steps = torch.tensor([[0.0], [1.0], [5000.0]])
-    hypers = {key: torch.tensor([value]) for key, value in clf.schedule.values()}
-    factor = clf.schedule.factor(steps, torch.tensor([1e5]), per_epoch, hypers).flatten()
+    hypers = {key: torch.tensor([value]) for key, value in clf.lr_schedule.values()}
+    factor = clf.lr_schedule.factor(steps, torch.tensor([1e5]), per_epoch, hypers).flatten()
     expected = [1 / (1 + 0.1 / 60 * step) for step in (0, 1, 5000)]
     np.testing.assert_allclose(factor, expected, rtol=1e-5)
 

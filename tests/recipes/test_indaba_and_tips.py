@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from wellfit.nn import Quadratic, SigmoidCrossEntropy
+from wellfit.nn import SigmoidCrossEntropy, SigmoidSquaredError
 from wellfit.recipes import Kitchen, Recipe, Split, indaba, recipes, reproduce, tips
 from wellfit.training import Member, Stream
 
@@ -97,10 +97,12 @@ def test_steps_of_saturated_neurons_are_those_of_the_formulas() -> None:
     assert [measured.ours for measured in told.figures] == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("loss", [Quadratic(), SigmoidCrossEntropy()], ids=lambda loss: loss.name)
+@pytest.mark.parametrize(
+    "loss", [SigmoidSquaredError(), SigmoidCrossEntropy()], ids=lambda loss: loss.name
+)
 def test_the_cost_at_which_steps_end_is_that_of_an_output_of_a_fifth(loss: object) -> None:
     z, target = torch.logit(torch.tensor([[0.2]])), torch.zeros(1, 1)
-    expected = {"quadratic": 0.02, "sigmoid_cross_entropy": -math.log(0.8)}
+    expected = {"sigmoid_squared_error": 0.02, "sigmoid_cross_entropy": -math.log(0.8)}
     assert float(loss.value(z, target)) == pytest.approx(expected[loss.name])  # type: ignore[attr-defined]
 
 

@@ -49,7 +49,7 @@ class InterruptedTraining(Tiny):
 
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         ctrl_c = Call(lambda record: signal.raise_signal(signal.SIGINT))
-        clf = MLPClassifier((4,), epochs=5, early_stopping=False, observers=[ctrl_c])
+        clf = MLPClassifier((4,), epochs=5, early_stopping=False, callbacks=[ctrl_c])
         clf.fit(np.eye(4), np.array([0, 1, 0, 1]))
         raise AssertionError("a recipe went on after Ctrl-C")
 

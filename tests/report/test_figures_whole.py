@@ -42,7 +42,7 @@ def closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
-    several = {"n_members": 2, "random_state": 0}
+    several = {"n_estimators": 2, "random_state": 0}
     return {
         "classifier": MLPClassifier(**QUICK).fit(X, Y),
         "regressor": MLPRegressor(**QUICK).fit(NUMBERS[0], NUMBERS[1] * 1e9),

@@ -171,7 +171,7 @@ def test_the_page_is_small_and_plotly_in_it_once(written, images):
 
 @pytest.mark.heavy
 def test_mnist_is_under_5_mb(tmp_path, data_dir, wellfit):
-    words = ("--hidden", "64", "--epochs", "2", "--fraction", "0.2", "--quiet")
+    words = ("--hidden", "64", "--epochs", "2", "--subsample", "0.2", "--quiet")
     done("train", "mnist", *words, "--run", tmp_path / "run")
     done("report", tmp_path / "run")
     assert (tmp_path / "run" / REPORT).stat().st_size < 5e6

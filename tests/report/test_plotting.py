@@ -331,7 +331,7 @@ def test_a_searchs_figures_are_drawn_where_they_are_told_to(search: RandomizedSe
 
 
 def test_a_searchs_table_has_the_best_first(search: RandomizedSearchCV) -> None:
-    table = search.leaders_
+    table = search.leaderboard_
     assert table["rank"].is_monotonic_increasing
     assert table["mean"][0] == search.best_score_
     assert len(table) == 9
@@ -357,7 +357,7 @@ def test_a_search_that_was_not_fitted_has_no_figures(figure: str) -> None:
     with pytest.raises(NotFittedError):
         getattr(search.plot, figure)()
     with pytest.raises(NotFittedError):
-        _ = search.leaders_
+        _ = search.leaderboard_
 
 
 # --- what a notebook shows -------------------------------------------------------------------

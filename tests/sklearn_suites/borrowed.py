@@ -75,7 +75,7 @@ def _translated(kind: Any, params: dict[str, Any]) -> Any:
         l2=alpha,
         batch_size=params.pop("batch_size", 200),  # as many rows as there are, if fewer
         early_stopping=EarlyStopping(patience=patience) if stops else False,
-        schedule="constant",
+        lr_schedule="constant",
         dropout=0.0,
         preprocess=None,
         **{name: params.pop(name) for name in _SAME if name in params},

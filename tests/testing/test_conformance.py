@@ -15,16 +15,16 @@ from wellfit.nn import Activation
 from wellfit.optim import Minimizer, Optimizer
 from wellfit.testing import (
     check_activation,
+    check_callback,
     check_config,
-    check_observer,
     check_optimizer,
     check_sampler,
 )
-from wellfit.training import Answer, Observer
+from wellfit.training import Callback, Decision
 
 RULES = [one for one in every("optimizer") if not isinstance(one, Minimizer)]
 WITHOUT_PACKAGES = [
-    one for one in every("observer") if one.name not in ("tensorboard", "mlflow", "progress")
+    one for one in every("callback") if one.name not in ("tensorboard", "mlflow", "progress")
 ]
 
 
@@ -48,15 +48,15 @@ def test_registered_activations_pass(activation):
     check_activation(activation)
 
 
-@pytest.mark.parametrize("observer", WITHOUT_PACKAGES, ids=label)
-def test_registered_observers_pass(observer, tmp_path, monkeypatch):
+@pytest.mark.parametrize("callback", WITHOUT_PACKAGES, ids=label)
+def test_registered_callbacks_pass(callback, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    named = {"path": str(tmp_path / "log")} if "path" in type(observer).hypers() else {}
-    check_observer(observer.replace(**named, **overwriting(observer)))
+    named = {"path": str(tmp_path / "log")} if "path" in type(callback).hypers() else {}
+    check_callback(callback.replace(**named, **overwriting(callback)))
 
 
-def overwriting(observer):
-    return {"overwrite": True} if "overwrite" in type(observer).hypers() else {}
+def overwriting(callback):
+    return {"overwrite": True} if "overwrite" in type(callback).hypers() else {}
 
 
 @pytest.mark.parametrize("name", registry.names("sampler"))
@@ -110,16 +110,16 @@ def test_a_rule_that_forgets_is_told(unregistered):
         check_optimizer(Hidden(0.01))
 
 
-def test_an_observer_that_counts_members_together_is_told(unregistered):
-    class FirstOnly(Observer, name="first_only"):
+def test_an_callback_that_counts_members_together_is_told(unregistered):
+    class FirstOnly(Callback, name="first_only"):
         """Stops all members once the first's loss has fallen twice."""
 
         def epoch(self, record, state):
             state["seen"] = state.get("seen", 0) + int(len(record.active) > 1)
-            return Answer(stop=record.active & (state["seen"] == 2))
+            return Decision(stop=record.active & (state["seen"] == 2))
 
     with pytest.raises(AssertionError, match="in a stack as it is alone"):
-        check_observer(FirstOnly())
+        check_callback(FirstOnly())
 
 
 def test_a_sampler_outside_its_space_is_told(unregistered):

@@ -13,8 +13,8 @@ from test_old_files import FILES, LABELS, RAW
 from wellfit import MLPClassifier
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.training import CSVLog, EarlyStopping, Health, JSONLines
+from wellfit.training.callbacks import Run
 from wellfit.training.checkpoint import latest, seeds
-from wellfit.training.observers import Run
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ DOCUMENTS = {
     "result.position is True": result(position=True),
     r"result.status\[0\] is 'over'": result(status=["over"]),
     "status holds 2 items": result(status=["running", "running"]),
-    "result.observers is": result(observers={}),
+    "result.callbacks is": result(callbacks={}),
     "result has a field 'more'": result(more=1),
-    "observers is empty": result(observers=[]),
+    "callbacks is empty": result(callbacks=[]),
     "'kept' is of type object": result(kept=None),
     "kept: tensor 'nothing' is missing": result(kept={"array": "nothing"}),
     "'kept' is of type": result(kept={"array": "scale"}),
@@ -60,7 +60,7 @@ DOCUMENTS = {
     "upgrade wellfit": lambda document: document.update(format_version=2),
     "result is missing": lambda document: document.pop("result"),
     "the seed": lambda document: document["members"][0].update(seed="1"),
-    "history|observers.0..loss": lambda document: document["result"]["observers"][0].update(
+    "history|callbacks.0..loss": lambda document: document["result"]["callbacks"][0].update(
         loss=[1.0, 2.0]
     ),
 }
@@ -101,7 +101,7 @@ TENSORS = {
     "tensor 'waited' is of type": lambda tensors: tensors.update(
         {name: torch.zeros(1).double() for name in tensors if name.endswith(".waited")}
     ),
-    "observers.0..loss has shape": lambda tensors: tensors.update(
+    "callbacks.0..loss has shape": lambda tensors: tensors.update(
         {name: torch.zeros(9, 1).double() for name in tensors if name.endswith("0.loss")}
     ),
 }

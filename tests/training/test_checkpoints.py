@@ -14,6 +14,7 @@ from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.optim import SGD, Adam
 from wellfit.training import Stream
+from wellfit.training.callbacks import Call, Callback, Checkpoint, Decision, EarlyStopping
 from wellfit.training.checkpoint import (
     best,
     checkpoints,
@@ -23,7 +24,6 @@ from wellfit.training.checkpoint import (
     save_checkpoint,
     write_checkpoint,
 )
-from wellfit.training.observers import Answer, Call, Checkpoint, EarlyStopping, Observer
 
 ROWS = table(SoftmaxCrossEntropy(), rows=60)
 STREAM = Stream(np.arange(40), np.arange(40, 60))
@@ -37,7 +37,7 @@ def members(count=2, **options):
     ]
 
 
-def observers(folder, **options):
+def callbacks(folder, **options):
     # The checkpoint comes first, so that the others have more to remember than it could know.
     return [Checkpoint(folder, **options), EarlyStopping(patience=4)]
 
@@ -58,8 +58,8 @@ def same(ours, theirs):
 # --- the file --------------------------------------------------------------------------------
 
 
-class Remembers(Observer):
-    """An observer with something of every kind in its state."""
+class Remembers(Callback):
+    """A callback with something of every kind in its state."""
 
     def start(self, run, state):
         state |= {
@@ -76,20 +76,20 @@ class Remembers(Observer):
         state["odd"] = object()  # for this process alone: not saved
 
 
-def test_whatever_is_data_in_an_observers_state_is_saved(tmp_path):
-    result = run(members(), ROWS, observers=[Remembers()], until=1)
+def test_whatever_is_data_in_an_callbacks_state_is_saved(tmp_path):
+    result = run(members(), ROWS, callbacks=[Remembers()], until=1)
     write_checkpoint(tmp_path, result)
     read, _ = read_checkpoint(tmp_path, members())
-    state = read.observers[1]
+    state = read.callbacks[1]
     assert state.pop("tensor").tolist() == [0, 1]
     assert state.pop("empty").shape == (0, 3)
     assert repr(state) == repr(
-        {k: v for k, v in result.observers[1].items() if k not in ("odd", "tensor", "empty")}
+        {k: v for k, v in result.callbacks[1].items() if k not in ("odd", "tensor", "empty")}
     )
 
 
 def test_a_result_survives_in_full(tmp_path):
-    result = run(members(), ROWS, [STREAM], observers=[EarlyStopping()], until=3)
+    result = run(members(), ROWS, [STREAM], callbacks=[EarlyStopping()], until=3)
     path = write_checkpoint(tmp_path, result, {"digest": "ab", "shape": (3, np.arange(2))})
     read, extra = read_checkpoint(path, members())
     assert extra["digest"] == "ab"
@@ -113,7 +113,7 @@ def test_more_epochs_may_follow_but_no_other_network(tmp_path):
     with pytest.raises(InputError, match="the optimizer of member 0 was adam; given sgd"):
         read_checkpoint(path, [one.replace(optimizer=SGD()) for one in members()])
     with pytest.raises(InputError, match=r"the memory of member 0 was .*given .*, average"):
-        read_checkpoint(path, [one.replace(average=0.9) for one in members()])
+        read_checkpoint(path, [one.replace(ema_decay=0.9) for one in members()])
 
 
 def test_where_there_is_none(tmp_path):
@@ -124,7 +124,7 @@ def test_where_there_is_none(tmp_path):
 
 
 def test_any_damage_is_noticed_and_the_one_before_is_used(tmp_path):
-    run(members(), ROWS, [STREAM], observers=[Checkpoint(tmp_path)], until=3)
+    run(members(), ROWS, [STREAM], callbacks=[Checkpoint(tmp_path)], until=3)
     newest, before = checkpoints(tmp_path)
     whole = newest.read_bytes()
     places = np.random.default_rng(0).integers(0, len(whole), 40).tolist()
@@ -141,16 +141,16 @@ def test_any_damage_is_noticed_and_the_one_before_is_used(tmp_path):
     assert latest(tmp_path) == newest
 
 
-# --- the observer ----------------------------------------------------------------------------
+# --- the callback ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("epoch", [1, 5, EPOCHS - 1])
 def test_training_goes_on_from_any_checkpoint(tmp_path, epoch):
-    whole = run(members(), ROWS, [STREAM], observers=observers(tmp_path / "a", keep=99))
+    whole = run(members(), ROWS, [STREAM], callbacks=callbacks(tmp_path / "a", keep=99))
     path = next(path for path in checkpoints(tmp_path / "a") if f"{epoch:06d}" in path.name)
     taken, _ = read_checkpoint(path, members())
     assert taken.epoch == epoch
-    same(run(members(), ROWS, [STREAM], observers=observers(tmp_path / "a"), resume=taken), whole)
+    same(run(members(), ROWS, [STREAM], callbacks=callbacks(tmp_path / "a"), resume=taken), whole)
     assert names(tmp_path / "a")[0] == f"epoch-{max(whole.epochs):06d}.safetensors"
 
 
@@ -159,7 +159,7 @@ def test_training_goes_on_within_an_epoch(tmp_path):
     rows = table(SoftmaxCrossEntropy(), rows=700)
     options = {"batch_size": 1, "network": mlp(4, (5,), 3, dropout=0.2)}
     ours = [one.replace(epochs=2) for one in members(**options)]
-    whole = run(ours, rows, observers=[Checkpoint(tmp_path, seconds=1e-9, keep=99)])
+    whole = run(ours, rows, callbacks=[Checkpoint(tmp_path, seconds=1e-9, keep=99)])
     within = [path for path in checkpoints(tmp_path) if "-step-" in path.name]
     assert within
     assert names(tmp_path)[0] == "epoch-000002.safetensors"
@@ -172,7 +172,7 @@ def test_training_goes_on_within_an_epoch(tmp_path):
 
 
 def test_the_newest_stay_and_every_nth_is_written(tmp_path):
-    run(members(), ROWS, observers=[Checkpoint(tmp_path, every=5, keep=2)])
+    run(members(), ROWS, callbacks=[Checkpoint(tmp_path, every=5, keep=2)])
     assert names(tmp_path) == ["epoch-000012.safetensors", "epoch-000010.safetensors"]
 
 
@@ -180,7 +180,7 @@ def test_the_best_stays_as_well(tmp_path):
     keeping = Checkpoint(tmp_path, keep=1, best=True, monitor="luck")
     luck = iter([0.1, 0.5, 0.3, 0.9, 0.2, *[0.0] * 20])
     scores = {"luck": lambda predictions, rows: next(luck)}
-    result = run(members(1), ROWS, [STREAM], observers=[keeping], scores=scores)
+    result = run(members(1), ROWS, [STREAM], callbacks=[keeping], scores=scores)
     assert names(tmp_path) == ["epoch-000012.safetensors", "epoch-000004-best.safetensors"]
     path = best(tmp_path)
     assert path is not None
@@ -189,12 +189,12 @@ def test_the_best_stays_as_well(tmp_path):
 
 
 def test_two_runs_never_share_a_folder(tmp_path):
-    run(members(), ROWS, observers=[Checkpoint(tmp_path)], until=4)
+    run(members(), ROWS, callbacks=[Checkpoint(tmp_path)], until=4)
     there = names(tmp_path)
     with pytest.raises(InputError, match=r"of another run, up to epoch 4.*overwrite=True"):
-        run(members(), ROWS, observers=[Checkpoint(tmp_path)])
+        run(members(), ROWS, callbacks=[Checkpoint(tmp_path)])
     assert names(tmp_path) == there
-    run(members(), ROWS, observers=[Checkpoint(tmp_path, overwrite=True, keep=9)], until=1)
+    run(members(), ROWS, callbacks=[Checkpoint(tmp_path, overwrite=True, keep=9)], until=1)
     assert names(tmp_path) == ["epoch-000001.safetensors"]
 
 
@@ -202,7 +202,7 @@ def test_a_best_by_validation_rows_that_are_not_there(tmp_path):
     with pytest.raises(
         HyperparameterError, match=r"checkpoint monitors 'val_loss'.*no validation"
     ):
-        run(members(), ROWS, observers=[Checkpoint(tmp_path, best=True)])
+        run(members(), ROWS, callbacks=[Checkpoint(tmp_path, best=True)])
 
 
 def fill_the_disk(folder):
@@ -213,7 +213,7 @@ def fill_the_disk(folder):
             let_files_grow_to(latest(folder).stat().st_size // 2)
 
     with pytest.warns(RuntimeWarning, match=r"no checkpoint of epoch 3 .*training goes on"):
-        result = run(members(), ROWS, observers=[Checkpoint(folder), Call(fill)])
+        result = run(members(), ROWS, callbacks=[Checkpoint(folder), Call(fill)])
     assert result.epochs.tolist() == [EPOCHS] * 2
 
 
@@ -239,12 +239,12 @@ def go_on(folder, threads, pause=EPOCHS + 1):
 
     def slowly(record):
         time.sleep(0.002 if record.epoch < pause else 300)
-        return Answer()
+        return Decision()
 
-    watching = [*observers(folder, best=True, seconds=1e-3), Call(slowly)]
+    watching = [*callbacks(folder, best=True, seconds=1e-3), Call(slowly)]
     place = latest(folder)
     taken = read_checkpoint(place, ours)[0] if place else None
-    return run(ours, ROWS, [STREAM], observers=watching, resume=taken)
+    return run(ours, ROWS, [STREAM], callbacks=watching, resume=taken)
 
 
 def reached(folder):

@@ -42,7 +42,7 @@ def test_gpu_is_cpu(loss, optimizer):
             rows_on(device, loss),
             streams,
             precision="float64",
-            observers=[EarlyStopping(patience=2)],
+            callbacks=[EarlyStopping(patience=2)],
         )
         for device in ("cpu", "cuda")
     ]

@@ -17,8 +17,8 @@ from engine import member, parameters, run, table
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
-from wellfit.optim import L1, L2, LBFGS, ByNorm, ConjugateGradient, MaxNorm
-from wellfit.training import EarlyStopping, Observer, Status, Stream
+from wellfit.optim import L1, L2, LBFGS, ClipByNorm, ConjugateGradient, MaxNorm
+from wellfit.training import Callback, EarlyStopping, Status, Stream
 
 ROWS = table(SoftmaxCrossEntropy())
 CANCER = load_breast_cancer(return_X_y=True)
@@ -37,7 +37,7 @@ CONVEX = {
 }
 
 
-class PressCtrlC(Observer, name="press_ctrl_c_while_descending"):
+class PressCtrlC(Callback, name="press_ctrl_c_while_descending"):
     """Sends this process the signal that Ctrl-C sends, in epoch 3."""
 
     def progress(self, epoch, done, total, state):
@@ -134,7 +134,7 @@ def test_ctrl_c_ends_a_descent_and_its_thread(rule):
     shown = run(
         [member(network=mlp(4, (5,), 3), optimizer=rule, epochs=50)],
         ROWS,
-        observers=[PressCtrlC()],
+        callbacks=[PressCtrlC()],
     )
     assert shown.status == [Status.INTERRUPTED]
     assert shown.epochs[0] <= 3
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_a_descent_and_its_thread(rule):
 
 
 def test_ctrl_c_in_an_estimator_keeps_what_was_found():
-    model = MLPClassifier(optimizer="lbfgs", observers=[PressCtrlC()], **CONVEX)
+    model = MLPClassifier(optimizer="lbfgs", callbacks=[PressCtrlC()], **CONVEX)
     with pytest.warns(ConvergenceWarning, match="interrupted after"):
         model.fit(StandardScaler().fit_transform(CANCER[0]), CANCER[1])
     assert model.status_ == "interrupted"
@@ -152,9 +152,9 @@ def test_ctrl_c_in_an_estimator_keeps_what_was_found():
 def test_early_stopping_works_on_descents():
     stream = Stream(np.arange(35), np.arange(35, 50))
     one = member(network=mlp(4, (20,), 3), optimizer=LBFGS(), epochs=200)
-    result = run([one], ROWS, [stream], observers=[EarlyStopping(patience=3)])
+    result = run([one], ROWS, [stream], callbacks=[EarlyStopping(patience=3)])
     curve = result.history()["val_loss"]
-    assert result.status == [Status.STOPPED]
+    assert result.status == [Status.EARLY_STOPPED]
     assert result.best_epoch[0] == int(np.argmin(curve)) + 1
 
 
@@ -165,8 +165,8 @@ def test_early_stopping_works_on_descents():
         ({"network": mlp(4, (5,), 3, input_noise=0.1)}, "random layers; given gaussian_noise"),
         ({"penalties": (L2(0.1, decoupled=True),)}, "decoupled penalties; given l2"),
         ({"constraints": (MaxNorm(),)}, "constraints; given max_norm"),
-        ({"clipping": (ByNorm(),)}, "clipping; given by_norm"),
-        ({"average": 0.9}, "averaged weights; given 0.9"),
+        ({"gradient_clipping": (ClipByNorm(),)}, "clipping; given by_norm"),
+        ({"ema_decay": 0.9}, "averaged weights; given 0.9"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

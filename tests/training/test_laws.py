@@ -68,12 +68,12 @@ def varied(choice, count=4):
             network=drop_rates(varied_network(choice), 0.1 * (k + 1)),
             loss=choice["loss"],
             optimizer=choice["optimizer"].replace(learning_rate=0.003 * (k + 1)),
-            schedule=choice["schedule"],
+            lr_schedule=choice["schedule"],
             schedules=(Scheduled("dropout", Ramp(end=0.5)), Scheduled("l2", Ramp(end=2.0))),
             penalties=(L2(1e-3 * k), L1(1e-4 * k), L2(1e-2 * k, decoupled=True, only=(0,))),
-            clipping=(choice["clipping"].replace(limit=0.5 + k),),
+            gradient_clipping=(choice["clipping"].replace(limit=0.5 + k),),
             constraints=(choice["constraint"].replace(limit=0.5 + k),),
-            average=0.5 + 0.1 * k,
+            ema_decay=0.5 + 0.1 * k,
         )
         for k in range(count)
     ]
@@ -263,13 +263,13 @@ def test_members_that_stop_change_no_survivor_and_are_no_longer_computed():
         assert len(result.history(k)["loss"]) == members[k].epochs
 
 
-def resumed(members, rows, streams, pause, observers=()) -> Result:
+def resumed(members, rows, streams, pause, callbacks=()) -> Result:
     """Train to ``pause``, put everything aside as plain data, take it up again."""
-    first = run(members, rows, streams, until=pause, observers=observers)
+    first = run(members, rows, streams, until=pause, callbacks=callbacks)
     document, tensors = save_checkpoint(first)
     saved = {name: tensor.clone() for name, tensor in tensors.items()}
     taken = load_checkpoint(members, document, saved)
-    return run(members, rows, streams, resume=taken, observers=observers)
+    return run(members, rows, streams, resume=taken, callbacks=callbacks)
 
 
 @pytest.mark.parametrize("choice", VARIETY, ids=lambda c: "-".join(label(v) for v in c.values()))
@@ -277,9 +277,9 @@ def resumed(members, rows, streams, pause, observers=()) -> Result:
 def test_pausing_changes_nothing(choice, pause):
     members, rows = varied(choice), table(choice["loss"])
     streams = streams_for(len(members), len(rows))
-    observers = [EarlyStopping(patience=2)]
-    whole = run(members, rows, streams, observers=observers)
-    parts = resumed(members, rows, streams, pause, observers)
+    callbacks = [EarlyStopping(patience=2)]
+    whole = run(members, rows, streams, callbacks=callbacks)
+    parts = resumed(members, rows, streams, pause, callbacks)
     assert parts.status == whole.status
     assert parts.best_epoch.tolist() == whole.best_epoch.tolist()
     # A descent is done again, by a stack that some members may have left: equal but for rounding.
@@ -322,12 +322,12 @@ def test_early_stopping_restores_each_members_best_epoch():
         member(seed=k, epochs=40, network=mlp(4, (30,), 3), optimizer=Adam(0.01 * (k + 1)))
         for k in range(3)
     ]
-    result = run(members, rows, [stream], observers=[EarlyStopping(patience=5)])
-    assert Status.STOPPED in result.status
+    result = run(members, rows, [stream], callbacks=[EarlyStopping(patience=5)])
+    assert Status.EARLY_STOPPED in result.status
     for k in range(3):
         curve = result.history(k)["val_loss"]
         assert result.best_epoch[k] == int(np.argmin(curve)) + 1
-        if result.status[k] is Status.STOPPED:
+        if result.status[k] is Status.EARLY_STOPPED:
             assert len(curve) == result.best_epoch[k] + 5
         short = run([members[k]], rows, [stream], until=int(result.best_epoch[k]))
         same(parameters(short, 0), parameters(result, k))
@@ -345,6 +345,6 @@ def test_the_history_is_the_training_loss():
 
 def test_exponential_decay_shows_in_the_history():
     result = run(
-        [member(optimizer=SGD(0.1), schedule=Exponential(0.5, staircase=True))], table(LOSS)
+        [member(optimizer=SGD(0.1), lr_schedule=Exponential(0.5, staircase=True))], table(LOSS)
     )
     np.testing.assert_allclose(result.history()["learning_rate"], [0.1, 0.05, 0.025, 0.0125])

@@ -16,7 +16,7 @@ from wellfit.optim import (
     LBFGS,
     SGD,
     Adam,
-    ByNorm,
+    ClipByNorm,
     Exponential,
     Lion,
     MaxNorm,
@@ -61,8 +61,8 @@ def busy(rule, pace, k=0, **options):
             "optimizer": rule.replace(learning_rate=0.003 * (k + 1)),
             "penalties": (L2(0.01), L2(0.1, decoupled=True), L1(0.01, decoupled=True)),
             "constraints": (MaxNorm(0.5),),
-            "clipping": (ByNorm(0.5),),
-            "average": 0.5,
+            "gradient_clipping": (ClipByNorm(0.5),),
+            "ema_decay": 0.5,
             "seed": k,
             "pace": pace,
             **options,
@@ -146,7 +146,7 @@ def test_alone_is_together(rule, rates, monkeypatch):
     if rates == "own, one by one":  # but for the last layer, which has fewer parameters
         monkeypatch.setattr(plan, "_WIDE", 30)
     members = [
-        busy(rule, pace, seed=k, epochs=3 + k % 2, schedule=Exponential(0.9))
+        busy(rule, pace, seed=k, epochs=3 + k % 2, lr_schedule=Exponential(0.9))
         if rates == "one"
         else busy(rule, pace, k, epochs=3 + k % 2)
         for k, pace in enumerate(PACES)
@@ -171,7 +171,7 @@ def test_pausing_changes_nothing(rule, pause):
 
 
 def test_thawing_is_going_on_without_a_pace_where_a_rule_has_no_memory():
-    plain = [busy(SGD(), Pace(), seed=1, average=0.0)]
+    plain = [busy(SGD(), Pace(), seed=1, ema_decay=0.0)]
     thawing, frozen = ([plain[0].replace(pace=pace)] for pace in (PACES[4], PACES[2]))
     middle = [plain[0].replace(pace=Pace((0, 1, 1)))]
     result = run(frozen, ROWS, until=1)

@@ -7,7 +7,7 @@ from torch import nn
 
 from engine import CPU, FLOAT64
 from wellfit.nn import BatchNorm, mlp
-from wellfit.optim import L2, SGD, Adam, AdamW, ByNorm, Pace
+from wellfit.optim import L2, SGD, Adam, AdamW, ClipByNorm, Pace
 from wellfit.training import Member, Rows, Stream, Weights, train
 
 
@@ -118,7 +118,7 @@ def test_a_layer_that_thaws_begins_as_a_parameter_group_added_then():
 
 
 def test_norms_of_gradients_count_what_learns():
-    one = full_batch(SGD(0.5), Pace((1, 0, 0.5)), clipping=(ByNorm(0.05),))
+    one = full_batch(SGD(0.5), Pace((1, 0, 0.5)), gradient_clipping=(ClipByNorm(0.05),))
     twin = torch_twin(one)
     kept = groups(twin, 0.5, (1, 0, 0.5))
     learning = [*twin[0].parameters(), *twin[4].parameters()]

@@ -29,7 +29,7 @@ def test_every_number_follows_its_own_schedule_step_by_step():
     members = [
         member(
             optimizer=SGD(rate, 0.8),
-            schedule=Exponential(0.5),
+            lr_schedule=Exponential(0.5),
             schedules=(
                 Scheduled("momentum", Ramp(0.5, 1.0)),
                 Scheduled("l2", Polynomial(power)),
@@ -87,7 +87,7 @@ def test_members_with_schedules_of_their_own_numbers(of):
             seed=k,
             network=network(dropout=0.2 + 0.1 * k),
             optimizer=SGD(0.1, 0.8),
-            schedule=WarmUp(0.5 + k, then=Exponential(0.3 + 0.2 * k)),
+            lr_schedule=WarmUp(0.5 + k, then=Exponential(0.3 + 0.2 * k)),
             schedules=(Scheduled(of, Ramp(0.2 * k, 1.0 - 0.1 * k)),),
             penalties=(L1(1e-3 * (k + 1)), L2(1e-2 * (k + 1), decoupled=True)),
             epochs=3 + k,
@@ -103,7 +103,7 @@ def test_members_with_schedules_of_their_own_numbers(of):
 
 
 def test_the_share_of_new_weights_in_averages():
-    ours = plan(member(average=0.5), member(average=0.9))
+    ours = plan(member(ema_decay=0.5), member(ema_decay=0.9))
     fresh = [numbers(moment.fresh, 2) for moment in ours.moments(0, 12)]
     decays = [[min(decay, t / (t + 1)) for decay in (0.5, 0.9)] for t in range(12)]
     np.testing.assert_allclose(fresh, 1 - np.array(decays))
@@ -111,7 +111,7 @@ def test_the_share_of_new_weights_in_averages():
 
 
 def test_members_that_agree_share_a_number():
-    moment = next(plan(*[member(penalties=(L2(0.1),), average=0.9)] * 3).moments(0, 1))
+    moment = next(plan(*[member(penalties=(L2(0.1),), ema_decay=0.9)] * 3).moments(0, 1))
     assert list(moment.strengths) == [0.1]
     assert isinstance(moment.fresh, float)
     moment = next(plan(member(penalties=(L2(0.1),)), member(penalties=(L2(0.2),))).moments(0, 1))
@@ -123,7 +123,7 @@ def test_members_that_agree_share_a_number():
     [
         ({"schedules": (Scheduled("momentum", Ramp(0, 2)),)}, r"momentum of 'sgd' to 1\.\d+"),
         ({"schedules": (Scheduled("dropout", Ramp(1, 4)),)}, r"rate of 'dropout' to .*\[0, 1\)"),
-        ({"schedule": Custom(lambda epoch: 2 - epoch)}, "at least 0"),
+        ({"lr_schedule": Custom(lambda epoch: 2 - epoch)}, "at least 0"),
         ({"schedules": (Scheduled("l2", Custom(lambda epoch: 2 - epoch)),)}, "at least 0"),
     ],
     ids=["momentum", "dropout", "rate", "strength"],
@@ -151,7 +151,7 @@ def test_judging_now_and_then_is_each_members_own():
     members = [
         member(seed=k, epochs=epochs, optimizer=Adam(0.01)) for k, epochs in enumerate([5, 8, 3])
     ]
-    options = {"eval_every": 3, "observers": [EarlyStopping(patience=4)]}
+    options = {"eval_every": 3, "callbacks": [EarlyStopping(patience=4)]}
     together = run(members, ROWS, [stream], **options)
     paused = run(members, ROWS, [stream], until=4, **options)
     resumed = run(members, ROWS, [stream], resume=paused, **options)

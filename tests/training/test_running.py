@@ -14,12 +14,12 @@ from engine import member, parameters, run, table
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, mlp, products
 from wellfit.training import (
-    Answer,
+    Callback,
+    Decision,
     EarlyStopping,
+    EpochLogs,
     Member,
-    Observer,
     Progress,
-    Record,
     Rows,
     Run,
     Status,
@@ -35,7 +35,7 @@ LOSS = SoftmaxCrossEntropy()
 CPU = torch.device("cpu")
 
 
-class PressCtrlC(Observer, name="press_ctrl_c"):
+class PressCtrlC(Callback, name="press_ctrl_c"):
     """Sends this process the signal that Ctrl-C sends, in the middle of epoch 3."""
 
     def progress(self, epoch, done, total, state):
@@ -47,20 +47,20 @@ class PressCtrlC(Observer, name="press_ctrl_c"):
 def test_ctrl_c_ends_training_and_keeps_the_best_weights():
     before = signal.getsignal(signal.SIGINT)
     rows, stream = table(LOSS), [Stream(np.arange(40), np.arange(40, 50))]
-    observers = [EarlyStopping(patience=100), PressCtrlC()]
-    result = run([member(epochs=50)], rows, stream, observers=observers)
+    callbacks = [EarlyStopping(patience=100), PressCtrlC()]
+    result = run([member(epochs=50)], rows, stream, callbacks=callbacks)
     assert result.status == [Status.INTERRUPTED]
     assert 2 <= result.epochs[0] <= 3
     assert result.kept[0]
     assert signal.getsignal(signal.SIGINT) is before
-    resumed = run([member(epochs=5)], rows, stream, observers=observers[:1], resume=result)
+    resumed = run([member(epochs=5)], rows, stream, callbacks=callbacks[:1], resume=result)
     assert resumed.status == [Status.FINISHED]
 
 
 @pytest.mark.parametrize("stop", [1, 100, 256, 300, 699])
 def test_training_goes_on_from_the_step_at_which_it_was_interrupted(stop, monkeypatch):
     rows, streams = table(LOSS, rows=700), [Stream(np.arange(700))]
-    ours = [member(batch_size=1, epochs=2, network=mlp(4, (5,), 3, dropout=0.2), average=0.9)]
+    ours = [member(batch_size=1, epochs=2, network=mlp(4, (5,), 3, dropout=0.2), ema_decay=0.9)]
     whole = run(ours, rows, streams)
     taken, step = [], Step.__call__
 
@@ -80,13 +80,13 @@ def test_training_goes_on_from_the_step_at_which_it_was_interrupted(stop, monkey
 
 
 def test_a_second_ctrl_c_ends_the_program():
-    class PressTwice(Observer, name="press_twice"):
+    class PressTwice(Callback, name="press_twice"):
         def progress(self, epoch, done, total, state):
             for _ in range(2):
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        run([member()], table(LOSS), observers=[PressTwice()])
+        run([member()], table(LOSS), callbacks=[PressTwice()])
 
 
 def test_training_in_a_thread_leaves_signals_alone():
@@ -100,7 +100,7 @@ def test_training_in_a_thread_leaves_signals_alone():
 def test_progress_is_silent_outside_a_terminal_and_shows_in_one(monkeypatch):
     outside = io.StringIO()
     monkeypatch.setattr(sys, "stderr", outside)
-    run([member()], table(LOSS), observers=[Progress()])
+    run([member()], table(LOSS), callbacks=[Progress()])
     assert outside.getvalue() == ""
 
     inside = io.StringIO()
@@ -108,7 +108,7 @@ def test_progress_is_silent_outside_a_terminal_and_shows_in_one(monkeypatch):
     monkeypatch.setattr(sys, "stderr", inside)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    run([member()], table(LOSS), observers=[Progress()])
+    run([member()], table(LOSS), callbacks=[Progress()])
     assert "4/4" in inside.getvalue()
     assert "loss" in inside.getvalue()
 
@@ -120,7 +120,7 @@ def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
     curves = np.array([[1.0, 1.0, 1.0], [0.95, 0.5, 1.1], [0.92, 0.3, 1.0], [0.7, 0.25, 1.0]])
     answers = [
         stopping.epoch(
-            Record(e + 1, 0.0, np.array([True, True, e < 3]), {"val_loss": values}), state
+            EpochLogs(e + 1, 0.0, np.array([True, True, e < 3]), {"val_loss": values}), state
         )
         for e, values in enumerate(curves)
     ]
@@ -138,18 +138,18 @@ def test_scores_are_better_when_larger():
     stopping.start(Run([member()], 10, 1, 0, True), state)
     one = np.array([True])
     kept = [
-        bool(stopping.epoch(Record(e, 0.0, one, {"val_accuracy": np.array([v])}), state).keep)
+        bool(stopping.epoch(EpochLogs(e, 0.0, one, {"val_accuracy": np.array([v])}), state).keep)
         for e, v in enumerate([0.5, 0.6, 0.55, 0.7])
     ]
     assert kept == [True, True, False, True]
 
 
 def test_an_answer_for_all_members_may_be_one_word():
-    class StopAll(Observer, name="stop_all"):
+    class StopAll(Callback, name="stop_all"):
         def epoch(self, record, state):
-            return Answer(stop=True)
+            return Decision(stop=True)
 
-    result = run([member(seed=k) for k in range(3)], table(LOSS), observers=[StopAll()])
+    result = run([member(seed=k) for k in range(3)], table(LOSS), callbacks=[StopAll()])
     assert result.epochs.tolist() == [1, 1, 1]
 
 

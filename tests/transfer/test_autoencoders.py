@@ -25,7 +25,7 @@ IN_FLOAT64 = {"check_methods_sample_order_invariance", "check_methods_subset_inv
 DIGITS = load_digits().data.astype(np.uint8)
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 8)) * 5 + 100
-QUICK = {"random_state": 0, "threads": 1}
+QUICK = {"random_state": 0, "n_threads": 1}
 
 
 @pytest.mark.no_cover  # other tests run the same lines
@@ -190,7 +190,7 @@ def test_saved_and_loaded_it_codes_and_learns_as_before(rows, tmp_path):
     ("params", "message"),
     [
         ({"loss": "softmax_cross_entropy"}, "by which rows can't be told"),
-        ({"loss": "pinball"}, "by which rows can't be told"),
+        ({"loss": "quantile"}, "by which rows can't be told"),
         ({"noise": BatchNorm()}, "also works when predicting"),
         ({"noise": 1.0}, "masking_noise"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes is empty"),

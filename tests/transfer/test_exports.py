@@ -78,7 +78,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "norm first": {"layers": [BatchNorm(), Dense(6, "selu", dropout=AlphaDropout(0.1))]},
     "norm between": {"layers": [Linear(5), Dense(6, PReLU(), batch_norm="after"), Dropout(0.2)]},
     "noise first": {"layers": [MaskingNoise(0.2), GaussianNoise(0.1), Dense(6)]},
-    "averaged": {"average": 0.9, "optimizer": "sgd"},
+    "averaged": {"ema_decay": 0.9, "optimizer": "sgd"},
     "stopped early": {"early_stopping": True, "epochs": 4},
 }
 

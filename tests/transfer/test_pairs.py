@@ -32,7 +32,7 @@ from wellfit.training import Checkpoint, EarlyStopping, Member, Rows, Stream, tr
 from wellfit.training.pairing import Pairing
 from wellfit.training.prediction import Predictor
 from wellfit.training.streams import Batches
-from wellfit.transfer import PairsPretraining, Part, Reuse, from_parts
+from wellfit.transfer import PairsPretraining, Part, Pretrained, from_parts
 
 LOSS = SigmoidCrossEntropy()
 
@@ -299,7 +299,7 @@ def test_towers_of_their_own_weights_have_twice_as_many():
 def test_a_classifier_starts_from_the_tower_and_leaves_it_as_it_is():
     X, y = numbers(), labels()
     model = quick().fit(X, y)
-    clf = MLPClassifier(reuse=Reuse(model, freeze=2), epochs=2, random_state=0).fit(X, y)
+    clf = MLPClassifier(pretrained=Pretrained(model, freeze=2), epochs=2, random_state=0).fit(X, y)
     for part, weights in zip(model.parts()[::2], clf.coefs_, strict=False):
         np.testing.assert_allclose(weights, part.weights, rtol=1e-6)
 
@@ -316,7 +316,7 @@ def test_same_seed_same_model_and_another_seed_another():
 def test_a_fit_that_was_cut_short_goes_on(tmp_path):
     X, y = numbers(), labels()
     whole = quick(epochs=4).fit(X, y)
-    quick(epochs=4, observers=[Checkpoint(str(tmp_path), every=2)]).fit(X, y)
+    quick(epochs=4, callbacks=[Checkpoint(str(tmp_path), every=2)]).fit(X, y)
     cut = min(tmp_path.glob("epoch-*.safetensors"))
     assert "000002" in cut.name
     rest = quick(epochs=4).fit(X, y, resume_from=cut)

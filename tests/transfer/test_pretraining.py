@@ -19,7 +19,7 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.datasets import load
 from wellfit.nn import BatchNorm, GaussianNoise, MaskingNoise, Sigmoid
 from wellfit.optim import SGD
-from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, RBMPretraining, Reuse
+from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, Pretrained, RBMPretraining
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no installed package
 
@@ -31,7 +31,7 @@ DIGITS = DIGITS.astype(np.uint8)
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(RNG.normal(50, 20, (300, 5)), columns=list("abcde"))
 FRAME["kind"] = np.where(FRAME["a"] > FRAME["b"], "x", "y")
-QUICK = {"random_state": 0, "threads": 1}
+QUICK = {"random_state": 0, "n_threads": 1}
 # They allow differences of 1e-7, and float32's products round by a row's place and their shape.
 IN_FLOAT64 = {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
 
@@ -89,7 +89,7 @@ def test_layers_learned_from_what_was_kept_are_those_learned_from_what_is_comput
             epochs=3,
             early_stopping=False,
             random_state=draw.randint(2**31 - 1),
-            threads=1,
+            n_threads=1,
         )
         for size, loss in [(12, "sigmoid_cross_entropy"), (6, "squared_error")]
     )
@@ -158,10 +158,10 @@ def test_machines_read_any_numbers_from_lowest_to_highest():
 def test_a_classifier_stands_on_the_layers_and_reads_as_they_do(name, rows):
     """Frozen, they give it ``transform``'s numbers, though it sees few rows, of another scale."""
     pretraining, few = PRETRAININGS[name].fit(rows), rows[:40]
-    reuse, activation = Reuse(pretraining, freeze=2), "relu"
+    pretrained, activation = Pretrained(pretraining, freeze=2), "relu"
     if name in ("sigmoids", "machines"):
         activation = "sigmoid"
-    clf = MLPClassifier((12, 6), activation=activation, reuse=reuse, epochs=3, **QUICK)
+    clf = MLPClassifier((12, 6), activation=activation, pretrained=pretrained, epochs=3, **QUICK)
     clf.fit(few, np.arange(40) % 3)
     logits = pretraining.transform(rows) @ clf.coefs_[-1] + clf.intercepts_[-1]
     np.testing.assert_allclose(clf.predict_proba(rows), softmax(logits, axis=1), atol=1e-4)
@@ -169,7 +169,12 @@ def test_a_classifier_stands_on_the_layers_and_reads_as_they_do(name, rows):
 
 def test_a_classifier_starts_from_the_layers_and_trains_them():
     pretraining = PRETRAININGS["layer by layer"].fit(DIGITS)
-    options = {"reuse": Reuse(pretraining), "schedule": "constant", "epochs": 1, **QUICK}
+    options = {
+        "pretrained": Pretrained(pretraining),
+        "lr_schedule": "constant",
+        "epochs": 1,
+        **QUICK,
+    }
     still = MLPClassifier((12, 6), optimizer=SGD(1e-30), **options).fit(DIGITS, LABELS)
     moved = MLPClassifier((12, 6), optimizer=SGD(1e-2), **options).fit(DIGITS, LABELS)
     for part, there, away in zip(
@@ -181,8 +186,10 @@ def test_a_classifier_starts_from_the_layers_and_trains_them():
 
 def test_an_autoencoder_itself_can_be_started_from():
     coder = MLPAutoencoder((12, 6), noise=MaskingNoise(0.2), epochs=2, **QUICK).fit(FRAME)
-    reuse = Reuse(coder, freeze=2)
-    clf = MLPClassifier((12, 6), reuse=reuse, epochs=2, **QUICK).fit(FRAME, FRAME["kind"])
+    pretrained = Pretrained(coder, freeze=2)
+    clf = MLPClassifier((12, 6), pretrained=pretrained, epochs=2, **QUICK).fit(
+        FRAME, FRAME["kind"]
+    )
     np.testing.assert_array_equal(clf.coefs_[1], coder.coefs_[1])
 
 

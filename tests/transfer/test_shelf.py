@@ -22,11 +22,11 @@ from typer.testing import CliRunner, Result
 from wellfit import MLPClassifier, MLPEnsembleClassifier
 from wellfit.cli.app import app
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
-from wellfit.transfer import MLPAutoencoder, Reuse, Shelf, find_model
+from wellfit.transfer import MLPAutoencoder, Pretrained, Shelf, find_model
 from wellfit.transfer.shelved import FILES, pack, unpack
 
 # With as many threads as after loading, and so equal to the bit.
-clf, reg = (cache(partial(make, threads=None)) for make in (classifier, regressor))
+clf, reg = (cache(partial(make, n_threads=None)) for make in (classifier, regressor))
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +135,7 @@ def test_an_autoencoder_is_no_regressor(tmp_path: Path) -> None:
 
 def test_an_ensemble_has_a_place_too(shelf: Shelf) -> None:
     like = MLPClassifier((4,), epochs=1, early_stopping=False)
-    ensemble = MLPEnsembleClassifier(like, n_members=2, random_state=0).fit(X, X[:, 0] > 3)
+    ensemble = MLPEnsembleClassifier(like, n_estimators=2, random_state=0).fit(X, X[:, 0] > 3)
     added = shelf.add(ensemble, "two")
     assert (added.members, added.layers) == (2, (4, 2))
     np.testing.assert_array_equal(shelf.load("two").predict_proba(X), ensemble.predict_proba(X))
@@ -195,8 +195,8 @@ def test_a_training_reuses_layers_by_a_models_name(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WELLFIT_SHELF", shelf.address)
-    by_name = classifier(reuse=Reuse("zoo", layers=1, freeze=1))
-    by_folder = classifier(reuse=Reuse(shelf.get("zoo"), layers=1, freeze=1))
+    by_name = classifier(pretrained=Pretrained("zoo", n_layers=1, freeze=1))
+    by_folder = classifier(pretrained=Pretrained(shelf.get("zoo"), n_layers=1, freeze=1))
     np.testing.assert_array_equal(answers(by_name), answers(by_folder))
     assert not np.array_equal(answers(by_name), answers(classifier()))
 

@@ -28,7 +28,7 @@ _PARAMETERS = {
     "l1": "l1",
     "l2": "l2",
     "class_weight": "class_weight",
-    "threads": "threads",
+    "n_threads": "n_threads",
 }
 
 
@@ -106,7 +106,7 @@ def check(
             metavar="NAME=VALUE",
         ),
     ] = None,
-    threads: Annotated[
+    n_threads: Annotated[
         int | None, typer.Option(help="Threads to compute with.", metavar="N", min=1)
     ] = None,
     seed: Annotated[

@@ -25,7 +25,7 @@ def list_data(data_dir: DataDir = None) -> None:
     """List the data that go by a name. Nothing is downloaded."""
     from rich.table import Table
 
-    from wellfit.datasets import available
+    from wellfit.datasets import list_datasets
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", expand=True)
     table.add_column("name", style="bold cyan", no_wrap=True)
@@ -35,7 +35,7 @@ def list_data(data_dir: DataDir = None) -> None:
         table.add_column(name, no_wrap=True)
     # The one column that gives way where the terminal is narrow.
     table.add_column("what", no_wrap=True, ratio=1)
-    for entry in available(data_dir):
+    for entry in list_datasets(data_dir):
         sizes = f"{entry.rows:,}", f"{entry.columns:,}"
         table.add_row(entry.name, *sizes, entry.task, entry.where, entry.description)
     screen().print(table)
@@ -62,7 +62,7 @@ def show_data(
 ) -> None:
     """Draw ten images, or summarize the columns of a table."""
     from wellfit.cli.reading_notes import notes_on, reading_notes
-    from wellfit.datasets import TableSchema, load, look
+    from wellfit.datasets import TableSchema, describe, load
     from wellfit.datasets.files import ending
     from wellfit.datasets.readers import TABLES
     from wellfit.datasets.tables import read_with_schema
@@ -73,11 +73,11 @@ def show_data(
     schema = TableSchema(na_values=tuple(na or ()), header=not no_header)
     if path.is_file() and ending(path) in TABLES and target is None:
         rows, schema = read_with_schema(path, schema)
-        doubts, summary = list(reading_notes(rows, path, schema)), look(rows)
+        doubts, summary = list(reading_notes(rows, path, schema)), describe(rows)
     else:
         options: Any = {"target": target, "data_dir": data_dir, "allow_pickle": allow_pickle}
         data = load(name, schema=schema, **options)
-        doubts, summary = notes_on(data, name), look(data.X, data.y, task=data.task)
+        doubts, summary = notes_on(data, name), describe(data.X, data.y, task=data.task)
         rows = data.X
     if hasattr(rows, "columns"):
         doubts += [str(one) for one in merged_levels(rows)][:_DOUBTS]

@@ -13,7 +13,7 @@ from rich.text import Text
 from wellfit.cli.console import counted, note, pairs, waiting
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import Source
-from wellfit.datasets import Column, Summary, Target, duplicates_across, look
+from wellfit.datasets import Column, Summary, Target, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
 from wellfit.report.words import percent, short
 
@@ -24,7 +24,7 @@ _MOST_COLUMNS = 100
 def before_training(model: Model, source: Source) -> Table:
     """Tell the rows, columns, types, gaps, classes and repeated rows of data, and the network."""
     data = source.data
-    summary = look(data.X, data.y, task=source.kind)
+    summary = describe(data.X, data.y, task=source.kind)
     table = pairs()
     table.add_row(
         "data",
@@ -152,7 +152,7 @@ def _names(given: Any) -> str:
 
 
 def _training(settings: Mapping[str, Any]) -> str:
-    optimizer, schedule = settings["optimizer"], settings["schedule"]["name"]
+    optimizer, schedule = settings["optimizer"], settings["lr_schedule"]["name"]
     at_most = "at most " if settings["early_stopping"] else ""
     epochs = counted(settings["epochs"], "epoch")
     told = [optimizer["name"]]
@@ -166,7 +166,7 @@ def _training(settings: Mapping[str, Any]) -> str:
 
 def _extras(settings: Mapping[str, Any]) -> str:
     numbers = ("dropout", "input_dropout", "input_noise", "l1", "l2", "max_norm")
-    names = ("batch_norm", *numbers, "average", "class_weight")
+    names = ("batch_norm", *numbers, "ema_decay", "class_weight")
     given = {name: settings[name] for name in names if settings.get(name)}
     told = [
         name.replace("_", " ") + ("" if value is True else f" {_said(value)}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from wellfit.cli.files import plain
 from wellfit.cli.source import Request
+from wellfit.core import former
 from wellfit.core.errors import InputError
 from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
@@ -88,7 +89,9 @@ class Plan:
             conform(asked, Request, "request")
             request = Request(**asked)
             options = Options(**conform(data["options"], Options, "options"))
-            return cls(request, dict(data["parameters"]), tuple(data["extra"]), options)
+            parameters = former.current_names(data["parameters"])
+            extra = map(former.current_name, data["extra"])
+            return cls(request, parameters, tuple(extra), options)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"its settings were altered, and can't be read: {error}") from error
 
@@ -106,7 +109,7 @@ def _schema(data: Mapping[str, Any]) -> TableSchema:
 
 def _there(key: str, value: Any) -> Any:
     """Return a parameter; a path among them as one that holds from any folder."""
-    if key == "reuse" and Path(value).expanduser().exists():
+    if key == "pretrained" and Path(value).expanduser().exists():
         return str(Path(value).expanduser().absolute())
     return value
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import pandas as pd
 
+from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import read_json, read_regular
 from wellfit.core.schema import OPEN, Count, Positive, conform
@@ -150,7 +151,8 @@ def read_config_file(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is none.
         ModelFileError: it is of another form; names the field.
     """
-    return _read(path, Annotated[ConfigDocument, OPEN])
+    config = _read(path, Annotated[ConfigDocument, OPEN])
+    return former.renamed(config, former.PARAMETERS, "settings")
 
 
 def what_was_altered(path: Path) -> str:
@@ -168,6 +170,8 @@ def what_was_altered(path: Path) -> str:
 def read_result_file(path: Path) -> dict[str, Any]:
     """Return the result that a file holds; raises as :func:`read_config_file`."""
     result = _read(path, Annotated[ResultDocument, OPEN])
+    if result.get("status") == "stopped":
+        result["status"] = "early_stopped"  # what was written before 0.1.0
     if "confusion" in result:
         classes, counts = result["confusion"]["classes"], result["confusion"]["counts"]
         if {len(counts), *map(len, counts)} != {len(classes)}:

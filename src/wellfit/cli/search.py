@@ -25,11 +25,11 @@ _PARAMETERS = {
     "activation": "activation",
     "batch_norm": "batch_norm",
     "optimizer": "optimizer",
-    "schedule": "schedule",
+    "lr_schedule": "lr_schedule",
     "batch_size": "batch_size",
     "epochs": "epochs",
     "early_stopping": "early_stopping",
-    "threads": "threads",
+    "n_threads": "n_threads",
 }
 _OPTIONS = (
     *("candidates", "cv", "sampler", "halving", "factor", "restarts"),
@@ -149,7 +149,7 @@ def search(
     optimizer: Annotated[
         str | None, _option(_NETWORK, "A name: `wellfit methods optimizer`.", metavar="NAME")
     ] = None,
-    schedule: Annotated[
+    lr_schedule: Annotated[
         str | None, _option(_NETWORK, "A name: `wellfit methods schedule`.", metavar="NAME")
     ] = None,
     batch_size: Annotated[
@@ -175,7 +175,7 @@ def search(
             metavar="NAME=VALUE",
         ),
     ] = None,
-    threads: Annotated[
+    n_threads: Annotated[
         int | None, _option(_RUN, "Threads to compute with.", metavar="N", min=1)
     ] = None,
     seed: Annotated[

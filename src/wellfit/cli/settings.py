@@ -17,7 +17,7 @@ from wellfit.estimators.settings import clipping, dropout
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
-from wellfit.transfer import Reuse
+from wellfit.transfer import Pretrained
 
 Model = MLPClassifier | MLPRegressor
 
@@ -27,9 +27,9 @@ _NAMED: Mapping[str, type[Config]] = {
     "initializer": Initializer,
     "bias_initializer": Initializer,
     "optimizer": Optimizer,
-    "schedule": Schedule,
+    "lr_schedule": Schedule,
 }
-_OWN = {"observers", "warm_start", "random_state", "verbose"}  # the command sees to these itself
+_OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sees to these itself
 
 
 def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str] = ()) -> Model:
@@ -61,7 +61,7 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     for key, family in _NAMED.items():
         _resolved(family, getattr(model, key))
     augmentations(model.augment)
-    clipping(model.clipping)
+    clipping(model.gradient_clipping)
     return model
 
 
@@ -78,15 +78,15 @@ def _open(model: Model, key: str) -> None:
     elif outer == "loss" and value == "auto":
         regresses = isinstance(model, MLPRegressor)
         model.set_params(loss="squared_error" if regresses else "softmax_cross_entropy")
-    elif outer == "clipping":
+    elif outer == "gradient_clipping":
         if value is None:
             raise InputError(
                 f"{key} needs to know how gradients are clipped; name a way before, "
-                "such as --clipping by_norm"
+                "such as --gradient-clipping by_norm"
             )
-        model.set_params(clipping=clipping(value)[0])
-    elif outer == "reuse" and value is None:
-        raise InputError(f"--{inner} is about a network to reuse; name it by --reuse MODEL")
+        model.set_params(gradient_clipping=clipping(value)[0])
+    elif outer == "pretrained" and value is None:
+        raise InputError(f"--{inner} is about a pretrained network; name it by --pretrained MODEL")
 
 
 def _check_class_weight(value: str, learning: Learning) -> None:
@@ -99,8 +99,8 @@ def _check_class_weight(value: str, learning: Learning) -> None:
 def assignment(text: str) -> tuple[str, Any]:
     """Return the name and the value of ``name=value``; what is no Python value is text.
 
-    >>> assignment("optimizer__momentum=0.9"), assignment("schedule=one_cycle")
-    (('optimizer__momentum', 0.9), ('schedule', 'one_cycle'))
+    >>> assignment("optimizer__momentum=0.9"), assignment("lr_schedule=one_cycle")
+    (('optimizer__momentum', 0.9), ('lr_schedule', 'one_cycle'))
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
@@ -187,29 +187,29 @@ def layers(text: str) -> tuple[int, ...]:
 
 
 def reused(model: Any) -> Reusing | None:
-    """Return what ``reuse`` is for a model's place, once it is known that one is there.
+    """Return what ``pretrained`` is for a model's place, once it is known that one is there.
 
     Raises:
         ModelFileError: none is, or a pickle.
     """
     if model is None:
         return None
-    reuse = Reuse(str(model))
-    reuse.source()
-    return reuse
+    pretrained = Pretrained(str(model))
+    pretrained.source()
+    return pretrained
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-_AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {"layers": hidden, "reuse": reused}
+_AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {"layers": hidden, "pretrained": reused}
 _AS_TEXT: Mapping[str, Callable[[Any], Any]] = {
     "hidden_layer_sizes": layers,
     "augment": changes,
-    "clipping": _value,
-    "reuse__layers": _value,
-    "reuse__freeze": _value,
+    "gradient_clipping": _value,
+    "pretrained__n_layers": _value,
+    "pretrained__freeze": _value,
     "scoring": list,
 }
 

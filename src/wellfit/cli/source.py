@@ -15,7 +15,7 @@ from wellfit.cli.reading_notes import notes_on, unknown_levels
 from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
-from wellfit.datasets import Dataset, TableSchema, hold_out, infer_task, load
+from wellfit.datasets import Dataset, TableSchema, infer_task, load, train_test_split
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 from wellfit.report.words import percent
 
@@ -169,7 +169,7 @@ def _divided(data: Dataset, kind: Kind, wanted: Request, cut: Cut | None) -> tup
     data, share = replace(data, task=kind), percent(wanted.test_fraction, 0)
     if cut is None:
         split = f"{share} of the rows at random, seed {wanted.seed}"
-        return hold_out(data, wanted.test_fraction, wanted.seed), split
+        return train_test_split(data, wanted.test_fraction, wanted.seed), split
     data = set_aside(data, cut, wanted.test_fraction, wanted.validation_fraction)
     if wanted.time_column:
         return data, f"the last {share} of the rows by {', '.join(wanted.time_column)}"

@@ -11,7 +11,7 @@ import typer
 from wellfit.cli.console import starting
 
 _NETWORK, _TRAINING, _STOPPING = "Network", "Training", "Stopping and judging"
-_REUSE, _RUN, _RESUMING = "Reuse", "Run", "Checkpoints"
+_PRETRAINED, _RUN, _RESUMING = "Pretrained", "Run", "Checkpoints"
 
 
 def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
@@ -32,27 +32,27 @@ _PARAMETERS = {
     "activation": "activation",
     "initializer": "initializer",
     "bias_initializer": "bias_initializer",
-    "reuse": "reuse",
-    "layers": "reuse__layers",
-    "freeze": "reuse__freeze",
-    "thaw": "reuse__thaw",
+    "pretrained": "pretrained",
+    "n_layers": "pretrained__n_layers",
+    "freeze": "pretrained__freeze",
+    "unfreeze": "pretrained__unfreeze",
     "batch_norm": "batch_norm",
     "dropout": "dropout",
     "input_dropout": "input_dropout",
     "input_noise": "input_noise",
     "optimizer": "optimizer",
     "learning_rate": "optimizer__learning_rate",
-    "schedule": "schedule",
+    "lr_schedule": "lr_schedule",
     "batch_size": "batch_size",
     "epochs": "epochs",
     "shuffle": "shuffle",
-    "fraction": "fraction",
+    "subsample": "subsample",
     "augment": "augment",
     "l1": "l1",
     "l2": "l2",
     "max_norm": "max_norm",
-    "clipping": "clipping",
-    "average": "average",
+    "gradient_clipping": "gradient_clipping",
+    "ema_decay": "ema_decay",
     "class_weight": "class_weight",
     "early_stopping": "early_stopping",
     "patience": "early_stopping__patience",
@@ -62,7 +62,7 @@ _PARAMETERS = {
     "eval_every": "eval_every",
     "precision": "precision",
     "device": "device",
-    "threads": "threads",
+    "n_threads": "n_threads",
 }
 _OPTIONS = ("report_every", "time_limit", "tensorboard", "checkpoint_every", "keep_checkpoints")
 
@@ -137,7 +137,7 @@ def train(
     learning_rate: Annotated[
         float | None, _number(_TRAINING, "The optimizer's step size.")
     ] = None,
-    schedule: Annotated[str | None, _named(_TRAINING, "schedule")] = None,
+    lr_schedule: Annotated[str | None, _named(_TRAINING, "schedule")] = None,
     batch_size: Annotated[int | None, _number(_TRAINING, "Rows of a step.", min=1)] = None,
     epochs: Annotated[
         int | None, _number(_TRAINING, "Passes over the training rows, at most.", min=1)
@@ -146,7 +146,7 @@ def train(
         bool | None,
         _option(_TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"),
     ] = None,
-    fraction: Annotated[
+    subsample: Annotated[
         float | None, _number(_TRAINING, "The share of training rows to use.")
     ] = None,
     augment: Annotated[
@@ -163,7 +163,7 @@ def train(
     max_norm: Annotated[
         float | None, _number(_TRAINING, "Longest norm of a unit's incoming weights.")
     ] = None,
-    clipping: Annotated[
+    gradient_clipping: Annotated[
         str | None,
         _option(
             _TRAINING,
@@ -171,7 +171,7 @@ def train(
             metavar="NUMBER|NAME",
         ),
     ] = None,
-    average: Annotated[
+    ema_decay: Annotated[
         float | None, _number(_TRAINING, "Predict by averaged weights: their decay, as 0.999.")
     ] = None,
     class_weight: Annotated[
@@ -218,30 +218,33 @@ def train(
     time_limit: Annotated[
         float | None, _number(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
     ] = None,
-    reuse: Annotated[
+    pretrained: Annotated[
         str | None,
         _option(
-            _REUSE,
+            _PRETRAINED,
             "Begin with a trained network's layers: of a model, a run, a name on the shelf, or "
             "another library's file.",
             metavar="MODEL",
         ),
     ] = None,
-    layers: Annotated[
-        str | None, _option(_REUSE, "How many of them, from the lowest; else all.", metavar="N")
+    n_layers: Annotated[
+        str | None,
+        _option(_PRETRAINED, "How many of them, from the lowest; else all.", metavar="N"),
     ] = None,
     freeze: Annotated[
         str | None,
-        _option(_REUSE, "How many stay as they are; auto tries all numbers.", metavar="N|auto"),
+        _option(
+            _PRETRAINED, "How many stay as they are; auto tries all numbers.", metavar="N|auto"
+        ),
     ] = None,
-    thaw: Annotated[
-        int | None, _number(_REUSE, "The epoch from which these learn too.", min=1)
+    unfreeze: Annotated[
+        int | None, _number(_PRETRAINED, "The epoch from which these learn too.", min=1)
     ] = None,
     precision: Annotated[
         str | None, _option(_RUN, "float32, float64, bfloat16, or auto: what is faster here.")
     ] = None,
     device: Annotated[str | None, _option(_RUN, "auto, cpu, cuda, …")] = None,
-    threads: Annotated[int | None, _number(_RUN, "Threads to compute with.", min=1)] = None,
+    n_threads: Annotated[int | None, _number(_RUN, "Threads to compute with.", min=1)] = None,
     seed: Annotated[int, _number(_RUN, "The same seed gives the same run.", min=0)] = 0,
     run: Annotated[
         Path | None, _option(_RUN, "The run's folder; else a new one in runs/.")

@@ -44,7 +44,7 @@ from wellfit.estimators.table_schema import record_schema
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model
-from wellfit.training import Checkpoint, Health, Observer, TensorBoard, TimeLimit
+from wellfit.training import Callback, Checkpoint, Health, TensorBoard, TimeLimit
 from wellfit.training.checkpoint import latest
 
 
@@ -186,11 +186,11 @@ def _tell_how_to_go_on(error: BaseException, folder: RunFolder, command: str) ->
         note(f"what is finished is kept; go on by `wellfit {command} --resume {path}`")
 
 
-def _writers(options: Options, folder: RunFolder) -> list[Observer]:
+def _writers(options: Options, folder: RunFolder) -> list[Callback]:
     """Return who writes into the folder; in this order, which checkpoints rely on."""
     pause = options.checkpoint_every
     # Where a new run's folder is, is known when training starts.
-    writers: list[Observer] = [
+    writers: list[Callback] = [
         Deferred(lambda: Health(str(folder.health), overwrite=True)),
         Deferred(
             lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
@@ -208,7 +208,7 @@ def _validates(model: Model, source: Source) -> bool:
     return holds_out(model) or source.data.X_val is not None
 
 
-def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Observer]:
+def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Callback]:
     if quiet:
         return []
     lines = Lines(console, judged, options.report_every)
@@ -219,7 +219,7 @@ def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list
 
 
 def _fit(
-    model: Model, source: Source, judged: str, observers: list[Observer], folder: RunFolder
+    model: Model, source: Source, judged: str, callbacks: list[Callback], folder: RunFolder
 ) -> None:
     """Train; warnings become notes, and what scikit-learn finds wrong with data a DataError."""
     data = source.data
@@ -227,7 +227,7 @@ def _fit(
     if judged == "test" and _knows_all(source):
         # The test rows draw a curve and nothing more: no weights are chosen by them.
         X_val, y_val = data.X_test, data.y_test
-    model.set_params(observers=observers)
+    model.set_params(callbacks=callbacks)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -239,7 +239,7 @@ def _fit(
             if folder.begun:
                 raise
             raise DataError(str(error)) from error
-    model.set_params(observers=())
+    model.set_params(callbacks=())
     # A checkpoint that finds no room is a RuntimeWarning, and so is much that only numpy minds.
     said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     said += [str(w.message) for w in caught if str(w.message).endswith("training goes on")]
@@ -362,13 +362,13 @@ def _tell_training(model: Model, judged: str, console: Console) -> None:
         f"{counted(model.n_parameters_, 'parameter')}"
     )
     console.print(
-        f"{in_words(model.reused_)}\n" if model.reuse is not None else "", soft_wrap=True
+        f"{in_words(model.pretrained_)}\n" if model.pretrained is not None else "", soft_wrap=True
     )
 
 
 def _ended(status: str) -> str:
     """Return a status of a training that is over in words."""
-    return {"stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
+    return {"early_stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
 
 
 def _tell_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:

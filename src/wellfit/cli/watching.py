@@ -1,6 +1,6 @@
 """What is shown and written while a network trains.
 
-Observers here have no name in the registry: they serve the command line alone.
+Callbacks here have no name in the registry: they serve the command line alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wellfit.cli.run_folder import RunFolder
 from wellfit.core.metrics import Metric, title_of
 from wellfit.nn.products import rounding
 from wellfit.report import Curves
-from wellfit.training import Answer, Observer, Record, Run
+from wellfit.training import Decision, Callback, EpochLogs, Run
 
 State = dict[str, Any]
 
@@ -31,7 +31,7 @@ _EVERY = 0.1  # seconds between two frames
 _PLAIN_LINES = 10
 
 
-class Journal(Observer):
+class Journal(Callback):
     """Writes each epoch into the run folder as it ends.
 
     Args:
@@ -59,7 +59,7 @@ class Journal(Observer):
         self.folder.begin(self.config, map(self._line, count(1), epochs))
         state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Note which precision "auto" came to: a run that is resumed must not choose again."""
         if not state["live"]["told"]:
             chosen = "bfloat16" if rounding() else "float32"
@@ -67,7 +67,7 @@ class Journal(Observer):
             state["live"]["told"] = True
         return None
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Append a line."""
         metrics = {name: float(values[0]) for name, values in record.metrics.items()}
         self.folder.record(self._line(record.epoch, {**metrics, "seconds": record.seconds}))
@@ -84,26 +84,26 @@ class Journal(Observer):
         self.folder.close()
 
 
-class Deferred(Observer):
-    """An observer that is made when training starts, of what is known only then."""
+class Deferred(Callback):
+    """A callback that is made when training starts, of what is known only then."""
 
-    make: Callable[[], Observer] = field()
-    made: list[Observer] = field(default_factory=list)
+    make: Callable[[], Callback] = field()
+    made: list[Callback] = field(default_factory=list)
 
     def start(self, run: Run, state: State) -> None:
         """Make it, and tell it."""
         self.made[:] = [self.make()]
         self.made[0].start(run, state)
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Tell it."""
         return self.made[0].progress(epoch, done, total, state)
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Tell it."""
         return self.made[0].epoch(record, state)
 
-    def settled(self, record: Record, state: State) -> None:
+    def settled(self, record: EpochLogs, state: State) -> None:
         """Tell it."""
         self.made[0].settled(record, state)
 
@@ -112,7 +112,7 @@ class Deferred(Observer):
         self.made[0].finish(state)
 
 
-class Lines(Observer):
+class Lines(Callback):
     """Prints a line every so many epochs, for logs and pipes; else about ten in all."""
 
     console: Console = field()
@@ -124,7 +124,7 @@ class Lines(Observer):
         every = self.every or max(1, run.epochs // _PLAIN_LINES)
         state |= {"epochs": run.epochs, "every": every}
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Print a line if it is time."""
         epoch, epochs = record.epoch, state["epochs"]
         if epoch % state["every"] == 0 or epoch in (1, epochs):
@@ -134,7 +134,7 @@ class Lines(Observer):
         return None
 
 
-class Show(Observer):
+class Show(Callback):
     """A bar with the time left and the learning curves, which grow while the network trains."""
 
     console: Console = field()
@@ -150,7 +150,7 @@ class Show(Observer):
         state["live"] = {**live, "began": self.clock(), "shown": 0.0}
         state["live"]["screen"].start()
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Move the bar on."""
         live = state["live"]
         live |= {"done": epoch - 1 + done / total, "epoch": epoch}
@@ -158,7 +158,7 @@ class Show(Observer):
             self._draw(state)
         return None
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Add a point to the curves."""
         for name, values in record.metrics.items():
             state["history"].setdefault(name, []).append(float(values[0]))
@@ -195,7 +195,7 @@ class Show(Observer):
         return Group(line, Text(), Curves(history, self.judged, epochs=ahead))
 
 
-def _metrics(record: Record, judged: str) -> list[str]:
+def _metrics(record: EpochLogs, judged: str) -> list[str]:
     """Return the metrics of one network as short texts."""
     told = []
     for name, values in record.metrics.items():

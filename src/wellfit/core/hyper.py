@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
-from wellfit.core import registry
+from wellfit.core import former, registry
 from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.schema import arguments_form, conform
 
@@ -30,7 +30,7 @@ class Hyper:
     ``per_member`` says that the networks of one stack may each have their own value: it is then
     a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
     follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
-    An observer's may be given as a tuple, a number for each network.
+    A callback's may be given as a tuple, a number for each network.
     ``at_start`` says that it is of no concern once training has started: any two go together.
     """
 
@@ -255,6 +255,8 @@ def from_dict(base: type[C], data: Mapping[str, Any]) -> C:
 def _named(base: type[C], data: Mapping[str, Any]) -> type[C]:
     """Return the class that plain data name; they may not name one of another family."""
     family = data.get("family", base.family) if isinstance(data, Mapping) else None
+    if isinstance(family, str):
+        family = former.FAMILIES.get(family, family)
     if family != base.family:
         raise HyperparameterError(
             f"{data!r:.100} is of family {family!r}; expected {base.family!r}"

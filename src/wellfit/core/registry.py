@@ -13,6 +13,7 @@ from collections.abc import Collection
 from importlib import import_module
 from pkgutil import iter_modules
 
+from wellfit.core import former
 from wellfit.core.errors import InputError, UnknownNameError
 
 _families: dict[str, dict[str, type]] = {}
@@ -68,9 +69,9 @@ def lookup(family: str, name: object) -> type:
         UnknownNameError: naming the nearest known one.
     """
     # Both may come from a file, as data of any type.
-    found = _find(family, name) if isinstance(family, str) and isinstance(name, str) else None
+    family = former.FAMILIES.get(family, family) if isinstance(family, str) else repr(family)
+    found = _find(family, name) if isinstance(name, str) else None
     if found is None:
-        family = family if isinstance(family, str) else repr(family)
         raise UnknownNameError(family, name, names(family), _aliases.get(family, {}))
     return found
 

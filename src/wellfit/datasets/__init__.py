@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from wellfit.datasets.catalog import available, is_name, load
+from wellfit.datasets.catalog import is_name, list_datasets, load
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.drawing import picture
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
 from wellfit.datasets.entries import Entry
 from wellfit.datasets.readers import read_features
 from wellfit.datasets.schema import TableSchema
-from wellfit.datasets.splitting import hold_out
-from wellfit.datasets.summary import Column, Summary, Target, look
+from wellfit.datasets.splitting import train_test_split
+from wellfit.datasets.summary import Column, Summary, Target, describe
 from wellfit.datasets.tables import read_table
 from wellfit.datasets.task import Task, infer_task
 
@@ -22,15 +22,15 @@ __all__ = [
     "TableSchema",
     "Target",
     "Task",
-    "available",
+    "describe",
     "duplicate_rows",
     "duplicates_across",
-    "hold_out",
     "infer_task",
     "is_name",
+    "list_datasets",
     "load",
-    "look",
     "picture",
     "read_features",
     "read_table",
+    "train_test_split",
 ]

@@ -33,7 +33,7 @@ def load(
     A name comes before a file of that name; ``./mnist``, or a ``Path``, is always a file.
 
     Args:
-        source: a name that :func:`available` lists, or a csv, csv.gz, parquet, npz, idx or
+        source: a name that :func:`list_datasets` lists, or a csv, csv.gz, parquet, npz, idx or
             pickle file, or a folder of idx files.
         target: the column to predict. A table from a file needs it; a named table has its own.
         data_dir: a folder of data by name: ``mnist/`` and the like, and the tables that
@@ -81,13 +81,13 @@ def is_name(
     return _named(source, _folder(data_dir)) is not None
 
 
-def available(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
+def list_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
     """List the data that :func:`load` knows by name, bundled ones first; downloads nothing.
 
     Args:
         data_dir: a folder of data, as for :func:`load`.
 
-    >>> [entry.name for entry in available() if entry.where == "bundled"]
+    >>> [entry.name for entry in list_datasets() if entry.where == "bundled"]
     ['digits', 'iris', 'wine', 'breast_cancer', 'diabetes']
     """
     folder = _folder(data_dir)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wellfit.datasets.dataset import Labels
 
 
-def hold_out(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
+def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int = 0) -> Dataset:
     """Return the data with a random part of the rows set aside for the final test.
 
     Classes keep their shares in both parts, as far as the rows allow. Data that have a test part
@@ -23,30 +23,30 @@ def hold_out(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dataset:
 
     Args:
         dataset: the data to split.
-        fraction: the share of the rows to set aside, in (0, 1).
-        seed: the same seed gives the same split.
+        test_size: the share of the rows to set aside, in (0, 1).
+        random_state: the same random_state gives the same split.
 
     Raises:
-        HyperparameterError: a fraction outside of (0, 1).
+        HyperparameterError: a test_size outside of (0, 1).
         DataError: fewer than two rows.
 
     >>> from wellfit.datasets import load
-    >>> hold_out(load("iris"), 0.2)
+    >>> train_test_split(load("iris"), 0.2)
     <Dataset 'iris': 120 rows, 4 columns, 30 more to test>
     """
     from sklearn.model_selection import train_test_split
 
     if dataset.X_test is not None:
         return dataset
-    if not 0 < fraction < 1:
-        raise HyperparameterError(f"fraction is {fraction!r}; expected a number in (0, 1)")
+    if not 0 < test_size < 1:
+        raise HyperparameterError(f"test_size is {test_size!r}; expected a number in (0, 1)")
     rows = len(dataset.X)
     if rows < 2:
         raise DataError(f"{dataset.name} has a single row; expected at least 2 to split")
-    size = min(max(round(rows * fraction), 1), rows - 1)
+    size = min(max(round(rows * test_size), 1), rows - 1)
     strata = _strata(dataset, min(size, rows - size))
     train, test = train_test_split(
-        np.arange(rows), test_size=size, random_state=seed, stratify=strata
+        np.arange(rows), test_size=size, random_state=random_state, stratify=strata
     )
     X, y = dataset.X, dataset.y
     return replace(

@@ -64,7 +64,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Summary:
-    """What :func:`look` saw; ``duplicate_rows`` counts rows of X that equal an earlier one."""
+    """What :func:`describe` saw; ``duplicate_rows`` counts rows of X that equal an earlier one."""
 
     rows: int
     columns: tuple[Column, ...]
@@ -83,7 +83,7 @@ class Summary:
         return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
 
-def look(X: Rows, y: Labels | None = None, *, task: Kind | None = None) -> Summary:
+def describe(X: Rows, y: Labels | None = None, *, task: Kind | None = None) -> Summary:
     """Summarise rows and their target; nothing is printed.
 
     Args:
@@ -99,7 +99,7 @@ def look(X: Rows, y: Labels | None = None, *, task: Kind | None = None) -> Summa
 
     >>> from wellfit.datasets import load
     >>> iris = load("iris")
-    >>> summary = look(iris.X, iris.y)
+    >>> summary = describe(iris.X, iris.y)
     >>> summary.rows, summary.kinds, summary.duplicate_rows, summary.target.classes
     (150, {'numeric': 4}, 1, {'setosa': 50, 'versicolor': 50, 'virginica': 50})
     """

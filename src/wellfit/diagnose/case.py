@@ -44,7 +44,7 @@ class Case:
     ) -> None:
         self.X, self.y, self.X_test, self.y_test, self.seed = X, y, X_test, y_test, seed
         warn_of_own_fit(estimator, stacklevel=4)
-        self.estimator: BaseMLP = clone(estimator).set_params(warm_start=False, observers=())
+        self.estimator: BaseMLP = clone(estimator).set_params(warm_start=False, callbacks=())
         self.estimator.set_params(random_state=seed, verbose=0)
         if y is None:
             raise InputError("y is None; expected a target for each row")
@@ -139,12 +139,12 @@ class Case:
         """Return the training with nothing in it but network, loss and Adam."""
         bare: dict[str, Any] = {
             "optimizer": Adam(),
-            "schedule": Constant(),
+            "lr_schedule": Constant(),
             "schedules": (),
             "penalties": (),
             "constraints": (),
-            "clipping": (),
-            "average": 0.0,
+            "gradient_clipping": (),
+            "ema_decay": 0.0,
             "network": quiet(self.member.network),
         }
         return self.member.replace(**{**bare, **changes})

@@ -286,7 +286,7 @@ class _Trial:
         """Return the loss at which each rate ends; infinite where it diverged."""
         members = _members(self.prepared.member, rates, self.batch)
         most = _most(self.prepared.member)
-        with threads(self.prepared.estimator.threads):
+        with threads(self.prepared.estimator.n_threads):
             parts = [self._part(members[k : k + most]) for k in range(0, len(members), most)]
         losses = np.array([loss for part in parts for loss in part])
         return np.where(np.isfinite(losses), losses, np.inf)
@@ -305,9 +305,9 @@ def _members(
     return [
         member.replace(
             optimizer=_at(member.optimizer, rate),
-            schedule=Constant(),
+            lr_schedule=Constant(),
             schedules=(),
-            average=0.0,
+            ema_decay=0.0,
             batch_size=batch,
             epochs=1,
         )

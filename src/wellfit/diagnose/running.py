@@ -58,7 +58,7 @@ def check(
     chosen = _all() if checks is None else [resolve(Check, one) for one in checks]
     findings = []
     # Steps are so short here that a second thread would mostly wait for its core.
-    with torch.no_grad(), threads(estimator.threads or 1):
+    with torch.no_grad(), threads(estimator.n_threads or 1):
         case = Case(estimator, X, y, X_test, y_test, random_state)
         for one in chosen:
             told(one.name)

@@ -20,8 +20,8 @@ from wellfit.diagnose.start import beginning, best_losses
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
 from wellfit.optim import Adam, Minimizer
-from wellfit.training import Answer, EarlyStopping, Observer, Result, Rows, Stream, train
-from wellfit.training.observers.base import Record, State
+from wellfit.training import Callback, Decision, EarlyStopping, Result, Rows, Stream, train
+from wellfit.training.callbacks.base import EpochLogs, State
 from wellfit.training.precision import threads
 from wellfit.training.prediction import Predictor
 
@@ -30,14 +30,14 @@ _RATES = (0.001, 0.003, 0.01)
 _MANY = 1000  # rows, of which a fifth is enough to judge by
 
 
-class _Learned(Observer):
+class _Learned(Callback):
     """Stops all members as soon as one has come down to some loss."""
 
     loss: float = field()
 
-    def epoch(self, record: Record, state: State) -> Answer:
+    def epoch(self, record: EpochLogs, state: State) -> Decision:
         """Stop all, or none."""
-        return Answer(stop=bool((record.metrics["loss"] <= self.loss).any()))
+        return Decision(stop=bool((record.metrics["loss"] <= self.loss).any()))
 
 
 class OverfitsFew(Check, name="overfits_few"):
@@ -69,12 +69,12 @@ class OverfitsFew(Check, name="overfits_few"):
         members = [
             case.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs) for rate in _RATES
         ]
-        with threads(case.estimator.threads):
+        with threads(case.estimator.n_threads):
             result = train(
                 members,
                 case.rows,
                 [Stream(ids)],
-                observers=[_Learned(floor + self.enough * (chance - floor))],
+                callbacks=[_Learned(floor + self.enough * (chance - floor))],
                 precision=_precision(case.prepared),
                 resume=beginning(case.prepared, members, case.rows),
             )
@@ -233,12 +233,12 @@ def gain_of(prepared: Prepared, rows: Rows, ids: NDArray[np.integer], case: Case
         epochs=epochs,
     )
     members = [bare.replace(optimizer=Adam(rate)) for rate in _RATES] * len(turns)
-    with threads(prepared.estimator.threads):
+    with threads(prepared.estimator.n_threads):
         result = train(
             members,
             rows,
             [turn.stream for turn in turns for _ in _RATES],
-            observers=[EarlyStopping(patience=4)],
+            callbacks=[EarlyStopping(patience=4)],
             precision=_precision(prepared),
             resume=beginning(prepared, members, rows),
         )

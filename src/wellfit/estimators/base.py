@@ -194,12 +194,12 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             repr(self.image_shape),
             self.validation_fraction,
             settings.holds_out(self),
-            self.fraction,
+            self.subsample,
             self.random_state,
             dtype_of(self.precision),
             repr(self.loss),
             repr(getattr(self, "class_weight", None)),
-            self.reuse.reading() if isinstance(self.reuse, Reusing) else None,
+            self.pretrained.reading() if isinstance(self.pretrained, Reusing) else None,
         )
 
     def _work(
@@ -211,8 +211,8 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         targets: NDArray[Any] | None,
         one_more: bool = False,
     ) -> Prepared:
-        observers = settings.observers(self, one_more)
-        return Prepared(self, table, stream, member, observers, targets, going_on, one_more)
+        callbacks = settings.callbacks(self, one_more)
+        return Prepared(self, table, stream, member, callbacks, targets, going_on, one_more)
 
     def _train(self, work: Prepared, *, resume_from: str | os.PathLike[str] | None = None) -> None:
         """Train and keep the result."""
@@ -224,13 +224,13 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             resume = Result.beginning([member], work.start.to(rows.dtype, rows.device))
         if resume_from is not None:
             resume, _ = read_checkpoint(resume_from, [member])
-        with threads(self.threads):
+        with threads(self.n_threads):
             precision = chosen(self.precision, member, rows, stream)
             result = train(
                 [member],
                 rows,
                 [stream],
-                observers=work.observers,
+                callbacks=work.callbacks,
                 scores=work.scores(),
                 precision=precision,
                 eval_every=self.eval_every,
@@ -258,14 +258,14 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             network=network or built.network,
             loss=self._resolve_loss(),
             optimizer=resolve(Optimizer, self.optimizer),
-            schedule=Constant()
+            lr_schedule=Constant()
             if one_more or self._minimizes()
             else settings.resolve_schedule(self),
             schedules=() if one_more else settings.schedules(self.schedules),
             penalties=built.penalties,
             constraints=built.constraints,
-            clipping=settings.clipping(self.clipping),
-            average=self.average,
+            gradient_clipping=settings.clipping(self.gradient_clipping),
+            ema_decay=self.ema_decay,
             batch_size=settings.batch_size(self.batch_size, rows),
             epochs=1 if one_more else self.epochs,
             seed=seed,
@@ -284,7 +284,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         weights = reusing.for_member(member, self._weights.to(rows.dtype, rows.device))
         if not one_more or not self._remembers(member):
             return Result.beginning([member], weights.forgetting(member.slots()))
-        if member.average:  # the average is what predicts; training goes on from below it
+        if member.ema_decay:  # the average is what predicts; training goes on from below it
             last = self._result.last.to(rows.dtype, rows.device)
             weights = reusing.for_member(member, last)
         return replace(
@@ -296,7 +296,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             data="",
             position=0,
             tally=None,
-            observers=self._result.observers[:1],
+            callbacks=self._result.callbacks[:1],
         )
 
     def _remembers(self, member: Member) -> bool:
@@ -313,13 +313,13 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
                 f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a "
                 f"learning rate of {history['learning_rate'][-1]:.3g}, with "
                 f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
-                "rate ten times smaller, clipping=1, or preprocess='auto'"
+                "rate ten times smaller, gradient_clipping=1, or preprocess='auto'"
             )
         if status is Status.DIVERGED:
             self._warn(
                 f"training diverged in epoch {result.epochs[0]}, at a learning rate of "
                 f"{result.history()['learning_rate'][-1]:.3g}; kept the weights of epoch "
-                f"{result.best_epoch[0]}. A smaller learning rate or clipping=1 may help"
+                f"{result.best_epoch[0]}. A smaller learning rate or gradient_clipping=1 may help"
             )
         if status is Status.INTERRUPTED:
             self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
@@ -346,7 +346,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         target = device_of(self.device)
         if weights.parameters.device != target:
             weights = weights.to(weights.parameters.dtype, target)
-        with threads(self.threads):
+        with threads(self.n_threads):
             return predict(
                 weights,
                 x,

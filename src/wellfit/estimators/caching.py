@@ -145,7 +145,7 @@ def _outputs(work: Prepared, below: Below, network: Network) -> Table:
     known = _kept.setdefault(work.table, {})
     if key not in known:
         here = weights.to(dtype_of(precision), device_of(work.estimator.device))
-        with threads(work.estimator.threads):
+        with threads(work.estimator.n_threads):
             x = predict(
                 here,
                 work.table.x,

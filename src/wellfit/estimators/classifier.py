@@ -21,7 +21,7 @@ from wellfit.estimators.reusing import Reusing
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
-from wellfit.training import EarlyStopping, Observer
+from wellfit.training import Callback, EarlyStopping
 
 
 @stackable
@@ -54,16 +54,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
             look at all rows before each move.
-        schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
+        lr_schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
         schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
             ``"dropout"``, ``"l1"`` and ``"l2"``.
-        clipping: the longest norm of the gradients, above 0; or a way of clipping, by name or as
-            an object.
-        average: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
+        gradient_clipping: the longest norm of the gradients, above 0; or a way of clipping, by
+            name or as an object.
+        ema_decay: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
         batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
             about a hundredth of the rows, from 16 to 256.
         shuffle: draw the rows of an epoch in another order each time.
-        fraction: share of the training rows that is used, in (0, 1].
+        subsample: share of the training rows that is used, in (0, 1].
         epochs: passes over the training rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
@@ -78,16 +78,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             bytes (uint8) of that size are pixels.
         class_weight: weights of the classes, ``"balanced"`` for all classes to count alike.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
-        observers: told of every epoch.
-        reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
-            of them learns; None to start afresh.
+        callbacks: told of every epoch.
+        pretrained: a :class:`~wellfit.transfer.Pretrained`: layers of another model to start from,
+            and what of them learns; None to start afresh.
         warm_start: go on from the weights of the last ``fit``. What would need other weights is
             then refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which
             training began, have no effect.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
+        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
         verbose: 0, or a number from 1 to show progress in a terminal.
 
@@ -99,11 +99,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.
         n_parameters_: numbers that were learned.
-        status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
+        status_: ``"finished"``, ``"early_stopped"`` or ``"interrupted"`` (Ctrl-C).
         precision_: that of the training, where ``precision`` is ``"auto"``.
-        reused_: with ``reuse``, what came of it: ``layers`` taken, ``frozen``, ``cached`` (whether
-            frozen layers were computed once), ``head``, ``model``, and ``tried``, the scores
-            behind ``freeze="auto"``.
+        pretrained_: with ``pretrained``, what came of it: ``layers`` taken, ``frozen``, ``cached``
+            (whether frozen layers were computed once), ``head``, ``model``, and ``tried``, the
+            scores behind ``freeze="auto"``.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 
@@ -133,13 +133,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
-        schedule: str | Schedule = "one_cycle",
+        lr_schedule: str | Schedule = "one_cycle",
         schedules: Mapping[str, str | Schedule] | None = None,
-        clipping: float | str | Clipping | None = None,
-        average: float = 0.0,
+        gradient_clipping: float | str | Clipping | None = None,
+        ema_decay: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
         shuffle: bool = True,
-        fraction: float = 1.0,
+        subsample: float = 1.0,
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
@@ -149,12 +149,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         image_shape: Sequence[int] | None = None,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         preprocess: Literal["auto"] | None = "auto",
-        observers: Sequence[Observer] = (),
-        reuse: Reusing | None = None,
+        callbacks: Sequence[Callback] = (),
+        pretrained: Reusing | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
-        threads: int | None = None,
+        n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -162,13 +162,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             hidden_layer_sizes, layers=layers, activation=activation, initializer=initializer,
             bias_initializer=bias_initializer, batch_norm=batch_norm, dropout=dropout,
             input_dropout=input_dropout, input_noise=input_noise, l1=l1, l2=l2, max_norm=max_norm,
-            loss=loss, optimizer=optimizer, schedule=schedule, schedules=schedules,
-            clipping=clipping, average=average, batch_size=batch_size, shuffle=shuffle,
-            fraction=fraction, epochs=epochs, early_stopping=early_stopping,
+            loss=loss, optimizer=optimizer, lr_schedule=lr_schedule, schedules=schedules,
+            gradient_clipping=gradient_clipping, ema_decay=ema_decay, batch_size=batch_size,
+            shuffle=shuffle, subsample=subsample, epochs=epochs, early_stopping=early_stopping,
             validation_fraction=validation_fraction, scoring=scoring, eval_every=eval_every,
-            augment=augment, image_shape=image_shape, preprocess=preprocess, observers=observers,
-            reuse=reuse, warm_start=warm_start, precision=precision, device=device,
-            threads=threads, random_state=random_state, verbose=verbose,
+            augment=augment, image_shape=image_shape, preprocess=preprocess, callbacks=callbacks,
+            pretrained=pretrained, warm_start=warm_start, precision=precision, device=device,
+            n_threads=n_threads, random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -224,8 +224,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     ) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.
 
-        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``fraction``,
-        ``schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
+        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``subsample``,
+        ``lr_schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
         ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
         as with ``warm_start``.
 

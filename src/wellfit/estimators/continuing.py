@@ -29,7 +29,7 @@ _OF_NETWORK = (
     "head",
     "loss",
 )
-_SETTLED = (*_OF_NETWORK, "preprocess", "reuse")
+_SETTLED = (*_OF_NETWORK, "preprocess", "pretrained")
 
 
 def settled(estimator: BaseMLP) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def _check_reading(now: BaseMLP, then: BaseMLP) -> None:
             f"{then.loss!r}, for which targets are encoded in another way. {_EXPECTED}"
         )
     if (
-        now.reuse is not None
-        and then.reuse is not None
-        and now.reuse.start() != then.reuse.start()
+        now.pretrained is not None
+        and then.pretrained is not None
+        and now.pretrained.start() != then.pretrained.start()
     ):
         raise HyperparameterError(
-            "reuse takes other layers than those that the weights to go on from began with. "
+            "pretrained takes other layers than those that the weights to go on from began with. "
             f"{_EXPECTED}"
         )
 

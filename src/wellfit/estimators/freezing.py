@@ -21,7 +21,7 @@ from wellfit.training.precision import threads
 Fold = NDArray[np.integer]
 
 
-def best(work: Prepared, reuse: Reusing, most: int) -> tuple[int, dict[str, list[float]]]:
+def best(work: Prepared, pretrained: Reusing, most: int) -> tuple[int, dict[str, list[float]]]:
     """Return how many frozen layers do best, and a table of all that were tried.
 
     The estimator's training rows are cut to folds. Every number from 0 to ``most`` is trained on
@@ -30,12 +30,12 @@ def best(work: Prepared, reuse: Reusing, most: int) -> tuple[int, dict[str, list
 
     Args:
         work: the training, from weights that it is given.
-        reuse: what says how fast layers learn.
+        pretrained: what says how fast layers learn.
         most: how many layers may be frozen.
     """
-    folds = _folds(work, reuse.folds())
+    folds = _folds(work, pretrained.folds())
     numbers = [number for number in range(most + 1) for _ in folds]
-    members = [paced(work.member, reuse, number) for number in numbers]
+    members = [paced(work.member, pretrained, number) for number in numbers]
     streams = [stream for stream, _ in folds] * (most + 1)
     result = _trained(work, members, streams)
     scores = np.array(
@@ -83,12 +83,12 @@ def _trained(work: Prepared, members: Sequence[Any], streams: Sequence[Stream]) 
     stopping = settings.early_stopping(estimator.early_stopping)
     rows = work.rows()
     weights = Weights.join([start] * len(members)).to(rows.dtype, rows.device)
-    with threads(estimator.threads):
+    with threads(estimator.n_threads):
         return train(
             members,
             rows,
             streams,
-            observers=[] if stopping is None else [stopping],
+            callbacks=[] if stopping is None else [stopping],
             scores=work.scores(),
             precision="float32" if estimator.precision == "auto" else estimator.precision,
             eval_every=estimator.eval_every,

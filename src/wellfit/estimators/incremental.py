@@ -68,8 +68,10 @@ class Incremental(Reading):
                 f"this {kind} is trained, and its weights go with the preprocessing that it has; "
                 "expected one that isn't, such as sklearn.base.clone(model)"
             )
-        if getattr(self, "reuse", None) is not None:
-            raise InputError(f"this {kind} reads rows as the model in reuse does; expected none")
+        if getattr(self, "pretrained", None) is not None:
+            raise InputError(
+                f"this {kind} reads rows as the model in pretrained does; expected none"
+            )
         settings.check_options(self)
         x = checked(self, X, reset=True)
         self.__dict__.pop("_scaler", None)

@@ -11,7 +11,7 @@ from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.reusing import Reusing
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
-from wellfit.training import EarlyStopping, Observer
+from wellfit.training import Callback, EarlyStopping
 
 
 class Parameters(NestedConfigs):
@@ -23,10 +23,10 @@ class Parameters(NestedConfigs):
         "bias_initializer": Initializer,
         "loss": Loss,
         "optimizer": Optimizer,
-        "schedule": Schedule,
-        "clipping": Clipping,
+        "lr_schedule": Schedule,
+        "gradient_clipping": Clipping,
         "early_stopping": EarlyStopping,
-        "reuse": Reusing,
+        "pretrained": Reusing,
     }
 
     def __init__(
@@ -46,13 +46,13 @@ class Parameters(NestedConfigs):
         max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
-        schedule: str | Schedule = "one_cycle",
+        lr_schedule: str | Schedule = "one_cycle",
         schedules: Mapping[str, str | Schedule] | None = None,
-        clipping: float | str | Clipping | None = None,
-        average: float = 0.0,
+        gradient_clipping: float | str | Clipping | None = None,
+        ema_decay: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
         shuffle: bool = True,
-        fraction: float = 1.0,
+        subsample: float = 1.0,
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
@@ -61,12 +61,12 @@ class Parameters(NestedConfigs):
         augment: str | Augmentation | Sequence[str | Augmentation] = (),
         image_shape: Sequence[int] | None = None,
         preprocess: Literal["auto"] | None = "auto",
-        observers: Sequence[Observer] = (),
-        reuse: Reusing | None = None,
+        callbacks: Sequence[Callback] = (),
+        pretrained: Reusing | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
-        threads: int | None = None,
+        n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -77,14 +77,14 @@ class Parameters(NestedConfigs):
         self.input_noise, self.max_norm = input_noise, max_norm
         self.l1, self.l2 = l1, l2
         self.loss, self.optimizer = loss, optimizer
-        self.schedule, self.schedules = schedule, schedules
-        self.clipping, self.average = clipping, average
-        self.batch_size, self.shuffle, self.fraction = batch_size, shuffle, fraction
+        self.lr_schedule, self.schedules = lr_schedule, schedules
+        self.gradient_clipping, self.ema_decay = gradient_clipping, ema_decay
+        self.batch_size, self.shuffle, self.subsample = batch_size, shuffle, subsample
         self.epochs, self.early_stopping = epochs, early_stopping
         self.validation_fraction = validation_fraction
         self.scoring, self.eval_every = scoring, eval_every
         self.augment, self.image_shape = augment, image_shape
-        self.preprocess, self.observers = preprocess, observers
-        self.reuse, self.warm_start, self.verbose = reuse, warm_start, verbose
-        self.precision, self.device, self.threads = precision, device, threads
+        self.preprocess, self.callbacks = preprocess, callbacks
+        self.pretrained, self.warm_start, self.verbose = pretrained, warm_start, verbose
+        self.precision, self.device, self.n_threads = precision, device, n_threads
         self.random_state = random_state

@@ -21,6 +21,7 @@ from torch import Tensor
 
 import wellfit
 from wellfit import store
+from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import Config, from_dict, resolve
 from wellfit.core.registry import lookup
@@ -51,17 +52,25 @@ _LEARNED = (
     "precision_",
     "batch_size_",
 )
-_IF_ANY = ("reused_",)
+_IF_ANY = ("pretrained_",)
 # What is raised where plain data aren't what they should be, if their form doesn't show it.
 _WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 # Of this session, not of the model: who watches, where it runs, and what it was drawn from.
-_LEFT_OUT = ("observers", "scoring", "device", "threads", "random_state", "verbose", "reuse")
+_LEFT_OUT = (
+    "callbacks",
+    "scoring",
+    "device",
+    "n_threads",
+    "random_state",
+    "verbose",
+    "pretrained",
+)
 # May hold a function, which isn't saved.
-_MAY_BE_CODE = ("schedule", "schedules")
+_MAY_BE_CODE = ("lr_schedule", "schedules")
 
 
 class ReusedDocument(TypedDict):
-    """What came of ``reuse``."""
+    """What came of ``pretrained``."""
 
     model: str
     layers: Count
@@ -81,7 +90,7 @@ class LearnedDocument(TypedDict):
     n_parameters_: Count
     precision_: Literal["float32", "float64", "bfloat16"]
     batch_size_: Count
-    reused_: NotRequired[ReusedDocument]
+    pretrained_: NotRequired[ReusedDocument]
 
 
 class ModelDocument(TypedDict):
@@ -185,11 +194,12 @@ def restored(cls: type[BaseMLP], given: Any) -> dict[str, Any]:
     """Return the parameters of a class that :func:`parameters` made data of.
 
     Raises:
-        ModelFileError: one that isn't saved, such as ``observers``; one that the class doesn't
+        ModelFileError: one that isn't saved, such as ``callbacks``; one that the class doesn't
             have; or a value of another type than it is declared with.
     """
     forms = arguments_form(cls.__init__)
     conform(given, dict[str, Any], "params")
+    given = former.current_names(given)
     for key in given:
         if key in _LEFT_OUT:
             raise ModelFileError(
@@ -208,6 +218,7 @@ def filled(model: Model, document: Mapping[str, Any], tensors: Mapping[str, Tens
         ModelFileError: the document or a tensor isn't of the declared form, or they don't fit each
             other; names the field.
     """
+    document = former.renamed(document, {"reused_": "pretrained_"}, "learned")
     conform(document, ModelDocument, "")
     model.n_features_in_ = document["n_features_in"]
     names = document["feature_names_in"]
@@ -217,16 +228,22 @@ def filled(model: Model, document: Mapping[str, Any], tensors: Mapping[str, Tens
     _restore_targets(model, document["targets"])
     for key, value in document["learned"].items():
         setattr(model, key, value)
-    if model.status_ not in set(Status):
-        expected = ", ".join(sorted(Status))
-        raise ModelFileError(
-            f"learned.status_ is {model.status_!r:.40}; expected one of {expected}"
-        )
+    model.status_ = _status(model.status_)
     model.history_ = Epochs(model.history_)
     model._weights = _weights(document, tensors)
     model._settled = settled(model)
     _check_whole(model, names, tensors)
     return model
+
+
+def _status(given: str) -> str:
+    try:
+        return str(Status(given))
+    except ValueError:
+        expected = ", ".join(sorted(Status))
+        raise ModelFileError(
+            f"learned.status_ is {given!r:.40}; expected one of {expected}"
+        ) from None
 
 
 def _input_arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wellfit.estimators import settings
 from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
-from wellfit.training import Member, Observer, Rows, Stream, Weights
+from wellfit.training import Callback, Member, Rows, Stream, Weights
 from wellfit.training.precision import device_of, dtype_of
 from wellfit.training.tally import Score
 
@@ -27,7 +27,7 @@ class Prepared:
         table: all rows, as numbers.
         stream: which of them to train on, and to be judged on.
         member: the training itself.
-        observers: who is told.
+        callbacks: who is told.
         targets: of all rows, as the user gave them; None where nobody asks for scores.
         going_on: whether it goes on from the estimator's weights.
         one_more: whether it is one more epoch, with the optimizer's memory.
@@ -39,7 +39,7 @@ class Prepared:
     table: Table
     stream: Stream
     member: Member
-    observers: list[Observer]
+    callbacks: list[Callback]
     targets: NDArray[Any] | None = None
     going_on: bool = False
     one_more: bool = False

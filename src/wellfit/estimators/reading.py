@@ -121,13 +121,13 @@ class Reading(Parameters):
             )
         train_ids, held_ids = np.arange(len(y)), None
         whole = given or not settings.holds_out(self) or len(y) < 2
-        if whole and self.fraction >= 1:
+        if whole and self.subsample >= 1:
             return train_ids, None
         strata = self._strata(y)
         if not whole:
             train_ids, held_ids = split(len(y), fraction or 0.1, seed, strata=strata)
         left = None if strata is None else strata[train_ids]
-        return fraction_of(train_ids, self.fraction, seed, strata=left), held_ids
+        return fraction_of(train_ids, self.subsample, seed, strata=left), held_ids
 
     def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
         """Learn the scale of the targets from the training rows, where they have one."""

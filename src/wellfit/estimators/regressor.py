@@ -42,21 +42,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         l2: strength λ of the penalty λ/2 Σw² on weights, at least 0; or an
             :class:`~wellfit.optim.L2`.
         max_norm: longest norm of a hidden unit's incoming weights, above 0; None for no limit.
-        loss: by name or as an object; ``"auto"`` is the squared error. ``"pinball"`` estimates
+        loss: by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates
             quantiles, ``"poisson"`` counts; ``"huber"`` doesn't mind outliers.
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
             look at all rows before each move.
-        schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
+        lr_schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
         schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
             ``"dropout"``, ``"l1"`` and ``"l2"``.
-        clipping: the longest norm of the gradients, above 0; or a way of clipping, by name or as
-            an object.
-        average: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
+        gradient_clipping: the longest norm of the gradients, above 0; or a way of clipping, by
+            name or as an object.
+        ema_decay: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
         batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
             about a hundredth of the rows, from 16 to 256.
         shuffle: draw the rows of an epoch in another order each time.
-        fraction: share of the training rows that is used, in (0, 1].
+        subsample: share of the training rows that is used, in (0, 1].
         epochs: passes over the training rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             held-out rows, stop when they no longer improve, keep the best weights.
@@ -70,16 +70,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         image_shape: (height, width) or (height, width, channels), where ``augment`` has to know;
             bytes (uint8) of that size are pixels.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
-        observers: told of every epoch.
-        reuse: a :class:`~wellfit.transfer.Reuse`: layers of another model to start from, and what
-            of them learns; None to start afresh.
+        callbacks: told of every epoch.
+        pretrained: a :class:`~wellfit.transfer.Pretrained`: layers of another model to start from,
+            and what of them learns; None to start afresh.
         warm_start: go on from the weights of the last ``fit``. What would need other weights is
             then refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which
             training began, have no effect.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
+        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
         verbose: 0, or a number from 1 to show progress in a terminal.
 
@@ -91,11 +91,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         n_epochs_: epochs trained.
         n_outputs_: numbers estimated a row.
         n_parameters_: numbers that were learned.
-        status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
+        status_: ``"finished"``, ``"early_stopped"`` or ``"interrupted"`` (Ctrl-C).
         precision_: that of the training, where ``precision`` is ``"auto"``.
-        reused_: with ``reuse``, what came of it: ``layers`` taken, ``frozen``, ``cached`` (whether
-            frozen layers were computed once), ``head``, ``model``, and ``tried``, the scores
-            behind ``freeze="auto"``.
+        pretrained_: with ``pretrained``, what came of it: ``layers`` taken, ``frozen``, ``cached``
+            (whether frozen layers were computed once), ``head``, ``model``, and ``tried``, the
+            scores behind ``freeze="auto"``.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 
@@ -121,7 +121,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return estimates[:, 0] if self._flat else estimates
 
     def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
-        """Return each target's quantiles, rising; of models trained with ``loss="pinball"``.
+        """Return each target's quantiles, rising; of models trained with ``loss="quantile"``.
 
         Returns:
             (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles) where y had several
@@ -132,9 +132,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             NotFittedError: before ``fit``.
 
         >>> from sklearn.datasets import load_diabetes
-        >>> from wellfit.nn import Pinball
+        >>> from wellfit.nn import Quantile
         >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = MLPRegressor(loss=Pinball((0.1, 0.5, 0.9)), random_state=0).fit(X, y)
+        >>> reg = MLPRegressor(loss=Quantile((0.1, 0.5, 0.9)), random_state=0).fit(X, y)
         >>> low, middle, high = reg.predict_quantiles(X).T
         >>> bool((low <= middle).all() and (middle <= high).all())
         True
@@ -143,8 +143,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         count = len(loss.levels())
         if not count:
             raise HyperparameterError(
-                f"loss is {loss.name!r}, which estimates no quantiles; expected 'pinball' or "
-                "Pinball(quantiles=(0.1, 0.5, 0.9))"
+                f"loss is {loss.name!r}, which estimates no quantiles; expected 'quantile' or "
+                "Quantile(quantiles=(0.1, 0.5, 0.9))"
             )
         outputs = self._predict_outputs(X)
         quantiles = np.stack(
@@ -155,8 +155,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.
 
-        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``fraction``,
-        ``schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
+        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``subsample``,
+        ``lr_schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
         ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
         as with ``warm_start``.
 

@@ -21,9 +21,9 @@ Wanted = HiddenLayer | Layer
 
 
 class Reusing(Config):
-    """What an estimator's ``reuse`` may be: where a training starts, and what of it learns.
+    """What an estimator's ``pretrained`` may be: where a training starts, and what of it learns.
 
-    :class:`wellfit.transfer.Reuse` is one.
+    :class:`wellfit.transfer.Pretrained` is one.
     """
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Reusing(Config):
         """Return by how many folds to find out."""
 
     @abstractmethod
-    def thaws(self) -> bool:
+    def unfreezes(self) -> bool:
         """Say whether frozen layers learn some day."""
 
     @abstractmethod
@@ -80,11 +80,11 @@ class Taken:
     head: bool
 
     @classmethod
-    def of(cls, reuse: Reusing, source: Source) -> Taken:
+    def of(cls, pretrained: Reusing, source: Source) -> Taken:
         """Return what of a network is taken."""
         before, *sections = sectioned(source.layers[place] for place in source.at_work())
-        kept = tuple(map(tuple, sections[: reuse.taken(source)]))
-        return cls(source.units, tuple(before), kept, reuse.keeps_head())
+        kept = tuple(map(tuple, sections[: pretrained.taken(source)]))
+        return cls(source.units, tuple(before), kept, pretrained.keeps_head())
 
     @property
     def count(self) -> int:
@@ -253,11 +253,11 @@ def top(network: Network, frozen: int) -> int:
     return end
 
 
-def paced(member: Member, reuse: Reusing, frozen: int) -> Member:
+def paced(member: Member, pretrained: Reusing, frozen: int) -> Member:
     """Return a member some of whose layers are frozen, or learn at rates of their own."""
-    network = member.network if reuse.thaws() else quiet(member.network, frozen)
+    network = member.network if pretrained.unfreezes() else quiet(member.network, frozen)
     layers = sum(isinstance(layer, Linear) for layer in network.layers)
-    return member.replace(network=network, pace=reuse.pace(frozen, layers))
+    return member.replace(network=network, pace=pretrained.pace(frozen, layers))
 
 
 def with_start(member: Member, weights: Weights) -> Weights:

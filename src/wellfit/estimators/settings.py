@@ -16,7 +16,7 @@ from wellfit.nn.network import design, disturb
 from wellfit.optim import (
     L1,
     L2,
-    ByNorm,
+    ClipByNorm,
     Clipping,
     Constraint,
     MaxNorm,
@@ -25,7 +25,7 @@ from wellfit.optim import (
     Penalty,
     Schedule,
 )
-from wellfit.training import EarlyStopping, Observer, Progress, Scheduled
+from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
 
 _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 _DROPOUT = 0.1  # by default, where the loss may be random
@@ -70,7 +70,7 @@ def check_saved(estimator: Any) -> None:
     """
     check_options(estimator)
     batch_size(estimator.batch_size, 1)
-    clipping(estimator.clipping)
+    clipping(estimator.gradient_clipping)
     hidden_sizes(estimator.hidden_layer_sizes)
     disturb(estimator.input_dropout, estimator.input_noise)
     between = _whole(estimator).dropout
@@ -189,12 +189,12 @@ def clipping(given: Any) -> tuple[Clipping, ...]:
     """Return how gradients are clipped; a number is the longest norm of all of them.
 
     >>> clipping(5), clipping("by_value"), clipping(None)
-    ((ByNorm(limit=5),), (ByValue(),), ())
+    ((ClipByNorm(limit=5),), (ClipByValue(),), ())
     """
     if given is None:
         return ()
     if _is_number(given):
-        return (ByNorm(given),)
+        return (ClipByNorm(given),)
     return (resolve(Clipping, given),)
 
 
@@ -214,7 +214,7 @@ def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
 
 
 def early_stopping(given: Any) -> EarlyStopping | None:
-    """Return the observer that stops early, if one is asked for."""
+    """Return the callback that stops early, if one is asked for."""
     if given is None or isinstance(given, (bool, np.bool_)):
         return EarlyStopping() if given else None
     if not isinstance(given, (EarlyStopping, Mapping)):
@@ -224,14 +224,14 @@ def early_stopping(given: Any) -> EarlyStopping | None:
     return resolve(EarlyStopping, given)
 
 
-def observers(estimator: Any, one_more: bool) -> list[Observer]:
+def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
     """Return who is told of the training; nothing stops the one epoch of ``partial_fit``."""
-    chosen = estimator.observers
+    chosen = estimator.callbacks
     if not _is_list(chosen):
-        raise HyperparameterError(f"observers is {chosen!r}; expected a list of observers")
-    for observer in chosen:
-        if not isinstance(observer, Observer):
-            raise HyperparameterError(f"observers hold {observer!r}; expected an Observer")
+        raise HyperparameterError(f"callbacks is {chosen!r}; expected a list of callbacks")
+    for callback in chosen:
+        if not isinstance(callback, Callback):
+            raise HyperparameterError(f"callbacks hold {callback!r}; expected a Callback")
     stopping = early_stopping(estimator.early_stopping)
     # Before the others: what they see and write is what has been decided.
     first = [stopping] if stopping is not None and not one_more else []
@@ -249,7 +249,7 @@ def holds_out(estimator: Any) -> bool:
     stopping = early_stopping(estimator.early_stopping)
     if stopping is None:
         return False
-    watchers = (stopping, resolve_schedule(estimator), *observers(estimator, one_more=True))
+    watchers = (stopping, resolve_schedule(estimator), *callbacks(estimator, one_more=True))
     monitors = [getattr(watcher, "monitor", None) for watcher in watchers]
     return bool(scored(estimator)) or any(each not in (None, *OWN) for each in monitors)
 
@@ -267,7 +267,7 @@ def scored(estimator: Any) -> list[Any]:
 
 def resolve_schedule(estimator: Any) -> Schedule:
     """Return the learning rate's schedule."""
-    return resolve(Schedule, estimator.schedule)
+    return resolve(Schedule, estimator.lr_schedule)
 
 
 def image_shape(given: Any) -> tuple[int, ...] | None:
@@ -285,23 +285,23 @@ def check_options(estimator: Any) -> None:
     """
     for name, value in estimator.get_params(deep=False).items():
         _refuse_huge(name, value)
-    for name in ("eval_every", "epochs", "threads"):
+    for name in ("eval_every", "epochs", "n_threads"):
         value = getattr(estimator, name)
-        if value is None and name == "threads":
+        if value is None and name == "n_threads":
             continue
         if not _is_size(value) or value < 1:
             raise HyperparameterError(f"{name} is {value!r}; expected a whole number, at least 1")
-    if (estimator.threads or 0) > _MOST_THREADS:
+    if (estimator.n_threads or 0) > _MOST_THREADS:
         raise HyperparameterError(
-            f"threads is {estimator.threads}; expected a whole number, at most {_MOST_THREADS}"
+            f"n_threads is {estimator.n_threads}; expected a whole number, at most {_MOST_THREADS}"
         )
     if not isinstance(estimator.verbose, (int, np.integer)) or estimator.verbose < 0:
         raise HyperparameterError(
             f"verbose is {estimator.verbose!r}; expected 0, or a number from 1 for progress"
         )
-    if not _is_number(estimator.fraction) or not 0 < estimator.fraction <= 1:
+    if not _is_number(estimator.subsample) or not 0 < estimator.subsample <= 1:
         raise HyperparameterError(
-            f"fraction is {estimator.fraction!r}; expected a share in (0, 1]"
+            f"subsample is {estimator.subsample!r}; expected a share in (0, 1]"
         )
     if not isinstance(estimator.shuffle, (bool, np.bool_)):
         raise UnknownNameError("value of shuffle", str(estimator.shuffle), ["True", "False"])

@@ -43,7 +43,7 @@ class Source:
         """
         if not model.__sklearn_is_fitted__():
             raise InputError(
-                f"the {type(model).__name__} to reuse is not fitted; expected a fitted one"
+                f"the pretrained {type(model).__name__} is not fitted; expected a fitted one"
             )
         weights = model._weights
         tracked = weights.network.statistics.views(weights.statistics, weights.members)

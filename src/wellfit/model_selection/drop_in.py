@@ -58,7 +58,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         return import_module("wellfit.report.plotting").SearchPlots(self)
 
     @property
-    def leaders_(self) -> Any:
+    def leaderboard_(self) -> Any:
         """The candidates of the fitted search, the best first: a table of pandas."""
         return self.plot.table()
 

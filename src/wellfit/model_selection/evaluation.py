@@ -266,8 +266,8 @@ def _forget(group: Group) -> None:
 
 
 def _silent(work: Prepared) -> Prepared:
-    """Return a training without the observers whose files have room for one: the refitted best."""
-    return replace(work, observers=[o for o in work.observers if not o.writes_alone])
+    """Return a training without the callbacks whose files have room for one: the refitted best."""
+    return replace(work, callbacks=[o for o in work.callbacks if not o.writes_alone])
 
 
 class _NoSuchParameterError(Exception):

@@ -13,12 +13,13 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
+from wellfit.core import former
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
@@ -86,6 +87,7 @@ class Journal:
     def __init__(self, path: Place) -> None:
         self.path = Path(path)
         self.entries: dict[str, Entry] = {}
+        self.has_former_names = False  # it was begun before version 0.1.0
         self._owed: list[bytes] = []  # lines that found no room yet
         self._complained = False
 
@@ -102,7 +104,9 @@ class Journal:
         """
         if not self.path.exists() or (self.path.is_file() and not self.path.stat().st_size):
             _create(self.path, search)
-        there, entries, size = _read(self.path)
+        written, entries, size = _read(self.path)
+        there = former.current_identity(written)
+        self.has_former_names = there != written
         differing = list(differences(there, json.loads(json.dumps(search))))
         if differing:
             more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
@@ -183,6 +187,10 @@ class Recorder:
         if not self._begun:
             self._journal.begin(self._identity())
             self._begun = True
+        if self._journal.has_former_names:
+            once = [_former_key(fit, self._fold(fit)) for fit in fits]
+            pairs = zip(keys, once, strict=True)
+            keys = [old if old in self._journal.entries else key for key, old in pairs]
         entries = [self._entry(key) for key in keys]
         known = [None if entry is None else {"history": {}, **entry.outcome} for entry in entries]
         self._journal.round(len(fits), len(fits) - known.count(None))
@@ -268,6 +276,11 @@ class _Fold:
 def _key(fit: Fit, fold: _Fold) -> str:
     others = (field.name for field in fields(fit) if field.name not in ("train", "test"))
     return digest(fold.digest, {name: getattr(fit, name) for name in others})
+
+
+def _former_key(fit: Fit, fold: _Fold) -> str:
+    """Return the key that the fit has in a journal that was begun before version 0.1.0."""
+    return _key(replace(fit, candidate=former.former_candidate(told(fit.candidate))), fold)
 
 
 # The file

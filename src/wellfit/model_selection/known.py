@@ -29,13 +29,13 @@ _MEANT: Mapping[str, tuple[type[Config], str]] = {
     "input_dropout": (Dropout, "rate"),
     "input_noise": (GaussianNoise, "std"),
     "max_norm": (MaxNorm, "limit"),
-    "average": (Member, "average"),
+    "ema_decay": (Member, "ema_decay"),
     "batch_size": (Member, "batch_size"),
     "epochs": (Member, "epochs"),
 }
 _CHECKED: Mapping[str, Callable[[Any], Any]] = {
     "hidden_layer_sizes": settings.hidden_sizes,
-    "clipping": settings.clipping,
+    "gradient_clipping": settings.clipping,
     "early_stopping": settings.early_stopping,
     "schedules": settings.schedules,
 }
@@ -62,7 +62,7 @@ def default_space(estimator: BaseMLP) -> Space:
         if not isinstance(optimizer, Minimizer):
             axes["dropout"] = _searched(Dropout.hypers()["rate"], 0.0)
         # Activations may be one for each layer, and layers that are reused have their sizes.
-        if not isinstance(estimator.activation, (list, tuple)) and estimator.reuse is None:
+        if not isinstance(estimator.activation, (list, tuple)) and estimator.pretrained is None:
             axes["hidden_layer_sizes"] = Choices(_SIZES)
     return Space(axes)
 

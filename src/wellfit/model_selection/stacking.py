@@ -77,13 +77,13 @@ def trained(
     first = group.work[0]
     rows, streams, targets = _joined(group.work)
     resume, precision = paused or (_start(group.work, rows), first.estimator.precision)
-    with threads(first.estimator.threads):
+    with threads(first.estimator.n_threads):
         precision = chosen(precision, first.member, rows, streams[0])
         result = train(
             [one.member for one in group.work],
             rows,
             streams,
-            observers=first.observers,
+            callbacks=first.callbacks,
             scores=replace(first, targets=targets).scores(),
             precision=precision,
             eval_every=first.estimator.eval_every,
@@ -128,8 +128,8 @@ def _kind(one: Prepared) -> Hashable:
         tuple(structure(each) for each in stream.augment),
         (table.x.dtype, table.x.shape[1], sparse.issparse(table.x)),
         (table.y.dtype, table.y.shape[1:], table.weight is None),
-        (one.brightest, estimator.precision, estimator.device, estimator.threads),
-        (estimator.eval_every, repr(one.observers), repr(scored)),
+        (one.brightest, estimator.precision, estimator.device, estimator.n_threads),
+        (estimator.eval_every, repr(one.callbacks), repr(scored)),
         # Scorers speak of targets as one estimator has learned to read them.
         (id(table) if scored else None, tuple(getattr(estimator, "classes_", ()))),
     )

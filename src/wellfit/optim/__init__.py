@@ -1,7 +1,7 @@
 """Floor 1: how parameters move. Update rules, schedules, clipping, penalties and constraints."""
 
 from wellfit.core.registry import discover
-from wellfit.optim.clipping import ByLayerNorm, ByNorm, ByValue, Clipping
+from wellfit.optim.clipping import ClipByLayerNorm, ClipByNorm, ClipByValue, Clipping
 from wellfit.optim.constraints import Constraint, MaxNorm
 from wellfit.optim.minimizers import LBFGS, ConjugateGradient, Minimizer
 from wellfit.optim.optimizers import (
@@ -48,9 +48,9 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
-    "ByLayerNorm",
-    "ByNorm",
-    "ByValue",
+    "ClipByLayerNorm",
+    "ClipByNorm",
+    "ClipByValue",
     "Clipping",
     "ConjugateGradient",
     "Constant",

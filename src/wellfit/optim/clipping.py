@@ -18,7 +18,7 @@ class Clipping(Config, family="clipping"):
     """A limit on gradients, applied after penalties and before the update.
 
     >>> grad = torch.tensor([[[3.0, 4.0]], [[0.3, 0.4]]])  # of two members, (K, rows, columns)
-    >>> ByNorm().apply([grad], 1.0)
+    >>> ClipByNorm().apply([grad], 1.0)
     >>> grad
     tensor([[[0.6000, 0.8000]],
             [[0.3000, 0.4000]]])
@@ -44,13 +44,13 @@ class Clipping(Config, family="clipping"):
         """
 
 
-class ByValue(Clipping, name="by_value"):
+class ClipByValue(Clipping, name="by_value"):
     r"""g ← min(max(g, -limit), limit), number by number: the direction may change.
 
     Source: Mikolov, "Statistical language models based on neural networks", 2012.
 
     >>> grad = torch.tensor([[[3.0, -0.4]]])
-    >>> ByValue().apply([grad], 1.0)
+    >>> ClipByValue().apply([grad], 1.0)
     >>> grad
     tensor([[[ 1.0000, -0.4000]]])
     """
@@ -61,7 +61,7 @@ class ByValue(Clipping, name="by_value"):
             grad.clamp_(-limit, limit)  # type: ignore[arg-type]
 
 
-class ByNorm(Clipping, name="by_norm"):
+class ClipByNorm(Clipping, name="by_norm"):
     r"""g ← g · min(1, limit / ‖g‖), with the norm of all of a member's gradients.
 
     The direction stays.
@@ -70,7 +70,7 @@ class ByNorm(Clipping, name="by_norm"):
     networks", 2013.
 
     >>> grads = [torch.tensor([[[3.0]]]), torch.tensor([[[4.0]]])]
-    >>> ByNorm().apply(grads, 1.0)
+    >>> ClipByNorm().apply(grads, 1.0)
     >>> [round(grad.item(), 3) for grad in grads]
     [0.6, 0.8]
     """
@@ -83,7 +83,7 @@ class ByNorm(Clipping, name="by_norm"):
             grad.mul_(factor)
 
 
-class ByLayerNorm(Clipping, name="by_layer_norm"):
+class ClipByLayerNorm(Clipping, name="by_layer_norm"):
     r"""g ← g · min(1, limit / ‖g‖), with the norm of one layer's gradients (bias included).
 
     A layer with large gradients doesn't make the others' small.
@@ -91,7 +91,7 @@ class ByLayerNorm(Clipping, name="by_layer_norm"):
     Source: Yu et al., "Block-normalized gradient method", 2017, there without the min.
 
     >>> grads = [torch.tensor([[[3.0]]]), torch.tensor([[[0.5]]])]
-    >>> ByLayerNorm().apply(grads, 1.0)
+    >>> ClipByLayerNorm().apply(grads, 1.0)
     >>> [grad.item() for grad in grads]
     [1.0, 0.5]
     """

@@ -12,7 +12,7 @@ from wellfit import (
     MLPRegressor,
 )
 from wellfit.augment import Mixup, Rotation, Scale, Shear, Shift
-from wellfit.datasets import hold_out
+from wellfit.datasets import train_test_split
 from wellfit.nn import SoftmaxCrossEntropy
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
@@ -156,7 +156,7 @@ class Table(Recipe):
 
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        data = hold_out(kitchen.load(self.data), 0.2, kitchen.seed)
+        data = train_test_split(kitchen.load(self.data), 0.2, kitchen.seed)
         members = 1 if kitchen.quick else self.members
         model = self._model(members, kitchen.seed).fit(data.X, data.y)
         for number, one in enumerate(model.estimators_):
@@ -167,8 +167,8 @@ class Table(Recipe):
 
     def _model(self, members: int, seed: int) -> Any:
         if self.regression:
-            return MLPEnsembleRegressor(MLPRegressor(), n_members=members, random_state=seed)
-        return MLPEnsembleClassifier(MLPClassifier(), n_members=members, random_state=seed)
+            return MLPEnsembleRegressor(MLPRegressor(), n_estimators=members, random_state=seed)
+        return MLPEnsembleClassifier(MLPClassifier(), n_estimators=members, random_state=seed)
 
 
 _SKLEARN = "scikit-learn's default MLP, mean of five other splits (benchmarks/tabular.py)"

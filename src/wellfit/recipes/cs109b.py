@@ -97,7 +97,9 @@ def decaying(kitchen: Kitchen, epochs: int = 60, rows: int = 60_000) -> MLPClass
     rate, batch = 0.1, 28
     decay = TimeBased(rate / epochs, every=1 / math.ceil(rows / batch))
     optimizer = SGD(rate, momentum=0.8)
-    return _network(kitchen, optimizer=optimizer, schedule=decay, batch_size=batch, epochs=epochs)
+    return _network(
+        kitchen, optimizer=optimizer, lr_schedule=decay, batch_size=batch, epochs=epochs
+    )
 
 
 class ByRMSProp(Recipe, name="cs109b-rmsprop"):
@@ -117,7 +119,7 @@ class ByRMSProp(Recipe, name="cs109b-rmsprop"):
                 kitchen, optimizer=RMSProp(0.003), batch_size=100, dropout=0.05, epochs=8
             )
         else:
-            clf = _network(kitchen, optimizer=RMSProp(0.001), schedule="constant", epochs=20)
+            clf = _network(kitchen, optimizer=RMSProp(0.001), lr_schedule="constant", epochs=20)
         return {"test accuracy": _tested(kitchen, "64-64, RMSProp", clf)}
 
 
@@ -152,9 +154,9 @@ class Initializers(Recipe, name="cs109b-initializers"):
 
     def _start(self, kitchen: Kitchen) -> MLPClassifier:
         if kitchen.quick:
-            way = {"optimizer": Adam(0.01), "schedule": OneCycle(0.15), "batch_size": 256}
+            way = {"optimizer": Adam(0.01), "lr_schedule": OneCycle(0.15), "batch_size": 256}
             return _network(kitchen, dropout=0.5, epochs=9, **way)
-        way = {"optimizer": RMSProp(0.001), "schedule": "constant", "batch_size": 128}
+        way = {"optimizer": RMSProp(0.001), "lr_schedule": "constant", "batch_size": 128}
         return _network(kitchen, dropout=0.5, epochs=10, **way)
 
 
@@ -174,7 +176,7 @@ class ExponentialDecay(Recipe, name="cs109b-exponential"):
         clf = _network(
             kitchen,
             optimizer=SGD(0.1, momentum=0.8),
-            schedule=Exponential(0.01, every=epochs),
+            lr_schedule=Exponential(0.01, every=epochs),
             batch_size=100 if kitchen.quick else 28,
             epochs=epochs,
         )
@@ -204,7 +206,7 @@ class Restarts(Recipe, name="cs109b-restarts"):
         warm = _network(
             kitchen,
             optimizer=Adam(0.003),
-            schedule=Cosine(period=1.0, multiplier=2.0),
+            lr_schedule=Cosine(period=1.0, multiplier=2.0),
             batch_size=100,
             epochs=self._epochs(kitchen),
         ).fit(split.X, split.y)
@@ -256,7 +258,7 @@ class Grid(Recipe, name="cs109b-grid"):
             "optimizer__momentum": [0.1, 0.3, 0.5, 0.7, 0.9],
             "epochs": [5, 10, 20],
         }
-        clf = _network(kitchen, optimizer=SGD(momentum=0.5), schedule="constant")
+        clf = _network(kitchen, optimizer=SGD(momentum=0.5), lr_schedule="constant")
         found = GridSearchCV(clf, grid, cv=3, refit=False).fit(split.X, split.y)
         scores = found.cv_results_["mean_test_score"]
         best = found.cv_results_["params"][int(scores.argmax())]

@@ -189,7 +189,7 @@ class RandomSearch(Recipe, name="indaba-random-search"):
             kitchen,
             (),
             optimizer=SGD(momentum=0.9),
-            schedule="constant",
+            lr_schedule="constant",
             dropout=0.0,
             batch_size=100,
             epochs=12 if kitchen.quick else 20,

@@ -165,6 +165,6 @@ class RateDecay(Regularized, name="notmnist-decay"):
         AGAINST_KERAS: {
             "l2": 3e-4,
             "optimizer": Adam(0.002),
-            "schedule": Exponential(decay=0.7),
+            "lr_schedule": Exponential(decay=0.7),
         }
     }

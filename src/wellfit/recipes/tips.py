@@ -20,9 +20,9 @@ from wellfit.nn import (
     LecunNormal,
     Loss,
     Normal,
-    Quadratic,
     Sigmoid,
     SigmoidCrossEntropy,
+    SigmoidSquaredError,
     Zeros,
     mlp,
 )
@@ -66,7 +66,7 @@ class Chapter(Recipe, name="tips-chapter-3"):
             # Sums over a batch of 500 there, means here: 0.005 · 500, and 2 · 5/500 / 500.
             optimizer=SGD(0.5, momentum=0.9) if kitchen.quick else SGD(2.5),
             l2=4e-5,
-            schedule="one_cycle" if kitchen.quick else "constant",
+            lr_schedule="one_cycle" if kitchen.quick else "constant",
             batch_size=100 if kitchen.quick else 500,
             epochs=25 if kitchen.quick else 1000,
             early_stopping=EarlyStopping(patience=100),
@@ -95,7 +95,7 @@ class CrossEntropy(Recipe, name="tips-cross-entropy"):
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Count steps until the output is below 0.2; nothing is drawn, so that seeds agree."""
         # What each cost is at an output of 0.2.
-        costs = ((Quadratic(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
+        costs = ((SigmoidSquaredError(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
         quadratic, entropy = (_steps(kitchen, loss, low) for loss, low in costs)
         ratios = [slow / quick for slow, quick in zip(quadratic, entropy, strict=True)]
         names = (figure.what for figure in self.figures)
@@ -239,7 +239,7 @@ class Overfitting(Recipe, name="tips-overfitting"):
                 members[f"{name}, {repeat + 1}"] = Member(
                     mlp(784, (100,), 10, dropout=Dropout(dropout)),
                     optimizer=SGD(0.1, momentum=0.9),
-                    schedule=OneCycle(),
+                    lr_schedule=OneCycle(),
                     penalties=(L2(l2),),
                     epochs=40,
                     batch_size=50,

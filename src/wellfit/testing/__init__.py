@@ -10,15 +10,15 @@ names the law where it is broken. They need no test framework::
 """
 
 from wellfit.testing.activations import check_activation
+from wellfit.testing.callbacks import check_callback
 from wellfit.testing.configs import check_config
-from wellfit.testing.observers import check_observer
 from wellfit.testing.optimizers import check_optimizer
 from wellfit.testing.samplers import check_sampler
 
 __all__ = [
     "check_activation",
+    "check_callback",
     "check_config",
-    "check_observer",
     "check_optimizer",
     "check_sampler",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from wellfit.nn import mlp
-from wellfit.training import Member, Observer, Result, Rows, Stream, train
+from wellfit.training import Callback, Member, Result, Rows, Stream, train
 
 EPOCHS = 4
 
@@ -22,20 +22,20 @@ def member(seed: int = 0, **options: Any) -> Member:
 
 
 def run(
-    members: Sequence[Member], observers: Sequence[Observer] = (), pause: int | None = None
+    members: Sequence[Member], callbacks: Sequence[Callback] = (), pause: int | None = None
 ) -> Result:
     """Train on 40 rows of three classes, and judge by 20 others.
 
     Args:
         members: of one structure.
-        observers: that are told.
+        callbacks: that are told.
         pause: an epoch at which training is paused and resumed.
     """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4))
     rows = Rows(x, rng.integers(0, 3, 60), dtype=torch.float64)
     streams = [Stream(np.arange(40), np.arange(40, 60))]
-    options: dict[str, Any] = {"observers": observers, "precision": "float64"}
+    options: dict[str, Any] = {"callbacks": callbacks, "precision": "float64"}
     if pause is None:
         return train(members, rows, streams, **options)
     first = train(members, rows, streams, until=pause, **options)

@@ -1,5 +1,25 @@
-"""Floor 2: the one loop, over stacks of members, streams of rows and observers."""
+"""Floor 2: the one loop, over stacks of members, streams of rows and callbacks."""
 
+from wellfit.training.callbacks import (
+    Call,
+    Callback,
+    Checkpoint,
+    CSVLog,
+    Decision,
+    EarlyStopping,
+    EpochLogs,
+    Health,
+    History,
+    JSONLines,
+    MLflow,
+    PlateauCallback,
+    Progress,
+    Run,
+    StopOnDivergence,
+    TensorBoard,
+    TimeLimit,
+    TrainingView,
+)
 from wellfit.training.checkpoint import (
     load_checkpoint,
     read_checkpoint,
@@ -7,27 +27,7 @@ from wellfit.training.checkpoint import (
     write_checkpoint,
 )
 from wellfit.training.loop import train
-from wellfit.training.observers import (
-    Answer,
-    Call,
-    Checkpoint,
-    CSVLog,
-    EarlyStopping,
-    Health,
-    History,
-    JSONLines,
-    MLflow,
-    Observer,
-    Plateau,
-    Progress,
-    Record,
-    Run,
-    StopOnDivergence,
-    TensorBoard,
-    TimeLimit,
-    View,
-)
-from wellfit.training.performance import ReduceOnPlateau
+from wellfit.training.performance import ReduceLROnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.rows import Rows
@@ -36,21 +36,21 @@ from wellfit.training.stack import Member, Scheduled, Stack, Weights
 from wellfit.training.streams import Stream
 
 __all__ = [
-    "Answer",
     "CSVLog",
     "Call",
+    "Callback",
     "Checkpoint",
+    "Decision",
     "EarlyStopping",
+    "EpochLogs",
     "Health",
     "History",
     "JSONLines",
     "MLflow",
     "Member",
-    "Observer",
-    "Plateau",
+    "PlateauCallback",
     "Progress",
-    "Record",
-    "ReduceOnPlateau",
+    "ReduceLROnPlateau",
     "Result",
     "Rows",
     "Run",
@@ -61,7 +61,7 @@ __all__ = [
     "Stream",
     "TensorBoard",
     "TimeLimit",
-    "View",
+    "TrainingView",
     "Weights",
     "fraction_of",
     "load_checkpoint",

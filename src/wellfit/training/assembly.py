@@ -21,7 +21,7 @@ from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Stream
 from wellfit.training.tally import Metrics, Score, Scores, Tally
 
 _MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks
-_SHOWN_ROWS = 256  # whose activations observers see
+_SHOWN_ROWS = 256  # whose activations callbacks see
 
 
 class Assembly:

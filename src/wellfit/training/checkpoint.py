@@ -23,6 +23,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
 from wellfit.core.schema import conform
@@ -43,7 +44,7 @@ Place = str | os.PathLike[str]
 FORMAT, FORMAT_VERSION = "wellfit-checkpoint", 1
 NEW = ".new"  # how a file's name ends until it is whole
 
-_APART = {"members", "last", "best", "status", "observers"}  # the rest are numbers and arrays
+_APART = {"members", "last", "best", "status", "callbacks"}  # the rest are numbers and arrays
 _NAME = re.compile(r"epoch-(\d{6,})(?:-step-(\d{6,}))?(-best)?\.safetensors")
 _NO_DIGEST = b'"sha256":"' + b"0" * 64  # as in the file, until the rest of it is known
 
@@ -54,7 +55,7 @@ _NO_DIGEST = b'"sha256":"' + b"0" * 64  # as in the file, until the rest of it i
 def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
     """Return a result's plain data, which JSON can hold, and its tensors.
 
-    Of the observers' states, arrays, numbers, texts, and lists, tuples and dictionaries of these
+    Of the callbacks' states, arrays, numbers, texts, and lists, tuples and dictionaries of these
     are saved; what else they hold is left out.
 
     >>> import numpy as np
@@ -75,9 +76,9 @@ def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
         if item.name not in _APART
     }
     document["status"] = [status.value for status in result.status]
-    document["observers"] = [
-        encode_state(state, f"observer.{index}", tensors)
-        for index, state in enumerate(result.observers)
+    document["callbacks"] = [
+        encode_state(state, f"callback.{index}", tensors)
+        for index, state in enumerate(result.callbacks)
     ]
     return document, tensors
 
@@ -91,6 +92,7 @@ def load_checkpoint(
         ModelFileError: the data aren't of the declared form, or a tensor doesn't fit the members'
             networks; names the field.
     """
+    document = former.renamed(document, {"observers": "callbacks"})
     conform(document, ResultDocument, "result")
     networks = tuple(member.network for member in members)
     best = "best.parameters" in tensors
@@ -104,9 +106,9 @@ def load_checkpoint(
         last=_weights("last", networks, tensors),
         best=_weights("best", networks, tensors) if best else None,
         status=[Status(value) for value in document["status"]],
-        observers=[
-            decode_state(state, f"observers[{place}]", tensors)
-            for place, state in enumerate(document["observers"])
+        callbacks=[
+            decode_state(state, f"callbacks[{place}]", tensors)
+            for place, state in enumerate(document["callbacks"])
         ],
         **plain,
     )
@@ -236,7 +238,7 @@ def latest(folder: Place) -> Path | None:
 
 
 def best(folder: Place) -> Path | None:
-    """Return the whole checkpoint of the best epoch, where the observer was asked for it.
+    """Return the whole checkpoint of the best epoch, where the callback was asked for it.
 
     >>> best("/no/such/folder") is None
     True

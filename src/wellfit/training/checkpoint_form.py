@@ -31,14 +31,16 @@ class ResultDocument(TypedDict):
     kept: Any
     best_epoch: Any
     epochs: Any
-    status: list[Literal["running", "finished", "stopped", "diverged", "interrupted"]]
+    status: list[
+        Literal["running", "finished", "early_stopped", "stopped", "diverged", "interrupted"]
+    ]
     epoch: Annotated[int, Range(0, _STEPS)]
     step: Annotated[int, Range(0, _STEPS)]
     scale: Any
     data: str
     position: Annotated[int, Range(0, _STEPS)]
     tally: Any
-    observers: list[dict[str, Any]]
+    callbacks: list[dict[str, Any]]
 
 
 class CheckpointDocument(TypedDict):
@@ -101,14 +103,14 @@ def _check_weights(name: str, weights: Weights, slots: list[str]) -> None:
 
 
 def _check_history(result: Result) -> None:
-    """Check the first observer's memory: each metric by epoch, (epochs, K) or (epochs,)."""
-    if not result.observers:
-        raise ModelFileError("observers is empty; expected a history first")
-    for name, values in result.observers[0].items():
+    """Check the first callback's memory: each metric by epoch, (epochs, K) or (epochs,)."""
+    if not result.callbacks:
+        raise ModelFileError("callbacks is empty; expected a history first")
+    for name, values in result.callbacks[0].items():
         shape = (k,) if (k := len(result.members)) and name != "seconds" else ()
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
-            raise ModelFileError(f"observers[0].{name} is no array of floats")
+            raise ModelFileError(f"callbacks[0].{name} is no array of floats")
         if values.shape[1:] != shape or values.ndim < 1 or len(values) > result.epoch:
             raise ModelFileError(
-                f"observers[0].{name} has shape {values.shape}; expected {(result.epoch, *shape)}"
+                f"callbacks[0].{name} has shape {values.shape}; expected {(result.epoch, *shape)}"
             )

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.training.assembly import Assembly
+from wellfit.training.callbacks import Callback, Decision, EpochLogs, History, Run
 from wellfit.training.descents import Descents
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
-from wellfit.training.observers import Answer, History, Observer, Record, Run
 from wellfit.training.performance import watchers
 from wellfit.training.precision import arithmetic, dtype_of
-from wellfit.training.result import ObserverState, Result, Status
+from wellfit.training.result import CallbackState, Result, Status
 from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Member, Stack, Weights
@@ -32,7 +32,7 @@ def train(
     rows: Rows,
     streams: Sequence[Stream],
     *,
-    observers: Sequence[Observer] = (),
+    callbacks: Sequence[Callback] = (),
     scores: Mapping[str, Score] | None = None,
     precision: str = "float32",
     eval_every: int = 1,
@@ -45,13 +45,13 @@ def train(
         members: K trainings of one structure.
         rows: the table that all of them read, on the device they train on.
         streams: K streams, or one for all.
-        observers: told of every epoch; a history is always kept.
+        callbacks: told of every epoch; a history is always kept.
         scores: more metrics of validation rows by name, from predictions (N, C) and the rows'
             numbers (N,) to a number; the name gets ``val_`` before it.
         precision: one of ``float32``, ``float64`` and ``bfloat16``.
         eval_every: epochs from one judgement by validation rows to the next; the last epoch is
             always judged. Metrics of epochs between are NaN.
-        resume: an earlier result to go on from, with the same observers; it stays as it is.
+        resume: an earlier result to go on from, with the same callbacks; it stays as it is.
         until: pause after this epoch, to be resumed later.
 
     Returns:
@@ -74,7 +74,7 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
-    everybody = [History(), *watchers([member.schedule for member in members]), *observers]
+    everybody = [History(), *watchers([member.lr_schedule for member in members]), *callbacks]
     with torch.no_grad(), _in_range(members[0], rows), Interrupt() as interrupt:
         loop = _Loop(members, rows, everyone, everybody, precision, resume)
         if not loop.busy:
@@ -94,7 +94,12 @@ def _in_range(member: Member, rows: Rows) -> Iterator[None]:
     except RuntimeError as error:
         if "without overflow" not in str(error):
             raise
-        rules = (member.optimizer, *member.penalties, *member.clipping, *member.constraints)
+        rules = (
+            member.optimizer,
+            *member.penalties,
+            *member.gradient_clipping,
+            *member.constraints,
+        )
         raise HyperparameterError(
             f"a number of {', '.join(map(repr, rules))}, or its product with the learning rate, "
             f"is too large; expected numbers up to {torch.finfo(rows.dtype).max:.2g}"
@@ -104,7 +109,7 @@ def _in_range(member: Member, rows: Rows) -> Iterator[None]:
 class _Loop:
     """Holds what changes while training: who is active, their stack, what was kept.
 
-    It is the view that observers have of the training.
+    It is the view that callbacks have of the training.
     """
 
     def __init__(
@@ -112,7 +117,7 @@ class _Loop:
         members: Sequence[Member],
         rows: Rows,
         streams: Sequence[Stream],
-        observers: Sequence[Observer],
+        callbacks: Sequence[Callback],
         precision: str,
         resume: Result | None,
     ) -> None:
@@ -125,10 +130,10 @@ class _Loop:
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
-        remembered = self._result.observers[: len(observers)]
-        fresh: list[ObserverState] = [{} for _ in observers[len(remembered) :]]
-        self._result.observers = remembered + fresh
-        self._told = list(zip(observers, self._result.observers, strict=True))
+        remembered = self._result.callbacks[: len(callbacks)]
+        fresh: list[CallbackState] = [{} for _ in callbacks[len(remembered) :]]
+        self._result.callbacks = remembered + fresh
+        self._told = list(zip(callbacks, self._result.callbacks, strict=True))
         self._active = np.flatnonzero(
             [
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
@@ -172,9 +177,9 @@ class _Loop:
         )
         self._stack.plan.check(work.per_epoch)
         began = time.perf_counter() - self._seconds_before()
-        for observer, state in self._told:
-            observer.check_state(run, state)
-            observer.start(run, state)
+        for callback, state in self._told:
+            callback.check_state(run, state)
+            callback.start(run, state)
         try:
             with arithmetic(self._precision, self._rows.device, work.operations()):
                 work.begin(result.epoch)
@@ -184,11 +189,11 @@ class _Loop:
             self._settle()
             for index in self._active if interrupt.asked else ():
                 result.status[index] = Status.INTERRUPTED
-            for observer, state in self._told:
-                observer.finish(state)
+            for callback, state in self._told:
+                callback.finish(state)
         return result
 
-    # What observers may look at.
+    # What callbacks may look at.
 
     def weights(self) -> Weights:
         """Return a copy of all members' weights: those that would predict now."""
@@ -214,7 +219,7 @@ class _Loop:
     # An epoch.
 
     def _epoch(self, interrupt: Interrupt, began: float) -> None:
-        answers: list[Answer | None] = []
+        answers: list[Decision | None] = []
         metrics = self._train_epoch(interrupt, answers)
         if metrics is None:
             return
@@ -228,12 +233,12 @@ class _Loop:
         metrics["learning_rate"] = rates.cpu().numpy()
         record = self._record(metrics, time.perf_counter() - began)
         result.epochs[self._active] = result.epoch
-        answers += [observer.epoch(record, state) for observer, state in self._told]
+        answers += [callback.epoch(record, state) for callback, state in self._told]
         self._obey([answer for answer in answers if answer is not None], record)
-        for observer, state in self._told:
-            observer.settled(record, state)
+        for callback, state in self._told:
+            callback.settled(record, state)
 
-    def _train_epoch(self, interrupt: Interrupt, answers: list[Answer | None]) -> Metrics | None:
+    def _train_epoch(self, interrupt: Interrupt, answers: list[Decision | None]) -> Metrics | None:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
         result, work = self._result, self._work
         self._tally = tally = Tally(self._stack, result.tally)
@@ -250,8 +255,8 @@ class _Loop:
             if done < part.chunk.steps:
                 return None
             answers += [
-                observer.progress(result.epoch + 1, result.position, work.per_epoch, state)
-                for observer, state in self._told
+                callback.progress(result.epoch + 1, result.position, work.per_epoch, state)
+                for callback, state in self._told
             ]
         return tally.means()
 
@@ -265,8 +270,8 @@ class _Loop:
         judged = self._work.judge(scores)
         return {f"val_{name}": np.where(due, value, np.nan) for name, value in judged.items()}
 
-    def _obey(self, answers: Sequence[Answer], record: Record) -> None:
-        """Keep weights, scale rates and let members go, as observers ask, or as they end."""
+    def _obey(self, answers: Sequence[Decision], record: EpochLogs) -> None:
+        """Keep weights, scale rates and let members go, as callbacks ask, or as they end."""
         diverged = record.active & ~np.isfinite(record.metrics["loss"])
         finished = (record.epoch >= self._planned) | self._converged()
         if not answers and not (finished | diverged)[self._active].any():
@@ -282,7 +287,7 @@ class _Loop:
             return
         for mask, status in (
             (finished, Status.FINISHED),
-            (stop, Status.STOPPED),
+            (stop, Status.EARLY_STOPPED),
             (diverged, Status.DIVERGED),
         ):
             for index in np.flatnonzero(record.active & mask):
@@ -354,17 +359,17 @@ class _Loop:
             done[self._active] = self._work.descents.done
         return done
 
-    def _record(self, metrics: Metrics, seconds: float) -> Record:
+    def _record(self, metrics: Metrics, seconds: float) -> EpochLogs:
         k = len(self._result.members)
         active = np.zeros(k, dtype=bool)
         active[self._active] = True
         spread = {name: np.full(k, np.nan) for name in metrics}
         for name, values in metrics.items():
             spread[name][self._active] = values
-        return Record(self._result.epoch, seconds, active, spread, self)
+        return EpochLogs(self._result.epoch, seconds, active, spread, self)
 
     def _seconds_before(self) -> float:
-        earlier = self._result.observers[0].get("seconds", ())
+        earlier = self._result.callbacks[0].get("seconds", ())
         return float(earlier[-1]) if len(earlier) else 0.0
 
     def _index(self, positions: NDArray[np.int64]) -> Tensor:

@@ -10,22 +10,22 @@ from torch import Tensor
 from wellfit.core.hyper import hyper
 from wellfit.optim import Schedule
 from wellfit.optim.schedules.base import Hypers
-from wellfit.training.observers import Plateau
-from wellfit.training.observers.monitoring import MODES
+from wellfit.training.callbacks import PlateauCallback
+from wellfit.training.callbacks.monitoring import MODES
 
 
-class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
+class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_on_plateau",)):
     """Multiplies the learning rate by ``by`` whenever a metric no longer improves.
 
     After ``patience`` epochs in which the monitored metric did not improve by more than
     ``min_delta``; then for ``cooldown`` epochs nothing is counted. Each member is judged on its
-    own. The work is done by an observer, :class:`~wellfit.training.Plateau`.
+    own. The work is done by a callback, :class:`~wellfit.training.PlateauCallback`.
 
     Source: Senior, Heigold, Ranzato and Yang, "An empirical study of learning rates in deep
     neural networks for speech recognition", 2013 (performance scheduling).
 
-    >>> ReduceOnPlateau(0.1, patience=3)
-    ReduceOnPlateau(by=0.1, patience=3)
+    >>> ReduceLROnPlateau(0.1, patience=3)
+    ReduceLROnPlateau(by=0.1, patience=3)
     """
 
     by: float = hyper(
@@ -67,14 +67,14 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
         return torch.ones_like(steps * total)
 
 
-def watchers(schedules: Sequence[Schedule]) -> list[Plateau]:
-    """Return the observer that does the work for the members' schedules, if they need one."""
-    performing = [each for each in schedules if isinstance(each, ReduceOnPlateau)]
+def watchers(schedules: Sequence[Schedule]) -> list[PlateauCallback]:
+    """Return the callback that does the work for the members' schedules, if they need one."""
+    performing = [each for each in schedules if isinstance(each, ReduceLROnPlateau)]
     if not performing:
         return []
     first = performing[0]
     return [
-        Plateau(
+        PlateauCallback(
             [each.by for each in performing],
             [each.patience for each in performing],
             first.monitor,

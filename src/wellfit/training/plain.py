@@ -13,13 +13,13 @@ from torch import Tensor
 
 from wellfit.core.errors import ModelFileError
 from wellfit.core.schema import conform
-from wellfit.training.result import ObserverState
+from wellfit.training.result import CallbackState
 
 _KINDS = ("float", "tensor", "array", "scalar", "tuple", "dict")
 
 
-def encode_state(state: ObserverState, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """Return an observer's state as JSON holds it; what isn't data is left out."""
+def encode_state(state: CallbackState, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return a callback's state as JSON holds it; what isn't data is left out."""
     encoded: dict[str, Any] = {}
     for key, value in state.items():
         with suppress(TypeError):  # open files and the like are for this process alone
@@ -82,7 +82,7 @@ def decode(value: Any, tensors: Mapping[str, Tensor], where: str) -> Any:
 
 def decode_state(
     state: Mapping[str, Any], where: str, tensors: Mapping[str, Tensor]
-) -> ObserverState:
+) -> CallbackState:
     """Return what :func:`encode_state` made plain data of."""
     return {key: decode(value, tensors, f"{where}.{key}") for key, value in state.items()}
 

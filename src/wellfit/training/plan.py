@@ -76,12 +76,12 @@ class Plan:
         self._scale = scale.to(device)
         self._optimizer = self._stacked([member.optimizer for member in members])
         self._epochs = self._column([member.epochs for member in members])
-        self._average = self._column([member.average for member in members])
+        self._average = self._column([member.ema_decay for member in members])
         self._strengths = [
             self._stacked([member.penalties[index] for member in members])["strength"]
             for index in range(len(first.penalties))
         ]
-        self._schedule = self._stacked([member.schedule for member in members])
+        self._schedule = self._stacked([member.lr_schedule for member in members])
         self._others = {
             item.of: (item.schedule, self._stacked([m.schedules[i].schedule for m in members]))
             for i, item in enumerate(first.schedules)
@@ -253,7 +253,9 @@ class Plan:
 
     def _rates(self, ts: Tensor, per_epoch: int) -> Tensor:
         """Return the learning rates (n, K) at steps (n, 1)."""
-        factor = self._first.schedule.factor(ts, self._total(per_epoch), per_epoch, self._schedule)
+        factor = self._first.lr_schedule.factor(
+            ts, self._total(per_epoch), per_epoch, self._schedule
+        )
         return (self._optimizer["learning_rate"] * self._scale * factor).expand(len(ts), self._k)
 
     def _scheduled(self, of: str, value: Tensor, ts: Tensor, per_epoch: int) -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wellfit.training.stack import Member, Weights
 
-ObserverState = dict[str, Any]
+CallbackState = dict[str, Any]
 
 
 class Status(StrEnum):
@@ -26,17 +26,22 @@ class Status(StrEnum):
 
     RUNNING = "running"
     FINISHED = "finished"
-    STOPPED = "stopped"
+    EARLY_STOPPED = "early_stopped"
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        """Take the word that files written before 0.1.0 have for an early stop."""
+        return cls.EARLY_STOPPED if value == "stopped" else None
 
 
 @dataclass
 class Result:
     """Trained members, and all that is needed to go on training them.
 
-    ``last`` are the weights after the last step, ``best`` those that an observer asked to keep
-    (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what observers made of
+    ``last`` are the weights after the last step, ``best`` those that a callback asked to keep
+    (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what callbacks made of
     the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts
     the steps of an epoch that is not over, and ``tally`` (3, K) holds the sums over its rows.
     """
@@ -54,7 +59,7 @@ class Result:
     data: str = ""
     position: int = 0
     tally: NDArray[np.float64] | None = None
-    observers: list[ObserverState] = field(default_factory=list)
+    callbacks: list[CallbackState] = field(default_factory=list)
 
     @classmethod
     def beginning(cls, members: Sequence[Member], weights: Weights) -> Result:
@@ -75,8 +80,8 @@ class Result:
 
     def copy(self) -> Result:
         """Return a copy that can be trained on without changing this one."""
-        kept = [{k: v for k, v in state.items() if k != "live"} for state in self.observers]
-        copied = copy.deepcopy(replace(self, observers=kept, members=[]))
+        kept = [{k: v for k, v in state.items() if k != "live"} for state in self.callbacks]
+        copied = copy.deepcopy(replace(self, callbacks=kept, members=[]))
         copied.members = list(self.members)  # which are frozen
         return copied
 
@@ -112,15 +117,15 @@ class Result:
             scale=np.concatenate([each.scale for each in several]),
             data="",
             tally=None,
-            observers=[
+            callbacks=[
                 {
                     key: _together(
-                        value, [each.observers[number].get(key) for each in several], number
+                        value, [each.callbacks[number].get(key) for each in several], number
                     )
                     for key, value in state.items()
                     if key != "live"
                 }
-                for number, state in enumerate(longest.observers)
+                for number, state in enumerate(longest.callbacks)
             ],
         )
 
@@ -131,7 +136,7 @@ class Result:
         """
         where = torch.as_tensor(list(chosen), device=self.last.parameters.device)
         index = where.tolist()
-        first, *others = self.observers or [{}]
+        first, *others = self.callbacks or [{}]
         return replace(
             self,
             members=[self.members[place] for place in index],
@@ -144,7 +149,7 @@ class Result:
             scale=self.scale[index],
             data="",  # whose fingerprint is all members'
             tally=None if self.tally is None else self.tally[:, index],
-            observers=[
+            callbacks=[
                 {name: _taken(values, index, 2) for name, values in first.items()},
                 *(
                     {k: _taken(v, index, 1) for k, v in state.items() if k != "live"}
@@ -160,7 +165,7 @@ class Result:
     def history(self, member: int = 0) -> Mapping[str, list[float]]:
         """Return one member's metrics by name, a value for each epoch that it trained."""
         epochs = int(self.epochs[member])
-        table = self.observers[0]
+        table = self.callbacks[0]
         return {
             name: values[:epochs].tolist()
             if values.ndim == 1
@@ -170,7 +175,7 @@ class Result:
 
 
 def _taken(value: Any, index: list[int], least: int) -> Any:
-    """Return the members' share of what an observer remembers: arrays have them on the last axis.
+    """Return the members' share of what a callback remembers: arrays have them on the last axis.
 
     Those of fewer than ``least`` axes, such as a history's seconds, are everybody's.
     """
@@ -179,13 +184,13 @@ def _taken(value: Any, index: list[int], least: int) -> Any:
     return copy.deepcopy(value)
 
 
-def _together(value: Any, parts: Sequence[Any], observer: int) -> Any:
-    """Return several results' members' shares of what an observer remembers as one.
+def _together(value: Any, parts: Sequence[Any], callback: int) -> Any:
+    """Return several results' members' shares of what a callback remembers as one.
 
-    Histories (observer 0) that ended earlier are filled with NaN. Their seconds, and what isn't
+    Histories (callback 0) that ended earlier are filled with NaN. Their seconds, and what isn't
     an array, are everybody's.
     """
-    shared = observer == 0 and np.ndim(value) < 2
+    shared = callback == 0 and np.ndim(value) < 2
     if shared or not all(isinstance(part, np.ndarray) for part in parts):
         return copy.deepcopy(value)
     if value.ndim < 2:

@@ -57,12 +57,12 @@ class Member(Config):
     network: Network = hyper("the layers", default=mlp(1, (), 1))
     loss: Loss = hyper("what is lowered", default=SoftmaxCrossEntropy())
     optimizer: Optimizer = hyper("the update rule", default=Adam())
-    schedule: Schedule = hyper("of the learning rate", default=Constant())
+    lr_schedule: Schedule = hyper("of the learning rate", default=Constant())
     schedules: tuple[Scheduled, ...] = hyper("of other hyper-parameters", default=())
     penalties: tuple[Penalty, ...] = hyper("costs of large weights", default=())
     constraints: tuple[Constraint, ...] = hyper("what weights are held to", default=())
-    clipping: tuple[Clipping, ...] = hyper("what gradients are cut to", default=())
-    average: float = hyper(
+    gradient_clipping: tuple[Clipping, ...] = hyper("what gradients are cut to", default=())
+    ema_decay: float = hyper(
         "share of the averaged weights kept at a step; 0 for none",
         default=0.0,
         low=0,
@@ -103,7 +103,7 @@ class Member(Config):
 
     def slots(self) -> tuple[str, ...]:
         """Return the names of what is remembered of each parameter."""
-        return (*self.optimizer.slots(), *(("average",) if self.average else ()))
+        return (*self.optimizer.slots(), *(("average",) if self.ema_decay else ()))
 
 
 @dataclass
@@ -249,7 +249,7 @@ class Stack:
         _check_alike(members)
         networks = tuple(member.network for member in members)
         slots = dict(weights.slots)
-        if not any(member.average for member in members):
+        if not any(member.ema_decay for member in members):
             slots.pop("average", None)  # of others, who left; nobody would keep it up to date
         self.members = list(members)
         self.weights = replace(weights, networks=networks, slots=slots)
@@ -318,7 +318,7 @@ class Stack:
         return Executor(self.network, memory, batch, steps, learns)
 
     def limits(self, kind: str) -> list[Strength]:
-        """Return the limit of each of the members' ``"constraints"``, or ``"clipping"``."""
+        """Return the limits of the members' ``"constraints"`` or ``"gradient_clipping"``."""
         rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
         return [self.plan.numbers(members)["limit"] for members in rules]
 

@@ -166,9 +166,9 @@ class Step:
         views = layout.views(stack.gradients, stack.k)
         taught = sorted({layer for lane in lanes for layer in lane.layers})
         self._grads = [views[layer] for layer in taught]
-        clipping = zip(first.clipping, stack.limits("clipping"), strict=True)
+        clipping = zip(first.gradient_clipping, stack.limits("gradient_clipping"), strict=True)
         self._clipping = list(clipping) if taught else []
-        counted: Sequence[int] = taught if first.clipping else ()
+        counted: Sequence[int] = taught if first.gradient_clipping else ()
         if isinstance(first.optimizer, Minimizer):
             counted = range(len(views))
         learns = learners(lanes, stack.network, stack.k)

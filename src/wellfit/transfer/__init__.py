@@ -17,23 +17,23 @@ from wellfit.transfer.interop import (
     write_torch,
 )
 from wellfit.transfer.pairs import PairsPretraining
+from wellfit.transfer.pretrained import GradualUnfreezing, Pretrained
 from wellfit.transfer.pretraining import (
     AutoencoderPretraining,
     MLPAutoencoder,
     RBMPretraining,
 )
-from wellfit.transfer.reuse import Gradually, Reuse
 from wellfit.transfer.shelf import Shelf, find_model
 from wellfit.transfer.shelved import ShelvedModel
 
 __all__ = [
     "AutoencoderPretraining",
-    "Gradually",
+    "GradualUnfreezing",
     "MLPAutoencoder",
     "PairsPretraining",
     "Part",
+    "Pretrained",
     "RBMPretraining",
-    "Reuse",
     "Shelf",
     "ShelvedModel",
     "export",

@@ -36,7 +36,7 @@ from wellfit.nn import (
 )
 from wellfit.optim import L1, L2, Adam, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
-from wellfit.training import EarlyStopping, Observer, Stream, Weights, predict
+from wellfit.training import Callback, EarlyStopping, Stream, Weights, predict
 from wellfit.training.precision import device_of, threads
 from wellfit.transfer.interop.estimator import from_parts
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
@@ -90,7 +90,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     """
 
     _configs: ClassVar[Mapping[str, type[Config]]] = {
-        key: base for key, base in BaseMLP._configs.items() if key != "reuse"
+        key: base for key, base in BaseMLP._configs.items() if key != "pretrained"
     }
 
     def __init__(
@@ -112,9 +112,9 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = _OPTIMIZER,
-        schedule: str | Schedule = "one_cycle",
-        clipping: float | str | Clipping | None = None,
-        average: float = 0.0,
+        lr_schedule: str | Schedule = "one_cycle",
+        gradient_clipping: float | str | Clipping | None = None,
+        ema_decay: float = 0.0,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = True,
@@ -122,10 +122,10 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         augment: str | Augmentation | Sequence[str | Augmentation] = (),
         image_shape: Sequence[int] | None = None,
         preprocess: Literal["auto"] | None = "auto",
-        observers: Sequence[Observer] = (),
+        callbacks: Sequence[Callback] = (),
         precision: str = "float32",
         device: str = "auto",
-        threads: int | None = None,
+        n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -133,11 +133,12 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
             hidden_layer_sizes, layers=layers, activation=activation, initializer=initializer,
             bias_initializer=bias_initializer, batch_norm=batch_norm, dropout=dropout,
             input_dropout=input_dropout, input_noise=input_noise, l1=l1, l2=l2, max_norm=max_norm,
-            loss=loss, optimizer=optimizer, schedule=schedule, clipping=clipping, average=average,
-            batch_size=batch_size, epochs=epochs, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, augment=augment, image_shape=image_shape,
-            preprocess=preprocess, observers=observers, precision=precision, device=device,
-            threads=threads, random_state=random_state, verbose=verbose,
+            loss=loss, optimizer=optimizer, lr_schedule=lr_schedule,
+            gradient_clipping=gradient_clipping, ema_decay=ema_decay, batch_size=batch_size,
+            epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
+            augment=augment, image_shape=image_shape, preprocess=preprocess, callbacks=callbacks,
+            precision=precision, device=device, n_threads=n_threads, random_state=random_state,
+            verbose=verbose,
         )  # fmt: skip
         self.head, self.shared = head, shared
 
@@ -324,7 +325,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         self, weights: Weights, x: Numbers, link: Callable[[torch.Tensor], torch.Tensor]
     ) -> NDArray[np.floating]:
         """Return ``link`` of what a network puts out for rows as numbers."""
-        with threads(self.threads):
+        with threads(self.n_threads):
             return predict(
                 weights.to(weights.parameters.dtype, device_of(self.device)),
                 x,

@@ -63,7 +63,9 @@ class Diverging(Symptom, name="diverging"):
 
     def knobs(self, training: Training) -> Sequence[Knob]:
         """Return smaller steps, shorter gradients, scaled inputs."""
-        clip = Knob("clipping", "1", "one huge gradient can't throw the weights far away then")
+        clip = Knob(
+            "gradient_clipping", "1", "one huge gradient can't throw the weights far away then"
+        )
         scale = Knob("preprocess", '"auto"', "inputs of a large scale make all gradients large")
         return _SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
 
@@ -115,9 +117,9 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
 
     def knobs(self, training: Training) -> Sequence[Knob]:
         """Return smaller steps, a schedule, larger batches."""
-        decay = Knob("schedule", '"one_cycle"', "small steps at the end let the loss settle")
+        decay = Knob("lr_schedule", '"one_cycle"', "small steps at the end let the loss settle")
         batch = Knob("batch_size", "twice as large", "gradients of more rows point astray less")
-        given = training.settings.get("schedule", "constant")
+        given = training.settings.get("lr_schedule", "constant")
         constant = getattr(given, "name", given) == "constant"
         return _SLOWER, *((decay,) if constant else ()), batch
 
@@ -212,7 +214,7 @@ class StillImproving(Symptom, name="still_improving"):
         # No loss falls below 0: what is left bounds what is to come.
         more = min(found.fall, max(float(values[-1]), 0.0)) / training.chance
         sure = found.least > 0 and found.fall > noise(values[last:])
-        stopped = training.status == "stopped"
+        stopped = training.status == "early_stopped"
         kind = "validation" if unseen else "training"
         return self.finding(
             Outcome.WARN if sure and more > self.most and not stopped else Outcome.PASS,
@@ -274,7 +276,7 @@ class NoisyValidation(Symptom, name="noisy_validation"):
         rows = Knob(
             "validation_fraction", "twice as large", "the error of a mean falls with √rows"
         )
-        calm = Knob("average", "0.99", "averaged weights jump less from epoch to epoch")
+        calm = Knob("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
         return (rows,) if error > self.error else (_SLOWER, calm, rows)

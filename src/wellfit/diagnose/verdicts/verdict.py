@@ -186,7 +186,7 @@ def verdict(
     for rows, targets, name in ((X, y, "X"), (X_test, y_test, "X_test")):
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
-    with torch.no_grad(), threads(estimator.threads or 1):
+    with torch.no_grad(), threads(estimator.n_threads or 1):
         found = _judge(FittedTraining(estimator, X, y, X_test, y_test, kind))
     findings = findings_of(estimator, X, y) if data_findings is None else data_findings
     return with_data(found, findings)

@@ -51,13 +51,13 @@ class Ensemble(Saving, NestedConfigs):
         self,
         estimator: BaseMLP | Sequence[BaseMLP] | None = None,
         *,
-        n_members: int = 8,
+        n_estimators: int = 8,
         selection: str | Selection | None = None,
         scoring: Any = None,
         bootstrap: bool = False,
         random_state: Any = None,
     ) -> None:
-        self.estimator, self.n_members, self.selection = estimator, n_members, selection
+        self.estimator, self.n_estimators, self.selection = estimator, n_estimators, selection
         self.scoring, self.bootstrap, self.random_state = scoring, bootstrap, random_state
 
     @property
@@ -152,7 +152,7 @@ class Ensemble(Saving, NestedConfigs):
             raise HyperparameterError(f"n_best is {n_best!r}; expected a whole number from 1")
         rows, candidates = models.candidates(search.n_splits_)
         unfitted = [clone(folds[0]) for folds in candidates]
-        self = cls(unfitted, n_members=len(unfitted), selection=selection, scoring=scoring)
+        self = cls(unfitted, n_estimators=len(unfitted), selection=selection, scoring=scoring)
         self._given()  # refuses networks of another kind
         self._know([member for folds in candidates for member in folds])
         score = self._scorer(_safe_indexing(models.y, np.concatenate(rows)), None)
@@ -185,14 +185,15 @@ class Ensemble(Saving, NestedConfigs):
 
     def _library(self, draw: np.random.RandomState) -> list[BaseMLP]:
         """Return the estimators to train, each with a seed of its own."""
-        given, count = self._given(), self.n_members
+        given, count = self._given(), self.n_estimators
         if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
             raise HyperparameterError(
-                f"n_members is {shown(count)}; expected a whole number, at least 1"
+                f"n_estimators is {shown(count)}; expected a whole number, at least 1"
             )
         if count > _MOST_MEMBERS:
             raise HyperparameterError(
-                f"n_members is {shown(count)}; expected a whole number, at most {_MOST_MEMBERS:,}"
+                f"n_estimators is {shown(count)}; expected a whole number, at most "
+                f"{_MOST_MEMBERS:,}"
             )
         seeds = draw.randint(2**31 - 1, size=max(count, len(given)))
         return [

@@ -30,7 +30,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         estimator: what members are like, an :class:`~wellfit.MLPClassifier`; or a list of
             several, which take turns. Their ``random_state`` is replaced; None is
             ``MLPClassifier()``.
-        n_members: networks to train, at least 1; where several estimators are given, each is
+        n_estimators: networks to train, at least 1; where several estimators are given, each is
             trained once at least.
         selection: how members are weighed: None or ``"average"`` for all alike; ``"greedy"`` or
             :class:`~wellfit.model_selection.Greedy` for those whose average is best on rows set
@@ -54,7 +54,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> ensemble = MLPEnsembleClassifier(MLPClassifier((16,)), n_members=3, random_state=0)
+    >>> ensemble = MLPEnsembleClassifier(MLPClassifier((16,)), n_estimators=3, random_state=0)
     >>> ensemble.fit(X, y).predict(X[:2])
     array([0, 0])
     >>> len(ensemble.estimators_), ensemble.predict_std(X).shape

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from wellfit import store
+from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import Length, Positive, Range, conform
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class EnsembleParameters(TypedDict):
     """The parameters of an ensemble, but for those that its members are made like."""
 
-    n_members: Positive
+    n_estimators: Positive
     bootstrap: bool
     selection: dict[str, Any]
 
@@ -57,7 +58,7 @@ def save_ensemble(ensemble: Ensemble, path: str | os.PathLike[str]) -> Path:
         "like": [persistence.parameters(each) for each in ensemble._given()],
         "several": isinstance(ensemble.estimator, (list, tuple)),
         "params": {
-            "n_members": int(ensemble.n_members),
+            "n_estimators": int(ensemble.n_estimators),
             "bootstrap": bool(ensemble.bootstrap),
             "selection": ensemble._selection().to_dict(),
         },
@@ -75,6 +76,7 @@ def ensemble_from(
     Raises:
         ModelFileError: the folder's document isn't of the declared form; names the field.
     """
+    document = former.renamed(document, former.PARAMETERS, "params")
     conform(document, EnsembleDocument, "")
     count = len(document["weights"])
     conform(document["members"], Annotated[list[Any], Length(count)], "members")

@@ -121,7 +121,7 @@ def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:
 
 def _reading(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
     """Return what decides how rows are read: the seed only where it draws which rows."""
-    draws = estimator.fraction < 1 or not (judged_by_others or not settings.holds_out(estimator))
+    draws = estimator.subsample < 1 or not (judged_by_others or not settings.holds_out(estimator))
     return estimator._reading() if draws else _unseeded(estimator)._reading()
 
 

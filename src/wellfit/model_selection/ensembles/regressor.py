@@ -24,7 +24,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
         estimator: what members are like, an :class:`~wellfit.MLPRegressor`; or a list of
             several, which take turns. Their ``random_state`` is replaced; None is
             ``MLPRegressor()``.
-        n_members: networks to train, at least 1; where several estimators are given, each is
+        n_estimators: networks to train, at least 1; where several estimators are given, each is
             trained once at least.
         selection: how members are weighed: None or ``"average"`` for all alike; ``"greedy"`` or
             :class:`~wellfit.model_selection.Greedy` for those whose average is best on rows set
@@ -47,7 +47,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
 
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> ensemble = MLPEnsembleRegressor(MLPRegressor((16,)), n_members=3, random_state=0)
+    >>> ensemble = MLPEnsembleRegressor(MLPRegressor((16,)), n_estimators=3, random_state=0)
     >>> ensemble.fit(X, y).predict(X[:2]).shape
     (2,)
     >>> bool((ensemble.predict_std(X) > 0).all())
@@ -66,7 +66,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
         return self._predict_outputs(X)
 
     def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
-        """Return the members' mean quantiles, rising; of those trained with ``loss="pinball"``.
+        """Return the members' mean quantiles, rising; of those trained with ``loss="quantile"``.
 
         Returns:
             (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles) where y had several

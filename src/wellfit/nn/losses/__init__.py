@@ -2,18 +2,22 @@
 
 from wellfit.core.registry import discover
 from wellfit.nn.losses.base import Hypers, Loss
-from wellfit.nn.losses.classification import Quadratic, SigmoidCrossEntropy, SoftmaxCrossEntropy
-from wellfit.nn.losses.regression import AbsoluteError, Huber, Pinball, Poisson, SquaredError
+from wellfit.nn.losses.classification import (
+    SigmoidCrossEntropy,
+    SigmoidSquaredError,
+    SoftmaxCrossEntropy,
+)
+from wellfit.nn.losses.regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 
 __all__ = [
     "AbsoluteError",
     "Huber",
     "Hypers",
     "Loss",
-    "Pinball",
     "Poisson",
-    "Quadratic",
+    "Quantile",
     "SigmoidCrossEntropy",
+    "SigmoidSquaredError",
     "SoftmaxCrossEntropy",
     "SquaredError",
 ]

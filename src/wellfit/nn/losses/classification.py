@@ -163,7 +163,7 @@ class SigmoidCrossEntropy(
         return target * (1 - smoothing) + smoothing / 2
 
 
-class Quadratic(_SigmoidLoss, name="quadratic"):
+class SigmoidSquaredError(_SigmoidLoss, name="sigmoid_squared_error", aliases=("quadratic",)):
     r"""loss = ½ Σⱼ (aⱼ - yⱼ)², of sigmoid outputs a; delta = (a - y) a (1 - a).
 
     The cost of the textbooks' first networks. An output that is certain and wrong hardly learns,
@@ -172,7 +172,8 @@ class Quadratic(_SigmoidLoss, name="quadratic"):
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
     1986; Nielsen, "Neural networks and deep learning", chapter 3, 2015.
 
-    >>> loss, z, y = Quadratic(), torch.tensor([[-9.0]]), torch.ones(1, 1)  # certain and wrong
+    >>> z, y = torch.tensor([[-9.0]]), torch.ones(1, 1)  # certain and wrong
+    >>> loss = SigmoidSquaredError()
     >>> round(float(loss.delta(z, y, torch.empty(1, 1))), 4)
     -0.0001
     >>> round(float(SigmoidCrossEntropy().delta(z, y, torch.empty(1, 1))), 4)

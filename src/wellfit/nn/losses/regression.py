@@ -111,7 +111,7 @@ class Huber(_RegressionLoss, name="huber"):
         return torch.clamp(error, -threshold, threshold, out=out)  # type: ignore[arg-type]
 
 
-class Pinball(_RegressionLoss, name="pinball", aliases=("quantile",)):
+class Quantile(_RegressionLoss, name="quantile", aliases=("pinball",)):
     r"""loss = mean of max(q r, (q - 1) r), r = y - z, over targets and quantiles q.
 
     Its delta is 1 - q above the target and -q below, over C. A row has a logit for each quantile
@@ -120,7 +120,7 @@ class Pinball(_RegressionLoss, name="pinball", aliases=("quantile",)):
 
     Source: Koenker and Bassett, "Regression quantiles", 1978.
 
-    >>> loss, z = Pinball(quantiles=(0.1, 0.5)), torch.zeros(2, 1)
+    >>> loss, z = Quantile(quantiles=(0.1, 0.5)), torch.zeros(2, 1)
     >>> target = loss.encode(torch.tensor([[10.0]]), outputs=2, dtype=z.dtype)
     >>> loss.value(z, target)  # the mean of 1 and 5
     tensor([3.])
@@ -137,7 +137,7 @@ class Pinball(_RegressionLoss, name="pinball", aliases=("quantile",)):
         given = self.quantiles
         if not _rises_within_0_and_1(given):
             raise HyperparameterError(
-                f"quantiles of loss 'pinball' is {given!r}; expected one or more rising numbers "
+                f"quantiles of loss 'quantile' is {given!r}; expected one or more rising numbers "
                 "in (0, 1), like (0.1, 0.5, 0.9)"
             )
         object.__setattr__(self, "quantiles", tuple(map(float, given)))

@@ -16,7 +16,7 @@ from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, barred, network
 from wellfit.recipes.kitchen import Kitchen, Split
 from wellfit.training.pairing import Pairing
-from wellfit.transfer import PairsPretraining, Reuse
+from wellfit.transfer import PairsPretraining, Pretrained
 
 SIZES = (100,) * 5
 EACH = 500  # images of a digit that the pairs don't know
@@ -83,7 +83,11 @@ class OneTower(Recipe, name="deep-pairs-softmax"):
         split, kept = parted(kitchen)
         pairs = towers(kitchen.data_dir, kitchen.seed)
         clf = network(
-            kitchen, SIZES, reuse=Reuse(pairs, freeze=len(SIZES)), batch_size=100, epochs=40
+            kitchen,
+            SIZES,
+            pretrained=Pretrained(pairs, freeze=len(SIZES)),
+            batch_size=100,
+            epochs=40,
         ).fit(split.X[kept], split.y[kept])
         kitchen.keep("softmax", clf)
         return {TEST: clf.score(split.X_test, split.y_test)}

@@ -10,7 +10,7 @@ from wellfit.optim import (
     SGD,
     AdaGrad,
     Adam,
-    ByValue,
+    ClipByValue,
     Constant,
     Exponential,
     OneCycle,
@@ -21,7 +21,7 @@ from wellfit.optim import (
 from wellfit.recipes.base import Recipe, Source
 from wellfit.recipes.deep_nets.common import DEEP_NETS, VALIDATION, network, validated
 from wellfit.recipes.kitchen import Kitchen
-from wellfit.training import ReduceOnPlateau
+from wellfit.training import ReduceLROnPlateau
 
 ROWS = 20_000  # to learn from: enough to tell these apart
 EPOCHS = 4
@@ -38,7 +38,7 @@ OPTIMIZERS = {
 SCHEDULES = {
     "constant": Constant(),
     "piecewise": PiecewiseConstant(boundaries=(2,), factors=(1, 0.1)),
-    "performance": ReduceOnPlateau(0.1, patience=1),
+    "performance": ReduceLROnPlateau(0.1, patience=1),
     "exponential": Exponential(0.1, every=2),
     "power": Power(every=1),
     "one cycle": OneCycle(),
@@ -49,7 +49,7 @@ def compared(kitchen: Kitchen, each: Mapping[str, Mapping[str, Any]]) -> dict[st
     """Return the validation accuracy of 784-300-100-10 with each of some ways to train it."""
     split, told = kitchen.mnist().first(ROWS), {}
     for name, params in each.items():
-        usual = {"schedule": "constant", "batch_size": 100, "epochs": EPOCHS}
+        usual = {"lr_schedule": "constant", "batch_size": 100, "epochs": EPOCHS}
         clf = network(kitchen, (300, 100), **{**usual, **params})
         told[f"{VALIDATION}, {name}"] = _or_chance(kitchen, name, clf, split)
     return told
@@ -76,12 +76,16 @@ class Clipped(Recipe, name="deep-clipping"):
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Train three times."""
         slow, fast = SGD(0.01, momentum=0.0), SGD(1.0, momentum=0.9)
-        cut = {"activation": "elu", "clipping": ByValue(1.0)}
+        cut = {"activation": "elu", "gradient_clipping": ClipByValue(1.0)}
         return compared(
             kitchen,
             {
                 "clipped": {**cut, "optimizer": slow},
-                "too fast, clipped": {**cut, "clipping": ByValue(0.001), "optimizer": fast},
+                "too fast, clipped": {
+                    **cut,
+                    "gradient_clipping": ClipByValue(0.001),
+                    "optimizer": fast,
+                },
                 "too fast": {"activation": "elu", "optimizer": fast},
             },
         )
@@ -111,5 +115,5 @@ class Schedules(Recipe, name="deep-schedules"):
         fast = SGD(0.1, momentum=0.9)
         return compared(
             kitchen,
-            {name: {"optimizer": fast, "schedule": one} for name, one in SCHEDULES.items()},
+            {name: {"optimizer": fast, "lr_schedule": one} for name, one in SCHEDULES.items()},
         )

@@ -9,21 +9,21 @@ from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network
 from wellfit.recipes.kitchen import Kitchen
-from wellfit.transfer import AutoencoderPretraining, RBMPretraining, Reuse
+from wellfit.transfer import AutoencoderPretraining, Pretrained, RBMPretraining
 
 SIZES = (500, 500)
 GAINED = "accuracy gained by pretraining"
 
 
-def compared(kitchen: Kitchen, reuse: Reuse, **params: Any) -> dict[str, float]:
+def compared(kitchen: Kitchen, pretrained: Pretrained, **params: Any) -> dict[str, float]:
     """Return the test accuracy with pretraining less that without, and both."""
     few = kitchen.mnist().each(100, kitchen.seed)
     usual = {"optimizer": Adam(0.003), "batch_size": 32, "epochs": 40}
     reached = [
-        network(kitchen, SIZES, reuse=start, **usual, **params)
+        network(kitchen, SIZES, pretrained=start, **usual, **params)
         .fit(few.X, few.y)
         .score(few.X_test, few.y_test)
-        for start in (reuse, None)
+        for start in (pretrained, None)
     ]
     return {
         GAINED: reached[0] - reached[1],
@@ -55,7 +55,7 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
             optimizer=Adam(0.003),
             random_state=kitchen.seed,
         ).fit(rows)
-        return compared(kitchen, Reuse(pretraining, decay=0.3), dropout=0.4)
+        return compared(kitchen, Pretrained(pretraining, layerwise_lr_decay=0.3), dropout=0.4)
 
 
 class Machines(Recipe, name="deep-machines"):
@@ -71,4 +71,4 @@ class Machines(Recipe, name="deep-machines"):
         pretraining = RBMPretraining(
             SIZES, learning_rate=0.05, n_iter=3, batch_size=50, random_state=kitchen.seed
         ).fit(rows)
-        return compared(kitchen, Reuse(pretraining), activation="sigmoid")
+        return compared(kitchen, Pretrained(pretraining), activation="sigmoid")

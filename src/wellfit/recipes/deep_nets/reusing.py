@@ -12,7 +12,7 @@ from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.deep_nets.common import DEEP_NETS, VALIDATION, network, validated
 from wellfit.recipes.kitchen import Kitchen
-from wellfit.transfer import Reuse
+from wellfit.transfer import Pretrained
 
 SIZES = (300, 300, 300, 300)  # the source lists others, and then gives all layers those of one
 EPOCHS = 3
@@ -32,7 +32,7 @@ def reused(kitchen: Kitchen, name: str, frozen: int) -> MLPClassifier:
     clf = network(
         kitchen,
         SIZES,
-        reuse=Reuse(trained(kitchen.data_dir, kitchen.seed), layers=3, freeze=frozen),
+        pretrained=Pretrained(trained(kitchen.data_dir, kitchen.seed), n_layers=3, freeze=frozen),
         optimizer=Adam(0.002),
         batch_size=200,
         epochs=EPOCHS,

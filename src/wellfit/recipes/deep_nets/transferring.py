@@ -14,7 +14,7 @@ from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, barred, network
 from wellfit.recipes.deep_nets.digits import trunk
 from wellfit.recipes.kitchen import Kitchen, Split
-from wellfit.transfer import Reuse
+from wellfit.transfer import Pretrained
 
 SIZES = (100,) * 5
 EPOCHS = 100
@@ -25,11 +25,12 @@ def few(kitchen: Kitchen) -> Split:
     return kitchen.mnist().only(range(5, 10)).each(100, kitchen.seed)
 
 
-def started(kitchen: Kitchen, rate: float, reuse: dict[str, Any], **params: Any) -> MLPClassifier:
+def started(kitchen: Kitchen, rate: float, pretrained: dict[str, Any], **params: Any) ->
+MLPClassifier:
     """Return a network on layers that have learned 0 to 4."""
-    taken = Reuse(trunk(kitchen.data_dir, kitchen.seed), **reuse)
+    taken = Pretrained(trunk(kitchen.data_dir, kitchen.seed), **pretrained)
     usual = {"optimizer": Adam(rate), "batch_size": 20, "epochs": EPOCHS}
-    return network(kitchen, SIZES, reuse=taken, **{**usual, **params})
+    return network(kitchen, SIZES, pretrained=taken, **{**usual, **params})
 
 
 def transferred(kitchen: Kitchen, frozen: int, rate: float) -> Mapping[str, float]:
@@ -72,7 +73,7 @@ class Cached(Recipe, name="deep-transfer-cached"):
         """Train with the frozen layers computed once, and anew at every step."""
         split = few(kitchen)
         once = started(kitchen, 0.01, {"freeze": 5})
-        anew = started(kitchen, 0.01, {"freeze": 5, "thaw": EPOCHS + 1})
+        anew = started(kitchen, 0.01, {"freeze": 5, "unfreeze": EPOCHS + 1})
         times = [_seconds(clf, split) for _ in range(3) for clf in (once, anew)]
         apart = max(np.abs(a - b).max() for a, b in zip(once.coefs_, anew.coefs_, strict=True))
         return {
@@ -142,5 +143,5 @@ class BestFrozen(Recipe, name="deep-transfer-auto"):
             "accuracy gained over scratch": reached - scratch,
             TEST: reached,
             f"{TEST}, from scratch": scratch,
-            "layers frozen": float(auto.reused_["frozen"]),
+            "layers frozen": float(auto.pretrained_["frozen"]),
         }

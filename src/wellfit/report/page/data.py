@@ -13,7 +13,7 @@ from sklearn.utils import _safe_indexing
 from wellfit.core import registry
 from wellfit.core.errors import WellfitError
 from wellfit.core.hyper import resolve
-from wellfit.datasets import Column, Summary, duplicates_across, look
+from wellfit.datasets import Column, Summary, describe, duplicates_across
 from wellfit.diagnose import Check, Report, check
 from wellfit.report.page.curves import COLOURS
 from wellfit.report.page.material import Material, class_names
@@ -52,7 +52,7 @@ def data_blocks(run: Material) -> Iterator[Block]:
             "`wellfit check` take the time."
         )
         return
-    summary = look(run.data.X, run.data.y, task=run.task)
+    summary = describe(run.data.X, run.data.y, task=run.task)
     yield Facts(list(_facts(run, summary)), title="Data")
     yield from _target(run, summary)
     yield check_findings(run)

@@ -14,7 +14,7 @@ from wellfit.report.page.curves import COLOURS, Series, curve_chart
 from wellfit.report.page.material import Material
 from wellfit.report.page.parts import Block, Chart, Gallery, Prose, Table, number, sampled
 from wellfit.report.page.pixels import diverging, tiled
-from wellfit.training.observers.tensorboard import layer_names
+from wellfit.training.callbacks.tensorboard import layer_names
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
 

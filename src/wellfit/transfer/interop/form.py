@@ -81,7 +81,7 @@ _WORDS = {
     "sigmoid": "a sigmoid for each",
     "exp": "exp, of loss 'poisson'",
     "shares": "sigmoids scaled to sum to 1, of one class against the rest",
-    "quantiles": "sorted quantiles, of loss 'pinball'",
+    "quantiles": "sorted quantiles, of loss 'quantile'",
 }
 
 

@@ -60,7 +60,7 @@ _ENDS: dict[str, list[str]] = {
 def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     """Write a fitted estimator as Python source with a ``predict`` that needs NumPy alone.
 
-    A classifier's source has ``predict_proba`` too. With ``loss="pinball"``, ``predict`` gives
+    A classifier's source has ``predict_proba`` too. With ``loss="quantile"``, ``predict`` gives
     all quantiles. Preprocessing is included where the table holds numbers, flags, dates and
     durations (in seconds); text is not.
 

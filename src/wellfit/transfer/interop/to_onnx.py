@@ -41,7 +41,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
     column is an input (rows, 1) of its own name, text as strings, ``""`` where missing.
 
     A classifier's outputs are ``label`` and ``probabilities`` (rows, classes), a regressor's
-    ``estimate``; with ``loss="pinball"`` it is ``quantiles`` (rows, targets · quantiles).
+    ``estimate``; with ``loss="quantile"`` it is ``quantiles`` (rows, targets · quantiles).
     Needs the extra ``wellfit-nn[onnx]``.
 
     Args:

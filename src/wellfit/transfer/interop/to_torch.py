@@ -81,7 +81,7 @@ def to_torch(model: Any) -> nn.Sequential:
     """Return a fitted estimator's network as an ``nn.Sequential``, in ``eval`` mode.
 
     Its ``forward`` gives what ``predict_proba`` gives, or a regressor's estimates in the targets'
-    own units (with ``loss="pinball"``, all quantiles, (rows, targets · quantiles)). It takes the
+    own units (with ``loss="quantile"``, all quantiles, (rows, targets · quantiles)). It takes the
     numbers of :func:`network_input`: tables are scaled by the caller, pixels by the network.
     Without its last module, it gives logits. Batch norm and dropout are kept, to train on.
 

@@ -29,7 +29,7 @@ from wellfit.nn import (
     SquaredError,
 )
 from wellfit.optim import L2, Clipping, Optimizer, Schedule
-from wellfit.training import EarlyStopping, Observer, Result
+from wellfit.training import Callback, EarlyStopping, Result
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
 from wellfit.transfer.pretraining.base import Coding
 from wellfit.transfer.pretraining.coding import checked_codes, computed, dense, in_units
@@ -63,9 +63,9 @@ class MLPAutoencoder(Coding, BaseMLP):
         loss: by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels, each
             being taken for a probability of light, and the squared error for all else.
         optimizer: the update rule, by name or as an object.
-        schedule: of the learning rate, by name or as an object.
-        clipping: the longest norm of the gradients, above 0; or a way of clipping, by name or as
-            an object.
+        lr_schedule: of the learning rate, by name or as an object.
+        gradient_clipping: the longest norm of the gradients, above 0; or a way of clipping, by
+            name or as an object.
         batch_size: rows of a step; ``"auto"`` is a power of 2, about a hundredth of the rows,
             from 16 to 256.
         epochs: passes over the training rows, at most.
@@ -74,12 +74,12 @@ class MLPAutoencoder(Coding, BaseMLP):
         validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
             tenth if ``early_stopping``, else nothing.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
-        observers: told of every epoch.
+        callbacks: told of every epoch.
         warm_start: go on from the weights of the last ``fit``.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
+        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
         verbose: 0, or a number from 1 to show progress in a terminal.
 
@@ -90,7 +90,7 @@ class MLPAutoencoder(Coding, BaseMLP):
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.
         n_parameters_: numbers that were learned.
-        status_: ``"finished"``, ``"stopped"`` (early) or ``"interrupted"`` (Ctrl-C).
+        status_: ``"finished"``, ``"early_stopped"`` or ``"interrupted"`` (Ctrl-C).
         coefs_, intercepts_: the linear layers' weights and biases, the decoder's last.
 
     >>> from sklearn.datasets import load_digits
@@ -108,16 +108,16 @@ class MLPAutoencoder(Coding, BaseMLP):
         "bias_initializer": Initializer,
         "loss": Loss,
         "optimizer": Optimizer,
-        "schedule": Schedule,
-        "clipping": Clipping,
+        "lr_schedule": Schedule,
+        "gradient_clipping": Clipping,
         "early_stopping": EarlyStopping,
     }
 
     # What other estimators are told, and autoencoders aren't.
-    input_dropout = input_noise = l1 = average = 0.0
-    max_norm = schedules = scoring = image_shape = reuse = None
+    input_dropout = input_noise = l1 = ema_decay = 0.0
+    max_norm = schedules = scoring = image_shape = pretrained = None
     augment = ()
-    shuffle, fraction, eval_every = True, 1.0, 1
+    shuffle, subsample, eval_every = True, 1.0, 1
 
     def __init__(
         self,
@@ -132,18 +132,18 @@ class MLPAutoencoder(Coding, BaseMLP):
         l2: float | L2 = 0.0,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
-        schedule: str | Schedule = "one_cycle",
-        clipping: float | str | Clipping | None = None,
+        lr_schedule: str | Schedule = "one_cycle",
+        gradient_clipping: float | str | Clipping | None = None,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 40,
         early_stopping: bool | EarlyStopping = True,
         validation_fraction: float | None = None,
         preprocess: Literal["auto"] | None = "auto",
-        observers: Sequence[Observer] = (),
+        callbacks: Sequence[Callback] = (),
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
-        threads: int | None = None,
+        n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -151,13 +151,17 @@ class MLPAutoencoder(Coding, BaseMLP):
         self.activation, self.batch_norm = activation, batch_norm
         self.initializer, self.bias_initializer = initializer, bias_initializer
         self.dropout, self.l2 = dropout, l2
-        self.loss, self.optimizer, self.schedule = loss, optimizer, schedule
-        self.clipping, self.batch_size, self.epochs = clipping, batch_size, epochs
+        self.loss, self.optimizer, self.lr_schedule = loss, optimizer, lr_schedule
+        self.gradient_clipping, self.batch_size, self.epochs = (
+            gradient_clipping,
+            batch_size,
+            epochs,
+        )
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.preprocess, self.observers = preprocess, observers
+        self.preprocess, self.callbacks = preprocess, callbacks
         self.warm_start, self.verbose = warm_start, verbose
-        self.precision, self.device, self.threads = precision, device, threads
+        self.precision, self.device, self.n_threads = precision, device, n_threads
         self.random_state = random_state
 
     # Fitting.

@@ -64,7 +64,7 @@ class Pretraining(Coding, NestedConfigs):
     preprocess: Any
     precision: str = "float32"
     device: str = "auto"
-    threads: int | None = None
+    n_threads: int | None = None
 
     _inputs: Inputs
     _parts: list[Part]

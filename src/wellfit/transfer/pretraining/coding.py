@@ -59,7 +59,7 @@ def computed(
     Args:
         parts: the layers; the last may be an activation.
         x: (N, D) numbers as the first of them takes them; bytes are pixels.
-        estimator: whose ``precision``, ``device`` and ``threads`` to use.
+        estimator: whose ``precision``, ``device`` and ``n_threads`` to use.
         link: what becomes of the last numbers, (1, width, N).
         brightest: the value of a pixel that becomes 1.
 
@@ -74,7 +74,7 @@ def computed(
     tracked = network.statistics.join([[torch.tensor(part.statistics) for part in whole]])
     weights = Weights(network, 1, learned, tracked, {})
     placed = weights.to(dtype_of(estimator.precision), device_of(estimator.device))
-    with threads(estimator.threads):
+    with threads(estimator.n_threads):
         return predict(placed, x, link, brightest=brightest)[0]
 
 

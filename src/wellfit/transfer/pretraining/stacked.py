@@ -44,7 +44,7 @@ class AutoencoderPretraining(Pretraining):
         loss: by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels and
             for what sigmoids put out, and the squared error for all else.
         optimizer: the update rule, by name or as an object.
-        schedule: of the learning rate, by name or as an object.
+        lr_schedule: of the learning rate, by name or as an object.
         batch_size: rows of a step; ``"auto"`` is a power of 2, about a hundredth of the rows,
             from 16 to 256.
         epochs: passes over the rows for each autoencoder, at most.
@@ -54,7 +54,7 @@ class AutoencoderPretraining(Pretraining):
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
+        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
         random_state: a whole number makes fits repeatable.
         verbose: 0, or a number from 1 to show progress in a terminal.
 
@@ -74,7 +74,7 @@ class AutoencoderPretraining(Pretraining):
         "activation": Activation,
         "loss": Loss,
         "optimizer": Optimizer,
-        "schedule": Schedule,
+        "lr_schedule": Schedule,
         "early_stopping": EarlyStopping,
     }
 
@@ -88,23 +88,23 @@ class AutoencoderPretraining(Pretraining):
         batch_norm: bool | Literal["before", "after"] = False,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
-        schedule: str | Schedule = "one_cycle",
+        lr_schedule: str | Schedule = "one_cycle",
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,
         early_stopping: bool | EarlyStopping = False,
         preprocess: Literal["auto"] | None = "auto",
         precision: str = "float32",
         device: str = "auto",
-        threads: int | None = None,
+        n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
         self.hidden_layer_sizes, self.layerwise = hidden_layer_sizes, layerwise
         self.noise, self.activation, self.batch_norm = noise, activation, batch_norm
-        self.loss, self.optimizer, self.schedule = loss, optimizer, schedule
+        self.loss, self.optimizer, self.lr_schedule = loss, optimizer, lr_schedule
         self.batch_size, self.epochs = batch_size, epochs
         self.early_stopping, self.preprocess = early_stopping, preprocess
-        self.precision, self.device, self.threads = precision, device, threads
+        self.precision, self.device, self.n_threads = precision, device, n_threads
         self.random_state, self.verbose = random_state, verbose
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:

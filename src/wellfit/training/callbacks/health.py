@@ -15,10 +15,10 @@ from torch import Tensor
 from wellfit.core.hyper import hyper
 from wellfit.nn.layers import Activate
 from wellfit.nn.network import Network
-from wellfit.training.observers.base import Answer, Record, Run, State
-from wellfit.training.observers.files import Line, Log
-from wellfit.training.observers.monitoring import warn_of
-from wellfit.training.observers.tensorboard import layer_names
+from wellfit.training.callbacks.base import Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.files import Line, Log
+from wellfit.training.callbacks.monitoring import warn_of
+from wellfit.training.callbacks.tensorboard import layer_names
 from wellfit.training.stack import Weights
 
 _NO_SLOPE, _FLAT = 1e-9, 0.01
@@ -53,7 +53,7 @@ class Health(Log, name="health"):
         super().start(run, state)
         state["live"] = {}
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Look at the layers if there is time."""
         spent, view = state.get("spent", 0.0), record.view
         if view is None or spent > self.share * record.seconds:
@@ -84,7 +84,7 @@ def _finite(value: Any) -> Any:
 
 
 def _lines(
-    record: Record, weights: Weights, outputs: list[tuple[str, Tensor]], live: State
+    record: EpochLogs, weights: Weights, outputs: list[tuple[str, Tensor]], live: State
 ) -> Iterator[Line]:
     """Yield a line for each member that trains; ``live`` remembers the weights until next time."""
     before = live.get("weights", [None] * weights.members)

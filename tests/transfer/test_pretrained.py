@@ -30,12 +30,12 @@ from wellfit.model_selection.stacking import grouped, trained
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint
-from wellfit.transfer import AutoencoderPretraining, Gradually, Part, Reuse
+from wellfit.transfer import AutoencoderPretraining, GradualUnfreezing, Part, Pretrained
 
 X, Y = load_digits(return_X_y=True)
 LOW, HIGH = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
 FEW, REST = HIGH[:150], HIGH[150:]
-QUICK = {"epochs": 3, "random_state": 0, "threads": 1, "early_stopping": False}
+QUICK = {"epochs": 3, "random_state": 0, "n_threads": 1, "early_stopping": False}
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def base():
     return clf.fit(X[LOW], Y[LOW])
 
 
-def fitted(base, reuse=None, rows=FEW, **params):
-    given = {**QUICK, "reuse": reuse or Reuse(base, freeze=2), **params}
+def fitted(base, pretrained=None, rows=FEW, **params):
+    given = {**QUICK, "pretrained": pretrained or Pretrained(base, freeze=2), **params}
     return MLPClassifier(**given).fit(X[rows], Y[rows])
 
 
@@ -85,14 +85,14 @@ def uncached(monkeypatch):
 def test_frozen_layers_stay_to_the_bit_and_others_move(base, frozen, once, uncached):
     if not once:
         uncached()
-    clf = fitted(base, Reuse(base, freeze=frozen), l2=0.1, max_norm=0.5, average=0.5)
-    assert clf.reused_["cached"] is once
+    clf = fitted(base, Pretrained(base, freeze=frozen), l2=0.1, max_norm=0.5, ema_decay=0.5)
+    assert clf.pretrained_["cached"] is once
     assert alike(clf, base, 3 * frozen) == [True] * 2 * frozen
     assert not any(alike(clf, base, 9)[2 * frozen :])
 
 
 def test_a_training_starts_from_what_is_taken(base):
-    clf = MLPClassifier(reuse=Reuse(base, layers=2), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base, n_layers=2), **QUICK)
     work = clf._prepare(X[FEW], Y[FEW])
     linear = [
         block
@@ -107,7 +107,7 @@ def test_a_training_starts_from_what_is_taken(base):
 
 
 def test_activation_and_batch_norm_come_with_the_layers_and_dropout_does_not(base):
-    clf = fitted(base, Reuse(base, layers=2), dropout=0.3, activation="tanh")
+    clf = fitted(base, Pretrained(base, n_layers=2), dropout=0.3, activation="tanh")
     names = [layer.activation.name for layer in layers_of(clf, Activate)]
     assert names == ["elu", "elu", "tanh"]
     assert len(layers_of(clf, BatchNorm)) == 2
@@ -119,9 +119,9 @@ def layers_of(model, kind):
 
 
 def test_frozen_layers_have_no_dropout_between_them(base):
-    rates = [layer.rate for layer in layers_of(fitted(base, Reuse(base, freeze=2)), Dropout)]
+    rates = [layer.rate for layer in layers_of(fitted(base, Pretrained(base, freeze=2)), Dropout)]
     assert rates == [0.0, 0.1, 0.1]
-    later = fitted(base, Reuse(base, freeze=2, thaw=2))
+    later = fitted(base, Pretrained(base, freeze=2, unfreeze=2))
     assert [layer.rate for layer in layers_of(later, Dropout)] == [0.1] * 3
 
 
@@ -136,13 +136,13 @@ def test_frozen_layers_have_no_dropout_between_them(base):
     ],
 )
 def test_sizes_are_those_given_or_the_models(base, given, layers, sizes):
-    clf = fitted(base, Reuse(base, layers=layers), hidden_layer_sizes=given)
+    clf = fitted(base, Pretrained(base, n_layers=layers), hidden_layer_sizes=given)
     assert tuple(map(len, clf.intercepts_[:-1])) == sizes
 
 
 def test_layers_one_by_one_keep_what_they_ask_for_themselves(base):
     wanted = [Dense(32, dropout=0.4, l2=0.5), Linear(24), Activate(), Dropout(0.2), Dense(7)]
-    clf = fitted(base, Reuse(base, layers=2), layers=wanted)
+    clf = fitted(base, Pretrained(base, n_layers=2), layers=wanted)
     assert [layer.rate for layer in layers_of(clf, Dropout)] == [0.4, 0.2, 0.1]
     (penalty,) = clf._result.members[0].penalties
     assert penalty.only == (0,)
@@ -151,7 +151,7 @@ def test_layers_one_by_one_keep_what_they_ask_for_themselves(base):
 
 def test_names_and_patterns_stand_for_layers(base):
     for given, count in (("linear_2", 2), ("linear_[12]", 2), ("linear_*", 3), (0, 0)):
-        assert fitted(base, Reuse(base, layers=given)).reused_["layers"] == count
+        assert fitted(base, Pretrained(base, n_layers=given)).pretrained_["layers"] == count
 
 
 def test_rows_are_read_as_the_reused_model_reads_them(base):
@@ -162,9 +162,9 @@ def test_rows_are_read_as_the_reused_model_reads_them(base):
 
 
 def test_another_number_of_classes_and_regression(base):
-    clf = MLPClassifier(reuse=Reuse(base), **QUICK).fit(X, Y)
+    clf = MLPClassifier(pretrained=Pretrained(base), **QUICK).fit(X, Y)
     assert clf.predict_proba(X).shape == (len(X), 10)
-    reg = MLPRegressor(reuse=Reuse(base, freeze=3), **QUICK).fit(X, Y * 1.0)
+    reg = MLPRegressor(pretrained=Pretrained(base, freeze=3), **QUICK).fit(X, Y * 1.0)
     assert alike(reg, base, 9) == [True] * 6
 
 
@@ -173,9 +173,9 @@ def test_another_number_of_classes_and_regression(base):
 
 CASES = {
     "plain": {},
-    "penalties": {"l1": 0.01, "l2": 0.1, "max_norm": 0.5, "clipping": 0.1},
+    "penalties": {"l1": 0.01, "l2": 0.1, "max_norm": 0.5, "gradient_clipping": 0.1},
     "own": {"layers": [Dense(32, l2=1.0), 24, Dense(16, l2=0.1, max_norm=0.3)]},
-    "random": {"dropout": 0.4, "average": 0.9},
+    "random": {"dropout": 0.4, "ema_decay": 0.9},
     "early": {"early_stopping": True, "epochs": 8, "scoring": "f1_macro"},
     "sgd": {"optimizer": "sgd"},
 }
@@ -185,11 +185,11 @@ CASES = {
 @pytest.mark.parametrize("decay", [1, 0.5])
 def test_cached_layers_give_the_same_weights(base, case, decay, uncached):
     params = {"precision": "float64", **CASES[case]}
-    once = fitted(base, Reuse(base, freeze=2, decay=decay), **params)
+    once = fitted(base, Pretrained(base, freeze=2, layerwise_lr_decay=decay), **params)
     uncached()
-    anew = fitted(base, Reuse(base, freeze=2, decay=decay), **params)
-    assert once.reused_["cached"]
-    assert not anew.reused_["cached"]
+    anew = fitted(base, Pretrained(base, freeze=2, layerwise_lr_decay=decay), **params)
+    assert once.pretrained_["cached"]
+    assert not anew.pretrained_["cached"]
     for one, other in zip(once.coefs_, anew.coefs_, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(once.predict_proba(X), anew.predict_proba(X), atol=1e-9)
@@ -201,31 +201,31 @@ def test_cached_layers_give_the_same_weights(base, case, decay, uncached):
 def test_cached_layers_give_the_same_weights_in_float32_and_of_pixels(uncached):
     pixels = (X * 15).astype(np.uint8)
     base = MLPClassifier((32, 24), **QUICK).fit(pixels[LOW], Y[LOW])
-    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)
     once = clone(clf).fit(pixels[FEW], Y[FEW])
     uncached()
     anew = clone(clf).fit(pixels[FEW], Y[FEW])
-    assert once.reused_["cached"]
+    assert once.pretrained_["cached"]
     for one, other in zip(once.coefs_, anew.coefs_, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("reuse", "params"),
+    ("pretrained", "params"),
     [
         ({"freeze": 2}, {"input_dropout": 0.1}),
         ({"freeze": 2}, {"input_noise": 0.1}),
         ({"freeze": 2}, {"augment": "mixup"}),
-        ({"freeze": 2, "thaw": 2}, {}),
+        ({"freeze": 2, "unfreeze": 2}, {}),
         ({"freeze": 0}, {}),
     ],
 )
-def test_what_changes_from_epoch_to_epoch_is_not_computed_once(base, reuse, params):
-    assert not fitted(base, Reuse(base, **reuse), **params).reused_["cached"]
+def test_what_changes_from_epoch_to_epoch_is_not_computed_once(base, pretrained, params):
+    assert not fitted(base, Pretrained(base, **pretrained), **params).pretrained_["cached"]
 
 
 def test_only_what_is_above_the_cut_is_trained(base):
-    work = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)._prepare(X[FEW], Y[FEW])
+    work = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)._prepare(X[FEW], Y[FEW])
     assert work.table.x.shape == (len(FEW), 24)
     linear = [each.units for each in work.member.network.layers if isinstance(each, Linear)]
     assert linear == [16, 5]
@@ -234,7 +234,7 @@ def test_only_what_is_above_the_cut_is_trained(base):
 def test_frozen_layers_computed_once_halve_the_operations(base, uncached):
     def operations():  # counted, since times depend on what else the machine does
         with FlopCounterMode(display=False) as counter:
-            fitted(base, Reuse(base, freeze=3))
+            fitted(base, Pretrained(base, freeze=3))
         return counter.get_total_flops()
 
     once = operations()
@@ -251,7 +251,7 @@ def test_a_misspelt_word_of_transfer_names_the_nearest(base, name, meant):
 def test_it_says_what_it_did(base, capsys):
     clf = fitted(base, verbose=1)
     assert "3 hidden layers of MLPClassifier, 2 frozen, computed once" in capsys.readouterr().err
-    assert clf.reused_ == {
+    assert clf.pretrained_ == {
         "model": "MLPClassifier",
         "layers": 3,
         "head": "new",
@@ -266,13 +266,13 @@ def test_it_says_what_it_did(base, capsys):
 
 def test_layers_thaw_at_an_epoch_all_at_once_or_from_the_top(base):
     def moved(thaw, epochs):
-        clf = fitted(base, Reuse(base, freeze=3, thaw=thaw), epochs=epochs)
+        clf = fitted(base, Pretrained(base, freeze=3, unfreeze=thaw), epochs=epochs)
         same = alike(clf, base, 9)
         return [not each for each in same[::2]]
 
     assert moved(3, 2) == [False, False, False]
     assert moved(3, 3) == [True, True, True]
-    step = Gradually(every=2, start=2)
+    step = GradualUnfreezing(every=2, start=2)
     assert moved(step, 1) == [False, False, False]
     assert moved(step, 3) == [False, False, True]
     assert moved(step, 4) == [False, True, True]
@@ -280,19 +280,21 @@ def test_layers_thaw_at_an_epoch_all_at_once_or_from_the_top(base):
 
 
 def test_lower_layers_learn_more_slowly(base):
-    pace = Reuse(base, freeze=1, decay=0.5).pace(1, 4)
+    pace = Pretrained(base, freeze=1, layerwise_lr_decay=0.5).pace(1, 4)
     assert pace.rates == (0.0, 0.25, 0.5, 1.0)
-    slow = fitted(base, Reuse(base, decay=0.1), optimizer="sgd", batch_norm=False)
-    even = fitted(base, Reuse(base), optimizer="sgd", batch_norm=False)
+    slow = fitted(
+        base, Pretrained(base, layerwise_lr_decay=0.1), optimizer="sgd", batch_norm=False
+    )
+    even = fitted(base, Pretrained(base), optimizer="sgd", batch_norm=False)
     steps = [abs(clf.coefs_[0] - base.coefs_[0]).mean() for clf in (slow, even)]
     assert steps[0] < 0.01 * steps[1]
 
 
 def test_training_goes_on_with_fewer_frozen_layers(base):
-    clf = fitted(base, Reuse(base, freeze=3), warm_start=True)
+    clf = fitted(base, Pretrained(base, freeze=3), warm_start=True)
     first = pickle.loads(pickle.dumps(clf))
-    clf.set_params(reuse__freeze=1).fit(X[FEW], Y[FEW])
-    assert clf.reused_["frozen"] == 1
+    clf.set_params(pretrained__freeze=1).fit(X[FEW], Y[FEW])
+    assert clf.pretrained_["frozen"] == 1
     assert alike(clf, base, 3) == [True, True]
     assert not any(alike(clf, base, 9)[2:])
     # It went on from where it was, and not from the reused model.
@@ -301,7 +303,7 @@ def test_training_goes_on_with_fewer_frozen_layers(base):
 
 
 def test_partial_fit_starts_there_too(base):
-    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)
     for _ in range(3):
         clf.partial_fit(X[FEW], Y[FEW], classes=range(5, 10))
     assert alike(clf, base, 6) == [True] * 4
@@ -313,16 +315,16 @@ def test_partial_fit_starts_there_too(base):
 
 def test_reuse_is_not_for_a_training_that_has_begun(base):
     clf = MLPClassifier(warm_start=True, **QUICK).fit(X[FEW], Y[FEW])
-    with pytest.raises(InputError, match="reuse was set since it began"):
-        clf.set_params(reuse=Reuse(base)).fit(X[FEW], Y[FEW])
+    with pytest.raises(InputError, match="pretrained was set since it began"):
+        clf.set_params(pretrained=Pretrained(base)).fit(X[FEW], Y[FEW])
     clf = fitted(base, warm_start=True)
-    clf.set_params(reuse=None).fit(X[FEW], Y[FEW])  # all layers learn from here on
+    clf.set_params(pretrained=None).fit(X[FEW], Y[FEW])  # all layers learn from here on
     assert not any(alike(clf, base, 6))
-    assert clf.reused_["frozen"] == 2
+    assert clf.pretrained_["frozen"] == 2
 
 
 def test_some_rows_cannot_tell_how_many_to_freeze(base):
-    clf = MLPClassifier(reuse=Reuse(base, freeze="auto"), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze="auto"), **QUICK)
     with pytest.raises(HyperparameterError, match="which partial_fit can't find out"):
         clf.partial_fit(X[FEW], Y[FEW], classes=range(5, 10))
 
@@ -340,16 +342,16 @@ def test_a_head_that_is_kept_predicts_as_before(base):
 
 
 @pytest.mark.parametrize(
-    ("reuse", "params", "says"),
+    ("pretrained", "params", "says"),
     [
         ({"head": "keep"}, {}, r"the classes \[.*0.*\]; y has \[.*5"),
-        ({"head": "keep", "layers": 2}, {}, "head of Reuse is 'keep'; .*2 of 3"),
+        ({"head": "keep", "n_layers": 2}, {}, "head of Pretrained is 'keep'; .*2 of 3"),
         ({"head": "keep"}, {"rows": LOW, "hidden_layer_sizes": (32, 24, 16, 4)}, "as many"),
     ],
 )
-def test_a_head_that_cannot_be_kept(base, reuse, params, says):
+def test_a_head_that_cannot_be_kept(base, pretrained, params, says):
     with pytest.raises(InputError, match=says):
-        fitted(base, Reuse(base, **reuse), **params)
+        fitted(base, Pretrained(base, **pretrained), **params)
 
 
 # Trying out.
@@ -364,37 +366,43 @@ def test_auto_tries_all_numbers_in_one_stack_and_keeps_the_best(base, monkeypatc
         return train(members, *args, **kwargs)
 
     monkeypatch.setitem(starting.best.__globals__, "train", counted)
-    clf = fitted(base, Reuse(base, freeze="auto", cv=4), epochs=6)
+    clf = fitted(base, Pretrained(base, freeze="auto", cv=4), epochs=6)
     assert stacks == [4 * 4]
-    tried = clf.reused_["tried"]
+    tried = clf.pretrained_["tried"]
     assert tried["frozen"] == [0, 1, 2, 3]
     means = np.array(tried["mean_test_score"])
     np.testing.assert_allclose(
         means, np.mean([tried[f"split{i}_test_score"] for i in range(4)], 0)
     )
     assert len(set(means)) > 1
-    assert means[clf.reused_["frozen"]] == means.max()
-    assert alike(clf, base, 3 * clf.reused_["frozen"]) == [True] * 2 * clf.reused_["frozen"]
-    again = fitted(base, Reuse(base, freeze=clf.reused_["frozen"]), epochs=6)
+    assert means[clf.pretrained_["frozen"]] == means.max()
+    assert (
+        alike(clf, base, 3 * clf.pretrained_["frozen"]) == [True] * 2 * clf.pretrained_["frozen"]
+    )
+    again = fitted(base, Pretrained(base, freeze=clf.pretrained_["frozen"]), epochs=6)
     np.testing.assert_array_equal(clf.coefs_[-1], again.coefs_[-1])
 
 
 def test_auto_scores_are_those_of_fits_by_hand(base):
-    clf = fitted(base, Reuse(base, freeze="auto"), precision="float64", batch_size=32)
-    work = MLPClassifier(**{**clf.get_params(deep=False), "reuse": Reuse(base, freeze=2)})
+    clf = fitted(base, Pretrained(base, freeze="auto"), precision="float64", batch_size=32)
+    work = MLPClassifier(
+        **{**clf.get_params(deep=False), "pretrained": Pretrained(base, freeze=2)}
+    )
     prepared = work._prepare(X[FEW], Y[FEW])
     folds = starting.best.__globals__["_folds"](prepared, 3)
     for number, (stream, held) in enumerate(folds):
         alone = clone(work).fit(X[FEW][stream.train], Y[FEW][stream.train])
         assert not set(stream.train) & set(held)
-        score = clf.reused_["tried"][f"split{number}_test_score"][2]
+        score = clf.pretrained_["tried"][f"split{number}_test_score"][2]
         assert alone.score(X[FEW][held], Y[FEW][held]) == score
 
 
 def test_auto_needs_rows_of_each_class(base):
     with pytest.raises(DataError, match="2 of the rarest"):
         fitted(
-            base, Reuse(base, freeze="auto"), rows=np.r_[FEW[Y[FEW] != 7], FEW[Y[FEW] == 7][:2]]
+            base,
+            Pretrained(base, freeze="auto"),
+            rows=np.r_[FEW[Y[FEW] != 7], FEW[Y[FEW] == 7][:2]],
         )
 
 
@@ -402,7 +410,7 @@ def test_regressors_try_out_too():
     rows, y = load_diabetes(return_X_y=True)
     reg = MLPRegressor((16, 8), epochs=5, random_state=0).fit(rows[:300], y[:300])
     half = reg.transfer(freeze="auto", early_stopping=True).fit(rows[300:], y[300:])
-    assert len(half.reused_["tried"]["mean_test_score"]) == 3
+    assert len(half.pretrained_["tried"]["mean_test_score"]) == 3
     assert half.score(rows[300:], y[300:]) > 0
 
 
@@ -410,24 +418,26 @@ def test_regressors_try_out_too():
 
 
 def test_inner_parameters_need_a_reuse():
-    with pytest.raises(HyperparameterError, match="reuse__freeze can't be set, since reuse is"):
-        MLPClassifier().set_params(reuse__freeze=1)
+    with pytest.raises(
+        HyperparameterError, match="pretrained__freeze can't be set, since pretrained is"
+    ):
+        MLPClassifier().set_params(pretrained__freeze=1)
 
 
 def test_clones_share_the_model_and_params_reach_inside(base):
-    clf = clone(MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK))
-    assert clf.reuse.model is base
+    clf = clone(MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK))
+    assert clf.pretrained.model is base
     assert base.__sklearn_is_fitted__()
-    clf.set_params(reuse__freeze=1, reuse__decay=0.5)
-    assert clf.reuse == Reuse(base, freeze=1, decay=0.5)
-    assert clf.get_params()["reuse__freeze"] == 1
+    clf.set_params(pretrained__freeze=1, pretrained__layerwise_lr_decay=0.5)
+    assert clf.pretrained == Pretrained(base, freeze=1, layerwise_lr_decay=0.5)
+    assert clf.get_params()["pretrained__freeze"] == 1
     with pytest.raises(UnknownNameError, match="did you mean 'freeze'"):
-        clf.set_params(reuse__freez=1)
+        clf.set_params(pretrained__freez=1)
 
 
 def test_a_grid_over_frozen_layers_scores_as_fits_alone_do(base):
-    clf = MLPClassifier(reuse=Reuse(base), precision="float64", **QUICK)
-    grid = {"reuse__freeze": [0, 1, 3], "reuse__decay": [1.0, 0.3]}
+    clf = MLPClassifier(pretrained=Pretrained(base), precision="float64", **QUICK)
+    grid = {"pretrained__freeze": [0, 1, 3], "pretrained__layerwise_lr_decay": [1.0, 0.3]}
     cuts = list(StratifiedKFold(3).split(X[FEW], Y[FEW]))
     search = GridSearchCV(clf, grid, cv=cuts).fit(X[FEW], Y[FEW])
     for index, params in enumerate(search.cv_results_["params"]):
@@ -439,7 +449,7 @@ def test_a_grid_over_frozen_layers_scores_as_fits_alone_do(base):
 
 
 def test_a_stack_goes_to_another_process_without_all_rows_twice(base):
-    clf = MLPClassifier(reuse=Reuse(base, freeze=2), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)
     work = clf._prepare(X[FEW], Y[FEW])
     assert work.uncut is not None
     (group,) = grouped([work])
@@ -451,13 +461,15 @@ def test_a_stack_goes_to_another_process_without_all_rows_twice(base):
 
 def test_a_journal_tells_trained_networks_apart(base):
     twin, other = pickle.loads(pickle.dumps(base)), clone(base).fit(X[FEW], Y[FEW])
-    assert told(Reuse(base)) == told(Reuse(twin)) != told(Reuse(other))
-    assert told(Reuse(base)) != told(Reuse(base, freeze=1))
+    assert told(Pretrained(base)) == told(Pretrained(twin)) != told(Pretrained(other))
+    assert told(Pretrained(base)) != told(Pretrained(base, freeze=1))
 
 
 def test_a_search_may_compare_with_a_fresh_start(base):
     clf = MLPClassifier((32, 24, 16), activation="elu", batch_norm=True, **QUICK)
-    search = GridSearchCV(clf, {"reuse": [None, Reuse(base), Reuse(base, freeze=1)]}, cv=3)
+    search = GridSearchCV(
+        clf, {"pretrained": [None, Pretrained(base), Pretrained(base, freeze=1)]}, cv=3
+    )
     scores = search.fit(X[FEW], Y[FEW]).cv_results_["mean_test_score"]
     assert len(set(scores)) > 1
     fresh = GridSearchCV(clf, {"epochs": [3]}, cv=3).fit(X[FEW], Y[FEW])
@@ -465,8 +477,8 @@ def test_a_search_may_compare_with_a_fresh_start(base):
 
 
 def test_a_halving_search_goes_on_above_the_cut(base):
-    clf = MLPClassifier(reuse=Reuse(base), precision="float64", **QUICK)
-    space = {"reuse__freeze": [1, 2], "optimizer__learning_rate": [0.001, 0.01]}
+    clf = MLPClassifier(pretrained=Pretrained(base), precision="float64", **QUICK)
+    space = {"pretrained__freeze": [1, 2], "optimizer__learning_rate": [0.001, 0.01]}
     search = SearchCV(clf, space, sampler="grid", halving="successive", cv=3, random_state=0)
     search.fit(X[FEW], Y[FEW])
     results = search.cv_results_
@@ -480,8 +492,8 @@ def test_a_halving_search_goes_on_above_the_cut(base):
 
 
 def test_an_ensembles_members_are_as_they_would_be_alone(base):
-    clf = MLPClassifier(reuse=Reuse(base, freeze=2), precision="float64", **QUICK)
-    ensemble = MLPEnsembleClassifier(clf, n_members=3, random_state=0).fit(X[FEW], Y[FEW])
+    clf = MLPClassifier(pretrained=Pretrained(base, freeze=2), precision="float64", **QUICK)
+    ensemble = MLPEnsembleClassifier(clf, n_estimators=3, random_state=0).fit(X[FEW], Y[FEW])
     for member in ensemble.estimators_:
         alone = clone(member).fit(X[FEW], Y[FEW])
         np.testing.assert_allclose(member.predict_proba(X), alone.predict_proba(X), atol=1e-9)
@@ -489,8 +501,8 @@ def test_an_ensembles_members_are_as_they_would_be_alone(base):
 
 def test_pretrained_layers_are_taken_with_their_way_of_reading():
     pretrained = AutoencoderPretraining((24, 12), epochs=1, random_state=0).fit(X)
-    clf = fitted(None, Reuse(pretrained, freeze=2))
-    assert clf.reused_["layers"] == 2
+    clf = fitted(None, Pretrained(pretrained, freeze=2))
+    assert clf.pretrained_["layers"] == 2
     for part, (_, learned, _) in zip(pretrained.parts(), numbers(clf), strict=False):
         np.testing.assert_array_equal(part.parameters, learned)
     np.testing.assert_allclose(clf._read(X), pretrained._numbers(X))
@@ -502,7 +514,7 @@ def test_in_a_pipeline():
     pipe = make_pipeline(StandardScaler(), base.transfer(freeze=1))
     pipe.fit(X[FEW], Y[FEW])
     pipe.set_params(mlpclassifier__reuse__freeze=0).fit(X[FEW], Y[FEW])
-    assert pipe[-1].reused_["frozen"] == 0
+    assert pipe[-1].pretrained_["frozen"] == 0
 
 
 def test_saved_it_predicts_without_the_model_it_came_from(base, tmp_path):
@@ -516,7 +528,7 @@ def test_saved_it_predicts_without_the_model_it_came_from(base, tmp_path):
     assert loaded.reuse is None
     assert loaded.reused_ == clf.reused_
     assert loaded.hidden_layer_sizes == (32, 24, 16)
-    assert not hasattr(load_model(base.save(tmp_path / "base")), "reused_")
+    assert not hasattr(load_model(base.save(tmp_path / "base")), "pretrained_")
     further = loaded.transfer(freeze=3, epochs=2).fit(X[FEW], Y[FEW])
     assert alike(further, clf, 9) == [True] * 6
 
@@ -525,10 +537,10 @@ def test_folders_and_parts_are_as_good_as_the_model(base, tmp_path):
     wanted = fitted(base).coefs_[-1]
     base.save(tmp_path / "run" / "model")
     for place in (tmp_path / "run" / "model", str(tmp_path / "run")):
-        np.testing.assert_array_equal(fitted(base, Reuse(place, freeze=2)).coefs_[-1], wanted)
+        np.testing.assert_array_equal(fitted(base, Pretrained(place, freeze=2)).coefs_[-1], wanted)
     parts = [Part(layer, learned, tracked) for layer, learned, tracked in numbers(base)]
     for given in (parts, parts[:-1]):  # the last is the output layer
-        clf = MLPClassifier(reuse=Reuse(given, freeze=2), preprocess=None, **QUICK)
+        clf = MLPClassifier(pretrained=Pretrained(given, freeze=2), preprocess=None, **QUICK)
         clf.fit(base._read(X[FEW]), Y[FEW])
         np.testing.assert_allclose(clf.coefs_[-1], wanted, atol=1e-6)
 
@@ -536,19 +548,19 @@ def test_folders_and_parts_are_as_good_as_the_model(base, tmp_path):
 def test_a_fit_that_was_cut_short_is_taken_up(base, tmp_path):
     params = {"epochs": 4, "precision": "float64", "dropout": 0.2}
     whole = fitted(base, **params)
-    fitted(base, **params, observers=[Checkpoint(tmp_path, keep=9)])
+    fitted(base, **params, callbacks=[Checkpoint(tmp_path, keep=9)])
     for later in ("3", "4"):
         next(tmp_path.glob(f"epoch-00000{later}.safetensors")).unlink()
-    clf = MLPClassifier(**{**QUICK, **params, "reuse": Reuse(base, freeze=2)})
+    clf = MLPClassifier(**{**QUICK, **params, "pretrained": Pretrained(base, freeze=2)})
     clf.fit(X[FEW], Y[FEW], resume_from=tmp_path)
     for one, other in zip(clf.coefs_, whole.coefs_, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_transfer_keeps_parameters_but_those_named(base):
-    clf = base.transfer(layers=2, freeze=1, decay=0.5, thaw=3, epochs=9)
+    clf = base.transfer(n_layers=2, freeze=1, layerwise_lr_decay=0.5, unfreeze=3, epochs=9)
     assert (clf.epochs, clf.batch_norm, clf.activation) == (9, True, "elu")
-    assert clf.reuse == Reuse(base, 2, 1, thaw=3, decay=0.5)
+    assert clf.pretrained == Pretrained(base, 2, 1, unfreeze=3, layerwise_lr_decay=0.5)
     assert not clf.__sklearn_is_fitted__()
     with pytest.raises(InputError, match="not fitted"):
         clf.transfer()
@@ -558,19 +570,24 @@ def test_transfer_keeps_parameters_but_those_named(base):
 
 
 @pytest.mark.parametrize(
-    ("reuse", "params", "error", "says"),
+    ("pretrained", "params", "error", "says"),
     [
         ({"freeze": 4}, {}, HyperparameterError, "freeze is 4, and 3 hidden layers are taken"),
-        ({"layers": 2, "freeze": 3}, {}, HyperparameterError, "freeze is 3, and 2"),
+        ({"n_layers": 2, "freeze": 3}, {}, HyperparameterError, "freeze is 3, and 2"),
         (
-            {"layers": 1, "freeze": 2},
+            {"n_layers": 1, "freeze": 2},
             {},
             HyperparameterError,
             "freeze is 2, and 1 hidden layer is taken; expected",
         ),
-        ({"layers": 4}, {}, HyperparameterError, "layers of Reuse is 4; expected at most 3"),
-        ({"layers": "linear3"}, {}, UnknownNameError, "did you mean 'linear_3'"),
-        ({"layers": "linear_[13]"}, {}, HyperparameterError, "without a gap"),
+        (
+            {"n_layers": 4},
+            {},
+            HyperparameterError,
+            "n_layers of Pretrained is 4; expected at most 3",
+        ),
+        ({"n_layers": "linear3"}, {}, UnknownNameError, "did you mean 'linear_3'"),
+        ({"n_layers": "linear_[13]"}, {}, HyperparameterError, "without a gap"),
         (
             {},
             {"hidden_layer_sizes": (32, 20, 16)},
@@ -581,9 +598,9 @@ def test_transfer_keeps_parameters_but_those_named(base):
         ({}, {"preprocess": None}, None, ""),
     ],
 )
-def test_layers_that_do_not_fit(base, reuse, params, error, says):
+def test_layers_that_do_not_fit(base, pretrained, params, error, says):
     with pytest.raises(error, match=says) if error else nullcontext():
-        fitted(base, Reuse(base, **reuse), **params)
+        fitted(base, Pretrained(base, **pretrained), **params)
 
 
 @pytest.mark.parametrize(
@@ -592,23 +609,23 @@ def test_layers_that_do_not_fit(base, reuse, params, error, says):
         ("freeze", -1),
         ("freeze", "atuo"),
         ("freeze", 1.5),
-        ("layers", -1),
-        ("layers", True),
-        ("thaw", 0),
-        ("thaw", "later"),
-        ("decay", 0),
-        ("decay", 1.1),
+        ("n_layers", -1),
+        ("n_layers", True),
+        ("unfreeze", 0),
+        ("unfreeze", "later"),
+        ("layerwise_lr_decay", 0),
+        ("layerwise_lr_decay", 1.1),
         ("head", "old"),
         ("cv", 1),
     ],
 )
 def test_values_out_of_range_are_refused(key, value):
-    with pytest.raises(HyperparameterError, match=f"{key} of Reuse"):
-        Reuse(None, **{key: value})
+    with pytest.raises(HyperparameterError, match=f"{key} of Pretrained"):
+        Pretrained(None, **{key: value})
 
 
 def test_other_columns_are_refused_both_named(base):
-    clf = MLPClassifier(reuse=Reuse(base), **QUICK)
+    clf = MLPClassifier(pretrained=Pretrained(base), **QUICK)
     with pytest.raises(InputError, match=r"X has 63 columns and .* on 64"):
         clf.fit(X[FEW, 1:], Y[FEW])
     with pytest.raises(InputError, match="comes to 63 numbers and the reused model reads 64"):
@@ -622,21 +639,23 @@ def test_other_columns_are_refused_both_named(base):
 def test_a_model_that_takes_raw_numbers_asks_for_them():
     base = MLPClassifier((4,), preprocess=None, **QUICK).fit(X[LOW], Y[LOW])
     with pytest.raises(InputError, match="expected preprocess=None here too"):
-        fitted(base, Reuse(base))
+        fitted(base, Pretrained(base))
 
 
 def test_what_is_no_model_is_refused(base, tmp_path):
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(base))
     with pytest.raises(ModelFileError, match="a pickle"):
-        fitted(base, Reuse(tmp_path / "model.pkl"))
+        fitted(base, Pretrained(tmp_path / "model.pkl"))
     with pytest.raises(ModelFileError, match="there is no model or run"):
-        fitted(base, Reuse(tmp_path / "nothing"))
+        fitted(base, Pretrained(tmp_path / "nothing"))
     with pytest.raises(InputError, match="not fitted"):
-        fitted(base, Reuse(MLPClassifier()))
+        fitted(base, Pretrained(MLPClassifier()))
     with pytest.raises(InputError, match="expected a fitted MLPClassifier"):
-        fitted(base, Reuse(17))
-    with pytest.raises(HyperparameterError, match=r"expected None, or wellfit.transfer.Reuse"):
-        MLPClassifier(reuse=base, **QUICK).fit(X[FEW], Y[FEW])
+        fitted(base, Pretrained(17))
+    with pytest.raises(
+        HyperparameterError, match=r"expected None, or wellfit.transfer.Pretrained"
+    ):
+        MLPClassifier(pretrained=base, **QUICK).fit(X[FEW], Y[FEW])
 
 
 # What it is good for.

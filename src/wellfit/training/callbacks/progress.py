@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from wellfit.core.metrics import Metric, title_of
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
+from wellfit.training.callbacks.base import Decision, Callback, EpochLogs, Run, State
 
 
-class Progress(Observer, name="progress"):
+class Progress(Callback, name="progress"):
     """A live line of epoch, metrics, learning rate and time left; silent outside a terminal.
 
     >>> Progress().finish({})
@@ -44,7 +44,7 @@ class Progress(Observer, name="progress"):
             completed = (epoch - 1) * run.per_epoch + done
             bar.update(task, completed=completed, epoch=f"{epoch}/{run.epochs}")
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Show the means over the members that still train."""
         if "live" in state:
             bar, task, _ = state["live"]

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-from wellfit.training.observers.monitoring import MODES, begin, improved, judged
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.monitoring import MODES, begin, improved, judged
 
 
-class Plateau(Observer, name="reduce_on_plateau"):
+class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
     """Multiplies a member's learning rate by ``factor`` whenever it no longer improves.
 
     After ``patience`` epochs in which the monitored metric did not improve by more than
@@ -27,7 +27,7 @@ class Plateau(Observer, name="reduce_on_plateau"):
         UnknownNameError: the monitored metric is not among those of the run.
 
     >>> state = {}
-    >>> halving, record = Plateau(0.5, patience=1), lambda e, loss: Record(
+    >>> halving, record = PlateauCallback(0.5, patience=1), lambda e, loss: EpochLogs(
     ...     e, 0.0, np.array([True]), {"val_loss": np.array([loss])}
     ... )
     >>> halving.start(Run([None], 3, 1, 0, True), state)
@@ -83,7 +83,7 @@ class Plateau(Observer, name="reduce_on_plateau"):
         state.setdefault("scale", np.ones(run.k))
         state.setdefault("resting", np.zeros(run.k))
 
-    def epoch(self, record: Record, state: State) -> Answer:
+    def epoch(self, record: EpochLogs, state: State) -> Decision:
         """Reduce the learning rates of members that waited long enough."""
         k = len(record.active)
         value = judged(record, self.monitor, self.mode)
@@ -97,4 +97,4 @@ class Plateau(Observer, name="reduce_on_plateau"):
         state["scale"] = np.where(due, lower, before)
         state["waited"] = np.where(due, 0, state["waited"])
         state["resting"] = np.where(due, self.numbers("cooldown", k), state["resting"])
-        return Answer(scale=state["scale"] / before)
+        return Decision(scale=state["scale"] / before)

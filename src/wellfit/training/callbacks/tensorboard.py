@@ -15,14 +15,14 @@ from torch import Tensor
 from wellfit.core.errors import InputError
 from wellfit.core.extras import import_extra
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State, TrainingView
 
 if TYPE_CHECKING:
     from wellfit.nn.network import Network
     from wellfit.training.stack import Weights
 
 
-class TensorBoard(Observer, name="tensorboard"):
+class TensorBoard(Callback, name="tensorboard"):
     """Writes what ``tensorboard --logdir FOLDER`` shows.
 
     Every metric and the learning rate as curves over the epochs; every ``histograms`` epochs each
@@ -70,7 +70,7 @@ class TensorBoard(Observer, name="tensorboard"):
                 writer.add_text("settings", f"```\n{member!r}\n```", 0)
                 _add_graph(writer, member.network)
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Add a point to each curve, and the histograms if it is time."""
         training = np.flatnonzero(record.active)
         for k in training:
@@ -126,7 +126,7 @@ def _parts(weights: Weights) -> Iterator[tuple[str, Tensor]]:
             )
 
 
-def _outputs(view: View, network: Network) -> Iterator[tuple[str, Tensor]]:
+def _outputs(view: TrainingView, network: Network) -> Iterator[tuple[str, Tensor]]:
     """Yield the outputs of each layer that is at work when predicting, with a name."""
     names = zip(layer_names(network), network.layers, strict=True)
     working = [name for name, layer in names if not layer.training_only]

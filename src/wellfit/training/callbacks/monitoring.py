@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.metrics import Metric
-from wellfit.training.observers.base import Mask, Observer, Record, Run, State
+from wellfit.training.callbacks.base import Mask, Callback, EpochLogs, Run, State
 
 MODES = ("auto", "min", "max")
 
 
-def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
+def begin(callback: Callback, monitor: str, run: Run, state: State) -> None:
     """Refuse what can't work, and start with nothing better than infinity: ``state["best"]``.
 
     Raises:
@@ -23,32 +23,32 @@ def begin(observer: Observer, monitor: str, run: Run, state: State) -> None:
     """
     if monitor.startswith("val_") and not run.has_validation:
         raise HyperparameterError(
-            f"{observer.name} monitors {monitor!r}, but this run has no validation rows; "
+            f"{callback.name} monitors {monitor!r}, but this run has no validation rows; "
             f"expected a metric of the training rows: {monitor.removeprefix('val_')!r}"
         )
-    check_numbers(observer, run)
+    check_numbers(callback, run)
     state.setdefault("best", np.full(run.k, np.inf))
     state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
 
 
-def check_numbers(observer: Observer, run: Run) -> None:
+def check_numbers(callback: Callback, run: Run) -> None:
     """Refuse numbers that were given for each of other members.
 
     Raises:
         HyperparameterError: there are more or fewer of them than members.
     """
-    for key, declaration in observer.hypers().items():
+    for key, declaration in callback.hypers().items():
         if declaration.per_member:
-            observer.numbers(key, run.k)
+            callback.numbers(key, run.k)
 
 
-def judged(record: Record, monitor: str, mode: str) -> NDArray[np.float64]:
+def judged(record: EpochLogs, monitor: str, mode: str) -> NDArray[np.float64]:
     """Return the monitored metric (K,) turned so that lower is better; NaN where not judged.
 
     Raises:
         UnknownNameError: no such metric; names the run's.
 
-    >>> record = Record(1, 0.5, np.array([True]), {"val_roc_auc": np.array([0.9])})
+    >>> record = EpochLogs(1, 0.5, np.array([True]), {"val_roc_auc": np.array([0.9])})
     >>> judged(record, "roc_auc", "auto")
     array([-0.9])
     """
@@ -58,7 +58,7 @@ def judged(record: Record, monitor: str, mode: str) -> NDArray[np.float64]:
 
 
 def improved(
-    record: Record,
+    record: EpochLogs,
     value: NDArray[np.float64],
     min_delta: NDArray[np.float64] | float,
     state: State,

@@ -13,13 +13,13 @@ import numpy as np
 from wellfit.core.extras import import_extra
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.schema import Length, conform
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-from wellfit.training.observers.monitoring import warn_of
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.monitoring import warn_of
 
 _MOST = 500  # characters that MLflow takes for a parameter
 
 
-class MLflow(Observer, name="mlflow"):
+class MLflow(Callback, name="mlflow"):
     """Logs each member as a run of an MLflow experiment: its settings, its metrics by epoch.
 
     A training that is resumed goes on with its runs. Needs the extra ``wellfit-nn[mlflow]``.
@@ -51,7 +51,7 @@ class MLflow(Observer, name="mlflow"):
             settings = [_mlflow().entities.Param(*pair) for pair in _settings(member, "")]
             client.log_batch(opened.info.run_id, params=settings)
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Log the metrics; a server that doesn't answer is warned of."""
         with _forgiving(f"MLflow did not log epoch {record.epoch}", state):
             for k in np.flatnonzero(record.active):
@@ -75,7 +75,7 @@ def _forgiving(what: str, state: State) -> Iterator[None]:
         warn_of(what, error, state)
 
 
-def _metrics(record: Record, member: int) -> list[Any]:
+def _metrics(record: EpochLogs, member: int) -> list[Any]:
     """Return one member's metrics of an epoch, those that are defined."""
     make, now = _mlflow().entities.Metric, int(time.time() * 1000)
     return [

@@ -11,13 +11,13 @@ from typing import ClassVar
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import hyper
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State, TrainingView
+from wellfit.training.callbacks.monitoring import MODES, begin, improved, judged, warn_of
 from wellfit.training.checkpoint import NEW, checkpoints, epoch_of, is_best, write_checkpoint
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State, View
-from wellfit.training.observers.monitoring import MODES, begin, improved, judged, warn_of
 from wellfit.training.result import Result, Status
 
 
-class Checkpoint(Observer, name="checkpoint"):
+class Checkpoint(Callback, name="checkpoint"):
     """Writes all that is needed to go on into a folder, as training goes.
 
     A file for each such epoch, ``epoch-000012.safetensors``, of which the ``keep`` newest stay.
@@ -83,13 +83,13 @@ class Checkpoint(Observer, name="checkpoint"):
             path.unlink()
         state["live"] = {"view": run.view, "written": time.perf_counter()}
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Write a checkpoint if it is time within the epoch."""
         if self.seconds is not None and _waited(state) >= self.seconds and done < total:
             self._write(state["live"]["view"], False, state)
         return None
 
-    def settled(self, record: Record, state: State) -> None:
+    def settled(self, record: EpochLogs, state: State) -> None:
         """Write a checkpoint if it is time, or if this epoch is the best."""
         best = self.best and self._is_best(record, state)
         due = record.epoch % self.every == 0 or record.epoch == state["epochs"]
@@ -105,7 +105,7 @@ class Checkpoint(Observer, name="checkpoint"):
                 self._put(result, False, state)
         state.pop("live", None)
 
-    def _write(self, view: View | None, best: bool, state: State) -> None:
+    def _write(self, view: TrainingView | None, best: bool, state: State) -> None:
         if view is None:
             raise InputError("a checkpoint is taken from a view of the training; given none")
         state["live"]["written"] = time.perf_counter()
@@ -119,7 +119,7 @@ class Checkpoint(Observer, name="checkpoint"):
         else:
             self._clear()
 
-    def _is_best(self, record: Record, state: State) -> bool:
+    def _is_best(self, record: EpochLogs, state: State) -> bool:
         earlier = state["best"].min()
         value = judged(record, self.monitor, self.mode)
         improved(record, value, 0.0, state)

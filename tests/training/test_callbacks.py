@@ -1,4 +1,4 @@
-"""What observers hear, answer and write, each in real trainings."""
+"""What callbacks hear, answer and write, each in real trainings."""
 
 import csv
 import importlib.util
@@ -16,15 +16,15 @@ from processes import in_child, let_files_grow_to
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.nn import SoftmaxCrossEntropy, SquaredError, mlp
 from wellfit.optim import SGD, Adam
-from wellfit.training import Record, Run, Status, Stream
-from wellfit.training.observers import (
-    Answer,
+from wellfit.training import EpochLogs, Run, Status, Stream
+from wellfit.training.callbacks import (
     Call,
     CSVLog,
+    Decision,
     EarlyStopping,
     JSONLines,
     MLflow,
-    Plateau,
+    PlateauCallback,
     StopOnDivergence,
     TensorBoard,
     TimeLimit,
@@ -45,7 +45,7 @@ def members(count=3, **options):
 
 @pytest.fixture
 def somewhere(tmp_path, monkeypatch):
-    """A function that goes to a new, empty working directory, for observers that write."""
+    """A function that goes to a new, empty working directory, for callbacks that write."""
 
     def go(name):
         (tmp_path / name).mkdir()
@@ -55,31 +55,31 @@ def somewhere(tmp_path, monkeypatch):
     return go
 
 
-def case(observer):
-    """The observer, skipped where the package that it writes for is not installed."""
-    if observer.name not in ("tensorboard", "mlflow"):
-        return pytest.param(observer, id=observer.name)
-    missing = importlib.util.find_spec(observer.name) is None
+def case(callback):
+    """The callback, skipped where the package that it writes for is not installed."""
+    if callback.name not in ("tensorboard", "mlflow"):
+        return pytest.param(callback, id=callback.name)
+    missing = importlib.util.find_spec(callback.name) is None
     return pytest.param(
-        observer,
-        id=observer.name,
-        marks=[THEIRS, pytest.mark.skipif(missing, reason=f"{observer.name} is not installed")],
+        callback,
+        id=callback.name,
+        marks=[THEIRS, pytest.mark.skipif(missing, reason=f"{callback.name} is not installed")],
     )
 
 
-EVERY = pytest.mark.parametrize("observer", [case(observer) for observer in every("observer")])
+EVERY = pytest.mark.parametrize("callback", [case(callback) for callback in every("callback")])
 
 
-# --- laws of every observer ------------------------------------------------------------------
+# --- laws of every callback ------------------------------------------------------------------
 
 
 @EVERY
-def test_alone_is_together(observer, somewhere):
+def test_alone_is_together(callback, somewhere):
     somewhere("together")
-    together = run(members(), ROWS, [STREAM], observers=[observer])
+    together = run(members(), ROWS, [STREAM], callbacks=[callback])
     for k, one in enumerate(members()):
         somewhere(f"alone-{k}")
-        alone = run([one], ROWS, [STREAM], observers=[observer])
+        alone = run([one], ROWS, [STREAM], callbacks=[callback])
         assert alone.status[0] == together.status[k]
         assert alone.best_epoch[0] == together.best_epoch[k]
         np.testing.assert_allclose(
@@ -88,12 +88,12 @@ def test_alone_is_together(observer, somewhere):
 
 
 @EVERY
-def test_pausing_changes_nothing(observer, somewhere):
+def test_pausing_changes_nothing(callback, somewhere):
     somewhere("whole")
-    whole = run(members(), ROWS, [STREAM], observers=[observer])
+    whole = run(members(), ROWS, [STREAM], callbacks=[callback])
     somewhere("parts")
-    first = run(members(), ROWS, [STREAM], observers=[observer], until=2)
-    parts = run(members(), ROWS, [STREAM], observers=[observer], resume=first)
+    first = run(members(), ROWS, [STREAM], callbacks=[callback], until=2)
+    parts = run(members(), ROWS, [STREAM], callbacks=[callback], resume=first)
     assert first.epoch == 2  # going on has not changed what it went on from
     assert parts.status == whole.status
     for k in range(3):
@@ -104,28 +104,28 @@ def test_pausing_changes_nothing(observer, somewhere):
 # --- judging by a metric ---------------------------------------------------------------------
 
 
-def told(observer, curves, k=1, has_validation=True):
-    """What an observer answers to curves of metrics, a value or K of them an epoch."""
+def told(callback, curves, k=1, has_validation=True):
+    """What a callback answers to curves of metrics, a value or K of them an epoch."""
     state, answers = {}, []
-    observer.start(Run([member()] * k, 10, 1, 0, has_validation), state)
+    callback.start(Run([member()] * k, 10, 1, 0, has_validation), state)
     for epoch, values in enumerate(zip(*curves.values(), strict=True), 1):
         metrics = {
             name: np.broadcast_to(np.array(value, dtype=float), (k,)).copy()
             for name, value in zip(curves, values, strict=True)
         }
-        record = Record(epoch, float(epoch), np.ones(k, dtype=bool), metrics)
-        answers.append(observer.epoch(record, state))
+        record = EpochLogs(epoch, float(epoch), np.ones(k, dtype=bool), metrics)
+        answers.append(callback.epoch(record, state))
     return answers
 
 
-def stops_after(observer, curve, name="val_loss", k=1):
+def stops_after(callback, curve, name="val_loss", k=1):
     """The epoch (counted from 1) in which each member is told to stop; 0 for never."""
-    stops = np.array([answer.stop for answer in told(observer, {name: curve}, k)])
+    stops = np.array([answer.stop for answer in told(callback, {name: curve}, k)])
     return np.where(stops.any(0), stops.argmax(0) + 1, 0).tolist()
 
 
-def kept(observer, curve, name="val_loss"):
-    answers = told(observer, {name: curve})
+def kept(callback, curve, name="val_loss"):
+    answers = told(callback, {name: curve})
     return [epoch for epoch, answer in enumerate(answers, 1) if np.all(answer.keep)]
 
 
@@ -181,7 +181,7 @@ def test_members_may_wait_differently():
         EarlyStopping(patience=[3, 0])
 
 
-@pytest.mark.parametrize("cls", [EarlyStopping, Plateau])
+@pytest.mark.parametrize("cls", [EarlyStopping, PlateauCallback])
 def test_an_unknown_metric_is_named_with_the_nearest(cls):
     with pytest.raises(UnknownNameError, match=r"'val_los'; did you mean 'val_loss'\?.* accuracy"):
         told(cls(monitor="val_los"), {"val_loss": [1.0], "accuracy": [0.5]})
@@ -199,7 +199,7 @@ def test_a_scorer_of_the_run_can_be_judged_by():
         ),
         ROWS,
         [STREAM],
-        observers=[stopping],
+        callbacks=[stopping],
         scores=noise,
     )
     assert result.best_epoch[0] == np.argmax(result.history()["val_luck"]) + 1
@@ -226,15 +226,17 @@ def test_plateau_is_torchs(curve, patience, cooldown, min_delta, mode):
         oracle.step(value)
         expected.append(sgd.param_groups[0]["lr"])
     # Beside it a member of another pace, which changes nothing for this one.
-    ours = Plateau([0.5, 0.1], [patience, 1], "val_loss", min_delta, [cooldown, 0], 0.01, mode)
+    ours = PlateauCallback(
+        [0.5, 0.1], [patience, 1], "val_loss", min_delta, [cooldown, 0], 0.01, mode
+    )
     answers = told(ours, {"val_loss": curve}, k=2)
     np.testing.assert_allclose(np.cumprod([answer.scale[0] for answer in answers]), expected)
 
 
 def test_a_plateau_lowers_the_learning_rate_of_the_next_epoch():
     """A scale of 0.1 whenever the loss has not fallen by 10, that is always."""
-    never = Plateau(0.1, patience=1, monitor="loss", min_delta=10.0)
-    result = run([member(optimizer=SGD(0.5))], ROWS, observers=[never])
+    never = PlateauCallback(0.1, patience=1, monitor="loss", min_delta=10.0)
+    result = run([member(optimizer=SGD(0.5))], ROWS, callbacks=[never])
     np.testing.assert_allclose(result.history()["learning_rate"], [0.5, 0.5, 0.05, 0.005])
 
 
@@ -242,8 +244,8 @@ def test_a_plateau_lowers_the_learning_rate_of_the_next_epoch():
 
 
 def test_a_time_limit_stops_everybody():
-    result = run(members(), ROWS, [STREAM], observers=[TimeLimit(1e-9)])
-    assert result.status == [Status.STOPPED] * 3
+    result = run(members(), ROWS, [STREAM], callbacks=[TimeLimit(1e-9)])
+    assert result.status == [Status.EARLY_STOPPED] * 3
     assert result.epochs.tolist() == [1, 1, 1]
 
 
@@ -254,11 +256,11 @@ def test_a_time_limit_counts_the_time_before_a_pause(monkeypatch):
     def tick(record):
         clock[0] += 1
 
-    observers, one = [TimeLimit(2.0), Call(tick)], [member(epochs=10)]
-    first = run(one, ROWS, observers=observers, until=2)  # which ends a second after the start
+    callbacks, one = [TimeLimit(2.0), Call(tick)], [member(epochs=10)]
+    first = run(one, ROWS, callbacks=callbacks, until=2)  # which ends a second after the start
     clock[0] += 100
-    second = run(one, ROWS, observers=observers, resume=first)
-    assert second.status == [Status.STOPPED]
+    second = run(one, ROWS, callbacks=callbacks, resume=first)
+    assert second.status == [Status.EARLY_STOPPED]
     assert second.history()["seconds"] == [0, 1, 1, 2]
 
 
@@ -291,26 +293,26 @@ def test_training_that_diverges_slowly_is_stopped():
         )
         for size in (0.1, 5.0)
     ]
-    result = run(tries, rows, observers=[StopOnDivergence()])
-    assert result.status == [Status.FINISHED, Status.STOPPED]
+    result = run(tries, rows, callbacks=[StopOnDivergence()])
+    assert result.status == [Status.FINISHED, Status.EARLY_STOPPED]
     assert result.epochs.tolist()[0] == 60
     assert 4 <= result.epochs[1] < 30
 
 
-def test_any_function_is_an_observer():
+def test_any_function_is_an_callback():
     heard = []
 
     def function(record):
         heard.append(record.epoch)
-        return Answer(stop=np.array([False, record.epoch == 2, False])) if heard else None
+        return Decision(stop=np.array([False, record.epoch == 2, False])) if heard else None
 
-    result = run(members(), ROWS, observers=[Call(function)])
+    result = run(members(), ROWS, callbacks=[Call(function)])
     assert heard == [1, 2, 3, 4, 5, 6]
     assert result.epochs.tolist() == [4, 2, 6]
     with pytest.raises(HyperparameterError, match="function of call is 3"):
         Call(3)
-    with pytest.raises(HyperparameterError, match="returned True; expected an Answer or None"):
-        run(members(), ROWS, observers=[Call(lambda record: True)])
+    with pytest.raises(HyperparameterError, match="returned True; expected a Decision or None"):
+        run(members(), ROWS, callbacks=[Call(lambda record: True)])
 
 
 # --- logs in files ---------------------------------------------------------------------------
@@ -350,31 +352,31 @@ def check_log(lines, result):
 @LOGS
 def test_a_log_holds_the_history(log, read, tmp_path):
     path = tmp_path / "deep" / "log"
-    result = run(members(), ROWS, [STREAM], observers=[log(path)])
+    result = run(members(), ROWS, [STREAM], callbacks=[log(path)])
     check_log(read(path), result)
 
 
 @LOGS
 def test_a_resumed_run_goes_on_with_its_log(log, read, tmp_path):
     path = tmp_path / "log"
-    observers = [log(path)]
-    first = run(members(), ROWS, [STREAM], observers=observers, until=2)
-    run(members(), ROWS, [STREAM], observers=observers, resume=first, until=4)
+    callbacks = [log(path)]
+    first = run(members(), ROWS, [STREAM], callbacks=callbacks, until=2)
+    run(members(), ROWS, [STREAM], callbacks=callbacks, resume=first, until=4)
     with path.open("a") as file:
         file.write("5,0,0.1")  # what a killed process may leave
-    result = run(members(), ROWS, [STREAM], observers=observers, resume=first)
+    result = run(members(), ROWS, [STREAM], callbacks=callbacks, resume=first)
     check_log(read(path), result)
 
 
 @LOGS
 def test_a_log_of_another_run_is_not_written_over(log, read, tmp_path):
     path = tmp_path / "log"
-    run(members(1), ROWS, observers=[log(path)])
+    run(members(1), ROWS, callbacks=[log(path)])
     before = path.read_bytes()
     with pytest.raises(InputError, match=r"the log of another run.*overwrite=True"):
-        run(members(1), ROWS, observers=[log(path)])
+        run(members(1), ROWS, callbacks=[log(path)])
     assert path.read_bytes() == before
-    result = run(members(1), ROWS, observers=[log(path, overwrite=True)])
+    result = run(members(1), ROWS, callbacks=[log(path, overwrite=True)])
     check_log(read(path), result)
 
 
@@ -397,7 +399,7 @@ def test_a_later_metric_gets_a_column(tmp_path):
         ({"loss": 3.0}, {"loss": 2.0, "val_loss": 4.0}, {"loss": 1.0}), 1
     ):
         arrays = {name: np.array([value]) for name, value in metrics.items()}
-        log.epoch(Record(epoch, 0.5, np.array([True]), arrays), state)
+        log.epoch(EpochLogs(epoch, 0.5, np.array([True]), arrays), state)
     assert path.read_text().splitlines() == [
         "epoch,member,seconds,loss,val_loss",
         "1,0,0.5,3.0,",
@@ -414,7 +416,7 @@ def fill_the_disk(log, read, path):
             let_files_grow_to(path.stat().st_size + 20)
 
     with pytest.warns(RuntimeWarning, match="epoch 3 could not be written to .*log: .*goes on"):
-        result = run(members(1), ROWS, observers=[log(path), Call(fill)])
+        result = run(members(1), ROWS, callbacks=[log(path), Call(fill)])
     assert result.status == [Status.FINISHED]
     assert [line["epoch"] for line in read(path)] == [1, 2]
 
@@ -437,7 +439,7 @@ def accumulated():
 
 
 def test_tensorboard_shows_curves_histograms_and_layers(tmp_path, accumulated):
-    result = run(members(2), ROWS, [STREAM], observers=[TensorBoard(tmp_path, histograms=2)])
+    result = run(members(2), ROWS, [STREAM], callbacks=[TensorBoard(tmp_path, histograms=2)])
     for k in range(2):
         board = accumulated(tmp_path / f"member-{k}")
         tags = board.Tags()
@@ -465,7 +467,7 @@ def test_tensorboard_shows_curves_histograms_and_layers(tmp_path, accumulated):
 
 def test_tensorboards_histograms_are_of_the_weights(tmp_path, accumulated):
     one = member(network=mlp(4, (5,), 3), epochs=1)
-    result = run([one], ROWS, observers=[TensorBoard(tmp_path)])
+    result = run([one], ROWS, callbacks=[TensorBoard(tmp_path)])
     board = accumulated(tmp_path)
     first = result.weights().blocks(0)[0].numpy()
     for tag, values in (("weights/1-linear", first[:-1]), ("biases/1-linear", first[-1])):
@@ -476,24 +478,24 @@ def test_tensorboards_histograms_are_of_the_weights(tmp_path, accumulated):
 
 def test_a_resumed_run_goes_on_with_its_curves(tmp_path, accumulated):
     board = TensorBoard(tmp_path, histograms=0)
-    first = run(members(1), ROWS, observers=[board], until=2)
-    run(members(1), ROWS, observers=[board], resume=first, until=3)
-    result = run(members(1), ROWS, observers=[board], resume=first)
+    first = run(members(1), ROWS, callbacks=[board], until=2)
+    run(members(1), ROWS, callbacks=[board], resume=first, until=3)
+    result = run(members(1), ROWS, callbacks=[board], resume=first)
     shown = accumulated(tmp_path).Scalars("loss")
     np.testing.assert_allclose(
         [event.value for event in shown], result.history()["loss"], rtol=1e-6
     )
     with pytest.raises(InputError, match="holds another run"):
-        run(members(1), ROWS, observers=[board])
+        run(members(1), ROWS, callbacks=[board])
 
 
 @THEIRS
 def test_mlflow_has_a_run_for_each_member(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    observers = [MLflow("trial", tracking_uri=uri)]
-    first = run(members(2), ROWS, observers=observers, until=2)
-    result = run(members(2), ROWS, observers=observers, resume=first)
+    callbacks = [MLflow("trial", tracking_uri=uri)]
+    first = run(members(2), ROWS, callbacks=callbacks, until=2)
+    result = run(members(2), ROWS, callbacks=callbacks, resume=first)
     client = mlflow.MlflowClient(uri)
     experiment = client.get_experiment_by_name("trial")
     runs = sorted(
@@ -517,7 +519,7 @@ def test_a_server_that_fails_is_no_reason_to_lose_a_training(tmp_path):
         (tmp_path / "mlflow.db").write_bytes(b"no database")
 
     with pytest.warns(RuntimeWarning, match=r"MLflow did not .*training goes on"):
-        result = run(members(1), ROWS, observers=[MLflow(tracking_uri=uri), Call(lose)])
+        result = run(members(1), ROWS, callbacks=[MLflow(tracking_uri=uri), Call(lose)])
     assert result.status == [Status.FINISHED]
 
 
@@ -527,4 +529,4 @@ def test_what_is_not_installed_is_named(cls, monkeypatch, tmp_path):
     for module in ("torch.utils.tensorboard", "tensorboard", "mlflow"):
         monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(ImportError, match=rf"pip install 'wellfit-nn\[{cls.name}\]'"):
-        run(members(1), ROWS, observers=[cls()])
+        run(members(1), ROWS, callbacks=[cls()])

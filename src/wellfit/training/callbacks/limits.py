@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-from wellfit.training.observers.monitoring import check_numbers
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.monitoring import check_numbers
 
 
-class TimeLimit(Observer, name="time_limit"):
+class TimeLimit(Callback, name="time_limit"):
     """Stops all members at the end of the epoch in which time is up.
 
     Time counts from the start of training, and stands still while a run is paused.
@@ -23,18 +23,18 @@ class TimeLimit(Observer, name="time_limit"):
 
     seconds: float = hyper("of training", default=3600.0, low=0, open_low=True, scale="log")
 
-    def epoch(self, record: Record, state: State) -> Answer:
+    def epoch(self, record: EpochLogs, state: State) -> Decision:
         """Stop if time is up."""
-        return Answer(stop=record.seconds >= self.seconds)
+        return Decision(stop=record.seconds >= self.seconds)
 
 
-class StopOnDivergence(Observer, name="stop_on_divergence"):
+class StopOnDivergence(Callback, name="stop_on_divergence"):
     """Stops a member whose training is lost, long before its numbers overflow.
 
     That is one whose training loss is more than ``factor`` times that of its first epoch, for
     ``patience`` epochs in a row. A network that learns ends its first epoch below the loss of a
     guess, so this also finds those that learned something, then collapsed and only guess.
-    (Members whose loss is no longer finite are always stopped, with or without this observer.)
+    (Members whose loss is no longer finite are always stopped, with or without this callback.)
     Both numbers may be given as a sequence, one for each member.
 
     >>> StopOnDivergence(factor=2)
@@ -59,11 +59,11 @@ class StopOnDivergence(Observer, name="stop_on_divergence"):
         check_numbers(self, run)
         state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
 
-    def epoch(self, record: Record, state: State) -> Answer:
+    def epoch(self, record: EpochLogs, state: State) -> Decision:
         """Count the epochs in which the loss was too high; stop those with too many."""
         loss, k = record.metrics["loss"], len(record.active)
         first = state.setdefault("first", loss.copy())
         # Some losses can be negative: the margin is a share of the first one's size.
         margin = (self.numbers("factor", k) - 1) * np.abs(first)
         state["waited"] = np.where(loss > first + margin, state["waited"] + 1, 0)
-        return Answer(stop=record.active & (state["waited"] >= self.numbers("patience", k)))
+        return Decision(stop=record.active & (state["waited"] >= self.numbers("patience", k)))

@@ -1,9 +1,9 @@
-"""Observers are told what happened and answer which members to stop and whose weights to keep.
+"""Callbacks are told what happened and answer which members to stop and whose weights to keep.
 
-An observer is a frozen config; what it remembers during a run is a dictionary that the loop
+A callback is a frozen config; what it remembers during a run is a dictionary that the loop
 holds for it. Arrays, numbers, texts, and lists and dictionaries of these are saved with a
 checkpoint, so that a resumed run goes on as if it had never stopped; anything else, an open file
-say, belongs under the name ``live``, which is neither saved nor copied. Observers never touch the
+say, belongs under the name ``live``, which is neither saved nor copied. Callbacks never touch the
 members.
 """
 
@@ -43,10 +43,10 @@ class Run:
     per_epoch: int
     first_epoch: int
     has_validation: bool
-    view: View | None = None
+    view: TrainingView | None = None
 
     def is_new(self, state: State) -> bool:
-        """Say whether an observer with this state sees the beginning of the run."""
+        """Say whether a callback with this state sees the beginning of the run."""
         return not self.first_epoch and not state
 
     @property
@@ -55,8 +55,8 @@ class Run:
         return len(self.members)
 
 
-class View(Protocol):
-    """What an observer may look at when an epoch is over; computed when asked for."""
+class TrainingView(Protocol):
+    """What a callback may look at when an epoch is over; computed when asked for."""
 
     def weights(self) -> Weights:
         """Return a copy of all K members' weights: those that would predict now."""
@@ -73,7 +73,7 @@ class View(Protocol):
 
 
 @dataclass(frozen=True)
-class Record:
+class EpochLogs:
     """What happened in one epoch (counted from 1).
 
     ``metrics`` maps names (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
@@ -86,11 +86,11 @@ class Record:
     seconds: float
     active: Mask
     metrics: Mapping[str, NDArray[np.float64]]
-    view: View | None = None
+    view: TrainingView | None = None
 
 
 @dataclass(frozen=True)
-class Answer:
+class Decision:
     """What to do with each member: one value for all, or (K,).
 
     Attributes:
@@ -105,12 +105,12 @@ class Answer:
     scale: NDArray[np.float64] | float = 1.0
 
 
-class Observer(Config, family="observer"):
+class Callback(Config, family="callback"):
     """Told what happens during training.
 
-    >>> class StopAtOnce(Observer, name="stop_at_once"):
+    >>> class StopAtOnce(Callback, name="stop_at_once"):
     ...     def epoch(self, record, state):
-    ...         return Answer(stop=record.active)
+    ...         return Decision(stop=record.active)
     """
 
     writes_alone: ClassVar[bool] = False  # whether its files have room for a single training
@@ -119,7 +119,7 @@ class Observer(Config, family="observer"):
     remembers: ClassVar[Mapping[str, str]] = {}
 
     def check_state(self, run: Run, state: State) -> None:
-        """Compare the state that a resumed run left with what this observer remembers.
+        """Compare the state that a resumed run left with what this callback remembers.
 
         Raises:
             ModelFileError: an array of another type, or of another number of members.
@@ -134,22 +134,22 @@ class Observer(Config, family="observer"):
         Whatever can't work is best refused here, before any work is lost.
         """
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Answer | None:
+    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
 
         An answer is obeyed when the epoch is over.
         """
         return None
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Hear that an epoch is over; answer, or say nothing."""
         return None
 
-    def settled(self, record: Record, state: State) -> None:
-        """Hear that every observer has answered and the answers were obeyed.
+    def settled(self, record: EpochLogs, state: State) -> None:
+        """Hear that every callback has answered and the answers were obeyed.
 
         Only now does ``record.view.result()`` hold all that the epoch brought: the other
-        observers' counters, and the weights that they asked to keep.
+        callbacks' counters, and the weights that they asked to keep.
         """
 
     def finish(self, state: State) -> None:

@@ -17,15 +17,15 @@ import numpy as np
 from wellfit.core.errors import InputError
 from wellfit.core.files import read_regular
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-from wellfit.training.observers.monitoring import warn_of
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.monitoring import warn_of
 
 Line = dict[str, Any]
 
 _LARGEST = 1 << 28  # bytes of a log to go on with
 
 
-class Log(Observer):
+class Log(Callback):
     """A file that gets a line for each epoch and member that trained in it.
 
     A run that is resumed goes on with its file: lines of epochs that are trained again are cut.
@@ -69,7 +69,7 @@ class Log(Observer):
         """Return the lines up to an epoch of the file that a resumed run goes on with.
 
         Raises:
-            InputError: it holds something else than this observer writes.
+            InputError: it holds something else than this callback writes.
         """
         try:
             # What a killed process has left of a line is no line.
@@ -80,7 +80,7 @@ class Log(Observer):
                 f"{place} is no log that {self.name} can go on with: {error}"
             ) from error
 
-    def epoch(self, record: Record, state: State) -> Answer | None:
+    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
         """Append the epoch's lines."""
         lines = [
             {

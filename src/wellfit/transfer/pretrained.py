@@ -28,7 +28,7 @@ _PICKLES = (".pkl", ".pickle", ".joblib")
 _HEADS = ("new", "keep")
 
 
-class Gradually(Config):
+class GradualUnfreezing(Config):
     """Unfreezes one layer after the other, from the top.
 
     Args:
@@ -37,7 +37,8 @@ class Gradually(Config):
 
     Source: Howard and Ruder, "Universal language model fine-tuning for text classification", 2018.
 
-    >>> Reuse(None, thaw=Gradually(every=2, start=3)).pace(frozen=2, layers=3).since
+    >>> gradual = GradualUnfreezing(every=2, start=3)
+    >>> Pretrained(None, unfreeze=gradual).pace(frozen=2, layers=3).since
     (5, 3, 1)
     """
 
@@ -45,25 +46,26 @@ class Gradually(Config):
     start: int = hyper("the epoch from which the highest frozen layer learns", default=2, low=1)
 
 
-class Reuse(Reusing):
+class Pretrained(Reusing):
     r"""The lower layers of a trained network, for an estimator to start from.
 
     Hidden layers are counted from the input; each brings its batch norm and its activation.
     Dropout and noise are the new estimator's. The output layer is new unless ``head="keep"``.
-    Rows are read as the reused model reads them.
+    Rows are read as the pretrained model reads them.
 
     Args:
         model: a fitted ``MLPClassifier`` or ``MLPRegressor``; the folder of a model or a run, or
             a name on the shelf (:func:`find_model`); a file that :func:`import_model` reads; a
             list of :class:`Part`, of which a linear layer at the end is the output; or what has
             such ``parts()``, as all pretraining has.
-        layers: how many hidden layers to take, from the lowest on; or the name of the highest one,
-            ``"linear_3"``; or a pattern, ``"linear_[1-3]"``. None for all.
+        n_layers: how many hidden layers to take, from the lowest on; or the name of the highest
+            one, ``"linear_3"``; or a pattern, ``"linear_[1-3]"``. None for all.
         freeze: how many of them stay as they are, from the lowest on; ``"auto"`` tries all
             numbers by cross-validation, and keeps the best.
-        thaw: the epoch, from 1, from which frozen layers learn too; or :class:`Gradually`, one
-            after the other. None for never.
-        decay: each layer learns at so many times the rate of the one above it, in (0, 1].
+        unfreeze: the epoch, from 1, from which frozen layers learn too; or
+            :class:`GradualUnfreezing`, one after the other. None for never.
+        layerwise_lr_decay: each layer learns at so many times the rate of the one above it, in (0,
+            1].
         head: ``"new"``, or ``"keep"`` for the output layer of the same classes or targets.
         cv: folds by which ``freeze="auto"`` tries, at least 2.
 
@@ -79,18 +81,18 @@ class Reuse(Reusing):
     >>> X, y = load_digits(return_X_y=True)
     >>> low, high = y < 5, np.flatnonzero(y >= 5)
     >>> base = MLPClassifier((64, 64), epochs=15, random_state=0).fit(X[low], y[low])
-    >>> clf = MLPClassifier(reuse=Reuse(base, freeze=1), epochs=40, random_state=0)
+    >>> clf = MLPClassifier(pretrained=Pretrained(base, freeze=1), epochs=40, random_state=0)
     >>> clf.fit(X[high[:300]], y[high[:300]]).score(X[high[300:]], y[high[300:]]) > 0.8
     True
-    >>> clf.reused_["frozen"], clf.reused_["cached"]
+    >>> clf.pretrained_["frozen"], clf.pretrained_["cached"]
     (1, True)
     """
 
     model: Any
-    layers: Any = None
+    n_layers: Any = None
     freeze: Any = 0
-    thaw: Any = None
-    decay: float = hyper(
+    unfreeze: Any = None
+    layerwise_lr_decay: float = hyper(
         "rate of each layer over that of the one above", default=1.0, low=0, high=1, open_low=True
     )
     head: str = hyper("the output layer", default="new", choices=_HEADS)
@@ -100,11 +102,13 @@ class Reuse(Reusing):
         super().__post_init__()
         if self.freeze != "auto" and not _is_count(self.freeze):
             _refuse("freeze", self.freeze, "a whole number, at least 0, or 'auto'")
-        thaw = self.thaw
-        if thaw is not None and not isinstance(thaw, Gradually) and not (_is_count(thaw) and thaw):
-            _refuse("thaw", thaw, "None, an epoch from 1, or Gradually(every=2, start=3)")
-        if not isinstance(self.layers, str | None) and not _is_count(self.layers):
-            _refuse("layers", self.layers, "a whole number, at least 0, a name or None")
+        epoch = self.unfreeze
+        gradual = epoch is None or isinstance(epoch, GradualUnfreezing)
+        if not gradual and not (_is_count(epoch) and epoch):
+            wanted = "None, an epoch from 1, or GradualUnfreezing(every=2, start=3)"
+            _refuse("unfreeze", epoch, wanted)
+        if not isinstance(self.n_layers, str | None) and not _is_count(self.n_layers):
+            _refuse("n_layers", self.n_layers, "a whole number, at least 0, a name or None")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return itself: nothing of it changes, and scikit-learn's clones share the model."""
@@ -127,11 +131,11 @@ class Reuse(Reusing):
             UnknownNameError: a name that none of them has.
         """
         there = len(source.names)
-        count = there if self.layers is None else self.layers
+        count = there if self.n_layers is None else self.n_layers
         if isinstance(count, str):
             count = _matching(count, source.names)
         if count > there:
-            _refuse("layers", count, f"at most {there}, which the reused model has")
+            _refuse("n_layers", count, f"at most {there}, which the pretrained model has")
         if self.keeps_head() and count < there:
             _refuse("head", self.head, f"'new' where {count} of {there} layers are taken")
         return int(count)
@@ -148,21 +152,22 @@ class Reuse(Reusing):
         """Return ``cv``."""
         return self.cv
 
-    def thaws(self) -> bool:
+    def unfreezes(self) -> bool:
         """Say whether frozen layers learn some day."""
-        return self.thaw is not None
+        return self.unfreeze is not None
 
     def pace(self, frozen: int, layers: int) -> Pace:
         """Return how fast each of so many linear layers learns, and from when on.
 
-        >>> Reuse(None, decay=0.5).pace(frozen=1, layers=3).rates
+        >>> Pretrained(None, layerwise_lr_decay=0.5).pace(frozen=1, layers=3).rates
         (0.0, 0.5, 1.0)
         """
-        rates = [self.decay ** (layers - 1 - layer) for layer in range(layers)]
-        if self.thaw is None:
+        rates = [self.layerwise_lr_decay ** (layers - 1 - layer) for layer in range(layers)]
+        if self.unfreeze is None:
             return Pace(rates=(*[0.0] * frozen, *rates[frozen:]))
-        step = self.thaw if isinstance(self.thaw, Gradually) else Gradually(start=self.thaw)
-        each = step.every if isinstance(self.thaw, Gradually) else 0
+        gradual = isinstance(self.unfreeze, GradualUnfreezing)
+        step = self.unfreeze if gradual else GradualUnfreezing(start=self.unfreeze)
+        each = step.every if gradual else 0
         since = [step.start + each * (frozen - 1 - layer) for layer in range(frozen)]
         return Pace(rates=tuple(rates), since=(*since, *[1] * (layers - frozen)))
 
@@ -181,7 +186,7 @@ class Reuse(Reusing):
 
     def start(self) -> Any:
         """Return what tells one start of a training from another."""
-        return (*self.reading(), self.layers)
+        return (*self.reading(), self.n_layers)
 
 
 def _is_count(value: Any) -> bool:
@@ -190,7 +195,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _refuse(key: str, value: Any, wanted: str) -> None:
-    raise HyperparameterError(f"{key} of Reuse is {value!r}; expected {wanted}")
+    raise HyperparameterError(f"{key} of Pretrained is {value!r}; expected {wanted}")
 
 
 def _matching(pattern: str, names: Sequence[str]) -> int:
@@ -205,7 +210,7 @@ def _matching(pattern: str, names: Sequence[str]) -> int:
     if not matched:
         raise UnknownNameError("hidden layer", pattern, names)
     if matched != list(names[: len(matched)]):
-        _refuse("layers", pattern, f"the lowest layers without a gap; it matches {matched}")
+        _refuse("n_layers", pattern, f"the lowest layers without a gap; it matches {matched}")
     return len(matched)
 
 
@@ -220,8 +225,8 @@ def _source(model: Any) -> Source:
     if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
         return _from_parts(model, "a list of parts")
     raise InputError(
-        f"reuse of {model!r}; expected a fitted MLPClassifier or MLPRegressor, a folder of a "
-        "model or a run, a file to import, or a list of parts"
+        f"pretrained model is {model!r}; expected a fitted MLPClassifier or MLPRegressor, a folder "
+        "of a model or a run, a file to import, or a list of parts"
     )
 
 

@@ -1,4 +1,4 @@
-"""``wellfit train --reuse``: layers of an earlier run, told, kept in the settings, refused."""
+"""``wellfit train --pretrained``: layers of an earlier run, shown, kept, refused."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def settings(run: Path) -> dict[str, object]:
 def test_a_training_begins_with_a_run_s_layers(
     here: Path, wellfit: Wellfit, classifier: Path
 ) -> None:
-    told = ("--reuse", str(classifier), "--layers", "1", "--freeze", "1")
+    told = ("--pretrained", str(classifier), "--layers", "1", "--freeze", "1")
     done = wellfit("train", *DATA, *told, "--run", "run", "--epochs", "2")
     assert done.exit_code == 0, done.output
     assert "1 frozen, computed once" in done.output
     before, after = (load_model(run / "model") for run in (classifier, here / "run"))
     assert (before.coefs_[0] == after.coefs_[0]).all()
     assert (before.coefs_[1] != after.coefs_[1]).any()
-    reuse = settings(here / "run")["reuse"]
+    reuse = settings(here / "run")["pretrained"]
     assert isinstance(reuse, dict)
     assert (reuse["model"], reuse["layers"], reuse["freeze"]) == (str(classifier), 1, 1)
 
@@ -39,22 +39,28 @@ def test_a_training_begins_with_a_run_s_layers(
 def test_all_numbers_of_frozen_layers_can_be_tried(
     here: Path, wellfit: Wellfit, classifier: Path
 ) -> None:
-    options = ("--reuse", str(classifier), "--freeze", "auto", "--thaw", "2")
+    options = ("--pretrained", str(classifier), "--freeze", "auto", "--unfreeze", "2")
     done = wellfit("train", *DATA, *options, "--run", "run", "--epochs", "2")
     assert done.exit_code == 0, done.output
     assert "the best of 0 to 1" in done.output
-    assert settings(here / "run")["reuse"]["thaw"] == 2  # type: ignore[index]
+    assert settings(here / "run")["pretrained"]["unfreeze"] == 2  # type: ignore[index]
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--freeze", "1"), "--freeze is about a network to reuse; name it by --reuse MODEL"),
-        (("--reuse", "nowhere"), "there is no model or run nowhere"),
-        (("--reuse", "adult.csv"), "adult.csv"),
-        (("--reuse", "RUN", "--layers", "3"), "layers of Reuse is 3; expected at most 1"),
-        (("--reuse", "RUN", "--freeze", "few"), "freeze of Reuse is 'few'; expected a whole"),
+        (("--freeze", "1"), "--freeze is about a network to reuse; name it by --pretrained MODEL"),
+        (("--pretrained", "nowhere"), "there is no model or run nowhere"),
+        (("--pretrained", "adult.csv"), "adult.csv"),
+        (
+            ("--pretrained", "RUN", "--layers", "3"),
+            "layers of Pretrained is 3; expected at most 1",
+        ),
+        (
+            ("--pretrained", "RUN", "--freeze", "few"),
+            "freeze of Pretrained is 'few'; expected a whole",
+        ),
     ],
 )
 def test_what_cannot_be_reused_is_refused(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wellfit.core.errors import DataError
-from wellfit.datasets import duplicate_rows, duplicates_across, load, look
+from wellfit.datasets import describe, duplicate_rows, duplicates_across, load
 
 N = 60
 TABLE = pd.DataFrame(
@@ -42,7 +42,7 @@ KINDS = {
 
 
 def test_each_column_is_described():
-    summary = look(TABLE)
+    summary = describe(TABLE)
     columns = {column.name: column for column in summary.columns}
     assert {name: column.kind for name, column in columns.items()} == KINDS
     assert {name: c.missing for name, c in columns.items()} == TABLE.isna().sum().to_dict()
@@ -59,23 +59,23 @@ def test_each_column_is_described():
 
 def test_years_and_words_are_no_dates():
     table = pd.DataFrame({"year": ["2001", "2002"], "range": ["10-20", "x"]})
-    assert look(table).kinds == {"categorical": 2}
+    assert describe(table).kinds == {"categorical": 2}
 
 
 def test_dates_as_objects_are_dates():
     table = pd.DataFrame({"d": pd.Series([datetime.date(2024, 1, 2), None], dtype=object)})
-    assert look(table).kinds == {"datetime": 1}
+    assert describe(table).kinds == {"datetime": 1}
 
 
 def test_column_names_need_not_be_text():
-    assert [c.name for c in look(pd.DataFrame({2019: [1, 2], ("a", 1): [3, 4]})).columns] == [
+    assert [c.name for c in describe(pd.DataFrame({2019: [1, 2], ("a", 1): [3, 4]})).columns] == [
         *("2019", "('a', 1)")
     ]
 
 
 @given(X=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40)))
 def test_pixels_are_described_as_pandas_would(X):
-    quick, slow = look(X), look(pd.DataFrame(X.astype(np.int64)))
+    quick, slow = describe(X), describe(pd.DataFrame(X.astype(np.int64)))
     assert len(quick.columns) == X.shape[1]
     for a, b in zip(quick.columns, slow.columns, strict=True):
         assert (a.name, a.kind, a.missing, a.distinct) == (b.name, b.kind, b.missing, b.distinct)
@@ -85,16 +85,16 @@ def test_pixels_are_described_as_pandas_would(X):
 
 
 def test_classes_are_counted_in_their_order():
-    target = look(TABLE, np.array([10, 2, 2] * (N // 3))).target
+    target = describe(TABLE, np.array([10, 2, 2] * (N // 3))).target
     assert target.kind == "binary"
     assert list(target.classes.items()) == [(2, 40), (10, 20)]
-    target = look(TABLE, pd.Series(["b", "a", None] * (N // 3))).target
+    target = describe(TABLE, pd.Series(["b", "a", None] * (N // 3))).target
     assert (target.classes, target.missing) == ({"a": 20, "b": 20}, 20)
 
 
 def test_a_quantity_is_measured():
     y = np.arange(N) + 0.5
-    target = look(TABLE, y).target
+    target = describe(TABLE, y).target
     assert target.kind == "regression"
     assert (target.low, target.mean, target.high, target.std) == (0.5, 30, 59.5, y.std())
     assert target.classes == {}
@@ -103,24 +103,24 @@ def test_a_quantity_is_measured():
 def test_labels_are_counted_each():
     y = np.zeros((N, 3), int)
     y[:5, 1] = 1
-    assert look(TABLE, y).target.classes == {0: 0, 1: 5, 2: 0}
+    assert describe(TABLE, y).target.classes == {0: 0, 1: 5, 2: 0}
 
 
 def test_a_known_task_decides():
     y = np.arange(N) % 3
-    assert look(TABLE, y).target.kind == "multiclass"
-    target = look(TABLE, y, task="regression").target
+    assert describe(TABLE, y).target.kind == "multiclass"
+    target = describe(TABLE, y, task="regression").target
     assert (target.kind, target.reason, target.mean) == ("regression", "given", 1)
 
 
 def test_a_constant_target_is_told():
     with pytest.raises(DataError, match="constant"):
-        look(TABLE, np.ones(N))
+        describe(TABLE, np.ones(N))
 
 
 def test_looking_changes_nothing():
     before = TABLE.copy()
-    look(TABLE, TABLE["job"])
+    describe(TABLE, TABLE["job"])
     pd.testing.assert_frame_equal(TABLE, before)
 
 
@@ -186,7 +186,7 @@ def test_the_repeated_letters_of_notmnist_are_found(data_dir):
 
 def test_mnist_has_no_row_twice(data_dir):
     mnist = load("mnist", data_dir=data_dir)
-    summary = look(mnist.X, mnist.y)
+    summary = describe(mnist.X, mnist.y)
     assert summary.duplicate_rows == 0
     assert summary.columns[0].high == 0  # the corner is black in every image
     assert summary.target.classes[0] == 5923

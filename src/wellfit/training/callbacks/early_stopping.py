@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from wellfit.core.hyper import hyper
-from wellfit.training.observers.base import Answer, Observer, Record, Run, State
-from wellfit.training.observers.monitoring import MODES, begin, improved, judged
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
+from wellfit.training.callbacks.monitoring import MODES, begin, improved, judged
 
 
-class EarlyStopping(Observer, name="early_stopping"):
+class EarlyStopping(Callback, name="early_stopping"):
     """Stops a member that no longer improves, and restores its best weights.
 
     A value counts as better when it improves on the best by more than ``min_delta``; an undefined
@@ -55,11 +55,11 @@ class EarlyStopping(Observer, name="early_stopping"):
         """Remember nothing better than infinity."""
         begin(self, self.monitor, run, state)
 
-    def epoch(self, record: Record, state: State) -> Answer:
+    def epoch(self, record: EpochLogs, state: State) -> Decision:
         """Keep members that improved; stop those that waited too long."""
         k = len(record.active)
         value = judged(record, self.monitor, self.mode)
         better = improved(record, value, self.numbers("min_delta", k), state)
         late = state["waited"] >= self.numbers("patience", k)
         stop = record.active & late & ~np.isnan(value)  # an epoch that wasn't judged ends nothing
-        return Answer(stop=stop, keep=better if self.restore_best else False)
+        return Decision(stop=stop, keep=better if self.restore_best else False)

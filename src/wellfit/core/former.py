@@ -1,0 +1,119 @@
+"""Former names: files written before version 0.1.0 was released, read in today's words.
+
+Parameters, families and statuses had other names then. Whoever reads a document that may be that
+old passes it through here first; nobody writes a former name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+PARAMETERS: Mapping[str, str] = MappingProxyType(
+    {
+        "average": "ema_decay",
+        "clipping": "gradient_clipping",
+        "fraction": "subsample",
+        "n_members": "n_estimators",
+        "observers": "callbacks",
+        "reuse": "pretrained",
+        "schedule": "lr_schedule",
+        "threads": "n_threads",
+    }
+)
+PRETRAINED: Mapping[str, str] = MappingProxyType(
+    {"layers": "n_layers", "thaw": "unfreeze", "decay": "layerwise_lr_decay"}
+)
+FAMILIES: Mapping[str, str] = MappingProxyType({"observer": "callback"})
+CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "ByLayerNorm": "ClipByLayerNorm",
+        "ByNorm": "ClipByNorm",
+        "ByValue": "ClipByValue",
+        "Gradually": "GradualUnfreezing",
+        "Pinball": "Quantile",
+        "Quadratic": "SigmoidSquaredError",
+        "ReduceOnPlateau": "ReduceLROnPlateau",
+        "Reuse": "Pretrained",
+    }
+)
+
+
+def current_name(parameter: str) -> str:
+    """Return today's name of a parameter, of a nested one as well.
+
+    >>> current_name("clipping"), current_name("reuse__thaw"), current_name("l2")
+    ('gradient_clipping', 'pretrained__unfreeze', 'l2')
+    """
+    return _translated_name(parameter, PARAMETERS, PRETRAINED)
+
+
+def current_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters by today's names.
+
+    >>> current_names({"average": 0.9, "l2": 0.1})
+    {'ema_decay': 0.9, 'l2': 0.1}
+    """
+    return {current_name(name): value for name, value in parameters.items()}
+
+
+def renamed(document: Any, names: Mapping[str, str], *keys: str) -> Any:
+    """Return a document with some of its fields renamed, below ``keys`` if there are any.
+
+    What isn't there, or isn't a record, is left to whoever checks the document's form.
+
+    >>> renamed({"learned": {"reused_": 1}}, {"reused_": "pretrained_"}, "learned")
+    {'learned': {'pretrained_': 1}}
+    """
+    if not isinstance(document, Mapping):
+        return document
+    if not keys:
+        return {names.get(name, name): value for name, value in document.items()}
+    first, *rest = keys
+    if first not in document:
+        return document
+    return {**document, first: renamed(document[first], names, *rest)}
+
+
+def current_identity(search: Any) -> Any:
+    """Return what identifies a search, as its journal says it, by today's names."""
+    return _translated(search, PARAMETERS, PRETRAINED, CLASSES)
+
+
+def former_candidate(candidate: Any) -> Any:
+    """Return a candidate's parameters, as plain data, by the names that a former journal has.
+
+    >>> former_candidate({"gradient_clipping": {"is": "ClipByNorm", "limit": 1.0}})
+    {'clipping': {'is': 'ByNorm', 'limit': 1.0}}
+    """
+    names, parts, classes = map(_inverted, (PARAMETERS, PRETRAINED, CLASSES))
+    given = {_translated_name(name, names, parts): value for name, value in candidate.items()}
+    return _translated(given, names, parts, classes)
+
+
+def _translated(
+    value: Any, names: Mapping[str, str], parts: Mapping[str, str], classes: Mapping[str, str]
+) -> Any:
+    """Rename classes and their parameters, wherever plain data say of which class they are."""
+    if isinstance(value, list):
+        return [_translated(item, names, parts, classes) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get("is")
+    known = parts if kind in ("Reuse", "Pretrained") else names if kind is not None else {}
+    told = {
+        known.get(name, name): _translated(item, names, parts, classes)
+        for name, item in value.items()
+    }
+    return {**told, "is": classes.get(kind, kind)} if isinstance(kind, str) else told
+
+
+def _translated_name(name: str, names: Mapping[str, str], parts: Mapping[str, str]) -> str:
+    first, *rest = name.split("__")
+    known = parts if first in ("reuse", "pretrained") else names
+    return "__".join([names.get(first, first), *(known.get(part, part) for part in rest)])
+
+
+def _inverted(names: Mapping[str, str]) -> dict[str, str]:
+    return {now: once for once, now in names.items()}
