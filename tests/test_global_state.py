@@ -27,7 +27,7 @@ from wellfit.core.errors import InputError
 from wellfit.datasets import load
 from wellfit.diagnose import check, learning_rate_range, verdict
 from wellfit.estimators import load_model
-from wellfit.landscapes import Rosenbrock, race
+from wellfit.landscapes import Rosenbrock, compare_optimizers
 from wellfit.model_selection import SearchCV
 from wellfit.optim import Adam
 from wellfit.preprocessing import TablePreprocessor
@@ -144,7 +144,7 @@ def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], 
         lambda: learning_rate_range(MLPClassifier(**QUICK), X, Y, rates=8, steps=5).plot(),
     )
     yield "verdict", lambda: verdict(clf, X, Y)
-    yield "landscape", lambda: race(Rosenbrock(), [Adam()], steps=5)
+    yield "landscape", lambda: compare_optimizers(Rosenbrock(), [Adam()], steps=5)
     yield "picture", lambda: png(learning_curve(clf.history_))
     yield "plots", lambda: clf.plot.confusion(X, Y).figure.savefig(io.BytesIO())
     yield "weights", lambda: clf.plot.weights().figure.savefig(io.BytesIO())

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from wellfit import MLPClassifier
-from wellfit.landscapes import Beale, at_best_rate, race
+from wellfit.landscapes import Beale, at_best_rate, compare_optimizers
 from wellfit.model_selection import GridSearchCV
 from wellfit.optim import LBFGS, SGD, Adam, RMSProp
 from wellfit.report.landscape import landscape_figure
@@ -34,7 +34,7 @@ from wellfit.report.landscape import landscape_figure
 # %%
 beale, start = Beale(), (4.0, 4.0)
 rules = [at_best_rate(beale, rule, start) for rule in (SGD(momentum=0.9), RMSProp(), Adam())]
-paths = race(beale, [*rules, LBFGS()], [start], steps=2000)
+paths = compare_optimizers(beale, [*rules, LBFGS()], [start], steps=2000)
 for path in paths:
     x, y = path.points[-1]
     print(f"{path.rule.name:8} ends at ({x:.3f}, {y:.3f}), height {path.heights[-1]:.2g}")

@@ -24,7 +24,7 @@ def settings(run: Path) -> dict[str, object]:
 def test_a_training_begins_with_a_run_s_layers(
     here: Path, wellfit: Wellfit, classifier: Path
 ) -> None:
-    told = ("--pretrained", str(classifier), "--layers", "1", "--freeze", "1")
+    told = ("--pretrained", str(classifier), "--n-layers", "1", "--freeze", "1")
     done = wellfit("train", *DATA, *told, "--run", "run", "--epochs", "2")
     assert done.exit_code == 0, done.output
     assert "1 frozen, computed once" in done.output
@@ -54,7 +54,7 @@ def test_all_numbers_of_frozen_layers_can_be_tried(
         (("--pretrained", "nowhere"), "there is no model or run nowhere"),
         (("--pretrained", "adult.csv"), "adult.csv"),
         (
-            ("--pretrained", "RUN", "--layers", "3"),
+            ("--pretrained", "RUN", "--n-layers", "3"),
             "layers of Pretrained is 3; expected at most 1",
         ),
         (

@@ -10,7 +10,14 @@ from wellfit.cli.app import app
 from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import resolve
-from wellfit.landscapes import Beale, Landscape, Ravine, Rosenbrock, at_best_rate, race
+from wellfit.landscapes import (
+    Beale,
+    Landscape,
+    Ravine,
+    Rosenbrock,
+    at_best_rate,
+    compare_optimizers,
+)
 from wellfit.optim import LBFGS, SGD, Adam, RMSProp
 from wellfit.report.landscape import landscape_figure
 
@@ -41,14 +48,14 @@ def test_gradients_are_those_of_finite_differences(ground):
 
 
 def test_lbfgs_finds_beales_minimum_from_4_4():
-    (path,) = race(Beale(), [LBFGS()], [(4.0, 4.0)])
+    (path,) = compare_optimizers(Beale(), [LBFGS()], [(4.0, 4.0)])
     np.testing.assert_allclose(path.points[-1], [3, 0.5], atol=1e-4)
     assert path.steps is not None
     assert path.steps < 60
 
 
 def test_a_race_is_what_torch_does():
-    (ours,) = race(Rosenbrock(), [Adam(0.05)], [(-1.2, 1.0)], steps=50)
+    (ours,) = compare_optimizers(Rosenbrock(), [Adam(0.05)], [(-1.2, 1.0)], steps=50)
     p = torch.tensor([-1.2, 1.0], dtype=torch.float64, requires_grad=True)
     theirs = torch.optim.Adam([p], 0.05)
     for _ in range(50):
@@ -61,15 +68,15 @@ def test_a_race_is_what_torch_does():
 
 def test_starts_together_go_where_they_go_alone():
     starts = [(1.0, 2.0), (-3.0, 0.5), (4.0, 4.0)]
-    together = race(Ravine(), [RMSProp(0.05)], starts, steps=40)
+    together = compare_optimizers(Ravine(), [RMSProp(0.05)], starts, steps=40)
     for start, path in zip(starts, together, strict=True):
-        (alone,) = race(Ravine(), [RMSProp(0.05)], [start], steps=40)
+        (alone,) = compare_optimizers(Ravine(), [RMSProp(0.05)], [start], steps=40)
         np.testing.assert_allclose(path.points, alone.points, rtol=1e-12)
 
 
 def test_the_best_rate_is_better_than_others():
     def steps(rate):
-        return race(Ravine(), [SGD(rate)], steps=500)[0].steps
+        return compare_optimizers(Ravine(), [SGD(rate)], steps=500)[0].steps
 
     best = at_best_rate(Ravine(), SGD()).learning_rate
     assert steps(best) is not None
@@ -78,15 +85,15 @@ def test_the_best_rate_is_better_than_others():
 
 
 def test_a_path_that_leaves_is_told_so():
-    (path,) = race(Beale(), [SGD(1.0)], steps=50)
+    (path,) = compare_optimizers(Beale(), [SGD(1.0)], steps=50)
     assert path.diverged
     assert path.steps is None
     landscape_figure(Beale(), [path])
 
 
-def test_nothing_to_race():
-    with pytest.raises(InputError, match="needs rules and steps"):
-        race(Beale(), [])
+def test_nothing_to_compare():
+    with pytest.raises(InputError, match="needs optimizers and steps"):
+        compare_optimizers(Beale(), [])
 
 
 def test_the_command_prints_and_draws(tmp_path, monkeypatch):
@@ -98,7 +105,7 @@ def test_the_command_prints_and_draws(tmp_path, monkeypatch):
     assert "sgd, rate 0.5" in done.output
     assert "lbfgs" in done.output
     assert picture.read_bytes()[1:4] == b"PNG"
-    moving = tmp_path / "race.gif"
+    moving = tmp_path / "comparison.gif"
     assert CliRunner().invoke(app, [*words, "--out", str(moving)]).exit_code == 0
     assert moving.read_bytes()[:3] == b"GIF"
 

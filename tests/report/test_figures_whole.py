@@ -20,7 +20,7 @@ from sklearn.metrics import confusion_matrix
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
 from wellfit.core.errors import InputError
 from wellfit.diagnose import learning_rate_range
-from wellfit.landscapes import Rosenbrock, race
+from wellfit.landscapes import Rosenbrock, compare_optimizers
 from wellfit.model_selection import RandomizedSearchCV
 from wellfit.optim import SGD, Adam
 from wellfit.report import confusion_picture, learning_curve, residual_picture
@@ -31,7 +31,7 @@ X = X.iloc[:, :6]
 Y = np.where(CODES, "benign, and as harmless as can be", "malignant, and dangerous")
 NUMBERS = load_diabetes(return_X_y=True, as_frame=True)
 QUICK = {"hidden_layer_sizes": (8,), "epochs": 2, "random_state": 0}
-ONE_CLASS = ["confusion", "roc", "precision_recall", "reliability"]
+ONE_CLASS = ["confusion", "roc", "precision_recall", "calibration"]
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_searches_and_pictures_are_whole(models: dict[str, Any]) -> None:
     truth = NUMBERS[1].to_numpy() * 1e9
     assert_whole(residual_picture(truth, regressor.predict(NUMBERS[0])), "residuals")
     landscape = Rosenbrock()
-    paths = race(landscape, [SGD(1e-4), Adam()], steps=20)
+    paths = compare_optimizers(landscape, [SGD(1e-4), Adam()], steps=20)
     assert_whole(landscape_figure(landscape, paths), "landscape")
 
 

@@ -19,7 +19,7 @@ from wellfit.nn import Dropout, mlp
 from wellfit.report.page import Material, Page, comparison_page, run_page, written
 from wellfit.report.page import data as data_module
 from wellfit.report.page import writing as writing_module
-from wellfit.report.page.classes import mistakes, reliability, threshold_charts, wilson
+from wellfit.report.page.classes import calibration, mistakes, threshold_charts, wilson
 from wellfit.report.page.curves import curve_charts
 from wellfit.report.page.drawing import grouped, network_drawing
 from wellfit.report.page.material import Answers
@@ -434,7 +434,7 @@ def test_areas_are_scikit_learns(answers):
 
 def test_bins_of_the_reliability_diagram(answers):
     sure, right = answers.chances.max(1), answers.y == answers.predicted
-    chart = reliability(answers)
+    chart = calibration(answers)
     inside = (sure >= 0.5) & (sure < 0.6)
     line = chart.traces[1]
     place = [row[0] for row in chart.table.rows].index("50% to 60%")

@@ -145,7 +145,7 @@ def test_probabilities_that_come_true_lie_on_the_line(
     came = (rng.uniform(size=20_000) < chances).astype(int)
     given = np.column_stack([1 - chances, chances])
     monkeypatch.setattr(MLPClassifier, "predict_proba", lambda *_: given)
-    axes = two.plot.reliability(None, came)
+    axes = two.plot.calibration(None, came)
     line = next(line for line in axes.lines if line.get_label() == "the model")
     np.testing.assert_allclose(line.get_ydata(), line.get_xdata(), atol=0.03)
     off = float(re.findall(r"[\d.]+", axes.get_title())[0])
@@ -155,14 +155,14 @@ def test_probabilities_that_come_true_lie_on_the_line(
     monkeypatch.setattr(
         MLPClassifier, "predict_proba", lambda *_: np.column_stack([1 - high, high])
     )
-    off = float(re.findall(r"[\d.]+", two.plot.reliability(None, came).get_title())[0])
+    off = float(re.findall(r"[\d.]+", two.plot.calibration(None, came).get_title())[0])
     assert off == pytest.approx(100 * (high - chances).mean(), abs=1)
 
 
 def test_reliability_of_three_classes_is_of_the_predicted_one(
     three: MLPClassifier, iris: Data
 ) -> None:
-    assert three.plot.reliability(*iris).get_xlabel() == "mean probability of the predicted class"
+    assert three.plot.calibration(*iris).get_xlabel() == "mean probability of the predicted class"
 
 
 def test_several_labels(iris: Data) -> None:
@@ -170,7 +170,7 @@ def test_several_labels(iris: Data) -> None:
     labels = np.column_stack([y == 0, y > 0]).astype(int)
     clf = MLPClassifier((4,), epochs=5, random_state=0).fit(X, labels)
     assert len(clf.plot.roc(X, labels).get_legend().get_texts()) == 3
-    assert clf.plot.reliability(X, labels).get_xlabel() == "mean probability of a label"
+    assert clf.plot.calibration(X, labels).get_xlabel() == "mean probability of a label"
     with pytest.raises(InputError, match="several labels each"):
         clf.plot.confusion(X, labels)
 
@@ -244,7 +244,7 @@ def test_the_network_shows_its_layers(two: MLPClassifier) -> None:
 
 # --- where -----------------------------------------------------------------------------------
 
-ONE = ("confusion", "roc", "precision_recall", "reliability", "importance", "weights", "network")
+ONE = ("confusion", "roc", "precision_recall", "calibration", "importance", "weights", "network")
 
 
 @pytest.mark.parametrize("figure", ONE)
@@ -282,7 +282,7 @@ def test_what_is_no_axes_is_refused(three: MLPClassifier) -> None:
 # --- refusals --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("figure", ["confusion", "roc", "precision_recall", "reliability"])
+@pytest.mark.parametrize("figure", ["confusion", "roc", "precision_recall", "calibration"])
 def test_figures_of_classes_are_refused_to_regressors(
     numbers: MLPRegressor, diabetes: Data, figure: str
 ) -> None:
@@ -404,7 +404,7 @@ def test_checks_are_shown_escaped() -> None:
     assert "0 passed, 1 warned, 0 failed" in shown
 
 
-@pytest.mark.parametrize("figure", ["confusion", "roc", "reliability"])
+@pytest.mark.parametrize("figure", ["confusion", "roc", "calibration"])
 @pytest.mark.parametrize(
     ("labels", "told"),
     [

@@ -1,4 +1,4 @@
-"""``wellfit landscape``: races of update rules down functions of two numbers."""
+"""``wellfit landscape``: compare optimizers on functions of two numbers."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def landscape(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each rule.")] = 2000,
     out: Annotated[Path | None, typer.Option(help="The picture: .png or .gif (animated).")] = None,
 ) -> None:
-    """Race update rules down a function; a rule without a learning rate takes its best."""
-    with waiting("racing"):
+    """Compare optimizers on a test function; one without a learning rate takes its best."""
+    with waiting("comparing"):
         from wellfit.core.hyper import resolve
-        from wellfit.landscapes import Landscape, race
+        from wellfit.landscapes import Landscape, compare_optimizers
 
         ground = resolve(Landscape, function)
         place = _point(start) if start is not None else ground.start
         rules = [_rule(name, ground, place, steps) for name in optimizers.split(",")]
-        paths = race(ground, rules, [place], steps=steps)
+        paths = compare_optimizers(ground, rules, [place], steps=steps)
     screen().print(_table(ground, paths))
     target = out or Path(f"{ground.name}.png")
     with waiting("drawing"):

@@ -1,6 +1,7 @@
-"""Floor 3: test functions, and races of the engine's own update rules down them."""
+"""Floor 3: test functions, and comparisons of optimizers on them."""
 
 from wellfit.core.registry import discover
+from wellfit.landscapes.comparison import Path, at_best_rate, compare_optimizers
 from wellfit.landscapes.functions import (
     Beale,
     Himmelblau,
@@ -10,7 +11,6 @@ from wellfit.landscapes.functions import (
     Rosenbrock,
     Saddle,
 )
-from wellfit.landscapes.racing import Path, at_best_rate, race
 
 __all__ = [
     "Beale",
@@ -22,7 +22,7 @@ __all__ = [
     "Rosenbrock",
     "Saddle",
     "at_best_rate",
-    "race",
+    "compare_optimizers",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

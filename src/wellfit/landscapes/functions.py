@@ -22,7 +22,7 @@ class Landscape(Config, family="landscape"):
 
     Attributes:
         minima: where it is lowest; none where it has no bottom.
-        start: where races begin.
+        start: where optimizers start.
         window: (left, right, bottom, top) of what is worth drawing.
 
     >>> float(Beale().value(torch.tensor(3.0), torch.tensor(0.5)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit import MLPClassifier
-from wellfit.landscapes import Beale, race
+from wellfit.landscapes import Beale, compare_optimizers
 from wellfit.model_selection import GridSearchCV
 from wellfit.optim import LBFGS, SGD, Adam, Cosine, Exponential, OneCycle, RMSProp, TimeBased
 from wellfit.recipes.base import Figure, Recipe, Source
@@ -71,7 +71,7 @@ class BealeByLBFGS(Recipe, name="cs109b-beale"):
 
     def run(self, kitchen: Kitchen) -> Mapping[str, float]:
         """Let SciPy's minimizer run, and tell where it ends."""
-        (path,) = race(Beale(), [LBFGS()], [(4.0, 4.0)])
+        (path,) = compare_optimizers(Beale(), [LBFGS()], [(4.0, 4.0)])
         x, y = path.points[-1]
         return {"x": x, "y": y, "evaluations": len(path.points), "height": path.heights[-1]}
 

@@ -24,9 +24,9 @@ _FRAMES, _FRAMES_A_SECOND = 90, 20
 def landscape_figure(landscape: Landscape, paths: Sequence[Path]) -> Figure:
     """Draw the landscape's contours, its minima, and the paths down it.
 
-    >>> from wellfit.landscapes import Beale, race
+    >>> from wellfit.landscapes import Beale, compare_optimizers
     >>> from wellfit.optim import LBFGS
-    >>> landscape_figure(Beale(), race(Beale(), [LBFGS()])).axes[0].get_title()
+    >>> landscape_figure(Beale(), compare_optimizers(Beale(), [LBFGS()])).axes[0].get_title()
     'beale'
     """
     figure, axes = _ground(landscape, paths)
@@ -66,9 +66,9 @@ def landscape_animation(landscape: Landscape, paths: Sequence[Path], file: File)
 def told(path: Path) -> str:
     """Return a path's name: its rule, its learning rate where it has one.
 
-    >>> from wellfit.landscapes import Beale, race
+    >>> from wellfit.landscapes import Beale, compare_optimizers
     >>> from wellfit.optim import SGD
-    >>> told(race(Beale(), [SGD(1e-4, momentum=0.9)])[0])
+    >>> told(compare_optimizers(Beale(), [SGD(1e-4, momentum=0.9)])[0])
     'sgd, momentum 0.9, rate 0.0001'
     """
     rule = path.rule

@@ -225,8 +225,8 @@ def _source(model: Any) -> Source:
     if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
         return _from_parts(model, "a list of parts")
     raise InputError(
-        f"pretrained model is {model!r}; expected a fitted MLPClassifier or MLPRegressor, a folder "
-        "of a model or a run, a file to import, or a list of parts"
+        f"pretrained model is {model!r}; expected a fitted MLPClassifier or MLPRegressor, a "
+        "folder of a model or a run, a file to import, or a list of parts"
     )
 
 

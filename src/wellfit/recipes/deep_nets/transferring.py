@@ -25,8 +25,9 @@ def few(kitchen: Kitchen) -> Split:
     return kitchen.mnist().only(range(5, 10)).each(100, kitchen.seed)
 
 
-def started(kitchen: Kitchen, rate: float, pretrained: dict[str, Any], **params: Any) ->
-MLPClassifier:
+def started(
+    kitchen: Kitchen, rate: float, pretrained: dict[str, Any], **params: Any
+) -> MLPClassifier:
     """Return a network on layers that have learned 0 to 4."""
     taken = Pretrained(trunk(kitchen.data_dir, kitchen.seed), **pretrained)
     usual = {"optimizer": Adam(rate), "batch_size": 20, "epochs": EPOCHS}

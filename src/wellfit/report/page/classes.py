@@ -48,7 +48,7 @@ def class_blocks(run: Material) -> Iterator[Block]:
         classes, counts = confusion(tested.y, tested.predicted, tested.classes)
         names = [*tested.names, *map(str, classes[len(tested.names) :])]
         yield confusion_block(counts, names)
-        yield reliability(tested)
+        yield calibration(tested)
         yield from mistakes(run, tested)
     yield from threshold_charts(tested)
 
@@ -219,7 +219,7 @@ def _pairs(tested: Answers, rows: NDArray[np.int64]) -> list[tuple[str, str, str
     return told
 
 
-def reliability(tested: Answers) -> Chart:
+def calibration(tested: Answers) -> Chart:
     """Return how often answers are right, by how sure the model was of them."""
     assert tested.chances is not None
     sure, right = tested.chances.max(axis=1), tested.y == tested.predicted
@@ -249,7 +249,7 @@ def reliability(tested: Answers) -> Chart:
     }
     told = f"How sure the model is, and how often it is right. The two differ by {percent(error)} "
     told += "on average (expected calibration error). Bars are 95 % intervals."
-    table = Table(["how sure", "rows", "mean probability", "right"], rows, title="Reliability")
+    table = Table(["how sure", "rows", "mean probability", "right"], rows, title="Calibration")
     return Chart("Is it right as often as it says?", told, traces, layout, table)
 
 

@@ -133,7 +133,7 @@ def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:
     if classifier._labels.multilabel_:
         raise InputError(
             "rows have several labels each; expected one class a row: roc, precision_recall and "
-            "reliability take several labels"
+            "calibration take several labels"
         )
     truth = np.asarray(classifier._labels.hard(y))
     _check_kind(truth, classifier.classes_.tolist()[0])

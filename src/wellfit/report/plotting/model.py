@@ -119,7 +119,7 @@ class ModelPlots:
         classes.draw_precision_recall(axes, model, X, y)
         return axes
 
-    def reliability(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
+    def calibration(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
         """Draw how often predictions come true, by the probability that they were given.
 
         Of two classes it is the second one's probability, of more that of the predicted class.
@@ -129,7 +129,7 @@ class ModelPlots:
             y: (n_samples,) their classes, or (n_samples, n_labels) of 0 and 1.
             ax: where to draw.
         """
-        model = self._classifier("reliability", "residuals(X, y)")
+        model = self._classifier("calibration", "residuals(X, y)")
         axes = one(ax, (5.6, 5.2))
         classes.draw_reliability(axes, model, X, y)
         return axes

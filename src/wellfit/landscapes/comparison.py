@@ -1,4 +1,4 @@
-"""Races of update rules down a landscape: the engine's own rules, each a stack of its starts."""
+"""Comparison of optimizers on test functions, by the engine's own update rules."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Path:
         return distances
 
 
-def race(
+def compare_optimizers(
     landscape: Landscape,
     rules: Sequence[Optimizer],
     starts: Sequence[Point] | None = None,
     *,
     steps: int = 500,
 ) -> list[Path]:
-    """Let update rules run down a landscape.
+    """Run several optimizers on a landscape, each from every start.
 
     Args:
         landscape: with its derivatives by autograd.
@@ -72,12 +72,14 @@ def race(
 
     >>> from wellfit.landscapes import Beale
     >>> from wellfit.optim import LBFGS
-    >>> (path,) = race(Beale(), [LBFGS()], [(4.0, 4.0)])
+    >>> (path,) = compare_optimizers(Beale(), [LBFGS()], [(4.0, 4.0)])
     >>> path.points[-1].round(3).tolist()
     [3.0, 0.5]
     """
     if not rules or steps < 1:
-        raise InputError(f"a race needs rules and steps; given {len(rules)} and {steps}")
+        raise InputError(
+            f"a comparison needs optimizers and steps; given {len(rules)} and {steps}"
+        )
     points = torch.tensor(list(starts or [landscape.start]), dtype=torch.float64)
     paths = []
     for rule in rules:
