@@ -46,6 +46,7 @@ TAKEN = {
     "l2": 0.1,
     "max_norm": 0.1,
     "optimizer": Adam(0.01),
+    "learning_rate": 0.5,
     "lr_schedule": "one_cycle",
     "schedules": {"dropout": "one_cycle"},
     "gradient_clipping": 1e-3,

@@ -264,6 +264,9 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
     [
         ({"lr_schedule": Custom(lambda epoch: 1 - epoch)}, "function .* returns -.*at least 0"),
         ({"lr_schedule": Custom(lambda epoch: float("nan"))}, "returns nan.*expected a finite"),
+        ({"learning_rate": 0.0}, "learning_rate of optimizer 'adam' is 0.0"),
+        ({"learning_rate": "high"}, "learning_rate is 'high'; expected a number or 'auto'"),
+        ({"learning_rate": 0.1, "optimizer": "lbfgs"}, "optimizer 'lbfgs' has none"),
         ({"lr_schedule": "cosin"}, "unknown schedule 'cosin'.*'cosine'"),
         ({**MOVING, "schedules": {"momentum": Ramp(1, 3)}}, r"takes momentum of .*\[0, 1\)"),
         ({**MOVING, "schedules": {"momentun": "ramp"}}, "'momentun'.*'momentum'"),
@@ -342,3 +345,11 @@ def test_what_configs_refuse_themselves():
             wrong()
     with pytest.raises(UnknownNameError, match="did you mean 'relu'"):
         Dense(8, "rellu")
+
+
+@BOTH
+def test_the_estimators_learning_rate_is_the_optimizers(cls, data):
+    own = plain(cls, data, optimizer=SGD(0.3, momentum=0.9))
+    given = plain(cls, data, optimizer=SGD(momentum=0.9), learning_rate=0.3)
+    np.testing.assert_array_equal(own.coefs_[0], given.coefs_[0])
+    np.testing.assert_array_equal(given.history_["learning_rate"], own.history_["learning_rate"])

@@ -13,7 +13,7 @@ from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.reusing import Reusing
-from wellfit.estimators.settings import clipping, dropout
+from wellfit.estimators.settings import clipping, dropout, optimizer
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
@@ -219,7 +219,7 @@ def resolved(model: Model) -> dict[str, Any]:
     params = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
     for key, family in _NAMED.items():
         params[key] = _resolved(family, params[key])
-    params["dropout"] = dropout(model)
+    params["optimizer"], params["dropout"] = optimizer(model), dropout(model)
     params["augment"] = augmentations(params["augment"])
     if params["early_stopping"] is True:
         params["early_stopping"] = EarlyStopping()

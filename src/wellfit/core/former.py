@@ -78,7 +78,7 @@ def renamed(document: Any, names: Mapping[str, str], *keys: str) -> Any:
 
 def current_identity(search: Any) -> Any:
     """Return what identifies a search, as its journal says it, by today's names."""
-    return _translated(search, PARAMETERS, PRETRAINED, CLASSES)
+    return _with_added(_translated(search, PARAMETERS, PRETRAINED, CLASSES))
 
 
 def former_candidate(candidate: Any) -> Any:
@@ -107,6 +107,16 @@ def _translated(
         for name, item in value.items()
     }
     return {**told, "is": classes.get(kind, kind)} if isinstance(kind, str) else told
+
+
+def _with_added(value: Any) -> Any:
+    """Add the parameters that estimators have gained, at the values that change nothing."""
+    if isinstance(value, list):
+        return [_with_added(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    added = {"learning_rate": "auto"} if {"is", "lr_schedule", "subsample"} <= set(value) else {}
+    return {**added, **{name: _with_added(item) for name, item in value.items()}}
 
 
 def _translated_name(name: str, names: Mapping[str, str], parts: Mapping[str, str]) -> str:

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DivergedError, HyperparameterError, InputError
-from wellfit.core.hyper import resolve
 from wellfit.estimators import reusing, settings
 from wellfit.estimators.incremental import Incremental
 from wellfit.estimators.inputs import checked
@@ -28,7 +27,7 @@ from wellfit.estimators.starting import Starting
 from wellfit.estimators.tables import Table
 from wellfit.estimators.undo import whole_or_not_at_all
 from wellfit.nn import Network
-from wellfit.optim import Constant, Optimizer
+from wellfit.optim import Constant
 from wellfit.training import (
     Member,
     Result,
@@ -257,7 +256,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         member = Member(
             network=network or built.network,
             loss=self._resolve_loss(),
-            optimizer=resolve(Optimizer, self.optimizer),
+            optimizer=settings.optimizer(self),
             lr_schedule=Constant()
             if one_more or self._minimizes()
             else settings.resolve_schedule(self),

@@ -54,6 +54,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
             look at all rows before each move.
+        learning_rate: the optimizer's, above 0; ``"auto"`` keeps the optimizer's own.
         lr_schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
         schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
             ``"dropout"``, ``"l1"`` and ``"l2"``.
@@ -133,6 +134,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
+        learning_rate: float | Literal["auto"] = "auto",
         lr_schedule: str | Schedule = "one_cycle",
         schedules: Mapping[str, str | Schedule] | None = None,
         gradient_clipping: float | str | Clipping | None = None,
@@ -162,7 +164,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             hidden_layer_sizes, layers=layers, activation=activation, initializer=initializer,
             bias_initializer=bias_initializer, batch_norm=batch_norm, dropout=dropout,
             input_dropout=input_dropout, input_noise=input_noise, l1=l1, l2=l2, max_norm=max_norm,
-            loss=loss, optimizer=optimizer, lr_schedule=lr_schedule, schedules=schedules,
+            loss=loss, optimizer=optimizer, learning_rate=learning_rate,
+            lr_schedule=lr_schedule, schedules=schedules,
             gradient_clipping=gradient_clipping, ema_decay=ema_decay, batch_size=batch_size,
             shuffle=shuffle, subsample=subsample, epochs=epochs, early_stopping=early_stopping,
             validation_fraction=validation_fraction, scoring=scoring, eval_every=eval_every,

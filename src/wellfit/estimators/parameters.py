@@ -46,6 +46,7 @@ class Parameters(NestedConfigs):
         max_norm: float | None = None,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
+        learning_rate: float | Literal["auto"] = "auto",
         lr_schedule: str | Schedule = "one_cycle",
         schedules: Mapping[str, str | Schedule] | None = None,
         gradient_clipping: float | str | Clipping | None = None,
@@ -76,7 +77,7 @@ class Parameters(NestedConfigs):
         self.dropout, self.input_dropout = dropout, input_dropout
         self.input_noise, self.max_norm = input_noise, max_norm
         self.l1, self.l2 = l1, l2
-        self.loss, self.optimizer = loss, optimizer
+        self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
         self.lr_schedule, self.schedules = lr_schedule, schedules
         self.gradient_clipping, self.ema_decay = gradient_clipping, ema_decay
         self.batch_size, self.shuffle, self.subsample = batch_size, shuffle, subsample

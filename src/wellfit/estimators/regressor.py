@@ -47,6 +47,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
             ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
             look at all rows before each move.
+        learning_rate: the optimizer's, above 0; ``"auto"`` keeps the optimizer's own.
         lr_schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
         schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
             ``"dropout"``, ``"l1"`` and ``"l2"``.

@@ -69,6 +69,7 @@ def check_saved(estimator: Any) -> None:
         HyperparameterError: a parameter out of its range.
     """
     check_options(estimator)
+    optimizer(estimator)
     batch_size(estimator.batch_size, 1)
     clipping(estimator.gradient_clipping)
     hidden_sizes(estimator.hidden_layer_sizes)
@@ -91,6 +92,24 @@ def _whole(estimator: Any) -> Dense:
         initializer=resolve(Initializer, estimator.initializer),
         bias_initializer=resolve(Initializer, estimator.bias_initializer),
     )
+
+
+def optimizer(estimator: Any) -> Optimizer:
+    """Return the update rule, at the estimator's own ``learning_rate`` where that is a number.
+
+    Raises:
+        HyperparameterError: a rate that is none, or a rule that has no learning rate.
+    """
+    rule, rate = resolve(Optimizer, estimator.optimizer), estimator.learning_rate
+    if isinstance(rate, str) and rate == "auto":
+        return rule
+    if isinstance(rule, Minimizer):
+        raise HyperparameterError(
+            f"learning_rate is {rate!r}, and optimizer {rule.name!r} has none; expected 'auto'"
+        )
+    if isinstance(rate, str):
+        raise HyperparameterError(f"learning_rate is {rate!r}; expected a number or 'auto'")
+    return rule.replace(learning_rate=rate)
 
 
 def dropout(estimator: Any) -> float | Layer:

@@ -115,6 +115,7 @@ class MLPAutoencoder(Coding, BaseMLP):
 
     # What other estimators are told, and autoencoders aren't.
     input_dropout = input_noise = l1 = ema_decay = 0.0
+    learning_rate = "auto"
     max_norm = schedules = scoring = image_shape = pretrained = None
     augment = ()
     shuffle, subsample, eval_every = True, 1.0, 1
