@@ -264,7 +264,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
     [
         ({"lr_schedule": Custom(lambda epoch: 1 - epoch)}, "function .* returns -.*at least 0"),
         ({"lr_schedule": Custom(lambda epoch: float("nan"))}, "returns nan.*expected a finite"),
-        ({"learning_rate": 0.0}, "learning_rate of optimizer 'adam' is 0.0"),
+        ({"learning_rate": -1.0}, "learning_rate of optimizer 'adam' is -1.0"),
         ({"learning_rate": "high"}, "learning_rate is 'high'; expected a number or 'auto'"),
         ({"learning_rate": 0.1, "optimizer": "lbfgs"}, "optimizer 'lbfgs' has none"),
         ({"lr_schedule": "cosin"}, "unknown schedule 'cosin'.*'cosine'"),
@@ -299,7 +299,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"optimizer": "lbfgs", "dropout": 0.2}, "lbfgs minimizes a fixed loss.* random layers"),
         ({"optimizer": "lbfgs", "max_norm": 1.0}, "takes no constraints; given max_norm"),
         ({"optimizer": "lbfgs", "ema_decay": 0.9}, "takes no averaged weights; given 0.9"),
-        ({"optimizer": "lbfgs", "gradient_clipping": 1.0}, "takes no clipping; given by_norm"),
+        ({"optimizer": "lbfgs", "gradient_clipping": 1.0}, "takes no gradient clipping; given by_norm"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )  # fmt: skip

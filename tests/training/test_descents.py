@@ -165,7 +165,7 @@ def test_early_stopping_works_on_descents():
         ({"network": mlp(4, (5,), 3, input_noise=0.1)}, "random layers; given gaussian_noise"),
         ({"penalties": (L2(0.1, decoupled=True),)}, "decoupled penalties; given l2"),
         ({"constraints": (MaxNorm(),)}, "constraints; given max_norm"),
-        ({"gradient_clipping": (ClipByNorm(),)}, "clipping; given by_norm"),
+        ({"gradient_clipping": (ClipByNorm(),)}, "gradient clipping; given by_norm"),
         ({"ema_decay": 0.9}, "averaged weights; given 0.9"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

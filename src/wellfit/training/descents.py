@@ -106,7 +106,7 @@ def _check(member: Member) -> None:
         "random layers": noisy,
         "decoupled penalties": decoupled,
         "constraints": [constraint.name for constraint in member.constraints],
-        "gradient_clipping": [clipping.name for clipping in member.gradient_clipping],
+        "gradient clipping": [clipping.name for clipping in member.gradient_clipping],
         "averaged weights": [str(member.ema_decay)] if member.ema_decay else [],
         "pace but frozen layers": [] if _steady(member.pace) else [repr(member.pace)],
     }
