@@ -50,7 +50,10 @@ def test_all_numbers_of_frozen_layers_can_be_tried(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--freeze", "1"), "--freeze is about a pretrained network; name it by --pretrained MODEL"),
+        (
+            ("--freeze", "1"),
+            "--freeze is about a pretrained network; name it by --pretrained MODEL",
+        ),
         (("--pretrained", "nowhere"), "there is no model or run nowhere"),
         (("--pretrained", "adult.csv"), "adult.csv"),
         (

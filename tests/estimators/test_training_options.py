@@ -299,7 +299,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"optimizer": "lbfgs", "dropout": 0.2}, "lbfgs minimizes a fixed loss.* random layers"),
         ({"optimizer": "lbfgs", "max_norm": 1.0}, "takes no constraints; given max_norm"),
         ({"optimizer": "lbfgs", "ema_decay": 0.9}, "takes no averaged weights; given 0.9"),
-        ({"optimizer": "lbfgs", "gradient_clipping": 1.0}, "takes no gradient clipping; given by_norm"),
+        ({"optimizer": "lbfgs", "gradient_clipping": 1.0}, "no gradient clipping; given by_norm"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )  # fmt: skip
