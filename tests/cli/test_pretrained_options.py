@@ -31,9 +31,9 @@ def test_a_training_begins_with_a_run_s_layers(
     before, after = (load_model(run / "model") for run in (classifier, here / "run"))
     assert (before.coefs_[0] == after.coefs_[0]).all()
     assert (before.coefs_[1] != after.coefs_[1]).any()
-    reuse = settings(here / "run")["pretrained"]
-    assert isinstance(reuse, dict)
-    assert (reuse["model"], reuse["layers"], reuse["freeze"]) == (str(classifier), 1, 1)
+    pretrained = settings(here / "run")["pretrained"]
+    assert isinstance(pretrained, dict)
+    assert (pretrained["model"], pretrained["n_layers"], pretrained["freeze"]) == (str(classifier), 1, 1)
 
 
 def test_all_numbers_of_frozen_layers_can_be_tried(

@@ -153,12 +153,8 @@ class MLPAutoencoder(Coding, BaseMLP):
         self.initializer, self.bias_initializer = initializer, bias_initializer
         self.dropout, self.l2 = dropout, l2
         self.loss, self.optimizer, self.lr_schedule = loss, optimizer, lr_schedule
-        self.gradient_clipping, self.batch_size, self.epochs = (
-            gradient_clipping,
-            batch_size,
-            epochs,
-        )
-        self.early_stopping = early_stopping
+        self.gradient_clipping, self.batch_size = gradient_clipping, batch_size
+        self.epochs, self.early_stopping = epochs, early_stopping
         self.validation_fraction = validation_fraction
         self.preprocess, self.callbacks = preprocess, callbacks
         self.warm_start, self.verbose = warm_start, verbose
