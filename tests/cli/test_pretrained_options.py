@@ -33,7 +33,11 @@ def test_a_training_begins_with_a_run_s_layers(
     assert (before.coefs_[1] != after.coefs_[1]).any()
     pretrained = settings(here / "run")["pretrained"]
     assert isinstance(pretrained, dict)
-    assert (pretrained["model"], pretrained["n_layers"], pretrained["freeze"]) == (str(classifier), 1, 1)
+    assert (pretrained["model"], pretrained["n_layers"], pretrained["freeze"]) == (
+        str(classifier),
+        1,
+        1,
+    )
 
 
 def test_all_numbers_of_frozen_layers_can_be_tried(

@@ -23,7 +23,7 @@ from wellfit.cli.run_folder import RunFolder
 from wellfit.core.metrics import Metric, title_of
 from wellfit.nn.products import rounding
 from wellfit.report import Curves
-from wellfit.training import Decision, Callback, EpochLogs, Run
+from wellfit.training import Callback, Decision, EpochLogs, Run
 
 State = dict[str, Any]
 

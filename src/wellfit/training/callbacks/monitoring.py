@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.metrics import Metric
-from wellfit.training.callbacks.base import Mask, Callback, EpochLogs, Run, State
+from wellfit.training.callbacks.base import Callback, EpochLogs, Mask, Run, State
 
 MODES = ("auto", "min", "max")
 

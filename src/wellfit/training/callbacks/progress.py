@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from wellfit.core.metrics import Metric, title_of
-from wellfit.training.callbacks.base import Decision, Callback, EpochLogs, Run, State
+from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
 
 
 class Progress(Callback, name="progress"):
