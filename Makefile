@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs release format hooks clean distclean
+.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -81,6 +81,9 @@ bench-verdicts: $(VENV)/.installed  ## Compare verdicts with an expert's, on ill
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The documentation is in site/index.html."
+
+news: $(VENV)/.installed-release  ## Show what the next release's changelog says so far
+	@$(BIN)/python -m towncrier build --draft 2>/dev/null
 
 # The wheel, not the checkout, is what users get: a file that it lacks shows only elsewhere.
 release: $(VENV)/.installed-release  ## Build sdist and wheel, and run the demo from the wheel

@@ -2,7 +2,7 @@
 
 ``<!-- family: optimizer -->`` becomes every class of that family, as the registry knows it: name,
 equation, hyper-parameters, source; a recipe with what came of it, as ``docs/recipes`` holds it.
-``<!-- include: CHANGELOG.md -->`` becomes that file.
+``<!-- include: CHANGELOG.md -->`` becomes that file, with the news that no release has yet.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import inspect
 import json
 import pkgutil
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from wellfit.recipes import Figure, Recipe
 ROOT = Path(__file__).parents[1]
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
+NEWS = "<!-- towncrier release notes start -->"
 INCLUDE = re.compile(r"^<!-- include: ([\w.]+) -->$", flags=re.MULTILINE)
 HEAD = ("hyper-parameter", "default", "range", "scale", "meaning")
 
@@ -38,7 +40,20 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def included(name: str) -> str:
     """Return a file of the project's root, its links made to work from inside ``docs``."""
-    return (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+    text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+    return text.replace(NEWS, unreleased())
+
+
+def unreleased() -> str:
+    """Return the news fragments as a section, by kind; nothing where there are none."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = []
+    for kind in config["tool"]["towncrier"]["type"]:
+        files = sorted((ROOT / "news").glob(f"*.{kind['directory']}*.md"))
+        points = [f"- {file.read_text(encoding='utf-8').strip()}" for file in files]
+        if points:
+            parts.append("\n".join([f"### {kind['name']}\n", *points]))
+    return "\n\n".join(["## Unreleased", *parts]) if parts else ""
 
 
 @cache

@@ -177,6 +177,20 @@ def test_an_unknown_family_on_a_page_is_an_error(hooks: ModuleType) -> None:
         hooks.on_page_markdown("<!-- family: optimiser -->")
 
 
+def test_the_changelogs_page_shows_what_no_release_has_yet(
+    hooks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyproject.toml", "CHANGELOG.md"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    monkeypatch.setattr(hooks, "ROOT", tmp_path)
+    assert "## Unreleased" not in hooks.included("CHANGELOG.md")
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "+muon.added.md").write_text("Muon.\n")
+    (tmp_path / "news" / "7.fixed.md").write_text("A fault.\n")
+    shown = hooks.included("CHANGELOG.md")
+    assert "## Unreleased\n\n### Added\n\n- Muon.\n\n### Fixed\n\n- A fault." in shown
+
+
 def test_an_included_file_is_linked_from_inside_the_docs(hooks: ModuleType) -> None:
     page = hooks.on_page_markdown("<!-- include: CONTRIBUTING.md -->")
     assert page.startswith("# Contributing")
