@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from wellfit import MLPClassifier, load_model
+from wellfit.cli.plan import Plan
+from wellfit.cli.run_forms import read_config_file
 from wellfit.model_selection import SearchCV
-from wellfit.training import EarlyStopping
+from wellfit.optim import ClipByNorm
+from wellfit.training import EarlyStopping, ReduceLROnPlateau
 
 FILES = Path(__file__).parent / "fixtures" / "format_0_1"
 EXPECTED = json.loads((FILES / "expected.json").read_text())
@@ -27,6 +30,8 @@ PREDICTIONS = {
     "multilabel": lambda model: model.predict_proba(rows()[["age", "member"]]),
     "pixels": lambda model: model.predict_proba(np.arange(30, dtype=np.uint8).reshape(5, 6)),
     "ensemble": lambda model: model.predict_proba(rows()),
+    "renamed": lambda model: model.predict(RAW[:5]),
+    "quadratic": lambda model: model.predict_proba(RAW[:5]),
     "autoencoder": lambda model: model.transform(pd.read_csv(FILES / "numbers.csv")[:5]),
 }
 
@@ -60,3 +65,40 @@ def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path):
     search.fit(RAW, LABELS)
     assert search.cv_results_["mean_test_score"].tolist() == EXPECTED["journal"]
     assert journal.read_bytes() == before  # no fit was done again
+
+
+def test_former_names_of_parameters_and_statuses_are_read():
+    model = load_model(FILES / "renamed")
+    assert (model.ema_decay, model.subsample) == (0.5, 0.9)
+    assert model.gradient_clipping == ClipByNorm(0.5)
+    assert model.lr_schedule == ReduceLROnPlateau(0.5, patience=1)
+    assert model.status_ == "early_stopped"
+
+
+def test_a_journal_with_former_names_is_gone_on_with(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    shutil.copy(FILES / "renamed.jsonl", journal)
+    before = journal.read_bytes()
+    network = MLPClassifier(
+        (3,),
+        epochs=2,
+        random_state=0,
+        preprocess=None,
+        early_stopping=False,
+        lr_schedule=ReduceLROnPlateau(0.5, patience=1, monitor="loss"),
+        ema_decay=0.5,
+        n_threads=1,
+    )
+    space = {"gradient_clipping": [ClipByNorm(0.5), None], "subsample": [1.0, 0.5]}
+    search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)
+    search.fit(RAW, LABELS)
+    assert search.cv_results_["mean_test_score"].tolist() == EXPECTED["renamed_journal"]
+    assert journal.read_bytes() == before  # no fit was done again
+
+
+def test_the_plan_of_a_run_with_former_names_is_read():
+    config = read_config_file(FILES / "renamed_run" / "config.json")
+    given = Plan.from_dict(config).parameters
+    assert (given["subsample"], given["ema_decay"], given["n_threads"]) == (0.8, 0.5, 1)
+    assert (given["lr_schedule"], given["gradient_clipping"]) == ("constant", "1")
+    assert config["settings"]["ema_decay"] == 0.5

@@ -198,7 +198,7 @@ def test_what_cannot_be_meant_is_refused():
     with pytest.raises(InputError, match=r"this MLPClassifier is trained.*clone"):
         clf.fit_preprocessing(usual)
     np.testing.assert_array_equal(clf.predict_proba(usual), before)
-    with pytest.raises(InputError, match="the model in reuse"):
+    with pytest.raises(InputError, match="the model in pretrained"):
         quick(pretrained=Pretrained(clf)).fit_preprocessing(usual)
     with pytest.raises(DataError, match="X has 60 rows and y has 59"):
         quick().fit_preprocessing(usual, y[:59])

@@ -49,7 +49,7 @@ def test_labels_come_back_as_a_plain_dtype(y, dtype):
     predicted = clf.fit(X, y).predict(X)
     truth = np.asarray(y).ravel().astype(dtype)
     assert clf.classes_.dtype == predicted.dtype == dtype
-    assert 0 <= f1_score(truth, predicted, ema_decay="macro") <= 1
+    assert 0 <= f1_score(truth, predicted, average="macro") <= 1
     assert np.isfinite(clf.history_["val_roc_auc"]).any()
     shares = clf.score(X, y), clf.score(X, y, sample_weight=np.ones(len(X)))
     np.testing.assert_allclose(shares, np.mean(truth == predicted))

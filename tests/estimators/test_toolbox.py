@@ -211,7 +211,7 @@ def test_a_layers_own_limit_replaces_the_estimators(cls, data):
 )
 def test_clipping(cls, data, given, meant):
     ours, start = one_step(cls, data, gradient_clipping=given)
-    assert ours._result.members[0].clipping == (meant,)
+    assert ours._result.members[0].gradient_clipping == (meant,)
     moves = [a - b for a, b in zip(blocks(ours), blocks(start), strict=True)]
     whole = np.sqrt(sum((move**2).sum() for move in moves))
     if meant.name == "by_norm":

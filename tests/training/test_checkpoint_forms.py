@@ -60,7 +60,7 @@ DOCUMENTS = {
     "upgrade wellfit": lambda document: document.update(format_version=2),
     "result is missing": lambda document: document.pop("result"),
     "the seed": lambda document: document["members"][0].update(seed="1"),
-    "history|callbacks.0..loss": lambda document: document["result"]["callbacks"][0].update(
+    "history|callbacks.0..loss": lambda document: document["result"]["observers"][0].update(
         loss=[1.0, 2.0]
     ),
 }
