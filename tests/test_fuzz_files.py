@@ -32,7 +32,7 @@ from wellfit import MLPClassifier, load_model
 from wellfit.core.errors import WellfitError
 from wellfit.model_selection import SearchCV, read_space
 from wellfit.training import EarlyStopping
-from wellfit.transfer import Shelf, export, import_model
+from wellfit.transfer import ModelRegistry, export, import_model
 
 SECONDS = 180  # that one file may take: only a hang takes longer, also on a loaded machine
 MEMORY = 1 << 20  # KiB by which a process may grow
@@ -194,14 +194,14 @@ def try_torch(draw: random.Random) -> None:
 
 
 def try_registry(draw: random.Random) -> None:
-    shutil.copytree(Path(os.environ["WELLFIT_FUZZ"]) / "shelf", "shelf")
-    path = Path("shelf/shelf.json")
+    shutil.copytree(Path(os.environ["WELLFIT_FUZZ"]) / "registry", "registry")
+    path = Path("registry/registry.json")
     document = json.loads(path.read_bytes())
     mutate(draw, document)
     path.write_text(json.dumps(document))
-    shelf = Shelf("shelf")
-    for model in shelf.list():
-        shelf.load(model.name)
+    registry = ModelRegistry("registry")
+    for model in registry.list():
+        registry.load(model.name)
 
 
 def try_space(draw: random.Random) -> None:
@@ -288,7 +288,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from safetensors.torch import save_file
 
     save_file(tensors, made / "state.safetensors")
-    Shelf(made / "shelf").add(model, "tiny", data="rows", scores={"accuracy": 0.5})
+    ModelRegistry(made / "registry").add(model, "tiny", data="rows", scores={"accuracy": 0.5})
     monkeypatch.setenv("WELLFIT_FUZZ", str(made))
     monkeypatch.chdir(tmp_path)
     empty = tmp_path / "empty"

@@ -38,7 +38,7 @@ def test_what_is_said_of_bundled_data_holds(name):
     assert (entry.kind == "images") == (dataset.image_shape is not None)
     assert dataset.description
     assert dataset.source
-    assert dataset.licence
+    assert dataset.license
 
 
 def test_digits_are_scikit_learns_in_bytes():

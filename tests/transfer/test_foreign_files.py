@@ -17,7 +17,7 @@ import torch
 from wellfit import MLPClassifier
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.model_selection import read_space
-from wellfit.transfer import Shelf, export, import_model
+from wellfit.transfer import ModelRegistry, export, import_model
 
 h5py = pytest.importorskip("h5py")
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
@@ -141,7 +141,7 @@ def test_a_state_dict_repeats_no_stored_number_and_is_not_compressed(tmp_path):
 
 def test_a_registry_and_a_space_are_bounded(tmp_path):
     for name, read in {
-        "shelf.json": lambda: Shelf(tmp_path).list(),
+        "registry.json": lambda: ModelRegistry(tmp_path).list(),
         "space.json": lambda: read_space(tmp_path / "space.json"),
     }.items():
         path = tmp_path / name
@@ -161,16 +161,16 @@ def test_a_registry_and_a_space_are_bounded(tmp_path):
 
 def test_a_model_of_a_registry_has_the_size_that_the_registry_says(tmp_path):
     model = MLPClassifier((2,), epochs=1, random_state=0).fit(ROWS, ROWS[:, 0] > 0)
-    shelf = Shelf(tmp_path / "shelf")
-    shelf.add(model, "tiny")
-    (folder,) = (item for item in (tmp_path / "shelf").iterdir() if item.is_dir())
+    registry = ModelRegistry(tmp_path / "registry")
+    registry.add(model, "tiny")
+    (folder,) = (item for item in (tmp_path / "registry").iterdir() if item.is_dir())
     with (folder / "weights.safetensors").open("ab") as file:
         file.truncate(100 << 30)
     with pytest.raises(ModelFileError, match="expected at most"):
-        shelf.load("tiny")
-    index = tmp_path / "shelf" / "shelf.json"
+        registry.load("tiny")
+    index = tmp_path / "registry" / "registry.json"
     document = json.loads(index.read_text())
     document["models"]["tiny"]["files"]["weights.safetensors"]["bytes"] = 100 << 30
     index.write_text(json.dumps(document))
     with pytest.raises(ModelFileError, match="as much memory"):
-        shelf.load("tiny")
+        registry.load("tiny")

@@ -100,7 +100,7 @@ def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -
         table.add_row("target", f"{data.target or 'label'}: {classes(summary.target)}")
     table.add_row("duplicates", counted(summary.duplicate_rows, "row"))
     if data is not None:
-        for key, value in (("source", data.source), ("licence", data.licence)):
+        for key, value in (("source", data.source), ("license", data.license)):
             if value:
                 table.add_row(key, value)
     console.print(table)

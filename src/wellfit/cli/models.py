@@ -1,4 +1,4 @@
-"""``wellfit models``: shelves of models, to take from by name."""
+"""``wellfit models``: list, add and fetch the models of a registry."""
 
 from __future__ import annotations
 
@@ -13,59 +13,66 @@ from wellfit.core.metrics import Metric
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wellfit.transfer import ShelvedModel
+    from wellfit.transfer import RegisteredModel
 
-models_app = typer.Typer(no_args_is_help=True, help="A shelf of models, to take from by name.")
+models_app = typer.Typer(
+    no_args_is_help=True, help="List, add and fetch models of a model registry."
+)
 
 _COLUMNS = (
-    *("name", "what", "inputs", "layers", "size"),
-    *("trained on", "scores", "licence", "notes"),
+    *("name", "kind", "inputs", "layers", "size"),
+    *("trained on", "scores", "license", "notes"),
 )
-_WIDE = 80  # letters of a line that columns need
-Address = Annotated[str, typer.Argument(help="A folder, or an http(s) address.", metavar="SHELF")]
+_WIDE = 80  # characters of a line that the columns need
+Address = Annotated[
+    str, typer.Argument(help="A folder or an http(s) address.", metavar="REGISTRY")
+]
 
 
 @models_app.command("list")
 def list_models(
-    shelf: Annotated[
-        str | None, typer.Argument(help="A folder, or an http(s) address; else WELLFIT_SHELF.")
+    registry: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder or an http(s) address; default: the variable WELLFIT_REGISTRY."
+        ),
     ] = None,
 ) -> None:
-    """List the models of a shelf. None is downloaded."""
-    from wellfit.transfer import Shelf
+    """List the models of a registry, without downloading them."""
+    from wellfit.transfer import ModelRegistry
 
-    models = Shelf(shelf).list()
+    models = ModelRegistry(registry).list()
     if not models:
-        screen().print("no model yet")
+        screen().print("The registry has no models yet.")
         return
     rows = [[_printable(cell) for cell in _row(model)] for model in models]
     console = screen()
-    console.print(_table(rows) if console.width >= _WIDE else _one_below_the_other(rows))
+    console.print(_table(rows) if console.width >= _WIDE else _lines(rows))
 
 
 def _table(rows: list[list[str]]) -> Table:
-    """Return a row for each model, without the columns in which none has anything."""
+    """Return a table with a row for each model, without empty columns."""
     from rich.table import Table
 
-    told = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    filled = [column for column, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for place in told:
-        name = _COLUMNS[place]
-        figure = name in ("inputs", "size")
+    for column in filled:
+        name = _COLUMNS[column]
+        numeric = name in ("inputs", "size")
         table.add_column(
             name,
             style="bold cyan" if name == "name" else "",
-            justify="right" if figure else "left",
-            no_wrap=figure,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(row[place] for place in told))
+        table.add_row(*(row[column] for column in filled))
     return table
 
 
-def _one_below_the_other(rows: list[list[str]]) -> Table:
-    """Return what is told of each model as lines, for a terminal too narrow for columns."""
+def _lines(rows: list[list[str]]) -> Table:
+    """Return a line for each property of each model, for a narrow terminal."""
     table = pairs()
     for row in rows:
         for name, cell in zip(_COLUMNS, row, strict=True):
@@ -75,9 +82,9 @@ def _one_below_the_other(rows: list[list[str]]) -> Table:
     return table
 
 
-def _row(model: ShelvedModel) -> list[str]:
+def _row(model: RegisteredModel) -> list[str]:
     several = f"{model.members} x " if model.members > 1 else ""
-    classes = f", {counted(len(model.classes), 'output')}" if model.classes else ""
+    classes = f", {len(model.classes)} classes" if model.classes else ""
     return [
         model.name,
         f"{model.kind}{classes}",
@@ -89,39 +96,43 @@ def _row(model: ShelvedModel) -> list[str]:
             f"{name} {Metric.of(name).format(score, more=1)}"
             for name, score in model.scores.items()
         ),
-        model.licence,
+        model.license,
         model.notes,
     ]
 
 
 def _printable(text: str) -> str:
-    """Return a stranger's text without what could steer a terminal."""
+    """Return untrusted text without control characters of the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @models_app.command("add")
 def add_model(
-    shelf: Annotated[str, typer.Argument(help="The folder; made where there is none.")],
-    model: Annotated[Path, typer.Argument(help="The folder of a run, or of a model.")],
-    name: Annotated[str, typer.Option(help="What to call it.")],
-    licence: Annotated[str, typer.Option(help="Under which it may be used.")] = "",
-    notes: Annotated[str, typer.Option(help="What else a user should know.")] = "",
+    registry: Annotated[
+        str, typer.Argument(help="The registry's folder; created if there is none.")
+    ],
+    model: Annotated[Path, typer.Argument(help="The folder of a run or of a model.")],
+    name: Annotated[str, typer.Option(help="The model's name in the registry.")],
+    license: Annotated[
+        str, typer.Option(help="The license under which the model may be used.")
+    ] = "",
+    notes: Annotated[str, typer.Option(help="Anything else that a user should know.")] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the model of that name.")
+        bool, typer.Option("--overwrite", help="Replace a model of the same name.")
     ] = False,
 ) -> None:
-    """Copy a model to a shelf, with what its run says of the data and the test rows."""
-    from wellfit.transfer import Shelf
+    """Copy a model into a registry, with its run's data set and test scores."""
+    from wellfit.transfer import ModelRegistry
 
-    added = Shelf(shelf).add(
-        model, name, licence=licence, notes=notes, overwrite=overwrite, **_told(model)
+    added = ModelRegistry(registry).add(
+        model, name, license=license, notes=notes, overwrite=overwrite, **_description(model)
     )
-    what = f"a {added.kind} of {counted(added.parameters, 'parameter')}"
-    screen().print(f"{name}: {what} on the shelf {shelf}", soft_wrap=True)
+    parameters = counted(added.parameters, "parameter")
+    screen().print(f"Added {name} ({added.kind}, {parameters}) to {registry}", soft_wrap=True)
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """Return what a run says of its model: the data, and the scores on the test rows."""
+def _description(path: Path) -> dict[str, Any]:
+    """Return the data set and the test scores of a run, as keywords of ``add``."""
     from contextlib import suppress
 
     from wellfit.cli.run_folder import CONFIG, MODEL, RESULT, read_config
@@ -144,14 +155,16 @@ def _told(path: Path) -> dict[str, Any]:
 
 @models_app.command("get")
 def get_model(
-    shelf: Address,
-    name: Annotated[str, typer.Argument(help="Of a model that `wellfit models list` lists.")],
+    registry: Address,
+    name: Annotated[
+        str, typer.Argument(help="The model's name, as `wellfit models list` shows it.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A new folder to copy it to; else where it is kept."),
+        typer.Option("--out", "-o", help="A new folder for the copy; default: the cache."),
     ] = None,
 ) -> None:
-    """Fetch a model, check it, and print its folder, for `wellfit predict` and `load_model`."""
-    from wellfit.transfer import Shelf
+    """Fetch a model, verify its checksums and print its folder."""
+    from wellfit.transfer import ModelRegistry
 
-    screen().print(str(Shelf(shelf).get(name, out)), soft_wrap=True)
+    screen().print(str(ModelRegistry(registry).get(name, out)), soft_wrap=True)

@@ -222,7 +222,7 @@ def train(
         str | None,
         _option(
             _PRETRAINED,
-            "Begin with a trained network's layers: of a model, a run, a name on the shelf, or "
+            "Begin with a trained network's layers: of a model, a run, a name in the registry, or "
             "another library's file.",
             metavar="MODEL",
         ),

@@ -25,7 +25,7 @@ class Bundled(Named):
 
     loader: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = "distributed with scikit-learn (BSD-3-Clause)"
+    license: str = "distributed with scikit-learn (BSD-3-Clause)"
 
     def where(self, data_dir: Path | None = None) -> Where:
         """Answer "bundled"."""
@@ -145,6 +145,6 @@ BUNDLED = (
         target="MedHouseVal",
         description="Median house values in California's districts, in 100,000 dollars.",
         source="Pace and Barry (1997), Sparse Spatial Autoregressions",
-        licence="not stated",
+        license="not stated",
     ),
 )

@@ -40,7 +40,7 @@ class Dataset:
         class_names: what the labels 0, 1, … stand for.
         description: a sentence or two.
         source: where the data came from.
-        licence: under which terms they may be used, as far as known.
+        license: under which terms they may be used, as far as known.
         schema: the types of a table's columns, by which later files of its kind are read.
 
     Raises:
@@ -64,7 +64,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     description: str = ""
     source: str = ""
-    licence: str = ""
+    license: str = ""
     schema: TableSchema | None = None
 
     def __post_init__(self) -> None:

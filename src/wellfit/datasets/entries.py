@@ -59,7 +59,7 @@ class Named(abc.ABC):
         target: the column to predict; empty for images.
         description: a sentence or two.
         source: who published it.
-        licence: under which terms, as far as known.
+        license: under which terms, as far as known.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Named(abc.ABC):
     target: str = ""
     description: str
     source: str
-    licence: str
+    license: str
 
     @abc.abstractmethod
     def where(self, data_dir: Path | None = None) -> Where:
@@ -103,7 +103,7 @@ class Named(abc.ABC):
             task=self.task if (dataset.target or "") == self.target else None,
             description=" ".join(filter(None, (self.description, dataset.description))),
             source=self.source,
-            licence=self.licence,
+            license=self.license,
         )
 
 

@@ -132,7 +132,7 @@ IMAGES = (
         task="multiclass",
         description="Handwritten digits, 28 x 28 grey pixels.",
         source="LeCun, Cortes and Burges (1998), The MNIST database of handwritten digits",
-        licence="CC BY-SA 3.0",
+        license="CC BY-SA 3.0",
         files=_idx(
             "f68b3c2dcbeaaa9fbdd348bbdeb94873",
             "d53e105ee54ea40749a09fcbcd1e9432",
@@ -153,7 +153,7 @@ IMAGES = (
         task="multiclass",
         description="Pictures of clothes, 28 x 28 grey pixels.",
         source="Xiao, Rasul and Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
-        licence="MIT",
+        license="MIT",
         files=_idx(
             "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
             "25c81989df183df01b3e8a0aad5dffbe",
@@ -182,7 +182,7 @@ IMAGES = (
         task="multiclass",
         description="Letters A to J in many fonts, 28 x 28 grey pixels, some twice.",
         source="Bulatov (2011), notMNIST dataset, the small set",
-        licence="not stated",
+        license="not stated",
         files={ARCHIVE: "c9890a473a9769fda4bdf314aaf500dd"},
         mirrors=(
             "http://yaroslavvb.com/upload/notMNIST/",

@@ -2,7 +2,7 @@
 
 The index is a list of objects with the keys ``name``, ``file`` (below the data folder), ``rows``,
 ``columns``, ``target``, ``task``, and, where they apply, ``drop_before_modelling``, ``notes``,
-``licence``, ``source_repo``. The files ``x_train`` and ``x_test`` are one data set ``x``.
+``license``, ``source_repo``. The files ``x_train`` and ``x_test`` are one data set ``x``.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _table(
         task=cast(Kind, _task(record)),
         description=record.get("notes", ""),
         source=record.get("source_repo", ""),
-        licence=record.get("licence", ""),
+        license=record.get("license", record.get("licence", "")),
         file=root / record["file"],
         test_file=root / test["file"] if test else None,
         target=record["target"],

@@ -16,6 +16,7 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
+from wellfit.transfer.model_registry import ModelRegistry, find_model
 from wellfit.transfer.pairs import PairsPretraining
 from wellfit.transfer.pretrained import GradualUnfreezing, Pretrained
 from wellfit.transfer.pretraining import (
@@ -23,19 +24,18 @@ from wellfit.transfer.pretraining import (
     MLPAutoencoder,
     RBMPretraining,
 )
-from wellfit.transfer.shelf import Shelf, find_model
-from wellfit.transfer.shelved import ShelvedModel
+from wellfit.transfer.registry_index import RegisteredModel
 
 __all__ = [
     "AutoencoderPretraining",
     "GradualUnfreezing",
     "MLPAutoencoder",
+    "ModelRegistry",
     "PairsPretraining",
     "Part",
     "Pretrained",
     "RBMPretraining",
-    "Shelf",
-    "ShelvedModel",
+    "RegisteredModel",
     "export",
     "find_model",
     "from_keras",

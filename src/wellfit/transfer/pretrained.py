@@ -22,7 +22,7 @@ from wellfit.estimators.sources import Source
 from wellfit.optim import Pace
 from wellfit.transfer.interop import Part, import_model
 from wellfit.transfer.interop.parts import checked
-from wellfit.transfer.shelf import find_model
+from wellfit.transfer.model_registry import find_model
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
 _HEADS = ("new", "keep")
@@ -55,7 +55,7 @@ class Pretrained(Reusing):
 
     Args:
         model: a fitted ``MLPClassifier`` or ``MLPRegressor``; the folder of a model or a run, or
-            a name on the shelf (:func:`find_model`); a file that :func:`import_model` reads; a
+            a name in the registry (:func:`find_model`); a file that :func:`import_model` reads; a
             list of :class:`Part`, of which a linear layer at the end is the output; or what has
             such ``parts()``, as all pretraining has.
         n_layers: how many hidden layers to take, from the lowest on; or the name of the highest

@@ -1,13 +1,14 @@
-"""Shelves of models: folders of model folders, on a disk or behind an address, used by name.
+"""Model registries: named model folders on a disk or a web server, used by name.
 
-A shelf is a folder that holds ``shelf.json``, and beside it a model folder for each model::
+A registry is a folder that holds ``registry.json`` and one model folder for each model::
 
-    shelf.json                            what there is, with the checksum and size of every file
+    registry.json                         the models, with the checksum and size of every file
     iris-3f2a9c81b0d4/model.json
     iris-3f2a9c81b0d4/weights.safetensors
 
-Any web server that offers the folder's files as they are offers the shelf. Adding writes the model
-folder first and renames ``shelf.json`` last: a reader sees the shelf as it was, or as it is.
+Any web server that serves the folder's files serves the registry. Adding a model writes the model
+folder first and renames ``registry.json`` last: a reader sees the registry either before or after
+the change.
 """
 
 from __future__ import annotations
@@ -21,80 +22,82 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
-from wellfit.core.files import LARGEST_JSON, read_regular, refuse_beyond_memory
+from wellfit.core.files import read_regular, refuse_beyond_memory
 from wellfit.datasets.download import cache_folder
 from wellfit.estimators import load_model
-from wellfit.transfer.shelved import (
+from wellfit.transfer.registry_index import (
+    FORMER_INDEX,
     INDEX,
-    ShelvedModel,
+    TIMEOUT,
+    RegisteredModel,
     check_name,
     describe,
     pack,
+    read_index,
     sha256,
     unpack,
 )
 
 Place = str | os.PathLike[str]
 
-VARIABLE = "WELLFIT_SHELF"
+VARIABLE = "WELLFIT_REGISTRY"
 
 _MODEL_OF_A_RUN = "model"
-_LARGEST_INDEX = LARGEST_JSON
-_TIMEOUT = 30  # seconds without an answer
 _STAGED = ".add.new"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-class Shelf:
+class ModelRegistry:
     """Models by name, in a local folder or behind an http(s) address.
 
-    Whatever a shelf gives was checked against the checksums in its ``shelf.json``, and loading it
-    runs no code. The checksums come from where the models come from: they notice damage, and
-    don't say who made a model.
+    Every file is checked against the checksums in ``registry.json``, and loading a model runs no
+    code. The checksums come from the same place as the models: they detect damage, but don't
+    prove who made a model.
 
     Args:
-        address: a folder, which :meth:`add` makes, or an ``http://`` or ``https://`` address of
-            one; None reads it from the environment variable ``WELLFIT_SHELF``.
+        address: a folder, which :meth:`add` creates, or its ``http://`` or ``https://`` address;
+            None reads the environment variable ``WELLFIT_REGISTRY``.
 
     Raises:
-        InputError: no address, or one of another kind.
+        InputError: no address was given, or its scheme isn't http or https.
 
     >>> from wellfit import MLPClassifier
-    >>> shelf = Shelf("shelf")
+    >>> registry = ModelRegistry("registry")
     >>> clf = MLPClassifier((4,), epochs=1, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
-    >>> _ = shelf.add(clf, "tiny", data="two points", licence="CC0")
-    >>> [(model.name, model.kind, model.layers) for model in shelf.list()]
+    >>> _ = registry.add(clf, "tiny", data="two points", license="CC0")
+    >>> [(model.name, model.kind, model.layers) for model in registry.list()]
     [('tiny', 'classifier', (4, 2))]
-    >>> shelf.load("tiny").predict([[0.0]]).shape
+    >>> registry.load("tiny").predict([[0.0]]).shape
     (1,)
     """
 
     def __init__(self, address: Place | None = None) -> None:
-        told = os.fspath(address) if address is not None else os.environ.get(VARIABLE, "")
-        if not told:
+        given = os.fspath(address) if address is not None else os.environ.get(VARIABLE, "")
+        if not given:
             raise InputError(
-                f"no shelf is named; expected a folder, an http(s) address, or one in {VARIABLE}"
+                f"no registry was given; expected a folder or an http(s) address, "
+                f"or the variable {VARIABLE}"
             )
-        scheme = told.partition("://")[0].lower() if "://" in told else ""
+        scheme = given.partition("://")[0].lower() if "://" in given else ""
         if scheme not in ("", "http", "https"):
             raise InputError(
-                f"the shelf {told!r} is neither a folder nor an address of http or https"
+                f"the registry {given!r} is neither a folder nor an http or https address"
             )
-        self._url = told.removesuffix(INDEX).rstrip("/") if scheme else ""
-        self.address: str = self._url or str(Path(told).expanduser())
+        base = given.removesuffix(INDEX).removesuffix(FORMER_INDEX).rstrip("/")
+        self._url = base if scheme else ""
+        self.address: str = self._url or str(Path(given).expanduser())
 
     def __repr__(self) -> str:
-        return f"Shelf({self.address!r})"
+        return f"ModelRegistry({self.address!r})"
 
-    def list(self) -> list[ShelvedModel]:
-        """Return what is there, sorted by name.
+    def list(self) -> list[RegisteredModel]:
+        """Return the registered models, sorted by name.
 
         Raises:
-            ModelFileError: there is no shelf, none that can be reached, or a damaged one.
+            ModelFileError: the registry doesn't exist, can't be reached, or is damaged.
         """
         models = self._models()
         return [models[name] for name in sorted(models)]
@@ -106,34 +109,35 @@ class Shelf:
         *,
         data: str = "",
         scores: Mapping[str, float] | None = None,
-        licence: str = "",
+        license: str = "",
         notes: str = "",
         overwrite: bool = False,
-    ) -> ShelvedModel:
-        """Copy a model to a shelf that is a folder.
+    ) -> RegisteredModel:
+        """Copy a model into a registry that is a local folder.
 
-        Several processes may add to a shelf at once: they take turns.
+        Several processes may add at the same time: a lock lets one write after another.
 
         Args:
             model: a fitted estimator, or the folder of a model or of a run.
             name: letters, digits, ``.``, ``_`` and ``-``.
             data: what it was trained on.
-            scores: figures by name, such as ``{"accuracy": 0.97}``.
-            licence: under which it may be used.
-            notes: what else a user should know.
-            overwrite: whether a model of that name may be replaced.
+            scores: metric values by name, such as ``{"accuracy": 0.97}``.
+            license: the license under which the model may be used.
+            notes: anything else that a user should know.
+            overwrite: whether a model of the same name may be replaced.
 
         Returns:
-            What the shelf says of it.
+            The entry that the registry now has for the model.
 
         Raises:
-            InputError: an address, an unfit name or one that is taken, or what isn't fitted.
-            ModelFileError: there is no model, or the folder is no shelf but holds other things.
+            InputError: the registry is an address, the name is invalid or taken, or the model
+                isn't fitted.
+            ModelFileError: there is no model, or the folder isn't a registry and isn't empty.
         """
         if self._url:
             raise InputError(
-                f"{self._url} is an address; expected a folder: models are added on the machine "
-                "that holds them"
+                f"{self._url} is an address; expected a folder: add models on the machine that "
+                "holds the registry"
             )
         check_name(name)
         contents = (
@@ -142,37 +146,38 @@ class Shelf:
         folder = Path(self.address)
         _refuse_foreign(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        told = {"data": data, "scores": dict(scores or {}), "licence": licence, "notes": notes}
+        given = {"data": data, "scores": dict(scores or {}), "license": license, "notes": notes}
         with _locked(folder):
-            models = self._models() if (folder / INDEX).exists() else {}
+            models = self._models() if _is_registry(folder) else {}
             if name in models and not overwrite:
                 raise InputError(
-                    f"{self.address} has a model {name!r}; give another name, or overwrite it"
+                    f"{self.address} already has a model {name!r}; give another name, or "
+                    "overwrite=True"
                 )
             staged = folder / _STAGED
             shutil.rmtree(staged, ignore_errors=True)  # of a process that was killed
             try:
                 model.save(staged) if contents is None else store.save(staged, *contents)
-                added = describe(staged, name, **told)
+                added = describe(staged, name, **given)
                 os.replace(staged, folder / added.folder)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-            _list(folder, models, added)
+            _register(folder, models, added)
             if name in models and models[name].folder != added.folder:
                 shutil.rmtree(folder / models[name].folder, ignore_errors=True)
         return added
 
     def get(self, name: str, out: Place | None = None) -> Path:
-        """Return the folder of a model whose files are what the shelf says they are.
+        """Return the folder of a model, after checking its files against their checksums.
 
         Args:
-            name: on the shelf.
-            out: a folder to copy it to, new or empty. None leaves a local shelf's model where it
-                is, and keeps a distant one in the cache (``WELLFIT_CACHE``), from where it comes
-                the next time.
+            name: the model's name in the registry.
+            out: a new or empty folder to copy the model to. None leaves a local registry's model
+                where it is, and keeps a downloaded one in the cache (``WELLFIT_CACHE``), which
+                the next call uses.
 
         Raises:
-            UnknownNameError: no model of that name; names the nearest.
+            UnknownNameError: there is no model of that name; the message names the nearest one.
             ModelFileError: a file is missing, truncated or altered, or ``out`` isn't empty.
         """
         target = None if out is None else _vacant(Path(out))
@@ -188,57 +193,56 @@ class Shelf:
                     raise
 
     def load(self, name: str) -> Any:
-        """Return the fitted estimator of that name; raises what :meth:`get` raises."""
+        """Return the fitted estimator of that name; raises the same errors as :meth:`get`."""
         return load_model(self.get(name))
 
-    def _find(self, name: str) -> ShelvedModel:
+    def _find(self, name: str) -> RegisteredModel:
         models = self._models()
         if name not in models:
-            raise UnknownNameError(f"model on the shelf {self.address}", name, models)
+            raise UnknownNameError(f"model in the registry {self.address}", name, models)
         return models[name]
 
-    def _models(self) -> dict[str, ShelvedModel]:
-        where = f"{self.address}/{INDEX}"
+    def _models(self) -> dict[str, RegisteredModel]:
         try:
-            raw = _asked(where) if self._url else read_regular(where, _LARGEST_INDEX)
+            raw, where = read_index(self.address)
         except ModelFileError:
             raise
         except FileNotFoundError as error:
             raise ModelFileError(
-                f"there is no shelf at {self.address}: it holds no {INDEX}; expected a folder "
-                "that `wellfit models add` or Shelf.add made"
+                f"there is no registry at {self.address}: it has no {INDEX}; expected a folder "
+                "that `wellfit models add` or ModelRegistry.add created"
             ) from error
         except (OSError, HTTPException, ValueError) as error:
-            raise ModelFileError(f"there is no shelf at {self.address}: {error}") from error
+            raise ModelFileError(f"there is no registry at {self.address}: {error}") from error
         return unpack(raw, where)
 
-    def _download(self, model: ShelvedModel) -> Path:
-        """Return the model's folder in the cache; what is there and right isn't fetched again."""
+    def _download(self, model: RegisteredModel) -> Path:
+        """Return the model's folder in the cache; download files that aren't there yet."""
         import pooch
 
         folder = cache_folder() / "models" / f"{model.name}-{model.digest}"
         for name, file in model.files.items():
             url = f"{self._url}/{model.folder}/{name}"
-            load = pooch.HTTPDownloader(timeout=_TIMEOUT)
+            load = pooch.HTTPDownloader(timeout=TIMEOUT)
             try:
                 pooch.retrieve(url, f"sha256:{file.sha256}", name, folder, downloader=load)
             except (OSError, ValueError) as error:
                 raise ModelFileError(
-                    f"{url} did not arrive as the shelf says it is: {error}"
+                    f"{url} differs from its checksum in the registry: {error}"
                 ) from error
         return folder
 
 
 def find_model(path_or_name: Place) -> Path:
-    """Return a model folder: of a model, of a run, or of a model's name on the shelf.
+    """Return the model folder of a model, of a run, or of a name in the model registry.
 
     Args:
-        path_or_name: the folder of a model or of a run; else a name on the shelf that the
-            environment variable ``WELLFIT_SHELF`` names.
+        path_or_name: the folder of a model or of a run; otherwise a name in the registry that the
+            environment variable ``WELLFIT_REGISTRY`` points to.
 
     Raises:
-        ModelFileError: there is no such folder, nor a shelf to look on.
-        UnknownNameError: no model of that name is on the shelf.
+        ModelFileError: there is no such folder, and no registry is set.
+        UnknownNameError: the registry has no model of that name.
 
     >>> from wellfit import MLPClassifier
     >>> clf = MLPClassifier((4,), epochs=1, random_state=0).fit([[0.0], [1.0]], ["a", "b"])
@@ -247,7 +251,7 @@ def find_model(path_or_name: Place) -> Path:
     """
     plain = Path(path_or_name).name == os.fspath(path_or_name)
     if plain and os.environ.get(VARIABLE) and _model_at(Path(path_or_name)) is None:
-        return Shelf().get(os.fspath(path_or_name))
+        return ModelRegistry().get(os.fspath(path_or_name))
     return _local_model(path_or_name)
 
 
@@ -266,56 +270,48 @@ def _model_at(path: Path) -> Path | None:
     return next(filter(store.is_model, (path, path / _MODEL_OF_A_RUN)), None)
 
 
-def _asked(url: str) -> bytes:
-    """Return what a server answers; the scheme was checked, and redirects keep to http."""
-    with urlopen(url, timeout=_TIMEOUT) as answer:
-        data: bytes = answer.read(_LARGEST_INDEX + 1)
-        expected = answer.headers.get("Content-Length")
-    if len(data) > _LARGEST_INDEX:
-        raise ValueError(f"{url} has more than {_LARGEST_INDEX:,} bytes")
-    if expected is not None and len(data) < int(expected):
-        raise ValueError(f"{url} is truncated: {len(data):,} of {int(expected):,} bytes")
-    return data
-
-
-def _checked(path: Path, model: ShelvedModel) -> bytes:
-    told = model.files[path.name]
+def _checked(path: Path, model: RegisteredModel) -> bytes:
+    expected = model.files[path.name]
     try:
-        refuse_beyond_memory(path, told.bytes)
-        data = read_regular(path, told.bytes)
+        refuse_beyond_memory(path, expected.bytes)
+        data = read_regular(path, expected.bytes)
     except OSError as error:
         raise ModelFileError(f"{path} of the model {model.name!r} is missing") from error
-    if len(data) < told.bytes:
-        raise ModelFileError(f"{path} is truncated: {len(data):,} of {told.bytes:,} bytes")
-    if sha256(data) != told.sha256:
+    if len(data) < expected.bytes:
+        raise ModelFileError(f"{path} is truncated: {len(data):,} of {expected.bytes:,} bytes")
+    if sha256(data) != expected.sha256:
         raise ModelFileError(
             f"{path} is damaged or was altered: its checksum isn't the one in {INDEX}"
         )
     return data
 
 
+def _is_registry(folder: Path) -> bool:
+    return any((folder / index).exists() for index in (INDEX, FORMER_INDEX))
+
+
 def _refuse_foreign(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise ModelFileError(f"{folder} is a file; a shelf is a folder")
-    if not folder.is_dir() or (folder / INDEX).exists():
+        raise ModelFileError(f"{folder} is a file; a registry is a folder")
+    if not folder.is_dir() or _is_registry(folder):
         return
     foreign = [item.name for item in sorted(folder.iterdir()) if not item.name.startswith(".")]
-    # Another process may be filling a new shelf right now: it writes shelf.json last.
+    # Another process may be filling a new registry right now: it writes registry.json last.
     if any(not store.is_model(folder / name) for name in foreign):
         raise ModelFileError(
             f"{folder} holds {', '.join(foreign[:3])}{', …' if len(foreign) > 3 else ''}, and no "
-            f"{INDEX}; a shelf is a folder of its own"
+            f"{INDEX}; expected a registry, or a new or empty folder"
         )
 
 
 def _vacant(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelFileError(f"{folder} is there already; expected a new folder, or an empty one")
+        raise ModelFileError(f"{folder} already exists; expected a new or an empty folder")
     return folder
 
 
 def _put(folder: Path, contents: Mapping[str, bytes]) -> Path:
-    """Write the files into a folder beside, then rename it: there is all of it, or nothing."""
+    """Write the files to a temporary folder, then rename it, so that a copy is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     try:
@@ -328,19 +324,20 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def _list(folder: Path, models: Mapping[str, ShelvedModel], added: ShelvedModel) -> None:
-    """Write a model that is on the shelf into its list, or take it away again.
+def _register(folder: Path, models: Mapping[str, RegisteredModel], added: RegisteredModel) -> None:
+    """Write the index with the added model; if that fails, remove the model's folder again.
 
     Raises:
-        OSError: the disk is full or not writable; the shelf is as it was.
+        OSError: the disk is full or not writable; the registry is unchanged.
     """
     try:
         _write(folder / INDEX, pack({**models, added.name: added}))
     except OSError as error:
         if all(model.folder != added.folder for model in models.values()):
             shutil.rmtree(folder / added.folder, ignore_errors=True)
-        told = f"{error.strerror}; the shelf is unchanged"
-        raise OSError(error.errno, told, str(folder)) from error
+        reason = f"{error.strerror}; the registry is unchanged"
+        raise OSError(error.errno, reason, str(folder)) from error
+    (folder / FORMER_INDEX).unlink(missing_ok=True)  # readers find the new index by now
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -357,9 +354,9 @@ def _write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Wait for the folder's lock, which ends with the process, however it ends.
+    """Hold the folder's lock; the system releases it when the process ends, however it ends.
 
-    Where the disk knows no locks there is none: then one process at a time may add.
+    Some network disks have no locks: on those only one process at a time may add.
     """
     if sys.platform == "win32":
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
