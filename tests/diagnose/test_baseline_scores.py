@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.diagnose import Baseline, Scores, Verdict, judge, verdict
+from wellfit.diagnose import Baseline, Outliers, Scores, Verdict, judge, verdict
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.baselines import Rows, affordable, compare
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.scores import Mean, Metric
+from wellfit.diagnose.verdicts.training import Outlying
 from wellfit.nn import Quantile
 from wellfit.optim import Adam
 
@@ -68,6 +70,37 @@ def test_worse_than_the_mean_is_never_well_fit(seed: int) -> None:
     assert "of the squared error" in found.sentence
     assert found.scores is not None
     assert found["outliers"].numbers["without"] > 0.9
+
+
+def test_rows_that_a_baseline_predicts_are_no_outliers() -> None:
+    """A hundredth of the rows costs the network 0.1 of R²; what decides is the baseline's lead."""
+    outlying = Outlying(np.arange(10), 0.6, 0.6)
+
+    def found(score: float) -> Outcome:
+        lead = Baseline("random trees", score, score - 0.5, 0.01)
+        scores = Scores("R²", 0.5, 0.5, 1500, 1000, baselines=(Baseline("mean", 0, 0, 0), lead))
+        known = SimpleNamespace(scores=scores, outlying=outlying)
+        return Outliers().look(known).outcome  # type: ignore[arg-type, union-attr]
+
+    assert found(0.4) is Outcome.WARN
+    assert found(0.55) is Outcome.WARN  # without these rows the network would be ahead
+    assert found(0.75) is Outcome.PASS
+
+
+def test_a_flat_noisy_loss_shows_no_speed() -> None:
+    """In its second half it falls by 2.5 times the fall of its first: both are noise."""
+    loss = [1.1032, 1.1036, 1.099, 1.0963, 1.0972, 1.0965, 1.0982, 1.0969, 1.0992, 1.1009, 1.1015,
+            1.1009, 1.1029, 1.0989, 1.0992, 1.1011, 1.0979, 1.0976, 1.0992, 1.099, 1.0961, 1.0939,
+            1.0981]  # fmt: skip
+    rates = [1, 1, 2, 3, 4, 5, 6, 8, 9, 9, 10, 10, 10, 10, 10, 10, 9, 9, 9, 8, 8, 7, 7]
+    known: dict[str, Any] = {"chance": float(np.log(3)), "training_rows": 1350}
+    settings = {"batch_size": 32}
+    flat = judge({"loss": loss, "learning_rate": rates}, settings, status="stopped", **known)
+    assert flat["learning_rate_low"].numbers["left"] > 0.99
+    assert flat["learning_rate_low"].outcome is Outcome.PASS
+    falling = [value - 0.001 * epoch for epoch, value in enumerate(loss)]
+    slow = judge({"loss": falling, "learning_rate": rates}, settings, status="stopped", **known)
+    assert slow["learning_rate_low"].outcome is Outcome.WARN
 
 
 def test_targets_that_no_column_determines_are_no_skill() -> None:

@@ -304,12 +304,15 @@ def _fits_noise(training: Training) -> bool:
 def _steadiness(training: Training) -> float:
     """Return the fall of the loss in the second half of its way over that in the first.
 
-    Falls that are no more than noise, or next to none, tell nothing: they are 0.
+    Falls that are no more than noise, or next to none, show no speed: they are 0.
     """
     loss, start = training.loss, float(training.loss[0])
     middle, end = float(np.interp(0.5, training.time, loss)), float(np.median(loss[-_LAST:]))
-    fell = start - end
+    fell, late = start - end, training.time >= 0.5
     if noise(loss) > 0.25 * fell or fell < 0.005 * training.chance:
+        return 0.0
+    # A flat curve's halves are two draws of noise, whose ratio can be anything.
+    if trend(loss[late], training.time[late], 0.5).least <= 0:
         return 0.0
     return (middle - end) / (start - middle) if start > middle else float("inf")
 

@@ -18,6 +18,7 @@ from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
 
 _NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
+_HARDLY = 0.95  # of the baseline's loss: a training loss above it has found no direction yet
 _DRAWS = 500  # of labels that a calibrated network could have had
 
 
@@ -181,6 +182,10 @@ class UnderFitting(Symptom, name="under_fitting"):
         still = training.moved is not None and training.moved < _NEAR
         if still and training.has_rate:  # more units wouldn't move either
             return [FASTER, longer]
+        seen = training.learned
+        stuck = seen is not None and seen.value > _HARDLY * training.chance
+        if stuck and training.has_rate:
+            return [FASTER, *brakes, units]
         return [*brakes, units, longer, *([drop] if has else [])]
 
 
