@@ -95,11 +95,13 @@ def test_a_flat_noisy_loss_shows_no_speed() -> None:
     rates = [1, 1, 2, 3, 4, 5, 6, 8, 9, 9, 10, 10, 10, 10, 10, 10, 9, 9, 9, 8, 8, 7, 7]
     known: dict[str, Any] = {"chance": float(np.log(3)), "training_rows": 1350}
     settings = {"batch_size": 32}
-    flat = judge({"loss": loss, "learning_rate": rates}, settings, status="stopped", **known)
+    flat = judge({"loss": loss, "learning_rate": rates}, settings, status="early_stopped", **known)
     assert flat["learning_rate_low"].numbers["left"] > 0.99
     assert flat["learning_rate_low"].outcome is Outcome.PASS
     falling = [value - 0.001 * epoch for epoch, value in enumerate(loss)]
-    slow = judge({"loss": falling, "learning_rate": rates}, settings, status="stopped", **known)
+    slow = judge(
+        {"loss": falling, "learning_rate": rates}, settings, status="early_stopped", **known
+    )
     assert slow["learning_rate_low"].outcome is Outcome.WARN
 
 
