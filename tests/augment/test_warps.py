@@ -19,7 +19,7 @@ from wellfit.augment import (
     Shift,
     augment_rows,
 )
-from wellfit.augment.base import Image, Site
+from wellfit.augment.base import AugmentContext, Image
 from wellfit.augment.warping import Resampling
 from wellfit.augment.warps import Waves
 
@@ -195,8 +195,8 @@ def test_all_channels_of_a_colour_image_move_alike(part):
 def fields(alpha, sigma, batch=400, size=28) -> np.ndarray:
     """Displacements (rows, 2, height, width)."""
     part = Elastic(alpha, sigma)
-    site = Site((0,), 0, batch, 1, size * size, Image(size, size, 1), FLOAT64, CPU)
-    return Waves([part], site)(step=0, steps=1)[0, 0].numpy()
+    context = AugmentContext((0,), 0, batch, 1, size * size, Image(size, size, 1), FLOAT64, CPU)
+    return Waves([part], context)(step=0, steps=1)[0, 0].numpy()
 
 
 def test_the_field_is_smoothed_noise_as_in_the_paper():
@@ -237,8 +237,8 @@ def test_distortion_grows_with_alpha():
 def test_a_distorted_image_is_read_where_the_field_says():
     images = np.repeat(image(8, 8), 4, axis=0).reshape(4, -1)
     distorted = augment_rows(images, (Rotation(0), Elastic(12, 2)), (8, 8), seed=4)
-    site = Site((4,), 1, 4, 1, 64, Image(8, 8, 1), FLOAT64, CPU)
-    field = Waves([Elastic(12, 2)], site)(step=0, steps=1)
+    context = AugmentContext((4,), 1, 4, 1, 64, Image(8, 8, 1), FLOAT64, CPU)
+    field = Waves([Elastic(12, 2)], context)(step=0, steps=1)
     rows = np.arange(8.0)
     for row in range(4):
         across, down = field[0, 0, row].numpy()

@@ -15,7 +15,7 @@ from engine import FAMILIES, every, label
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, from_dict, hyper, resolve
-from wellfit.core.members import structure
+from wellfit.core.stacking import stack_key
 from wellfit.nn import ELU, Activation, Network, mlp
 from wellfit.optim import SGD, Adam, Optimizer
 
@@ -105,10 +105,10 @@ def test_configs_are_frozen():
 
 
 def test_structure_is_all_but_what_members_may_differ_in():
-    assert structure(Sample(size=0.1)) == structure(Sample(size=0.2))
-    assert structure(Sample(count=1)) != structure(Sample(count=2))
-    assert structure(mlp(4, (8,), 3, dropout=0.1)) == structure(mlp(4, (8,), 3, dropout=0.2))
-    assert structure(mlp(4, (8,), 3)) != structure(mlp(4, (9,), 3))
+    assert stack_key(Sample(size=0.1)) == stack_key(Sample(size=0.2))
+    assert stack_key(Sample(count=1)) != stack_key(Sample(count=2))
+    assert stack_key(mlp(4, (8,), 3, dropout=0.1)) == stack_key(mlp(4, (8,), 3, dropout=0.2))
+    assert stack_key(mlp(4, (8,), 3)) != stack_key(mlp(4, (9,), 3))
 
 
 def test_a_name_is_taken_once():

@@ -16,7 +16,7 @@ from wellfit.nn import Activation, Initializer, Loss, SiLU
 
 ALGORITHMS = {
     "optim/optimizers/halving_steps.py": """
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Optimizer
 
 class HalfSteps(Optimizer, name="half_steps"):

@@ -10,7 +10,7 @@ import torch
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import from_dict
-from wellfit.core.members import stacked, structure
+from wellfit.core.stacking import stack_key, stacked
 from wellfit.optim import (
     Constant,
     Cosine,
@@ -205,10 +205,10 @@ def test_members_differ_in_nested_numbers_too():
     both = together(schedules, [50, 80], 10, 50)
     np.testing.assert_allclose(both[:, 0], factors(schedules[0], 50, 10))
     np.testing.assert_allclose(both[:, 1], factors(schedules[1], 80, 10, steps=50))
-    assert structure(schedules[0]) == structure(schedules[1])
+    assert stack_key(schedules[0]) == stack_key(schedules[1])
     jumps = WarmUp(1.0, then=Exponential(0.5, staircase=True))
-    assert structure(schedules[0]) != structure(jumps)
-    assert structure(schedules[0]) != structure(WarmUp(1.0, then=Constant()))
+    assert stack_key(schedules[0]) != stack_key(jumps)
+    assert stack_key(schedules[0]) != stack_key(WarmUp(1.0, then=Constant()))
 
 
 def test_nested_schedules_may_be_named_and_survive_json():

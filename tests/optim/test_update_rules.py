@@ -8,7 +8,7 @@ import torch
 
 from engine import CPU, FLOAT64, label, member, run, table
 from wellfit.core import registry
-from wellfit.core.members import stacked
+from wellfit.core.stacking import stacked
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.optim import (
     FTRL,

@@ -8,7 +8,7 @@ import torch
 from engine import every, label
 from wellfit.core import registry
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.model_selection import Sampler
 from wellfit.model_selection.samplers import Drawing
 from wellfit.nn import Activation

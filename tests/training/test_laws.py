@@ -182,7 +182,7 @@ def test_layers_say_whether_rows_have_to_do_with_each_other():
     x = torch.randn(2, 6, 5, dtype=FLOAT64, generator=torch.Generator().manual_seed(0))
     x[..., -1] = 1
     for layer in every("layer"):
-        if layer.gathers > 1:
+        if layer.rows_per_output > 1:
             continue  # its rows are parts of an example
         last = mlp(layer.width(4), (), 3).layers
         one = member(network=Network(4, (layer, *last)), optimizer=SGD())

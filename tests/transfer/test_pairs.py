@@ -20,10 +20,10 @@ from wellfit.nn import (
     ELU,
     Activate,
     BatchNorm,
+    ConcatRows,
     Dropout,
     GroupedLinear,
     Linear,
-    Merge,
     Network,
     SigmoidCrossEntropy,
 )
@@ -186,8 +186,8 @@ def test_weights_of_rows_are_refused():
 # Stacks.
 
 TOWERS = {
-    "shared": (Linear(6), BatchNorm(), Activate(ELU()), Dropout(0.1), Linear(5), Merge(2)),
-    "separate": (Merge(2), GroupedLinear(6, 2), BatchNorm(), Activate(ELU()), Dropout(0.1)),
+    "shared": (Linear(6), BatchNorm(), Activate(ELU()), Dropout(0.1), Linear(5), ConcatRows(2)),
+    "separate": (ConcatRows(2), GroupedLinear(6, 2), BatchNorm(), Activate(ELU()), Dropout(0.1)),
 }
 
 
@@ -276,7 +276,7 @@ def test_the_parts_are_tower_a(shared, options):
     in_turn = np.stack([first, second], axis=1).reshape(ROWS, -1)
     x = torch.as_tensor(np.hstack([in_turn, np.ones((ROWS, 1))]))[None]
     outputs = Predictor(model._weights).outputs(x)
-    above = [name for name, _ in outputs].index("merge" if shared else "linear")
+    above = [name for name, _ in outputs].index("concat_rows" if shared else "linear")
     both = outputs[above - 1][1][0].numpy()
     side = both[0::2] if shared else both[:, :8]
     np.testing.assert_allclose(model.transform(first), side)

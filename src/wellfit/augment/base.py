@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import Config
-from wellfit.core.members import stacked
 from wellfit.core.rng import Bits, derive
+from wellfit.core.stacking import stacked
 
 
 class Image(NamedTuple):
@@ -53,7 +53,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Site:
+class AugmentContext:
     """Where an augmentation is bound: whose rows it changes, and how many at once.
 
     ``place`` is its position among the stream's augmentations; ``seeds`` are the streams'.
@@ -87,9 +87,9 @@ class Site:
 class Draws:
     """Random numbers for every row: ``count`` of them, uniform in (-1, 1)."""
 
-    def __init__(self, site: Site, count: int) -> None:
-        self._bits = Bits(site.keys(), (count, site.batch), site.steps)
-        self._dtype = site.exact
+    def __init__(self, context: AugmentContext, count: int) -> None:
+        self._bits = Bits(context.keys(), (count, context.batch), context.steps)
+        self._dtype = context.exact
 
     def __call__(self, step: int, steps: int) -> tuple[Tensor, ...]:
         """Return ``count`` tensors (steps, S, B) for the batches from ``step`` on."""
@@ -135,5 +135,5 @@ class Augmentation(Config, family="augmentation"):
 
     @classmethod
     @abstractmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the op for S streams, each with its own config."""

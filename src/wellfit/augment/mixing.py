@@ -11,7 +11,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, Examples, Op, Site
+from wellfit.augment.base import Augmentation, AugmentContext, Examples, Op
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
 
@@ -40,9 +40,9 @@ class Mixup(Augmentation, name="mixup"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the mixing at work."""
-        return _MixupOp([float(config.alpha) for config in configs], site)
+        return _MixupOp([float(config.alpha) for config in configs], context)
 
 
 _QUANTILES = 4096
@@ -59,11 +59,11 @@ def _shares(alpha: float) -> Tensor:
 
 
 class _MixupOp(Op):
-    def __init__(self, alphas: Sequence[float], site: Site) -> None:
+    def __init__(self, alphas: Sequence[float], context: AugmentContext) -> None:
         tables = torch.stack([_shares(alpha) for alpha in alphas])
-        self._shares = tables.to(site.dtype).to(site.device).view(-1)
-        self._bits = Bits(site.keys(), (2, site.batch), site.steps)
-        streams = torch.arange(len(alphas), device=site.device)[:, None]
+        self._shares = tables.to(context.dtype).to(context.device).view(-1)
+        self._bits = Bits(context.keys(), (2, context.batch), context.steps)
+        streams = torch.arange(len(alphas), device=context.device)[:, None]
         self._table = streams * _QUANTILES
 
     def __call__(self, examples: Examples, step: int) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from wellfit.augment.base import Augmentation, Examples, Image, Op, Site
+from wellfit.augment.base import Augmentation, AugmentContext, Examples, Image, Op
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
-from wellfit.core.members import structure
+from wellfit.core.stacking import stack_key
 
 
 def augmentations(spec: Any) -> tuple[Augmentation, ...]:
@@ -106,7 +106,7 @@ class Augmenter:
                     f"width) or (height, width, channels) of rows of {features} features"
                     f"{_squares(features)}"
                 )
-        self._site = Site(tuple(seeds), 0, 1, 1, features, image, dtype, device)
+        self._site = AugmentContext(tuple(seeds), 0, 1, 1, features, image, dtype, device)
         self._configs = list(zip(*augment, strict=True))
         self._ops: dict[tuple[int, int], list[Op]] = {}
 
@@ -128,17 +128,17 @@ class Augmenter:
     def _bound(self, batch: int, steps: int) -> list[Op]:
         ops: list[Op] = []
         for place, configs in enumerate(self._configs):
-            site = replace(self._site, place=place, batch=batch, steps=steps)
-            op = type(configs[0]).bind(configs, site)
+            context = replace(self._site, place=place, batch=batch, steps=steps)
+            op = type(configs[0]).bind(configs, context)
             if not ops or not ops[-1].absorb(op):
                 ops.append(op)
         return ops
 
 
 def _check_alike(augment: Sequence[tuple[Augmentation, ...]]) -> None:
-    wanted = [structure(part) for part in augment[0]]
+    wanted = [stack_key(part) for part in augment[0]]
     for stream, parts in enumerate(augment):
-        if [structure(part) for part in parts] != wanted:
+        if [stack_key(part) for part in parts] != wanted:
             raise InputError(
                 f"stream {stream} cannot share a stack: its augmentations are {parts}, stream "
                 f"0's {augment[0]}; expected the same ones, which differ in numbers only"

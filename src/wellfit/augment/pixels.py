@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, Draws, Examples, Op, Site, as_normal
+from wellfit.augment.base import Augmentation, AugmentContext, Draws, Examples, Op, as_normal
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
@@ -37,15 +37,15 @@ class Noise(Augmentation, name="noise"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the noise at work."""
-        return _NoiseOp(site.hypers(configs)["std"].to(site.dtype), site)
+        return _NoiseOp(context.hypers(configs)["std"].to(context.dtype), context)
 
 
 class _NoiseOp(Op):
-    def __init__(self, std: Tensor, site: Site) -> None:
+    def __init__(self, std: Tensor, context: AugmentContext) -> None:
         self._std = std.unsqueeze(-1)
-        self._bits = Bits(site.keys(), (site.batch, site.features), site.steps)
+        self._bits = Bits(context.keys(), (context.batch, context.features), context.steps)
 
     def __call__(self, examples: Examples, step: int) -> None:
         x = examples.x
@@ -103,15 +103,19 @@ class Erasing(Augmentation, name="erasing"):
             )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the erasing at work."""
-        return _ErasingOp(configs, site)
+        return _ErasingOp(configs, context)
 
 
 class _ErasingOp(Op):
-    def __init__(self, configs: Sequence[Erasing], site: Site) -> None:
-        assert site.image is not None
-        self._image, self._hypers, self._draws = site.image, site.hypers(configs), Draws(site, 5)
+    def __init__(self, configs: Sequence[Erasing], context: AugmentContext) -> None:
+        assert context.image is not None
+        self._image, self._hypers, self._draws = (
+            context.image,
+            context.hypers(configs),
+            Draws(context, 5),
+        )
 
     def __call__(self, examples: Examples, step: int) -> None:
         u, h = self._draws(step, examples.steps), self._hypers

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wellfit.augment.base import Augmentation, Draws, Examples, Image, Op, Site
+from wellfit.augment.base import Augmentation, AugmentContext, Draws, Examples, Image, Op
 
 Hypers: TypeAlias = Mapping[str, Tensor]
 
@@ -33,9 +33,9 @@ class Affine(Augmentation):
         return None
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the warp at work."""
-        return Warping(site, [_Bound(configs, site)])
+        return Warping(context, [_Bound(configs, context)])
 
 
 class Field(Protocol):
@@ -64,9 +64,9 @@ def matrix(like: Tensor, rows: Sequence[Sequence[Tensor | float]]) -> Tensor:
 class _Bound:
     """An affine augmentation of S streams with its random numbers."""
 
-    def __init__(self, configs: Sequence[Affine], site: Site) -> None:
-        self._affine, self._hypers = configs[0], site.hypers(configs)
-        self._draws = Draws(site, self._affine.draws)
+    def __init__(self, configs: Sequence[Affine], context: AugmentContext) -> None:
+        self._affine, self._hypers = configs[0], context.hypers(configs)
+        self._draws = Draws(context, self._affine.draws)
 
     def matrix(self, step: int, steps: int) -> Tensor:
         return self._affine.matrix(self._draws(step, steps), self._hypers)
@@ -78,11 +78,13 @@ class _Bound:
 class Warping(Op):
     """Affine warps, and then a field if there is one, as one resampling."""
 
-    def __init__(self, site: Site, affine: list[_Bound], field: Field | None = None) -> None:
-        assert site.image is not None
+    def __init__(
+        self, context: AugmentContext, affine: list[_Bound], field: Field | None = None
+    ) -> None:
+        assert context.image is not None
         self._affine, self._field = affine, field
-        self._resample = Resampling(site.image, site.dtype, site.device)
-        self._slide = Sliding(site.image)
+        self._resample = Resampling(context.image, context.dtype, context.device)
+        self._slide = Sliding(context.image)
 
     def absorb(self, following: Op) -> bool:
         """Take over a following warp, unless a field is the last here.

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, Op, Site, as_normal
+from wellfit.augment.base import Augmentation, AugmentContext, Op, as_normal
 from wellfit.augment.warping import Affine, Hypers, Warping, matrix
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
@@ -145,9 +145,9 @@ class Elastic(Augmentation, name="elastic"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], site: Site) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
         """Return the distortion at work."""
-        return Warping(site, [], Waves(configs, site))
+        return Warping(context, [], Waves(configs, context))
 
 
 _WEAKEST = 1e-3  # waves that smoothing leaves weaker than this are left out
@@ -156,18 +156,18 @@ _WEAKEST = 1e-3  # waves that smoothing leaves weaker than this are left out
 class Waves:
     """A smooth random field as a sum of cosines (the inverse of the cosine transform DCT-II)."""
 
-    def __init__(self, configs: Sequence[Elastic], site: Site) -> None:
-        assert site.image is not None
+    def __init__(self, configs: Sequence[Elastic], context: AugmentContext) -> None:
+        assert context.image is not None
         sigmas = [float(config.sigma) for config in configs]
-        self._height, height_share = _cosines(site.image.height, sigmas, site)
-        self._width, width_share = _cosines(site.image.width, sigmas, site)
+        self._height, height_share = _cosines(context.image.height, sigmas, context)
+        self._width, width_share = _cosines(context.image.width, sigmas, context)
         # Uniform noise in ±1 has the variance 1/3.
-        strength = site.hypers(configs)["alpha"] / math.sqrt(3)
+        strength = context.hypers(configs)["alpha"] / math.sqrt(3)
         self._strength = strength[..., None] * height_share[..., None] * width_share[:, None]
         self._shape = self._strength.shape
         # A key for each wave: how many there are must not change those of another stream.
-        keys = [site.keys(i, j) for i in range(self._shape[1]) for j in range(self._shape[2])]
-        self._bits = Bits(torch.stack(keys, 1).view(-1), (2, site.batch), site.steps)
+        keys = [context.keys(i, j) for i in range(self._shape[1]) for j in range(self._shape[2])]
+        self._bits = Bits(torch.stack(keys, 1).view(-1), (2, context.batch), context.steps)
 
     def __call__(self, step: int, steps: int) -> Tensor:
         """Return the field (n, S, B, 2, height, width) of the batches from ``step`` on."""
@@ -180,7 +180,7 @@ class Waves:
         return field.view(-1, *waves.shape[1:]).permute(1, 2, 3, 4, 0, 5)
 
 
-def _cosines(size: int, sigmas: Sequence[float], site: Site) -> tuple[Tensor, Tensor]:
+def _cosines(size: int, sigmas: Sequence[float], context: AugmentContext) -> tuple[Tensor, Tensor]:
     """Return cosines (waves, size) of norm 1, and what smoothing leaves of each, (S, waves)."""
     frequency = torch.arange(size, dtype=torch.float64) * math.pi / size
     smoothed = torch.tensor(sigmas, dtype=torch.float64)[:, None] * frequency
@@ -189,4 +189,6 @@ def _cosines(size: int, sigmas: Sequence[float], site: Site) -> tuple[Tensor, Te
     waves = int((share > 0).any(0).sum())
     cosines = (frequency[:waves, None] * (torch.arange(size) + 0.5)).cos()
     cosines /= cosines.norm(dim=1, keepdim=True)
-    return cosines.to(site.exact).to(site.device), share[:, :waves].to(site.exact).to(site.device)
+    return cosines.to(context.exact).to(context.device), share[:, :waves].to(context.exact).to(
+        context.device
+    )

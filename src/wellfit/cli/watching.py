@@ -21,7 +21,7 @@ from rich.text import Text
 from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
 from wellfit.core.metrics import Metric, title_of
-from wellfit.nn.products import rounding
+from wellfit.nn.matmul_backend import rounding
 from wellfit.report import Curves
 from wellfit.training import Callback, Decision, EpochLogs, Run
 

@@ -6,6 +6,7 @@ old passes it through here first; nobody writes a former name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ CLASSES: Mapping[str, str] = MappingProxyType(
         "ByNorm": "ClipByNorm",
         "ByValue": "ClipByValue",
         "Gradually": "GradualUnfreezing",
+        "Merge": "ConcatRows",
         "Pinball": "Quantile",
         "Quadratic": "SigmoidSquaredError",
         "ReduceOnPlateau": "ReduceLROnPlateau",
@@ -56,6 +58,15 @@ def current_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
     {'ema_decay': 0.9, 'l2': 0.1}
     """
     return {current_name(name): value for name, value in parameters.items()}
+
+
+def current_repr(config: str) -> str:
+    """Return a config's ``repr`` with today's names of its classes.
+
+    >>> current_repr("Network(inputs=4, layers=(Merge(rows=2), Linear(units=1)))")
+    'Network(inputs=4, layers=(ConcatRows(rows=2), Linear(units=1)))'
+    """
+    return re.sub(r"\b\w+(?=\()", lambda name: CLASSES.get(name[0], name[0]), config)
 
 
 def renamed(document: Any, names: Mapping[str, str], *keys: str) -> Any:

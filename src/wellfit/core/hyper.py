@@ -31,7 +31,7 @@ class Hyper:
     a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
     follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
     A callback's may be given as a tuple, a number for each network.
-    ``at_start`` says that it is of no concern once training has started: any two go together.
+    ``init_only`` says that it is of no concern once training has started: any two go together.
     """
 
     doc: str
@@ -44,7 +44,7 @@ class Hyper:
     choices: tuple[str, ...] | None = None
     optional: bool = False
     per_member: bool = False
-    at_start: bool = False
+    init_only: bool = False
 
     @property
     def interval(self) -> str:
@@ -79,11 +79,21 @@ def hyper(
     choices: tuple[str, ...] | None = None,
     optional: bool = False,
     per_member: bool = False,
-    at_start: bool = False,
+    init_only: bool = False,
 ) -> Any:
     """Declare a hyper-parameter as a dataclass field; see :class:`Hyper` for the arguments."""
     declaration = Hyper(
-        doc, low, high, open_low, open_high, scale, search, choices, optional, per_member, at_start
+        doc,
+        low,
+        high,
+        open_low,
+        open_high,
+        scale,
+        search,
+        choices,
+        optional,
+        per_member,
+        init_only,
     )
     return field(default=default, metadata={"hyper": declaration})
 

@@ -277,7 +277,7 @@ class _Trial:
 
         One step shows it, but batch norm needs all of them to learn its statistics.
         """
-        statistics = any(block.rows for block in self.prepared.member.network.statistics.blocks)
+        statistics = any(block.rows for block in self.prepared.member.network.statistics.shapes)
         stop = None if statistics else self.batch
         few = replace(self.stream, train=self.stream.train[:stop])
         return float(replace(self, stream=few).losses([0.0])[0])

@@ -103,7 +103,7 @@ def _disturbs(layer: Layer) -> bool:
 def _sizes(network: Network, end: int) -> tuple[int, int]:
     """Return how many numbers the lowest layers have learned, and how many they track."""
     learned, tracked = (
-        sum(block.rows * block.columns for block in layout.blocks[:end])
+        sum(block.rows * block.columns for block in layout.shapes[:end])
         for layout in (network.parameters, network.statistics)
     )
     return learned, tracked

@@ -119,21 +119,21 @@ def _form(layer: Layer) -> tuple[Any, ...]:
     kept = [
         (key, value)
         for key, value in layer.values()
-        if key not in hypers or not hypers[key].at_start
+        if key not in hypers or not hypers[key].init_only
     ]
     return type(layer), kept
 
 
 def _shapes(network: Network) -> list[Any]:
     """Return the kind of each layer at work, and the shapes of what it learns and tracks."""
-    blocks = zip(network.layers, network.parameters.blocks, network.statistics.blocks, strict=True)
+    blocks = zip(network.layers, network.parameters.shapes, network.statistics.shapes, strict=True)
     return [(type(layer), *own) for layer, *own in blocks if not layer.training_only]
 
 
 def _in_words(network: Network) -> str:
     """Return the layers at work, with the shapes of their weights."""
     words = []
-    for layer, block in zip(network.layers, network.parameters.blocks, strict=True):
-        shape = f" {(block.penalized or block.rows, block.columns)}" if block.rows else ""
+    for layer, block in zip(network.layers, network.parameters.shapes, strict=True):
+        shape = f" {(block.weight_rows or block.rows, block.columns)}" if block.rows else ""
         words += [] if layer.training_only else [f"{layer.name}{shape}"]
     return ", ".join(words)

@@ -259,8 +259,10 @@ def _input_arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weights:
     """Return the weights, whose sizes are those that the network's declared widths ask for."""
     network = from_dict(Network, document["network"])
-    if network.heights[0] != 1:
-        raise ModelFileError(f"network reads {network.heights[0]} rows at a time; expected 1")
+    if network.rows_per_example[0] != 1:
+        raise ModelFileError(
+            f"network reads {network.rows_per_example[0]} rows at a time; expected 1"
+        )
     dtype = dtype_of(document["learned"]["precision_"])
     for name, layout in (("parameters", network.parameters), ("statistics", network.statistics)):
         if name not in tensors:

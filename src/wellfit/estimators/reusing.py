@@ -120,7 +120,7 @@ class Taken:
         layers: list[Layer | Wanted] = [*_disturbing(before), *self.before]
         asked = []
         for borrowed, (first, *others) in zip(self.sections, sections, strict=False):
-            settled = first.or_else(whole) if isinstance(first, Dense) else whole
+            settled = first.with_defaults(whole) if isinstance(first, Dense) else whole
             stands_for = settled.layers() if isinstance(first, Dense) else ()
             layers += [*borrowed, *_disturbing(stands_for), *_disturbing(others)]
             asked.append(settled)

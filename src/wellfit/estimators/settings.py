@@ -12,7 +12,7 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
 from wellfit.estimators.scoring import OWN, bare
 from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
-from wellfit.nn.network import design, disturb
+from wellfit.nn.network import build_network, disturb
 from wellfit.optim import (
     L1,
     L2,
@@ -50,7 +50,7 @@ def architecture(estimator: Any, inputs: int) -> Architecture:
     if estimator._taken is not None:
         layers, own = estimator._taken.under(layers, whole, inputs)
     before = disturb(estimator.input_dropout, estimator.input_noise)
-    network, asked = design(inputs, before, layers, whole, estimator._outputs())
+    network, asked = build_network(inputs, before, layers, whole, estimator._outputs())
     asked[: len(own)] = own
     penalties = [
         *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wellfit.core.members import structure
 from wellfit.core.memory import machine_memory
+from wellfit.core.stacking import stack_key
 from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
@@ -122,10 +122,10 @@ def _kind(one: Prepared) -> Hashable:
     held = None if stream.validation is None else len(stream.validation)
     scored = settings.scored(estimator)
     return (
-        structure(one.member),
+        stack_key(one.member),
         pattern(stream, one.member.batch_size, one.member.rows_apart),
         (held, stream.image_shape, stream.shuffle),
-        tuple(structure(each) for each in stream.augment),
+        tuple(stack_key(each) for each in stream.augment),
         (table.x.dtype, table.x.shape[1], sparse.issparse(table.x)),
         (table.y.dtype, table.y.shape[1:], table.weight is None),
         (one.brightest, estimator.precision, estimator.device, estimator.n_threads),

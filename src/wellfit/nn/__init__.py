@@ -17,7 +17,7 @@ from wellfit.nn.activations import (
     Softsign,
     Tanh,
 )
-from wellfit.nn.hidden import Dense, HiddenLayer
+from wellfit.nn.dense import Dense, HiddenLayer
 from wellfit.nn.initializers import (
     Constant,
     GlorotNormal,
@@ -39,13 +39,13 @@ from wellfit.nn.layers import (
     Activate,
     AlphaDropout,
     BatchNorm,
+    ConcatRows,
     Dropout,
     GaussianNoise,
     GroupedLinear,
     Layer,
     Linear,
     MaskingNoise,
-    Merge,
 )
 from wellfit.nn.losses import (
     AbsoluteError,
@@ -69,6 +69,7 @@ __all__ = [
     "Activation",
     "AlphaDropout",
     "BatchNorm",
+    "ConcatRows",
     "Constant",
     "Dense",
     "Dropout",
@@ -92,7 +93,6 @@ __all__ = [
     "Linear",
     "Loss",
     "MaskingNoise",
-    "Merge",
     "Mish",
     "Network",
     "Normal",

@@ -9,11 +9,11 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from wellfit.core.members import stacked
-from wellfit.nn.layers import Layer, Op, Site
+from wellfit.core.stacking import stacked
+from wellfit.nn.layers import BindContext, Layer, Op
+from wellfit.nn.matmul_backend import is_narrow
 from wellfit.nn.network import Network
-from wellfit.nn.ops import Runs
-from wellfit.nn.products import is_narrow
+from wellfit.nn.ops import PerRun
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Executor:
         ]
         self._learns = learns or [[True] * memory.members] * len(network.layers)
         self._learning = [
-            bool(block.rows) and any(learn)
-            for block, learn in zip(network.parameters.blocks, self._learns, strict=True)
+            bool(shape.rows) and any(learn)
+            for shape, learn in zip(network.parameters.shapes, self._learns, strict=True)
         ]
         self._ops = self._bind()
         self._bare = not network.layers[self._active[0]].reads_ones
-        self.logits = self._ops[-1].landing
+        self.logits = self._ops[-1].padded_output
         # Nothing below the first layer that learns needs a delta.
         lowest = next(
             (place for place, index in enumerate(self._active) if self._learning[index]),
@@ -127,7 +127,7 @@ class Executor:
                 self._ops[position] = make(weights[index], self._ops[position])
 
     def _bind(self) -> list[Op]:
-        """Bind the active layers, each landing where the next one reads."""
+        """Bind the active layers, each padded_output where the next one reads."""
         network, memory, k = self._network, self._memory, self._memory.members
         weights = network.parameters.views(memory.parameters, k)
         grads = weights
@@ -137,17 +137,19 @@ class Executor:
         following = [network.layers[index].reads_ones for index in self._active[1:]] + [False]
         ops = []
         for index, ones in zip(self._active, following, strict=True):
-            rows, left = (self.batch * height for height in network.heights[index : index + 2])
-            out, landing = self._landing(left, network.widths[index + 1], ones)
+            rows, left = (
+                self.batch * height for height in network.rows_per_example[index : index + 2]
+            )
+            out, padded = self._padded_output(left, network.widths[index + 1], ones)
             if index == self._active[-1] and is_narrow(network.outputs):
                 # In memory unit by unit, which is how losses read logits.
-                out = landing = landing.new_empty(k, network.outputs, left).transpose(1, 2)
-            site = Site(
+                out = padded = padded.new_empty(k, network.outputs, left).transpose(1, 2)
+            context = BindContext(
                 members=k,
                 batch=rows,
                 inputs=network.widths[index],
                 out=out,
-                landing=landing,
+                padded_output=padded,
                 weight=weights[index],
                 grad=grads[index],
                 stats=stats[index],
@@ -158,25 +160,25 @@ class Executor:
                 passes_down=memory.gradients is not None and any(self._learning[:index]),
                 learns=self._learning[index],
             )
-            ops.append(self._at_work(index, site))
+            ops.append(self._at_work(index, context))
         return ops
 
-    def _at_work(self, index: int, site: Site) -> Op:
+    def _at_work(self, index: int, context: BindContext) -> Op:
         """Bind a layer: run by run of members, where it works otherwise in some than in others."""
         layer, learns = self._network.layers[index], self._learns[index]
-        tracks = self._network.statistics.blocks[index].rows
+        tracks = self._network.statistics.shapes[index].rows
         if not tracks or all(learns) or not any(learns):
-            return layer.bind(site)
+            return layer.bind(context)
         runs = []
-        for learning, run in groupby(range(site.members), lambda place: learns[place]):
+        for learning, run in groupby(range(context.members), lambda place: learns[place]):
             places = list(run)
             members = slice(places[0], places[-1] + 1)
-            runs.append((members, layer.bind(site.part(members, learns=learning))))
-        return Runs(site, runs)
+            runs.append((members, layer.bind(context.part(members, learns=learning))))
+        return PerRun(context, runs)
 
-    def _landing(self, rows: int, width: int, ones: bool) -> tuple[Tensor, Tensor]:
+    def _padded_output(self, rows: int, width: int, ones: bool) -> tuple[Tensor, Tensor]:
         """Return a buffer (K, B, width) and the one around it, with a column of ones if asked."""
         new = self._memory.parameters.new_empty
-        landing = new(self._memory.members, rows, width + ones)
-        landing[..., width:] = 1
-        return landing[..., :width], landing
+        padded_output = new(self._memory.members, rows, width + ones)
+        padded_output[..., width:] = 1
+        return padded_output[..., :width], padded_output

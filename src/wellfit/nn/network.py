@@ -11,9 +11,9 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, hyper
 from wellfit.core.rng import generator
 from wellfit.nn.activations import Activation
-from wellfit.nn.hidden import Dense, Hidden, expand
+from wellfit.nn.dense import Dense, Hidden, expand
 from wellfit.nn.initializers import Initializer
-from wellfit.nn.layers import Block, Dropout, GaussianNoise, Layer, Linear
+from wellfit.nn.layers import Dropout, GaussianNoise, Layer, Linear, ParameterShape
 
 
 class Network(Config):
@@ -46,12 +46,12 @@ class Network(Config):
         return widths
 
     @property
-    def heights(self) -> list[int]:
+    def rows_per_example(self) -> list[int]:
         """The rows that an example has at the input, then after every layer: mostly one."""
-        heights = [1]
+        rows_per_example = [1]
         for layer in reversed(self.layers):
-            heights.append(heights[-1] * layer.gathers)
-        return heights[::-1]
+            rows_per_example.append(rows_per_example[-1] * layer.rows_per_output)
+        return rows_per_example[::-1]
 
     @property
     def outputs(self) -> int:
@@ -66,9 +66,9 @@ class Network(Config):
     @property
     def learned(self) -> tuple[Layer | None, ...]:
         """The layers that hold something to learn, each at its place."""
-        blocks = self.parameters.blocks
+        shapes = self.parameters.shapes
         return tuple(
-            layer if block.rows else None for layer, block in zip(self.layers, blocks, strict=True)
+            layer if shape.rows else None for layer, shape in zip(self.layers, shapes, strict=True)
         )
 
     @property
@@ -102,29 +102,29 @@ class Layout:
     One buffer lets an update of everything be one operation; contiguous blocks let the matrix
     products of all members be one call.
 
-    >>> layout = Layout([Block(3, 2), Block(0, 0), Block(1, 4)])
+    >>> layout = Layout([ParameterShape(3, 2), ParameterShape(0, 0), ParameterShape(1, 4)])
     >>> [tuple(view.shape) for view in layout.views(torch.zeros(20), members=2)]
     [(2, 3, 2), (2, 0, 0), (2, 1, 4)]
     """
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
-        self.blocks = list(blocks)
-        self.size = sum(block.rows * block.columns for block in self.blocks)
+    def __init__(self, shapes: Sequence[ParameterShape]) -> None:
+        self.shapes = list(shapes)
+        self.size = sum(shape.rows * shape.columns for shape in self.shapes)
 
     def views(self, flat: Tensor, members: int) -> list[Tensor]:
         """Return a (K, rows, columns) view of ``flat`` for every layer."""
-        sizes = [members * block.rows * block.columns for block in self.blocks]
+        sizes = [members * shape.rows * shape.columns for shape in self.shapes]
         return [
-            part.view(members, block.rows, block.columns)
-            for part, block in zip(torch.split(flat, sizes), self.blocks, strict=True)
+            part.view(members, shape.rows, shape.columns)
+            for part, shape in zip(torch.split(flat, sizes), self.shapes, strict=True)
         ]
 
     def weights(self, flat: Tensor, members: int) -> list[Tensor]:
         """Return the views that penalties act on: weights, not biases or scales."""
         return [
-            view[:, : block.penalized]
-            for view, block in zip(self.views(flat, members), self.blocks, strict=True)
-            if block.penalized
+            view[:, : shape.weight_rows]
+            for view, shape in zip(self.views(flat, members), self.shapes, strict=True)
+            if shape.weight_rows
         ]
 
     def join(self, members: Sequence[Sequence[Tensor]]) -> Tensor:
@@ -144,7 +144,7 @@ class Layout:
             view[chosen] = fresh
 
 
-def design(
+def build_network(
     inputs: int,
     before: Sequence[Layer],
     hidden: Sequence[int | Hidden],
@@ -160,7 +160,7 @@ def design(
         whole: what holds for all layers that say nothing themselves.
         outputs: units of the output layer.
 
-    >>> network, asked = design(4, (), (8, Dense(6, l2=0.1)), Dense(l2=0.01), 3)
+    >>> network, asked = build_network(4, (), (8, Dense(6, l2=0.1)), Dense(l2=0.01), 3)
     >>> [settled.l2 for settled in asked]
     [0.01, 0.1, 0.01]
     """
@@ -199,7 +199,7 @@ def mlp(
         initializer=initializer,
         bias_initializer=bias_initializer,
     )
-    return design(inputs, disturb(input_dropout, input_noise), hidden, whole, outputs)[0]
+    return build_network(inputs, disturb(input_dropout, input_noise), hidden, whole, outputs)[0]
 
 
 def disturb(dropout: float, noise: float) -> tuple[Layer, ...]:

@@ -10,25 +10,26 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Block:
+class ParameterShape:
     """The shape of a layer's parameters or statistics for one member: (rows, columns).
 
-    The first ``penalized`` rows are weights; the rest (biases, scales) take no penalty. The
+    The first ``weight_rows`` rows are weights; the rest (biases, scales) take no penalty. The
     weights are so many ``matrices``, side by side.
     """
 
     rows: int
     columns: int
-    penalized: int = 0
+    weight_rows: int = 0
     matrices: int = 1
 
 
 @dataclass(frozen=True)
-class Site:
+class BindContext:
     """Where a layer is bound: the memory and the members it works for.
 
-    ``out`` (K, B, width) is where results go; ``landing`` is the whole buffer around it, wider
-    by a column of ones where a dense layer reads next (its bias is the last row of its weights).
+    ``out`` (K, B, width) is where results go; ``padded_output`` is the whole buffer around it,
+    wider by a column of ones where a dense layer reads next (its bias is the last row of its
+    weights).
     ``hypers`` are the layer's per-member hyper-parameters, each (K,), in double precision.
     ``learns`` says whether any of the members learns the layer, or all leave it as it is.
     """
@@ -37,7 +38,7 @@ class Site:
     batch: int
     inputs: int
     out: Tensor
-    landing: Tensor
+    padded_output: Tensor
     weight: Tensor
     grad: Tensor
     stats: Tensor
@@ -48,13 +49,13 @@ class Site:
     passes_down: bool
     learns: bool = True
 
-    def part(self, members: slice, *, learns: bool) -> Site:
-        """Return the site of some members in a row, in the same memory."""
+    def part(self, members: slice, *, learns: bool) -> BindContext:
+        """Return the context of some members in a row, in the same memory."""
         return replace(
             self,
             members=members.stop - members.start,
             out=self.out[members],
-            landing=self.landing[members],
+            padded_output=self.padded_output[members],
             weight=self.weight[members],
             grad=self.grad[members],
             stats=self.stats[members],
@@ -64,7 +65,7 @@ class Site:
         )
 
     def empty(self, width: int) -> Tensor:
-        """Return a buffer (K, B, width) of the site's type."""
+        """Return a buffer (K, B, width) of the context's type."""
         return self.out.new_empty(self.members, self.batch, width)
 
     def number(self, key: str) -> Tensor | float:
@@ -86,10 +87,10 @@ def collapsed(values: Tensor, dtype: torch.dtype) -> Tensor | float:
 
 
 class Op:
-    """A layer at work on K members and B rows; ``landing`` is where its results go."""
+    """A layer at work on K members and B rows; ``padded_output`` is where its results go."""
 
-    def __init__(self, site: Site) -> None:
-        self.out, self.landing = site.out, site.landing
+    def __init__(self, context: BindContext) -> None:
+        self.out, self.padded_output = context.out, context.padded_output
 
     def refresh(self, step: int, steps: int) -> None:
         """Prepare the randomness of the ``steps`` steps from ``step`` on."""
@@ -103,16 +104,16 @@ class Op:
         raise NotImplementedError
 
 
-class Runs(Op):
+class PerRun(Op):
     """A layer that works in some members otherwise than in others.
 
     Args:
-        site: of all members.
-        parts: the op of each run of members, bound to that part of the site.
+        context: of all members.
+        parts: the op of each run of members, bound to that part of the context.
     """
 
-    def __init__(self, site: Site, parts: Sequence[tuple[slice, Op]]) -> None:
-        super().__init__(site)
+    def __init__(self, context: BindContext, parts: Sequence[tuple[slice, Op]]) -> None:
+        super().__init__(context)
         self._parts = parts
 
     def refresh(self, step: int, steps: int) -> None:
@@ -124,7 +125,7 @@ class Runs(Op):
         """Compute run by run, each into its part of the output."""
         for members, op in self._parts:
             op.forward(x[members])
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         """Go back run by run, and bring the results together in ``delta``."""

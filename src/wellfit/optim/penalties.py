@@ -21,7 +21,7 @@ from typing import ClassVar, TypeAlias
 from torch import Tensor
 
 from wellfit.core.hyper import Config, hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 
 Strength: TypeAlias = Tensor | float
 

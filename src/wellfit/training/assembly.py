@@ -124,8 +124,8 @@ class Assembly:
 
     def operations(self) -> float:
         """Return the operations of a matrix product of a step, on average over the layers."""
-        blocks = [block for block in self.stack.network.parameters.blocks if block.penalized]
-        size = sum(block.rows * block.columns for block in blocks) / len(blocks)
+        shapes = [shape for shape in self.stack.network.parameters.shapes if shape.weight_rows]
+        size = sum(shape.rows * shape.columns for shape in shapes) / len(shapes)
         return 2.0 * self.stack.k * self.batches.batch * size
 
     def _judged_rows(self) -> NDArray[np.integer]:

@@ -310,6 +310,7 @@ def _check_same(written: Sequence[MemberEntry], given: Sequence[MemberEntry], pa
     if len(written) != len(given):
         raise InputError(f"{path} is of {len(written)} members; given {len(given)}")
     for index, (theirs, ours) in enumerate(zip(written, given, strict=True)):
+        theirs = {**theirs, "network": former.current_repr(theirs["network"])}
         for (what, value), own in zip(theirs.items(), ours.values(), strict=True):
             if value != own:
                 raise InputError(

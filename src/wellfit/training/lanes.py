@@ -89,10 +89,10 @@ class Lanes:
 
     def _found(self, epoch: int) -> tuple[Lane, ...]:
         network = self._members[0].network
-        owners, blocks = _owners(network), network.parameters.blocks
+        owners, shapes = _owners(network), network.parameters.shapes
         layers: dict[_Run, list[int]] = {}
         for layer, owner in enumerate(owners):
-            for run in self._runs(owner, epoch) if blocks[layer].rows else ():
+            for run in self._runs(owner, epoch) if shapes[layer].rows else ():
                 layers.setdefault(run, []).append(layer)
         return tuple(
             Lane(*run, tuple(found), _weights(found, network)) for run, found in layers.items()
@@ -136,11 +136,13 @@ def learners(lanes: Sequence[Lane], network: Network, members: int) -> list[list
 
 def _weights(layers: Collection[int], network: Network) -> tuple[int, ...]:
     """Return which of the layers with weights, counted from 0, are among ``layers``."""
-    weighted = [index for index, block in enumerate(network.parameters.blocks) if block.penalized]
+    weighted = [
+        index for index, shape in enumerate(network.parameters.shapes) if shape.weight_rows
+    ]
     return tuple(number for number, layer in enumerate(weighted) if layer in layers)
 
 
 def _owners(network: Network) -> list[int]:
     """Return the layer with weights, from 0, that each layer belongs to: the one before it."""
-    weighted = (bool(block.penalized) for block in network.parameters.blocks)
+    weighted = (bool(shape.weight_rows) for shape in network.parameters.shapes)
     return [max(0, count - 1) for count in accumulate(weighted)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import Config
-from wellfit.core.members import stacked
+from wellfit.core.stacking import stacked
 from wellfit.optim import Minimizer, Penalty
 from wellfit.optim.optimizers import Coefficients
 from wellfit.optim.penalties import Strength
@@ -131,9 +131,9 @@ class Plan:
         A kernel that takes plain numbers then updates them in one pass over memory.
         """
         network = self._first.network
-        if not self._first.optimizer.one_pass or self._device.type != "cpu":
+        if not self._first.optimizer.has_fused_kernel or self._device.type != "cpu":
             return self.lanes
-        sizes = [block.rows * block.columns for block in network.parameters.blocks]
+        sizes = [shape.rows * shape.columns for shape in network.parameters.shapes]
         wide = {layer for layer, size in enumerate(sizes) if size >= _WIDE}
         parts = ([lane] if self.agree(lane) else lane.cut(wide, network) for lane in self.lanes)
         return tuple(chain.from_iterable(parts))

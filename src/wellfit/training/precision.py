@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from wellfit.core.errors import HyperparameterError, did_you_mean
-from wellfit.nn.products import multiplying
+from wellfit.nn.matmul_backend import matmul_mode
 
 _ONE_THREAD = 1e6
 
@@ -74,7 +74,7 @@ def arithmetic(
     torch.set_flush_denormal(True)
     single = precision == "float32" and device.type == "cpu"
     try:
-        with multiplying(rounded=precision == "bfloat16", single=single):
+        with matmul_mode(rounded=precision == "bfloat16", single=single):
             yield
     finally:
         torch.set_flush_denormal(flushed)

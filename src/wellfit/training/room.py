@@ -29,7 +29,7 @@ def check_room(member: Member, rows: int, dtype: torch.dtype, device: torch.devi
     """
     network, size = member.network, member.network.size
     batch = min(member.batch_size, rows)
-    units = [block.columns for block in network.parameters.blocks if block.penalized]
+    units = [shape.columns for shape in network.parameters.shapes if shape.weight_rows]
     # Parameters, their gradients and the optimizer's memory; outputs and deltas of a batch.
     kept = size * (2 + len(member.slots())) + 2 * batch * sum(units)
     needed = max(kept * dtype.itemsize, size * (_DRAWN + dtype.itemsize))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from wellfit.nn.ops import Block
+from wellfit.nn.ops import ParameterShape
 from wellfit.optim.optimizers import Coefficients, LayerwiseOptimizer, Optimizer, Slots
 from wellfit.training.lanes import Lane
 from wellfit.training.stack import Stack
@@ -87,8 +87,8 @@ def _stretches(stack: Stack, lane: Lane) -> list[tuple[int, int]]:
     """Return where a lane's parameters begin and end in a flat buffer, neighbours as one."""
     stretches: list[tuple[int, int]] = []
     begin = 0
-    for layer, block in enumerate(stack.network.parameters.blocks):
-        size = block.rows * block.columns
+    for layer, shape in enumerate(stack.network.parameters.shapes):
+        size = shape.rows * shape.columns
         if layer in lane.layers:
             start, stop = begin + lane.start * size, begin + lane.stop * size
             if stretches and stretches[-1][1] == start:
@@ -100,23 +100,23 @@ def _stretches(stack: Stack, lane: Lane) -> list[tuple[int, int]]:
 
 def _matrices(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
     """Yield the weight matrices (m, inputs, units) of a lane's layers."""
-    for block, layer in _layers(stack, lane, flat):
-        if block.penalized:
-            yield from layer[:, : block.penalized].chunk(block.matrices, dim=-1)
+    for shape, layer in _layers(stack, lane, flat):
+        if shape.weight_rows:
+            yield from layer[:, : shape.weight_rows].chunk(shape.matrices, dim=-1)
 
 
 def _vectors(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
     """Yield what is no weight, such as biases and scales, as rows (m, n) or vectors (n,)."""
-    for block, layer in _layers(stack, lane, flat):
-        rows = layer[:, block.penalized :]
+    for shape, layer in _layers(stack, lane, flat):
+        rows = layer[:, shape.weight_rows :]
         # Fused kernels, which update members that agree, take contiguous memory only.
         yield from rows.flatten(0, 1).unbind(0) if stack.plan.agree(lane) else rows.unbind(1)
 
 
-def _layers(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[tuple[Block, Tensor]]:
+def _layers(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[tuple[ParameterShape, Tensor]]:
     views = stack.network.parameters.views(flat, stack.k)
     for layer in lane.layers:
-        yield stack.network.parameters.blocks[layer], views[layer][lane.members]
+        yield stack.network.parameters.shapes[layer], views[layer][lane.members]
 
 
 def _update_matrices(

@@ -36,14 +36,14 @@ class _SparseProduct(Op):
     """z = x W of one member, W sparse."""
 
     def __init__(self, weight: Tensor, dense: Op) -> None:
-        self.out, self.landing = dense.out, dense.landing
+        self.out, self.padded_output = dense.out, dense.padded_output
         # SciPy multiplies a sparse matrix from the left: zᵀ = Wᵀ xᵀ.
         self._transposed = sparse.csr_array(weight[0].cpu().numpy().T)
 
     def forward(self, x: Tensor) -> Tensor:
         product: NDArray[np.floating] = self._transposed @ x[0].cpu().numpy().T
         self.out[0].copy_(torch.from_numpy(product.T))
-        return self.landing
+        return self.padded_output
 
 
 def pruned(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> Weights:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import Config, hyper
-from wellfit.core.members import structure
 from wellfit.core.rng import derive
+from wellfit.core.stacking import stack_key
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Layout, Network, mlp
@@ -87,7 +87,7 @@ class Member(Config):
             )
         if not self.pace.layers:
             return
-        there = sum(block.penalized > 0 for block in self.network.parameters.blocks)
+        there = sum(shape.weight_rows > 0 for shape in self.network.parameters.shapes)
         if self.pace.layers != there:
             raise HyperparameterError(
                 f"a pace of {self.pace.layers} layers doesn't fit a network of {there} layers "
@@ -99,7 +99,9 @@ class Member(Config):
         """Whether rows of a batch have nothing to do with each other, but for their mean."""
         if isinstance(self.optimizer, Minimizer):
             return False  # which takes all rows at once
-        return not any(layer.mixes_rows or layer.gathers > 1 for layer in self.network.layers)
+        return not any(
+            layer.mixes_rows or layer.rows_per_output > 1 for layer in self.network.layers
+        )
 
     def slots(self) -> tuple[str, ...]:
         """Return the names of what is remembered of each parameter."""
@@ -339,9 +341,9 @@ def bytes_of(member: Member) -> int:
 def _check_alike(members: Sequence[Member]) -> None:
     if not members:
         raise InputError("a stack needs at least one member; given none")
-    first = structure(members[0])
+    first = stack_key(members[0])
     for index, member in enumerate(members):
-        if structure(member) != first:
+        if stack_key(member) != first:
             raise InputError(
                 f"member {index} cannot share a stack with member 0: they may differ "
                 f"in per-member hyper-parameters only; given {member!r} and {members[0]!r}"

@@ -24,6 +24,7 @@ from wellfit.estimators.losses import resolve_loss
 from wellfit.estimators.settings import Architecture, architecture, hidden
 from wellfit.nn import (
     Activation,
+    ConcatRows,
     Dense,
     GroupedLinear,
     HiddenLayer,
@@ -31,7 +32,6 @@ from wellfit.nn import (
     Layer,
     Linear,
     Loss,
-    Merge,
     Network,
 )
 from wellfit.optim import L1, L2, Adam, Clipping, Optimizer, Schedule
@@ -225,7 +225,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         """
         check_is_fitted(self, "_weights")
         every = parts_of(self._weights)
-        if isinstance(every[0].layer, Merge):
+        if isinstance(every[0].layer, ConcatRows):
             return at_work(_first_of(part) for part in every[1 : 1 + self._tower])
         return at_work(every[: self._tower])
 
@@ -250,9 +250,9 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         if not tower:
             raise HyperparameterError("a tower has no hidden layers; expected one at least")
         both = copy.copy(self)
-        both.layers = (*tower, Merge(_SIDES), *(_described(layer) for layer in self.head))
+        both.layers = (*tower, ConcatRows(_SIDES), *(_described(layer) for layer in self.head))
         built = architecture(both, inputs)
-        below = [layer.name for layer in built.network.layers].index(Merge.name)
+        below = [layer.name for layer in built.network.layers].index(ConcatRows.name)
         self._tower = below
         if self.shared:
             return built
@@ -310,7 +310,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     @property
     def _n_features_out(self) -> int:
         network = self._weights.network
-        apart = isinstance(network.layers[0], Merge)
+        apart = isinstance(network.layers[0], ConcatRows)
         return network.widths[self._tower + apart] // (_SIDES if apart else 1)
 
     def _precision(self) -> str:
@@ -349,7 +349,7 @@ def _described(layer: int | HiddenLayer | Layer) -> HiddenLayer | Layer:
 def _apart(network: Network, below: int) -> Network:
     """Return a network whose rows merge at once, its layers ``below`` so many in two groups."""
     tower = [_grouped(layer) for layer in network.layers[:below]]
-    return network.replace(layers=(Merge(_SIDES), *tower, *network.layers[below + 1 :]))
+    return network.replace(layers=(ConcatRows(_SIDES), *tower, *network.layers[below + 1 :]))
 
 
 def _grouped(layer: Layer) -> Layer:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import Config
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
 class Activation(Config, family="activation"):
@@ -36,32 +36,32 @@ class Activation(Config, family="activation"):
         Nobody reads ``out`` afterwards: it may be overwritten.
         """
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of what is learned by gradients: nothing, for most."""
-        return Block(0, 0)
+        return ParameterShape(0, 0)
 
     def initial_parameters(self, inputs: int) -> Tensor:
         """Return the first parameters (rows, columns), float64."""
         return torch.zeros(0, 0, dtype=torch.float64)
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the function at work on all members at once, or on each with its own numbers."""
-        table = zip(*(values.tolist() for values in site.hypers.values()), strict=True)
-        each = [self.replace(**dict(zip(site.hypers, row, strict=True))) for row in table]
+        table = zip(*(values.tolist() for values in context.hypers.values()), strict=True)
+        each = [self.replace(**dict(zip(context.hypers, row, strict=True))) for row in table]
         if all(own == each[0] for own in each):
-            return _SharedOp(each[0] if each else self, site)
-        return _MemberwiseOp(each, site)
+            return _SharedOp(each[0] if each else self, context)
+        return _MemberwiseOp(each, context)
 
 
 class _SharedOp(Op):
-    def __init__(self, activation: Activation, site: Site) -> None:
-        super().__init__(site)
-        self._activation, self._z = activation, site.out
+    def __init__(self, activation: Activation, context: BindContext) -> None:
+        super().__init__(context)
+        self._activation, self._z = activation, context.out
 
     def forward(self, x: Tensor) -> Tensor:
         self._z = x
         self._activation.forward(x, self.out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         return self._activation.backward(delta, self._z, self.out)
@@ -70,16 +70,16 @@ class _SharedOp(Op):
 class _MemberwiseOp(Op):
     """Member after member: as many calls, but each is the fast one with plain numbers."""
 
-    def __init__(self, activations: Sequence[Activation], site: Site) -> None:
-        super().__init__(site)
-        self._activations, self._outs = activations, site.out.unbind(0)
+    def __init__(self, activations: Sequence[Activation], context: BindContext) -> None:
+        super().__init__(context)
+        self._activations, self._outs = activations, context.out.unbind(0)
         self._z = self._outs
 
     def forward(self, x: Tensor) -> Tensor:
         self._z = x.unbind(0)
         for activation, z, out in zip(self._activations, self._z, self._outs, strict=True):
             activation.forward(z, out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         parts = zip(self._activations, delta.unbind(0), self._z, self._outs, strict=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wellfit.core.hyper import hyper
 from wellfit.nn.activations.base import Activation
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 _aten = torch.ops.aten
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -62,10 +62,10 @@ class LeakyReLU(Activation, name="leaky_relu"):
         _aten.leaky_relu_backward.grad_input(delta, z, self.slope, False, grad_input=delta)
         return delta
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the function at work; slopes that differ are spread over all members at once."""
-        slope = site.number("slope")
-        return _SlopesOp(slope, site) if isinstance(slope, Tensor) else super().bind(site)
+        slope = context.number("slope")
+        return _SlopesOp(slope, context) if isinstance(slope, Tensor) else super().bind(context)
 
 
 class PReLU(Activation, name="prelu"):
@@ -77,7 +77,7 @@ class PReLU(Activation, name="prelu"):
     Source: He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
 
     >>> PReLU().parameters(inputs=5), PReLU().initial_parameters(inputs=2).tolist()
-    (Block(rows=1, columns=5, penalized=0, matrices=1), [[0.25, 0.25]])
+    (ParameterShape(rows=1, columns=5, weight_rows=0, matrices=1), [[0.25, 0.25]])
     """
 
     start: float = hyper(
@@ -87,9 +87,9 @@ class PReLU(Activation, name="prelu"):
         per_member=True,
     )
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of the slopes, one for each unit."""
-        return Block(1, inputs)
+        return ParameterShape(1, inputs)
 
     def initial_parameters(self, inputs: int) -> Tensor:
         """Return slopes that are all ``start``."""
@@ -105,24 +105,27 @@ class PReLU(Activation, name="prelu"):
         _aten.leaky_relu_backward.grad_input(delta, z, self.start, False, grad_input=delta)
         return delta
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the function and its learning at work."""
-        return _PReLUOp(site.weight, site)
+        return _PReLUOp(context.weight, context)
 
 
 class _SlopesOp(Op):
     """z where z > 0, else a · z, for slopes a that spread over (K, B, units)."""
 
-    def __init__(self, slopes: Tensor, site: Site) -> None:
-        super().__init__(site)
-        self._slopes, self._x = slopes, site.out
-        self._negative, self._positive = site.empty(site.inputs), site.empty(site.inputs)
+    def __init__(self, slopes: Tensor, context: BindContext) -> None:
+        super().__init__(context)
+        self._slopes, self._x = slopes, context.out
+        self._negative, self._positive = (
+            context.empty(context.inputs),
+            context.empty(context.inputs),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         self._x = x
         torch.clamp_max(x, 0, out=self._negative)
         torch.sub(x, self._negative, out=self.out).addcmul_(self._negative, self._slopes)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         # Splitting delta into its two parts is ten times faster than choosing by a mask.
@@ -133,9 +136,9 @@ class _SlopesOp(Op):
 
 
 class _PReLUOp(_SlopesOp):
-    def __init__(self, slopes: Tensor, site: Site) -> None:
-        super().__init__(slopes, site)
-        self._grad = site.grad
+    def __init__(self, slopes: Tensor, context: BindContext) -> None:
+        super().__init__(slopes, context)
+        self._grad = context.grad
 
     def backward(self, delta: Tensor) -> Tensor:
         product = torch.mul(delta, self._negative, out=self._positive)

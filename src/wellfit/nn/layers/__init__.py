@@ -11,25 +11,25 @@ from wellfit.core.registry import discover
 from wellfit.nn.layers.activate import Activate
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.layers.batch_norm import BatchNorm
+from wellfit.nn.layers.grouped import ConcatRows, GroupedLinear
 from wellfit.nn.layers.linear import Linear
 from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise, MaskingNoise
-from wellfit.nn.layers.towers import GroupedLinear, Merge
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 __all__ = [
     "Activate",
     "AlphaDropout",
     "BatchNorm",
-    "Block",
+    "BindContext",
+    "ConcatRows",
     "Dropout",
     "GaussianNoise",
     "GroupedLinear",
     "Layer",
     "Linear",
     "MaskingNoise",
-    "Merge",
     "Op",
-    "Site",
+    "ParameterShape",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from wellfit.core.hyper import Config, hyper
 from wellfit.nn.activations import Activation, ReLU
 from wellfit.nn.layers.base import Layer
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
 class Activate(Layer, name="activation"):
@@ -19,7 +19,7 @@ class Activate(Layer, name="activation"):
 
     activation: Activation = hyper("the function", default=ReLU())
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of what the function learns."""
         return self.activation.parameters(inputs)
 
@@ -31,6 +31,6 @@ class Activate(Layer, name="activation"):
         """Return the function: its hyper-parameters may differ by member."""
         return self.activation
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the function at work."""
-        return self.activation.bind(site)
+        return self.activation.bind(context)

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from wellfit.core.hyper import Config
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
 class Layer(Config, family="layer"):
@@ -17,7 +17,7 @@ class Layer(Config, family="layer"):
 
     >>> from wellfit.nn import Linear
     >>> Linear(3).width(inputs=5), Linear(3).parameters(inputs=5)
-    (3, Block(rows=6, columns=3, penalized=5, matrices=1))
+    (3, ParameterShape(rows=6, columns=3, weight_rows=5, matrices=1))
     """
 
     reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones
@@ -29,17 +29,17 @@ class Layer(Config, family="layer"):
         return inputs
 
     @property
-    def gathers(self) -> int:
+    def rows_per_output(self) -> int:
         """The rows that become one row here."""
         return 1
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of what is learned by gradients."""
-        return Block(0, 0)
+        return ParameterShape(0, 0)
 
-    def statistics(self, inputs: int) -> Block:
+    def statistics(self, inputs: int) -> ParameterShape:
         """Return the shape of what is tracked without gradients."""
-        return Block(0, 0)
+        return ParameterShape(0, 0)
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the first parameters (rows, columns), float64."""
@@ -54,5 +54,5 @@ class Layer(Config, family="layer"):
         return self
 
     @abstractmethod
-    def bind(self, site: Site) -> Op:
-        """Return the op for a site."""
+    def bind(self, context: BindContext) -> Op:
+        """Return the op for a context."""

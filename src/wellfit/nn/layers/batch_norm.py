@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from wellfit.core.hyper import hyper
 from wellfit.nn.layers.base import Layer
-from wellfit.nn.ops import Block, Op, Site
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
 class BatchNorm(Layer, name="batch_norm"):
@@ -22,7 +22,7 @@ class BatchNorm(Layer, name="batch_norm"):
     Source: Ioffe and Szegedy, "Batch normalization", 2015.
 
     >>> BatchNorm().parameters(inputs=5)
-    Block(rows=2, columns=5, penalized=0, matrices=1)
+    ParameterShape(rows=2, columns=5, weight_rows=0, matrices=1)
     """
 
     mixes_rows: ClassVar[bool] = True
@@ -45,13 +45,13 @@ class BatchNorm(Layer, name="batch_norm"):
         per_member=True,
     )
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of γ and β, one row each."""
-        return Block(2, inputs)
+        return ParameterShape(2, inputs)
 
-    def statistics(self, inputs: int) -> Block:
+    def statistics(self, inputs: int) -> ParameterShape:
         """Return the shape of the running mean and variance, one row each."""
-        return Block(2, inputs)
+        return ParameterShape(2, inputs)
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Return γ = 1, β = 0."""
@@ -61,25 +61,25 @@ class BatchNorm(Layer, name="batch_norm"):
         """Return mean 0, variance 1."""
         return torch.tensor([[0.0], [1.0]], dtype=torch.float64).repeat(1, inputs)
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the normalization at work."""
-        if not site.training:
-            return _BatchNormPredicting(site)
-        return _BatchNormTraining(site) if site.learns else _BatchNormFrozen(site)
+        if not context.training:
+            return _BatchNormPredicting(context)
+        return _BatchNormTraining(context) if context.learns else _BatchNormFrozen(context)
 
 
 class _BatchNormTraining(Op):
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._epsilon, momentum = site.number("epsilon"), site.number("momentum")
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._epsilon, momentum = context.number("epsilon"), context.number("momentum")
         self._freshness = 1 - momentum
-        self._gamma, self._beta = site.weight[:, :1], site.weight[:, 1:]
-        self._grad_gamma, self._grad_beta = site.grad[:, :1], site.grad[:, 1:]
-        self._stats = site.stats
-        self._normal, self._product = site.empty(site.inputs), site.empty(site.inputs)
-        self._batch_stats = torch.empty_like(site.stats)
+        self._gamma, self._beta = context.weight[:, :1], context.weight[:, 1:]
+        self._grad_gamma, self._grad_beta = context.grad[:, :1], context.grad[:, 1:]
+        self._stats = context.stats
+        self._normal, self._product = context.empty(context.inputs), context.empty(context.inputs)
+        self._batch_stats = torch.empty_like(context.stats)
         self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
-        self._unbias = site.batch / max(site.batch - 1, 1)
+        self._unbias = context.batch / max(context.batch - 1, 1)
         self._inverse_std = self._gamma
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class _BatchNormTraining(Op):
         torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
         self._variance.mul_(self._unbias)
         self._stats.lerp_(self._batch_stats, self._freshness)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         torch.mul(delta, self._normal, out=self._product)
@@ -104,30 +104,30 @@ class _BatchNormTraining(Op):
 
 
 class _BatchNormPredicting(Op):
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._epsilon = site.number("epsilon")
-        self._weight, self._stats = site.weight, site.stats
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._epsilon = context.number("epsilon")
+        self._weight, self._stats = context.weight, context.stats
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self._weight[:, :1] * (self._stats[:, 1:] + self._epsilon).rsqrt()
         shift = self._weight[:, 1:] - self._stats[:, :1] * scale
         torch.addcmul(shift, x, scale, out=self.out)
-        return self.landing
+        return self.padded_output
 
 
 class _BatchNormFrozen(Op):
     """As when predicting: parameters and statistics are what they are when it is bound."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        inverse_std = (site.stats[:, 1:] + site.number("epsilon")).rsqrt_()
-        self._scale = site.weight[:, :1] * inverse_std
-        self._shift = site.weight[:, 1:] - site.stats[:, :1] * self._scale
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        inverse_std = (context.stats[:, 1:] + context.number("epsilon")).rsqrt_()
+        self._scale = context.weight[:, :1] * inverse_std
+        self._shift = context.weight[:, 1:] - context.stats[:, :1] * self._scale
 
     def forward(self, x: Tensor) -> Tensor:
         torch.addcmul(self._shift, x, self._scale, out=self.out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         return delta.mul_(self._scale)

@@ -10,16 +10,16 @@ from torch import Generator, Tensor
 from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
-from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import (
+from wellfit.nn.matmul_backend import (
     COPIED,
     GRADIENTS,
     by_onednn,
-    choose,
     is_large,
     is_large_narrow,
     rounding,
+    use_backend,
 )
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
 class Linear(Layer, name="linear"):
@@ -32,24 +32,24 @@ class Linear(Layer, name="linear"):
     Williams, 1986.
 
     >>> Linear(10).parameters(inputs=784)
-    Block(rows=785, columns=10, penalized=784, matrices=1)
+    ParameterShape(rows=785, columns=10, weight_rows=784, matrices=1)
     """
 
     reads_ones: ClassVar[bool] = True
 
     units: int = hyper("number of outputs", default=100, low=1, scale="log", search=(16, 1024))
     initializer: Initializer = hyper(
-        "how the weights start", default=GlorotUniform(), at_start=True
+        "how the weights start", default=GlorotUniform(), init_only=True
     )
-    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), at_start=True)
+    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), init_only=True)
 
     def width(self, inputs: int) -> int:
         """Return the number of units."""
         return self.units
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the weights' shape, the bias as their last row."""
-        return Block(inputs + 1, self.units, penalized=inputs)
+        return ParameterShape(inputs + 1, self.units, weight_rows=inputs)
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the weights, then the biases: a row of such weights as their initializer draws."""
@@ -57,28 +57,28 @@ class Linear(Layer, name="linear"):
         biases = self.bias_initializer.sample(inputs, self.units, generator)[:1]
         return torch.cat([weights, biases])
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the matrix product at work."""
         if rounding():
-            return _RoundedOp(site)
-        return _NarrowOp(site) if _lies_in_columns(site.out) else _LinearOp(site)
+            return _RoundedOp(context)
+        return _NarrowOp(context) if _lies_in_columns(context.out) else _LinearOp(context)
 
 
 class _LinearOp(Op):
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._weight, self._grad, self._learns = site.weight, site.grad, site.learns
-        self._mean = 1 / site.batch
-        self._down = site.empty(site.inputs) if site.passes_down else None
-        rows, units = site.members * site.batch, self.out.shape[-1]
-        self._large, self._large_grad = self._sizes(rows, site.inputs, units)
-        copied = site.members > 1
-        self._large_down = is_large(rows, units, site.inputs, COPIED if copied else GRADIENTS)
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._weight, self._grad, self._learns = context.weight, context.grad, context.learns
+        self._mean = 1 / context.batch
+        self._down = context.empty(context.inputs) if context.passes_down else None
+        rows, units = context.members * context.batch, self.out.shape[-1]
+        self._large, self._large_grad = self._sizes(rows, context.inputs, units)
+        copied = context.members > 1
+        self._large_down = is_large(rows, units, context.inputs, COPIED if copied else GRADIENTS)
         # oneDNN wants no biases between members' weights, and would copy them slowly each time.
-        self._upward = site.weight[:, : site.inputs]
+        self._upward = context.weight[:, : context.inputs]
         self._packed: Tensor | None = None
         if copied and by_onednn(self._large_down) and not rounding():
-            self._packed = site.weight.new_empty(self._upward.shape)
+            self._packed = context.weight.new_empty(self._upward.shape)
         tight = self._upward if copied else self._upward[0][None]
         self._weight_t = (tight if self._packed is None else self._packed).transpose(1, 2)
         self._copies = copied and self._learns and by_onednn(self._large)
@@ -91,9 +91,9 @@ class _LinearOp(Op):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self._taken(x)
-        choose(self._large)
+        use_backend(self._large)
         torch.bmm(x, self._weight, out=self.out)
-        return self.landing
+        return self.padded_output
 
     def _taken(self, x: Tensor) -> Tensor:
         """Keep the input for the way back; rows that all members share are copied for each.
@@ -110,14 +110,14 @@ class _LinearOp(Op):
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
-            choose(self._large_grad)
+            use_backend(self._large_grad)
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
         return self._descend(delta, self._down)
 
     def _descend(self, delta: Tensor, down: Tensor) -> Tensor:
-        choose(self._large_down)
+        use_backend(self._large_down)
         if self._packed is not None:
             self._packed.copy_(self._upward)
         return torch.bmm(delta, self._weight_t, out=down)
@@ -126,9 +126,9 @@ class _LinearOp(Op):
 class _NarrowOp(_LinearOp):
     """The same for few units, whose outputs lie in memory unit by unit, as losses want them."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._out_t, self._whole_t = self.out.transpose(1, 2), site.weight.transpose(1, 2)
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._out_t, self._whole_t = self.out.transpose(1, 2), context.weight.transpose(1, 2)
         self._grad_t = torch.empty_like(self._whole_t, memory_format=torch.contiguous_format)
 
     def _sizes(self, rows: int, inputs: int, units: int) -> tuple[bool, bool]:
@@ -137,13 +137,13 @@ class _NarrowOp(_LinearOp):
 
     def forward(self, x: Tensor) -> Tensor:
         self._taken(x)
-        choose(self._large)
+        use_backend(self._large)
         torch.bmm(self._whole_t, self._x_t, out=self._out_t)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
-            choose(self._large_grad)
+            use_backend(self._large_grad)
             few = delta.transpose(1, 2)
             torch.baddbmm(self._grad_t, few, self._x, beta=0, alpha=self._mean, out=self._grad_t)
             self._grad.copy_(self._grad_t.transpose(1, 2))
@@ -158,12 +158,12 @@ class _RoundedOp(_LinearOp):
     Weights, gradients and what passes between layers stay float32.
     """
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._weight_b, self._grad_b = _rounded(site.weight), _rounded(site.grad)
-        self._weight_bt = self._weight_b[:, : site.inputs].transpose(1, 2)
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._weight_b, self._grad_b = _rounded(context.weight), _rounded(context.grad)
+        self._weight_bt = self._weight_b[:, : context.inputs].transpose(1, 2)
         self._out_b, self._delta_b = _rounded(self.out), _rounded(self.out)
-        self._x_b = self._out_b.new_empty(site.members, site.batch, site.inputs + 1)
+        self._x_b = self._out_b.new_empty(context.members, context.batch, context.inputs + 1)
         self._x_bt = self._x_b.transpose(1, 2)
         self._down_b = None if self._down is None else _rounded(self._down)
 
@@ -171,7 +171,7 @@ class _RoundedOp(_LinearOp):
         self._x_b.copy_(x)
         self._weight_b.copy_(self._weight)
         self.out.copy_(torch.bmm(self._x_b, self._weight_b, out=self._out_b))
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         self._delta_b.copy_(delta)

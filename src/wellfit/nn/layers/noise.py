@@ -10,7 +10,7 @@ from torch import Tensor
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits, Normals
 from wellfit.nn.layers.base import Layer
-from wellfit.nn.ops import Op, Site, collapsed
+from wellfit.nn.ops import BindContext, Op, collapsed
 
 _ALPHA = -1.7580993408473766  # what selu tends to for z → -∞: -s α
 
@@ -39,22 +39,22 @@ class Dropout(Layer, name="dropout"):
         per_member=True,
     )
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the masks at work."""
-        return _DropoutOp(site)
+        return _DropoutOp(context)
 
 
 class _DropoutOp(Op):
     """Members with the same key draw bits once for all; with the same rate, they share masks."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._rate, self._dtype = site.hypers["rate"], site.out.dtype
-        self._shape, self._steps = (site.batch, site.inputs), site.steps
-        self._bits = Bits(_once(site.keys), self._shape, site.steps)
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._rate, self._dtype = context.hypers["rate"], context.out.dtype
+        self._shape, self._steps = (context.batch, context.inputs), context.steps
+        self._bits = Bits(_once(context.keys), self._shape, context.steps)
         self._memory: dict[tuple[int, torch.dtype], Tensor] = {}
         self._masks: list[Tensor] = []
-        self._mask = site.out
+        self._mask = context.out
 
     def refresh(self, step: int, steps: int) -> None:
         rate = _once(self._rate).view(1, -1, 1, 1)  # a schedule may have moved it
@@ -81,7 +81,7 @@ class _DropoutOp(Op):
     def forward(self, x: Tensor) -> Tensor:
         self._mask = self._masks.pop()
         torch.mul(x, self._mask, out=self.out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         return delta.mul_(self._mask)
@@ -114,9 +114,9 @@ class MaskingNoise(Layer, name="masking_noise"):
         per_member=True,
     )
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the masks at work."""
-        return _MaskingNoiseOp(site)
+        return _MaskingNoiseOp(context)
 
 
 class _MaskingNoiseOp(_DropoutOp):
@@ -152,16 +152,16 @@ class AlphaDropout(Layer, name="alpha_dropout"):
         per_member=True,
     )
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the masks at work."""
-        return _AlphaDropoutOp(site)
+        return _AlphaDropoutOp(context)
 
 
 class _AlphaDropoutOp(_DropoutOp):
     """With masks a m, y = a m (x - α') + a α' + b."""
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
         self._shift: Tensor | float = 0.0
 
     def refresh(self, step: int, steps: int) -> None:
@@ -175,7 +175,7 @@ class _AlphaDropoutOp(_DropoutOp):
     def forward(self, x: Tensor) -> Tensor:
         self._mask = self._masks.pop()
         torch.sub(x, _ALPHA, out=self.out).mul_(self._mask).add_(self._shift)
-        return self.landing
+        return self.padded_output
 
 
 class GaussianNoise(Layer, name="gaussian_noise"):
@@ -201,17 +201,20 @@ class GaussianNoise(Layer, name="gaussian_noise"):
         per_member=True,
     )
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the noise at work."""
-        return _GaussianNoiseOp(site)
+        return _GaussianNoiseOp(context)
 
 
 class _GaussianNoiseOp(Op):
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._std = site.hypers["std"]
+    def __init__(self, context: BindContext) -> None:
+        super().__init__(context)
+        self._std = context.hypers["std"]
         self._normals = Normals(
-            _once(site.keys), (site.batch, site.inputs), site.steps, dtype=site.out.dtype
+            _once(context.keys),
+            (context.batch, context.inputs),
+            context.steps,
+            dtype=context.out.dtype,
         )
         self._noises: list[Tensor] = []
 
@@ -223,7 +226,7 @@ class _GaussianNoiseOp(Op):
 
     def forward(self, x: Tensor) -> Tensor:
         torch.add(x, self._noises.pop(), out=self.out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         return delta

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wellfit.core.errors import DataError
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.nn.losses.base import OWN, Hypers, Loss
 
 _BEYOND = 1e30  # more than any logit that isn't on its way to infinity

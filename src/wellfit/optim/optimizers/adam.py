@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import (
     Coefficients,
     DecoupledDecay,
     Optimizer,
     Slots,
+    fast_sqrt,
     plain,
-    root,
     subtract_ratio,
 )
 
@@ -74,7 +74,7 @@ class Adam(Moments, name="adam"):
     tensor([-0.1000])
     """
 
-    one_pass: ClassVar[bool] = True
+    has_fused_kernel: ClassVar[bool] = True
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
         r"""Return 1-β₁, 1-β₂ and the two numbers that make p ← p - m / (a √v + b) the rule."""
@@ -106,7 +106,7 @@ class Adam(Moments, name="adam"):
         square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
         if "largest" in slots:
             square = torch.maximum(slots["largest"], square, out=slots["largest"])
-        below = root(square, out=g).mul_(c["a"]).add_(c["b"])
+        below = fast_sqrt(square, out=g).mul_(c["a"]).add_(c["b"])
         p.addcdiv_(mean, below, value=-1)
 
 
@@ -187,7 +187,7 @@ class Nadam(Moments, name="nadam"):
         squared = g.square()
         square = slots["square"].lerp_(squared, c["fresh_2"])
         step = add_scaled(g.mul_(c["of_gradient"]), mean, c["of_mean"])
-        below = root(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
+        below = fast_sqrt(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
         p.addcdiv_(step, below, value=-1)
 
 

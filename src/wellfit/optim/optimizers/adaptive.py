@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.adam import fused_adam
-from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root, subtract_ratio
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, fast_sqrt, subtract_ratio
 
 _ANY_STEP = torch.ones(())  # PyTorch's kernel wants to know the step, and doesn't use it here
 _LATE = torch.tensor(1e9)  # a step at which Adam has no bias left to undo
@@ -28,7 +28,7 @@ class AdaGrad(Optimizer, name="adagrad"):
     AdaGrad(initial=0.1)
     """
 
-    one_pass: ClassVar[bool] = True
+    has_fused_kernel: ClassVar[bool] = True
 
     learning_rate: float = hyper(
         "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
@@ -65,7 +65,7 @@ class AdaGrad(Optimizer, name="adagrad"):
             return
         seen = slots["sum"].addcmul_(g, g)
         total = torch.add(seen, c["initial"])
-        below = root(total, out=torch.empty_like(total)).add_(c["epsilon"])
+        below = fast_sqrt(total, out=torch.empty_like(total)).add_(c["epsilon"])
         subtract_ratio(p, g, below, c["learning_rate"])
 
 
@@ -137,7 +137,7 @@ class RMSProp(Optimizer, name="rmsprop"):
     ('square', 'mean', 'momentum')
     """
 
-    one_pass: ClassVar[bool] = True
+    has_fused_kernel: ClassVar[bool] = True
 
     rho: float = hyper(
         "memory ρ of squared gradients",
@@ -193,7 +193,7 @@ class RMSProp(Optimizer, name="rmsprop"):
             mean = slots["mean"].lerp_(g, c["fresh"])
             # Rounding could leave less than nothing of gradients that don't vary.
             square = torch.addcmul(square, mean, mean, value=-1).clamp_(min=0)
-        below = root(square, out=scratch).add_(c["epsilon"])
+        below = fast_sqrt(square, out=scratch).add_(c["epsilon"])
         if "momentum" in slots:
             velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, below)
             add_scaled(p, velocity, c["learning_rate"], sign=-1)

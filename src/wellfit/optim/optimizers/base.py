@@ -25,7 +25,7 @@ class Optimizer(Config, family="optimizer"):
     tensor([0.9000, 0.9000, 0.9000])
     """
 
-    one_pass: ClassVar[bool] = False  # PyTorch has a kernel for it, given plain numbers
+    has_fused_kernel: ClassVar[bool] = False  # PyTorch has a kernel for it, given plain numbers
 
     learning_rate: float = hyper(
         "step size", default=1e-3, low=0, scale="log", search=(1e-5, 1), per_member=True
@@ -137,14 +137,14 @@ def subtract_ratio(p: Tensor, above: Tensor, below: Tensor, factor: Tensor | flo
         p.addcdiv_(above, below, value=-factor)
 
 
-def root(square: Tensor, out: Tensor) -> Tensor:
+def fast_sqrt(square: Tensor, out: Tensor) -> Tensor:
     """Write √square to ``out``, which is other memory, and return it.
 
     As square / √square, since PyTorch's reciprocal root is sooner than its root, which takes five
     times as long for zeros and for numbers not far from the smallest there are.
 
     >>> import torch
-    >>> root(torch.tensor([4.0, 0.0]), torch.empty(2))
+    >>> fast_sqrt(torch.tensor([4.0, 0.0]), torch.empty(2))
     tensor([2., 0.])
     """
     return torch.add(square, torch.finfo(square.dtype).tiny, out=out).rsqrt_().mul_(square)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
-from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, root
+from wellfit.core.stacking import add_scaled
+from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, fast_sqrt
 
 
 class FTRL(Optimizer, name="ftrl"):
@@ -90,7 +90,7 @@ class FTRL(Optimizer, name="ftrl"):
         """Move to the minimum."""
         force, square = slots["force"], slots["square"].addcmul_(g, g)
         stiffness = (
-            square.pow(c["power"]) if "power" in c else root(square, torch.empty_like(square))
+            square.pow(c["power"]) if "power" in c else fast_sqrt(square, torch.empty_like(square))
         )
         stiffness.mul_(c["a"]).add_(c["b"])
         z = force.add_(g).addcmul_(stiffness, p, value=-1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, DecoupledDecay, Slots
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.adam import AdamW
 from wellfit.optim.optimizers.base import Coefficients, LayerwiseOptimizer, Slots, plain
 
@@ -38,7 +38,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
     True
     """
 
-    one_pass: ClassVar[bool] = False  # members' matrices are multiplied together
+    has_fused_kernel: ClassVar[bool] = False  # members' matrices are multiplied together
 
     learning_rate: float = hyper(
         "step size η", default=2e-3, low=0, scale="log", search=(1e-4, 1e-1), per_member=True

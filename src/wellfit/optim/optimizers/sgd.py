@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.core.members import add_scaled
+from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots
 
 
@@ -22,7 +22,7 @@ class SGD(Optimizer, name="sgd"):
     ('momentum',)
     """
 
-    one_pass: ClassVar[bool] = True
+    has_fused_kernel: ClassVar[bool] = True
 
     learning_rate: float = hyper(
         "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True

@@ -52,7 +52,7 @@ def network_drawing(network: Network) -> Drawing:
 def network_table(network: Network) -> Table:
     """Return every layer with its size and settings."""
     rows = []
-    widths, blocks = network.widths[1:], network.parameters.blocks
+    widths, blocks = network.widths[1:], network.parameters.shapes
     for place, (layer, units, block) in enumerate(
         zip(network.layers, widths, blocks, strict=True), 1
     ):
@@ -69,9 +69,9 @@ def grouped(network: Network) -> list[Group]:
     [(4, []), (8, ['relu', '40 parameters']), (3, ['27 parameters'])]
     """
     groups = [Group(network.inputs, f"{network.inputs:,} inputs")]
-    widths, blocks = network.widths[1:], network.parameters.blocks
+    widths, blocks = network.widths[1:], network.parameters.shapes
     for layer, units, block in zip(network.layers, widths, blocks, strict=True):
-        if block.penalized:
+        if block.weight_rows:
             groups.append(Group(units, f"{units:,} units"))
         else:
             groups[-1].lines.append(told(layer))

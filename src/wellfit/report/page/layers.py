@@ -84,8 +84,8 @@ def histograms(run: Material) -> Iterator[Chart]:
     """Yield how the weights are spread in each layer, and its outputs on some test rows."""
     network = run.model._weights.network
     names = layer_names(network)
-    blocks = zip(names, run.model._weights.blocks(0), network.parameters.blocks, strict=True)
-    weights = [(name, b[: shape.penalized]) for name, b, shape in blocks if shape.penalized]
+    blocks = zip(names, run.model._weights.blocks(0), network.parameters.shapes, strict=True)
+    weights = [(name, b[: shape.weight_rows]) for name, b, shape in blocks if shape.weight_rows]
     yield _histogram("Weights, layer by layer", "weight", weights)
     outputs = _outputs(run)
     if outputs:
@@ -156,8 +156,8 @@ def first_layer(run: Material) -> Iterator[Gallery]:
     if run.model is None or not shape:
         return
     network = run.model._weights.network
-    first = next((p for p, b in enumerate(network.parameters.blocks) if b.penalized), None)
-    if first is None or network.parameters.blocks[first].penalized != shape[0] * shape[1]:
+    first = next((p for p, b in enumerate(network.parameters.shapes) if b.weight_rows), None)
+    if first is None or network.parameters.shapes[first].weight_rows != shape[0] * shape[1]:
         return
     weights = run.model._weights.blocks(0)[first][:-1].double().numpy().T
     norms = np.linalg.norm(weights, axis=1)

@@ -28,9 +28,9 @@ def first_weights(model: Any) -> NDArray[np.float64]:
         InputError: that layer doesn't read the inputs.
     """
     network, blocks = model._weights.network, model._weights.blocks(0)
-    for shape, block in zip(network.parameters.blocks, blocks, strict=True):
-        if shape.penalized and shape.penalized == network.inputs:
-            found: NDArray[np.float64] = block[: shape.penalized].detach().cpu().double().numpy()
+    for shape, block in zip(network.parameters.shapes, blocks, strict=True):
+        if shape.weight_rows and shape.weight_rows == network.inputs:
+            found: NDArray[np.float64] = block[: shape.weight_rows].detach().cpu().double().numpy()
             return found
     raise InputError(
         f"no layer of {network!r} has weights for each input; expected a dense layer first"

@@ -103,8 +103,8 @@ def _lines(
 
 def _blocks(weights: Weights, member: int) -> list[Tensor]:
     """Return what each layer multiplies its inputs by: nothing, for most kinds of layers."""
-    blocks = zip(weights.blocks(member), weights.network.parameters.blocks, strict=True)
-    return [values[: block.penalized] for values, block in blocks]
+    pairs = zip(weights.blocks(member), weights.network.parameters.shapes, strict=True)
+    return [values[: shape.weight_rows] for values, shape in pairs]
 
 
 def _weighted(

@@ -116,13 +116,13 @@ def _parts(weights: Weights) -> Iterator[tuple[str, Tensor]]:
     """Yield each layer's weights and biases, or whatever else it learns, with a name."""
     layout = weights.network.parameters
     views = layout.views(weights.parameters.cpu(), weights.members)
-    for name, block, view in zip(layer_names(weights.network), layout.blocks, views, strict=True):
-        if block.penalized:
-            yield f"weights/{name}", view[:, : block.penalized]
-        if block.rows > block.penalized:
+    for name, shape, view in zip(layer_names(weights.network), layout.shapes, views, strict=True):
+        if shape.weight_rows:
+            yield f"weights/{name}", view[:, : shape.weight_rows]
+        if shape.rows > shape.weight_rows:
             yield (
-                f"{'biases' if block.penalized else 'weights'}/{name}",
-                view[:, block.penalized :],
+                f"{'biases' if shape.weight_rows else 'weights'}/{name}",
+                view[:, shape.weight_rows :],
             )
 
 

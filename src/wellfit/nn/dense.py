@@ -67,7 +67,7 @@ class Dense(HiddenLayer, name="dense"):
         if getattr(self, key) is not None:
             object.__setattr__(self, key, resolve(base, getattr(self, key)))
 
-    def or_else(self, whole: Dense) -> Dense:
+    def with_defaults(self, whole: Dense) -> Dense:
         """Return this layer with what is None taken from another."""
         missing = {key: getattr(whole, key) for key, value in self.values() if value is None}
         return self.replace(**missing)
@@ -106,7 +106,7 @@ def expand(layers: Sequence[Hidden], whole: Dense) -> tuple[list[Layer], list[De
     asked: list[Dense] = []
     for layer in layers:
         if isinstance(layer, Dense):
-            settled = layer.or_else(whole)
+            settled = layer.with_defaults(whole)
             expanded += settled.layers()
             asked.append(settled)
         elif isinstance(layer, Layer):

@@ -50,14 +50,14 @@ def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float, sign: int
     return target.add_(source, alpha=sign * factor)
 
 
-def structure(config: Config) -> Hashable:
+def stack_key(config: Config) -> Hashable:
     """Return what must be equal for two configs to train in one stack.
 
-    Everything counts but the numbers declared ``per_member``, and what is declared ``at_start``.
+    Everything counts but the numbers declared ``per_member``, and what is declared ``init_only``.
     """
     hypers = config.hypers()
     shared = (
-        (key, _structure(value))
+        (key, _stack_key(value))
         for key, value in config.values()
         if key not in hypers or _counts(hypers[key], value)
     )
@@ -65,14 +65,14 @@ def structure(config: Config) -> Hashable:
 
 
 def _counts(declaration: Hyper, value: object) -> bool:
-    if declaration.at_start:
+    if declaration.init_only:
         return False
     return not declaration.per_member or isinstance(value, Config)
 
 
-def _structure(value: object) -> Hashable:
+def _stack_key(value: object) -> Hashable:
     if isinstance(value, Config):
-        return structure(value)
+        return stack_key(value)
     if isinstance(value, (tuple, list)):
-        return tuple(_structure(item) for item in value)
+        return tuple(_stack_key(item) for item in value)
     return value if isinstance(value, Hashable) else repr(value)

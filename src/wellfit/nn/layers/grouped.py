@@ -1,7 +1,7 @@
-"""Layers for examples of several rows, such as pairs: side by side, and each with its own units.
+"""Layers for examples of several rows, such as the pairs of a siamese network.
 
-Where rows share their weights, all layers below :class:`Merge` see them one by one, as rows. Where
-they don't, ``Merge`` comes first, and linear layers are :class:`GroupedLinear`.
+Where rows share their weights, all layers below :class:`ConcatRows` see them one by one, as rows.
+Where they don't, ``ConcatRows`` comes first, and linear layers are :class:`GroupedLinear`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
-from wellfit.nn.ops import Block, Op, Site
-from wellfit.nn.products import choose, is_large
+from wellfit.nn.matmul_backend import is_large, use_backend
+from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
-class Merge(Layer, name="merge"):
+class ConcatRows(Layer, name="concat_rows", aliases=("merge",)):
     r"""Puts the rows of an example side by side: (B · rows, H) becomes (B, rows · H).
 
     The layers below see every row by itself, so that the rows of an example share their weights.
@@ -27,14 +27,14 @@ class Merge(Layer, name="merge"):
     Source: Bromley, Guyon, LeCun, Säckinger and Shah, "Signature verification using a siamese time
     delay neural network", 1993.
 
-    >>> Merge(2).width(inputs=100)
+    >>> ConcatRows(2).width(inputs=100)
     200
     """
 
     rows: int = hyper("rows of an example; one is left as it is", default=1, low=1)
 
     @property
-    def gathers(self) -> int:
+    def rows_per_output(self) -> int:
         """The rows that become one row here."""
         return self.rows
 
@@ -42,21 +42,21 @@ class Merge(Layer, name="merge"):
         """Return the numbers of all rows of an example."""
         return self.rows * inputs
 
-    def bind(self, site: Site) -> Op:
-        """Return the move at work."""
-        return _MergeOp(site, self.rows)
+    def bind(self, context: BindContext) -> Op:
+        """Return the op that copies rows side by side."""
+        return _ConcatOp(context, self.rows)
 
 
-class _MergeOp(Op):
-    def __init__(self, site: Site, rows: int) -> None:
-        super().__init__(site)
+class _ConcatOp(Op):
+    def __init__(self, context: BindContext, rows: int) -> None:
+        super().__init__(context)
         self._rows = rows
-        self._apart = self.out.view(*self.out.shape[:2], rows, site.inputs)
+        self._apart = self.out.view(*self.out.shape[:2], rows, context.inputs)
         self._down = torch.empty_like(self._apart, memory_format=torch.contiguous_format)
 
     def forward(self, x: Tensor) -> Tensor:
         self._apart.copy_(x.view(self._apart.shape))
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         # Gradients are means over rows: below there are more of them to every example.
@@ -77,28 +77,28 @@ class GroupedLinear(Layer, name="grouped_linear"):
         HyperparameterError: inputs that the groups can't share evenly.
 
     >>> GroupedLinear(100, groups=2).parameters(inputs=1568)
-    Block(rows=785, columns=200, penalized=784, matrices=2)
+    ParameterShape(rows=785, columns=200, weight_rows=784, matrices=2)
     """
 
     units: int = hyper("outputs of each group", default=100, low=1, scale="log", search=(16, 1024))
     groups: int = hyper("number of groups", default=1, low=1)
     initializer: Initializer = hyper(
-        "how the weights start", default=GlorotUniform(), at_start=True
+        "how the weights start", default=GlorotUniform(), init_only=True
     )
-    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), at_start=True)
+    bias_initializer: Initializer = hyper("how the biases start", default=Zeros(), init_only=True)
 
     def width(self, inputs: int) -> int:
         """Return the number of units of all groups."""
         return self.groups * self.units
 
-    def parameters(self, inputs: int) -> Block:
+    def parameters(self, inputs: int) -> ParameterShape:
         """Return the weights' shape, the biases as their last row."""
         if inputs % self.groups:
             raise HyperparameterError(
                 f"{inputs} inputs can't be shared evenly by {self.groups} groups"
             )
         each = inputs // self.groups
-        return Block(each + 1, self.width(inputs), each, matrices=self.groups)
+        return ParameterShape(each + 1, self.width(inputs), each, matrices=self.groups)
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the weights and biases of one group after the other."""
@@ -114,34 +114,34 @@ class GroupedLinear(Layer, name="grouped_linear"):
         ]
         return torch.cat(drawn, dim=1)
 
-    def bind(self, site: Site) -> Op:
+    def bind(self, context: BindContext) -> Op:
         """Return the matrix products at work."""
-        return _GroupedOp(site, self.groups)
+        return _GroupedOp(context, self.groups)
 
 
 class _GroupedOp(Op):
-    def __init__(self, site: Site, groups: int) -> None:
-        super().__init__(site)
-        self._groups, self._mean, self._learns = groups, 1 / site.batch, site.learns
+    def __init__(self, context: BindContext, groups: int) -> None:
+        super().__init__(context)
+        self._groups, self._mean, self._learns = groups, 1 / context.batch, context.learns
         self._out = self.out.chunk(groups, dim=-1)
-        self._weight, self._bias = _by_group(site.weight, groups)
-        self._grad, self._bias_grad = _by_group(site.grad, groups)
-        self._down = site.empty(site.inputs) if site.passes_down else None
+        self._weight, self._bias = _by_group(context.weight, groups)
+        self._grad, self._bias_grad = _by_group(context.grad, groups)
+        self._down = context.empty(context.inputs) if context.passes_down else None
         self._x = self._out
-        each, units = site.inputs // groups, self._out[0].shape[-1]
-        self._large = is_large(site.members * site.batch, each, units)
+        each, units = context.inputs // groups, self._out[0].shape[-1]
+        self._large = is_large(context.members * context.batch, each, units)
 
     def forward(self, x: Tensor) -> Tensor:
-        choose(self._large)
+        use_backend(self._large)
         self._x = x.chunk(self._groups, dim=-1)
         for part, weight, bias, out in zip(
             self._x, self._weight, self._bias, self._out, strict=True
         ):
             torch.baddbmm(bias, part, weight, out=out)
-        return self.landing
+        return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
-        choose(self._large)
+        use_backend(self._large)
         deltas = delta.chunk(self._groups, dim=-1)
         if self._learns:
             self._learn(deltas)

@@ -32,7 +32,7 @@ _rounding = False
 
 
 @contextmanager
-def multiplying(*, rounded: bool, single: bool) -> Iterator[None]:
+def matmul_mode(*, rounded: bool, single: bool) -> Iterator[None]:
     """Choose how products are computed in a block, by ops that are bound in it.
 
     Args:
@@ -87,7 +87,7 @@ def is_large_narrow(rows: int, summed: int) -> bool:
     return rows * summed >= _LARGE_ROWS
 
 
-def choose(large: bool) -> None:
+def use_backend(large: bool) -> None:
     """Turn to the library for the products that come next; costs next to nothing."""
     global _way
     if _ways[large] != _way:

@@ -11,9 +11,9 @@ from wellfit.nn import (
     ELU,
     Activate,
     BatchNorm,
+    ConcatRows,
     GroupedLinear,
     Linear,
-    Merge,
     Network,
     PReLU,
     SigmoidCrossEntropy,
@@ -25,9 +25,16 @@ from wellfit.training.step import Step
 K, B = 3, 8
 HEAD = (Linear(3), Activate(ELU()), Linear(1))
 TOWERS = {
-    "shared": (Linear(6), BatchNorm(), Activate(PReLU()), Linear(5), Activate(ELU()), Merge(2)),
+    "shared": (
+        Linear(6),
+        BatchNorm(),
+        Activate(PReLU()),
+        Linear(5),
+        Activate(ELU()),
+        ConcatRows(2),
+    ),
     "separate": (
-        Merge(2),
+        ConcatRows(2),
         GroupedLinear(6, 2),
         BatchNorm(),
         Activate(PReLU()),
@@ -113,7 +120,7 @@ def test_autograd_agrees(kind):
 @pytest.mark.parametrize("layer", every("layer"), ids=label)
 def test_gradients_are_the_slopes_below_rows_that_merge(layer):
     """Every layer's gradient in a tower, moved along at random, is the slope of the loss."""
-    stack = stack_of((Linear(5), layer, Linear(4), Merge(2), Linear(1)))
+    stack = stack_of((Linear(5), layer, Linear(4), ConcatRows(2), Linear(1)))
     x, target = pairs(1)
     flat, h = stack.weights.parameters, 1e-6
     ours = torch.cat([view.flatten() for view in written_out(stack, x, target)[0]]).clone()
@@ -132,7 +139,7 @@ def test_gradients_are_the_slopes_below_rows_that_merge(layer):
 
 def test_one_row_and_one_group_are_a_plain_network():
     plain = stack_of((Linear(5), Activate(ELU()), Linear(1)))
-    grouped = stack_of((GroupedLinear(5), Merge(), Activate(ELU()), Linear(1)))
+    grouped = stack_of((GroupedLinear(5), ConcatRows(), Activate(ELU()), Linear(1)))
     grouped.weights.parameters.copy_(plain.weights.parameters)
     x, target = pairs()
     logits = [written_out(stack, x[:, :B], target)[1] for stack in (plain, grouped)]
