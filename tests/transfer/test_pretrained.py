@@ -513,7 +513,7 @@ def test_in_a_pipeline():
     base = MLPClassifier((16,), preprocess=None, **QUICK).fit(scaled, Y[LOW])
     pipe = make_pipeline(StandardScaler(), base.transfer(freeze=1))
     pipe.fit(X[FEW], Y[FEW])
-    pipe.set_params(mlpclassifier__reuse__freeze=0).fit(X[FEW], Y[FEW])
+    pipe.set_params(mlpclassifier__pretrained__freeze=0).fit(X[FEW], Y[FEW])
     assert pipe[-1].pretrained_["frozen"] == 0
 
 
@@ -525,8 +525,8 @@ def test_saved_it_predicts_without_the_model_it_came_from(base, tmp_path):
         np.testing.assert_array_equal(mine[2], original[2])
     # The same numbers at another address: how a product is summed may differ by rounding.
     np.testing.assert_allclose(loaded.predict_proba(X), clf.predict_proba(X), atol=1e-6)
-    assert loaded.reuse is None
-    assert loaded.reused_ == clf.reused_
+    assert loaded.pretrained is None
+    assert loaded.pretrained_ == clf.pretrained_
     assert loaded.hidden_layer_sizes == (32, 24, 16)
     assert not hasattr(load_model(base.save(tmp_path / "base")), "pretrained_")
     further = loaded.transfer(freeze=3, epochs=2).fit(X[FEW], Y[FEW])
