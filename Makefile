@@ -19,7 +19,8 @@ RELEASE_VENV := .venv-release
 WORKERS ?= 2
 
 # The suite's networks are tiny: one thread for each of the workers beats two that wait.
-ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Compiled files are kept, whatever the shell says: tests start hundreds of processes.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 pytest = $(ONE_THREAD) $(1)/python -m pytest
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)

@@ -115,15 +115,15 @@ def test_a_terminal_of_ascii_is_survived(here: Path) -> None:
     assert "* training" in said(here, "out")
 
 
-def test_exit_codes_reach_the_shell(here: Path) -> None:
+def test_exit_codes_reach_the_shell(here: Path, wellfit: Wellfit) -> None:
     def code(*words: str) -> int:
         command = [sys.executable, "-m", "wellfit", *words]
         return subprocess.run(command, capture_output=True, check=False).returncode
 
     assert code("--version") == 0
-    assert code("--help") == 0
     assert code("watch", "nothing") == 2
-    assert code("--no-such-option") == 2
+    assert wellfit("--help").exit_code == 0
+    assert wellfit("--no-such-option").exit_code == 2
 
 
 def test_the_demo_reaches_97_5_per_cent(here: Path, wellfit: Wellfit) -> None:
@@ -136,8 +136,10 @@ def test_the_demo_reaches_97_5_per_cent(here: Path, wellfit: Wellfit) -> None:
     assert accuracy["value"] >= 0.975
 
 
-def test_mnist_takes_little_memory(data_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", ["0.05", pytest.param("1", marks=pytest.mark.heavy)])
+def test_mnist_takes_little_memory(share: str, data_dir: Path, tmp_path: Path) -> None:
     words = ["train", "mnist", "--data-dir", str(data_dir), "--hidden", "64", "--epochs", "1"]
+    words += ["--fraction", share]
     process = subprocess.Popen(
         [sys.executable, "-m", "wellfit", *words, "--run", str(tmp_path / "run"), "-q"]
     )

@@ -46,12 +46,22 @@ DIGITS = load_digits(return_X_y=True)
 
 @pytest.fixture(scope="module")
 def healthy() -> list[Verdict]:
-    return [found for plan in illnesses.HEALTHY for found in illnesses.well(plan)]
+    """Each plan on data of other kinds, so that together they see all."""
+    return [
+        found
+        for place, plan in enumerate(illnesses.HEALTHY)
+        for found in illnesses.well(plan, first=place * illnesses.QUICK)
+    ]
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Any:
     return MLPClassifier((32,), epochs=15, random_state=0, n_threads=1).fit(*DIGITS)
+
+
+@pytest.fixture(scope="module")
+def judged(fitted: Any) -> Verdict:
+    return verdict(fitted, *DIGITS)
 
 
 def names(found: Verdict) -> list[str]:
@@ -134,9 +144,8 @@ def test_causes_speak_first() -> None:
 # What is looked at.
 
 
-def test_rows_held_out_of_x_are_found_again(fitted: Any) -> None:
-    found = verdict(fitted, *DIGITS)
-    held = 180
+def test_rows_held_out_of_x_are_found_again(fitted: Any, judged: Verdict) -> None:
+    found, held = judged, 180
     assert f"accuracy on {held} validation rows, 95 % confidence" in found.sure.lower()
     told = fitted.history_["val_loss"][fitted.best_epoch_ - 1]
     assert f"{told:.3g} on {held} validation rows" in found["over_fitting"].saw
@@ -188,10 +197,10 @@ def test_every_kind_of_targets_is_judged(shape: str) -> None:
     check_plain(found)
 
 
-def test_the_estimator_is_left_alone(fitted: Any) -> None:
+def test_the_estimator_is_left_alone(fitted: Any, judged: Verdict) -> None:
     before = vars(fitted).copy()
     weights = fitted._weights.parameters.clone()
-    assert str(verdict(fitted, *DIGITS)) == str(verdict(fitted, *DIGITS))
+    assert str(verdict(fitted, *DIGITS)) == str(judged)
     assert vars(fitted) == before
     assert (fitted._weights.parameters == weights).all()
 
@@ -204,7 +213,7 @@ def test_a_model_from_a_folder_is_judged_by_rows(fitted: Any, tmp_path: Path) ->
     assert "over_fitting" not in found.unjudged
 
 
-def test_what_cannot_be_judged_says_why(fitted: Any) -> None:
+def test_what_cannot_be_judged_says_why(fitted: Any, judged: Verdict) -> None:
     with pytest.raises(NotFittedError):
         verdict(MLPClassifier(), *DIGITS)
     with pytest.raises(DataError, match="X_test is given without its targets"):
@@ -214,7 +223,7 @@ def test_what_cannot_be_judged_says_why(fitted: Any) -> None:
     with pytest.raises(InputError, match="no verdict"):
         Verdict.from_dict({"sentence": "Well fit."})
     with pytest.raises(UnknownNameError, match="over_fitting"):
-        verdict(fitted, *DIGITS)["overfitting"]
+        judged["overfitting"]
 
 
 # While it trains.
