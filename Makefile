@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
+.PHONY: help demo test test-fast lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -22,6 +22,8 @@ WORKERS ?= 2
 # Compiled files are kept, whatever the shell says: tests start hundreds of processes.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 pytest = $(ONE_THREAD) $(1)/python -m pytest
+# The laws of the engine and the units below the estimators.
+FAST := $(addprefix tests/,augment core nn optim preprocessing testing training test_old_files.py)
 
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -42,6 +44,9 @@ demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning c
 test: lint  ## Check style, types and floors; run every test and doctest
 	@echo "tests …"
 	@$(call pytest,$(BIN)) -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+
+test-fast: $(VENV)/.installed-test  ## Run the laws and units only, in a minute or so
+	@$(call pytest,$(BIN)) -n $(WORKERS) --dist worksteal $(FAST)
 
 lint: $(VENV)/.installed-test  ## Check style, types and floors only
 	@echo "style …"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 collect_ignore_glob = ["tests/*conftest.py"]  # no doctests there, and one module name for all
@@ -11,7 +9,9 @@ collect_ignore_glob = ["tests/*conftest.py"]  # no doctests there, and one modul
 
 @pytest.fixture(autouse=True)
 def _doctests_write_elsewhere(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    request: pytest.FixtureRequest,
 ) -> None:
+    # Asked for here only: a folder for each of the other tests would take longer than most do.
     if isinstance(request.node, pytest.DoctestItem):
-        monkeypatch.chdir(tmp_path)
+        folder = request.getfixturevalue("tmp_path")
+        request.getfixturevalue("monkeypatch").chdir(folder)
