@@ -4,7 +4,7 @@
 
 Each illness is planted in ten trainings, on data, weights and rows of seeds of their own. Before
 training, the checks that ought to name it are asked; then the network is trained, and all
-symptoms are. Healthy trainings are asked for everything: what they raise are false alarms. The
+diagnoses are. Healthy trainings are asked for everything: what they raise are false alarms. The
 output is the same each time.
 """
 
@@ -56,14 +56,14 @@ class Illness:
     Attributes:
         parameters: of the estimator.
         checks: by name; one of them ought to warn before training.
-        symptoms: by name; one of them ought to raise an alarm after it.
+        diagnoses: by name; one of them ought to raise an alarm after it.
         change: what is done to the data.
         made: the data are made, noisy tables of 300 rows, instead of scikit-learn's own.
     """
 
     parameters: dict[str, Any] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
-    symptoms: tuple[str, ...] = ()
+    diagnoses: tuple[str, ...] = ()
     change: Change = unchanged
     made: bool = False
 
@@ -187,11 +187,11 @@ def named(illness: Illness, runs: int) -> dict[str, Any]:
     """Return how many of the trainings were named, by whom, and what the verdicts said."""
     early = [before(illness, k, illness.checks) if illness.checks else [] for k in range(runs)]
     verdicts = [after(illness, k) for k in range(runs)]
-    late = [{one.check for one in v.alarms} & set(illness.symptoms) for v in verdicts]
+    late = [{one.check for one in v.alarms} & set(illness.diagnoses) for v in verdicts]
     return {
         "runs": runs,
         "check": sum(map(bool, early)),
-        "symptom": sum(map(bool, late)),
+        "diagnosis": sum(map(bool, late)),
         "either": sum(bool(a or b) for a, b in zip(early, late, strict=True)),
         "verdicts": dict(Counter(v.name for v in verdicts).most_common()),
     }
@@ -205,7 +205,7 @@ def false_alarms(parameters: dict[str, Any], runs: int) -> dict[str, Any]:
     return {
         "runs": runs,
         "check": sum(map(bool, early)),
-        "symptom": sum(map(bool, late)),
+        "diagnosis": sum(map(bool, late)),
         "either": sum(bool(a or b) for a, b in zip(early, late, strict=True)),
         "verdicts": dict(Counter(name for names in early + late for name in names)),
     }
@@ -214,10 +214,10 @@ def false_alarms(parameters: dict[str, Any], runs: int) -> dict[str, Any]:
 def line(name: str, found: dict[str, Any], illness: Illness | None = None) -> str:
     """Return a row of the table."""
     runs = found["runs"]
-    asked = (True, True) if illness is None else (bool(illness.checks), bool(illness.symptoms))
+    asked = (True, True) if illness is None else (bool(illness.checks), bool(illness.diagnoses))
     counts = [
         f"{found[who]}/{runs}" if there else "-"
-        for who, there in zip(("check", "symptom"), asked, strict=True)
+        for who, there in zip(("check", "diagnosis"), asked, strict=True)
     ]
     said = ", ".join(f"{key} {count}" for key, count in found["verdicts"].items())
     either = f"{found['either']}/{runs}"
@@ -231,11 +231,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to write the counts as JSON")
     args = parser.parse_args()
     start, results = perf_counter(), {}
-    print(f"{'illness':28} {'check':>7} {'symptom':>7} {'either':>7}  verdicts")
+    print(f"{'illness':28} {'check':>7} {'diagnosis':>7} {'either':>7}  verdicts")
     for name, illness in ILLNESSES.items():
         results[name] = named(illness, args.runs)
         print(line(name, results[name], illness), flush=True)
-    print(f"\n{'healthy: false alarms':28} {'check':>7} {'symptom':>7} {'either':>7}  alarms")
+    print(f"\n{'healthy: false alarms':28} {'check':>7} {'diagnosis':>7} {'either':>7}  alarms")
     for name, parameters in HEALTHY.items():
         results[f"healthy, {name}"] = false_alarms(parameters, args.runs)
         print(line(name, results[f"healthy, {name}"]), flush=True)

@@ -10,7 +10,8 @@ import pytest
 
 from wellfit import MLPClassifier, load_model
 from wellfit.cli.plan import Plan
-from wellfit.cli.run_forms import read_config_file
+from wellfit.cli.run_forms import read_config_file, read_result_file
+from wellfit.diagnose import Verdict
 from wellfit.model_selection import SearchCV
 from wellfit.optim import ClipByNorm
 from wellfit.training import EarlyStopping, ReduceLROnPlateau
@@ -94,6 +95,19 @@ def test_a_journal_with_former_names_is_gone_on_with(tmp_path):
     search.fit(RAW, LABELS)
     assert search.cv_results_["mean_test_score"].tolist() == EXPECTED["renamed_journal"]
     assert journal.read_bytes() == before  # no fit was done again
+
+
+def test_a_verdict_with_former_names_is_read():
+    path = FILES / "run" / "result.json"
+    former = json.loads(path.read_text())["verdict"]
+    current = read_result_file(path)["verdict"]
+    assert Verdict.from_dict(former) == Verdict.from_dict(current)
+    assert [one["name"] for one in former["knobs"]] == [
+        one["name"] for one in current["suggestions"]
+    ]
+    assert [one["saw"] for one in former["findings"]] == [
+        one["observed"] for one in current["findings"]
+    ]
 
 
 def test_the_plan_of_a_run_with_former_names_is_read():

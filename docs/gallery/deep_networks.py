@@ -42,7 +42,7 @@ ways = {
 }
 for name, way in ways.items():
     found = check(MLPClassifier(DEEP, **way, **plain), X, y, checks=[Signals()])["signals"]
-    print(f"{name}: {found.outcome.value}, {found.saw}")
+    print(f"{name}: {found.outcome.value}, {found.observed}")
 
 # %% [markdown]
 # ## Does it show in training?

@@ -40,7 +40,7 @@ print(len(X), "rows to learn from,", len(X_val), "to judge by,", len(X_test), "f
 # %%
 for finding in check(MLPClassifier((128,), random_state=0), X, y).findings:
     if finding.check in ("initial_loss", "gradients", "overfits_few", "shuffled_labels"):
-        print(f"{finding.outcome.value}  {finding.check}: {finding.saw}")
+        print(f"{finding.outcome.value}  {finding.check}: {finding.observed}")
 
 # %% [markdown]
 # ## Why not start all weights alike?

@@ -81,7 +81,7 @@ def test_methods_knows_families_that_nothing_has_imported_yet(here: Path) -> Non
     command = [sys.executable, "-m", "wellfit", "methods"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     families = {line.split()[0] for line in told.splitlines() if not line.startswith(" ")}
-    assert {"check", "symptom", "recipe", "optimizer", "callback"} <= families
+    assert {"check", "diagnosis", "recipe", "optimizer", "callback"} <= families
 
 
 @pytest.mark.parametrize("family", registry.families())

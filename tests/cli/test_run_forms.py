@@ -71,7 +71,7 @@ RESULTS = [
     lambda result: result["confusion"]["counts"].pop(),
     lambda result: result["confusion"].update(classes=[{}, {}]),
     lambda result: result["verdict"]["findings"][0].update(outcome="great"),
-    lambda result: result["verdict"].update(knobs=[1]),
+    lambda result: result["verdict"].update(suggestions=[1]),
     lambda result: result.clear() or result.update(status=3),
 ]
 

@@ -1,6 +1,6 @@
 """Illnesses of trainings, planted in real ones, and healthy trainings.
 
-The limits of the symptoms were set on the development half of the data sets of
+The limits of the diagnoses were set on the development half of the data sets of
 ``benchmarks.illnesses``. The tests draw other data and weights: the seeds from 30 on. A few of
 them run in the quick suite, all of them in the heavy one.
 """
@@ -173,15 +173,15 @@ HEALTHY: dict[str, Plan] = {
 
 
 @cache
-def case(symptom: str, place: int) -> Verdict:
+def case(diagnosis: str, place: int) -> Verdict:
     """Return the verdict on a training that has an illness."""
-    plans = ILL[symptom]
+    plans = ILL[diagnosis]
     return plans[place % len(plans)].judged(SEEDS[place])
 
 
-def cases(symptom: str, many: int = QUICK) -> list[Verdict]:
+def cases(diagnosis: str, many: int = QUICK) -> list[Verdict]:
     """Return verdicts on trainings that have an illness, the first of ten."""
-    return [case(symptom, place) for place in range(many)]
+    return [case(diagnosis, place) for place in range(many)]
 
 
 @cache

@@ -52,7 +52,7 @@ def test_rows_learned_by_heart_are_over_fitting_whatever_the_loss_curve_does() -
     found = verdict(clf, X, y, X_test, y_test)
     assert found.name == "over_fitting"
     assert "accuracy 100.0 % on training rows, 74.0 % on 300 unseen rows" in found.sentence
-    turned = [knob.name for knob in found.knobs]
+    turned = [suggestion.name for suggestion in found.suggestions]
     assert turned == ["early_stopping", "dropout", "l2"]
     assert "still_improving" not in [one.check for one in found.alarms]
 
@@ -80,7 +80,7 @@ def test_rows_that_a_baseline_predicts_are_no_outliers() -> None:
         lead = Baseline("random trees", score, score - 0.5, 0.01)
         scores = Scores("R²", 0.5, 0.5, 1500, 1000, baselines=(Baseline("mean", 0, 0, 0), lead))
         known = SimpleNamespace(scores=scores, outlying=outlying)
-        return Outliers().look(known).outcome  # type: ignore[arg-type, union-attr]
+        return Outliers().examine(known).outcome  # type: ignore[arg-type, union-attr]
 
     assert found(0.4) is Outcome.WARN
     assert found(0.55) is Outcome.WARN  # without these rows the network would be ahead
@@ -163,7 +163,7 @@ def test_a_leak_stands_before_the_scores_and_beside_no_advice_on_the_training() 
     X, y, X_test, y_test = halved(np.c_[X, 3.0 * y + 1], y)
     found = verdict(MLPClassifier(**small()).fit(X, y), X, y, X_test, y_test)
     assert found.name == "leaking_columns"
-    assert [knob.name for knob in found.knobs] == ["data"]
+    assert [suggestion.name for suggestion in found.suggestions] == ["data"]
     assert found.scores is not None
     for told in (found.scores.pair, found.scores.compared, found.scores.interval):
         assert told.lower() in f"{found.sentence} {found.sure}".lower()
@@ -269,7 +269,7 @@ def test_noise_is_told_by_its_cause() -> None:
     """Fifteen rows are few; that the loss doesn't jump isn't told as a reason."""
     X, y = load_iris(return_X_y=True)
     found = verdict(MLPClassifier(**small(epochs=30)).fit(X, y), X, y)
-    told = found["noisy_validation"].saw
+    told = found["noisy_validation"].observed
     assert "accuracy on 15 validation rows, 95 % confidence interval " in told
     assert found.scores is not None
     assert found.scores.besides(f"The validation is noisy: {told}").count("confidence") == 0
@@ -288,7 +288,7 @@ def test_four_rows_judge_nothing_however_few_the_epochs() -> None:
         status="finished",
         validation_rows=4,
     )
-    assert (alone.name, [one.name for one in alone.knobs]) == (
+    assert (alone.name, [one.name for one in alone.suggestions]) == (
         "noisy_validation",
         ["validation_fraction"],
     )
@@ -300,7 +300,7 @@ def test_weights_that_hardly_moved_get_larger_steps_and_no_more_units() -> None:
     clf = MLPClassifier(**small(epochs=8)).set_params(optimizer__learning_rate=1e-6).fit(X, y)
     found = verdict(clf, X, y)
     assert found.name == "under_fitting"
-    assert [one.name for one in found.knobs] == ["learning_rate", "epochs"]
+    assert [one.name for one in found.suggestions] == ["learning_rate", "epochs"]
 
 
 def test_an_interval_of_an_accuracy_stays_below_one() -> None:
@@ -311,7 +311,7 @@ def test_an_interval_of_an_accuracy_stays_below_one() -> None:
     )
     middle = Scores("accuracy", 0.9, 0.86, 900, 2000, Mean.share(0.86, 2000).error, kind="test")
     assert middle.interval == "accuracy on 2,000 test rows, 95 % confidence interval ±1.5 %"
-    assert Metric("R²").told(-0.0003) == "0.000"
+    assert Metric("R²").format(-0.0003) == "0.000"
 
 
 @pytest.mark.parametrize("kind", ["validation", "test"])
@@ -322,8 +322,8 @@ def test_rows_have_one_name_throughout(kind: Any) -> None:
     assert found.scores is not None
     assert found.scores.kind == kind
     for name in ("over_fitting", "miscalibrated", "no_skill"):
-        assert f"{kind} rows" in found[name].saw
-        assert "unseen" not in found[name].saw
+        assert f"{kind} rows" in found[name].observed
+        assert "unseen" not in found[name].observed
 
 
 @pytest.mark.parametrize(("name", "kept"), [("under_fitting", False), ("diverging", True)])

@@ -28,7 +28,7 @@ from wellfit.diagnose import (
     check,
     check_data,
 )
-from wellfit.diagnose.rates import learning_rate_range
+from wellfit.diagnose.lr_range_test import learning_rate_range
 from wellfit.diagnose.start import best_losses, signal_of
 from wellfit.nn import Activate, Activation
 from wellfit.nn.losses import Poisson, Quantile, SoftmaxCrossEntropy, SquaredError
@@ -153,14 +153,14 @@ def test_labels_that_cannot_be_meant_are_told() -> None:
     y_test = np.array(["yes", "never"], dtype=object)
     found = one("labels", MLPClassifier((8,)), X, words, X_test=X[:2], y_test=y_test)
     for told in ("spelling", "'Yes '", "maybe", "never"):
-        assert told in found.saw
+        assert told in found.observed
     assert found.outcome is Outcome.WARN
 
 
 def test_rows_that_contradict_one_another_are_told() -> None:
     X, y = CANCER
     found = one("labels", MLPClassifier((8,)), np.r_[X, X[:30]], np.r_[y, 1 - y[:30]])
-    assert "not its label" in found.saw
+    assert "not its label" in found.observed
     same = one("labels", MLPClassifier((8,)), np.r_[X, X[:30]], np.r_[y, y[:30]])
     assert same.outcome is Outcome.PASS
 
@@ -169,7 +169,7 @@ def test_targets_far_outside_are_told() -> None:
     X, y = load_diabetes(return_X_y=True)
     y = y.copy()
     y[7] = 1e6
-    assert "1e+06" in one("labels", MLPRegressor((8,)), X, y).saw
+    assert "1e+06" in one("labels", MLPRegressor((8,)), X, y).observed
 
 
 def test_duplicates_across_the_split() -> None:
@@ -196,7 +196,7 @@ def test_a_category_that_is_the_target_leaks() -> None:
     table["verdict"] = np.where(y == 1, "benign", "malignant")
     found = one("leaking_columns", MLPClassifier((8,)), table, y)
     assert found.outcome is Outcome.FAIL
-    assert "verdict" in found.saw
+    assert "verdict" in found.observed
 
 
 @pytest.mark.parametrize("disguise", [lambda y: 3 * y + 1, np.log, np.negative])
@@ -205,7 +205,7 @@ def test_a_number_that_goes_with_the_target_leaks(disguise: Any) -> None:
     x, y = np.random.default_rng(0).normal(size=(120, 3)), np.exp(np.linspace(-3, 3, 120))
     found = one("leaking_columns", MLPRegressor((4,)), np.c_[x, disguise(y)], y)
     assert found.outcome is Outcome.FAIL
-    assert "column 3" in found.saw
+    assert "column 3" in found.observed
     assert one("leaking_columns", MLPRegressor((4,)), x, y).outcome is Outcome.PASS
 
 
@@ -224,10 +224,10 @@ def test_classes_may_be_objects_and_are_told_as_they_are() -> None:
     X, y = IRIS
     data = {"X_test": X[:5] + 9, "y_test": np.array([7] * 5)}
     report = check(MLPClassifier((4,)), X, y.astype(object), **data)
-    assert "only the test part has class 7" in report["labels"].saw
+    assert "only the test part has class 7" in report["labels"].observed
     data = {"X_test": X[:6] + 9, "y_test": np.array([7, 8, 7, 0, 9, 8])}
     found = check_data(MLPClassifier((4,)), X, y, **data)["labels"]
-    assert "only the test part has classes 7, 8, 9" in found.saw
+    assert "only the test part has classes 7, 8, 9" in found.observed
     plain = check(MLPClassifier((4,)), X, y, checks=["leaking_columns"])["leaking_columns"]
     assert report["leaking_columns"] == plain
 
@@ -300,7 +300,7 @@ def test_every_registered_check_is_asked() -> None:
     report = check(MLPClassifier((4,)), *IRIS, told=asked.append)
     assert sorted(asked) == registry.names(Check.family)
     assert {finding.check for finding in report} <= set(asked)
-    assert all(finding.did and finding.saw for finding in report)
+    assert all(finding.action and finding.observed for finding in report)
 
 
 def test_a_check_of_ones_own_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,13 +308,13 @@ def test_a_check_of_ones_own_takes_one_class(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(registry, "_families", copied)
 
     class FewRows(Check, name="few_rows"):
-        did = "counted the rows"
+        action = "counted the rows"
 
-        def look(self, case: Any) -> Any:
+        def examine(self, case: Any) -> Any:
             return self.finding(Outcome.WARN, f"{len(case.targets)} rows", "gather more")
 
     report = check(MLPClassifier((4,)), *IRIS, checks=["few_rows", Gradients(), ShuffledLabels])
-    assert report["few_rows"].saw == "150 rows"
+    assert report["few_rows"].observed == "150 rows"
     assert [finding.check for finding in report.alarms] == ["few_rows"]
 
 
@@ -342,8 +342,8 @@ def test_learning_by_heart_stops_when_it_is_sure() -> None:
     digits = load_digits(return_X_y=True)
     sure = check(MLPClassifier((64,)), *digits, checks=[OverfitsFew()])["overfits_few"]
     all_the_way = check(MLPClassifier((64,)), *digits, checks=[OverfitsFew(enough=0)])
-    epochs = int(re.search(r"(\d+) epochs", sure.saw)[1])  # type: ignore[index]
+    epochs = int(re.search(r"(\d+) epochs", sure.observed)[1])  # type: ignore[index]
     assert sure.outcome is all_the_way["overfits_few"].outcome is Outcome.PASS
     assert epochs < 100
     assert sure.numbers["left"] <= 0.02
-    assert "200 epochs" in all_the_way["overfits_few"].saw
+    assert "200 epochs" in all_the_way["overfits_few"].observed

@@ -69,10 +69,10 @@ def test_a_column_that_determines_the_class_is_named(leak: str, rows: int) -> No
     y = rng.integers(0, 2, rows)
     table = noise(rng, rows).assign(culprit=LEAKS[leak](rng, y))
     one = found("leaking_columns", MLPClassifier(), table, y)
-    assert one.outcome is Outcome.FAIL, one.saw
-    assert "column 'culprit'" in one.saw
-    assert ("presence of a value" in one.saw) == leak.startswith("missing")
-    assert "majority-class baseline 5" in one.saw
+    assert one.outcome is Outcome.FAIL, one.observed
+    assert "column 'culprit'" in one.observed
+    assert ("presence of a value" in one.observed) == leak.startswith("missing")
+    assert "majority-class baseline 5" in one.observed
 
 
 @pytest.mark.parametrize("rows", [600, 30_000])
@@ -84,7 +84,7 @@ def test_a_rare_class_is_given_away_too(rows: int) -> None:
     assert found("leaking_columns", MLPClassifier(), table, y).outcome is Outcome.FAIL
     assert (
         "culprit"
-        not in found("leaking_columns", MLPClassifier(), table.assign(culprit="x"), y).saw
+        not in found("leaking_columns", MLPClassifier(), table.assign(culprit="x"), y).observed
     )
 
 
@@ -104,9 +104,9 @@ def test_a_near_copy_of_a_number_is_named(copy: str) -> None:
     y = rng.normal(size=1500)
     table = noise(rng, 1500).assign(culprit=COPIES[copy](rng, y))
     one = found("leaking_columns", MLPRegressor(), table, y)
-    assert one.outcome is not Outcome.PASS, one.saw
-    assert "column 'culprit'" in one.saw
-    assert "R² " in one.saw
+    assert one.outcome is not Outcome.PASS, one.observed
+    assert "column 'culprit'" in one.observed
+    assert "R² " in one.observed
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_target_computed_from_two_columns_is_told(made: Any, formula: str) -> 
     with_gaps = table.assign(a=table.a.where(table.index % 7 != 0))
     one = found("leaking_columns", MLPRegressor(), with_gaps, made(table))
     assert one.outcome is Outcome.FAIL
-    assert f"equals {formula} in all" in one.saw
+    assert f"equals {formula} in all" in one.observed
     almost = made(table) + np.random.default_rng(3).normal(0, 0.3, 300)
     assert found("leaking_columns", MLPRegressor(), table, almost).outcome is not Outcome.FAIL
 
@@ -134,8 +134,8 @@ def test_honest_columns_raise_no_alarm(name: str, seed: int) -> None:
     X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     kind = MLPRegressor if name == "diabetes" else MLPClassifier
     one = found("leaking_columns", kind(), X, y, random_state=seed)
-    assert one.outcome is Outcome.PASS, one.saw
-    assert "the best single column is 'column " in one.saw
+    assert one.outcome is Outcome.PASS, one.observed
+    assert "the best single column is 'column " in one.observed
 
 
 def test_the_only_column_may_determine_the_target() -> None:
@@ -155,10 +155,11 @@ def test_what_the_encoder_merges_is_told() -> None:
     one = found("encoded_columns", MLPClassifier(), table, rng.integers(0, 2, rows))
     assert one.outcome is Outcome.WARN
     assert (
-        "'zip' has 1,500 levels: the encoder keeps 99 and merges the other 1,401 (93 %" in one.saw
+        "'zip' has 1,500 levels: the encoder keeps 99 and merges the other 1,401 (93 %"
+        in one.observed
     )
-    assert "'name' is an identifier or free text" in one.saw
-    assert "town" not in one.saw
+    assert "'name' is an identifier or free text" in one.observed
+    assert "town" not in one.observed
     kept = MLPClassifier(epochs=1).fit(table, rng.integers(0, 2, rows))._inputs.table.columns
     assert len(kept[1].levels) <= 99  # as the encoder does it
     assert not len(
@@ -194,8 +195,8 @@ def test_a_column_that_orders_the_rows_is_named(
     changed = change(table.assign(target=y))
     one = found("row_order", MLPRegressor(), changed[["a", "b", *columns]], changed.target)
     assert one.outcome is Outcome.WARN
-    assert told in one.saw
-    assert "targets of neighbouring rows are alike (autocorrelation 0.9" in one.saw
+    assert told in one.observed
+    assert "targets of neighbouring rows are alike (autocorrelation 0.9" in one.observed
 
 
 def test_dates_out_of_order_whose_targets_are_alike_are_named() -> None:
@@ -225,7 +226,7 @@ def test_rows_of_one_entity_are_told_where_their_targets_are_alike(form: str) ->
     y = effect[who] + rng.normal(0, 0.3, 900)
     one = found("repeated_entities", MLPRegressor(), table, y)
     assert one.outcome is Outcome.WARN
-    assert "'patient_id' has 150 values in 900 rows" in one.saw
+    assert "'patient_id' has 150 values in 900 rows" in one.observed
     unrelated = found("repeated_entities", MLPRegressor(), table, rng.permutation(y))
     assert unrelated.outcome is Outcome.PASS
 
@@ -297,5 +298,8 @@ def test_real_tables_raise_the_alarms_that_they_should_and_no_others(data_dir: P
         known = REAL.get(entry["name"], {})
         names = ["leaking_columns", "row_order", "repeated_entities", "encoded_columns"]
         for one in check(kind(), table, y, checks=names):
-            assert one.saw.startswith(known.get(one.check, one.saw)), (entry["name"], one.saw)
-            assert (one.outcome is not Outcome.PASS) == (one.check in known), one.saw
+            assert one.observed.startswith(known.get(one.check, one.observed)), (
+                entry["name"],
+                one.observed,
+            )
+            assert (one.outcome is not Outcome.PASS) == (one.check in known), one.observed

@@ -126,7 +126,7 @@ def test_an_illness_is_named_by_its_check(illness: str) -> None:
 
 def alarms(plant: Plant, data: str, seed: int) -> list[str]:
     report = check(*plant(data, np.random.default_rng(seed)), random_state=seed)
-    return [f"{finding.check}: {finding.saw}" for finding in report.alarms]
+    return [f"{finding.check}: {finding.observed}" for finding in report.alarms]
 
 
 @pytest.mark.parametrize("data", DATA)

@@ -129,8 +129,8 @@ def test_no_rate_is_suggested_to_a_network_that_none_moves() -> None:
     assert "no learning rate gets anywhere" in str(test)
     assert "No learning rate" in test.plot().get_title()
     found = check(dead, *data, checks=["learning_rate"])["learning_rate"]
-    assert "no learning rate" in found.saw
-    assert "too high" not in found.saw
+    assert "no learning rate" in found.observed
+    assert "too high" not in found.observed
 
 
 def test_no_more_steps_are_tried_than_are_planned() -> None:

@@ -1,4 +1,4 @@
-"""Every symptom on real trainings that do and don't show it; how verdicts are told and kept."""
+"""Every diagnosis on real trainings that do and don't show it; how verdicts are told and kept."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from wellfit.core import registry
 from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.diagnose import (
+    Diagnosis,
     Finding,
-    Knob,
     Outcome,
-    Symptom,
+    Suggestion,
     Training,
     Verdict,
+    diagnoses,
     judge,
-    symptoms,
     verdict,
 )
 from wellfit.diagnose.verdicts.curves import noise, rise, steps_taken, trend
@@ -72,25 +72,25 @@ def names(found: Verdict) -> list[str]:
 
 
 def test_every_symptom_has_its_trainings() -> None:
-    assert sorted(illnesses.ILL) == registry.names(Symptom.family)
+    assert sorted(illnesses.ILL) == registry.names(Diagnosis.family)
 
 
-@pytest.mark.parametrize("symptom", illnesses.ILL)
-def test_an_illness_is_named(symptom: str) -> None:
-    verdicts = illnesses.cases(symptom)
-    named = [symptom in names(found) for found in verdicts]
+@pytest.mark.parametrize("diagnosis", illnesses.ILL)
+def test_an_illness_is_named(diagnosis: str) -> None:
+    verdicts = illnesses.cases(diagnosis)
+    named = [diagnosis in names(found) for found in verdicts]
     assert sum(named) >= len(named) - 1, [found.sentence for found in verdicts]
-    assert all(bool(found.alarms) <= len(found.knobs) <= 3 for found in verdicts)
+    assert all(bool(found.alarms) <= len(found.suggestions) <= 3 for found in verdicts)
     for found in verdicts:
         check_plain(found)
         check_consistent(found)
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("symptom", illnesses.ILL)
-def test_nine_of_ten_illnesses_are_named(symptom: str) -> None:
-    verdicts = illnesses.cases(symptom, len(illnesses.SEEDS))
-    named = [symptom in names(found) for found in verdicts]
+@pytest.mark.parametrize("diagnosis", illnesses.ILL)
+def test_nine_of_ten_illnesses_are_named(diagnosis: str) -> None:
+    verdicts = illnesses.cases(diagnosis, len(illnesses.SEEDS))
+    named = [diagnosis in names(found) for found in verdicts]
     assert np.mean(named) >= 0.9, [found.sentence for found in verdicts]
 
 
@@ -99,7 +99,7 @@ def test_healthy_trainings_are_well_fit(healthy: list[Verdict]) -> None:
     assert np.mean(well) >= 0.9, [found.sentence for found in healthy if found.alarms]
     for found in healthy:
         check_plain(found)
-        assert bool(found.knobs) == bool(found.alarms)
+        assert bool(found.suggestions) == bool(found.alarms)
 
 
 @pytest.mark.heavy
@@ -113,7 +113,7 @@ def test_nine_of_ten_healthy_trainings_are_well_fit(plan: str) -> None:
 def check_consistent(found: Verdict) -> None:
     """No diagnosis stands beside one that explains it, and the scores are told."""
     ill = names(found)
-    for one in symptoms():
+    for one in diagnoses():
         warned = [f for f in found.alarms if f.check == one.name and f.outcome is Outcome.WARN]
         assert not (warned and set(one.explained_by) & set(ill)), ill
     if found.scores is not None and found.scores.unseen is not None:
@@ -127,9 +127,9 @@ def check_plain(found: Verdict) -> None:
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     again = Verdict.from_dict(plain)
     assert again.to_dict() == plain
-    assert (again.sentence, again.knobs, names(again)) == (
+    assert (again.sentence, again.suggestions, names(again)) == (
         found.sentence,
-        found.knobs,
+        found.suggestions,
         names(found),
     )
 
@@ -138,7 +138,7 @@ def test_causes_speak_first() -> None:
     """A rate far too low leaves the network under-fitted; the rate is what is told."""
     verdicts = illnesses.cases("learning_rate_low")
     assert np.mean([found.name == "learning_rate_low" for found in verdicts]) >= 0.9
-    assert all(found.knobs[0].name == "learning_rate" for found in verdicts if found.alarms)
+    assert all(found.suggestions[0].name == "learning_rate" for found in verdicts if found.alarms)
 
 
 # What is looked at.
@@ -148,7 +148,7 @@ def test_rows_held_out_of_x_are_found_again(fitted: Any, judged: Verdict) -> Non
     found, held = judged, 180
     assert f"accuracy on {held} validation rows, 95 % confidence" in found.sure.lower()
     told = fitted.history_["val_loss"][fitted.best_epoch_ - 1]
-    assert f"{told:.3g} on {held} validation rows" in found["over_fitting"].saw
+    assert f"{told:.3g} on {held} validation rows" in found["over_fitting"].observed
 
 
 def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
@@ -286,7 +286,7 @@ def test_a_minimizer_is_told_nothing_of_learning_rates() -> None:
     swings = {"loss": [1, 0.2, 0.9, 0.2, 0.9], "val_loss": [1, 0.2, 0.9, 0.2, 0.9]}
     for given in ("lbfgs", resolve(Optimizer, "lbfgs"), {"name": "lbfgs"}):
         assert "learning_rate" not in [
-            knob.name for knob in judge(swings, {"optimizer": given}).knobs
+            suggestion.name for suggestion in judge(swings, {"optimizer": given}).suggestions
         ]
     assert judge(swings, {"optimizer": "adam"}).name == "learning_rate_high"
 
@@ -299,8 +299,8 @@ def test_validation_losses_without_training_losses_are_left_out(loss: list[float
 
 def test_rows_are_counted_where_their_number_is_known() -> None:
     curves = {"loss": [1.0, 0.5, 0.1], "val_loss": [1.0, 0.8, 0.9]}
-    assert "0.9 on unseen rows" in judge(curves)["over_fitting"].saw
-    known = judge(curves, training_rows=900, validation_rows=100)["over_fitting"].saw
+    assert "0.9 on unseen rows" in judge(curves)["over_fitting"].observed
+    known = judge(curves, training_rows=900, validation_rows=100)["over_fitting"].observed
     assert "0.9 on 100 unseen rows" in known
 
 
@@ -325,31 +325,35 @@ def test_a_verdict_shows_itself() -> None:
     assert "<script>" not in replace(found, sentence="<script>")._repr_html_()
     for line in (found.sentence, found.sure, "> epochs: twice as many"):
         assert line in str(found)
-    assert str(found).count(found["still_improving"].saw) == 1
+    assert str(found).count(found["still_improving"].observed) == 1
 
 
 def test_knobs_that_are_turned_already_are_not_offered() -> None:
     training = Training({"loss": [1.0]}, {"early_stopping": True, "dropout": 0.5, "l2": 0.0})
-    over = next(one for one in symptoms() if one.name == "over_fitting")
-    assert [knob.name for knob in over.knobs(training)] == ["l2", "rows", "hidden_layer_sizes"]
+    over = next(one for one in diagnoses() if one.name == "over_fitting")
+    assert [suggestion.name for suggestion in over.suggestions(training)] == [
+        "l2",
+        "rows",
+        "hidden_layer_sizes",
+    ]
 
 
 def test_a_symptom_of_ones_own_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = {family: dict(members) for family, members in registry._families.items()}
     monkeypatch.setattr(registry, "_families", copied)
 
-    class Short(Symptom, name="short"):
-        says = "Short"
+    class Short(Diagnosis, name="short"):
+        headline = "Short"
 
-        def look(self, training: Training) -> Finding | None:
+        def examine(self, training: Training) -> Finding | None:
             return self.finding(Outcome.WARN, f"{training.epochs} epochs", "wait")
 
-        def knobs(self, training: Training) -> list[Knob]:
-            return [Knob("patience", "more", "good things take time")]
+        def suggestions(self, training: Training) -> list[Suggestion]:
+            return [Suggestion("patience", "more", "good things take time")]
 
     found = judge({"loss": [2.0, 1.0, 0.5]})
     assert (found.name, found.sentence) == ("short", "Short: 3 epochs.")
-    assert found.knobs[0].name == "patience"
+    assert found.suggestions[0].name == "patience"
 
 
 def test_the_command_line_tells_and_keeps_it(tmp_path: Path) -> None:

@@ -357,10 +357,16 @@ VERDICT = {
     "sentence": f"It learned its rows by heart {SCRIPT}.",
     "sure": "Quite sure.",
     "findings": [
-        {"check": "over_fitting", "outcome": "warn", "did": "", "saw": "a gap", "advice": "less"},
-        {"check": "dead_units", "outcome": "pass", "did": "", "saw": "none", "advice": ""},
+        {
+            "check": "over_fitting",
+            "outcome": "warn",
+            "action": "",
+            "observed": "a gap",
+            "advice": "less",
+        },
+        {"check": "dead_units", "outcome": "pass", "action": "", "observed": "none", "advice": ""},
     ],
-    "knobs": [{"name": "l2", "change": "0.01", "why": "smaller weights"}],
+    "suggestions": [{"name": "l2", "change": "0.01", "why": "smaller weights"}],
     "unjudged": {},
 }
 
@@ -394,7 +400,7 @@ def test_a_training_that_broke_off_is_judged_by_its_curves(images, tmp_path):
     done("report", run)
 
 
-@pytest.mark.parametrize("verdict", [None, 3, [], {}, {"findings": [1], "knobs": [None]}])
+@pytest.mark.parametrize("verdict", [None, 3, [], {}, {"findings": [1], "suggestions": [None]}])
 def test_a_verdict_of_another_kind_is_left_out(verdict):
     assert list(verdict_blocks(verdict)) == []
 

@@ -61,7 +61,7 @@ def introduce(model: Model, source: Source, console: Console, quiet: bool) -> Re
         return report
     for one in report.alarms:
         if one.outcome == "fail":
-            note(f"{one.saw}; {one.advice}")
+            note(f"{one.observed}; {one.advice}")
     return report
 
 

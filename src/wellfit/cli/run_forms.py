@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
@@ -106,7 +106,7 @@ class VerdictEntry(TypedDict, total=False):
     sentence: str
     sure: str
     findings: list[Annotated[FindingEntry, OPEN]]
-    knobs: list[dict[str, str]]
+    suggestions: list[dict[str, str]]
     unjudged: dict[str, str]
 
 
@@ -169,9 +169,7 @@ def what_was_altered(path: Path) -> str:
 
 def read_result_file(path: Path) -> dict[str, Any]:
     """Return the result that a file holds; raises as :func:`read_config_file`."""
-    result = _read(path, Annotated[ResultDocument, OPEN])
-    if result.get("status") == "stopped":
-        result["status"] = "early_stopped"  # what was written before 0.1.0
+    result = _read(path, Annotated[ResultDocument, OPEN], _current_result)
     if "confusion" in result:
         classes, counts = result["confusion"]["classes"], result["confusion"]["counts"]
         if {len(counts), *map(len, counts)} != {len(classes)}:
@@ -181,9 +179,23 @@ def read_result_file(path: Path) -> dict[str, Any]:
     return result
 
 
-def _read(path: Path, form: Any) -> dict[str, Any]:
+def _current_result(result: Any) -> Any:
+    """Return a result by today's names."""
+    if not isinstance(result, Mapping):
+        return result
+    current = dict(result)
+    if current.get("status") == "stopped":
+        current["status"] = "early_stopped"
+    if "verdict" in current:
+        current["verdict"] = former.current_verdict(current["verdict"])
+    return current
+
+
+def _read(
+    path: Path, form: Any, current: Callable[[Any], Any] = lambda document: document
+) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = conform(read_json(path), form, "")
+        found: dict[str, Any] = conform(current(read_json(path)), form, "")
     except ModelFileError as error:
         told = str(error)
         raise ModelFileError(told if str(path) in told else f"{path}: {told}") from error

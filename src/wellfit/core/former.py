@@ -26,7 +26,9 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
 PRETRAINED: Mapping[str, str] = MappingProxyType(
     {"layers": "n_layers", "thaw": "unfreeze", "decay": "layerwise_lr_decay"}
 )
-FAMILIES: Mapping[str, str] = MappingProxyType({"observer": "callback"})
+FAMILIES: Mapping[str, str] = MappingProxyType({"observer": "callback", "symptom": "diagnosis"})
+FINDING: Mapping[str, str] = MappingProxyType({"did": "action", "saw": "observed"})
+VERDICT: Mapping[str, str] = MappingProxyType({"knobs": "suggestions"})
 CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "ByLayerNorm": "ClipByLayerNorm",
@@ -85,6 +87,18 @@ def renamed(document: Any, names: Mapping[str, str], *keys: str) -> Any:
     if first not in document:
         return document
     return {**document, first: renamed(document[first], names, *rest)}
+
+
+def current_verdict(verdict: Any) -> Any:
+    """Return a verdict, as plain data, by today's names.
+
+    >>> current_verdict({"knobs": [], "findings": [{"saw": "a gap"}]})
+    {'suggestions': [], 'findings': [{'observed': 'a gap'}]}
+    """
+    verdict = renamed(verdict, VERDICT)
+    if not isinstance(verdict, Mapping) or not isinstance(verdict.get("findings"), list):
+        return verdict
+    return {**verdict, "findings": [renamed(one, FINDING) for one in verdict["findings"]]}
 
 
 def current_identity(search: Any) -> Any:

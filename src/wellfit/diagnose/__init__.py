@@ -11,13 +11,13 @@ from wellfit.diagnose.initial import (
     Symmetry,
 )
 from wellfit.diagnose.leaks import LeakingColumns
+from wellfit.diagnose.lr_range_test import RangeTest, learning_rate_range
 from wellfit.diagnose.order import RepeatedEntities, RowOrder
-from wellfit.diagnose.rates import RangeTest, learning_rate_range
 from wellfit.diagnose.report import Report
 from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
 from wellfit.diagnose.running import check, check_data
 from wellfit.diagnose.trials import BeatsChance, LearningRate, OverfitsFew, ShuffledLabels
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.comparison import NoSkill, Outliers, Outperformed
 from wellfit.diagnose.verdicts.descent import (
     Diverging,
@@ -35,7 +35,7 @@ from wellfit.diagnose.verdicts.fit import (
 from wellfit.diagnose.verdicts.network import BatchNormOff, DeadUnits
 from wellfit.diagnose.verdicts.scores import Baseline, Scores
 from wellfit.diagnose.verdicts.training import Training
-from wellfit.diagnose.verdicts.verdict import Verdict, judge, symptoms, verdict
+from wellfit.diagnose.verdicts.verdict import Verdict, diagnoses, judge, verdict
 
 __all__ = [
     "Baseline",
@@ -44,6 +44,7 @@ __all__ = [
     "Check",
     "ConstantColumns",
     "DeadUnits",
+    "Diagnosis",
     "Diverging",
     "DuplicateColumns",
     "DuplicateRows",
@@ -52,7 +53,6 @@ __all__ = [
     "Gradients",
     "Imbalance",
     "InitialLoss",
-    "Knob",
     "Labels",
     "LeakingColumns",
     "LearningRate",
@@ -77,15 +77,15 @@ __all__ = [
     "ShuffledLabels",
     "Signals",
     "StillImproving",
+    "Suggestion",
     "Symmetry",
-    "Symptom",
     "Training",
     "UnderFitting",
     "Verdict",
     "check",
     "check_data",
+    "diagnoses",
     "judge",
     "learning_rate_range",
-    "symptoms",
     "verdict",
 ]

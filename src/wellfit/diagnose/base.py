@@ -9,10 +9,11 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
+from wellfit.core import former
 from wellfit.core.hyper import Config
 
 if TYPE_CHECKING:
-    from wellfit.diagnose.case import Case
+    from wellfit.diagnose.context import CheckContext
 
 # What a check looks at: the data, the network before its first step, or short trainings.
 Stage: TypeAlias = Literal["data", "start", "trial"]
@@ -36,21 +37,21 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check did, what it saw, and what to do about it.
+    """The result of one check: its outcome, what was done and observed, and advice.
 
     Attributes:
         check: the check's name.
         outcome: pass, warn or fail.
-        did: what was done.
-        saw: what was seen, in words.
+        action: what was done.
+        observed: what was seen, in words.
         advice: what to do about it; empty where there is nothing to do.
         numbers: what was seen, by name.
     """
 
     check: str
     outcome: Outcome
-    did: str
-    saw: str
+    action: str
+    observed: str
     advice: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
 
@@ -63,22 +64,25 @@ class Finding:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the finding that :meth:`to_dict` made plain data of."""
-        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+        given = former.renamed(data, former.FINDING)
+        return cls(**{**given, "outcome": Outcome(data["outcome"])})
 
 
 class Examiner(Config):
     """Looks for one kind of illness; its hyper-parameters are the limits it judges by.
 
     Attributes:
-        did: what it does, in a clause.
+        action: what it does, in a clause.
     """
 
-    did: ClassVar[str] = ""
+    action: ClassVar[str] = ""
 
-    def finding(self, outcome: Outcome, saw: str, advice: str = "", **numbers: float) -> Finding:
+    def finding(
+        self, outcome: Outcome, observed: str, advice: str = "", **numbers: float
+    ) -> Finding:
         """Return a finding of this name; advice is for those that don't pass."""
         told = "" if outcome is Outcome.PASS else advice
-        return Finding(self.name, outcome, self.did, saw, told, numbers)
+        return Finding(self.name, outcome, self.action, observed, told, numbers)
 
 
 class Check(Examiner, family="check"):
@@ -99,7 +103,7 @@ class Check(Examiner, family="check"):
     in_verdict: ClassVar[bool] = False
 
     @abstractmethod
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Return what it finds, or None where there is nothing to look at."""
 
 

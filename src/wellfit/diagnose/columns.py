@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Check, Finding, Outcome, graded
-from wellfit.diagnose.case import Case
+from wellfit.diagnose.context import CheckContext
 
 _FIRST = 1000  # rows that are looked at before all
 _NAMED = 3  # columns that a sentence names
@@ -23,17 +23,17 @@ class ConstantColumns(Check, name="constant_columns"):
     Pixels that never change are no illness: the rims of images are like that.
     """
 
-    did: ClassVar[str] = "looked for columns that hold one value in all rows"
+    action: ClassVar[str] = "looked for columns that hold one value in all rows"
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the columns by name."""
-        table = case.columns
+        table = context.columns
         found = [
             str(name) for name, constant in zip(table, _constant(table), strict=True) if constant
         ]
         if not found:
             return self.finding(Outcome.PASS, "every column varies", columns=0)
-        if case.pixels:
+        if context.pixels:
             told = f"{len(found)} of {table.shape[1]} pixels never change, as rims of images do"
             return self.finding(Outcome.PASS, told, columns=len(found))
         return self.finding(
@@ -47,12 +47,12 @@ class ConstantColumns(Check, name="constant_columns"):
 class DuplicateColumns(Check, name="duplicate_columns"):
     """Columns that equal another in all rows tell nothing new."""
 
-    did: ClassVar[str] = "looked for columns that equal another in all rows"
+    action: ClassVar[str] = "looked for columns that equal another in all rows"
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the second and further ones by name."""
-        table = case.columns
-        if table.shape[1] < 2 or case.pixels:
+        table = context.columns
+        if table.shape[1] < 2 or context.pixels:
             return None
         found = [f"{name} (= {earlier})" for name, earlier in _repeated(table)]
         if not found:
@@ -71,16 +71,16 @@ class Scale(Check, name="scale"):
     Where the estimator scales its inputs (``preprocess="auto"``) there is nothing to look at.
     """
 
-    did: ClassVar[str] = "compared the columns' ranges, as the network sees them"
+    action: ClassVar[str] = "compared the columns' ranges, as the network sees them"
 
     most: float = hyper("spread, or mean over spread, that is too much", default=100.0, low=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of inputs that aren't scaled; fail where it is by far."""
-        if case.estimator.preprocess is not None:
+        if context.estimator.preprocess is not None:
             return None
-        x: Any = case.prepared.table.x
-        sample = x[case.sample]
+        x: Any = context.prepared.table.x
+        sample = x[context.sample]
         values = np.asarray(sample.toarray() if hasattr(sample, "toarray") else sample, float)
         spread = values.std(axis=0)
         spread, middle = spread[spread > 0], np.abs(values.mean(axis=0))[spread > 0]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Check, Finding, Outcome
-from wellfit.diagnose.case import Case
+from wellfit.diagnose.context import CheckContext
 from wellfit.preprocessing.merged import merged_levels
 
 _NAMED = 3  # columns that a sentence names
@@ -22,16 +22,16 @@ class EncodedColumns(Check, name="encoded_columns"):
     or free text is lost as a whole.
     """
 
-    did: ClassVar[str] = "compared the levels of categories with those that the encoder keeps"
+    action: ClassVar[str] = "compared the levels of categories with those that the encoder keeps"
     in_verdict: ClassVar[bool] = True
 
     most: float = hyper("share of rows in merged levels", default=0.2, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the columns by name."""
-        if case.estimator.preprocess is None or not isinstance(case.table, pd.DataFrame):
+        if context.estimator.preprocess is None or not isinstance(context.table, pd.DataFrame):
             return None
-        losses = sorted(merged_levels(case.columns, self.most), key=lambda one: -one.rows)
+        losses = sorted(merged_levels(context.columns, self.most), key=lambda one: -one.rows)
         if not losses:
             return self.finding(
                 Outcome.PASS, "the encoder keeps the levels of nearly all rows", columns=0

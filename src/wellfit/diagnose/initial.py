@@ -10,7 +10,7 @@ import torch
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import generator
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
-from wellfit.diagnose.case import Case
+from wellfit.diagnose.context import CheckContext
 from wellfit.diagnose.start import Start, hidden_weights
 from wellfit.estimators.prepared import Prepared
 from wellfit.training import Member, Rows
@@ -29,21 +29,21 @@ class InitialLoss(Check, name="initial_loss"):
     """
 
     stage: ClassVar[Stage] = "start"
-    did: ClassVar[str] = "compared the first loss with that of outputs of 0"
+    action: ClassVar[str] = "compared the first loss with that of outputs of 0"
 
     warn: float = hyper("times what is expected", default=2.0, low=1)
     fail: float = hyper("times what is expected", default=5.0, low=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of a first loss that is too high or too low."""
-        start = Start(case.prepared, [case.plain()], case.rows64(case.sample[:_ROWS]))
+        start = Start(context.prepared, [context.plain()], context.rows64(context.sample[:_ROWS]))
         loss = float(start.losses())
         zeros = torch.zeros(1, start.stack.network.outputs, start.batch, dtype=torch.float64)
         expected = float(start.loss.value(zeros, start.target).mean())
         if expected <= 0:
             return None
         times = loss / expected
-        too_low = 0.0 if case.prepared.start is not None else 1 / max(times, 1e-12)
+        too_low = 0.0 if context.prepared.start is not None else 1 / max(times, 1e-12)
         return self.finding(
             graded(max(times, too_low), self.warn, self.fail),
             f"the loss starts at {loss:.3g}; outputs of 0 have {expected:.3g}",
@@ -57,17 +57,17 @@ class PenaltyRaisesLoss(Check, name="penalty"):
     """A penalty makes the loss larger, and leaves it to the data to be most of it."""
 
     stage: ClassVar[Stage] = "start"
-    did: ClassVar[str] = "compared the first loss with and without penalties"
+    action: ClassVar[str] = "compared the first loss with and without penalties"
 
     most: float = hyper("penalty over the data's loss", default=2.0, low=0)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Fail where the penalty adds nothing; warn where it is more than all the rest."""
-        given = [penalty for penalty in case.member.penalties if not penalty.decoupled]
+        given = [penalty for penalty in context.member.penalties if not penalty.decoupled]
         if not any(penalty.strength for penalty in given):
             return None
-        one = case.plain(penalties=case.member.penalties)
-        start = Start(case.prepared, [one], case.rows64(case.sample[:_ROWS]))
+        one = context.plain(penalties=context.member.penalties)
+        start = Start(context.prepared, [one], context.rows64(context.sample[:_ROWS]))
         loss, added = float(start.losses()), float(start.penalties())
         outcome = graded(added / loss, self.most) if added > 0 else Outcome.FAIL
         return self.finding(
@@ -89,16 +89,16 @@ class Gradients(Check, name="gradients"):
     """
 
     stage: ClassVar[Stage] = "start"
-    did: ClassVar[str] = "compared gradients with finite differences, in double precision"
+    action: ClassVar[str] = "compared gradients with finite differences, in double precision"
 
     warn: float = hyper("relative difference", default=1e-4, low=0, scale="log")
     fail: float = hyper("relative difference", default=1e-2, low=0, scale="log")
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Fail where a layer's derivative is wrong."""
-        rows = case.rows64(case.sample[:_FEW_ROWS])
-        one = case.plain(network=case.member.network, penalties=case.member.penalties)
-        worst, layers = _worst_difference(case.prepared, one, rows, case.seed)
+        rows = context.rows64(context.sample[:_FEW_ROWS])
+        one = context.plain(network=context.member.network, penalties=context.member.penalties)
+        worst, layers = _worst_difference(context.prepared, one, rows, context.seed)
         return self.finding(
             graded(worst, self.warn, self.fail),
             f"they differ by less than {max(worst, 1e-9):.0e}, in {layers} layers",
@@ -146,15 +146,15 @@ class Symmetry(Check, name="symmetry"):
     """Units of a layer that start with the same weights stay the same for ever."""
 
     stage: ClassVar[Stage] = "start"
-    did: ClassVar[str] = "looked for hidden units that start with the same weights"
+    action: ClassVar[str] = "looked for hidden units that start with the same weights"
 
     most: float = hyper("share of units that equal another", default=0.1, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Fail where hidden units are copies."""
         shares = [
             1 - len(np.unique(block.numpy(), axis=1).T) / block.shape[1]
-            for block in hidden_weights(case.prepared)
+            for block in hidden_weights(context.prepared)
             if block.shape[1] > 1
         ]
         if not shares:
@@ -182,16 +182,16 @@ class Signals(Check, name="signals"):
     """
 
     stage: ClassVar[Stage] = "start"
-    did: ClassVar[str] = "followed outputs and gradients from layer to layer"
+    action: ClassVar[str] = "followed outputs and gradients from layer to layer"
 
     smallest: float = hyper("spread and share of gradient", default=1e-3, low=0, scale="log")
     largest: float = hyper("spread and growth of gradient", default=1e3, low=1, scale="log")
     dead: float = hyper("share of units", default=0.5, low=0, high=1)
     flat: float = hyper("share of outputs", default=0.8, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Fail where nothing gets through; name the first layer where."""
-        start = Start(case.prepared, [case.plain()], case.rows64(case.sample[:_ROWS]))
+        start = Start(context.prepared, [context.plain()], context.rows64(context.sample[:_ROWS]))
         signals = start.signals()
         if not signals:
             return None

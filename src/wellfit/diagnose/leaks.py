@@ -14,7 +14,7 @@ from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.alone import Halves, Single
 from wellfit.diagnose.base import Check, Finding, Outcome
-from wellfit.diagnose.case import SAMPLE, Case
+from wellfit.diagnose.context import SAMPLE, CheckContext
 from wellfit.diagnose.formulas import formula_of
 
 _NAMED = 3  # columns that a sentence names
@@ -38,7 +38,7 @@ class LeakingColumns(Check, name="leaking_columns"):
     A table of one column isn't judged: there is nothing else to predict the target from.
     """
 
-    did: ClassVar[str] = "predicted the target from each column alone"
+    action: ClassVar[str] = "predicted the target from each column alone"
     in_verdict: ClassVar[bool] = True
 
     warn: float = hyper("score of one column that is suspicious", default=0.96, low=0, high=1)
@@ -47,23 +47,23 @@ class LeakingColumns(Check, name="leaking_columns"):
     honest: float = hyper("the same where values are ordered", default=0.9, low=0, high=1)
     most: int = hyper("columns looked at, at random where there are more", default=1000, low=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Name the columns whose score is too good."""
-        ids = _drawn(case)
-        targets = list(_targets(case, ids))
-        if case.table.shape[1] < 2 or len(ids) < 20 or not targets:
+        ids = _drawn(context)
+        targets = list(_targets(context, ids))
+        if context.table.shape[1] < 2 or len(ids) < 20 or not targets:
             return None
-        if case.classifies and 4 * len(np.unique(targets[0].y)) > len(ids):
+        if context.classifies and 4 * len(np.unique(targets[0].y)) > len(ids):
             return None
-        places = np.arange(case.table.shape[1])
+        places = np.arange(context.table.shape[1])
         if len(places) > self.most:
-            places = np.sort(case.draw("columns").choice(places, self.most, replace=False))
-        table = case.excerpt(ids, places)
+            places = np.sort(context.draw("columns").choice(places, self.most, replace=False))
+        table = context.excerpt(ids, places)
         numbers = [one.y for one in targets if not one.classifies]
         formula = next(filter(None, (formula_of(table, y) for y in numbers)), "")
         if formula:
-            saw = f"{formula} in all of {len(ids):,} rows looked at"
-            return self.finding(Outcome.FAIL, saw, _ADVICE, score=1.0)
+            observed = f"{formula} in all of {len(ids):,} rows looked at"
+            return self.finding(Outcome.FAIL, observed, _ADVICE, score=1.0)
         found = [(one, _singles(table, one)) for one in targets]
         halves, singles = max(found, key=lambda pair: max(single.score for single in pair[1]))
         return self._found(table, halves, singles)
@@ -78,8 +78,8 @@ class LeakingColumns(Check, name="leaking_columns"):
             return None  # classes are too rare
         if not bad:
             best, name = singles[ranked[0]], table.columns[ranked[0]]
-            saw = f"the best single column is {name!r}: {_shown(best, halves.classifies)}"
-            return self.finding(Outcome.PASS, saw, score=best.score)
+            observed = f"the best single column is {name!r}: {_shown(best, halves.classifies)}"
+            return self.finding(Outcome.PASS, observed, score=best.score)
         told = [_told(table.iloc[:, at], singles[at], grades[at], halves) for at in bad[:_NAMED]]
         told += [f"{len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
         outcome = Outcome.FAIL if Outcome.FAIL in grades else Outcome.WARN
@@ -100,24 +100,24 @@ _ADVICE = (
 )
 
 
-def _drawn(case: Case) -> NDArray[np.intp]:
+def _drawn(context: CheckContext) -> NDArray[np.intp]:
     """Return the numbers of some rows, rare classes well among them."""
-    order: NDArray[np.intp] = case.draw("alone").permutation(len(case.targets))
+    order: NDArray[np.intp] = context.draw("alone").permutation(len(context.targets))
     ids = order[:SAMPLE]
-    if not case.classifies or len(order) <= SAMPLE:
+    if not context.classifies or len(order) <= SAMPLE:
         return ids
-    codes = pd.factorize(case.targets)[0]
+    codes = pd.factorize(context.targets)[0]
     rank = pd.Series(codes[order]).groupby(codes[order]).cumcount().to_numpy()
     more: NDArray[np.intp] = order[SAMPLE:][(rank < _RARE)[SAMPLE:]][:SAMPLE]
-    return case.draw("rare").permutation(np.concatenate([ids, more]))
+    return context.draw("rare").permutation(np.concatenate([ids, more]))
 
 
-def _targets(case: Case, ids: NDArray[np.intp]) -> Iterator[Halves]:
+def _targets(context: CheckContext, ids: NDArray[np.intp]) -> Iterator[Halves]:
     """Yield each output of the target, as far as it varies."""
-    y = case.targets[ids]
-    soft = getattr(getattr(case.estimator, "_labels", None), "soft_", False)
+    y = context.targets[ids]
+    soft = getattr(getattr(context.estimator, "_labels", None), "soft_", False)
     for output in y.reshape(len(y), -1).T[:_OUTPUTS]:
-        classifies = hasattr(case.estimator, "_labels") and not soft
+        classifies = hasattr(context.estimator, "_labels") and not soft
         values = pd.factorize(output)[0] if classifies else output.astype(np.float64)
         if len(np.unique(values)) > 1:
             yield Halves(values, classifies)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.alone import dates_as_meant, numbers_of
 from wellfit.diagnose.base import Check, Finding, Outcome
-from wellfit.diagnose.case import Case
+from wellfit.diagnose.context import CheckContext
 from wellfit.preprocessing.columns import kind_of
 
 _MOST = 200  # columns looked at
@@ -61,19 +61,23 @@ class RowOrder(Check, name="row_order"):
     shows the order that its rows had before a random split, that order is the rows'.
     """
 
-    did: ClassVar[str] = "looked for columns that order the rows, as dates and running numbers do"
+    action: ClassVar[str] = (
+        "looked for columns that order the rows, as dates and running numbers do"
+    )
     in_verdict: ClassVar[bool] = True
 
     alike: float = hyper("autocorrelation of the targets that matters", default=0.1, low=0, high=1)
     errors: float = hyper("the same in standard errors", default=4.0, low=0)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the columns by name."""
-        if not _readable(case):
+        if not _readable(context):
             return None
-        table = case.columns.iloc[:, :_MOST]
+        table = context.columns.iloc[:, :_MOST]
         place = _original(table.index)
-        found = [one for one in _orders(table.iloc[place], case.targets[place]) if self._ill(one)]
+        found = [
+            one for one in _orders(table.iloc[place], context.targets[place]) if self._ill(one)
+        ]
         if not found:
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
         first = max(found, key=lambda one: (one.what != "number", one.sorted, one.likeness))
@@ -98,14 +102,14 @@ class RowOrder(Check, name="row_order"):
             "is to predict later rows, test on the last ones (`wellfit train --time-column`)"
         )
         if one.what == "number":
-            saw = f"column {named} numbers the rows"
+            observed = f"column {named} numbers the rows"
             if alike:
-                return f"{saw}; {near}", f"leave it out; if it stands for time, {later}"
-            return saw, "leave it out: new rows have numbers that the network has never seen"
+                return f"{observed}; {near}", f"leave it out; if it stands for time, {later}"
+            return observed, "leave it out: new rows have numbers that the network has never seen"
         what = "column" if len(one.names) == 1 else "columns"
         if one.sorted:
-            saw = f"the rows are in the order of {what} {named}"
-            return f"{saw}; {near}" if alike else saw, later
+            observed = f"the rows are in the order of {what} {named}"
+            return f"{observed}; {near}" if alike else observed, later
         return f"in the order of {what} {named}, {near}", later
 
 
@@ -116,24 +120,24 @@ class RepeatedEntities(Check, name="repeated_entities"):
     where rows of one value have targets that are alike.
     """
 
-    did: ClassVar[str] = "looked for identifiers that several rows share"
+    action: ClassVar[str] = "looked for identifiers that several rows share"
     in_verdict: ClassVar[bool] = True
 
     alike: float = hyper("likeness of the targets that matters", default=0.1, low=0, high=1)
     errors: float = hyper("the same in standard errors", default=4.0, low=0)
     many: float = hyper("values of a column, as a share of the rows", default=0.02, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the column whose rows are most alike."""
-        if not _readable(case):
+        if not _readable(context):
             return None
         found = []
-        for place in range(min(case.columns.shape[1], _MOST)):
-            column = case.columns.iloc[:, place]
+        for place in range(min(context.columns.shape[1], _MOST)):
+            column = context.columns.iloc[:, place]
             if not self._identifies(column):
                 continue
             codes = pd.factorize(column)[0]
-            alike, errors = _likeness(codes.astype(float), case.targets, codes)
+            alike, errors = _likeness(codes.astype(float), context.targets, codes)
             if alike > self.alike and errors > self.errors:
                 found.append((alike, str(column.name), len(np.unique(codes))))
         if not found:
@@ -141,7 +145,7 @@ class RepeatedEntities(Check, name="repeated_entities"):
         alike, name, values = max(found)
         return self.finding(
             Outcome.WARN,
-            f"column {name!r} has {values:,} values in {len(case.targets):,} rows, and rows of "
+            f"column {name!r} has {values:,} values in {len(context.targets):,} rows, and rows of "
             f"one value have targets that are alike (intraclass correlation {alike:.2f})",
             "if new rows have other values, keep the rows of one value on one side of the split, "
             "as scikit-learn's GroupShuffleSplit does (`wellfit train --group-column`)",
@@ -160,11 +164,16 @@ class RepeatedEntities(Check, name="repeated_entities"):
         return named and max(_FEWEST, self.many * rows) < column.nunique() < 0.9 * rows
 
 
-def _readable(case: Case) -> bool:
+def _readable(context: CheckContext) -> bool:
     """Say whether there are rows and columns enough, which aren't pixels."""
-    table = case.table
+    table = context.table
     dense = not hasattr(table, "toarray") and table.shape[1] > 1
-    return dense and len(case.targets) >= _FEWEST and case.targets.ndim == 1 and not case.pixels
+    return (
+        dense
+        and len(context.targets) >= _FEWEST
+        and context.targets.ndim == 1
+        and not context.pixels
+    )
 
 
 def _original(index: pd.Index[Any]) -> NDArray[np.intp]:

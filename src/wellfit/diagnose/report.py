@@ -27,7 +27,7 @@ class Report:
 
     >>> from wellfit.diagnose import Finding, Outcome
     >>> report = Report((Finding("scale", Outcome.WARN, "compared columns", "one is large"),))
-    >>> report.outcome, report["scale"].saw
+    >>> report.outcome, report["scale"].observed
     (<Outcome.WARN: 'warn'>, 'one is large')
     """
 
@@ -72,7 +72,7 @@ class Report:
         return [finding.to_dict() for finding in self.findings]
 
     def __str__(self) -> str:
-        lines = [f"{finding.outcome:4}  {finding.check}: {finding.saw}" for finding in self]
+        lines = [f"{finding.outcome:4}  {finding.check}: {finding.observed}" for finding in self]
         return "\n".join([*lines, *self.notes])
 
     def __rich__(self) -> Group:
@@ -93,7 +93,7 @@ class Report:
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         for finding in self.findings:
-            told = Text(finding.saw)
+            told = Text(finding.observed)
             if finding.advice:
                 told.append(f"\n→ {finding.advice}", style=_STYLES[finding.outcome])
             mark = Text(finding.outcome, style=_STYLES[finding.outcome])
@@ -109,7 +109,7 @@ class Report:
         """Return all findings as a table in HTML."""
         rows = "".join(
             f"<tr><td>{finding.outcome}</td><th>{escape(finding.check.replace('_', ' '))}</th>"
-            f'<td style="text-align: left">{escape(finding.saw)}'
+            f'<td style="text-align: left">{escape(finding.observed)}'
             + (f"<br>→ {escape(finding.advice)}" if finding.advice else "")
             + "</td></tr>"
             for finding in self

@@ -11,7 +11,7 @@ from wellfit.core.hyper import hyper
 from wellfit.core.words import percent
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
 from wellfit.diagnose.base import Check, Finding, Outcome, graded
-from wellfit.diagnose.case import Case
+from wellfit.diagnose.context import CheckContext
 
 
 class DuplicateRows(Check, name="duplicate_rows"):
@@ -21,21 +21,21 @@ class DuplicateRows(Check, name="duplicate_rows"):
     that equal an earlier row: a random split puts many of them on the other side.
     """
 
-    did: ClassVar[str] = "looked for rows that are there twice, above all across the split"
+    action: ClassVar[str] = "looked for rows that are there twice, above all across the split"
     whole: ClassVar[bool] = True
 
     warn: float = hyper("share of the rows that is worth a look", default=0.01, low=0, high=1)
     fail: float = hyper("share of test rows that spoils the test", default=0.05, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of rows that are there twice; fail where they spoil the test."""
-        if hasattr(case.X, "toarray"):
+        if hasattr(context.X, "toarray"):
             return None
-        if case.X_test is None:
-            share = duplicate_rows(case.X) / len(case.X)
+        if context.X_test is None:
+            share = duplicate_rows(context.X) / len(context.X)
             outcome, told = graded(share, self.warn), "of the rows equal an earlier one"
         else:
-            share = duplicates_across(case.X, case.X_test) / len(case.X_test)
+            share = duplicates_across(context.X, context.X_test) / len(context.X_test)
             outcome = graded(share, self.warn, self.fail)
             told = "of the test rows also occur in the training set"
         return self.finding(
@@ -49,17 +49,17 @@ class DuplicateRows(Check, name="duplicate_rows"):
 class Imbalance(Check, name="imbalance"):
     """Where one class is rare, always saying the other is nearly right, and learned first."""
 
-    did: ClassVar[str] = "counted the classes"
+    action: ClassVar[str] = "counted the classes"
 
     most: float = hyper("largest class over the smallest", default=10.0, low=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of classes that are rare."""
-        if not case.classifies:
+        if not context.classifies:
             return None
-        counts = pd.Series(case.targets.tolist()).value_counts()
+        counts = pd.Series(context.targets.tolist()).value_counts()
         ratio = float(counts.iloc[0] / counts.iloc[-1])
-        weighed = getattr(case.estimator, "class_weight", None) is not None
+        weighed = getattr(context.estimator, "class_weight", None) is not None
         return self.finding(
             Outcome.PASS if weighed else graded(ratio, self.most),
             f"{counts.iloc[0]:,} rows of {counts.index[0]}, {counts.iloc[-1]:,} of "
@@ -75,7 +75,7 @@ class Labels(Check, name="labels"):
     Also classes of a row or two, classes only the test part has, and numbers far outside.
     """
 
-    did: ClassVar[str] = "looked for targets that can't be meant"
+    action: ClassVar[str] = "looked for targets that can't be meant"
     whole: ClassVar[bool] = True
 
     contradicting: float = hyper(
@@ -86,11 +86,11 @@ class Labels(Check, name="labels"):
     )
     far: float = hyper("quartile ranges from the median that are too far", default=25.0, low=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of each kind that is there."""
-        if case.targets.ndim > 1:
+        if context.targets.ndim > 1:
             return None
-        seen = self._of_classes(case) if case.classifies else self._of_numbers(case)
+        seen = self._of_classes(context) if context.classifies else self._of_numbers(context)
         return self.finding(
             Outcome.WARN if seen else Outcome.PASS,
             "; ".join(seen) if seen else "nothing odd",
@@ -98,8 +98,8 @@ class Labels(Check, name="labels"):
             kinds=len(seen),
         )
 
-    def _of_classes(self, case: Case) -> list[str]:
-        counts = pd.Series(case.targets).value_counts()
+    def _of_classes(self, context: CheckContext) -> list[str]:
+        counts = pd.Series(context.targets).value_counts()
         seen = []
         texts = pd.Series([str(label) for label in counts.index])
         alike = texts[texts.str.strip().str.lower().duplicated(keep=False)]
@@ -110,31 +110,31 @@ class Labels(Check, name="labels"):
             seen.append(
                 f"{len(rare)} of {len(counts)} classes have 1 or 2 rows, such as {rare[0]}"
             )
-        if case.y_test is not None:
-            unknown = sorted(set(np.asarray(case.y_test).tolist()) - set(counts.index), key=str)
+        if context.y_test is not None:
+            unknown = sorted(set(np.asarray(context.y_test).tolist()) - set(counts.index), key=str)
             if unknown:
                 noun = "class" if len(unknown) == 1 else "classes"
                 more = f" and {len(unknown) - 4:,} more" if len(unknown) > 4 else ""
                 shown = ", ".join(map(repr, unknown[:4]))
                 seen.append(f"only the test part has {noun} {shown}{more}")
-        share = self._contradictions(case)
+        share = self._contradictions(context)
         if share > self.contradicting:
             seen.append(f"{share:.1%} of the rows have the features of another, but not its label")
         return seen
 
-    def _contradictions(self, case: Case) -> float:
+    def _contradictions(self, context: CheckContext) -> float:
         """Return the share of rows that equal another in all but the label."""
-        if hasattr(case.X, "toarray"):
+        if hasattr(context.X, "toarray"):
             return 0.0
-        alone = duplicate_rows(case.X)
+        alone = duplicate_rows(context.X)
         if not alone:
             return 0.0
-        labels = pd.factorize(case.targets)[0]
-        together = duplicate_rows(case.columns.assign(**{"the label": labels}))
+        labels = pd.factorize(context.targets)[0]
+        together = duplicate_rows(context.columns.assign(**{"the label": labels}))
         return (alone - together) / len(labels)
 
-    def _of_numbers(self, case: Case) -> list[str]:
-        y = case.targets.astype(float)
+    def _of_numbers(self, context: CheckContext) -> list[str]:
+        y = context.targets.astype(float)
         low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
         if high == low:
             return []

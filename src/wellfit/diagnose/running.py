@@ -10,7 +10,7 @@ import torch
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
 from wellfit.diagnose.base import Check, Finding, Stage
-from wellfit.diagnose.case import SAMPLE, Case
+from wellfit.diagnose.context import SAMPLE, CheckContext
 from wellfit.diagnose.report import Report
 from wellfit.estimators.base import BaseMLP
 from wellfit.training.precision import threads
@@ -59,21 +59,21 @@ def check(
     findings = []
     # Steps are so short here that a second thread would mostly wait for its core.
     with torch.no_grad(), threads(estimator.n_threads or 1):
-        case = Case(estimator, X, y, X_test, y_test, random_state)
+        context = CheckContext(estimator, X, y, X_test, y_test, random_state)
         for one in chosen:
             told(one.name)
-            found = _looked(one, case)
+            found = _looked(one, context)
             if found is not None:
                 findings.append(found)
-    return Report(tuple(findings), _notes(case))
+    return Report(tuple(findings), _notes(context))
 
 
-def _looked(one: Check, case: Case) -> Finding | None:
+def _looked(one: Check, context: CheckContext) -> Finding | None:
     """Return what a check finds; cells that no training takes are refused as training does."""
     try:
-        return one.look(case)
+        return one.examine(context)
     except (TypeError, ValueError):
-        _ = case.prepared  # its errors name the column
+        _ = context.prepared  # its errors name the column
         raise
 
 
@@ -97,7 +97,7 @@ def check_data(
     >>> from wellfit import MLPClassifier
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
     >>> report = check_data(MLPClassifier(), X.assign(species=y), y)
-    >>> report["leaking_columns"].saw
+    >>> report["leaking_columns"].observed
     "column 'species' alone determines the target (accuracy 100.0 % on 75 rows; majority-class
     baseline 33.3 %)"
     """
@@ -112,8 +112,8 @@ def _all() -> list[Check]:
     return sorted(everyone, key=lambda one: stages.index(one.stage))
 
 
-def _notes(case: Case) -> tuple[str, ...]:
-    rows = len(case.targets)
+def _notes(context: CheckContext) -> tuple[str, ...]:
+    rows = len(context.targets)
     if rows <= SAMPLE:
         return ()
     return (

@@ -14,8 +14,8 @@ from sklearn.base import clone
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import derive
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
-from wellfit.diagnose.case import Case
-from wellfit.diagnose.rates import RangeTest, planned, range_test
+from wellfit.diagnose.context import CheckContext
+from wellfit.diagnose.lr_range_test import RangeTest, planned, range_test
 from wellfit.diagnose.start import beginning, best_losses
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.prepared import Prepared
@@ -49,7 +49,7 @@ class OverfitsFew(Check, name="overfits_few"):
     """
 
     stage: ClassVar[Stage] = "trial"
-    did: ClassVar[str] = "learned a few rows by heart"
+    action: ClassVar[str] = "learned a few rows by heart"
 
     rows: int = hyper("how many", default=50, low=2)
     epochs: int = hyper("at most", default=200, low=1)
@@ -57,26 +57,29 @@ class OverfitsFew(Check, name="overfits_few"):
     warn: float = hyper("share of the loss that may be left", default=0.35, low=0, high=1)
     fail: float = hyper("share of the loss that is most of it", default=0.5, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn where the rows aren't learned; fail where hardly anything is."""
-        ids = case.sample[: self.rows]
-        loss, outputs = case.member.loss, case.member.network.outputs
-        target = case.rows.targets(torch.as_tensor(ids, device=case.rows.device), loss, outputs)
+        ids = context.sample[: self.rows]
+        loss, outputs = context.member.loss, context.member.network.outputs
+        target = context.rows.targets(
+            torch.as_tensor(ids, device=context.rows.device), loss, outputs
+        )
         chance = best_losses(loss, outputs, target.cpu()).mean()
         floor = best_losses(loss, outputs, target.cpu(), each=True).mean()
         if chance - floor < 1e-6:
             return None
         members = [
-            case.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs) for rate in _RATES
+            context.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs)
+            for rate in _RATES
         ]
-        with threads(case.estimator.n_threads):
+        with threads(context.estimator.n_threads):
             result = train(
                 members,
-                case.rows,
+                context.rows,
                 [Stream(ids)],
                 callbacks=[_Learned(floor + self.enough * (chance - floor))],
-                precision=_precision(case.prepared),
-                resume=beginning(case.prepared, members, case.rows),
+                precision=_precision(context.prepared),
+                resume=beginning(context.prepared, members, context.rows),
             )
         lowest = min(np.nanmin(result.history(k)["loss"]) for k in range(len(members)))
         took = int(result.epochs.max())
@@ -99,7 +102,7 @@ class LearningRate(Check, name="learning_rate"):
     """
 
     stage: ClassVar[Stage] = "trial"
-    did: ClassVar[str] = "trained for a few steps at many learning rates at once"
+    action: ClassVar[str] = "trained for a few steps at many learning rates at once"
 
     rates: int = hyper("how many", default=64, low=4)
     steps: int = hyper("of each", default=40, low=10)
@@ -107,16 +110,16 @@ class LearningRate(Check, name="learning_rate"):
     less: float = hyper("progress of a rate that is too high", default=0.95, low=0, high=1)
     little: float = hyper("progress of a rate that is too low", default=0.85, low=0, high=1)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn of a rate that is too high or too low; fail where the loss rises."""
-        if isinstance(case.member.optimizer, Minimizer):
+        if isinstance(context.member.optimizer, Minimizer):
             return None
-        test = range_test(case.prepared, case.rows, self.rates, self.steps, case.seed)
+        test = range_test(context.prepared, context.rows, self.rates, self.steps, context.seed)
         if not test.moves:
             return self._still(test)
         share = test.at(test.rate)
         high = test.rate / test.suggested > self.above and share < self.less
-        reached = test.reached(test.rate * max(1.0, planned(case.prepared) / 2 / test.steps))
+        reached = test.reached(test.rate * max(1.0, planned(context.prepared) / 2 / test.steps))
         low = not high and reached < self.little
         told = "is too high" if high else "is in range"
         if low:
@@ -165,15 +168,15 @@ class BeatsChance(Check, name="beats_chance"):
     """
 
     stage: ClassVar[Stage] = "trial"
-    did: ClassVar[str] = "trained for a short while, and compared held-out rows with chance"
+    action: ClassVar[str] = "trained for a short while, and compared held-out rows with chance"
 
     least: float = hyper("standard errors above chance", default=2.33, low=0)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Warn where it does no better than constant outputs."""
-        if len(case.sample) < 30 or case.thin:
+        if len(context.sample) < 30 or context.too_few_per_class:
             return None
-        gain = gain_of(case.prepared, case.rows, case.sample, case)
+        gain = gain_of(context.prepared, context.rows, context.sample, context)
         better = gain.surprise > self.least
         return self.finding(
             Outcome.PASS if better else Outcome.FAIL,
@@ -193,20 +196,20 @@ class ShuffledLabels(Check, name="shuffled_labels"):
     """
 
     stage: ClassVar[Stage] = "trial"
-    did: ClassVar[str] = "did the same with targets in random order"
+    action: ClassVar[str] = "did the same with targets in random order"
 
     most: float = hyper("standard errors above chance", default=4.0, low=0)
 
-    def look(self, case: Case) -> Finding | None:
+    def examine(self, context: CheckContext) -> Finding | None:
         """Fail where shuffled targets can be predicted."""
-        if len(case.sample) < 30 or case.thin:
+        if len(context.sample) < 30 or context.too_few_per_class:
             return None
-        x, y = case.part(np.sort(case.sample))
-        shuffled = case.draw("shuffle").permutation(y)
-        own: BaseMLP = clone(case.estimator).set_params(early_stopping=False)
+        x, y = context.part(np.sort(context.sample))
+        shuffled = context.draw("shuffle").permutation(y)
+        own: BaseMLP = clone(context.estimator).set_params(early_stopping=False)
         prepared = own.set_params(validation_fraction=None, fraction=1.0)._prepare(x, shuffled)
-        ids = case.draw("shuffled rows").permutation(prepared.stream.train)
-        gain = gain_of(prepared, prepared.rows(), ids, case)
+        ids = context.draw("shuffled rows").permutation(prepared.stream.train)
+        gain = gain_of(prepared, prepared.rows(), ids, context)
         return self.finding(
             Outcome.PASS if gain.surprise < self.most else Outcome.FAIL,
             _told(gain),
@@ -217,16 +220,18 @@ class ShuffledLabels(Check, name="shuffled_labels"):
         )
 
 
-def gain_of(prepared: Prepared, rows: Rows, ids: NDArray[np.integer], case: Case) -> Gain:
+def gain_of(
+    prepared: Prepared, rows: Rows, ids: NDArray[np.integer], context: CheckContext
+) -> Gain:
     """Train on three fifths of the rows ``ids``, choose by a fifth, and judge by the last.
 
     Where rows are few, every fifth has its turn to be the last: all turns are one stack.
     """
-    turns = _turns(ids, derive(case.seed, "trial"))
+    turns = _turns(ids, derive(context.seed, "trial"))
     learned = len(turns[0].stream.train)
     batch = min(32, learned)
     epochs = int(np.clip(300 * batch / learned, 6, 40))
-    bare = case.plain(
+    bare = context.plain(
         network=prepared.member.network,
         loss=prepared.member.loss,
         batch_size=batch,

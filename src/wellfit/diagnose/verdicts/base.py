@@ -1,4 +1,4 @@
-"""What a symptom is, and a knob."""
+"""What a diagnosis is, and a suggestion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wellfit.diagnose.verdicts.training import Training
 
 
 @dataclass(frozen=True)
-class Knob:
+class Suggestion:
     """Something to try next.
 
     Attributes:
@@ -26,12 +26,12 @@ class Knob:
     why: str
 
 
-class Symptom(Examiner, family="symptom"):
+class Diagnosis(Examiner, family="diagnosis"):
     """Looks for one illness of a training, after it or while it goes on.
 
     Attributes:
         rank: the lowest speaks first: causes before what follows from them.
-        says: the illness, as a sentence begins.
+        headline: the illness, as a sentence begins.
         needs: what it can't be judged without.
         at_end: whether a training has to be over.
         explained_by: the diagnoses that explain it: beside them a warning is none.
@@ -41,12 +41,12 @@ class Symptom(Examiner, family="symptom"):
 
     >>> from wellfit.diagnose import OverFitting, Training
     >>> training = Training({"loss": [1.0, 0.5], "val_loss": [1.0, 0.6]}, validation_rows=500)
-    >>> OverFitting().look(training).outcome
+    >>> OverFitting().examine(training).outcome
     <Outcome.PASS: 'pass'>
     """
 
     rank: ClassVar[int] = 0
-    says: ClassVar[str] = ""
+    headline: ClassVar[str] = ""
     needs: ClassVar[str] = "more epochs"
     at_end: ClassVar[bool] = False
     explained_by: ClassVar[tuple[str, ...]] = ()
@@ -58,9 +58,9 @@ class Symptom(Examiner, family="symptom"):
         return True
 
     @abstractmethod
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Return what it finds, or None where it can't be judged."""
 
     @abstractmethod
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what to try against it, the most promising first."""

@@ -1,4 +1,4 @@
-"""Symptoms that scores beside those of baselines show: no skill, worse than a simpler model."""
+"""Diagnoses that scores beside those of baselines show: no skill, worse than a simpler model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wellfit.core.hyper import hyper
 from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.scores import Scores
 from wellfit.diagnose.verdicts.training import Training
 
@@ -31,7 +31,7 @@ _FEW = 30  # rows by which nothing can be shown to be no better than chance
 _SOME = 0.05  # of the baseline's loss: what few rows can't prove may be there all the same
 
 
-class Outliers(Symptom, name="outliers"):
+class Outliers(Diagnosis, name="outliers"):
     """A few unseen rows make most of the squared error: the score is theirs, not the others'.
 
     The hundredth of the rows with the largest errors is left out, and R² computed anew. Where a
@@ -39,9 +39,9 @@ class Outliers(Symptom, name="outliers"):
     """
 
     rank: ClassVar[int] = 2
-    says: ClassVar[str] = "A few rows decide the score"
+    headline: ClassVar[str] = "A few rows decide the score"
     at_end: ClassVar[bool] = True
-    did: ClassVar[str] = "left out the hundredth of unseen rows with the largest errors"
+    action: ClassVar[str] = "left out the hundredth of unseen rows with the largest errors"
     needs: ClassVar[str] = "50 unseen rows and a network that estimates means"
     explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
 
@@ -52,7 +52,7 @@ class Outliers(Symptom, name="outliers"):
         """Say whether errors are squared, as far as is known."""
         return training.scores is None or training.scores.metric == "R²"
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where a hundredth of the rows makes most of the error and moves the score."""
         found, scores = training.outlying, training.scores
         if found is None or scores is None or scores.unseen is None:
@@ -67,27 +67,32 @@ class Outliers(Symptom, name="outliers"):
             Outcome.WARN if decide else Outcome.PASS,
             f"{len(found.places)} of {scores.unseen_rows:,} {scores.kind} rows make "
             f"{percent(found.share, 0)} of the squared error; {scores.metric} is "
-            f"{scores.told(scores.unseen)}, and {scores.told(found.without)} without them "
+            f"{scores.format(scores.unseen)}, and {scores.format(found.without)} without them "
             f"(rows {rows}{more}, counted from 0)",
             "look at these rows: wrong targets, another unit, or a target with a long tail",
             share=found.share,
             without=found.without,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
-        """Return to look at the rows, then robust losses and scales."""
-        look = Knob("rows", "check those with the largest errors", "one wrong target can outweigh "
-                    "a thousand right ones when errors are squared")  # fmt: skip
-        log = Knob(
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
+        """Return to check the rows, then robust losses and scales."""
+        check = Suggestion(
+            "rows",
+            "check those with the largest errors",
+            "one wrong target can outweigh a thousand right ones when errors are squared",
+        )
+        log = Suggestion(
             "target",
             "its logarithm, by TransformedTargetRegressor",
             "a target with a long tail then has errors of one size",
         )
-        loss = Knob("loss", '"huber"', "large errors then count by their size, not its square")
-        return look, log, loss
+        loss = Suggestion(
+            "loss", '"huber"', "large errors then count by their size, not its square"
+        )
+        return check, log, loss
 
 
-class NoSkill(Symptom, name="no_skill"):
+class NoSkill(Diagnosis, name="no_skill"):
     """On unseen rows it is no better than a baseline that looks at no column.
 
     Below the baseline's score (R² below 0, accuracy below the majority class's) or above its
@@ -96,14 +101,14 @@ class NoSkill(Symptom, name="no_skill"):
     """
 
     rank: ClassVar[int] = 8
-    says: ClassVar[str] = "No better than a constant prediction"
+    headline: ClassVar[str] = "No better than a constant prediction"
     at_end: ClassVar[bool] = True
     by_baselines: ClassVar[bool] = True
-    did: ClassVar[str] = "compared score and loss on unseen rows with those of the baseline"
+    action: ClassVar[str] = "compared score and loss on unseen rows with those of the baseline"
     needs: ClassVar[str] = "unseen rows and the baseline's score or loss"
     explained_by: ClassVar[tuple[str, ...]] = _CAUSES
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where the columns have told it nothing that holds for other rows."""
         scores, gain = training.scores, training.gain
         constant = scores.constant if scores else None
@@ -124,36 +129,39 @@ class NoSkill(Symptom, name="no_skill"):
             "see whether the columns and the target belong together, row by row",
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what may be wrong with the data, then with the training."""
-        data = Knob(
+        data = Suggestion(
             "columns",
             "others, that are known to matter",
             "if simple models do no better either, these columns don't predict the target",
         )
-        order = Knob("rows", "check that targets stand beside their rows", "a sorted or shifted "
-                     "column is enough to lose every relation")  # fmt: skip
-        check = Knob(
+        order = Suggestion(
+            "rows",
+            "check that each target belongs to its row",
+            "one sorted or shifted column is enough to lose every relation",
+        )
+        check = Suggestion(
             "wellfit check", "on the same data", "it looks for faults in data and network"
         )
         return data, order, check
 
 
-class Outperformed(Symptom, name="outperformed"):
+class Outperformed(Diagnosis, name="outperformed"):
     """A linear model or small ensembles of trees are clearly better on the same unseen rows.
 
     Clearly is by two standard errors of the rows' differences, and by 0.02.
     """
 
     rank: ClassVar[int] = 9
-    says: ClassVar[str] = "A simpler model is better"
+    headline: ClassVar[str] = "A simpler model is better"
     at_end: ClassVar[bool] = True
     by_baselines: ClassVar[bool] = True
-    did: ClassVar[str] = "trained simple models on the same rows, and compared row by row"
+    action: ClassVar[str] = "trained simple models on the same rows, and compared row by row"
     needs: ClassVar[str] = "training rows and unseen rows"
     explained_by: ClassVar[tuple[str, ...]] = (*_CAUSES, "no_skill")
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where one of them is better."""
         scores = training.scores
         if scores is None or scores.unseen is None or len(scores.baselines) < 2:
@@ -166,23 +174,32 @@ class Outperformed(Symptom, name="outperformed"):
             better=best.better if best else 0.0,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what brings a network up to the model that is better."""
         scores = training.scores
         if scores is not None and scores.best is not None and scores.best.name == "linear model":
             return (
-                Knob("hidden_layer_sizes", "half as many, in one layer", "columns that add up "
-                     "need few units"),
-                Knob("l2", "1e-3, then more", "a smoother function is nearer to a linear one"),
-                Knob("model", "the linear model", "it is simpler, and better on these rows"),
-            )  # fmt: skip
+                Suggestion(
+                    "hidden_layer_sizes",
+                    "half as many, in one layer",
+                    "additive effects of the columns need few units",
+                ),
+                Suggestion("l2", "1e-3, then more", "a smoother function is closer to linear"),
+                Suggestion("model", "the linear model", "it is simpler, and better on these rows"),
+            )
         return (
-            Knob("model", "gradient boosting or a forest", "the target jumps where columns cross "
-                 "thresholds, which trees follow with fewer rows"),
-            Knob("preprocess", 'TablePreprocessor("robust+quantile") in a pipeline',
-                 "ranks spread crowded values apart"),
-            Knob("epochs", "twice as many", "sharp bends are learned last"),
-        )  # fmt: skip
+            Suggestion(
+                "model",
+                "gradient boosting or a forest",
+                "trees follow jumps at thresholds of the columns with fewer rows",
+            ),
+            Suggestion(
+                "preprocess",
+                'TablePreprocessor("robust+quantile") in a pipeline',
+                "ranks spread crowded values apart",
+            ),
+            Suggestion("epochs", "twice as many", "sharp bends are learned last"),
+        )
 
 
 def _by_chance(training: Training) -> bool:

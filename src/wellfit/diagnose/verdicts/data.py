@@ -11,7 +11,7 @@ from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.running import check_data
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.estimators.base import BaseMLP
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
     if not bad:
         return verdict
     bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
-    name, said, knobs = verdict.name, [_sentence(one) for one in bad], verdict.knobs
+    name, said, suggestions = verdict.name, [_sentence(one) for one in bad], verdict.suggestions
     ill = bool(verdict.alarms)
     if bad[0].outcome is Outcome.FAIL:
         name, said = bad[0].check, ["The scores can't be trusted.", *said]
         # Advice on the training would rest on these scores.
-        knobs = (Knob("data", bad[0].advice, "the scores mean nothing until then"),)
+        suggestions = (Suggestion("data", bad[0].advice, "the scores mean nothing until then"),)
         ill = ill and not _by_baselines(verdict.name)
     if name == verdict.name or ill:  # else a training that went well is no news
         said.append(verdict.sentence)
@@ -54,7 +54,12 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
     lost = verdict.scores.besides(f"{sentence} {verdict.sure}") if verdict.scores else ""
     sure = " ".join(filter(None, (lost, verdict.sure)))
     return replace(
-        verdict, name=name, sentence=sentence, sure=sure, findings=findings, knobs=knobs
+        verdict,
+        name=name,
+        sentence=sentence,
+        sure=sure,
+        findings=findings,
+        suggestions=suggestions,
     )
 
 
@@ -67,11 +72,11 @@ def _bears(finding: Finding) -> bool:
 
 def _by_baselines(diagnosis: str) -> bool:
     """Say whether a diagnosis compares with models that a fault of the data makes good."""
-    if diagnosis not in registry.names(Symptom.family):
+    if diagnosis not in registry.names(Diagnosis.family):
         return False
-    known: type[Symptom] = registry.lookup(Symptom.family, diagnosis)
+    known: type[Diagnosis] = registry.lookup(Diagnosis.family, diagnosis)
     return known.by_baselines
 
 
 def _sentence(finding: Finding) -> str:
-    return f"{finding.saw[0].upper()}{finding.saw[1:]}."
+    return f"{finding.observed[0].upper()}{finding.observed[1:]}."

@@ -1,4 +1,4 @@
-"""Symptoms of the descent itself: whether the loss goes down, calmly, and has got there."""
+"""Diagnoses of the descent itself: whether the loss goes down, calmly, and has got there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from wellfit.core.hyper import hyper
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
 from wellfit.diagnose.verdicts.training import Training
 
@@ -18,31 +18,31 @@ _LAST = 3  # epochs whose median is the end of a curve
 _CURVE = 6  # epochs in which jumps can be told from a trend
 _NOISE = 0.05  # gap of losses, as a share of the baseline's, that isn't chance
 _RISES = 0.2  # share of epochs at which a curve has to rise, to be more than bent
-FASTER = Knob(
+FASTER = Suggestion(
     "learning_rate",
     "ten times larger",
     "too small a rate makes the loss fall too slowly; raise it until the loss begins to swing, "
     "and stay below that. wellfit.diagnose.learning_rate_range tries many at once",
 )
-_SLOWER = Knob(
+_SLOWER = Suggestion(
     "learning_rate",
     "ten times smaller",
     "too large a rate makes the loss swing and never settle; begin with a small one that works. "
     "wellfit.diagnose.learning_rate_range tries many at once",
 )
-_LONGER = Knob("epochs", "twice as many", "the curve still points downwards where it ends")
+_LONGER = Suggestion("epochs", "twice as many", "the curve still points downwards where it ends")
 
 
-class Diverging(Symptom, name="diverging"):
+class Diverging(Diagnosis, name="diverging"):
     """The training loss rises above where it began, or isn't a number any more."""
 
     rank: ClassVar[int] = 0
-    says: ClassVar[str] = "Diverging"
-    did: ClassVar[str] = "compared the last training losses with the first"
+    headline: ClassVar[str] = "Diverging"
+    action: ClassVar[str] = "compared the last training losses with the first"
 
     most: float = hyper("times the first loss at which a training ends", default=1.3, low=1)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Fail where the loss is infinite, undefined or far above its start."""
         if not training.epochs:
             return None
@@ -61,16 +61,18 @@ class Diverging(Symptom, name="diverging"):
             times=times,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return smaller steps, shorter gradients, scaled inputs."""
-        clip = Knob(
+        clip = Suggestion(
             "gradient_clipping", "1", "one huge gradient can't throw the weights far away then"
         )
-        scale = Knob("preprocess", '"auto"', "inputs of a large scale make all gradients large")
+        scale = Suggestion(
+            "preprocess", '"auto"', "inputs of a large scale make all gradients large"
+        )
         return _SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
 
 
-class LearningRateHigh(Symptom, name="learning_rate_high"):
+class LearningRateHigh(Diagnosis, name="learning_rate_high"):
     """The loss swings and climbs instead of settling.
 
     Looks at how much the loss goes up from epoch to epoch, which healthy ones hardly do, and how
@@ -81,8 +83,8 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
 
     rank: ClassVar[int] = 1
     by_harm: ClassVar[bool] = True
-    says: ClassVar[str] = "The learning rate is too high"
-    did: ClassVar[str] = "looked at how far the loss rises between epochs"
+    headline: ClassVar[str] = "The learning rate is too high"
+    action: ClassVar[str] = "looked at how far the loss rises between epochs"
     needs: ClassVar[str] = "a learning rate and more than 3 epochs"
 
     swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
@@ -90,7 +92,7 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
     far: float = hyper("climb that harms whatever the scores are", default=1.0, low=0)
     learned: float = hyper("share of the loss below which it got there", default=0.1, low=0)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where one of the two is too large."""
         curves = [training.loss, *([training.validation] if len(training.validation) else [])]
         lost = any(not np.isfinite(curve).all() for curve in curves)
@@ -115,16 +117,20 @@ class LearningRateHigh(Symptom, name="learning_rate_high"):
             climb=climb,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return smaller steps, a schedule, larger batches."""
-        decay = Knob("lr_schedule", '"one_cycle"', "small steps at the end let the loss settle")
-        batch = Knob("batch_size", "twice as large", "gradients of more rows point astray less")
+        decay = Suggestion(
+            "lr_schedule", '"one_cycle"', "small steps at the end let the loss settle"
+        )
+        batch = Suggestion(
+            "batch_size", "twice as large", "gradients of more rows point astray less"
+        )
         given = training.settings.get("lr_schedule", "constant")
         constant = getattr(given, "name", given) == "constant"
         return _SLOWER, *((decay,) if constant else ()), batch
 
 
-class LearningRateLow(Symptom, name="learning_rate_low"):
+class LearningRateLow(Diagnosis, name="learning_rate_low"):
     """After many steps most of the loss is left, and the network is still on its way.
 
     That is: the loss goes on falling as fast as it began, or the weights have hardly moved from
@@ -140,8 +146,8 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
         "over_fitting",
         "over_regularized",
     )
-    says: ClassVar[str] = "The learning rate is too low"
-    did: ClassVar[str] = "compared how fast the training loss fell at first and at last"
+    headline: ClassVar[str] = "The learning rate is too low"
+    action: ClassVar[str] = "compared how fast the training loss fell at first and at last"
     needs: ClassVar[str] = "a learning rate and 6 epochs or more"
 
     steps: int = hyper("below which a training is too short to tell", default=400, low=1)
@@ -150,7 +156,7 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
     moved: float = hyper("way of the weights over their first length", default=0.1, low=0)
     near: float = hyper("way beyond which a slow loss has other causes", default=0.3, low=0)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where the loss falls slowly and steadily, or weights hardly move."""
         loss = training.loss
         if len(loss) < 2 * _LAST or not np.isfinite(loss).all() or not training.has_rate:
@@ -175,12 +181,12 @@ class LearningRateLow(Symptom, name="learning_rate_low"):
             **({} if moved is None else {"moved": moved}),
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return larger steps, more of them, another rule."""
         return FASTER, _LONGER
 
 
-class StillImproving(Symptom, name="still_improving"):
+class StillImproving(Diagnosis, name="still_improving"):
     """Training ended while the loss, on validation rows where there are any, still fell.
 
     The fall of the last third, by the median of all slopes, is extrapolated for as long again, and
@@ -194,13 +200,13 @@ class StillImproving(Symptom, name="still_improving"):
         "over_fitting",
         "over_regularized",
     )
-    says: ClassVar[str] = "Stopped too early"
+    headline: ClassVar[str] = "Stopped too early"
     at_end: ClassVar[bool] = True
-    did: ClassVar[str] = "extrapolated the last third of the curve for as long again"
+    action: ClassVar[str] = "extrapolated the last third of the curve for as long again"
 
     most: float = hyper("fall, as a share of the baseline's loss", default=0.1, low=0)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where much is still to come."""
         values, epochs = training.validation, training.judged
         unseen = len(values) >= 2
@@ -224,14 +230,14 @@ class StillImproving(Symptom, name="still_improving"):
             more=more,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return more epochs, with someone who says when it is enough; then larger steps."""
-        stop = Knob("early_stopping", "True", "with it, too many epochs do no harm")
+        stop = Suggestion("early_stopping", "True", "with it, too many epochs do no harm")
         has = bool(training.settings.get("early_stopping"))
         return _LONGER, *(() if has else (stop,)), FASTER
 
 
-class NoisyValidation(Symptom, name="noisy_validation"):
+class NoisyValidation(Diagnosis, name="noisy_validation"):
     """The validation loss jumps from epoch to epoch, or the accuracy rests on too few rows.
 
     The jumps are what is left of the curve without its trend. Rows are too few where the standard
@@ -240,14 +246,14 @@ class NoisyValidation(Symptom, name="noisy_validation"):
 
     rank: ClassVar[int] = 10
     explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
-    says: ClassVar[str] = "The validation is noisy"
-    did: ClassVar[str] = "measured the validation curve's jumps and the accuracy's error"
+    headline: ClassVar[str] = "The validation is noisy"
+    action: ClassVar[str] = "measured the validation curve's jumps and the accuracy's error"
     needs: ClassVar[str] = "validation losses of 6 epochs or more"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
     error: float = hyper("standard error of the accuracy", default=0.06, low=0)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn of jumps, or of few rows."""
         values, scores = training.validation, training.scores
         if not len(values) or not np.isfinite(values).all():
@@ -271,12 +277,12 @@ class NoisyValidation(Symptom, name="noisy_validation"):
             error=error,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return more rows to be judged by, and calmer weights."""
-        rows = Knob(
+        rows = Suggestion(
             "validation_fraction", "twice as large", "the error of a mean falls with √rows"
         )
-        calm = Knob("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
+        calm = Suggestion("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
         return (rows,) if error > self.error else (_SLOWER, calm, rows)

@@ -1,4 +1,4 @@
-"""Symptoms of the fit: what was learned, and whether it holds for rows it hasn't seen."""
+"""Diagnoses of the fit: what was learned, and whether it holds for rows it hasn't seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wellfit.core.hyper import hyper
 from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.descent import FASTER
 from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
@@ -22,7 +22,7 @@ _HARDLY = 0.95  # of the baseline's loss: a training loss above it has found no 
 _DRAWS = 500  # of labels that a calibrated network could have had
 
 
-class OverFitting(Symptom, name="over_fitting"):
+class OverFitting(Diagnosis, name="over_fitting"):
     """What was learned holds for the training rows far better than for others.
 
     The gap between the scores on training and unseen rows, for the weights in use, has to be wide
@@ -31,8 +31,8 @@ class OverFitting(Symptom, name="over_fitting"):
     """
 
     rank: ClassVar[int] = 3
-    says: ClassVar[str] = "Over-fitted"
-    did: ClassVar[str] = "compared scores and losses on training rows with those on unseen ones"
+    headline: ClassVar[str] = "Over-fitted"
+    action: ClassVar[str] = "compared scores and losses on training rows with those on unseen ones"
     needs: ClassVar[str] = "validation rows"
     explained_by: ClassVar[tuple[str, ...]] = ("diverging", "outliers")
 
@@ -41,7 +41,7 @@ class OverFitting(Symptom, name="over_fitting"):
     least: float = hyper("gap of scores beside which the losses' counts", default=0.05, low=0)
     worse: float = hyper("rise of the validation loss, as a share", default=0.1, low=0)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where a gap is wide beyond chance."""
         seen, unseen, scores = training.learned, training.unseen, training.scores
         if seen is None or unseen is None:
@@ -64,7 +64,7 @@ class OverFitting(Symptom, name="over_fitting"):
             **({} if lower is None else {"score_gap": lower.value}),
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what holds a network back and isn't in use yet."""
         given = training.settings
         tried = [
@@ -78,19 +78,23 @@ class OverFitting(Symptom, name="over_fitting"):
              "better than any penalty"),
             ("hidden_layer_sizes", "half as many", "just enough units for the data"),
         ]  # fmt: skip
-        lacking = [Knob(*knob) for knob in tried if not _in_use(given.get(knob[0]), knob[0])]
+        lacking = [
+            Suggestion(*suggestion)
+            for suggestion in tried
+            if not _in_use(given.get(suggestion[0]), suggestion[0])
+        ]
         return lacking[:3]
 
 
-class OverRegularized(Symptom, name="over_regularized"):
+class OverRegularized(Diagnosis, name="over_regularized"):
     """A penalty has pulled the weights to a fraction of their first length, and little is learned.
 
     Units then are silent, and outputs nearly constant, because of the penalty.
     """
 
     rank: ClassVar[int] = 3
-    says: ClassVar[str] = "The penalty on the weights is too strong"
-    did: ClassVar[str] = "compared the length of the weights with that of the initial ones"
+    headline: ClassVar[str] = "The penalty on the weights is too strong"
+    action: ClassVar[str] = "compared the length of the weights with that of the initial ones"
     needs: ClassVar[str] = "the fitted network as it was trained"
     by_harm: ClassVar[bool] = True
     explained_by: ClassVar[tuple[str, ...]] = ("diverging", "over_fitting", "outliers")
@@ -102,7 +106,7 @@ class OverRegularized(Symptom, name="over_regularized"):
         """Say whether there is a penalty, as far as is known."""
         return any(_in_use(training.settings.get(name), name) for name in ("l1", "l2"))
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where the weights are short and the loss is high."""
         seen, shrunk = training.learned, training.shrunk
         if seen is None or shrunk is None:
@@ -117,16 +121,18 @@ class OverRegularized(Symptom, name="over_regularized"):
             left=left,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return weaker penalties."""
         return [
-            Knob(name, "ten times smaller, or 0", "it keeps the weights from fitting the rows")
+            Suggestion(
+                name, "ten times smaller, or 0", "it keeps the weights from fitting the rows"
+            )
             for name in ("l2", "l1")
             if _in_use(training.settings.get(name), name)
         ]
 
 
-class UnderFitting(Symptom, name="under_fitting"):
+class UnderFitting(Diagnosis, name="under_fitting"):
     """It hasn't learned on its training rows what a simple model reaches on unseen rows.
 
     The simple models are a linear one and small ensembles of trees, trained on the same rows.
@@ -134,10 +140,10 @@ class UnderFitting(Symptom, name="under_fitting"):
     """
 
     rank: ClassVar[int] = 7
-    says: ClassVar[str] = "Under-fitted"
+    headline: ClassVar[str] = "Under-fitted"
     at_end: ClassVar[bool] = True
     by_baselines: ClassVar[bool] = True
-    did: ClassVar[str] = "compared what it has learned with what simple models learn"
+    action: ClassVar[str] = "compared what it has learned with what simple models learn"
     explained_by: ClassVar[tuple[str, ...]] = (
         "diverging",
         "over_fitting",
@@ -147,7 +153,7 @@ class UnderFitting(Symptom, name="under_fitting"):
 
     left: float = hyper("share of the loss that is most of it", default=0.8, low=0, high=1)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where much is left, and more could have been learned."""
         seen, scores = training.learned, training.scores
         if seen is None or not np.isfinite(seen.value):
@@ -167,17 +173,21 @@ class UnderFitting(Symptom, name="under_fitting"):
             better=best.better if best else 0.0,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return larger steps if the weights hardly moved; else fewer brakes, more units, time."""
         given = training.settings
         brakes = [
-            Knob(name, "ten times smaller, or 0", "it keeps the weights from fitting the rows")
+            Suggestion(
+                name, "ten times smaller, or 0", "it keeps the weights from fitting the rows"
+            )
             for name in ("l2", "l1")
             if _in_use(given.get(name), name)
         ]
-        units = Knob("hidden_layer_sizes", "twice as many", "more weights can follow the rows")
-        longer = Knob("epochs", "twice as many", "it may not have got there yet")
-        drop = Knob("dropout", "0", "it is for networks that learn too much")
+        units = Suggestion(
+            "hidden_layer_sizes", "twice as many", "more weights can follow the rows"
+        )
+        longer = Suggestion("epochs", "twice as many", "it may not have got there yet")
+        drop = Suggestion("dropout", "0", "it is for networks that learn too much")
         has = _in_use(given.get("dropout"), "dropout")
         still = training.moved is not None and training.moved < _NEAR
         if still and training.has_rate:  # more units wouldn't move either
@@ -189,7 +199,7 @@ class UnderFitting(Symptom, name="under_fitting"):
         return [*brakes, units, longer, *([drop] if has else [])]
 
 
-class Miscalibrated(Symptom, name="miscalibrated"):
+class Miscalibrated(Diagnosis, name="miscalibrated"):
     """The probabilities of classes differ from the shares of rows that belong to them.
 
     ECE = Σ_b n_b / n · |right_b - sure_b| over 15 bins of the chances given to the predicted
@@ -200,8 +210,10 @@ class Miscalibrated(Symptom, name="miscalibrated"):
     """
 
     rank: ClassVar[int] = 11
-    says: ClassVar[str] = "The probabilities are miscalibrated"
-    did: ClassVar[str] = "compared the chances of predicted classes with how often they are right"
+    headline: ClassVar[str] = "The probabilities are miscalibrated"
+    action: ClassVar[str] = (
+        "compared the chances of predicted classes with how often they are right"
+    )
     needs: ClassVar[str] = "20 unseen rows, and classes"
 
     most: float = hyper("calibration error beyond what chance makes", default=0.04, low=0)
@@ -212,7 +224,7 @@ class Miscalibrated(Symptom, name="miscalibrated"):
         """Say whether there are classes, as far as is known."""
         return training.scores is None or Metric.of(training.scores.metric).is_share
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn of probabilities that are too high or too low."""
         chances = training.chances
         if chances is None or len(chances.right) < 20:
@@ -235,20 +247,22 @@ class Miscalibrated(Symptom, name="miscalibrated"):
             over=over,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what makes a network bolder or shyer."""
         chances = training.chances
         shy = chances is not None and chances.given.mean() < chances.right.mean()
-        after = Knob(
+        after = Suggestion(
             "probabilities",
             "sklearn.calibration.CalibratedClassifierCV on them",
             "a single temperature, learned on held-out rows, often mends them",
         )
         if shy:
-            longer = Knob("epochs", "twice as many", "chances grow while it goes on learning")
-            return longer, Knob("dropout", "less", "what holds it back makes it shy"), after
-        stop = Knob("early_stopping", "True", "the last epochs make it surer and not better")
-        return stop, after, Knob("l2", "more", "large weights make large logits")
+            longer = Suggestion(
+                "epochs", "twice as many", "chances grow while it goes on learning"
+            )
+            return longer, Suggestion("dropout", "less", "what holds it back makes it shy"), after
+        stop = Suggestion("early_stopping", "True", "the last epochs make it surer and not better")
+        return stop, after, Suggestion("l2", "more", "large weights make large logits")
 
 
 def calibration_error(chances: Chances, bins: int) -> float:

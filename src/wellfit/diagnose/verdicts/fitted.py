@@ -1,4 +1,4 @@
-"""What symptoms can look at where the fitted network and rows are at hand."""
+"""What diagnoses can look at where the fitted network and rows are at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symptoms of the trained network: units that no longer take part, batch norms that are off."""
+"""Diagnoses of the trained network: units that no longer take part, batch norms that are off."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import ClassVar
 from wellfit.core.hyper import hyper
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.descent import _SLOWER
 from wellfit.diagnose.verdicts.training import Training
 
 
-class DeadUnits(Symptom, name="dead_units"):
+class DeadUnits(Diagnosis, name="dead_units"):
     """Hidden units that are silent, or saturated, whatever the row: they learn no more.
 
     A unit is dead whose slope is 0 in all training rows, and saturated where it is below 0.01 in
@@ -23,14 +23,14 @@ class DeadUnits(Symptom, name="dead_units"):
     rank: ClassVar[int] = 4
     explained_by: ClassVar[tuple[str, ...]] = ("over_fitting", "over_regularized")
     by_harm: ClassVar[bool] = True
-    says: ClassVar[str] = "Many units are dead"
-    did: ClassVar[str] = "counted the hidden units whose slope is flat, on training rows"
+    headline: ClassVar[str] = "Many units are dead"
+    action: ClassVar[str] = "counted the hidden units whose slope is flat, on training rows"
     needs: ClassVar[str] = "a fitted network and rows"
 
     warn: float = hyper("share of a layer", default=0.4, low=0, high=1)
     fail: float = hyper("share of a layer that is nearly all", default=0.9, low=0, high=1)
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn of a layer with many dead units; fail where hardly one is left."""
         if not training.layers:
             return None
@@ -45,14 +45,16 @@ class DeadUnits(Symptom, name="dead_units"):
             saturated=worst.saturated,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return smaller steps, and ways for gradients to get through."""
-        leaky = Knob("activation", '"leaky_relu"', "its slope is 0 nowhere, so no unit dies")
-        norm = Knob("batch_norm", "True", "it keeps a layer's inputs where its slope is steep")
+        leaky = Suggestion("activation", '"leaky_relu"', "its slope is 0 nowhere, so no unit dies")
+        norm = Suggestion(
+            "batch_norm", "True", "it keeps a layer's inputs where its slope is steep"
+        )
         return _SLOWER, leaky, norm
 
 
-class BatchNormOff(Symptom, name="batch_norm_off"):
+class BatchNormOff(Diagnosis, name="batch_norm_off"):
     """Batch norm predicts by running statistics that aren't those of the data.
 
     The statistics of the training rows, as the layer gets them when predicting, are compared with
@@ -62,8 +64,8 @@ class BatchNormOff(Symptom, name="batch_norm_off"):
 
     rank: ClassVar[int] = 4
     by_harm: ClassVar[bool] = True
-    says: ClassVar[str] = "Batch norm's running statistics are off"
-    did: ClassVar[str] = "compared batch norm's running statistics with those of training rows"
+    headline: ClassVar[str] = "Batch norm's running statistics are off"
+    action: ClassVar[str] = "compared batch norm's running statistics with those of training rows"
     needs: ClassVar[str] = "a fitted network with batch norm, and rows"
 
     shift: float = hyper("distance of means, in standard deviations", default=0.3, low=0)
@@ -73,7 +75,7 @@ class BatchNormOff(Symptom, name="batch_norm_off"):
         """Say whether the network has batch norm, as far as is known."""
         return training.norms is None or len(training.norms) > 0
 
-    def look(self, training: Training) -> Finding | None:
+    def examine(self, training: Training) -> Finding | None:
         """Warn where one of the two is too large in a layer."""
         if not training.norms:
             return None
@@ -89,11 +91,11 @@ class BatchNormOff(Symptom, name="batch_norm_off"):
             factor=factor,
         )
 
-    def knobs(self, training: Training) -> Sequence[Knob]:
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return fresher statistics, steadier ones, and none."""
-        momentum = Knob(
+        momentum = Suggestion(
             "batch norm's momentum", "0.9, or lower", "statistics then follow the weights sooner"
         )
-        longer = Knob("epochs", "twice as many", "statistics need some steps to catch up")
-        batch = Knob("batch_size", "twice as large", "the statistics of more rows jump less")
+        longer = Suggestion("epochs", "twice as many", "statistics need some steps to catch up")
+        batch = Suggestion("batch_size", "twice as large", "the statistics of more rows jump less")
         return momentum, longer, batch

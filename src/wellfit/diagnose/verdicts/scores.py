@@ -111,10 +111,10 @@ class Metric(NamedTuple):
         found = Mean.of(errors)
         return found._replace(value=1 - found.value)
 
-    def told(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """Return a value as it is printed: accuracies in per cent.
 
-        >>> Metric("accuracy").told(0.9613), Metric("R²").told(-0.1504)
+        >>> Metric("accuracy").format(0.9613), Metric("R²").format(-0.1504)
         ('96.1 %', '-0.150')
         """
         return metrics.Metric.of(self.name).format(value)
@@ -188,9 +188,9 @@ class Scores:
         better = [one for one in self.baselines[1:] if one.is_clearly_better]
         return max(better, key=lambda one: one.score, default=None)
 
-    def told(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """Return a value of the metric as it is printed."""
-        return Metric(self.metric).told(value)
+        return Metric(self.metric).format(value)
 
     @property
     def is_hopeless(self) -> bool:
@@ -211,7 +211,7 @@ class Scores:
         """The scores on training and on unseen rows, as a sentence has them."""
         rows = f"{self.unseen_rows:,} " if self.unseen_rows else ""
         places = [(self.training, "training rows"), (self.unseen, f"{rows}{self.kind} rows")]
-        told = [f"{self.told(value)} on {place}" for value, place in places if value is not None]
+        told = [f"{self.format(value)} on {place}" for value, place in places if value is not None]
         return f"{self.metric} {', '.join(told)}"
 
     @property
@@ -220,8 +220,8 @@ class Scores:
         if not self.baselines:
             return ""
         first, *others = self.baselines
-        told = [f"{one.name} {self.told(one.score)}" for one in others]
-        return "; ".join([f"{first.name} baseline: {self.told(first.score)}", *told])
+        told = [f"{one.name} {self.format(one.score)}" for one in others]
+        return "; ".join([f"{first.name} baseline: {self.format(first.score)}", *told])
 
     @property
     def interval(self) -> str:
@@ -230,7 +230,11 @@ class Scores:
             return ""
         half = 1.96 * self.error
         beyond = Metric(self.metric).is_share and not half <= self.unseen <= 1 - half
-        told = " to ".join(map(self.told, self._bounds(half))) if beyond else f"±{self.told(half)}"
+        told = (
+            " to ".join(map(self.format, self._bounds(half)))
+            if beyond
+            else f"±{self.format(half)}"
+        )
         return (
             f"{self.metric} on {self.unseen_rows:,} {self.kind} rows, 95 % confidence interval "
             f"{told}"

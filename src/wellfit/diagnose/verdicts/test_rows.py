@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.diagnose.base import Finding, Outcome
-from wellfit.diagnose.verdicts.base import Knob
+from wellfit.diagnose.verdicts.base import Suggestion
 from wellfit.diagnose.verdicts.measured import metric_of
 from wellfit.diagnose.verdicts.scores import LEAST, Mean, Metric
 from wellfit.diagnose.verdicts.training import WIDE, is_wide
@@ -49,28 +49,28 @@ def with_test_rows(
     if not (far or (well and low)):
         return verdict
     finding = _finding(metric, test, floor, verdict)
-    look = Knob("rows", "compare the columns and the target of the test and training rows",
+    look = Suggestion("rows", "compare the columns and the target of the test and training rows",
                 "another unit, time, place, or labels written otherwise")  # fmt: skip
     others = "" if well else f" {verdict.sentence}"
     return replace(
         verdict,
         name=finding.check,
-        sentence=f"The test rows contradict the validation rows: {finding.saw}.{others}",
+        sentence=f"The test rows contradict the validation rows: {finding.observed}.{others}",
         findings=(finding, *verdict.findings),
-        knobs=(look,),
+        suggestions=(look,),
     )
 
 
 def _finding(metric: Metric, test: Mean, floor: float, verdict: Verdict) -> Finding:
-    told = f"{metric.name} {metric.told(test.value)} on {test.rows:,} test rows"
+    told = f"{metric.name} {metric.format(test.value)} on {test.rows:,} test rows"
     if verdict.scores is not None and verdict.scores.unseen is not None:
         rows = f"{verdict.scores.unseen_rows:,} {verdict.scores.kind} rows"
-        told += f", {metric.told(verdict.scores.unseen)} on {rows}"
+        told += f", {metric.format(verdict.scores.unseen)} on {rows}"
     return Finding(
         "test_rows",
         Outcome.WARN,
         "compared the score on test rows with the baseline's and with that on validation rows",
-        f"{told}; constant predictions: {metric.told(floor)} on the test rows",
+        f"{told}; constant predictions: {metric.format(floor)} on the test rows",
         "find out in what the test rows differ from the training rows",
         {"test": test.value, "baseline": floor},
     )

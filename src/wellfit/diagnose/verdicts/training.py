@@ -1,4 +1,4 @@
-"""What symptoms look at: the curves of a training, and more where the network is at hand."""
+"""What diagnoses look at: the curves of a training, and more where the network is at hand."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from wellfit.core import registry
+from wellfit.core import former, registry
 from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.report import Report
-from wellfit.diagnose.verdicts.base import Knob, Symptom
+from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.data import findings_of, with_data
 from wellfit.diagnose.verdicts.fitted import FittedTraining
 from wellfit.diagnose.verdicts.scores import Scores
@@ -26,23 +26,24 @@ from wellfit.training.precision import threads
 if TYPE_CHECKING:
     from rich.console import Group
 
-_KNOBS = 3
+_SUGGESTIONS = 3
 _FEW_EPOCHS = 3  # are too soon to tell
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How well a network was fit, on what grounds, and which knobs to turn next.
+    """The diagnosis of a training, the evidence for it, and suggestions of what to try next.
 
     Attributes:
-        name: of the symptom, or the failed check of data, that speaks first; ``"well_fit"`` where
-            none does, ``"too_soon"`` where nothing can be said yet, ``"well_so_far"`` while it
-            goes on, ``"well_trained"`` where no rows tell how it does on others.
+        name: of the first diagnosis that raises an alarm, or of the failed data check;
+            ``"well_fit"`` where none does, ``"too_soon"`` after fewer than three epochs,
+            ``"well_so_far"`` while training goes on, ``"well_trained"`` where no rows were held
+            out to show how it generalizes.
         sentence: the verdict in words.
         sure: how sure it is, and of what.
-        findings: one for each symptom that could be judged.
-        knobs: up to three things to try next, the most promising first.
-        unjudged: the symptoms that couldn't be judged, and what was missing.
+        findings: one for each diagnosis that could be judged.
+        suggestions: up to three things to try next, the most promising first.
+        unjudged: the diagnoses that couldn't be judged, and what was missing.
         scores: on training rows, on unseen rows, and of baselines; None where there are none.
 
     >>> verdict = judge({"loss": [2.3, 1.0, 0.4, 0.2, 0.15, 0.14]}, status="finished")
@@ -54,7 +55,7 @@ class Verdict:
     sentence: str
     sure: str = ""
     findings: tuple[Finding, ...] = ()
-    knobs: tuple[Knob, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     unjudged: Mapping[str, str] = field(default_factory=dict)
     scores: Scores | None = None
 
@@ -63,22 +64,22 @@ class Verdict:
         """The findings that raise an alarm; the one that speaks first is first."""
         return tuple(one for one in self.findings if one.outcome is not Outcome.PASS)
 
-    def __getitem__(self, symptom: str) -> Finding:
-        """Return a symptom's finding by its name.
+    def __getitem__(self, diagnosis: str) -> Finding:
+        """Return a diagnosis's finding by its name.
 
         Raises:
             UnknownNameError: it couldn't be judged, or there is none of that name.
         """
         for finding in self.findings:
-            if finding.check == symptom:
+            if finding.check == diagnosis:
                 return finding
-        raise UnknownNameError("finding", symptom, [one.check for one in self.findings])
+        raise UnknownNameError("finding", diagnosis, [one.check for one in self.findings])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
         plain = asdict(replace(self, scores=None))
         plain["findings"] = [finding.to_dict() for finding in self.findings]
-        plain["knobs"] = [asdict(one) for one in self.knobs]
+        plain["suggestions"] = [asdict(one) for one in self.suggestions]
         return plain | {"scores": self.scores and self.scores.to_dict()}
 
     @classmethod
@@ -89,11 +90,13 @@ class Verdict:
             InputError: the data aren't a verdict's.
         """
         try:
-            findings = tuple(Finding.from_dict(one) for one in data["findings"])
-            knobs = tuple(Knob(**one) for one in data["knobs"])
-            given = data.get("scores")  # verdicts written before there were any have none
+            known = former.current_verdict(data)
+            findings = tuple(Finding.from_dict(one) for one in known["findings"])
+            suggestions = tuple(Suggestion(**one) for one in known["suggestions"])
+            given = known.get("scores")  # verdicts written before there were any have none
             scores = None if given is None else Scores.from_dict(given)
-            return cls(**{**data, "findings": findings, "knobs": knobs, "scores": scores})
+            made = {"findings": findings, "suggestions": suggestions, "scores": scores}
+            return cls(**{**known, **made})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{data!r:.80} is no verdict; expected what to_dict returned"
@@ -102,13 +105,13 @@ class Verdict:
     def __str__(self) -> str:
         lines = [self.sentence, *([self.sure] if self.sure else [])]
         told = self.sentence.lower()
-        others = (one for one in self.alarms if one.saw.lower() not in told)
-        lines += [f"- {one.check}: {one.saw}" for one in others]
-        lines += [f"> {knob.name}: {knob.change}; {knob.why}" for knob in self.knobs]
+        others = (one for one in self.alarms if one.observed.lower() not in told)
+        lines += [f"- {one.check}: {one.observed}" for one in others]
+        lines += [f"> {one.name}: {one.change}; {one.why}" for one in self.suggestions]
         return "\n".join([*lines, *missing(self.unjudged)])
 
     def __rich__(self) -> Group:
-        """Return the sentence, all findings, the knobs, and what couldn't be judged."""
+        """Return the sentence, all findings, the suggestions, and what couldn't be judged."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
@@ -116,22 +119,22 @@ class Verdict:
         colour = "bold yellow" if self.alarms else "bold green"
         parts: list[Any] = [Text(self.sentence, colour), Text(self.sure), Text()]
         parts += Report(self.findings).__rich__().renderables[:1]
-        if self.knobs:
+        if self.suggestions:
             table = Table.grid(padding=(0, 2, 0, 0))
-            for number, knob in enumerate(self.knobs, start=1):
-                table.add_row(f"{number}.", Text(knob.name, "bold"), f"{knob.change}: {knob.why}")
+            for number, one in enumerate(self.suggestions, start=1):
+                table.add_row(f"{number}.", Text(one.name, "bold"), f"{one.change}: {one.why}")
             parts += [Text(), Text("To try next", "bold"), table]
         return Group(*parts, *(Text(line, "dim") for line in missing(self.unjudged)))
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""
-        turn = "".join(
-            f"<li><b>{escape(knob.name)}</b> {escape(knob.change)}: {escape(knob.why)}</li>"
-            for knob in self.knobs
+        tries = "".join(
+            f"<li><b>{escape(one.name)}</b> {escape(one.change)}: {escape(one.why)}</li>"
+            for one in self.suggestions
         )
         parts = [f"<p><b>{escape(self.sentence)}</b></p>", f"<p>{escape(self.sure)}</p>"]
         parts += [Report(self.findings).table_html()]
-        parts += [f"<p><b>To try next</b></p><ol>{turn}</ol>"] if turn else []
+        parts += [f"<p><b>To try next</b></p><ol>{tries}</ol>"] if tries else []
         return "".join([*parts, *(f"<p>{escape(line)}</p>" for line in missing(self.unjudged))])
 
 
@@ -234,18 +237,18 @@ def judge(
     )
 
 
-def symptoms() -> list[Symptom]:
-    """Return all symptoms that are registered, causes before what follows from them."""
-    everyone = [resolve(Symptom, name) for name in registry.names(Symptom.family)]
+def diagnoses() -> list[Diagnosis]:
+    """Return all diagnoses that are registered, causes before what follows from them."""
+    everyone = [resolve(Diagnosis, name) for name in registry.names(Diagnosis.family)]
     return sorted(everyone, key=lambda one: one.rank)
 
 
 def _judge(training: Training) -> Verdict:
-    judged: list[tuple[Symptom, Finding]] = []
+    judged: list[tuple[Diagnosis, Finding]] = []
     unjudged: dict[str, str] = {}
-    for one in filter(lambda symptom: symptom.applies(training), symptoms()):
+    for one in filter(lambda diagnosis: diagnosis.applies(training), diagnoses()):
         early = one.at_end and training.status == "running"
-        found = None if early else one.look(training)
+        found = None if early else one.examine(training)
         if found is None:
             unjudged[one.name] = "the end of the training" if early else one.needs
         else:
@@ -255,17 +258,17 @@ def _judge(training: Training) -> Verdict:
     well = [pair for pair in judged if pair[1].outcome is Outcome.PASS]
     name, sentence = _said(ill, training)
     findings = tuple(found for _, found in [*ill, *well])
-    knobs = _knobs(ill[0][0], training) if ill else ()
+    suggestions = _suggestions(ill[0][0], training) if ill else ()
     return Verdict(
-        name, sentence, _sure(training, sentence), findings, knobs, unjudged, training.scores
+        name, sentence, _sure(training, sentence), findings, suggestions, unjudged, training.scores
     )
 
 
 def _consistent(
-    judged: Sequence[tuple[Symptom, Finding]], training: Training
-) -> list[tuple[Symptom, Finding]]:
+    judged: Sequence[tuple[Diagnosis, Finding]], training: Training
+) -> list[tuple[Diagnosis, Finding]]:
     """Return the findings without warnings that others explain, or that did no harm."""
-    kept: list[tuple[Symptom, Finding]] = []
+    kept: list[tuple[Diagnosis, Finding]] = []
     alarms: set[str] = set()
     for one, found in judged:
         told = ""
@@ -276,21 +279,23 @@ def _consistent(
             elif one.by_harm and training.harmless:
                 told = "it did no harm: no baseline is better, and the scores have no wide gap"
         if told:
-            found = replace(found, outcome=Outcome.PASS, advice="", saw=f"{found.saw} ({told})")
+            found = replace(
+                found, outcome=Outcome.PASS, advice="", observed=f"{found.observed} ({told})"
+            )
         if found.outcome is not Outcome.PASS:
             alarms.add(one.name)
         kept.append((one, found))
     return kept
 
 
-def _said(ill: Sequence[tuple[Symptom, Finding]], training: Training) -> tuple[str, str]:
+def _said(ill: Sequence[tuple[Diagnosis, Finding]], training: Training) -> tuple[str, str]:
     """Return the verdict's name, and its sentence."""
     if not ill:
         return _healthy(training)
     one, found = ill[0]
-    others = [symptom.name.replace("_", " ") for symptom, _ in ill[1:]]
+    others = [diagnosis.name.replace("_", " ") for diagnosis, _ in ill[1:]]
     also = f" Also: {', '.join(others)}." if others else ""
-    return one.name, f"{one.says}: {found.saw}.{also}"
+    return one.name, f"{one.headline}: {found.observed}.{also}"
 
 
 def _healthy(training: Training) -> tuple[str, str]:
@@ -331,8 +336,8 @@ def _sure(training: Training, sentence: str) -> str:
     return " ".join(filter(None, parts))
 
 
-def _knobs(diagnosis: Symptom, training: Training) -> tuple[Knob, ...]:
+def _suggestions(diagnosis: Diagnosis, training: Training) -> tuple[Suggestion, ...]:
     """Return what to try against the diagnosis: advice for others could contradict it."""
     has = training.has_rate
-    found = [one for one in diagnosis.knobs(training) if has or one.name != "learning_rate"]
-    return tuple(found)[:_KNOBS]
+    found = [one for one in diagnosis.suggestions(training) if has or one.name != "learning_rate"]
+    return tuple(found)[:_SUGGESTIONS]

@@ -197,7 +197,9 @@ def told_of(report: Report) -> Findings:
     alarms = list(report.alarms)
     ordered = [*alarms, *(one for one in report if one not in alarms)]
     findings = [
-        Finding(str(f.outcome), _TONES[str(f.outcome)], f.check.replace("_", " "), f.saw, f.advice)
+        Finding(
+            str(f.outcome), _TONES[str(f.outcome)], f.check.replace("_", " "), f.observed, f.advice
+        )
         for f in ordered
     ]
     return Findings(

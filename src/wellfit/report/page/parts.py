@@ -131,7 +131,7 @@ class Finding:
     mark: str
     tone: Tone
     name: str
-    saw: str
+    observed: str
     advice: str = ""
 
 

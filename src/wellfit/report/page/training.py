@@ -141,7 +141,7 @@ def verdict_blocks(verdict: Any) -> Iterator[Block]:
         yield Prose(str(verdict["sentence"]), tone)
     if verdict.get("sure"):
         yield Prose(str(verdict["sure"]))
-    yield from _knobs(verdict.get("knobs", ()))
+    yield from _suggestions(verdict.get("suggestions", ()))
 
 
 def evidence(verdict: Any) -> Iterator[Block]:
@@ -170,18 +170,18 @@ def _outcome(finding: Mapping[str, Any]) -> str:
 def _finding(finding: Mapping[str, Any]) -> Finding:
     name = str(finding.get("check", "")).replace("_", " ")
     outcome = _outcome(finding)
-    saw, advice = str(finding.get("saw", "")), str(finding.get("advice") or "")
-    return Finding(outcome, _TONES[outcome], name, saw, advice)
+    observed, advice = str(finding.get("observed", "")), str(finding.get("advice") or "")
+    return Finding(outcome, _TONES[outcome], name, observed, advice)
 
 
-def _knobs(knobs: Sequence[Any]) -> Iterator[Block]:
+def _suggestions(suggestions: Sequence[Any]) -> Iterator[Block]:
     rows = [
-        [str(knob.get(key, "")) for key in ("name", "change", "why")]
-        for knob in knobs
-        if isinstance(knob, Mapping)
+        [str(one.get(key, "")) for key in ("name", "change", "why")]
+        for one in suggestions
+        if isinstance(one, Mapping)
     ]
     if rows:
-        yield Table(["turn", "how", "why"], rows, title="To try next", figures=False)
+        yield Table(["parameter", "change", "why"], rows, title="To try next", figures=False)
 
 
 def learning_blocks(run: Material) -> Iterator[Block]:

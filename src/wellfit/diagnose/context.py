@@ -27,7 +27,7 @@ from wellfit.training import Member, Rows
 SAMPLE = 2000
 
 
-class Case:
+class CheckContext:
     """One estimator, its data, and everything that several checks ask for.
 
     Args:
@@ -72,7 +72,7 @@ class Case:
         return labels is not None and not labels.multilabel_ and not labels.soft_
 
     @property
-    def thin(self) -> bool:
+    def too_few_per_class(self) -> bool:
         """Whether classes have so few rows, under four each, that none can be told by others."""
         ids = self.sample
         return self.classifies and 4 * len(set(self.targets[ids].tolist())) > len(ids)
