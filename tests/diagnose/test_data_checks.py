@@ -196,7 +196,7 @@ def test_a_column_that_orders_the_rows_is_named(
     one = found("row_order", MLPRegressor(), changed[["a", "b", *columns]], changed.target)
     assert one.outcome is Outcome.WARN
     assert told in one.observed
-    assert "targets of neighbouring rows are alike (autocorrelation 0.9" in one.observed
+    assert "targets of neighbouring rows are correlated (autocorrelation 0.9" in one.observed
 
 
 def test_dates_out_of_order_whose_targets_are_alike_are_named() -> None:

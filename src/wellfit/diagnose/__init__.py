@@ -1,4 +1,4 @@
-"""Floor 5: whether all is well before training, and how it went after it."""
+"""Floor 5: checks of data and network before training, and verdicts on trainings."""
 
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, Scale

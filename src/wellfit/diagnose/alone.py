@@ -1,4 +1,4 @@
-"""How well one column by itself predicts a target: small models, fitted and scored in moments."""
+"""Predictions of a target from one column: small models, fitted and scored in moments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 class Single(NamedTuple):
-    """What a column by itself achieves on rows that its model was not fitted to.
+    """The score of one column by itself on rows that its model was not fitted to.
 
     Attributes:
         score: balanced accuracy above chance, or R²: 0 is the baseline, 1 is perfect.

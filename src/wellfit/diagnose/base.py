@@ -1,4 +1,4 @@
-"""What a check is, and what it finds."""
+"""The interface of a check, and its finding."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wellfit.core.hyper import Config
 if TYPE_CHECKING:
     from wellfit.diagnose.context import CheckContext
 
-# What a check looks at: the data, the network before its first step, or short trainings.
+# The subject of a check: the data, the network before its first step, or short trainings.
 Stage: TypeAlias = Literal["data", "start", "trial"]
 
 
 class Outcome(StrEnum):
-    """How a check ended.
+    """The outcome of a check.
 
     >>> Outcome.FAIL > Outcome.WARN > Outcome.PASS
     True
@@ -43,9 +43,9 @@ class Finding:
         check: the check's name.
         outcome: pass, warn or fail.
         action: what was done.
-        observed: what was seen, in words.
+        observed: what was observed, in words.
         advice: what to do about it; empty where there is nothing to do.
-        numbers: what was seen, by name.
+        numbers: what was observed, by name.
     """
 
     check: str
@@ -57,7 +57,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON can hold; :meth:`from_dict` is the way back."""
-        # JSON knows no infinity: what is infinite or undefined is told in words.
+        # JSON has no infinity: what is infinite or undefined is said in words.
         finite = {name: value for name, value in self.numbers.items() if isfinite(value)}
         return {**asdict(self), "outcome": str(self.outcome), "numbers": finite}
 
@@ -69,10 +69,10 @@ class Finding:
 
 
 class Examiner(Config):
-    """Looks for one kind of illness; its hyper-parameters are the limits it judges by.
+    """Looks for one kind of fault; its hyper-parameters are its limits.
 
     Attributes:
-        action: what it does, in a clause.
+        action: what it does, as a clause in the past tense.
     """
 
     action: ClassVar[str] = ""
@@ -86,11 +86,11 @@ class Examiner(Config):
 
 
 class Check(Examiner, family="check"):
-    """Looks for one kind of illness before training.
+    """Looks for one kind of fault before training.
 
     Attributes:
-        stage: what it looks at.
-        whole: whether it says something wrong of a random part of the rows.
+        stage: what it examines.
+        whole: whether a random sample of the rows would mislead it.
         in_verdict: whether the verdict on a training begins with what it finds.
 
     >>> from wellfit.diagnose import Scale
@@ -104,11 +104,11 @@ class Check(Examiner, family="check"):
 
     @abstractmethod
     def examine(self, context: CheckContext) -> Finding | None:
-        """Return what it finds, or None where there is nothing to look at."""
+        """Return what it finds, or None where it doesn't apply."""
 
 
 def graded(value: float, warn: float, fail: float = float("inf")) -> Outcome:
-    """Return the outcome of a number that had better be small; a NaN fails.
+    """Return the outcome of a number that should be small; NaN fails.
 
     >>> graded(1, 2, 3), graded(2.5, 2, 3), graded(float("nan"), 2)
     (<Outcome.PASS: 'pass'>, <Outcome.WARN: 'warn'>, <Outcome.FAIL: 'fail'>)

@@ -18,12 +18,12 @@ _NAMED = 3  # columns that a sentence names
 
 
 class ConstantColumns(Check, name="constant_columns"):
-    """Columns that hold one value in all rows tell nothing.
+    """Constant columns carry no information.
 
-    Pixels that never change are no illness: the rims of images are like that.
+    Constant pixels are normal: the borders of images rarely change.
     """
 
-    action: ClassVar[str] = "looked for columns that hold one value in all rows"
+    action: ClassVar[str] = "looked for columns with a single value"
 
     def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the columns by name."""
@@ -34,18 +34,20 @@ class ConstantColumns(Check, name="constant_columns"):
         if not found:
             return self.finding(Outcome.PASS, "every column varies", columns=0)
         if context.pixels:
-            told = f"{len(found)} of {table.shape[1]} pixels never change, as rims of images do"
+            told = (
+                f"{len(found)} of {table.shape[1]} pixels are constant, as image borders often are"
+            )
             return self.finding(Outcome.PASS, told, columns=len(found))
         return self.finding(
             Outcome.WARN,
             f"{_listed(found)} the same in all rows",
-            "leave these columns out, or see why what should vary doesn't",
+            "drop these columns, or find out why they don't vary",
             columns=len(found),
         )
 
 
 class DuplicateColumns(Check, name="duplicate_columns"):
-    """Columns that equal another in all rows tell nothing new."""
+    """Duplicate columns carry no new information."""
 
     action: ClassVar[str] = "looked for columns that equal another in all rows"
 
@@ -60,18 +62,18 @@ class DuplicateColumns(Check, name="duplicate_columns"):
         return self.finding(
             Outcome.WARN,
             f"{_listed(found)} another column over again",
-            "leave all but one of them out: together they weigh more than they should",
+            "keep only one of them: together they get too much weight",
             columns=len(found),
         )
 
 
 class Scale(Check, name="scale"):
-    """Columns of very different spread make one learning rate too large and too small at once.
+    """No single learning rate suits columns of very different scales.
 
-    Where the estimator scales its inputs (``preprocess="auto"``) there is nothing to look at.
+    Where the estimator scales its inputs (``preprocess="auto"``) there is nothing to check.
     """
 
-    action: ClassVar[str] = "compared the columns' ranges, as the network sees them"
+    action: ClassVar[str] = "compared the scales of the columns, as the network sees them"
 
     most: float = hyper("spread, or mean over spread, that is too much", default=100.0, low=1)
 
@@ -91,7 +93,7 @@ class Scale(Check, name="scale"):
         worst = max(widest, ratio if widest > 1 else 0.0, size, 0.1 / widest)
         return self.finding(
             graded(worst, self.most / 5, self.most),
-            f"standard deviations go from {spread.min():.2g} to {widest:.2g}",
+            f"standard deviations range from {spread.min():.2g} to {widest:.2g}",
             'use preprocess="auto", or a StandardScaler before the network',
             smallest=float(spread.min()),
             largest=widest,

@@ -1,4 +1,4 @@
-"""What checks look at: the data as given, and the training that they and the estimator make."""
+"""The context of a check: the data as given, and the training that they would get."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAMPLE = 2000
 
 
 class CheckContext:
-    """One estimator, its data, and everything that several checks ask for.
+    """An estimator, its data, and whatever several checks need of them.
 
     Args:
         estimator: whose training it is; it is copied.
@@ -73,7 +73,7 @@ class CheckContext:
 
     @property
     def too_few_per_class(self) -> bool:
-        """Whether classes have so few rows, under four each, that none can be told by others."""
+        """Whether classes have fewer than four rows each, too few to predict one from another."""
         ids = self.sample
         return self.classifies and 4 * len(set(self.targets[ids].tolist())) > len(ids)
 

@@ -1,4 +1,4 @@
-"""The check for what the encoder of features leaves out."""
+"""The check for categories that the feature encoder merges."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAMED = 3  # columns that a sentence names
 
 
 class EncodedColumns(Check, name="encoded_columns"):
-    """Levels of a category that are rare, or too many, are one to the network.
+    """The encoder merges rare levels of a category into one.
 
     A column of text or categories becomes a column of 0 and 1 for each of its most frequent
-    levels; the others are merged into one. What is merged can't be learned from: an identifier
-    or free text is lost as a whole.
+    levels; the others are merged into one. The network can't
+    learn from merged levels: an identifier or free text is lost entirely.
     """
 
     action: ClassVar[str] = "compared the levels of categories with those that the encoder keeps"
@@ -40,8 +40,8 @@ class EncodedColumns(Check, name="encoded_columns"):
         return self.finding(
             Outcome.WARN,
             "; ".join([*map(str, losses[:_NAMED]), *more]),
-            "group the levels into fewer, or replace them by numbers that are known of them, such "
-            "as a place's coordinates; leave identifiers out",
+            "group the levels into fewer, or replace them by numbers that describe them, such as "
+            "coordinates of a place; drop identifiers",
             columns=len(losses),
             rows=losses[0].rows,
         )

@@ -21,15 +21,15 @@ _STEP = 1e-6  # of finite differences
 
 
 class InitialLoss(Check, name="initial_loss"):
-    """An untrained network knows nothing: its loss is that of outputs of 0.
+    """The loss of an untrained network is that of outputs of 0.
 
-    That is log C for C classes, and the variance for a squared error, 1 for scaled targets. Much
-    more says that the first weights or the inputs are too large; much less, that something is
-    counted wrong; but a network that starts from trained layers may know something.
+    That is log C for C classes, and the variance for a squared error, 1 for scaled targets. A
+    much higher loss shows that the initial weights or the inputs are too large; a much lower one,
+    that the loss is computed wrongly, unless the network starts from trained layers.
     """
 
     stage: ClassVar[Stage] = "start"
-    action: ClassVar[str] = "compared the first loss with that of outputs of 0"
+    action: ClassVar[str] = "compared the initial loss with that of outputs of 0"
 
     warn: float = hyper("times what is expected", default=2.0, low=1)
     fail: float = hyper("times what is expected", default=5.0, low=1)
@@ -46,7 +46,7 @@ class InitialLoss(Check, name="initial_loss"):
         too_low = 0.0 if context.prepared.start is not None else 1 / max(times, 1e-12)
         return self.finding(
             graded(max(times, too_low), self.warn, self.fail),
-            f"the loss starts at {loss:.3g}; outputs of 0 have {expected:.3g}",
+            f"the initial loss is {loss:.3g}; outputs of 0 have {expected:.3g}",
             "scale the inputs, and start from smaller weights (initializer='glorot_uniform')",
             loss=loss,
             expected=expected,
@@ -54,10 +54,10 @@ class InitialLoss(Check, name="initial_loss"):
 
 
 class PenaltyRaisesLoss(Check, name="penalty"):
-    """A penalty makes the loss larger, and leaves it to the data to be most of it."""
+    """A penalty adds to the loss, but the data should contribute most of it."""
 
     stage: ClassVar[Stage] = "start"
-    action: ClassVar[str] = "compared the first loss with and without penalties"
+    action: ClassVar[str] = "compared the initial loss with and without penalties"
 
     most: float = hyper("penalty over the data's loss", default=2.0, low=0)
 
@@ -82,7 +82,7 @@ class PenaltyRaisesLoss(Check, name="penalty"):
 
 
 class Gradients(Check, name="gradients"):
-    """Gradients by backpropagation are those by finite differences, layer by layer.
+    """Backpropagated gradients equal finite differences, layer by layer.
 
     Along a random direction d in each layer, (L(w + εd) - L(w - εd)) / 2ε is set against ∇L·d, on
     8 rows in double precision, with dropout and penalties at work: all pairs are one stack.
@@ -101,8 +101,8 @@ class Gradients(Check, name="gradients"):
         worst, layers = _worst_difference(context.prepared, one, rows, context.seed)
         return self.finding(
             graded(worst, self.warn, self.fail),
-            f"they differ by less than {max(worst, 1e-9):.0e}, in {layers} layers",
-            "an activation, layer or loss of your own has a wrong derivative",
+            f"they differ by less than {max(worst, 1e-9):.0e} in {layers} layers",
+            "a custom activation, layer or loss has a wrong derivative",
             difference=worst,
         )
 
@@ -143,7 +143,7 @@ def _nudged(start: Start, seed: int) -> Start:
 
 
 class Symmetry(Check, name="symmetry"):
-    """Units of a layer that start with the same weights stay the same for ever."""
+    """Units of a layer that start with the same weights stay identical."""
 
     stage: ClassVar[Stage] = "start"
     action: ClassVar[str] = "looked for hidden units that start with the same weights"
@@ -163,14 +163,17 @@ class Symmetry(Check, name="symmetry"):
         alike = graded(worst, self.most, self.most)
         return self.finding(
             alike,
-            f"{worst:.0%} of a layer's units are copies" if worst else "every unit is its own",
-            "draw the first weights at random (initializer='glorot_uniform'): copies learn alike",
+            f"{worst:.0%} of a layer's units are identical to another"
+            if worst
+            else "all units differ",
+            "draw the initial weights at random (initializer='glorot_uniform'): identical units "
+            "learn the same",
             copies=worst,
         )
 
 
 class Signals(Check, name="signals"):
-    """Outputs and gradients keep about their size from layer to layer, at first.
+    """Outputs and gradients keep their scale from layer to layer in an untrained network.
 
     Spread is the usual standard deviation of a unit's output over rows: where it goes towards 0,
     deeper layers can't tell rows apart. A gradient that shrinks from layer to layer vanishes; one
@@ -227,7 +230,7 @@ class Signals(Check, name="signals"):
 
 _ADVICE = {
     "exploding": "start from smaller weights, scale the inputs, or add batch_norm=True",
-    "dead units": "draw the first weights at random, with biases of 0; or try leaky_relu or elu",
+    "dead units": "draw the initial weights at random, with biases of 0; or try leaky_relu or elu",
     "saturated": "start from smaller weights, scale the inputs, or use relu",
     "vanishing": "use relu with initializer='he_normal', batch_norm=True, or fewer layers",
 }

@@ -26,7 +26,7 @@ _ENOUGH = 200  # scored rows by which an order of values may fail, and not warn
 
 
 class LeakingColumns(Check, name="leaking_columns"):
-    """A column that predicts the target by itself often contains it, or is known only after it.
+    """A column that predicts the target by itself often leaks it, or is known only after it.
 
     On half of a sample of rows a tree of 32 leaves is fitted to each column alone (missing values
     are a value of their own); text and categories are read by level, and text that hardly
@@ -95,8 +95,8 @@ class LeakingColumns(Check, name="leaking_columns"):
 
 
 _ADVICE = (
-    "find out how the column comes about: if it is made from the target, or known only after it, "
-    "leave it out, since new rows won't have it"
+    "find out how the column is made: if it is computed from the target, or known only after it, "
+    "drop it, since new rows won't have it"
 )
 
 

@@ -1,4 +1,4 @@
-"""The learning-rate range test: many rates at once, as one stack."""
+"""The learning-rate range test: many rates trained at once, as one stack."""
 
 from __future__ import annotations
 

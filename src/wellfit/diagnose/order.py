@@ -1,4 +1,4 @@
-"""Checks for rows that belong together: by time, or as rows of one entity."""
+"""Checks for dependent rows: rows in the order of time, or of one entity."""
 
 from __future__ import annotations
 
@@ -54,16 +54,14 @@ class Order(NamedTuple):
 
 
 class RowOrder(Check, name="row_order"):
-    """Rows in the order of time are alike where they are near: a random split flatters the score.
+    """Rows in the order of time resemble their neighbours: a random split inflates the score.
 
     Looks for dates, for numbers that count the rows or rise with them, and for columns that are
     parts of a calendar, and compares neighbours' targets in their order. Where a table's index
     shows the order that its rows had before a random split, that order is the rows'.
     """
 
-    action: ClassVar[str] = (
-        "looked for columns that order the rows, as dates and running numbers do"
-    )
+    action: ClassVar[str] = "looked for columns that order the rows, such as dates and row numbers"
     in_verdict: ClassVar[bool] = True
 
     alike: float = hyper("autocorrelation of the targets that matters", default=0.1, low=0, high=1)
@@ -82,7 +80,7 @@ class RowOrder(Check, name="row_order"):
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
         first = max(found, key=lambda one: (one.what != "number", one.sorted, one.likeness))
         others = [name for one in found for name in one.names if name not in first.names]
-        also = f" (as of {', '.join(map(repr, dict.fromkeys(others)))})" if others else ""
+        also = f" (also {', '.join(map(repr, dict.fromkeys(others)))})" if others else ""
         told, advice = self._told(first, also)
         return self.finding(Outcome.WARN, told, advice, likeness=first.likeness)
 
@@ -96,7 +94,7 @@ class RowOrder(Check, name="row_order"):
         """Return what was seen, and what to do."""
         named = ", ".join(map(repr, one.names)) + also
         alike = self._alike(one)
-        near = f"targets of neighbouring rows are alike (autocorrelation {one.likeness:.2f})"
+        near = f"targets of neighbouring rows are correlated (autocorrelation {one.likeness:.2f})"
         later = (
             "a random split lets the network see rows from before and after each test row: if it "
             "is to predict later rows, test on the last ones (`wellfit train --time-column`)"

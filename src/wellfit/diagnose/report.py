@@ -1,4 +1,4 @@
-"""All findings, and how a terminal shows them."""
+"""The report of all checks, and its display in a terminal or notebook."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _STYLES = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold re
 
 @dataclass(frozen=True)
 class Report:
-    """What all checks found.
+    """The findings of all checks.
 
     Attributes:
-        findings: one for each check that had something to look at, the data's first.
-        notes: what to know about how it was done, such as rows that were left out.
+        findings: one for each check that applies, those of the data first.
+        notes: remarks on how the checks were run, such as rows that were left out.
 
     >>> from wellfit.diagnose import Finding, Outcome
     >>> report = Report((Finding("scale", Outcome.WARN, "compared columns", "one is large"),))
@@ -54,7 +54,7 @@ class Report:
         """Return a check's finding by the check's name.
 
         Raises:
-            UnknownNameError: it found nothing to look at, or there is no such check.
+            UnknownNameError: the check doesn't apply, or doesn't exist.
         """
         for finding in self.findings:
             if finding.check == check:

@@ -15,20 +15,20 @@ from wellfit.diagnose.context import CheckContext
 
 
 class DuplicateRows(Check, name="duplicate_rows"):
-    """Rows that are there twice fall on both sides of a split, and flatter the score.
+    """Duplicate rows fall on both sides of a split, and inflate the score.
 
     Of test rows, those that are among the training rows are counted; without test rows, those
     that equal an earlier row: a random split puts many of them on the other side.
     """
 
-    action: ClassVar[str] = "looked for rows that are there twice, above all across the split"
+    action: ClassVar[str] = "looked for duplicate rows, above all across the split"
     whole: ClassVar[bool] = True
 
     warn: float = hyper("share of the rows that is worth a look", default=0.01, low=0, high=1)
     fail: float = hyper("share of test rows that spoils the test", default=0.05, low=0, high=1)
 
     def examine(self, context: CheckContext) -> Finding | None:
-        """Warn of rows that are there twice; fail where they spoil the test."""
+        """Warn of duplicate rows; fail where they make the test score meaningless."""
         if hasattr(context.X, "toarray"):
             return None
         if context.X_test is None:
@@ -41,13 +41,13 @@ class DuplicateRows(Check, name="duplicate_rows"):
         return self.finding(
             outcome,
             f"{percent(share) if share else 'none'} {told}",
-            "keep one of each before splitting, or split by what the rows come from",
+            "keep one of each before splitting, or split by their origin",
             share=share,
         )
 
 
 class Imbalance(Check, name="imbalance"):
-    """Where one class is rare, always saying the other is nearly right, and learned first."""
+    """Where one class is rare, always predicting the others is nearly right, and learned first."""
 
     action: ClassVar[str] = "counted the classes"
 
@@ -63,19 +63,19 @@ class Imbalance(Check, name="imbalance"):
         return self.finding(
             Outcome.PASS if weighed else graded(ratio, self.most),
             f"{counts.iloc[0]:,} rows of {counts.index[0]}, {counts.iloc[-1]:,} of "
-            f"{counts.index[-1]}" + (", weighed by class_weight" if weighed else ""),
+            f"{counts.index[-1]}" + (", weighted by class_weight" if weighed else ""),
             'judge by balanced_accuracy or average_precision, and try class_weight="balanced"',
             ratio=ratio,
         )
 
 
 class Labels(Check, name="labels"):
-    """Targets that can't be meant: labels that differ in spelling only, rows that contradict.
+    """Suspicious targets: labels that differ only in spelling, rows that contradict each other.
 
-    Also classes of a row or two, classes only the test part has, and numbers far outside.
+    Also classes of one or two rows, classes of the test rows alone, and extreme numbers.
     """
 
-    action: ClassVar[str] = "looked for targets that can't be meant"
+    action: ClassVar[str] = "looked for suspicious targets"
     whole: ClassVar[bool] = True
 
     contradicting: float = hyper(
@@ -93,8 +93,8 @@ class Labels(Check, name="labels"):
         seen = self._of_classes(context) if context.classifies else self._of_numbers(context)
         return self.finding(
             Outcome.WARN if seen else Outcome.PASS,
-            "; ".join(seen) if seen else "nothing odd",
-            "look at these rows, and correct them or leave them out",
+            "; ".join(seen) if seen else "nothing suspicious",
+            "look at these rows, and correct or drop them",
             kinds=len(seen),
         )
 
@@ -104,7 +104,7 @@ class Labels(Check, name="labels"):
         texts = pd.Series([str(label) for label in counts.index])
         alike = texts[texts.str.strip().str.lower().duplicated(keep=False)]
         if len(alike):
-            seen.append("labels differ in spelling only: " + ", ".join(map(repr, alike[:4])))
+            seen.append("labels differ only in spelling: " + ", ".join(map(repr, alike[:4])))
         rare = [str(label) for label, count in counts.items() if count < 3]
         if rare:
             seen.append(
@@ -119,7 +119,9 @@ class Labels(Check, name="labels"):
                 seen.append(f"only the test part has {noun} {shown}{more}")
         share = self._contradictions(context)
         if share > self.contradicting:
-            seen.append(f"{share:.1%} of the rows have the features of another, but not its label")
+            seen.append(
+                f"{share:.1%} of the rows have the features of another row, but a different label"
+            )
         return seen
 
     def _contradictions(self, context: CheckContext) -> float:
@@ -141,4 +143,4 @@ class Labels(Check, name="labels"):
         far = np.flatnonzero(np.abs(y - middle) > self.far * (high - low))
         if not len(far):
             return []
-        return [f"{len(far)} of {len(y):,} targets are far from all others, such as {y[far[0]]:g}"]
+        return [f"{len(far)} of {len(y):,} targets are extreme, such as {y[far[0]]:g}"]

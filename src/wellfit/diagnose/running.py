@@ -1,4 +1,4 @@
-"""All checks, one after another."""
+"""The functions that run the checks, one after another."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ def check(
     checks: Sequence[str | Check] | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Look for what goes wrong most often, before it costs a training.
+    """Check data, network and settings for the most common faults before training.
 
-    The data are looked at first, then the network's first weights, then a few short trainings,
-    in which many members share a stack. Rows beyond 2,000 are left out where that says enough;
-    the report notes it.
+    The data come first, then the network's initial weights, then a few short trainings, which
+    run as one stack. Where 2,000 rows suffice, the others are left out; the report notes it.
 
     Args:
         estimator: the classifier or regressor that is to be trained; it is copied, not trained.

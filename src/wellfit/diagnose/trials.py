@@ -1,4 +1,4 @@
-"""Checks by short trainings: whether the network can learn, and learns what is there."""
+"""Checks by short trainings: whether the network can learn, and whether it generalizes."""
 
 from __future__ import annotations
 
@@ -41,15 +41,14 @@ class _Learned(Callback):
 
 
 class OverfitsFew(Check, name="overfits_few"):
-    """A network that can't learn a few rows by heart can't learn many.
+    """A network that can't memorize a few rows can't learn many.
 
-    Trains on a small part of the rows by Adam at three rates, one stack, with nothing against
-    over-fitting, until one has learned nearly all. What is left of the loss is told as a share of
-    what constant outputs have.
+    Trains on a small part of the rows by Adam at three rates, one stack, with no regularization,
+    until one has learned nearly all. The final loss is reported as a share of the baseline's.
     """
 
     stage: ClassVar[Stage] = "trial"
-    action: ClassVar[str] = "learned a few rows by heart"
+    action: ClassVar[str] = "tried to memorize a few rows"
 
     rows: int = hyper("how many", default=50, low=2)
     epochs: int = hyper("at most", default=200, low=1)
@@ -86,15 +85,15 @@ class OverfitsFew(Check, name="overfits_few"):
         left = float((lowest - floor) / (chance - floor))
         return self.finding(
             graded(left, self.warn, self.fail),
-            f"{_left(left)} of the loss is left after {took} epochs on {len(ids)} rows",
-            "give it more units, or look at what the checks of its first weights say; if these "
-            "pass, look for rows that are nearly equal but for their targets",
+            f"after {took} epochs on {len(ids)} rows the loss is {_left(left)} of the baseline's",
+            "give it more units, or see the checks of its initial weights; if these pass, look "
+            "for rows that differ only in their targets",
             left=left,
         )
 
 
 class LearningRate(Check, name="learning_rate"):
-    """A learning rate that is neither too high nor too low for the steps that are planned.
+    """The learning rate is neither too high nor too low for the planned steps.
 
     A :func:`learning_rate_range` of few rates and steps. Too high is a rate far above the
     suggested one that makes less progress. Too low is one that wouldn't get there in all its
@@ -123,7 +122,7 @@ class LearningRate(Check, name="learning_rate"):
         low = not high and reached < self.little
         told = "is too high" if high else "is in range"
         if low:
-            told = f"is too low (all planned steps are worth {max(reached, 0):.0%})"
+            told = f"is too low (all planned steps would make {max(reached, 0):.0%})"
         fails = high and share <= 0
         return self.finding(
             Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
@@ -139,15 +138,15 @@ class LearningRate(Check, name="learning_rate"):
     def _still(self, test: RangeTest) -> Finding:
         return self.finding(
             Outcome.WARN,
-            f"no learning rate gets anywhere in {test.steps} steps",
-            "it isn't the rate: look at what the checks of columns and first weights say",
+            f"no learning rate makes progress in {test.steps} steps",
+            "the learning rate isn't the cause: see the checks of columns and initial weights",
             rate=test.rate,
         )
 
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better than constant outputs a network does on rows it hasn't seen.
+    """The gain of a network over constant outputs on unseen rows.
 
     Attributes:
         share: of the constant outputs' loss that is gone.
@@ -161,14 +160,16 @@ class Gain:
 
 
 class BeatsChance(Check, name="beats_chance"):
-    """What a network has learned holds for rows it hasn't seen.
+    """The network generalizes: it beats constant outputs on unseen rows.
 
     Trains for a short while by Adam at three rates, one stack; held-out rows say when to stop and
     which rate to take, and others judge it against the best constant outputs.
     """
 
     stage: ClassVar[Stage] = "trial"
-    action: ClassVar[str] = "trained for a short while, and compared held-out rows with chance"
+    action: ClassVar[str] = (
+        "trained briefly, and compared the loss on held-out rows with the baseline's"
+    )
 
     least: float = hyper("standard errors above chance", default=2.33, low=0)
 
@@ -181,22 +182,22 @@ class BeatsChance(Check, name="beats_chance"):
         return self.finding(
             Outcome.PASS if better else Outcome.FAIL,
             _told(gain),
-            "see whether targets and rows still belong together (shuffled? joined wrongly?), and "
-            "whether the columns can tell the target at all",
+            "check that each target belongs to its row (shuffled? joined wrongly?), and that the "
+            "columns can predict the target at all",
             share=gain.share,
             surprise=gain.surprise,
         )
 
 
 class ShuffledLabels(Check, name="shuffled_labels"):
-    """With targets in random order there is nothing to learn: who still predicts them, cheats.
+    """Shuffled targets can't be predicted, unless the target leaks.
 
-    Everything is done anew with shuffled targets, from preprocessing on: whatever tells the
-    network of the target by another way than learning shows here.
+    Everything from preprocessing on is repeated with shuffled targets: any way in which the
+    target reaches the network, other than learning, shows here.
     """
 
     stage: ClassVar[Stage] = "trial"
-    action: ClassVar[str] = "did the same with targets in random order"
+    action: ClassVar[str] = "repeated the training with shuffled targets"
 
     most: float = hyper("standard errors above chance", default=4.0, low=0)
 
@@ -207,14 +208,14 @@ class ShuffledLabels(Check, name="shuffled_labels"):
         x, y = context.part(np.sort(context.sample))
         shuffled = context.draw("shuffle").permutation(y)
         own: BaseMLP = clone(context.estimator).set_params(early_stopping=False)
-        prepared = own.set_params(validation_fraction=None, fraction=1.0)._prepare(x, shuffled)
+        prepared = own.set_params(validation_fraction=None, subsample=1.0)._prepare(x, shuffled)
         ids = context.draw("shuffled rows").permutation(prepared.stream.train)
         gain = gain_of(prepared, prepared.rows(), ids, context)
         return self.finding(
             Outcome.PASS if gain.surprise < self.most else Outcome.FAIL,
             _told(gain),
-            "something tells the target beside learning: look for columns or preprocessing made "
-            "from it, and for rows that come in several copies",
+            "the target leaks: look for columns or preprocessing computed from it, and for "
+            "duplicate rows",
             share=gain.share,
             surprise=gain.surprise,
         )
@@ -290,9 +291,9 @@ def _judged(
 
 def _told(gain: Gain) -> str:
     if gain.share <= 0:
-        return f"no better than constant outputs, on {gain.rows} rows it hasn't seen"
+        return f"no better than constant outputs on {gain.rows} unseen rows"
     return (
-        f"{gain.share:.0%} less loss than constant outputs, on {gain.rows} rows it hasn't seen "
+        f"a loss {gain.share:.0%} lower than that of constant outputs on {gain.rows} unseen rows "
         f"({gain.surprise:.1f} standard errors)"
     )
 

@@ -1,1 +1,1 @@
-"""Verdicts on trainings: each diagnosis a class, the judgement a function of what is known."""
+"""Verdicts on trainings: each diagnosis is a class, the verdict a function of the evidence."""

@@ -1,4 +1,4 @@
-"""What a diagnosis is, and a suggestion."""
+"""The interface of a diagnosis, and its suggestions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wellfit.diagnose.verdicts.training import Training
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Something to try next.
+    """A change to try next.
 
     Attributes:
-        name: the estimator's parameter, or what else to turn.
-        change: how to turn it.
-        why: what it is expected to do.
+        name: the estimator's parameter, or what else to change.
+        change: how to change it.
+        why: the expected effect.
     """
 
     name: str
@@ -27,16 +27,16 @@ class Suggestion:
 
 
 class Diagnosis(Examiner, family="diagnosis"):
-    """Looks for one illness of a training, after it or while it goes on.
+    """Looks for one fault of a training, during or after it.
 
     Attributes:
-        rank: the lowest speaks first: causes before what follows from them.
-        headline: the illness, as a sentence begins.
-        needs: what it can't be judged without.
-        at_end: whether a training has to be over.
-        explained_by: the diagnoses that explain it: beside them a warning is none.
-        by_baselines: whether it compares the network with simple models: it says nothing where
-            a fault of the data makes these good.
+        rank: the lowest comes first in a verdict: causes before their effects.
+        headline: the fault, as the beginning of a sentence.
+        needs: what it needs to be judged.
+        at_end: whether the training has to be over.
+        explained_by: the diagnoses that explain it: beside one of them it raises no alarm.
+        by_baselines: whether it compares the network with baselines, which a fault of the data
+            can make too good.
         by_harm: whether it warns only where the scores show harm, or aren't known.
 
     >>> from wellfit.diagnose import OverFitting, Training
@@ -54,7 +54,7 @@ class Diagnosis(Examiner, family="diagnosis"):
     by_harm: ClassVar[bool] = False
 
     def applies(self, training: Training) -> bool:
-        """Say whether it can occur in such a training at all."""
+        """Return whether it can occur in such a training."""
         return True
 
     @abstractmethod
@@ -63,4 +63,4 @@ class Diagnosis(Examiner, family="diagnosis"):
 
     @abstractmethod
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return what to try against it, the most promising first."""
+        """Return what to try next, the most promising first."""

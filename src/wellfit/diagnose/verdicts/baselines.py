@@ -1,4 +1,4 @@
-"""Simple models on the rows of a network: what it has to be as good as."""
+"""Baselines: simple models trained and scored on the same rows as the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Diagnoses that scores beside those of baselines show: no skill, worse than a simpler model."""
+"""Diagnoses by the scores of baselines: outliers, no skill, worse than a simpler model."""
 
 from __future__ import annotations
 

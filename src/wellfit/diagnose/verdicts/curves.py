@@ -1,4 +1,4 @@
-"""What curves say, robustly: trends with their intervals, noise, rises."""
+"""Robust statistics of learning curves: trends with their intervals, noise, rises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checks of the data add to the verdict on a training."""
+"""Findings of the data checks in the verdict on a training."""
 
 from __future__ import annotations
 

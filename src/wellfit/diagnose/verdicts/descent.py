@@ -1,4 +1,4 @@
-"""Diagnoses of the descent itself: whether the loss goes down, calmly, and has got there."""
+"""Diagnoses of the descent: divergence, learning rates, unfinished or noisy training."""
 
 from __future__ import annotations
 

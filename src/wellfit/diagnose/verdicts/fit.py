@@ -1,4 +1,4 @@
-"""Diagnoses of the fit: what was learned, and whether it holds for rows it hasn't seen."""
+"""Diagnoses of the fit: over- and under-fitting, regularization, calibration."""
 
 from __future__ import annotations
 

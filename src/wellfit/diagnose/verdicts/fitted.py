@@ -1,4 +1,4 @@
-"""What diagnoses can look at where the fitted network and rows are at hand."""
+"""A training whose fitted network and rows are at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a fitted estimator is scored: its metric, its targets and predictions as numbers."""
+"""The metric, targets and predictions of a fitted estimator, as numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Diagnoses of the trained network: units that no longer take part, batch norms that are off."""
+"""Diagnoses of the trained network: dead units, stale batch-norm statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of a network beside those of baselines, on the same rows."""
+"""The scores of a network and of baselines on the same rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test rows that contradict a verdict, which rests on validation rows."""
+"""The comparison of a verdict, which rests on validation rows, with the test rows."""
 
 from __future__ import annotations
 

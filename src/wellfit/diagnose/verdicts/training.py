@@ -1,4 +1,4 @@
-"""What diagnoses look at: the curves of a training, and more where the network is at hand."""
+"""A training as diagnoses see it: its curves, and more where the network is at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict on a training: a sentence, what it rests on, and what to try next."""
+"""The verdict on a training: a sentence, its evidence, and what to try next."""
 
 from __future__ import annotations
 
