@@ -302,7 +302,7 @@ def test_a_search_whose_best_model_stopped_early_is_finished(here: Path, wellfit
     assert written["status"] == "finished"
     assert written["epochs"] < 60  # the training did stop early
     assert only(fresh(here / "runs"))["status"] == "finished"
-    result.write_text(json.dumps({**written, "status": "early_stopped"}))  # as it was written once
+    result.write_text(json.dumps({**written, "status": "stopped"}))  # as it was written once
     assert only(fresh(here / "runs"))["status"] == "finished"
 
 
