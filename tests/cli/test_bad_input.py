@@ -208,7 +208,7 @@ def test_an_error_that_nobody_thought_of_has_a_line_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("wellfit.cli.outcome.judge", broken)
+    monkeypatch.setattr("wellfit.cli.evaluation.evaluate", broken)
     done = wellfit(*shlex.split(INCOME))
     assert done.exit_code == 1
     assert "ZeroDivisionError: division by zero" in done.stderr

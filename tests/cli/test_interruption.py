@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from processes import in_child, let_files_grow_to, said, start
 from wellfit.cli.app import app
 from wellfit.cli.files import write
-from wellfit.cli.watching import Journal
+from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
@@ -64,7 +64,7 @@ def test_ctrl_c_ends_a_training_and_keeps_its_model(here: Path) -> None:
 def test_ctrl_c_in_the_first_epoch_is_survived(
     here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Journal, "progress", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(MetricsWriter, "progress", lambda *_: signal.raise_signal(signal.SIGINT))
     done = wellfit(*TRAIN, "--batch-size", "1", "--epochs", "5")
     assert done.exit_code == 0, done.output
     assert json.loads((here / "run" / "result.json").read_text())["epochs"] <= 1
@@ -81,7 +81,7 @@ def test_a_second_ctrl_c_ends_the_program_and_spares_the_earlier_model(
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Journal, "epoch", twice)
+    monkeypatch.setattr(MetricsWriter, "epoch", twice)
     done = wellfit(*AGAIN, "--epochs", "5")
     assert done.exit_code == 130
     assert "is still the model of an earlier run" in done.stderr
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_told(here: Path, wellfit: Wellfit) -
     ("place", "words"),
     [
         ("wellfit.diagnose.check", ("check", "iris")),
-        ("wellfit.cli.gathering.gather", ("report", "run")),
+        ("wellfit.cli.load_run_data.load_run_data", ("report", "run")),
     ],
 )
 def test_ctrl_c_is_told_in_a_line(

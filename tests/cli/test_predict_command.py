@@ -58,7 +58,7 @@ def test_the_target_is_compared_and_other_columns_left_aside(
     model = load_model(classifier / "model")
     accuracy = model.score(table[["age", "job", "hours"]], table["income"])
     assert f"accuracy {100 * accuracy:.1f} % against income" in done.stderr
-    assert "left aside: pay" in done.stderr
+    assert "doesn't use: pay" in done.stderr
     assert "accuracy" not in done.stdout
 
 

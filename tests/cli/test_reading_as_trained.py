@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from wellfit import load_model
-from wellfit.cli import gathering, new_rows
+from wellfit.cli import load_run_data, new_rows
 from wellfit.cli.app import app
 from wellfit.cli.plan import Plan
 from wellfit.cli.source import Request, open_source
@@ -207,7 +207,7 @@ def test_test_rows_are_read_as_the_training_rows(here: Path, wellfit: Wellfit) -
     share = re.search(r"accuracy (\S+) % against label", done.stderr)
     assert share
     assert float(share[1]) > 90
-    found = gathering.gather(Path("run"), None)
+    found = load_run_data.load_run_data(Path("run"), None)
     assert found.tested is not None
     assert set(found.tested.y.tolist()) == {"False", "True"}
 
@@ -423,12 +423,12 @@ def test_a_resumed_run_reads_as_it_began(trained: Path, here: Path) -> None:
 def test_a_report_decides_before_it_reads_a_large_table(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert gathering.gather(trained, None).data is not None
-    monkeypatch.setattr(gathering, "open_source", lambda request: pytest.fail("it was read"))
+    assert load_run_data.load_run_data(trained, None).data is not None
+    monkeypatch.setattr(load_run_data, "open_source", lambda request: pytest.fail("it was read"))
     size = (trained.parent / "train.csv").stat().st_size
     for most in (size - 1, 100):
-        monkeypatch.setattr(gathering, "MOST_TOLD", most)
-        found = gathering.gather(trained, None)
+        monkeypatch.setattr(load_run_data, "MOST_TOLD", most)
+        found = load_run_data.load_run_data(trained, None)
         assert found.data is None
         assert found.tested is None
         assert "too large" in found.notes[-1]
@@ -440,6 +440,6 @@ def test_a_report_on_a_run_without_a_schema_reads_as_its_model(trained: Path, he
     (here / "few.csv").write_text(rows(FEW, 240))
     config["request"]["name"] = str(here / "few.csv")
     (old / "config.json").write_text(json.dumps(config))
-    found = gathering.gather(old, None)
+    found = load_run_data.load_run_data(old, None)
     assert found.tested is not None
     assert set(found.tested.y.tolist()) == {"01", "02"}

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import Result
 
 from processes import said, start
+from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.cli.locking import lock
-from wellfit.cli.watching import Journal
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
@@ -109,13 +109,13 @@ def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callab
     """Start a run that ends without warning in its third epoch."""
 
     def begin(*words: str) -> Path:
-        def fail(self: Journal, *_: object) -> None:
+        def fail(self: MetricsWriter, *_: object) -> None:
             if len((self.folder.path / "metrics.jsonl").read_text().splitlines()) == 3:
                 raise Cut
             return
 
         with monkeypatch.context() as patch:
-            patch.setattr(Journal, "settled", fail)
+            patch.setattr(MetricsWriter, "settled", fail)
             done = wellfit(*INCOME, "--epochs", "5", "--run", "run", *words)
         assert done.exit_code == 1
         assert "Cut" in done.stderr
@@ -205,7 +205,7 @@ def test_what_is_cut_off_after_the_last_epoch_is_judged(
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr("wellfit.cli.outcome.judge", fail)
+        patch.setattr("wellfit.cli.evaluation.evaluate", fail)
         assert wellfit(*words, "--run", "run").exit_code == 1
     assert wellfit("train", "--resume", "run").exit_code == 0
     for one, other in zip(ended(here / "whole"), ended(here / "run"), strict=True):
@@ -218,12 +218,12 @@ def test_ctrl_c_can_be_taken_back(
     words = (*INCOME, "--epochs", "5", *EVERY)
     assert wellfit(*words, "--run", "whole").exit_code == 0
 
-    def interrupt(self: Journal, record: object, *_: object) -> None:
+    def interrupt(self: MetricsWriter, record: object, *_: object) -> None:
         if record.epoch == 3:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "settled", interrupt)
+        patch.setattr(MetricsWriter, "settled", interrupt)
         done = wellfit(*words, "--run", "run")
     assert done.exit_code == 0, done.output
     assert "go on by" in done.output

@@ -19,7 +19,7 @@ from rich.console import Console
 from typer.testing import Result
 
 from processes import said, start
-from wellfit.cli.leaders import Leaders, leaders_table, ranked
+from wellfit.cli.leaderboard import Leaderboard, leaderboard_table, ranked
 from wellfit.cli.locking import lock
 from wellfit.estimators import load_model
 from wellfit.model_selection import SearchCV
@@ -461,7 +461,7 @@ def test_results_become_a_table_whatever_is_in_them() -> None:
     assert table["seconds"].tolist() == [4.0, 2.0]
     assert table["a"].tolist() == [4, "3-3"]
     console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(leaders_table(table, 1))
+    console.print(leaderboard_table(table, 1))
     console.file.close()
     assert "and 1 more" in console.export_text()
 
@@ -472,7 +472,7 @@ def test_a_table_that_is_too_wide_has_one_column_of_words() -> None:
     for width, told in ((60, ("128-128", "rate", "sizes")), (45, ("learning rate", "l2 1e-05"))):
         with open(os.devnull, "w") as file:
             console = Console(width=width, record=True, file=file)
-            console.print(leaders_table(table))
+            console.print(leaderboard_table(table))
         shown = console.export_text()
         assert "…" not in shown
         for text in (*told, "-0.5000", "0.123", "128-128", "1e-05"):
@@ -483,18 +483,18 @@ def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
     now = [0.0]
     with (tmp_path / "out").open("w") as file:
         console = Console(width=90, file=file, force_terminal=True)
-        with Leaders(console, limit=8.0, clock=lambda: now[0]) as leaders:
-            leaders.expect(10, 0)
-            assert leaders.left() is None
+        with Leaderboard(console, limit=8.0, clock=lambda: now[0]) as leaderboard:
+            leaderboard.expect(10, 0)
+            assert leaderboard.left() is None
             file.flush()
             assert "0/10 fits" in (tmp_path / "out").read_text()
             for number in range(5):
                 now[0] += 1.0
-                leaders.add([entry(0.1 * number, 0, 0.5 + number / 10)])
-            assert leaders.left() == 3.0  # five more, but the limit comes before
-            leaders.add([entry(0.1 * number, 1, 0.5) for number in range(5)])
-            assert leaders.left() is None
-            leaders.expect(10, 0)
+                leaderboard.add([entry(0.1 * number, 0, 0.5 + number / 10)])
+            assert leaderboard.left() == 3.0  # five more, but the limit comes before
+            leaderboard.add([entry(0.1 * number, 1, 0.5) for number in range(5)])
+            assert leaderboard.left() is None
+            leaderboard.expect(10, 0)
     shown = (tmp_path / "out").read_text()
     assert "5/10 fits" in shown
     assert "3.0 s left" in shown

@@ -16,7 +16,7 @@ from typer.testing import Result
 
 from processes import alive, children, said, start
 from wellfit.cli import signals
-from wellfit.cli.watching import Journal
+from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.model_selection.journal import read_journal
 from wellfit.training.checkpoint import latest
 from wellfit.training.interrupt import Interrupt
@@ -55,13 +55,13 @@ def test_a_training_that_is_terminated_is_put_aside(
     words = (*TRAIN[:-3], "--epochs", "5", "--no-early-stopping")
     assert wellfit(*words, "--run", "whole").exit_code == 0
 
-    def end(self: Journal, record: object, *_: object) -> None:
+    def end(self: MetricsWriter, record: object, *_: object) -> None:
         if record.epoch == 3:
             signal.raise_signal(signum)
 
     signals.listen()
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "epoch", end)
+        patch.setattr(MetricsWriter, "epoch", end)
         done = wellfit(*words, *LATER)
     assert done.exit_code == code
     assert "go on by `wellfit train --resume run`" in done.stderr

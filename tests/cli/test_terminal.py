@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import Result
 
 from processes import said, start
-from wellfit.cli.watching import Lines, Show
+from wellfit.cli.live_callbacks import LiveDisplay, ProgressLines
 from wellfit.training import EpochLogs, Run
 
 Wellfit = Callable[..., Result]
@@ -45,7 +45,7 @@ def watched(epochs: int, width: int = 80, height: int = 24) -> list[str]:
     """Return the lines of each frame."""
     file, time = io.StringIO(), iter(range(10_000))
     console = Console(file=file, force_terminal=True, width=width, height=height)
-    show, state, frames = Show(console, "validation", lambda: next(time)), {}, []
+    show, state, frames = LiveDisplay(console, "validation", lambda: next(time)), {}, []
     show.start(RUN, state)
     for epoch in range(1, epochs + 1):
         show.progress(epoch, 10, 10, state)
@@ -67,7 +67,7 @@ def test_a_terminal_shows_the_bar_the_time_left_and_growing_curves() -> None:
 
 def test_a_frame_fits_a_terminal_of_24_lines() -> None:
     console, state = Console(width=80, height=24), {}
-    show = Show(console, "validation")
+    show = LiveDisplay(console, "validation")
     show.start(RUN, state)
     show.progress(1, 10, 10, state)
     show.epoch(record(1), state)
@@ -84,7 +84,7 @@ def test_a_terminal_that_is_too_small_is_survived() -> None:
 def test_a_log_gets_about_ten_lines_however_many_epochs() -> None:
     for epochs in (1, 3, 10, 95, 1000):
         file = io.StringIO()
-        lines, state = Lines(Console(file=file, width=200), "validation"), {}
+        lines, state = ProgressLines(Console(file=file, width=200), "validation"), {}
         lines.start(Run(1, epochs, 10, 0, True), state)
         for epoch in range(1, epochs + 1):
             lines.epoch(record(epoch), state)

@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer
 from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.cli.outcome import judge, names_of
+from wellfit.cli.evaluation import evaluate, names_of
 from wellfit.cli.source import Request, Source, open_source
 from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
@@ -128,12 +128,12 @@ def test_scores_on_training_rows_leave_out_the_rows_held_out() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     source = Source(Dataset("cancer", X[:400], y[:400], X[400:], y[400:]), "binary", "")
     fitted = MLPClassifier((8,), epochs=5, random_state=0).fit(X[:400], y[:400])
-    judged = judge(fitted, source)
+    judged = evaluate(fitted, source)
     ids = fitted._hold_out(y[:400], False, fitted._fit_seed)[0]
     assert judged.trained == len(ids) == 360
     assert judged.training[0].value == fitted.score(X[ids], y[ids])
     given = replace(source.data, X_val=X[:50], y_val=y[:50])
-    assert judge(fitted, replace(source, data=given)).trained == 400
+    assert evaluate(fitted, replace(source, data=given)).trained == 400
 
 
 def test_several_outputs_have_a_baseline_too() -> None:
@@ -141,11 +141,13 @@ def test_several_outputs_have_a_baseline_too() -> None:
     both = np.c_[y, 1 - y]
     labels = MLPClassifier((8,), epochs=2, random_state=0).fit(X[:400], both[:400])
     source = Source(Dataset("cancer", X[:400], both[:400], X[400:], both[400:]), "multilabel", "")
-    baseline = {score.name: score.value for score in judge(labels, source).baseline}
+    baseline = {score.name: score.value for score in evaluate(labels, source).baseline}
     assert baseline["label accuracy"] == pytest.approx(np.mean(y[400:] == (y[:400].mean() > 0.5)))
     numbers = MLPRegressor((8,), epochs=2, random_state=0).fit(X[:400, 2:], X[:400, :2])
     target = Dataset("cancer", X[:400, 2:], X[:400, :2], X[400:, 2:], X[400:, :2])
-    scores = {s.name: s.value for s in judge(numbers, Source(target, "regression", "")).baseline}
+    scores = {
+        s.name: s.value for s in evaluate(numbers, Source(target, "regression", "")).baseline
+    }
     mean = X[:400, 0][numbers._hold_out(X[:400, :2], False, numbers._fit_seed)[0]].mean()
     assert scores["MAE, output 1"] == pytest.approx(np.abs(X[400:, 0] - mean).mean())
 

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from wellfit.cli.live import Runs, WatchServer
-from wellfit.cli.live.files import Document, Tail, _tried, held_locks, is_held
+from wellfit.cli.dashboard import RunMonitor, WatchServer
+from wellfit.cli.dashboard.files import Document, Tail, _tried, held_locks, is_held
 
 Wellfit = Callable[..., Result]
 
@@ -55,13 +55,13 @@ def append(path: Path, text: str) -> None:
         file.write(text)
 
 
-def fresh(root: Path) -> Runs:
+def fresh(root: Path) -> RunMonitor:
     """Runs that are looked at each time anew."""
     ticks = iter(range(10**6))
-    return Runs(root, clock=lambda: float(next(ticks)))
+    return RunMonitor(root, clock=lambda: float(next(ticks)))
 
 
-def only(runs: Runs) -> dict[str, Any]:
+def only(runs: RunMonitor) -> dict[str, Any]:
     (run,) = runs.summary()["runs"]
     return run
 
@@ -215,7 +215,7 @@ def test_the_lock_tells_a_run_that_goes_on_from_one_that_was_cut_off(tmp_path: P
 
 def test_a_run_on_another_machine_goes_on_while_it_writes(tmp_path: Path) -> None:
     run, now = write_run(tmp_path / "run", 1), [0.0]
-    runs = Runs(tmp_path, clock=lambda: now[0])
+    runs = RunMonitor(tmp_path, clock=lambda: now[0])
     assert only(runs)["status"] == "cut off"
     now[0] = 1
     append(run / "metrics.jsonl", line(2))
@@ -306,13 +306,13 @@ def test_a_search_whose_best_model_stopped_early_is_finished(here: Path, wellfit
     assert only(fresh(here / "runs"))["status"] == "finished"
 
 
-def test_a_search_tells_its_leaders(here: Path, wellfit: Wellfit) -> None:
+def test_a_search_shows_its_leaderboard(here: Path, wellfit: Wellfit) -> None:
     words = ("--candidates", "3", "--cv", "2", "--epochs", "2", "--hidden", "4", "--quiet")
     done = wellfit("search", "adult.csv", "--target", "income", "--run", "runs/s", *words)
     assert done.exit_code == 0, done.output
     run = only(fresh(here / "runs"))
     assert (run["kind"], run["status"], run["done"], run["total"]) == ("search", "finished", 6, 6)
-    head, *rows = run["leaders"]
+    head, *rows = run["leaderboard"]
     assert head[:4] == ["", "score", "±", "fits"]
     assert [row[0] for row in rows] == [1, 2, 3]
     scores = [row[1] for row in rows]
@@ -343,7 +343,7 @@ def serve() -> Iterator[Callable[..., WatchServer]]:
     started = []
 
     def start(root: Path, host: str = "127.0.0.1") -> WatchServer:
-        server = WatchServer(Runs(root), host)
+        server = WatchServer(RunMonitor(root), host)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         started.append((server, thread))
@@ -637,7 +637,7 @@ def test_what_runs_say_stays_text(serve: Any, page: Any, tmp_path: Path) -> None
     assert page.query_selector_all("main img, main script") == []
 
 
-def test_an_empty_folder_says_so_and_the_table_of_leaders_fits_a_phone(
+def test_an_empty_folder_says_so_and_the_leaderboard_fits_a_phone(
     serve: Any, page: Any, here: Path, wellfit: Wellfit
 ) -> None:
     (here / "runs").mkdir()
@@ -645,7 +645,7 @@ def test_an_empty_folder_says_so_and_the_table_of_leaders_fits_a_phone(
     page.wait_for_selector("#none:not([hidden])")
     words = ("--candidates", "3", "--cv", "2", "--epochs", "2", "--quiet", "--run", "runs/s")
     assert wellfit("search", "adult.csv", "--target", "income", *words).exit_code == 0
-    page.wait_for_selector("table.leaders tbody tr:nth-child(3)")
+    page.wait_for_selector("table.leaderboard tbody tr:nth-child(3)")
     assert page.is_hidden("#none")
     assert "6 of 6" in page.inner_text("article")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -658,7 +658,7 @@ def test_an_empty_folder_says_so_and_the_table_of_leaders_fits_a_phone(
 
 
 def test_a_server_that_ends_is_told(browser: Any, tmp_path: Path) -> None:
-    server = WatchServer(Runs(tmp_path))
+    server = WatchServer(RunMonitor(tmp_path))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     page = browser.new_page()

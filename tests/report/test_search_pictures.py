@@ -261,13 +261,13 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a real search: what each of them computes, from its own source."""
-    from wellfit.cli import search_pictures, searching
-    from wellfit.cli.gathering import gather
+    from wellfit.cli import search_pictures, search_run
+    from wellfit.cli.load_run_data import load_run_data
     from wellfit.report.page import space
     from wellfit.report.page.search import search_blocks
 
     found: dict[str, Any] = {}
-    compute, conclude = space.importance, searching._conclude
+    compute, conclude = space.importance, search_run._conclude
     monkeypatch.setattr(
         space, "importance", lambda given: found.setdefault("page", compute(given))
     )
@@ -277,7 +277,7 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
         lambda given: found.setdefault("terminal", compute(given)),
     )
     monkeypatch.setattr(
-        searching,
+        search_run,
         "_conclude",
         lambda search, *more: (
             found.setdefault("plot", compute(search.cv_results_)),
@@ -287,6 +287,6 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
     run = tmp_path / "run"
     words = ("--candidates", "12", "--epochs", "3", "--cv", "2", "--quiet")
     done("search", "iris", *words, "--run", run)
-    list(search_blocks(gather(run, None, whole=False)))
+    list(search_blocks(load_run_data(run, None, whole=False)))
     assert set(found) == {"terminal", "page", "plot"}
     assert found["page"] == found["terminal"] == found["plot"]

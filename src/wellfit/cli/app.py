@@ -17,7 +17,7 @@ from wellfit.cli.check import check
 from wellfit.cli.console import complain, note
 from wellfit.cli.data import data_app
 from wellfit.cli.export import export
-from wellfit.cli.importing import import_file
+from wellfit.cli.import_model import import_file
 from wellfit.cli.landscape import landscape
 from wellfit.cli.methods import methods
 from wellfit.cli.models import models_app

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, duration, note, screen, starting, waiting
+from wellfit.cli.console import duration, note, screen, spinner, starting
+from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     from wellfit.cli.settings import Model
@@ -150,7 +151,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
     from wellfit import diagnose
 
     data, began = source.data, time.perf_counter()
-    with waiting("looking") as status:
+    with spinner("looking") as status:
         report = diagnose.check(
             model,
             data.X,
@@ -162,7 +163,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
         )
     console = screen()
     rows, columns = data.X.shape
-    console.print(f"{data.name}: {counted(rows, 'row')}, {counted(columns, 'column')}", model)
+    console.print(f"{data.name}: {pluralize(rows, 'row')}, {pluralize(columns, 'column')}", model)
     console.print()
     console.print(report)
     note(f"took {duration(time.perf_counter() - began)}")
@@ -177,7 +178,7 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     from wellfit.diagnose import LearningRate, learning_rate_range
     from wellfit.report import png
 
-    with waiting("trying learning rates"):
+    with spinner("trying learning rates"):
         # As many steps as in the check: more of them suggest a smaller rate.
         test = learning_rate_range(
             model, source.data.X, source.data.y, steps=LearningRate().steps, random_state=seed

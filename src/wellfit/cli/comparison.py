@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wellfit.cli.console import counted, note, screen
+from wellfit.cli.console import note, screen
 from wellfit.core.metrics import Metric
+from wellfit.core.words import pluralize
 
 
 class Comparison:
@@ -78,7 +79,7 @@ class Comparison:
     def tell(self) -> None:
         """Print how good the predictions are, where the target is complete."""
         if self._missing:
-            rows = counted(self._missing, "row")
+            rows = pluralize(self._missing, "row")
             note(
                 f"{self._target} is missing, or can't be read, in {rows}, so the predictions are "
                 "not compared with it"

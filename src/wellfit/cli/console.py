@@ -21,7 +21,7 @@ def screen(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-def waiting(what: str) -> Status:
+def spinner(what: str) -> Status:
     """Return a context that shows in a terminal that something goes on."""
     from rich.text import Text
 
@@ -31,7 +31,7 @@ def waiting(what: str) -> Status:
 @contextmanager
 def starting() -> Iterator[None]:
     """Show that a command's libraries are imported; a signal ends that without ado."""
-    with signals.at_once(), waiting("starting"):
+    with signals.at_once(), spinner("starting"):
         yield
 
 
@@ -52,7 +52,7 @@ def _say(label: str, message: str, style: str) -> None:
     screen(stderr=True).print(Text.assemble((label, style), message), soft_wrap=True)
 
 
-def pairs() -> Table:
+def key_value_table() -> Table:
     """Return an empty table of names and what they stand for."""
     from rich.table import Table
 
@@ -60,15 +60,6 @@ def pairs() -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     return table
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "row"), counted(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, note, pairs, screen
+from wellfit.cli.console import key_value_table, note, screen
+from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,17 +89,17 @@ def show_data(
 
 def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -> None:
     """Print a summary, then images or a line for each column."""
-    from wellfit.cli.overview import classes, columns, gaps, types
+    from wellfit.cli.data_summary import classes, columns, missing_values, types
 
     console = screen()
-    table = pairs()
+    table = key_value_table()
     table.add_row("data", name if data is None else f"{data.name}: {data.description}")
     table.add_row("rows", _rows(summary.rows, data))
     table.add_row("columns", types(summary))
-    table.add_row("missing", gaps(summary))
+    table.add_row("missing", missing_values(summary))
     if summary.target is not None and data is not None:
         table.add_row("target", f"{data.target or 'label'}: {classes(summary.target)}")
-    table.add_row("duplicates", counted(summary.duplicate_rows, "row"))
+    table.add_row("duplicates", pluralize(summary.duplicate_rows, "row"))
     if data is not None:
         for key, value in (("source", data.source), ("license", data.license)):
             if value:
@@ -128,4 +129,4 @@ def _draw(data: Dataset, path: Path, console: Console) -> None:
     drawn = np.stack([np.asarray(axes.images[0].get_array()) for axes in figure.axes])
     console.print(Images(drawn, [axes.get_title() for axes in figure.axes]))
     write(path, png(figure))
-    console.print(f"\n{counted(len(drawn), 'image')} in {path}", soft_wrap=True)
+    console.print(f"\n{pluralize(len(drawn), 'image')} in {path}", soft_wrap=True)

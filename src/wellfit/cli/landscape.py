@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellfit.cli.console import screen, waiting
+from wellfit.cli.console import screen, spinner
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +34,7 @@ def landscape(
     out: Annotated[Path | None, typer.Option(help="The picture: .png or .gif (animated).")] = None,
 ) -> None:
     """Compare optimizers on a test function; one without a learning rate takes its best."""
-    with waiting("comparing"):
+    with spinner("comparing"):
         from wellfit.core.hyper import resolve
         from wellfit.landscapes import Landscape, compare_optimizers
 
@@ -44,7 +44,7 @@ def landscape(
         paths = compare_optimizers(ground, rules, [place], steps=steps)
     screen().print(_table(ground, paths))
     target = out or Path(f"{ground.name}.png")
-    with waiting("drawing"):
+    with spinner("drawing"):
         _draw(ground, paths, target)
     screen().print(f"picture  {target}", soft_wrap=True)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellfit.cli.console import pairs, screen
+from wellfit.cli.console import key_value_table, screen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +35,7 @@ def methods(
 
     console = screen()
     if family is None:
-        table = pairs()
+        table = key_value_table()
         for name in registry.families():
             table.add_row(name, ", ".join(registry.names(name)))
         console.print(table)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, pairs, screen
+from wellfit.cli.console import key_value_table, screen
 from wellfit.core.metrics import Metric
+from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,7 +74,7 @@ def _table(rows: list[list[str]]) -> Table:
 
 def _lines(rows: list[list[str]]) -> Table:
     """Return a line for each property of each model, for a narrow terminal."""
-    table = pairs()
+    table = key_value_table()
     for row in rows:
         for name, cell in zip(_COLUMNS, row, strict=True):
             if cell:
@@ -127,7 +128,7 @@ def add_model(
     added = ModelRegistry(registry).add(
         model, name, license=license, notes=notes, overwrite=overwrite, **_description(model)
     )
-    parameters = counted(added.parameters, "parameter")
+    parameters = pluralize(added.parameters, "parameter")
     screen().print(f"Added {name} ({added.kind}, {parameters}) to {registry}", soft_wrap=True)
 
 
@@ -149,7 +150,7 @@ def _description(path: Path) -> dict[str, Any]:
         test = read_result_file(run / RESULT)["test"]
         scores = {score["name"]: score["value"] for score in test if score["value"] is not None}
     data = config.get("data", {})
-    rows = counted(data["training_rows"], "row") if "training_rows" in data else ""
+    rows = pluralize(data["training_rows"], "row") if "training_rows" in data else ""
     return {"data": ", ".join(filter(None, (data.get("name"), rows))), "scores": scores}
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wellfit.cli.console import counted, note
+from wellfit.cli.console import note
 from wellfit.cli.reading_notes import header_note, unknown_note
 from wellfit.cli.source import refuse_missing, select
 from wellfit.cli.unusable import refuse_infinity
 from wellfit.core.errors import DataError, InputError
+from wellfit.core.words import pluralize
 from wellfit.datasets import load, read_features
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.files import ending
@@ -91,7 +92,7 @@ class NewRows:
         left = [name for name in there if name not in {*columns, target}]
         if left:
             shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
-            note(f"{counted(len(left), 'column')} that the model doesn't know left aside: {shown}")
+            note(f"ignored {pluralize(len(left), 'column')} that the model doesn't use: {shown}")
         read = [*columns, *([target] if target else [])]
         # A label that can't be read is no reason not to predict: it is read apart.
         loose = replace(schema, types={**schema.types, **({target: "text"} if target else {})})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, screen
+from wellfit.cli.console import screen
+from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def predict(
     else:
         with writing(out) as file:
             count, comparison = _predict(model, rows, lambda text: file.write(text.encode()))
-        screen().print(f"{counted(count, 'prediction')} in {out}", soft_wrap=True)
+        screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
     if comparison is not None:
         comparison.tell()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellfit.cli.console import counted
+from wellfit.core.words import pluralize
 from wellfit.datasets.cells import is_text
 from wellfit.datasets.files import ending
 from wellfit.datasets.findings import StrayCells, find_stray_cells, header_looks_like_data
@@ -38,7 +38,7 @@ def reading_notes(table: pd.DataFrame, path: Path | None, schema: TableSchema) -
     for stray in found[:_MOST]:
         yield _told(stray, place)
     if len(found) > _MOST:
-        yield f"{counted(len(found) - _MOST, 'more column')} of text like these"
+        yield f"{pluralize(len(found) - _MOST, 'more column')} of text like these"
 
 
 def header_note(table: pd.DataFrame, path: Path) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _row(row: int) -> str:
 
 
 def _told(stray: StrayCells, place: Callable[[int], str]) -> str:
-    few = counted(stray.count, "cell")
+    few = pluralize(stray.count, "cell")
     return (
         f"column {stray.column!r} holds {_NOUNS[stray.kind]} but for {few} of {stray.cells:,}, "
         f"such as {stray.example!r} in {place(stray.row)}, and is read as text; "

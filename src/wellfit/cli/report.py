@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellfit.cli.console import duration, screen, starting, waiting
+from wellfit.cli.console import duration, screen, spinner, starting
 
 
 def report(
@@ -34,12 +34,12 @@ def report(
     began = time.perf_counter()
     with starting():
         from wellfit.cli.files import write
-        from wellfit.cli.gathering import gather, place_for
+        from wellfit.cli.load_run_data import load_run_data, report_path
         from wellfit.report.page import comparison_page, run_page, written
-    place = place_for(runs, out)
-    with waiting("reading"):
-        found = [gather(run, data_dir, whole=len(runs) == 1) for run in runs]
-    with waiting("writing"):
+    place = report_path(runs, out)
+    with spinner("reading"):
+        found = [load_run_data(run, data_dir, whole=len(runs) == 1) for run in runs]
+    with spinner("writing"):
         page = run_page(found[0]) if len(found) == 1 else comparison_page(found)
         write(place, written(page).encode(errors="replace"))
     size, took = place.stat().st_size / 1e6, duration(time.perf_counter() - began)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import screen, waiting
+from wellfit.cli.console import screen, spinner
 from wellfit.cli.files import write, write_json
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def reproduce(
 
     Exit code 1 says that a figure was missed by more than its tolerance.
     """
-    with waiting("looking recipes up"):
+    with spinner("looking recipes up"):
         from wellfit.core.errors import InputError
         from wellfit.recipes import recipes
 
@@ -71,7 +71,7 @@ def _reproduce(
     width = max(len(recipe.name) for recipe in wanted)
     try:
         for recipe in wanted:
-            with waiting(recipe.name):
+            with spinner(recipe.name):
                 done = reproduce(recipe, data_dir=data_dir, seeds=seeds, quick=quick)
             _show(done, width)
             total += done.seconds * len(done.figures[0].values)

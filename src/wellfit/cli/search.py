@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wellfit.cli.console import note, screen, starting, waiting
+from wellfit.cli.console import note, screen, spinner, starting
 from wellfit.cli.train import refuse_others
 
 _NETWORK, _SEARCH, _RUN = "The same for all candidates", "Search", "Run"
@@ -200,7 +200,7 @@ def search(
     elif data is None:
         ctx.fail("Missing argument 'DATA'.")
     with starting():
-        from wellfit.cli.searching import resume_search, run_search
+        from wellfit.cli.search_run import resume_search, run_search
     if resume is not None:
         resume_search(resume, quiet=quiet)
     else:
@@ -216,14 +216,14 @@ def show(
 
     The table has each candidate's mean score, its deviation over the folds, and the time it took.
     """
-    with waiting("reading"):
-        from wellfit.cli.leaders import leaders_table
+    with spinner("reading"):
+        from wellfit.cli.leaderboard import leaderboard_table
         from wellfit.cli.search_folder import has_ended, read_fits, read_results
         from wellfit.cli.search_pictures import draw_search
 
         table, fits = read_results(run), read_fits(run)
-    screen().print(leaders_table(table, top))
-    with waiting("drawing"):
+    screen().print(leaderboard_table(table, top))
+    with spinner("drawing"):
         mattered = draw_search(run, fits) if fits else None
     if mattered is not None:
         screen().print()

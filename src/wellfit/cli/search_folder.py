@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from wellfit.cli.files import write
-from wellfit.cli.leaders import ranked
+from wellfit.cli.leaderboard import ranked
 from wellfit.cli.run_folder import (
     HEALTH,
     JOURNAL,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from wellfit.cli.console import note
 from wellfit.cli.files import write
-from wellfit.cli.leaders import tried
+from wellfit.cli.leaderboard import search_results
 from wellfit.core.errors import InputError
 from wellfit.model_selection.journal import Entry
 from wellfit.report import png, searches
@@ -35,7 +35,7 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
     Raises:
         OSError: a picture can't be written.
     """
-    results, histories = tried(entries)
+    results, histories = search_results(entries)
     found = None
     with suppress(InputError):  # too few candidates
         found = searches.importance(results)

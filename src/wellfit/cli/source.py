@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from wellfit.cli.console import counted
 from wellfit.cli.reading_notes import notes_on, unknown_levels
 from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
+from wellfit.core.words import pluralize
 from wellfit.datasets import Dataset, TableSchema, infer_task, load, train_test_split
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 from wellfit.report.words import percent
@@ -141,7 +141,7 @@ def open_source(wanted: Request) -> Source:
     kind = _kind(data, wanted.task)
     if kind == "regression":
         data = replace(data, **{part: _numbers(data, part) for part in ("y", "y_val", "y_test")})
-    _refuse_gaps(data)
+    _refuse_missing_targets(data)
     refuse_infinities(data, wanted.name, wanted.test)
     notes = (*notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
     data, split = _divided(data, kind, wanted, cut)
@@ -277,7 +277,7 @@ def _numbers(data: Dataset, part: str) -> Any:
     stray = values[numbers.isna() & values.notna()]
     if len(stray):
         raise DataError(
-            f"{_target(data)} has text in {counted(len(stray), 'row')} of {len(y):,}, the first "
+            f"{_target(data)} has text in {pluralize(len(stray), 'row')} of {len(y):,}, the first "
             f"{stray.iloc[0]!r} in row {stray.index[0] + 1:,}; expected numbers, or classes by "
             "--task classification"
         )
@@ -288,13 +288,13 @@ def _target(data: Dataset) -> str:
     return f"the target {data.target!r}" if data.target else "the target"
 
 
-def _refuse_gaps(data: Dataset) -> None:
+def _refuse_missing_targets(data: Dataset) -> None:
     for part in ("y", "y_val", "y_test"):
         y = getattr(data, part)
-        gaps = 0 if y is None else int(pd.DataFrame(y).isna().any(axis=1).sum())
-        if gaps:
+        missing = 0 if y is None else int(pd.DataFrame(y).isna().any(axis=1).sum())
+        if missing:
             where = {"y": "", "y_val": " to validate by", "y_test": " to test by"}[part]
             raise DataError(
-                f"{_target(data)} is missing in {counted(gaps, 'row')} of {len(y):,}{where}; "
+                f"{_target(data)} is missing in {pluralize(missing, 'row')} of {len(y):,}{where}; "
                 "expected a value in every row: fill them in, or leave these rows out"
             )

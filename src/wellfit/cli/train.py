@@ -277,7 +277,7 @@ def train(
     elif data is None:
         ctx.fail("Missing argument 'DATA'.")
     with starting():
-        from wellfit.cli.training import resume_training, run_training
+        from wellfit.cli.train_run import resume_training, run_training
     if resume is not None:
         resume_training(resume, quiet=quiet)
     else:

@@ -20,13 +20,13 @@ def watch(
     ] = "127.0.0.1",
 ) -> None:
     """Serve a page that follows the runs in a folder. It only reads, and Ctrl-C ends it."""
-    from wellfit.cli.live import Runs, WatchServer
+    from wellfit.cli.dashboard import RunMonitor, WatchServer
     from wellfit.core.errors import InputError
 
     if not runs.is_dir():
         raise InputError(f"there is no folder {runs}; expected one that runs are written into")
     try:
-        server = WatchServer(Runs(runs), host, port)
+        server = WatchServer(RunMonitor(runs), host, port)
     except (OSError, UnicodeError) as error:
         told = getattr(error, "strerror", None) or error
         raise InputError(f"can't listen at {host}, port {port}: {told}") from error

@@ -20,3 +20,12 @@ def short(value: float, digits: int = 3) -> str:
     """
     rounded = abs(float(f"{value:.{digits}g}"))
     return f"{value:,.0f}" if 1000 <= rounded < 1e15 else f"{value:.{digits}g}"
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> pluralize(1, "row"), pluralize(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

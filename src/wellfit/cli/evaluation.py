@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.utils import _safe_indexing
 
-from wellfit.cli.console import counted
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
+from wellfit.core.words import pluralize
 from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.test_rows import with_test_rows
@@ -40,7 +40,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Evaluation:
     """A model's predictions of the test rows, and its scores there and on the training rows.
 
     ``trained`` counts the training rows, without those that it held out of them. ``baseline`` are
@@ -73,7 +73,7 @@ class Outcome:
         return document
 
 
-def judge(model: Model, source: Source) -> Outcome:
+def evaluate(model: Model, source: Source) -> Evaluation:
     """Predict the test rows and the training rows, and compare with the truth."""
     data = source.data
     y, ids = np.asarray(data.y_test), _trained(model, source)
@@ -83,7 +83,7 @@ def judge(model: Model, source: Source) -> Outcome:
     one_class_each = source.learning == "classification" and y.ndim == 1
     confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
     baseline, constant, commonest = _baseline(y_train, y, source, model)
-    return Outcome(
+    return Evaluation(
         y, predicted, test, training, len(ids), baseline, constant, commonest, confusions
     )
 
@@ -103,7 +103,7 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
 
 
 def verdict_on(
-    model: Model, source: Source, judged: str, checks: Report, result: Outcome
+    model: Model, source: Source, judged: str, checks: Report, result: Evaluation
 ) -> Verdict:
     """Judge how well the model was fit: on validation rows where there are any.
 
@@ -168,47 +168,49 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
     return [str(c) for c in classes]
 
 
-def show(outcome: Outcome, source: Source, console: Console) -> None:
+def print_errors(evaluation: Evaluation, source: Source, console: Console) -> None:
     """Print the baseline, then the confusions or residuals."""
-    console.print(Text(_baseline_told(outcome), "dim"))
+    console.print(Text(_baseline_told(evaluation), "dim"))
     console.print()
-    if outcome.confusions is not None:
-        classes, counts = outcome.confusions
-        console.print(confusions(counts, names_of(source, classes), console.width))
+    if evaluation.confusions is not None:
+        classes, counts = evaluation.confusions
+        console.print(confusion_table(counts, names_of(source, classes), console.width))
     elif source.learning == "regression":
-        console.print(residuals(outcome))
+        console.print(residual_table(evaluation))
     console.print()
 
 
-def _baseline_told(outcome: Outcome) -> str:
+def _baseline_told(evaluation: Evaluation) -> str:
     """Return the baseline as a sentence, ``Majority-class baseline: 75.9 % (always no, …)``."""
-    scores = {score.name: score for score in outcome.baseline}
+    scores = {score.name: score for score in evaluation.baseline}
     told = {name: score.metric.format(score.value) for name, score in scores.items()}
-    where = f"({outcome.constant}, on the same test rows)"
+    where = f"({evaluation.constant}, on the same test rows)"
     if "accuracy" in told:
         return f"Majority-class baseline: {told['accuracy']} {where}"
     name = next(name for name in told if name.startswith("RMSE"))
     return f"Mean baseline: {name} {told[name]} {where}"
 
 
-def scores(outcome: Outcome) -> Table:
+def score_table(evaluation: Evaluation) -> Table:
     """Return a table of the scores with their intervals, beside the baseline and training rows."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
-    tested, trained = (counted(rows, "row") for rows in (len(outcome.y), outcome.trained))
+    tested, trained = (pluralize(rows, "row") for rows in (len(evaluation.y), evaluation.trained))
     for name in (f"test\n{tested}", "95 % interval", "baseline", f"training\n{trained}"):
         table.add_column(name, justify="right")
-    others = [{one.name: one for one in part} for part in (outcome.baseline, outcome.training)]
-    for score in outcome.test:
+    others = [
+        {one.name: one for one in part} for part in (evaluation.baseline, evaluation.training)
+    ]
+    for score in evaluation.test:
         told = score.metric.format
         bounds = f"{told(score.low)} to {told(score.high)} ({score.interval})"
         same = [part.get(score.name) for part in others]
-        beside = [told(one.value) if one else "" for one in same]
-        table.add_row(score.name, Text(told(score.value), "bold green"), bounds, *beside)
+        values = [told(one.value) if one else "" for one in same]
+        table.add_row(score.name, Text(told(score.value), "bold green"), bounds, *values)
     return table
 
 
-def confusions(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
+def confusion_table(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
     """Return the matrix where it fits the width and can be taken in, else its largest errors."""
     columns = max(max(len(f"{counts.max()}"), 1) + 1, 3)
     head = min(max(map(len, names)), _LONGEST_NAME) + 4
@@ -262,13 +264,13 @@ def _cut(name: str, longest: int = _LONGEST_NAME) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def residuals(outcome: Outcome) -> Table:
+def residual_table(evaluation: Evaluation) -> Table:
     """Return quantiles of the true values, and of what is left of them by the predictions."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("of test rows")
     y, predicted = (
-        np.asarray(part, dtype=np.float64).reshape(len(outcome.y), -1)
-        for part in (outcome.y, outcome.predicted)
+        np.asarray(part, dtype=np.float64).reshape(len(evaluation.y), -1)
+        for part in (evaluation.y, evaluation.predicted)
     )
     columns = []
     for output in range(y.shape[1]):
@@ -283,16 +285,16 @@ def residuals(outcome: Outcome) -> Table:
     return table
 
 
-def pictures(outcome: Outcome, source: Source) -> Iterator[tuple[str, bytes]]:
+def pictures(evaluation: Evaluation, source: Source) -> Iterator[tuple[str, bytes]]:
     """Yield names and contents of the pictures of the test rows."""
     title = f"{source.data.name}: test rows"
-    if outcome.confusions is not None:
-        classes, counts = outcome.confusions
+    if evaluation.confusions is not None:
+        classes, counts = evaluation.confusions
         drawn = confusion_picture(counts, names_of(source, classes), title)
         yield CONFUSIONS, png(drawn)
     elif source.learning == "regression":
         unit = source.data.target or ""
         yield (
             RESIDUALS,
-            png(residual_picture(outcome.y, outcome.predicted, title=title, unit=unit)),
+            png(residual_picture(evaluation.y, evaluation.predicted, title=title, unit=unit)),
         )

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from wellfit.cli.live.runs import Runs
+from wellfit.cli.dashboard.runs import RunMonitor
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -36,9 +36,9 @@ class WatchServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, runs: Runs, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, runs: RunMonitor, host: str = "127.0.0.1", port: int = 0) -> None:
         self.runs, self.host = runs, host
-        self.page = files("wellfit.cli.live").joinpath("page.html").read_bytes()
+        self.page = files("wellfit.cli.dashboard").joinpath("page.html").read_bytes()
         self.policy = _policy(self.page.decode())
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         self.address_family = family

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wellfit.cli.console import counted
 from wellfit.cli.plan import Plan
 from wellfit.cli.run_folder import (
     HEALTH,
@@ -22,6 +21,7 @@ from wellfit.cli.run_forms import health_in, metrics_in, read_lines
 from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import Source, open_source
 from wellfit.core.errors import InputError, WellfitError
+from wellfit.core.words import pluralize
 from wellfit.estimators import load_model
 from wellfit.estimators.table_schema import table_schema
 from wellfit.report.page import Material
@@ -31,7 +31,7 @@ from wellfit.store import is_model
 _PARTS = ("training", "validation", "test")
 
 
-def place_for(runs: Sequence[Path], out: Path | None) -> Path:
+def report_path(runs: Sequence[Path], out: Path | None) -> Path:
     """Return the file to write a report into.
 
     Raises:
@@ -47,7 +47,7 @@ def place_for(runs: Sequence[Path], out: Path | None) -> Path:
     return place
 
 
-def gather(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material:
+def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material:
     """Return all that is known of a run.
 
     Args:
@@ -110,7 +110,7 @@ def _lines(
     right = [line for line in map(read, found) if line is not None]
     lost += len(found) - len(right)
     if lost:
-        notes.append(f"{path.name}: left out {counted(lost, 'line')} of another form.")
+        notes.append(f"{path.name}: left out {pluralize(lost, 'line')} of another form.")
     return right
 
 

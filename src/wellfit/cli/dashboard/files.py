@@ -28,7 +28,7 @@ def open_inside(path: Path, root: Path) -> int | None:
         path: the file.
         root: a folder, its own links resolved.
     """
-    # A link in between, or a pipe that would keep us waiting, is no part of a run.
+    # A link in between, or a pipe that would keep us spinner, is no part of a run.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if path.is_symlink() or not path.parent.resolve().is_relative_to(root):

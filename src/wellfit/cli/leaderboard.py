@@ -25,7 +25,7 @@ from wellfit.report.words import short
 
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10
-_LEADERS = 8
+_SHOWN_CANDIDATES = 8
 _UNBOUND = 10_000  # characters: wider than any table
 
 
@@ -44,11 +44,11 @@ def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
     return frame.assign(rank=range(1, len(frame) + 1)).reset_index(drop=True)
 
 
-def tried(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
+def search_results(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
     """Return what pictures need of ``cv_results_`` and ``histories_``, of the finished fits.
 
     >>> outcome = {"test_scores": 0.5, "history": {"loss": [1.5]}}
-    >>> tried([Entry("k", {"l2": 0.1}, 0, outcome)])[1]
+    >>> search_results([Entry("k", {"l2": 0.1}, 0, outcome)])[1]
     [[{'loss': [1.5]}]]
     """
     candidates = _by_candidate(entries)
@@ -106,7 +106,7 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
     return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate)}
 
 
-def leaders_table(frame: pd.DataFrame, most: int = _LEADERS) -> RenderableType:
+def leaderboard_table(frame: pd.DataFrame, most: int = _SHOWN_CANDIDATES) -> RenderableType:
     """Return a table of the first candidates, and how many more there are."""
     shown = frame.head(most)
     table = _Fitting(_table(shown, _columns(shown)), _table(shown, _one_column(shown)))
@@ -202,7 +202,7 @@ def _short(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-class Leaders:
+class Leaderboard:
     """Shows how a search goes: a live table in a terminal, else about ten lines.
 
     Args:
@@ -234,7 +234,7 @@ class Leaders:
     def _wanted(self) -> int:
         return max(self._total, self._asked, 1)
 
-    def __enter__(self) -> Leaders:
+    def __enter__(self) -> Leaderboard:
         if self._live is not None:
             self._live.start()
         return self
@@ -290,25 +290,25 @@ class Leaders:
         return [] if left is None else [f"{duration(left)} left"]
 
     def frame(self) -> RenderableType:
-        """Return a bar with the time left, and the leaders below."""
+        """Return a bar with the time left, and the leaderboard below."""
         bar = ProgressBar(total=self._wanted, completed=self._done(), width=24)
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
-        return Group(line, Text(), leaders_table(ranked(self.entries)))
+        return Group(line, Text(), leaderboard_table(ranked(self.entries)))
 
 
-class ShownJournal(Journal):
+class DisplayedJournal(Journal):
     """A journal whose fits are shown as they finish.
 
     Args:
         place: makes the place of the file and returns it, once it is known that the search can
             be meant: one that is refused leaves nothing, and replaces nothing.
-        leaders: show the fits.
+        leaderboard: show the fits.
     """
 
-    def __init__(self, place: Callable[[], Path], leaders: Leaders) -> None:
+    def __init__(self, place: Callable[[], Path], leaderboard: Leaderboard) -> None:
         super().__init__("")
-        self._place, self._leaders = place, leaders
+        self._place, self._leaderboard = place, leaderboard
 
     def begin(self, search: Mapping[str, Any]) -> None:
         """Make the place, and open the file."""
@@ -317,11 +317,11 @@ class ShownJournal(Journal):
 
     def round(self, fits: int, known: int) -> None:
         """Pass it on; at first with what is finished."""
-        if not self._leaders.entries:
-            self._leaders.entries += self.entries.values()
-        self._leaders.expect(fits, known)
+        if not self._leaderboard.entries:
+            self._leaderboard.entries += self.entries.values()
+        self._leaderboard.expect(fits, known)
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Write, and show."""
         super().record(entries)
-        self._leaders.add(entries)
+        self._leaderboard.add(entries)

@@ -13,17 +13,23 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from wellfit.cli import outcome, overview
-from wellfit.cli.console import counted, duration, note, pairs, screen
+from wellfit.cli import data_summary, evaluation
+from wellfit.cli.console import duration, key_value_table, note, screen
 from wellfit.cli.files import plain
-from wellfit.cli.leaders import Leaders, ShownJournal, brief, failures, leaders_table
+from wellfit.cli.leaderboard import (
+    DisplayedJournal,
+    Leaderboard,
+    brief,
+    failures,
+    leaderboard_table,
+)
 from wellfit.cli.run_folder import refuse
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
-from wellfit.cli.training import (
+from wellfit.cli.train_run import (
     _config,
     _estimator,
     _prepare,
@@ -33,6 +39,7 @@ from wellfit.cli.training import (
     complete,
 )
 from wellfit.core.errors import DataError, InputError
+from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
@@ -95,15 +102,15 @@ def _carry_out(
     """Show the data, search, save, judge."""
     console = screen()
     space = plan.space(model)
-    checks = overview.introduce(model, source, console, quiet)
+    checks = data_summary.show_data(model, source, console, quiet)
     if not quiet:
         console.print(_told(plan, space))
         console.print()
     try:
         began = time.perf_counter()
-        leaders = Leaders(console, plan.options.fits, plan.options.time_limit, quiet)
-        journal = ShownJournal(lambda: folder.begun_journal(config), leaders)
-        search = _searched(plan, space, source, model, journal, leaders)
+        leaderboard = Leaderboard(console, plan.options.fits, plan.options.time_limit, quiet)
+        journal = DisplayedJournal(lambda: folder.begun_journal(config), leaderboard)
+        search = _searched(plan, space, source, model, journal, leaderboard)
         best: Model = search.best_estimator_
         if best.status_ == "interrupted":
             raise KeyboardInterrupt
@@ -120,10 +127,10 @@ def _carry_out(
 def _told(plan: SearchPlan, space: Space) -> Table:
     """Return what is searched, in words."""
     options = plan.options
-    table = pairs()
+    table = key_value_table()
     halving = f", {options.halving} halving" if options.halving else ""
     restarts = f" x {options.restarts} seeds" if options.restarts > 1 else ""
-    tried = f"{counted(options.candidates, 'candidate')} x {options.cv} folds{restarts}"
+    tried = f"{pluralize(options.candidates, 'candidate')} x {options.cv} folds{restarts}"
     table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
     names = dict.fromkeys(name.partition(".")[0] for name in space.axes)
     table.add_row("varied", ", ".join(names))
@@ -135,8 +142,8 @@ def _searched(
     space: Space,
     source: Source,
     model: Model,
-    journal: ShownJournal,
-    leaders: Leaders,
+    journal: DisplayedJournal,
+    leaderboard: Leaderboard,
 ) -> Any:
     """Search, showing how it goes; warnings become notes.
 
@@ -159,18 +166,18 @@ def _searched(
         cv=options.cv,
         random_state=plan.common.request.seed,
     )
-    with warnings.catch_warnings(record=True) as caught, leaders:
+    with warnings.catch_warnings(record=True) as caught, leaderboard:
         warnings.simplefilter("always")
         try:
             search.fit(source.data.X, source.data.y)
         except InputError:
             raise
         except ValueError as error:
-            if any(not entry.outcome["fit_error"] for entry in leaders.entries):
+            if any(not entry.outcome["fit_error"] for entry in leaderboard.entries):
                 raise
-            raise DataError(failures(leaders.entries) or str(error)) from error
+            raise DataError(failures(leaderboard.entries) or str(error)) from error
     said = [brief(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
-    for message in dict.fromkeys([*said, failures(leaders.entries)]):
+    for message in dict.fromkeys([*said, failures(leaderboard.entries)]):
         if message and not message.startswith(_TOLD_BY_TABLE):
             note(message)
     if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
@@ -187,23 +194,23 @@ def _conclude(
     seconds: float,
     quiet: bool,
 ) -> None:
-    """Print the leaders and how good the best is; write that."""
+    """Print the leaderboard and how good the best is; write that."""
     frame, best = candidates(search.cv_results_), search.best_estimator_
     folder.tabulate(frame)
     if not quiet:
-        tried = counted(len(frame), "candidate")
+        tried = pluralize(len(frame), "candidate")
         console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}\n")
-    console.print(leaders_table(frame))
+    console.print(leaderboard_table(frame))
     console.print()
     mattered = draw_search(folder.path, search.journal.entries.values())
     if mattered is not None and not quiet:
         console.print(mattered)
         console.print()
-    judged = outcome.judge(best, source)
-    console.print(outcome.scores(judged))
+    judged = evaluation.evaluate(best, source)
+    console.print(evaluation.score_table(judged))
     if not quiet:
-        outcome.show(judged, source, console)
-    for name, picture in outcome.pictures(judged, source):
+        evaluation.print_errors(judged, source, console)
+    for name, picture in evaluation.pictures(judged, source):
         folder.picture(name, picture)
     search.journal.settle()
     # Last, since a search with a result is not resumed: whatever it needs is there now.

@@ -10,9 +10,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import counted, note, pairs, waiting
+from wellfit.cli.console import key_value_table, note, spinner
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import Source
+from wellfit.core.words import pluralize
 from wellfit.datasets import Column, Summary, Target, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
 from wellfit.report.words import percent, short
@@ -21,11 +22,11 @@ _MOST_NAMED = 4
 _MOST_COLUMNS = 100
 
 
-def before_training(model: Model, source: Source) -> Table:
-    """Tell the rows, columns, types, gaps, classes and repeated rows of data, and the network."""
+def training_summary(model: Model, source: Source) -> Table:
+    """Return a table about the data (size, types, missing values, duplicates) and the network."""
     data = source.data
     summary = describe(data.X, data.y, task=source.kind)
-    table = pairs()
+    table = key_value_table()
     table.add_row(
         "data",
         Text(data.name, "bold cyan") + (f": {data.description}" if data.description else ""),
@@ -35,7 +36,7 @@ def before_training(model: Model, source: Source) -> Table:
     if data.X_val is not None:
         table.add_row("", f"{len(data.X_val):,} to validate")
     table.add_row("columns", types(summary))
-    table.add_row("missing", gaps(summary))
+    table.add_row("missing", missing_values(summary))
     assert summary.target is not None
     table.add_row("target", f"{source.target}: {classes(summary.target)}")
     table.add_row("duplicates", _duplicates(source, summary))
@@ -45,14 +46,14 @@ def before_training(model: Model, source: Source) -> Table:
     return table
 
 
-def introduce(model: Model, source: Source, console: Console, quiet: bool) -> Report:
+def show_data(model: Model, source: Source, console: Console, quiet: bool) -> Report:
     """Print what the data and the network are, check the data, and return what was found.
 
     Where ``quiet``, only a check that fails is noted.
     """
     data = source.data
-    with waiting("looking at the data"):
-        shown = None if quiet else before_training(model, source)
+    with spinner("checking the data"):
+        shown = None if quiet else training_summary(model, source)
         report = check_data(model, data.X, data.y, X_test=data.X_test, y_test=data.y_test)
         report = Report(tuple(one for one in report if one.check not in source.heeded))
     if shown is not None:
@@ -68,7 +69,7 @@ def introduce(model: Model, source: Source, console: Console, quiet: bool) -> Re
 def data_alarms(report: Report) -> RenderableType:
     """Return what checks of the data warn of, and what to do; nothing where there is nothing.
 
-    Rows that occur twice are left out: :func:`before_training` counts them.
+    Rows that occur twice are left out: :func:`training_summary` counts them.
     """
     alarms = tuple(one for one in report.alarms if one.check != "duplicate_rows")
     if not alarms:
@@ -82,15 +83,15 @@ def types(summary: Summary) -> str:
     return kinds if len(summary.kinds) == 1 else f"{len(summary.columns):,}: {kinds}"
 
 
-def gaps(summary: Summary) -> str:
+def missing_values(summary: Summary) -> str:
     """Return how many cells are missing, and where most of them are."""
     if not summary.missing:
         return "none"
     holed = sorted((c for c in summary.columns if c.missing), key=lambda c: -c.missing)
     named = [f"{column.name} {column.missing:,}" for column in holed[:_MOST_NAMED]]
     more = ["…"] if len(holed) > _MOST_NAMED else []
-    cells = counted(summary.missing, "cell")
-    return f"{cells} in {counted(len(holed), 'column')}: {', '.join(named + more)}"
+    cells = pluralize(summary.missing, "cell")
+    return f"{cells} in {pluralize(len(holed), 'column')}: {', '.join(named + more)}"
 
 
 def classes(target: Target) -> str:
@@ -119,7 +120,7 @@ def _duplicates(source: Source, summary: Summary) -> Text:
         return text.append("; no test row is one of them")
     share = percent(across / len(data.X_test))
     verb = "occurs" if across == 1 else "occur"
-    told = f"; {counted(across, 'test row')} ({share}) also {verb} in the training set"
+    told = f"; {pluralize(across, 'test row')} ({share}) also {verb} in the training set"
     text.append(told, "yellow")
     return text
 
@@ -154,7 +155,7 @@ def _names(given: Any) -> str:
 def _training(settings: Mapping[str, Any]) -> str:
     optimizer, schedule = settings["optimizer"], settings["lr_schedule"]["name"]
     at_most = "at most " if settings["early_stopping"] else ""
-    epochs = counted(settings["epochs"], "epoch")
+    epochs = pluralize(settings["epochs"], "epoch")
     told = [optimizer["name"]]
     if "learning_rate" in optimizer:  # else all rows are looked at before each move
         told.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")

@@ -31,7 +31,7 @@ _EVERY = 0.1  # seconds between two frames
 _PLAIN_LINES = 10
 
 
-class Journal(Callback):
+class MetricsWriter(Callback):
     """Writes each epoch into the run folder as it ends.
 
     Args:
@@ -84,7 +84,7 @@ class Journal(Callback):
         self.folder.close()
 
 
-class Deferred(Callback):
+class DeferredCallback(Callback):
     """A callback that is made when training starts, of what is known only then."""
 
     make: Callable[[], Callback] = field()
@@ -112,7 +112,7 @@ class Deferred(Callback):
         self.made[0].finish(state)
 
 
-class Lines(Callback):
+class ProgressLines(Callback):
     """Prints a line every so many epochs, for logs and pipes; else about ten in all."""
 
     console: Console = field()
@@ -134,7 +134,7 @@ class Lines(Callback):
         return None
 
 
-class Show(Callback):
+class LiveDisplay(Callback):
     """A bar with the time left and the learning curves, which grow while the network trains."""
 
     console: Console = field()

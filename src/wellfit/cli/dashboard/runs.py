@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wellfit.cli.live.files import Document, Tail, held_locks, is_held, subfolders
+from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
 from wellfit.core.metrics import Metric, split_rows, title_of
 
@@ -19,13 +19,13 @@ _PAUSE = 0.25  # seconds between two looks, however many ask
 _SILENCE = 30  # seconds after which a run whose lock doesn't show is taken for cut off
 _ROWS = 5000  # of the metrics, in one answer
 _PACE = 20  # epochs that tell how long one takes
-_LEADERS = 8
+_SHOWN_CANDIDATES = 8
 _LONGEST = 300  # characters of a name
 _LONGEST_VERDICT = 3000  # characters
 _NO_CURVES = ("epoch", "seconds")
 
 
-class Runs:
+class RunMonitor:
     """What the runs in a folder have come to; any number of threads may ask.
 
     Args:
@@ -36,7 +36,7 @@ class Runs:
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.root = root.resolve()
         self._clock, self._looked = clock, -math.inf
-        self._runs: dict[str, Followed] = {}
+        self._runs: dict[str, MonitoredRun] = {}
         self._lock = threading.Lock()
 
     def summary(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Runs:
             return
         there = {_identity(path.relative_to(self.root)): path for path in _found(self.root)}
         self._runs = {
-            key: self._runs.get(key) or Followed(key, path, self.root)
+            key: self._runs.get(key) or MonitoredRun(key, path, self.root)
             for key, path in there.items()
         }
         # Before the files: a run writes its result, then lets go of the lock.
@@ -95,7 +95,7 @@ def _identity(path: Path) -> str:
     return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-class Followed:
+class MonitoredRun:
     """A run that is followed.
 
     Args:
@@ -109,7 +109,7 @@ class Followed:
         self._name = str(path.relative_to(root)) if path != root else path.name
         self._config, self._result = Document(path / CONFIG, root), Document(path / RESULT, root)
         self._metrics, self._journal = Tail(path / METRICS, root), Tail(path / JOURNAL, root)
-        self._leaders: list[list[Any]] = []
+        self._leaderboard: list[list[Any]] = []
         self._marks: list[tuple[float, int]] = []  # when how many fits were there
         self._running, self._lock_seen, self._grew = False, False, -math.inf
 
@@ -133,7 +133,7 @@ class Followed:
         for file in (self._config, self._result, self._metrics):
             file.look()
         if self._is_search and self._journal.look():
-            self._leaders = _leaders(_fits(self._journal))
+            self._leaderboard = _leaderboard(_fits(self._journal))
             self._marks = [*self._marks, (now, len(_fits(self._journal)))][-_PACE:]
         if self._metrics.grew or self._journal.grew:
             self._grew = now
@@ -219,7 +219,7 @@ class Followed:
         return {
             **_progress("fit", done, total, left),
             "early": options.get("time_limit") is not None,
-            "leaders": self._leaders,
+            "leaderboard": self._leaderboard,
         }
 
 
@@ -231,9 +231,9 @@ def _fits(journal: Tail) -> list[dict[str, Any]]:
     return [row for row in journal.rows if "candidate" in row and "outcome" in row]
 
 
-def _leaders(fits: list[dict[str, Any]]) -> list[list[Any]]:
+def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
     """Return a table of the best candidates, its first row the columns' names."""
-    from wellfit.cli.leaders import parameters_of, ranked
+    from wellfit.cli.leaderboard import parameters_of, ranked
     from wellfit.model_selection.journal import Entry
 
     try:
@@ -245,7 +245,7 @@ def _leaders(fits: list[dict[str, Any]]) -> list[list[Any]]:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return []  # no journal of ours
     varied = parameters_of(frame)
-    shown = frame.head(_LEADERS)[["rank", "mean", "std", "fits", *varied]]
+    shown = frame.head(_SHOWN_CANDIDATES)[["rank", "mean", "std", "fits", *varied]]
     named = [name.rpartition("__")[2].replace("_", " ") for name in varied]
     rows = [[_cell(value) for value in row] for row in shown.astype(object).to_numpy().tolist()]
     return [["", "score", "±", "fits", *map(_text, named)], *rows]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wellfit.cli.console import counted, screen
+from wellfit.cli.console import screen
+from wellfit.core.words import pluralize
 
 
 def import_file(
@@ -44,5 +45,5 @@ def import_file(
     )
     model.save(out)
     kind = "classifier" if hasattr(model, "classes_") else "regressor"
-    told = f"a {kind} of {counted(model.n_parameters_, 'parameter')} in {out}"
+    told = f"a {kind} of {pluralize(model.n_parameters_, 'parameter')} in {out}"
     screen().print(told, soft_wrap=True)

@@ -20,8 +20,9 @@ from rich.text import Text
 
 from wellfit import __version__
 from wellfit.augment import augmentations
-from wellfit.cli import outcome, overview
-from wellfit.cli.console import counted, duration, note, screen, waiting
+from wellfit.cli import data_summary, evaluation
+from wellfit.cli.console import duration, note, screen, spinner
+from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.plan import Options, Plan
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
@@ -33,9 +34,9 @@ from wellfit.cli.run_folder import (
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.unusable import refuse_missing_values
-from wellfit.cli.watching import Deferred, Journal, Lines, Show
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
+from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
@@ -94,7 +95,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         plan = Plan.from_dict(config)
         if status != "interrupted":
             complete(plan, folder, config)
-            epochs = counted(result["epochs"], "epoch")
+            epochs = pluralize(result["epochs"], "epoch")
             screen().print(f"{path} is {_ended(status)} already, after {epochs}", soft_wrap=True)
             return
         config.pop("result", None)
@@ -115,14 +116,14 @@ def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
     if folder.lacks_pictures(config):
         source, _ = _prepare(plan)
         model = load_model(folder.model)
-        _draw(model, source, folder, outcome.judge(model, source))
+        _draw(model, source, folder, evaluation.evaluate(model, source))
     if not plan.options.keep_checkpoints:
         folder.clear(CHECKPOINTS)
 
 
 def _prepare(plan: Plan) -> tuple[Source, Model]:
     """Read the data, and return them with the estimator that they take."""
-    with waiting(f"reading {plan.request.name}"):
+    with spinner(f"reading {plan.request.name}"):
         source = open_source(plan.request)
         model = _estimator(plan, source.learning)
         if model.preprocess is None:
@@ -153,13 +154,13 @@ def _carry_out(
     config: Mapping[str, Any],
     quiet: bool,
 ) -> None:
-    """Show the data, train, save, judge; a run that ended well needs no checkpoints."""
+    """LiveDisplay the data, train, save, judge; a run that ended well needs no checkpoints."""
     console = screen()
-    checks = overview.introduce(model, source, console, quiet)
+    checks = data_summary.show_data(model, source, console, quiet)
     if not quiet:
         console.print()
     judged = _judged(model, source)
-    journal = Journal(folder, config, judged)
+    journal = MetricsWriter(folder, config, judged)
     writers = [journal, *_writers(plan.options, folder)]
     try:
         shows = _shows(plan.options, console, judged, quiet)
@@ -191,13 +192,15 @@ def _writers(options: Options, folder: RunFolder) -> list[Callback]:
     pause = options.checkpoint_every
     # Where a new run's folder is, is known when training starts.
     writers: list[Callback] = [
-        Deferred(lambda: Health(str(folder.health), overwrite=True)),
-        Deferred(
+        DeferredCallback(lambda: Health(str(folder.health), overwrite=True)),
+        DeferredCallback(
             lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
         ),
     ]
     if options.tensorboard:
-        writers.append(Deferred(lambda: TensorBoard(str(folder.tensorboard), overwrite=True)))
+        writers.append(
+            DeferredCallback(lambda: TensorBoard(str(folder.tensorboard), overwrite=True))
+        )
     if options.time_limit is not None:
         writers.append(TimeLimit(options.time_limit))
     return writers
@@ -211,11 +214,11 @@ def _validates(model: Model, source: Source) -> bool:
 def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Callback]:
     if quiet:
         return []
-    lines = Lines(console, judged, options.report_every)
+    lines = ProgressLines(console, judged, options.report_every)
     if not console.is_terminal:
         return [lines]
-    # Lines that are asked for scroll by above the curves.
-    return [Show(console, judged), *([lines] if options.report_every else [])]
+    # ProgressLines that are asked for scroll by above the curves.
+    return [LiveDisplay(console, judged), *([lines] if options.report_every else [])]
 
 
 def _fit(
@@ -300,12 +303,12 @@ def _conclude(
     """Judge the model, tell how good it is, and write that and the pictures."""
     if not quiet:
         _tell_training(model, judged, console)
-    result = outcome.judge(model, source)
+    result = evaluation.evaluate(model, source)
     unseen = judged if judged == "validation" or _knows_all(source) else ""
-    found = outcome.verdict_on(model, source, unseen, checks, result)
-    console.print(outcome.scores(result))
+    found = evaluation.verdict_on(model, source, unseen, checks, result)
+    console.print(evaluation.score_table(result))
     if not quiet:
-        outcome.show(result, source, console)
+        evaluation.print_errors(result, source, console)
         console.print(found.sentence, style="bold", markup=False, highlight=False)
         console.print(f"{found.sure}\n", highlight=False)
     _draw(model, source, folder, result)
@@ -315,7 +318,7 @@ def _conclude(
     _tell_folder(folder, model.status_ == "interrupted", console)
 
 
-def _draw(model: Model, source: Source, folder: RunFolder, result: outcome.Outcome) -> None:
+def _draw(model: Model, source: Source, folder: RunFolder, result: evaluation.Evaluation) -> None:
     """Write the pictures of a training."""
     history = model.history_
     if history:
@@ -326,7 +329,7 @@ def _draw(model: Model, source: Source, folder: RunFolder, result: outcome.Outco
             title=f"{source.data.name}: learning curve",
         )
         folder.picture(CURVE, png(figure))
-    for name, picture in outcome.pictures(result, source):
+    for name, picture in evaluation.pictures(result, source):
         folder.picture(name, picture)
 
 
@@ -355,11 +358,11 @@ def _tell_training(model: Model, judged: str, console: Console) -> None:
     """Draw the curves, unless the terminal shows them already, and say how training ended."""
     if model.history_ and not console.is_terminal:
         console.print(Curves(model.history_, judged, shown=model.best_epoch_))
-    best, epochs = model.best_epoch_, counted(model.n_epochs_, "epoch")
+    best, epochs = model.best_epoch_, pluralize(model.n_epochs_, "epoch")
     kept = "" if best == model.n_epochs_ else f", kept epoch {best}"
     console.print(
         f"\n{_ended(model.status_)} after {epochs} in {duration(_seconds(model))}{kept}; "
-        f"{counted(model.n_parameters_, 'parameter')}"
+        f"{pluralize(model.n_parameters_, 'parameter')}"
     )
     console.print(
         f"{in_words(model.pretrained_)}\n" if model.pretrained is not None else "", soft_wrap=True
