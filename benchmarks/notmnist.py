@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.report import markdown_table
 from wellfit.datasets import load
-from wellfit.recipes import Kitchen, Recipe, Split, recipes
+from wellfit.recipes import Recipe, RecipeContext, Split, recipes
 from wellfit.recipes.notmnist import AGAINST_KERAS, Regularized, Setting, letters
 
 STEPS, BATCH = 3001, 128
@@ -77,21 +77,21 @@ def table(data_dir: Path | None, seeds: int) -> Iterator[list[str]]:
     split = letters(load("notmnist", data_dir=data_dir))
     for recipe in recipes(source="notmnist"):
         assert isinstance(recipe, Regularized)
-        ours = [_by_us(recipe, Kitchen(data_dir, seed)) for seed in range(seeds)]
+        ours = [_by_us(recipe, RecipeContext(data_dir, seed)) for seed in range(seeds)]
         for what, setting in recipe.settings.items():
             theirs = [in_keras(setting, split, seed) for seed in range(seeds)]
             kind = what.removesuffix(AGAINST_KERAS).rstrip(": ")
             name = f"{recipe.name} {kind}".strip()
             yield [name, *_cells(theirs), *_cells([one[what] for one in ours])]
     (best,) = recipes(["notmnist-best"])
-    ours = [_by_us(best, Kitchen(data_dir, seed)) for seed in range(seeds)]
+    ours = [_by_us(best, RecipeContext(data_dir, seed)) for seed in range(seeds)]
     yield [best.name, "–", "–", *_cells([one[AGAINST_KERAS] for one in ours])]
 
 
-def _by_us(recipe: Recipe, kitchen: Kitchen) -> dict[str, Run]:
+def _by_us(recipe: Recipe, context: RecipeContext) -> dict[str, Run]:
     """Do a recipe, and return what came of each of its networks."""
-    told = recipe.run(kitchen)
-    return {what: (told[what], curves["seconds"][-1]) for what, curves in kitchen.curves.items()}
+    told = recipe.run(context)
+    return {what: (told[what], curves["seconds"][-1]) for what, curves in context.curves.items()}
 
 
 def _cells(runs: list[Run]) -> list[str]:

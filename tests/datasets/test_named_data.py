@@ -17,7 +17,7 @@ from wellfit.datasets.bundled import BUNDLED
 from wellfit.datasets.catalog import NAMED
 from wellfit.datasets.download import cache_folder, fetch
 from wellfit.datasets.images import IMAGES
-from wellfit.datasets.letters import ARCHIVE
+from wellfit.datasets.notmnist import ARCHIVE
 
 LOADED = [named.name for named in BUNDLED if named.where() == "bundled"]
 

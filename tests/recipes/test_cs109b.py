@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from wellfit import MLPClassifier
-from wellfit.recipes import Kitchen, cs109b, recipes, reproduce
+from wellfit.recipes import RecipeContext, cs109b, recipes, reproduce
 
 OURS = recipes(source="cs109b")
 
@@ -35,7 +35,7 @@ def test_beale_is_solved_in_fewer_evaluations_than_the_labs() -> None:
 
 
 def test_the_rate_falls_by_the_step_as_in_keras() -> None:
-    clf = cs109b.decaying(Kitchen(), epochs=60, rows=60_000)
+    clf = cs109b.decaying(RecipeContext(), epochs=60, rows=60_000)
     per_epoch = math.ceil(60_000 / clf.batch_size)
     steps = torch.tensor([[0.0], [1.0], [5000.0]])
     hypers = {key: torch.tensor([value]) for key, value in clf.lr_schedule.values()}

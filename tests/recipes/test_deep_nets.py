@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from wellfit.recipes import Figure, Kitchen, Split, recipes, reproduce
+from wellfit.recipes import Figure, RecipeContext, Split, recipes, reproduce
 from wellfit.recipes.deep_nets import comparing, digits, reusing, transferring
-from wellfit.recipes.deep_nets.common import barred
+from wellfit.recipes.deep_nets.common import with_threshold
 
 NOTES = recipes(source="deep-nets")
 NAMES = [recipe.name for recipe in NOTES]
@@ -26,7 +26,7 @@ def small(monkeypatch):
         X = np.clip(blots[y] + draw.normal(0, 30, (1200, 784)), 0, 255).astype(np.uint8)
         return Split(X[:800], y[:800], X[800:1000], y[800:1000], X[1000:], y[1000:])
 
-    monkeypatch.setattr(Kitchen, "mnist", mnist)
+    monkeypatch.setattr(RecipeContext, "mnist", mnist)
     for shared in (digits.trunk, reusing.trained):
         shared.cache_clear()
     yield
@@ -63,29 +63,33 @@ def _told(recipe) -> str:
 
 
 def test_a_bar_counts_and_not_the_published_figure():
-    figure = barred("test accuracy", 0.7, "page 1", bar=0.8)
+    figure = with_threshold("test accuracy", 0.7, "page 1", threshold=0.8)
     assert figure.published == 0.7
     assert [figure.reached(value) for value in (0.75, 0.7999, 0.8001)] == [False, False, True]
     assert Figure("test accuracy", 0.7, "page 1").reached(0.75)
 
 
 def test_exercise_9_runs_on_what_exercise_8_has_trained(small):
-    split = transferring.few(Kitchen())
+    split = transferring.few(RecipeContext())
     assert sorted(set(split.y)) == [5, 6, 7, 8, 9]
-    told = transferring.ThreeFrozen().run(Kitchen())
+    told = transferring.ThreeFrozen().run(RecipeContext())
     assert digits.trunk.cache_info().misses == 1
-    assert transferring.FourFrozen().run(Kitchen())["test accuracy"] > 0.9 < told["test accuracy"]
+    assert (
+        transferring.FourFrozen().run(RecipeContext())["test accuracy"]
+        > 0.9
+        < told["test accuracy"]
+    )
     assert digits.trunk.cache_info().misses == 1
 
 
 def test_frozen_layers_computed_once_learn_as_well(small):
-    told = reusing.Frozen().run(Kitchen())
+    told = reusing.Frozen().run(RecipeContext())
     assert min(told.values()) > 0.9
 
 
 def test_a_training_that_breaks_counts_as_guessing(small):
     wild = {"wild": {"optimizer": comparing.SGD(1e9, momentum=0.9), "epochs": 1}}
-    assert comparing.compared(Kitchen(), wild) == {"validation accuracy, wild": 0.1}
+    assert comparing.compared(RecipeContext(), wild) == {"validation accuracy, wild": 0.1}
 
 
 @pytest.mark.heavy

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from wellfit.nn import SigmoidCrossEntropy, SigmoidSquaredError
-from wellfit.recipes import Kitchen, Recipe, Split, indaba, recipes, reproduce, tips
+from wellfit.recipes import Recipe, RecipeContext, Split, indaba, recipes, reproduce, tips
 from wellfit.training import Member, Stream
 
 OURS = [*recipes(source="indaba"), *recipes(source="tips")]
@@ -27,12 +27,12 @@ def blots(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     middles = draw.integers(0, 256, (10, 784))
 
-    def mnist(self: Kitchen, validation: int = 5000) -> Split:
+    def mnist(self: RecipeContext, validation: int = 5000) -> Split:
         y = np.arange(600) % 10
         X = np.clip(middles[y] + draw.normal(0, 60, (600, 784)), 0, 255).astype(np.uint8)
         return Split(X[:400], y[:400], X[400:500], y[400:500], X[500:], y[500:])
 
-    monkeypatch.setattr(Kitchen, "mnist", mnist)
+    monkeypatch.setattr(RecipeContext, "mnist", mnist)
 
 
 # --- what is declared ------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _initial():
 
 
 def test_untrained_networks_are_as_good_as_chance(blots: None) -> None:
-    told = indaba.Untrained().run(Kitchen(seed=3))
+    told = indaba.Untrained().run(RecipeContext(seed=3))
     assert told["lowest accuracy"] < told["test accuracy"] < told["highest accuracy"]
     assert told["test accuracy"] == pytest.approx(0.1, abs=0.03)
 
@@ -135,7 +135,7 @@ def test_the_search_draws_ten_of_the_sources_networks(
 
     monkeypatch.setattr(indaba, "RandomizedSearchCV", Watched)
     monkeypatch.setattr(indaba, "_QUICK_ROWS", 400)
-    told = indaba.RandomSearch().run(Kitchen(quick=True))
+    told = indaba.RandomSearch().run(RecipeContext(quick=True))
     (search,) = seen
     drawn = search.cv_results_["params"]
     assert len(drawn) == 10
@@ -157,12 +157,12 @@ def test_one_stack_holds_what_differs_in_numbers_only(
     real = tips.train
     monkeypatch.setattr(tips, "train", watched)
     for recipe in (tips.Initialization(), tips.Momentum(), tips.LearningRate()):
-        recipe.run(Kitchen())
+        recipe.run(RecipeContext())
     assert sizes == [2, 2, 1, 7]
 
 
 def test_a_large_rate_is_told_from_the_best(blots: None) -> None:
-    told = tips.LearningRate().run(Kitchen())
+    told = tips.LearningRate().run(RecipeContext())
     ratios = [told[figure.what] for figure in tips.LearningRate.figures[:2]]
     assert min(ratios) > 1
     assert told["best learning rate"] not in (0.01, 30.0)

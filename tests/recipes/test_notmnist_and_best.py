@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wellfit.datasets import Dataset
-from wellfit.recipes import Kitchen, recipes, reproduce
+from wellfit.recipes import RecipeContext, recipes, reproduce
 from wellfit.recipes.notmnist import AGAINST_KERAS, letters
 
 DATA = os.environ.get("WELLFIT_DATA")
@@ -81,12 +81,12 @@ def test_the_split_is_always_the_same(drawn):
 
 
 def test_a_recipe_tells_both_accuracies_and_keeps_the_curve(drawn, monkeypatch):
-    monkeypatch.setattr(Kitchen, "load", lambda self, name: drawn)
-    kitchen = Kitchen(seed=0)
-    told = _named("notmnist-logistic").run(kitchen)
+    monkeypatch.setattr(RecipeContext, "load", lambda self, name: drawn)
+    context = RecipeContext(seed=0)
+    told = _named("notmnist-logistic").run(context)
     assert told[AGAINST_KERAS] > 0.9  # ten blots are told apart with ease
     assert told[AGAINST_KERAS.replace("test", "training")] > 0.9
-    assert len(kitchen.curves[AGAINST_KERAS]["loss"]) == 10
+    assert len(context.curves[AGAINST_KERAS]["loss"]) == 10
 
 
 @pytest.mark.heavy

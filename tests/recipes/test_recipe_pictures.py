@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
-from wellfit.recipes import Figure, Kitchen, Recipe, Reproduction, Source, recipes, reproduce
+from wellfit.recipes import Figure, Recipe, RecipeContext, Reproduction, Source, recipes, reproduce
 from wellfit.recipes.pictures import draw, png
 
 
@@ -26,14 +26,14 @@ class Variants(Recipe):
         Figure("seconds", 3.0, "page 3", better="lower"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         for name, best in {"plain": 0.91, "$costly$": 0.94}.items():
             rising = best - 0.3 * 0.5 ** np.arange(20)
-            kitchen.curves[name] = {"loss": (1 - rising).tolist(), "val_accuracy": rising.tolist()}
+            context.curves[name] = {"loss": (1 - rising).tolist(), "val_accuracy": rising.tolist()}
         return {
             "test accuracy, plain": 0.91,
             "test accuracy, $costly$": 0.94,
-            "seconds": 2.0 + kitchen.seed,
+            "seconds": 2.0 + context.seed,
         }
 
 
@@ -43,7 +43,7 @@ class Untrained(Variants):
         Figure("initial loss", 2.3026, "page 1", "near", 0.01),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         return {"initial loss": 2.303}
 
 
@@ -51,9 +51,9 @@ class Diverged(Variants):
     name: ClassVar[str] = "diverged"
     figures: ClassVar[tuple[Figure, ...]] = ()
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
-        kitchen.curves["too fast"] = {"loss": [2.0, float("inf"), float("nan")]}
-        kitchen.curves["well"] = {"loss": [2.0, 0.01, 0.001]}
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        context.curves["too fast"] = {"loss": [2.0, float("inf"), float("nan")]}
+        context.curves["well"] = {"loss": [2.0, 0.01, 0.001]}
         return {"test accuracy": 0.1}
 
 

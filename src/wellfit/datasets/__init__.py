@@ -6,7 +6,7 @@ from wellfit.datasets.catalog import is_name, list_datasets, load
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.drawing import picture
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
-from wellfit.datasets.entries import Entry
+from wellfit.datasets.named import DatasetInfo
 from wellfit.datasets.readers import read_features
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.splitting import train_test_split
@@ -17,7 +17,7 @@ from wellfit.datasets.task import Task, infer_task
 __all__ = [
     "Column",
     "Dataset",
-    "Entry",
+    "DatasetInfo",
     "Summary",
     "TableSchema",
     "Target",

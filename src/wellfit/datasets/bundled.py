@@ -12,12 +12,12 @@ import numpy as np
 
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import LoadOptions, Named, Where
+from wellfit.datasets.named import LoadOptions, NamedDataset, Where
 from wellfit.datasets.tables import refuse_target, split_target
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bundled(Named):
+class Bundled(NamedDataset):
     """A data set that scikit-learn brings along.
 
     ``loader`` is its function in ``sklearn.datasets``; labels are given by name.

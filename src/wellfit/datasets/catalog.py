@@ -9,14 +9,14 @@ from pathlib import Path
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.bundled import BUNDLED
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import Entry, LoadOptions, Named
 from wellfit.datasets.files import siblings
 from wellfit.datasets.images import IMAGES
 from wellfit.datasets.indexed import indexed
+from wellfit.datasets.named import DatasetInfo, LoadOptions, NamedDataset
 from wellfit.datasets.readers import read_file
 from wellfit.datasets.schema import TableSchema
 
-NAMED: dict[str, Named] = {named.name: named for named in (*BUNDLED, *IMAGES)}
+NAMED: dict[str, NamedDataset] = {named.name: named for named in (*BUNDLED, *IMAGES)}
 _NAME = re.compile(r"[\w-]+")
 
 
@@ -81,7 +81,7 @@ def is_name(
     return _named(source, _folder(data_dir)) is not None
 
 
-def list_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
+def list_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
     """List the data that :func:`load` knows by name, bundled ones first; downloads nothing.
 
     Args:
@@ -91,10 +91,10 @@ def list_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]
     ['digits', 'iris', 'wine', 'breast_cancer', 'diabetes']
     """
     folder = _folder(data_dir)
-    return [named.entry(folder) for named in _known(folder).values()]
+    return [named.info(folder) for named in _known(folder).values()]
 
 
-def _named(source: str | os.PathLike[str], folder: Path | None) -> Named | None:
+def _named(source: str | os.PathLike[str], folder: Path | None) -> NamedDataset | None:
     if not isinstance(source, str) or not _NAME.fullmatch(source):
         return None
     return _known(folder).get(_key(source))
@@ -109,7 +109,7 @@ def _folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
     return folder
 
 
-def _known(data_dir: Path | None) -> dict[str, Named]:
+def _known(data_dir: Path | None) -> dict[str, NamedDataset]:
     """Return what goes by a name; a folder's index can't take a name that is taken."""
     tables = {_key(name): table for name, table in indexed(data_dir).items()}
     return {**NAMED, **tables, **NAMED}

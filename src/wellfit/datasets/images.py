@@ -10,14 +10,14 @@ from typing import Literal
 from wellfit.core.errors import DataError
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.download import cache_folder, fetch
-from wellfit.datasets.entries import LoadOptions, Named, Where, data_folder
 from wellfit.datasets.idx import idx_files, read_idx_folder
-from wellfit.datasets.letters import ARCHIVE, read_letters
+from wellfit.datasets.named import LoadOptions, NamedDataset, Where, data_folder
+from wellfit.datasets.notmnist import ARCHIVE, read_notmnist
 from wellfit.datasets.tables import refuse_target
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(Named):
+class Images(NamedDataset):
     """Images from files: in a folder of the user's, in the cache, or downloaded into it.
 
     Args:
@@ -110,7 +110,7 @@ class Images(Named):
 def read_image_folder(folder: Path) -> Dataset:
     """Read a folder of idx files, or one with the notMNIST archive."""
     if not idx_files(folder) and (folder / ARCHIVE).is_file():
-        return read_letters(folder / ARCHIVE)
+        return read_notmnist(folder / ARCHIVE)
     return read_idx_folder(folder)
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from wellfit.core.errors import DataError
 from wellfit.core.files import read_json
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.entries import LoadOptions, Named, Where, data_folder
 from wellfit.datasets.files import reading
+from wellfit.datasets.named import LoadOptions, NamedDataset, Where, data_folder
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import read_table, read_with_schema, split_target
 from wellfit.datasets.task import Kind
@@ -30,7 +30,7 @@ _TASKS = ("binary", "multiclass", "regression")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Indexed(Named):
+class Indexed(NamedDataset):
     """A table of the user's, with its target and the columns that must not be learnt from.
 
     Args:

@@ -13,7 +13,7 @@ from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.files import check_file, ending
 from wellfit.datasets.idx import flatten, read_idx, read_idx_file
 from wellfit.datasets.images import read_image_folder
-from wellfit.datasets.letters import ARCHIVE, read_letters
+from wellfit.datasets.notmnist import ARCHIVE, read_notmnist
 from wellfit.datasets.tables import PARQUET, read_table, refuse_target, table_dataset
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _read_labelled(path: Path, allow_pickle: bool) -> Dataset:
     if ending(path) in PICKLES:
         return read_pickle(path, allow_pickle=allow_pickle)
     if path.name == ARCHIVE:
-        return read_letters(path)
+        return read_notmnist(path)
     if is_idx(path):
         return read_idx_file(path)
     raise DataError(f"{path} is of no kind that can be read; expected {_READ}")

@@ -1,24 +1,24 @@
 """Published experiments, each a small class: the source's figure, and how to reach it here."""
 
-from wellfit.recipes import best, cs109b, deep_nets, indaba, notmnist, tips
+from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen, Split
-from wellfit.recipes.reproducing import Measured, Reproduction, recipes, reproduce
+from wellfit.recipes.context import RecipeContext, Split
+from wellfit.recipes.runner import Measured, Reproduction, recipes, reproduce
 
 __all__ = [
     "Figure",
-    "Kitchen",
     "Measured",
     "Recipe",
+    "RecipeContext",
     "Reproduction",
     "Source",
     "Split",
-    "best",
     "cs109b",
     "deep_nets",
     "indaba",
     "notmnist",
     "recipes",
+    "reference_models",
     "reproduce",
     "tips",
 ]

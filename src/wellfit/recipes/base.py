@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from wellfit.core.hyper import Config
 from wellfit.core.metrics import Metric
-from wellfit.recipes.kitchen import Kitchen
+from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.pictures import draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from wellfit.recipes.reproducing import Reproduction
+    from wellfit.recipes.runner import Reproduction
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Recipe(Config, family="recipe"):
     remark: ClassVar[str] = ""
 
     @abstractmethod
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Do the experiment once, with one seed, and return each figure by name.
 
         Figures that :attr:`figures` doesn't hold are told too.

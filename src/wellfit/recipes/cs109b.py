@@ -17,7 +17,7 @@ from wellfit.landscapes import Beale, compare_optimizers
 from wellfit.model_selection import GridSearchCV
 from wellfit.optim import LBFGS, SGD, Adam, Cosine, Exponential, OneCycle, RMSProp, TimeBased
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.context import RecipeContext, Split
 
 CS109B = Source("cs109b", "CS109B lab 3: Optimization in Artificial Neural Networks", "Keras 2.1")
 NO_FIGURE = "An exercise that the lab leaves to its readers: it publishes no figure."
@@ -35,24 +35,24 @@ INITIALIZERS = {
 }
 
 
-def _network(kitchen: Kitchen, **settings: Any) -> MLPClassifier:
+def _network(context: RecipeContext, **settings: Any) -> MLPClassifier:
     """Return the lab's network: two layers of 64 rectified units, weights from U(±0.05)."""
     own = {"initializer": "uniform", "dropout": 0.0, "batch_size": 32}
     return MLPClassifier(
-        (64, 64), early_stopping=False, random_state=kitchen.seed, **{**own, **settings}
+        (64, 64), early_stopping=False, random_state=context.seed, **{**own, **settings}
     )
 
 
-def _short(kitchen: Kitchen) -> MLPClassifier:
+def _short(context: RecipeContext) -> MLPClassifier:
     """Return the same network on the short way: a few epochs along one cycle of Adam's rate."""
-    return _network(kitchen, optimizer=Adam(0.005), batch_size=100, dropout=0.05, epochs=8)
+    return _network(context, optimizer=Adam(0.005), batch_size=100, dropout=0.05, epochs=8)
 
 
-def _tested(kitchen: Kitchen, name: str, clf: MLPClassifier) -> float:
+def _tested(context: RecipeContext, name: str, clf: MLPClassifier) -> float:
     """Train on all 60,000 images, as the lab does, and return the accuracy on the test's."""
-    split = kitchen.mnist(validation=0)
+    split = context.mnist(validation=0)
     clf.fit(split.X, split.y)
-    kitchen.keep(name, clf)
+    context.keep(name, clf)
     return clf.score(split.X_test, split.y_test)
 
 
@@ -69,7 +69,7 @@ class BealeByLBFGS(Recipe, name="cs109b-beale"):
         "The lab's derivatives are differences, each worth two more evaluations; ours are exact."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Let SciPy's minimizer run, and tell where it ends."""
         (path,) = compare_optimizers(Beale(), [LBFGS()], [(4.0, 4.0)])
         x, y = path.points[-1]
@@ -86,19 +86,19 @@ class TimeDecay(Recipe, name="cs109b-sgd"):
     )
     remark: ClassVar[str] = "The short way: 8 epochs of Adam along one cycle, the same network."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the lab's settings, or the short way, and judge by the test rows."""
-        clf = _short(kitchen) if kitchen.quick else decaying(kitchen)
-        return {"test accuracy": _tested(kitchen, "64-64, SGD", clf)}
+        clf = _short(context) if context.quick else decaying(context)
+        return {"test accuracy": _tested(context, "64-64, SGD", clf)}
 
 
-def decaying(kitchen: Kitchen, epochs: int = 60, rows: int = 60_000) -> MLPClassifier:
+def decaying(context: RecipeContext, epochs: int = 60, rows: int = 60_000) -> MLPClassifier:
     """Return the lab's network under SGD, the rate divided by 1 + decay · step."""
     rate, batch = 0.1, 28
     decay = TimeBased(rate / epochs, every=1 / math.ceil(rows / batch))
     optimizer = SGD(rate, momentum=0.8)
     return _network(
-        kitchen, optimizer=optimizer, lr_schedule=decay, batch_size=batch, epochs=epochs
+        context, optimizer=optimizer, lr_schedule=decay, batch_size=batch, epochs=epochs
     )
 
 
@@ -112,15 +112,15 @@ class ByRMSProp(Recipe, name="cs109b-rmsprop"):
     )
     remark: ClassVar[str] = "The short way: RMSProp along one cycle, 8 epochs in batches of 100."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the lab's settings, or the short way, and judge by the test rows."""
-        if kitchen.quick:
+        if context.quick:
             clf = _network(
-                kitchen, optimizer=RMSProp(0.003), batch_size=100, dropout=0.05, epochs=8
+                context, optimizer=RMSProp(0.003), batch_size=100, dropout=0.05, epochs=8
             )
         else:
-            clf = _network(kitchen, optimizer=RMSProp(0.001), lr_schedule="constant", epochs=20)
-        return {"test accuracy": _tested(kitchen, "64-64, RMSProp", clf)}
+            clf = _network(context, optimizer=RMSProp(0.001), lr_schedule="constant", epochs=20)
+        return {"test accuracy": _tested(context, "64-64, RMSProp", clf)}
 
 
 class Initializers(Recipe, name="cs109b-initializers"):
@@ -144,20 +144,20 @@ class Initializers(Recipe, name="cs109b-initializers"):
         "9 epochs of Adam along one cycle."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Search the grid, and return each initializer's mean."""
-        split = kitchen.mnist(validation=0)
+        split = context.mnist(validation=0)
         grid = {"initializer": list(INITIALIZERS)}
-        found = GridSearchCV(self._start(kitchen), grid, cv=3, refit=False).fit(split.X, split.y)
+        found = GridSearchCV(self._start(context), grid, cv=3, refit=False).fit(split.X, split.y)
         scores = found.cv_results_["mean_test_score"]
         return {f"accuracy, {name}": scores[place] for place, name in enumerate(INITIALIZERS)}
 
-    def _start(self, kitchen: Kitchen) -> MLPClassifier:
-        if kitchen.quick:
+    def _start(self, context: RecipeContext) -> MLPClassifier:
+        if context.quick:
             way = {"optimizer": Adam(0.01), "lr_schedule": OneCycle(0.15), "batch_size": 256}
-            return _network(kitchen, dropout=0.5, epochs=9, **way)
+            return _network(context, dropout=0.5, epochs=9, **way)
         way = {"optimizer": RMSProp(0.001), "lr_schedule": "constant", "batch_size": 128}
-        return _network(kitchen, dropout=0.5, epochs=10, **way)
+        return _network(context, dropout=0.5, epochs=10, **way)
 
 
 class ExponentialDecay(Recipe, name="cs109b-exponential"):
@@ -170,17 +170,17 @@ class ExponentialDecay(Recipe, name="cs109b-exponential"):
     )
     remark: ClassVar[str] = f"{NO_FIGURE} Its decay by time reaches 97.57 % in 60 epochs."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train for 20 epochs, or for 8."""
-        epochs = 8 if kitchen.quick else 20
+        epochs = 8 if context.quick else 20
         clf = _network(
-            kitchen,
+            context,
             optimizer=SGD(0.1, momentum=0.8),
             lr_schedule=Exponential(0.01, every=epochs),
-            batch_size=100 if kitchen.quick else 28,
+            batch_size=100 if context.quick else 28,
             epochs=epochs,
         )
-        return {"test accuracy": _tested(kitchen, "64-64, exponential decay", clf)}
+        return {"test accuracy": _tested(context, "64-64, exponential decay", clf)}
 
 
 class Restarts(Recipe, name="cs109b-restarts"):
@@ -198,32 +198,32 @@ class Restarts(Recipe, name="cs109b-restarts"):
     )
     remark: ClassVar[str] = f"{NO_FIGURE} The short way: 3 epochs in place of 7."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Do both, and judge by the test rows."""
-        split = kitchen.mnist()
-        told = self._random(kitchen, split)
+        split = context.mnist()
+        told = self._random(context, split)
         # Cycles of 1, 2 and 4 epochs end together with the run.
         warm = _network(
-            kitchen,
+            context,
             optimizer=Adam(0.003),
             lr_schedule=Cosine(period=1.0, multiplier=2.0),
             batch_size=100,
-            epochs=self._epochs(kitchen),
+            epochs=self._epochs(context),
         ).fit(split.X, split.y)
-        kitchen.keep("64-64, warm restarts", warm)
+        context.keep("64-64, warm restarts", warm)
         return {
             **told,
             "test accuracy, warm restarts": warm.score(split.X_test, split.y_test),
         }
 
-    def _random(self, kitchen: Kitchen, split: Split) -> dict[str, float]:
+    def _random(self, context: RecipeContext, split: Split) -> dict[str, float]:
         """Return the test accuracy of the best of eight, and how far the eight lie apart."""
         clf = _network(
-            kitchen, optimizer=Adam(0.005), batch_size=100, epochs=self._epochs(kitchen)
+            context, optimizer=Adam(0.005), batch_size=100, epochs=self._epochs(context)
         )
         X, y = np.concatenate([split.X, split.X_val]), np.concatenate([split.y, split.y_val])
         rows = np.split(np.arange(len(y)), [len(split.y)])
-        seeds = [1000 * kitchen.seed + number for number in range(8)]
+        seeds = [1000 * context.seed + number for number in range(8)]
         found = GridSearchCV(clf, {"random_state": seeds}, cv=[tuple(rows)]).fit(X, y)
         scores = found.cv_results_["mean_test_score"]
         return {
@@ -232,8 +232,8 @@ class Restarts(Recipe, name="cs109b-restarts"):
             "validation accuracy, worst restart": scores.min(),
         }
 
-    def _epochs(self, kitchen: Kitchen) -> int:
-        return 3 if kitchen.quick else 7
+    def _epochs(self, context: RecipeContext) -> int:
+        return 3 if context.quick else 7
 
 
 class Grid(Recipe, name="cs109b-grid"):
@@ -250,15 +250,15 @@ class Grid(Recipe, name="cs109b-grid"):
         "60,000 would take some minutes); the short way takes 3,000 of them."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Search 3 rates, 5 momenta and 3 numbers of epochs: 135 networks."""
-        split = kitchen.mnist(validation=0).first(3_000 if kitchen.quick else 12_000)
+        split = context.mnist(validation=0).first(3_000 if context.quick else 12_000)
         grid = {
             "optimizer__learning_rate": [0.001, 0.01, 0.1],
             "optimizer__momentum": [0.1, 0.3, 0.5, 0.7, 0.9],
             "epochs": [5, 10, 20],
         }
-        clf = _network(kitchen, optimizer=SGD(momentum=0.5), lr_schedule="constant")
+        clf = _network(context, optimizer=SGD(momentum=0.5), lr_schedule="constant")
         found = GridSearchCV(clf, grid, cv=3, refit=False).fit(split.X, split.y)
         scores = found.cv_results_["mean_test_score"]
         best = found.cv_results_["params"][int(scores.argmax())]
@@ -304,9 +304,9 @@ class Saved(Recipe, name="cs109b-saved"):
     )
     remark: ClassVar[str] = "Every probability must be the same number, to the last bit."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train for two epochs on 10,000 images, save, load, and count differing predictions."""
-        split = kitchen.mnist(validation=0).first(10_000)
-        clf = _network(kitchen, optimizer=RMSProp(0.001), epochs=2).fit(split.X, split.y)
+        split = context.mnist(validation=0).first(10_000)
+        clf = _network(context, optimizer=RMSProp(0.001), epochs=2).fit(split.X, split.y)
         reloaded = saved_and_loaded(clf, split.X_test)
         return {"predictions changed": float((reloaded.before != reloaded.after).any(1).sum())}

@@ -17,7 +17,7 @@ from wellfit.model_selection import RandomizedSearchCV
 from wellfit.nn import Normal, mlp
 from wellfit.optim import SGD, Adam
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen
+from wellfit.recipes.context import RecipeContext
 from wellfit.training import Member, Weights, predict
 
 INDABA = Source("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
@@ -44,9 +44,9 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
         "deviations of what another seed gives."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Look at untrained models by the same checks as `wellfit check`."""
-        rng = np.random.default_rng(kitchen.seed)
+        rng = np.random.default_rng(context.seed)
         X, y = rng.normal(size=(100, 784)), rng.permutation(np.arange(100) % 10)
         losses = []
         for std in (0.001, 1.0):
@@ -54,7 +54,7 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
                 (), initializer=Normal(std), l2=1.0, preprocess=None, early_stopping=False
             )
             report = check(
-                clf, X, y, checks=["initial_loss", "penalty"], random_state=kitchen.seed
+                clf, X, y, checks=["initial_loss", "penalty"], random_state=context.seed
             )
             losses.append(report["initial_loss"].numbers["loss"])
         added = report["penalty"].numbers["added"]
@@ -73,11 +73,11 @@ class Untrained(Recipe, name="indaba-untrained"):
         Figure("test accuracy", 0.1, _RANDOM, "near", slack=0.015),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Draw the networks as one stack, and judge each by 2,000 test rows."""
-        split, count = kitchen.mnist(), 64
+        split, count = context.mnist(), 64
         members = [
-            Member(mlp(784, (512,), 10), seed=count * kitchen.seed + k) for k in range(count)
+            Member(mlp(784, (512,), 10), seed=count * context.seed + k) for k in range(count)
         ]
         start = Weights.initial(members, torch.float32, torch.device("cpu"))
         guesses = predict(start, split.X_test[:2000], members[0].loss.predict).argmax(-1)
@@ -99,10 +99,10 @@ class OverfitFew(Recipe, name="indaba-overfit"):
         Figure("test accuracy", 0.8289, "Wrapping everything together, at its end"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Learn 2,750 rows by heart."""
         bare = {"l2": 0.0, "dropout": 0.0, "optimizer": Adam(0.02), "batch_size": 64}
-        clf, accuracy = _train(kitchen, (512,), rows=2750, epochs=100, **bare)
+        clf, accuracy = _train(context, (512,), rows=2750, epochs=100, **bare)
         return {"training loss": clf.history_["loss"][-1], "test accuracy": accuracy}
 
 
@@ -115,9 +115,9 @@ class Linear(Recipe, name="indaba-linear"):
         Figure("test accuracy", 0.91, "A Linear 784-10 Model"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        return {"test accuracy": _train(kitchen, (), l2=0.0, optimizer=Adam(0.003))[1]}
+        return {"test accuracy": _train(context, (), l2=0.0, optimizer=Adam(0.003))[1]}
 
 
 class OneHiddenLayer(Recipe, name="indaba-512"):
@@ -129,9 +129,9 @@ class OneHiddenLayer(Recipe, name="indaba-512"):
         Figure("test accuracy", 0.977, "1 hidden layer: 784-512-10 Architecture w/ L2"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        return {"test accuracy": _train(kitchen, (512,))[1]}
+        return {"test accuracy": _train(context, (512,))[1]}
 
 
 class TwoHiddenLayers(Recipe, name="indaba-512-512"):
@@ -143,9 +143,9 @@ class TwoHiddenLayers(Recipe, name="indaba-512-512"):
         Figure("test accuracy", 0.9742, "Going deeper! A 784-512-512-10 architecture w/ L2"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        return {"test accuracy": _train(kitchen, (512, 512))[1]}
+        return {"test accuracy": _train(context, (512, 512))[1]}
 
 
 class KnownGood(Recipe, name="indaba-500-300"):
@@ -159,10 +159,10 @@ class KnownGood(Recipe, name="indaba-500-300"):
     )
     remark: ClassVar[str] = "The source's best run is held against the mean of ours, not our best."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
         rule = SGD(0.15, momentum=0.9)
-        _, accuracy = _train(kitchen, (500, 300), optimizer=rule, epochs=6)
+        _, accuracy = _train(context, (500, 300), optimizer=rule, epochs=6)
         return dict.fromkeys((figure.what for figure in self.figures), accuracy)
 
 
@@ -180,22 +180,22 @@ class RandomSearch(Recipe, name="indaba-random-search"):
         "there; the short way takes 30,000 rows and 12 epochs in place of 55,000 and 20."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Search; training rows are one fold to learn from, test rows one to judge by."""
-        split = kitchen.mnist()
-        rows = _QUICK_ROWS if kitchen.quick else len(split.y)
+        split = context.mnist()
+        rows = _QUICK_ROWS if context.quick else len(split.y)
         fold = np.arange(rows), rows + np.arange(len(split.y_test))
         clf = _classifier(
-            kitchen,
+            context,
             (),
             optimizer=SGD(momentum=0.9),
             lr_schedule="constant",
             dropout=0.0,
             batch_size=100,
-            epochs=12 if kitchen.quick else 20,
+            epochs=12 if context.quick else 20,
         )
         search = RandomizedSearchCV(
-            clf, _space(), n_iter=10, cv=[fold], refit=False, random_state=kitchen.seed
+            clf, _space(), n_iter=10, cv=[fold], refit=False, random_state=context.seed
         )
         with warnings.catch_warnings():  # of networks whose loss becomes infinite, as it may here
             for kind in (ConvergenceWarning, FitFailedWarning, UserWarning):
@@ -222,7 +222,7 @@ def _space() -> dict[str, Any]:
     }
 
 
-def _classifier(kitchen: Kitchen, sizes: Sequence[int], **changes: Any) -> MLPClassifier:
+def _classifier(context: RecipeContext, sizes: Sequence[int], **changes: Any) -> MLPClassifier:
     """Return a classifier with what most recipes here share."""
     shared = {
         "l2": 1e-5,
@@ -230,16 +230,16 @@ def _classifier(kitchen: Kitchen, sizes: Sequence[int], **changes: Any) -> MLPCl
         "batch_size": 128,
         "epochs": 5,
         "early_stopping": False,
-        "random_state": kitchen.seed,
+        "random_state": context.seed,
     }
     return MLPClassifier(sizes, **{**shared, **changes})
 
 
 def _train(
-    kitchen: Kitchen, sizes: Sequence[int], rows: int | None = None, **changes: Any
+    context: RecipeContext, sizes: Sequence[int], rows: int | None = None, **changes: Any
 ) -> tuple[MLPClassifier, float]:
     """Train on MNIST, or on its first rows, keep the curves, and return the test accuracy too."""
-    split, clf = kitchen.mnist(), _classifier(kitchen, sizes, **changes)
+    split, clf = context.mnist(), _classifier(context, sizes, **changes)
     clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
-    kitchen.keep("-".join(map(str, (784, *sizes, 10))), clf)
+    context.keep("-".join(map(str, (784, *sizes, 10))), clf)
     return clf, clf.score(split.X_test, split.y_test)

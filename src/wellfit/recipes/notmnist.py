@@ -13,7 +13,7 @@ from wellfit import MLPClassifier
 from wellfit.datasets import Dataset
 from wellfit.optim import Adam, Exponential
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.context import RecipeContext, Split
 
 NOTMNIST = Source("notmnist", "Deep Learning, assignment 3: Regularization", "TensorFlow 1")
 AGAINST_KERAS = "test accuracy, beside Keras's on the same rows"
@@ -81,13 +81,13 @@ class Regularized(Recipe):
     settings: ClassVar[Mapping[str, Setting]] = {}
     ours: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train each network, and judge it by the test rows and by those it learned from."""
-        split, told = letters(kitchen.load("notmnist")), {}
+        split, told = letters(context.load("notmnist")), {}
         for what, setting in self.settings.items():
             rows = setting.cut(split)
-            clf = _network(setting, self.ours[what], kitchen.seed).fit(rows.X, rows.y)
-            kitchen.keep(what, clf)
+            clf = _network(setting, self.ours[what], context.seed).fit(rows.X, rows.y)
+            context.keep(what, clf)
             told[what] = clf.score(rows.X_test, rows.y_test)
             told[what.replace("test", "training")] = clf.score(rows.X, rows.y)
         return told

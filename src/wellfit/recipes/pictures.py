@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-    from wellfit.recipes.reproducing import Measured, Reproduction
+    from wellfit.recipes.runner import Measured, Reproduction
 
 # Of Okabe and Ito (2008), told apart with any kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")

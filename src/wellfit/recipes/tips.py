@@ -28,7 +28,7 @@ from wellfit.nn import (
 )
 from wellfit.optim import L2, SGD, OneCycle, Optimizer
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen
+from wellfit.recipes.context import RecipeContext
 from wellfit.training import EarlyStopping, Member, Rows, Status, Stream, train
 
 TIPS = Source("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
@@ -54,9 +54,9 @@ class Chapter(Recipe, name="tips-chapter-3"):
         "momentum, smaller batches and one cycle of the learning rate."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train until the validation loss hasn't improved for 100 epochs."""
-        split = kitchen.mnist()
+        split = context.mnist()
         clf = MLPClassifier(
             (100,),
             activation="sigmoid",
@@ -64,16 +64,16 @@ class Chapter(Recipe, name="tips-chapter-3"):
             loss="sigmoid_cross_entropy",
             dropout=0.0,
             # Sums over a batch of 500 there, means here: 0.005 · 500, and 2 · 5/500 / 500.
-            optimizer=SGD(0.5, momentum=0.9) if kitchen.quick else SGD(2.5),
+            optimizer=SGD(0.5, momentum=0.9) if context.quick else SGD(2.5),
             l2=4e-5,
-            lr_schedule="one_cycle" if kitchen.quick else "constant",
-            batch_size=100 if kitchen.quick else 500,
-            epochs=25 if kitchen.quick else 1000,
+            lr_schedule="one_cycle" if context.quick else "constant",
+            batch_size=100 if context.quick else 500,
+            epochs=25 if context.quick else 1000,
             early_stopping=EarlyStopping(patience=100),
-            random_state=kitchen.seed,
+            random_state=context.seed,
         )
         clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
-        kitchen.keep("784-100-10", clf)
+        context.keep("784-100-10", clf)
         return {
             "validation accuracy": clf.score(split.X_val, split.y_val),
             "test accuracy": clf.score(split.X_test, split.y_test),
@@ -92,11 +92,11 @@ class CrossEntropy(Recipe, name="tips-cross-entropy"):
     )
     remark: ClassVar[str] = "Both costs take the same learning rate, 0.15, as Nielsen does."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Count steps until the output is below 0.2; nothing is drawn, so that seeds agree."""
         # What each cost is at an output of 0.2.
         costs = ((SigmoidSquaredError(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
-        quadratic, entropy = (_steps(kitchen, loss, low) for loss, low in costs)
+        quadratic, entropy = (_steps(context, loss, low) for loss, low in costs)
         ratios = [slow / quick for slow, quick in zip(quadratic, entropy, strict=True)]
         names = (figure.what for figure in self.figures)
         return dict(zip(names, (*ratios, ratios[1] / ratios[0]), strict=True))
@@ -112,14 +112,14 @@ class Initialization(Recipe, name="tips-initialization"):
         Figure("accuracy gained by 1/√n, after ten epochs", 0.0, _TEXT),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train both as one stack, by batches of 10."""
         starts = {"N(0, 1/n)": LecunNormal(), "N(0, 1)": Normal(1.0)}
         members = {
-            name: _member(kitchen, SGD(0.5), epochs=10, batch_size=10, initializer=start)
+            name: _member(context, SGD(0.5), epochs=10, batch_size=10, initializer=start)
             for name, start in starts.items()
         }
-        good, bad = _train(kitchen, members)
+        good, bad = _train(context, members)
         gains = np.subtract(good["val_accuracy"], bad["val_accuracy"])
         return {self.figures[0].what: gains[0], self.figures[1].what: gains[-1]}
 
@@ -134,7 +134,7 @@ class Momentum(Recipe, name="tips-momentum"):
         Figure("loss with momentum over that with Nesterov's", 1.0, _TEXT),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train 150 steps; the first two are one stack, Nesterov's rule is another."""
         rules = {
             "none": SGD(0.1),
@@ -142,12 +142,12 @@ class Momentum(Recipe, name="tips-momentum"):
             "Nesterov": SGD(0.1, momentum=0.9, nesterov=True),
         }
         members = {
-            name: _member(kitchen, rule, epochs=150, batch_size=1000)
+            name: _member(context, rule, epochs=150, batch_size=1000)
             for name, rule in rules.items()
         }
         ahead = {"Nesterov": members.pop("Nesterov")}
-        plain, heavy = _train(kitchen, members, rows=1000)
-        (nesterov,) = _train(kitchen, ahead, rows=1000)
+        plain, heavy = _train(context, members, rows=1000)
+        (nesterov,) = _train(context, ahead, rows=1000)
         names = (figure.what for figure in self.figures)
         losses = [history["loss"][-1] for history in (plain, heavy, nesterov)]
         return dict(zip(names, np.divide(losses[:-1], losses[1:]).tolist(), strict=True))
@@ -165,14 +165,14 @@ class LearningRate(Recipe, name="tips-learning-rate"):
         Figure("epochs at the best rate in which the loss rose", 0.0, _TEXT, "lower"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all rates together."""
         rates = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
         members = {
-            f"rate {rate:g}": _member(kitchen, SGD(rate), epochs=10, batch_size=100)
+            f"rate {rate:g}": _member(context, SGD(rate), epochs=10, batch_size=100)
             for rate in rates
         }
-        losses = np.array([history["loss"] for history in _train(kitchen, members)])
+        losses = np.array([history["loss"] for history in _train(context, members)])
         rises = (np.diff(losses) > 0).sum(axis=1)
         last = losses[:, -1]
         best = int(np.nanargmin(last))
@@ -198,12 +198,12 @@ class BatchSize(Recipe, name="tips-batch-size"):
         "avoid local minima is not tested."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train one after the other: a stack has one batch size."""
         time, loss = {}, {}
         for size in (1, 10, 100, 1000):
-            member = _member(kitchen, SGD(0.3), epochs=3, batch_size=size)
-            (history,) = _train(kitchen, {f"batches of {size}": member})
+            member = _member(context, SGD(0.3), epochs=3, batch_size=size)
+            (history,) = _train(context, {f"batches of {size}": member})
             time[size] = float(np.diff(history["seconds"]).min())
             loss[size] = history["loss"][-1]
         names = (figure.what for figure in self.figures)
@@ -229,7 +229,7 @@ class Overfitting(Recipe, name="tips-overfitting"):
         "after its best epoch. The others are of validation rows, after the last epoch."
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all, and compare the means over five seeds."""
         kinds = {"bare": (0.0, 0.0, 0.0), "L2": (0.005, 0.0, 0.0)}
         kinds |= {"dropout": (0.0, 0.5, 0.0), "shifts": (0.0, 0.0, 1.0)}
@@ -243,10 +243,10 @@ class Overfitting(Recipe, name="tips-overfitting"):
                     penalties=(L2(l2),),
                     epochs=40,
                     batch_size=50,
-                    seed=5 * kitchen.seed + repeat,
+                    seed=5 * context.seed + repeat,
                 )
                 shifts.append((Shift(shift),))
-        histories = _train(kitchen, members, rows=1000, augment=shifts)
+        histories = _train(context, members, rows=1000, augment=shifts)
         last = np.array([history["val_accuracy"][-1] for history in histories])
         bare, *better = last.reshape(5, -1).mean(axis=0)
         loss = histories[0]["val_loss"]
@@ -255,7 +255,7 @@ class Overfitting(Recipe, name="tips-overfitting"):
 
 
 def _member(
-    kitchen: Kitchen,
+    context: RecipeContext,
     rule: Optimizer,
     *,
     epochs: int,
@@ -269,28 +269,28 @@ def _member(
         optimizer=rule,
         epochs=epochs,
         batch_size=batch_size,
-        seed=kitchen.seed,
+        seed=context.seed,
     )
 
 
 def _train(
-    kitchen: Kitchen,
+    context: RecipeContext,
     members: Mapping[str, Member],
     rows: int = 10_000,
     augment: Sequence[tuple[Augmentation, ...]] = ((),),
 ) -> list[Mapping[str, list[float]]]:
     """Train members on the first digits, judge them by validation rows, return histories."""
-    split = kitchen.mnist().first(rows)
+    split = context.mnist().first(rows)
     table = Rows(np.concatenate([split.X, split.X_val]), np.concatenate([split.y, split.y_val]))
     ids, held = np.split(np.arange(len(table)), [len(split.y)])
     streams = [
-        Stream(ids, held, kitchen.seed, augment=changes, image_shape=(28, 28))
+        Stream(ids, held, context.seed, augment=changes, image_shape=(28, 28))
         for changes in augment
     ]
-    return _histories(kitchen, members, table, streams)
+    return _histories(context, members, table, streams)
 
 
-def _steps(kitchen: Kitchen, loss: Loss, low: float) -> list[int]:
+def _steps(context: RecipeContext, loss: Loss, low: float) -> list[int]:
     """Return the steps until the loss of a neuron is below ``low``, from biases of 2 and 5."""
     members = {
         f"{loss.name} from {start}": Member(
@@ -303,17 +303,17 @@ def _steps(kitchen: Kitchen, loss: Loss, low: float) -> list[int]:
         for start in (2.0, 5.0)
     }
     table = Rows(np.ones((1, 1)), np.zeros((1, 1), dtype=np.float32))
-    histories = _histories(kitchen, members, table, [Stream(np.arange(1))])
+    histories = _histories(context, members, table, [Stream(np.arange(1))])
     return [int((np.array(history["loss"]) >= low).sum()) for history in histories]
 
 
 def _histories(
-    kitchen: Kitchen, members: Mapping[str, Member], table: Rows, streams: Sequence[Stream]
+    context: RecipeContext, members: Mapping[str, Member], table: Rows, streams: Sequence[Stream]
 ) -> list[Mapping[str, list[float]]]:
     """Train members as one stack, keep and return their histories."""
     result = train(list(members.values()), table, streams)
     if Status.INTERRUPTED in result.status:
         raise KeyboardInterrupt
     histories = [result.history(k) for k in range(len(members))]
-    kitchen.curves.update(zip(members, histories, strict=True))
+    context.curves.update(zip(members, histories, strict=True))
     return histories

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, barred, network
-from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.context import RecipeContext, Split
+from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network, with_threshold
 from wellfit.training.pairing import Pairing
 from wellfit.transfer import PairsPretraining, Pretrained
 
@@ -22,9 +22,9 @@ SIZES = (100,) * 5
 EACH = 500  # images of a digit that the pairs don't know
 
 
-def parted(kitchen: Kitchen) -> tuple[Split, NDArray[np.bool_]]:
+def parted(context: RecipeContext) -> tuple[Split, NDArray[np.bool_]]:
     """Return all 60,000 images to learn from, and which are the first of their digit."""
-    split = kitchen.mnist(validation=0)
+    split = context.mnist(validation=0)
     kept = np.zeros(len(split.y), dtype=bool)
     for digit in np.unique(split.y):
         kept[np.flatnonzero(split.y == digit)[:EACH]] = True
@@ -34,7 +34,7 @@ def parted(kitchen: Kitchen) -> tuple[Split, NDArray[np.bool_]]:
 @cache
 def towers(data_dir: Path | None, seed: int) -> PairsPretraining:
     """Return two towers that have learned from pairs; both recipes share them."""
-    split, kept = parted(Kitchen(data_dir, seed))
+    split, kept = parted(RecipeContext(data_dir, seed))
     pairs = PairsPretraining(
         SIZES,
         batch_size=250,
@@ -52,20 +52,20 @@ class Pairs(Recipe, name="deep-pairs"):
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        barred(f"{TEST} of pairs", 0.97619, "exercise 10 c", bar=0.978),
+        with_threshold(f"{TEST} of pairs", 0.97619, "exercise 10 c", threshold=0.978),
     )
     remark: ClassVar[str] = (
         "asked for here: 97.8 %; towers share their weights, the source's don't"
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the towers, and judge them by as many pairs as there are test images."""
-        split = kitchen.mnist()
-        pairs = towers(kitchen.data_dir, kitchen.seed)
-        kitchen.keep("pairs", pairs)
+        split = context.mnist()
+        pairs = towers(context.data_dir, context.seed)
+        context.keep("pairs", pairs)
         labels = torch.as_tensor(np.asarray(split.y_test, dtype=np.int64))
         drawn = Pairing(torch.arange(len(labels)), labels)
-        a, b = drawn.draw(torch.Generator().manual_seed(kitchen.seed)).numpy().T
+        a, b = drawn.draw(torch.Generator().manual_seed(context.seed)).numpy().T
         alike = split.y_test[a] == split.y_test[b]
         return {f"{TEST} of pairs": pairs.score(split.X_test[a], split.X_test[b], alike)}
 
@@ -75,19 +75,21 @@ class OneTower(Recipe, name="deep-pairs-softmax"):
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (barred(TEST, 0.9667, "exercise 10 d", bar=0.97),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        with_threshold(TEST, 0.9667, "exercise 10 d", threshold=0.97),
+    )
     remark: ClassVar[str] = "asked for here: 97.0 %"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the softmax."""
-        split, kept = parted(kitchen)
-        pairs = towers(kitchen.data_dir, kitchen.seed)
+        split, kept = parted(context)
+        pairs = towers(context.data_dir, context.seed)
         clf = network(
-            kitchen,
+            context,
             SIZES,
             pretrained=Pretrained(pairs, freeze=len(SIZES)),
             batch_size=100,
             epochs=40,
         ).fit(split.X[kept], split.y[kept])
-        kitchen.keep("softmax", clf)
+        context.keep("softmax", clf)
         return {TEST: clf.score(split.X_test, split.y_test)}

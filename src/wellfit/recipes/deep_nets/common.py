@@ -7,30 +7,30 @@ from typing import Any
 
 from wellfit import MLPClassifier
 from wellfit.recipes.base import Figure, Source
-from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.context import RecipeContext, Split
 
 DEEP_NETS = Source("deep-nets", "Chapter 11: Training Deep Neural Nets, notes", "TensorFlow 1")
 VALIDATION, TEST = "validation accuracy", "test accuracy"
 
 
-def barred(what: str, published: float, place: str, bar: float) -> Figure:
+def with_threshold(what: str, published: float, place: str, threshold: float) -> Figure:
     """Return a figure that is reached only where ours comes up to a bar beyond the source's.
 
-    >>> figure = barred("test accuracy", 0.624, "exercise 9 b", bar=0.76)
+    >>> figure = with_threshold("test accuracy", 0.624, "exercise 9 b", threshold=0.76)
     >>> figure.published, figure.reached(0.75), figure.reached(0.761)
     (0.624, False, True)
     """
-    return Figure(what, published, place, slack=published - bar)
+    return Figure(what, published, place, slack=published - threshold)
 
 
-def network(kitchen: Kitchen, sizes: Sequence[int], **params: Any) -> MLPClassifier:
+def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:
     """Return a classifier without dropout that trains for all of its epochs."""
-    usual = {"dropout": 0.0, "early_stopping": False, "random_state": kitchen.seed}
+    usual = {"dropout": 0.0, "early_stopping": False, "random_state": context.seed}
     return MLPClassifier(sizes, **{**usual, **params})
 
 
-def validated(kitchen: Kitchen, name: str, clf: MLPClassifier, split: Split) -> float:
+def validated(context: RecipeContext, name: str, clf: MLPClassifier, split: Split) -> float:
     """Train, keep the curves, and return the accuracy on the validation rows."""
     clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
-    kitchen.keep(name, clf)
+    context.keep(name, clf)
     return float(clf.score(split.X_val, split.y_val))

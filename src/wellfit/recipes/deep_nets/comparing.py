@@ -19,8 +19,8 @@ from wellfit.optim import (
     RMSProp,
 )
 from wellfit.recipes.base import Recipe, Source
+from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import DEEP_NETS, VALIDATION, network, validated
-from wellfit.recipes.kitchen import Kitchen
 from wellfit.training import ReduceLROnPlateau
 
 ROWS = 20_000  # to learn from: enough to tell these apart
@@ -45,20 +45,20 @@ SCHEDULES = {
 }
 
 
-def compared(kitchen: Kitchen, each: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def compared(context: RecipeContext, each: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Return the validation accuracy of 784-300-100-10 with each of some ways to train it."""
-    split, told = kitchen.mnist().first(ROWS), {}
+    split, told = context.mnist().first(ROWS), {}
     for name, params in each.items():
         usual = {"lr_schedule": "constant", "batch_size": 100, "epochs": EPOCHS}
-        clf = network(kitchen, (300, 100), **{**usual, **params})
-        told[f"{VALIDATION}, {name}"] = _or_chance(kitchen, name, clf, split)
+        clf = network(context, (300, 100), **{**usual, **params})
+        told[f"{VALIDATION}, {name}"] = _or_chance(context, name, clf, split)
     return told
 
 
-def _or_chance(kitchen: Kitchen, name: str, clf: Any, split: Any) -> float:
+def _or_chance(context: RecipeContext, name: str, clf: Any, split: Any) -> float:
     """Return the accuracy, or that of guessing where the loss became infinite."""
     try:
-        return validated(kitchen, name, clf, split)
+        return validated(context, name, clf, split)
     except DivergedError:
         return 0.1
 
@@ -73,12 +73,12 @@ class Clipped(Recipe, name="deep-clipping"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train three times."""
         slow, fast = SGD(0.01, momentum=0.0), SGD(1.0, momentum=0.9)
         cut = {"activation": "elu", "gradient_clipping": ClipByValue(1.0)}
         return compared(
-            kitchen,
+            context,
             {
                 "clipped": {**cut, "optimizer": slow},
                 "too fast, clipped": {
@@ -98,9 +98,9 @@ class Optimizers(Recipe, name="deep-optimizers"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each."""
-        return compared(kitchen, {name: {"optimizer": one} for name, one in OPTIMIZERS.items()})
+        return compared(context, {name: {"optimizer": one} for name, one in OPTIMIZERS.items()})
 
 
 class Schedules(Recipe, name="deep-schedules"):
@@ -110,10 +110,10 @@ class Schedules(Recipe, name="deep-schedules"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each."""
         fast = SGD(0.1, momentum=0.9)
         return compared(
-            kitchen,
+            context,
             {name: {"optimizer": fast, "lr_schedule": one} for name, one in SCHEDULES.items()},
         )

@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network
-from wellfit.recipes.kitchen import Kitchen
 from wellfit.transfer import AutoencoderPretraining, Pretrained, RBMPretraining
 
 SIZES = (500, 500)
 GAINED = "accuracy gained by pretraining"
 
 
-def compared(kitchen: Kitchen, pretrained: Pretrained, **params: Any) -> dict[str, float]:
+def compared(context: RecipeContext, pretrained: Pretrained, **params: Any) -> dict[str, float]:
     """Return the test accuracy with pretraining less that without, and both."""
-    few = kitchen.mnist().each(100, kitchen.seed)
+    few = context.mnist().each(100, context.seed)
     usual = {"optimizer": Adam(0.003), "batch_size": 32, "epochs": 40}
     reached = [
-        network(kitchen, SIZES, pretrained=start, **usual, **params)
+        network(context, SIZES, pretrained=start, **usual, **params)
         .fit(few.X, few.y)
         .score(few.X_test, few.y_test)
         for start in (pretrained, None)
@@ -44,18 +44,18 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
         Figure(GAINED, 0.01, "asked for here; Unsupervised Training has no figure", slack=0.002),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without that start."""
-        rows = kitchen.mnist().X[: 20_000 if kitchen.quick else 40_000]
+        rows = context.mnist().X[: 20_000 if context.quick else 40_000]
         pretraining = AutoencoderPretraining(
             SIZES,
             noise=0.5,
             epochs=10,
             batch_size=128,
             optimizer=Adam(0.003),
-            random_state=kitchen.seed,
+            random_state=context.seed,
         ).fit(rows)
-        return compared(kitchen, Pretrained(pretraining, layerwise_lr_decay=0.3), dropout=0.4)
+        return compared(context, Pretrained(pretraining, layerwise_lr_decay=0.3), dropout=0.4)
 
 
 class Machines(Recipe, name="deep-machines"):
@@ -65,10 +65,10 @@ class Machines(Recipe, name="deep-machines"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = "the source has no figure; relu units reach as much without any"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without that start."""
-        rows = kitchen.mnist().X[: 10_000 if kitchen.quick else 20_000]
+        rows = context.mnist().X[: 10_000 if context.quick else 20_000]
         pretraining = RBMPretraining(
-            SIZES, learning_rate=0.05, n_iter=3, batch_size=50, random_state=kitchen.seed
+            SIZES, learning_rate=0.05, n_iter=3, batch_size=50, random_state=context.seed
         ).fit(rows)
-        return compared(kitchen, Pretrained(pretraining), activation="sigmoid")
+        return compared(context, Pretrained(pretraining), activation="sigmoid")

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import DEEP_NETS, VALIDATION, network, validated
-from wellfit.recipes.kitchen import Kitchen
 
 
 class BatchNormalized(Recipe, name="deep-batch-norm"):
@@ -20,10 +20,10 @@ class BatchNormalized(Recipe, name="deep-batch-norm"):
         Figure(VALIDATION, 0.9696, "Implementing Batch Normalization, epoch 19"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the validation rows, as the source does."""
         clf = network(
-            kitchen,
+            context,
             (300, 100),
             activation="elu",
             batch_norm=True,
@@ -31,7 +31,7 @@ class BatchNormalized(Recipe, name="deep-batch-norm"):
             batch_size=200,
             epochs=4,
         )
-        return {VALIDATION: validated(kitchen, "batch norm", clf, kitchen.mnist())}
+        return {VALIDATION: validated(context, "batch norm", clf, context.mnist())}
 
 
 class Sparse(Recipe, name="deep-l1"):
@@ -47,14 +47,14 @@ class Sparse(Recipe, name="deep-l1"):
         Figure(f"{VALIDATION}, 784-300-100-10", 0.9174, "the same by l1_regularizer, epoch 19"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train both, with penalties as strong as the source's."""
-        split, told = kitchen.mnist(), {}
+        split, told = context.mnist(), {}
         for name, sizes in (("784-300-10", (300,)), ("784-300-100-10", (300, 100))):
             clf = network(
-                kitchen, sizes, l1=0.001, optimizer=Adam(0.003), batch_size=200, epochs=4
+                context, sizes, l1=0.001, optimizer=Adam(0.003), batch_size=200, epochs=4
             )
-            told[f"{VALIDATION}, {name}"] = validated(kitchen, name, clf, split)
+            told[f"{VALIDATION}, {name}"] = validated(context, name, clf, split)
         return told
 
 
@@ -68,10 +68,10 @@ class DroppedOut(Recipe, name="deep-dropout"):
         "the source never switches its dropout of 0.5 on: its figure is that of a network without"
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, with less dropout than the source means to use: few epochs can't do with more."""
         clf = network(
-            kitchen,
+            context,
             (300, 100),
             dropout=0.2,
             input_dropout=0.1,
@@ -79,7 +79,7 @@ class DroppedOut(Recipe, name="deep-dropout"):
             batch_size=200,
             epochs=6,
         )
-        return {VALIDATION: validated(kitchen, "dropout", clf, kitchen.mnist())}
+        return {VALIDATION: validated(context, "dropout", clf, context.mnist())}
 
 
 class NormLimited(Recipe, name="deep-max-norm"):
@@ -96,12 +96,12 @@ class NormLimited(Recipe, name="deep-max-norm"):
         "that none is at work; its first limits the weights out of a unit, not into it"
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with a limit and without."""
-        split, told = kitchen.mnist(), {}
+        split, told = context.mnist(), {}
         for name, limit in ((VALIDATION, 2.0), (f"{VALIDATION}, no limit", None)):
             clf = network(
-                kitchen,
+                context,
                 (300, 50),
                 max_norm=limit,
                 dropout=0.2,
@@ -110,5 +110,5 @@ class NormLimited(Recipe, name="deep-max-norm"):
                 batch_size=128,
                 epochs=10,
             )
-            told[name] = validated(kitchen, f"max-norm {limit or 'off'}", clf, split)
+            told[name] = validated(context, f"max-norm {limit or 'off'}", clf, split)
         return told

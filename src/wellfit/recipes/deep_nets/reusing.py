@@ -10,8 +10,8 @@ from typing import ClassVar
 from wellfit import MLPClassifier
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import DEEP_NETS, VALIDATION, network, validated
-from wellfit.recipes.kitchen import Kitchen
 from wellfit.transfer import Pretrained
 
 SIZES = (300, 300, 300, 300)  # the source lists others, and then gives all layers those of one
@@ -21,23 +21,23 @@ EPOCHS = 3
 @cache
 def trained(data_dir: Path | None, seed: int) -> MLPClassifier:
     """Return the network that the others take layers from; they share it."""
-    kitchen = Kitchen(data_dir, seed)
-    split = kitchen.mnist()
-    clf = network(kitchen, SIZES, optimizer=Adam(0.002), batch_size=200, epochs=2)
+    context = RecipeContext(data_dir, seed)
+    split = context.mnist()
+    clf = network(context, SIZES, optimizer=Adam(0.002), batch_size=200, epochs=2)
     return clf.fit(split.X, split.y)
 
 
-def reused(kitchen: Kitchen, name: str, frozen: int) -> MLPClassifier:
+def reused(context: RecipeContext, name: str, frozen: int) -> MLPClassifier:
     """Return a network with three layers of the first, some of them frozen, trained on."""
     clf = network(
-        kitchen,
+        context,
         SIZES,
-        pretrained=Pretrained(trained(kitchen.data_dir, kitchen.seed), n_layers=3, freeze=frozen),
+        pretrained=Pretrained(trained(context.data_dir, context.seed), n_layers=3, freeze=frozen),
         optimizer=Adam(0.002),
         batch_size=200,
         epochs=EPOCHS,
     )
-    validated(kitchen, name, clf, kitchen.mnist())
+    validated(context, name, clf, context.mnist())
     return clf
 
 
@@ -50,10 +50,10 @@ class Reused(Recipe, name="deep-reuse"):
         Figure(VALIDATION, 0.9674, "Reusing a TensorFlow Model, epoch 15, the last in full"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train on, and judge by the validation rows."""
-        split = kitchen.mnist()
-        return {VALIDATION: reused(kitchen, "reused", 0).score(split.X_val, split.y_val)}
+        split = context.mnist()
+        return {VALIDATION: reused(context, "reused", 0).score(split.X_val, split.y_val)}
 
 
 class Frozen(Recipe, name="deep-frozen"):
@@ -68,8 +68,8 @@ class Frozen(Recipe, name="deep-frozen"):
     )
     remark: ClassVar[str] = "one training here: frozen layers are cached wherever they can be"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train what is above the frozen layers."""
-        split = kitchen.mnist()
-        reached = reused(kitchen, "frozen", 2).score(split.X_val, split.y_val)
+        split = context.mnist()
+        reached = reused(context, "frozen", 2).score(split.X_val, split.y_val)
         return {figure.what: reached for figure in self.figures}

@@ -11,34 +11,34 @@ import numpy as np
 from wellfit import MLPClassifier
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, barred, network
+from wellfit.recipes.context import RecipeContext, Split
+from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network, with_threshold
 from wellfit.recipes.deep_nets.digits import trunk
-from wellfit.recipes.kitchen import Kitchen, Split
 from wellfit.transfer import Pretrained
 
 SIZES = (100,) * 5
 EPOCHS = 100
 
 
-def few(kitchen: Kitchen) -> Split:
+def few(context: RecipeContext) -> Split:
     """Return 100 images of each of 5 to 9, and the test images of those."""
-    return kitchen.mnist().only(range(5, 10)).each(100, kitchen.seed)
+    return context.mnist().only(range(5, 10)).each(100, context.seed)
 
 
 def started(
-    kitchen: Kitchen, rate: float, pretrained: dict[str, Any], **params: Any
+    context: RecipeContext, rate: float, pretrained: dict[str, Any], **params: Any
 ) -> MLPClassifier:
     """Return a network on layers that have learned 0 to 4."""
-    taken = Pretrained(trunk(kitchen.data_dir, kitchen.seed), **pretrained)
+    taken = Pretrained(trunk(context.data_dir, context.seed), **pretrained)
     usual = {"optimizer": Adam(rate), "batch_size": 20, "epochs": EPOCHS}
-    return network(kitchen, SIZES, pretrained=taken, **{**usual, **params})
+    return network(context, SIZES, pretrained=taken, **{**usual, **params})
 
 
-def transferred(kitchen: Kitchen, frozen: int, rate: float) -> Mapping[str, float]:
+def transferred(context: RecipeContext, frozen: int, rate: float) -> Mapping[str, float]:
     """Train with so many layers frozen, and return the test accuracy."""
-    split = few(kitchen)
-    clf = started(kitchen, rate, {"freeze": frozen}).fit(split.X, split.y)
-    kitchen.keep(f"{frozen} frozen", clf)
+    split = few(context)
+    clf = started(context, rate, {"freeze": frozen}).fit(split.X, split.y)
+    context.keep(f"{frozen} frozen", clf)
     return {TEST: clf.score(split.X_test, split.y_test)}
 
 
@@ -47,12 +47,14 @@ class AllFrozen(Recipe, name="deep-transfer-frozen"):
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (barred(TEST, 0.62353, "exercise 9 b", bar=0.76),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        with_threshold(TEST, 0.62353, "exercise 9 b", threshold=0.76),
+    )
     remark: ClassVar[str] = "asked for here: 76 %"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the output layer."""
-        return transferred(kitchen, frozen=5, rate=0.01)
+        return transferred(context, frozen=5, rate=0.01)
 
 
 class Cached(Recipe, name="deep-transfer-cached"):
@@ -64,17 +66,19 @@ class Cached(Recipe, name="deep-transfer-cached"):
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        barred(TEST, 0.68772, "exercise 9 c", bar=0.76),
-        barred("times as fast", 8.735 / 6.521, "exercise 9 b and c, 8.7 s and 6.5 s", bar=2.0),
+        with_threshold(TEST, 0.68772, "exercise 9 c", threshold=0.76),
+        with_threshold(
+            "times as fast", 8.735 / 6.521, "exercise 9 b and c, 8.7 s and 6.5 s", threshold=2.0
+        ),
         Figure("largest difference of weights", 0.0, "asked for here", "near", slack=1e-4),
     )
     remark: ClassVar[str] = "asked for here: 76 %, twice as fast, and the same weights"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the frozen layers computed once, and anew at every step."""
-        split = few(kitchen)
-        once = started(kitchen, 0.01, {"freeze": 5})
-        anew = started(kitchen, 0.01, {"freeze": 5, "unfreeze": EPOCHS + 1})
+        split = few(context)
+        once = started(context, 0.01, {"freeze": 5})
+        anew = started(context, 0.01, {"freeze": 5, "unfreeze": EPOCHS + 1})
         times = [_seconds(clf, split) for _ in range(3) for clf in (once, anew)]
         apart = max(np.abs(a - b).max() for a, b in zip(once.coefs_, anew.coefs_, strict=True))
         return {
@@ -95,12 +99,14 @@ class FourFrozen(Recipe, name="deep-transfer-four"):
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (barred(TEST, 0.72290, "exercise 9 d", bar=0.82),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        with_threshold(TEST, 0.72290, "exercise 9 d", threshold=0.82),
+    )
     remark: ClassVar[str] = "asked for here: 82 %"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train two layers."""
-        return transferred(kitchen, frozen=4, rate=0.005)
+        return transferred(context, frozen=4, rate=0.005)
 
 
 class ThreeFrozen(Recipe, name="deep-transfer-unfrozen"):
@@ -108,12 +114,14 @@ class ThreeFrozen(Recipe, name="deep-transfer-unfrozen"):
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (barred(TEST, 0.85147, "exercise 9 e", bar=0.86),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        with_threshold(TEST, 0.85147, "exercise 9 e", threshold=0.86),
+    )
     remark: ClassVar[str] = "asked for here: 86 %"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train three layers."""
-        return transferred(kitchen, frozen=3, rate=0.005)
+        return transferred(context, frozen=3, rate=0.005)
 
 
 class BestFrozen(Recipe, name="deep-transfer-auto"):
@@ -125,13 +133,13 @@ class BestFrozen(Recipe, name="deep-transfer-auto"):
         Figure("accuracy gained over scratch", 0.0, "asked for here; the source doesn't try"),
     )
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with ``freeze="auto"``, and from fresh weights."""
-        split = few(kitchen)
+        split = few(context)
         same = {"dropout": 0.3, "l2": 1e-4, "epochs": 60}
-        auto = started(kitchen, 0.003, {"freeze": "auto"}, **same).fit(split.X, split.y)
+        auto = started(context, 0.003, {"freeze": "auto"}, **same).fit(split.X, split.y)
         fresh = network(
-            kitchen,
+            context,
             SIZES,
             activation="elu",
             initializer="he_normal",

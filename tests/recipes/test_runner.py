@@ -17,7 +17,16 @@ from wellfit import MLPClassifier
 from wellfit.cli.app import app
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
-from wellfit.recipes import Figure, Kitchen, Measured, Recipe, Source, Split, recipes, reproduce
+from wellfit.recipes import (
+    Figure,
+    Measured,
+    Recipe,
+    RecipeContext,
+    Source,
+    Split,
+    recipes,
+    reproduce,
+)
 from wellfit.training import Call
 
 NOWHERE = Source("nowhere", "made up", "by hand")
@@ -31,23 +40,23 @@ class Tiny(Recipe):
     figures: ClassVar[tuple[Figure, ...]] = (Figure("test accuracy", 0.1, "page 1"),)
     remark: ClassVar[str] = "It is all luck."
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
-        kitchen.curves["a go"] = {"loss": [2.0, 1.0 + kitchen.seed], "seconds": [0.1, 0.2]}
-        kitchen.curves["Another go"] = {"loss": [2.0, 1.0], "seconds": [0.1, 0.2]}
-        return {"test accuracy": kitchen.seed / 10, "quick": float(kitchen.quick)}
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        context.curves["a go"] = {"loss": [2.0, 1.0 + context.seed], "seconds": [0.1, 0.2]}
+        context.curves["Another go"] = {"loss": [2.0, 1.0], "seconds": [0.1, 0.2]}
+        return {"test accuracy": context.seed / 10, "quick": float(context.quick)}
 
 
 class Interrupted(Tiny):
     name: ClassVar[str] = "interrupted"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         raise KeyboardInterrupt
 
 
 class InterruptedTraining(Tiny):
     name: ClassVar[str] = "interrupted-training"
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         ctrl_c = Call(lambda record: signal.raise_signal(signal.SIGINT))
         clf = MLPClassifier((4,), epochs=5, early_stopping=False, callbacks=[ctrl_c])
         clf.fit(np.eye(4), np.array([0, 1, 0, 1]))
@@ -190,10 +199,10 @@ def test_a_split_is_cut_by_classes_and_rows() -> None:
 
 
 def test_a_kitchen_keeps_the_curves_of_models() -> None:
-    kitchen = Kitchen()
+    context = RecipeContext()
     clf = MLPClassifier((4,), epochs=3, early_stopping=False, random_state=0)
-    kitchen.keep("net", clf.fit(np.eye(4), np.array([0, 1, 0, 1])))
-    assert kitchen.curves["net"]["loss"] == clf.history_["loss"]
+    context.keep("net", clf.fit(np.eye(4), np.array([0, 1, 0, 1])))
+    assert context.curves["net"]["loss"] == clf.history_["loss"]
 
 
 # --- the command -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from wellfit.datasets import train_test_split
 from wellfit.nn import SoftmaxCrossEntropy
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
-from wellfit.recipes.kitchen import Kitchen, Split
+from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.notmnist import AGAINST_KERAS, REMARK, letters
 
 OWN = Source("wellfit", "Known good models", "wellfit")
@@ -36,16 +36,18 @@ class Digits(Recipe):
     network: ClassVar[Mapping[str, Any]] = {}
     short: ClassVar[Mapping[str, Any]] = {}
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        options = {**self.network, **(self.short if kitchen.quick else {})}
-        clf = MLPClassifier(early_stopping=False, random_state=kitchen.seed, **options)
-        return _judged(kitchen, self.name, clf, kitchen.mnist(validation=0))
+        options = {**self.network, **(self.short if context.quick else {})}
+        clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
+        return _judged(context, self.name, clf, context.mnist(validation=0))
 
 
-def _judged(kitchen: Kitchen, name: str, clf: MLPClassifier, split: Split) -> dict[str, float]:
+def _judged(
+    context: RecipeContext, name: str, clf: MLPClassifier, split: Split
+) -> dict[str, float]:
     clf.fit(split.X, split.y)
-    kitchen.keep(name, clf)
+    context.keep(name, clf)
     accuracy = clf.score(split.X_test, split.y_test)
     return {"test accuracy": accuracy, "parameters": clf.n_parameters_}
 
@@ -131,12 +133,12 @@ class Letters(Recipe, name="notmnist-best"):
         "precision": "bfloat16",
     }
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train on the rows that its settings weren't chosen by, and judge by the test rows."""
-        options = {**self.network, **({"epochs": 20} if kitchen.quick else {})}
-        clf = MLPClassifier(early_stopping=False, random_state=kitchen.seed, **options)
-        split = letters(kitchen.load("notmnist"))
-        judged = _judged(kitchen, AGAINST_KERAS, clf, split)
+        options = {**self.network, **({"epochs": 20} if context.quick else {})}
+        clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
+        split = letters(context.load("notmnist"))
+        judged = _judged(context, AGAINST_KERAS, clf, split)
         return {AGAINST_KERAS: judged.pop("test accuracy"), **judged}
 
 
@@ -154,13 +156,13 @@ class Table(Recipe):
     members: ClassVar[int] = 4
     regression: ClassVar[bool] = False
 
-    def run(self, kitchen: Kitchen) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and judge by the test rows."""
-        data = train_test_split(kitchen.load(self.data), 0.2, kitchen.seed)
-        members = 1 if kitchen.quick else self.members
-        model = self._model(members, kitchen.seed).fit(data.X, data.y)
+        data = train_test_split(context.load(self.data), 0.2, context.seed)
+        members = 1 if context.quick else self.members
+        model = self._model(members, context.seed).fit(data.X, data.y)
         for number, one in enumerate(model.estimators_):
-            kitchen.keep(f"{self.name} {number}", one)
+            context.keep(f"{self.name} {number}", one)
         parameters = sum(one.n_parameters_ for one in model.estimators_)
         what = "test R²" if self.regression else "test accuracy"
         return {what: model.score(data.X_test, data.y_test), "parameters": parameters}

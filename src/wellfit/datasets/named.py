@@ -16,7 +16,7 @@ Where: TypeAlias = Literal["bundled", "local", "cached", "download"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatasetInfo:
     """What is known of a named data set before it is loaded.
 
     ``rows`` counts every part, ``columns`` leaves the target out, and ``where`` says where the
@@ -47,7 +47,7 @@ class LoadOptions(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named(abc.ABC):
+class NamedDataset(abc.ABC):
     """A named data set: what is known of it, and how to get it.
 
     Args:
@@ -88,10 +88,10 @@ class Named(abc.ABC):
     def _read(self, options: LoadOptions) -> Dataset:
         """Return the data as they come from their source."""
 
-    def entry(self, data_dir: Path | None = None) -> Entry:
+    def info(self, data_dir: Path | None = None) -> DatasetInfo:
         """Return what a listing shows."""
         where = self.where(data_dir)
-        return Entry(
+        return DatasetInfo(
             self.name, self.kind, self.rows, self.columns, self.task, where, self.description
         )
 

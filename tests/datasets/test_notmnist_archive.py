@@ -7,7 +7,7 @@ import pytest
 
 from wellfit.core.errors import DataError
 from wellfit.datasets import load
-from wellfit.datasets.letters import ARCHIVE
+from wellfit.datasets.notmnist import ARCHIVE
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.recipes.base import Figure, Recipe
-from wellfit.recipes.kitchen import Kitchen
+from wellfit.recipes.context import RecipeContext
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ def reproduce(
     took: list[float] = []
     if seeds is None:
         seeds = range(1 if quick else 3)
-    kitchens = [Kitchen(data_dir, seed, quick) for seed in seeds]
-    for kitchen in kitchens:
+    contexts = [RecipeContext(data_dir, seed, quick) for seed in seeds]
+    for context in contexts:
         began = perf_counter()
-        told.append(_run(recipe, kitchen))
+        told.append(_run(recipe, context))
         took.append(perf_counter() - began)
     known = {figure.what: figure for figure in recipe.figures}
     more = {what: Figure(what, None, "") for what in told[0] if what not in known}
@@ -149,16 +149,16 @@ def reproduce(
         Measured(figure, tuple(float(one[what]) for one in told), recipe.best)
         for what, figure in {**known, **more}.items()
     )
-    return Reproduction(recipe, figures, float(np.median(took)), quick, kitchens[0].curves)
+    return Reproduction(recipe, figures, float(np.median(took)), quick, contexts[0].curves)
 
 
-def _run(recipe: Recipe, kitchen: Kitchen) -> Mapping[str, float]:
+def _run(recipe: Recipe, context: RecipeContext) -> Mapping[str, float]:
     """Do a recipe once; Ctrl-C ends all of it, and not only the training that it comes into."""
     interrupted = "training was interrupted"
     with warnings.catch_warnings():
         warnings.filterwarnings("error", interrupted, ConvergenceWarning)
         try:
-            return recipe.run(kitchen)
+            return recipe.run(context)
         except ConvergenceWarning as warning:
             if not str(warning).startswith(interrupted):
                 raise

@@ -17,7 +17,7 @@ _MOST_BYTES = 1 << 20  # a picture of 28 x 28 takes under 1 KB
 _MOST_PIXELS = 1 << 16
 
 
-def read_letters(path: Path) -> Dataset:
+def read_notmnist(path: Path) -> Dataset:
     """Read every picture of the archive without unpacking it to disk.
 
     Rows are ordered by letter and file name. The published archive has two files that are no

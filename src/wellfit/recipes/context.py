@@ -52,7 +52,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Kitchen:
+class RecipeContext:
     """One go at a recipe.
 
     Attributes:
