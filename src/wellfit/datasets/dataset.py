@@ -73,7 +73,7 @@ class Dataset:
         self._check_part("X_test", self.X_test, self.y_test)
 
     def __repr__(self) -> str:
-        test = "" if self.X_test is None else f", {len(self.X_test):,} more to test"
+        test = "" if self.X_test is None else f", {len(self.X_test):,} test rows"
         rows, columns = self.X.shape
         return f"<Dataset {self.name!r}: {rows:,} rows, {columns:,} columns{test}>"
 
