@@ -194,7 +194,7 @@ def test_a_stack_that_pauses_goes_on_to_the_bit():
     ]
     how = {"callbacks": [EarlyStopping(patience=2)], "precision": "float64"}
     paused = train(members, rows, [stream], until=2, **how)
-    ours = train([members[k] for k in (4, 1)], rows, [stream], resume=paused.take([4, 1]), **how)
+    ours = train([members[k] for k in (4, 1)], rows, [stream], resume=paused.select([4, 1]), **how)
     before = [paused.member(k) for k in (4, 1)]  # untouched
     theirs = [train([members[k]], rows, [stream], **how) for k in (4, 1)]
     for k in range(2):
@@ -206,7 +206,7 @@ def test_a_stack_that_pauses_goes_on_to_the_bit():
         ):
             np.testing.assert_allclose(block, expected, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(ours.history(k)["val_loss"], theirs[k].history()["val_loss"])
-    again = train(members, rows, [stream], resume=paused.take(range(5)), **how)
+    again = train(members, rows, [stream], resume=paused.select(range(5)), **how)
     through = train(members, rows, [stream], **how)
     assert torch.equal(again.weights().parameters, through.weights().parameters)
 
@@ -246,7 +246,7 @@ def test_what_is_left_of_several_stacks_goes_on_as_one():
         for some in ([0, 1, 2], [3, 4])
     ]
     assert parts[1].epoch < 4  # neither learns anything
-    joined = Result.join([parts[0].take([2, 0]), parts[1].take([1])])
+    joined = Result.join([parts[0].select([2, 0]), parts[1].select([1])])
     order = [2, 0, 4]
     ours = train([members[k] for k in order], rows, [stream], resume=joined, **how)
     for place, k in enumerate(order):

@@ -49,17 +49,17 @@ def cost(stack: Stack, x, target) -> torch.Tensor:
     )
     stack.weights.statistics.copy_(statistics)
     weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
-    moment = next(stack.plan.moments(0, 1))
-    for penalty, strength in zip(first.penalties, moment.strengths, strict=True):
+    values = next(stack.step_schedule.values(0, 1))
+    for penalty, strength in zip(first.penalties, values.strengths, strict=True):
         total = total + sum(penalty.value(weight, strength) for weight in weights)
     return total
 
 
 def written_out(stack: Stack, x, target) -> torch.Tensor:
     """The gradients that a step of training computes."""
-    step, moment = Step(stack, B, 1), next(stack.plan.moments(0, 1))
+    step, values = Step(stack, B, 1), next(stack.step_schedule.values(0, 1))
     step.refresh(0, 1)
-    step.compute(torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), moment, x, target)
+    step.compute(torch.empty(K, stack.network.outputs, B, dtype=FLOAT64), values, x, target)
     return stack.gradients.clone()
 
 

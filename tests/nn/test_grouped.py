@@ -62,10 +62,10 @@ def pairs(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def written_out(stack: Stack, x: Tensor, target: Tensor) -> tuple[list[Tensor], Tensor]:
     """The gradients by layer, and the logits (K, 1, B), of a step of training."""
-    step, moment = Step(stack, B, 1), next(stack.plan.moments(0, 1))
+    step, values = Step(stack, B, 1), next(stack.step_schedule.values(0, 1))
     logits = torch.empty(K, 1, B, dtype=FLOAT64)
     step.refresh(0, 1)
-    step.compute(logits, moment, x, target)
+    step.compute(logits, values, x, target)
     return stack.network.parameters.views(stack.gradients, K), logits
 
 

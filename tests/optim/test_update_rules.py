@@ -223,7 +223,7 @@ def test_rule_is_torchs(name, together, monkeypatch):
         theirs.step()
         target = SoftmaxCrossEntropy().encode(y, 3, FLOAT64)
         out = torch.empty(together, 3, 8, dtype=FLOAT64)
-        step(out, next(stack.plan.moments(index, 1)), x.expand(together, -1, -1), target)
+        step(out, next(stack.step_schedule.values(index, 1)), x.expand(together, -1, -1), target)
     ours = torch.cat([block.flatten() for block in blocks])
     expected = torch.cat([p.detach().flatten() for p in params])
     torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)

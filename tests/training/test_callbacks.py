@@ -225,7 +225,7 @@ def test_plateau_is_torchs(curve, patience, cooldown, min_delta, mode):
     for value in curve:
         oracle.step(value)
         expected.append(sgd.param_groups[0]["lr"])
-    # Beside it a member of another pace, which changes nothing for this one.
+    # Beside it a member of another learning rate, which changes nothing for this one.
     ours = PlateauCallback(
         [0.5, 0.1], [patience, 1], "val_loss", min_delta, [cooldown, 0], 0.01, mode
     )

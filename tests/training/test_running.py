@@ -12,7 +12,7 @@ import torch
 
 from engine import member, parameters, run, table
 from wellfit.core.errors import HyperparameterError
-from wellfit.nn import SoftmaxCrossEntropy, mlp, products
+from wellfit.nn import SoftmaxCrossEntropy, matmul_backend, mlp
 from wellfit.training import (
     Callback,
     Decision,
@@ -159,9 +159,9 @@ def test_what_training_sets_is_restored():
     threads = torch.get_num_threads()
     with arithmetic("bfloat16", CPU, operations=1):
         assert torch.get_num_threads() == 1
-        assert products.rounding()
+        assert matmul_backend.rounding()
         assert float(denormal * 1.0) == 0
-    assert not products.rounding()
+    assert not matmul_backend.rounding()
     assert torch.backends.mkldnn.matmul.fp32_precision == settings
     assert float(denormal * 1.0) > 0
     assert torch.get_num_threads() == threads
@@ -175,7 +175,7 @@ def test_large_products_are_exact_whichever_library_computes_them():
     w = torch.randn(1, 300, 200, dtype=torch.float64)
     out = torch.empty(1, 200, 200)
     with arithmetic("float32", CPU):
-        products.choose(products.is_large(200, 300, 200))
+        matmul_backend.use_backend(matmul_backend.is_large(200, 300, 200))
         torch.bmm(x.float(), w.float(), out=out)
     assert float((out - x @ w).norm() / (x @ w).norm()) < 2e-6
 

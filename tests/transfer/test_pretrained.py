@@ -280,8 +280,8 @@ def test_layers_thaw_at_an_epoch_all_at_once_or_from_the_top(base):
 
 
 def test_lower_layers_learn_more_slowly(base):
-    pace = Pretrained(base, freeze=1, layerwise_lr_decay=0.5).pace(1, 4)
-    assert pace.rates == (0.0, 0.25, 0.5, 1.0)
+    rates = Pretrained(base, freeze=1, layerwise_lr_decay=0.5).layer_rates(1, 4)
+    assert rates.rates == (0.0, 0.25, 0.5, 1.0)
     slow = fitted(
         base, Pretrained(base, layerwise_lr_decay=0.1), optimizer="sgd", batch_norm=False
     )

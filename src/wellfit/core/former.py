@@ -29,6 +29,7 @@ PRETRAINED: Mapping[str, str] = MappingProxyType(
 FAMILIES: Mapping[str, str] = MappingProxyType({"observer": "callback", "symptom": "diagnosis"})
 FINDING: Mapping[str, str] = MappingProxyType({"did": "action", "saw": "observed"})
 VERDICT: Mapping[str, str] = MappingProxyType({"knobs": "suggestions"})
+RESULT: Mapping[str, str] = MappingProxyType({"observers": "callbacks", "tally": "metric_sums"})
 CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "ByLayerNorm": "ClipByLayerNorm",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wellfit.estimators.prepared import Prepared
 from wellfit.nn import Activate, Linear, Loss
-from wellfit.optim import Pace
+from wellfit.optim import LayerRates
 from wellfit.training import Member, Result, Rows, Stack, Weights
 from wellfit.training.step import Step
 
@@ -45,7 +45,8 @@ class Start:
         first, batch = members[0], len(rows)
         ids = torch.arange(batch)
         self.stack = Stack(
-            [member.replace(pace=Pace()) for member in members], first_weights(prepared, members)
+            [member.replace(layer_rates=LayerRates()) for member in members],
+            first_weights(prepared, members),
         )
         self.x = rows.features(ids).expand(len(members), -1, -1)
         self.target = rows.targets(ids[None], first.loss, first.network.outputs)
@@ -75,7 +76,7 @@ class Start:
         step.refresh(0, 1)
         logits = torch.empty(stack.k, stack.network.outputs, self.batch, dtype=torch.float64)
         target = self.target.expand(stack.k, -1, -1)
-        step.compute(logits, next(stack.plan.moments(0, 1)), self.x, target)
+        step.compute(logits, next(stack.step_schedule.values(0, 1)), self.x, target)
         return stack.network.parameters.views(stack.gradients, stack.k)
 
     def signals(self) -> list[Signal]:
@@ -154,12 +155,12 @@ def first_weights(prepared: Prepared, members: Sequence[Member]) -> Weights:
     cpu = torch.device("cpu")
     if prepared.start is None:
         return Weights.initial(members, torch.float64, cpu)
-    copies = prepared.start.to(torch.float64, cpu).take(
+    copies = prepared.start.to(torch.float64, cpu).select(
         torch.zeros(len(members), dtype=torch.long)
     )
     networks = tuple(member.network for member in members)
     slots = dict.fromkeys(name for member in members for name in member.slots())
-    return replace(copies, network=networks[0], networks=networks).forgetting(list(slots))
+    return replace(copies, network=networks[0], networks=networks).with_empty_slots(list(slots))
 
 
 def beginning(prepared: Prepared, members: Sequence[Member], rows: Rows) -> Result | None:

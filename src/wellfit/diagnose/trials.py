@@ -282,7 +282,7 @@ def _judged(
     there = torch.as_tensor(turn.judged, device=rows.device)
     before = torch.as_tensor(turn.stream.train, device=rows.device)
     target = rows.targets(there, loss, outputs)
-    weights = result.weights().take(torch.as_tensor([best], device=rows.device))
+    weights = result.weights().select(torch.as_tensor([best], device=rows.device))
     logits = Predictor(weights)(rows.features(there)[None]).transpose(1, 2)
     own = loss.value(logits, target[None])[0].double().cpu().numpy()
     learned = rows.targets(before, loss, outputs).cpu()

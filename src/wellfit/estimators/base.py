@@ -39,8 +39,8 @@ from wellfit.training import (
 )
 from wellfit.training.checkpoint import read_checkpoint
 from wellfit.training.precision import device_of, dtype_of, threads
+from wellfit.training.precision_choice import choose_precision
 from wellfit.training.room import check_room
-from wellfit.training.trial import chosen
 
 
 class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
@@ -224,7 +224,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         if resume_from is not None:
             resume, _ = read_checkpoint(resume_from, [member])
         with threads(self.n_threads):
-            precision = chosen(self.precision, member, rows, stream)
+            precision = choose_precision(self.precision, member, rows, stream)
             result = train(
                 [member],
                 rows,
@@ -282,7 +282,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
         """Return where to go on from the weights in use: with all memory, or with none."""
         weights = reusing.for_member(member, self._weights.to(rows.dtype, rows.device))
         if not one_more or not self._remembers(member):
-            return Result.beginning([member], weights.forgetting(member.slots()))
+            return Result.beginning([member], weights.with_empty_slots(member.slots()))
         if member.ema_decay:  # the average is what predicts; training goes on from below it
             last = self._result.last.to(rows.dtype, rows.device)
             weights = reusing.for_member(member, last)
@@ -294,7 +294,7 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             status=[Status.RUNNING],
             data="",
             position=0,
-            tally=None,
+            metric_sums=None,
             callbacks=self._result.callbacks[:1],
         )
 

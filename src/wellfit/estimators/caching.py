@@ -17,7 +17,7 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.reusing import top
 from wellfit.estimators.tables import Table
 from wellfit.nn import Layer, Linear, Network
-from wellfit.optim import Constraint, Pace, Penalty
+from wellfit.optim import Constraint, LayerRates, Penalty
 from wellfit.training import Member, Result, Weights, predict
 from wellfit.training.precision import device_of, dtype_of, threads
 
@@ -116,11 +116,13 @@ def _same(upper: Network) -> Linear:
 
 def _above(member: Member, frozen: int, end: int, upper: Network) -> Member:
     """Return what of a training is above the cut."""
-    pace = member.pace
-    left = Pace(pace.rates[frozen:], pace.since[frozen:])
+    rates = member.layer_rates
+    left = LayerRates(rates.rates[frozen:], rates.start_epochs[frozen:])
     return member.replace(
         network=upper,
-        pace=Pace() if set(left.rates) <= {1.0} and set(left.since) <= {1} else left,
+        layer_rates=LayerRates()
+        if set(left.rates) <= {1.0} and set(left.start_epochs) <= {1}
+        else left,
         penalties=tuple(_shifted(member.penalties, frozen)),
         constraints=tuple(_shifted(member.constraints, frozen)),
         below=member.below + end,

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from wellfit.core.errors import DataError
 from wellfit.estimators import settings
 from wellfit.estimators.prepared import Prepared
-from wellfit.estimators.reusing import Reusing, paced
+from wellfit.estimators.reusing import Reusing, with_layer_rates
 from wellfit.estimators.scoring import speaking
 from wellfit.training import Result, Status, Stream, Weights, predict, train
 from wellfit.training.precision import threads
@@ -35,7 +35,7 @@ def best(work: Prepared, pretrained: Reusing, most: int) -> tuple[int, dict[str,
     """
     folds = _folds(work, pretrained.folds())
     numbers = [number for number in range(most + 1) for _ in folds]
-    members = [paced(work.member, pretrained, number) for number in numbers]
+    members = [with_layer_rates(work.member, pretrained, number) for number in numbers]
     streams = [stream for stream, _ in folds] * (most + 1)
     result = _trained(work, members, streams)
     scores = np.array(
@@ -92,7 +92,7 @@ def _trained(work: Prepared, members: Sequence[Any], streams: Sequence[Stream]) 
             scores=work.scores(),
             precision="float32" if estimator.precision == "auto" else estimator.precision,
             eval_every=estimator.eval_every,
-            resume=Result.beginning(members, weights.forgetting(members[0].slots())),
+            resume=Result.beginning(members, weights.with_empty_slots(members[0].slots())),
         )
 
 

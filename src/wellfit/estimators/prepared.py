@@ -11,8 +11,8 @@ from wellfit.estimators import settings
 from wellfit.estimators.scoring import scores
 from wellfit.estimators.tables import Table
 from wellfit.training import Callback, Member, Rows, Stream, Weights
+from wellfit.training.metric_sums import Score
 from wellfit.training.precision import device_of, dtype_of
-from wellfit.training.tally import Score
 
 if TYPE_CHECKING:
     from wellfit.estimators.base import BaseMLP

@@ -14,7 +14,7 @@ from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import Config
 from wellfit.estimators.sources import Source
 from wellfit.nn import Dense, HiddenLayer, Layer, Linear, Network
-from wellfit.optim import Pace
+from wellfit.optim import LayerRates
 from wellfit.training import Member, Weights
 
 Wanted = HiddenLayer | Layer
@@ -51,7 +51,7 @@ class Reusing(Config):
         """Say whether frozen layers learn some day."""
 
     @abstractmethod
-    def pace(self, frozen: int, layers: int) -> Pace:
+    def layer_rates(self, frozen: int, layers: int) -> LayerRates:
         """Return how fast each of so many linear layers learns, and from when on."""
 
     @abstractmethod
@@ -253,16 +253,16 @@ def top(network: Network, frozen: int) -> int:
     return end
 
 
-def paced(member: Member, pretrained: Reusing, frozen: int) -> Member:
+def with_layer_rates(member: Member, pretrained: Reusing, frozen: int) -> Member:
     """Return a member some of whose layers are frozen, or learn at rates of their own."""
     network = member.network if pretrained.unfreezes() else quiet(member.network, frozen)
     layers = sum(isinstance(layer, Linear) for layer in network.layers)
-    return member.replace(network=network, pace=pretrained.pace(frozen, layers))
+    return member.replace(network=network, layer_rates=pretrained.layer_rates(frozen, layers))
 
 
 def with_start(member: Member, weights: Weights) -> Weights:
     """Return weights as a member begins with them: its network's, the optimizer's memory empty."""
-    return for_member(member, weights).forgetting(member.slots())
+    return for_member(member, weights).with_empty_slots(member.slots())
 
 
 def for_member(member: Member, weights: Weights) -> Weights:

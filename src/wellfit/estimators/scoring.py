@@ -17,7 +17,7 @@ from sklearn.metrics._scorer import (
 )
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError
-from wellfit.training.tally import Score
+from wellfit.training.metric_sums import Score
 
 OWN = ("loss", "accuracy")  # what the engine computes by itself
 Scorer = Callable[[Any, Any, Any], float]

@@ -268,8 +268,12 @@ def holds_out(estimator: Any) -> bool:
     stopping = early_stopping(estimator.early_stopping)
     if stopping is None:
         return False
-    watchers = (stopping, resolve_schedule(estimator), *callbacks(estimator, one_more=True))
-    monitors = [getattr(watcher, "monitor", None) for watcher in watchers]
+    monitoring = (
+        stopping,
+        resolve_schedule(estimator),
+        *callbacks(estimator, one_more=True),
+    )
+    monitors = [getattr(each, "monitor", None) for each in monitoring]
     return bool(scored(estimator)) or any(each not in (None, *OWN) for each in monitors)
 
 
@@ -277,8 +281,8 @@ def scored(estimator: Any) -> list[Any]:
     """Return the scorers whose values an estimator wants to see, or to be judged by."""
     given = estimator.scoring
     wanted = list(given) if _is_list(given) else [] if given is None else [given]
-    for watcher in (early_stopping(estimator.early_stopping), resolve_schedule(estimator)):
-        monitor = getattr(watcher, "monitor", None)
+    for each in (early_stopping(estimator.early_stopping), resolve_schedule(estimator)):
+        monitor = getattr(each, "monitor", None)
         if monitor is not None and bare(monitor) not in (*OWN, *wanted):
             wanted.append(monitor)
     return wanted

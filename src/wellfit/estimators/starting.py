@@ -155,7 +155,7 @@ class Starting(Parameters):
         work = replace(work, start=self._start(work, source))
         frozen, tried = self._frozen(work, source)
         reusing.check_frozen(frozen, self._taken.count)
-        work = replace(work, member=reusing.paced(work.member, self.pretrained, frozen))
+        work = replace(work, member=reusing.with_layer_rates(work.member, self.pretrained, frozen))
         cut = cached(work, 0 if self.pretrained.unfreezes() or work.one_more else frozen)
         if cut is not None:
             work, self._below = cut

@@ -15,7 +15,7 @@ from wellfit.core.errors import InputError
 from wellfit.landscapes.functions import Landscape, Point
 from wellfit.optim import Minimizer, Optimizer
 from wellfit.training import Member
-from wellfit.training.plan import Plan
+from wellfit.training.step_schedule import StepSchedule
 
 _CLOSE = 1e-2  # to a minimum: there
 _RATES = 60
@@ -124,19 +124,19 @@ def _stepped(
 ) -> Tensor:
     """Return where a stack of members, a start for each, is after each step: (K, steps + 1, 2)."""
     k, places = len(starts), [starts.clone()]
-    plan = Plan(
+    schedule = StepSchedule(
         [Member(optimizer=rule, epochs=1) for rule in rules],
         torch.ones(k, dtype=torch.float64),
         torch.float64,
         torch.device("cpu"),
     )
     # As in training: one flat stretch where members share their numbers, else a row for each.
-    p = starts.clone().flatten() if plan.uniform else starts.clone()
+    p = starts.clone().flatten() if schedule.uniform else starts.clone()
     slots = {name: torch.zeros_like(p) for name in rules[0].slots()}
     with torch.no_grad():
-        for moment in plan.moments(0, steps):
+        for values in schedule.values(0, steps):
             _, slopes = landscape.gradient(p.view(k, 2))
-            rules[0].update(p, slopes.view_as(p), slots, moment.updates[0])
+            rules[0].update(p, slopes.view_as(p), slots, values.updates[0])
             places.append(p.view(k, 2).clone())
     return torch.stack(places, dim=1)
 

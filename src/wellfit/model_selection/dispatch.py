@@ -34,7 +34,7 @@ class Trained:
 
     def take(self, members: Sequence[int]) -> Trained:
         """Return some of the members."""
-        return replace(self, result=self.result.take(members))
+        return replace(self, result=self.result.select(members))
 
     def trained(self) -> Trained:
         """Return this."""

@@ -267,7 +267,7 @@ def _forget(group: Group) -> None:
 
 def _silent(work: Prepared) -> Prepared:
     """Return a training without the callbacks whose files have room for one: the refitted best."""
-    return replace(work, callbacks=[o for o in work.callbacks if not o.writes_alone])
+    return replace(work, callbacks=[o for o in work.callbacks if not o.exclusive_files])
 
 
 class _NoSuchParameterError(Exception):

@@ -18,9 +18,9 @@ from wellfit.estimators.prepared import Prepared
 from wellfit.estimators.tables import Table
 from wellfit.training import Result, Rows, Stream, Weights, train
 from wellfit.training.precision import device_of, threads
+from wellfit.training.precision_choice import choose_precision
 from wellfit.training.stack import STACK_BYTES, bytes_of
 from wellfit.training.streams import pattern
-from wellfit.training.trial import chosen
 
 _MOST_MEMBERS = 256
 _ROOM = 0.25  # share of the memory that stacks may take, all processes together
@@ -78,7 +78,7 @@ def trained(
     rows, streams, targets = _joined(group.work)
     resume, precision = paused or (_start(group.work, rows), first.estimator.precision)
     with threads(first.estimator.n_threads):
-        precision = chosen(precision, first.member, rows, streams[0])
+        precision = choose_precision(precision, first.member, rows, streams[0])
         result = train(
             [one.member for one in group.work],
             rows,
@@ -105,7 +105,7 @@ def _start(work: Sequence[Prepared], rows: Rows) -> Result | None:
         for one in work
     ]
     slots = dict.fromkeys(name for member in members for name in member.slots())
-    return Result.beginning(members, Weights.join(first).forgetting(list(slots)))
+    return Result.beginning(members, Weights.join(first).with_empty_slots(list(slots)))
 
 
 def room(one: Prepared) -> float:
@@ -123,7 +123,7 @@ def _kind(one: Prepared) -> Hashable:
     scored = settings.scored(estimator)
     return (
         stack_key(one.member),
-        pattern(stream, one.member.batch_size, one.member.rows_apart),
+        pattern(stream, one.member.batch_size, one.member.rows_independent),
         (held, stream.image_shape, stream.shuffle),
         tuple(stack_key(each) for each in stream.augment),
         (table.x.dtype, table.x.shape[1], sparse.issparse(table.x)),

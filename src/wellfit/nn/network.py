@@ -132,7 +132,7 @@ class Layout:
         stacks = [torch.stack(list(blocks)).flatten() for blocks in zip(*members, strict=True)]
         return torch.cat(stacks)
 
-    def take(self, flat: Tensor, members: int, chosen: Tensor) -> Tensor:
+    def select(self, flat: Tensor, members: int, chosen: Tensor) -> Tensor:
         """Return a new flat buffer with only the ``chosen`` members (indices), in that order."""
         taken = [view[chosen].flatten() for view in self.views(flat, members) if view.numel()]
         return torch.cat(taken) if taken else flat.new_empty(0)

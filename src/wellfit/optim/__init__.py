@@ -3,6 +3,7 @@
 from wellfit.core.registry import discover
 from wellfit.optim.clipping import ClipByLayerNorm, ClipByNorm, ClipByValue, Clipping
 from wellfit.optim.constraints import Constraint, MaxNorm
+from wellfit.optim.layer_rates import LayerRates
 from wellfit.optim.minimizers import LBFGS, ConjugateGradient, Minimizer
 from wellfit.optim.optimizers import (
     FTRL,
@@ -19,7 +20,6 @@ from wellfit.optim.optimizers import (
     Optimizer,
     RMSProp,
 )
-from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import L1, L2, Penalty
 from wellfit.optim.schedules import (
     Constant,
@@ -58,6 +58,7 @@ __all__ = [
     "Cosine",
     "Custom",
     "Exponential",
+    "LayerRates",
     "Lion",
     "MaxNorm",
     "Minimizer",
@@ -65,7 +66,6 @@ __all__ = [
     "Nadam",
     "OneCycle",
     "Optimizer",
-    "Pace",
     "Penalty",
     "PiecewiseConstant",
     "Polynomial",

@@ -2,7 +2,7 @@ r"""Minimizers of the whole loss: SciPy's, fed with the engine's loss and gradie
 
 SciPy calls a function when it wants a loss; the engine computes all members' losses at once, when
 *it* is ready. So each member's minimizer runs in a thread of its own that waits until its loss is
-told (:class:`Descent`). An epoch is one evaluation.
+told (:class:`MinimizerRun`). An epoch is one evaluation.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ class Minimizer(Optimizer):
     )
 
     def slots(self) -> tuple[str, ...]:
-        """Return the name of where the descent started, from which it can be repeated."""
+        """Return the name of where the run started, from which it can be repeated."""
         return ("start",)
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
-        """Move nothing: see :class:`Descent`."""
-        raise NotImplementedError("a minimizer moves by Descent.tell, since it needs the loss")
+        """Move nothing: see :class:`MinimizerRun`."""
+        raise NotImplementedError(
+            "a minimizer moves by MinimizerRun.tell, since it needs the loss"
+        )
 
     @abstractmethod
     def minimize(self, function: Function, start: Vector) -> Any:
@@ -99,12 +101,12 @@ class _Closed(Exception):
     """Unwinds a minimizer that nobody waits for any longer."""
 
 
-class Descent:
+class MinimizerRun:
     """One member's minimization: is told the loss where it stands, answers where to go.
 
-    >>> descent, x = Descent(LBFGS(), np.array([3.0, 4.0])), np.array([3.0, 4.0])
-    >>> while not descent.done:
-    ...     x = descent.tell(float(x @ x), 2 * x)
+    >>> run, x = MinimizerRun(LBFGS(), np.array([3.0, 4.0])), np.array([3.0, 4.0])
+    >>> while not run.done:
+    ...     x = run.tell(float(x @ x), 2 * x)
     >>> bool(np.abs(x).max() < 1e-5)
     True
     """
@@ -120,7 +122,7 @@ class Descent:
         self._next()
 
     def tell(self, loss: float, gradient: Vector) -> Vector:
-        """Return the next point to evaluate; where the descent is ``done``, the lowest seen."""
+        """Return the next point to evaluate; where the run is ``done``, the lowest seen."""
         if self.done:
             return self.best
         if loss < self._lowest:

@@ -92,7 +92,7 @@ def load_checkpoint(
         ModelFileError: the data aren't of the declared form, or a tensor doesn't fit the members'
             networks; names the field.
     """
-    document = former.renamed(document, {"observers": "callbacks"})
+    document = former.renamed(document, former.RESULT)
     conform(document, ResultDocument, "result")
     networks = tuple(member.network for member in members)
     best = "best.parameters" in tensors

@@ -39,7 +39,7 @@ class ResultDocument(TypedDict):
     scale: Any
     data: str
     position: Annotated[int, Range(0, _STEPS)]
-    tally: Any
+    metric_sums: Any
     callbacks: list[dict[str, Any]]
 
 
@@ -67,8 +67,8 @@ def check_result(result: Result) -> None:
             raise ModelFileError(f"{name} holds numbers outside [0, {result.epoch}]")
     if (declared_array(plain, "scale", (k,)) <= 0).any():
         raise ModelFileError("scale holds a number that isn't above 0")
-    if result.tally is not None:
-        declared_array(plain, "tally", (3, k), finite=False)
+    if result.metric_sums is not None:
+        declared_array(plain, "metric_sums", (3, k), finite=False)
     conform(result.status, Annotated[list[Any], Length(k)], "status")
     _check_history(result)
     names = dict.fromkeys(name for member in result.members for name in member.slots())

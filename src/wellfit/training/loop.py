@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError, InputError
-from wellfit.training.assembly import Assembly
+from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, History, Run
-from wellfit.training.descents import Descents
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
-from wellfit.training.performance import watchers
+from wellfit.training.metric_sums import Metrics, MetricSums, Score
+from wellfit.training.minimizer_runs import MinimizerRuns
+from wellfit.training.performance import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
 from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Member, Stack, Weights
 from wellfit.training.streams import Stream
-from wellfit.training.tally import Metrics, Score, Tally
 
 
 def train(
@@ -74,9 +74,9 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
-    everybody = [History(), *watchers([member.lr_schedule for member in members]), *callbacks]
+    own = [History(), *plateau_callbacks([member.lr_schedule for member in members])]
     with torch.no_grad(), _in_range(members[0], rows), Interrupt() as interrupt:
-        loop = _Loop(members, rows, everyone, everybody, precision, resume)
+        loop = _Loop(members, rows, everyone, [*own, *callbacks], precision, resume)
         if not loop.busy:
             return loop.result()
         return loop.run(interrupt, until, scores or {}, eval_every)
@@ -147,9 +147,9 @@ class _Loop:
             self._result.status[index] = Status.RUNNING
         if len(self._active):
             active = [members[index] for index in self._active.tolist()]
-            weights = self._result.last.take(self._index(self._active))
+            weights = self._result.last.select(self._index(self._active))
             scale = torch.as_tensor(self._result.scale[self._active])
-            self._assemble(Stack(active, weights, scale))
+            self._bind(Stack(active, weights, scale))
 
     @property
     def busy(self) -> bool:
@@ -163,26 +163,26 @@ class _Loop:
         scores: Mapping[str, Score],
         eval_every: int,
     ) -> Result:
-        result, work = self._result, self._work
+        result, bound = self._result, self._bound
         last = max(member.epochs for member in result.members)
         last = last if until is None else min(last, until)
         self._judging = scores, eval_every
         run = Run(
             result.members,
             last,
-            work.per_epoch,
+            bound.per_epoch,
             result.epoch,
-            work.batches.has_validation,
+            bound.batches.has_validation,
             self,
         )
-        self._stack.plan.check(work.per_epoch)
+        self._stack.step_schedule.check(bound.per_epoch)
         began = time.perf_counter() - self._seconds_before()
         for callback, state in self._told:
             callback.check_state(run, state)
             callback.start(run, state)
         try:
-            with arithmetic(self._precision, self._rows.device, work.operations()):
-                work.begin(result.epoch)
+            with arithmetic(self._precision, self._rows.device, bound.operations()):
+                bound.begin(result.epoch)
                 while len(self._active) and result.epoch < last and not interrupt.asked:
                     self._epoch(interrupt, began)
         finally:
@@ -199,11 +199,11 @@ class _Loop:
         """Return a copy of all members' weights: those that would predict now."""
         self._archive(np.arange(len(self._active)))
         everyone = self._index(np.arange(len(self._result.members)))
-        return self._result.last.take(everyone).in_use()
+        return self._result.last.select(everyone).for_prediction()
 
     def activations(self) -> list[tuple[str, Tensor]]:
         """Return the name and outputs (K, B, width) of each layer, of members that train."""
-        return self._work.activations()
+        return self._bound.activations()
 
     def result(self) -> Result:
         """Return a snapshot that training can be resumed from."""
@@ -213,7 +213,7 @@ class _Loop:
             self._data = fingerprint(self._rows, self._streams)
         snapshot.data = self._data
         if snapshot.position and self.busy:
-            snapshot.tally = self._tally.sums()
+            snapshot.metric_sums = self._metric_sums.sums()
         return snapshot
 
     # An epoch.
@@ -223,13 +223,13 @@ class _Loop:
         metrics = self._train_epoch(interrupt, answers)
         if metrics is None:
             return
-        result, per_epoch = self._result, self._work.per_epoch
+        result, per_epoch = self._result, self._bound.per_epoch
         result.epoch += 1
         result.step += per_epoch
         result.position = 0
-        if self._work.batches.has_validation:
+        if self._bound.batches.has_validation:
             metrics |= self._judge(metrics)
-        rates = self._stack.plan.learning_rates(result.step - 1, per_epoch)
+        rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
         record = self._record(metrics, time.perf_counter() - began)
         result.epochs[self._active] = result.epoch
@@ -240,10 +240,10 @@ class _Loop:
 
     def _train_epoch(self, interrupt: Interrupt, answers: list[Decision | None]) -> Metrics | None:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
-        result, work = self._result, self._work
-        self._tally = tally = Tally(self._stack, result.tally)
-        result.tally = None
-        for part in work.chunks(result.epoch, result.step, result.position):
+        result, bound = self._result, self._bound
+        self._metric_sums = sums = MetricSums(self._stack, result.metric_sums)
+        result.metric_sums = None
+        for part in bound.chunks(result.epoch, result.step, result.position):
             done, step = part.done, part.step
             for args in part.batches():
                 if interrupt.asked:
@@ -251,14 +251,14 @@ class _Loop:
                 step(*args)
                 done += 1
             result.position += done - part.done
-            tally.add(part.logits, part.chunk, slice(part.done, done))
+            sums.add(part.logits, part.chunk, slice(part.done, done))
             if done < part.chunk.steps:
                 return None
             answers += [
-                callback.progress(result.epoch + 1, result.position, work.per_epoch, state)
+                callback.progress(result.epoch + 1, result.position, bound.per_epoch, state)
                 for callback, state in self._told
             ]
-        return tally.means()
+        return sums.means()
 
     def _judge(self, trained: Metrics) -> Metrics:
         """Return the validation metrics; NaN for members that are not judged in this epoch."""
@@ -267,7 +267,7 @@ class _Loop:
         due = (ends <= epoch) | (epoch % every == 0)
         if not due.any():
             return {f"val_{name}": np.full(len(due), np.nan) for name in (*trained, *scores)}
-        judged = self._work.judge(scores)
+        judged = self._bound.judge(scores)
         return {f"val_{name}": np.where(due, value, np.nan) for name, value in judged.items()}
 
     def _obey(self, answers: Sequence[Decision], record: EpochLogs) -> None:
@@ -301,10 +301,10 @@ class _Loop:
             return
         result, weights = self._result, self._stack.weights
         if result.best is None:
-            result.best = result.last.take(self._index(np.arange(len(result.members))))
+            result.best = result.last.select(self._index(np.arange(len(result.members))))
         chosen = np.flatnonzero(mask[self._active])
         whole = len(chosen) == weights.members
-        source = weights if whole else weights.take(self._index(chosen))
+        source = weights if whole else weights.select(self._index(chosen))
         result.best.put(self._index(np.flatnonzero(mask)), source)
         result.kept |= mask
         result.best_epoch[mask] = epoch
@@ -312,28 +312,28 @@ class _Loop:
     def _archive(self, positions: NDArray[np.int64]) -> None:
         """Write members of the stack, by position, to the result."""
         if len(positions):
-            source = self._stack.weights.take(self._index(positions))
+            source = self._stack.weights.select(self._index(positions))
             self._result.last.put(self._index(self._active[positions]), source)
 
     def _settle(self) -> None:
         """Put everything away when training is over, for whatever reason."""
-        if self._work.descents is not None:
-            self._work.descents.settle(self._stack)
-            self._work.descents.close()
-        self._result.tally = self._tally.sums() if self._result.position else None
+        if self._bound.minimizer_runs is not None:
+            self._bound.minimizer_runs.restore_best(self._stack)
+            self._bound.minimizer_runs.close()
+        self._result.metric_sums = self._metric_sums.sums() if self._result.position else None
         self._archive(np.arange(len(self._active)))
 
     def _let_go(self, gone: NDArray[np.int64], left: NDArray[np.int64]) -> None:
         """Archive the members at positions ``gone``, and go on with those ``left``."""
-        descents = self._work.descents
-        if descents is not None:
-            descents.settle(self._stack, gone)
+        minimizer_runs = self._bound.minimizer_runs
+        if minimizer_runs is not None:
+            minimizer_runs.restore_best(self._stack, gone)
         self._archive(gone)
         self._active = self._active[left]
         if len(left):
-            if descents is not None:
-                descents.take(left.tolist())
-            self._assemble(self._stack.take(self._index(left)), descents)
+            if minimizer_runs is not None:
+                minimizer_runs.select(left.tolist())
+            self._bind(self._stack.select(self._index(left)), minimizer_runs)
 
     def _rescale(self, factor: NDArray[np.float64]) -> None:
         """Multiply learning rates by ``factor`` (K,) from here on."""
@@ -341,22 +341,22 @@ class _Loop:
             return
         self._result.scale *= factor
         stack, scale = self._stack, torch.as_tensor(self._result.scale[self._active])
-        self._assemble(Stack(stack.members, stack.weights, scale), self._work.descents)
+        self._bind(Stack(stack.members, stack.weights, scale), self._bound.minimizer_runs)
 
-    def _assemble(self, stack: Stack, descents: Descents | None = None) -> None:
+    def _bind(self, stack: Stack, minimizer_runs: MinimizerRuns | None = None) -> None:
         """Bind a stack of the active members to their batches."""
         self._stack = stack
         streams = [self._streams[index] for index in self._active.tolist()]
-        self._work = Assembly(stack, self._rows, streams, descents)
-        self._tally = Tally(stack)
+        self._bound = BoundStack(stack, self._rows, streams, minimizer_runs)
+        self._metric_sums = MetricSums(stack)
 
     # Small things.
 
     def _converged(self) -> NDArray[np.bool_]:
         """Say which members' minimizers are done, (K,)."""
         done = np.zeros(len(self._planned), dtype=bool)
-        if self._work.descents is not None:
-            done[self._active] = self._work.descents.done
+        if self._bound.minimizer_runs is not None:
+            done[self._active] = self._bound.minimizer_runs.done
         return done
 
     def _record(self, metrics: Metrics, seconds: float) -> EpochLogs:

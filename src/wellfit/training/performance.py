@@ -67,7 +67,7 @@ class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_
         return torch.ones_like(steps * total)
 
 
-def watchers(schedules: Sequence[Schedule]) -> list[PlateauCallback]:
+def plateau_callbacks(schedules: Sequence[Schedule]) -> list[PlateauCallback]:
     """Return the callback that does the work for the members' schedules, if they need one."""
     performing = [each for each in schedules if isinstance(each, ReduceLROnPlateau)]
     if not performing:

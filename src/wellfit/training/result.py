@@ -43,7 +43,7 @@ class Result:
     ``last`` are the weights after the last step, ``best`` those that a callback asked to keep
     (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what callbacks made of
     the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts
-    the steps of an epoch that is not over, and ``tally`` (3, K) holds the sums over its rows.
+    the steps of an epoch that is not over, and ``metric_sums`` (3, K) are the sums over its rows.
     """
 
     members: list[Member]
@@ -58,7 +58,7 @@ class Result:
     scale: NDArray[np.float64]
     data: str = ""
     position: int = 0
-    tally: NDArray[np.float64] | None = None
+    metric_sums: NDArray[np.float64] | None = None
     callbacks: list[CallbackState] = field(default_factory=list)
 
     @classmethod
@@ -88,13 +88,13 @@ class Result:
     def weights(self) -> Weights:
         """Return every member's kept weights, or its last where none were kept."""
         if self.best is None:
-            return self.last.in_use()
-        merged = self.last.take(
+            return self.last.for_prediction()
+        merged = self.last.select(
             torch.arange(len(self.members), device=self.last.parameters.device)
         )
         chosen = torch.as_tensor(np.flatnonzero(self.kept), device=self.last.parameters.device)
-        merged.put(chosen, self.best.take(chosen))
-        return merged.in_use()
+        merged.put(chosen, self.best.select(chosen))
+        return merged.for_prediction()
 
     @classmethod
     def join(cls, several: Sequence[Result]) -> Result:
@@ -116,7 +116,7 @@ class Result:
             status=[status for each in several for status in each.status],
             scale=np.concatenate([each.scale for each in several]),
             data="",
-            tally=None,
+            metric_sums=None,
             callbacks=[
                 {
                     key: _together(
@@ -129,7 +129,7 @@ class Result:
             ],
         )
 
-    def take(self, chosen: Sequence[int]) -> Result:
+    def select(self, chosen: Sequence[int]) -> Result:
         """Return some members' results (indices), in that order, as if the others never were.
 
         Training goes on from it with the members chosen.
@@ -140,15 +140,15 @@ class Result:
         return replace(
             self,
             members=[self.members[place] for place in index],
-            last=self.last.take(where),
-            best=None if self.best is None else self.best.take(where),
+            last=self.last.select(where),
+            best=None if self.best is None else self.best.select(where),
             kept=self.kept[index],
             best_epoch=self.best_epoch[index],
             epochs=self.epochs[index],
             status=[self.status[place] for place in index],
             scale=self.scale[index],
             data="",  # whose fingerprint is all members'
-            tally=None if self.tally is None else self.tally[:, index],
+            metric_sums=None if self.metric_sums is None else self.metric_sums[:, index],
             callbacks=[
                 {name: _taken(values, index, 2) for name, values in first.items()},
                 *(
@@ -160,7 +160,7 @@ class Result:
 
     def member(self, index: int) -> Result:
         """Return one member's result, as if it had been trained alone."""
-        return self.take([index])
+        return self.select([index])
 
     def history(self, member: int = 0) -> Mapping[str, list[float]]:
         """Return one member's metrics by name, a value for each epoch that it trained."""

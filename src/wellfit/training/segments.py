@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wellfit.nn.ops import ParameterShape
 from wellfit.optim.optimizers import Coefficients, LayerwiseOptimizer, Optimizer, Slots
-from wellfit.training.lanes import Lane
+from wellfit.training.parameter_groups import ParameterGroup
 from wellfit.training.stack import Stack
 
 # Elements of a segment: its parameters, gradients and moments then stay in the cores' caches
@@ -48,13 +48,13 @@ def segments(stack: Stack) -> list[Segment]:
     """
     rule = stack.members[0].optimizer
     found: list[Segment] = []
-    for number, lane in enumerate(stack.plan.cuts):
+    for number, group in enumerate(stack.step_schedule.update_groups):
         if isinstance(rule, LayerwiseOptimizer):
             update = partial(_update_matrices, rule)
-            found += _segments(stack, number, update, partial(_matrices, stack, lane))
-            found += _segments(stack, number, rule.update, partial(_vectors, stack, lane))
+            found += _segments(stack, number, update, partial(_matrices, stack, group))
+            found += _segments(stack, number, rule.update, partial(_vectors, stack, group))
         elif isinstance(rule, Optimizer):
-            found += _segments(stack, number, rule.update, partial(_flat, stack, lane))
+            found += _segments(stack, number, rule.update, partial(_flat, stack, group))
     return found
 
 
@@ -71,26 +71,26 @@ def _segments(
         yield Segment(update, p, g, dict(zip(weights.slots, slots, strict=True)), cut)
 
 
-def _flat(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
-    """Yield parts of everything that a lane's members learn."""
-    if stack.plan.agree(lane):
-        for start, stop in _stretches(stack, lane):
+def _flat(stack: Stack, group: ParameterGroup, flat: Tensor) -> Iterator[Tensor]:
+    """Yield parts of everything that a group's members learn."""
+    if stack.step_schedule.share_coefficients(group):
+        for start, stop in _stretches(stack, group):
             yield from torch.split(flat[start:stop], _SEGMENT)
         return
     views = stack.network.parameters.views(flat, stack.k)
-    most = max(1, _SEGMENT // (lane.stop - lane.start))
-    for layer in lane.layers:
-        yield from torch.split(views[layer][lane.members].flatten(1), most, dim=1)
+    most = max(1, _SEGMENT // (group.stop - group.start))
+    for layer in group.layers:
+        yield from torch.split(views[layer][group.members].flatten(1), most, dim=1)
 
 
-def _stretches(stack: Stack, lane: Lane) -> list[tuple[int, int]]:
-    """Return where a lane's parameters begin and end in a flat buffer, neighbours as one."""
+def _stretches(stack: Stack, group: ParameterGroup) -> list[tuple[int, int]]:
+    """Return where a group's parameters begin and end in a flat buffer, neighbours as one."""
     stretches: list[tuple[int, int]] = []
     begin = 0
     for layer, shape in enumerate(stack.network.parameters.shapes):
         size = shape.rows * shape.columns
-        if layer in lane.layers:
-            start, stop = begin + lane.start * size, begin + lane.stop * size
+        if layer in group.layers:
+            start, stop = begin + group.start * size, begin + group.stop * size
             if stretches and stretches[-1][1] == start:
                 start = stretches.pop()[0]
             stretches.append((start, stop))
@@ -98,25 +98,31 @@ def _stretches(stack: Stack, lane: Lane) -> list[tuple[int, int]]:
     return stretches
 
 
-def _matrices(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
-    """Yield the weight matrices (m, inputs, units) of a lane's layers."""
-    for shape, layer in _layers(stack, lane, flat):
+def _matrices(stack: Stack, group: ParameterGroup, flat: Tensor) -> Iterator[Tensor]:
+    """Yield the weight matrices (m, inputs, units) of a group's layers."""
+    for shape, layer in _layers(stack, group, flat):
         if shape.weight_rows:
             yield from layer[:, : shape.weight_rows].chunk(shape.matrices, dim=-1)
 
 
-def _vectors(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[Tensor]:
+def _vectors(stack: Stack, group: ParameterGroup, flat: Tensor) -> Iterator[Tensor]:
     """Yield what is no weight, such as biases and scales, as rows (m, n) or vectors (n,)."""
-    for shape, layer in _layers(stack, lane, flat):
+    for shape, layer in _layers(stack, group, flat):
         rows = layer[:, shape.weight_rows :]
         # Fused kernels, which update members that agree, take contiguous memory only.
-        yield from rows.flatten(0, 1).unbind(0) if stack.plan.agree(lane) else rows.unbind(1)
+        yield from (
+            rows.flatten(0, 1).unbind(0)
+            if stack.step_schedule.share_coefficients(group)
+            else rows.unbind(1)
+        )
 
 
-def _layers(stack: Stack, lane: Lane, flat: Tensor) -> Iterator[tuple[ParameterShape, Tensor]]:
+def _layers(
+    stack: Stack, group: ParameterGroup, flat: Tensor
+) -> Iterator[tuple[ParameterShape, Tensor]]:
     views = stack.network.parameters.views(flat, stack.k)
-    for layer in lane.layers:
-        yield stack.network.parameters.shapes[layer], views[layer][lane.members]
+    for layer in group.layers:
+        yield stack.network.parameters.shapes[layer], views[layer][group.members]
 
 
 def _update_matrices(

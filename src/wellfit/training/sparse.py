@@ -60,7 +60,7 @@ def pruned(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> W
     >>> zero_shares(pruned(start, share=0.5)).round(2)
     array([0.5])
     """
-    copy = weights.take(torch.arange(weights.members, device=weights.parameters.device))
+    copy = weights.select(torch.arange(weights.members, device=weights.parameters.device))
     views = copy.network.parameters.weights(copy.parameters, copy.members)
     sizes = torch.cat([view.abs().flatten(1) for view in views], dim=1)
     count = round(share * sizes.shape[1])

@@ -17,13 +17,13 @@ from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Layout, Network, mlp
 from wellfit.optim.clipping import Clipping
 from wellfit.optim.constraints import Constraint
+from wellfit.optim.layer_rates import LayerRates
 from wellfit.optim.minimizers import Minimizer
 from wellfit.optim.optimizers import Adam, Optimizer
-from wellfit.optim.pace import Pace
 from wellfit.optim.penalties import Penalty, Strength
 from wellfit.optim.schedules import Constant, Schedule
-from wellfit.training.lanes import Lane, learners
-from wellfit.training.plan import Plan
+from wellfit.training.parameter_groups import ParameterGroup, learners
+from wellfit.training.step_schedule import StepSchedule
 
 # Bytes of parameters, gradients and moments from which on a stack on a processor outgrows the
 # cores' caches: about 75 networks of 110 inputs and 64-64-2 units, 16 of 784 inputs. One of the
@@ -47,8 +47,8 @@ class Member(Config):
     """Everything that makes one network's training, apart from the data.
 
     Raises:
-        HyperparameterError: the pace is of another number of layers than the network; a row at a
-            time where batch norm wants several.
+        HyperparameterError: ``layer_rates`` are for another number of layers than the network's;
+            ``batch_size`` is 1 and the network has batch norm.
 
     >>> Member(mlp(4, (8,), 3), epochs=5).network.size
     67
@@ -71,7 +71,9 @@ class Member(Config):
         search=(0.9, 0.9999),
         per_member=True,
     )
-    pace: Pace = hyper("each layer's own: frozen, thawing, slower", default=Pace())
+    layer_rates: LayerRates = hyper(
+        "each layer's own: frozen, unfrozen later, slower", default=LayerRates()
+    )
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
     epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
@@ -85,17 +87,17 @@ class Member(Config):
                 "batch_size is 1, by which batch norm takes every row for its own mean; expected "
                 "at least 2, or no batch norm"
             )
-        if not self.pace.layers:
+        if not self.layer_rates.layers:
             return
         there = sum(shape.weight_rows > 0 for shape in self.network.parameters.shapes)
-        if self.pace.layers != there:
+        if self.layer_rates.layers != there:
             raise HyperparameterError(
-                f"a pace of {self.pace.layers} layers doesn't fit a network of {there} layers "
-                f"with weights; given {self.pace!r}"
+                f"layer_rates are for {self.layer_rates.layers} layers, and the network has "
+                f"{there} with weights; given {self.layer_rates!r}"
             )
 
     @property
-    def rows_apart(self) -> bool:
+    def rows_independent(self) -> bool:
         """Whether rows of a batch have nothing to do with each other, but for their mean."""
         if isinstance(self.optimizer, Minimizer):
             return False  # which takes all rows at once
@@ -164,16 +166,16 @@ class Weights:
             networks,
         )
 
-    def take(self, chosen: Tensor) -> Weights:
+    def select(self, chosen: Tensor) -> Weights:
         """Return a copy of the ``chosen`` members (indices), in that order."""
         parameters, statistics = self.network.parameters, self.network.statistics
         k, networks = self.members, tuple(self.networks[index] for index in chosen.tolist())
         return Weights(
             networks[0] if networks else self.network,
             len(chosen),
-            parameters.take(self.parameters, k, chosen),
-            statistics.take(self.statistics, k, chosen),
-            {name: parameters.take(slot, k, chosen) for name, slot in self.slots.items()},
+            parameters.select(self.parameters, k, chosen),
+            statistics.select(self.statistics, k, chosen),
+            {name: parameters.select(slot, k, chosen) for name, slot in self.slots.items()},
             networks,
         )
 
@@ -210,13 +212,13 @@ class Weights:
             raise InputError(f"the weights are {self.parameters.numel()}; expected {wanted}")
         self.networks = self.networks or (self.network,) * self.members
 
-    def in_use(self) -> Weights:
+    def for_prediction(self) -> Weights:
         """Return the weights to predict with, in the same memory: averaged ones if there are."""
         if "average" not in self.slots:
             return self
         return replace(self, parameters=self.slots["average"])
 
-    def forgetting(self, slots: Sequence[str]) -> Weights:
+    def with_empty_slots(self, slots: Sequence[str]) -> Weights:
         """Return these weights with an empty memory of the optimizer's."""
         return replace(self, slots={name: torch.zeros_like(self.parameters) for name in slots})
 
@@ -258,48 +260,51 @@ class Stack:
         self.network, self.k = members[0].network, len(members)
         self.gradients = torch.zeros_like(weights.parameters)
         self.scale = torch.ones(self.k, dtype=torch.float64) if scale is None else scale
-        self.plan = Plan(members, self.scale, self.gradients.dtype, self.gradients.device)
+        self.step_schedule = StepSchedule(
+            members, self.scale, self.gradients.dtype, self.gradients.device
+        )
         # Hyper-parameters are kept in double precision until they meet a weight.
         self._layers = layer_hypers(networks, self.gradients.device)
         self._first_rates = [
             layer["rate"].clone() if "rate" in layer else None for layer in self._layers
         ]
-        self.loss = self.plan.numbers([member.loss for member in members])
+        self.loss = self.step_schedule.numbers([member.loss for member in members])
 
-    def take(self, chosen: Tensor) -> Stack:
+    def select(self, chosen: Tensor) -> Stack:
         """Return a smaller stack with copies of the ``chosen`` members."""
         return Stack(
             [self.members[index] for index in chosen.tolist()],
-            self.weights.take(chosen),
+            self.weights.select(chosen),
             self.scale[chosen.cpu()],
         )
 
-    def advance(self, epoch: int, *, fresh: bool) -> bool:
+    def advance(self, epoch: int, *, begins: bool) -> bool:
         """Go to an epoch, from 1; say whether other layers learn than before.
 
         Args:
             epoch: that comes now.
-            fresh: whether it begins: layers that thaw now then forget what a rule remembers of
+            begins: whether it begins: layers that thaw now then forget what a rule remembers of
                 an earlier time when they learned.
         """
-        changed = self.plan.advance(epoch)
-        if fresh and changed:
-            for lane in self.plan.lanes:
+        changed = self.step_schedule.advance(epoch)
+        if begins and changed:
+            for group in self.step_schedule.groups:
                 self._forget(
-                    lane, [lane.start + i for i, f in enumerate(lane.firsts) if f == epoch]
+                    group,
+                    [group.start + i for i, f in enumerate(group.start_epochs) if f == epoch],
                 )
         return changed
 
-    def _forget(self, lane: Lane, members: list[int]) -> None:
-        """Empty the update rule's memory of a lane's layers, for some members."""
+    def _forget(self, group: ParameterGroup, members: list[int]) -> None:
+        """Empty the update rule's memory of a group's layers, for some members."""
         for name, slot in self.weights.slots.items():
             views = self.network.parameters.views(slot, self.k)
-            for layer in lane.layers if name != "average" else ():
+            for layer in group.layers if name != "average" else ():
                 views[layer][members] = 0
 
     def schedule_layers(self, step: int, per_epoch: int) -> None:
         """Set the dropout rates of the epoch that starts at global step ``step``."""
-        factor = self.plan.factor("dropout", step, per_epoch)
+        factor = self.step_schedule.factor("dropout", step, per_epoch)
         if factor is not None:
             for layer, rates in zip(self._layers, self._first_rates, strict=True):
                 if rates is not None:
@@ -316,13 +321,13 @@ class Stack:
             self._layers,
             [self._keys(index) for index in range(len(self.network.layers))],
         )
-        learns = learners(self.plan.lanes, self.network, self.k)
+        learns = learners(self.step_schedule.groups, self.network, self.k)
         return Executor(self.network, memory, batch, steps, learns)
 
     def limits(self, kind: str) -> list[Strength]:
         """Return the limits of the members' ``"constraints"`` or ``"gradient_clipping"``."""
         rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
-        return [self.plan.numbers(members)["limit"] for members in rules]
+        return [self.step_schedule.numbers(members)["limit"] for members in rules]
 
     def _keys(self, layer: int) -> Tensor:
         keys = [derive(member.seed, "noise", member.below + layer) for member in self.members]

@@ -12,20 +12,20 @@ from wellfit.nn.network import Layout
 from wellfit.nn.ops import collapsed
 from wellfit.optim import Constraint, Minimizer, Penalty
 from wellfit.optim.penalties import Strength
-from wellfit.training.lanes import Lane, learners
-from wellfit.training.plan import Moment
+from wellfit.training.parameter_groups import ParameterGroup, learners
 from wellfit.training.segments import segments
 from wellfit.training.stack import Stack
+from wellfit.training.step_schedule import StepValues
 
 
 class _Shrink(NamedTuple):
-    """A decoupled penalty on a layer's weights of a lane's members.
+    """A decoupled penalty on a layer's weights of a group's members.
 
     Attributes:
         penalty: what acts.
         number: its place among the members' penalties.
         view: the weights (m, in, out).
-        members: the lane's, and ``factor`` theirs on the strength; None where that is as it is.
+        members: the group's, and ``factor`` theirs on the strength; None where that is as it is.
     """
 
     penalty: Penalty
@@ -73,27 +73,27 @@ class Step:
     def __call__(
         self,
         logits: Tensor,
-        moment: Moment,
+        values: StepValues,
         x: Tensor,
         target: Tensor,
         weight: Tensor | None = None,
     ) -> None:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
-        self.compute(logits, moment, x, target, weight)
-        self._decay(moment)
+        self.compute(logits, values, x, target, weight)
+        self._decay(values)
         for update, p, g, slots, cut in self._segments:
-            update(p, g, slots, moment.updates[cut])
+            update(p, g, slots, values.updates[cut])
         for shrink in self._after:
-            shrink(moment.strengths[shrink.number])
+            shrink(values.strengths[shrink.number])
         for constraint, limit, view in self._constraints:
             constraint.apply(view, limit)
-        if moment.fresh is not None:
-            self._mix(moment.fresh)
+        if values.ema_weight is not None:
+            self._mix(values.ema_weight)
 
     def compute(
         self,
         logits: Tensor,
-        moment: Moment,
+        values: StepValues,
         x: Tensor,
         target: Tensor,
         weight: Tensor | None = None,
@@ -108,7 +108,7 @@ class Step:
         if self._delta_rows is not None:
             delta = self._delta_rows.copy_(delta)
         self._executor.backward(delta)
-        for (penalty, pairs), strength in zip(self._penalties, moment.strengths, strict=True):
+        for (penalty, pairs), strength in zip(self._penalties, values.strengths, strict=True):
             if not penalty.decoupled:
                 for view, grad in pairs:
                     penalty.add_gradient(view, strength, grad)
@@ -120,22 +120,23 @@ class Step:
     def _bind_weights(self, stack: Stack) -> None:
         """Make the views that penalties, constraints, clipping and averaging work on."""
         first, k, layout = stack.members[0], stack.k, stack.network.parameters
-        flat, lanes = stack.weights.parameters, stack.plan.lanes
+        flat, groups = stack.weights.parameters, stack.step_schedule.groups
         weights, grads = layout.weights(flat, k), layout.weights(stack.gradients, k)
-        taught = {number for lane in lanes for number in lane.weights}
+        taught = {number for group in groups for number in group.weights}
         self._penalties = [
             (each, [(weights[n], grads[n]) for n in sorted(taught) if covers(each, n)])
             for each in first.penalties
         ]
-        shares = [(lane, n, weights[n][lane.members]) for lane in lanes for n in lane.weights]
+        shares = [(group, n, weights[n][group.members]) for group in groups for n in group.weights]
         self._constraints = [
-            (each, limit[lane.members] if isinstance(limit, Tensor) else limit, view)
+            (each, limit[group.members] if isinstance(limit, Tensor) else limit, view)
             for each, limit in zip(first.constraints, stack.limits("constraints"), strict=True)
-            for lane, n, view in shares
+            for group, n, view in shares
             if covers(each, n)
         ]
         self._cut_weights = [
-            [weights[n][cut.members] for n in cut.weights] for cut in stack.plan.cuts
+            [weights[n][cut.members] for n in cut.weights]
+            for cut in stack.step_schedule.update_groups
         ]
         self._bind_decay(stack, shares)
         self._bind_gradients(stack, layout)
@@ -143,12 +144,14 @@ class Step:
         self._flat = average, flat
         self._layers = list(zip(layout.views(average, k), layout.views(flat, k), strict=True))
 
-    def _bind_decay(self, stack: Stack, shares: Sequence[tuple[Lane, int, Tensor]]) -> None:
+    def _bind_decay(
+        self, stack: Stack, shares: Sequence[tuple[ParameterGroup, int, Tensor]]
+    ) -> None:
         """Find what decoupled penalties do before each update, and after it."""
         shrinks = []
-        for lane, n, view in shares:
-            factors = torch.tensor(lane.factors, dtype=torch.float64, device=view.device)
-            members = None if lane.plain and len(view) == stack.k else lane.members
+        for group, n, view in shares:
+            factors = torch.tensor(group.rates, dtype=torch.float64, device=view.device)
+            members = None if group.default_rates and len(view) == stack.k else group.members
             shrinks += [
                 _Shrink(each, number, view, members, collapsed(factors, view.dtype))
                 for number, each in enumerate(stack.members[0].penalties)
@@ -162,40 +165,40 @@ class Step:
 
         An update rule never sees the latter; a norm of all gradients and a minimizer would.
         """
-        first, lanes = stack.members[0], stack.plan.lanes
+        first, groups = stack.members[0], stack.step_schedule.groups
         views = layout.views(stack.gradients, stack.k)
-        taught = sorted({layer for lane in lanes for layer in lane.layers})
+        taught = sorted({layer for group in groups for layer in group.layers})
         self._grads = [views[layer] for layer in taught]
         clipping = zip(first.gradient_clipping, stack.limits("gradient_clipping"), strict=True)
         self._clipping = list(clipping) if taught else []
         counted: Sequence[int] = taught if first.gradient_clipping else ()
         if isinstance(first.optimizer, Minimizer):
             counted = range(len(views))
-        learns = learners(lanes, stack.network, stack.k)
+        learns = learners(groups, stack.network, stack.k)
         self._idle = [
             (views[layer], ~torch.tensor(learns[layer], device=views[layer].device)[:, None, None])
             for layer in counted
             if not all(learns[layer])
         ]
 
-    def _decay(self, moment: Moment) -> None:
+    def _decay(self, values: StepValues) -> None:
         """Let decoupled penalties, and the rule's own decay, act on the weights."""
         for shrink in self._before:
-            shrink(moment.strengths[shrink.number])
-        for coefficients, views in zip(moment.updates, self._cut_weights, strict=True):
+            shrink(values.strengths[shrink.number])
+        for coefficients, views in zip(values.updates, self._cut_weights, strict=True):
             factor = coefficients.get("shrink")
             if factor is not None:
                 factor = factor.view(-1, 1, 1) if isinstance(factor, Tensor) else factor
                 for view in views:
                     view.mul_(factor)
 
-    def _mix(self, fresh: Strength) -> None:
+    def _mix(self, ema_weight: Strength) -> None:
         """Move the averaged weights towards the new ones."""
-        if isinstance(fresh, float):
-            self._flat[0].lerp_(self._flat[1], fresh)
+        if isinstance(ema_weight, float):
+            self._flat[0].lerp_(self._flat[1], ema_weight)
             return
         for average, view in self._layers:
-            average.lerp_(view, fresh)
+            average.lerp_(view, ema_weight)
 
 
 def covers(rule: Penalty | Constraint, weights: int) -> bool:

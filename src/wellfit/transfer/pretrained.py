@@ -19,7 +19,7 @@ from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.reusing import Reusing
 from wellfit.estimators.sources import Source
-from wellfit.optim import Pace
+from wellfit.optim import LayerRates
 from wellfit.transfer.interop import Part, import_model
 from wellfit.transfer.interop.parts import checked
 from wellfit.transfer.model_registry import find_model
@@ -38,7 +38,7 @@ class GradualUnfreezing(Config):
     Source: Howard and Ruder, "Universal language model fine-tuning for text classification", 2018.
 
     >>> gradual = GradualUnfreezing(every=2, start=3)
-    >>> Pretrained(None, unfreeze=gradual).pace(frozen=2, layers=3).since
+    >>> Pretrained(None, unfreeze=gradual).layer_rates(frozen=2, layers=3).start_epochs
     (5, 3, 1)
     """
 
@@ -156,20 +156,20 @@ class Pretrained(Reusing):
         """Say whether frozen layers learn some day."""
         return self.unfreeze is not None
 
-    def pace(self, frozen: int, layers: int) -> Pace:
+    def layer_rates(self, frozen: int, layers: int) -> LayerRates:
         """Return how fast each of so many linear layers learns, and from when on.
 
-        >>> Pretrained(None, layerwise_lr_decay=0.5).pace(frozen=1, layers=3).rates
+        >>> Pretrained(None, layerwise_lr_decay=0.5).layer_rates(frozen=1, layers=3).rates
         (0.0, 0.5, 1.0)
         """
         rates = [self.layerwise_lr_decay ** (layers - 1 - layer) for layer in range(layers)]
         if self.unfreeze is None:
-            return Pace(rates=(*[0.0] * frozen, *rates[frozen:]))
+            return LayerRates(rates=(*[0.0] * frozen, *rates[frozen:]))
         gradual = isinstance(self.unfreeze, GradualUnfreezing)
         step = self.unfreeze if gradual else GradualUnfreezing(start=self.unfreeze)
         each = step.every if gradual else 0
         since = [step.start + each * (frozen - 1 - layer) for layer in range(frozen)]
-        return Pace(rates=tuple(rates), since=(*since, *[1] * (layers - frozen)))
+        return LayerRates(rates=tuple(rates), start_epochs=(*since, *[1] * (layers - frozen)))
 
     def identity(self) -> dict[str, Any]:
         """Return what tells it from others in a journal: its values, a digest of the weights."""

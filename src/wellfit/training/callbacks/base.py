@@ -113,7 +113,7 @@ class Callback(Config, family="callback"):
     ...         return Decision(stop=record.active)
     """
 
-    writes_alone: ClassVar[bool] = False  # whether its files have room for a single training
+    exclusive_files: ClassVar[bool] = False  # whether its files have room for a single training
     # The arrays (K,) in its state by name: "f" for floats, "i" for whole numbers. A resumed run is
     # told what a file held, which is compared with this.
     remembers: ClassVar[Mapping[str, str]] = {}

@@ -42,7 +42,7 @@ class Checkpoint(Callback, name="checkpoint"):
     Checkpoint(folder='digits', every=5)
     """
 
-    writes_alone: ClassVar[bool] = True
+    exclusive_files: ClassVar[bool] = True
     remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     folder: str = hyper("where to", default="checkpoints")

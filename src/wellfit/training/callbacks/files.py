@@ -34,7 +34,7 @@ class Log(Callback):
         InputError: a new run would write over the file of another.
     """
 
-    writes_alone: ClassVar[bool] = True
+    exclusive_files: ClassVar[bool] = True
 
     path: str
     overwrite: bool

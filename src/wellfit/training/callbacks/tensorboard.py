@@ -38,7 +38,7 @@ class TensorBoard(Callback, name="tensorboard"):
     TensorBoard(folder='runs/digits', histograms=10)
     """
 
-    writes_alone: ClassVar[bool] = True
+    exclusive_files: ClassVar[bool] = True
 
     folder: str = hyper("where to", default="runs/tensorboard")
     histograms: int = hyper(

@@ -1,4 +1,4 @@
-"""Training by minimizers: each member's descent, told the loss of all rows at once."""
+"""Training by minimizers: each member's run, told the loss of all rows at once."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.optim.minimizers import Descent, Minimizer
-from wellfit.optim.pace import Pace
-from wellfit.training.plan import Moment
+from wellfit.optim.layer_rates import LayerRates
+from wellfit.optim.minimizers import Minimizer, MinimizerRun
 from wellfit.training.stack import Member, Stack
 from wellfit.training.step import Step, covers
+from wellfit.training.step_schedule import StepValues
 
 Vectors = NDArray[np.float64]
 
 
-class Descents:
-    """The descents of a stack's members, in order.
+class MinimizerRuns:
+    """The runs of a stack's members, in order.
 
     Args:
-        stack: whose weights are where the descents start.
+        stack: whose weights are where the runs start.
 
     Raises:
         HyperparameterError: a member has what makes no sense for a minimizer.
@@ -34,44 +34,46 @@ class Descents:
         assert isinstance(rule, Minimizer)
         for member in stack.members:
             _check(member)
-        self._all = [Descent(rule, start) for start in _vectors(stack, stack.weights.parameters)]
+        self._all = [
+            MinimizerRun(rule, start) for start in _vectors(stack, stack.weights.parameters)
+        ]
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        """Which members' descents have come to an end, (K,)."""
-        return np.array([descent.done for descent in self._all])
+        """Which members' runs have come to an end, (K,)."""
+        return np.array([run.done for run in self._all])
 
-    def take(self, positions: Sequence[int]) -> None:
-        """Keep only the descents at these positions."""
-        for index, descent in enumerate(self._all):
+    def select(self, positions: Sequence[int]) -> None:
+        """Keep only the runs at these positions."""
+        for index, run in enumerate(self._all):
             if index not in positions:
-                descent.close()
+                run.close()
         self._all = [self._all[index] for index in positions]
 
     def move(self, stack: Stack, losses: Sequence[float]) -> None:
-        """Tell every descent the loss and the gradient at its weights, and go where it says."""
+        """Tell every run the loss and the gradient at its weights, and go where it says."""
         told = zip(self._all, losses, _vectors(stack, stack.gradients), strict=True)
-        _write(stack, [descent.tell(loss, gradient) for descent, loss, gradient in told])
+        _write(stack, [run.tell(loss, gradient) for run, loss, gradient in told])
 
-    def settle(self, stack: Stack, positions: NDArray[np.int64] | None = None) -> None:
-        """Put members, by position, where their descents saw the lowest loss; all by default."""
+    def restore_best(self, stack: Stack, positions: NDArray[np.int64] | None = None) -> None:
+        """Put members, by position, where their runs saw the lowest loss; all by default."""
         points = _vectors(stack, stack.weights.parameters)
         for index in range(len(points)) if positions is None else positions:
             points[index] = self._all[index].best
         _write(stack, points)
 
     def close(self) -> None:
-        """End all descents."""
-        for descent in self._all:
-            descent.close()
+        """End all runs."""
+        for run in self._all:
+            run.close()
 
 
-class DescentStep(Step):
-    """A step on all rows, by :class:`Descents`."""
+class MinimizerStep(Step):
+    """A step on all rows, by :class:`MinimizerRuns`."""
 
-    def __init__(self, stack: Stack, batch: int, descents: Descents) -> None:
+    def __init__(self, stack: Stack, batch: int, runs: MinimizerRuns) -> None:
         super().__init__(stack, batch, 1)
-        self._stack, self._descents = stack, descents
+        self._stack, self._runs = stack, runs
         weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
         # Frozen layers' too: the loss of a member doesn't depend on what others learn.
         self._penalized = [
@@ -82,20 +84,20 @@ class DescentStep(Step):
     def __call__(
         self,
         logits: Tensor,
-        moment: Moment,
+        values: StepValues,
         x: Tensor,
         target: Tensor,
         weight: Tensor | None = None,
     ) -> None:
-        """Compute the loss and its gradient, and let the descents move."""
-        self.compute(logits, moment, x, target, weight)
+        """Compute the loss and its gradient, and let the runs move."""
+        self.compute(logits, values, x, target, weight)
         rows = self._loss.value(logits, target, self._loss_hypers)
         loss = (rows if weight is None else rows * weight.squeeze(-2)).double().mean(-1)
         penalties = zip(self._stack.members[0].penalties, self._penalized, strict=True)
-        for (penalty, views), strength in zip(penalties, moment.strengths, strict=True):
+        for (penalty, views), strength in zip(penalties, values.strengths, strict=True):
             for view in views:
                 loss += penalty.value(view, strength)
-        self._descents.move(self._stack, loss.tolist())
+        self._runs.move(self._stack, loss.tolist())
 
 
 def _check(member: Member) -> None:
@@ -108,7 +110,9 @@ def _check(member: Member) -> None:
         "constraints": [constraint.name for constraint in member.constraints],
         "gradient clipping": [clipping.name for clipping in member.gradient_clipping],
         "averaged weights": [str(member.ema_decay)] if member.ema_decay else [],
-        "pace but frozen layers": [] if _steady(member.pace) else [repr(member.pace)],
+        "layer rates other than 0 and 1": []
+        if _steady(member.layer_rates)
+        else [repr(member.layer_rates)],
     }
     for what, given in cannot.items():
         if given:
@@ -118,9 +122,9 @@ def _check(member: Member) -> None:
             )
 
 
-def _steady(pace: Pace) -> bool:
+def _steady(layer_rates: LayerRates) -> bool:
     """Say whether layers learn or don't, and no third: a minimizer finds the size of its steps."""
-    return set(pace.rates) <= {0, 1} and set(pace.since) <= {1}
+    return set(layer_rates.rates) <= {0, 1} and set(layer_rates.start_epochs) <= {1}
 
 
 def _vectors(stack: Stack, flat: Tensor) -> list[Vectors]:
@@ -135,7 +139,7 @@ def _write(stack: Stack, vectors: Sequence[Vectors]) -> None:
     views = stack.network.parameters.views(stack.weights.parameters, stack.k)
     rows = torch.from_numpy(np.stack(vectors)).to(stack.gradients)
     parts = torch.split(rows, [view[0].numel() for view in views], dim=1)
-    for lane in stack.plan.lanes:
-        for layer in lane.layers:
-            view = views[layer][lane.members]
-            view.copy_(parts[layer][lane.members].view_as(view))
+    for group in stack.step_schedule.groups:
+        for layer in group.layers:
+            view = views[layer][group.members]
+            view.copy_(parts[layer][group.members].view_as(view))

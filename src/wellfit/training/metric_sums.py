@@ -20,7 +20,7 @@ Score: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
 EVERY = slice(None)
 
 
-class Tally:
+class MetricSums:
     """Sums losses and hits of K members.
 
     The sums don't depend on where an epoch was interrupted: they are added step by step, in
@@ -56,7 +56,7 @@ class Tally:
             _add(self._hits, hits, steps)
 
     def sums(self) -> NDArray[np.float64]:
-        """Return a copy of the sums (3, K), from which another tally can go on."""
+        """Return a copy of the sums (3, K), from which another object can go on."""
         return self._sums.cpu().numpy().copy()
 
     def means(self) -> Metrics:

@@ -20,7 +20,7 @@ _GAIN = 1.15  # how much faster it must be to count
 _WORSE = 1.01  # how much more validation loss is still no worse
 
 
-def chosen(precision: str, member: Member, rows: Rows, stream: Stream) -> str:
+def choose_precision(precision: str, member: Member, rows: Rows, stream: Stream) -> str:
     """Return the precision to train in: the one given, or what a short trial finds for "auto".
 
     ``auto`` is bfloat16 where that trains faster on this machine, at this size of network, and no
@@ -29,7 +29,7 @@ def chosen(precision: str, member: Member, rows: Rows, stream: Stream) -> str:
     >>> import numpy as np
     >>> from wellfit.nn import mlp
     >>> rows, stream = Rows(np.eye(4), np.array([0, 1, 0, 1])), Stream(np.arange(4))
-    >>> chosen("auto", Member(mlp(4, (8,), 2)), rows, stream)
+    >>> choose_precision("auto", Member(mlp(4, (8,), 2)), rows, stream)
     'float32'
     """
     if precision != "auto":

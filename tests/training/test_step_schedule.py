@@ -9,15 +9,15 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.optim import L1, L2, SGD, Adam, Custom, Exponential, Polynomial, Ramp, WarmUp
 from wellfit.training import EarlyStopping, Scheduled, Stream
-from wellfit.training.plan import Plan
+from wellfit.training.step_schedule import StepSchedule
 
 ROWS = table(SoftmaxCrossEntropy())
 PER_EPOCH = 5
 
 
-def plan(*members, scale=1.0):
+def schedule_of(*members, scale=1.0):
     scales = torch.full((len(members),), scale, dtype=FLOAT64)
-    return Plan(members, scales, FLOAT64, CPU)
+    return StepSchedule(members, scales, FLOAT64, CPU)
 
 
 def numbers(value, k):
@@ -41,16 +41,16 @@ def test_every_number_follows_its_own_schedule_step_by_step():
         for rate, power, epochs in ((0.1, 1.0, 4), (0.2, 2.0, 2))
     ]
     powers, rates, totals = np.array([1.0, 2.0]), np.array([0.1, 0.2]), np.array([20.0, 10.0])
-    ours = plan(*members, scale=0.5)
+    ours = schedule_of(*members, scale=0.5)
     for epoch in range(2):
         start = epoch * PER_EPOCH
-        for t, moment in enumerate(ours.moments(start, PER_EPOCH), start):
+        for t, values in enumerate(ours.values(start, PER_EPOCH), start):
             share = np.minimum(t / totals, 1)
             rate = rates * 0.5 * 0.5 ** (t / PER_EPOCH)
-            coupled, lasso, decay = (numbers(value, 2) for value in moment.strengths)
-            np.testing.assert_allclose(numbers(moment.updates[0]["learning_rate"], 2), rate)
+            coupled, lasso, decay = (numbers(value, 2) for value in values.strengths)
+            np.testing.assert_allclose(numbers(values.updates[0]["learning_rate"], 2), rate)
             momentum = 0.8 * (0.5 + 0.5 * share)
-            np.testing.assert_allclose(numbers(moment.updates[0]["momentum"], 2), momentum)
+            np.testing.assert_allclose(numbers(values.updates[0]["momentum"], 2), momentum)
             np.testing.assert_allclose(coupled, 0.1 * (1 - share) ** powers)
             np.testing.assert_allclose(lasso, 0.01 * (2 + t / PER_EPOCH) * rate)
             np.testing.assert_allclose(decay, 0.2 * (1 - share) ** powers * rate)
@@ -103,19 +103,21 @@ def test_members_with_schedules_of_their_own_numbers(of):
 
 
 def test_the_share_of_new_weights_in_averages():
-    ours = plan(member(ema_decay=0.5), member(ema_decay=0.9))
-    fresh = [numbers(moment.fresh, 2) for moment in ours.moments(0, 12)]
+    ours = schedule_of(member(ema_decay=0.5), member(ema_decay=0.9))
+    ema_weight = [numbers(values.ema_weight, 2) for values in ours.values(0, 12)]
     decays = [[min(decay, t / (t + 1)) for decay in (0.5, 0.9)] for t in range(12)]
-    np.testing.assert_allclose(fresh, 1 - np.array(decays))
-    assert next(plan(member()).moments(0, 1)).fresh is None
+    np.testing.assert_allclose(ema_weight, 1 - np.array(decays))
+    assert next(schedule_of(member()).values(0, 1)).ema_weight is None
 
 
 def test_members_that_agree_share_a_number():
-    moment = next(plan(*[member(penalties=(L2(0.1),), ema_decay=0.9)] * 3).moments(0, 1))
-    assert list(moment.strengths) == [0.1]
-    assert isinstance(moment.fresh, float)
-    moment = next(plan(member(penalties=(L2(0.1),)), member(penalties=(L2(0.2),))).moments(0, 1))
-    assert moment.strengths[0].shape == (2, 1, 1)
+    values = next(schedule_of(*[member(penalties=(L2(0.1),), ema_decay=0.9)] * 3).values(0, 1))
+    assert list(values.strengths) == [0.1]
+    assert isinstance(values.ema_weight, float)
+    values = next(
+        schedule_of(member(penalties=(L2(0.1),)), member(penalties=(L2(0.2),))).values(0, 1)
+    )
+    assert values.strengths[0].shape == (2, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_a_schedule_is_followed_to_its_end_before_training(options, message):
     wrong = {"epochs": 5, **options}
     shared = {key: value for key, value in wrong.items() if key != "epochs"}
     with pytest.raises(HyperparameterError, match=message):
-        plan(fine.replace(**shared), fine.replace(**wrong)).check(PER_EPOCH)
+        schedule_of(fine.replace(**shared), fine.replace(**wrong)).check(PER_EPOCH)
     with pytest.raises(HyperparameterError, match=message):
         run([fine.replace(**wrong)], ROWS)
 
@@ -142,7 +144,7 @@ def test_a_schedule_is_followed_to_its_end_before_training(options, message):
 def test_what_has_a_schedule_must_be_there():
     for of, near in (("momentun", "momentum"), ("l2", "dropout"), ("learning_rate", "momentum")):
         with pytest.raises(UnknownNameError, match=near):
-            plan(member(optimizer=SGD(0.1, 0.5), schedules=(Scheduled(of, Ramp()),)))
+            schedule_of(member(optimizer=SGD(0.1, 0.5), schedules=(Scheduled(of, Ramp()),)))
 
 
 def test_judging_now_and_then_is_each_members_own():

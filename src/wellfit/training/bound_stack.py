@@ -1,4 +1,4 @@
-"""A stack with its batches: what turns the crank, rebuilt whenever members leave."""
+"""A stack bound to its batches, which is bound anew whenever members leave."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.optim.minimizers import Minimizer
-from wellfit.training.descents import Descents, DescentStep
-from wellfit.training.plan import Moment
+from wellfit.training.metric_sums import Metrics, MetricSums, Score, Scores
+from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step import Step
+from wellfit.training.step_schedule import StepValues
 from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Stream
-from wellfit.training.tally import Metrics, Score, Scores, Tally
 
 _MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks
 _SHOWN_ROWS = 256  # whose activations callbacks see
 
 
-class Assembly:
+class BoundStack:
     """K members bound to the rows they read.
 
     Args:
         stack: the members.
         rows: the table.
         streams: K streams.
-        descents: those of the members, where a minimizer moves them and has begun.
+        minimizer_runs: those of the members, where a minimizer moves them and has begun.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Assembly:
         stack: Stack,
         rows: Rows,
         streams: Sequence[Stream],
-        descents: Descents | None = None,
+        minimizer_runs: MinimizerRuns | None = None,
     ) -> None:
         first = stack.members[0]
-        self.stack, self.descents = stack, descents
+        self.stack, self.minimizer_runs = stack, minimizer_runs
         self._rows, self._streams = rows, streams
         self._minimizes = isinstance(first.optimizer, Minimizer)
         batch = len(streams[0].train) if self._minimizes else first.batch_size
@@ -52,34 +52,34 @@ class Assembly:
             batch,
             first.loss,
             stack.network.outputs,
-            apart=first.rows_apart,
+            apart=first.rows_independent,
         )
         self.per_epoch = self.batches.per_epoch
-        self._predictor = Predictor(stack.weights.in_use())
+        self._predictor = Predictor(stack.weights.for_prediction())
         self._steps = self._chunk_steps()
         self._bound: dict[int, tuple[Step, Tensor]] = {}
 
     def begin(self, epochs: int) -> None:
         """Get ready to go on after so many epochs."""
-        if not self._minimizes or self.descents is not None:
+        if not self._minimizes or self.minimizer_runs is not None:
             return
         start, now = self.stack.weights.slots["start"], self.stack.weights.parameters
         if epochs == 0:
             start.copy_(now)
         now.copy_(start)
-        self.descents = Descents(self.stack)
+        self.minimizer_runs = MinimizerRuns(self.stack)
         self._repeat(epochs)
 
     def _repeat(self, epochs: int) -> None:
-        """Do again what the descents did before: SciPy's minimizers cannot be put aside."""
+        """Repeat the epochs of minimizers, since SciPy can't save the state of a search."""
         statistics = self.stack.weights.statistics.clone()
         for epoch in range(epochs):
-            for work in self.chunks(epoch, epoch):
-                for args in work.batches():
-                    work.step(*args)
+            for part in self.chunks(epoch, epoch):
+                for args in part.batches():
+                    part.step(*args)
         self.stack.weights.statistics.copy_(statistics)
 
-    def chunks(self, epoch: int, step: int, position: int = 0) -> Iterator[Work]:
+    def chunks(self, epoch: int, step: int, position: int = 0) -> Iterator[BoundChunk]:
         """Yield an epoch's batches in chunks, with what moves the members by them.
 
         Args:
@@ -90,29 +90,29 @@ class Assembly:
         Yields:
             Whole chunks; of one that was begun before, only the rest is to be done.
         """
-        if self.stack.advance(epoch + 1, fresh=position == 0):
+        if self.stack.advance(epoch + 1, begins=position == 0):
             self._bound.clear()  # which worked on the layers that learned until now
         self.stack.schedule_layers(step, self.per_epoch)
-        moments = islice(self.stack.plan.moments(step, self.per_epoch), position, None)
+        values = islice(self.stack.step_schedule.values(step, self.per_epoch), position, None)
         begun = 0
         for whole in self.batches.epoch(epoch, self._steps):
             done = max(0, position - begun)
             if done < whole.steps:
                 bound, memory = self._binding(whole.batch)
                 bound.refresh(step + begun + done, whole.steps - done)
-                yield Work(whole, done, bound, memory[: whole.steps], moments)
+                yield BoundChunk(whole, done, bound, memory[: whole.steps], values)
             begun += whole.steps
 
     def judge(self, scores: Mapping[str, Score]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""
-        tally = Tally(self.stack)
+        sums = MetricSums(self.stack)
         more = Scores(scores, self.stack.members[0].loss.predict, self._judged_rows())
         for chunk in self.batches.judging(self._predictor.most):
             (x,) = chunk.features()
             logits = self._predictor(x).transpose(1, 2)
-            tally.add(logits[None], chunk)
+            sums.add(logits[None], chunk)
             more.add(logits)
-        return tally.means() | more.values()
+        return sums.means() | more.values()
 
     def activations(self) -> list[tuple[str, Tensor]]:
         """Return each layer's name and outputs (K, B, width) on some rows, as when predicting."""
@@ -146,14 +146,14 @@ class Assembly:
         if batch not in self._bound:
             stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
-            if self.descents is None:
+            if self.minimizer_runs is None:
                 self._bound[batch] = Step(stack, batch, steps), logits
             else:
-                self._bound[batch] = DescentStep(stack, batch, self.descents), logits
+                self._bound[batch] = MinimizerStep(stack, batch, self.minimizer_runs), logits
         return self._bound[batch]
 
 
-class Work(NamedTuple):
+class BoundChunk(NamedTuple):
     """A chunk of batches, and what moves the members by them.
 
     Attributes:
@@ -161,21 +161,21 @@ class Work(NamedTuple):
         done: how many of them are done already.
         step: for batches of this size.
         logits: memory (n, K, C, B) for what the steps put out.
-        moments: the numbers that each step needs, to be taken one by one.
+        values: the numbers that each step needs, to be taken one by one.
     """
 
     chunk: Chunk
     done: int
     step: Step
     logits: Tensor
-    moments: Iterator[Moment]
+    values: Iterator[StepValues]
 
     def batches(self) -> Iterator[tuple[Any, ...]]:
         """Yield what the step takes, for each batch that is left."""
         chunk, logits = self.chunk, self.logits
         if self.done:
             chunk, logits = chunk.part(self.done), logits[self.done :]
-        return zip(logits.unbind(0), self.moments, *unbound(chunk), strict=False)
+        return zip(logits.unbind(0), self.values, *unbound(chunk), strict=False)
 
 
 def unbound(chunk: Chunk) -> tuple[Iterable[Tensor], ...]:

@@ -1,4 +1,4 @@
-"""What freezing, thawing and rates of a layer's own do, over the whole registry, in float64."""
+"""What freezing, unfreezing and rates of a layer's own do, over the whole registry, in float64."""
 
 from dataclasses import replace
 
@@ -18,17 +18,17 @@ from wellfit.optim import (
     Adam,
     ClipByNorm,
     Exponential,
+    LayerRates,
     Lion,
     MaxNorm,
     Minimizer,
-    Pace,
 )
 from wellfit.training import (
     Stack,
     Weights,
     load_checkpoint,
-    plan,
     save_checkpoint,
+    step_schedule,
 )
 from wellfit.training.step import Step
 
@@ -36,18 +36,18 @@ LOSS = SoftmaxCrossEntropy()
 ROWS = table(LOSS)
 RULES = [rule for rule in every("optimizer") if not isinstance(rule, Minimizer)]
 DESCENTS = [rule for rule in every("optimizer") if isinstance(rule, Minimizer)]
-PACES = (
-    Pace((0, 1, 1)),
-    Pace(),
-    Pace((0, 0, 1)),
-    Pace((0.3, 0.6, 1)),
-    Pace(since=(3, 2, 1)),
-    Pace((0.5, 0, 1), since=(2, 1, 1)),
+LAYER_RATES = (
+    LayerRates((0, 1, 1)),
+    LayerRates(),
+    LayerRates((0, 0, 1)),
+    LayerRates((0.3, 0.6, 1)),
+    LayerRates(start_epochs=(3, 2, 1)),
+    LayerRates((0.5, 0, 1), start_epochs=(2, 1, 1)),
 )
 by_rule = pytest.mark.parametrize("rule", RULES, ids=label)
 
 
-def busy(rule, pace, k=0, **options):
+def busy(rule, layer_rates, k=0, **options):
     """A member with everything that could move a weight.
 
     Biases below batch norm have gradients of rounding noise alone, by whose size AdaGrad's own ε
@@ -64,7 +64,7 @@ def busy(rule, pace, k=0, **options):
             "gradient_clipping": (ClipByNorm(0.5),),
             "ema_decay": 0.5,
             "seed": k,
-            "pace": pace,
+            "layer_rates": layer_rates,
             **options,
         }
     )
@@ -92,22 +92,22 @@ def same(ours, theirs):
 @by_rule
 @pytest.mark.parametrize("together", [False, True])
 def test_what_is_frozen_does_not_move_by_a_bit(rule, together):
-    members = [busy(rule, Pace((0, 1, 1)))]
+    members = [busy(rule, LayerRates((0, 1, 1)))]
     if together:
-        members = [busy(rule, pace, k) for k, pace in enumerate(PACES)]
+        members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES)]
     result, before = run(members, ROWS), started(members)
     for k, one in enumerate(members):
         now = layers(result, k)
         used = layers(result, k, result.weights())
         for layer, first in enumerate(layers(None, k, before)):
-            learned = not one.pace.rates or one.pace.rates[layer] > 0
+            learned = not one.layer_rates.rates or one.layer_rates.rates[layer] > 0
             assert torch.equal(now[layer], first) != learned
             assert torch.equal(used[layer], first) != learned
 
 
 @by_rule
 def test_what_is_frozen_leaves_no_memory(rule):
-    members = [busy(rule, pace, k) for k, pace in enumerate(PACES[:3])]
+    members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES[:3])]
     result = run(members, ROWS)
     for name, slot in result.last.slots.items():
         top, bottom = (result.last.network.parameters.views(slot, 3)[i] for i in (-1, 1))
@@ -116,9 +116,9 @@ def test_what_is_frozen_leaves_no_memory(rule):
 
 
 @by_rule
-def test_rates_of_one_are_no_pace(rule):
-    paces = Pace((1, 1, 1)), Pace(since=(1, 1, 1)), Pace()
-    members = [busy(rule, pace, seed=1) for pace in paces]
+def test_rates_of_one_change_nothing(rule):
+    several = LayerRates((1, 1, 1)), LayerRates(start_epochs=(1, 1, 1)), LayerRates()
+    members = [busy(rule, layer_rates, seed=1) for layer_rates in several]
     alone = [parameters(run([one], ROWS), 0) for one in members]
     np.testing.assert_array_equal(alone[0], alone[2])
     np.testing.assert_array_equal(alone[1], alone[2])
@@ -134,9 +134,9 @@ def test_rates_of_one_are_no_pace(rule):
     ids=["own rates", "one rate", "a rule without a kernel"],
 )
 def test_wide_layers_of_members_who_disagree_are_updated_one_by_one(rule, own, cuts, monkeypatch):
-    monkeypatch.setattr(plan, "_WIDE", 30)
-    members = [busy(rule, Pace(), own * k) for k in range(2)]
-    found = Stack(members, started(members)).plan.cuts
+    monkeypatch.setattr(step_schedule, "_WIDE", 30)
+    members = [busy(rule, LayerRates(), own * k) for k in range(2)]
+    found = Stack(members, started(members)).step_schedule.update_groups
     assert [(cut.start, cut.stop, cut.layers) for cut in found] == cuts
 
 
@@ -144,12 +144,12 @@ def test_wide_layers_of_members_who_disagree_are_updated_one_by_one(rule, own, c
 @pytest.mark.parametrize("rates", ["one", "own", "own, one by one"])
 def test_alone_is_together(rule, rates, monkeypatch):
     if rates == "own, one by one":  # but for the last layer, which has fewer parameters
-        monkeypatch.setattr(plan, "_WIDE", 30)
+        monkeypatch.setattr(step_schedule, "_WIDE", 30)
     members = [
-        busy(rule, pace, seed=k, epochs=3 + k % 2, lr_schedule=Exponential(0.9))
+        busy(rule, layer_rates, seed=k, epochs=3 + k % 2, lr_schedule=Exponential(0.9))
         if rates == "one"
-        else busy(rule, pace, k, epochs=3 + k % 2)
-        for k, pace in enumerate(PACES)
+        else busy(rule, layer_rates, k, epochs=3 + k % 2)
+        for k, layer_rates in enumerate(LAYER_RATES)
     ]
     together = run(members, ROWS)
     for k, one in enumerate(members):
@@ -161,7 +161,7 @@ def test_alone_is_together(rule, rates, monkeypatch):
 @by_rule
 @pytest.mark.parametrize("pause", [1, 2])
 def test_pausing_changes_nothing(rule, pause):
-    members = [busy(rule, pace, k) for k, pace in enumerate(PACES)]
+    members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES)]
     whole = run(members, ROWS)
     document, tensors = save_checkpoint(run(members, ROWS, until=pause))
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -170,46 +170,54 @@ def test_pausing_changes_nothing(rule, pause):
         np.testing.assert_array_equal(parameters(parts, k), parameters(whole, k))
 
 
-def test_thawing_is_going_on_without_a_pace_where_a_rule_has_no_memory():
-    plain = [busy(SGD(), Pace(), seed=1, ema_decay=0.0)]
-    thawing, frozen = ([plain[0].replace(pace=pace)] for pace in (PACES[4], PACES[2]))
-    middle = [plain[0].replace(pace=Pace((0, 1, 1)))]
+def test_unfreezing_is_going_on_without_layer_rates_where_a_rule_has_no_memory():
+    plain = [busy(SGD(), LayerRates(), seed=1, ema_decay=0.0)]
+    unfreezing, frozen = (
+        [plain[0].replace(layer_rates=layer_rates)]
+        for layer_rates in (LAYER_RATES[4], LAYER_RATES[2])
+    )
+    middle = [plain[0].replace(layer_rates=LayerRates((0, 1, 1)))]
     result = run(frozen, ROWS, until=1)
     result = run(middle, ROWS, until=2, resume=result)
     result = run(plain, ROWS, resume=result)
-    np.testing.assert_array_equal(parameters(result, 0), parameters(run(thawing, ROWS), 0))
+    np.testing.assert_array_equal(parameters(result, 0), parameters(run(unfreezing, ROWS), 0))
 
 
 def test_a_layer_that_thaws_forgets_an_earlier_time():
     rule = SGD(0.1, momentum=0.9)
     learned = run([member(optimizer=rule)], ROWS, until=2)
-    thawing = [member(optimizer=rule, pace=Pace(since=(4, 1, 1)))]
-    result = run(thawing, ROWS, resume=learned)
+    unfreezing = [member(optimizer=rule, layer_rates=LayerRates(start_epochs=(4, 1, 1)))]
+    result = run(unfreezing, ROWS, resume=learned)
     emptied = learned.copy()
     emptied.last.network.parameters.views(emptied.last.slots["momentum"], 1)[1].zero_()
     emptied.last.network.parameters.views(emptied.last.slots["momentum"], 1)[2].zero_()
-    clean = run(thawing, ROWS, resume=emptied)
+    clean = run(unfreezing, ROWS, resume=emptied)
     np.testing.assert_array_equal(parameters(result, 0), parameters(clean, 0))
     assert bool(learned.last.slots["momentum"].any())
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_memory_is_emptied_where_an_epoch_begins_and_not_when_it_is_taken_up(fresh):
-    paces = Pace(since=(3, 1, 1)), Pace(since=(2, 3, 1))
-    members = [member(optimizer=SGD(momentum=0.9), pace=pace) for pace in paces]
+@pytest.mark.parametrize("begins", [True, False])
+def test_memory_is_emptied_where_an_epoch_begins_and_not_when_it_is_taken_up(begins):
+    several = LayerRates(start_epochs=(3, 1, 1)), LayerRates(start_epochs=(2, 3, 1))
+    members = [
+        member(optimizer=SGD(momentum=0.9), layer_rates=layer_rates) for layer_rates in several
+    ]
     slots = {"momentum": torch.ones_like(started(members).parameters)}
     stack = Stack(members, replace(started(members), slots=slots))
-    assert stack.advance(3, fresh=fresh)
+    assert stack.advance(3, begins=begins)
     found = layers(None, 0, replace(started(members), parameters=stack.weights.slots["momentum"]))
-    assert bool(found[0][:30].any()) != fresh
+    assert bool(found[0][:30].any()) != begins
     assert bool(found[1][:30].all())
     found = layers(None, 1, replace(started(members), parameters=stack.weights.slots["momentum"]))
     assert bool(found[0][:30].all())
-    assert bool(found[1][:30].any()) != fresh
+    assert bool(found[1][:30].any()) != begins
 
 
 def test_all_layers_may_wait():
-    waiting = [busy(Adam(), pace) for pace in (Pace(since=(4, 3, 3)), Pace(since=(3, 3, 3)))]
+    waiting = [
+        busy(Adam(), layer_rates)
+        for layer_rates in (LayerRates(start_epochs=(4, 3, 3)), LayerRates(start_epochs=(3, 3, 3)))
+    ]
     result, first = run(waiting, ROWS, until=2), started(waiting)
     assert torch.equal(result.last.parameters, first.parameters)
     assert torch.equal(result.last.statistics, first.statistics)
@@ -230,32 +238,32 @@ class Count(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def operations(*paces):
-    members = [member(pace=pace) for pace in paces]
+def operations(*several):
+    members = [member(layer_rates=layer_rates) for layer_rates in several]
     stack = Stack(members, started(members))
-    step, moment = Step(stack, 50, 1), next(stack.plan.moments(0, 1))
+    step, values = Step(stack, 50, 1), next(stack.step_schedule.values(0, 1))
     x = torch.ones(len(members), 50, 5, dtype=FLOAT64)
     step.refresh(0, 1)
     stack.gradients.fill_(torch.nan)
     with torch.no_grad(), Count() as count:
         logits = x.new_empty(len(members), 3, 50)
-        step(logits, moment, x, torch.zeros(len(members), 1, 50, dtype=torch.int64))
+        step(logits, values, x, torch.zeros(len(members), 1, 50, dtype=torch.int64))
     return count.operations, stack
 
 
 def test_nothing_is_computed_below_the_lowest_layer_that_learns():
-    whole, _ = operations(Pace(), Pace())
-    assert operations(Pace((1, 1, 1)), Pace())[0] == whole
-    fewer, stack = operations(Pace((0, 1, 1)), Pace((0, 0, 1)))
+    whole, _ = operations(LayerRates(), LayerRates())
+    assert operations(LayerRates((1, 1, 1)), LayerRates())[0] == whole
+    fewer, stack = operations(LayerRates((0, 1, 1)), LayerRates((0, 0, 1)))
     views = stack.network.parameters.views(stack.gradients, 2)
     untouched = [bool(view.isnan().all()) for view in views if view.numel()]
     assert untouched == [True, True, False, False, False]
-    fewest, _ = operations(Pace((0, 0, 1)), Pace((0, 0, 1)))
+    fewest, _ = operations(LayerRates((0, 0, 1)), LayerRates((0, 0, 1)))
     assert fewest < fewer < whole
 
 
 def test_noise_stays_where_it_is():
-    still = [member(optimizer=SGD(0.0), pace=Pace((0, 0, 1)), batch_size=50)]
+    still = [member(optimizer=SGD(0.0), layer_rates=LayerRates((0, 0, 1)), batch_size=50)]
     losses = run(still, ROWS).history()["loss"]
     assert len(set(losses)) == len(losses)
 
@@ -266,11 +274,18 @@ def test_noise_stays_where_it_is():
 @pytest.mark.parametrize("rule", DESCENTS, ids=label)
 def test_minimizers_leave_alone_what_is_frozen(rule):
     net = network(dropout=0.0, input_dropout=0.0, activation=PReLU())
-    paces = Pace((0, 1, 1)), Pace(), Pace((1, 0, 1)), Pace((0, 0, 1))
+    several = LayerRates((0, 1, 1)), LayerRates(), LayerRates((1, 0, 1)), LayerRates((0, 0, 1))
     penalties = (L2(0.01),)
     members = [
-        member(network=net, optimizer=rule, pace=pace, penalties=penalties, seed=k, epochs=6)
-        for k, pace in enumerate(paces)
+        member(
+            network=net,
+            optimizer=rule,
+            layer_rates=layer_rates,
+            penalties=penalties,
+            seed=k,
+            epochs=6,
+        )
+        for k, layer_rates in enumerate(several)
     ]
     together, before = run(members, ROWS), started(members)
     for k, one in enumerate(members):
@@ -279,15 +294,19 @@ def test_minimizers_leave_alone_what_is_frozen(rule):
         losses = alone.history()["loss"]
         assert losses[-1] < losses[0]
         for layer, first in enumerate(layers(None, k, before)):
-            learned = not one.pace.rates or one.pace.rates[layer] > 0
+            learned = not one.layer_rates.rates or one.layer_rates.rates[layer] > 0
             assert torch.equal(layers(alone)[layer], first) != learned
 
 
-@pytest.mark.parametrize("pace", [Pace((0.5, 1, 1)), Pace(since=(2, 1, 1))], ids=repr)
-def test_minimizers_refuse_rates_and_thawing(pace):
+@pytest.mark.parametrize(
+    "layer_rates", [LayerRates((0.5, 1, 1)), LayerRates(start_epochs=(2, 1, 1))], ids=repr
+)
+def test_minimizers_refuse_rates_and_unfreezing(layer_rates):
     net = network(dropout=0.0, input_dropout=0.0)
-    with pytest.raises(HyperparameterError, match="no pace but frozen layers; given Pace"):
-        run([member(network=net, optimizer=LBFGS(), pace=pace)], ROWS)
+    with pytest.raises(
+        HyperparameterError, match="no layer rates other than 0 and 1; given LayerRates"
+    ):
+        run([member(network=net, optimizer=LBFGS(), layer_rates=layer_rates)], ROWS)
 
 
 # What can't be meant
@@ -300,21 +319,26 @@ def test_minimizers_refuse_rates_and_thawing(pace):
         ({"rates": (float("nan"),)}, "finite"),
         ({"rates": (True, 1)}, "finite number"),
         ({"rates": "all"}, "finite number"),
-        ({"since": (1, 0)}, "whole number of 1 or more for each layer, which 0 for layer 1"),
-        ({"since": (1.5,)}, "whole number"),
-        ({"rates": (1, 1), "since": (1,)}, "given 2 rates and 1 epochs"),
-        ({"rates": (0, 0)}, "leave a layer that learns"),
+        (
+            {"start_epochs": (1, 0)},
+            "whole number of 1 or more for each layer, which 0 for layer 1",
+        ),
+        ({"start_epochs": (1.5,)}, "whole number"),
+        ({"rates": (1, 1), "start_epochs": (1,)}, "given 2 rates and 1 epochs"),
+        ({"rates": (0, 0)}, "need a layer that learns"),
     ],
 )
 def test_bad_paces(options, message):
     with pytest.raises(HyperparameterError, match=message):
-        Pace(**options)
+        LayerRates(**options)
 
 
 def test_a_pace_of_another_number_of_layers():
-    with pytest.raises(HyperparameterError, match=r"pace of 2 layers .* network of 3 layers"):
-        member(pace=Pace((0, 1)))
+    with pytest.raises(HyperparameterError, match=r"are for 2 layers, and the network has 3"):
+        member(layer_rates=LayerRates((0, 1)))
 
 
-def test_paces_of_numpy_numbers_and_lists():
-    assert Pace(np.array([0, 1]).tolist(), [np.int64(2), 1]) == Pace((0.0, 1.0), (2, 1))
+def test_layer_rates_of_numpy_numbers_and_lists():
+    assert LayerRates(np.array([0, 1]).tolist(), [np.int64(2), 1]) == LayerRates(
+        (0.0, 1.0), (2, 1)
+    )

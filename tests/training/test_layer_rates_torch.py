@@ -1,4 +1,4 @@
-"""Layers' rates, thawing and frozen batch norm against PyTorch, in float64."""
+"""Layers' rates, unfreezing and frozen batch norm against PyTorch, in float64."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from torch import nn
 
 from engine import CPU, FLOAT64
 from wellfit.nn import BatchNorm, mlp
-from wellfit.optim import L2, SGD, Adam, AdamW, ClipByNorm, Pace
+from wellfit.optim import L2, SGD, Adam, AdamW, ClipByNorm, LayerRates
 from wellfit.training import Member, Rows, Stream, Weights, train
 
 
@@ -47,10 +47,10 @@ Y = np.random.default_rng(1).integers(0, 3, 40)
 TABLE = Rows(X, Y, dtype=FLOAT64)
 
 
-def full_batch(rule, pace, **options):
+def full_batch(rule, layer_rates, **options):
     """Members of one step an epoch, on all rows."""
     options = {"network": mlp(4, (6, 5), 3), "epochs": 7, **options}
-    return Member(optimizer=rule, batch_size=40, pace=pace, seed=3, **options)
+    return Member(optimizer=rule, batch_size=40, layer_rates=layer_rates, seed=3, **options)
 
 
 def trained(one, **options):
@@ -77,7 +77,7 @@ def groups(twin, rate, factors):
 )
 @pytest.mark.parametrize("factors", [(0.1, 0.3, 1.0), (0.0, 0.5, 2.0), (1.0, 0.0, 0.5)])
 def test_rates_are_those_of_parameter_groups(rule, oracle, factors):
-    one = full_batch(rule, Pace(factors))
+    one = full_batch(rule, LayerRates(factors))
     twin = torch_twin(one)
     torch_steps(twin, oracle(groups(twin, rule.learning_rate, factors)), 7)
     for ours, theirs in zip(trained(one)[1], torch_parameters(twin), strict=True):
@@ -86,7 +86,7 @@ def test_rates_are_those_of_parameter_groups(rule, oracle, factors):
 
 def test_decay_goes_by_the_layers_own_rate():
     factors = (0.1, 0.0, 1.0)
-    twin = torch_twin(full_batch(Adam(), Pace()))
+    twin = torch_twin(full_batch(Adam(), LayerRates()))
     decayed = [
         {"params": [p], "lr": group["lr"], "weight_decay": 0.5 * (p.ndim == 2)}
         for group in groups(twin, 0.03, factors)
@@ -95,8 +95,8 @@ def test_decay_goes_by_the_layers_own_rate():
     ]
     torch_steps(twin, torch.optim.AdamW(decayed), 7)
     ways = (
-        full_batch(AdamW(0.03, weight_decay=0.5), Pace(factors)),
-        full_batch(Adam(0.03), Pace(factors), penalties=(L2(0.5, decoupled=True),)),
+        full_batch(AdamW(0.03, weight_decay=0.5), LayerRates(factors)),
+        full_batch(Adam(0.03), LayerRates(factors), penalties=(L2(0.5, decoupled=True),)),
     )
     for one in ways:
         for ours, theirs in zip(trained(one)[1], torch_parameters(twin), strict=True):
@@ -104,7 +104,7 @@ def test_decay_goes_by_the_layers_own_rate():
 
 
 def test_a_layer_that_thaws_begins_as_a_parameter_group_added_then():
-    one = full_batch(Adam(0.03), Pace((0.5, 1, 1), since=(5, 3, 1)))
+    one = full_batch(Adam(0.03), LayerRates((0.5, 1, 1), start_epochs=(5, 3, 1)))
     twin = torch_twin(one)
     first, second, third = groups(twin, 0.03, (0.5, 1, 1))
     optimizer = torch.optim.Adam([third])
@@ -118,12 +118,12 @@ def test_a_layer_that_thaws_begins_as_a_parameter_group_added_then():
 
 
 def test_norms_of_gradients_count_what_learns():
-    one = full_batch(SGD(0.5), Pace((1, 0, 0.5)), gradient_clipping=(ClipByNorm(0.05),))
+    one = full_batch(SGD(0.5), LayerRates((1, 0, 0.5)), gradient_clipping=(ClipByNorm(0.05),))
     twin = torch_twin(one)
     kept = groups(twin, 0.5, (1, 0, 0.5))
     learning = [*twin[0].parameters(), *twin[4].parameters()]
     torch_steps(twin, torch.optim.SGD(kept), 7, lambda: nn.utils.clip_grad_norm_(learning, 0.05))
-    other = one.replace(pace=Pace((0, 1, 1)))
+    other = one.replace(layer_rates=LayerRates((0, 1, 1)))
     streams = [Stream(np.arange(40))]
     both = train([other, one], TABLE, streams, precision="float64").weights().blocks(1)
     for ours, theirs in zip(
@@ -136,8 +136,8 @@ def test_norms_of_gradients_count_what_learns():
 @pytest.mark.parametrize("together", [False, True])
 def test_frozen_batch_norm_is_in_evaluation_mode(factors, together):
     net = mlp(4, (6, 5), 3, batch_norm=True)
-    begun, _ = trained(full_batch(SGD(0.5), Pace(), network=net, epochs=3))
-    one = full_batch(SGD(0.5), Pace(factors), network=net, epochs=7)
+    begun, _ = trained(full_batch(SGD(0.5), LayerRates(), network=net, epochs=3))
+    one = full_batch(SGD(0.5), LayerRates(factors), network=net, epochs=7)
     twin = torch_twin(one)
     torch_steps(twin, torch.optim.SGD(twin.parameters(), lr=0.5), 3)
     norms = [module for module in twin if isinstance(module, nn.BatchNorm1d)]
@@ -147,7 +147,7 @@ def test_frozen_batch_norm_is_in_evaluation_mode(factors, together):
     learning = [p for module, factor in frozen if factor for p in module.parameters()]
     torch_steps(twin, torch.optim.SGD(learning, lr=0.5), 4)
     if together:
-        members = [one, one.replace(pace=Pace()), one]
+        members = [one, one.replace(layer_rates=LayerRates()), one]
         joined = begun.join([begun, begun, begun])
         streams = [Stream(np.arange(40))]
         result = train(members, TABLE, streams, precision="float64", resume=joined)

@@ -15,7 +15,7 @@ from wellfit.core.stacking import stacked
 from wellfit.optim import Minimizer, Penalty
 from wellfit.optim.optimizers import Coefficients
 from wellfit.optim.penalties import Strength
-from wellfit.training.lanes import Lane, Lanes
+from wellfit.training.parameter_groups import ParameterGroup, ParameterGroups
 
 if TYPE_CHECKING:
     from wellfit.training.stack import Member
@@ -25,18 +25,18 @@ _WIDE = 1 << 14  # parameters of a layer from which on a pass for each member be
 _PROBES = 10_000  # steps at which schedules are checked before training starts
 
 
-class Moment(NamedTuple):
+class StepValues(NamedTuple):
     """What one step needs beside its batch.
 
     Attributes:
         updates: the update rule's coefficients, for each of the plan's cuts.
         strengths: of each penalty; times the learning rate where it is decoupled.
-        fresh: share of the new weights in the averaged ones; None where there are none.
+        ema_weight: share of the new weights in the averaged ones; None where there are none.
     """
 
     updates: Sequence[Coefficients]
     strengths: Sequence[Strength] = ()
-    fresh: Strength | None = None
+    ema_weight: Strength | None = None
 
 
 class _Ahead(NamedTuple):
@@ -44,18 +44,18 @@ class _Ahead(NamedTuple):
 
     start: int
     per_epoch: int
-    moments: list[Moment]
+    values: list[StepValues]
     rates: Tensor
 
     def holds(self, step: int, per_epoch: int) -> bool:
         """Say whether a step's numbers are among them."""
-        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.moments)
+        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.values)
 
 
-class Plan:
+class StepSchedule:
     """Hyper-parameters of K members and their schedules, as numbers for every step.
 
-    ``lanes`` are those of the present epoch: which members learn which layers, and how fast.
+    ``groups`` are those of the present epoch: which members learn which layers, and how fast.
     ``cuts`` are the same for the update rule, which takes some members one by one.
 
     Args:
@@ -88,9 +88,9 @@ class Plan:
         }
         self._check_names()
         self.uniform = self._is_uniform()
-        self._lanes = Lanes(members)
-        self.lanes = self._lanes.at(1)
-        self.cuts = self._cut()
+        self._groups = ParameterGroups(members)
+        self.groups = self._groups.at(1)
+        self.update_groups = self._split_for_update()
         self._ahead: _Ahead | None = None
         self._looked = 0  # steps ahead, in all
 
@@ -100,23 +100,23 @@ class Plan:
         return bool((self._average > 0).any())
 
     def advance(self, epoch: int) -> bool:
-        """Go to an epoch, from 1; say whether its lanes are others than before."""
-        before, self.lanes = self.lanes, self._lanes.at(epoch)
-        changed = self.lanes is not before
+        """Go to an epoch, from 1; say whether its groups are others than before."""
+        before, self.groups = self.groups, self._groups.at(epoch)
+        changed = self.groups is not before
         if changed:
-            self.cuts, self._ahead = self._cut(), None
+            self.update_groups, self._ahead = self._split_for_update(), None
         return changed
 
-    def agree(self, lane: Lane) -> bool:
-        """Say whether the members of a lane share all their coefficients."""
-        return lane.even and (self.uniform or lane.stop - lane.start == 1)
+    def share_coefficients(self, group: ParameterGroup) -> bool:
+        """Say whether the members of a group share all their coefficients."""
+        return group.same_rates and (self.uniform or group.stop - group.start == 1)
 
-    def moments(self, step: int, per_epoch: int) -> Iterator[Moment]:
+    def values(self, step: int, per_epoch: int) -> Iterator[StepValues]:
         """Yield the numbers of each step of the epoch that starts at global step ``step``."""
         end = step + per_epoch
         while step < end:
             ahead = self._looking_ahead(step, per_epoch)
-            these = ahead.moments[step - ahead.start : end - ahead.start]
+            these = ahead.values[step - ahead.start : end - ahead.start]
             yield from these
             step += len(these)
 
@@ -125,17 +125,20 @@ class Plan:
         ahead = self._looking_ahead(step, per_epoch)
         return ahead.rates[step - ahead.start]
 
-    def _cut(self) -> tuple[Lane, ...]:
-        """Return the lanes, and where members disagree, one for each member's wide layers.
+    def _split_for_update(self) -> tuple[ParameterGroup, ...]:
+        """Return the groups, and where members disagree, one for each member's wide layers.
 
         A kernel that takes plain numbers then updates them in one pass over memory.
         """
         network = self._first.network
         if not self._first.optimizer.has_fused_kernel or self._device.type != "cpu":
-            return self.lanes
+            return self.groups
         sizes = [shape.rows * shape.columns for shape in network.parameters.shapes]
         wide = {layer for layer, size in enumerate(sizes) if size >= _WIDE}
-        parts = ([lane] if self.agree(lane) else lane.cut(wide, network) for lane in self.lanes)
+        parts = (
+            [group] if self.share_coefficients(group) else group.split(wide, network)
+            for group in self.groups
+        )
         return tuple(chain.from_iterable(parts))
 
     def _looking_ahead(self, step: int, per_epoch: int) -> _Ahead:
@@ -148,8 +151,8 @@ class Plan:
             self._looked += steps
             ts = torch.arange(step, step + steps, device=self._device).double()[:, None]
             rates = self._rates(ts, per_epoch)
-            moments = list(self._moments(ts, rates, per_epoch))
-            self._ahead = ahead = _Ahead(step, per_epoch, moments, rates)
+            values = list(self._values(ts, rates, per_epoch))
+            self._ahead = ahead = _Ahead(step, per_epoch, values, rates)
         return ahead
 
     def factor(self, of: str, step: int, per_epoch: int) -> Tensor | None:
@@ -185,29 +188,36 @@ class Plan:
             if penalty.name in self._others:
                 _check("strength", self._scheduled(penalty.name, value, ts, per_epoch), penalty)
 
-    def _moments(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterator[Moment]:
+    def _values(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterator[StepValues]:
         hypers = {
             key: self._scheduled(key, value, ts, per_epoch)
             for key, value in self._optimizer.items()
         }
-        lanes = [self._updates(lane, ts, rate, hypers, per_epoch) for lane in self.cuts]
+        groups = [
+            self._updates(group, ts, rate, hypers, per_epoch) for group in self.update_groups
+        ]
         parts = (
-            zip(*lanes, strict=True) if lanes else [()] * len(ts),
+            zip(*groups, strict=True) if groups else [()] * len(ts),
             self._all_strengths(ts, rate, per_epoch),
-            self._fresh(ts),
+            self._ema_weights(ts),
         )
-        return (Moment(*part) for part in zip(*parts, strict=False))
+        return (StepValues(*part) for part in zip(*parts, strict=False))
 
     def _updates(
-        self, lane: Lane, ts: Tensor, rate: Tensor, hypers: Mapping[str, Tensor], per_epoch: int
+        self,
+        group: ParameterGroup,
+        ts: Tensor,
+        rate: Tensor,
+        hypers: Mapping[str, Tensor],
+        per_epoch: int,
     ) -> list[Coefficients]:
-        """Return the update rule's coefficients: plain numbers where the lane's members agree."""
-        rule, steps, agree = self._first.optimizer, len(ts), self.agree(lane)
-        members = slice(lane.start, lane.start + 1) if agree else lane.members
+        """Return the update rule's coefficients: plain numbers where the group's members agree."""
+        rule, steps, agree = self._first.optimizer, len(ts), self.share_coefficients(group)
+        members = slice(group.start, group.start + 1) if agree else group.members
         own = {key: value[..., members] for key, value in hypers.items()}
         rate = rate[:, members]
-        if not lane.plain:
-            ts, rate = self._paced(lane, members, ts, rate, per_epoch)
+        if not group.default_rates:
+            ts, rate = self._with_rates(group, members, ts, rate, per_epoch)
         if agree and self._device.type == "cpu":
             scalars = rule.scalars(ts, rate, own)
             if scalars is not None:
@@ -221,12 +231,14 @@ class Plan:
         ]
         return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
 
-    def _paced(
-        self, lane: Lane, members: slice, ts: Tensor, rate: Tensor, per_epoch: int
+    def _with_rates(
+        self, group: ParameterGroup, members: slice, ts: Tensor, rate: Tensor, per_epoch: int
     ) -> tuple[Tensor, Tensor]:
-        """Return the steps since the lane's layers began to learn, and their learning rates."""
+        """Return the steps since the group's layers began to learn, and their learning rates."""
         count = members.stop - members.start
-        factors, firsts = (self._column(values[:count]) for values in (lane.factors, lane.firsts))
+        factors, firsts = (
+            self._column(values[:count]) for values in (group.rates, group.start_epochs)
+        )
         return (ts - (firsts - 1) * per_epoch).clamp(min=0), rate * factors
 
     def _all_strengths(
@@ -245,7 +257,7 @@ class Plan:
         scheduled = self._scheduled(penalty.name, strength, ts, per_epoch)
         return self._step_by_step(scheduled * rate if penalty.decoupled else scheduled, len(ts))
 
-    def _fresh(self, ts: Tensor) -> Iterable[Strength | None]:
+    def _ema_weights(self, ts: Tensor) -> Iterable[Strength | None]:
         """Return 1 - decay, where the first steps' decay t / (t + 1) gives a plain mean."""
         if not self.averages:
             return repeat(None)
