@@ -58,7 +58,7 @@ lint: $(VENV)/.installed-test  ## Check style, types and floors only
 	@$(BIN)/lint-imports --no-logo --no-cache
 
 test-heavy: $(VENV)/.installed-test  ## Run the long checks that `make test` leaves out
-	@$(call pytest,$(BIN)) -m heavy
+	@$(call pytest,$(BIN)) -m "heavy or hypothesis" --hypothesis-profile thorough
 
 test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions allowed
 	@$(call pytest,$(LOWEST_VENV)/bin) -n $(WORKERS) --dist worksteal

@@ -27,7 +27,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A failure has to come back when the suite is run again, and a busy machine is no failure.
-settings.register_profile("wellfit", derandomize=True, deadline=None, print_blob=True)
+QUICK = settings(derandomize=True, deadline=None, print_blob=True, max_examples=40)
+settings.register_profile("wellfit", QUICK)
+settings.register_profile("thorough", QUICK, max_examples=400)  # of `make test-heavy`
 settings.load_profile("wellfit")
 
 

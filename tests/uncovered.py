@@ -12,7 +12,6 @@ import pytest
 
 TESTS = Path(__file__).parent
 REPEATING = (
-    "diagnose/test_baseline_scores.py",
     "diagnose/test_illnesses.py",
     "diagnose/test_verdict.py",
     "estimators/test_sklearn_checks.py",
@@ -23,7 +22,6 @@ REPEATING = (
     "test_docs.py",
     "test_fuzz_files.py",
     "test_global_state.py",
-    "testing",
     "training/test_laws.py",
     "training/test_pace.py",
 )

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import sklearn
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
@@ -79,7 +79,6 @@ def frames(draw: st.DrawFn, kinds: list[str] | None = None) -> tuple[list[str], 
 
 
 @given(st.data(), options)
-@settings(max_examples=120)
 def test_any_table_becomes_a_finite_matrix_and_the_same_after_a_round_trip(data, settings):
     kinds, train = data.draw(frames())
     _, later = data.draw(frames(kinds))
@@ -97,7 +96,6 @@ def test_any_table_becomes_a_finite_matrix_and_the_same_after_a_round_trip(data,
 
 
 @given(st.data(), options)
-@settings(max_examples=40)
 def test_a_row_does_not_depend_on_the_rows_beside_it(data, settings):
     kinds, train = data.draw(frames())
     _, later = data.draw(frames(kinds))
@@ -253,7 +251,6 @@ def test_true_and_false_are_1_and_0_and_may_come_back_as_numbers():
 
 
 @given(st.data(), st.integers(2, 6), st.integers(1, 4))
-@settings(max_examples=80)
 def test_levels_are_those_of_one_hot_encoder(data, max_categories, min_frequency):
     letters = st.sampled_from("abcdefghij")
     train = np.array(data.draw(st.lists(letters, min_size=2, max_size=30)))[:, None]
