@@ -58,7 +58,7 @@ def test_healthy_digits_raise_no_alarm(here: Path, wellfit: Wellfit) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--initializer", "zeros"), "copies"),
+        (("--initializer", "zeros"), "identical"),
         (("--optimizer", "sgd", "--learning-rate", "50"), "too high"),
         (("--set", "initializer__std=50", "--initializer", "normal"), "initial loss"),
     ],

@@ -32,16 +32,16 @@ _SOME = 0.05  # of the baseline's loss: what few rows can't prove may be there a
 
 
 class Outliers(Diagnosis, name="outliers"):
-    """A few unseen rows make most of the squared error: the score is theirs, not the others'.
+    """A few unseen rows make most of the squared error, and decide the score.
 
-    The hundredth of the rows with the largest errors is left out, and R² computed anew. Where a
+    The 1 % of the rows with the largest errors is left out, and R² computed again. Where a
     baseline is better on all rows by more than that, these rows aren't what is wrong.
     """
 
     rank: ClassVar[int] = 2
     headline: ClassVar[str] = "A few rows decide the score"
     at_end: ClassVar[bool] = True
-    action: ClassVar[str] = "left out the hundredth of unseen rows with the largest errors"
+    action: ClassVar[str] = "left out the 1 % of unseen rows with the largest errors"
     needs: ClassVar[str] = "50 unseen rows and a network that estimates means"
     explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
 
@@ -69,7 +69,7 @@ class Outliers(Diagnosis, name="outliers"):
             f"{percent(found.share, 0)} of the squared error; {scores.metric} is "
             f"{scores.format(scores.unseen)}, and {scores.format(found.without)} without them "
             f"(rows {rows}{more}, counted from 0)",
-            "look at these rows: wrong targets, another unit, or a target with a long tail",
+            "inspect these rows: wrong targets, another unit, or a target with a long tail",
             share=found.share,
             without=found.without,
         )
@@ -79,21 +79,21 @@ class Outliers(Diagnosis, name="outliers"):
         check = Suggestion(
             "rows",
             "check those with the largest errors",
-            "one wrong target can outweigh a thousand right ones when errors are squared",
+            "with squared errors one wrong target can outweigh a thousand right ones",
         )
         log = Suggestion(
             "target",
-            "its logarithm, by TransformedTargetRegressor",
-            "a target with a long tail then has errors of one size",
+            "predict its logarithm (TransformedTargetRegressor)",
+            "then the errors of a long-tailed target are of similar size",
         )
         loss = Suggestion(
-            "loss", '"huber"', "large errors then count by their size, not its square"
+            "loss", '"huber"', "then large errors count by their size, not by its square"
         )
         return check, log, loss
 
 
 class NoSkill(Diagnosis, name="no_skill"):
-    """On unseen rows it is no better than a baseline that looks at no column.
+    """On unseen rows it is no better than a baseline that uses no column.
 
     Below the baseline's score (R² below 0, accuracy below the majority class's) or above its
     loss it is always called so; else where the loss is hardly lower, and neither score nor loss is
@@ -109,7 +109,7 @@ class NoSkill(Diagnosis, name="no_skill"):
     explained_by: ClassVar[tuple[str, ...]] = _CAUSES
 
     def examine(self, training: Training) -> Finding | None:
-        """Warn where the columns have told it nothing that holds for other rows."""
+        """Warn where nothing that it learned generalizes."""
         scores, gain = training.scores, training.gain
         constant = scores.constant if scores else None
         if constant is None and gain is None:
@@ -126,14 +126,14 @@ class NoSkill(Diagnosis, name="no_skill"):
         return self.finding(
             Outcome.WARN if below or _by_chance(training) else Outcome.PASS,
             "; ".join(told),
-            "see whether the columns and the target belong together, row by row",
+            "check that columns and target belong together, row by row",
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return what may be wrong with the data, then with the training."""
+        """Return possible faults of the data, then of the training."""
         data = Suggestion(
             "columns",
-            "others, that are known to matter",
+            "use others that are known to matter",
             "if simple models do no better either, these columns don't predict the target",
         )
         order = Suggestion(
@@ -150,7 +150,7 @@ class NoSkill(Diagnosis, name="no_skill"):
 class Outperformed(Diagnosis, name="outperformed"):
     """A linear model or small ensembles of trees are clearly better on the same unseen rows.
 
-    Clearly is by two standard errors of the rows' differences, and by 0.02.
+    Clearly means by more than 0.02, and beyond the one-sided 95 % limit of chance.
     """
 
     rank: ClassVar[int] = 9
@@ -170,12 +170,12 @@ class Outperformed(Diagnosis, name="outperformed"):
         return self.finding(
             Outcome.WARN if best else Outcome.PASS,
             f"{scores.pair}; {scores.compared}",
-            f"use the {best.name}, or let the network come up to it" if best else "",
+            f"use the {best.name}, or improve the network" if best else "",
             better=best.better if best else 0.0,
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return what brings a network up to the model that is better."""
+        """Return what could close the gap to the better model."""
         scores = training.scores
         if scores is not None and scores.best is not None and scores.best.name == "linear model":
             return (

@@ -30,11 +30,11 @@ _SLOWER = Suggestion(
     "too large a rate makes the loss swing and never settle; begin with a small one that works. "
     "wellfit.diagnose.learning_rate_range tries many at once",
 )
-_LONGER = Suggestion("epochs", "twice as many", "the curve still points downwards where it ends")
+_LONGER = Suggestion("epochs", "twice as many", "the loss still falls at the end")
 
 
 class Diverging(Diagnosis, name="diverging"):
-    """The training loss rises above where it began, or isn't a number any more."""
+    """The training loss ends above its start, or isn't finite."""
 
     rank: ClassVar[int] = 0
     headline: ClassVar[str] = "Diverging"
@@ -62,12 +62,12 @@ class Diverging(Diagnosis, name="diverging"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return smaller steps, shorter gradients, scaled inputs."""
+        """Return a smaller rate, clipped gradients, scaled inputs."""
         clip = Suggestion(
-            "gradient_clipping", "1", "one huge gradient can't throw the weights far away then"
+            "gradient_clipping", "1", "then one huge gradient can't move the weights far"
         )
         scale = Suggestion(
-            "preprocess", '"auto"', "inputs of a large scale make all gradients large"
+            "preprocess", '"auto"', "inputs on a large scale make all gradients large"
         )
         return _SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
 
@@ -75,16 +75,16 @@ class Diverging(Diagnosis, name="diverging"):
 class LearningRateHigh(Diagnosis, name="learning_rate_high"):
     """The loss swings and climbs instead of settling.
 
-    Looks at how much the loss goes up from epoch to epoch, which healthy ones hardly do, and how
-    far it climbs above its lowest point, as shares of the baseline's loss. Where there
-    are validation rows, both curves have to do so: dropout alone lets the training loss swing, and
-    over-fitting the validation loss climb.
+    Measures how much the loss rises from epoch to epoch, which is little in a healthy training,
+    and how far it climbs above its lowest point, as shares of the baseline's loss. Where there are
+    validation rows, both curves have to rise: dropout alone lets the training loss swing, and
+    over-fitting lets the validation loss climb.
     """
 
     rank: ClassVar[int] = 1
     by_harm: ClassVar[bool] = True
     headline: ClassVar[str] = "The learning rate is too high"
-    action: ClassVar[str] = "looked at how far the loss rises between epochs"
+    action: ClassVar[str] = "measured how far the loss rises between epochs"
     needs: ClassVar[str] = "a learning rate and more than 3 epochs"
 
     swing: float = hyper("mean rise from epoch to epoch", default=0.012, low=0)
@@ -120,10 +120,10 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return smaller steps, a schedule, larger batches."""
         decay = Suggestion(
-            "lr_schedule", '"one_cycle"', "small steps at the end let the loss settle"
+            "lr_schedule", '"one_cycle"', "small steps at the end let the loss converge"
         )
         batch = Suggestion(
-            "batch_size", "twice as large", "gradients of more rows point astray less"
+            "batch_size", "twice as large", "gradients over more rows are less noisy"
         )
         given = training.settings.get("lr_schedule", "constant")
         constant = getattr(given, "name", given) == "constant"
@@ -131,11 +131,11 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
 
 
 class LearningRateLow(Diagnosis, name="learning_rate_low"):
-    """After many steps most of the loss is left, and the network is still on its way.
+    """After many steps the loss is still high, and still falls steadily.
 
-    That is: the loss goes on falling as fast as it began, or the weights have hardly moved from
-    where they began. Time is told by the sum of learning rates, so that a schedule that runs out
-    doesn't look like the end of learning. Few steps are another illness: see ``still_improving``.
+    That is: the loss falls as fast at the end as at the beginning, or the weights have hardly
+    moved. Time is measured by the sum of learning rates, so that the end of a schedule doesn't
+    look like convergence. Too few steps are another fault: see ``still_improving``.
     """
 
     rank: ClassVar[int] = 5
@@ -147,7 +147,9 @@ class LearningRateLow(Diagnosis, name="learning_rate_low"):
         "over_regularized",
     )
     headline: ClassVar[str] = "The learning rate is too low"
-    action: ClassVar[str] = "compared how fast the training loss fell at first and at last"
+    action: ClassVar[str] = (
+        "compared how fast the training loss fell in both halves of the training"
+    )
     needs: ClassVar[str] = "a learning rate and 6 epochs or more"
 
     steps: int = hyper("below which a training is too short to tell", default=400, low=1)
@@ -182,12 +184,12 @@ class LearningRateLow(Diagnosis, name="learning_rate_low"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return larger steps, more of them, another rule."""
+        """Return larger steps, then more of them."""
         return FASTER, _LONGER
 
 
 class StillImproving(Diagnosis, name="still_improving"):
-    """Training ended while the loss, on validation rows where there are any, still fell.
+    """Training ended while the loss still fell; on validation rows, where there are any.
 
     The fall of the last third, by the median of all slopes, is extrapolated for as long again, and
     compared with the baseline's loss and with the epochs' noise.
@@ -207,7 +209,7 @@ class StillImproving(Diagnosis, name="still_improving"):
     most: float = hyper("fall, as a share of the baseline's loss", default=0.1, low=0)
 
     def examine(self, training: Training) -> Finding | None:
-        """Warn where much is still to come."""
+        """Warn where a large fall is still to come."""
         values, epochs = training.validation, training.judged
         unseen = len(values) >= 2
         if not unseen:
@@ -231,7 +233,7 @@ class StillImproving(Diagnosis, name="still_improving"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return more epochs, with someone who says when it is enough; then larger steps."""
+        """Return more epochs, with early stopping; then larger steps."""
         stop = Suggestion("early_stopping", "True", "with it, too many epochs do no harm")
         has = bool(training.settings.get("early_stopping"))
         return _LONGER, *(() if has else (stop,)), FASTER
@@ -240,14 +242,16 @@ class StillImproving(Diagnosis, name="still_improving"):
 class NoisyValidation(Diagnosis, name="noisy_validation"):
     """The validation loss jumps from epoch to epoch, or the accuracy rests on too few rows.
 
-    The jumps are what is left of the curve without its trend. Rows are too few where the standard
+    The jumps are the residuals of the curve without its trend. Rows are too few where the standard
     error of the accuracy is large.
     """
 
     rank: ClassVar[int] = 10
     explained_by: ClassVar[tuple[str, ...]] = ("diverging",)
     headline: ClassVar[str] = "The validation is noisy"
-    action: ClassVar[str] = "measured the validation curve's jumps and the accuracy's error"
+    action: ClassVar[str] = (
+        "measured the jumps of the validation loss and the standard error of the accuracy"
+    )
     needs: ClassVar[str] = "validation losses of 6 epochs or more"
 
     jumps: float = hyper("of the loss, as a share of its level", default=0.07, low=0)
@@ -278,7 +282,7 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return more rows to be judged by, and calmer weights."""
+        """Return more validation rows, and steadier weights."""
         rows = Suggestion(
             "validation_fraction", "twice as large", "the error of a mean falls with √rows"
         )
@@ -298,7 +302,7 @@ def _jumps(values: Curve, chance: float) -> float:
 
 
 def _fits_noise(training: Training) -> bool:
-    """Say whether there is only noise to learn: for simple models too, or by the loss."""
+    """Return whether there is only noise to learn: by the baselines' scores, or by the loss."""
     if training.scores is not None and training.scores.is_hopeless:
         return True
     seen, unseen, gain = training.learned, training.unseen, training.gain
@@ -310,7 +314,7 @@ def _fits_noise(training: Training) -> bool:
 def _steadiness(training: Training) -> float:
     """Return the fall of the loss in the second half of its way over that in the first.
 
-    Falls that are no more than noise, or next to none, show no speed: they are 0.
+    It is 0 where the loss falls by no more than noise, or hardly at all.
     """
     loss, start = training.loss, float(training.loss[0])
     middle, end = float(np.interp(0.5, training.time, loss)), float(np.median(loss[-_LAST:]))

@@ -18,12 +18,14 @@ from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
 
 _NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
-_HARDLY = 0.95  # of the baseline's loss: a training loss above it has found no direction yet
+_HARDLY = (
+    0.95  # of the baseline's loss: a training loss above it shows that nothing is learned yet
+)
 _DRAWS = 500  # of labels that a calibrated network could have had
 
 
 class OverFitting(Diagnosis, name="over_fitting"):
-    """What was learned holds for the training rows far better than for others.
+    """The network does far better on its training rows than on others.
 
     The gap between the scores on training and unseen rows, for the weights in use, has to be wide
     beyond chance; or the gap between the losses, where the scores have a gap too; or the
@@ -65,18 +67,18 @@ class OverFitting(Diagnosis, name="over_fitting"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return what holds a network back and isn't in use yet."""
+        """Return regularization that isn't in use yet."""
         given = training.settings
         tried = [
-            ("early_stopping", "True", "the weights of the best epoch on held-out rows are kept: "
-             "the commonest way, for a tenth of the rows"),
-            ("dropout", "0.5", "units can't rely on one another: it helps networks with many "
+            ("early_stopping", "True", "it keeps the weights of the best epoch on held-out rows: "
+             "the usual remedy, at the cost of a tenth of the rows"),
+            ("dropout", "0.5", "units can't rely on one another; it helps networks with many "
              "weights most"),
-            ("l2", "1e-4, then more", "large weights cost: start small, and raise it until the "
-             "training loss feels it"),
-            ("rows", "more of them, or augment what is there", "more data hold a network back "
+            ("l2", "1e-4, then more", "it penalizes large weights: start small, and raise it "
+             "until the training loss rises"),
+            ("rows", "more of them, or augment those you have", "more data regularize "
              "better than any penalty"),
-            ("hidden_layer_sizes", "half as many", "just enough units for the data"),
+            ("hidden_layer_sizes", "half as many", "fewer weights can memorize less"),
         ]  # fmt: skip
         lacking = [
             Suggestion(*suggestion)
@@ -87,14 +89,14 @@ class OverFitting(Diagnosis, name="over_fitting"):
 
 
 class OverRegularized(Diagnosis, name="over_regularized"):
-    """A penalty has pulled the weights to a fraction of their first length, and little is learned.
+    """A penalty has shrunk the weights to a fraction of their initial norm, and little is learned.
 
-    Units then are silent, and outputs nearly constant, because of the penalty.
+    Because of the penalty units are silent, and outputs nearly constant.
     """
 
     rank: ClassVar[int] = 3
     headline: ClassVar[str] = "The penalty on the weights is too strong"
-    action: ClassVar[str] = "compared the length of the weights with that of the initial ones"
+    action: ClassVar[str] = "compared the norm of the weights with that of the initial ones"
     needs: ClassVar[str] = "the fitted network as it was trained"
     by_harm: ClassVar[bool] = True
     explained_by: ClassVar[tuple[str, ...]] = ("diverging", "over_fitting", "outliers")
@@ -107,15 +109,15 @@ class OverRegularized(Diagnosis, name="over_regularized"):
         return any(_in_use(training.settings.get(name), name) for name in ("l1", "l2"))
 
     def examine(self, training: Training) -> Finding | None:
-        """Warn where the weights are short and the loss is high."""
+        """Warn where the weights are small and the loss is high."""
         seen, shrunk = training.learned, training.shrunk
         if seen is None or shrunk is None:
             return None
         left = seen.value / training.chance
         return self.finding(
             Outcome.WARN if shrunk < self.shrunk and left > self.left else Outcome.PASS,
-            f"the weights have {percent(shrunk, 0)} of their first length; the training loss is "
-            f"{percent(left, 0)} of the baseline's",
+            f"the norm of the weights is {percent(shrunk, 0)} of the initial one; the training "
+            f"loss is {percent(left, 0)} of the baseline's",
             "make the penalty weaker",
             shrunk=shrunk,
             left=left,
@@ -125,7 +127,7 @@ class OverRegularized(Diagnosis, name="over_regularized"):
         """Return weaker penalties."""
         return [
             Suggestion(
-                name, "ten times smaller, or 0", "it keeps the weights from fitting the rows"
+                name, "ten times smaller, or 0", "it keeps the weights from fitting the data"
             )
             for name in ("l2", "l1")
             if _in_use(training.settings.get(name), name)
@@ -133,17 +135,17 @@ class OverRegularized(Diagnosis, name="over_regularized"):
 
 
 class UnderFitting(Diagnosis, name="under_fitting"):
-    """It hasn't learned on its training rows what a simple model reaches on unseen rows.
+    """The score on training rows is below that of a simple model on unseen rows.
 
     The simple models are a linear one and small ensembles of trees, trained on the same rows.
-    Without rows, most of the baseline's loss has to be left on the training rows.
+    Without rows, the training loss has to be close to the baseline's.
     """
 
     rank: ClassVar[int] = 7
     headline: ClassVar[str] = "Under-fitted"
     at_end: ClassVar[bool] = True
     by_baselines: ClassVar[bool] = True
-    action: ClassVar[str] = "compared what it has learned with what simple models learn"
+    action: ClassVar[str] = "compared the training score with the scores of simple models"
     explained_by: ClassVar[tuple[str, ...]] = (
         "diverging",
         "over_fitting",
@@ -154,7 +156,7 @@ class UnderFitting(Diagnosis, name="under_fitting"):
     left: float = hyper("share of the loss that is most of it", default=0.8, low=0, high=1)
 
     def examine(self, training: Training) -> Finding | None:
-        """Warn where much is left, and more could have been learned."""
+        """Warn where more could have been learned."""
         seen, scores = training.learned, training.scores
         if seen is None or not np.isfinite(seen.value):
             return None
@@ -168,26 +170,24 @@ class UnderFitting(Diagnosis, name="under_fitting"):
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
             "; ".join([*told, f"the training loss is {percent(left, 0)} of the baseline's"]),
-            "give it more units or time, and regularize it less",
+            "use more units or epochs, and less regularization",
             left=left,
             better=best.better if best else 0.0,
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return larger steps if the weights hardly moved; else fewer brakes, more units, time."""
+        """Return larger steps if little was learned; else less regularization, more units."""
         given = training.settings
         brakes = [
             Suggestion(
-                name, "ten times smaller, or 0", "it keeps the weights from fitting the rows"
+                name, "ten times smaller, or 0", "it keeps the weights from fitting the data"
             )
             for name in ("l2", "l1")
             if _in_use(given.get(name), name)
         ]
-        units = Suggestion(
-            "hidden_layer_sizes", "twice as many", "more weights can follow the rows"
-        )
-        longer = Suggestion("epochs", "twice as many", "it may not have got there yet")
-        drop = Suggestion("dropout", "0", "it is for networks that learn too much")
+        units = Suggestion("hidden_layer_sizes", "twice as many", "more weights can fit more")
+        longer = Suggestion("epochs", "twice as many", "it may not have converged")
+        drop = Suggestion("dropout", "0", "it is meant for networks that over-fit")
         has = _in_use(given.get("dropout"), "dropout")
         still = training.moved is not None and training.moved < _NEAR
         if still and training.has_rate:  # more units wouldn't move either
@@ -200,20 +200,18 @@ class UnderFitting(Diagnosis, name="under_fitting"):
 
 
 class Miscalibrated(Diagnosis, name="miscalibrated"):
-    """The probabilities of classes differ from the shares of rows that belong to them.
+    """Predicted probabilities differ from the observed frequencies.
 
-    ECE = Σ_b n_b / n · |right_b - sure_b| over 15 bins of the chances given to the predicted
-    class. Even where each chance is true it isn't 0: so it is compared with the ECEs of labels
-    drawn by these very chances.
+    ECE = Σ_b n_b / n · |right_b - sure_b| over 15 bins of the probability of the
+    predicted class. It isn't 0 even where every probability is right: so it is compared with the
+    ECEs of labels drawn with these very probabilities.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
     """
 
     rank: ClassVar[int] = 11
     headline: ClassVar[str] = "The probabilities are miscalibrated"
-    action: ClassVar[str] = (
-        "compared the chances of predicted classes with how often they are right"
-    )
+    action: ClassVar[str] = "compared the confidence of predictions with their accuracy"
     needs: ClassVar[str] = "20 unseen rows, and classes"
 
     most: float = hyper("calibration error beyond what chance makes", default=0.04, low=0)
@@ -241,27 +239,31 @@ class Miscalibrated(Diagnosis, name="miscalibrated"):
             f"{training.kind} rows ({percent(float(np.median(drawn)))} expected by chance); "
             f"mean confidence {percent(float(chances.given.mean()))}, accuracy "
             f"{percent(float(chances.right.mean()))}" + (f": {way}" if ill else ""),
-            f"it is {way}: rely on the order of its probabilities, not on their values",
+            f"it is {way}: rely on the ranking of its probabilities, not on their values",
             error=error,
             excess=excess,
             over=over,
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return what makes a network bolder or shyer."""
+        """Return what makes a network more or less confident."""
         chances = training.chances
         shy = chances is not None and chances.given.mean() < chances.right.mean()
         after = Suggestion(
             "probabilities",
             "sklearn.calibration.CalibratedClassifierCV on them",
-            "a single temperature, learned on held-out rows, often mends them",
+            "a single temperature, fitted to held-out rows, often suffices",
         )
         if shy:
-            longer = Suggestion(
-                "epochs", "twice as many", "chances grow while it goes on learning"
+            longer = Suggestion("epochs", "twice as many", "confidence grows with training")
+            return (
+                longer,
+                Suggestion("dropout", "less", "regularization lowers the confidence"),
+                after,
             )
-            return longer, Suggestion("dropout", "less", "what holds it back makes it shy"), after
-        stop = Suggestion("early_stopping", "True", "the last epochs make it surer and not better")
+        stop = Suggestion(
+            "early_stopping", "True", "the last epochs raise confidence, not accuracy"
+        )
         return stop, after, Suggestion("l2", "more", "large weights make large logits")
 
 
@@ -316,7 +318,7 @@ def _rise(risen: float, worse: float) -> list[str]:
 
 
 def _in_use(value: object, name: str) -> bool:
-    """Say whether a way of holding a network back is in use."""
+    """Return whether a kind of regularization is in use."""
     if name == "dropout" and value == "auto":
         return False
     strength = getattr(value, "strength", value)

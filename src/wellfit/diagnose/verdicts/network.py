@@ -14,7 +14,7 @@ from wellfit.diagnose.verdicts.training import Training
 
 
 class DeadUnits(Diagnosis, name="dead_units"):
-    """Hidden units that are silent, or saturated, whatever the row: they learn no more.
+    """Hidden units that are dead or saturated for all rows, and learn no more.
 
     A unit is dead whose slope is 0 in all training rows, and saturated where it is below 0.01 in
     95 of 100.
@@ -31,7 +31,7 @@ class DeadUnits(Diagnosis, name="dead_units"):
     fail: float = hyper("share of a layer that is nearly all", default=0.9, low=0, high=1)
 
     def examine(self, training: Training) -> Finding | None:
-        """Warn of a layer with many dead units; fail where hardly one is left."""
+        """Warn of a layer with many dead units; fail where nearly all are."""
         if not training.layers:
             return None
         worst = max(training.layers, key=lambda layer: max(layer.dead, layer.saturated))
@@ -40,22 +40,22 @@ class DeadUnits(Diagnosis, name="dead_units"):
         return self.finding(
             graded(share, self.warn, self.fail),
             f"{percent(share, 0)} of the units of hidden layer {worst.number} are {kind}",
-            "start anew, with smaller steps",
+            "train again with a smaller learning rate",
             dead=worst.dead,
             saturated=worst.saturated,
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return smaller steps, and ways for gradients to get through."""
-        leaky = Suggestion("activation", '"leaky_relu"', "its slope is 0 nowhere, so no unit dies")
+        """Return smaller steps, and layers that let gradients through."""
+        leaky = Suggestion("activation", '"leaky_relu"', "its slope is never 0, so no unit dies")
         norm = Suggestion(
-            "batch_norm", "True", "it keeps a layer's inputs where its slope is steep"
+            "batch_norm", "True", "it keeps inputs of the activation where its slope is steep"
         )
         return _SLOWER, leaky, norm
 
 
 class BatchNormOff(Diagnosis, name="batch_norm_off"):
-    """Batch norm predicts by running statistics that aren't those of the data.
+    """The running statistics of batch norm differ from those of the data.
 
     The statistics of the training rows, as the layer gets them when predicting, are compared with
     the running ones: the usual unit's distance of means in standard deviations, and the factor
@@ -92,10 +92,10 @@ class BatchNormOff(Diagnosis, name="batch_norm_off"):
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
-        """Return fresher statistics, steadier ones, and none."""
+        """Return fresher statistics, then steadier ones."""
         momentum = Suggestion(
-            "batch norm's momentum", "0.9, or lower", "statistics then follow the weights sooner"
+            "batch norm's momentum", "0.9, or lower", "then statistics follow the weights sooner"
         )
         longer = Suggestion("epochs", "twice as many", "statistics need some steps to catch up")
-        batch = Suggestion("batch_size", "twice as large", "the statistics of more rows jump less")
+        batch = Suggestion("batch_size", "twice as large", "statistics of more rows vary less")
         return momentum, longer, batch

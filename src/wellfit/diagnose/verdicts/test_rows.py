@@ -50,7 +50,7 @@ def with_test_rows(
         return verdict
     finding = _finding(metric, test, floor, verdict)
     look = Suggestion("rows", "compare the columns and the target of the test and training rows",
-                "another unit, time, place, or labels written otherwise")  # fmt: skip
+                "another unit, time, place, or labels spelt differently")  # fmt: skip
     others = "" if well else f" {verdict.sentence}"
     return replace(
         verdict,
@@ -71,6 +71,6 @@ def _finding(metric: Metric, test: Mean, floor: float, verdict: Verdict) -> Find
         Outcome.WARN,
         "compared the score on test rows with the baseline's and with that on validation rows",
         f"{told}; constant predictions: {metric.format(floor)} on the test rows",
-        "find out in what the test rows differ from the training rows",
+        "find out how the test rows differ from the training rows",
         {"test": test.value, "baseline": floor},
     )
