@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wellfit.diagnose.verdicts.scores import Baseline, Metric, Values
 
 MOST_ROWS = 20_000  # to train baselines on, where there are few columns
-_MOST_CELLS = 400_000  # of these rows: what the models can do with in a second
+_MOST_CELLS = 400_000  # of these rows: as many as the models manage in a second
 _FOREST_ROWS = 5000
 _TRIED = 50  # columns at each split of a tree
 _FEW_CLASSES = 10  # so that boosting has rounds enough
@@ -48,9 +48,9 @@ def affordable(columns: int, rows: int) -> int:
 
 
 def compare(metric: Metric, training: Rows, unseen: Rows, errors: Values) -> Iterator[Baseline]:
-    """Yield how the baselines do on unseen rows, beside the network's errors (N,) there.
+    """Yield the baselines' scores on unseen rows, compared with the network's errors (N,) there.
 
-    The first looks at no column: majority class, mean, or quantile. The others are a linear model,
+    The first uses no column: majority class, mean, or quantile. The others are a linear model,
     extremely randomized trees, and, but for many classes, gradient boosting.
     """
     constant = metric.constant(training.y)

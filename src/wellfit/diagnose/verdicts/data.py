@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def findings_of(estimator: BaseMLP, X: Any, y: Any) -> tuple[Finding, ...]:
-    """Return what the checks of data find; nothing of rows that no training takes."""
+    """Return the findings of the data checks; none for rows that can't be trained on."""
     if X is None:
         return ()
     with suppress(InputError):  # as where all rows are of one class
@@ -28,9 +28,9 @@ def findings_of(estimator: BaseMLP, X: Any, y: Any) -> tuple[Finding, ...]:
 
 
 def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
-    """Return a verdict that begins with what is wrong with the data.
+    """Return a verdict that begins with the faults of the data.
 
-    A check that fails gives the verdict its name, since no score counts then.
+    A failed check gives the verdict its name, since scores mean nothing then.
 
     Args:
         verdict: the verdict on the training.
@@ -71,7 +71,7 @@ def _bears(finding: Finding) -> bool:
 
 
 def _by_baselines(diagnosis: str) -> bool:
-    """Say whether a diagnosis compares with models that a fault of the data makes good."""
+    """Return whether a diagnosis rests on baselines, which a fault of the data makes too good."""
     if diagnosis not in registry.names(Diagnosis.family):
         return False
     known: type[Diagnosis] = registry.lookup(Diagnosis.family, diagnosis)

@@ -30,7 +30,7 @@ _SATURATED = 0.95  # share of the rows in which a saturated unit's slope is flat
 
 
 class Part(NamedTuple):
-    """Some rows: as they were given, as the network reads them, and where they stood."""
+    """Rows as they were given, as the network reads them, and their positions."""
 
     X: Any
     y: NDArray[Any]
@@ -78,7 +78,7 @@ class FittedTraining(Training):
             self.validation_rows = len(everyone)
 
     def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
-        """Take the training rows, and those that were held out of them if they still are known."""
+        """Keep the training rows, and those held out of them if they can be found again."""
         seed = getattr(self.estimator, "_fit_seed", None)  # not in a model from a folder
         none_held = seed is None or "val_loss" not in self.history
         train, held = self.estimator._hold_out(y, none_held, seed or 0)
@@ -145,7 +145,7 @@ class FittedTraining(Training):
 
     @property
     def right(self) -> Mean | None:
-        """The share of unseen rows whose class is right."""
+        """The accuracy on unseen rows."""
         chances = self.chances
         if chances is None:
             return super().right
@@ -218,7 +218,7 @@ class FittedTraining(Training):
 
     @cached_property
     def outlying(self) -> Outlying | None:
-        """The hundredth of the unseen rows whose squared errors are largest."""
+        """The 1 % of the unseen rows whose squared errors are largest."""
         if self._unseen is None or self.metric.name != "R²" or len(self._unseen.ids) < _ENOUGH:
             return None
         y, predicted = self._pair(self._unseen)
@@ -231,7 +231,7 @@ class FittedTraining(Training):
 
     @cached_property
     def chances(self) -> Chances | None:
-        """How sure it is of unseen rows' classes, and whether it is right."""
+        """The confidence in the classes of unseen rows, and whether they are right."""
         labels = getattr(self.estimator, "_labels", None)
         if self._unseen is None or labels is None or labels.multilabel_ or labels.soft_:
             return None
@@ -283,17 +283,17 @@ class FittedTraining(Training):
 
     @property
     def moved(self) -> float | None:
-        """How far the last weights are from where they began, over their first length."""
+        """The distance of the last weights from the initial ones, over the norm of these."""
         return self._lengths and self._lengths[0]
 
     @property
     def shrunk(self) -> float | None:
-        """The length of the last weights over their first length."""
+        """The norm of the last weights over that of the initial ones."""
         return self._lengths and self._lengths[1]
 
     @cached_property
     def _lengths(self) -> tuple[float, float] | None:
-        """The lengths of the way of the weights, and of the last weights, over the first's."""
+        """The distance from the initial weights, and the final norm, over the initial norm."""
         if self.estimator.warm_start or not hasattr(self.estimator, "_result"):
             return None
         member = self.estimator._result.members[0]

@@ -17,7 +17,7 @@ CLEAR = 2.0  # standard errors beyond which a difference isn't chance
 # simple model beats is worse than to look again at one that is as good.
 BEATEN = 1.645
 _INFINITE = float("inf")
-LEAST = 0.02  # difference of scores below which nobody would care
+LEAST = 0.02  # difference of scores that doesn't matter
 
 Values = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class Metric(NamedTuple):
 
     @property
     def is_share(self) -> bool:
-        """Whether it is a share of rows, told in per cent."""
+        """Whether it is a share of rows, printed in per cent."""
         return metrics.Metric.of(self.name).is_share
 
     def errors(self, y: NDArray[Any], predicted: NDArray[Any]) -> Values:
@@ -91,7 +91,7 @@ class Metric(NamedTuple):
         return _by_row(self._loss(y, predicted.astype(np.float64)) / spread)
 
     def constant(self, y: NDArray[Any]) -> Any:
-        """Return the best prediction that looks at no column: a class, a mean, a quantile."""
+        """Return the best prediction that uses no column: a class, a mean, a quantile."""
         if not self.is_share:
             return y.mean(axis=0) if self.level is None else np.quantile(y, self.level, axis=0)
         if y.ndim > 1:
@@ -121,7 +121,7 @@ class Metric(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """How a simple model does on the unseen rows that the network is judged by.
+    """The score of a simple model on the unseen rows by which the network is judged.
 
     Attributes:
         name: as ``"majority class"`` or ``"linear model"``.
@@ -137,13 +137,13 @@ class Baseline(NamedTuple):
 
     @property
     def is_clearly_better(self) -> bool:
-        """Whether it is better beyond chance, and by more than a trifle."""
+        """Whether it is better beyond chance, and by more than 0.02."""
         return self.better > max(BEATEN * self.error, LEAST)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The first numbers that anybody looks at: on training rows, on unseen rows, of baselines.
+    """The scores on training rows and unseen rows, and those of baselines.
 
     Attributes:
         metric: its name.
@@ -155,7 +155,7 @@ class Scores:
         training_error: the same on training rows.
         kind: what the unseen rows are: ``"validation"`` for rows that chose the epoch, ``"test"``,
             or ``"unseen"`` where that isn't known.
-        baselines: those of simple models on the same unseen rows; the one that looks at no
+        baselines: those of simple models on the same unseen rows; the one that uses no
             column is first.
     """
 
@@ -179,7 +179,7 @@ class Scores:
 
     @property
     def constant(self) -> Baseline | None:
-        """The baseline that looks at no column."""
+        """The baseline that uses no column."""
         return self.baselines[0] if self.baselines else None
 
     @property
@@ -201,14 +201,14 @@ class Scores:
 
     @property
     def bound(self) -> float:
-        """By how much a model may be better than the network at most, beyond doubt."""
+        """The upper bound of the baselines' leads over the network, by two standard errors."""
         return max(
             (one.better + CLEAR * one.error for one in self.baselines[1:]), default=_INFINITE
         )
 
     @property
     def pair(self) -> str:
-        """The scores on training and on unseen rows, as a sentence has them."""
+        """The scores on training and unseen rows, as a clause."""
         rows = f"{self.unseen_rows:,} " if self.unseen_rows else ""
         places = [(self.training, "training rows"), (self.unseen, f"{rows}{self.kind} rows")]
         told = [f"{self.format(value)} on {place}" for value, place in places if value is not None]
@@ -216,7 +216,7 @@ class Scores:
 
     @property
     def compared(self) -> str:
-        """The scores of the baselines, as a sentence has them; empty where there are none."""
+        """The scores of the baselines, as a clause; empty where there are none."""
         if not self.baselines:
             return ""
         first, *others = self.baselines
@@ -225,7 +225,7 @@ class Scores:
 
     @property
     def interval(self) -> str:
-        """How sure the score on unseen rows is; empty where that isn't known."""
+        """The confidence interval of the score on unseen rows; empty where that isn't known."""
         if self.unseen is None or not self.unseen_rows or not np.isfinite(self.error):
             return ""
         half = 1.96 * self.error
@@ -253,7 +253,7 @@ class Scores:
         return float(found.low), float(found.high)
 
     def besides(self, text: str) -> str:
-        """Return what a text lacks of the scores and their interval, as sentences."""
+        """Return the clauses on scores and interval that a text lacks, as sentences."""
         known = text.lower()
         parts = [part for part in (self.pair, self.interval, self.compared) if part]
         return " ".join(f"{p[0].upper()}{p[1:]}." for p in parts if p.lower() not in known)

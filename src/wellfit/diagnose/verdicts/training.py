@@ -29,7 +29,10 @@ class Layer(NamedTuple):
 
 
 class Norm(NamedTuple):
-    """A batch norm's distance from the data: in means, deviations; in spreads, a factor."""
+    """The distances of a batch norm's statistics from the data's.
+
+    ``shift`` is that of means, in standard deviations; ``factor`` that of standard deviations.
+    """
 
     number: int
     shift: float
@@ -37,14 +40,14 @@ class Norm(NamedTuple):
 
 
 class Chances(NamedTuple):
-    """The chances (N,) given to the predicted classes, and whether these were right (N,)."""
+    """The probabilities (N,) of the predicted classes, and whether these were right (N,)."""
 
     given: NDArray[np.float64]
     right: NDArray[np.bool_]
 
 
 class Outlying(NamedTuple):
-    """The unseen rows with the largest errors, a hundredth of them, and what they amount to.
+    """The 1 % of the unseen rows with the largest errors, and their effect on the score.
 
     ``places`` are their positions among the unseen rows, ``share`` is their part of all squared
     errors, ``without`` the score on the other rows.
@@ -56,7 +59,7 @@ class Outlying(NamedTuple):
 
 
 class Training:
-    """A training as far as it has come, told by its curves.
+    """A training, finished or not, described by its curves.
 
     Args:
         history: metrics by name, a value for each epoch: ``loss``, and ``val_loss``,
@@ -64,7 +67,7 @@ class Training:
         settings: the estimator's parameters by name, as far as they are known.
         status: how it ended, as :class:`~wellfit.training.Status` says.
         best_epoch: the epoch, from 1, whose weights are in use; the last where not given.
-        chance: the loss of the best constant outputs; else the first epoch's loss stands in.
+        chance: the loss of the best constant outputs; by default the first epoch's loss.
         training_rows: how many.
         validation_rows: how many.
     """
@@ -93,7 +96,7 @@ class Training:
 
     @property
     def loss(self) -> Curve:
-        """The training loss of every epoch: while it learned, dropout and all."""
+        """The training loss of every epoch, with dropout and other noise."""
         return self.curve("loss")
 
     @cached_property
@@ -113,7 +116,7 @@ class Training:
 
     @property
     def steps(self) -> float:
-        """How many steps were taken; infinite where nobody knows."""
+        """How many steps were taken; infinite where that isn't known."""
         batch = self.settings.get("batch_size")
         if self.training_rows is None or not isinstance(batch, int):
             return np.inf
@@ -130,27 +133,27 @@ class Training:
 
     @cached_property
     def chance(self) -> float:
-        """The loss of who knows nothing of the columns; what losses are measured by."""
+        """The loss of the best constant outputs, by which losses are divided."""
         if self._chance is not None and self._chance > 0:
             return self._chance
         finite = self.loss[np.isfinite(self.loss)]
         return max(float(finite[0]), 1e-12) if len(finite) else 1.0
 
-    # What is known of the weights in use.
+    # The weights in use.
 
     @property
     def learned(self) -> Mean | None:
-        """The loss on training rows, or nothing where no epoch is over."""
+        """The loss on training rows, or None before the end of the first epoch."""
         return self._at_best(self.loss, self.training_rows)
 
     @property
     def unseen(self) -> Mean | None:
-        """The loss on rows that it doesn't learn from, or nothing where there are none."""
+        """The loss on unseen rows, or None where there are none."""
         return self._at_best(self.curve("val_loss"), self.validation_rows)
 
     @property
     def right(self) -> Mean | None:
-        """The share of unseen rows whose class is right, or nothing."""
+        """The accuracy on unseen rows, or None."""
         found = self._at_best(self.curve("val_accuracy"), self.validation_rows)
         if found is None:
             return None
@@ -176,7 +179,7 @@ class Training:
 
     @property
     def kind(self) -> str:
-        """What the unseen rows are: validation rows, test rows, or just unseen."""
+        """The kind of the unseen rows: validation, test, or just unseen."""
         return self.scores.kind if self.scores else "unseen"
 
     @property
@@ -188,10 +191,10 @@ class Training:
 
     @property
     def harmless(self) -> bool:
-        """Whether scores show that nothing is lost: no baseline is better, and the gap is small.
+        """Whether the scores show no harm: no baseline is better, and the gap is small.
 
-        Then what looks odd in curves or layers did no harm. False where scores aren't known, or
-        rest on too few rows to rule out that a baseline is better.
+        Then odd curves or layers did no harm. False where scores aren't known, or rest on too few
+        rows to rule out that a baseline is better.
         """
         scores, gap = self.scores, self.scores.gap if self.scores else None
         if scores is None or gap is None or scores.constant is None or scores.unseen is None:
@@ -206,11 +209,11 @@ class Training:
         value = float(curve[known[-1]])
         return Mean(value, _SPREAD * abs(value) / np.sqrt(rows) if rows else 0.0, rows or 0)
 
-    # What only weights and rows can tell.
+    # Evidence that needs weights and rows.
 
     @property
     def chances(self) -> Chances | None:
-        """How sure it is of unseen rows, and whether it is right."""
+        """The confidence in the predictions of unseen rows, and whether they are right."""
         return None
 
     @property
@@ -220,12 +223,12 @@ class Training:
 
     @property
     def moved(self) -> float | None:
-        """How far the weights are from where they began, over their first length."""
+        """The distance of the weights from the initial ones, over the norm of these."""
         return None
 
     @property
     def shrunk(self) -> float | None:
-        """The length of the weights over their first length."""
+        """The norm of the weights over that of the initial ones."""
         return None
 
     @property
@@ -240,7 +243,7 @@ class Training:
 
 
 def is_wide(gap: Mean) -> bool:
-    """Say whether a score is lower on unseen rows beyond chance, and by much.
+    """Return whether a score is much lower on unseen rows, beyond chance.
 
     >>> [is_wide(Mean(*one)) for one in ((0.25, 0.03, 300), (0.25, 0.2, 10), (0.03, 0.005, 900))]
     [True, False, False]

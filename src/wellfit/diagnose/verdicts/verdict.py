@@ -40,7 +40,7 @@ class Verdict:
             ``"well_so_far"`` while training goes on, ``"well_trained"`` where no rows were held
             out to show how it generalizes.
         sentence: the verdict in words.
-        sure: how sure it is, and of what.
+        sure: the scores that the sentence lacks, and their confidence interval.
         findings: one for each diagnosis that could be judged.
         suggestions: up to three things to try next, the most promising first.
         unjudged: the diagnoses that couldn't be judged, and what was missing.
@@ -99,7 +99,7 @@ class Verdict:
             return cls(**{**known, **made})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{data!r:.80} is no verdict; expected what to_dict returned"
+                f"{data!r:.80} is no verdict; expected the result of Verdict.to_dict"
             ) from error
 
     def __str__(self) -> str:
@@ -156,7 +156,7 @@ def verdict(
     kind: Literal["validation", "test", "unseen"] = "unseen",
     data_findings: Iterable[Finding] | None = None,
 ) -> Verdict:
-    """Judge a fitted network: well fit, or what is wrong and what to try next.
+    """Judge a fitted network: whether it is well fit, what is wrong, what to try next.
 
     Without rows, the curves alone are judged. With them, scores and losses of the weights in use
     are compared on training and unseen rows, simple models are trained on the same training rows
@@ -169,7 +169,7 @@ def verdict(
         estimator: a fitted classifier or regressor; it is left as it is.
         X: the rows it was fitted to. Those that it held out count as unseen.
         y: their targets.
-        X_test: other rows that it hasn't seen, to be judged by in place of those held out.
+        X_test: other unseen rows, to judge by instead of those held out.
         y_test: their targets.
         kind: what ``X_test`` is, to be named so: rows that chose the epoch are validation rows.
         data_findings: of :func:`check_data`, if they are known; else it is called with ``X``.
@@ -238,7 +238,7 @@ def judge(
 
 
 def diagnoses() -> list[Diagnosis]:
-    """Return all diagnoses that are registered, causes before what follows from them."""
+    """Return all registered diagnoses, causes before their effects."""
     everyone = [resolve(Diagnosis, name) for name in registry.names(Diagnosis.family)]
     return sorted(everyone, key=lambda one: one.rank)
 
@@ -267,7 +267,7 @@ def _judge(training: Training) -> Verdict:
 def _consistent(
     judged: Sequence[tuple[Diagnosis, Finding]], training: Training
 ) -> list[tuple[Diagnosis, Finding]]:
-    """Return the findings without warnings that others explain, or that did no harm."""
+    """Return the findings; a warning that another explains, or that did no harm, passes."""
     kept: list[tuple[Diagnosis, Finding]] = []
     alarms: set[str] = set()
     for one, found in judged:
@@ -310,7 +310,7 @@ def _healthy(training: Training) -> tuple[str, str]:
         return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
     if unseen is None:
         return "well_trained", (
-            "Trained well: the loss fell and settled. Its score on other rows isn't known, "
+            "Trained well: the loss fell and converged. The score on other rows isn't known, "
             "because no rows were held out."
         )
     told = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
@@ -320,7 +320,7 @@ def _healthy(training: Training) -> tuple[str, str]:
 
 
 def _sure(training: Training, sentence: str) -> str:
-    """Return the scores that the sentence lacks, and how sure that on unseen rows is."""
+    """Return the scores that the sentence lacks, and the confidence interval on unseen rows."""
     unseen, scores = training.unseen, training.scores
     parts = [] if scores is None else [scores.besides(sentence)]
     if unseen is None:
@@ -337,7 +337,7 @@ def _sure(training: Training, sentence: str) -> str:
 
 
 def _suggestions(diagnosis: Diagnosis, training: Training) -> tuple[Suggestion, ...]:
-    """Return what to try against the diagnosis: advice for others could contradict it."""
+    """Return the suggestions of the diagnosis: those of others could contradict them."""
     has = training.has_rate
     found = [one for one in diagnosis.suggestions(training) if has or one.name != "learning_rate"]
     return tuple(found)[:_SUGGESTIONS]
