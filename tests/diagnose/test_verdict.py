@@ -71,7 +71,7 @@ def names(found: Verdict) -> list[str]:
 # Trainings that do and don't show an illness.
 
 
-def test_every_symptom_has_its_trainings() -> None:
+def test_every_diagnosis_has_its_trainings() -> None:
     assert sorted(illnesses.ILL) == registry.names(Diagnosis.family)
 
 
@@ -328,7 +328,7 @@ def test_a_verdict_shows_itself() -> None:
     assert str(found).count(found["still_improving"].observed) == 1
 
 
-def test_knobs_that_are_turned_already_are_not_offered() -> None:
+def test_regularization_in_use_is_not_suggested() -> None:
     training = Training({"loss": [1.0]}, {"early_stopping": True, "dropout": 0.5, "l2": 0.0})
     over = next(one for one in diagnoses() if one.name == "over_fitting")
     assert [suggestion.name for suggestion in over.suggestions(training)] == [
@@ -338,7 +338,7 @@ def test_knobs_that_are_turned_already_are_not_offered() -> None:
     ]
 
 
-def test_a_symptom_of_ones_own_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_diagnosis_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = {family: dict(members) for family, members in registry._families.items()}
     monkeypatch.setattr(registry, "_families", copied)
 
