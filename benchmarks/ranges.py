@@ -55,7 +55,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 def singles(estimator: MLPClassifier, X: Any, y: Any, grid: Any) -> None:
     """Train at one rate after another, as a user without a range test would."""
-    batch = estimator._prepare(X, y).member.batch_size
+    batch = estimator.prepare(X, y).member.batch_size
     order = np.resize(np.random.default_rng(0).permutation(len(X)), STEPS * batch)
     X, y = X[order], y[order]
     for rate in grid:

@@ -5,22 +5,15 @@ Public names are imported when first used, so that ``import wellfit`` costs next
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from wellfit.core.lazy import public
 
 if TYPE_CHECKING:
     from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
     from wellfit.model_selection import MLPEnsembleClassifier, MLPEnsembleRegressor
 
 __version__ = "0.1.0"
-
-_home = {
-    "MLPClassifier": "wellfit.estimators",
-    "MLPEnsembleClassifier": "wellfit.model_selection",
-    "MLPEnsembleRegressor": "wellfit.model_selection",
-    "MLPRegressor": "wellfit.estimators",
-    "load_model": "wellfit.estimators",
-}
 
 __all__ = [
     "MLPClassifier",
@@ -33,8 +26,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _home:
-        return getattr(importlib.import_module(_home[name]), name)
+    if name in __all__:
+        return public(name)
     raise AttributeError(f"module 'wellfit' has no attribute {name!r}")
 
 

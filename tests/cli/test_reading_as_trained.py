@@ -23,7 +23,7 @@ from wellfit.cli import load_run_data, new_rows
 from wellfit.cli.app import app
 from wellfit.cli.plan import Plan
 from wellfit.cli.source import Request, open_source
-from wellfit.estimators.table_schema import table_schema
+from wellfit.estimators.table_schema import record_schema, table_schema
 
 check_module = import_module("wellfit.cli.check")  # wellfit.cli.app has the command by its name
 Wellfit = Callable[..., Result]
@@ -83,7 +83,7 @@ def forget_schema(run: Path, copy: Path) -> Path:
     del config["data"]["schema"], config["request"]["schema"]
     (copy / "config.json").write_text(json.dumps(config))
     model = load_model(run / "model")
-    model._inputs.schema = None
+    record_schema(model, None)
     shutil.rmtree(copy / "model")
     model.save(copy / "model")
     return copy

@@ -129,11 +129,13 @@ def test_scores_on_training_rows_leave_out_the_rows_held_out() -> None:
     source = Source(Dataset("cancer", X[:400], y[:400], X[400:], y[400:]), "binary", "")
     fitted = MLPClassifier((8,), epochs=5, random_state=0).fit(X[:400], y[:400])
     judged = evaluate(fitted, source)
-    ids = fitted._hold_out(y[:400], False, fitted._fit_seed)[0]
+    ids = fitted.network_.split.train
     assert judged.trained == len(ids) == 360
     assert judged.training[0].value == fitted.score(X[ids], y[ids])
-    given = replace(source.data, X_val=X[:50], y_val=y[:50])
-    assert evaluate(fitted, replace(source, data=given)).trained == 400
+    given = replace(source, data=replace(source.data, X_val=X[:50], y_val=y[:50]))
+    apart = MLPClassifier((8,), epochs=5, random_state=0)
+    apart.fit(X[:400], y[:400], X_val=X[:50], y_val=y[:50])
+    assert evaluate(apart, given).trained == 400
 
 
 def test_several_outputs_have_a_baseline_too() -> None:
@@ -148,7 +150,7 @@ def test_several_outputs_have_a_baseline_too() -> None:
     scores = {
         s.name: s.value for s in evaluate(numbers, Source(target, "regression", "")).baseline
     }
-    mean = X[:400, 0][numbers._hold_out(X[:400, :2], False, numbers._fit_seed)[0]].mean()
+    mean = X[:400, 0][numbers.network_.split.train].mean()
     assert scores["MAE, output 1"] == pytest.approx(np.abs(X[400:, 0] - mean).mean())
 
 

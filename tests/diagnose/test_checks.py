@@ -138,7 +138,7 @@ def test_the_first_loss_is_log_c_or_the_variance() -> None:
 def test_the_penalty_is_its_formula() -> None:
     estimator = MLPClassifier((8,), l2=0.1, dropout=0.0)
     found = one("penalty", estimator, *IRIS, random_state=3)
-    member = estimator.set_params(random_state=3)._prepare(*IRIS).member
+    member = estimator.set_params(random_state=3).prepare(*IRIS).member
     drawn = [block for block in member.network.initial_parameters(member.seed) if len(block)]
     squares = sum(float(block[:-1].square().sum()) for block in drawn)  # not the biases
     assert found.numbers["added"] == pytest.approx(0.1 / 2 * squares)

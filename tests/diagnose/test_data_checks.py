@@ -160,7 +160,11 @@ def test_what_the_encoder_merges_is_told() -> None:
     )
     assert "'name' is an identifier or free text" in one.observed
     assert "town" not in one.observed
-    kept = MLPClassifier(epochs=1).fit(table, rng.integers(0, 2, rows))._inputs.table.columns
+    kept = (
+        MLPClassifier(epochs=1)
+        .fit(table, rng.integers(0, 2, rows))
+        .network_.features.table.columns
+    )
     assert len(kept[1].levels) <= 99  # as the encoder does it
     assert not len(
         check(MLPClassifier(preprocess=None), table[["a"]], codes % 2, checks=[one.check])

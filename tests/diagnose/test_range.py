@@ -25,7 +25,7 @@ def good_rates(estimator: Any, X: Any, y: Any) -> np.ndarray:
     """The rates whose whole training ends within a tenth of the best, by held-out rows."""
     tried = np.logspace(-5, 1, 13)
     estimator.set_params(early_stopping=False, validation_fraction=0.25, random_state=0)
-    work = estimator._prepare(X, y)
+    work = estimator.prepare(X, y)
     one = work.member
     members = [one.replace(optimizer=one.optimizer.replace(learning_rate=r)) for r in tried]
     result = train(members, work.rows(), [work.stream])

@@ -199,10 +199,10 @@ def test_every_kind_of_targets_is_judged(shape: str) -> None:
 
 def test_the_estimator_is_left_alone(fitted: Any, judged: Verdict) -> None:
     before = vars(fitted).copy()
-    weights = fitted._weights.parameters.clone()
+    weights = fitted.network_.weights.parameters.clone()
     assert str(verdict(fitted, *DIGITS)) == str(judged)
     assert vars(fitted) == before
-    assert (fitted._weights.parameters == weights).all()
+    assert (fitted.network_.weights.parameters == weights).all()
 
 
 def test_a_model_from_a_folder_is_judged_by_rows(fitted: Any, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_images_of_bytes_are_pixels(given):
     X = digits.data.astype(np.uint8)[:300]
     X = np.random.default_rng(0).permuted(X, axis=1) if given else X  # no neighbours are alike
     model = classifier(image_shape=(8, 8) if given else None).fit(X, digits.target[:300])
-    assert model._inputs.kind == "pixels"
+    assert model.network_.features.kind == "pixels"
     np.testing.assert_allclose(model.predict_proba(X), model.predict_proba(X.astype(float)), 1e-4)
 
 
@@ -152,7 +152,7 @@ def test_tables_of_bytes_are_tables(columns, top):
 def test_numbers_as_they_are():
     X, y = IRIS
     model = classifier(preprocess=None).fit(X, y)
-    assert model._inputs.kind == "raw"
+    assert model.network_.features.kind == "raw"
     with pytest.raises(ValueError, match="NaN"):
         model.fit(np.where(X > 7, np.nan, X), y)
 

@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -259,7 +260,7 @@ def test_set_params_changes_no_prediction_and_no_saved_model(cls, data, changes,
 def test_a_loaded_model_goes_on_like_the_one_that_was_saved(tmp_path):
     model = begun(MLPClassifier, IRIS)
     loaded = MLPClassifier.load(model.save(tmp_path / "model")).set_params(random_state=0)
-    loaded._fit_seed = model._fit_seed
+    loaded.keep(replace(loaded.network_, seed=model.network_.seed))
     for each in (model, loaded):
         each.set_params(activation="tanh", dropout=0.5).fit(*IRIS)
     np.testing.assert_array_equal(model.predict_proba(IRIS[0]), loaded.predict_proba(IRIS[0]))
@@ -273,7 +274,7 @@ def test_borrowed_layers_of_a_loaded_model_stay_as_they_were(tmp_path):
     model = begun(MLPClassifier, IRIS, pretrained=Pretrained(donor))
     loaded = MLPClassifier.load(model.save(tmp_path / "model"))
     loaded.set_params(warm_start=True, l2=0.1, epochs=1).fit(*IRIS)
-    assert loaded._weights.network.layers[1].activation.name == "tanh"
+    assert loaded.network_.layers[1].activation.name == "tanh"
     with pytest.raises(HyperparameterError, match=r"^activation is 'elu'"):
         loaded.set_params(activation="elu").fit(*IRIS)
 
@@ -281,6 +282,6 @@ def test_borrowed_layers_of_a_loaded_model_stay_as_they_were(tmp_path):
 def test_another_rule_with_the_same_memory_begins_with_an_empty_one():
     """Adam and AdamW name their moments alike; as after any change of the rule, they are 0."""
     model = begun(MLPClassifier, IRIS, optimizer=Adam(0.01)).partial_fit(*IRIS)
-    assert model._result.epoch > 1
+    assert model.network_.result.epoch > 1
     model.set_params(optimizer=AdamW(0.01)).partial_fit(*IRIS)
-    assert model._result.epoch == 1
+    assert model.network_.result.epoch == 1

@@ -139,14 +139,14 @@ def test_messages_name_a_few_columns():
 
 def test_preprocessing_fitted_beforehand_is_that_of_all_batches():
     clf = quick().fit_preprocessing(usual)
-    assert not hasattr(clf, "_weights")
-    expected = clf._inputs.to_document()[0]
+    assert not hasattr(clf, "network_")
+    expected = clf.preprocessing_.features.to_document()[0]
     clf.partial_fit(usual[:1], y[:1], classes=["no", "yes"])
-    assert clf.partial_fit(usual[1:], y[1:])._inputs.to_document()[0] == expected
+    assert clf.partial_fit(usual[1:], y[1:]).network_.features.to_document()[0] == expected
     assert clf.predict(usual).shape == (60,)
     # The same as a first batch of all rows, but for the training on it.
     together = quick().partial_fit(usual, y)
-    assert together._inputs.to_document()[0] == expected
+    assert together.network_.features.to_document()[0] == expected
 
 
 def test_a_batch_unlike_the_fitted_rows_is_told_of_from_the_first_on():
@@ -178,17 +178,19 @@ def test_a_scale_of_targets_fitted_beforehand_is_kept():
     X, numbers = usual[["a", "b"]], 50 + 9 * usual.a.to_numpy()
     reg = MLPRegressor((4,), random_state=0).fit_preprocessing(X, numbers)
     reg.partial_fit(X[:1], numbers[:1])  # one target is no scale, and none is asked for
-    assert reg._scaler.mean_ == pytest.approx(numbers.mean())
+    assert reg.network_.targets.scaler.mean_ == pytest.approx(numbers.mean())
     fresh = MLPRegressor((4,), random_state=0).fit_preprocessing(X).partial_fit(X[:9], numbers[:9])
-    assert fresh._scaler.mean_ == pytest.approx(numbers[:9].mean())
-    assert reg.fit(X, numbers - 50)._scaler.mean_ == pytest.approx(numbers.mean() - 50, abs=2)
+    assert fresh.network_.targets.scaler.mean_ == pytest.approx(numbers[:9].mean())
+    assert reg.fit(X, numbers - 50).network_.targets.scaler.mean_ == pytest.approx(
+        numbers.mean() - 50, abs=2
+    )
 
 
 def test_fit_learns_anew_and_clones_and_pickles_are_as_usual():
     clf = quick(epochs=1).fit_preprocessing(usual.assign(a=1.0))
-    assert not hasattr(clone(clf), "_inputs")
+    assert not hasattr(clone(clf), "preprocessing_")
     assert pickle.loads(pickle.dumps(clf)).partial_fit(usual.assign(a=1.0), y).n_features_in_ == 5
-    assert clf.fit(usual, y)._inputs.table.numbers_.varies.all()
+    assert clf.fit(usual, y).network_.features.table.numbers_.varies.all()
     MLPAutoencoder((3,), epochs=1).fit_preprocessing(usual).partial_fit(usual)
 
 

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DataError
+from wellfit.estimators import build
 from wellfit.model_selection import GridSearchCV, MLPEnsembleClassifier, SearchCV
 
 rng = np.random.default_rng(0)
@@ -46,9 +47,9 @@ def test_a_kind_is_that_of_all_rows_whichever_are_held_out(frame, held_out, monk
     everyone = np.arange(120)
     train = everyone[everyone != 17] if held_out else everyone[10:]
     rest = np.array([17]) if held_out else everyone[:10]
-    monkeypatch.setattr(MLPClassifier, "_hold_out", lambda *_, **__: (train, rest))
+    monkeypatch.setattr(build, "split_rows", lambda *_: (train, rest))
     clf = quick().fit(frame, y)
-    assert clf._inputs.columns[0].kind == "category"
+    assert clf.network_.features.columns[0].kind == "category"
     assert clf.predict(frame).shape == (120,)
 
 
@@ -144,7 +145,7 @@ def test_numbers_beyond_float32_are_refused_by_row_and_column(value, shown, cont
 def test_float64_takes_what_float32_cannot_hold():
     X = np.where(x > 0, 1e35, -1e35)[:, None]
     reg = MLPRegressor((), preprocess=None, precision="float64", epochs=1)
-    assert reg._prepare(X, x).table.x.max() == 1e35
+    assert reg.prepare(X, x).rows.x.max() == 1e35
 
 
 @pytest.mark.parametrize(("value", "shown"), [("abc", "'abc'"), (10**400, "10+")])

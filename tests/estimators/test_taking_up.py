@@ -158,7 +158,7 @@ def refused(model, data, folder, message):
     with pytest.raises(InputError, match=message):
         model.fit(*data, resume_from=folder)
     assert not hasattr(model, "history_")
-    assert not hasattr(model, "_weights")
+    assert not hasattr(model, "network_")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 

@@ -65,7 +65,7 @@ def one_step(cls, data, **options):
 
 
 def names(model):
-    return [layer.name for layer in model._weights.network.layers]
+    return [layer.name for layer in model.network_.layers]
 
 
 def norms(weight):
@@ -88,7 +88,7 @@ def test_layers_one_by_one(cls, data):
     model = plain(cls, data, layers=layers, activation="tanh", hidden_layer_sizes=(99,))
     expected = "gaussian_noise linear activation dropout linear batch_norm linear activation"
     assert names(model) == [*expected.split(), "linear", "activation", "linear"]
-    layers = model._weights.network.layers
+    layers = model.network_.layers
     functions = [layer.activation.name for layer in layers if layer.name == "activation"]
     assert functions == ["relu", "elu", "tanh"]
     assert [w.shape[1] for w in model.coefs_[:-1]] == [50, 20, 30, 7]
@@ -133,7 +133,7 @@ def test_input_noise_and_kinds_of_dropout(cls, data):
     model = plain(cls, data, input_noise=0.3, input_dropout=0.1, dropout=AlphaDropout(0.2))
     assert names(model)[:2] == ["dropout", "gaussian_noise"]
     assert names(model)[-2] == "alpha_dropout"
-    assert model._weights.network.layers[1] == GaussianNoise(0.3)
+    assert model.network_.layers[1] == GaussianNoise(0.3)
     without = plain(cls, data)
     assert (model.coefs_[0] != without.coefs_[0]).any()
     np.testing.assert_array_equal(model.predict(data[0]), model.predict(data[0]))
@@ -211,7 +211,7 @@ def test_a_layers_own_limit_replaces_the_estimators(cls, data):
 )
 def test_clipping(cls, data, given, meant):
     ours, start = one_step(cls, data, gradient_clipping=given)
-    assert ours._result.members[0].gradient_clipping == (meant,)
+    assert ours.network_.result.members[0].gradient_clipping == (meant,)
     moves = [a - b for a, b in zip(blocks(ours), blocks(start), strict=True)]
     whole = np.sqrt(sum((move**2).sum() for move in moves))
     if meant.name == "by_norm":
@@ -264,8 +264,8 @@ def test_an_average_is_saved_and_partial_fit_goes_on_below_it(cls, data, tmp_pat
     steps = {**PLAIN, "epochs": 1, "ema_decay": 0.99}
     averaged = cls(**steps).partial_fit(*data).partial_fit(*data)
     bare = cls(**{**steps, "ema_decay": 0.0}).partial_fit(*data).partial_fit(*data)
-    raw = averaged._result.last.parameters
-    np.testing.assert_array_equal(raw, bare._result.last.parameters)
+    raw = averaged.network_.result.last.parameters
+    np.testing.assert_array_equal(raw, bare.network_.result.last.parameters)
     assert (averaged.coefs_[0] != bare.coefs_[0]).any()
 
 

@@ -190,7 +190,7 @@ def test_patience_counts_epochs_and_ends_only_where_one_is_judged():
 def test_a_fraction_of_the_rows(cls, data):
     y = data[1]
     few, all_rows = plain(cls, data, subsample=0.2), plain(cls, data)
-    steps = [model._result.step / model.n_epochs_ for model in (few, all_rows)]
+    steps = [model.network_.result.step / model.n_epochs_ for model in (few, all_rows)]
     assert steps == [np.ceil(round(0.2 * len(y)) / 32), np.ceil(len(y) / 32)]
     assert (few.coefs_[0] != all_rows.coefs_[0]).any()
     np.testing.assert_array_equal(few.coefs_[0], plain(cls, data, subsample=0.2).coefs_[0])
@@ -318,7 +318,7 @@ def test_what_cannot_be_meant_is_refused_before_training(cls, data, options, mes
     with pytest.raises(InputError):
         fresh.fit(*data)
     assert not hasattr(fresh, "history_")
-    assert not hasattr(fresh, "_weights")
+    assert not hasattr(fresh, "network_")
 
 
 class Began(Callback, name="began"):

@@ -145,7 +145,7 @@ def test_all_members_share_one_stack_and_a_table_read_alike_is_read_once(stops, 
         lambda self, *given, **how: read.append(self) or checked(self, *given, **how),
     )
     classifiers({"early_stopping": stops}, n_estimators=4).fit(X, Y)
-    assert [len(group.work) for group in groups] == [4]
+    assert [len(group.jobs) for group in groups] == [4]
     assert len(read) == (4 if stops else 1)
 
 
@@ -162,7 +162,7 @@ def test_bootstrapped_members_train_on_rows_drawn_with_replacement(monkeypatch):
     monkeypatch.setattr(
         library_module,
         "trained",
-        lambda group: streams.extend(one.stream for one in group.work) or trained(group),
+        lambda group: streams.extend(one.stream for one in group.jobs) or trained(group),
     )
     classifiers(n_estimators=5, bootstrap=True).fit(X, Y)
     assert len({stream.train.tobytes() for stream in streams}) == 5
@@ -421,8 +421,7 @@ def kept(search, x=X, y=NAMES):
 
 def test_from_a_search_nothing_is_trained_anew(monkeypatch):
     search = kept(GridSearchCV(MLPClassifier(**SMALL, random_state=0), GRID, cv=3))
-    for trainer in ("estimators.base", "model_selection.stacking"):
-        monkeypatch.setattr(f"wellfit.{trainer}.train", None)
+    monkeypatch.setattr("wellfit.fitting.runner.train", None)
     ensemble = MLPEnsembleClassifier.from_search(search, n_best=3)
     assert ensemble.weights_.sum() == pytest.approx(1)
     assert len(ensemble.estimators_) % 3 == 0  # all folds of a candidate

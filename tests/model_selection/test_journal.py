@@ -77,7 +77,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     train = dispatch.trained
 
     def counting(group: Any, *more: Any) -> Any:
-        sizes.append(len(group.work))
+        sizes.append(len(group.jobs))
         return train(group, *more)
 
     monkeypatch.setattr(dispatch, "trained", counting)

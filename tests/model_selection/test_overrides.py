@@ -21,6 +21,7 @@ from wellfit import model_selection as ours
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.diagnose import check, learning_rate_range
 from wellfit.estimators.overrides import overridden
+from wellfit.fitting import ClassTargets
 from wellfit.transfer import to_sklearn
 
 X, y = make_classification(60, 4, n_informative=3, n_redundant=0, random_state=0)
@@ -50,13 +51,18 @@ class OwnScore(MLPClassifier):
 
 
 class OwnOutputs(MLPClassifier):
-    def _predict_outputs(self, X: Any) -> Any:
+    def outputs(self, X: Any) -> Any:
         return np.full((len(X), 2), 0.5, dtype=np.float32)
 
 
+class OddAndEven(ClassTargets):
+    @classmethod
+    def fit(cls, y: Any, loss: Any = "auto") -> ClassTargets:
+        return ClassTargets.fit(np.arange(len(y)) % 2, loss)
+
+
 class OwnTargets(MLPClassifier):
-    def _fit_targets(self, y: Any) -> Any:
-        return super()._fit_targets(np.zeros(len(y)) + (np.arange(len(y)) % 2))
+    target_encoder = OddAndEven
 
 
 class OwnWidth(MLPClassifier):

@@ -23,9 +23,9 @@ from sklearn.datasets import make_classification
 
 from processes import SERVER, alive, children
 from wellfit import MLPClassifier
+from wellfit.fitting.runner import Group, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
-from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import Call
 from wellfit.training.precision import threads
 
@@ -95,7 +95,7 @@ def test_errors_come_back_from_processes():
 
 
 def look(group: Group) -> tuple[bool, list[str], int]:
-    x = group.work[0].table.x
+    x = group.jobs[0].rows.x
     base = x if isinstance(x, np.memmap) else x.base
     return (
         isinstance(base, np.memmap),
@@ -107,9 +107,9 @@ def look(group: Group) -> tuple[bool, list[str], int]:
 def test_processes_share_tables_and_do_not_copy_them():
     big, labels = np.random.default_rng(0).normal(size=(900, 200)), np.arange(900) % 2
     clf = MLPClassifier((4,), early_stopping=False, random_state=0, precision="float64")
-    first = clf._prepare(big, labels)
+    first = clf.prepare(big, labels)
     other = MLPClassifier((5,), early_stopping=False, random_state=0, precision="float64")
-    groups = grouped([first, other._prepare_like(first)])
+    groups = grouped([first, other.job_builder(other).job_like(first)])
     assert len(groups) == 2
     told = joblib.Parallel(n_jobs=2)(joblib.delayed(look)(group) for group in groups)
     assert all(mapped for mapped, _, _ in told)
@@ -123,9 +123,9 @@ def test_each_of_several_processes_computes_on_one_thread(monkeypatch: pytest.Mo
         counts.append(torch.get_num_threads())
         raise ValueError("seen enough")
 
-    monkeypatch.setattr(dispatch, "trained", counting)
+    monkeypatch.setattr(dispatch, "train_group", counting)
     clf = MLPClassifier((4,), random_state=0)
-    [group] = grouped([clf._prepare(X, y)])
+    [group] = grouped([clf.prepare(X, y)])
     with threads(2):
         for alone in (False, True):
             dispatch._numbered(0, Job(group), alone)
@@ -135,7 +135,7 @@ def test_each_of_several_processes_computes_on_one_thread(monkeypatch: pytest.Mo
 def test_what_comes_back_holds_no_table():
     big, labels = np.random.default_rng(0).normal(size=(900, 200)), np.arange(900) % 2
     clf = MLPClassifier((4,), epochs=1, early_stopping=False, random_state=0)
-    [(_, result)] = finished([Job(grouped([clf._prepare(big, labels)])[0])], None)
+    [(_, result)] = finished([Job(grouped([clf.prepare(big, labels)])[0])], None)
     assert len(pickle.dumps(result)) < 50_000  # the table is 720 kB
 
 

@@ -167,10 +167,10 @@ def test_survivors_weights_are_those_of_an_unbroken_training(monkeypatch):
 
     def remember(self, group, trained, fits, judged=evaluation.Evaluation._judged):
         outcomes = judged(self, group, trained, fits)
-        for estimator in (work.estimator for work in group.work):
+        for estimator in (work.estimator for work in group.jobs):
             if estimator.n_epochs_ == 9:
                 ended.setdefault(estimator.optimizer.learning_rate, []).append(
-                    estimator._weights.parameters.numpy().copy()
+                    estimator.network_.weights.parameters.numpy().copy()
                 )
         return outcomes
 

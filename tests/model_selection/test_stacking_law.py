@@ -14,9 +14,10 @@ from sklearn.model_selection import KFold, ParameterGrid
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import memory
 from wellfit.core.errors import WellfitError
-from wellfit.model_selection import GridSearchCV, dispatch, stacking
+from wellfit.fitting import runner
+from wellfit.fitting.runner import Group, grouped
+from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
-from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import EarlyStopping
 
 # What it runs other tests run too; to watch every line of it costs as much again.
@@ -99,9 +100,9 @@ def prepared(count: int, rows: int = 60, **params: Any) -> list[Any]:
     work = []
     for table in range(count):
         clf = MLPClassifier((4,), epochs=1, random_state=0, early_stopping=False, l2=0.1, **params)
-        first = clf._prepare(X[table : table + rows], y[table : table + rows])
+        first = clf.prepare(X[table : table + rows], y[table : table + rows])
         second = clone(clf).set_params(l2=0.2)
-        work += [first, second._prepare_like(first)]
+        work += [first, second.job_builder(second).job_like(first)]
     return work
 
 
@@ -112,7 +113,7 @@ def members(groups: list[Group]) -> list[list[int]]:
 def test_every_training_is_in_one_group(monkeypatch: pytest.MonkeyPatch):
     work = prepared(5)
     for most in (1, 2, 3, 7, 100):
-        monkeypatch.setattr(stacking, "_MOST_MEMBERS", most)
+        monkeypatch.setattr(runner, "_MOST_MEMBERS", most)
         groups = grouped(work)
         assert sorted(place for group in groups for place in group.places) == list(range(10))
         assert all(len(group.places) <= most for group in groups)
@@ -132,20 +133,20 @@ def test_folds_that_differ_by_a_row_share_a_stack():
 
 
 def test_those_that_share_a_table_stay_together(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(stacking, "_MOST_MEMBERS", 4)
+    monkeypatch.setattr(runner, "_MOST_MEMBERS", 4)
     work = prepared(3)
     mixed = work[::2] + work[1::2]
-    tables = [{id(one.table) for one in group.work} for group in grouped(mixed)]
+    tables = [{id(one.rows) for one in group.jobs} for group in grouped(mixed)]
     assert sorted(map(len, tables)) == [1, 2]
 
 
 def test_tables_that_outgrow_the_memory_are_not_joined(monkeypatch: pytest.MonkeyPatch):
     work = prepared(4)
     assert len(grouped(work)) == 1
-    two = 4.5 * stacking._bytes(work[0].table)
-    monkeypatch.setattr(stacking, "room", lambda one: two)
+    two = 4.5 * work[0].rows.nbytes
+    monkeypatch.setattr(runner, "_room", lambda one: two)
     assert members(grouped(work)) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    monkeypatch.setattr(stacking, "room", lambda one: 1.0)
+    monkeypatch.setattr(runner, "_room", lambda one: 1.0)
     assert members(grouped(work)) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
@@ -169,20 +170,20 @@ def test_containers_say_how_much_memory_there_is(tmp_path: Any, monkeypatch: pyt
     limit.write_text("4096\n")
     assert memory.container_limit(limit) == 4096
     monkeypatch.setattr(memory, "container_limit", lambda: 4096)
-    assert stacking.room(prepared(1)[0]) == 1024
+    assert runner._room(prepared(1)[0]) == 1024
 
 
 def test_a_stack_that_fails_is_halved_until_the_rest_trains(monkeypatch: pytest.MonkeyPatch):
     [group] = grouped(prepared(3))
-    train, sizes = dispatch.trained, []
+    train, sizes = dispatch.train_group, []
 
     def fragile(group: Group, *more: Any) -> Any:
-        sizes.append(len(group.work))
+        sizes.append(len(group.jobs))
         if 4 in group.places:
             raise WellfitError("place 4 can't be trained")
         return train(group, *more)
 
-    monkeypatch.setattr(dispatch, "trained", fragile)
+    monkeypatch.setattr(dispatch, "train_group", fragile)
     results = [(job.group.places, result) for job, result in finished([Job(group)], None)]
     failed = {places: result for places, result in results if isinstance(result, Exception)}
     assert [str(error) for error in failed.values()] == ["place 4 can't be trained"]
@@ -193,15 +194,15 @@ def test_a_stack_that_fails_is_halved_until_the_rest_trains(monkeypatch: pytest.
 
 
 def test_a_stack_that_outgrows_the_memory_is_halved(monkeypatch: pytest.MonkeyPatch):
-    train = dispatch.trained
+    train = dispatch.train_group
 
     def small(group: Group, *more: Any) -> Any:
-        if len(group.work) > 2:
+        if len(group.jobs) > 2:
             raise RuntimeError("can't allocate memory")
         return train(group, *more)
 
     clf = MLPClassifier((4,), epochs=2, precision="float64", early_stopping=False, random_state=0)
     space = SPACES["rates"]
     whole = searched(clf, space, "neg_log_loss", X, y)
-    monkeypatch.setattr(dispatch, "trained", small)
+    monkeypatch.setattr(dispatch, "train_group", small)
     np.testing.assert_allclose(searched(clf, space, "neg_log_loss", X, y), whole, atol=1e-12)

@@ -27,7 +27,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.diagnose import Finding, Outcome, Report
 from wellfit.estimators import load_model
-from wellfit.estimators.showing import Epochs
+from wellfit.fitting.history import History
 from wellfit.model_selection import GridSearchCV, RandomizedSearchCV
 from wellfit.report import png
 
@@ -215,7 +215,7 @@ def test_weights_of_images_are_images() -> None:
     axes = clf.plot.weights(most=4)
     sheet = axes.images[0].get_array()
     assert sheet.shape == (17, 17)
-    first = clf._weights.blocks(0)[0].numpy()
+    first = clf.network_.parameters[0].numpy()
     np.testing.assert_allclose(sheet[:8, :8].ravel(), first[:64, 0], rtol=1e-6)
     np.testing.assert_allclose(sheet[9:, :8].ravel(), first[:64, 2], rtol=1e-6)
     assert axes.get_title() == "What 4 of 7 units of the first layer look for"
@@ -229,7 +229,7 @@ def test_weights_of_a_table_are_a_heat_map_with_names(two: MLPClassifier, cancer
     axes = two.plot.weights()
     image = axes.images[0].get_array()
     assert image.shape == (30, 5)
-    np.testing.assert_allclose(image, two._weights.blocks(0)[0].numpy()[:30], rtol=1e-6)
+    np.testing.assert_allclose(image, two.network_.parameters[0].numpy()[:30], rtol=1e-6)
     assert axes.get_yticklabels()[0].get_text() == "mean radius"
     assert axes.get_ylabel() == "feature"
 
@@ -364,13 +364,13 @@ def test_a_search_that_was_not_fitted_has_no_figures(figure: str) -> None:
 
 
 def test_a_history_is_a_table_with_curves() -> None:
-    history = Epochs({"loss": [2.0, 1.5, 1.75], "<b>": [np.nan, 1.0], "one": [0.5]})
+    history = History({"loss": [2.0, 1.5, 1.75], "<b>": [np.nan, 1.0], "one": [0.5]})
     shown = history._repr_html_()
     assert "3 epochs" in shown
     assert [shown.count(f"<td>{value}</td>") for value in ("1.75", "1.5", "2")] == [1, 1, 2]
     assert shown.count("<svg") == 1
     assert "<b>" not in shown
-    assert Epochs()._repr_html_().startswith("<table")
+    assert History()._repr_html_().startswith("<table")
 
 
 def test_histories_stay_dictionaries_and_survive_saving(
@@ -380,7 +380,7 @@ def test_histories_stay_dictionaries_and_survive_saving(
     three.save(tmp_path / "model")
     again = load_model(tmp_path / "model")
     assert again.history_ == three.history_
-    assert isinstance(again.history_, Epochs)
+    assert isinstance(again.history_, History)
 
 
 def test_an_estimator_shows_its_diagram_and_what_came_of_it(three: MLPClassifier) -> None:

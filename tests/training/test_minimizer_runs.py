@@ -184,8 +184,8 @@ def test_estimators_choose_what_suits_a_minimizer(cls, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, y)
-    assert [layer.name for layer in model._weights.network.layers].count("dropout") == 0
-    assert model._result.step == model.n_epochs_  # a step is an epoch
+    assert [layer.name for layer in model.network_.layers].count("dropout") == 0
+    assert model.network_.result.step == model.n_epochs_  # a step is an epoch
     assert model.history_["loss"][-1] < model.history_["loss"][0]
     with pytest.raises(HyperparameterError, match=r"partial_fit can't use .* such as 'adam'"):
         cls((8,), optimizer=name).partial_fit(X, y)

@@ -37,7 +37,7 @@ def answers(model: Any, rows: Any = X) -> np.ndarray:
     """What a model gives, as (rows, outputs)."""
     if isinstance(model, MLPClassifier):
         return model.predict_proba(rows)
-    if model._resolve_loss().levels():
+    if model.network_.targets.loss.levels():
         return model.predict_quantiles(rows).reshape(len(rows), -1)
     return model.predict(rows).reshape(len(rows), -1)
 

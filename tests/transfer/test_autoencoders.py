@@ -75,7 +75,9 @@ def test_the_first_loss_is_that_of_the_rows_themselves():
     coder = MLPAutoencoder((5,), preprocess=None, **options, **QUICK)
     x = torch.tensor(NUMBERS / 100)
     coder.fit(x.numpy(), sample_weight=np.arange(200) % 2)
-    start = coder._result.members[0].network.initial_parameters(coder._result.members[0].seed)
+    start = coder.network_.result.members[0].network.initial_parameters(
+        coder.network_.result.members[0].seed
+    )
     below, above = (each for each in start if len(each))
     told = torch.relu(x @ below[:-1] + below[-1]) @ above[:-1] + above[-1]
     expected = (told - x).square().mean(1)[1::2].mean()
@@ -137,7 +139,7 @@ def test_what_was_learned_with_gaps_tells_noisy_rows_better_than_they_are():
 )
 def test_noise_stands_before_all_layers_and_only_while_training(noise, layer):
     coder = MLPAutoencoder((6,), noise=noise, epochs=2, **QUICK).fit(NUMBERS)
-    assert coder._weights.network.layers[0] == layer
+    assert coder.network_.layers[0] == layer
     assert isinstance(coder.parts()[0].layer, Linear)
     assert (coder.transform(NUMBERS) == coder.transform(NUMBERS)).all()
 

@@ -250,7 +250,7 @@ def test_scikit_learn_predicts_the_same(name: str, tmp_path: Path) -> None:
     rows = (X * 20).clip(0, 200).astype(np.uint8) if name == "pixels" else X
     shape = {"image_shape": IMAGE} if name == "pixels" else {}
     model = (regressor if y.dtype.kind == "f" else classifier)(y, rows, **params, **shape)
-    assert (model._inputs.kind == "pixels") == (name == "pixels")
+    assert (model.network_.features.kind == "pixels") == (name == "pixels")
     files = export(model, "sklearn", tmp_path / "net.joblib")
     theirs, given = joblib.load(files[0]), network_input(model, rows)
     assert is_classifier(theirs) == is_classifier(model)

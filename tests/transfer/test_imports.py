@@ -135,7 +135,7 @@ def test_what_stands_at_the_end_tells_the_task(outputs: int) -> None:
     if outputs == 1:
         assert model.classes_.tolist() == [0, 1]
         expected = np.hstack([1 - expected, expected])
-    assert model._labels.multilabel_ == (outputs > 1)
+    assert model.network_.targets.multilabel == (outputs > 1)
     np.testing.assert_allclose(answers(model), expected, **CLOSE)
     numbers = stirred(nn.Sequential(*body(outputs)))
     np.testing.assert_allclose(answers(from_torch(numbers)), theirs(numbers), **CLOSE)

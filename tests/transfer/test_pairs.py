@@ -275,7 +275,7 @@ def test_the_parts_are_tower_a(shared, options):
     first, second = X[:30], X[30:]
     in_turn = np.stack([first, second], axis=1).reshape(ROWS, -1)
     x = torch.as_tensor(np.hstack([in_turn, np.ones((ROWS, 1))]))[None]
-    outputs = Predictor(model._weights).outputs(x)
+    outputs = Predictor(model.network_.weights).outputs(x)
     above = [name for name, _ in outputs].index("concat_rows" if shared else "linear")
     both = outputs[above - 1][1][0].numpy()
     side = both[0::2] if shared else both[:, :8]
@@ -346,7 +346,7 @@ def test_labels_of_any_type_sparse_rows_and_a_head_of_nothing():
 def test_pixels_and_floats_are_read_alike():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 9)).astype(np.uint8)
     model = quick(image_shape=(3, 3)).fit(pixels, np.arange(40) % 2)
-    assert model._inputs.kind == "pixels"
+    assert model.network_.features.kind == "pixels"
     told = model.predict_proba(pixels[:20], pixels[20:])
     np.testing.assert_allclose(
         model.predict_proba(pixels[:20], pixels[20:].astype(float)), told, rtol=1e-5

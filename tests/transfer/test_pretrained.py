@@ -23,10 +23,13 @@ from wellfit.core.errors import (
     ModelFileError,
     UnknownNameError,
 )
-from wellfit.estimators import starting
+from wellfit.fitting import runner
+from wellfit.fitting.features import dense_numbers
+from wellfit.fitting.pretrained import apply, depth
+from wellfit.fitting.runner import grouped, train_group
+from wellfit.fitting.validation import validate_features
 from wellfit.model_selection import GridSearchCV, SearchCV
 from wellfit.model_selection.identity import told
-from wellfit.model_selection.stacking import grouped, trained
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint
@@ -50,9 +53,17 @@ def fitted(base, pretrained=None, rows=FEW, **params):
     return MLPClassifier(**given).fit(X[rows], Y[rows])
 
 
+def encoded(model, rows):
+    """Rows as the model's first layer sees them."""
+    network = getattr(model, "network_", None)
+    features = network.features if network else model.features_
+    checked = validate_features(model, rows, features)
+    return dense_numbers(features.encode(checked, np.dtype(np.float32)), features.pixel_max)
+
+
 def numbers(model):
     """All that each layer has learned and tracked."""
-    weights = model._weights
+    weights = model.network_.weights
     tracked = weights.network.statistics.views(weights.statistics, 1)
     return [
         (layer, block.numpy(), view[0].numpy())
@@ -74,7 +85,7 @@ def alike(one, other, count):
 @pytest.fixture
 def uncached(monkeypatch):
     """Compute frozen layers anew at every step."""
-    return lambda: monkeypatch.setattr(starting, "cached", lambda work, frozen: None)
+    return lambda: monkeypatch.setattr(apply, "with_frozen_prefix", lambda job, frozen: job)
 
 
 # What starts where, and stays there.
@@ -93,7 +104,7 @@ def test_frozen_layers_stay_to_the_bit_and_others_move(base, frozen, once, uncac
 
 def test_a_training_starts_from_what_is_taken(base):
     clf = MLPClassifier(pretrained=Pretrained(base, n_layers=2), **QUICK)
-    work = clf._prepare(X[FEW], Y[FEW])
+    work = clf.prepare(X[FEW], Y[FEW])
     linear = [
         block
         for layer, block in zip(work.member.network.layers, work.start.blocks(0), strict=True)
@@ -102,7 +113,7 @@ def test_a_training_starts_from_what_is_taken(base):
     for number, (block, weights) in enumerate(zip(linear, base.coefs_, strict=True)):
         assert np.allclose(block[:-1], weights) is (number < 2)
     clf.set_params(random_state=1)
-    other = clf._prepare(X[FEW], Y[FEW]).start
+    other = clf.prepare(X[FEW], Y[FEW]).start
     assert not np.array_equal(other.blocks(0)[-1], linear[-1])
 
 
@@ -115,7 +126,7 @@ def test_activation_and_batch_norm_come_with_the_layers_and_dropout_does_not(bas
 
 
 def layers_of(model, kind):
-    return [layer for layer in model._weights.network.layers if isinstance(layer, kind)]
+    return [layer for layer in model.network_.layers if isinstance(layer, kind)]
 
 
 def test_frozen_layers_have_no_dropout_between_them(base):
@@ -144,7 +155,7 @@ def test_layers_one_by_one_keep_what_they_ask_for_themselves(base):
     wanted = [Dense(32, dropout=0.4, l2=0.5), Linear(24), Activate(), Dropout(0.2), Dense(7)]
     clf = fitted(base, Pretrained(base, n_layers=2), layers=wanted)
     assert [layer.rate for layer in layers_of(clf, Dropout)] == [0.4, 0.2, 0.1]
-    (penalty,) = clf._result.members[0].penalties
+    (penalty,) = clf.network_.result.members[0].penalties
     assert penalty.only == (0,)
     assert penalty.strength == 0.5
 
@@ -156,9 +167,9 @@ def test_names_and_patterns_stand_for_layers(base):
 
 def test_rows_are_read_as_the_reused_model_reads_them(base):
     clf = fitted(base)
-    np.testing.assert_array_equal(clf._read(X), base._read(X))
+    np.testing.assert_array_equal(encoded(clf, X), encoded(base, X))
     own = MLPClassifier(**QUICK).fit(X[FEW], Y[FEW])
-    assert not np.array_equal(own._read(X), base._read(X))
+    assert not np.array_equal(encoded(own, X), encoded(base, X))
 
 
 def test_another_number_of_classes_and_regression(base):
@@ -225,8 +236,8 @@ def test_what_changes_from_epoch_to_epoch_is_not_computed_once(base, pretrained,
 
 
 def test_only_what_is_above_the_cut_is_trained(base):
-    work = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)._prepare(X[FEW], Y[FEW])
-    assert work.table.x.shape == (len(FEW), 24)
+    work = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK).prepare(X[FEW], Y[FEW])
+    assert work.rows.x.shape == (len(FEW), 24)
     linear = [each.units for each in work.member.network.layers if isinstance(each, Linear)]
     assert linear == [16, 5]
 
@@ -297,7 +308,7 @@ def test_training_goes_on_with_fewer_frozen_layers(base):
     assert clf.pretrained_["frozen"] == 1
     assert alike(clf, base, 3) == [True, True]
     assert not any(alike(clf, base, 9)[2:])
-    # It went on from where it was, and not from the reused model.
+    # It went on from where it was, and not from the pretrained model.
     assert abs(clf.coefs_[3] - first.coefs_[3]).max() < abs(first.coefs_[3]).max()
     assert clf.score(X[FEW], Y[FEW]) >= first.score(X[FEW], Y[FEW])
 
@@ -359,15 +370,15 @@ def test_a_head_that_cannot_be_kept(base, pretrained, params, says):
 
 def test_auto_tries_all_numbers_in_one_stack_and_keeps_the_best(base, monkeypatch):
     stacks = []
-    train = starting.best.__globals__["train"]
+    train = runner.train
 
     def counted(members, *args, **kwargs):
         stacks.append(len(members))
         return train(members, *args, **kwargs)
 
-    monkeypatch.setitem(starting.best.__globals__, "train", counted)
+    monkeypatch.setattr(runner, "train", counted)
     clf = fitted(base, Pretrained(base, freeze="auto", cv=4), epochs=6)
-    assert stacks == [4 * 4]
+    assert stacks == [4 * 4, 1]  # all trials, then the fit itself
     tried = clf.pretrained_["tried"]
     assert tried["frozen"] == [0, 1, 2, 3]
     means = np.array(tried["mean_test_score"])
@@ -388,8 +399,8 @@ def test_auto_scores_are_those_of_fits_by_hand(base):
     work = MLPClassifier(
         **{**clf.get_params(deep=False), "pretrained": Pretrained(base, freeze=2)}
     )
-    prepared = work._prepare(X[FEW], Y[FEW])
-    folds = starting.best.__globals__["_folds"](prepared, 3)
+    prepared = work.prepare(X[FEW], Y[FEW])
+    folds = depth._folds(prepared, 3)
     for number, (stream, held) in enumerate(folds):
         alone = clone(work).fit(X[FEW][stream.train], Y[FEW][stream.train])
         assert not set(stream.train) & set(held)
@@ -450,12 +461,12 @@ def test_a_grid_over_frozen_layers_scores_as_fits_alone_do(base):
 
 def test_a_stack_goes_to_another_process_without_all_rows_twice(base):
     clf = MLPClassifier(pretrained=Pretrained(base, freeze=2), **QUICK)
-    work = clf._prepare(X[FEW], Y[FEW])
-    assert work.uncut is not None
+    work = clf.prepare(X[FEW], Y[FEW])
+    assert work.full_job is not None
     (group,) = grouped([work])
     there = pickle.loads(pickle.dumps(group))
-    assert there.work[0].uncut is None
-    results = [trained(each)[0] for each in (group, there)]
+    assert there.jobs[0].full_job is None
+    results = [train_group(each)[0] for each in (group, there)]
     np.testing.assert_array_equal(*(result.last.parameters for result in results))
 
 
@@ -505,7 +516,7 @@ def test_pretrained_layers_are_taken_with_their_way_of_reading():
     assert clf.pretrained_["layers"] == 2
     for part, (_, learned, _) in zip(pretrained.parts(), numbers(clf), strict=False):
         np.testing.assert_array_equal(part.parameters, learned)
-    np.testing.assert_allclose(clf._read(X), pretrained._numbers(X))
+    np.testing.assert_allclose(encoded(clf, X), encoded(pretrained, X))
 
 
 def test_in_a_pipeline():
@@ -541,7 +552,7 @@ def test_folders_and_parts_are_as_good_as_the_model(base, tmp_path):
     parts = [Part(layer, learned, tracked) for layer, learned, tracked in numbers(base)]
     for given in (parts, parts[:-1]):  # the last is the output layer
         clf = MLPClassifier(pretrained=Pretrained(given, freeze=2), preprocess=None, **QUICK)
-        clf.fit(base._read(X[FEW]), Y[FEW])
+        clf.fit(encoded(base, X[FEW]), Y[FEW])
         np.testing.assert_allclose(clf.coefs_[-1], wanted, atol=1e-6)
 
 
@@ -628,7 +639,7 @@ def test_other_columns_are_refused_both_named(base):
     clf = MLPClassifier(pretrained=Pretrained(base), **QUICK)
     with pytest.raises(InputError, match=r"X has 63 columns and .* on 64"):
         clf.fit(X[FEW, 1:], Y[FEW])
-    with pytest.raises(InputError, match="comes to 63 numbers and the reused model reads 64"):
+    with pytest.raises(InputError, match="comes to 63 numbers and the pretrained model reads 64"):
         clf.set_params(preprocess=None).fit(X[FEW, 1:], Y[FEW])
     frame = pd.DataFrame(X[:90, 20:22], columns=["a", "b"])
     named = MLPClassifier((4,), **QUICK).fit(frame, Y[:90] > 4)

@@ -17,6 +17,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from wellfit import MLPClassifier
 from wellfit.core.errors import HyperparameterError
 from wellfit.datasets import load
+from wellfit.fitting import Compute
+from wellfit.fitting.features import dense_numbers
+from wellfit.fitting.validation import validate_features
 from wellfit.nn import BatchNorm, GaussianNoise, MaskingNoise, Sigmoid
 from wellfit.optim import SGD
 from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, Pretrained, RBMPretraining
@@ -34,6 +37,13 @@ FRAME["kind"] = np.where(FRAME["a"] > FRAME["b"], "x", "y")
 QUICK = {"random_state": 0, "n_threads": 1}
 # They allow differences of 1e-7, and float32's products round by a row's place and their shape.
 IN_FLOAT64 = {"check_methods_sample_order_invariance", "check_methods_subset_invariance"}
+
+
+def encoded(pretraining, rows):
+    """Rows as the first layer sees them."""
+    x = validate_features(pretraining, rows, pretraining.features_)
+    dtype = Compute.of(pretraining).numpy_dtype
+    return dense_numbers(pretraining.features_.encode(x, dtype), pretraining.features_.pixel_max)
 
 
 @pytest.mark.no_cover  # other tests run the same lines
@@ -73,7 +83,7 @@ PRETRAININGS = {
 @pytest.mark.parametrize("name", PRETRAININGS)
 def test_parts_compute_what_transform_returns(name, rows):
     pretraining = PRETRAININGS[name].fit(rows)
-    seen = rows / 16 if rows is DIGITS else pretraining._numbers(rows)
+    seen = rows / 16 if rows is DIGITS else encoded(pretraining, rows)
     np.testing.assert_allclose(pretraining.transform(rows), computed(pretraining, seen), atol=1e-4)
 
 
@@ -113,7 +123,7 @@ def test_settings_reach_the_autoencoders():
         (6, 4), noise=GaussianNoise(0.1), activation=["relu", "sigmoid"], batch_norm=True, **QUICK
     ).set_params(epochs=2, optimizer__learning_rate=0.02)
     first, second = pretraining.fit(DIGITS).autoencoders_
-    assert first._weights.network.layers[0] == second.noise == GaussianNoise(0.1)
+    assert first.network_.layers[0] == second.noise == GaussianNoise(0.1)
     assert (first.n_epochs_, first.optimizer.learning_rate) == (2, 0.02)
     kinds = [type(part.layer).__name__ for part in pretraining.parts()]
     assert kinds == ["Linear", "BatchNorm", "Activate"] * 2

@@ -93,13 +93,8 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
 
     All of them where nobody knows any more, as of a model that was read from a folder.
     """
-    y, seed = np.asarray(source.data.y), getattr(model, "_fit_seed", None)
-    if seed is None:
-        return np.arange(len(y))
-    held_out = bool(model.early_stopping) or model.validation_fraction is not None
-    given = source.data.X_val is not None or not held_out
-    ids: NDArray[np.integer] = model._hold_out(y, given, seed)[0]
-    return ids
+    split = getattr(getattr(model, "network_", None), "split", None)
+    return np.arange(len(source.data.y)) if split is None else split.train
 
 
 def verdict_on(

@@ -12,8 +12,8 @@ from wellfit.cli.source import Learning
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
-from wellfit.estimators.reusing import Reusing
 from wellfit.estimators.settings import clipping, dropout, optimizer
+from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
@@ -186,7 +186,7 @@ def layers(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def reused(model: Any) -> Reusing | None:
+def reused(model: Any) -> PretrainedLayers | None:
     """Return what ``pretrained`` is for a model's place, once it is known that one is there.
 
     Raises:

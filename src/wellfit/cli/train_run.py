@@ -40,8 +40,8 @@ from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
-from wellfit.estimators.starting import in_words
 from wellfit.estimators.table_schema import record_schema
+from wellfit.fitting.pretrained.start import in_words
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.store import is_model

@@ -44,6 +44,15 @@ def random_state_of(given: Any) -> np.random.RandomState:
     return draw
 
 
+def drawn_seed(given: Any) -> int:
+    """Return a whole number from 0 to 2³¹ - 2, drawn by what ``random_state`` may be.
+
+    >>> drawn_seed(0)
+    209652396
+    """
+    return int(random_state_of(given).randint(2**31 - 1))
+
+
 def derive(seed: int, *path: str | int) -> int:
     """Return a 63-bit key for one use of randomness, e.g. ``derive(seed, "init", layer)``.
 

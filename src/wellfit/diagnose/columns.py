@@ -81,7 +81,7 @@ class Scale(Check, name="scale"):
         """Warn of inputs that aren't scaled; fail where it is by far."""
         if context.estimator.preprocess is not None:
             return None
-        x: Any = context.prepared.table.x
+        x: Any = context.prepared.rows.x
         sample = x[context.sample]
         values = np.asarray(sample.toarray() if hasattr(sample, "toarray") else sample, float)
         spread = values.std(axis=0)

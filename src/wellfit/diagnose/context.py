@@ -17,7 +17,7 @@ from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
-from wellfit.estimators.prepared import Prepared
+from wellfit.fitting import ClassTargets, TrainingJob
 from wellfit.nn import Network
 from wellfit.optim import Adam, Constant
 from wellfit.preprocessing.columns import as_table, is_image_like
@@ -48,7 +48,8 @@ class CheckContext:
         self.estimator.set_params(random_state=seed, verbose=0)
         if y is None:
             raise InputError("y is None; expected a target for each row")
-        targets = np.asarray(self.estimator._fit_targets(y))
+        self.encoder = self.estimator.target_encoder.fit(y, self.estimator.loss)
+        targets = np.asarray(self.encoder.read(y, warn=False))
         self.targets = targets.ravel() if targets.ndim == 2 and targets.shape[1] == 1 else targets
         self.table = as_table(X)
         if self.table.shape[0] != len(targets):
@@ -57,9 +58,9 @@ class CheckContext:
             )
 
     @cached_property
-    def prepared(self) -> Prepared:
+    def prepared(self) -> TrainingJob:
         """The training that the estimator makes of the data; checks of data do without it."""
-        return self.estimator._prepare(self.X, self.y)
+        return self.estimator.prepare(self.X, self.y)
 
     def draw(self, what: str) -> np.random.Generator:
         """Return a generator for one use."""
@@ -68,8 +69,7 @@ class CheckContext:
     @property
     def classifies(self) -> bool:
         """Whether there are classes, one for each row."""
-        labels = getattr(self.estimator, "_labels", None)
-        return labels is not None and not labels.multilabel_ and not labels.soft_
+        return isinstance(self.encoder, ClassTargets) and self.encoder.one_label
 
     @property
     def too_few_per_class(self) -> bool:
@@ -85,7 +85,7 @@ class CheckContext:
     @cached_property
     def rows(self) -> Rows:
         """All rows on the device."""
-        return self.prepared.rows()
+        return self.prepared.on_device()
 
     @cached_property
     def sample(self) -> NDArray[np.integer]:
@@ -130,10 +130,8 @@ class CheckContext:
 
     def rows64(self, ids: NDArray[np.integer]) -> Rows:
         """Return some rows in double precision, on the processor."""
-        table = self.prepared.table
-        return Rows(
-            table.x[ids], table.y[ids], dtype=torch.float64, brightest=self.prepared.brightest
-        )
+        rows, pixel_max = self.prepared.rows, self.prepared.features.pixel_max
+        return Rows(rows.x[ids], rows.y[ids], dtype=torch.float64, brightest=pixel_max)
 
     def plain(self, **changes: Any) -> Member:
         """Return the training with nothing in it but network, loss and Adam."""

@@ -12,7 +12,7 @@ from wellfit.core.rng import generator
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.context import CheckContext
 from wellfit.diagnose.start import Start, hidden_weights
-from wellfit.estimators.prepared import Prepared
+from wellfit.fitting import TrainingJob
 from wellfit.training import Member, Rows
 
 _ROWS = 256
@@ -108,7 +108,7 @@ class Gradients(Check, name="gradients"):
 
 
 def _worst_difference(
-    prepared: Prepared, member: Member, rows: Rows, seed: int
+    prepared: TrainingJob, member: Member, rows: Rows, seed: int
 ) -> tuple[float, int]:
     """Return the largest relative difference, and how many layers were compared."""
     grads = [grad[0] for grad in _nudged(Start(prepared, [member], rows), seed).gradients()]

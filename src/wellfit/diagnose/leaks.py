@@ -16,6 +16,7 @@ from wellfit.diagnose.alone import Halves, Single
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.context import SAMPLE, CheckContext
 from wellfit.diagnose.formulas import formula_of
+from wellfit.fitting import ClassTargets
 
 _NAMED = 3  # columns that a sentence names
 _SCREEN = 500  # rows of a half, by which most columns are seen to be harmless
@@ -115,9 +116,9 @@ def _drawn(context: CheckContext) -> NDArray[np.intp]:
 def _targets(context: CheckContext, ids: NDArray[np.intp]) -> Iterator[Halves]:
     """Yield each output of the target, as far as it varies."""
     y = context.targets[ids]
-    soft = getattr(getattr(context.estimator, "_labels", None), "soft_", False)
+    encoder = context.encoder
+    classifies = isinstance(encoder, ClassTargets) and not encoder.labels.soft_
     for output in y.reshape(len(y), -1).T[:_OUTPUTS]:
-        classifies = hasattr(context.estimator, "_labels") and not soft
         values = pd.factorize(output)[0] if classifies else output.astype(np.float64)
         if len(np.unique(values)) > 1:
             yield Halves(values, classifies)

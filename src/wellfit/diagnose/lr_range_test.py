@@ -14,13 +14,12 @@ from sklearn.base import clone
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
-from wellfit.diagnose.start import beginning
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
-from wellfit.estimators.prepared import Prepared
+from wellfit.fitting import TrainingJob
+from wellfit.fitting.runner import train_members
 from wellfit.optim import Constant, Minimizer, Optimizer
-from wellfit.training import Member, Rows, Stream, train
-from wellfit.training.precision import threads
+from wellfit.training import Member, Rows, Stream
 from wellfit.training.stack import STACK_BYTES, bytes_of
 
 if TYPE_CHECKING:
@@ -228,12 +227,12 @@ def learning_rate_range(
     """
     warn_of_own_fit(estimator)
     own: BaseMLP = clone(estimator).set_params(warm_start=False, random_state=random_state)
-    prepared = own._prepare(X, y)
-    return range_test(prepared, prepared.rows(), rates, steps, random_state)
+    prepared = own.prepare(X, y)
+    return range_test(prepared, prepared.on_device(), rates, steps, random_state)
 
 
 def range_test(
-    prepared: Prepared, rows: Rows, rates: int | Sequence[float], steps: int, seed: int
+    prepared: TrainingJob, rows: Rows, rates: int | Sequence[float], steps: int, seed: int
 ) -> RangeTest:
     """Return the range test of a prepared training; see :func:`learning_rate_range`."""
     member = prepared.member
@@ -267,7 +266,7 @@ def range_test(
 class _Trial:
     """Short trainings on the same rows in the same order, at rates that are told later."""
 
-    prepared: Prepared
+    prepared: TrainingJob
     rows: Rows
     stream: Stream
     batch: int
@@ -286,15 +285,12 @@ class _Trial:
         """Return the loss at which each rate ends; infinite where it diverged."""
         members = _members(self.prepared.member, rates, self.batch)
         most = _most(self.prepared.member)
-        with threads(self.prepared.estimator.n_threads):
-            parts = [self._part(members[k : k + most]) for k in range(0, len(members), most)]
+        parts = [self._part(members[k : k + most]) for k in range(0, len(members), most)]
         losses = np.array([loss for part in parts for loss in part])
         return np.where(np.isfinite(losses), losses, np.inf)
 
     def _part(self, members: list[Member]) -> list[float]:
-        precision = "float64" if self.prepared.estimator.precision == "float64" else "float32"
-        resume = beginning(self.prepared, members, self.rows)
-        result = train(members, self.rows, [self.stream], precision=precision, resume=resume)
+        result = train_members(self.prepared, members, [self.stream], rows=self.rows)
         return [result.history(k)["val_loss"][-1] for k in range(len(members))]
 
 
@@ -344,7 +340,7 @@ def _middle(grid: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
     return grid[max(middle - 2 * stride, 0) : middle + 2 * stride + 1 : stride]
 
 
-def planned(prepared: Prepared) -> int:
+def planned(prepared: TrainingJob) -> int:
     """Return how many steps the whole training takes."""
     member, rows = prepared.member, len(prepared.stream.train)
     return member.epochs * -(-rows // member.batch_size)

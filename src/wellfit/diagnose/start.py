@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from wellfit.estimators.prepared import Prepared
+from wellfit.fitting import TrainingJob
+from wellfit.fitting.runner import weights_at_start
 from wellfit.nn import Activate, Linear, Loss
 from wellfit.optim import LayerRates
-from wellfit.training import Member, Result, Rows, Stack, Weights
+from wellfit.training import Member, Rows, Stack
 from wellfit.training.step import Step
 
 
@@ -41,12 +41,12 @@ class Start:
         rows: in double precision.
     """
 
-    def __init__(self, prepared: Prepared, members: Sequence[Member], rows: Rows) -> None:
+    def __init__(self, prepared: TrainingJob, members: Sequence[Member], rows: Rows) -> None:
         first, batch = members[0], len(rows)
         ids = torch.arange(batch)
         self.stack = Stack(
             [member.replace(layer_rates=LayerRates()) for member in members],
-            first_weights(prepared, members),
+            weights_at_start(prepared, members),
         )
         self.x = rows.features(ids).expand(len(members), -1, -1)
         self.target = rows.targets(ids[None], first.loss, first.network.outputs)
@@ -150,31 +150,10 @@ def best_losses(
     return losses
 
 
-def first_weights(prepared: Prepared, members: Sequence[Member]) -> Weights:
-    """Return where members begin, in double precision: at what is reused, or drawn."""
-    cpu = torch.device("cpu")
-    if prepared.start is None:
-        return Weights.initial(members, torch.float64, cpu)
-    copies = prepared.start.to(torch.float64, cpu).select(
-        torch.zeros(len(members), dtype=torch.long)
-    )
-    networks = tuple(member.network for member in members)
-    slots = dict.fromkeys(name for member in members for name in member.slots())
-    return replace(copies, network=networks[0], networks=networks).with_empty_slots(list(slots))
-
-
-def beginning(prepared: Prepared, members: Sequence[Member], rows: Rows) -> Result | None:
-    """Return where short trainings go on from; None where the weights are drawn."""
-    if prepared.start is None:
-        return None
-    weights = first_weights(prepared, members)
-    return Result.beginning(members, weights.to(rows.dtype, rows.device))
-
-
-def hidden_weights(prepared: Prepared) -> list[Tensor]:
+def hidden_weights(prepared: TrainingJob) -> list[Tensor]:
     """Return the first weights (inputs + 1, units) of the hidden linear layers."""
     network = prepared.member.network
-    weights = first_weights(prepared, [prepared.member])
+    weights = weights_at_start(prepared, [prepared.member])
     views = network.parameters.views(weights.parameters, 1)
     linear = [
         view[0]

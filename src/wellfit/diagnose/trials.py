@@ -16,13 +16,13 @@ from wellfit.core.rng import derive
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.context import CheckContext
 from wellfit.diagnose.lr_range_test import RangeTest, planned, range_test
-from wellfit.diagnose.start import beginning, best_losses
+from wellfit.diagnose.start import best_losses
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.prepared import Prepared
+from wellfit.fitting import TrainingJob
+from wellfit.fitting.runner import train_members
 from wellfit.optim import Adam, Minimizer
-from wellfit.training import Callback, Decision, EarlyStopping, Result, Rows, Stream, train
+from wellfit.training import Callback, Decision, EarlyStopping, Result, Rows, Stream
 from wellfit.training.callbacks.base import EpochLogs, State
-from wellfit.training.precision import threads
 from wellfit.training.prediction import Predictor
 
 # The estimator's own rate is another check's business: here, the best of these counts.
@@ -71,15 +71,10 @@ class OverfitsFew(Check, name="overfits_few"):
             context.plain(optimizer=Adam(rate), batch_size=16, epochs=self.epochs)
             for rate in _RATES
         ]
-        with threads(context.estimator.n_threads):
-            result = train(
-                members,
-                context.rows,
-                [Stream(ids)],
-                callbacks=[_Learned(floor + self.enough * (chance - floor))],
-                precision=_precision(context.prepared),
-                resume=beginning(context.prepared, members, context.rows),
-            )
+        stop = _Learned(floor + self.enough * (chance - floor))
+        result = train_members(
+            context.prepared, members, [Stream(ids)], callbacks=[stop], rows=context.rows
+        )
         lowest = min(np.nanmin(result.history(k)["loss"]) for k in range(len(members)))
         took = int(result.epochs.max())
         left = float((lowest - floor) / (chance - floor))
@@ -208,9 +203,9 @@ class ShuffledLabels(Check, name="shuffled_labels"):
         x, y = context.part(np.sort(context.sample))
         shuffled = context.draw("shuffle").permutation(y)
         own: BaseMLP = clone(context.estimator).set_params(early_stopping=False)
-        prepared = own.set_params(validation_fraction=None, subsample=1.0)._prepare(x, shuffled)
+        prepared = own.set_params(validation_fraction=None, subsample=1.0).prepare(x, shuffled)
         ids = context.draw("shuffled rows").permutation(prepared.stream.train)
-        gain = gain_of(prepared, prepared.rows(), ids, context)
+        gain = gain_of(prepared, prepared.on_device(), ids, context)
         return self.finding(
             Outcome.PASS if gain.surprise < self.most else Outcome.FAIL,
             _told(gain),
@@ -222,7 +217,7 @@ class ShuffledLabels(Check, name="shuffled_labels"):
 
 
 def gain_of(
-    prepared: Prepared, rows: Rows, ids: NDArray[np.integer], context: CheckContext
+    prepared: TrainingJob, rows: Rows, ids: NDArray[np.integer], context: CheckContext
 ) -> Gain:
     """Train on three fifths of the rows ``ids``, choose by a fifth, and judge by the last.
 
@@ -239,15 +234,9 @@ def gain_of(
         epochs=epochs,
     )
     members = [bare.replace(optimizer=Adam(rate)) for rate in _RATES] * len(turns)
-    with threads(prepared.estimator.n_threads):
-        result = train(
-            members,
-            rows,
-            [turn.stream for turn in turns for _ in _RATES],
-            callbacks=[EarlyStopping(patience=4)],
-            precision=_precision(prepared),
-            resume=beginning(prepared, members, rows),
-        )
+    streams = [turn.stream for turn in turns for _ in _RATES]
+    stop = EarlyStopping(patience=4)
+    result = train_members(prepared, members, streams, callbacks=[stop], rows=rows)
     rates = len(_RATES)
     pairs = [
         _judged(result, range(k * rates, (k + 1) * rates), rows, turn)
@@ -300,7 +289,3 @@ def _told(gain: Gain) -> str:
 
 def _left(share: float) -> str:
     return f"{max(share, 0):.1%}" if share <= 1 else "more than all"
-
-
-def _precision(prepared: Prepared) -> str:
-    return "float64" if prepared.estimator.precision == "float64" else "float32"

@@ -1,57 +1,54 @@
-"""What classifier and regressor share: parameters, fitting, going on, saving."""
+"""BaseMLP: what classifier, regressor and pretraining share."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
-from wellfit.core.errors import DivergedError, HyperparameterError, InputError
-from wellfit.estimators import reusing, settings
-from wellfit.estimators.incremental import Incremental
-from wellfit.estimators.inputs import checked
-from wellfit.estimators.prepared import Prepared
-from wellfit.estimators.pruning import Pruning
-from wellfit.estimators.reading import Reading
-from wellfit.estimators.reusing import Reusing
-from wellfit.estimators.saving import Saving
-from wellfit.estimators.showing import Epochs, Showing
-from wellfit.estimators.sources import Source, same_head
-from wellfit.estimators.starting import Starting
-from wellfit.estimators.tables import Table
-from wellfit.estimators.undo import whole_or_not_at_all
-from wellfit.nn import Network
-from wellfit.optim import Constant
-from wellfit.training import (
-    Member,
-    Result,
-    Rows,
-    Status,
-    Stream,
-    predict,
-    train,
-)
-from wellfit.training.checkpoint import read_checkpoint
-from wellfit.training.precision import device_of, dtype_of, threads
-from wellfit.training.precision_choice import choose_precision
-from wellfit.training.room import check_room
+from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.lazy import public
+from wellfit.estimators import persistence
+from wellfit.estimators.batch_problems import warning_of
+from wellfit.estimators.build import JobBuilder
+from wellfit.estimators.display import with_summary
+from wellfit.estimators.parameters import Parameters
+from wellfit.estimators.transferring import estimator_from
+from wellfit.estimators.undo import rollback_on_error
+from wellfit.fitting import Compute, FittedNetwork, NumberTargets, TargetEncoder, TrainingJob
+from wellfit.fitting.runner import run_alone
+from wellfit.fitting.validation import validate_features
+from wellfit.training.sparse import zero_shares
 
 
-class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
+class BaseMLP(Parameters):
     """A multi-layer perceptron behind scikit-learn's conventions.
 
     Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
+
+    Attributes:
+        target_encoder: how targets are encoded.
+        job_builder: what makes training jobs of the parameters.
+        network_: after ``fit``, the fitted network: all that predictions need.
     """
+
+    target_encoder: ClassVar[type[TargetEncoder]]
+    job_builder: ClassVar[type[JobBuilder]] = JobBuilder
+
+    network_: FittedNetwork
+    _warned: frozenset[str] = frozenset()  # of these problems
 
     # Fitting.
 
-    @whole_or_not_at_all
+    @rollback_on_error
     def fit(
         self,
         X: Any,
@@ -82,281 +79,267 @@ class BaseMLP(Showing, Pruning, Saving, Incremental, Starting, Reading):
             ModelFileError: no whole checkpoint to resume from.
             DivergedError: the loss became infinite before any epoch was worth keeping.
         """
-        prepared = self._prepare(X, y, sample_weight, X_val, y_val, resume_from)
-        self._train(prepared, resume_from=resume_from)
-        return self
+        if not (self.warm_start and hasattr(self, "network_")):
+            self._warned = frozenset()
+            self.__dict__.pop("preprocessing_", None)
+        builder = self.job_builder(self)
+        return self._run(builder, builder.job(X, y, sample_weight, X_val, y_val, resume_from))
 
-    @whole_or_not_at_all
+    @rollback_on_error
     def _partial_fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
     ) -> Self:
         """Train one epoch on these rows; ``first_targets`` is what the first call learns from."""
-        settings.check_options(self)
-        begun, readable = hasattr(self, "_weights"), self._is_readable()
-        network = self._settle(begun)
-        x = checked(self, X, reset=not readable)
-        source = None if begun else self._borrow()
-        if not begun and not self._knows_target_scale():
-            self._fit_targets(first_targets)
-        targets = self._read_targets(y, warn=begun or first_targets is not y)
-        x, targets, weight = self._weighed(x, targets, sample_weight)
-        everyone = np.arange(len(targets))
-        if not begun:
-            self._fit_reading(x, targets, everyone, source, readable)
-        table = self._table(x, targets, weight)
-        if readable:
-            self._warn_of_unlike(x, table)
-        stream = self._stream(everyone, None, self._seed(fresh=not begun))
-        member = self._member(len(everyone), table.x.shape[1], stream.seed, network, one_more=True)
-        work = self._work(table, stream, member, begun, None, one_more=True)
-        self._train(self._begin(work, source))
-        return self
+        builder = self.job_builder(self)
+        return self._run(builder, builder.epoch(X, y, sample_weight, first_targets))
 
-    def _prepare(
+    def _run(self, builder: JobBuilder, job: TrainingJob) -> Self:
+        for problem in sorted(builder.problems.keys() - self._warned):
+            message = warning_of(problem, builder.problems[problem])
+            warnings.warn(message, UserWarning, stacklevel=5)
+        self._warned |= builder.problems.keys()
+        return self.keep(run_alone(job))
+
+    def prepare(
         self,
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
-        resume_from: str | os.PathLike[str] | None = None,
-    ) -> Prepared:
-        """Check all that is given, learn how to read it, and return the training it asks for."""
-        if y is None:
-            raise InputError("fit requires y to be passed, but the target y is None")
-        settings.check_options(self)
-        going_on = self.warm_start and hasattr(self, "_weights")
-        network = self._settle(going_on)
-        x = checked(self, X, reset=not going_on)
-        source = None if going_on else self._borrow()
-        targets = self._read_targets(y) if going_on else self._fit_targets(y)
-        x, targets, weight = self._weighed(x, targets, sample_weight)
-        seed = self._seed(fresh=not going_on, resume_from=resume_from)
-        train_ids, held_ids = self._hold_out(targets, X_val is not None, seed)
-        if not going_on:
-            self._fit_reading(x, targets, train_ids, source)
-        table = self._table(x, targets, weight)
-        if going_on:
-            self._warn_of_unlike(x, table)
-        if X_val is not None:
-            table, held_ids = self._append_validation(table, X_val, y_val)
-            assert y_val is not None  # else it was refused just now
-            targets = np.concatenate([targets, self._read_targets(y_val, warn=False)])
-        stream = self._stream(train_ids, held_ids, seed)
-        member = self._member(len(train_ids), table.x.shape[1], seed, network)
-        return self._begin(self._work(table, stream, member, going_on, targets), source)
+    ) -> TrainingJob:
+        """Return the training that ``fit`` would run, for :func:`wellfit.fitting.run`."""
+        return self.job_builder(self).job(X, y, sample_weight, X_val, y_val)
 
-    def _fit_reading(
-        self,
-        x: Any,
-        y: NDArray[Any],
-        train_ids: NDArray[np.integer],
-        source: Source | None,
-        readable: bool = False,
-    ) -> None:
-        """Learn from training rows how to read all rows, or go on as a network was taught.
+    def keep(self, network: FittedNetwork) -> Self:
+        """Become what a training of this estimator's has led to; the last step of ``fit``."""
+        self.network_, record = network, network.record
+        self.history_, self.status_ = record.history, record.status
+        self.n_epochs_, self.best_epoch_ = record.n_epochs, record.best_epoch
+        self.precision_, self.batch_size_ = record.precision, record.batch_size
+        self.n_parameters_ = network.weights.network.size
+        self._keep_encoders(network)
+        if record.pretrained is not None:
+            self.pretrained_ = dict(record.pretrained)
+        else:
+            self.__dict__.pop("pretrained_", None)
+        return self
 
-        ``readable`` rows are read as :meth:`fit_preprocessing` has learned to.
+    def _keep_encoders(self, network: FittedNetwork) -> None:
+        """Set the attributes by which scikit-learn knows the columns and the targets."""
+        features, targets = network.features, network.targets
+        if features is not None:
+            self.n_features_in_ = features.n_columns
+            if features.names is not None:
+                self.feature_names_in_ = np.array(features.names, dtype=object)
+        if targets is not None and targets.classes is not None:
+            self.classes_ = targets.classes
+        if isinstance(targets, NumberTargets):
+            self.n_outputs_ = targets.n_targets
+
+    @rollback_on_error
+    def fit_preprocessing(self, X: Any, y: ArrayLike | None = None) -> Self:
+        """Learn how rows are scaled and encoded, for ``partial_fit`` to use; train nothing.
+
+        Without it, the first batch of ``partial_fit`` sets the medians, levels and so on of all
+        later ones. Data that don't fit in memory are trained on in batches after a sample of
+        them, drawn from all over, has been read here. ``fit`` learns anew.
+
+        Args:
+            X: (n_samples, n_features) rows like all that will come.
+            y: their targets, whose scale a regressor then learns from these; None for the scale
+                of the first batch.
+
+        Returns:
+            The estimator itself, still without weights.
+
+        Raises:
+            InputError: it is trained already, or reads rows as a pretrained model does.
+
+        >>> from wellfit import MLPRegressor
+        >>> X = np.linspace(0, 100, 1000)[:, None]
+        >>> y = X[:, 0] ** 2
+        >>> reg = MLPRegressor((16,), random_state=0).fit_preprocessing(X[::10], y[::10])
+        >>> for start in range(0, 1000, 100):
+        ...     reg = reg.partial_fit(X[start : start + 100], y[start : start + 100])
+        >>> reg.predict(X).shape
+        (1000,)
         """
-        if not readable:
-            self._inputs = self._fit_inputs(x, train_ids, source)
-            self._warned, self._fitted_beforehand = frozenset(), False
-        if not (readable and self._knows_target_scale()):
-            self._fit_target_scale(y, train_ids)
-        if source is not None and self._taken is not None and self._taken.head:
-            same_head(source, self)
-
-    def _prepare_like(self, other: Prepared, *, reseed: bool = False) -> Prepared:
-        """Return this estimator's training on what another, that reads alike, has read already.
-
-        ``reseed`` draws weights and the order of rows by this estimator's own ``random_state``.
-        """
-        settings.check_options(self)
-        other = other.uncut or other
-        own = self.get_params(deep=False)
-        self.__dict__.update({k: v for k, v in vars(other.estimator).items() if k not in own})
-        self._settle(going_on=False)
-        stream, source = other.stream, self._borrow()
-        if reseed:
-            stream = replace(stream, seed=self._seed(fresh=True))
-        member = self._member(len(stream.train), other.table.x.shape[1], stream.seed)
-        same = (self.augment, self.image_shape, self.shuffle, self._minimizes())
-        that = other.estimator
-        if same != (that.augment, that.image_shape, that.shuffle, that._minimizes()):
-            stream = self._stream(stream.train, stream.validation, stream.seed)
-        return self._begin(self._work(other.table, stream, member, False, other.targets), source)
-
-    def _reading(self) -> tuple[Any, ...]:
-        """Return the parameters by which data are read, split and encoded."""
-        return (
-            self.preprocess,
-            repr(self.image_shape),
-            self.validation_fraction,
-            settings.holds_out(self),
-            self.subsample,
-            self.random_state,
-            dtype_of(self.precision),
-            repr(self.loss),
-            repr(getattr(self, "class_weight", None)),
-            self.pretrained.reading() if isinstance(self.pretrained, Reusing) else None,
-        )
-
-    def _work(
-        self,
-        table: Table,
-        stream: Stream,
-        member: Member,
-        going_on: bool,
-        targets: NDArray[Any] | None,
-        one_more: bool = False,
-    ) -> Prepared:
-        callbacks = settings.callbacks(self, one_more)
-        return Prepared(self, table, stream, member, callbacks, targets, going_on, one_more)
-
-    def _train(self, work: Prepared, *, resume_from: str | os.PathLike[str] | None = None) -> None:
-        """Train and keep the result."""
-        member, stream, rows = work.member, work.stream, work.rows()
-        resume = None
-        if work.start is None and work.going_on:
-            resume = self._continued(member, rows, work.one_more)
-        elif work.start is not None:
-            resume = Result.beginning([member], work.start.to(rows.dtype, rows.device))
-        if resume_from is not None:
-            resume, _ = read_checkpoint(resume_from, [member])
-        with threads(self.n_threads):
-            precision = choose_precision(self.precision, member, rows, stream)
-            result = train(
-                [member],
-                rows,
-                [stream],
-                callbacks=work.callbacks,
-                scores=work.scores(),
-                precision=precision,
-                eval_every=self.eval_every,
-                resume=resume,
+        kind = type(self).__name__
+        if hasattr(self, "network_"):
+            raise InputError(
+                f"this {kind} is trained, and its weights go with the preprocessing that it has; "
+                "expected one that isn't, such as sklearn.base.clone(model)"
             )
-        self._conclude(result, precision)
-        self._below = None
-
-    def _member(
-        self,
-        rows: int,
-        inputs: int,
-        seed: int,
-        network: Network | None = None,
-        one_more: bool = False,
-    ) -> Member:
-        """Return the training, of a new network or of the one to go on with."""
-        if one_more and self._minimizes():
-            raise HyperparameterError(
-                f"partial_fit can't use {self.optimizer!r}, which needs all rows at once; "
-                "expected an optimizer such as 'adam'"
+        if self.pretrained is not None:
+            raise InputError(
+                f"this {kind} reads rows as the model in pretrained does; expected none"
             )
-        built = self._architecture(inputs)
-        member = Member(
-            network=network or built.network,
-            loss=self._resolve_loss(),
-            optimizer=settings.optimizer(self),
-            lr_schedule=Constant()
-            if one_more or self._minimizes()
-            else settings.resolve_schedule(self),
-            schedules=() if one_more else settings.schedules(self.schedules),
-            penalties=built.penalties,
-            constraints=built.constraints,
-            gradient_clipping=settings.clipping(self.gradient_clipping),
-            ema_decay=self.ema_decay,
-            batch_size=settings.batch_size(self.batch_size, rows),
-            epochs=1 if one_more else self.epochs,
-            seed=seed,
-        )
-        check_room(member, rows, dtype_of(self.precision), device_of(self.device))
-        if one_more and self._remembers(member):
-            return member.replace(epochs=self._result.epoch + 1)
-        return member
-
-    def _architecture(self, inputs: int) -> settings.Architecture:
-        """Return the layers for so many inputs, and what their weights are subject to."""
-        return settings.architecture(self, inputs)
-
-    def _continued(self, member: Member, rows: Rows, one_more: bool) -> Result:
-        """Return where to go on from the weights in use: with all memory, or with none."""
-        weights = reusing.for_member(member, self._weights.to(rows.dtype, rows.device))
-        if not one_more or not self._remembers(member):
-            return Result.beginning([member], weights.with_empty_slots(member.slots()))
-        if member.ema_decay:  # the average is what predicts; training goes on from below it
-            last = self._result.last.to(rows.dtype, rows.device)
-            weights = reusing.for_member(member, last)
-        return replace(
-            self._result.copy(),
-            last=weights,
-            best=None,
-            kept=np.zeros(1, dtype=bool),
-            status=[Status.RUNNING],
-            data="",
-            position=0,
-            metric_sums=None,
-            callbacks=self._result.callbacks[:1],
-        )
-
-    def _remembers(self, member: Member) -> bool:
-        """Say whether there is a memory of the same update rule to go on with."""
-        if not hasattr(self, "_result") or set(member.slots()) != set(self._weights.slots):
-            return False
-        return type(member.optimizer) is type(self._result.members[0].optimizer)
-
-    def _conclude(self, result: Result, precision: str) -> None:
-        status = result.status[0]
-        if status is Status.DIVERGED and not result.kept[0]:
-            history = result.history()
-            raise DivergedError(
-                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a "
-                f"learning rate of {history['learning_rate'][-1]:.3g}, with "
-                f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
-                "rate ten times smaller, gradient_clipping=1, or preprocess='auto'"
-            )
-        if status is Status.DIVERGED:
-            self._warn(
-                f"training diverged in epoch {result.epochs[0]}, at a learning rate of "
-                f"{result.history()['learning_rate'][-1]:.3g}; kept the weights of epoch "
-                f"{result.best_epoch[0]}. A smaller learning rate or gradient_clipping=1 may help"
-            )
-        if status is Status.INTERRUPTED:
-            self._warn(f"training was interrupted after {result.epochs[0]} whole epochs")
-        self._result = result = self._whole(result)
-        self._weights = result.weights()
-        self._sparse = False
-        self.precision_, self.batch_size_ = precision, result.members[0].batch_size
-        self.history_ = Epochs(result.history())
-        self.status_ = str(status)
-        self.n_epochs_ = int(result.epochs[0])
-        self.best_epoch_ = int(result.best_epoch[0]) if result.kept[0] else self.n_epochs_
-        self.n_parameters_ = self._weights.network.size
-
-    @staticmethod
-    def _warn(message: str) -> None:
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        self.preprocessing_ = self.job_builder(self).encoders(X, y)
+        self._warned = frozenset()
+        return self
 
     # Predicting.
 
-    def _predict_outputs(self, X: Any) -> NDArray[np.floating]:
-        """Return the network's outputs (N, C): probabilities or scaled expected values."""
-        check_is_fitted(self, "_weights")
-        x, weights = self._read(X), self._weights
-        target = device_of(self.device)
-        if weights.parameters.device != target:
-            weights = weights.to(weights.parameters.dtype, target)
-        with threads(self.n_threads):
-            return predict(
-                weights,
-                x,
-                self._resolve_loss().predict,
-                precision=getattr(self, "precision_", "float32"),
-                brightest=self._inputs.brightest,
-                predictor=self._predictor(),
-            )[0]
+    def outputs(self, X: Any) -> NDArray[np.floating]:
+        """Return the network's outputs (n_samples, n_outputs): probabilities, or scaled estimates.
+
+        ``predict`` makes labels and numbers of them.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        check_is_fitted(self, "network_")
+        x = validate_features(self, X, self.network_.features)
+        return self.network_.outputs(x, Compute.of(self))
+
+    # Weights.
+
+    @property
+    def coefs_(self) -> list[NDArray[np.floating]]:
+        """The linear layers' weights, from the input on, each (inputs, units)."""
+        check_is_fitted(self, "network_")
+        return [block[:-1].cpu().numpy() for block in self.network_.linear]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.floating]]:
+        """The linear layers' biases, from the input on, each (units,)."""
+        check_is_fitted(self, "network_")
+        return [block[-1].cpu().numpy() for block in self.network_.linear]
+
+    @property
+    def sparsity_(self) -> float:
+        """The share of weights (not biases) that are exactly zero."""
+        check_is_fitted(self, "network_")
+        return float(zero_shares(self.network_.weights)[0])
+
+    def prune(self, *, threshold: float = 0.0, share: float = 0.0) -> Self:
+        """Set small weights to zero, and predict by sparse matrices from here on.
+
+        Args:
+            threshold: weights up to this size become zero, at least 0.
+            share: the smallest so many of all weights become zero, in [0, 1).
+
+        Returns:
+            The estimator itself. Saved and loaded, it predicts the same, by full matrices.
+
+        Raises:
+            HyperparameterError: a number out of its range.
+
+        >>> from sklearn.datasets import load_iris
+        >>> from wellfit import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifier(random_state=0).fit(X, y).prune(share=0.9)
+        >>> clf.score(X, y) > 0.9, round(clf.sparsity_, 2)
+        (True, 0.9)
+        """
+        check_is_fitted(self, "network_")
+        if not threshold >= 0 or not 0 <= share < 1:
+            raise HyperparameterError(
+                f"threshold is {threshold!r} and share {share!r}; expected a threshold of at "
+                "least 0 and a share in [0, 1)"
+            )
+        self.network_ = self.network_.pruned(threshold, share)
+        return self
+
+    def densify(self) -> Self:
+        """Predict by full matrices again; weights that are zero stay zero."""
+        check_is_fitted(self, "network_")
+        self.network_ = replace(self.network_, sparse=False)
+        return self
+
+    def transfer(
+        self,
+        n_layers: int | str | None = None,
+        freeze: int | Literal["auto"] = 0,
+        head: Literal["new", "keep"] = "new",
+        *,
+        unfreeze: Any = None,
+        layerwise_lr_decay: float = 1.0,
+        **params: Any,
+    ) -> Self:
+        """Return an unfitted estimator that will start from this one's layers.
+
+        Args:
+            n_layers: how many hidden layers to take, or up to which; None for all.
+            freeze: how many of them stay as they are; ``"auto"`` finds out.
+            head: ``"new"``, or ``"keep"`` for the output layer of the same classes.
+            unfreeze: the epoch from which frozen layers learn too; see
+                :class:`wellfit.transfer.Pretrained` for this and ``layerwise_lr_decay``.
+            layerwise_lr_decay: each layer's rate over that of the layer above, in (0, 1].
+            params: what is to differ from this estimator's own parameters, such as ``epochs``.
+
+        Raises:
+            UnknownNameError: naming the nearest parameter, of the estimator or of this method.
+            InputError: this one isn't fitted, or of a kind that can't start from another.
+
+        >>> from sklearn.datasets import load_iris
+        >>> from wellfit import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifier((16, 16), random_state=0).fit(X, y > 0)
+        >>> clf.transfer(freeze=1, epochs=20).fit(X, y).pretrained_["frozen"]
+        1
+        """
+        taken = {
+            "n_layers": n_layers,
+            "freeze": freeze,
+            "unfreeze": unfreeze,
+            "layerwise_lr_decay": layerwise_lr_decay,
+            "head": head,
+        }
+        twin: Self = estimator_from(self, taken, params)
+        return twin
+
+    # Files.
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the fitted model to a folder of JSON and safetensors; see ``load``.
+
+        Args:
+            path: the folder; a model that is there is replaced whole, or left whole.
+
+        Returns:
+            The folder's path.
+        """
+        return persistence.save_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the model that :meth:`save` wrote. Runs no code that the folder carries.
+
+        Raises:
+            ModelFileError: no model there, or a damaged, altered, newer or different one.
+        """
+        model: Self = persistence.load_as(cls, path)
+        return model
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return the fitted estimator that a model folder's document describes.
+
+        Raises:
+            ModelFileError: the document or a tensor isn't of the declared form; names the field.
+        """
+        params = persistence.restored(cls, document.get("params"))
+        model: Self = persistence.filled(cls(**params), document, tensors)
+        return model
+
+    # Display, and scikit-learn's conventions.
+
+    @property
+    def plot(self) -> Any:
+        """Figures of the fitted model, such as ``plot.learning_curve()`` and ``plot.weights()``.
+
+        See :class:`wellfit.report.plotting.ModelPlots`.
+        """
+        return public("ModelPlots")(self)
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's diagram, and below it what came of the training."""
+        return with_summary(super()._html_repr(), getattr(self, "network_", None))
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_weights")
+        return hasattr(self, "network_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

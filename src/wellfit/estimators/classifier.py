@@ -9,15 +9,14 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.augment import Augmentation
-from wellfit.core.errors import DataError, HyperparameterError, shown
+from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.losses import each_output_alone, resolve_loss
 from wellfit.estimators.overrides import is_overridden, stackable
-from wellfit.estimators.reusing import Reusing
+from wellfit.fitting import ClassTargets
+from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.preprocessing import ClassLabels
@@ -117,6 +116,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     True
     """
 
+    target_encoder = ClassTargets
+
     def __init__(
         self,
         hidden_layer_sizes: Sequence[int] | int = (256, 256),
@@ -152,7 +153,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         preprocess: Literal["auto"] | None = "auto",
         callbacks: Sequence[Callback] = (),
-        pretrained: Reusing | None = None,
+        pretrained: PretrainedLayers | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
@@ -181,13 +182,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Raises:
             NotFittedError: before ``fit``.
         """
-        outputs = self._predict_outputs(X)
-        if self._labels.multilabel_:
-            return outputs
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        outputs = outputs + np.finfo(np.float32).tiny  # where every class is ruled out
-        return outputs / outputs.sum(axis=1, keepdims=True)
+        outputs = self.outputs(X)
+        return self._targets.probabilities(outputs)
+
+    @property
+    def _targets(self) -> ClassTargets:
+        targets = self.network_.targets
+        assert isinstance(targets, ClassTargets)
+        return targets
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Return the logarithms of :meth:`predict_proba`."""
@@ -196,26 +198,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""
-        probability = self.predict_proba(X)
-        if self._labels.multilabel_:
-            return (probability > 0.5).astype(int)
-        return self._labels.decode(probability.argmax(axis=1))
+        probabilities = self.predict_proba(X)
+        return self._targets.label(probabilities)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of rows predicted rightly, all labels of a row.
 
         Where ``y`` holds probabilities, what is right is the likeliest class.
         """
-        check_is_fitted(self, "_weights")
-        plain = not (self._labels.multilabel_ or self._labels.soft_)
-        if sample_weight is None and plain and not is_overridden(self, "predict"):
+        check_is_fitted(self, "network_")
+        labels = self._targets.labels
+        if (
+            sample_weight is None
+            and self._targets.one_label
+            and not is_overridden(self, "predict")
+        ):
             # scikit-learn would sort the labels of each side, which costs more than predicting.
             with suppress(DataError):  # labels that weren't there in training
-                codes, answers = self._labels.encode(y), self.predict_proba(X).argmax(axis=1)
-                if len(codes) == len(answers):
-                    return float(np.mean(codes == answers))
-        share: float = super().score(X, self._labels.hard(y), sample_weight)
-        return share
+                codes, predicted = labels.encode(y), self.predict_proba(X).argmax(axis=1)
+                if len(codes) == len(predicted):
+                    return float(np.mean(codes == predicted))
+        accuracy: float = super().score(X, labels.hard(y), sample_weight)
+        return accuracy
 
     def partial_fit(
         self,
@@ -262,77 +266,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if classes is None:
             return y
         given = ClassLabels.listed(classes)
-        if hasattr(self, "_weights"):
-            self._labels.check_listed(given)
+        if hasattr(self, "network_"):
+            self._targets.labels.check_listed(given)
             return y
         shape = ClassLabels.listed(y).shape
         if len(shape) < 2 or shape[1] == 1 or given.ndim == 2:
             return classes
-        fitted = ClassLabels().fit(y, alone=each_output_alone(self.loss))
-        fitted.check_listed(given)
+        self.target_encoder.fit(y, self.loss).labels.check_listed(given)
         return y
-
-    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        labels = ClassLabels().fit(y, alone=each_output_alone(self.loss))
-        if not labels.multilabel_ and len(labels.classes_) < 2:
-            only = labels.classes_.tolist()[0]
-            raise DataError(f"the target has one class, {only!r}; expected at least two classes")
-        self._labels = labels
-        self.classes_ = labels.classes_
-        return self._read_targets(y, warn=False)
-
-    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
-        return self._labels.read(y, warn=warn)
-
-    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
-        encoded = self._labels.encode(y)
-        if self._labels.soft_:
-            return encoded
-        if self._labels.multilabel_:
-            return encoded.astype(np.float32)
-        if self._resolve_loss().each_output_alone:
-            return self._yes_no(encoded)
-        return encoded
-
-    def _yes_no(self, encoded: NDArray[np.integer]) -> NDArray[np.floating]:
-        """Return a column of 0 and 1 for two classes; for more, one a class against the rest."""
-        if self._outputs() == 1:
-            return encoded[:, None].astype(np.float32)
-        return np.eye(self._outputs(), dtype=np.float32)[encoded]
-
-    def _outputs(self) -> int:
-        count = len(self.classes_)
-        two_sided = self._resolve_loss().each_output_alone
-        return 1 if two_sided and count == 2 and not self._labels.multilabel_ else count
-
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        if self._labels.multilabel_:
-            return None
-        encoded = self._labels.encode(y)
-        return encoded.argmax(axis=1) if self._labels.soft_ else encoded
-
-    def _resolve_loss(self) -> Loss:
-        if self._labels.multilabel_:
-            return resolve_loss(
-                self._as_trained("loss"), "sigmoid_cross_entropy", task="multilabel"
-            )
-        return resolve_loss(
-            self._as_trained("loss"), "softmax_cross_entropy", task="classification"
-        )
-
-    def _balance(self, y: NDArray[Any]) -> NDArray[np.float64] | None:
-        if self.class_weight is None:
-            return None
-        try:
-            weight: NDArray[np.float64] = compute_sample_weight(
-                self.class_weight, self._labels.hard(y)
-            )
-        except (ValueError, TypeError) as error:
-            raise HyperparameterError(
-                f"class_weight is {shown(self.class_weight)}; expected 'balanced', or a weight "
-                f"for each of {self.classes_.tolist()[:10]} ({error})"
-            ) from error
-        return weight
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from wellfit.core.errors import HyperparameterError
+from wellfit.estimators.settings import Architecture
+from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.pretrained.start import for_member
 from wellfit.nn import Layer, Network
+from wellfit.training import Member, Result, Status
 
-if TYPE_CHECKING:
-    from wellfit.estimators.base import BaseMLP
+
+class Builder(Protocol):
+    """What makes networks of an estimator's parameters; a ``JobBuilder``."""
+
+    estimator: Any
+
+    def __init__(self, estimator: Any) -> None: ...
+
+    def architecture(
+        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+    ) -> Architecture:
+        """Return the layers for so many inputs, and what their weights are subject to."""
+
 
 # The layers, and what rows and targets become before them. Predictions depend on these, so they
 # hold as they were when the weights were trained, whatever set_params says later.
@@ -32,61 +48,95 @@ _OF_NETWORK = (
 _SETTLED = (*_OF_NETWORK, "preprocess", "pretrained")
 
 
-def settled(estimator: BaseMLP) -> dict[str, Any]:
+def settled(estimator: Any) -> dict[str, Any]:
     """Return the parameters that hold from the start of a training to its predictions."""
     given = estimator.get_params(deep=False)
     return {name: given[name] for name in _SETTLED if name in given}
 
 
-def network_to_go_on_with(estimator: BaseMLP, before: Mapping[str, Any]) -> Network:
+def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     """Return the network for another training of an estimator's weights.
 
     What needs no new weights is taken up: dropout, noise, other activations of as many units.
 
     Args:
-        estimator: fitted, with the parameters that are asked for now.
-        before: its :func:`settled` parameters when the weights were trained.
+        builder: of the estimator, with the parameters that are asked for now.
+        before: the network that training goes on from.
 
     Raises:
         HyperparameterError: a parameter that asks for other weights, or reads rows or targets in
             another way.
     """
-    then = copy.copy(estimator)
-    then.__dict__.update(before, _settled=before)
-    _check_reading(estimator, then)
-    trained = estimator._weights.network
-    built = estimator._architecture(trained.inputs).network
+    now = builder.estimator
+    then = copy.copy(now)
+    vars(then).update(before.settings)
+    assert before.targets is not None
+    targets = before.targets.with_loss(now.loss)
+    _check_encoding(now, then, before.targets, targets)
+    trained, borrowed = before.weights.network, before.borrowed
+    built = builder.architecture(trained.inputs, targets.n_outputs, borrowed).network
     if _at_work(built) == _at_work(trained):
         return built
-    changed = [key for key in _OF_NETWORK if key in before and not _same(estimator, then, key)]
+    changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
         return trained
-    described = _at_work(then._architecture(trained.inputs).network) == _at_work(trained)
-    if described and _shapes(built) == _shapes(trained):
+    former = type(builder)(then).architecture(trained.inputs, before.targets.n_outputs, borrowed)
+    if _at_work(former.network) == _at_work(trained) and _shapes(built) == _shapes(trained):
         return built
     raise HyperparameterError(
-        f"{changed[0]} is {getattr(estimator, changed[0])!r}, and the weights to go on from were "
+        f"{changed[0]} is {getattr(now, changed[0])!r}, and the weights to go on from were "
         f"trained with {getattr(then, changed[0])!r}: they are of {_in_words(trained)}, and now "
         f"{_in_words(built)} would be needed. {_EXPECTED}"
     )
 
 
+def continued(job: TrainingJob, before: FittedNetwork, *, one_epoch: bool) -> TrainingJob:
+    """Return a job that goes on from a network's weights: with all memory, or with none.
+
+    ``one_epoch`` goes on with the optimizer's memory, where that is kept.
+    """
+    result, weights = memory_of(before, job.member) if one_epoch else None, before.weights
+    if result is None:
+        return replace(job, start=for_member(job.member, weights))
+    if job.member.ema_decay:  # the average predicts; training goes on from below it
+        weights = result.last
+    placed = weights.to(job.compute.dtype, job.compute.torch_device)
+    resume = replace(
+        result.copy(),
+        last=for_member(job.member, placed),
+        best=None,
+        kept=np.zeros(1, dtype=bool),
+        status=[Status.RUNNING],
+        data="",
+        position=0,
+        metric_sums=None,
+        callbacks=result.callbacks[:1],
+    )
+    return replace(job, resume=resume)
+
+
+def memory_of(before: FittedNetwork | None, member: Member) -> Result | None:
+    """Return the memory of the same update rule to go on with, if there is one."""
+    result = None if before is None else before.result
+    if before is None or result is None or set(member.slots()) != set(before.weights.slots):
+        return None
+    return result if type(member.optimizer) is type(result.members[0].optimizer) else None
+
+
 _EXPECTED = "Expected the same as then; fit with warm_start=False starts from new weights"
 
 
-def _check_reading(now: BaseMLP, then: BaseMLP) -> None:
-    """Refuse to read rows or targets in another way than the weights were trained on."""
+def _check_encoding(now: Any, then: Any, old: TargetEncoder, new: TargetEncoder) -> None:
+    """Refuse to encode rows or targets in another way than the weights were trained on."""
     if now.preprocess != then.preprocess:
         raise HyperparameterError(
             f"preprocess is {now.preprocess!r}, and the weights to go on from were trained with "
             f"{then.preprocess!r}: they would read other numbers. {_EXPECTED}"
         )
-    old, new = then._resolve_loss(), now._resolve_loss()
     # Any shift and scale of targets will do, but for a loss whose estimates can't be below 0.
-    scaled = hasattr(now, "_scaler") and (old.scaling == "mean") != (new.scaling == "mean")
-    labels = getattr(now, "_labels", None)
-    matrix = labels is not None and (labels.multilabel_ or labels.soft_)
-    if scaled or (matrix and old.each_output_alone != new.each_output_alone):
+    scaled = old.has_scale and (old.loss.scaling == "mean") != (new.loss.scaling == "mean")
+    matrix = isinstance(old, ClassTargets) and not old.one_label
+    if scaled or (matrix and old.loss.each_output_alone != new.loss.each_output_alone):
         raise HyperparameterError(
             f"loss is {now.loss!r}, and the weights to go on from were trained with "
             f"{then.loss!r}, for which targets are encoded in another way. {_EXPECTED}"
@@ -94,7 +144,7 @@ def _check_reading(now: BaseMLP, then: BaseMLP) -> None:
     if (
         now.pretrained is not None
         and then.pretrained is not None
-        and now.pretrained.start() != then.pretrained.start()
+        and now.pretrained.start_key() != then.pretrained.start_key()
     ):
         raise HyperparameterError(
             "pretrained takes other layers than those that the weights to go on from began with. "
@@ -102,7 +152,7 @@ def _check_reading(now: BaseMLP, then: BaseMLP) -> None:
         )
 
 
-def _same(now: BaseMLP, then: BaseMLP, key: str) -> bool:
+def _same(now: Any, then: Any, key: str) -> bool:
     given, before = getattr(now, key), getattr(then, key)
     if isinstance(given, np.ndarray) or isinstance(before, np.ndarray):
         return np.array_equal(given, before)

@@ -18,7 +18,7 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     Configs are frozen: setting one of their hyper-parameters puts a changed copy in place.
     """
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {}
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {}
 
     @classmethod
     @functools.cache  # scikit-learn reads the signature anew for every copy of a search
@@ -29,7 +29,7 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; ``deep`` adds the hyper-parameters of those that are configs."""
         params: dict[str, Any] = super().get_params(deep=deep)
-        for key, base in self._configs.items() if deep else ():
+        for key, base in self.nested_configs.items() if deep else ():
             if key not in params:  # of a subclass whose constructor leaves it out
                 continue
             try:
@@ -46,14 +46,14 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
             UnknownNameError: naming the nearest parameter there is.
         """
         known = self.get_params(deep=True)
-        own = [key for key in params if key.partition("__")[0] not in self._configs]
+        own = [key for key in params if key.partition("__")[0] not in self.nested_configs]
         for key in own:
             if key not in known:
                 raise UnknownNameError(f"parameter of {type(self).__name__}", key, known)
         whole = {key: value for key, value in params.items() if "__" not in key or key in own}
         super().set_params(**whole)
         for key, changes in _grouped(params, whole).items():
-            config = _resolved(self._configs[key], getattr(self, key)).replace(**changes)
+            config = _resolved(self.nested_configs[key], getattr(self, key)).replace(**changes)
             setattr(self, key, config)
         return self
 

@@ -22,8 +22,8 @@ _OF_EVERY_CLASS = {
 _HOOKS = {"__getattr__", "__copy__", "__deepcopy__", "__sklearn_clone__"}
 
 _PREDICTING = {
-    *("predict", "predict_proba", "predict_log_proba", "predict_quantiles", "_predict_outputs"),
-    *("_read", "_numbers", "_resolve_loss", "__getattr__"),
+    *("predict", "predict_proba", "predict_log_proba", "predict_quantiles", "outputs"),
+    *("target_encoder", "__getattr__"),
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from wellfit.augment import Augmentation
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config
 from wellfit.estimators.nesting import NestedConfigs
-from wellfit.estimators.reusing import Reusing
+from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
 from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
 from wellfit.training import Callback, EarlyStopping
@@ -17,7 +18,7 @@ from wellfit.training import Callback, EarlyStopping
 class Parameters(NestedConfigs):
     """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
         "activation": Activation,
         "initializer": Initializer,
         "bias_initializer": Initializer,
@@ -26,7 +27,7 @@ class Parameters(NestedConfigs):
         "lr_schedule": Schedule,
         "gradient_clipping": Clipping,
         "early_stopping": EarlyStopping,
-        "pretrained": Reusing,
+        "pretrained": PretrainedLayers,
     }
 
     def __init__(
@@ -63,7 +64,7 @@ class Parameters(NestedConfigs):
         image_shape: Sequence[int] | None = None,
         preprocess: Literal["auto"] | None = "auto",
         callbacks: Sequence[Callback] = (),
-        pretrained: Reusing | None = None,
+        pretrained: PretrainedLayers | None = None,
         warm_start: bool = False,
         precision: str = "float32",
         device: str = "auto",
@@ -89,3 +90,18 @@ class Parameters(NestedConfigs):
         self.pretrained, self.warm_start, self.verbose = pretrained, warm_start, verbose
         self.precision, self.device, self.n_threads = precision, device, n_threads
         self.random_state = random_state
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, ``pretrained__freeze`` and the like among them.
+
+        Raises:
+            UnknownNameError: naming the nearest parameter there is.
+            HyperparameterError: part of a ``pretrained`` that isn't there.
+        """
+        inner = [key for key in params if key.startswith("pretrained__")]
+        if inner and params.get("pretrained", self.pretrained) is None:
+            raise HyperparameterError(
+                f"{inner[0]} can't be set, since pretrained is None; expected "
+                "pretrained=Pretrained(model)"
+            )
+        return super().set_params(**params)

@@ -7,14 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
-from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.losses import resolve_loss
 from wellfit.estimators.overrides import stackable
-from wellfit.nn import Loss
-from wellfit.preprocessing import TargetScaler
-from wellfit.preprocessing.target_arrays import target_array, target_numbers
+from wellfit.fitting import NumberTargets
 
 
 @stackable
@@ -109,6 +106,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     True
     """
 
+    target_encoder = NumberTargets
+
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
 
@@ -117,9 +116,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Raises:
             NotFittedError: before ``fit``.
         """
-        outputs = self._predict_outputs(X)[:, self._resolve_loss().point]
-        estimates: NDArray[np.floating] = self._scaler.inverse_transform(outputs)
-        return estimates[:, 0] if self._flat else estimates
+        outputs = self.outputs(X)
+        return self._targets.decode(outputs)
+
+    @property
+    def _targets(self) -> NumberTargets:
+        targets = self.network_.targets
+        assert isinstance(targets, NumberTargets)
+        return targets
 
     def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
         """Return each target's quantiles, rising; of models trained with ``loss="quantile"``.
@@ -140,18 +144,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         >>> bool((low <= middle).all() and (middle <= high).all())
         True
         """
-        loss = self._resolve_loss()
-        count = len(loss.levels())
-        if not count:
-            raise HyperparameterError(
-                f"loss is {loss.name!r}, which estimates no quantiles; expected 'quantile' or "
-                "Quantile(quantiles=(0.1, 0.5, 0.9))"
-            )
-        outputs = self._predict_outputs(X)
-        quantiles = np.stack(
-            [self._scaler.inverse_transform(outputs[:, q::count]) for q in range(count)], axis=-1
-        )
-        return quantiles[:, 0] if self._flat else quantiles
+        check_is_fitted(self, "network_")
+        self._targets.check_quantiles()
+        return self._targets.quantiles(self.outputs(X))
 
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.
@@ -165,54 +160,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         called before. A warning tells, once a kind of problem, of rows that these don't fit.
         """
         return self._partial_fit(X, y, sample_weight, y)
-
-    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        numbers = self._columns(y)
-        constant = np.flatnonzero((numbers == numbers[:1]).all(axis=0))
-        if len(constant):
-            raise DataError(
-                f"the target is {numbers[0, constant[0]]:g} in all of n_samples = {len(numbers)} "
-                "rows; expected at least two values"
-            )
-        self._flat = target_array(y).ndim == 1
-        self.n_outputs_ = numbers.shape[1]
-        return self._read_targets(y)
-
-    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
-        targets = target_array(y)
-        columns = 1 if targets.ndim == 1 else targets.shape[1]
-        if columns != self.n_outputs_:
-            raise DataError(
-                f"the target has shape {targets.shape}; expected ({len(targets)}, "
-                f"{self.n_outputs_}), as in the first training"
-            )
-        return targets.reshape(len(targets)) if self._flat else targets.reshape(-1, columns)
-
-    def _fit_target_scale(self, y: NDArray[Any], train_ids: NDArray[np.integer]) -> None:
-        self._scaler = TargetScaler(self._resolve_loss().scaling).fit(self._columns(y)[train_ids])
-
-    def _knows_target_scale(self) -> bool:
-        return hasattr(self, "_scaler")
-
-    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
-        scaled: NDArray[Any] = self._scaler.transform(self._columns(y))
-        return scaled
-
-    def _columns(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Return targets (N, targets) as numbers that the loss is defined for."""
-        numbers = target_numbers(y)
-        columns = numbers.reshape(len(numbers), -1)
-        self._resolve_loss().check(columns)
-        return columns
-
-    def _outputs(self) -> int:
-        return self._resolve_loss().outputs(self.n_outputs_)
-
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return None
-
-    def _resolve_loss(self) -> Loss:
-        return resolve_loss(self._as_trained("loss"), "squared_error", task="regression")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

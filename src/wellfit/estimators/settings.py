@@ -10,7 +10,8 @@ import numpy as np
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
-from wellfit.estimators.scoring import OWN, bare
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.scoring import OWN, bare
 from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
 from wellfit.nn.network import build_network, disturb
 from wellfit.optim import (
@@ -40,17 +41,22 @@ class Architecture(NamedTuple):
     constraints: tuple[Constraint, ...]
 
 
-def architecture(estimator: Any, inputs: int) -> Architecture:
-    """Return what an estimator's parameters describe, for so many inputs.
+def architecture(
+    estimator: Any, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None = None
+) -> Architecture:
+    """Return what an estimator's parameters describe, for so many inputs and outputs.
+
+    ``borrowed`` layers take the place of the lowest.
 
     Raises:
         HyperparameterError: a parameter out of its range, or parameters that don't go together.
     """
-    layers, whole, own = hidden(estimator), _whole(estimator), []
-    if estimator._taken is not None:
-        layers, own = estimator._taken.under(layers, whole, inputs)
+    layers, whole = hidden(estimator, borrowed), _whole(estimator)
+    own: list[Dense] = []
+    if borrowed is not None:
+        layers, own = borrowed.under(layers, whole, inputs)
     before = disturb(estimator.input_dropout, estimator.input_noise)
-    network, asked = build_network(inputs, before, layers, whole, estimator._outputs())
+    network, asked = build_network(inputs, before, layers, whole, n_outputs)
     asked[: len(own)] = own
     penalties = [
         *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),
@@ -123,7 +129,7 @@ def dropout(estimator: Any) -> float | Layer:
     return 0.0 if fixed else _DROPOUT
 
 
-def hidden(estimator: Any) -> list[HiddenLayer | Layer]:
+def hidden(estimator: Any, borrowed: BorrowedLayers | None = None) -> list[HiddenLayer | Layer]:
     """Return the hidden layers: those given one by one, or some of the sizes given."""
     if estimator.layers is not None:
         if not _is_list(estimator.layers):
@@ -133,8 +139,8 @@ def hidden(estimator: Any) -> list[HiddenLayer | Layer]:
             )
         return [layer if not _is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
-    if estimator._taken is not None and sizes == _DEFAULT_SIZES:
-        sizes = estimator._taken.units
+    if borrowed is not None and sizes == _DEFAULT_SIZES:
+        sizes = borrowed.units
     if not _is_list(estimator.activation):
         return [Dense(size) for size in sizes]
     if len(estimator.activation) != len(sizes):

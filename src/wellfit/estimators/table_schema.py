@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wellfit.datasets.schema import CellType, TableSchema
-from wellfit.estimators.inputs import Inputs
+from wellfit.fitting import FeatureEncoder
 
 _TYPES: dict[str, CellType] = {
     "number": "number",
@@ -21,7 +21,8 @@ _CLASSES: dict[str, CellType] = {"b": "boolean", "i": "number", "u": "number", "
 
 def record_schema(model: Any, schema: TableSchema | None) -> None:
     """Keep with a fitted model how its training table was read; ``save`` writes it."""
-    model._inputs.schema = schema
+    network = model.network_
+    model.network_ = replace(network, features=replace(network.features, schema=schema))
 
 
 def table_schema(model: Any, target: str | None = None) -> TableSchema | None:
@@ -42,17 +43,17 @@ def table_schema(model: Any, target: str | None = None) -> TableSchema | None:
     >>> table_schema(model, "sold").types
     {'code': 'text', 'size': 'number', 'sold': 'boolean'}
     """
-    inputs = _inputs(model)
-    if inputs is None:
+    features = _features(model)
+    if features is None:
         return None
-    if inputs.schema is not None:
-        schema = inputs.schema
+    if features.schema is not None:
+        schema = features.schema
         return schema if schema.target or not target else replace(schema, target=target)
     names = [str(name) for name in getattr(model, "feature_names_in_", ())]
     if not names:
         return None
     types: dict[str, CellType] = dict.fromkeys(names, "number")
-    types |= {column.name: _TYPES.get(column.kind, "text") for column in inputs.columns}
+    types |= {column.name: _TYPES.get(column.kind, "text") for column in features.columns}
     if target is not None and target not in types:
         types[target] = _target_type(model)
     return TableSchema(types, target=target)
@@ -60,14 +61,15 @@ def table_schema(model: Any, target: str | None = None) -> TableSchema | None:
 
 def known_levels(model: Any) -> dict[str, tuple[str, ...]]:
     """Return the levels of a fitted model's columns of text or categories, as they are written."""
-    inputs = _inputs(model)
-    columns = () if inputs is None else inputs.columns
+    features = _features(model)
+    columns = () if features is None else features.columns
     return {column.name: column.levels + column.spellings for column in columns if column.levels}
 
 
-def _inputs(model: Any) -> Inputs | None:
+def _features(model: Any) -> FeatureEncoder | None:
     first = getattr(model, "estimators_", [model])[0]  # an ensemble has several, of one table
-    return getattr(first, "_inputs", None)
+    network = getattr(first, "network_", None)
+    return None if network is None else network.features
 
 
 def _target_type(model: Any) -> CellType:

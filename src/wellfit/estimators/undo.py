@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 Owner = TypeVar("Owner")
 
 
-def whole_or_not_at_all(
+def rollback_on_error(
     method: Callable[Concatenate[Owner, Given], Answer],
 ) -> Callable[Concatenate[Owner, Given], Answer]:
     """Let a method that fails leave its object's attributes as they were.
@@ -19,7 +19,7 @@ def whole_or_not_at_all(
     A fitted model that is refused another fit goes on predicting as before.
 
     >>> class Half:
-    ...     @whole_or_not_at_all
+    ...     @rollback_on_error
     ...     def fit(self):
     ...         self.classes_ = "abc"
     ...         raise ValueError("halfway")

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky import BrokenProcessPool
 from joblib.parallel import get_active_backend
 
-from wellfit.model_selection.stacking import Group, trained
+from wellfit.fitting.runner import Group, train_group
 from wellfit.training import Result
 from wellfit.training.precision import threads
 
@@ -52,13 +52,13 @@ class Job:
     def take(self, members: Sequence[int]) -> Job:
         """Return the same for some of the members."""
         places = tuple(self.group.places[index] for index in members)
-        work = tuple(self.group.work[index] for index in members)
+        jobs = tuple(self.group.jobs[index] for index in members)
         paused = None if self.paused is None else self.paused.take(members)
-        return Job(Group(places, work), self.until, paused)
+        return Job(Group(places, jobs), self.until, paused)
 
     def halves(self) -> list[Job]:
         """Return the first half of the members, and the second."""
-        everyone = range(len(self.group.work))
+        everyone = range(len(self.group.jobs))
         middle = len(everyone) // 2
         return [self.take(everyone[:middle]), self.take(everyone[middle:])]
 
@@ -122,7 +122,7 @@ def finished(jobs: Sequence[Job], n_jobs: int | None) -> Iterator[tuple[Job, Tra
         try:
             for number, result in _results(undone, n_jobs):
                 job = undone.pop(number)
-                if isinstance(result, Exception) and len(job.group.work) > 1:
+                if isinstance(result, Exception) and len(job.group.jobs) > 1:
                     left += job.halves()
                 else:
                     yield job, result
@@ -183,8 +183,8 @@ def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Except
 def _timed(job: Job) -> Trained:
     before = None if job.paused is None else job.paused.trained()
     began = time.perf_counter()
-    result, precision = trained(
+    result, precision = train_group(
         job.group, job.until, (before.result, before.precision) if before else None
     )
-    seconds = (time.perf_counter() - began) / len(job.group.work)
+    seconds = (time.perf_counter() - began) / len(job.group.jobs)
     return Trained(result, precision, seconds + (before.seconds if before else 0.0))

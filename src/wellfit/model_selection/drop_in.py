@@ -6,7 +6,6 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from inspect import signature
 from typing import Any, Self
 
@@ -21,8 +20,11 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 from sklearn.utils.validation import _check_method_params
 
+from wellfit.core.lazy import public
+from wellfit.core.rng import drawn_seed
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
+from wellfit.fitting.scoring import each_scorer
 from wellfit.model_selection.evaluation import Evaluation
 from wellfit.model_selection.fits import Fit, FitEvaluator, Outcome, contexts_of, splits_of
 from wellfit.model_selection.separate import SeparateFits
@@ -54,8 +56,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
 
         See :class:`wellfit.report.plotting.SearchPlots`.
         """
-        # By name: figures stand above searches, and take a while to import.
-        return import_module("wellfit.report.plotting").SearchPlots(self)
+        return public("SearchPlots")(self)
 
     @property
     def leaderboard_(self) -> Any:
@@ -91,7 +92,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         self._base = self._seeded()
-        given = (self, X, y, scorers, routed.estimator.fit, routed.scorer.score)
+        given = (self, self._base, X, y, scorers, routed.estimator.fit, routed.scorer.score)
         evaluator = Evaluation(*given) if self._stacks() else SeparateFits(*given)
         results, first = self._search_through(evaluator, X, y, routed.splitter.split, context)
         self.multimetric_ = isinstance(first, dict)
@@ -102,7 +103,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         if self.refit:
             self._refit(data, routed.estimator.fit, context)
         multiple = isinstance(scorers, _MultimetricScorer)
-        self.scorer_ = scorers._scorers if multiple else scorers
+        self.scorer_ = each_scorer(scorers) if multiple else scorers
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, **data)
         return self
@@ -129,7 +130,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             return base
         if isinstance(base.random_state, (int, np.integer)):
             return base
-        return base.set_params(random_state=base._seed(fresh=True))
+        return base.set_params(random_state=drawn_seed(base.random_state))
 
     def _search_through(
         self,

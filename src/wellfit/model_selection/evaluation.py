@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection._validation import _score
 from sklearn.utils import _safe_indexing
@@ -21,13 +21,20 @@ from sklearn.utils.validation import _check_method_params
 
 from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import Numbers, ready_to_split
-from wellfit.estimators.prepared import Prepared
-from wellfit.estimators.scoring import precomputable, speaking
-from wellfit.estimators.tables import Table
+from wellfit.fitting import (
+    ClassTargets,
+    Compute,
+    EncodedRows,
+    FittedNetwork,
+    TargetEncoder,
+    TrainingJob,
+)
+from wellfit.fitting.features import Numbers
+from wellfit.fitting.runner import Group, grouped
+from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
+from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
 from wellfit.model_selection.fits import Contexts, Fit, FitEvaluator, Outcome, compact
-from wellfit.model_selection.stacking import Group, grouped
 from wellfit.training import Status, Weights, predict
 
 
@@ -36,11 +43,11 @@ class Evaluation(FitEvaluator):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._features = ready_to_split(self._x, self._search._base.preprocess)
-        self._seen: dict[Hashable, Prepared] = {}
+        self._features = with_columns_of_all_rows(self._x, self._base.preprocess)
+        self._seen: dict[Hashable, TrainingJob] = {}
         self._used: set[Hashable] = set()
-        self._tests: dict[Hashable, tuple[Table, _Judging]] = {}
-        self._set: tuple[Mapping[str, Any] | None, Any] = None, None
+        self._tests: dict[Hashable, tuple[EncodedRows, _Judging]] = {}
+        self._estimators: dict[int, BaseMLP] = {}  # by the identity of their candidate
         self._paused: dict[Hashable, _Paused] = {}
         self._known_scorers = precomputable(self._scorers)
 
@@ -84,8 +91,6 @@ class Evaluation(FitEvaluator):
         else:
             judged = self._judged(job.group, result, these)
             self._pause(job, result, fits)
-        if job.until is None and not self._search.keep_models:
-            _forget(job.group)
         self._recorder.record(these, judged)
         return judged
 
@@ -104,19 +109,19 @@ class Evaluation(FitEvaluator):
         for place, fit in enumerate(fits):
             if fit.training in self._paused:
                 paused = self._paused[fit.training]
-                work = paused.group.work[paused.index]
-                apart = id(paused.trained) if work.estimator.precision == "auto" else 0
+                precision = paused.group.jobs[paused.index].compute.precision
+                apart = id(paused.trained) if precision == "auto" else 0
                 key = fit.until, paused.fit.until, apart
                 alike.setdefault(key, []).append((place, paused))
         workers = effective_n_jobs(self._search.n_jobs)
         for (until, *_), some in alike.items():
-            left = [paused.group.work[paused.index] for _, paused in some]
+            left = [paused.group.jobs[paused.index] for _, paused in some]
             for group in grouped(left, workers):
                 yield _joined([some[place] for place in group.places], until)
 
     def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[Job]:
         """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
-        ready: dict[int | None, list[tuple[int, Prepared]]] = {}
+        ready: dict[int | None, list[tuple[int, TrainingJob]]] = {}
         self._used.clear()
         for place, fit in enumerate(fits):
             if fit.training in self._paused:
@@ -134,65 +139,68 @@ class Evaluation(FitEvaluator):
             self._tests = {}
         workers = effective_n_jobs(self._search.n_jobs)
         for until, some in ready.items():
-            for group in grouped([work for _, work in some], workers):
+            for group in grouped([job for _, job in some], workers):
                 places = tuple(some[place][0] for place in group.places)
                 yield Job(replace(group, places=places), until)
 
-    def _prepared(self, fit: Fit) -> Prepared:
-        """Return a fit's training; what candidates have in common is read and encoded once."""
-        estimator = self._estimator(fit.candidate)
-        key = (estimator._reading(), fit.train.tobytes())
+    def _prepared(self, fit: Fit) -> TrainingJob:
+        """Return a fit's job; what candidates have in common is read and encoded once."""
+        estimator = copy.copy(self._estimator(fit))
+        builder = estimator.job_builder(estimator)
+        key = (builder.encoding_key(), fit.train.tobytes())
+        self._used.add(key)
         if key in self._seen:
-            self._used.add(key)
-            return _silent(estimator._prepare_like(self._seen[key]))
+            return _silent(builder.job_like(self._seen[key]))
         X, y = _safe_indexing(self._features, fit.train), _safe_indexing(self._y, fit.train)
         params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
-        self._seen[key] = _silent(estimator._prepare(X, y, **params))
-        self._used.add(key)
+        self._seen[key] = _silent(builder.job(X, y, **params))
         return self._seen[key]
 
-    def _estimator(self, candidate: Mapping[str, Any]) -> BaseMLP:
-        """Return an estimator of its own that is set as the candidate says."""
-        if candidate is not self._set[0]:  # its folds come one after another
-            estimator = clone(self._search._base)
+    def _estimator(self, fit: Fit) -> BaseMLP:
+        """Return the estimator that is set as a fit's candidate says."""
+        key = id(fit.candidate)
+        if key not in self._estimators:
+            estimator: BaseMLP = clone(self._base)
             try:
-                estimator.set_params(**clone(dict(candidate), safe=False))
+                estimator.set_params(**clone(dict(fit.candidate), safe=False))
             except UnknownNameError as error:
                 raise _NoSuchParameterError(error) from None
-            self._set = candidate, estimator
-        return copy.copy(self._set[1])
+            self._estimators[key] = estimator
+        return self._estimators[key]
 
     def _judged(self, group: Group, trained: Trained, fits: Sequence[Fit]) -> list[Outcome]:
-        """Give a group's results to its estimators, and score them fold by fold."""
+        """Return the outcomes of a group's results, scored fold by fold."""
         outcomes: list[Outcome | None] = [None] * len(fits)
+        fitted: dict[int, BaseMLP] = {}
         folds: dict[Hashable, list[int]] = {}
         if Status.INTERRUPTED in trained.result.status:
             raise KeyboardInterrupt  # these are not the results of whole trainings
-        for place, (work, result) in enumerate(zip(group.work, trained.results(), strict=True)):
+        for place, (job, result) in enumerate(zip(group.jobs, trained.results(), strict=True)):
+            fit = fits[place]
             try:
-                work.estimator._conclude(result, trained.precision)
+                network = FittedNetwork.of(job, result, trained.precision)
             except Exception as error:
                 outcomes[place] = self._failed(error, trained.seconds)
             else:
-                fit = fits[place]
-                folds.setdefault((fit.test.tobytes(), id(work.table)), []).append(place)
+                fitted[place] = copy.copy(self._estimator(fit)).keep(network)
+                folds.setdefault((fit.test.tobytes(), id(job.rows)), []).append(place)
                 if self._search.keep_models:
-                    self._search.models_.keep(fit, work.estimator)
+                    self._search.models_.keep(fit, fitted[place])
         for places in folds.values():
-            some = [group.work[place].estimator for place in places]
-            scored = self._scored(some, fits[places[0]], group.work[places[0]].table)
+            some = [fitted[place] for place in places]
+            scored = self._scored(some, fits[places[0]], group.jobs[places[0]].rows)
             for place, outcome in zip(places, scored, strict=True):
-                history = compact(group.work[place].estimator.history_)
+                history = compact(fitted[place].history_)
                 told = {"fit_time": trained.seconds, "fit_error": None, "history": history}
                 outcomes[place] = {**outcome, **told}
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _scored(self, estimators: Sequence[BaseMLP], fit: Fit, table: Table) -> list[Outcome]:
-        """Return the scores of estimators that were trained on the same rows, ``table``."""
+    def _scored(self, estimators: Sequence[BaseMLP], fit: Fit, rows: EncodedRows) -> list[Outcome]:
+        """Return the scores of estimators that were trained on the same rows."""
         began = time.perf_counter()
-        key = id(table), fit.test.tobytes()
+        key = id(rows), fit.test.tobytes()
         if key not in self._tests:
-            self._tests[key] = table, self._judging(estimators[0], fit.test)
+            self._tests[key] = rows, self._judging(estimators[0], fit.test)
         test = self._scores(estimators, fit.test, self._tests[key][1])
         seconds = (time.perf_counter() - began) / len(estimators)
         outcomes = [
@@ -209,14 +217,18 @@ class Evaluation(FitEvaluator):
     def _judging(self, estimator: BaseMLP, rows: NDArray[np.integer]) -> _Judging:
         X, y = _safe_indexing(self._x, rows), _safe_indexing(self._y, rows)
         params = _check_method_params(self._x, params=self._score_params, indices=rows)
-        numbers = labels = None
+        numbers = targets = None
         if not self._known_scorers:
             return _Judging(X, y, params, None, None)
+        network = estimator.network_
         # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
         with suppress(Exception):
-            labels = estimator._labels.knowing(y) if is_classifier(estimator) else None
-            numbers = estimator._read(_safe_indexing(self._features, rows))
-        return _Judging(X, y, params, numbers, labels)
+            if isinstance(network.targets, ClassTargets):
+                targets = network.targets.knowing(y)
+            x = _safe_indexing(self._features, rows)
+            x = validate_features(estimator, x, network.features)
+            numbers = network.features.encode(x, Compute.of(estimator).numpy_dtype)
+        return _Judging(X, y, params, numbers, targets)
 
     def _scores(
         self, estimators: Sequence[BaseMLP], rows: NDArray[np.integer], by: _Judging
@@ -233,7 +245,7 @@ class Evaluation(FitEvaluator):
             pairs = ((each, by) for each in estimators)
         else:
             outputs = zip(estimators, together(estimators, by.numbers), strict=True)
-            pairs = ((speaking(*each, by.labels), by) for each in outputs)
+            pairs = ((precomputed(*each, by.targets), by) for each in outputs)
         error_score = self._search.error_score
         return [
             _score(each, own.X, own.y, self._scorers, own.params, error_score)
@@ -247,7 +259,7 @@ class Evaluation(FitEvaluator):
             raise error
         score = search.error_score
         if isinstance(scorers, _MultimetricScorer):
-            score = dict.fromkeys(scorers._scorers, search.error_score)
+            score = dict.fromkeys(each_scorer(scorers), search.error_score)
         outcome = {
             "test_scores": score,
             "n_test_samples": 0,
@@ -258,16 +270,11 @@ class Evaluation(FitEvaluator):
         return {**outcome, "fit_time": seconds, "score_time": 0.0, "history": {}}
 
 
-def _forget(group: Group) -> None:
-    """Let go of networks that were judged: those of a search together may be large."""
-    for work in group.work:
-        for name in ("_result", "_weights"):
-            work.estimator.__dict__.pop(name, None)
-
-
-def _silent(work: Prepared) -> Prepared:
-    """Return a training without the callbacks whose files have room for one: the refitted best."""
-    return replace(work, callbacks=[o for o in work.callbacks if not o.exclusive_files])
+def _silent(job: TrainingJob) -> TrainingJob:
+    """Return a job without the callbacks whose files have room for one: the refitted best."""
+    return replace(
+        job, callbacks=tuple(each for each in job.callbacks if not each.exclusive_files)
+    )
 
 
 class _NoSuchParameterError(Exception):
@@ -275,12 +282,15 @@ class _NoSuchParameterError(Exception):
 
 
 def together(estimators: Sequence[BaseMLP], x: Numbers) -> list[NDArray[np.floating]]:
-    """Return every estimator's outputs for rows that all of them read so, computed at once."""
-    first = estimators[0]
-    weights = Weights.join([estimator._weights for estimator in estimators])
-    link = first._resolve_loss().predict
+    """Return every estimator's outputs for rows that all of them encode so, computed at once."""
+    networks = [estimator.network_ for estimator in estimators]
+    first = networks[0]
     outputs = predict(
-        weights, x, link, precision=first.precision_, brightest=first._inputs.brightest
+        Weights.join([network.weights for network in networks]),
+        x,
+        first.targets.loss.predict,
+        precision=first.record.precision,
+        brightest=first.features.pixel_max,
     )
     return list(outputs)
 
@@ -293,7 +303,7 @@ class _Judging:
     y: Any
     params: Mapping[str, Any]
     numbers: Numbers | None
-    labels: Any  # of classifiers; they know the codes of ``y``
+    targets: TargetEncoder | None  # of classifiers; they know the codes of ``y``
 
 
 @dataclass(frozen=True)
@@ -317,5 +327,5 @@ def _joined(some: Sequence[tuple[int, _Paused]], until: int | None) -> Job:
         for stack in stacks.values()
     ]
     places = tuple(place for place, _ in ordered)
-    work = tuple(paused.group.work[paused.index] for _, paused in ordered)
-    return Job(Group(places, work), until, Joined(parts))
+    jobs = tuple(paused.group.jobs[paused.index] for _, paused in ordered)
+    return Job(Group(places, jobs), until, Joined(parts))

@@ -75,8 +75,9 @@ class FitEvaluator(ABC):
     """Trains and scores fits for a search, and tells its journal and its callbacks of them.
 
     Args:
-        search: whose ``_base``, ``n_jobs``, ``error_score``, ``return_train_score`` and
+        search: whose ``n_jobs``, ``error_score``, ``return_train_score`` and
             ``verbose`` count.
+        base: the estimator that candidates are set on.
         X, y: all rows.
         scorers: as scikit-learn makes them from ``scoring``.
         fit_params, score_params: arrays of all rows among them are cut to each fold.
@@ -85,13 +86,15 @@ class FitEvaluator(ABC):
     def __init__(
         self,
         search: Any,
+        base: Any,
         X: Any,
         y: Any,
         scorers: Any,
         fit_params: Mapping[str, Any],
         score_params: Mapping[str, Any],
     ) -> None:
-        self._search, self._x, self._y, self._scorers = search, X, y, scorers
+        self._search, self._base = search, base
+        self._x, self._y, self._scorers = X, y, scorers
         self._fit_params, self._score_params = fit_params, score_params
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._succeeded = False

@@ -90,7 +90,7 @@ def check(space: Space, estimator: Any) -> None:
     for name, each in space.axes.items():
         layered = name.rpartition(".")[0]
         parameter = layered if layered in space.layered else name
-        nested = "__" in name and name.partition("__")[0] in estimator._configs
+        nested = "__" in name and name.partition("__")[0] in estimator.nested_configs
         if not nested and parameter not in known:
             raise UnknownNameError(f"parameter of {type(estimator).__name__}", parameter, known)
         for value in () if name.endswith(".depth") else each.ends():
@@ -109,14 +109,14 @@ def check(space: Space, estimator: Any) -> None:
 
 def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
     """Make what a value of an estimator's own parameter means, where that is declared."""
-    configured = name in estimator._configs
+    configured = name in estimator.nested_configs
     if name in _CHECKED:
         _CHECKED[name](value)
     elif isinstance(value, Config) or value == getattr(type(estimator)(), name):
         return
     elif configured:  # activations may be one for each layer
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            resolve(estimator._configs[name], each)
+            resolve(estimator.nested_configs[name], each)
     elif value is None:
         return
     elif name in _MEANT:

@@ -44,7 +44,7 @@ class SeparateFits(FitEvaluator):
         wanted = search.keep_models or isinstance(search.estimator, BaseMLP)
         yield from parallel(
             delayed(_fit_and_score)(
-                clone(search._base),
+                clone(self._base),
                 self._x,
                 self._y,
                 train=fits[place].train,

@@ -131,7 +131,7 @@ class ClassLabels:
     classes_: NDArray[Any]
     multilabel_: bool
     soft_: bool
-    _known: tuple[Any, NDArray[Any]] | None = None  # targets and their codes
+    known_codes: tuple[Any, NDArray[Any]] | None = None  # targets and their codes
 
     def fit(self, y: Any, *, alone: bool | None = None) -> Self:
         """Learn the classes.
@@ -165,8 +165,8 @@ class ClassLabels:
         Raises:
             DataError: labels that :meth:`fit` didn't see, or as it would.
         """
-        if self._known is not None and y is self._known[0]:
-            return self._known[1]
+        if self.known_codes is not None and y is self.known_codes[0]:
+            return self.known_codes[1]
         labels = target_numbers(y) if self.soft_ else label_array(y)
         matrix = self.soft_ or self.multilabel_
         if matrix or labels.ndim == 2:
@@ -223,7 +223,7 @@ class ClassLabels:
     def knowing(self, y: Any) -> Self:
         """Return the same labels with the codes of this very ``y`` by heart, for many to ask."""
         knowing = copy.copy(self)
-        knowing._known = y, self.encode(y)
+        knowing.known_codes = y, self.encode(y)
         return knowing
 
     def hard(self, y: Any) -> Any:

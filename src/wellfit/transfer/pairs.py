@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -19,9 +18,12 @@ from wellfit.augment import Augmentation, Mixup
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.core.hyper import Config
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import Numbers
-from wellfit.estimators.losses import resolve_loss
+from wellfit.estimators.build import JobBuilder
 from wellfit.estimators.settings import Architecture, architecture, hidden
+from wellfit.fitting import Compute, FittedNetwork, PairTargets
+from wellfit.fitting.features import Numbers, dense_numbers
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.validation import validate_features
 from wellfit.nn import (
     Activation,
     ConcatRows,
@@ -35,15 +37,45 @@ from wellfit.nn import (
     Network,
 )
 from wellfit.optim import L1, L2, Adam, Clipping, Optimizer, Schedule
-from wellfit.preprocessing import ClassLabels
-from wellfit.training import Callback, EarlyStopping, Stream, Weights, predict
-from wellfit.training.precision import device_of, threads
-from wellfit.transfer.interop.estimator import from_parts
-from wellfit.transfer.interop.parts import Part, at_work, parts_of
+from wellfit.training import Callback, EarlyStopping, Stream
+from wellfit.transfer.interop.parts import Part, at_work, parts_of, weights_of
 
 _SIDES = 2
-_SHOWN = 5  # labels in a message
 _OPTIMIZER = Adam(0.003)  # reaches in 10 epochs of MNIST what 0.001 does not in 12
+
+
+class PairsJobBuilder(JobBuilder):
+    """Makes trainings on pairs: of two towers, and of streams that draw pairs of rows."""
+
+    def architecture(
+        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+    ) -> Architecture:
+        """Return towers whose rows merge below the head, or which read merged rows."""
+        estimator = self.estimator
+        tower, shared = hidden(estimator), estimator.shared
+        if not isinstance(shared, bool | np.bool_):
+            raise HyperparameterError(f"shared is {shared!r}; expected True or False")
+        if not tower:
+            raise HyperparameterError("a tower has no hidden layers; expected one at least")
+        both = copy.copy(estimator)
+        both.layers = (
+            *tower,
+            ConcatRows(_SIDES),
+            *(_described(layer) for layer in estimator.head),
+        )
+        built = architecture(both, inputs, n_outputs)
+        return built if shared else built._replace(network=_apart(built.network))
+
+    def stream(
+        self, train: NDArray[np.integer], held_out: NDArray[np.integer] | None, seed: int
+    ) -> Stream:
+        """Return which rows pairs are drawn from, and how they are changed."""
+        stream = replace(super().stream(train, held_out, seed), pairs=True)
+        if any(isinstance(part, Mixup) for part in stream.augment):
+            raise HyperparameterError(
+                "augment mixes rows, which makes no sense of pairs; expected other augmentations"
+            )
+        return stream
 
 
 class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
@@ -89,9 +121,12 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     (297, 32)
     """
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {
-        key: base for key, base in BaseMLP._configs.items() if key != "pretrained"
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
+        key: base for key, base in BaseMLP.nested_configs.items() if key != "pretrained"
     }
+
+    target_encoder = PairTargets
+    job_builder = PairsJobBuilder
 
     def __init__(
         self,
@@ -183,13 +218,13 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
             DataError: XA and XB of different shapes.
             NotFittedError: before ``fit``.
         """
-        check_is_fitted(self, "_weights")
+        check_is_fitted(self, "network_")
         _check_alike(XA, XB)
-        a, b = self._read(XA), self._read(XB)
+        network, compute = self.network_, Compute.of(self)
+        a, b = self._encoded(XA), self._encoded(XB)
         if a.dtype != b.dtype:  # pixels and numbers made of pixels
-            a, b = (self._brightness(part) for part in (a, b))
-        x = _in_turn(a, b)
-        alike = self._through(self._weights, x, self._resolve_loss().predict)
+            a, b = (dense_numbers(each, network.features.pixel_max) for each in (a, b))
+        alike = network.evaluate(_in_turn(a, b), compute, network.targets.loss.predict)
         return np.hstack([1 - alike, alike])
 
     def predict(self, XA: Any, XB: Any) -> NDArray[np.bool_]:
@@ -212,8 +247,15 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
 
     def transform(self, X: Any) -> NDArray[np.floating]:
         """Return what tower A puts out, (n_samples, units of its last layer)."""
-        tower = from_parts(self.parts(), precision=self._precision())
-        return self._through(tower._weights, self._read(X), torch.clone)
+        parts, network = self.parts(), self.network_
+        tower = replace(network, weights=weights_of(parts, network.weights.parameters.dtype))
+        return tower.evaluate(self._encoded(X), Compute.of(self))
+
+    def _encoded(self, X: Any) -> Numbers:
+        """Return rows as numbers."""
+        features = self.network_.features
+        x = validate_features(self, X, features)
+        return features.encode(x, Compute.of(self).numpy_dtype)
 
     def parts(self) -> list[Part]:
         """Return tower A's layers with what they have learned, without dropout and noise.
@@ -223,11 +265,11 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
         Raises:
             NotFittedError: before ``fit``.
         """
-        check_is_fitted(self, "_weights")
-        every = parts_of(self._weights)
-        if isinstance(every[0].layer, ConcatRows):
-            return at_work(_first_of(part) for part in every[1 : 1 + self._tower])
-        return at_work(every[: self._tower])
+        check_is_fitted(self, "network_")
+        every = parts_of(self.network_.weights)
+        tower = _tower_of(self.network_.layers)
+        first = every[tower.start : tower.stop]
+        return at_work(map(_first_of, first) if tower.start else first)
 
     def save(self, path: str | os.PathLike[str]) -> Any:
         """Refuse: what is worth keeping is the model that tower A becomes part of.
@@ -240,100 +282,18 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
             "tower, or from_parts(pairs.parts())"
         )
 
-    # What training asks for.
-
-    def _architecture(self, inputs: int) -> Architecture:
-        """Return towers whose rows merge below the head, or which read merged rows."""
-        tower = hidden(self)
-        if not isinstance(self.shared, bool | np.bool_):
-            raise HyperparameterError(f"shared is {self.shared!r}; expected True or False")
-        if not tower:
-            raise HyperparameterError("a tower has no hidden layers; expected one at least")
-        both = copy.copy(self)
-        both.layers = (*tower, ConcatRows(_SIDES), *(_described(layer) for layer in self.head))
-        built = architecture(both, inputs)
-        below = [layer.name for layer in built.network.layers].index(ConcatRows.name)
-        self._tower = below
-        if self.shared:
-            return built
-        return built._replace(network=_apart(built.network, below))
-
-    def _stream(
-        self, train_ids: NDArray[np.integer], held_ids: NDArray[np.integer] | None, seed: int
-    ) -> Stream:
-        stream = replace(super()._stream(train_ids, held_ids, seed), pairs=True)
-        if any(isinstance(part, Mixup) for part in stream.augment):
-            raise HyperparameterError(
-                "augment mixes rows, which makes no sense of pairs; expected other augmentations"
-            )
-        return stream
-
-    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        labels = ClassLabels().fit(y)
-        if labels.multilabel_ or labels.soft_:
-            raise DataError(f"y has shape {np.shape(y)}; expected one label for each row")
-        counts = np.bincount(labels.encode(y))
-        if len(counts) < 2:
-            only = labels.classes_.tolist()[0]
-            raise DataError(
-                f"all rows are of one class, {only!r}; expected two at least, to make pairs that "
-                "differ"
-            )
-        single = labels.classes_[counts < 2].tolist()
-        if single:
-            more = ", …" if len(single) > _SHOWN else ""
-            raise DataError(
-                f"of these classes there is a single row: {str(single[:_SHOWN])[1:-1]}{more}; "
-                "expected two rows of each class at least, to make pairs that are alike"
-            )
-        self._labels, self.labels_ = labels, labels.classes_
-        self.classes_ = np.array([False, True])
-        return self._read_targets(y, warn=False)
-
-    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
-        return self._labels.read(y, warn=warn)
-
-    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
-        return self._labels.encode(y)
-
-    def _outputs(self) -> int:
-        return 1
-
-    def _strata(self, y: NDArray[Any]) -> NDArray[Any] | None:
-        return self._labels.encode(y)
-
-    def _resolve_loss(self) -> Loss:
-        return resolve_loss(self._as_trained("loss"), "sigmoid_cross_entropy", task="multilabel")
-
-    # Small things.
+    def keep(self, network: FittedNetwork) -> Self:
+        """Become what a training has led to; see :meth:`wellfit.MLPClassifier.keep`."""
+        targets = network.targets
+        assert isinstance(targets, PairTargets)
+        self.labels_ = targets.labels.classes_
+        return super().keep(network)
 
     @property
     def _n_features_out(self) -> int:
-        network = self._weights.network
-        apart = isinstance(network.layers[0], ConcatRows)
-        return network.widths[self._tower + apart] // (_SIDES if apart else 1)
-
-    def _precision(self) -> str:
-        """Return the precision that weights are kept in."""
-        double = self._weights.parameters.dtype is torch.float64
-        return "float64" if double else "float32"
-
-    def _brightness(self, x: Numbers) -> Numbers:
-        """Return pixels as the numbers that the engine makes of them."""
-        return x / np.float32(self._inputs.brightest) if x.dtype == np.uint8 else x
-
-    def _through(
-        self, weights: Weights, x: Numbers, link: Callable[[torch.Tensor], torch.Tensor]
-    ) -> NDArray[np.floating]:
-        """Return ``link`` of what a network puts out for rows as numbers."""
-        with threads(self.n_threads):
-            return predict(
-                weights.to(weights.parameters.dtype, device_of(self.device)),
-                x,
-                link,
-                precision=self.precision_,
-                brightest=self._inputs.brightest,
-            )[0]
+        network = self.network_.weights.network
+        tower = _tower_of(network.layers)
+        return network.widths[tower.stop] // (_SIDES if tower.start else 1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -346,10 +306,18 @@ def _described(layer: int | HiddenLayer | Layer) -> HiddenLayer | Layer:
     return layer if isinstance(layer, Config) else Dense(layer)
 
 
-def _apart(network: Network, below: int) -> Network:
-    """Return a network whose rows merge at once, its layers ``below`` so many in two groups."""
+def _apart(network: Network) -> Network:
+    """Return a network whose rows merge at once, its layers below the merging in two groups."""
+    below = _tower_of(network.layers).stop
     tower = [_grouped(layer) for layer in network.layers[:below]]
     return network.replace(layers=(ConcatRows(_SIDES), *tower, *network.layers[below + 1 :]))
+
+
+def _tower_of(layers: Sequence[Layer]) -> range:
+    """Return the places of the tower's layers: up to the merging, or to the first of the head."""
+    names = [layer.name for layer in layers]
+    merged = names.index(ConcatRows.name)
+    return range(merged) if merged else range(1, names.index(Linear.name))
 
 
 def _grouped(layer: Layer) -> Layer:

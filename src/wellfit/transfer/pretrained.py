@@ -5,23 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import Config, hyper
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.reusing import Reusing
-from wellfit.estimators.sources import Source
+from wellfit.estimators.transferring import fitted_network
+from wellfit.fitting import FeatureEncoder
+from wellfit.fitting.network import TrainedLayers
+from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.optim import LayerRates
 from wellfit.transfer.interop import Part, import_model
-from wellfit.transfer.interop.parts import checked
+from wellfit.transfer.interop.parts import weights_of
 from wellfit.transfer.model_registry import find_model
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
@@ -46,7 +46,7 @@ class GradualUnfreezing(Config):
     start: int = hyper("the epoch from which the highest frozen layer learns", default=2, low=1)
 
 
-class Pretrained(Reusing):
+class Pretrained(PretrainedLayers):
     r"""The lower layers of a trained network, for an estimator to start from.
 
     Hidden layers are counted from the input; each brings its batch norm and its activation.
@@ -114,7 +114,7 @@ class Pretrained(Reusing):
         """Return itself: nothing of it changes, and scikit-learn's clones share the model."""
         return self
 
-    def source(self) -> Source:
+    def source(self) -> TrainedLayers:
         """Return the network to take layers from.
 
         Raises:
@@ -123,17 +123,17 @@ class Pretrained(Reusing):
         """
         return _source(self.model)
 
-    def taken(self, source: Source) -> int:
+    def taken(self, source: TrainedLayers) -> int:
         """Return how many hidden layers are taken.
 
         Raises:
             HyperparameterError: more than there are, or not the lowest ones.
             UnknownNameError: a name that none of them has.
         """
-        there = len(source.names)
+        there = len(source.hidden_units)
         count = there if self.n_layers is None else self.n_layers
         if isinstance(count, str):
-            count = _matching(count, source.names)
+            count = _matching(count, [f"linear_{number}" for number in range(1, there + 1)])
         if count > there:
             _refuse("n_layers", count, f"at most {there}, which the pretrained model has")
         if self.keeps_head() and count < there:
@@ -179,14 +179,14 @@ class Pretrained(Reusing):
             digest.update(np.ascontiguousarray(block.double().cpu().numpy()).data)
         return {**dict(self.values()), "model": digest.hexdigest()}
 
-    def reading(self) -> Any:
-        """Return what tells one way of reading rows from another."""
+    def encoding_key(self) -> Any:
+        """Return what distinguishes one encoding of rows from another."""
         place = isinstance(self.model, str | os.PathLike)
         return (str(self.model) if place else id(self.model), self.head)
 
-    def start(self) -> Any:
-        """Return what tells one start of a training from another."""
-        return (*self.reading(), self.n_layers)
+    def start_key(self) -> Any:
+        """Return what distinguishes one start of a training from another."""
+        return (*self.encoding_key(), self.n_layers)
 
 
 def _is_count(value: Any) -> bool:
@@ -214,14 +214,15 @@ def _matching(pattern: str, names: Sequence[str]) -> int:
     return len(matched)
 
 
-def _source(model: Any) -> Source:
+def _source(model: Any) -> TrainedLayers:
     if isinstance(model, str | os.PathLike):
         return _from_place(Path(model))
     if hasattr(model, "parts"):
-        reads = model if hasattr(model, "_inputs") else None
-        return replace(_from_parts(model.parts(), type(model).__name__), model=reads)
+        network = getattr(model, "network_", None)
+        features = network.features if network else getattr(model, "features_", None)
+        return _from_parts(model.parts(), type(model).__name__, features)
     if isinstance(model, BaseMLP):
-        return Source.of(model)
+        return fitted_network(model)
     if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
         return _from_parts(model, "a list of parts")
     raise InputError(
@@ -230,7 +231,7 @@ def _source(model: Any) -> Source:
     )
 
 
-def _from_place(path: Path) -> Source:
+def _from_place(path: Path) -> TrainedLayers:
     """Return the network of a folder of a model or a run, or of another library's file.
 
     Raises:
@@ -243,14 +244,10 @@ def _from_place(path: Path) -> Source:
     model: Any = import_model(path) if path.is_file() else load_model(find_model(path))
     if not isinstance(model, BaseMLP):
         raise ModelFileError(f"{path} holds a {type(model).__name__}; expected a single network")
-    return Source.of(model)
+    return fitted_network(model)
 
 
-def _from_parts(parts: Sequence[Part], told: str) -> Source:
-    whole = checked(parts)
-    return Source(
-        tuple(part.layer for part in whole),
-        tuple(torch.tensor(part.parameters) for part in whole),
-        tuple(torch.tensor(part.statistics) for part in whole),
-        told,
-    )
+def _from_parts(
+    parts: Sequence[Part], name: str, features: FeatureEncoder | None = None
+) -> TrainedLayers:
+    return TrainedLayers(weights_of(parts), features, name=name)

@@ -144,7 +144,7 @@ def describe(folder: Path, name: str, **given: Any) -> RegisteredModel:
         model = load_model(folder)
     members: list[BaseMLP] = getattr(model, "estimators_", [model])
     classes = getattr(model, "classes_", None)
-    network = members[0]._weights.network.to_dict()
+    network = members[0].network_.weights.network.to_dict()
     entry = {
         "kind": _kind(model),
         "estimator": type(model).__name__,

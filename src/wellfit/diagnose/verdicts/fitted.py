@@ -18,7 +18,8 @@ from wellfit.diagnose.verdicts import baselines, measured
 from wellfit.diagnose.verdicts.scores import Baseline, Mean, Scores
 from wellfit.diagnose.verdicts.training import Chances, Layer, Norm, Outlying, Training
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import checked
+from wellfit.fitting import ClassTargets, Compute
+from wellfit.fitting.validation import validate_features
 from wellfit.nn import Activate, BatchNorm
 from wellfit.training import Rows, Weights
 from wellfit.training.prediction import Predictor
@@ -54,8 +55,8 @@ class FittedTraining(Training):
         self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "unseen"
     ) -> None:
         self.estimator = estimator
-        self.weights: Weights = estimator._weights.to(torch.float32, torch.device("cpu"))
-        self._loss = estimator._resolve_loss()
+        self.weights: Weights = estimator.network_.weights.to(torch.float32, torch.device("cpu"))
+        self._loss = estimator.network_.targets.loss
         super().__init__(
             getattr(estimator, "history_", {}),
             {
@@ -79,9 +80,11 @@ class FittedTraining(Training):
 
     def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
         """Keep the training rows, and those held out of them if they can be found again."""
-        seed = getattr(self.estimator, "_fit_seed", None)  # not in a model from a folder
-        none_held = seed is None or "val_loss" not in self.history
-        train, held = self.estimator._hold_out(y, none_held, seed or 0)
+        split = self.estimator.network_.split  # not in a model from a folder
+        train: NDArray[np.integer] = np.arange(len(y))
+        held: NDArray[np.integer] | None = None
+        if split is not None and split.is_of(len(y)):
+            train, held = split.train, split.held_out
         if held is not None:
             unseen = self._part(X, y, held)
             told, again = super().unseen, Mean.of(self._losses(unseen))
@@ -99,9 +102,11 @@ class FittedTraining(Training):
         if len(ids) > most:
             ids = np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
         some, targets = _safe_indexing(X, ids), y[ids]
-        table = self.estimator._table(checked(self.estimator, some, reset=False), targets, None)
-        brightest = self.estimator._inputs.brightest
-        return Part(some, targets, Rows(table.x, table.y, brightest=brightest), ids)
+        network = self.estimator.network_
+        x = validate_features(self.estimator, some, network.features)
+        numbers, codes = network.encode(x, targets, Compute.of(self.estimator))
+        rows = Rows(numbers, codes, brightest=network.features.pixel_max)
+        return Part(some, targets, rows, ids)
 
     # Losses.
 
@@ -232,8 +237,8 @@ class FittedTraining(Training):
     @cached_property
     def chances(self) -> Chances | None:
         """The confidence in the classes of unseen rows, and whether they are right."""
-        labels = getattr(self.estimator, "_labels", None)
-        if self._unseen is None or labels is None or labels.multilabel_ or labels.soft_:
+        known = self.estimator.network_.targets
+        if self._unseen is None or not isinstance(known, ClassTargets) or not known.one_label:
             return None
         given = self.estimator.predict_proba(self._unseen.X)
         best = given.argmax(axis=1)
@@ -294,11 +299,12 @@ class FittedTraining(Training):
     @cached_property
     def _lengths(self) -> tuple[float, float] | None:
         """The distance from the initial weights, and the final norm, over the initial norm."""
-        if self.estimator.warm_start or not hasattr(self.estimator, "_result"):
+        result = self.estimator.network_.result
+        if self.estimator.warm_start or result is None:
             return None
-        member = self.estimator._result.members[0]
+        member = result.members[0]
         first = member.network.initial_parameters(member.seed)
-        last = self.estimator._result.last  # those in use may be of an early epoch
+        last = result.last  # those in use may be of an early epoch
         now = last.network.parameters.views(last.parameters, last.members)
         pairs = [
             (a.float(), b[0].float().cpu()) for a, b in zip(first, now, strict=True) if a.numel()

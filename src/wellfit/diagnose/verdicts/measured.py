@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 
 from wellfit.diagnose.verdicts.scores import Metric
 from wellfit.estimators.base import BaseMLP
+from wellfit.fitting import ClassTargets
 from wellfit.nn.losses import AbsoluteError, Huber, Loss
 from wellfit.preprocessing import as_table
 
@@ -25,7 +26,7 @@ def metric_of(estimator: BaseMLP, loss: Loss) -> Metric:
     """
     if is_classifier(estimator):
         weighted = getattr(estimator, "class_weight", None) is not None
-        single = not estimator._labels.multilabel_
+        single = not _classes(estimator).multilabel
         return Metric("balanced accuracy" if weighted and single else "accuracy")
     levels = loss.levels()
     if levels:
@@ -37,8 +38,7 @@ def targets(estimator: BaseMLP, y: Any) -> NDArray[Any]:
     """Return codes of classes (N,), yes or no (N, L), or numbers (N,) or (N, T)."""
     if not is_classifier(estimator):
         return _flat(np.asarray(y, dtype=np.float64))
-    codes: NDArray[Any] = estimator._labels.encode(y)
-    return codes.argmax(axis=1) if estimator._labels.soft_ else codes
+    return _classes(estimator).codes(y)
 
 
 def predictions(estimator: BaseMLP, X: Any) -> NDArray[Any]:
@@ -46,7 +46,7 @@ def predictions(estimator: BaseMLP, X: Any) -> NDArray[Any]:
     if not is_classifier(estimator):
         return _flat(np.asarray(estimator.predict(X), dtype=np.float64))
     chances: NDArray[Any] = estimator.predict_proba(X)
-    return chances > 0.5 if estimator._labels.multilabel_ else chances.argmax(axis=1)
+    return chances > 0.5 if _classes(estimator).multilabel else chances.argmax(axis=1)
 
 
 def encoded_by_target(
@@ -60,7 +60,7 @@ def encoded_by_target(
     Source: Micci-Barreca, "A preprocessing scheme for high-cardinality categorical attributes in
     classification and prediction problems", 2001.
     """
-    table = estimator._inputs.table
+    table = estimator.network_.features.table
     places = [] if table is None else [at for at, k in enumerate(table.kinds_) if k == "category"]
     first, other = _as_text(training, places), _as_text(unseen, places)
     if not places or y.ndim > 1:
@@ -69,6 +69,12 @@ def encoded_by_target(
     codes = [pd.factorize(cells)[0] for cells in np.vstack([first, other]).T]
     columns = [_level_means(one[: len(first)], one[len(first) :], wanted) for one in codes]
     return np.hstack([own for own, _ in columns]), np.hstack([means for _, means in columns])
+
+
+def _classes(estimator: BaseMLP) -> ClassTargets:
+    targets = estimator.network_.targets
+    assert isinstance(targets, ClassTargets)
+    return targets
 
 
 def _level_means(

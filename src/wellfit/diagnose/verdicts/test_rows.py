@@ -37,7 +37,7 @@ def with_test_rows(
     """
     if len(y) < 2:
         return verdict
-    metric = metric_of(model, model._resolve_loss())
+    metric = metric_of(model, model.network_.targets.loss)
     test = metric.score(metric.errors(y, predicted))
     floor = metric.score(metric.errors(y, np.broadcast_to(constant, y.shape))).value
     known = verdict.scores.unseen if verdict.scores else None

@@ -185,7 +185,7 @@ def verdict(
     >>> verdict(early, X, y).name
     'still_improving'
     """
-    check_is_fitted(estimator, "_weights")
+    check_is_fitted(estimator, "network_")
     for rows, targets, name in ((X, y, "X"), (X_test, y_test, "X_test")):
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")

@@ -6,7 +6,6 @@ import os
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,14 +18,16 @@ from torch import Tensor
 
 from wellfit.core.errors import DataError, HyperparameterError, InputError, shown
 from wellfit.core.hyper import Config, resolve
+from wellfit.core.lazy import public
 from wellfit.core.rng import random_state_of
+from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import checked, ready_to_split
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.overrides import overridden
-from wellfit.estimators.saving import Saving
-from wellfit.estimators.scoring import scores
-from wellfit.estimators.undo import whole_or_not_at_all
+from wellfit.estimators.undo import rollback_on_error
+from wellfit.fitting import FittedNetwork
+from wellfit.fitting.scoring import metrics_of
+from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.ensembles.files import ensemble_from, save_ensemble
 from wellfit.model_selection.ensembles.library import Data, Models, fit_together, set_apart
 from wellfit.model_selection.ensembles.selection import Score, Selection
@@ -34,13 +35,13 @@ from wellfit.model_selection.ensembles.selection import Score, Selection
 _MOST_MEMBERS = 1_000_000
 
 
-class Ensemble(Saving, NestedConfigs):
+class Ensemble(NestedConfigs):
     """Networks that predict by their weighted average.
 
     Subclasses say what is averaged; see :class:`wellfit.MLPEnsembleClassifier`.
     """
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {"selection": Selection}
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {"selection": Selection}
     _member: ClassVar[type[BaseMLP]]
     _averaged: ClassVar[str] = "predict"  # the members' method that is averaged
 
@@ -66,12 +67,11 @@ class Ensemble(Saving, NestedConfigs):
 
         See :class:`wellfit.report.plotting.ModelPlots`.
         """
-        # By name: figures stand above ensembles, and take a while to import.
-        return import_module("wellfit.report.plotting").ModelPlots(self)
+        return public("ModelPlots")(self)
 
     # Fitting.
 
-    @whole_or_not_at_all
+    @rollback_on_error
     def fit(
         self,
         X: Any,
@@ -234,11 +234,12 @@ class Ensemble(Saving, NestedConfigs):
                 raise DataError("X_val is given without y_val; expected both")
             return data, Data(data.X_val, data.y_val)
         template = clone(self._given()[0])
-        X = ready_to_split(data.X, template.preprocess)
+        X = with_columns_of_all_rows(data.X, template.preprocess)
         data = Data(*indexable(X, data.y, data.weight)).that_count()
-        checked(template, data.X, reset=True)
-        targets = template._fit_targets(data.y)
-        kept, held = set_apart(len(targets), share, seed, template._strata(targets))
+        validate_features(template, data.X)
+        encoder = template.target_encoder.fit(data.y, template.loss)
+        targets = encoder.read(data.y, warn=False)
+        kept, held = set_apart(len(targets), share, seed, encoder.strata(targets))
         return data.rows(kept), data.rows(held)
 
     def _know(self, members: Sequence[BaseMLP]) -> None:
@@ -257,8 +258,9 @@ class Ensemble(Saving, NestedConfigs):
         """Return how averaged predictions for rows of these targets are judged."""
         if self.scoring is None:
             return self._own_score(y, weight)
-        targets = self.estimators_[0]._read_targets(y, warn=False)
-        (score,) = scores(self, [self.scoring], targets).values()
+        encoder = self._network.targets
+        targets = encoder.read(y, warn=False)
+        (score,) = metrics_of(self, [self.scoring], targets).values()
         everyone = np.arange(len(targets))
         return lambda averaged: score(averaged, everyone)
 
@@ -269,17 +271,23 @@ class Ensemble(Saving, NestedConfigs):
         """Return the score by which members are selected where none was asked for."""
 
     @abstractmethod
-    def _ask(self, member: Any, X: Any) -> NDArray[np.floating]:
+    def _predict_one(self, member: Any, X: Any) -> NDArray[np.floating]:
         """Return one member's predictions (n_samples, ...), as they are averaged."""
 
     # Predicting.
 
+    @property
+    def _network(self) -> FittedNetwork:
+        """The first member's, whose encoders are like all others'."""
+        return self.estimators_[0].network_
+
     def _each(self, X: Any) -> NDArray[np.floating]:
         """Return (M, n_samples, ...), what every member says."""
         check_is_fitted(self)
-        return np.stack([self._ask(member, X) for member in self.estimators_])
+        return np.stack([self._predict_one(member, X) for member in self.estimators_])
 
-    def _predict_outputs(self, X: Any) -> NDArray[np.floating]:
+    def outputs(self, X: Any) -> NDArray[np.floating]:
+        """Return the members' mean predictions (n_samples, ...), as they are averaged."""
         said = self._each(X)
         return self._mean(said).astype(said.dtype)
 
@@ -294,7 +302,7 @@ class Ensemble(Saving, NestedConfigs):
 
     def _out_of_fold(self, folds: Sequence[BaseMLP], held: Sequence[Any]) -> NDArray[Any]:
         """Return what each fold's network says about the rows held out from it, in one array."""
-        said = [self._ask(member, X) for member, X in zip(folds, held, strict=True)]
+        said = [self._predict_one(member, X) for member, X in zip(folds, held, strict=True)]
         return np.concatenate(said)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -319,11 +327,21 @@ class Ensemble(Saving, NestedConfigs):
         Returns:
             The folder's path.
         """
-        return save_ensemble(self, path)
+        return save_ensemble(self, self._given(), self._selection(), path)
 
     @classmethod
-    def _rebuilt(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """Return the ensemble that a folder holds."""
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the ensemble that :meth:`save` wrote. Runs no code that the folder carries.
+
+        Raises:
+            ModelFileError: no model there, or a damaged, altered, newer or different one.
+        """
+        ensemble: Self = persistence.load_as(cls, path)
+        return ensemble
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return the ensemble that a model folder's document describes."""
         params, members = ensemble_from(cls._member, document, tensors)
         self = cls(**params)
         self._know(members)

@@ -13,7 +13,8 @@ from wellfit.core.errors import DataError
 from wellfit.estimators import MLPClassifier
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import as_stackable
-from wellfit.estimators.scoring import speaking
+from wellfit.fitting import ClassTargets
+from wellfit.fitting.scoring import precomputed
 from wellfit.model_selection.ensembles.base import Ensemble
 from wellfit.model_selection.ensembles.selection import Score
 
@@ -70,7 +71,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         Raises:
             NotFittedError: before ``fit``.
         """
-        return self._predict_outputs(X)
+        return self.outputs(X)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Return the logarithms of :meth:`predict_proba`."""
@@ -78,12 +79,12 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""
-        answers: NDArray[Any] = self._speaker(X).predict(X)
+        answers: NDArray[Any] = self._averaged_member(X).predict(X)
         return answers
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of rows predicted rightly, all labels of a row."""
-        share: float = self._speaker(X).score(X, y, sample_weight)
+        share: float = self._averaged_member(X).score(X, y, sample_weight)
         return share
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
@@ -95,7 +96,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         """
         said = self._each(X)
         spread = self._spread(said)
-        if self._labels.multilabel_:
+        if self._targets.multilabel:
             return spread
         likeliest = self._mean(said).argmax(axis=1)
         return spread[np.arange(len(spread)), likeliest]
@@ -117,20 +118,25 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         return np.maximum(self._entropy(self._mean(said)) - within, 0)
 
     def _entropy(self, p: NDArray[np.floating]) -> NDArray[np.floating]:
-        if self._labels.multilabel_:
+        if self._targets.multilabel:
             p = np.stack([p, 1 - p], axis=-1)
         entropy: NDArray[np.floating] = -(p * np.log(np.maximum(p, _TINY))).sum(axis=-1)
         return entropy
 
-    def _speaker(self, X: Any) -> Any:
+    def _averaged_member(self, X: Any) -> Any:
         """Return a member that gives the ensemble's probabilities for its own."""
         probability = self.predict_proba(X)
-        return speaking(as_stackable(self.estimators_[0]), probability)
+        return precomputed(as_stackable(self.estimators_[0]), probability)
+
+    @property
+    def _targets(self) -> ClassTargets:
+        targets = self._network.targets
+        assert isinstance(targets, ClassTargets)
+        return targets
 
     def _know(self, members: Sequence[BaseMLP]) -> None:
         super()._know(members)
         self.classes_ = self.estimators_[0].classes_
-        self._labels = self.estimators_[0]._labels
         for member in self.estimators_:
             if not np.array_equal(member.classes_, self.classes_):
                 raise DataError(
@@ -139,19 +145,19 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
                 )
 
     def _own_score(self, y: Any, weight: Any) -> Score:
-        wanted = self._labels.encode(y)
+        wanted = self._targets.labels.encode(y)
         if wanted.ndim == 1:
             wanted = np.eye(len(self.classes_))[wanted]
 
         def score(p: NDArray[Any]) -> float:
             told = wanted * np.log(np.maximum(p, _TINY))
-            if self._labels.multilabel_:
+            if self._targets.multilabel:
                 told += (1 - wanted) * np.log(np.maximum(1 - p, _TINY))
             return float(np.average(told.sum(axis=1), weights=weight))
 
         return score
 
-    def _ask(self, member: Any, X: Any) -> NDArray[np.floating]:
+    def _predict_one(self, member: Any, X: Any) -> NDArray[np.floating]:
         probability: NDArray[np.floating] = member.predict_proba(X)
         return probability
 

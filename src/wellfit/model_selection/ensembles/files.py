@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from torch import Tensor
@@ -18,9 +18,6 @@ from wellfit.core.schema import Length, Positive, Range, conform
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
 from wellfit.model_selection.ensembles.selection import Selection
-
-if TYPE_CHECKING:
-    from wellfit.model_selection.ensembles.base import Ensemble
 
 
 class EnsembleParameters(TypedDict):
@@ -42,8 +39,17 @@ class EnsembleDocument(TypedDict):
     members: list[dict[str, Any]]
 
 
-def save_ensemble(ensemble: Ensemble, path: str | os.PathLike[str]) -> Path:
-    """Write a fitted ensemble to a model folder; see :meth:`Ensemble.save`."""
+def save_ensemble(
+    ensemble: Any, like: Sequence[BaseMLP], selection: Selection, path: str | os.PathLike[str]
+) -> Path:
+    """Write a fitted ensemble to a model folder; see :meth:`Ensemble.save`.
+
+    Args:
+        ensemble: fitted.
+        like: the estimators that its members were made like.
+        selection: how they were weighed.
+        path: the folder.
+    """
     if not ensemble.__sklearn_is_fitted__():
         raise InputError(f"this {type(ensemble).__name__} is not fitted; call fit before save")
     members: list[dict[str, Any]] = []
@@ -55,12 +61,12 @@ def save_ensemble(ensemble: Ensemble, path: str | os.PathLike[str]) -> Path:
     # Like what estimators save, it leaves out what is a session's: scoring and random_state.
     document = {
         "estimator": type(ensemble).__name__,
-        "like": [persistence.parameters(each) for each in ensemble._given()],
+        "like": [persistence.parameters(each) for each in like],
         "several": isinstance(ensemble.estimator, (list, tuple)),
         "params": {
             "n_estimators": int(ensemble.n_estimators),
             "bootstrap": bool(ensemble.bootstrap),
-            "selection": ensemble._selection().to_dict(),
+            "selection": selection.to_dict(),
         },
         "weights": ensemble.weights_.tolist(),
         "members": members,

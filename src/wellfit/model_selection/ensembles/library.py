@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,7 @@ from wellfit.core.rng import derive
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked
-from wellfit.estimators.prepared import Prepared
-from wellfit.model_selection.stacking import grouped, trained
+from wellfit.fitting import TrainingJob, run
 from wellfit.training import split
 
 if TYPE_CHECKING:
@@ -68,13 +67,13 @@ def fit_together(
     together = [place for place, one in enumerate(estimators) if can_be_stacked(one)]
     for place in sorted(set(range(len(estimators))) - set(together)):
         fitted[place] = _fit_alone(estimators[place], data, bootstrap)
-    work = list(_prepared([estimators[place] for place in together], data))
-    work = [_resampled(one) if bootstrap else one for one in work]
-    for group in grouped(work):
-        result, precision = trained(group)
-        for index, number in enumerate(group.places):
-            one = work[number].estimator
-            fitted[together[number]] = _tried(one, one._conclude, result.member(index), precision)
+    jobs = list(_jobs([estimators[place] for place in together], data))
+    networks = run([_resampled(job) if bootstrap else job for job in jobs])
+    for place, network in zip(together, networks, strict=True):
+        if isinstance(network, DivergedError):
+            fitted[place] = network
+        else:
+            fitted[place] = estimators[place].keep(network)
     failures = [each for each in fitted if isinstance(each, DivergedError)]
     if len(failures) == len(fitted):
         raise failures[0]
@@ -87,15 +86,6 @@ def fit_together(
     return [each for each in fitted if isinstance(each, BaseMLP)]
 
 
-def _tried(estimator: BaseMLP, fit: Callable[..., Any], *given: Any, **named: Any) -> Any:
-    """Return the estimator once it is fitted, or the error of one that diverges."""
-    try:
-        fit(*given, **named)
-    except DivergedError as error:
-        return error
-    return estimator
-
-
 def _fit_alone(estimator: BaseMLP, data: Data, bootstrap: bool) -> BaseMLP | DivergedError:
     """Fit an estimator by its own method, given no more than there is."""
     if bootstrap:
@@ -104,38 +94,38 @@ def _fit_alone(estimator: BaseMLP, data: Data, bootstrap: bool) -> BaseMLP | Div
         data = data.rows(np.random.default_rng(seed).choice(rows, rows))
     more = {"sample_weight": data.weight, "X_val": data.X_val, "y_val": data.y_val}
     given = {name: value for name, value in more.items() if value is not None}
-    return _tried(estimator, estimator.fit, data.X, data.y, **given)
+    try:
+        return estimator.fit(data.X, data.y, **given)
+    except DivergedError as error:
+        return error
 
 
-def _prepared(estimators: Sequence[BaseMLP], data: Data) -> Iterator[Prepared]:
-    """Yield each estimator's training; a table that several read alike is read once."""
-    seen: dict[Hashable, Prepared] = {}
+def _jobs(estimators: Sequence[BaseMLP], data: Data) -> Iterator[TrainingJob]:
+    """Yield each estimator's job; rows that several encode alike are encoded once."""
+    seen: dict[Hashable, TrainingJob] = {}
     for estimator in estimators:
-        key = _reading(estimator, data.X_val is not None)
+        builder = estimator.job_builder(estimator)
+        key = _encoding_key(estimator, data.X_val is not None)
         if key in seen:
-            yield estimator._prepare_like(seen[key], reseed=True)  # in an order of its own
+            yield builder.job_like(seen[key], reseed=True)  # in an order of its own
         else:
-            seen[key] = estimator._prepare(data.X, data.y, data.weight, data.X_val, data.y_val)
+            seen[key] = builder.job(data.X, data.y, data.weight, data.X_val, data.y_val)
             yield seen[key]
 
 
-def _reading(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
-    """Return what decides how rows are read: the seed only where it draws which rows."""
+def _encoding_key(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
+    """Return what decides how rows are encoded: the seed only where it draws which rows."""
     draws = estimator.subsample < 1 or not (judged_by_others or not settings.holds_out(estimator))
-    return estimator._reading() if draws else _unseeded(estimator)._reading()
+    if not draws:
+        estimator = clone(estimator).set_params(random_state=None)
+    return estimator.job_builder(estimator).encoding_key()
 
 
-def _unseeded(estimator: BaseMLP) -> BaseMLP:
-    unseeded: BaseMLP = clone(estimator).set_params(random_state=None)
-    return unseeded
-
-
-def _resampled(work: Prepared) -> Prepared:
-    """Return a training on rows drawn from its own with replacement; judged by the same ones."""
-    ids = work.stream.train
-    draw = np.random.default_rng(derive(work.stream.seed, "bootstrap") % (1 << 32))
-    drawn = draw.choice(ids, len(ids))
-    return replace(work, stream=replace(work.stream, train=drawn))
+def _resampled(job: TrainingJob) -> TrainingJob:
+    """Return a job on rows drawn from its own with replacement; judged by the same ones."""
+    ids = job.stream.train
+    draw = np.random.default_rng(derive(job.stream.seed, "bootstrap") % (1 << 32))
+    return replace(job, stream=replace(job.stream, train=draw.choice(ids, len(ids))))
 
 
 def set_apart(
@@ -173,7 +163,7 @@ class Models:
 
     def keep(self, fit: Fit, estimator: BaseMLP) -> None:
         """Remember a finished fit; what only more training would need is let go."""
-        estimator.__dict__.pop("_result", None)
+        estimator.network_ = estimator.network_.without_memory()
         self.trained[id(fit.candidate), fit.train.tobytes()] = (fit, estimator)
 
     def candidates(self, folds: int) -> tuple[list[NDArray[np.integer]], list[list[BaseMLP]]]:

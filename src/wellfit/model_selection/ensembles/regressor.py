@@ -63,7 +63,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
         Raises:
             NotFittedError: before ``fit``.
         """
-        return self._predict_outputs(X)
+        return self.outputs(X)
 
     def predict_quantiles(self, X: Any) -> NDArray[np.floating]:
         """Return the members' mean quantiles, rising; of those trained with ``loss="quantile"``.
@@ -98,7 +98,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
 
         return score
 
-    def _ask(self, member: Any, X: Any) -> NDArray[np.floating]:
+    def _predict_one(self, member: Any, X: Any) -> NDArray[np.floating]:
         estimates: NDArray[np.floating] = member.predict(X)
         return estimates
 

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.fitting import Compute
+from wellfit.fitting.validation import validate_features
 from wellfit.report.page.curves import COLOURS, Series, curve_chart
 from wellfit.report.page.material import Material
 from wellfit.report.page.parts import Block, Chart, Gallery, Prose, Table, number, sampled
@@ -45,7 +47,7 @@ def layer_blocks(run: Material) -> Iterator[Block]:
         yield from health_charts(run)
     elif not run.is_search:
         yield Prose("Nothing was written of the layers while they trained.", "warn")
-    if run.model is not None and hasattr(run.model, "_weights"):
+    if run.model is not None and hasattr(run.model, "network_"):
         yield from histograms(run)
 
 
@@ -82,9 +84,11 @@ def _named(layer: str) -> str:
 
 def histograms(run: Material) -> Iterator[Chart]:
     """Yield how the weights are spread in each layer, and its outputs on some test rows."""
-    network = run.model._weights.network
+    network = run.model.network_.weights.network
     names = layer_names(network)
-    blocks = zip(names, run.model._weights.blocks(0), network.parameters.shapes, strict=True)
+    blocks = zip(
+        names, run.model.network_.weights.blocks(0), network.parameters.shapes, strict=True
+    )
     weights = [(name, b[: shape.weight_rows]) for name, b, shape in blocks if shape.weight_rows]
     yield _histogram("Weights, layer by layer", "weight", weights)
     outputs = _outputs(run)
@@ -97,11 +101,13 @@ def histograms(run: Material) -> Iterator[Chart]:
 def _outputs(run: Material) -> list[tuple[str, Tensor]]:
     """Return the outputs of layers that work when predicting; none where that can't be told."""
     model = run.model
-    if run.data is None or run.data.X_test is None or model._weights.network.inputs < 1:
+    if run.data is None or run.data.X_test is None or model.network_.weights.network.inputs < 1:
         return []
-    x = model._read(run.data.X_test[:_SHOWN_ROWS])
-    weights = model._weights.to(torch.float32, torch.device("cpu"))
-    table = Rows(x, np.zeros(0), dtype=torch.float32, brightest=model._inputs.brightest)
+    features = model.network_.features
+    x = validate_features(model, run.data.X_test[:_SHOWN_ROWS], features)
+    x = features.encode(x, Compute.of(model).numpy_dtype)
+    weights = model.network_.weights.to(torch.float32, torch.device("cpu"))
+    table = Rows(x, np.zeros(0), dtype=torch.float32, brightest=features.pixel_max)
     features = table.features(torch.arange(x.shape[0])).expand(1, -1, -1)
     with torch.no_grad():
         outputs = Predictor(weights).outputs(features)
@@ -155,11 +161,11 @@ def first_layer(run: Material) -> Iterator[Gallery]:
     shape = shape or getattr(run.model, "image_shape", None)
     if run.model is None or not shape:
         return
-    network = run.model._weights.network
+    network = run.model.network_.weights.network
     first = next((p for p, b in enumerate(network.parameters.shapes) if b.weight_rows), None)
     if first is None or network.parameters.shapes[first].weight_rows != shape[0] * shape[1]:
         return
-    weights = run.model._weights.blocks(0)[first][:-1].double().numpy().T
+    weights = run.model.network_.weights.blocks(0)[first][:-1].double().numpy().T
     norms = np.linalg.norm(weights, axis=1)
     shown = np.argsort(-norms, kind="stable")[:_MOST_UNITS]
     images = weights[shown].reshape(-1, *shape)

@@ -80,8 +80,8 @@ def summary_blocks(run: Material) -> Iterator[Block]:
     if run.ended.get("test"):
         yield score_table(run.ended)
     yield from evidence(verdict)
-    if run.model is not None and hasattr(run.model, "_weights"):
-        yield network_drawing(run.model._weights.network)
+    if run.model is not None and hasattr(run.model, "network_"):
+        yield network_drawing(run.model.network_.weights.network)
 
 
 def _figures(run: Material) -> Iterator[Figure]:
@@ -199,8 +199,8 @@ def run_blocks(run: Material) -> Iterator[Block]:
     if run.ended.get("status") in (None, "interrupted") and config.get("request"):
         command = "search" if run.is_search else "train"
         yield Code("To go on with it", shlex.join(["wellfit", command, "--resume", run.folder]))
-    if run.model is not None and hasattr(run.model, "_weights"):
-        yield network_table(run.model._weights.network)
+    if run.model is not None and hasattr(run.model, "network_"):
+        yield network_table(run.model.network_.weights.network)
     settings = config.get("settings") or {}
     rows = [[key, setting(value)] for key, value in settings.items()]
     yield Table(["parameter", "value"], rows, title="Settings", figures=False)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import DataError, InputError
+from wellfit.preprocessing import ClassLabels
 from wellfit.report.figures import _lighten, _short
 from wellfit.report.words import percent, short
 
@@ -93,7 +94,7 @@ def draw_reliability(axes: Axes, classifier: Any, X: Any, y: ArrayLike) -> None:
     from sklearn.calibration import CalibrationDisplay
 
     classes, chances = classifier.classes_, classifier.predict_proba(X)
-    if classifier._labels.multilabel_:
+    if labels_of(classifier).multilabel_:
         came, told, of = np.asarray(y).ravel() == 1, chances.ravel(), "a label"
     elif len(classes) == 2:
         came, told = one_class_each(classifier, y) == classes[1], chances[:, 1]
@@ -124,18 +125,25 @@ def calibration_error(came: NDArray[np.bool_], told: NDArray[np.floating]) -> fl
     return float(np.abs(off).sum() / len(told))
 
 
+def labels_of(classifier: Any) -> ClassLabels:
+    """Return the classes of a fitted classifier, or of an ensemble's first."""
+    targets = getattr(classifier, "estimators_", [classifier])[0].network_.targets
+    labels: ClassLabels = targets.labels
+    return labels
+
+
 def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:
     """Return each row's class.
 
     Raises:
         InputError: rows have several labels, none, or labels of another type.
     """
-    if classifier._labels.multilabel_:
+    if labels_of(classifier).multilabel_:
         raise InputError(
             "rows have several labels each; expected one class a row: roc, precision_recall and "
             "calibration take several labels"
         )
-    truth = np.asarray(classifier._labels.hard(y))
+    truth = np.asarray(labels_of(classifier).hard(y))
     _check_kind(truth, classifier.classes_.tolist()[0])
     return truth
 
@@ -165,7 +173,7 @@ def _curves(
     """
     import matplotlib
 
-    chances, labels = classifier.predict_proba(X), classifier._labels
+    chances, labels = classifier.predict_proba(X), labels_of(classifier)
     columns = range(chances.shape[1])
     if labels.multilabel_:
         truth = np.asarray(y) == 1

@@ -27,7 +27,7 @@ def first_weights(model: Any) -> NDArray[np.float64]:
     Raises:
         InputError: that layer doesn't read the inputs.
     """
-    network, blocks = model._weights.network, model._weights.blocks(0)
+    network, blocks = model.network_.weights.network, model.network_.weights.blocks(0)
     for shape, block in zip(network.parameters.shapes, blocks, strict=True):
         if shape.weight_rows and shape.weight_rows == network.inputs:
             found: NDArray[np.float64] = block[: shape.weight_rows].detach().cpu().double().numpy()

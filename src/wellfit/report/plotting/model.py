@@ -239,7 +239,7 @@ class ModelPlots:
         """
         from wellfit.report.page.drawing import grouped
 
-        network = self._network("network")._weights.network
+        network = self._network("network").network_.weights.network
         layers = grouped(network)
         axes = one(ax, (1.5 * len(layers) + 0.6, 3.8))
         inside.draw_network(axes, layers, network.size)
@@ -273,7 +273,7 @@ class ModelPlots:
 
     def _names(self, inputs: int) -> NDArray[Any] | None:
         """Return the names of what the first layer reads, where they are known."""
-        table = self._model._inputs.table
+        table = self._model.network_.features.table
         names = getattr(self._model, "feature_names_in_", None)
         if table is not None and names is not None:
             names = table.get_feature_names_out(names)

@@ -12,12 +12,17 @@ from numpy.typing import ArrayLike
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.estimators.continuing import settled
-from wellfit.estimators.inputs import Inputs
-from wellfit.estimators.showing import Epochs
+from wellfit.fitting import (
+    ClassTargets,
+    FeatureEncoder,
+    FittedNetwork,
+    NumberTargets,
+    TargetEncoder,
+)
+from wellfit.fitting.network import TrainingRecord
 from wellfit.nn import Linear, Network
-from wellfit.preprocessing import ClassLabels, TargetScaler
-from wellfit.training import Weights
-from wellfit.transfer.interop.parts import Part, checked, inputs_of
+from wellfit.preprocessing import ClassLabels
+from wellfit.transfer.interop.parts import Part, weights_of
 
 Task = Literal["classification", "multilabel", "regression"]
 TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
@@ -59,19 +64,29 @@ def from_parts(
     >>> clf.predict([[2.0], [-2.0]]).tolist()
     ['up', 'down']
     """
-    whole = checked(parts)
-    network = Network(inputs_of(whole), tuple(part.layer for part in whole))
+    weights = weights_of(parts, torch.float64 if precision == "float64" else torch.float32)
+    network = weights.network
     width = network.outputs
     labels = None if classes is None else np.asarray(classes)
     task, loss = _task(output, task, labels, width)
-    model = _bare(task, loss, network, precision)
-    if isinstance(model, MLPClassifier):
-        _classify(model, labels, width, task == "multilabel")
+    if task == "regression":
+        targets: TargetEncoder = NumberTargets.from_document(_unscaled(width), loss)
     else:
-        model._scaler = TargetScaler.from_document({"mean": [0.0] * width, "scale": [1.0] * width})
-        model._flat, model.n_outputs_ = width == 1, width
-    model._weights = _weights(network, whole, precision)
-    return model
+        targets = _class_targets(labels, width, task == "multilabel", loss)
+    model = _estimator(task, loss, network, precision)
+    fitted = FittedNetwork(
+        weights,
+        FeatureEncoder("raw", network.inputs),
+        targets,
+        type(model).__name__,
+        TrainingRecord(precision=precision),
+        settings=settled(model),
+    )
+    return model.keep(fitted)
+
+
+def _unscaled(width: int) -> dict[str, Any]:
+    return {"mean": [0.0] * width, "scale": [1.0] * width, "flat": width == 1}
 
 
 def _task(output: str, task: Task | None, classes: Any, width: int) -> tuple[Task, str]:
@@ -95,11 +110,13 @@ def _task(output: str, task: Task | None, classes: Any, width: int) -> tuple[Tas
     return task, "sigmoid_cross_entropy" if alone else "softmax_cross_entropy"
 
 
-def _bare(task: Task, loss: str, network: Network, precision: str) -> MLPClassifier | MLPRegressor:
-    """Return an estimator that knows its layers and has learned nothing yet."""
+def _estimator(
+    task: Task, loss: str, network: Network, precision: str
+) -> MLPClassifier | MLPRegressor:
+    """Return an unfitted estimator with the layers of a network."""
     kind = MLPRegressor if task == "regression" else MLPClassifier
     units = [layer.units for layer in network.layers[:-1] if isinstance(layer, Linear)]
-    model = kind(
+    return kind(
         tuple(units),
         layers=network.layers[:-1],
         dropout=0.0,
@@ -107,15 +124,9 @@ def _bare(task: Task, loss: str, network: Network, precision: str) -> MLPClassif
         preprocess=None,
         precision=precision,
     )
-    model._inputs, model.n_features_in_ = Inputs("raw"), network.inputs
-    model.history_, model.status_, model.precision_ = Epochs(), "finished", precision
-    model.n_epochs_ = model.best_epoch_ = model.batch_size_ = 0  # none of wellfit's
-    model.n_parameters_, model._sparse = network.size, False
-    model._settled = settled(model)
-    return model
 
 
-def _classify(model: MLPClassifier, classes: Any, width: int, multilabel: bool) -> None:
+def _class_targets(classes: Any, width: int, multilabel: bool, loss: str) -> ClassTargets:
     """Name the outputs of a classifier."""
     count = 2 if width == 1 and not multilabel else width
     named = np.arange(count) if classes is None else classes
@@ -130,12 +141,4 @@ def _classify(model: MLPClassifier, classes: Any, width: int, multilabel: bool) 
         raise InputError("the network ends in a softmax of one unit; expected two or more")
     labels = ClassLabels()
     labels.classes_, labels.multilabel_, labels.soft_ = named, multilabel, False
-    model._labels, model.classes_ = labels, named
-
-
-def _weights(network: Network, parts: Sequence[Part], precision: str) -> Weights:
-    dtype = torch.float64 if precision == "float64" else torch.float32
-    learned = [torch.tensor(part.parameters) for part in parts]
-    tracked = [torch.tensor(part.statistics) for part in parts]
-    parameters = network.parameters.join([learned]).to(dtype)
-    return Weights(network, 1, parameters, network.statistics.join([tracked]).to(dtype), {})
+    return ClassTargets.of(labels, loss)

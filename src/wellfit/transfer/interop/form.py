@@ -13,9 +13,9 @@ from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
-from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.inputs import Inputs, checked
 from wellfit.estimators.overrides import kind_of
+from wellfit.fitting import ClassTargets, FeatureEncoder, FittedNetwork, NumberTargets
+from wellfit.fitting.validation import validate_features
 from wellfit.nn import Linear, Loss
 from wellfit.transfer.interop.parts import Part, parts_of, simplified
 
@@ -40,7 +40,7 @@ class Form:
         multilabel: whether each output is a yes or no by itself.
         levels: how many quantiles each target has; 0 for none.
         flat: whether a regressor has one target, and predicts (rows,).
-        inputs: how the estimator reads rows.
+        features: the encoder of its rows' features.
         names: of its columns.
         precision: of its numbers, ``"float32"`` or ``"float64"``.
     """
@@ -51,7 +51,7 @@ class Form:
     multilabel: bool
     levels: int
     flat: bool
-    inputs: Inputs
+    features: FeatureEncoder
     names: list[str]
     precision: str
 
@@ -103,20 +103,22 @@ def form_of(model: Any, *, two_sided: bool = True) -> Form:
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
     kind_of(model, "an export")
-    parts, loss = _with_pixels(model), model._resolve_loss()
-    link = _link(loss)
+    network = model.network_
+    targets, features = network.targets, network.features
     form = Form(
-        parts=parts,
-        link=link,
-        classes=getattr(model, "classes_", None),
-        multilabel=isinstance(model, MLPClassifier) and model._labels.multilabel_,
-        levels=len(loss.levels()),
-        flat=isinstance(model, MLPRegressor) and model._flat,
-        inputs=model._inputs,
-        names=[str(name) for name in getattr(model, "feature_names_in_", ())],
-        precision=str(model._weights.parameters.dtype).removeprefix("torch."),
+        parts=_with_pixels(network),
+        link=_link(targets.loss),
+        classes=targets.classes,
+        multilabel=isinstance(targets, ClassTargets) and targets.multilabel,
+        levels=len(targets.loss.levels()),
+        flat=isinstance(targets, NumberTargets) and targets.flat,
+        features=features,
+        names=list(features.names or ()),
+        precision=str(network.weights.parameters.dtype).removeprefix("torch."),
     )
-    return _in_units(form, model) if isinstance(model, MLPRegressor) else _sided(form, two_sided)
+    if isinstance(targets, NumberTargets):
+        return _in_units(form, targets)
+    return _sided(form, two_sided)
 
 
 def network_input(model: Any, X: Any) -> NDArray[np.floating]:
@@ -137,20 +139,20 @@ def network_input(model: Any, X: Any) -> NDArray[np.floating]:
     >>> network_input(clf, [[0.0], [1.0]]).shape
     (2, 1)
     """
-    dtype = np.dtype(form_of(model).precision)
-    if model._inputs.table is not None:
-        return np.asarray(model._inputs.numbers(checked(model, X, reset=False), dtype))
-    rows = checked(model, X, reset=False)
+    dtype, features = np.dtype(form_of(model).precision), model.network_.features
+    rows = validate_features(model, X, features)
+    if features.table is not None:
+        return np.asarray(features.encode(rows, dtype))
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=dtype)
 
 
-def _with_pixels(model: BaseMLP) -> list[Part]:
+def _with_pixels(network: FittedNetwork) -> list[Part]:
     """Return the layers, below them the scale of pixels or of sparse columns if there is one."""
-    parts, width = parts_of(model._weights), model._weights.network.inputs
-    if model._inputs.kind == "pixels":
-        scale = np.full(width, 1 / model._inputs.brightest)
-    elif model._inputs.largest is not None:
-        scale = 1 / model._inputs.largest
+    parts, features = parts_of(network.weights), network.features
+    if features.kind == "pixels":
+        scale = np.full(features.n_columns, 1 / features.pixel_max)
+    elif features.largest is not None:
+        scale = 1 / features.largest
     else:
         return parts
     first = next(i for i, part in enumerate(parts) if not part.layer.training_only)
@@ -185,9 +187,9 @@ def _sided(form: Form, two_sided: bool) -> Form:
     return replace(form, parts=[*form.parts[:-1], both])
 
 
-def _in_units(form: Form, model: MLPRegressor) -> Form:
+def _in_units(form: Form, targets: NumberTargets) -> Form:
     """Return a regressor's form, whose last layer gives the targets in their own units."""
-    mean, scale = model._scaler.mean_, model._scaler.scale_
+    mean, scale = targets.scale.mean_, targets.scale.scale_
     if form.levels:
         mean, scale = np.repeat(mean, form.levels), np.repeat(scale, form.levels)
     last = form.parts[-1]

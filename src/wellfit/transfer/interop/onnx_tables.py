@@ -22,7 +22,7 @@ _MISSING = ""  # text that stands for none: ONNX has no missing strings
 
 def features(graph: Graph, model: Any, form: Form) -> str:
     """Add inputs and what reads them; return the name of the network's float32 input."""
-    table = form.inputs.table
+    table = form.features.table
     if table is None:
         return graph.input("X", np.float32, model.n_features_in_)
     names = form.names or [f"x{at}" for at in range(len(table.kinds_))]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activate, Activation, BatchNorm, Identity, Layer, Linear, PReLU
+from wellfit.nn import Activate, Activation, BatchNorm, Identity, Layer, Linear, Network, PReLU
+from wellfit.training import Weights
 
 Array = NDArray[np.float64]
 
@@ -138,8 +140,8 @@ def _numbers(given: ArrayLike, what: str, axes: int) -> Array:
     return array
 
 
-def parts_of(weights: Any) -> list[Part]:
-    """Return the layers of the first of some networks (:class:`~wellfit.training.Weights`)."""
+def parts_of(weights: Weights) -> list[Part]:
+    """Return the layers of the first of some networks."""
     own, k = weights.networks[0], weights.members
     learned = weights.network.parameters.views(weights.parameters, k)
     tracked = weights.network.statistics.views(weights.statistics, k)
@@ -147,6 +149,19 @@ def parts_of(weights: Any) -> list[Part]:
         Part(layer, p[0].double().cpu().numpy().copy(), s[0].double().cpu().numpy().copy())
         for layer, p, s in zip(own.layers, learned, tracked, strict=True)
     ]
+
+
+def weights_of(parts: Sequence[Part], dtype: torch.dtype = torch.float64) -> Weights:
+    """Return layers as the weights of one network, which ends in a linear layer.
+
+    Raises:
+        InputError: nothing that has weights, or a layer that doesn't fit the one below it.
+    """
+    whole = checked(parts)
+    network = Network(inputs_of(whole), tuple(part.layer for part in whole))
+    learned = network.parameters.join([[torch.tensor(part.parameters) for part in whole]])
+    tracked = network.statistics.join([[torch.tensor(part.statistics) for part in whole]])
+    return Weights(network, 1, learned.to(dtype), tracked.to(dtype), {})
 
 
 def at_work(parts: Iterable[Part]) -> list[Part]:

@@ -107,7 +107,7 @@ class _Writer:
 
     def read(self, form: Form) -> None:
         """Write how rows become the network's numbers."""
-        table, dtype = form.inputs.table, form.precision
+        table, dtype = form.features.table, form.precision
         if table is None:
             self.lines.append(f"h = np.asarray(X, dtype=np.{dtype})")
             return

@@ -55,7 +55,7 @@ def _filled(fitted: Any, form: Form, linear: list[Part]) -> Any:
     fitted.intercepts_ = [part.bias for part in linear]
     fitted.n_layers_, fitted.n_outputs_ = len(linear) + 1, len(linear[-1].bias)
     fitted.n_features_in_ = len(linear[0].weights)
-    if form.names and form.inputs.table is None:
+    if form.names and form.features.table is None:
         fitted.feature_names_in_ = np.array(form.names, dtype=object)
     ends = {"sigmoid": "logistic", "exp": "exp", "identity": "identity"}
     single = form.classes is not None and fitted.n_outputs_ == 1

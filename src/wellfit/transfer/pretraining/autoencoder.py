@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
-from torch import Tensor
 
-from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, resolve
-from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.tables import Table
+from wellfit.fitting import Compute, FittedNetwork, ReconstructionTargets
+from wellfit.fitting.features import dense_numbers
+from wellfit.fitting.history import History
+from wellfit.fitting.validation import validate_features
 from wellfit.nn import (
     Activation,
     Dense,
@@ -25,17 +28,14 @@ from wellfit.nn import (
     Linear,
     Loss,
     MaskingNoise,
-    SigmoidCrossEntropy,
-    SquaredError,
 )
 from wellfit.optim import L2, Clipping, Optimizer, Schedule
-from wellfit.training import Callback, EarlyStopping, Result
+from wellfit.training import Callback, EarlyStopping
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
-from wellfit.transfer.pretraining.base import Coding
-from wellfit.transfer.pretraining.coding import checked_codes, computed, dense, in_units
+from wellfit.transfer.pretraining.coding import checked_codes, computed, in_units, units_of
 
 
-class MLPAutoencoder(Coding, BaseMLP):
+class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """A network that learns codes of rows, from which the rows can be told again.
 
     The encoder's layers make the code, the decoder's mirror them. With fewer units than columns a
@@ -102,7 +102,7 @@ class MLPAutoencoder(Coding, BaseMLP):
     True
     """
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
         "activation": Activation,
         "initializer": Initializer,
         "bias_initializer": Initializer,
@@ -112,6 +112,8 @@ class MLPAutoencoder(Coding, BaseMLP):
         "gradient_clipping": Clipping,
         "early_stopping": EarlyStopping,
     }
+
+    target_encoder = ReconstructionTargets
 
     # What other estimators are told, and autoencoders aren't.
     input_dropout = input_noise = l1 = ema_decay = 0.0
@@ -213,8 +215,10 @@ class MLPAutoencoder(Coding, BaseMLP):
         Raises:
             NotFittedError: before ``fit``.
         """
-        check_is_fitted(self, "_weights")
-        return computed(self.parts(), self._read(X), self, brightest=self._inputs.brightest)
+        check_is_fitted(self, "network_")
+        features, compute = self.network_.features, Compute.of(self)
+        x = features.encode(validate_features(self, X, features), compute.numpy_dtype)
+        return computed(self.parts(), x, compute, pixel_max=features.pixel_max)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.floating]:
         """Return the rows that codes stand for, (n_samples, n_inputs).
@@ -230,10 +234,11 @@ class MLPAutoencoder(Coding, BaseMLP):
             DataError: codes of another width, or that aren't finite numbers.
             NotFittedError: before ``fit``.
         """
-        check_is_fitted(self, "_weights")
-        codes = checked_codes(X, self._n_features_out)
-        rows = computed(self._halves()[1], codes, self, link=self._resolve_loss().predict)
-        return in_units(rows, self._inputs)
+        check_is_fitted(self, "network_")
+        codes, network = checked_codes(X, self._n_features_out), self.network_
+        link = network.targets.loss.predict
+        rows = computed(self._halves()[1], codes, Compute.of(self), link=link)
+        return in_units(rows, network.features)
 
     def reconstruct(self, X: Any) -> NDArray[np.floating]:
         """Return what the network makes of rows: ``inverse_transform(transform(X))``.
@@ -241,7 +246,7 @@ class MLPAutoencoder(Coding, BaseMLP):
         Raises:
             NotFittedError: before ``fit``.
         """
-        return in_units(self._predict_outputs(X), self._inputs)
+        return in_units(self.outputs(X), self.network_.features)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.floating]:
         """Return how far each row is from what the network makes of it, (n_samples,).
@@ -252,8 +257,10 @@ class MLPAutoencoder(Coding, BaseMLP):
         Raises:
             NotFittedError: before ``fit``.
         """
-        told = self._predict_outputs(X)
-        errors: NDArray[np.floating] = np.square(told - self._target(self._read(X))).mean(axis=1)
+        outputs, features = self.outputs(X), self.network_.features
+        x = features.encode(validate_features(self, X, features), Compute.of(self).numpy_dtype)
+        wanted = dense_numbers(x, features.pixel_max)
+        errors: NDArray[np.floating] = np.square(outputs - wanted).mean(axis=1)
         return errors
 
     def parts(self) -> list[Part]:
@@ -264,93 +271,40 @@ class MLPAutoencoder(Coding, BaseMLP):
         """
         return self._halves()[0]
 
-    @classmethod
-    def _rebuilt(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """Return the autoencoder that a folder holds."""
-        own = cls(**persistence.restored(cls, document.get("params")))
-        coder = persistence.filled(own, document, tensors)
-        coder._width = coder._weights.network.inputs
-        return coder
-
     # What the base asks.
 
     @property
     def layers(self) -> list[HiddenLayer | Layer]:  # type: ignore[override]
         """The noise, the encoder's layers and the decoder's but for its last."""
-        sizes = self._sizes()
+        sizes = units_of(self.hidden_layer_sizes)
         pairs = list(zip(sizes, each_activation(self.activation, len(sizes)), strict=True))
         mirrored = [*pairs, *pairs[-2::-1]]
         return [*noises(self.noise), *(Dense(size, function) for size, function in mirrored)]
 
     def _halves(self) -> tuple[list[Part], list[Part]]:
         """Return the encoder's layers and the decoder's, of those that are at work."""
-        check_is_fitted(self, "_weights")
-        parts = at_work(parts_of(self._weights))
+        check_is_fitted(self, "network_")
+        parts = at_work(parts_of(self.network_.weights))
         linear = [place for place, part in enumerate(parts) if isinstance(part.layer, Linear)]
         middle = linear[len(linear) // 2]
         return parts[:middle], parts[middle:]
 
-    def _fit_targets(self, y: ArrayLike) -> NDArray[Any]:
-        nothing = np.asarray(y)
-        if len(nothing) < 2:
-            raise DataError("n_samples = 1: expected at least two rows")
-        return nothing
+    def keep(self, network: FittedNetwork) -> Self:
+        """Become what a training has led to; see :meth:`wellfit.MLPClassifier.keep`."""
+        # Accuracy would count rows of which all pixels are on the right side of 1/2.
+        record, useless = network.record, ("accuracy", "val_accuracy")
+        history = {name: each for name, each in record.history.items() if name not in useless}
+        record = replace(record, history=History(history))
+        return super().keep(replace(network, record=record))
 
-    def _read_targets(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
-        return np.asarray(y)
+    @property
+    def _n_features_out(self) -> int:
+        return units_of(self.hidden_layer_sizes)[-1]
 
-    def _encode_targets(self, y: ArrayLike) -> NDArray[Any]:
-        return np.asarray(y)
-
-    def _outputs(self) -> int:
-        return self._width
-
-    def _strata(self, y: NDArray[Any]) -> None:
-        return None
-
-    def _table(self, x: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Table:
-        numbers = self._numbers(x)
-        self._width = numbers.shape[1]
-        return Table(numbers, self._checked_target(numbers), weight)
-
-    def _append_validation(
-        self, table: Table, X_val: Any, y_val: ArrayLike | None
-    ) -> tuple[Table, NDArray[np.int64]]:
-        x, before = self._read(X_val), len(table.y)
-        more = table.with_more(x, self._checked_target(x))
-        return more, np.arange(before, len(more.y))
-
-    def _checked_target(self, numbers: Any) -> NDArray[np.floating]:
-        target, loss = self._target(numbers), self._resolve_loss()
-        if not loss.each_output_alone:
-            loss.check(target.astype(np.float64, copy=False))
-        elif target.min() < 0 or target.max() > 1:
-            raise DataError(
-                f"rows hold numbers from {target.min():g} to {target.max():g}, and loss "
-                f"{loss.name!r} is for numbers from 0 to 1; expected such, or "
-                "loss='squared_error'"
-            )
-        return target
-
-    def _target(self, numbers: Any) -> NDArray[np.floating]:
-        return dense(numbers, self._inputs.brightest)
-
-    def _resolve_loss(self) -> Loss:
-        given = self._as_trained("loss")
-        if isinstance(given, str) and given == "auto":
-            return SigmoidCrossEntropy() if self._inputs.kind == "pixels" else SquaredError()
-        loss = resolve(Loss, given)
-        if loss.outputs(2) != 2 or not {"regression", "multilabel"} & set(loss.tasks):
-            raise HyperparameterError(
-                f"loss is {loss.name!r}, by which rows can't be told; expected 'auto', "
-                "'squared_error', 'sigmoid_cross_entropy' or the like"
-            )
-        return loss
-
-    def _conclude(self, result: Result, precision: str) -> None:
-        super()._conclude(result, precision)
-        for name in ("accuracy", "val_accuracy"):  # of pixels above 1/2, all of a row: of no use
-            self.history_.pop(name, None)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # ``precision`` says the type
+        return tags
 
 
 def noises(given: float | str | Layer) -> list[Layer]:

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
-from wellfit.core.errors import DataError
-from wellfit.estimators.inputs import Inputs, Numbers
-from wellfit.nn import Network
+from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.estimators import settings
+from wellfit.fitting import Compute, FeatureEncoder
+from wellfit.fitting.features import Numbers
 from wellfit.preprocessing import TablePreprocessor
-from wellfit.training import Weights, predict
-from wellfit.training.precision import device_of, dtype_of, threads
-from wellfit.transfer.interop.parts import Part, checked
+from wellfit.training import predict
+from wellfit.training.precision import threads
+from wellfit.transfer.interop.parts import Part, weights_of
 
 _NEARLY_3 = 2.95  # the furthest that a number bent towards ±3 is bent back from
 
@@ -49,62 +50,45 @@ def checked_codes(codes: ArrayLike, width: int) -> NDArray[np.floating]:
 def computed(
     parts: Sequence[Part],
     x: Numbers,
-    estimator: Any,
+    compute: Compute,
     *,
     link: Callable[[Tensor], Tensor] = torch.clone,
-    brightest: int = 255,
+    pixel_max: int = 255,
 ) -> NDArray[np.floating]:
     """Return what layers make of rows, (N, width).
 
     Args:
         parts: the layers; the last may be an activation.
         x: (N, D) numbers as the first of them takes them; bytes are pixels.
-        estimator: whose ``precision``, ``device`` and ``n_threads`` to use.
+        compute: where and how to compute.
         link: what becomes of the last numbers, (1, width, N).
-        brightest: the value of a pixel that becomes 1.
+        pixel_max: the value of a pixel that becomes 1.
 
-    >>> from wellfit.transfer import MLPAutoencoder
     >>> parts = [Part.linear([[1.0, -1.0]]), Part.activation("relu")]
-    >>> computed(parts, np.array([[2.0], [-3.0]]), MLPAutoencoder()).tolist()
+    >>> computed(parts, np.array([[2.0], [-3.0]]), Compute()).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
     """
-    whole = checked(parts)  # ends in a linear layer: that of the identity where there was none
-    network = Network(x.shape[1], tuple(part.layer for part in whole))
-    learned = network.parameters.join([[torch.tensor(part.parameters) for part in whole]])
-    tracked = network.statistics.join([[torch.tensor(part.statistics) for part in whole]])
-    weights = Weights(network, 1, learned, tracked, {})
-    placed = weights.to(dtype_of(estimator.precision), device_of(estimator.device))
-    with threads(estimator.n_threads):
-        return predict(placed, x, link, brightest=brightest)[0]
+    weights = weights_of(parts).to(compute.dtype, compute.torch_device)
+    with threads(compute.n_threads):
+        return predict(weights, x, link, brightest=pixel_max)[0]
 
 
-def dense(numbers: Numbers, brightest: int) -> NDArray[np.floating]:
-    """Return what a network sees of rows (N, D): pixels from 0 to 1, zeros written out.
-
-    >>> dense(np.array([[0, 51]], np.uint8), brightest=204)
-    array([[0.  , 0.25]], dtype=float32)
-    """
-    if hasattr(numbers, "toarray"):
-        return np.asarray(numbers.toarray())
-    if numbers.dtype == np.uint8:
-        return np.multiply(numbers, 1 / brightest, dtype=np.float32)
-    return numbers
-
-
-def in_units(numbers: NDArray[np.floating], inputs: Inputs) -> NDArray[np.floating]:
+def in_units(numbers: NDArray[np.floating], features: FeatureEncoder) -> NDArray[np.floating]:
     """Return what a network says about its inputs (N, D) in the units that rows came in.
 
     Of tables these are the columns that its preprocessing makes: numbers in their own units,
     the rest as shares from 0 to 1.
 
-    >>> in_units(np.array([[0.0, 0.5]]), Inputs("pixels", brightest=255)).tolist()
+    >>> in_units(np.array([[0.0, 0.5]]), FeatureEncoder("pixels", 2)).tolist()
     [[0.0, 127.5]]
     """
-    if inputs.table is not None:
-        return _unscaled(numbers, inputs.table)
-    if inputs.kind == "pixels":
-        return numbers * inputs.brightest
-    return numbers if inputs.largest is None else numbers * inputs.largest.astype(numbers.dtype)
+    if features.table is not None:
+        return _unscaled(numbers, features.table)
+    if features.kind == "pixels":
+        return numbers * features.pixel_max
+    return (
+        numbers if features.largest is None else numbers * features.largest.astype(numbers.dtype)
+    )
 
 
 def _unscaled(numbers: NDArray[np.floating], table: TablePreprocessor) -> NDArray[np.floating]:
@@ -119,3 +103,18 @@ def _unscaled(numbers: NDArray[np.floating], table: TablePreprocessor) -> NDArra
     out = numbers.copy()
     out[:, :count] = np.where(learned.varies, restored, learned.fill)
     return out
+
+
+def units_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the units of each layer.
+
+    Raises:
+        HyperparameterError: there are none, or numbers that aren't whole.
+
+    >>> units_of(64)
+    (64,)
+    """
+    sizes = settings.hidden_sizes(hidden_layer_sizes)
+    if not sizes:
+        raise HyperparameterError("hidden_layer_sizes is empty; expected one layer at least")
+    return sizes

@@ -70,7 +70,7 @@ class AutoencoderPretraining(Pretraining):
     (1797, 16)
     """
 
-    _configs: ClassVar[Mapping[str, type[Config]]] = {
+    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
         "activation": Activation,
         "loss": Loss,
         "optimizer": Optimizer,
@@ -109,7 +109,7 @@ class AutoencoderPretraining(Pretraining):
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
         draw, parts = random_state_of(self.random_state), list[Part]()
-        shares, self.autoencoders_ = self._inputs.kind == "pixels", []
+        shares, self.autoencoders_ = self.features_.kind == "pixels", []
         for units, functions in self._stages(sizes):
             coder = self._autoencoder(units, functions, shares, draw.randint(2**31 - 1))
             self.autoencoders_.append(coder.fit(numbers))

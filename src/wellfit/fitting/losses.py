@@ -1,4 +1,4 @@
-"""Which loss an estimator uses."""
+"""The loss that a kind of targets is trained by: the one asked for, or its default."""
 
 from __future__ import annotations
 

@@ -1,0 +1,356 @@
+"""JobBuilder: an estimator's parameters and data to a training job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wellfit.augment import augmentations
+from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.hyper import resolve
+from wellfit.core.rng import drawn_seed
+from wellfit.estimators import settings
+from wellfit.estimators.continuing import continued, memory_of, network_to_continue, settled
+from wellfit.estimators.encoding import (
+    Encoded,
+    Encoders,
+    encoded,
+    extended,
+    fit_features,
+    problems_of,
+)
+from wellfit.estimators.rows import split_rows, weighed
+from wellfit.fitting import (
+    Compute,
+    FeatureEncoder,
+    FittedNetwork,
+    TargetEncoder,
+    TrainingJob,
+)
+from wellfit.fitting.job import RowSplit
+from wellfit.fitting.network import TrainedLayers
+from wellfit.fitting.pretrained.apply import with_pretrained
+from wellfit.fitting.pretrained.base import PretrainedLayers
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.pretrained.start import borrow, in_words
+from wellfit.fitting.scoring import metrics_of
+from wellfit.fitting.validation import validate_features
+from wellfit.nn import Network
+from wellfit.optim import Constant, Minimizer, Optimizer
+from wellfit.training import Member, Stream
+from wellfit.training.checkpoint import read_checkpoint, seeds
+from wellfit.training.room import check_room
+
+
+class Origin(NamedTuple):
+    """Where a training begins: at new weights, another network's layers, or its own weights."""
+
+    before: FittedNetwork | None = None
+    network: Network | None = None  # the layers to go on with
+    source: TrainedLayers | None = None
+    borrowed: BorrowedLayers | None = None
+
+
+class JobBuilder:
+    """Makes the training jobs that an estimator's parameters ask for.
+
+    Subclasses, of estimators whose networks are of another make, override :meth:`architecture`
+    and :meth:`stream`.
+
+    Args:
+        estimator: whose parameters count. It remembers the columns of X; nothing else of it
+            changes.
+
+    Attributes:
+        problems: of rows whose encoders were learned from other rows: what these can't express,
+            as columns by kind of problem.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        self.compute = Compute.of(estimator)
+        self.problems: Mapping[str, list[str]] = {}
+
+    # Jobs.
+
+    def job(
+        self,
+        X: Any,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> TrainingJob:
+        """Return the training that ``fit`` runs; the arguments are those of ``fit``."""
+        if y is None:
+            raise InputError("fit requires y to be passed, but the target y is None")
+        settings.check_options(self.estimator)
+        before = self._network() if self.estimator.warm_start else None
+        origin, known = self._begun(before)
+        x = validate_features(self.estimator, X, known.features)
+        targets = known.targets or self.estimator.target_encoder.fit(y, self.estimator.loss)
+        y = targets.read(y, warn=before is not None)
+        x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
+        seed = self._seed(before, resume_from)
+        train, held_out = split_rows(self.estimator, targets, y, X_val is not None, seed)
+        split = RowSplit(kept[train], None if held_out is None else kept[held_out])
+        table = self._encoded(x, y, weight, known.features, targets, train, origin)
+        if X_val is not None:
+            table, held_out = extended(self.estimator, table, X_val, y_val)
+        job = self._assembled(table, self.stream(train, held_out, seed), split, origin)
+        if resume_from is not None:
+            job = replace(job, resume=read_checkpoint(resume_from, [job.member])[0])
+        return job
+
+    def epoch(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
+    ) -> TrainingJob:
+        """Return the training of one more epoch, on all of these rows.
+
+        Args:
+            X: (n_samples, n_features), as of ``partial_fit``.
+            y: their targets.
+            sample_weight: (n_samples,) or None.
+            first_targets: that the first call's encoder is fitted to.
+        """
+        settings.check_options(self.estimator)
+        before, beforehand = self._network(), self._preprocessing()
+        origin, known = self._begun(before)
+        known = known if before else beforehand
+        x = validate_features(self.estimator, X, known.features)
+        loss = self.estimator.loss
+        targets = known.targets or self.estimator.target_encoder.fit(first_targets, loss)
+        y = targets.read(y, warn=before is not None or first_targets is not y)
+        x, y, weight, _ = weighed(self.estimator, targets, x, y, sample_weight)
+        everyone = np.arange(len(y))
+        table = self._encoded(x, y, weight, known.features, targets, everyone, origin)
+        stream = self.stream(everyone, None, self._seed(before))
+        return self._assembled(table, stream, None, origin, one_epoch=True)
+
+    def _encoded(
+        self,
+        x: Any,
+        y: NDArray[Any],
+        weight: NDArray[np.float64] | None,
+        features: FeatureEncoder | None,
+        targets: TargetEncoder,
+        train: NDArray[np.integer],
+        origin: Origin,
+    ) -> Encoded:
+        """Return rows encoded; note what encoders of other rows can't express of them."""
+        known = features, targets
+        table = encoded(self.estimator, x, y, weight, known, train, origin.source)
+        if features is not None:
+            # Rows from all over may be followed by batches in some order, each of them narrow.
+            narrow = not hasattr(self.estimator, "preprocessing_")
+            self.problems = problems_of(x, table, narrow=narrow)
+        return table
+
+    def job_like(self, other: TrainingJob, *, reseed: bool = False) -> TrainingJob:
+        """Return the training of rows that another, which encodes them alike, has encoded.
+
+        ``reseed`` draws weights and the order of rows by the estimator's own ``random_state``.
+        """
+        settings.check_options(self.estimator)
+        other = other.full_job or other
+        (origin, _), stream = self._begun(None), other.stream
+        seed = self._seed(None) if reseed else stream.seed
+        own = self.stream(stream.train, stream.validation, seed)
+        # Members share batches that are one stream's.
+        if _order(own) != _order(stream):
+            stream = own
+        targets = other.targets.with_loss(self.estimator.loss)
+        assert other.y is not None
+        table = Encoded(other.rows, other.y, other.features, targets)
+        return self._assembled(table, stream, other.split, origin)
+
+    def encoders(self, X: Any, y: ArrayLike | None) -> Encoders:
+        """Return encoders that are fitted to all rows; of targets only where they have a scale."""
+        estimator, targets = self.estimator, None
+        settings.check_options(estimator)
+        x = validate_features(estimator, X)
+        if y is not None:
+            targets = estimator.target_encoder.fit(y, estimator.loss)
+            x, y, _, _ = weighed(estimator, targets, x, targets.read(y), None)
+            targets = targets.with_scale(y, np.arange(len(y)))
+        features = fit_features(estimator, x)
+        return Encoders(features, targets if targets and targets.has_scale else None)
+
+    def encoding_key(self) -> Hashable:
+        """Return the parameters by which rows are encoded and split."""
+        e = self.estimator
+        return (
+            e.preprocess,
+            repr(e.image_shape),
+            e.validation_fraction,
+            settings.holds_out(e),
+            e.subsample,
+            e.random_state,
+            self.compute.dtype,
+            repr(e.loss),
+            repr(getattr(e, "class_weight", None)),
+            e.pretrained.encoding_key() if isinstance(e.pretrained, PretrainedLayers) else None,
+        )
+
+    # What estimators of other networks override.
+
+    def architecture(
+        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+    ) -> settings.Architecture:
+        """Return the layers for so many inputs, and what their weights are subject to."""
+        return settings.architecture(self.estimator, inputs, n_outputs, borrowed)
+
+    def stream(
+        self, train: NDArray[np.integer], held_out: NDArray[np.integer] | None, seed: int
+    ) -> Stream:
+        """Return which rows are read, in which order, and how they are changed."""
+        return Stream(
+            train,
+            held_out,
+            seed,
+            augment=augmentations(self.estimator.augment),
+            image_shape=settings.image_shape(self.estimator.image_shape),
+            shuffle=bool(self.estimator.shuffle) and not self._minimizes(),
+        )
+
+    # The network before, and what it is to become.
+
+    def _network(self) -> FittedNetwork | None:
+        return getattr(self.estimator, "network_", None)
+
+    def _begun(self, before: FittedNetwork | None) -> tuple[Origin, Encoders]:
+        """Return where training begins, and the encoders that are settled by that."""
+        if before is None:
+            source = self._source()
+            borrowed = None if source is None else borrow(self.estimator.pretrained, source)
+            return Origin(source=source, borrowed=borrowed), Encoders()
+        known = Encoders(before.features, before.targets.with_loss(self.estimator.loss))
+        network = network_to_continue(self, before)
+        return Origin(before, network, borrowed=before.borrowed), known
+
+    def _preprocessing(self) -> Encoders:
+        """Return what ``fit_preprocessing`` has learned, if it was called.
+
+        Raises:
+            HyperparameterError: with another ``preprocess``.
+        """
+        known: Encoders = getattr(self.estimator, "preprocessing_", Encoders())
+        if known.features is None:
+            return known
+        before, now = None if known.features.kind == "raw" else "auto", self.estimator.preprocess
+        if now != before and self._network() is None:
+            raise HyperparameterError(
+                f"preprocess is {now!r}, and was {before!r} when "
+                "fit_preprocessing was called; expected the same, or another call of it"
+            )
+        targets = known.targets and known.targets.with_loss(self.estimator.loss)
+        return Encoders(known.features, targets)
+
+    def _source(self) -> TrainedLayers | None:
+        """Return the network to take layers from, if any."""
+        pretrained = self.estimator.pretrained
+        if pretrained is None:
+            return None
+        if not isinstance(pretrained, PretrainedLayers):
+            raise HyperparameterError(
+                f"pretrained is {pretrained!r}; expected None, or "
+                "wellfit.transfer.Pretrained(model)"
+            )
+        return pretrained.source()
+
+    # Training.
+
+    def _seed(
+        self, before: FittedNetwork | None, resume_from: str | os.PathLike[str] | None = None
+    ) -> int:
+        """Return the seed of everything random in one fit; going on keeps the first one's."""
+        state = self.estimator.random_state
+        if resume_from is not None and state is None:
+            return seeds(resume_from)[0]
+        if before is not None and before.seed is not None:
+            return before.seed
+        return drawn_seed(state)
+
+    def _minimizes(self) -> bool:
+        """Say whether all rows are looked at before each move."""
+        return isinstance(resolve(Optimizer, self.estimator.optimizer), Minimizer)
+
+    def _assembled(
+        self,
+        table: Encoded,
+        stream: Stream,
+        split: RowSplit | None,
+        origin: Origin,
+        *,
+        one_epoch: bool = False,
+    ) -> TrainingJob:
+        """Return the job of encoded rows, from where it begins."""
+        estimator, (rows, y, features, targets) = self.estimator, table
+        before, pretrained = origin.before, estimator.pretrained
+        member = self._member(table, stream, origin, one_epoch)
+        wanted = () if one_epoch else settings.scored(estimator)
+        job = TrainingJob(
+            rows, stream, member, features, targets, y, self.compute,
+            callbacks=tuple(settings.callbacks(estimator, one_epoch)),
+            metrics=metrics_of(estimator, wanted, y, targets),
+            eval_every=estimator.eval_every,
+            split=split,
+            settings=self._settings(before),
+            name=type(estimator).__name__,
+            borrowed=origin.borrowed,
+            pretrained=before.record.pretrained if before else None,
+        )  # fmt: skip
+        if pretrained is not None:
+            job = with_pretrained(job, pretrained, origin.source, before, one_epoch=one_epoch)
+            if estimator.verbose and job.pretrained is not None:
+                print(in_words(job.pretrained), file=sys.stderr)
+        if before is not None and job.start is None:
+            job = continued(job, before, one_epoch=one_epoch)
+        return job
+
+    def _settings(self, before: FittedNetwork | None) -> Mapping[str, Any]:
+        now = settled(self.estimator)
+        if before is not None and now.get("pretrained") is None:
+            now["pretrained"] = before.settings.get("pretrained")  # it began with these layers
+        return now
+
+    def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
+        """Return the training, of a new network or of the one to go on with."""
+        e, rows = self.estimator, len(stream.train)
+        if one_epoch and self._minimizes():
+            raise HyperparameterError(
+                f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
+                "expected an optimizer such as 'adam'"
+            )
+        width, n_outputs = table.rows.x.shape[1], table.targets.n_outputs
+        built = self.architecture(width, n_outputs, origin.borrowed)
+        fixed = one_epoch or self._minimizes()
+        member = Member(
+            network=origin.network or built.network,
+            loss=table.targets.loss,
+            optimizer=settings.optimizer(e),
+            lr_schedule=Constant() if fixed else settings.resolve_schedule(e),
+            schedules=() if one_epoch else settings.schedules(e.schedules),
+            penalties=built.penalties,
+            constraints=built.constraints,
+            gradient_clipping=settings.clipping(e.gradient_clipping),
+            ema_decay=e.ema_decay,
+            batch_size=settings.batch_size(e.batch_size, rows),
+            epochs=1 if one_epoch else e.epochs,
+            seed=stream.seed,
+        )
+        check_room(member, rows, self.compute.dtype, self.compute.torch_device)
+        memory = memory_of(origin.before, member) if one_epoch else None
+        return member if memory is None else member.replace(epochs=memory.epoch + 1)
+
+
+def _order(stream: Stream) -> tuple[Any, ...]:
+    """Return how a stream orders and changes the rows that it reads."""
+    return stream.seed, stream.augment, stream.image_shape, stream.shuffle, stream.pairs

@@ -1,0 +1,34 @@
+"""What a notebook shows of a fitted estimator."""
+
+from __future__ import annotations
+
+from html import escape
+
+from wellfit.core.metrics import Metric
+from wellfit.fitting import FittedNetwork
+
+_SHOWN = ("loss", "val_loss", "accuracy", "val_accuracy")
+
+
+def with_summary(diagram: str, network: FittedNetwork | None) -> str:
+    """Return scikit-learn's diagram, and below it how the training went."""
+    return diagram if network is None else f"{diagram}<p>{escape(summary(network))}</p>"
+
+
+def summary(network: FittedNetwork) -> str:
+    """Return how a training went in a line."""
+    size, record = f"{network.weights.network.size:,} parameters", network.record
+    epochs, best = record.n_epochs, record.best_epoch
+    if not epochs:  # imported: it was trained elsewhere
+        return size
+    line = f"{size}, {epochs} epoch{'' if epochs == 1 else 's'} ({record.status})"
+    if best != epochs:
+        line += f", weights of epoch {best}"
+    # The figures of the epoch whose weights these are, not of the last one.
+    known = {name: record.history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
+    shown = [
+        f"{name} {Metric.of(name).format(value, more=1)}"
+        for name, values in known.items()
+        for value in values
+    ]
+    return f"{line}: {', '.join(shown)}" if shown else line

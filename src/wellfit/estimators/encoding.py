@@ -1,0 +1,111 @@
+"""Validated rows and targets to encoded rows, with the encoders that an estimator asks for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import DataError
+from wellfit.estimators import settings
+from wellfit.fitting import Compute, EncodedRows, FeatureEncoder, TargetEncoder
+from wellfit.fitting.network import TrainedLayers
+from wellfit.fitting.pretrained.start import features_of, keep_head
+from wellfit.fitting.validation import validate_features
+from wellfit.preprocessing.batches import has_other_scale
+
+
+class Encoders(NamedTuple):
+    """The encoders of an estimator's rows, as far as they are known."""
+
+    features: FeatureEncoder | None = None
+    targets: TargetEncoder | None = None
+
+
+class Encoded(NamedTuple):
+    """Rows that are encoded, their targets as they were read, and the encoders of both."""
+
+    rows: EncodedRows
+    y: NDArray[Any]
+    features: FeatureEncoder
+    targets: TargetEncoder
+
+
+def encoded(
+    estimator: Any,
+    x: Any,
+    y: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    known: tuple[FeatureEncoder | None, TargetEncoder],
+    train: NDArray[np.integer],
+    source: TrainedLayers | None,
+) -> Encoded:
+    """Return rows encoded, and their encoders, fitted to the training rows where need be.
+
+    Args:
+        estimator: whose parameters say how to encode.
+        x: (n_samples, n_features), validated.
+        y: (n_samples, ...), read.
+        weight: (n_samples,) or None.
+        known: the encoder of features, if it is fitted, and that of targets, which knows their
+            form and perhaps their scale.
+        train: positions of the training rows.
+        source: the layers that training starts from, if any.
+    """
+    features = known[0] or fit_features(estimator, x, train, source)
+    numbers = features.encode(x, Compute.of(estimator).numpy_dtype)
+    targets = known[1].with_features(features, numbers.shape[1])
+    if not targets.has_scale:
+        targets = targets.with_scale(y, train)
+    if source is not None and estimator.pretrained.keeps_head():
+        targets = keep_head(source, targets)
+    return Encoded(EncodedRows(numbers, targets.encode(y, numbers), weight), y, features, targets)
+
+
+def fit_features(
+    estimator: Any,
+    x: Any,
+    train: NDArray[np.integer] | None = None,
+    source: TrainedLayers | None = None,
+) -> FeatureEncoder:
+    """Return the encoder of features: that of the layers that are borrowed, if any."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if source is not None:
+        known = features_of(source, estimator.preprocess, x.shape[1], names)
+        if known is not None:
+            return known
+    shape = settings.image_shape(estimator.image_shape)
+    return FeatureEncoder.fit(x, estimator.preprocess, train, shape, names)
+
+
+def extended(
+    estimator: Any, table: Encoded, X_val: Any, y_val: Any
+) -> tuple[Encoded, NDArray[np.integer]]:
+    """Return encoded rows with validation rows below, and the positions of these."""
+    if y_val is None:
+        raise DataError("X_val is given without y_val; expected both")
+    x = validate_features(estimator, X_val, table.features)
+    numbers = table.features.encode(x, Compute.of(estimator).numpy_dtype)
+    read = table.targets.read(y_val, warn=False)
+    targets = table.targets.encode(read, numbers)
+    if numbers.shape[0] != len(targets):
+        raise DataError(f"X_val has {numbers.shape[0]} rows and y_val has {len(targets)}")
+    rows = table.rows.extended(numbers, targets)
+    y = np.concatenate([table.y, read])
+    return table._replace(rows=rows, y=y), np.arange(len(table.rows), len(rows))
+
+
+def problems_of(x: Any, table: Encoded, *, narrow: bool) -> dict[str, list[str]]:
+    """Return what rows hold that encoders, learned from other rows, can't express, by columns.
+
+    Args:
+        x: (n_samples, n_features), validated.
+        table: what became of them.
+        narrow: whether the encoders may have been learned from a narrow part of the data.
+    """
+    problems = table.features.problems_of(x, narrow=narrow)
+    columns = np.transpose(table.rows.y) if table.targets.rescales else ()
+    if any(has_other_scale(each, narrow=narrow) for each in columns):
+        problems["target"] = []
+    return problems

@@ -1,0 +1,94 @@
+"""Rows on their way to a job: weighed, and split into those to train and to validate on."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_sample_weight
+
+from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.estimators import settings
+from wellfit.fitting import ClassTargets, TargetEncoder
+from wellfit.training import fraction_of, split
+
+Positions = NDArray[np.integer]
+
+
+def weighed(
+    estimator: Any,
+    targets: TargetEncoder,
+    x: Any,
+    y: NDArray[Any],
+    sample_weight: ArrayLike | None,
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None, Positions]:
+    """Drop rows of weight 0, balance classes, and scale the weights to mean 1.
+
+    Args:
+        estimator: whose ``class_weight`` counts, if it has one.
+        targets: the encoder of y.
+        x: (n_samples, n_features), validated.
+        y: (n_samples, ...), read.
+        sample_weight: (n_samples,) or None.
+
+    Returns:
+        Rows, targets and weights (None where all are 1) of the rows that count, and the positions
+        of these.
+    """
+    rows = x.shape[0]
+    if rows != len(y):
+        raise DataError(
+            f"X has {rows} rows and y has {len(y)}: Found input variables with inconsistent "
+            "numbers of samples"
+        )
+    weight = None
+    if isinstance(targets, ClassTargets):
+        weight = targets.class_weights(y, getattr(estimator, "class_weight", None))
+    if sample_weight is not None:
+        given = _check_sample_weight(
+            sample_weight,
+            x if hasattr(x, "dtype") else y,
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+        weight = given if weight is None else weight * given
+    if weight is None:
+        return x, y, None, np.arange(rows)
+    kept = np.flatnonzero(weight)
+    if not len(kept):
+        raise DataError("all sample weights are 0; expected at least one row that counts")
+    if len(kept) < rows:
+        x, y, weight = _safe_indexing(x, kept), y[kept], weight[kept]
+    return x, y, weight / weight.mean(), kept
+
+
+def split_rows(
+    estimator: Any, targets: TargetEncoder, y: NDArray[Any], given: bool, seed: int
+) -> tuple[Positions, Positions | None]:
+    """Return the rows to train on, and those that are held out, if any are.
+
+    Args:
+        estimator: whose ``validation_fraction``, ``subsample`` and ``early_stopping`` count.
+        targets: the encoder of y.
+        y: (n_samples, ...), read.
+        given: whether validation rows are given apart.
+        seed: of the draw.
+    """
+    fraction = estimator.validation_fraction
+    real = isinstance(fraction, numbers.Real)
+    if fraction is not None and not (real and 0 < fraction < 1):
+        raise HyperparameterError(
+            f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
+        )
+    train, held_out = np.arange(len(y)), None
+    whole = given or not settings.holds_out(estimator) or len(y) < 2
+    if whole and estimator.subsample >= 1:
+        return train, None
+    strata = targets.strata(y)
+    if not whole:
+        train, held_out = split(len(y), fraction or 0.1, seed, strata=strata)
+    left = None if strata is None else strata[train]
+    return fraction_of(train, estimator.subsample, seed, strata=left), held_out

@@ -1,0 +1,180 @@
+"""Fitted networks as plain data and tensors, and back: no code.
+
+A document may come from anywhere. It is compared with the forms declared here and where its parts
+are described, and its tensors with the network, before anything is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import torch
+from torch import Tensor
+
+from wellfit.core import former
+from wellfit.core.errors import ModelFileError
+from wellfit.core.hyper import from_dict
+from wellfit.core.schema import Count, Length, Positive, conform
+from wellfit.fitting.features import FeatureEncoder
+from wellfit.fitting.history import History
+from wellfit.fitting.network import FittedNetwork, TrainingRecord
+from wellfit.fitting.targets import TargetEncoder
+from wellfit.nn import Network
+from wellfit.training import Status, Weights
+from wellfit.training.precision import dtype_of
+
+
+class PretrainedDocument(TypedDict):
+    """How borrowed layers were used."""
+
+    model: str
+    layers: Count
+    head: Literal["new", "keep"]
+    frozen: Count
+    cached: bool
+    tried: dict[str, list[float]] | None
+
+
+class LearnedDocument(TypedDict):
+    """What training left behind, but for weights."""
+
+    history_: dict[str, list[float]]
+    status_: str
+    n_epochs_: Count
+    best_epoch_: Count
+    n_parameters_: Count
+    precision_: Literal["float32", "float64", "bfloat16"]
+    batch_size_: Count
+    pretrained_: NotRequired[PretrainedDocument]
+
+
+class ModelDocument(TypedDict):
+    """An estimator as plain data; who reads ``inputs`` and ``targets`` checks these."""
+
+    estimator: str
+    params: dict[str, Any]
+    network: dict[str, Any]
+    inputs: dict[str, Any]
+    targets: dict[str, Any]
+    n_features_in: Positive
+    feature_names_in: list[str] | None
+    learned: LearnedDocument
+
+
+def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a fitted network as data for JSON, and tensors by name."""
+    features, targets, weights = network.features, network.targets, network.weights
+    inputs, arrays = features.to_document()
+    document = {
+        "network": weights.network.to_dict(),
+        "inputs": inputs,
+        "targets": targets.to_document(),
+        "n_features_in": features.n_columns,
+        "feature_names_in": None if features.names is None else list(features.names),
+        "learned": _learned(network),
+    }
+    tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
+    tensors["parameters"] = weights.parameters.cpu()
+    tensors["statistics"] = weights.statistics.cpu()
+    return document, tensors
+
+
+def _learned(network: FittedNetwork) -> dict[str, Any]:
+    learned = {f"{key}_": value for key, value in asdict(network.record).items()}
+    if learned["pretrained_"] is None:
+        del learned["pretrained_"]
+    return {**learned, "n_parameters_": network.weights.network.size}
+
+
+def from_document(
+    document: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    encoder: type[TargetEncoder],
+    loss: Any,
+) -> FittedNetwork:
+    """Return the fitted network that :func:`to_document` described.
+
+    Args:
+        document: an estimator's, with its name and parameters.
+        tensors: by name.
+        encoder: of the estimator's targets.
+        loss: the estimator's parameter.
+
+    Raises:
+        ModelFileError: the document or a tensor isn't of the declared form, or they don't fit each
+            other; names the field.
+    """
+    document = former.renamed(document, {"reused_": "pretrained_"}, "learned")
+    conform(document, ModelDocument, "")
+    columns, names = document["n_features_in"], document["feature_names_in"]
+    arrays = _feature_arrays(tensors)
+    features = FeatureEncoder.from_document(document["inputs"], arrays, columns, names)
+    targets = encoder.from_document(document["targets"], loss)
+    record = _record(document["learned"])
+    weights = _weights(document, tensors)
+    targets = targets.with_features(features, weights.network.inputs)
+    if names is not None:
+        conform(names, Annotated[list[str], Length(columns)], "feature_names_in")
+    features.check(weights.network.inputs)
+    if weights.network.outputs != targets.n_outputs:
+        raise ModelFileError(
+            f"network has {weights.network.outputs} outputs; expected {targets.n_outputs}, by its "
+            "targets"
+        )
+    expected = {f"inputs.{key}" for key in features.to_document()[1]}
+    for name in sorted(tensors.keys() - expected - {"parameters", "statistics"}):
+        raise ModelFileError(f"tensor {name!r} is none of the model's")
+    return FittedNetwork(weights, features, targets, document["estimator"], record)
+
+
+def _record(learned: Mapping[str, Any]) -> TrainingRecord:
+    try:
+        status = str(Status(learned["status_"]))
+    except ValueError:
+        expected = ", ".join(sorted(Status))
+        raise ModelFileError(
+            f"learned.status_ is {learned['status_']!r:.40}; expected one of {expected}"
+        ) from None
+    return TrainingRecord(
+        History(learned["history_"]),
+        status,
+        learned["n_epochs_"],
+        learned["best_epoch_"],
+        learned["batch_size_"],
+        learned["precision_"],
+        learned.get("pretrained_"),
+    )
+
+
+def _feature_arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    arrays = {}
+    for key, tensor in tensors.items():
+        if key.startswith("inputs."):
+            if tensor.dtype not in (torch.float64, torch.float32, torch.bool):
+                raise ModelFileError(f"tensor {key!r} is of type {tensor.dtype}; expected float64")
+            arrays[key.removeprefix("inputs.")] = tensor.numpy()
+    return arrays
+
+
+def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weights:
+    """Return the weights, whose sizes are those that the network's declared widths ask for."""
+    network = from_dict(Network, document["network"])
+    if network.rows_per_example[0] != 1:
+        raise ModelFileError(
+            f"network reads {network.rows_per_example[0]} rows at a time; expected 1"
+        )
+    dtype = dtype_of(document["learned"]["precision_"])
+    for name, layout in (("parameters", network.parameters), ("statistics", network.statistics)):
+        if name not in tensors:
+            raise ModelFileError(f"tensor {name!r} is missing")
+        found = tensors[name]
+        if found.shape != (layout.size,) or found.dtype != dtype:
+            raise ModelFileError(
+                f"tensor {name!r} is of type {found.dtype} and shape {tuple(found.shape)}; "
+                f"the network asks for {dtype} and ({layout.size},)"
+            )
+        if not torch.isfinite(found).all():
+            raise ModelFileError(f"tensor {name!r} holds NaN or infinities")
+    return Weights(network, 1, tensors["parameters"], tensors["statistics"], {})

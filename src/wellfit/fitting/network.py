@@ -1,0 +1,244 @@
+"""FittedNetwork: what a training leaves behind, and all that predictions need."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from wellfit.core.errors import DivergedError
+from wellfit.fitting.features import FeatureEncoder, Numbers, Table
+from wellfit.fitting.history import History
+from wellfit.fitting.job import Compute, RowSplit, TrainingJob
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.targets import TargetEncoder
+from wellfit.nn import Layer, Linear
+from wellfit.training import Result, Status, Weights, predict
+from wellfit.training.precision import threads
+from wellfit.training.prediction import Predictor
+from wellfit.training.sparse import SparsePredictor, pruned
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How a training went.
+
+    Attributes:
+        history: metrics by name, a value for each epoch.
+        status: how it ended, a :class:`~wellfit.training.Status`.
+        n_epochs: epochs trained.
+        best_epoch: the epoch, from 1, whose weights are in use.
+        batch_size: rows of a step.
+        precision: of the arithmetic: ``"float32"``, ``"float64"`` or ``"bfloat16"``.
+        pretrained: how borrowed layers were used, if there were any.
+    """
+
+    history: History = field(default_factory=History)
+    status: str = "finished"
+    n_epochs: int = 0
+    best_epoch: int = 0
+    batch_size: int = 0
+    precision: str = "float32"
+    pretrained: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedLayers:
+    """Layers with what they have learned: a network, or the lower part of one.
+
+    Attributes:
+        weights: of one network, as used for predictions.
+        features: the encoder of its rows' features; None of layers that read numbers.
+        targets: the encoder of its targets; None of layers that end in numbers.
+        name: of what was trained, such as ``"MLPClassifier"``.
+    """
+
+    weights: Weights
+    features: FeatureEncoder | None = None
+    targets: TargetEncoder | None = None
+    name: str = ""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, from the input to the output."""
+        return self.weights.networks[0].layers
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What each layer has learned, (rows, columns)."""
+        return self.weights.blocks(0)
+
+    @property
+    def statistics(self) -> list[Tensor]:
+        """What each layer has tracked, (rows, columns)."""
+        weights = self.weights
+        views = weights.network.statistics.views(weights.statistics, weights.members)
+        return [view[0] for view in views]
+
+    @property
+    def linear(self) -> list[Tensor]:
+        """The linear layers' weights from the input on, each (inputs + 1, units), biases last."""
+        pairs = zip(self.layers, self.parameters, strict=True)
+        return [block for layer, block in pairs if isinstance(layer, Linear)]
+
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        """The units of the hidden layers, from the input on."""
+        return tuple(block.shape[1] for block in self.linear[:-1])
+
+    @property
+    def at_work(self) -> list[int]:
+        """The places of the layers that don't only disturb training."""
+        return [place for place, layer in enumerate(self.layers) if not layer.training_only]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork(TrainedLayers):
+    """A trained network, with the encoders that it was trained with.
+
+    A value: estimators keep one and are nothing without it, files hold one, and whoever predicts,
+    exports, examines or goes on training starts from one.
+
+    Attributes:
+        features: the encoder of its rows' features.
+        targets: the encoder of its targets.
+        record: how the training went.
+        split: which rows it learned from, and which were held out; None where nobody knows.
+        settings: the estimator's parameters that predictions depend on.
+        borrowed: the layers that it took from another network, if any.
+        result: all that is needed to go on training with the optimizer's memory, if it is kept.
+        seed: of everything random in its training; None where nobody knows.
+        sparse: whether it predicts by sparse matrices.
+    """
+
+    features: FeatureEncoder
+    targets: TargetEncoder
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+    split: RowSplit | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    borrowed: BorrowedLayers | None = None
+    result: Result | None = None
+    seed: int | None = None
+    sparse: bool = False
+
+    @classmethod
+    def of(cls, job: TrainingJob, result: Result, precision: str) -> Self:
+        """Return what a job's training has led to.
+
+        Args:
+            job: the training.
+            result: of one member.
+            precision: that it was trained in.
+
+        Raises:
+            DivergedError: the loss became infinite before any epoch was worth keeping.
+        """
+        _report_trouble(result)
+        whole = result if job.prefix is None else job.prefix.joined(result)
+        return cls(
+            weights=whole.weights(),
+            features=job.features,
+            targets=job.targets,
+            record=_record(whole, precision, job.pretrained),
+            split=job.split,
+            settings=job.settings,
+            name=job.name,
+            borrowed=job.borrowed,
+            result=whole,
+            seed=job.stream.seed,
+        )
+
+    # Predictions.
+
+    def outputs(self, x: Table, compute: Compute) -> NDArray[np.floating]:
+        """Return outputs (n_samples, n_outputs): probabilities, or estimates of scaled targets.
+
+        Args:
+            x: validated rows, as the encoder of features takes them.
+            compute: where and how to compute.
+        """
+        numbers = self.features.encode(x, compute.numpy_dtype)
+        return self.evaluate(numbers, compute, self.targets.loss.predict)
+
+    def encode(
+        self, x: Table, y: ArrayLike, compute: Compute
+    ) -> tuple[Numbers, NDArray[np.generic]]:
+        """Return validated rows and their targets as the engine reads them."""
+        numbers = self.features.encode(x, compute.numpy_dtype)
+        return numbers, self.targets.encode(y, numbers)
+
+    def evaluate(
+        self, x: Numbers, compute: Compute, link: Callable[[Tensor], Tensor] = torch.clone
+    ) -> NDArray[np.floating]:
+        """Return ``link`` of the logits (n_rows, n_outputs) of encoded rows."""
+        weights, device = self.weights, compute.torch_device
+        if weights.parameters.device != device:
+            weights = weights.to(weights.parameters.dtype, device)
+        with threads(compute.n_threads):
+            return predict(
+                weights,
+                x,
+                link,
+                precision=self.record.precision,
+                brightest=self.features.pixel_max,
+                predictor=SparsePredictor if self.sparse else Predictor,
+            )[0]
+
+    # Variants.
+
+    def pruned(self, threshold: float, share: float) -> Self:
+        """Return the network with small weights set to zero, which predicts sparsely."""
+        weights = pruned(self.weights, threshold=threshold, share=share)
+        return replace(self, weights=weights, sparse=True)
+
+    def without_memory(self) -> Self:
+        """Return the network without what only more training would need."""
+        return replace(self, result=None)
+
+
+def _record(
+    result: Result, precision: str, pretrained: Mapping[str, Any] | None
+) -> TrainingRecord:
+    epochs = int(result.epochs[0])
+    return TrainingRecord(
+        history=History(result.history()),
+        status=str(result.status[0]),
+        n_epochs=epochs,
+        best_epoch=int(result.best_epoch[0]) if result.kept[0] else epochs,
+        batch_size=result.members[0].batch_size,
+        precision=precision,
+        pretrained=pretrained,
+    )
+
+
+def _report_trouble(result: Result) -> None:
+    """Raise the error of a training that led to nothing; warn of one that ended early."""
+    status = result.status[0]
+    if status is Status.DIVERGED:
+        history = result.history()
+        rate = history["learning_rate"][-1]
+        if not result.kept[0]:
+            raise DivergedError(
+                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a "
+                f"learning rate of {rate:.3g}, with "
+                f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
+                "rate ten times smaller, gradient_clipping=1, or preprocess='auto'"
+            )
+        _warn(
+            f"training diverged in epoch {result.epochs[0]}, at a learning rate of "
+            f"{rate:.3g}; kept the weights of epoch "
+            f"{result.best_epoch[0]}. A smaller learning rate or gradient_clipping=1 may help"
+        )
+    if status is Status.INTERRUPTED:
+        _warn(f"training was interrupted after {result.epochs[0]} whole epochs")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ConvergenceWarning, stacklevel=8)

@@ -1,0 +1,271 @@
+"""Jobs to fitted networks: grouped, trained as stacks, and taken apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from wellfit.core.errors import DivergedError
+from wellfit.core.memory import machine_memory
+from wellfit.core.stacking import stack_key
+from wellfit.fitting.encoded import EncodedRows
+from wellfit.fitting.job import TrainingJob
+from wellfit.fitting.network import FittedNetwork
+from wellfit.training import Callback, Member, Result, Rows, Stream, Weights, train
+from wellfit.training.precision import threads
+from wellfit.training.precision_choice import choose_precision
+from wellfit.training.stack import STACK_BYTES, bytes_of
+from wellfit.training.streams import pattern
+
+_MOST_MEMBERS = 256
+_ROOM = 0.25  # share of the memory that stacks may take, all processes together
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs that share a stack, and their places in the list they come from."""
+
+    places: tuple[int, ...]
+    jobs: tuple[TrainingJob, ...]
+
+    @property
+    def cost(self) -> float:
+        """About how long it takes: parameters times rows times epochs."""
+        return sum(
+            job.member.network.size * len(job.stream.train) * job.member.epochs
+            for job in self.jobs
+        )
+
+
+def run(jobs: Sequence[TrainingJob]) -> list[FittedNetwork | DivergedError]:
+    """Train jobs as few stacks, each as if it had been alone.
+
+    Returns:
+        A fitted network for each job, in their order; the error of one whose loss became infinite
+        before any epoch was worth keeping.
+    """
+    done: list[FittedNetwork | DivergedError | None] = [None] * len(jobs)
+    for group in grouped(jobs):
+        result, precision = train_group(group)
+        alone = len(group.jobs) == 1
+        for index, place in enumerate(group.places):
+            own = result if alone else result.member(index)
+            try:
+                done[place] = FittedNetwork.of(jobs[place], own, precision)
+            except DivergedError as error:
+                done[place] = error
+    return [each for each in done if each is not None]
+
+
+def run_alone(job: TrainingJob) -> FittedNetwork:
+    """Train one job.
+
+    Raises:
+        DivergedError: the loss became infinite before any epoch was worth keeping.
+    """
+    (network,) = run([job])
+    if isinstance(network, DivergedError):
+        raise network
+    return network
+
+
+def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[Group]:
+    """Return the stacks that jobs fall into, the longest first.
+
+    Args:
+        jobs: trainings of any shapes.
+        workers: processes that are to have something to do.
+    """
+    kinds: dict[Hashable, list[int]] = {}
+    for place, job in enumerate(jobs):
+        kinds.setdefault(_kind(job), []).append(place)
+    share = workers if len(kinds) < 2 * workers else 1
+    groups = [
+        Group(tuple(places), tuple(jobs[place] for place in places))
+        for alike in kinds.values()
+        for places in _cut(alike, jobs, share, _room(jobs[alike[0]]) / workers)
+    ]
+    return sorted(groups, key=lambda group: -group.cost)
+
+
+def train_group(
+    group: Group, until: int | None = None, paused: tuple[Result, str] | None = None
+) -> tuple[Result, str]:
+    """Train a group's members together, to their end or to a pause.
+
+    Args:
+        group: the members.
+        until: pause after this epoch; schedules are those of the whole training.
+        paused: where to go on from: what an earlier call returned.
+
+    Returns:
+        The result of all, and the precision they were trained in.
+    """
+    first = group.jobs[0]
+    rows, streams = _shared_rows(group.jobs)
+    resume, precision = paused or (_start(group.jobs, rows), first.compute.precision)
+    with threads(first.compute.n_threads):
+        precision = choose_precision(precision, first.member, rows, streams[0])
+        result = train(
+            [job.member for job in group.jobs],
+            rows,
+            streams,
+            callbacks=list(first.callbacks),
+            scores=dict(first.metrics),
+            precision=precision,
+            eval_every=first.eval_every,
+            resume=resume,
+            until=until,
+        )
+    return result, precision
+
+
+def train_members(
+    job: TrainingJob,
+    members: Sequence[Member],
+    streams: Sequence[Stream],
+    *,
+    callbacks: Sequence[Callback] = (),
+    rows: Rows | None = None,
+) -> Result:
+    """Train other members than its own on a job's rows, from where the job starts.
+
+    Args:
+        job: whose rows, start and arithmetic count.
+        members: of the job's layers.
+        streams: one for all members, or one each.
+        callbacks: that are called at every epoch.
+        rows: the job's, where they are on the device already.
+    """
+    rows = job.on_device() if rows is None else rows
+    resume = None
+    if job.start is not None:
+        weights = weights_at_start(job, members).to(rows.dtype, rows.device)
+        resume = Result.beginning(members, weights)
+    precision = "float64" if job.compute.precision == "float64" else "float32"
+    with threads(job.compute.n_threads):
+        return train(
+            members, rows, streams, callbacks=callbacks, precision=precision, resume=resume
+        )
+
+
+def weights_at_start(job: TrainingJob, members: Sequence[Member]) -> Weights:
+    """Return where members begin, in double precision: at what is borrowed, or drawn."""
+    cpu = torch.device("cpu")
+    if job.start is None:
+        return Weights.initial(members, torch.float64, cpu)
+    copies = job.start.to(torch.float64, cpu).select(torch.zeros(len(members), dtype=torch.long))
+    networks = tuple(member.network for member in members)
+    slots = dict.fromkeys(name for member in members for name in member.slots())
+    return replace(copies, network=networks[0], networks=networks).with_empty_slots(list(slots))
+
+
+def _start(jobs: Sequence[TrainingJob], rows: Rows) -> Result | None:
+    """Return where members begin some of whose weights are given; None where all are drawn."""
+    if len(jobs) == 1 and jobs[0].resume is not None:
+        return jobs[0].resume
+    if all(job.start is None for job in jobs):
+        return None
+    members = [job.member for job in jobs]
+    first = [
+        Weights.initial([job.member], rows.dtype, rows.device)
+        if job.start is None
+        else job.start.to(rows.dtype, rows.device)
+        for job in jobs
+    ]
+    slots = dict.fromkeys(name for member in members for name in member.slots())
+    return Result.beginning(members, Weights.join(first).with_empty_slots(list(slots)))
+
+
+def _room(job: TrainingJob) -> float:
+    """Return the bytes that stacks may take where a training takes place."""
+    device = job.compute.torch_device
+    if device.type == "cuda":
+        return _ROOM * torch.cuda.mem_get_info(device)[0]
+    return _ROOM * machine_memory()
+
+
+def _kind(job: TrainingJob) -> Hashable:
+    """Return what trainings of one stack have in common."""
+    if job.resume is not None:  # a training of its own epoch, with memories of its own
+        return id(job)
+    rows, stream = job.rows, job.stream
+    held = None if stream.validation is None else len(stream.validation)
+    classes = job.targets.classes
+    return (
+        stack_key(job.member),
+        pattern(stream, job.member.batch_size, job.member.rows_independent),
+        (held, stream.image_shape, stream.shuffle, stream.pairs),
+        tuple(stack_key(each) for each in stream.augment),
+        (rows.x.dtype, rows.x.shape[1], sparse.issparse(rows.x)),
+        (rows.y.dtype, rows.y.shape[1:], rows.weight is None),
+        (job.features.pixel_max, job.compute, job.eval_every, repr(job.callbacks)),
+        tuple((name, repr(metric.scorer)) for name, metric in job.metrics.items()),
+        # Scorers look up their rows' targets by position.
+        id(rows) if job.metrics else None,
+        None if classes is None else tuple(classes.tolist()),
+    )
+
+
+def _cut(
+    places: Sequence[int], jobs: Sequence[TrainingJob], workers: int, most_bytes: float
+) -> Iterator[list[int]]:
+    """Cut trainings that are alike into stacks of a size that runs well and fits in memory.
+
+    Those that read the same rows stay together: batches are gathered once for all.
+    """
+    most = _most(jobs[places[0]], len(places), workers)
+    tables: dict[int, list[int]] = {}
+    for place in places:
+        tables.setdefault(id(jobs[place].rows), []).append(place)
+    pile: list[int] = []
+    sizes: dict[int, int] = {}  # of the rows that the pile reads
+    for table, alike in tables.items():
+        size = 2 * jobs[alike[0]].rows.nbytes  # as they lie here, and with a column of ones
+        # Small enough that piles come out even, where there is one for each process.
+        pieces = min(len(alike), -(-len(alike) // most) * workers)
+        for piece in np.array_split(alike, pieces):
+            taken = sum((sizes | {table: size}).values())
+            if pile and (len(pile) + len(piece) > most or taken > most_bytes):
+                yield pile
+                pile, sizes = [], {}
+            pile, sizes = [*pile, *map(int, piece)], sizes | {table: size}
+    yield pile
+
+
+def _most(job: TrainingJob, count: int, workers: int) -> int:
+    """Return how many of ``count`` networks like this one go into a stack at most."""
+    on_card = job.compute.torch_device.type == "cuda"  # no caches to stay in
+    wanted = _room(job) / 4 if on_card else STACK_BYTES
+    most = int(np.clip(wanted // bytes_of(job.member), 1, _MOST_MEMBERS))
+    if workers == 1:
+        return most
+    turns = -(-count // (workers * most))  # of every process; the last is not to be an odd one
+    return min(most, -(-count // (workers * turns)))
+
+
+def _shared_rows(jobs: Sequence[TrainingJob]) -> tuple[Rows, list[Stream]]:
+    """Return everybody's rows, each once, on the device, and the streams that read them."""
+    tables = list({id(job.rows): job.rows for job in jobs}.values())
+    starts = np.cumsum([0, *map(len, tables)])
+    offset = {id(rows): int(start) for rows, start in zip(tables, starts, strict=False)}
+    rows = replace(jobs[0], rows=EncodedRows.concatenate(tables)).on_device()
+    shared: dict[Hashable, Stream] = {}
+    streams = []
+    for job in jobs:
+        key = (id(job.rows), id(job.stream))
+        if key not in shared:
+            shared[key] = _moved(job.stream, offset[id(job.rows)])
+        streams.append(shared[key])
+    return rows, streams
+
+
+def _moved(stream: Stream, offset: int) -> Stream:
+    if not offset:
+        return stream
+    held = None if stream.validation is None else stream.validation + offset
+    return replace(stream, train=stream.train + offset, validation=held)

@@ -1,0 +1,142 @@
+"""scikit-learn's scorers as metrics of every epoch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics._scorer import (
+    _CurveScorer,
+    _MultimetricScorer,
+    _PassthroughScorer,
+    _Scorer,
+)
+
+from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.fitting.targets import TargetEncoder
+
+OWN = ("loss", "accuracy")  # what the engine computes by itself
+Scorer = Callable[[Any, Any, Any], float]
+
+
+@dataclass(frozen=True)
+class ScorerMetric:
+    """A scorer of scikit-learn as the engine calls it: with outputs of some rows.
+
+    Attributes:
+        name: of the metric.
+        scorer: called with an estimator, no rows, and their targets.
+        estimator: of which a copy that predicts the outputs is scored.
+        targets: the encoder that makes predictions of outputs; None where ``estimator`` knows.
+        y: (n_rows,) or (n_rows, n_outputs), all rows' targets as users pass them.
+    """
+
+    name: str
+    scorer: Scorer
+    estimator: Any
+    targets: TargetEncoder | None
+    y: NDArray[Any]
+
+    def __call__(self, outputs: NDArray[np.floating], ids: NDArray[np.integer]) -> float:
+        """Return the score of ``outputs`` (n, n_outputs) for the rows ``ids`` (n,)."""
+        try:
+            predictor = precomputed(self.estimator, outputs, self.targets)
+            return float(self.scorer(predictor, None, self.y[ids]))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise HyperparameterError(
+                f"scoring by {self.name!r} fails on these targets: {error}"
+            ) from error
+
+
+def metrics_of(
+    estimator: Any,
+    wanted: Iterable[str | Scorer],
+    y: NDArray[Any],
+    targets: TargetEncoder | None = None,
+) -> dict[str, ScorerMetric]:
+    """Return metrics for the engine by name, from names of scorers or scorers themselves.
+
+    Args:
+        estimator: that is scored; its own predictions are replaced by the given outputs.
+        wanted: names as of ``sklearn.metrics.get_scorer_names()``, or scorers.
+        y: the targets of all rows of the table, as the user gave them.
+        targets: the encoder of these, where the estimator isn't fitted.
+
+    Raises:
+        UnknownNameError: naming the nearest scorer there is.
+    """
+    metrics = (ScorerMetric(_name(w), _scorer(w), estimator, targets, y) for w in wanted)
+    return {metric.name: metric for metric in metrics}
+
+
+def precomputed(
+    estimator: Any, outputs: NDArray[np.floating], targets: TargetEncoder | None = None
+) -> Any:
+    """Return a copy of an estimator that predicts by ``outputs``, whatever rows it is given.
+
+    ``targets`` takes the place of the estimator's own encoder.
+    """
+    predictor = copy.copy(estimator)
+    predictor.outputs = lambda _: outputs
+    if targets is not None:
+        predictor.network_ = SimpleNamespace(targets=targets)
+        if targets.classes is not None:
+            predictor.classes_ = targets.classes
+    return predictor
+
+
+def precomputable(scorers: Any) -> bool:
+    """Say whether scorers ask for nothing but predictions of the rows that they are given.
+
+    Those of scikit-learn do; a function may ask for predictions of other rows.
+
+    >>> precomputable(get_scorer("accuracy")), precomputable(lambda estimator, X, y: 0.0)
+    (True, False)
+    """
+    if isinstance(scorers, _MultimetricScorer):
+        return all(precomputable(each) for each in each_scorer(scorers).values())
+    # Of the very classes: a subclass may ask for anything.
+    return type(scorers) in (_Scorer, _CurveScorer, _PassthroughScorer)
+
+
+def each_scorer(scorers: Any) -> dict[str, Scorer]:
+    """Return the scorers of a multi-metric scorer by name."""
+    found: dict[str, Scorer] = vars(scorers)["_scorers"]
+    return found
+
+
+def bare(monitor: str) -> str:
+    """Return the metric behind a monitored name: ``"val_roc_auc"`` is ``"roc_auc"``.
+
+    >>> bare("val_roc_auc"), bare("roc_auc")
+    ('roc_auc', 'roc_auc')
+    """
+    return monitor.removeprefix("val_")
+
+
+def _name(wanted: str | Scorer) -> str:
+    if isinstance(wanted, str):
+        return bare(wanted)
+    name = str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
+    # A scorer that turns a cost's sign is a score, as scikit-learn's own names say.
+    return f"neg_{name}" if getattr(wanted, "_sign", 1) < 0 else name
+
+
+def _scorer(wanted: str | Scorer) -> Scorer:
+    if not isinstance(wanted, str):
+        if not callable(wanted):
+            raise HyperparameterError(f"scoring holds {wanted!r}; expected a name or a scorer")
+        return wanted
+    names = get_scorer_names()
+    if bare(wanted) not in names:
+        own = [*OWN, *(f"val_{name}" for name in OWN)]
+        known = list(dict.fromkeys([*own, *names]))
+        raise UnknownNameError("metric", wanted, known)
+    scorer: Scorer = get_scorer(bare(wanted))
+    return scorer

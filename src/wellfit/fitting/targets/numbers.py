@@ -1,0 +1,167 @@
+"""Numbers as targets, scaled for training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import r2_score
+
+from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
+from wellfit.core.schema import conform
+from wellfit.fitting.features import Numbers
+from wellfit.fitting.losses import resolve_loss
+from wellfit.fitting.targets.base import TargetEncoder
+from wellfit.nn import Loss
+from wellfit.preprocessing import TargetScaler
+from wellfit.preprocessing.documents import ScalerDocument
+from wellfit.preprocessing.target_arrays import target_array, target_numbers
+
+
+class NumberTargetsDocument(ScalerDocument):
+    """The scale of :class:`NumberTargets`; ``flat`` where they were (n_samples,)."""
+
+    flat: bool
+
+
+@dataclass(frozen=True, eq=False)
+class NumberTargets(TargetEncoder):
+    """Numbers, one or several a row, scaled for training.
+
+    Attributes:
+        n_targets: numbers a row.
+        flat: whether they come, and are predicted, as (n_samples,).
+        scaler: what scales them; None until :meth:`with_scale`.
+
+    >>> y = np.array([10.0, 20.0, 30.0])
+    >>> targets = NumberTargets.fit(y).scaled(y)
+    >>> targets.encode([20.0], np.zeros((1, 1))), targets.decode(np.zeros((1, 1)))
+    (array([[0.]]), array([20.]))
+    """
+
+    n_targets: int
+    flat: bool
+    scaler: TargetScaler | None = None
+
+    @classmethod
+    def fit(cls, y: ArrayLike, loss: Any = "auto") -> NumberTargets:
+        """Learn how many numbers a row has; see :meth:`TargetEncoder.fit`."""
+        own = cls(cls._loss(loss), 1, target_array(y).ndim == 1)
+        numbers = own.columns(y)
+        constant = np.flatnonzero((numbers == numbers[:1]).all(axis=0))
+        if len(constant):
+            raise DataError(
+                f"the target is {numbers[0, constant[0]]:g} in all of n_samples = {len(numbers)} "
+                "rows; expected at least two values"
+            )
+        return replace(own, n_targets=numbers.shape[1])
+
+    @staticmethod
+    def _loss(loss: Any) -> Loss:
+        return resolve_loss(loss, "squared_error", task="regression")
+
+    def with_loss(self, loss: Any) -> Self:
+        """Return the encoder with another loss."""
+        return replace(self, loss=self._loss(loss))
+
+    def with_scale(self, y: NDArray[Any], rows: NDArray[np.integer]) -> Self:
+        """Return the encoder with the scale of the training rows' targets."""
+        return self.scaled(self.columns(y)[rows])
+
+    def scaled(self, y: NDArray[Any]) -> Self:
+        """Return the encoder with the scale of these targets."""
+        return replace(self, scaler=TargetScaler(self.loss.scaling).fit(self.columns(y)))
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether a scale was learned already."""
+        return self.scaler is not None
+
+    @property
+    def rescales(self) -> bool:
+        """Whether the scale is another than that of the targets."""
+        scaler = self.scaler
+        return scaler is not None and bool(scaler.mean_.any() or (scaler.scale_ != 1).any())
+
+    @property
+    def n_outputs(self) -> int:
+        """The logits that the loss asks for: several a number, of quantiles."""
+        return self.loss.outputs(self.n_targets)
+
+    def columns(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return targets (n_samples, n_targets) as numbers that the loss is defined for."""
+        numbers = target_numbers(y)
+        columns = numbers.reshape(len(numbers), -1)
+        self.loss.check(columns)
+        return columns
+
+    def read(self, y: ArrayLike, *, warn: bool = True) -> NDArray[Any]:
+        """Return numbers (n_samples,) or (n_samples, n_targets), as in the first training."""
+        targets = target_array(y)
+        columns = 1 if targets.ndim == 1 else targets.shape[1]
+        if columns != self.n_targets:
+            raise DataError(
+                f"the target has shape {targets.shape}; expected ({len(targets)}, "
+                f"{self.n_targets}), as in the first training"
+            )
+        return targets.reshape(len(targets)) if self.flat else targets.reshape(-1, columns)
+
+    @property
+    def scale(self) -> TargetScaler:
+        """The scaler that was learned."""
+        assert self.scaler is not None, "targets are encoded once their scale is known"
+        return self.scaler
+
+    def encode(self, y: ArrayLike, x: Numbers) -> NDArray[Any]:
+        """Return scaled numbers (n_samples, n_targets)."""
+        return self.scale.transform(self.columns(y))
+
+    def decode(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return estimates in the targets' own units, one a target."""
+        return self._flattened(self.scale.inverse_transform(outputs[:, self.loss.point]))
+
+    def quantiles(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return each target's quantiles (n_samples, [n_targets,] n_quantiles)."""
+        count = len(self.loss.levels())
+        each = [self.scale.inverse_transform(outputs[:, q::count]) for q in range(count)]
+        return self._flattened(np.stack(each, axis=-1))
+
+    def check_quantiles(self) -> None:
+        """Refuse a loss that estimates no quantiles.
+
+        Raises:
+            HyperparameterError: naming it.
+        """
+        if not self.loss.levels():
+            raise HyperparameterError(
+                f"loss is {self.loss.name!r}, which estimates no quantiles; expected 'quantile' "
+                "or Quantile(quantiles=(0.1, 0.5, 0.9))"
+            )
+
+    def _flattened(self, estimates: NDArray[np.float64]) -> NDArray[np.float64]:
+        return estimates[:, 0] if self.flat else estimates
+
+    def score(self, y: NDArray[Any], outputs: NDArray[np.floating]) -> float:
+        """Return R²."""
+        return float(r2_score(y, self.decode(outputs)))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the scale as data for JSON."""
+        return {**self.scale.to_document(), "flat": self.flat}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], loss: Any) -> NumberTargets:
+        """Rebuild from what :meth:`to_document` returned.
+
+        Raises:
+            ModelFileError: it is of another form; names the field.
+        """
+        conform(document, NumberTargetsDocument, "targets")
+        scale = {key: value for key, value in document.items() if key != "flat"}
+        scaler, n_targets = TargetScaler.from_document(scale), len(document["mean"])
+        if document["flat"] and n_targets != 1:
+            raise ModelFileError(f"targets.flat is True of {n_targets} outputs; expected 1")
+        return cls(cls._loss(loss), n_targets, document["flat"], scaler)

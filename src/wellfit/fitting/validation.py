@@ -1,0 +1,94 @@
+"""Features as users pass them, checked as scikit-learn checks them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.fitting.features import FeatureEncoder, Table, cell_labels
+from wellfit.preprocessing import as_table
+from wellfit.preprocessing.categories import with_lasting_kinds
+from wellfit.preprocessing.cells import check_cells, refuse_text
+from wellfit.preprocessing.columns import LARGEST
+
+
+def validate_features(
+    estimator: BaseEstimator, x: Any, encoder: FeatureEncoder | None = None
+) -> Table:
+    """Check X as scikit-learn does.
+
+    Args:
+        estimator: whose columns these are to be, and whose name messages give; its ``preprocess``
+            and ``precision`` decide what may be in X.
+        x: (n_samples, n_columns), of any type that estimators take.
+        encoder: that will read X, so that the columns must agree with the estimator's; None where
+            one is to be fitted: then the estimator remembers these columns.
+
+    Returns:
+        X as a table: a DataFrame of pandas, an array or a sparse matrix.
+
+    Raises:
+        HyperparameterError: ``preprocess`` is neither "auto" nor None.
+        DataError or ValueError: no rows, no columns, wrong shape, other columns than at fit.
+    """
+    preprocess = estimator.preprocess
+    if encoder is not None:  # as it was in training, whatever set_params has said since
+        preprocess = None if encoder.kind == "raw" else "auto"
+    if preprocess not in ("auto", None):
+        raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
+    if preprocess is None:
+        return _validate_numbers(estimator, x, reset=encoder is None)
+    table = as_table(x)
+    named = hasattr(table, "columns")  # the preprocessor checks them, and knows more
+    if encoder is None or encoder.table is None or not named:
+        try:
+            validate_data(estimator, table, reset=encoder is None, skip_check_array=True)
+        except ValueError as error:
+            raise DataError(str(error)) from error
+    return table
+
+
+def _validate_numbers(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table:
+    """Check X of an estimator that takes numbers as they are."""
+    try:
+        numbers = validate_data(
+            estimator,
+            x,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+        )
+    except (ValueError, OverflowError):
+        _refuse_text(x)
+        raise
+    # Larger numbers are no infinities in float32, but their sums and squares are.
+    largest = np.finfo(numbers.dtype).max if estimator.precision == "float64" else LARGEST
+    check_cells(numbers, *cell_labels(x), largest=largest, missing=False)
+    return numbers
+
+
+def with_columns_of_all_rows(x: Any, preprocess: str | None) -> Any:
+    """Return features of which each fold has columns of the kinds that all rows have.
+
+    Raises:
+        DataError: no table that can be read.
+    """
+    if preprocess is None:
+        return x
+    table = as_table(x)
+    return with_lasting_kinds(table) if isinstance(table, pd.DataFrame) else x
+
+
+def _refuse_text(x: Any) -> None:
+    with suppress(DataError):  # no table at all: there is a better message for that
+        table = as_table(x)
+        x = table if isinstance(table, pd.DataFrame) else None
+    if isinstance(x, pd.DataFrame):
+        refuse_text(x)
