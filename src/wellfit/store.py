@@ -43,16 +43,13 @@ from wellfit.core.files import (
     LARGEST_JSON,
     open_regular,
     parse_json,
-    read_json,
     read_regular,
     refuse_beyond_memory,
 )
+from wellfit.core.model_folder import DOCUMENT, FORMAT, WEIGHTS, is_model
 from wellfit.core.schema import Count, conform
 
-FORMAT = "wellfit-model"
 FORMAT_VERSION = 1
-DOCUMENT = "model.json"
-WEIGHTS = "weights.safetensors"
 
 _NEW = ".new"
 _FLOAT = "$float"  # {"$float": "nan"}: JSON has no NaN and no infinities
@@ -136,19 +133,6 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
             return header["model"], _unpack_tensors(weights, folder)
         if raw == _read_document(folder):  # otherwise a save came in between: look again
             raise ModelFileError(_damage(folder / WEIGHTS, header["weights"]))
-
-
-def is_model(path: str | os.PathLike[str]) -> bool:
-    """Say whether ``path`` is a model folder, of any format version, without checking it whole.
-
-    >>> is_model("/no/such/folder")
-    False
-    """
-    try:
-        header = read_json(Path(path) / DOCUMENT)
-    except (OSError, ModelFileError):
-        return False
-    return isinstance(header, dict) and header.get("format") == FORMAT
 
 
 # Writing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,10 +122,15 @@ def check(
     Exit code 1 if a check fails.
     """
     given = {**locals()}
+    from wellfit.cli.preflight import refuse_unknown_data, refuse_unknown_names
+    from wellfit.cli.source import Request, open_source
+
+    refuse_unknown_names(given)
+    request = Request.from_options(given)
+    refuse_unknown_data(request)
     with starting():
         from wellfit.cli.settings import estimator
-        from wellfit.cli.source import open_source
-    source = open_source(_request(given))
+    source = open_source(request)
     for doubt in source.notes:
         note(doubt)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
@@ -136,12 +140,6 @@ def check(
         _drawn(model, source, seed, rates)
     if report.outcome == "fail":
         raise typer.Exit(1)
-
-
-def _request(given: Mapping[str, Any]) -> Any:
-    from wellfit.cli.source import Request
-
-    return Request.from_options(given)
 
 
 def _checked(model: Model, source: Source, seed: int) -> Report:

@@ -67,7 +67,6 @@ def show_data(
     from wellfit.datasets.files import ending
     from wellfit.datasets.readers import TABLES
     from wellfit.datasets.tables import read_with_schema
-    from wellfit.preprocessing.merged import merged_levels
 
     path, data = Path(name), None
     rows: Any
@@ -81,6 +80,8 @@ def show_data(
         doubts, summary = notes_on(data, name), describe(data.X, data.y, task=data.task)
         rows = data.X
     if hasattr(rows, "columns"):
+        from wellfit.preprocessing.merged import merged_levels  # takes a second
+
         doubts += [str(one) for one in merged_levels(rows)][:_DOUBTS]
     for doubt in doubts:
         note(doubt)

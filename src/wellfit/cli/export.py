@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wellfit.cli.console import screen
+from wellfit.cli.console import screen, starting
 
 
 def export(
@@ -29,10 +29,12 @@ def export(
     """
     from wellfit.cli.run_folder import model_folder
     from wellfit.core.errors import InputError
-    from wellfit.estimators import load_model
-    from wellfit.transfer import export as write
 
     if not out.parent.is_dir():
         raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
-    files = write(load_model(model_folder(run)), to, out)
+    folder = model_folder(run)
+    with starting():
+        from wellfit.estimators import load_model
+        from wellfit.transfer import export as write
+    files = write(load_model(folder), to, out)
     screen().print(f"the model in {' and '.join(map(str, files))}", soft_wrap=True)

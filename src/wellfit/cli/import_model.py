@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wellfit.cli.console import screen
+from wellfit.cli.console import screen, starting
 from wellfit.core.words import pluralize
 
 
@@ -36,8 +36,13 @@ def import_file(
     ] = None,
 ) -> None:
     """Read a network of dense layers from Keras or PyTorch; runs no code that the file carries."""
-    from wellfit.transfer import import_model
+    from wellfit.core.errors import InputError, did_you_mean
+    from wellfit.datasets.files import siblings
 
+    if not file.exists():
+        raise InputError(f"there is no file {file}{did_you_mean(file.name, siblings(file))}")
+    with starting():
+        from wellfit.transfer import import_model
     labels = None if classes is None else [label.strip() for label in classes.split(",")]
     asked: Any = task
     model = import_model(

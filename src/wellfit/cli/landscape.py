@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wellfit.landscapes import Path as Track
     from wellfit.optim import Optimizer
 
+_VARIANTS = ("momentum", "nesterov")  # of sgd
 _ALL = "sgd,momentum,nesterov,adagrad,rmsprop,adam,lbfgs"
 
 
@@ -34,6 +35,12 @@ def landscape(
     out: Annotated[Path | None, typer.Option(help="The picture: .png or .gif (animated).")] = None,
 ) -> None:
     """Compare optimizers on a test function; one without a learning rate takes its best."""
+    from wellfit.core.declared import refuse_undeclared
+
+    refuse_undeclared("landscape", function)
+    for name in optimizers.split(","):
+        if (rule := name.partition(":")[0].strip()) not in _VARIANTS:
+            refuse_undeclared("optimizer", rule)
     with spinner("comparing"):
         from wellfit.core.hyper import resolve
         from wellfit.landscapes import Landscape, compare_optimizers

@@ -21,12 +21,12 @@ from wellfit.cli.run_forms import health_in, metrics_in, read_lines
 from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import Source, open_source
 from wellfit.core.errors import InputError, WellfitError
+from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
 from wellfit.estimators import load_model
 from wellfit.estimators.table_schema import table_schema
 from wellfit.report.page import Material
 from wellfit.report.page.data import MOST_TOLD
-from wellfit.store import is_model
 
 _PARTS = ("training", "validation", "test")
 

@@ -20,10 +20,12 @@ def methods(
     ] = None,
 ) -> None:
     """List the algorithms by family, or those of one family with their hyper-parameters."""
-    import inspect
+    from wellfit.core.declared import declared
+    from wellfit.core.errors import UnknownNameError
 
-    from rich.text import Text
-
+    known = declared()
+    if family is not None and known and family not in known:
+        raise UnknownNameError("family", family, known)
     import wellfit.diagnose
     import wellfit.model_selection
     import wellfit.nn
@@ -31,26 +33,32 @@ def methods(
     import wellfit.recipes
     import wellfit.training  # noqa: F401  (all of them: their classes register themselves)
     from wellfit.core import registry
-    from wellfit.core.errors import UnknownNameError
 
-    console = screen()
     if family is None:
         table = key_value_table()
         for name in registry.families():
             table.add_row(name, ", ".join(registry.names(name)))
-        console.print(table)
+        screen().print(table)
         return
     if family not in registry.families():
         raise UnknownNameError("family", family, registry.families())
     for name in registry.names(family):
-        cls = registry.lookup(family, name)
-        meaning = (inspect.getdoc(cls) or "").partition("\n")[0]
-        others = registry.aliases(family, name)
-        also = f" ({', '.join(others)})" if others else ""
-        console.print(Text.assemble((name, "bold cyan"), f"{also}  {meaning}"))
-        if getattr(cls, "hypers", dict)():
-            console.print(_hypers(cls))
-        console.print()
+        _show(name, registry.lookup(family, name), registry.aliases(family, name))
+
+
+def _show(name: str, cls: type, aliases: list[str]) -> None:
+    """Print an algorithm's names, its meaning and its hyper-parameters."""
+    import inspect
+
+    from rich.text import Text
+
+    console = screen()
+    meaning = (inspect.getdoc(cls) or "").partition("\n")[0]
+    also = f" ({', '.join(aliases)})" if aliases else ""
+    console.print(Text.assemble((name, "bold cyan"), f"{also}  {meaning}"))
+    if getattr(cls, "hypers", dict)():
+        console.print(_hypers(cls))
+    console.print()
 
 
 def _hypers(cls: type[Config]) -> Table:

@@ -139,7 +139,7 @@ def _description(path: Path) -> dict[str, Any]:
     from wellfit.cli.run_folder import CONFIG, MODEL, RESULT, read_config
     from wellfit.cli.run_forms import read_result_file
     from wellfit.core.errors import ModelFileError
-    from wellfit.store import is_model
+    from wellfit.core.model_folder import is_model
 
     if is_model(path) and path.name != MODEL:
         return {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import screen
+from wellfit.cli.console import screen, starting
 from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
@@ -49,18 +49,22 @@ def predict(
     is among them, it is compared with the predictions.
     """
     from wellfit.cli.files import writing
-    from wellfit.cli.new_rows import NewRows
+    from wellfit.cli.preflight import refuse_missing_data
     from wellfit.cli.run_folder import model_folder, read_config
     from wellfit.core.errors import InputError
-    from wellfit.estimators import load_model
-    from wellfit.estimators.table_schema import table_schema
 
     printed = str(out) == "-"
     if not printed and not out.parent.is_dir():
         raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
     if out.exists() and Path(data).exists() and out.samefile(data):
         raise InputError(f"--out {out} holds the rows to predict; expected another file")
-    model = load_model(model_folder(run))
+    folder = model_folder(run)
+    refuse_missing_data(data, data_dir)
+    with starting():
+        from wellfit.cli.new_rows import NewRows
+        from wellfit.estimators import load_model
+        from wellfit.estimators.table_schema import table_schema
+    model = load_model(folder)
     for network in getattr(model, "estimators_", [model]):  # an ensemble has several
         network.set_params(device=device)
     schema = table_schema(model)

@@ -31,7 +31,11 @@ def report(
     """
     import time
 
+    from wellfit.cli.run_folder import read_run
+
     began = time.perf_counter()
+    for run in runs:
+        read_run(run, "report")
     with starting():
         from wellfit.cli.files import write
         from wellfit.cli.load_run_data import load_run_data, report_path

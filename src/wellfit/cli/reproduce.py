@@ -42,11 +42,15 @@ def reproduce(
 
     Exit code 1 says that a figure was missed by more than its tolerance.
     """
+    from wellfit.core.declared import refuse_undeclared
+    from wellfit.core.errors import InputError
+
+    listed = names == ["list"]
+    for name in [] if listed or not names else names:
+        refuse_undeclared("recipe", name)
     with spinner("looking recipes up"):
-        from wellfit.core.errors import InputError
         from wellfit.recipes import recipes
 
-        listed = names == ["list"]
         found = recipes([] if listed or not names else names, source)
     if listed:
         _show_list(found)

@@ -13,7 +13,7 @@ from wellfit.cli.files import append, plain, unfinished, write, write_json
 from wellfit.cli.locking import LOCK_FILE, lock
 from wellfit.cli.run_forms import read_config_file, read_result_file, what_was_altered
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
-from wellfit.store import is_model
+from wellfit.core.model_folder import is_model
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
 CURVE, CONFUSIONS, RESIDUALS = "learning_curve.png", "confusion_matrix.png", "residuals.png"

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from wellfit.cli.console import note, screen, spinner, starting
-from wellfit.cli.train import refuse_others
+from wellfit.cli.train import begin_with, resume_from
 
 _NETWORK, _SEARCH, _RUN = "The same for all candidates", "Search", "Run"
 
@@ -196,9 +196,9 @@ def search(
     """Try many candidates by cross-validation, and train the best into a run folder."""
     given = {**locals()}
     if resume is not None:
-        refuse_others(ctx)
-    elif data is None:
-        ctx.fail("Missing argument 'DATA'.")
+        resume_from(ctx, resume)
+    else:
+        begin_with(ctx, given)
     with starting():
         from wellfit.cli.search_run import resume_search, run_search
     if resume is not None:
@@ -216,6 +216,9 @@ def show(
 
     The table has each candidate's mean score, its deviation over the folds, and the time it took.
     """
+    from wellfit.cli.run_folder import read_run
+
+    read_run(run, "show")
     with spinner("reading"):
         from wellfit.cli.leaderboard import leaderboard_table
         from wellfit.cli.search_folder import has_ended, read_fits, read_results

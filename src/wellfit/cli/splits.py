@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.datasets import Dataset
@@ -63,11 +62,11 @@ def whole_groups(X: Any, column: str, seed: int) -> Cut:
     Raises:
         InputError: the column isn't there.
     """
-    from sklearn.model_selection import GroupShuffleSplit
-
     codes = pd.factorize(_column(X, column, "--group-column"))[0]
 
     def cut(ids: Ids, fraction: float) -> tuple[Ids, Ids]:
+        from sklearn.model_selection import GroupShuffleSplit  # takes a second
+
         if len(np.unique(codes[ids])) < 2:
             raise DataError(f"--group-column {column} has one group; expected at least two")
         split = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
@@ -86,6 +85,8 @@ def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Datase
         test: the share of the rows to test by.
         validation: the share of the other rows to validate by.
     """
+    from sklearn.utils import _safe_indexing  # takes a second
+
     train, aside = cut(np.arange(len(data.X)), test)
     parts = {"_test": aside}
     if validation and data.X_val is None:

@@ -273,15 +273,34 @@ def train(
     """Train on a file or on data by name, judge the model on test rows, and write a run folder."""
     given = {**locals()}
     if resume is not None:
-        refuse_others(ctx)
-    elif data is None:
-        ctx.fail("Missing argument 'DATA'.")
+        resume_from(ctx, resume)
+    else:
+        begin_with(ctx, given)
     with starting():
         from wellfit.cli.train_run import resume_training, run_training
     if resume is not None:
         resume_training(resume, quiet=quiet)
     else:
         run_training(_plan(given), run=run, overwrite=overwrite, quiet=quiet)
+
+
+def resume_from(ctx: typer.Context, run: Path) -> None:
+    """Refuse what is given beside --resume, and a folder without a run."""
+    from wellfit.cli.run_folder import read_run
+
+    refuse_others(ctx)
+    read_run(run)
+
+
+def begin_with(ctx: typer.Context, given: Mapping[str, Any]) -> None:
+    """Refuse data, columns and names that don't exist, before PyTorch is imported."""
+    if given["data"] is None:
+        ctx.fail("Missing argument 'DATA'.")
+    from wellfit.cli.preflight import refuse_unknown_data, refuse_unknown_names
+    from wellfit.cli.source import Request
+
+    refuse_unknown_names(given)
+    refuse_unknown_data(Request.from_options(given))
 
 
 def refuse_others(ctx: typer.Context) -> None:

@@ -36,6 +36,7 @@ from wellfit.cli.source import Learning, Request, Source, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
+from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
@@ -44,7 +45,6 @@ from wellfit.estimators.table_schema import record_schema
 from wellfit.fitting.pretrained.start import in_words
 from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
-from wellfit.store import is_model
 from wellfit.training import Callback, Checkpoint, Health, TensorBoard, TimeLimit
 from wellfit.training.checkpoint import latest
 

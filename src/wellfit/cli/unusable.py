@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
 from wellfit.datasets import Dataset
 from wellfit.datasets.files import ending
 from wellfit.datasets.readers import TABLES
 from wellfit.datasets.tables import place_in
-from wellfit.preprocessing.columns import LARGEST
 
 Place = Callable[[int], str]
 

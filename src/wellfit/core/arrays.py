@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import ModelFileError
 
+LARGEST = 1e30  # fits float32, and its square float64; a larger number is taken for a mistake
+
 _TYPES = {"f": "floats", "b": "booleans", "i": "whole numbers"}
 
 

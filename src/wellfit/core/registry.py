@@ -62,6 +62,11 @@ def aliases(family: str, name: str) -> list[str]:
     return sorted(alias for alias, own in _aliases.get(family, {}).items() if own == name)
 
 
+def is_registered(family: str, name: str) -> bool:
+    """Return whether an imported class of ``family`` has this name, or an alias that is."""
+    return _find(family, name) is not None
+
+
 def lookup(family: str, name: object) -> type:
     """Return the class registered in ``family`` under ``name``, or under an alias of it.
 

@@ -10,12 +10,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.fitting.features import FeatureEncoder, Table, cell_labels
 from wellfit.preprocessing import as_table
 from wellfit.preprocessing.categories import with_lasting_kinds
 from wellfit.preprocessing.cells import check_cells, refuse_text
-from wellfit.preprocessing.columns import LARGEST
 
 
 def validate_features(

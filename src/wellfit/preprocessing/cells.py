@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import CellTypeError, DataError
 from wellfit.preprocessing.columns import (
-    LARGEST,
     Kind,
     Table,
     is_mixed,

@@ -25,7 +25,6 @@ Table = Any  # a pandas DataFrame, a numpy matrix of numbers, or a scipy CSR mat
 _FEWEST_PIXELS, _DARKEST = 64, 15  # an image of 8 by 8, of 4 bits
 _ALIKE = 0.85  # times the differences between far columns: those between neighbours
 _FEWEST_ROWS, _SAMPLE = 10, 300  # by which columns' means are told; that are looked at
-LARGEST = 1e30  # fits float32, and its square float64; larger is taken for a mistake
 
 _KINDS: dict[str, Kind] = {
     "integer": "number",

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from wellfit.core.arrays import declared_array
+from wellfit.core.arrays import LARGEST, declared_array
 from wellfit.core.errors import ModelFileError, UnknownNameError
 from wellfit.preprocessing.cells import check_cells
-from wellfit.preprocessing.columns import LARGEST
 
 Array = NDArray[Any]
 

@@ -13,9 +13,10 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
 from wellfit.preprocessing.cells import noun_and_example
-from wellfit.preprocessing.columns import LARGEST, kind_of
+from wellfit.preprocessing.columns import kind_of
 
 # What pandas finds in an array of objects that stands for an array of a plain dtype.
 _PLAIN = ("integer", "floating", "mixed-integer-float", "boolean")

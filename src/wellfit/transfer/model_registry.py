@@ -26,6 +26,7 @@ from typing import Any
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
 from wellfit.core.files import read_regular, refuse_beyond_memory
+from wellfit.core.model_folder import is_model
 from wellfit.datasets.download import cache_folder
 from wellfit.estimators import load_model
 from wellfit.transfer.registry_index import (
@@ -267,7 +268,7 @@ def _local_model(given: Place) -> Path:
 
 def _model_at(path: Path) -> Path | None:
     """Return the path where it is a model, or the model of the run that it is."""
-    return next(filter(store.is_model, (path, path / _MODEL_OF_A_RUN)), None)
+    return next(filter(is_model, (path, path / _MODEL_OF_A_RUN)), None)
 
 
 def _checked(path: Path, model: RegisteredModel) -> bytes:
@@ -297,7 +298,7 @@ def _refuse_foreign(folder: Path) -> None:
         return
     foreign = [item.name for item in sorted(folder.iterdir()) if not item.name.startswith(".")]
     # Another process may be filling a new registry right now: it writes registry.json last.
-    if any(not store.is_model(folder / name) for name in foreign):
+    if any(not is_model(folder / name) for name in foreign):
         raise ModelFileError(
             f"{folder} holds {', '.join(foreign[:3])}{', …' if len(foreign) > 3 else ''}, and no "
             f"{INDEX}; expected a registry, or a new or empty folder"

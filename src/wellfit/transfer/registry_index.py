@@ -24,9 +24,9 @@ from wellfit import __version__
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, parse_json, read_regular
 from wellfit.core.former import renamed
+from wellfit.core.model_folder import DOCUMENT, WEIGHTS
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
-from wellfit.store import DOCUMENT, WEIGHTS
 
 INDEX = "registry.json"
 FORMER_INDEX = "shelf.json"  # written before version 0.1.0, with the format "wellfit-shelf"

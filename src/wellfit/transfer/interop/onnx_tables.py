@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.categories import Levels
-from wellfit.preprocessing.columns import LARGEST
 from wellfit.preprocessing.numeric import Affine, Numbers
 from wellfit.transfer.interop.form import Form
 from wellfit.transfer.interop.onnx_graph import Graph

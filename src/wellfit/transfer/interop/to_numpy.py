@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
 from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, PReLU
 from wellfit.preprocessing import TablePreprocessor
-from wellfit.preprocessing.columns import LARGEST
 from wellfit.preprocessing.numeric import Affine, Numbers
 from wellfit.transfer.interop.form import Form, form_of
 from wellfit.transfer.interop.parts import Part, simplified

@@ -1,0 +1,88 @@
+"""Checks of a command that need no network, made before PyTorch is imported.
+
+That import takes seconds, and a mistyped name shouldn't. Errors are worded where they are found
+later, too: a file or column that can't be there is read in the ordinary way, which says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from wellfit.cli.console import spinner
+from wellfit.cli.source import Request, open_source
+from wellfit.core.declared import refuse_undeclared
+from wellfit.datasets import is_name, load
+from wellfit.datasets.files import ending
+from wellfit.datasets.readers import TABLES
+from wellfit.datasets.tables import column_names
+
+# Options that name an algorithm, with its family.
+_NAMING = {
+    "activation": "activation",
+    "initializer": "initializer",
+    "bias_initializer": "initializer",
+    "optimizer": "optimizer",
+    "lr_schedule": "schedule",
+    "sampler": "sampler",
+}
+
+
+def refuse_unknown_names(options: Mapping[str, Any]) -> None:
+    """Refuse names of algorithms that don't exist.
+
+    Args:
+        options: a command's options by name; those that are None weren't given.
+
+    Raises:
+        UnknownNameError: naming the nearest known one.
+
+    >>> refuse_unknown_names({"optimizer": "adm", "hidden": "8"})
+    Traceback (most recent call last):
+    wellfit.core.errors.UnknownNameError: unknown optimizer 'adm'; did you mean 'adam'? ...
+    """
+    for option, family in _NAMING.items():
+        if options.get(option) is not None:
+            refuse_undeclared(family, options[option])
+    for text in options.get("augment") or ():
+        refuse_undeclared("augmentation", text.partition(":")[0].strip())
+
+
+def refuse_unknown_data(request: Request) -> None:
+    """Refuse data that aren't there, and columns that a table's first line doesn't name.
+
+    Raises:
+        InputError: as :func:`~wellfit.cli.source.open_source` does.
+    """
+    if _is_missing(request.name, request.data_dir) or _lacks_columns(request):
+        with spinner("reading"):
+            open_source(request)
+    if request.test is not None and not request.test.exists():
+        load(request.test)
+
+
+def refuse_missing_data(name: str, data_dir: Path | None) -> None:
+    """Refuse data that are neither a file nor known by name.
+
+    Raises:
+        DataError: naming the nearest file or name.
+    """
+    if _is_missing(name, data_dir):
+        load(name, data_dir=data_dir)
+
+
+def _is_missing(name: str, data_dir: Path | None) -> bool:
+    return not is_name(name, data_dir) and not Path(name).expanduser().exists()
+
+
+def _lacks_columns(request: Request) -> bool:
+    """Return whether a table's file lacks a column that the command names."""
+    path = Path(request.name).expanduser()
+    is_named = is_name(request.name, request.data_dir)
+    if is_named or not path.is_file() or ending(path) not in TABLES:
+        return False
+    there = set(column_names(path, request.schema))
+    group = () if request.group_column is None else (request.group_column,)
+    features: Iterable[str] = (*request.drop, *request.time_column, *group)
+    return request.target not in there or not set(features) <= there - {request.target}
