@@ -19,7 +19,6 @@ model's. One process may save to a folder at a time; any number may load from it
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import math
 import os
@@ -48,6 +47,7 @@ from wellfit.core.files import (
 )
 from wellfit.core.model_folder import DOCUMENT, FORMAT, WEIGHTS, is_model
 from wellfit.core.schema import Count, conform
+from wellfit.core.writing import sha256, sync_folder, write_and_sync
 
 FORMAT_VERSION = 1
 
@@ -169,7 +169,7 @@ def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
         "torch": torch.__version__,
         # To the microsecond, so that a load can tell that a save came in between.
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
-        "weights": {"bytes": len(weights), "sha256": _sha256(weights)},
+        "weights": {"bytes": len(weights), "sha256": sha256(weights)},
     }
     try:
         header["model"] = _to_json(dict(document), "")
@@ -181,7 +181,7 @@ def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
             f"the document takes {len(text):,} bytes as JSON; expected at most {LARGEST_JSON:,}"
         )
     # The checksum is of the file's bytes with the checksum left out, so that any change shows.
-    return text.replace(b'"checksum": ""', f'"checksum": "{_sha256(text)}"'.encode(), 1)
+    return text.replace(b'"checksum": ""', f'"checksum": "{sha256(text)}"'.encode(), 1)
 
 
 def _to_json(value: Any, where: str) -> Any:
@@ -228,11 +228,11 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
     _settle(folder)
     try:
         for name, data in files.items():
-            _write(folder / (name + _NEW), data)
-        _sync(folder)
+            write_and_sync(folder / (name + _NEW), data)
+        sync_folder(folder)
         for name in files:  # model.json first: its rename is the one that counts
             os.replace(folder / (name + _NEW), folder / name)
-            _sync(folder)
+            sync_folder(folder)
     except BaseException:
         _settle(folder)
         raise
@@ -248,23 +248,6 @@ def _settle(folder: Path) -> None:
                 os.replace(weights, folder / WEIGHTS)
     weights.unlink(missing_ok=True)
     document.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Have the folder's names on the disk, where folders can be opened for that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 # Reading
@@ -304,7 +287,7 @@ def _parse(raw: bytes, folder: Path) -> dict[str, Any]:
             f"this wellfit {__version__} reads up to {FORMAT_VERSION}: upgrade wellfit"
         )
     checksum = str(header.get("checksum"))
-    if _sha256(raw.replace(checksum.encode(errors="replace"), b"", 1)) != checksum:
+    if sha256(raw.replace(checksum.encode(errors="replace"), b"", 1)) != checksum:
         raise ModelFileError(f"{path} is damaged or was altered: its checksum doesn't match")
     for name, form in (("format_version", int), ("weights", WeightsEntry), ("model", dict)):
         if name not in header:
@@ -347,7 +330,7 @@ def _sound_weights(path: Path, expected: Mapping[str, Any]) -> bytes | None:
             weights = file.read(expected["bytes"])
     except FileNotFoundError:
         return None
-    return weights if _sha256(weights) == expected["sha256"] else None
+    return weights if sha256(weights) == expected["sha256"] else None
 
 
 def _is_written(path: Path, data: bytes) -> bool:
@@ -377,7 +360,3 @@ def _unpack_tensors(weights: bytes, folder: Path) -> dict[str, Tensor]:
         return tensors_from_bytes(weights)
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelFileError(f"{folder / WEIGHTS} can't be read: {error}") from error
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

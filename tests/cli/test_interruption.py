@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 
 from processes import in_child, let_files_grow_to, said, start
 from wellfit.cli.app import app
-from wellfit.cli.files import write
 from wellfit.cli.live_callbacks import MetricsWriter
+from wellfit.core.writing import write
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]

@@ -18,7 +18,7 @@ from typer.testing import Result
 
 from processes import said, start
 from wellfit.cli.live_callbacks import MetricsWriter
-from wellfit.cli.locking import lock
+from wellfit.core.locking import lock
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]

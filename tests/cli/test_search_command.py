@@ -20,7 +20,7 @@ from typer.testing import Result
 
 from processes import said, start
 from wellfit.cli.leaderboard import Leaderboard, leaderboard_table, ranked
-from wellfit.cli.locking import lock
+from wellfit.core.locking import lock
 from wellfit.estimators import load_model
 from wellfit.model_selection import SearchCV
 from wellfit.model_selection.journal import Entry, Journal, read_journal

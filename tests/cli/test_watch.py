@@ -22,7 +22,8 @@ import pytest
 from typer.testing import Result
 
 from wellfit.cli.dashboard import RunMonitor, WatchServer
-from wellfit.cli.dashboard.files import Document, Tail, _tried, held_locks, is_held
+from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held
+from wellfit.core.locking import is_locked
 
 Wellfit = Callable[..., Result]
 
@@ -238,7 +239,7 @@ def test_where_locks_cannot_be_listed_one_is_tried(tmp_path: Path) -> None:
     listed = held_locks()
     assert listed is None or is_held(tmp_path, listed)
     os.close(held)
-    assert not _tried(tmp_path)
+    assert not is_locked(tmp_path)
     assert not is_held(tmp_path / "gone", None)
 
 

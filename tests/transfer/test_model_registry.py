@@ -454,7 +454,7 @@ def test_a_list_that_finds_no_room_leaves_no_model_beside_it(
         raise OSError(28, "No space left on device")
 
     before = sorted(Path(registry.address).rglob("*"))
-    monkeypatch.setattr("wellfit.transfer.model_registry._write", full)
+    monkeypatch.setattr("wellfit.transfer.model_registry.write", full)
     with pytest.raises(
         OSError, match="No space left on device; the registry is unchanged"
     ) as told:

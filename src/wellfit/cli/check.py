@@ -172,7 +172,7 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     """Draw the range test into a file, and print what it says."""
     from matplotlib.figure import Figure
 
-    from wellfit.cli.files import write
+    from wellfit.core.writing import write
     from wellfit.diagnose import LearningRate, learning_rate_range
     from wellfit.report import png
 

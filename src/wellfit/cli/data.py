@@ -122,7 +122,7 @@ def _draw(data: Dataset, path: Path, console: Console) -> None:
     """Draw images of every class in the terminal and into a file."""
     import numpy as np
 
-    from wellfit.cli.files import write
+    from wellfit.core.writing import write
     from wellfit.datasets import picture
     from wellfit.report import Images, png
 

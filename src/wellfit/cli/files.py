@@ -1,70 +1,14 @@
-"""Files that are written whole or not at all."""
+"""JSON files of a run, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file beside its place, then rename it: what was there survives a full disk.
-
-    Raises:
-        OSError: it can't be written; ``filename`` is the path.
-    """
-    with writing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Return a context with a file to write piece by piece, which takes its place at the end.
-
-    The file is on the disk before its name is, so that a power failure leaves no empty one.
-
-    Raises:
-        OSError: it can't be written; ``filename`` is the path, where what was there is unchanged.
-    """
-    new = unfinished(path)
-    try:
-        with new.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed
-            new.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def unfinished(path: Path) -> Path:
-    """Return what a file is called until it is whole; a process that is killed may leave it."""
-    return path.with_name(f".{path.name}.new")
-
-
-def append(file: BinaryIO, data: bytes) -> None:
-    """Append to an unbuffered file all of the data or, on a full disk, none.
-
-    Raises:
-        OSError: they can't be written; the file is as long as before.
-    """
-    size = file.tell()
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[file.write(rest) :]
-    except OSError:
-        with suppress(OSError):  # a device has no length
-            file.truncate(size)
-        raise
+from wellfit.core.writing import write
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

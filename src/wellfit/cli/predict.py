@@ -48,10 +48,10 @@ def predict(
     Columns are matched by name and read as in training; others are left aside. Where the target
     is among them, it is compared with the predictions.
     """
-    from wellfit.cli.files import writing
     from wellfit.cli.preflight import refuse_missing_data
     from wellfit.cli.run_folder import model_folder, read_config
     from wellfit.core.errors import InputError
+    from wellfit.core.writing import writing
 
     printed = str(out) == "-"
     if not printed and not out.parent.is_dir():

@@ -37,8 +37,8 @@ def report(
     for run in runs:
         read_run(run, "report")
     with starting():
-        from wellfit.cli.files import write
         from wellfit.cli.load_run_data import load_run_data, report_path
+        from wellfit.core.writing import write
         from wellfit.report.page import comparison_page, run_page, written
     place = report_path(runs, out)
     with spinner("reading"):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellfit.cli.console import screen, spinner
-from wellfit.cli.files import write, write_json
+from wellfit.cli.files import write_json
+from wellfit.core.writing import write
 
 if TYPE_CHECKING:
     from wellfit.recipes import Measured, Recipe, Reproduction

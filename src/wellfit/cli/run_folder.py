@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wellfit.cli.files import append, plain, unfinished, write, write_json
-from wellfit.cli.locking import LOCK_FILE, lock
+from wellfit.cli.files import plain, write_json
 from wellfit.cli.run_forms import read_config_file, read_result_file, what_was_altered
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
+from wellfit.core.locking import LOCK_FILE, lock
 from wellfit.core.model_folder import is_model
+from wellfit.core.writing import append, unfinished, write
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
 CURVE, CONFUSIONS, RESIDUALS = "learning_curve.png", "confusion_matrix.png", "residuals.png"

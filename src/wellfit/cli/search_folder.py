@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from wellfit.cli.files import write
 from wellfit.cli.leaderboard import ranked
 from wellfit.cli.run_folder import (
     HEALTH,
@@ -23,6 +22,7 @@ from wellfit.cli.run_folder import (
 )
 from wellfit.cli.run_forms import read_table
 from wellfit.core.errors import InputError
+from wellfit.core.writing import write
 from wellfit.model_selection.journal import Entry, read_journal
 
 

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wellfit.cli.console import note
-from wellfit.cli.files import write
 from wellfit.cli.leaderboard import search_results
 from wellfit.core.errors import InputError
+from wellfit.core.writing import write
 from wellfit.model_selection.journal import Entry
 from wellfit.report import png, searches
 from wellfit.report.words import percent

@@ -23,6 +23,7 @@ from wellfit.core import former
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
+from wellfit.core.writing import append, write
 from wellfit.model_selection.identity import differences, digest, told
 
 if TYPE_CHECKING:
@@ -311,31 +312,13 @@ def _sum(text: bytes) -> bytes:
 def _create(path: Path, search: Mapping[str, Any]) -> None:
     """Write the first line beside and rename it: there is a journal, or there is none."""
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "search": search}
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(_line(header))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    with suppress(OSError):  # where folders can't be opened, the disk sees to it in time
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+    write(path, _line(header))
 
 
 def _append(path: Path, data: bytes) -> None:
     """Write all of it, or leave the file as it was."""
     with path.open("ab", buffering=0) as file:
-        before = os.fstat(file.fileno()).st_size
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
-        except OSError:
-            with suppress(OSError):
-                file.truncate(before)
-            raise
+        append(file, data, sync=True)
 
 
 def _read(path: Path) -> tuple[Any, list[Entry], int]:

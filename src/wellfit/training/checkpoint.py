@@ -8,7 +8,6 @@ nevertheless (by a power failure, say) is noticed and passed over.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -27,6 +26,7 @@ from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
 from wellfit.core.schema import conform
+from wellfit.core.writing import sha256, writing
 from wellfit.nn import Network
 from wellfit.training.checkpoint_form import (
     CheckpointDocument,
@@ -174,7 +174,8 @@ def write_checkpoint(
     path = place / f"epoch-{result.epoch:06d}{step}{'-best' if best else ''}.safetensors"
     data = _sealed(header, tensors)
     place.mkdir(parents=True, exist_ok=True)
-    _replace(path, data)
+    with writing(path, path.with_name(path.name + NEW)) as file:
+        file.write(data)
     return path
 
 
@@ -323,7 +324,7 @@ def _sealed(header: Document, tensors: Mapping[str, Tensor]) -> bytes:
     """Return the file's bytes, in which the digest of all others stands."""
     metadata = {"sha256": "0" * 64, "document": json.dumps(header, allow_nan=False)}
     data = tensors_to_bytes(dict(tensors), metadata)
-    return data.replace(_NO_DIGEST, _marked(_sha256(data)), 1)
+    return data.replace(_NO_DIGEST, _marked(sha256(data)), 1)
 
 
 def _opened(path: Path) -> tuple[Document, dict[str, Tensor]]:
@@ -332,7 +333,7 @@ def _opened(path: Path) -> tuple[Document, dict[str, Tensor]]:
         data, metadata = _read_whole(path)
         digest = conform(metadata.get("sha256"), str, "sha256")
         header = parse_json(conform(metadata.get("document"), str, "document"), "its document")
-        if _sha256(data.replace(_marked(digest), _NO_DIGEST, 1)) != digest:
+        if sha256(data.replace(_marked(digest), _NO_DIGEST, 1)) != digest:
             raise ValueError("its checksum doesn't match")
         if header["format_version"] > FORMAT_VERSION:
             raise InputError("a newer wellfit wrote it: upgrade wellfit to read it")
@@ -362,30 +363,5 @@ def _read_whole(path: Path) -> tuple[bytes, dict[str, Any]]:
         return start + raw + file.read(size - 8 - length), metadata
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside and rename: the file is there whole or not at all, even if power fails."""
-    new = path.with_name(path.name + NEW)
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        with suppress(OSError):
-            new.unlink()
-        raise
-    if os.name == "posix":  # elsewhere a folder can't be opened for this
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def _marked(digest: str) -> bytes:
     return b'"sha256":"' + digest.encode()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

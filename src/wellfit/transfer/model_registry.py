@@ -13,10 +13,8 @@ the change.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -26,7 +24,9 @@ from typing import Any
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
 from wellfit.core.files import read_regular, refuse_beyond_memory
+from wellfit.core.locking import lock
 from wellfit.core.model_folder import is_model
+from wellfit.core.writing import sha256, write
 from wellfit.datasets.download import cache_folder
 from wellfit.estimators import load_model
 from wellfit.transfer.registry_index import (
@@ -38,7 +38,6 @@ from wellfit.transfer.registry_index import (
     describe,
     pack,
     read_index,
-    sha256,
     unpack,
 )
 
@@ -48,7 +47,6 @@ VARIABLE = "WELLFIT_REGISTRY"
 
 _MODEL_OF_A_RUN = "model"
 _STAGED = ".add.new"
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class ModelRegistry:
@@ -332,7 +330,7 @@ def _register(folder: Path, models: Mapping[str, RegisteredModel], added: Regist
         OSError: the disk is full or not writable; the registry is unchanged.
     """
     try:
-        _write(folder / INDEX, pack({**models, added.name: added}))
+        write(folder / INDEX, pack({**models, added.name: added}))
     except OSError as error:
         if all(model.folder != added.folder for model in models.values()):
             shutil.rmtree(folder / added.folder, ignore_errors=True)
@@ -341,45 +339,12 @@ def _register(folder: Path, models: Mapping[str, RegisteredModel], added: Regist
     (folder / FORMER_INDEX).unlink(missing_ok=True)  # readers find the new index by now
 
 
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system releases it when the process ends, however it ends.
-
-    Some network disks have no locks: on those only one process at a time may add.
-    """
-    if sys.platform == "win32":
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
-    else:
-        descriptor = os.open(folder, os.O_RDONLY)
+    """Hold the folder's lock; on a disk without locks only one process at a time may add."""
+    descriptor = lock(folder, wait=True)
     try:
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
         yield
     finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if descriptor is not None:
+            os.close(descriptor)

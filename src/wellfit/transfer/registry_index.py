@@ -6,7 +6,6 @@ name, in files of known names: no entry can lead out of the registry or its down
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import warnings
@@ -25,6 +24,7 @@ from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, parse_json, read_regular
 from wellfit.core.former import renamed
 from wellfit.core.model_folder import DOCUMENT, WEIGHTS
+from wellfit.core.writing import sha256
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
 
@@ -119,11 +119,6 @@ def check_name(name: str) -> None:
             f"{name!r} can't be the name of a model; expected a letter or digit, then letters, "
             "digits, '.', '_' or '-', at most 100 characters"
         )
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 checksum in hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def describe(folder: Path, name: str, **given: Any) -> RegisteredModel:

@@ -10,10 +10,11 @@ import itertools
 import json
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from wellfit.core.locking import is_locked
 
 _CHUNK = 1 << 22  # bytes a look: a page that is opened late catches up over several looks
 _LARGEST = 1 << 24
@@ -182,28 +183,6 @@ def is_held(folder: Path, locks: set[int] | None) -> bool:
     try:
         if locks is not None:
             return folder.stat().st_ino in locks
-        return _tried(folder)
+        return is_locked(folder)
     except OSError:
         return False
-
-
-def _tried(folder: Path) -> bool:
-    """Say whether a lock that others may have too is refused; it is given back at once."""
-    if sys.platform == "win32":
-        from wellfit.cli.locking import LOCK_FILE
-
-        try:
-            (folder / LOCK_FILE).read_bytes()
-        except PermissionError:
-            return True
-        return False
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

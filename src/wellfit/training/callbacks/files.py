@@ -17,6 +17,7 @@ import numpy as np
 from wellfit.core.errors import InputError
 from wellfit.core.files import read_regular
 from wellfit.core.hyper import hyper
+from wellfit.core.writing import append, write
 from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
 from wellfit.training.callbacks.monitoring import warn_of
 
@@ -102,20 +103,11 @@ class Log(Callback):
 
     def _append(self, text: str) -> None:
         """Append all of the text or, on a full disk, nothing."""
-        data = text.encode()
         with Path(self.path).open("ab", buffering=0) as file:
-            size = file.tell()
-            try:
-                if file.write(data) < len(data):
-                    raise OSError("the disk is full")
-            except OSError:
-                file.truncate(size)
-                raise
+            append(file, text.encode())
 
     def _rewrite(self, lines: list[Line], state: State) -> None:
-        new = Path(f"{self.path}.new")
-        new.write_text(self._text(lines, state), encoding="utf-8", newline="")
-        os.replace(new, self.path)
+        write(Path(self.path), self._text(lines, state).encode())
 
 
 class JSONLines(Log, name="json_lines"):
