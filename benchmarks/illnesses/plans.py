@@ -192,9 +192,9 @@ class Keep(Callback):
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def epoch(self, record: EpochLogs, state: dict[str, Any]) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: dict[str, Any]) -> Decision | None:
         """Add a point to each."""
-        for name, values in record.metrics.items():
+        for name, values in logs.metrics.items():
             self.history.setdefault(name, []).append(float(values[0]))
         return None
 

@@ -29,7 +29,7 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
 MOST_BYTES = 1.5 * 2**30
 
 
-def record(epoch: int) -> EpochLogs:
+def logs(epoch: int) -> EpochLogs:
     values = {"loss": 2 / epoch, "accuracy": 1 - 0.7 / epoch, "val_loss": 2.1 / epoch}
     values |= {"val_accuracy": 1 - 0.8 / epoch, "learning_rate": 0.001}
     metrics = {name: np.array([value]) for name, value in values.items()}
@@ -46,13 +46,13 @@ def watched(epochs: int, width: int = 80, height: int = 24) -> list[str]:
     file, time = io.StringIO(), iter(range(10_000))
     console = Console(file=file, force_terminal=True, width=width, height=height)
     show, state, frames = LiveDisplay(console, "validation", lambda: next(time)), {}, []
-    show.start(RUN, state)
+    show.on_train_begin(RUN, state)
     for epoch in range(1, epochs + 1):
-        show.progress(epoch, 10, 10, state)
-        show.epoch(record(epoch), state)
+        show.on_batches_end(epoch, 10, 10, state)
+        show.on_epoch_end(logs(epoch), state)
         frames.append(shown(file.getvalue()))
         file.truncate(0)
-    show.finish(state)
+    show.on_train_end(state)
     return [*frames, shown(file.getvalue())]
 
 
@@ -68,11 +68,11 @@ def test_a_terminal_shows_the_bar_the_time_left_and_growing_curves() -> None:
 def test_a_frame_fits_a_terminal_of_24_lines() -> None:
     console, state = Console(width=80, height=24), {}
     show = LiveDisplay(console, "validation")
-    show.start(RUN, state)
-    show.progress(1, 10, 10, state)
-    show.epoch(record(1), state)
+    show.on_train_begin(RUN, state)
+    show.on_batches_end(1, 10, 10, state)
+    show.on_epoch_end(logs(1), state)
     frame = console.render_lines(show.frame(state))
-    show.finish(state)
+    show.on_train_end(state)
     assert len(frame) < 24
     assert all(sum(segment.cell_length for segment in line) <= 80 for line in frame)
 
@@ -85,10 +85,10 @@ def test_a_log_gets_about_ten_lines_however_many_epochs() -> None:
     for epochs in (1, 3, 10, 95, 1000):
         file = io.StringIO()
         lines, state = ProgressLines(Console(file=file, width=200), "validation"), {}
-        lines.start(Run(1, epochs, 10, 0, True), state)
+        lines.on_train_begin(Run(1, epochs, 10, 0, True), state)
         for epoch in range(1, epochs + 1):
-            lines.epoch(record(epoch), state)
-        lines.finish(state)
+            lines.on_epoch_end(logs(epoch), state)
+        lines.on_train_end(state)
         told = file.getvalue().splitlines()
         assert min(epochs, 10) <= len(told) <= 20
         assert f"epoch {epochs}/{epochs}" in told[-1]

@@ -37,7 +37,7 @@ class Cubic(Activation, name="cubic"):
 from wellfit.training.callbacks.base import Callback
 
 class Counter(Callback, name="counter"):
-    def epoch(self, record, state):
+    def on_epoch_end(self, logs, state):
         state["epochs"] = state.get("epochs", 0) + 1
 """,
     "optim/schedules/half.py": """

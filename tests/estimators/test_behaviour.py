@@ -230,8 +230,8 @@ def test_held_out_rows_are_not_trained_on():
 
 def test_callbacks_hear_and_answer():
     class StopAfterThree(Callback, name="stop_after_three"):
-        def epoch(self, record, state):
-            return Decision(stop=record.epoch == 3)
+        def on_epoch_end(self, logs, state):
+            return Decision(stop=logs.epoch == 3)
 
     model = classifier(callbacks=[StopAfterThree()]).fit(*IRIS)
     assert (model.n_epochs_, model.status_) == (3, "early_stopped")
@@ -340,8 +340,8 @@ def test_divergence_after_a_good_epoch_keeps_it():
     options = {"optimizer": SGD(0.1), "lr_schedule": "constant", "preprocess": None}
 
     class Spoil(Callback, name="spoil"):
-        def epoch(self, record, state):
-            record.metrics["loss"][:] = np.nan if record.epoch == 4 else record.metrics["loss"]
+        def on_epoch_end(self, logs, state):
+            logs.metrics["loss"][:] = np.nan if logs.epoch == 4 else logs.metrics["loss"]
 
     model = classifier(callbacks=[Spoil()], early_stopping=True, **options)
     with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 4.*weights of epoch 2"):

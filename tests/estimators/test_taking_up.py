@@ -38,7 +38,7 @@ SETTINGS = {
 class PullThePlug(Callback, name="pull_the_plug"):
     """Ends a fit as an error would, in the middle of epoch 5."""
 
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         if epoch == 5:
             raise RuntimeError("no power")
 
@@ -46,7 +46,7 @@ class PullThePlug(Callback, name="pull_the_plug"):
 class PressCtrlC(Callback, name="press_ctrl_c_while_fitting"):
     """Sends this process the signal that Ctrl-C sends, in epoch 3."""
 
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         if epoch == 3 and not state.get("pressed"):
             state["pressed"] = True
             os.kill(os.getpid(), signal.SIGINT)

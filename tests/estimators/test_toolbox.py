@@ -42,12 +42,12 @@ PLAIN = {
 class Watch(Callback, name="watch_weights"):
     """Keeps the weights of every epoch's end: those that would predict, and those that move."""
 
-    def start(self, run, state):
+    def on_train_begin(self, run, state):
         SEEN.clear()
 
-    def epoch(self, record, state):
-        result = record.view.result()
-        SEEN.append((record.view.weights().parameters, result.last.parameters))
+    def on_epoch_end(self, logs, state):
+        result = logs.view.result()
+        SEEN.append((logs.view.weights().parameters, result.last.parameters))
 
 
 SEEN = []

@@ -222,7 +222,7 @@ def test_rows_that_are_not_shuffled_come_in_their_order(cls, data):
 
 
 class Threads(Callback, name="watch_threads"):
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         COUNTED.append(torch.get_num_threads())
 
 
@@ -322,7 +322,7 @@ def test_what_cannot_be_meant_is_refused_before_training(cls, data, options, mes
 
 
 class Began(Callback, name="began"):
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         BEGUN.append(epoch)
 
 

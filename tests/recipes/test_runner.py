@@ -57,7 +57,7 @@ class InterruptedTraining(Tiny):
     name: ClassVar[str] = "interrupted-training"
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        ctrl_c = Call(lambda record: signal.raise_signal(signal.SIGINT))
+        ctrl_c = Call(lambda logs: signal.raise_signal(signal.SIGINT))
         clf = MLPClassifier((4,), epochs=5, early_stopping=False, callbacks=[ctrl_c])
         clf.fit(np.eye(4), np.array([0, 1, 0, 1]))
         raise AssertionError("a recipe went on after Ctrl-C")

@@ -114,9 +114,9 @@ def test_an_callback_that_counts_members_together_is_told(unregistered):
     class FirstOnly(Callback, name="first_only"):
         """Stops all members once the first's loss has fallen twice."""
 
-        def epoch(self, record, state):
-            state["seen"] = state.get("seen", 0) + int(len(record.active) > 1)
-            return Decision(stop=record.active & (state["seen"] == 2))
+        def on_epoch_end(self, logs, state):
+            state["seen"] = state.get("seen", 0) + int(len(logs.active) > 1)
+            return Decision(stop=logs.active & (state["seen"] == 2))
 
     with pytest.raises(AssertionError, match="in a stack as it is alone"):
         check_callback(FirstOnly())

@@ -107,14 +107,14 @@ def test_pausing_changes_nothing(callback, somewhere):
 def told(callback, curves, k=1, has_validation=True):
     """What a callback answers to curves of metrics, a value or K of them an epoch."""
     state, answers = {}, []
-    callback.start(Run([member()] * k, 10, 1, 0, has_validation), state)
+    callback.on_train_begin(Run([member()] * k, 10, 1, 0, has_validation), state)
     for epoch, values in enumerate(zip(*curves.values(), strict=True), 1):
         metrics = {
             name: np.broadcast_to(np.array(value, dtype=float), (k,)).copy()
             for name, value in zip(curves, values, strict=True)
         }
-        record = EpochLogs(epoch, float(epoch), np.ones(k, dtype=bool), metrics)
-        answers.append(callback.epoch(record, state))
+        logs = EpochLogs(epoch, float(epoch), np.ones(k, dtype=bool), metrics)
+        answers.append(callback.on_epoch_end(logs, state))
     return answers
 
 
@@ -253,7 +253,7 @@ def test_a_time_limit_counts_the_time_before_a_pause(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
 
-    def tick(record):
+    def tick(logs):
         clock[0] += 1
 
     callbacks, one = [TimeLimit(2.0), Call(tick)], [member(epochs=10)]
@@ -302,9 +302,9 @@ def test_training_that_diverges_slowly_is_stopped():
 def test_any_function_is_an_callback():
     heard = []
 
-    def function(record):
-        heard.append(record.epoch)
-        return Decision(stop=np.array([False, record.epoch == 2, False])) if heard else None
+    def function(logs):
+        heard.append(logs.epoch)
+        return Decision(stop=np.array([False, logs.epoch == 2, False])) if heard else None
 
     result = run(members(), ROWS, callbacks=[Call(function)])
     assert heard == [1, 2, 3, 4, 5, 6]
@@ -312,7 +312,7 @@ def test_any_function_is_an_callback():
     with pytest.raises(HyperparameterError, match="function of call is 3"):
         Call(3)
     with pytest.raises(HyperparameterError, match="returned True; expected a Decision or None"):
-        run(members(), ROWS, callbacks=[Call(lambda record: True)])
+        run(members(), ROWS, callbacks=[Call(lambda logs: True)])
 
 
 # --- logs in files ---------------------------------------------------------------------------
@@ -394,12 +394,12 @@ def test_undefined_numbers_stay_readable(log, read, tmp_path):
 def test_a_later_metric_gets_a_column(tmp_path):
     path = tmp_path / "log.csv"
     state, log = {}, CSVLog(path)
-    log.start(Run([member()], 3, 1, 0, True), state)
+    log.on_train_begin(Run([member()], 3, 1, 0, True), state)
     for epoch, metrics in enumerate(
         ({"loss": 3.0}, {"loss": 2.0, "val_loss": 4.0}, {"loss": 1.0}), 1
     ):
         arrays = {name: np.array([value]) for name, value in metrics.items()}
-        log.epoch(EpochLogs(epoch, 0.5, np.array([True]), arrays), state)
+        log.on_epoch_end(EpochLogs(epoch, 0.5, np.array([True]), arrays), state)
     assert path.read_text().splitlines() == [
         "epoch,member,seconds,loss,val_loss",
         "1,0,0.5,3.0,",
@@ -411,8 +411,8 @@ def test_a_later_metric_gets_a_column(tmp_path):
 def fill_the_disk(log, read, path):
     """Train in this process, whose files can't grow any more from the second epoch on."""
 
-    def fill(record):
-        if record.epoch == 2:
+    def fill(logs):
+        if logs.epoch == 2:
             let_files_grow_to(path.stat().st_size + 20)
 
     with pytest.warns(RuntimeWarning, match="epoch 3 could not be written to .*log: .*goes on"):
@@ -515,7 +515,7 @@ def test_a_server_that_fails_is_no_reason_to_lose_a_training(tmp_path):
     pytest.importorskip("mlflow")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
 
-    def lose(record):
+    def lose(logs):
         (tmp_path / "mlflow.db").write_bytes(b"no database")
 
     with pytest.warns(RuntimeWarning, match=r"MLflow did not .*training goes on"):

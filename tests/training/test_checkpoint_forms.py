@@ -163,9 +163,9 @@ def test_a_log_of_another_form_is_not_gone_on_with(log, text, tmp_path):
         text = "epoch\nlast\n"
         path.write_text(text)
     with pytest.raises(InputError, match="can go on with"):
-        log(str(path)).start(resumed, {"begun": True})
+        log(str(path)).on_train_begin(resumed, {"begun": True})
     assert path.read_text() in (text, text * 2)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(InputError, match="is a pipe"):
-        log(str(path)).start(resumed, {"begun": True})
+        log(str(path)).on_train_begin(resumed, {"begun": True})

@@ -61,7 +61,7 @@ def same(ours, theirs):
 class Remembers(Callback):
     """A callback with something of every kind in its state."""
 
-    def start(self, run, state):
+    def on_train_begin(self, run, state):
         state |= {
             "text": "é",
             "none": None,
@@ -72,7 +72,7 @@ class Remembers(Callback):
             "empty": np.zeros((0, 3)),
         }
 
-    def epoch(self, record, state):
+    def on_epoch_end(self, logs, state):
         state["odd"] = object()  # for this process alone: not saved
 
 
@@ -208,8 +208,8 @@ def test_a_best_by_validation_rows_that_are_not_there(tmp_path):
 def fill_the_disk(folder):
     """Train in this process, whose files can't grow so large any more from the third epoch on."""
 
-    def fill(record):
-        if record.epoch == 3:
+    def fill(logs):
+        if logs.epoch == 3:
             let_files_grow_to(latest(folder).stat().st_size // 2)
 
     with pytest.warns(RuntimeWarning, match=r"no checkpoint of epoch 3 .*training goes on"):
@@ -237,8 +237,8 @@ def go_on(folder, threads, pause=EPOCHS + 1):
     network = mlp(4, (150, 150), 3, batch_norm=True, dropout=0.2)
     ours = members(network=network)
 
-    def slowly(record):
-        time.sleep(0.002 if record.epoch < pause else 300)
+    def slowly(logs):
+        time.sleep(0.002 if logs.epoch < pause else 300)
         return Decision()
 
     watching = [*callbacks(folder, best=True, seconds=1e-3), Call(slowly)]

@@ -36,11 +36,11 @@ def layers(line):
 class Slow(Callback):
     """Keeps the weights of each epoch, and takes so long that there is time for every look."""
 
-    def start(self, run, state):
+    def on_train_begin(self, run, state):
         self.kept.clear()
 
-    def epoch(self, record: EpochLogs, state):
-        self.kept.append(record.view.weights())
+    def on_epoch_end(self, logs: EpochLogs, state):
+        self.kept.append(logs.view.weights())
         torch.randn(600, 600) @ torch.randn(600, 600)
 
     kept = []  # noqa: RUF012

@@ -40,7 +40,7 @@ CONVEX = {
 class PressCtrlC(Callback, name="press_ctrl_c_while_descending"):
     """Sends this process the signal that Ctrl-C sends, in epoch 3."""
 
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         if epoch == 3 and not state.get("pressed"):
             state["pressed"] = True
             os.kill(os.getpid(), signal.SIGINT)

@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 class PressCtrlC(Callback, name="press_ctrl_c"):
     """Sends this process the signal that Ctrl-C sends, in the middle of epoch 3."""
 
-    def progress(self, epoch, done, total, state):
+    def on_batches_end(self, epoch, done, total, state):
         if epoch == 3 and not state.get("pressed"):
             state["pressed"] = True
             os.kill(os.getpid(), signal.SIGINT)
@@ -81,7 +81,7 @@ def test_training_goes_on_from_the_step_at_which_it_was_interrupted(stop, monkey
 
 def test_a_second_ctrl_c_ends_the_program():
     class PressTwice(Callback, name="press_twice"):
-        def progress(self, epoch, done, total, state):
+        def on_batches_end(self, epoch, done, total, state):
             for _ in range(2):
                 os.kill(os.getpid(), signal.SIGINT)
 
@@ -116,10 +116,10 @@ def test_progress_is_silent_outside_a_terminal_and_shows_in_one(monkeypatch):
 def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
     stopping = EarlyStopping(patience=2, min_delta=0.1)
     state = {}
-    stopping.start(Run([member()] * 3, 10, 1, 0, True), state)
+    stopping.on_train_begin(Run([member()] * 3, 10, 1, 0, True), state)
     curves = np.array([[1.0, 1.0, 1.0], [0.95, 0.5, 1.1], [0.92, 0.3, 1.0], [0.7, 0.25, 1.0]])
     answers = [
-        stopping.epoch(
+        stopping.on_epoch_end(
             EpochLogs(e + 1, 0.0, np.array([True, True, e < 3]), {"val_loss": values}), state
         )
         for e, values in enumerate(curves)
@@ -135,10 +135,14 @@ def test_early_stopping_is_per_member_and_counts_small_changes_as_none():
 
 def test_scores_are_better_when_larger():
     stopping, state = EarlyStopping(monitor="val_accuracy"), {}
-    stopping.start(Run([member()], 10, 1, 0, True), state)
+    stopping.on_train_begin(Run([member()], 10, 1, 0, True), state)
     one = np.array([True])
     kept = [
-        bool(stopping.epoch(EpochLogs(e, 0.0, one, {"val_accuracy": np.array([v])}), state).keep)
+        bool(
+            stopping.on_epoch_end(
+                EpochLogs(e, 0.0, one, {"val_accuracy": np.array([v])}), state
+            ).keep
+        )
         for e, v in enumerate([0.5, 0.6, 0.55, 0.7])
     ]
     assert kept == [True, True, False, True]
@@ -146,7 +150,7 @@ def test_scores_are_better_when_larger():
 
 def test_an_answer_for_all_members_may_be_one_word():
     class StopAll(Callback, name="stop_all"):
-        def epoch(self, record, state):
+        def on_epoch_end(self, logs, state):
             return Decision(stop=True)
 
     result = run([member(seed=k) for k in range(3)], table(LOSS), callbacks=[StopAll()])

@@ -44,7 +44,7 @@ class MetricsWriter(Callback):
     config: Mapping[str, Any] = field()
     judged: str = field()
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Begin the run folder: until now nothing was written.
 
         A run that is resumed knows the metrics of all its epochs. The file may lack some: those
@@ -59,7 +59,7 @@ class MetricsWriter(Callback):
         self.folder.begin(self.config, map(self._line, count(1), epochs))
         state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Note which precision "auto" came to: a run that is resumed must not choose again."""
         if not state["live"]["told"]:
             chosen = "bfloat16" if rounding() else "float32"
@@ -67,10 +67,10 @@ class MetricsWriter(Callback):
             state["live"]["told"] = True
         return None
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Append a line."""
-        metrics = {name: float(values[0]) for name, values in record.metrics.items()}
-        self.folder.record(self._line(record.epoch, {**metrics, "seconds": record.seconds}))
+        metrics = {name: float(values[0]) for name, values in logs.metrics.items()}
+        self.folder.record(self._line(logs.epoch, {**metrics, "seconds": logs.seconds}))
         return None
 
     def _line(self, epoch: int, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class MetricsWriter(Callback):
         seconds = round(named.pop("seconds"), 4)
         return {"epoch": epoch, "seconds": seconds, **named}
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Close the metrics."""
         self.folder.close()
 
@@ -90,26 +90,26 @@ class DeferredCallback(Callback):
     make: Callable[[], Callback] = field()
     made: list[Callback] = field(default_factory=list)
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Make it, and tell it."""
         self.made[:] = [self.make()]
-        self.made[0].start(run, state)
+        self.made[0].on_train_begin(run, state)
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Tell it."""
-        return self.made[0].progress(epoch, done, total, state)
+        return self.made[0].on_batches_end(epoch, done, total, state)
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Tell it."""
-        return self.made[0].epoch(record, state)
+        return self.made[0].on_epoch_end(logs, state)
 
-    def settled(self, record: EpochLogs, state: State) -> None:
+    def on_decisions_applied(self, logs: EpochLogs, state: State) -> None:
         """Tell it."""
-        self.made[0].settled(record, state)
+        self.made[0].on_decisions_applied(logs, state)
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Tell it."""
-        self.made[0].finish(state)
+        self.made[0].on_train_end(state)
 
 
 class ProgressLines(Callback):
@@ -119,17 +119,17 @@ class ProgressLines(Callback):
     judged: str = field()
     every: int | None = None
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Note how often to print."""
         every = self.every or max(1, run.epochs // _PLAIN_LINES)
         state |= {"epochs": run.epochs, "every": every}
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Print a line if it is time."""
-        epoch, epochs = record.epoch, state["epochs"]
+        epoch, epochs = logs.epoch, state["epochs"]
         if epoch % state["every"] == 0 or epoch in (1, epochs):
-            left = record.seconds / epoch * (epochs - epoch)
-            told = [f"epoch {epoch}/{epochs}", *_metrics(record, self.judged)]
+            left = logs.seconds / epoch * (epochs - epoch)
+            told = [f"epoch {epoch}/{epochs}", *_metrics(logs, self.judged)]
             self.console.print("  ".join([*told, f"{duration(left)} left"]), soft_wrap=True)
         return None
 
@@ -141,7 +141,7 @@ class LiveDisplay(Callback):
     judged: str = field()
     clock: Callable[[], float] = time.perf_counter
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Draw the first frame."""
         # What is for this process only is "live"; a checkpoint keeps the curves.
         state.setdefault("history", {})
@@ -150,7 +150,7 @@ class LiveDisplay(Callback):
         state["live"] = {**live, "began": self.clock(), "shown": 0.0}
         state["live"]["screen"].start()
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Move the bar on."""
         live = state["live"]
         live |= {"done": epoch - 1 + done / total, "epoch": epoch}
@@ -158,13 +158,13 @@ class LiveDisplay(Callback):
             self._draw(state)
         return None
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Add a point to the curves."""
-        for name, values in record.metrics.items():
+        for name, values in logs.metrics.items():
             state["history"].setdefault(name, []).append(float(values[0]))
         return None
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Draw the last frame and leave it there."""
         if "live" in state:
             state["live"]["over"] = True
@@ -195,10 +195,10 @@ class LiveDisplay(Callback):
         return Group(line, Text(), Curves(history, self.judged, epochs=ahead))
 
 
-def _metrics(record: EpochLogs, judged: str) -> list[str]:
+def _metrics(logs: EpochLogs, judged: str) -> list[str]:
     """Return the metrics of one network as short texts."""
     told = []
-    for name, values in record.metrics.items():
+    for name, values in logs.metrics.items():
         value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
         if isnan(value):  # an epoch that wasn't judged
             continue

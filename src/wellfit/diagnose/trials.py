@@ -35,9 +35,9 @@ class _Learned(Callback):
 
     loss: float = field()
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision:
         """Stop all, or none."""
-        return Decision(stop=bool((record.metrics["loss"] <= self.loss).any()))
+        return Decision(stop=bool((logs.metrics["loss"] <= self.loss).any()))
 
 
 class OverfitsFew(Check, name="overfits_few"):

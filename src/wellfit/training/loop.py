@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.errors import InputError
 from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, History, Run
+from wellfit.training.checks import numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.metric_sums import Metrics, MetricSums, Score
@@ -75,35 +75,11 @@ def train(
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
     own = [History(), *plateau_callbacks([member.lr_schedule for member in members])]
-    with torch.no_grad(), _in_range(members[0], rows), Interrupt() as interrupt:
+    with torch.no_grad(), numbers_in_range(members[0], rows), Interrupt() as interrupt:
         loop = _Loop(members, rows, everyone, [*own, *callbacks], precision, resume)
         if not loop.busy:
             return loop.result()
         return loop.run(interrupt, until, scores or {}, eval_every)
-
-
-@contextmanager
-def _in_range(member: Member, rows: Rows) -> Iterator[None]:
-    """Report a number that PyTorch can't convert to the type of the weights.
-
-    Raises:
-        HyperparameterError: naming what holds such numbers.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if "without overflow" not in str(error):
-            raise
-        rules = (
-            member.optimizer,
-            *member.penalties,
-            *member.gradient_clipping,
-            *member.constraints,
-        )
-        raise HyperparameterError(
-            f"a number of {', '.join(map(repr, rules))}, or its product with the learning rate, "
-            f"is too large; expected numbers up to {torch.finfo(rows.dtype).max:.2g}"
-        ) from error
 
 
 class _Loop:
@@ -122,7 +98,7 @@ class _Loop:
         resume: Result | None,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
-        self._data = _same_data(resume, rows, streams) if resume else ""
+        self._data = same_data(resume, rows, streams) if resume else ""
         if resume is None:
             least = min(len(stream.train) for stream in streams)
             for member in members:
@@ -133,7 +109,7 @@ class _Loop:
         remembered = self._result.callbacks[: len(callbacks)]
         fresh: list[CallbackState] = [{} for _ in callbacks[len(remembered) :]]
         self._result.callbacks = remembered + fresh
-        self._told = list(zip(callbacks, self._result.callbacks, strict=True))
+        self._callbacks = list(zip(callbacks, self._result.callbacks, strict=True))
         self._active = np.flatnonzero(
             [
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
@@ -177,9 +153,9 @@ class _Loop:
         )
         self._stack.step_schedule.check(bound.per_epoch)
         began = time.perf_counter() - self._seconds_before()
-        for callback, state in self._told:
+        for callback, state in self._callbacks:
             callback.check_state(run, state)
-            callback.start(run, state)
+            callback.on_train_begin(run, state)
         try:
             with arithmetic(self._precision, self._rows.device, bound.operations()):
                 bound.begin(result.epoch)
@@ -189,8 +165,8 @@ class _Loop:
             self._settle()
             for index in self._active if interrupt.asked else ():
                 result.status[index] = Status.INTERRUPTED
-            for callback, state in self._told:
-                callback.finish(state)
+            for callback, state in self._callbacks:
+                callback.on_train_end(state)
         return result
 
     # What callbacks may look at.
@@ -219,8 +195,8 @@ class _Loop:
     # An epoch.
 
     def _epoch(self, interrupt: Interrupt, began: float) -> None:
-        answers: list[Decision | None] = []
-        metrics = self._train_epoch(interrupt, answers)
+        decisions: list[Decision | None] = []
+        metrics = self._train_epoch(interrupt, decisions)
         if metrics is None:
             return
         result, per_epoch = self._result, self._bound.per_epoch
@@ -231,14 +207,16 @@ class _Loop:
             metrics |= self._judge(metrics)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
-        record = self._record(metrics, time.perf_counter() - began)
+        logs = self._logs(metrics, time.perf_counter() - began)
         result.epochs[self._active] = result.epoch
-        answers += [callback.epoch(record, state) for callback, state in self._told]
-        self._obey([answer for answer in answers if answer is not None], record)
-        for callback, state in self._told:
-            callback.settled(record, state)
+        decisions += [callback.on_epoch_end(logs, state) for callback, state in self._callbacks]
+        self._apply([decision for decision in decisions if decision is not None], logs)
+        for callback, state in self._callbacks:
+            callback.on_decisions_applied(logs, state)
 
-    def _train_epoch(self, interrupt: Interrupt, answers: list[Decision | None]) -> Metrics | None:
+    def _train_epoch(
+        self, interrupt: Interrupt, decisions: list[Decision | None]
+    ) -> Metrics | None:
         """Train one epoch; return the mean loss and accuracy, or nothing if interrupted."""
         result, bound = self._result, self._bound
         self._metric_sums = sums = MetricSums(self._stack, result.metric_sums)
@@ -254,9 +232,9 @@ class _Loop:
             sums.add(part.logits, part.chunk, slice(part.done, done))
             if done < part.chunk.steps:
                 return None
-            answers += [
-                callback.progress(result.epoch + 1, result.position, bound.per_epoch, state)
-                for callback, state in self._told
+            decisions += [
+                callback.on_batches_end(result.epoch + 1, result.position, bound.per_epoch, state)
+                for callback, state in self._callbacks
             ]
         return sums.means()
 
@@ -270,18 +248,18 @@ class _Loop:
         judged = self._bound.judge(scores)
         return {f"val_{name}": np.where(due, value, np.nan) for name, value in judged.items()}
 
-    def _obey(self, answers: Sequence[Decision], record: EpochLogs) -> None:
+    def _apply(self, decisions: Sequence[Decision], logs: EpochLogs) -> None:
         """Keep weights, scale rates and let members go, as callbacks ask, or as they end."""
-        diverged = record.active & ~np.isfinite(record.metrics["loss"])
-        finished = (record.epoch >= self._planned) | self._converged()
-        if not answers and not (finished | diverged)[self._active].any():
+        diverged = logs.active & ~np.isfinite(logs.metrics["loss"])
+        finished = (logs.epoch >= self._planned) | self._converged()
+        if not decisions and not (finished | diverged)[self._active].any():
             return  # as most epochs end, some of which take less than a thousandth of a second
         keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
         scale = np.ones(len(diverged))
-        for answer in answers:
-            keep, stop, scale = keep | answer.keep, stop | answer.stop, scale * answer.scale
-        self._keep(record.active & keep & ~diverged, record.epoch)
-        self._rescale(np.where(record.active, scale, 1.0))
+        for decision in decisions:
+            keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
+        self._keep(logs.active & keep & ~diverged, logs.epoch)
+        self._rescale(np.where(logs.active, scale, 1.0))
         gone = (finished | stop | diverged)[self._active]
         if not gone.any():
             return
@@ -290,7 +268,7 @@ class _Loop:
             (stop, Status.EARLY_STOPPED),
             (diverged, Status.DIVERGED),
         ):
-            for index in np.flatnonzero(record.active & mask):
+            for index in np.flatnonzero(logs.active & mask):
                 self._result.status[index] = status
         self._let_go(np.flatnonzero(gone), np.flatnonzero(~gone))
 
@@ -359,7 +337,7 @@ class _Loop:
             done[self._active] = self._bound.minimizer_runs.done
         return done
 
-    def _record(self, metrics: Metrics, seconds: float) -> EpochLogs:
+    def _logs(self, metrics: Metrics, seconds: float) -> EpochLogs:
         k = len(self._result.members)
         active = np.zeros(k, dtype=bool)
         active[self._active] = True
@@ -374,26 +352,6 @@ class _Loop:
 
     def _index(self, positions: NDArray[np.int64]) -> Tensor:
         return torch.as_tensor(positions, device=self._rows.device)
-
-
-def _same_data(resume: Result, rows: Rows, streams: Sequence[Stream]) -> str:
-    """Return the data's fingerprint, if a result to go on from has one.
-
-    Raises:
-        InputError: it is another, or the result's weights are of another precision.
-    """
-    before, dtype = resume.data, resume.last.parameters.dtype
-    if dtype != rows.dtype:
-        raise InputError(
-            f"this training can't be taken up: it computed in {dtype}, and now in {rows.dtype}; "
-            "expected the same precision"
-        )
-    if before and fingerprint(rows, streams) != before:
-        raise InputError(
-            "this training can't be taken up: it began with other data, another split, order or "
-            "augmentation; expected the same as then"
-        )
-    return before
 
 
 def _beginning(members: Sequence[Member], precision: str, device: torch.device) -> Result:

@@ -109,14 +109,14 @@ class Callback(Config, family="callback"):
     """Told what happens during training.
 
     >>> class StopAtOnce(Callback, name="stop_at_once"):
-    ...     def epoch(self, record, state):
-    ...         return Decision(stop=record.active)
+    ...     def on_epoch_end(self, logs, state):
+    ...         return Decision(stop=logs.active)
     """
 
     exclusive_files: ClassVar[bool] = False  # whether its files have room for a single training
     # The arrays (K,) in its state by name: "f" for floats, "i" for whole numbers. A resumed run is
     # told what a file held, which is compared with this.
-    remembers: ClassVar[Mapping[str, str]] = {}
+    state_arrays: ClassVar[Mapping[str, str]] = {}
 
     def check_state(self, run: Run, state: State) -> None:
         """Compare the state that a resumed run left with what this callback remembers.
@@ -124,35 +124,35 @@ class Callback(Config, family="callback"):
         Raises:
             ModelFileError: an array of another type, or of another number of members.
         """
-        for name, kind in self.remembers.items():
+        for name, kind in self.state_arrays.items():
             if name in state:
                 declared_array(state, name, (run.k,), kind, finite=False)
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Hear that training starts; ``state`` is what a run now resumed left, else empty.
 
         Whatever can't work is best refused here, before any work is lost.
         """
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
 
         An answer is obeyed when the epoch is over.
         """
         return None
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Hear that an epoch is over; answer, or say nothing."""
         return None
 
-    def settled(self, record: EpochLogs, state: State) -> None:
+    def on_decisions_applied(self, logs: EpochLogs, state: State) -> None:
         """Hear that every callback has answered and the answers were obeyed.
 
-        Only now does ``record.view.result()`` hold all that the epoch brought: the other
+        Only now does ``logs.view.result()`` hold all that the epoch brought: the other
         callbacks' counters, and the weights that they asked to keep.
         """
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Hear that training is over, for whatever reason."""
 
     def numbers(self, key: str, k: int) -> NDArray[np.float64]:

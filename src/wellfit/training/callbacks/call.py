@@ -10,7 +10,7 @@ from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, State
 
 
 class Call(Callback, name="call"):
-    """Calls ``function(record)`` after every epoch and passes its answer on, if it has one.
+    """Calls ``function(logs)`` after every epoch and passes its decision on, if it has one.
 
     Args:
         function: takes a :class:`~wellfit.training.EpochLogs`; returns an
@@ -19,7 +19,7 @@ class Call(Callback, name="call"):
     Raises:
         HyperparameterError: it can't be called, or returns something else.
 
-    >>> Call(lambda record: Decision(stop=record.metrics["loss"] < 0.1)).name
+    >>> Call(lambda logs: Decision(stop=logs.metrics["loss"] < 0.1)).name
     'call'
     """
 
@@ -32,11 +32,11 @@ class Call(Callback, name="call"):
                 f"function of call is {self.function!r}; expected one that takes an EpochLogs"
             )
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Call the function."""
-        answer = None if self.function is None else self.function(record)
-        if answer is not None and not isinstance(answer, Decision):
+        decision = None if self.function is None else self.function(logs)
+        if decision is not None and not isinstance(decision, Decision):
             raise HyperparameterError(
-                f"function of call returned {answer!r}; expected a Decision or None"
+                f"function of call returned {decision!r}; expected a Decision or None"
             )
-        return answer
+        return decision

@@ -43,7 +43,7 @@ class Checkpoint(Callback, name="checkpoint"):
     """
 
     exclusive_files: ClassVar[bool] = True
-    remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
+    state_arrays: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     folder: str = hyper("where to", default="checkpoints")
     every: int = hyper("epochs between two checkpoints", default=1, low=1, scale="log")
@@ -65,7 +65,7 @@ class Checkpoint(Callback, name="checkpoint"):
         object.__setattr__(self, "folder", os.fspath(self.folder))
         super().__post_init__()
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Make the folder, and clear away what is of no use to this run."""
         there = checkpoints(self.folder)
         if there and run.is_new(state) and not self.overwrite:
@@ -83,20 +83,20 @@ class Checkpoint(Callback, name="checkpoint"):
             path.unlink()
         state["live"] = {"view": run.view, "written": time.perf_counter()}
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Write a checkpoint if it is time within the epoch."""
         if self.seconds is not None and _waited(state) >= self.seconds and done < total:
             self._write(state["live"]["view"], False, state)
         return None
 
-    def settled(self, record: EpochLogs, state: State) -> None:
+    def on_decisions_applied(self, logs: EpochLogs, state: State) -> None:
         """Write a checkpoint if it is time, or if this epoch is the best."""
-        best = self.best and self._is_best(record, state)
-        due = record.epoch % self.every == 0 or record.epoch == state["epochs"]
+        best = self.best and self._is_best(logs, state)
+        due = logs.epoch % self.every == 0 or logs.epoch == state["epochs"]
         if best or (due and _waited(state) >= self.pause):
-            self._write(record.view, best, state)
+            self._write(logs.view, best, state)
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Write a checkpoint where Ctrl-C has ended the run; forget what was for this process."""
         view = state["live"]["view"] if "live" in state else None
         if view is not None:
@@ -119,10 +119,10 @@ class Checkpoint(Callback, name="checkpoint"):
         else:
             self._clear()
 
-    def _is_best(self, record: EpochLogs, state: State) -> bool:
+    def _is_best(self, logs: EpochLogs, state: State) -> bool:
         earlier = state["best"].min()
-        value = judged(record, self.monitor, self.mode)
-        improved(record, value, 0.0, state)
+        value = judged(logs, self.monitor, self.mode)
+        improved(logs, value, 0.0, state)
         return bool(state["best"].min() < earlier)
 
     def _clear(self) -> None:

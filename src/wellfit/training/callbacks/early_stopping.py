@@ -34,7 +34,7 @@ class EarlyStopping(Callback, name="early_stopping"):
     EarlyStopping(patience=3)
     """
 
-    remembers: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
+    state_arrays: ClassVar[Mapping[str, str]] = {"best": "f", "waited": "i"}
 
     patience: int | Sequence[int | None] | None = hyper(
         "epochs without improvement before stopping; None never stops",
@@ -51,15 +51,15 @@ class EarlyStopping(Callback, name="early_stopping"):
     restore_best: bool = hyper("end with the best epoch's weights, not the last", default=True)
     mode: str = hyper("which way is better", default="auto", choices=MODES)
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Remember nothing better than infinity."""
         begin(self, self.monitor, run, state)
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision:
         """Keep members that improved; stop those that waited too long."""
-        k = len(record.active)
-        value = judged(record, self.monitor, self.mode)
-        better = improved(record, value, self.numbers("min_delta", k), state)
+        k = len(logs.active)
+        value = judged(logs, self.monitor, self.mode)
+        better = improved(logs, value, self.numbers("min_delta", k), state)
         late = state["waited"] >= self.numbers("patience", k)
-        stop = record.active & late & ~np.isnan(value)  # an epoch that wasn't judged ends nothing
+        stop = logs.active & late & ~np.isnan(value)  # an epoch that wasn't judged ends nothing
         return Decision(stop=stop, keep=better if self.restore_best else False)

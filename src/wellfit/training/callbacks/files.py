@@ -52,7 +52,7 @@ class Log(Callback):
     def _text(self, lines: Iterable[Line], state: State) -> str:
         """Return the file for these lines, whole."""
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Begin the file, or cut what a resumed run will write again."""
         place, kept = Path(self.path), []
         if place.exists():
@@ -81,21 +81,21 @@ class Log(Callback):
                 f"{place} is no log that {self.name} can go on with: {error}"
             ) from error
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Append the epoch's lines."""
         lines = [
             {
-                "epoch": record.epoch,
+                "epoch": logs.epoch,
                 "member": int(member),
-                "seconds": float(record.seconds),
-                **{name: float(values[member]) for name, values in record.metrics.items()},
+                "seconds": float(logs.seconds),
+                **{name: float(values[member]) for name, values in logs.metrics.items()},
             }
-            for member in np.flatnonzero(record.active)
+            for member in np.flatnonzero(logs.active)
         ]
         try:
             self._add(lines, state)
         except OSError as error:
-            warn_of(f"epoch {record.epoch} could not be written to {self.path}", error, state)
+            warn_of(f"epoch {logs.epoch} could not be written to {self.path}", error, state)
         return None
 
     def _add(self, lines: list[Line], state: State) -> None:

@@ -48,23 +48,23 @@ class Health(Log, name="health"):
     overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
     share: float = hyper("of the training's time, at most", default=0.025, low=0, high=1)
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Begin the file, or cut what a resumed run will write again."""
-        super().start(run, state)
+        super().on_train_begin(run, state)
         state["live"] = {}
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Look at the layers if there is time."""
-        spent, view = state.get("spent", 0.0), record.view
-        if view is None or spent > self.share * record.seconds:
+        spent, view = state.get("spent", 0.0), logs.view
+        if view is None or spent > self.share * logs.seconds:
             return None
         began = time.perf_counter()
         with torch.no_grad():
-            lines = list(_lines(record, view.weights(), view.activations(), state["live"]))
+            lines = list(_lines(logs, view.weights(), view.activations(), state["live"]))
         try:
             self._add(lines, state)
         except OSError as error:
-            warn_of(f"epoch {record.epoch} could not be written to {self.path}", error, state)
+            warn_of(f"epoch {logs.epoch} could not be written to {self.path}", error, state)
         state["spent"] = spent + time.perf_counter() - began
         return None
 
@@ -84,21 +84,21 @@ def _finite(value: Any) -> Any:
 
 
 def _lines(
-    record: EpochLogs, weights: Weights, outputs: list[tuple[str, Tensor]], live: State
+    logs: EpochLogs, weights: Weights, outputs: list[tuple[str, Tensor]], live: State
 ) -> Iterator[Line]:
     """Yield a line for each member that trains; ``live`` remembers the weights until next time."""
     before = live.get("weights", [None] * weights.members)
-    epochs = record.epoch - live.get("epoch", 0)
+    epochs = logs.epoch - live.get("epoch", 0)
     now = [_blocks(weights, member) for member in range(weights.members)]
-    live |= {"weights": now, "epoch": record.epoch}
-    for place, member in enumerate(np.flatnonzero(record.active).tolist()):
+    live |= {"weights": now, "epoch": logs.epoch}
+    for place, member in enumerate(np.flatnonzero(logs.active).tolist()):
         network = weights.networks[member]
         values = [tensor[place] for _, tensor in outputs]
         layers = _weighted(network, now[member], before[member], epochs)
         layers |= dict(_active(network, values))
         ordered = [name for name in layer_names(network) if name in layers]
         told = [{"layer": name, **layers[name]} for name in ordered]
-        yield {"epoch": record.epoch, "member": member, "layers": told}
+        yield {"epoch": logs.epoch, "member": member, "layers": told}
 
 
 def _blocks(weights: Weights, member: int) -> list[Tensor]:

@@ -8,18 +8,18 @@ from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, State
 
 
 class History(Callback, name="history"):
-    """Remembers every record: metrics by name, arrays (epochs, K); ``seconds`` is (epochs,).
+    """Keeps the metrics of all epochs by name, arrays (epochs, K); ``seconds`` is (epochs,).
 
     >>> state = {}
-    >>> record = EpochLogs(1, 0.5, np.array([True]), {"loss": np.array([2.3])})
-    >>> History().epoch(record, state)
+    >>> logs = EpochLogs(1, 0.5, np.array([True]), {"loss": np.array([2.3])})
+    >>> History().on_epoch_end(logs, state)
     >>> state["loss"].tolist(), state["seconds"].tolist()
     ([[2.3]], [0.5])
     """
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
-        """Append the record."""
-        for name, values in {**record.metrics, "seconds": np.float64(record.seconds)}.items():
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
+        """Append the epoch's metrics."""
+        for name, values in {**logs.metrics, "seconds": np.float64(logs.seconds)}.items():
             row = np.asarray(values)[None]
             state[name] = np.concatenate([state[name], row]) if name in state else row
         return None

@@ -23,9 +23,9 @@ class TimeLimit(Callback, name="time_limit"):
 
     seconds: float = hyper("of training", default=3600.0, low=0, open_low=True, scale="log")
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision:
         """Stop if time is up."""
-        return Decision(stop=record.seconds >= self.seconds)
+        return Decision(stop=logs.seconds >= self.seconds)
 
 
 class StopOnDivergence(Callback, name="stop_on_divergence"):
@@ -41,7 +41,7 @@ class StopOnDivergence(Callback, name="stop_on_divergence"):
     StopOnDivergence(factor=2)
     """
 
-    remembers: ClassVar[Mapping[str, str]] = {"first": "f", "waited": "i"}
+    state_arrays: ClassVar[Mapping[str, str]] = {"first": "f", "waited": "i"}
 
     factor: float | Sequence[float] = hyper(
         "how much more than the first epoch's loss is too much",
@@ -54,16 +54,16 @@ class StopOnDivergence(Callback, name="stop_on_divergence"):
         "such epochs in a row before stopping", default=3, low=1, scale="log", per_member=True
     )
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Count from nothing."""
         check_numbers(self, run)
         state.setdefault("waited", np.zeros(run.k, dtype=np.int64))
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision:
         """Count the epochs in which the loss was too high; stop those with too many."""
-        loss, k = record.metrics["loss"], len(record.active)
+        loss, k = logs.metrics["loss"], len(logs.active)
         first = state.setdefault("first", loss.copy())
         # Some losses can be negative: the margin is a share of the first one's size.
         margin = (self.numbers("factor", k) - 1) * np.abs(first)
         state["waited"] = np.where(loss > first + margin, state["waited"] + 1, 0)
-        return Decision(stop=record.active & (state["waited"] >= self.numbers("patience", k)))
+        return Decision(stop=logs.active & (state["waited"] >= self.numbers("patience", k)))

@@ -34,7 +34,7 @@ class MLflow(Callback, name="mlflow"):
     experiment: str = hyper("the experiment, made where it doesn't exist", default="wellfit")
     tracking_uri: str = hyper("where to; empty for MLflow's own setting", default="")
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Open a run for each member, or go on with it."""
         client = state["live"] = _mlflow().MlflowClient(self.tracking_uri or None)
         if "runs" in state:
@@ -51,14 +51,14 @@ class MLflow(Callback, name="mlflow"):
             settings = [_mlflow().entities.Param(*pair) for pair in _settings(member, "")]
             client.log_batch(opened.info.run_id, params=settings)
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Log the metrics; a server that doesn't answer is warned of."""
-        with _forgiving(f"MLflow did not log epoch {record.epoch}", state):
-            for k in np.flatnonzero(record.active):
-                state["live"].log_batch(state["runs"][k], metrics=_metrics(record, int(k)))
+        with _forgiving(f"MLflow did not log epoch {logs.epoch}", state):
+            for k in np.flatnonzero(logs.active):
+                state["live"].log_batch(state["runs"][k], metrics=_metrics(logs, int(k)))
         return None
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Close the runs."""
         client = state.pop("live", None)
         with _forgiving("MLflow did not close its runs", state):
@@ -75,12 +75,12 @@ def _forgiving(what: str, state: State) -> Iterator[None]:
         warn_of(what, error, state)
 
 
-def _metrics(record: EpochLogs, member: int) -> list[Any]:
+def _metrics(logs: EpochLogs, member: int) -> list[Any]:
     """Return one member's metrics of an epoch, those that are defined."""
     make, now = _mlflow().entities.Metric, int(time.time() * 1000)
     return [
-        make(name, float(values[member]), now, record.epoch)
-        for name, values in record.metrics.items()
+        make(name, float(values[member]), now, logs.epoch)
+        for name, values in logs.metrics.items()
         if not np.isnan(values[member])
     ]
 

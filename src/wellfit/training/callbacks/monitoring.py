@@ -42,23 +42,23 @@ def check_numbers(callback: Callback, run: Run) -> None:
             callback.numbers(key, run.k)
 
 
-def judged(record: EpochLogs, monitor: str, mode: str) -> NDArray[np.float64]:
+def judged(logs: EpochLogs, monitor: str, mode: str) -> NDArray[np.float64]:
     """Return the monitored metric (K,) turned so that lower is better; NaN where not judged.
 
     Raises:
         UnknownNameError: no such metric; names the run's.
 
-    >>> record = EpochLogs(1, 0.5, np.array([True]), {"val_roc_auc": np.array([0.9])})
-    >>> judged(record, "roc_auc", "auto")
+    >>> logs = EpochLogs(1, 0.5, np.array([True]), {"val_roc_auc": np.array([0.9])})
+    >>> judged(logs, "roc_auc", "auto")
     array([-0.9])
     """
-    name = metric_name(monitor, record.metrics)
+    name = metric_name(monitor, logs.metrics)
     sign = {"min": -1, "max": 1}.get(mode) or Metric.of(name).sign
-    return -sign * record.metrics[name]
+    return -sign * logs.metrics[name]
 
 
 def improved(
-    record: EpochLogs,
+    logs: EpochLogs,
     value: NDArray[np.float64],
     min_delta: NDArray[np.float64] | float,
     state: State,
@@ -67,7 +67,7 @@ def improved(
 
     ``state["waited"]`` counts the epochs since, (K,).
     """
-    better = record.active & (value < state["best"] - min_delta)
+    better = logs.active & (value < state["best"] - min_delta)
     state["best"] = np.where(better, value, state["best"])
     state["waited"] = np.where(better, 0, state["waited"] + 1)
     return better

@@ -27,15 +27,17 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
         UnknownNameError: the monitored metric is not among those of the run.
 
     >>> state = {}
-    >>> halving, record = PlateauCallback(0.5, patience=1), lambda e, loss: EpochLogs(
-    ...     e, 0.0, np.array([True]), {"val_loss": np.array([loss])}
-    ... )
-    >>> halving.start(Run([None], 3, 1, 0, True), state)
-    >>> [float(halving.epoch(record(e, loss), state).scale[0]) for e, loss in enumerate((1, 2))]
-    [1.0, 0.5]
+    >>> halving = PlateauCallback(0.5, patience=1)
+    >>> halving.on_train_begin(Run([None], 3, 1, 0, True), state)
+    >>> for epoch, loss in enumerate((1.0, 2.0), 1):
+    ...     metrics = {"val_loss": np.array([loss])}
+    ...     logs = EpochLogs(epoch, 0.0, np.array([True]), metrics)
+    ...     print(halving.on_epoch_end(logs, state).scale)
+    [1.]
+    [0.5]
     """
 
-    remembers: ClassVar[Mapping[str, str]] = {
+    state_arrays: ClassVar[Mapping[str, str]] = {
         "best": "f",
         "waited": "i",
         "scale": "f",
@@ -77,21 +79,21 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
     )
     mode: str = hyper("which way is better", default="auto", choices=MODES)
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Begin with the learning rates as they are."""
         begin(self, self.monitor, run, state)
         state.setdefault("scale", np.ones(run.k))
         state.setdefault("resting", np.zeros(run.k))
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision:
         """Reduce the learning rates of members that waited long enough."""
-        k = len(record.active)
-        value = judged(record, self.monitor, self.mode)
-        improved(record, value, self.numbers("min_delta", k), state)
+        k = len(logs.active)
+        value = judged(logs, self.monitor, self.mode)
+        improved(logs, value, self.numbers("min_delta", k), state)
         state["waited"] = np.where(state["resting"] > 0, 0, state["waited"])
         state["resting"] = np.maximum(state["resting"] - 1, 0)
         late = state["waited"] >= self.numbers("patience", k)
-        due = record.active & late & ~np.isnan(value)
+        due = logs.active & late & ~np.isnan(value)
         before = state["scale"]
         lower = np.maximum(before * self.numbers("factor", k), self.numbers("smallest", k))
         state["scale"] = np.where(due, lower, before)

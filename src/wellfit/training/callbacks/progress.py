@@ -11,10 +11,10 @@ from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, 
 class Progress(Callback, name="progress"):
     """A live line of epoch, metrics, learning rate and time left; silent outside a terminal.
 
-    >>> Progress().finish({})
+    >>> Progress().on_train_end({})
     """
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Open the line, if there is somebody to read it."""
         if not sys.stderr.isatty():
             return
@@ -37,25 +37,25 @@ class Progress(Callback, name="progress"):
         bar.start()
         state["live"] = (bar, task, run)
 
-    def progress(self, epoch: int, done: int, total: int, state: State) -> None:
+    def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> None:
         """Move the bar."""
         if "live" in state:
             bar, task, run = state["live"]
             completed = (epoch - 1) * run.per_epoch + done
             bar.update(task, completed=completed, epoch=f"{epoch}/{run.epochs}")
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Show the means over the members that still train."""
         if "live" in state:
             bar, task, _ = state["live"]
             shown = (
-                f"{title_of(name)} {Metric.of(name).format(values[record.active].mean(), more=1)}"
-                for name, values in record.metrics.items()
+                f"{title_of(name)} {Metric.of(name).format(values[logs.active].mean(), more=1)}"
+                for name, values in logs.metrics.items()
             )
             bar.update(task, metrics="  ".join(shown))
         return None
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Close the line."""
         if "live" in state:
             state.pop("live")[0].stop()

@@ -50,7 +50,7 @@ class TensorBoard(Callback, name="tensorboard"):
         object.__setattr__(self, "folder", os.fspath(self.folder))
         super().__post_init__()
 
-    def start(self, run: Run, state: State) -> None:
+    def on_train_begin(self, run: Run, state: State) -> None:
         """Open a writer for each member; draw the layers."""
         import_extra("tensorboard", "tensorboard")
         from torch.utils.tensorboard import SummaryWriter
@@ -70,24 +70,24 @@ class TensorBoard(Callback, name="tensorboard"):
                 writer.add_text("settings", f"```\n{member!r}\n```", 0)
                 _add_graph(writer, member.network)
 
-    def epoch(self, record: EpochLogs, state: State) -> Decision | None:
+    def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Add a point to each curve, and the histograms if it is time."""
-        training = np.flatnonzero(record.active)
+        training = np.flatnonzero(logs.active)
         for k in training:
-            for name, values in record.metrics.items():
+            for name, values in logs.metrics.items():
                 if not np.isnan(values[k]):
-                    state["live"][k].add_scalar(name, values[k], record.epoch)
-        if record.view is not None and self.histograms and record.epoch % self.histograms == 0:
-            weights = record.view.weights()
+                    state["live"][k].add_scalar(name, values[k], logs.epoch)
+        if logs.view is not None and self.histograms and logs.epoch % self.histograms == 0:
+            weights = logs.view.weights()
             for name, parts in _parts(weights):
-                _add_histograms(state["live"], training, name, parts[training], record.epoch)
-            for name, outputs in _outputs(record.view, weights.network):
-                _add_histograms(state["live"], training, name, outputs, record.epoch)
+                _add_histograms(state["live"], training, name, parts[training], logs.epoch)
+            for name, outputs in _outputs(logs.view, weights.network):
+                _add_histograms(state["live"], training, name, outputs, logs.epoch)
         for k in training:
             state["live"][k].flush()
         return None
 
-    def finish(self, state: State) -> None:
+    def on_train_end(self, state: State) -> None:
         """Close the writers."""
         for writer in state.pop("live", ()):
             writer.close()
