@@ -116,9 +116,9 @@ ILLNESSES: dict[str, Illness] = {
     ),
     "tiny weights": Illness({"initializer": Normal(1e-5)}, ("signals",), UNTAUGHT),
     "no regularization, 300 rows": Illness(BARE, (), ("over_fitting",), made=True),
-    "far too strong L2": Illness({"l2": 1.0}, ("penalty",), ("under_fitting",)),
+    "far too strong L2": Illness({"l2": 1.0}, ("penalty",), ("over_regularized", "under_fitting")),
     "shuffled targets": Illness(
-        {}, ("beats_chance",), ("under_fitting", "over_fitting"), shuffled
+        {}, ("beats_chance",), ("no_skill", "under_fitting", "over_fitting"), shuffled
     ),
     "unscaled input": Illness(
         {"preprocess": None}, ("scale",), (*HIGH, "under_fitting", "dead_units"), unscaled
