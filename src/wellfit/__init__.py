@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.lazy import public
+from wellfit.core.version import __version__
 
 if TYPE_CHECKING:
     from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
     from wellfit.model_selection import MLPEnsembleClassifier, MLPEnsembleRegressor
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MLPClassifier",

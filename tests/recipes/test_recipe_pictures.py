@@ -69,7 +69,7 @@ def words(drawing: Drawing) -> str:
 
 @pytest.mark.parametrize("recipe", [Variants(), Untrained(), Diverged()], ids=lambda r: r.name)
 def test_a_picture_is_a_small_file_with_something_in_it(recipe: Recipe) -> None:
-    written = png(recipe.picture(done(recipe)))
+    written = png(draw(done(recipe)))
     assert len(written) < 60_000
     picture = Image.open(io.BytesIO(written)).convert("L")
     assert picture.format is None
@@ -100,4 +100,4 @@ def test_what_was_not_trained_is_a_strip_alone() -> None:
 
 def test_a_recipe_of_the_registry_can_be_drawn() -> None:
     (recipe,) = recipes(["cs109b-beale"])
-    assert png(recipe.picture(reproduce(recipe, quick=True))).startswith(b"\x89PNG")
+    assert png(draw(reproduce(recipe, quick=True))).startswith(b"\x89PNG")

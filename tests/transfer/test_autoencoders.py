@@ -191,8 +191,8 @@ def test_saved_and_loaded_it_codes_and_learns_as_before(rows, tmp_path):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"loss": "softmax_cross_entropy"}, "by which rows can't be told"),
-        ({"loss": "quantile"}, "by which rows can't be told"),
+        ({"loss": "softmax_cross_entropy"}, "by which rows can't be reconstructed"),
+        ({"loss": "quantile"}, "by which rows can't be reconstructed"),
         ({"noise": BatchNorm()}, "also works when predicting"),
         ({"noise": 1.0}, "masking_noise"),
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes is empty"),

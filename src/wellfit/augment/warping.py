@@ -82,7 +82,7 @@ class Warping(Op):
         self, context: AugmentContext, affine: list[_Bound], field: Field | None = None
     ) -> None:
         assert context.image is not None
-        self._affine, self._field = affine, field
+        self.affine, self.field = affine, field
         self._resample = Resampling(context.image, context.dtype, context.device)
         self._slide = Sliding(context.image)
 
@@ -91,25 +91,25 @@ class Warping(Op):
 
         The field says how far to look from a place that the warp after it would have moved.
         """
-        if not isinstance(following, Warping) or self._field is not None:
+        if not isinstance(following, Warping) or self.field is not None:
             return False
-        self._affine, self._field = self._affine + following._affine, following._field
+        self.affine, self.field = self.affine + following.affine, following.field
         return True
 
     def __call__(self, examples: Examples, step: int) -> None:
         """Move the pixels of the batches from ``step`` on."""
-        if len(self._affine) == 1 and self._field is None:
-            offsets = self._affine[0].offsets(step, examples.steps)
+        if len(self.affine) == 1 and self.field is None:
+            offsets = self.affine[0].offsets(step, examples.steps)
             if offsets is not None:
                 self._slide(examples.x, *offsets)
                 return
-        field = None if self._field is None else self._field(step, examples.steps)
+        field = None if self.field is None else self.field(step, examples.steps)
         self._resample(examples.x, self._composed(step, examples.steps), field)
 
     def _composed(self, step: int, steps: int) -> Tensor | None:
         """Return the product of all matrices: the last warp is the first to be asked where."""
         product = None
-        for affine in self._affine:
+        for affine in self.affine:
             factor = affine.matrix(step, steps)
             product = factor if product is None else product @ factor
         return product

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wellfit.datasets import TableSchema
-    from wellfit.datasets.dataset import Labels, Rows
+    from wellfit.datasets.dataset import Rows
+    from wellfit.datasets.task import Labels
 
 _CELLS = 2**21  # of a block: 16 MiB of numbers
 _MOST_ROWS = 2**16

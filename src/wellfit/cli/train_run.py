@@ -18,7 +18,6 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from wellfit import __version__
 from wellfit.augment import augmentations
 from wellfit.cli import data_summary, evaluation
 from wellfit.cli.console import duration, note, screen, spinner
@@ -37,6 +36,7 @@ from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
 from wellfit.core.model_folder import is_model
+from wellfit.core.version import __version__
 from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model

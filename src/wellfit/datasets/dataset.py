@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wellfit.datasets.schema import TableSchema
-    from wellfit.datasets.task import Kind
+    from wellfit.datasets.task import Kind, Labels
 
     Rows: TypeAlias = NDArray[Any] | pd.DataFrame
-    Labels: TypeAlias = NDArray[Any] | pd.Series[Any]
 
 Array: TypeAlias = NDArray[Any]
 

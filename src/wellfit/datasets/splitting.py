@@ -12,7 +12,7 @@ from wellfit.datasets.dataset import Array, Dataset
 from wellfit.datasets.task import infer_task
 
 if TYPE_CHECKING:
-    from wellfit.datasets.dataset import Labels
+    from wellfit.datasets.task import Labels
 
 
 def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int = 0) -> Dataset:

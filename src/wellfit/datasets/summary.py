@@ -15,7 +15,8 @@ from wellfit.datasets.task import Kind, infer_task
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wellfit.datasets.dataset import Labels, Rows
+    from wellfit.datasets.dataset import Rows
+    from wellfit.datasets.task import Labels
 
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "boolean", "text", "datetime"]
 

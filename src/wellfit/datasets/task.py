@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from wellfit.core.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
-    from wellfit.datasets.dataset import Labels
+    Labels: TypeAlias = NDArray[Any] | pd.Series[Any]
 
 Kind: TypeAlias = Literal["binary", "multiclass", "regression", "multilabel"]
 

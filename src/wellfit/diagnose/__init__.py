@@ -33,9 +33,10 @@ from wellfit.diagnose.verdicts.fit import (
     UnderFitting,
 )
 from wellfit.diagnose.verdicts.network import BatchNormOff, DeadUnits
+from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.diagnose.verdicts.scores import Baseline, Scores
 from wellfit.diagnose.verdicts.training import Training
-from wellfit.diagnose.verdicts.verdict import Verdict, diagnoses, judge, verdict
+from wellfit.diagnose.verdicts.verdict import diagnoses, judge, verdict
 
 __all__ = [
     "Baseline",

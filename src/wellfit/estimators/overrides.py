@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from typing import Any, TypeVar
 
 from wellfit.core.errors import InputError
@@ -106,7 +107,7 @@ def overridden(estimator: Any) -> list[str]:
     if home is None:
         return []
     declared, now = _DECLARED[home], _attributes(type(estimator))
-    new = {*home._get_param_names(), *_HOOKS}  # type: ignore[attr-defined]
+    new = {*signature(home).parameters, *_HOOKS}
     names = {
         name
         for name, value in now.items()

@@ -26,7 +26,8 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
 from wellfit.fitting.scoring import each_scorer
 from wellfit.model_selection.evaluation import Evaluation
-from wellfit.model_selection.fits import Fit, FitEvaluator, Outcome, contexts_of, splits_of
+from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of, splits_of
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.separate import SeparateFits
 from wellfit.preprocessing.target_arrays import plain_targets
 
@@ -156,7 +157,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
             fresh = list(candidates)
             splits = splits_of(cv or self._checked_cv_orig, X, y, split_params)
             self._announce(len(fresh), len(splits))
-            fits = [Fit(candidate, *split) for candidate in fresh for split in splits]
+            fits = [FoldFit(candidate, *split) for candidate in fresh for split in splits]
             outcomes.extend(evaluator.of(fits, contexts_of(fits, callback_ctx)))
             tried.extend(fresh)
             for key, values in (more_results or {}).items():

@@ -34,7 +34,8 @@ from wellfit.fitting.runner import Group, grouped
 from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
 from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
-from wellfit.model_selection.fits import Contexts, Fit, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.training import Status, Weights, predict
 
 
@@ -52,7 +53,7 @@ class Evaluation(FitEvaluator):
         self._known_scorers = precomputable(self._scorers)
 
     def _completed(
-        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+        self, fits: Sequence[FoldFit], outcomes: list[Outcome | None], contexts: Contexts
     ) -> list[Outcome]:
         """Return the outcomes; fits that the call before paused go on from where they are.
 
@@ -82,7 +83,7 @@ class Evaluation(FitEvaluator):
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _concluded(
-        self, job: Job, result: Trained | Exception, fits: Sequence[Fit]
+        self, job: Job, result: Trained | Exception, fits: Sequence[FoldFit]
     ) -> list[Outcome]:
         """Return the outcomes of a stack that was trained, once they are recorded."""
         these = [fits[place] for place in job.group.places]
@@ -94,13 +95,13 @@ class Evaluation(FitEvaluator):
         self._recorder.record(these, judged)
         return judged
 
-    def _pause(self, job: Job, trained: Trained | Known, fits: Sequence[Fit]) -> None:
+    def _pause(self, job: Job, trained: Trained | Known, fits: Sequence[FoldFit]) -> None:
         if job.until is not None:
             for index, place in enumerate(job.group.places):
                 paused = _Paused(fits[place], job.group, trained, index)
                 self._paused[fits[place].training] = paused
 
-    def _resumed(self, fits: Sequence[Fit]) -> Iterator[Job]:
+    def _resumed(self, fits: Sequence[FoldFit]) -> Iterator[Job]:
         """Yield what goes on: those that are still wanted, of stacks that were paused alike.
 
         What is left of several stacks goes on as one, but where each tried out its precision.
@@ -119,7 +120,7 @@ class Evaluation(FitEvaluator):
             for group in grouped(left, workers):
                 yield _joined([some[place] for place in group.places], until)
 
-    def _begun(self, fits: Sequence[Fit], outcomes: list[Outcome | None]) -> Iterator[Job]:
+    def _begun(self, fits: Sequence[FoldFit], outcomes: list[Outcome | None]) -> Iterator[Job]:
         """Yield the stacks of fits that begin; write to ``outcomes`` what can't."""
         ready: dict[int | None, list[tuple[int, TrainingJob]]] = {}
         self._used.clear()
@@ -143,7 +144,7 @@ class Evaluation(FitEvaluator):
                 places = tuple(some[place][0] for place in group.places)
                 yield Job(replace(group, places=places), until)
 
-    def _prepared(self, fit: Fit) -> TrainingJob:
+    def _prepared(self, fit: FoldFit) -> TrainingJob:
         """Return a fit's job; what candidates have in common is read and encoded once."""
         estimator = copy.copy(self._estimator(fit))
         builder = estimator.job_builder(estimator)
@@ -156,7 +157,7 @@ class Evaluation(FitEvaluator):
         self._seen[key] = _silent(builder.job(X, y, **params))
         return self._seen[key]
 
-    def _estimator(self, fit: Fit) -> BaseMLP:
+    def _estimator(self, fit: FoldFit) -> BaseMLP:
         """Return the estimator that is set as a fit's candidate says."""
         key = id(fit.candidate)
         if key not in self._estimators:
@@ -168,7 +169,7 @@ class Evaluation(FitEvaluator):
             self._estimators[key] = estimator
         return self._estimators[key]
 
-    def _judged(self, group: Group, trained: Trained, fits: Sequence[Fit]) -> list[Outcome]:
+    def _judged(self, group: Group, trained: Trained, fits: Sequence[FoldFit]) -> list[Outcome]:
         """Return the outcomes of a group's results, scored fold by fold."""
         outcomes: list[Outcome | None] = [None] * len(fits)
         fitted: dict[int, BaseMLP] = {}
@@ -195,7 +196,9 @@ class Evaluation(FitEvaluator):
                 outcomes[place] = {**outcome, **told}
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _scored(self, estimators: Sequence[BaseMLP], fit: Fit, rows: EncodedRows) -> list[Outcome]:
+    def _scored(
+        self, estimators: Sequence[BaseMLP], fit: FoldFit, rows: EncodedRows
+    ) -> list[Outcome]:
         """Return the scores of estimators that were trained on the same rows."""
         began = time.perf_counter()
         key = id(rows), fit.test.tobytes()
@@ -310,7 +313,7 @@ class _Judging:
 class _Paused:
     """A fit that was paused, and its place in the group that it was trained in."""
 
-    fit: Fit
+    fit: FoldFit
     group: Group
     trained: Trained | Known
     index: int

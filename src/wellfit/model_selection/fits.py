@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,29 +18,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
 from wellfit.model_selection.ensembles.library import Models
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
 
 Outcome = dict[str, Any]
 Split = tuple[NDArray[Any], NDArray[Any]]
 Contexts = Sequence[Any]  # scikit-learn's callback contexts, one a fit; None where there is none
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One candidate on one fold: its parameters, and the rows to train and to be judged on.
-
-    ``until`` is the epoch after which training pauses to be judged; None for its end.
-    """
-
-    candidate: Mapping[str, Any]
-    train: NDArray[np.integer]
-    test: NDArray[np.integer]
-    until: int | None = None
-
-    @property
-    def training(self) -> Hashable:
-        """Which training this is, however far it goes."""
-        return id(self.candidate), id(self.train)
 
 
 def splits_of(cv: Any, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]:
@@ -61,7 +43,7 @@ def _rows(given: Any) -> NDArray[Any]:
     return np.flatnonzero(rows) if rows.dtype == bool and rows.ndim == 1 else rows
 
 
-def contexts_of(fits: Sequence[Fit], task: Any, start: int = 0) -> Contexts:
+def contexts_of(fits: Sequence[FoldFit], task: Any, start: int = 0) -> Contexts:
     """Return a callback context for each fit, children of a task's; None where there is none."""
     if task is None:
         return [None] * len(fits)
@@ -101,7 +83,7 @@ class FitEvaluator(ABC):
         if search.keep_models:
             search.models_ = Models(X, y)
 
-    def of(self, fits: Sequence[Fit], contexts: Contexts | None = None) -> list[Outcome]:
+    def of(self, fits: Sequence[FoldFit], contexts: Contexts | None = None) -> list[Outcome]:
         """Return for each fit what scikit-learn's searches keep of it."""
         contexts = contexts or [None] * len(fits)
         known = self._recorder.known(fits)
@@ -113,21 +95,21 @@ class FitEvaluator(ABC):
 
     @abstractmethod
     def _completed(
-        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+        self, fits: Sequence[FoldFit], outcomes: list[Outcome | None], contexts: Contexts
     ) -> list[Outcome]:
         """Return the outcomes, those of fits that have none yet by training."""
 
-    def _begin(self, fit: Fit, context: Any) -> None:
+    def _begin(self, fit: FoldFit, context: Any) -> None:
         """Call scikit-learn's callbacks before a fit."""
         if context is not None:
             context.call_on_fit_task_begin(estimator=self._search, **self._task(fit))
 
-    def _end(self, fit: Fit, context: Any) -> None:
+    def _end(self, fit: FoldFit, context: Any) -> None:
         """Call scikit-learn's callbacks after a fit."""
         if context is not None:
             context.call_on_fit_task_end(estimator=self._search, **self._task(fit))
 
-    def _task(self, fit: Fit) -> dict[str, Any]:
+    def _task(self, fit: FoldFit) -> dict[str, Any]:
         """Return what hooks may ask for; the rows are cut only if one does."""
         x, y, weight = self._x, self._y, self._fit_params.get("sample_weight")
         return {

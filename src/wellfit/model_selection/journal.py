@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -24,10 +24,8 @@ from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
 from wellfit.core.writing import append, write
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.identity import differences, digest, told
-
-if TYPE_CHECKING:
-    from wellfit.model_selection.fits import Fit
 
 Outcome = dict[str, Any]
 Place = str | os.PathLike[str]
@@ -180,7 +178,7 @@ class Recorder:
                 if name.rpartition("__")[2] == "random_state":
                     _check_seed(f"the estimator's {name}", value)
 
-    def known(self, fits: Sequence[Fit]) -> list[Outcome | None]:
+    def known(self, fits: Sequence[FoldFit]) -> list[Outcome | None]:
         """Return the outcomes of those fits that are finished."""
         if self._journal is None:
             return [None] * len(fits)
@@ -219,7 +217,7 @@ class Recorder:
             self._called = names
         return self._called
 
-    def record(self, fits: Sequence[Fit], outcomes: Sequence[Outcome]) -> None:
+    def record(self, fits: Sequence[FoldFit], outcomes: Sequence[Outcome]) -> None:
         """Write down fits as they finish."""
         if self._journal is None:
             return
@@ -230,7 +228,7 @@ class Recorder:
             entries.append(Entry(key, told(fit.candidate), fold.number, told(outcome)))
         self._journal.record(entries)
 
-    def _fold(self, fit: Fit) -> _Fold:
+    def _fold(self, fit: FoldFit) -> _Fold:
         """Return a fit's fold; the rows of many fits are digested once."""
         rows = fit.train.tobytes() + b"|" + fit.test.tobytes()
         if rows not in self._folds:
@@ -274,12 +272,12 @@ class _Fold:
     digest: str
 
 
-def _key(fit: Fit, fold: _Fold) -> str:
+def _key(fit: FoldFit, fold: _Fold) -> str:
     others = (field.name for field in fields(fit) if field.name not in ("train", "test"))
     return digest(fold.digest, {name: getattr(fit, name) for name in others})
 
 
-def _former_key(fit: Fit, fold: _Fold) -> str:
+def _former_key(fit: FoldFit, fold: _Fold) -> str:
     """Return the key that the fit has in a journal that was begun before version 0.1.0."""
     return _key(replace(fit, candidate=former.former_candidate(told(fit.candidate))), fold)
 

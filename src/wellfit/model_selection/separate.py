@@ -11,14 +11,15 @@ from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from wellfit.estimators.base import BaseMLP
-from wellfit.model_selection.fits import Contexts, Fit, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fold_fit import FoldFit
 
 
 class SeparateFits(FitEvaluator):
     """Evaluates fits by the estimator's own ``fit`` and ``predict``, where stacks can't."""
 
     def _completed(
-        self, fits: Sequence[Fit], outcomes: list[Outcome | None], contexts: Contexts
+        self, fits: Sequence[FoldFit], outcomes: list[Outcome | None], contexts: Contexts
     ) -> list[Outcome]:
         left = []
         for place, outcome in enumerate(outcomes):
@@ -34,7 +35,7 @@ class SeparateFits(FitEvaluator):
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _results(
-        self, fits: Sequence[Fit], places: Sequence[int], contexts: Contexts
+        self, fits: Sequence[FoldFit], places: Sequence[int], contexts: Contexts
     ) -> Iterator[Outcome]:
         """Yield scikit-learn's results in order, each as soon as those before it are there."""
         search, folds = self._search, self._search.n_splits_
@@ -67,7 +68,7 @@ class SeparateFits(FitEvaluator):
             for place in places
         )
 
-    def _kept(self, fit: Fit, result: Outcome) -> Outcome:
+    def _kept(self, fit: FoldFit, result: Outcome) -> Outcome:
         """Return a result without its estimator, which goes where it is wanted."""
         estimator: Any = result.pop("estimator", None)
         if getattr(estimator, "status_", None) == "interrupted":

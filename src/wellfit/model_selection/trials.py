@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import UnknownNameError
-from wellfit.model_selection.fits import Fit, FitEvaluator, Outcome, contexts_of
+from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.rungs import Rung
 
 Scores = Any  # a number, or one for each metric by name
@@ -27,7 +28,7 @@ class Trial:
     """
 
     candidate: Mapping[str, Any]
-    fits: list[Fit]
+    fits: list[FoldFit]
     bracket: int = 0
     rung: int = 0
     epochs: int = 0
@@ -127,10 +128,10 @@ class Trials:
         well = [pair for pair in scored if not math.isnan(pair[0])]
         return [trial for _, trial in sorted(well, key=lambda pair: -pair[0])[:count]]
 
-    def _fits(self, candidate: Mapping[str, Any]) -> list[Fit]:
+    def _fits(self, candidate: Mapping[str, Any]) -> list[FoldFit]:
         others = ({**candidate, "random_state": seed} for seed in self._seeds[1:])
         alike = [candidate, *others]
-        return [Fit(each, *split) for each in alike for split in self._splits]
+        return [FoldFit(each, *split) for each in alike for split in self._splits]
 
     def _climb(self, trials: Sequence[Trial], rung: int, epochs: int) -> None:
         """Train trials until ``epochs`` are done, and judge them."""

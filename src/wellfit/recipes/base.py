@@ -6,17 +6,11 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from wellfit.core.hyper import Config
 from wellfit.core.metrics import Metric
 from wellfit.recipes.context import RecipeContext
-from wellfit.recipes.pictures import draw
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
-
-    from wellfit.recipes.runner import Reproduction
 
 
 @dataclass(frozen=True)
@@ -117,10 +111,3 @@ class Recipe(Config, family="recipe"):
 
         Figures that :attr:`figures` doesn't hold are told too.
         """
-
-    def picture(self, done: Reproduction) -> Drawing:
-        """Draw what came out of it: its learning curves, and its figures beside the published.
-
-        A recipe with a better story to tell overrides this.
-        """
-        return draw(done)

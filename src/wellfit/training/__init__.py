@@ -27,12 +27,13 @@ from wellfit.training.checkpoint import (
     write_checkpoint,
 )
 from wellfit.training.loop import train
+from wellfit.training.member import Member, Scheduled
 from wellfit.training.performance import ReduceLROnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.rows import Rows
 from wellfit.training.splits import fraction_of, split
-from wellfit.training.stack import Member, Scheduled, Stack, Weights
+from wellfit.training.stack import Stack, Weights
 from wellfit.training.streams import Stream
 
 __all__ = [

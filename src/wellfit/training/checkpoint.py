@@ -34,9 +34,10 @@ from wellfit.training.checkpoint_form import (
     ResultDocument,
     check_result,
 )
+from wellfit.training.member import Member
 from wellfit.training.plain import decode, decode_state, encode, encode_state
 from wellfit.training.result import Result, Status
-from wellfit.training.stack import Member, Weights
+from wellfit.training.stack import Weights
 
 Document = dict[str, Any]
 Place = str | os.PathLike[str]

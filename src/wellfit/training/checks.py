@@ -9,9 +9,9 @@ import torch
 
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.training.fingerprint import fingerprint
+from wellfit.training.member import Member
 from wellfit.training.result import Result
 from wellfit.training.rows import Rows
-from wellfit.training.stack import Member
 from wellfit.training.streams import Stream
 
 

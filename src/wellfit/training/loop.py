@@ -16,6 +16,7 @@ from wellfit.training.callbacks import Callback, Decision, EpochLogs, History, R
 from wellfit.training.checks import numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
+from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, Score
 from wellfit.training.minimizer_runs import MinimizerRuns
 from wellfit.training.performance import plateau_callbacks
@@ -23,7 +24,7 @@ from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
 from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
-from wellfit.training.stack import Member, Stack, Weights
+from wellfit.training.stack import Stack, Weights
 from wellfit.training.streams import Stream
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from wellfit.core.errors import HyperparameterError
 from wellfit.optim.layer_rates import LayerRates
 from wellfit.optim.minimizers import Minimizer, MinimizerRun
-from wellfit.training.stack import Member, Stack
+from wellfit.training.member import Member
+from wellfit.training.stack import Stack
 from wellfit.training.step import Step, covers
 from wellfit.training.step_schedule import StepValues
 

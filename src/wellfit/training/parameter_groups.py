@@ -12,12 +12,10 @@ from bisect import bisect
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wellfit.nn.network import Network
-
-if TYPE_CHECKING:
-    from wellfit.training.stack import Member
+from wellfit.training.member import Member
 
 
 @dataclass(frozen=True)

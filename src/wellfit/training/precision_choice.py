@@ -9,9 +9,9 @@ import torch
 
 from wellfit.nn.layers import Linear
 from wellfit.training.loop import train
+from wellfit.training.member import Member
 from wellfit.training.result import Result
 from wellfit.training.rows import Rows
-from wellfit.training.stack import Member
 from wellfit.training.streams import Stream
 
 _SMALL = 256  # units below which rounded products never paid

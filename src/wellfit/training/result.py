@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wellfit.training.stack import Member, Weights
+from wellfit.training.member import Member
+from wellfit.training.stack import Weights
 
 CallbackState = dict[str, Any]
 

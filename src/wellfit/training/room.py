@@ -6,7 +6,7 @@ import torch
 
 from wellfit.core.errors import InputError
 from wellfit.core.memory import available_memory, in_bytes
-from wellfit.training.stack import Member
+from wellfit.training.member import Member
 
 _SMALL = 1 << 26  # bytes that are taken without asking
 _DRAWN = 2 * 8  # bytes of a parameter while it is drawn, in double precision, and laid out

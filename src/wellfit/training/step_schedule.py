@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,10 +15,8 @@ from wellfit.core.stacking import stacked
 from wellfit.optim import Minimizer, Penalty
 from wellfit.optim.optimizers import Coefficients
 from wellfit.optim.penalties import Strength
+from wellfit.training.member import Member
 from wellfit.training.parameter_groups import ParameterGroup, ParameterGroups
-
-if TYPE_CHECKING:
-    from wellfit.training.stack import Member
 
 _LOOK_AHEAD = 1024  # steps whose numbers are computed at once
 _WIDE = 1 << 14  # parameters of a layer from which on a pass for each member beats one for all

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wellfit.core import registry
 from wellfit.core.errors import InputError
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.running import check_data
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
+from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.estimators.base import BaseMLP
-
-if TYPE_CHECKING:
-    from wellfit.diagnose.verdicts.verdict import Verdict
 
 
 def findings_of(estimator: BaseMLP, X: Any, y: Any) -> tuple[Finding, ...]:

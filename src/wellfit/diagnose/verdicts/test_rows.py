@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Suggestion
 from wellfit.diagnose.verdicts.measured import metric_of
+from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.diagnose.verdicts.scores import LEAST, Mean, Metric
 from wellfit.diagnose.verdicts.training import WIDE, is_wide
-from wellfit.diagnose.verdicts.verdict import Verdict
 from wellfit.estimators.base import BaseMLP
 
 _WELL = ("well_fit", "well_trained")

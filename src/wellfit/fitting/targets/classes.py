@@ -50,15 +50,16 @@ class ClassTargets(TargetEncoder):
     def of(cls, labels: ClassLabels, loss: Any = "auto") -> ClassTargets:
         """Return the encoder of classes that are known."""
         kind = LabelSetTargets if labels.multilabel_ else ClassTargets
-        return kind(kind._loss(loss), labels)
+        return kind(kind.loss_of(loss), labels)
 
     @staticmethod
-    def _loss(loss: Any) -> Loss:
+    def loss_of(loss: Any) -> Loss:
+        """Return the loss that an estimator's parameter asks for."""
         return resolve_loss(loss, "softmax_cross_entropy", task="classification")
 
     def with_loss(self, loss: Any) -> Self:
         """Return the encoder with another loss."""
-        return replace(self, loss=self._loss(loss))
+        return replace(self, loss=self.loss_of(loss))
 
     @property
     def n_outputs(self) -> int:
@@ -172,7 +173,8 @@ class LabelSetTargets(ClassTargets):
     """
 
     @staticmethod
-    def _loss(loss: Any) -> Loss:
+    def loss_of(loss: Any) -> Loss:
+        """Return the loss that an estimator's parameter asks for."""
         return resolve_loss(loss, "sigmoid_cross_entropy", task="multilabel")
 
     @property

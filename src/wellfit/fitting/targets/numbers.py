@@ -49,7 +49,7 @@ class NumberTargets(TargetEncoder):
     @classmethod
     def fit(cls, y: ArrayLike, loss: Any = "auto") -> NumberTargets:
         """Learn how many numbers a row has; see :meth:`TargetEncoder.fit`."""
-        own = cls(cls._loss(loss), 1, target_array(y).ndim == 1)
+        own = cls(cls.loss_of(loss), 1, target_array(y).ndim == 1)
         numbers = own.columns(y)
         constant = np.flatnonzero((numbers == numbers[:1]).all(axis=0))
         if len(constant):
@@ -60,12 +60,13 @@ class NumberTargets(TargetEncoder):
         return replace(own, n_targets=numbers.shape[1])
 
     @staticmethod
-    def _loss(loss: Any) -> Loss:
+    def loss_of(loss: Any) -> Loss:
+        """Return the loss that an estimator's parameter asks for."""
         return resolve_loss(loss, "squared_error", task="regression")
 
     def with_loss(self, loss: Any) -> Self:
         """Return the encoder with another loss."""
-        return replace(self, loss=self._loss(loss))
+        return replace(self, loss=self.loss_of(loss))
 
     def with_scale(self, y: NDArray[Any], rows: NDArray[np.integer]) -> Self:
         """Return the encoder with the scale of the training rows' targets."""
@@ -164,4 +165,4 @@ class NumberTargets(TargetEncoder):
         scaler, n_targets = TargetScaler.from_document(scale), len(document["mean"])
         if document["flat"] and n_targets != 1:
             raise ModelFileError(f"targets.flat is True of {n_targets} outputs; expected 1")
-        return cls(cls._loss(loss), n_targets, document["flat"], scaler)
+        return cls(cls.loss_of(loss), n_targets, document["flat"], scaler)

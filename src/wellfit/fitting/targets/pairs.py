@@ -57,15 +57,16 @@ class PairTargets(TargetEncoder):
                 f"of these classes there is a single row: {str(single[:_SHOWN])[1:-1]}{more}; "
                 "expected two rows of each class at least, to make pairs that are alike"
             )
-        return cls(cls._loss(loss), labels)
+        return cls(cls.loss_of(loss), labels)
 
     @staticmethod
-    def _loss(loss: Any) -> Loss:
+    def loss_of(loss: Any) -> Loss:
+        """Return the loss that an estimator's parameter asks for."""
         return resolve_loss(loss, "sigmoid_cross_entropy", task="multilabel")
 
     def with_loss(self, loss: Any) -> Self:
         """Return the encoder with another loss."""
-        return replace(self, loss=self._loss(loss))
+        return replace(self, loss=self.loss_of(loss))
 
     @property
     def n_outputs(self) -> int:
@@ -100,4 +101,4 @@ class PairTargets(TargetEncoder):
     @classmethod
     def from_document(cls, document: Mapping[str, Any], loss: Any) -> PairTargets:
         """Rebuild from what :meth:`to_document` returned."""
-        return cls(cls._loss(loss), ClassLabels.from_document(document))
+        return cls(cls.loss_of(loss), ClassLabels.from_document(document))

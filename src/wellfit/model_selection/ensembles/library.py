@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,10 +19,8 @@ from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked
 from wellfit.fitting import TrainingJob, run
+from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.training import split
-
-if TYPE_CHECKING:
-    from wellfit.model_selection.fits import Fit
 
 
 @dataclass(frozen=True)
@@ -159,9 +157,9 @@ class Models:
 
     X: Any
     y: Any
-    trained: dict[Hashable, tuple[Fit, BaseMLP]] = field(default_factory=dict)
+    trained: dict[Hashable, tuple[FoldFit, BaseMLP]] = field(default_factory=dict)
 
-    def keep(self, fit: Fit, estimator: BaseMLP) -> None:
+    def keep(self, fit: FoldFit, estimator: BaseMLP) -> None:
         """Remember a finished fit; what only more training would need is let go."""
         estimator.network_ = estimator.network_.without_memory()
         self.trained[id(fit.candidate), fit.train.tobytes()] = (fit, estimator)
@@ -175,10 +173,10 @@ class Models:
         Raises:
             InputError: no candidate has a network for every fold.
         """
-        of_candidate: dict[int, list[tuple[Fit, BaseMLP]]] = {}
+        of_candidate: dict[int, list[tuple[FoldFit, BaseMLP]]] = {}
         for fit, estimator in self.trained.values():
             of_candidate.setdefault(id(fit.candidate), []).append((fit, estimator))
-        alike: dict[Hashable, list[list[tuple[Fit, BaseMLP]]]] = {}
+        alike: dict[Hashable, list[list[tuple[FoldFit, BaseMLP]]]] = {}
         for pairs in of_candidate.values():
             newest = sorted(pairs[-folds:], key=lambda pair: pair[0].test.tobytes())
             if len(newest) == folds:

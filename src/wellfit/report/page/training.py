@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wellfit.core.metrics import Metric
-from wellfit.diagnose.verdicts.verdict import missing
+from wellfit.diagnose.verdicts.result import missing
 from wellfit.report.page.classes import class_blocks
 from wellfit.report.page.curves import curve_charts
 from wellfit.report.page.data import data_blocks

@@ -23,8 +23,9 @@ from wellfit.core.hyper import Config, Hyper
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wellfit.training.member import Member
     from wellfit.training.result import Result
-    from wellfit.training.stack import Member, Weights
+    from wellfit.training.stack import Weights
 
 State = dict[str, Any]
 Mask = NDArray[np.bool_]

@@ -154,6 +154,4 @@ def _add_graph(writer: Any, network: Network) -> None:
         node.attr["width"].i = width
         node.attr["settings"].s = repr(layer).encode()
         before = name
-    writer._get_file_writer().add_graph(
-        (graph, import_module(f"{proto}.config_pb2").RunMetadata())
-    )
+    writer.file_writer.add_graph((graph, import_module(f"{proto}.config_pb2").RunMetadata()))

