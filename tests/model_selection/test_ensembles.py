@@ -31,7 +31,8 @@ from wellfit.core.errors import (
     ModelFileError,
     UnknownNameError,
 )
-from wellfit.estimators import base as base_module
+from wellfit.estimators import build
+from wellfit.fitting import runner
 from wellfit.model_selection import Greedy, GridSearchCV, HalvingRandomSearchCV, SearchCV
 from wellfit.model_selection.ensembles import library as library_module
 from wellfit.nn import Quantile
@@ -135,14 +136,14 @@ def test_members_judged_by_given_rows_end_where_they_end_alone():
 @pytest.mark.parametrize("stops", [True, False])
 def test_all_members_share_one_stack_and_a_table_read_alike_is_read_once(stops, monkeypatch):
     groups, read = [], []
-    trained, checked = library_module.trained, base_module.checked
+    train_group, validate = runner.train_group, build.validate_features
     monkeypatch.setattr(
-        library_module, "trained", lambda group: groups.append(group) or trained(group)
+        runner, "train_group", lambda group: groups.append(group) or train_group(group)
     )
     monkeypatch.setattr(
-        base_module,
-        "checked",
-        lambda self, *given, **how: read.append(self) or checked(self, *given, **how),
+        build,
+        "validate_features",
+        lambda self, *given: read.append(self) or validate(self, *given),
     )
     classifiers({"early_stopping": stops}, n_estimators=4).fit(X, Y)
     assert [len(group.jobs) for group in groups] == [4]
@@ -158,11 +159,11 @@ def test_the_seed_makes_fits_repeatable():
 
 def test_bootstrapped_members_train_on_rows_drawn_with_replacement(monkeypatch):
     streams = []
-    trained = library_module.trained
+    train_group = runner.train_group
     monkeypatch.setattr(
-        library_module,
-        "trained",
-        lambda group: streams.extend(one.stream for one in group.jobs) or trained(group),
+        runner,
+        "train_group",
+        lambda group: streams.extend(one.stream for one in group.jobs) or train_group(group),
     )
     classifiers(n_estimators=5, bootstrap=True).fit(X, Y)
     assert len({stream.train.tobytes() for stream in streams}) == 5

@@ -74,13 +74,13 @@ def whole() -> dict[str, Any]:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many members each stack that is trained has."""
     sizes: list[int] = []
-    train = dispatch.trained
+    train = dispatch.train_group
 
     def counting(group: Any, *more: Any) -> Any:
         sizes.append(len(group.jobs))
         return train(group, *more)
 
-    monkeypatch.setattr(dispatch, "trained", counting)
+    monkeypatch.setattr(dispatch, "train_group", counting)
     return sizes
 
 

@@ -56,9 +56,8 @@ class OwnOutputs(MLPClassifier):
 
 
 class OddAndEven(ClassTargets):
-    @classmethod
-    def fit(cls, y: Any, loss: Any = "auto") -> ClassTargets:
-        return ClassTargets.fit(np.arange(len(y)) % 2, loss)
+    def read(self, y: Any, *, warn: bool = True) -> Any:
+        return self.classes[np.arange(len(y)) % 2]
 
 
 class OwnTargets(MLPClassifier):

@@ -14,7 +14,8 @@ from sklearn.model_selection import KFold
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
-from wellfit.model_selection import SearchCV, evaluation, stacking
+from wellfit.fitting import runner
+from wellfit.model_selection import SearchCV, evaluation
 from wellfit.model_selection.rungs import Rung, hyperband, successive
 from wellfit.model_selection.trials import Trial, Trials
 from wellfit.nn import mlp
@@ -214,12 +215,12 @@ def test_a_stack_that_pauses_goes_on_to_the_bit():
 def test_survivors_go_on_and_do_not_begin_again(monkeypatch):
     calls = []
 
-    def watched(members, *args, resume=None, until=None, train=stacking.train, **options):
+    def watched(members, *args, resume=None, until=None, train=runner.train, **options):
         result = train(members, *args, resume=resume, until=until, **options)
         calls.append((resume.epoch if resume else 0, result.epoch, len(members)))
         return result
 
-    monkeypatch.setattr(stacking, "train", watched)
+    monkeypatch.setattr(runner, "train", watched)
     space = {name: SPACE[name] for name in (RATE, "l2")}
     search(clf(early_stopping=False), space, halving="successive", refit=False).fit(X, y)
     assert calls == [(0, 1, 18), (1, 3, 6), (3, 9, 2)]
@@ -264,12 +265,12 @@ def test_what_is_left_of_several_stacks_goes_on_as_one():
 def test_few_stacks_go_on_where_many_began(monkeypatch, whole):
     calls = []
 
-    def watched(members, *args, train=stacking.train, **options):
+    def watched(members, *args, train=runner.train, **options):
         calls.append(len(members))
         return train(members, *args, **options)
 
-    monkeypatch.setattr(stacking, "train", watched)
-    monkeypatch.setattr(stacking, "_MOST_MEMBERS", 4)
+    monkeypatch.setattr(runner, "train", watched)
+    monkeypatch.setattr(runner, "_MOST_MEMBERS", 4)
     ours = search(halving="successive", refit=False).fit(X, y).cv_results_
     assert len(calls) > 6
     assert calls[-1] == 2
@@ -371,7 +372,7 @@ def test_candidates_that_fail_late_are_not_the_best():
 def test_a_journal_takes_halving_up_without_training_again(tmp_path, monkeypatch, halved):
     options = {"halving": "successive", "journal": tmp_path / "search", "refit": False}
     first = search(**options).fit(X, y).cv_results_
-    monkeypatch.setattr(stacking, "train", None)  # whoever calls it, fails
+    monkeypatch.setattr(runner, "train", None)  # whoever calls it, fails
     again = search(**options).fit(X, y).cv_results_
     for key in ("params", "n_resources", "mean_test_score", "rank_test_score"):
         assert list(first[key]) == list(again[key]) == list(halved.cv_results_[key])

@@ -48,7 +48,8 @@ class Evaluation(FitEvaluator):
         self._seen: dict[Hashable, TrainingJob] = {}
         self._used: set[Hashable] = set()
         self._tests: dict[Hashable, tuple[EncodedRows, _Judging]] = {}
-        self._estimators: dict[int, BaseMLP] = {}  # by the identity of their candidate
+        # By the identity of their candidate, which is kept so that no other gets its address.
+        self._estimators: dict[int, tuple[Mapping[str, Any], BaseMLP]] = {}
         self._paused: dict[Hashable, _Paused] = {}
         self._known_scorers = precomputable(self._scorers)
 
@@ -149,12 +150,13 @@ class Evaluation(FitEvaluator):
         estimator = copy.copy(self._estimator(fit))
         builder = estimator.job_builder(estimator)
         key = (builder.encoding_key(), fit.train.tobytes())
-        self._used.add(key)
         if key in self._seen:
+            self._used.add(key)
             return _silent(builder.job_like(self._seen[key]))
         X, y = _safe_indexing(self._features, fit.train), _safe_indexing(self._y, fit.train)
         params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
         self._seen[key] = _silent(builder.job(X, y, **params))
+        self._used.add(key)
         return self._seen[key]
 
     def _estimator(self, fit: FoldFit) -> BaseMLP:
@@ -166,8 +168,8 @@ class Evaluation(FitEvaluator):
                 estimator.set_params(**clone(dict(fit.candidate), safe=False))
             except UnknownNameError as error:
                 raise _NoSuchParameterError(error) from None
-            self._estimators[key] = estimator
-        return self._estimators[key]
+            self._estimators[key] = fit.candidate, estimator
+        return self._estimators[key][1]
 
     def _judged(self, group: Group, trained: Trained, fits: Sequence[FoldFit]) -> list[Outcome]:
         """Return the outcomes of a group's results, scored fold by fold."""

@@ -49,7 +49,7 @@ class ClassTargets(TargetEncoder):
     @classmethod
     def of(cls, labels: ClassLabels, loss: Any = "auto") -> ClassTargets:
         """Return the encoder of classes that are known."""
-        kind = LabelSetTargets if labels.multilabel_ else ClassTargets
+        kind = LabelSetTargets if labels.multilabel_ else cls
         return kind(kind.loss_of(loss), labels)
 
     @staticmethod
