@@ -1,4 +1,4 @@
-"""What an augmentation is: a description, bound to the streams and batches that it works on.
+"""The base class of augmentations: descriptions, bound to the streams and batches they change.
 
 Shapes: n batches at once, S streams, B rows a batch, D features (and a last column of ones).
 Every random number is a function of the stream's seed, the augmentation's place in the tuple, the

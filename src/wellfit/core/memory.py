@@ -1,4 +1,4 @@
-"""How much memory there is."""
+"""The memory of this machine, and the part of it that is free."""
 
 from __future__ import annotations
 

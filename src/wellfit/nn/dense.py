@@ -60,6 +60,7 @@ class Dense(HiddenLayer, name="dense"):
         self._settle("bias_initializer", Initializer)
         if self.batch_norm is not None:
             _check_place(self.batch_norm)
+        # Made once to be checked: a wrong rate is refused here and not when training starts.
         for _ in _disturbing(self.dropout):
             pass
 
@@ -69,6 +70,7 @@ class Dense(HiddenLayer, name="dense"):
 
     def with_defaults(self, whole: Dense) -> Dense:
         """Return this layer with what is None taken from another."""
+        # None means unset; False or 0 are a layer's own choice against the network's.
         missing = {key: getattr(whole, key) for key, value in self.values() if value is None}
         return self.replace(**missing)
 

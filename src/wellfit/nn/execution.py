@@ -84,6 +84,7 @@ class Executor:
             for shape, learn in zip(network.parameters.shapes, self._learns, strict=True)
         ]
         self._ops = self._bind()
+        # Batches come with a column of ones, which only linear layers read as their bias.
         self._bare = not network.layers[self._active[0]].reads_ones
         self.logits = self._ops[-1].padded_output
         # Nothing below the first layer that learns needs a delta.
@@ -130,10 +131,12 @@ class Executor:
         """Bind the active layers, each padded_output where the next one reads."""
         network, memory, k = self._network, self._memory, self._memory.members
         weights = network.parameters.views(memory.parameters, k)
+        # When predicting nobody writes gradients; any tensor of the right shapes does as a view.
         grads = weights
         if memory.gradients is not None:
             grads = network.parameters.views(memory.gradients, k)
         stats = network.statistics.views(memory.statistics, k)
+        # Each op writes where the next one reads: with room for the ones if that is linear.
         following = [network.layers[index].reads_ones for index in self._active[1:]] + [False]
         ops = []
         for index, ones in zip(self._active, following, strict=True):
@@ -167,6 +170,8 @@ class Executor:
         """Bind a layer: run by run of members, where it works otherwise in some than in others."""
         layer, learns = self._network.layers[index], self._learns[index]
         tracks = self._network.statistics.shapes[index].rows
+        # Only layers with running statistics (batch norm) compute differently where they are
+        # frozen; for others a frozen member's gradient is computed and simply not used.
         if not tracks or all(learns) or not any(learns):
             return layer.bind(context)
         runs = []
@@ -180,5 +185,6 @@ class Executor:
         """Return a buffer (K, B, width) and the one around it, with a column of ones if asked."""
         new = self._memory.parameters.new_empty
         padded_output = new(self._memory.members, rows, width + ones)
+        # Written once: ops write the first `width` columns only.
         padded_output[..., width:] = 1
         return padded_output[..., :width], padded_output

@@ -40,6 +40,7 @@ class Network(Config):
     @property
     def widths(self) -> list[int]:
         """The number of inputs, then of every layer's outputs."""
+        # Layers say their width from the one below, so that only the inputs are stored.
         widths = [self.inputs]
         for layer in self.layers:
             widths.append(layer.width(widths[-1]))
@@ -49,6 +50,7 @@ class Network(Config):
     def rows_per_example(self) -> list[int]:
         """The rows that an example has at the input, then after every layer: mostly one."""
         rows_per_example = [1]
+        # From the output down, since only the output's count is known: one row an example.
         for layer in reversed(self.layers):
             rows_per_example.append(rows_per_example[-1] * layer.rows_per_output)
         return rows_per_example[::-1]
@@ -84,6 +86,7 @@ class Network(Config):
     def initial_parameters(self, seed: int) -> list[Tensor]:
         """Draw every layer's first parameters from ``seed`` alone, float64."""
         return [
+            # A generator for each layer: adding dropout above doesn't change the weights below.
             layer.initial_parameters(width, generator(seed, "init", index))
             for index, (layer, width) in enumerate(self._sites())
         ]
@@ -113,6 +116,8 @@ class Layout:
 
     def views(self, flat: Tensor, members: int) -> list[Tensor]:
         """Return a (K, rows, columns) view of ``flat`` for every layer."""
+        # Layer first, then member: all members of a layer are contiguous, as batched products
+        # want.
         sizes = [members * shape.rows * shape.columns for shape in self.shapes]
         return [
             part.view(members, shape.rows, shape.columns)
@@ -134,6 +139,7 @@ class Layout:
 
     def select(self, flat: Tensor, members: int, chosen: Tensor) -> Tensor:
         """Return a new flat buffer with only the ``chosen`` members (indices), in that order."""
+        # Layers without parameters have empty views, which can't be indexed by members.
         taken = [view[chosen].flatten() for view in self.views(flat, members) if view.numel()]
         return torch.cat(taken) if taken else flat.new_empty(0)
 

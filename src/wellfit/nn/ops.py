@@ -1,4 +1,4 @@
-"""What layers and activations become when bound to K members and a batch of B rows."""
+"""Ops: layers and activations bound to K members and a batch of B rows."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ def collapsed(values: Tensor, dtype: torch.dtype) -> Tensor | float:
     >>> collapsed(torch.tensor([0.5, 0.5]), torch.float32)
     0.5
     """
+    # Read back from the device once, when the op is bound: never within a step.
     if bool((values == values[0]).all()):
         return float(values[0])
     return values.to(dtype).view(-1, 1, 1)
@@ -132,6 +133,8 @@ class PerRun(Op):
         for members, op in self._parts:
             part = delta[members]
             below = op.backward(part)
+            # Ops of learned layers write their own buffer; the next layer down reads one for all
+            # members.
             if below is not part:
                 part.copy_(below)
         return delta

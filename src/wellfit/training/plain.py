@@ -1,4 +1,4 @@
-"""What a result holds, as plain data and tensors, and back."""
+"""Conversion of what a result holds to plain data and tensors, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How numbers are kept and multiplied while training, and what is restored afterwards."""
+"""Precision, device and threads of a training; what is set for it is restored afterwards."""
 
 from __future__ import annotations
 

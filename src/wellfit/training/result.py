@@ -1,4 +1,4 @@
-"""What training leaves behind."""
+"""Results of a training: weights, status, and all that is needed to resume it."""
 
 from __future__ import annotations
 

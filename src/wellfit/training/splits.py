@@ -1,4 +1,4 @@
-"""Which rows are held out to be judged by, and which share of the others is trained on."""
+"""Splits of rows into training and validation, and subsamples of the training rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows each member reads, and in which order.
+"""Streams: the rows that each member reads, and their order.
 
 The table lies on the device once (:class:`Rows`). A :class:`Stream` says which of its rows a
 member trains on and is judged on. Members that share a stream read the same batches, gathered

@@ -1,4 +1,4 @@
-"""What every activation function is, and how it works on K members."""
+"""The base class of activation functions, and the ops that apply one to K members."""
 
 from __future__ import annotations
 
@@ -46,9 +46,11 @@ class Activation(Config, family="activation"):
 
     def bind(self, context: BindContext) -> Op:
         """Return the function at work on all members at once, or on each with its own numbers."""
+        # PyTorch's kernels take plain numbers only, so numbers that differ cost a call a member.
         table = zip(*(values.tolist() for values in context.hypers.values()), strict=True)
         each = [self.replace(**dict(zip(context.hypers, row, strict=True))) for row in table]
         if all(own == each[0] for own in each):
+            # `each` is empty where the function has no per-member numbers at all.
             return _SharedOp(each[0] if each else self, context)
         return _MemberwiseOp(each, context)
 

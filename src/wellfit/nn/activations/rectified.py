@@ -28,6 +28,8 @@ class ReLU(Activation, name="relu"):
 
     def backward(self, delta: Tensor, z: Tensor, out: Tensor) -> Tensor:
         """f' = [z > 0]."""
+        # The kernels behind autograd, called with a buffer: torch.where would need a mask and
+        # memory.
         _aten.threshold_backward.grad_input(delta, out, 0.0, grad_input=delta)
         return delta
 
@@ -123,6 +125,7 @@ class _SlopesOp(Op):
 
     def forward(self, x: Tensor) -> Tensor:
         self._x = x
+        # x = positive + negative part; only the latter is scaled.
         torch.clamp_max(x, 0, out=self._negative)
         torch.sub(x, self._negative, out=self.out).addcmul_(self._negative, self._slopes)
         return self.padded_output
@@ -141,6 +144,7 @@ class _PReLUOp(_SlopesOp):
         self._grad = context.grad
 
     def backward(self, delta: Tensor) -> Tensor:
+        # ∂f/∂a = z where z < 0: the negative part, which forward left in its buffer.
         product = torch.mul(delta, self._negative, out=self._positive)
         torch.mean(product, dim=1, keepdim=True, out=self._grad)
         return super().backward(delta)

@@ -102,10 +102,12 @@ class Softsign(Activation, name="softsign"):
 
     def forward(self, z: Tensor, out: Tensor) -> Tensor:
         """Write z, divided by 1 and its size."""
+        # Without a buffer of its own: |z| + 1 is built in `out` and divided in place.
         torch.abs(z, out=out).add_(1)
         return torch.div(z, out, out=out)
 
     def backward(self, delta: Tensor, z: Tensor, out: Tensor) -> Tensor:
         """f' = (1 - |f|)²."""
+        # (|f| - 1)² = (1 - |f|)², so the sign of the difference doesn't matter.
         out.abs_().sub_(1)
         return delta.mul_(out).mul_(out)

@@ -30,6 +30,7 @@ class Softplus(Activation, name="softplus"):
 
     def backward(self, delta: Tensor, z: Tensor, out: Tensor) -> Tensor:
         """f' = sigmoid z."""
+        # The same threshold as in forward, or the derivative wouldn't be that of the function.
         _aten.softplus_backward.grad_input(delta, z, 1, _LINEAR_FROM, grad_input=delta)
         return delta
 

@@ -1,4 +1,4 @@
-r"""How weights start, before the first step; biases have an initializer of their own.
+r"""Initializers of weights and biases.
 
 ``fan_in`` and ``fan_out`` are the numbers of units that a layer reads and writes. To add one,
 write a class here: its name, its one method, its source.

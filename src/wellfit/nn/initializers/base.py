@@ -1,4 +1,4 @@
-"""What every initializer is, and the two distributions that most draw from."""
+"""The base class of initializers, and the two distributions that most draw from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every layer is: a description that says what it holds and how it is put to work."""
+"""The base class of layers: descriptions that hold no tensors and are bound to memory."""
 
 from __future__ import annotations
 

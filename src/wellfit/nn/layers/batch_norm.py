@@ -76,9 +76,13 @@ class _BatchNormTraining(Op):
         self._gamma, self._beta = context.weight[:, :1], context.weight[:, 1:]
         self._grad_gamma, self._grad_beta = context.grad[:, :1], context.grad[:, 1:]
         self._stats = context.stats
+        # Two buffers of the batch's size are all that both passes need; nothing is allocated at a
+        # step but for the small (K, 1, units) roots.
         self._normal, self._product = context.empty(context.inputs), context.empty(context.inputs)
         self._batch_stats = torch.empty_like(context.stats)
         self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
+        # The running variance estimates that of new rows, hence B / (B - 1); the batch itself is
+        # normalized by the biased one, as in the paper and in PyTorch.
         self._unbias = context.batch / max(context.batch - 1, 1)
         self._inverse_std = self._gamma
 
@@ -91,11 +95,15 @@ class _BatchNormTraining(Op):
         self._inverse_std = (self._variance + self._epsilon).rsqrt_()
         self._normal.mul_(self._inverse_std)
         torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
+        # In place, after its use above: _batch_stats then holds what the running statistics take
+        # in.
         self._variance.mul_(self._unbias)
         self._stats.lerp_(self._batch_stats, self._freshness)
         return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
+        # With x̂ the normalized input, ∂γ = mean δ x̂, ∂β = mean δ, and ∂x = γ/σ (δ - ∂β - x̂ ∂γ):
+        # the two means that the parameters need are those that the input needs.
         torch.mul(delta, self._normal, out=self._product)
         torch.mean(self._product, dim=1, keepdim=True, out=self._grad_gamma)
         torch.mean(delta, dim=1, keepdim=True, out=self._grad_beta)
@@ -110,6 +118,7 @@ class _BatchNormPredicting(Op):
         self._weight, self._stats = context.weight, context.stats
 
     def forward(self, x: Tensor) -> Tensor:
+        # Computed at every call: while training goes on, validation reads statistics that move.
         scale = self._weight[:, :1] * (self._stats[:, 1:] + self._epsilon).rsqrt()
         shift = self._weight[:, 1:] - self._stats[:, :1] * scale
         torch.addcmul(shift, x, scale, out=self.out)
@@ -121,6 +130,8 @@ class _BatchNormFrozen(Op):
 
     def __init__(self, context: BindContext) -> None:
         super().__init__(context)
+        # Frozen parameters can't change until the stack is bound anew, so both rows fold into one
+        # multiplication and one addition.
         inverse_std = (context.stats[:, 1:] + context.number("epsilon")).rsqrt_()
         self._scale = context.weight[:, :1] * inverse_std
         self._shift = context.weight[:, 1:] - context.stats[:, :1] * self._scale

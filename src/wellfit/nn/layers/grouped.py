@@ -51,6 +51,8 @@ class _ConcatOp(Op):
     def __init__(self, context: BindContext, rows: int) -> None:
         super().__init__(context)
         self._rows = rows
+        # A view (K, B, rows, inputs) of the output, whose padding column doesn't disturb the
+        # strides.
         self._apart = self.out.view(*self.out.shape[:2], rows, context.inputs)
         self._down = torch.empty_like(self._apart, memory_format=torch.contiguous_format)
 
@@ -103,6 +105,7 @@ class GroupedLinear(Layer, name="grouped_linear"):
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the weights and biases of one group after the other."""
         each = inputs // self.groups
+        # Group by group, so that each has the fan of its own inputs.
         drawn = [
             torch.cat(
                 [
@@ -134,6 +137,8 @@ class _GroupedOp(Op):
     def forward(self, x: Tensor) -> Tensor:
         use_backend(self._large)
         self._x = x.chunk(self._groups, dim=-1)
+        # A loop over groups, of which there are two in practice; one batched product would have to
+        # copy the parts of x, which aren't contiguous.
         for part, weight, bias, out in zip(
             self._x, self._weight, self._bias, self._out, strict=True
         ):

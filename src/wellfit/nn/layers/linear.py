@@ -53,6 +53,8 @@ class Linear(Layer, name="linear"):
 
     def initial_parameters(self, inputs: int, generator: Generator) -> Tensor:
         """Draw the weights, then the biases: a row of such weights as their initializer draws."""
+        # Biases are one row of a full draw, so that initializers which scale with the fan see this
+        # layer's fan and not that of a single input.
         weights = self.initializer.sample(inputs, self.units, generator)
         biases = self.bias_initializer.sample(inputs, self.units, generator)[:1]
         return torch.cat([weights, biases])
@@ -61,6 +63,7 @@ class Linear(Layer, name="linear"):
         """Return the matrix product at work."""
         if rounding():
             return _RoundedOp(context)
+        # The executor lays the logits of few classes out in columns: see matmul_backend.is_narrow.
         return _NarrowOp(context) if _lies_in_columns(context.out) else _LinearOp(context)
 
 
@@ -68,6 +71,8 @@ class _LinearOp(Op):
     def __init__(self, context: BindContext) -> None:
         super().__init__(context)
         self._weight, self._grad, self._learns = context.weight, context.grad, context.learns
+        # Gradients are means over the batch; the factor rides along in the product (alpha) for
+        # free.
         self._mean = 1 / context.batch
         self._down = context.empty(context.inputs) if context.passes_down else None
         rows, units = context.members * context.batch, self.out.shape[-1]
@@ -96,7 +101,7 @@ class _LinearOp(Op):
         return self.padded_output
 
     def _taken(self, x: Tensor) -> Tensor:
-        """Keep the input for the way back; rows that all members share are copied for each.
+        """Keep the input for the backward pass; rows that all members share are copied for each.
 
         oneDNN would copy them itself, in both products.
         """
@@ -104,13 +109,16 @@ class _LinearOp(Op):
             if self._own is None:
                 self._own = x.new_empty(x.shape)
             x = self._own.copy_(x)
-        if x is not self._x:  # the memory below stays the same, but for the batch itself
+        # Inputs come in the same buffer at every step, but for the first layer's.
+        if x is not self._x:
             self._x, self._x_t = x, x.transpose(1, 2)
         return x
 
     def backward(self, delta: Tensor) -> Tensor:
         if self._learns:
             use_backend(self._large_grad)
+            # With beta=0 the first argument is not read, so that NaN in an old gradient can't
+            # survive.
             torch.baddbmm(self._grad, self._x_t, delta, beta=0, alpha=self._mean, out=self._grad)
         if self._down is None:
             return delta
@@ -138,6 +146,8 @@ class _NarrowOp(_LinearOp):
     def forward(self, x: Tensor) -> Tensor:
         self._taken(x)
         use_backend(self._large)
+        # (K, units, inputs + 1) times (K, inputs + 1, B): few rows by many columns, the order in
+        # which the default library is fast.
         torch.bmm(self._whole_t, self._x_t, out=self._out_t)
         return self.padded_output
 
@@ -146,6 +156,7 @@ class _NarrowOp(_LinearOp):
             use_backend(self._large_grad)
             few = delta.transpose(1, 2)
             torch.baddbmm(self._grad_t, few, self._x, beta=0, alpha=self._mean, out=self._grad_t)
+            # The optimizer's flat buffer wants rows of inputs; copying so few units costs little.
             self._grad.copy_(self._grad_t.transpose(1, 2))
         if self._down is None:
             return delta
@@ -163,6 +174,8 @@ class _RoundedOp(_LinearOp):
         self._weight_b, self._grad_b = _rounded(context.weight), _rounded(context.grad)
         self._weight_bt = self._weight_b[:, : context.inputs].transpose(1, 2)
         self._out_b, self._delta_b = _rounded(self.out), _rounded(self.out)
+        # Copies in bfloat16 live beside the float32 originals: the update rule needs the latter,
+        # since steps smaller than 1/256 of a weight would vanish in bfloat16.
         self._x_b = self._out_b.new_empty(context.members, context.batch, context.inputs + 1)
         self._x_bt = self._x_b.transpose(1, 2)
         self._down_b = None if self._down is None else _rounded(self._down)
@@ -177,6 +190,7 @@ class _RoundedOp(_LinearOp):
         self._delta_b.copy_(delta)
         if self._learns:
             torch.bmm(self._x_bt, self._delta_b, out=self._grad_b)
+            # The mean is taken after the conversion, in float32.
             self._grad.copy_(self._grad_b).mul_(self._mean)
         if self._down is None or self._down_b is None:
             return delta

@@ -57,7 +57,9 @@ class _DropoutOp(Op):
         self._mask = context.out
 
     def refresh(self, step: int, steps: int) -> None:
+        # 16 bits a unit: rates are exact to 1/65536, and four units share a 64-bit word.
         rate = _once(self._rate).view(1, -1, 1, 1)  # a schedule may have moved it
+        # Bits are signed, uniform on [-32768, 32767]: those below the threshold are dropped.
         threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
         bits = self._bits.draw(step)
         members = max(bits.shape[1], rate.shape[1])
@@ -65,6 +67,7 @@ class _DropoutOp(Op):
         kept = bits if bits.shape[1] == members else self._held(members, bits.dtype)
         torch.ge(bits[:steps], threshold, out=kept[:steps])
         masks = self._held(members, self._dtype)[:steps].copy_(kept[:steps])
+        # Reversed, so that pop() hands masks out in the order of the steps.
         self._masks = list(masks.mul_(self._scale(rate).to(self._dtype)).unbind(0))[::-1]
 
     def _held(self, members: int, dtype: torch.dtype) -> Tensor:
@@ -166,6 +169,7 @@ class _AlphaDropoutOp(_DropoutOp):
 
     def refresh(self, step: int, steps: int) -> None:
         super().refresh(step, steps)
+        # b = -a rate α', so a α' + b = a α' (1 - rate).
         shift = _ALPHA * (1 - self._rate) * self._scale(self._rate)  # a α' + b
         self._shift = collapsed(shift, self._dtype)
 
@@ -221,6 +225,7 @@ class _GaussianNoiseOp(Op):
     def refresh(self, step: int, steps: int) -> None:
         noises = self._normals.draw(step)[:steps]
         std = _once(self._std).to(noises.dtype).view(1, -1, 1, 1)
+        # In place unless members share their draws (1 block) but differ in std (K factors).
         noises = noises.mul_(std) if noises.shape[1] >= std.shape[1] else noises * std
         self._noises = list(noises.unbind(0))[::-1]
 
@@ -234,4 +239,5 @@ class _GaussianNoiseOp(Op):
 
 def _once(values: Tensor) -> Tensor:
     """Return members' numbers (K,), or the one that all share as (1,)."""
+    # A search mostly varies other numbers: one draw for all members saves K - 1 of them.
     return values[:1] if bool((values == values[0]).all()) else values

@@ -1,4 +1,4 @@
-"""What training lowers: losses of the last layer's logits."""
+"""Loss functions of the last layer's logits."""
 
 from wellfit.core.registry import discover
 from wellfit.nn.losses.base import Hypers, Loss

@@ -1,8 +1,8 @@
-r"""What a loss is: a number for every row, its derivative by the logits z, and predictions.
+r"""The base class of losses: a number for every row, its derivative, and predictions.
 
 Shapes: logits (…, K, C, B); targets (…, S, C, B), where S is K or 1. Rows come last, since there
-are many of them and few outputs: sums over outputs then run along all rows at once. A loss is a
-mean over rows; here stands the loss of one row, and the engine averages.
+are many of them and few outputs: sums over outputs then run along all rows at once. A loss
+returns the value of each row, and the engine takes the mean.
 """
 
 from __future__ import annotations

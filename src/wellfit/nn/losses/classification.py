@@ -85,6 +85,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
         """Return where the target's most likely class has the largest logit."""
+        # Probabilities may have ties: any of the most likely classes then counts.
         likeliest = target == target.amax(-2, keepdim=True)
         return z.amax(-2) > z.masked_fill(likeliest, -torch.inf).amax(-2)
 
@@ -95,6 +96,8 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
         smoothing = self._hyper(hypers, "label_smoothing")
         if not certain or isinstance(smoothing, Tensor) or smoothing:
             return super().measure(z, target, hypers)
+        # With one-hot targets, the logit of the true class without an index; the others' largest
+        # is found by lowering the true one out of reach.
         own = (z * target).sum(-2)
         others = torch.sub(z, target, alpha=_BEYOND).amax(-2)
         return _log_sum_exp(z).sub_(own), own > others
@@ -187,5 +190,6 @@ class SigmoidSquaredError(_SigmoidLoss, name="sigmoid_squared_error", aliases=("
     def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Write (a - target) a (1 - a)."""
         torch.sigmoid(z, out=out)
+        # a - a²; computed before a is overwritten by a - y.
         slope = torch.addcmul(out, out, out, value=-1)
         return out.sub_(target).mul_(slope)

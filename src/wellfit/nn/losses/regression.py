@@ -25,6 +25,7 @@ class _RegressionLoss(Loss):
 
     def predict(self, z: Tensor) -> Tensor:
         """Return z."""
+        # A copy, since the caller's logits are overwritten by the next batch.
         return z.clone()
 
 
@@ -99,6 +100,7 @@ class Huber(_RegressionLoss, name="huber"):
         """Return each row's mean loss."""
         error = z - target
         cut = self._cut(error, hypers)
+        # (r - c/2) c is ½ r² where c = r, and t |r| - ½ t² where c = ±t.
         return torch.sub(error, cut, alpha=0.5).mul(cut).mean(-2)
 
     def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
@@ -159,11 +161,13 @@ class Quantile(_RegressionLoss, name="quantile", aliases=("pinball",)):
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
         """Turn targets (…, B, T) into (…, T Q, B): each is there for each of its Q quantiles."""
         columns = super().encode(y, outputs, dtype)
+        # A target's quantiles are neighbours: logit t Q + q belongs to target t.
         return columns.repeat_interleave(len(self.quantiles), dim=-2)
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Return each row's mean over targets and quantiles."""
         error = target - z
+        # q r where r ≥ 0 and (q - 1) r = q r - r below: the larger of the two in both cases.
         below = error * self._column(z)
         return torch.maximum(below, below - error).mean(-2)
 
@@ -208,6 +212,7 @@ class Poisson(_RegressionLoss, name="poisson"):
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Return each row's mean deviance."""
+        # xlogy is 0 for a count of 0, where y log y alone would be NaN.
         least = torch.special.xlogy(target, target).sub_(target)
         return torch.addcmul(z.exp(), z, target, value=-1).add_(least).mean(-2).mul_(2)
 

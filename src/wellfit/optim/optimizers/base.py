@@ -1,4 +1,4 @@
-"""What every update rule is, and what they share."""
+"""The base classes of update rules, and the arithmetic that they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told what happened during training; one file per kind."""
+"""Callbacks: they see every epoch and may stop members, keep weights or scale rates."""
 
 from wellfit.core.registry import discover
 from wellfit.training.callbacks.base import (

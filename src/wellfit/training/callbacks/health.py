@@ -1,4 +1,4 @@
-"""How each layer fares while it trains: sizes of weights, units that no longer answer."""
+"""Statistics of each layer during training: sizes of weights, dead and saturated units."""
 
 from __future__ import annotations
 

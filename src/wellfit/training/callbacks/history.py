@@ -1,4 +1,4 @@
-"""What is remembered of every run."""
+"""The history of metrics, which every run keeps."""
 
 from __future__ import annotations
 
