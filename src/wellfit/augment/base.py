@@ -32,6 +32,7 @@ class Image(NamedTuple):
     def of(self, x: Tensor) -> Tensor:
         """Return rows (..., D + 1) seen as images (N, height, width, channels), not copied."""
         sides = self.width * self.channels, self.channels, 1
+        # Strided over the column of ones, which a reshape would have to copy away.
         return x.as_strided((x.shape[:-1].numel(), *self), (x.shape[-1], *sides))
 
 
@@ -54,7 +55,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class AugmentContext:
-    """Where an augmentation is bound: whose rows it changes, and how many at once.
+    """Everything that an augmentation is bound to: streams, batch size, image shape and memory.
 
     ``place`` is its position among the stream's augmentations; ``seeds`` are the streams'.
     """
@@ -80,6 +81,7 @@ class AugmentContext:
 
     def keys(self, *path: str | int) -> Tensor:
         """Return a key of randomness for each stream, (S,)."""
+        # The place in the tuple is part of the key: two shifts in a row must not move alike.
         where = ("augment", self.place, self.batch, *path)
         return torch.tensor([derive(seed, *where) for seed in self.seeds], device=self.device)
 
@@ -94,6 +96,7 @@ class Draws:
     def __call__(self, step: int, steps: int) -> tuple[Tensor, ...]:
         """Return ``count`` tensors (steps, S, B) for the batches from ``step`` on."""
         bits = self._bits.draw(step)[:steps]
+        # From -32768…32767 to the middles of 65,536 equal parts of (-1, 1): symmetric about 0.
         return bits.to(self._dtype).add_(0.5).div_(32768).unbind(2)
 
 
@@ -101,6 +104,7 @@ class Draws:
 def normal_numbers(dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the standard normal's quantiles (65536,): one for every 16-bit integer."""
     upper = [NormalDist().inv_cdf((index + 0.5) / 65536) for index in range(32768, 65536)]
+    # Half of the table, mirrored, makes it exactly symmetric.
     half = torch.tensor(upper, dtype=torch.float64)
     return torch.cat([-half.flip(0), half]).to(dtype).to(device)
 

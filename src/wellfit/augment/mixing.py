@@ -68,7 +68,9 @@ class _MixupOp(Op):
 
     def __call__(self, examples: Examples, step: int) -> None:
         order, size = self._bits.draw(step)[: examples.steps].unbind(2)
+        # Sorting random keys gives a permutation a batch, for all streams and steps in one call.
         partner = order.argsort(dim=-1, stable=True)
+        # The upper 12 of 16 random bits choose one of 4,096 quantiles.
         share = self._shares[self._table + ((size.int() + 32768) >> 4)]
         _mix_features(examples.x, partner, share)
         _mix_targets(examples, partner, share)
@@ -78,6 +80,7 @@ def _mix_features(x: Tensor, partner: Tensor, share: Tensor) -> None:
     """Move the rows x (n, S, B, D + 1) a share (n, S, B) of the way to their partners."""
     first = torch.arange(partner[..., 0].numel(), device=x.device) * x.shape[2]
     index = (partner + first.view(*partner.shape[:2], 1)).view(-1)
+    # The partners are copied before x is overwritten: a row may be partner to another one.
     others = x.view(-1, x.shape[-1]).index_select(0, index)
     x.lerp_(others.view(x.shape), share.unsqueeze(-1))
 

@@ -119,6 +119,7 @@ class Augmenter:
             most: the largest n of such calls, for which memory is allocated.
         """
         batch = examples.x.shape[2]
+        # The last batch of an epoch is smaller, and has memory and random keys of its own size.
         ops = self._ops.get((batch, most))
         if ops is None:
             ops = self._ops[batch, most] = self._bound(batch, most)
@@ -130,6 +131,7 @@ class Augmenter:
         for place, configs in enumerate(self._configs):
             context = replace(self._site, place=place, batch=batch, steps=steps)
             op = type(configs[0]).bind(configs, context)
+            # A warp after a warp joins it; anything else starts an op of its own.
             if not ops or not ops[-1].absorb(op):
                 ops.append(op)
         return ops

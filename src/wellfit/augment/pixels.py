@@ -119,6 +119,8 @@ class _ErasingOp(Op):
 
     def __call__(self, examples: Examples, step: int) -> None:
         u, h = self._draws(step, examples.steps), self._hypers
+        # Five numbers a row, each for one purpose, so that a change of one setting leaves the
+        # others.
         chance, size, shape, top, left = u
         area = h["smallest"] + (size + 1) / 2 * (h["largest"] - h["smallest"])
         area = area * self._image.height * self._image.width
@@ -126,6 +128,7 @@ class _ErasingOp(Op):
         rows = _stretch(self._image.height, (area * ratio).sqrt(), top)
         columns = _stretch(self._image.width, (area / ratio).sqrt(), left)
         chosen = (chance + 1) / 2 < h["probability"]
+        # An outer product of row and column masks is the rectangle.
         gone = (rows & chosen[..., None]).unsqueeze(-1) & columns.unsqueeze(-2)
         self._image.of(examples.x).masked_fill_(gone.flatten(0, 2).unsqueeze(-1), 0)
 

@@ -1,4 +1,4 @@
-"""Moving pixels: all that moves them, one after another, becomes one resampling.
+"""Warps: augmentations that move pixels, composed into a single resampling.
 
 A warp says for every pixel of the new image where to look in the old one, in pixels from the
 image's middle, x to the right and y down. What lies outside the old image is 0.
@@ -91,6 +91,7 @@ class Warping(Op):
 
         The field says how far to look from a place that the warp after it would have moved.
         """
+        # Each resampling blurs; composing the matrices blurs once, and costs one pass over pixels.
         if not isinstance(following, Warping) or self.field is not None:
             return False
         self.affine, self.field = self.affine + following.affine, following.field
@@ -98,6 +99,7 @@ class Warping(Op):
 
     def __call__(self, examples: Examples, step: int) -> None:
         """Move the pixels of the batches from ``step`` on."""
+        # Whole pixels need no interpolation: moving memory is exact, and computes no grid.
         if len(self.affine) == 1 and self.field is None:
             offsets = self.affine[0].offsets(step, examples.steps)
             if offsets is not None:
@@ -139,6 +141,7 @@ class Resampling:
             where = torch.eye(3, dtype=x.dtype, device=x.device).expand(*x.shape[:3], 3, 3)
         grid = self._positions(where.to(x.dtype), field)
         images = self._image.of(x)
+        # torch wants channels first; the permuted views cost nothing.
         moved = F.grid_sample(images.permute(0, 3, 1, 2), grid, align_corners=False)
         images.copy_(moved.permute(0, 2, 3, 1))
 

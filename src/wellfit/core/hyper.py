@@ -123,6 +123,7 @@ class Config:
         cls, *, family: str = "", name: str = "", aliases: tuple[str, ...] = (), **kwargs: Any
     ) -> None:
         super().__init_subclass__(**kwargs)
+        # Here and not as a decorator, so that a subclass can't forget it.
         dataclass(frozen=True, repr=False)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         cls._fields = tuple(item.name for item in fields)
@@ -182,6 +183,8 @@ class Config:
         if isinstance(value, (int, float)):
             return
         if isinstance(value, numbers.Integral):
+            # numpy's numbers become Python's: repr, JSON and equality then don't depend on the
+            # caller.
             object.__setattr__(self, key, int(value))
         elif isinstance(value, numbers.Real):
             object.__setattr__(self, key, float(value))
@@ -290,6 +293,7 @@ def _plain(value: Any) -> Any:
 
 
 def _rebuilt(value: Any) -> Any:
+    # JSON has no tuples, and a frozen config is hashable only with tuples.
     if isinstance(value, list):
         return tuple(_rebuilt(item) for item in value)
     if isinstance(value, Mapping) and "family" in value:

@@ -61,8 +61,10 @@ def derive(seed: int, *path: str | int) -> int:
     """
     key = _mixed(seed)
     for part in path:
+        # Python's hash() of text differs from process to process; CRC-32 doesn't.
         word = zlib.crc32(part.encode()) if isinstance(part, str) else part
         key = _mixed(key ^ (word + 1))
+    # 63 bits: torch's int64 tensors and manual_seed take no larger number.
     return key >> 1
 
 
@@ -92,6 +94,8 @@ class Bits:
         self._words = -(-size // 4)  # four 16-bit integers to a 64-bit word
         self._keys, self._size, self._shape, self._steps = keys, size, shape, steps
         blocks = torch.arange(steps, device=keys.device).mul_(_BLOCK).view(-1, 1, 1)
+        # SplitMix64's state after n numbers is seed + n γ: any position is reached by one product,
+        # so blocks need not be drawn in order.
         self._offsets = (blocks + torch.arange(self._words, device=keys.device)).mul_(_GAMMA)
         self._state = torch.empty(
             steps, len(keys), self._words, dtype=torch.int64, device=keys.device
@@ -106,6 +110,7 @@ class Bits:
             self._xor_shift(bits, shift)
             if factor is not None:
                 bits.mul_(factor)
+        # A word of 64 random bits is four independent 16-bit numbers.
         halves = bits.view(torch.int16)[..., : self._size]
         return halves.reshape(self._steps, len(self._keys), *self._shape)
 
@@ -144,6 +149,7 @@ class Normals:
 
 def _mixed(number: int) -> int:
     """Return SplitMix64's next number after the state ``number``."""
+    # Python's integers don't overflow; the mask does what 64 bits do by themselves.
     z = (number + _GAMMA) & _ALL
     z = ((z ^ (z >> 30)) * _MIX_1) & _ALL
     z = ((z ^ (z >> 27)) * _MIX_2) & _ALL

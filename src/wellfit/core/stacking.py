@@ -1,4 +1,4 @@
-"""Hyper-parameters of many members as tensors of shape (K,), and what members must share."""
+"""Stacking: per-member hyper-parameters as tensors (K,), and the key of a stack."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def stacked(configs: Sequence[Config], dtype: torch.dtype, device: torch.device)
         if declaration.per_member and isinstance(values[0], Config):
             table[key] = stacked(values, dtype, device)
         elif declaration.per_member:
+            # By way of float64: float32 would round 0.1 before it is multiplied or scheduled.
             numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
             table[key] = numbers.to(dtype).to(device)
     return table
@@ -75,4 +76,5 @@ def _stack_key(value: object) -> Hashable:
         return stack_key(value)
     if isinstance(value, (tuple, list)):
         return tuple(_stack_key(item) for item in value)
+    # Arrays and other unhashable settings are compared by their text.
     return value if isinstance(value, Hashable) else repr(value)

@@ -131,8 +131,7 @@ class Executor:
         """Bind the active layers, each padded_output where the next one reads."""
         network, memory, k = self._network, self._memory, self._memory.members
         weights = network.parameters.views(memory.parameters, k)
-        # When predicting nobody writes gradients; any tensor of the right shapes does as a view.
-        grads = weights
+        grads = weights  # never written when predicting
         if memory.gradients is not None:
             grads = network.parameters.views(memory.gradients, k)
         stats = network.statistics.views(memory.statistics, k)

@@ -120,8 +120,8 @@ def onednn_is_exact_and_sooner() -> bool:
             error = float((out - exact).norm() / exact.norm())
     finally:
         _matmul.fp32_precision = before
-    # float32 sums err by some 1e-7 here, bfloat16 by some 1e-3. The factor keeps the default library
-    # where a gain is within the noise of timing.
+    # float32 sums err by some 1e-7 here, bfloat16 by some 1e-3. The factor keeps the default
+    # library where a gain is within the noise of timing.
     return error < 2e-6 and seconds[_ONEDNN] < 0.75 * seconds[_DEFAULT]
 
 

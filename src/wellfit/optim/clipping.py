@@ -77,6 +77,7 @@ class ClipByNorm(Clipping, name="by_norm"):
 
     def apply(self, grads: Sequence[Tensor], limit: Tensor | float) -> None:
         """Scale each member's gradients down together."""
+        # The norm of the layers' norms: no copy of all gradients into one tensor.
         norms = torch.stack([_norm(grad) for grad in grads])
         factor = _factor(torch.linalg.vector_norm(norms, dim=0), limit)
         for grad in grads:
@@ -108,4 +109,5 @@ def _norm(grad: Tensor) -> Tensor:
 
 def _factor(norm: Tensor, limit: Tensor | float) -> Tensor:
     """Return min(1, limit / norm), (K, 1, 1); a norm of 0 gives 1."""
+    # limit / 0 is infinity, which becomes 1: zero gradients need no guard.
     return torch.div(limit, norm).clamp_(max=1)

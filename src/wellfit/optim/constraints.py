@@ -55,4 +55,5 @@ class MaxNorm(Constraint, name="max_norm"):
         """Scale the columns that are too long."""
         # torch.linalg.vector_norm takes eight times as long along this axis.
         norm = weight.square().sum(1, keepdim=True).sqrt_()
+        # A unit of zero weights has norm 0; the tiny number keeps 0 · (limit / 0) from being NaN.
         weight.mul_((limit / norm.clamp_(min=torch.finfo(norm.dtype).tiny)).clamp_(max=1))

@@ -1,8 +1,8 @@
 r"""Minimizers of the whole loss: SciPy's, fed with the engine's loss and gradient on all rows.
 
-SciPy calls a function when it wants a loss; the engine computes all members' losses at once, when
-*it* is ready. So each member's minimizer runs in a thread of its own that waits until its loss is
-told (:class:`MinimizerRun`). An epoch is one evaluation.
+SciPy calls a function when it wants a loss; the engine computes the losses of all members at once.
+So the minimizer of each member runs in a thread of its own, which waits for the loss of its member
+(:class:`MinimizerRun`). An epoch is one evaluation.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class LBFGS(Minimizer, name="lbfgs"):
         from scipy.optimize import minimize
 
         options = {
+            # Epochs limit the evaluations, not SciPy: its own limits are out of reach. ftol ends a
+            # search whose loss no longer changes by more than rounding.
             "maxcor": self.memory, "gtol": self.tolerance, "ftol": 64 * np.finfo(float).eps,
             "maxiter": 10**9, "maxfun": 10**9, "maxls": 50,
         }  # fmt: skip
@@ -102,7 +104,7 @@ class _Closed(Exception):
 
 
 class MinimizerRun:
-    """One member's minimization: is told the loss where it stands, answers where to go.
+    """The minimization of one member: takes the loss at a point, returns the next point.
 
     >>> run, x = MinimizerRun(LBFGS(), np.array([3.0, 4.0])), np.array([3.0, 4.0])
     >>> while not run.done:
@@ -115,8 +117,11 @@ class MinimizerRun:
         self.done = False
         self.best, self._lowest = start.copy(), np.inf
         self._rule, self._at = rule, start.copy()
+        # Two queues hand control back and forth: only one of the two threads runs at any time, so
+        # the results don't depend on timing.
         self._told: SimpleQueue[tuple[float, Vector] | None] = SimpleQueue()
         self._asked: SimpleQueue[Vector | BaseException | None] = SimpleQueue()
+        # A daemon: a run that nobody closes must not keep the process alive.
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._next()
@@ -153,12 +158,14 @@ class MinimizerRun:
             self._rule.minimize(self._evaluate, self._at)
         except _Closed:
             return
+        # Handed to the thread that waits, or an error here would leave it waiting for ever.
         except BaseException as error:
             self._asked.put(error)
             return
         self._asked.put(None)
 
     def _evaluate(self, x: Vector) -> tuple[float, Vector]:
+        # A copy, since SciPy goes on to change x in place.
         self._asked.put(np.array(x, dtype=np.float64))
         told = self._told.get()
         if told is None:

@@ -1,9 +1,9 @@
 r"""Penalties on weights (never on biases or scales): added to the loss, or decoupled from it.
 
 A penalty in the loss adds its gradient, which the update rule then treats like any other. A
-decoupled one acts on the weights themselves at each update, by learning rate times strength: with
-rules that rescale gradients, such as Adam, this is not the same. L2 does so before the update, as
-in AdamW; L1 after it, so that what it makes zero is zero.
+decoupled one acts on the weights themselves at each update, by learning rate times strength. With
+rules that rescale gradients, such as Adam, the two are not the same. Decoupled L2 acts before the
+update, as in AdamW; decoupled L1 acts after it, so that what it makes zero is zero.
 
 A layer's weights come as (K, in, out), the strengths as (K, 1, 1), or as a number that all members
 share.
@@ -34,6 +34,8 @@ class Penalty(Config, family="penalty"):
     tensor([1.8000])
     """
 
+    # L2 multiplies, so it may come before the update; L1 sets weights to zero, which an update
+    # after it would undo.
     proximal: ClassVar[bool] = False  # decoupled, it acts after the update and not before
 
     strength: float = hyper(
@@ -84,6 +86,7 @@ class L1(Penalty, name="l1"):
 
     def shrink(self, weight: Tensor, amount: Strength) -> None:
         """Bring every weight nearer to zero by ``amount``; those that are nearer become zero."""
+        # w minus its part within ±amount: soft thresholding, with exact zeros inside.
         weight.sub_(weight.clamp(-amount, amount))  # type: ignore[arg-type]
 
 

@@ -90,7 +90,9 @@ class Adam(Moments, name="adam"):
 
     def scalars(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> list[Coefficients]:
         """Return the rule's own numbers and the step's, for PyTorch's fused kernel."""
+        # The fused kernel does the bias corrections itself, from the number of the step.
         kernel = {key: hypers[key] for key in ("beta_1", "beta_2", "epsilon")}
+        # The kernel wants the step as a tensor; made for all steps at once.
         counts = (steps + 1).float().flatten().unbind()
         return [
             {**c, "step": count}
@@ -99,12 +101,15 @@ class Adam(Moments, name="adam"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the mean over the root mean square."""
+        # Only the coefficients of scalars() have a step: members then share all numbers.
         if "step" in c:
             fused_adam(p, g, slots, c)
             return
         mean = slots["mean"].lerp_(g, c["fresh_1"])
         square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
         if "largest" in slots:
+            # AMSGrad: the largest v so far takes the place of v, before the bias correction as in
+            # PyTorch.
             square = torch.maximum(slots["largest"], square, out=slots["largest"])
         below = fast_sqrt(square, out=g).mul_(c["a"]).add_(c["b"])
         p.addcdiv_(mean, below, value=-1)
@@ -170,7 +175,10 @@ class Nadam(Moments, name="nadam"):
         """Return the shares of gradient and mean, and what makes the root of v unbiased."""
         t, beta_1 = steps + 1, hypers["beta_1"]
         log_q = hypers["momentum_decay"] * math.log(0.96)
+        # In logarithms, since steps are many at once: 0.96^(tψ) = exp(tψ log 0.96).
         now, ahead = (beta_1 * (1 - torch.exp(log_q * at) / 2) for at in (t, t + 1))
+        # Πμ has a closed form, so that the plan of steps needs no running product, and a resumed
+        # run no state beside its step.
         product = beta_1**t * torch.exp(_log_product(log_q, t))
         return {
             "fresh_1": 1 - beta_1,

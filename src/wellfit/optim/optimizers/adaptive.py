@@ -60,10 +60,12 @@ class AdaGrad(Optimizer, name="adagrad"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the gradient over the root of the sum of squares."""
+        # The fused kernel has no s₀; its state would have to start there, and slots start at zero.
         if isinstance(c["learning_rate"], float) and c["initial"] == 0:
             _fused_adagrad(p, g, slots["sum"], c)
             return
         seen = slots["sum"].addcmul_(g, g)
+        # s₀ is added at each step and not stored: the slots of every rule start at zero.
         total = torch.add(seen, c["initial"])
         below = fast_sqrt(total, out=torch.empty_like(total)).add_(c["epsilon"])
         subtract_ratio(p, g, below, c["learning_rate"])
@@ -119,6 +121,7 @@ class AdaDelta(Optimizer, name="adadelta"):
         """Move by the gradient in units of the steps before."""
         squared = g.square()
         square = slots["square"].lerp_(squared, c["fresh"])
+        # One root of the quotient in place of two roots.
         ratio = torch.add(slots["step"], c["epsilon"], out=squared).div_(square + c["epsilon"])
         delta = g.mul_(ratio.sqrt_())
         slots["step"].lerp_(torch.mul(delta, delta, out=squared), c["fresh"])
@@ -187,6 +190,7 @@ class RMSProp(Optimizer, name="rmsprop"):
         if isinstance(c["learning_rate"], float) and len(slots) == 1:
             _fused_rmsprop(p, g, slots["square"], c)
             return
+        # Reused twice below: as g², then as the root under which g is divided.
         scratch = g.square()
         square = slots["square"].lerp_(scratch, c["fresh"])
         if self.centered:
@@ -194,6 +198,7 @@ class RMSProp(Optimizer, name="rmsprop"):
             # Rounding could leave less than nothing of gradients that don't vary.
             square = torch.addcmul(square, mean, mean, value=-1).clamp_(min=0)
         below = fast_sqrt(square, out=scratch).add_(c["epsilon"])
+        # The slot exists if any member had momentum when training began.
         if "momentum" in slots:
             velocity = slots["momentum"].mul_(c["momentum"]).addcdiv_(g, below)
             add_scaled(p, velocity, c["learning_rate"], sign=-1)

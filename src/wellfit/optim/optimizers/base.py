@@ -88,6 +88,8 @@ class DecoupledDecay(Optimizer):
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
         """Return the rule's, and the factor that shrinks weights before it."""
+        # The step applies this factor before the update, to weights only: the rule itself sees
+        # flat buffers, in which it can't tell weights from biases.
         shrink = 1 - rate * hypers["weight_decay"]
         return {**super().coefficients(steps, rate, hypers), "shrink": shrink}
 
@@ -118,6 +120,7 @@ def plain(table: Coefficients, steps: int) -> list[Coefficients]:
     >>> plain({"rate": torch.tensor([[0.5], [0.25]]), "momentum": torch.tensor([0.75])}, 2)
     [{'rate': 0.5, 'momentum': 0.75}, {'rate': 0.25, 'momentum': 0.75}]
     """
+    # One read from the device for all steps: float() on each would wait for it again and again.
     columns = [value.expand(steps, 1).flatten().tolist() for value in table.values()]
     return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -132,6 +135,7 @@ def subtract_ratio(p: Tensor, above: Tensor, below: Tensor, factor: Tensor | flo
     tensor([-0.5000])
     """
     if isinstance(factor, Tensor):
+        # addcdiv takes a number only; a factor a member needs the quotient first.
         p.addcmul_(torch.div(above, below, out=below), factor, value=-1)
     else:
         p.addcdiv_(above, below, value=-factor)
@@ -140,11 +144,12 @@ def subtract_ratio(p: Tensor, above: Tensor, below: Tensor, factor: Tensor | flo
 def fast_sqrt(square: Tensor, out: Tensor) -> Tensor:
     """Write √square to ``out``, which is other memory, and return it.
 
-    As square / √square, since PyTorch's reciprocal root is sooner than its root, which takes five
-    times as long for zeros and for numbers not far from the smallest there are.
+    Computed as ``x * rsqrt(x)``: ``torch.sqrt`` is five times slower on zeros and subnormals,
+    which sparse inputs produce in large numbers.
 
     >>> import torch
     >>> fast_sqrt(torch.tensor([4.0, 0.0]), torch.empty(2))
     tensor([2., 0.])
     """
+    # The smallest normal number keeps rsqrt(0) finite, so that 0 · rsqrt(0) is 0 and not NaN.
     return torch.add(square, torch.finfo(square.dtype).tiny, out=out).rsqrt_().mul_(square)

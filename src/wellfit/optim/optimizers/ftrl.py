@@ -93,7 +93,11 @@ class FTRL(Optimizer, name="ftrl"):
             square.pow(c["power"]) if "power" in c else fast_sqrt(square, torch.empty_like(square))
         )
         stiffness.mul_(c["a"]).add_(c["b"])
+        # The minimum is at (±λ₁ - z) / (stiffness + λ₂) where |z| > λ₁, with the sign of z, else
+        # at 0.
         z = force.add_(g).addcmul_(stiffness, p, value=-1)
         borne = torch.clamp(z, -c["l1"], c["l1"], out=g)  # all of z where the minimum is zero
+        # clamp(z) - z is -z shrunk towards zero by λ₁, and exactly 0 within it: no comparison
+        # needed.
         torch.sub(borne, z, out=p).div_(stiffness.add_(c["l2"]))
         add_scaled(force.copy_(borne), p, c["l2"], sign=-1)

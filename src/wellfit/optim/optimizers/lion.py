@@ -63,6 +63,8 @@ class Lion(DecoupledDecay, name="lion"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the sign of mean and gradient."""
+        # The direction mixes with β₁ and the memory with β₂, so the slot is updated after it is
+        # read.
         direction = torch.lerp(slots["mean"], g, c["fresh_1"])
         slots["mean"].lerp_(g, c["fresh_2"])
         add_scaled(p, direction.sign_(), c["learning_rate"], sign=-1)

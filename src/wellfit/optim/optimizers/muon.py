@@ -61,6 +61,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
 
     def scalars(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> list[Coefficients]:
         """Return the same as plain numbers."""
+        # AdamW's own scalars lack these: its kernel takes other numbers than coefficients() gives.
         own = plain(_of_matrices(rate, hypers), len(steps))
         adamw = super().scalars(steps, rate, hypers)
         return [{**c, **numbers} for c, numbers in zip(adamw, own, strict=True)]
@@ -69,6 +70,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
         """Move along the orthogonal matrix that is nearest to the momentum."""
         mean = slots["mean"].lerp_(g, c["fresh"])
         direction = torch.lerp(g, mean, c["momentum"]) if self.nesterov else mean
+        # An orthogonal matrix has entries of root mean square 1/√max(rows, columns).
         factor = _RMS * math.sqrt(max(w.shape[1:]))
         add_scaled(w, orthogonalize(direction, self.iterations), factor * c["rate"], sign=-1)
 
@@ -87,10 +89,13 @@ def orthogonalize(matrices: Tensor, iterations: int) -> Tensor:
     True
     """
     a, b, c = _QUINTIC
+    # X Xᵀ is smallest for wide matrices; the orthogonal factor of the transpose is the transpose.
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
+    # The Frobenius norm bounds the largest singular value, below which the iteration converges.
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=_TINY)
     for _ in range(iterations):
         gram = x @ x.transpose(1, 2)
+        # b G + c G², then a X + (…) X: two fused calls.
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(1, 2) if tall else x

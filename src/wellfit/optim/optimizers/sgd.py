@@ -48,6 +48,7 @@ class SGD(Optimizer, name="sgd"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move along the momentum, or the gradient where there is none."""
+        # A float means that all members share the coefficients, which the fused kernel requires.
         if isinstance(c["learning_rate"], float) and (c["momentum"] or "momentum" not in slots):
             self._fused_update(p, g, slots, c)
             return
@@ -71,6 +72,7 @@ class SGD(Optimizer, name="sgd"):
             dampening=0.0,
             nesterov=self.nesterov,
             maximize=False,
+            # The buffer starts at zero, which makes the first step b = g without a special case.
             is_first_step=False,
         )
 

@@ -61,8 +61,11 @@ class Custom(Schedule, name="custom"):
         if _arguments(self.function) == 1:
             points = [(step / per_epoch,) for step in steps.flatten().tolist()]
         else:
+            # Whole numbers, as the function's author expects of a step; after a warm-up they may
+            # be off by rounding.
             flat = torch.stack([steps, total.expand_as(steps)], -1).round().long()
             points = [(step, planned) for step, planned in flat.flatten(0, 1).tolist()]
+        # Members mostly share steps: a slow function is called once for each distinct point.
         known = {point: self._value(point) for point in dict.fromkeys(points)}
         return steps.new_tensor([known[point] for point in points]).view(steps.shape)
 
@@ -71,6 +74,7 @@ class Custom(Schedule, name="custom"):
         given = self.function(*point)
         try:
             value = float(given)
+        # RuntimeError: a tensor of several elements, which float() refuses in its own way.
         except (TypeError, ValueError, RuntimeError):
             value = math.nan
         if not (math.isfinite(value) and value >= 0):

@@ -56,6 +56,7 @@ class Cosine(Schedule, name="cosine"):
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return half cosines, one a cycle."""
+        # A period of 0 means the whole run: members may mix both, so the choice is by element.
         first = torch.where(hypers["period"] > 0, hypers["period"] * per_epoch, total)
         cycle, share = _cycles(steps / first, hypers["multiplier"])
         height = (1 - hypers["end"]) * hypers["decay"] ** cycle
@@ -107,6 +108,7 @@ class OneCycle(Schedule, name="one_cycle"):
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return the two half cosines."""
+        # Steps count from 0: the last one of T is T - 1, and it should get the lowest rate.
         last = (total - 1).clamp(min=1)
         peak = (hypers["warm_up"] * total - 1).clamp(min=0)
         up = (steps / peak.clamp(min=1)).clamp(0, 1)
@@ -130,6 +132,7 @@ def _cycles(gone: Tensor, growth: Tensor) -> tuple[Tensor, Tensor]:
     """
     # Cycle i starts at (growthⁱ - 1) / (growth - 1); for equal lengths, the limit of that is i.
     more = (growth - 1).clamp(min=1e-15)
+    # The small number lifts a step at the very start of a cycle over rounding errors.
     cycle = (torch.log1p(gone * more) / torch.log1p(more) + 1e-7).floor()
     start = torch.expm1(cycle * torch.log1p(more)) / more
     return cycle, ((gone - start) / (1 + more) ** cycle).clamp(0, 1)

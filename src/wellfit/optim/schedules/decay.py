@@ -193,6 +193,7 @@ class PiecewiseConstant(Schedule, name="piecewise_constant"):
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return the factor of the piece that each step is in."""
         epochs = (steps / per_epoch).expand(len(steps), len(total)).contiguous()
+        # right=True: at a boundary itself the next factor holds already.
         pieces = torch.bucketize(epochs, epochs.new_tensor(self.boundaries), right=True)
         return epochs.new_tensor(self.factors)[pieces]
 

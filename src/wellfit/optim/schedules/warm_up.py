@@ -51,7 +51,9 @@ class WarmUp(Schedule, name="warm_up"):
         """Return the line times the other schedule, which waits for the line's end."""
         unit = total if self.unit == "run" else per_epoch
         length = (hypers["length"] * unit).round()
+        # Without a warm-up (length 0) the line is at its end from the first step on.
         climbed = (steps / length.clamp(min=1)).clamp(max=1).where(length > 0, 1.0)
         line = torch.lerp(hypers["start"], torch.ones_like(climbed), climbed)
+        # The schedule that follows sees a run of its own: it starts at step 0 when the line ends.
         waited, left = (steps - length).clamp(min=0), (total - length).clamp(min=1)
         return line * self.then.factor(waited, left, per_epoch, hypers["then"])
