@@ -45,6 +45,7 @@ class BoundStack:
         self.stack, self.minimizer_runs = stack, minimizer_runs
         self._rows, self._streams = rows, streams
         self._minimizes = isinstance(first.optimizer, Minimizer)
+        # A minimizer's function is the loss of all rows, so its batch is the whole table.
         batch = len(streams[0].train) if self._minimizes else first.batch_size
         self.batches = Batches(
             rows,
@@ -52,7 +53,7 @@ class BoundStack:
             batch,
             first.loss,
             stack.network.outputs,
-            apart=first.rows_independent,
+            rows_independent=first.rows_independent,
         )
         self.per_epoch = self.batches.per_epoch
         self._predictor = Predictor(stack.weights.for_prediction())
@@ -66,6 +67,7 @@ class BoundStack:
         start, now = self.stack.weights.slots["start"], self.stack.weights.parameters
         if epochs == 0:
             start.copy_(now)
+        # A resumed search repeats its evaluations from its own start, which a slot holds.
         now.copy_(start)
         self.minimizer_runs = MinimizerRuns(self.stack)
         self._repeat(epochs)
@@ -77,6 +79,7 @@ class BoundStack:
             for part in self.chunks(epoch, epoch):
                 for args in part.batches():
                     part.step(*args)
+        # The repeated epochs also moved batch norm's statistics, which are already those of now.
         self.stack.weights.statistics.copy_(statistics)
 
     def chunks(self, epoch: int, step: int, position: int = 0) -> Iterator[BoundChunk]:
@@ -93,6 +96,8 @@ class BoundStack:
         if self.stack.advance(epoch + 1, begins=position == 0):
             self._bound.clear()  # which worked on the layers that learned until now
         self.stack.schedule_layers(step, self.per_epoch)
+        # `step` is the epoch's first one, also where it resumes in the middle: the numbers of the
+        # steps before `position` are skipped.
         values = islice(self.stack.step_schedule.values(step, self.per_epoch), position, None)
         begun = 0
         for whole in self.batches.epoch(epoch, self._steps):
@@ -137,6 +142,7 @@ class BoundStack:
         widest = self.stack.k * max(self.stack.network.widths[1:])
         streams = len({id(stream) for stream in self._streams})
         numbers = self.batches.batch * max(widest, streams * self._rows.width)
+        # A GPU has no such cache to respect, and every call to it takes longer to start.
         budget = CHUNK_BYTES * (16 if self._rows.device.type == "cuda" else 1)
         fitting = budget // (numbers * self.stack.gradients.element_size())
         return max(1, min(fitting, _MOST_STEPS, self.per_epoch))
@@ -145,6 +151,8 @@ class BoundStack:
         """Return the step for batches of a size, and memory for its logits."""
         if batch not in self._bound:
             stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
+            # Logits of all steps of a chunk, so that metrics are computed in one call for many
+            # steps.
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
             if self.minimizer_runs is None:
                 self._bound[batch] = Step(stack, batch, steps), logits

@@ -1,4 +1,4 @@
-"""A training put aside, as plain data and tensors, to be taken up again.
+"""Checkpoints: a training saved as plain data and tensors, to be resumed later.
 
 In a file it is one safetensors file, ``epoch-000012.safetensors``, whose metadata hold the plain
 data and a checksum of the whole file. It is written beside its place and renamed, so that a
@@ -325,6 +325,8 @@ def _sealed(header: Document, tensors: Mapping[str, Tensor]) -> bytes:
     """Return the file's bytes, in which the digest of all others stands."""
     metadata = {"sha256": "0" * 64, "document": json.dumps(header, allow_nan=False)}
     data = tensors_to_bytes(dict(tensors), metadata)
+    # The digest covers the whole file, its own place filled with zeros; both have 64 digits, so
+    # that no offset moves.
     return data.replace(_NO_DIGEST, _marked(sha256(data)), 1)
 
 
@@ -358,6 +360,7 @@ def _read_whole(path: Path) -> tuple[bytes, dict[str, Any]]:
         header = parse_json(raw, "its header")
         metadata = header.pop("__metadata__")
         ends = [entry["data_offsets"][1] for entry in header.values()]
+        # Before any of it is read: a header may declare far more than there is.
         if max(ends, default=0) != size - 8 - length:
             raise ValueError(f"it has {size:,} bytes, which is not what its header declares")
         refuse_beyond_memory(path, size)

@@ -25,6 +25,8 @@ def numbers_in_range(member: Member, rows: Rows) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        # PyTorch's message for a Python number that float32 can't hold; it has no class of its
+        # own.
         if "without overflow" not in str(error):
             raise
         rules = (

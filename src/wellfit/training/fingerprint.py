@@ -1,4 +1,4 @@
-"""Telling whether a training is taken up with the data that it began with."""
+"""A fingerprint of the data, by which a resumed training finds out that they changed."""
 
 from __future__ import annotations
 

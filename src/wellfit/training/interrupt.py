@@ -30,6 +30,7 @@ class Interrupt:
         self._put_off: int | None = None
 
     def __enter__(self) -> Interrupt:
+        # Python allows only the main thread to set handlers.
         if threading.current_thread() is not threading.main_thread():
             return self
         for signum in _SIGNALS:
@@ -52,6 +53,7 @@ class Interrupt:
             self._before[self._put_off](self._put_off, None)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
+        # The second signal means that waiting for the end of the batch takes too long.
         if self.asked:
             self._put_off = None
             self._before[signum](signum, frame)

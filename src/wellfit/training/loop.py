@@ -1,4 +1,4 @@
-"""The one loop: every network that wellfit trains is trained here."""
+"""The training loop, which trains every network of wellfit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def train(
         members: K trainings of one structure.
         rows: the table that all of them read, on the device they train on.
         streams: K streams, or one for all.
-        callbacks: told of every epoch; a history is always kept.
+        callbacks: called at every epoch; a history is always kept.
         scores: more metrics of validation rows by name, from predictions (N, C) and the rows'
             numbers (N,) to a number; the name gets ``val_`` before it.
         precision: one of ``float32``, ``float64`` and ``bfloat16``.
@@ -84,9 +84,9 @@ def train(
 
 
 class _Loop:
-    """Holds what changes while training: who is active, their stack, what was kept.
+    """The state of a training: the active members, their stack, the weights that are kept.
 
-    It is the view that callbacks have of the training.
+    It is also the view that callbacks have of the training.
     """
 
     def __init__(
@@ -107,12 +107,15 @@ class _Loop:
         self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
+        # States belong to callbacks by position: a resumed run gives the same callbacks first.
         remembered = self._result.callbacks[: len(callbacks)]
         fresh: list[CallbackState] = [{} for _ in callbacks[len(remembered) :]]
         self._result.callbacks = remembered + fresh
         self._callbacks = list(zip(callbacks, self._result.callbacks, strict=True))
         self._active = np.flatnonzero(
             [
+                # A finished member goes on if it now has more epochs; one that stopped early or
+                # diverged stays as it ended.
                 status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
                 and done < member.epochs
                 for member, status, done in zip(
@@ -153,6 +156,7 @@ class _Loop:
             self,
         )
         self._stack.step_schedule.check(bound.per_epoch)
+        # Seconds of a resumed run go on from those of the run before.
         began = time.perf_counter() - self._seconds_before()
         for callback, state in self._callbacks:
             callback.check_state(run, state)
@@ -170,7 +174,7 @@ class _Loop:
                 callback.on_train_end(state)
         return result
 
-    # What callbacks may look at.
+    # The view for callbacks.
 
     def weights(self) -> Weights:
         """Return a copy of all members' weights: those that would predict now."""
@@ -205,6 +209,8 @@ class _Loop:
         result.step += per_epoch
         result.position = 0
         if self._bound.batches.has_validation:
+            # Validation comes after the last step: these are the metrics of the weights that are
+            # kept.
             metrics |= self._judge(metrics)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
@@ -231,6 +237,7 @@ class _Loop:
                 done += 1
             result.position += done - part.done
             sums.add(part.logits, part.chunk, slice(part.done, done))
+            # Interrupted within a chunk: the steps that were done count, and their sums are kept.
             if done < part.chunk.steps:
                 return None
             decisions += [
@@ -243,6 +250,7 @@ class _Loop:
         """Return the validation metrics; NaN for members that are not judged in this epoch."""
         scores, every = self._judging
         epoch, ends = self._result.epoch, self._planned[self._active]
+        # A member's last epoch is judged in any case, whatever the interval.
         due = (ends <= epoch) | (epoch % every == 0)
         if not due.any():
             return {f"val_{name}": np.full(len(due), np.nan) for name in (*trained, *scores)}
@@ -254,16 +262,19 @@ class _Loop:
         diverged = logs.active & ~np.isfinite(logs.metrics["loss"])
         finished = (logs.epoch >= self._planned) | self._converged()
         if not decisions and not (finished | diverged)[self._active].any():
-            return  # as most epochs end, some of which take less than a thousandth of a second
+            return  # the usual case; an epoch of small data takes less than a millisecond
         keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
         scale = np.ones(len(diverged))
         for decision in decisions:
+            # Decisions combine: any callback may stop or keep a member, and factors multiply.
             keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
         self._keep(logs.active & keep & ~diverged, logs.epoch)
         self._rescale(np.where(logs.active, scale, 1.0))
         gone = (finished | stop | diverged)[self._active]
         if not gone.any():
             return
+        # In this order, so that divergence wins: a member that diverged in its last epoch has no
+        # usable weights.
         for mask, status in (
             (finished, Status.FINISHED),
             (stop, Status.EARLY_STOPPED),
@@ -273,7 +284,7 @@ class _Loop:
                 self._result.status[index] = status
         self._let_go(np.flatnonzero(gone), np.flatnonzero(~gone))
 
-    # Weights, kept and put away.
+    # Weights: the best, and those of members that stop.
 
     def _keep(self, mask: NDArray[np.bool_], epoch: int) -> None:
         if not mask.any():
@@ -283,6 +294,7 @@ class _Loop:
             result.best = result.last.select(self._index(np.arange(len(result.members))))
         chosen = np.flatnonzero(mask[self._active])
         whole = len(chosen) == weights.members
+        # Mostly all members improve or none does; copying all of them needs no index.
         source = weights if whole else weights.select(self._index(chosen))
         result.best.put(self._index(np.flatnonzero(mask)), source)
         result.kept |= mask
@@ -306,6 +318,8 @@ class _Loop:
         """Archive the members at positions ``gone``, and go on with those ``left``."""
         minimizer_runs = self._bound.minimizer_runs
         if minimizer_runs is not None:
+            # A line search ends where it looked last, which may be worse than the lowest point it
+            # saw.
             minimizer_runs.restore_best(self._stack, gone)
         self._archive(gone)
         self._active = self._active[left]
@@ -320,6 +334,8 @@ class _Loop:
             return
         self._result.scale *= factor
         stack, scale = self._stack, torch.as_tensor(self._result.scale[self._active])
+        # Rates are baked into the numbers of the steps ahead, so the stack is bound anew: rare,
+        # and simpler than numbers that may change.
         self._bind(Stack(stack.members, stack.weights, scale), self._bound.minimizer_runs)
 
     def _bind(self, stack: Stack, minimizer_runs: MinimizerRuns | None = None) -> None:
@@ -342,6 +358,7 @@ class _Loop:
         k = len(self._result.members)
         active = np.zeros(k, dtype=bool)
         active[self._active] = True
+        # Callbacks see all K members at their first positions; those that left have NaN.
         spread = {name: np.full(k, np.nan) for name in metrics}
         for name, values in metrics.items():
             spread[name][self._active] = values

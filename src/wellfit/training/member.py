@@ -81,9 +81,9 @@ class Member(Config):
 
     @property
     def rows_independent(self) -> bool:
-        """Whether rows of a batch have nothing to do with each other, but for their mean."""
+        """Whether a row's output and gradient don't depend on the other rows of its batch."""
         if isinstance(self.optimizer, Minimizer):
-            return False  # which takes all rows at once
+            return False  # it takes all rows at once
         return not any(
             layer.mixes_rows or layer.rows_per_output > 1 for layer in self.network.layers
         )

@@ -1,4 +1,4 @@
-"""Losses, hits and scores of a stack, summed on the device, on the host once an epoch."""
+"""Sums of losses and correct predictions, kept on the device and read once an epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY = slice(None)
 
 
 class MetricSums:
-    """Sums losses and hits of K members.
+    """Sums of the losses and correct predictions of K members.
 
     The sums don't depend on where an epoch was interrupted: they are added step by step, in
     double precision, and a step's share is computed within its whole chunk, since kernels round
@@ -50,6 +50,7 @@ class MetricSums:
         else:
             weight = chunk.weight.squeeze(-2)
             _add(self._weight, weight, steps)
+            # Weighted means: a row of weight 0 counts in neither the sum nor the divisor.
             values, hits = values * weight, None if hits is None else hits * weight
         _add(self._loss, values, steps)
         if hits is not None:
@@ -88,6 +89,8 @@ def add_in_turn(total: NDArray[np.float64], each: NDArray[Any]) -> None:
     array([3.])
     """
     run = np.empty((len(each) + 1, len(total)))
+    # np.sum adds in pairs, in an order that depends on the length; accumulate adds one by one, so
+    # an epoch cut in two sums to the same bits.
     run[0], run[1:] = total, each
     total[:] = np.add.accumulate(run, out=run)[-1]
 

@@ -1,4 +1,4 @@
-"""Training by minimizers: each member's run, told the loss of all rows at once."""
+"""Training by SciPy's minimizers: one run for each member, on the loss of all rows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MinimizerRuns:
         self._all = [self._all[index] for index in positions]
 
     def move(self, stack: Stack, losses: Sequence[float]) -> None:
-        """Tell every run the loss and the gradient at its weights, and go where it says."""
+        """Give every run its loss and gradient, and move the weights to the points it returns."""
         told = zip(self._all, losses, _vectors(stack, stack.gradients), strict=True)
         _write(stack, [run.tell(loss, gradient) for run, loss, gradient in told])
 
@@ -132,6 +132,7 @@ def _vectors(stack: Stack, flat: Tensor) -> list[Vectors]:
     """Return each member's part of a flat buffer as one vector."""
     views = stack.network.parameters.views(flat, stack.k)
     rows = torch.cat([view.flatten(1) for view in views], dim=1)
+    # SciPy's line searches compare losses in double precision.
     return list(rows.double().cpu().numpy())
 
 
@@ -140,6 +141,7 @@ def _write(stack: Stack, vectors: Sequence[Vectors]) -> None:
     views = stack.network.parameters.views(stack.weights.parameters, stack.k)
     rows = torch.from_numpy(np.stack(vectors)).to(stack.gradients)
     parts = torch.split(rows, [view[0].numel() for view in views], dim=1)
+    # Frozen layers lie in no group: they aren't written at all, and keep their bits.
     for group in stack.step_schedule.groups:
         for layer in group.layers:
             view = views[layer][group.members]

@@ -64,12 +64,14 @@ class Pairing:
     def _alike(self, places: Tensor, generator: Generator) -> Tensor:
         """Return for each place another of the same label."""
         start, count = self._start[places], self._count[places]
+        # One less than the class has; places from the own one on are moved up by one.
         drawn = start + _below(count - 1, generator)
         return drawn + (drawn >= places)  # leaves out the place itself
 
     def _different(self, places: Tensor, generator: Generator) -> Tensor:
         """Return for each place one of another label."""
         start, count = self._start[places], self._count[places]
+        # As if the own class were cut out of the order; places behind the gap are moved up by it.
         drawn = _below(len(self._ids) - count, generator)
         return drawn + count * (drawn >= start)  # leaves out the place's own class
 

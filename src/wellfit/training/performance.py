@@ -1,4 +1,4 @@
-"""Performance scheduling: a schedule that looks at how training goes."""
+"""The schedule that reduces the learning rate on a plateau."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return ones: nothing depends on the step alone."""
+        # A schedule is a function of the step; this one depends on metrics, so a callback scales
+        # the rates instead.
         return torch.ones_like(steps * total)
 
 

@@ -34,6 +34,7 @@ def encode(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """
     if value is None or isinstance(value, (str, int)):
         return value
+    # np.float64 is a float too; it goes with the arrays, whose type it should keep.
     if isinstance(value, float) and not isinstance(value, np.generic):
         return value if math.isfinite(value) else {"float": str(value)}
     if isinstance(value, (np.ndarray, np.generic, Tensor)):

@@ -48,6 +48,7 @@ def device_of(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
+        # torch.device accepts names of devices that aren't there; allocating finds out.
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         here = "auto, cpu, cuda" if torch.cuda.is_available() else "auto, cpu"
@@ -99,4 +100,5 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 def _flushes_denormals() -> bool:
+    # PyTorch can set this mode and not report it, so it is tried.
     return float(torch.tensor(1e-40) * 1.0) == 0.0

@@ -1,4 +1,4 @@
-"""Trying out which precision is the better one here."""
+"""The choice of a precision: a short trial of bfloat16 against float32."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def choose_precision(precision: str, member: Member, rows: Rows, stream: Stream)
     few = _Trial(member, rows, stream)
     few.run("float32")  # warms up
     seconds, loss = few.run("float32")
+    # The faster of two runs: the first one also sets up the kernels for the new type.
     rounded_seconds, rounded_loss = min(few.run("bfloat16"), few.run("bfloat16"))
     better = rounded_seconds * _GAIN < seconds and not rounded_loss > loss * _WORSE
     return "bfloat16" if better else "float32"

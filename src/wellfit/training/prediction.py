@@ -1,4 +1,4 @@
-"""Logits of trained members for rows that need not fit on the device at once."""
+"""Prediction, block by block, for rows that need not fit on the device at once."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ class Predictor:
         self._network = weights.network
         like = weights.parameters
         hypers = layer_hypers(weights.networks, like.device)
+        # Layers with randomness are left out when predicting: their keys are never read.
         keys = [torch.empty(0) for _ in self._network.layers]
         self._memory = Memory(weights.members, like, None, weights.statistics, hypers, keys)
         self.rows = self._network.rows_per_example[0]  # of an example
         widths = zip(self._network.widths, self._network.rows_per_example, strict=True)
+        # Blocks are cut by the widest layer, so that what passes between layers stays in the
+        # caches.
         widest = max(w * h for w, h in widths) * like.element_size() * weights.members
         self.most = max(1, _BLOCK_BYTES // widest)
         self._bound: dict[int, Executor] = {}

@@ -81,6 +81,7 @@ class Result:
 
     def copy(self) -> Result:
         """Return a copy that can be trained on without changing this one."""
+        # What is live (open files, threads) can't be copied, and belongs to the running process.
         kept = [{k: v for k, v in state.items() if k != "live"} for state in self.callbacks]
         copied = copy.deepcopy(replace(self, callbacks=kept, members=[]))
         copied.members = list(self.members)  # which are frozen
@@ -94,6 +95,7 @@ class Result:
             torch.arange(len(self.members), device=self.last.parameters.device)
         )
         chosen = torch.as_tensor(np.flatnonzero(self.kept), device=self.last.parameters.device)
+        # Members whose weights nobody kept predict with their last ones.
         merged.put(chosen, self.best.select(chosen))
         return merged.for_prediction()
 

@@ -75,10 +75,13 @@ class Rows:
         if out is None:
             out = torch.empty(shape, dtype=self.dtype, device=self.device)
         if not isinstance(self._table, Tensor):
+            # Only the rows of a chunk become dense: the whole table need not fit in memory as a
+            # dense one.
             dense = self._table[ids.flatten().cpu().numpy()].toarray()
             out.copy_(torch.from_numpy(dense).view(shape))
         elif self._table.dtype == torch.uint8:
             pixels = self._table.index_select(0, ids.flatten())
+            # Bytes take a quarter of the memory of float32, in the caches too.
             out.copy_(pixels.view(shape)).mul_(1 / self._brightest)
         else:
             torch.index_select(self._table, 0, ids.flatten(), out=out.view(-1, self.width))
@@ -108,5 +111,6 @@ def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, brightest: int) -> Te
     kind = np.dtype(np.uint8) if pixels else torch.empty(0, dtype=dtype).numpy().dtype
     table = np.empty((x.shape[0], x.shape[1] + 1), dtype=kind)
     table[:, :-1] = x
+    # Divided with the pixels, this column becomes the ones that biases need.
     table[:, -1] = brightest if pixels else 1
     return torch.from_numpy(table)

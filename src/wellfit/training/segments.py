@@ -78,6 +78,7 @@ def _flat(stack: Stack, group: ParameterGroup, flat: Tensor) -> Iterator[Tensor]
             yield from torch.split(flat[start:stop], _SEGMENT)
         return
     views = stack.network.parameters.views(flat, stack.k)
+    # A segment holds so many elements of all its members together.
     most = max(1, _SEGMENT // (group.stop - group.start))
     for layer in group.layers:
         yield from torch.split(views[layer][group.members].flatten(1), most, dim=1)
@@ -91,6 +92,7 @@ def _stretches(stack: Stack, group: ParameterGroup) -> list[tuple[int, int]]:
         size = shape.rows * shape.columns
         if layer in group.layers:
             start, stop = begin + group.start * size, begin + group.stop * size
+            # Neighbouring layers join, so that an update is as few calls as possible.
             if stretches and stretches[-1][1] == start:
                 start = stretches.pop()[0]
             stretches.append((start, stop))

@@ -1,4 +1,4 @@
-"""Predicting with weights of which most are zero, by SciPy's sparse matrices."""
+"""Prediction with mostly zero weights, by SciPy's sparse matrices."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class SparsePredictor(Predictor):
         fresh = batch not in self._bound
         executor = super()._executor(batch)
         if fresh:
+            # Everything but the matrix product stays as it is; the op writes into the same
+            # buffers.
             executor.swap(Linear, _SparseProduct)
         return executor
 
@@ -64,6 +66,8 @@ def pruned(weights: Weights, *, threshold: float = 0.0, share: float = 0.0) -> W
     views = copy.network.parameters.weights(copy.parameters, copy.members)
     sizes = torch.cat([view.abs().flatten(1) for view in views], dim=1)
     count = round(share * sizes.shape[1])
+    # The k-th smallest of each member: selecting is linear in the number of weights, sorting
+    # isn't.
     least = sizes.kthvalue(max(count, 1), dim=1).values if count else sizes.new_zeros(len(sizes))
     limit = least.clamp(min=threshold).view(-1, 1, 1)
     for view in views:

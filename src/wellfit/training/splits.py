@@ -38,8 +38,10 @@ def split(
     labels = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
     if labels is not None:
         counts = np.bincount(labels)
+        # scikit-learn refuses these; a split that is not stratified is better than none.
         if counts.min() < 2 or len(counts) > min(held, rows - held):
             labels = None
+    # scikit-learn takes 32 bits.
     state = derive(seed, "split") % (1 << 32)
     train, validation = train_test_split(
         np.arange(rows), test_size=held, random_state=state, stratify=labels

@@ -1,4 +1,4 @@
-"""Members to stacks: K networks of one structure as tensors with a leading member axis."""
+"""Stacks: K networks of one structure as tensors with a leading member axis."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Weights:
     def initial(
         cls, members: Sequence[Member], dtype: torch.dtype, device: torch.device
     ) -> Weights:
-        """Draw the first weights, each member's from its own seed."""
+        """Draw the initial weights, each member's from its own seed."""
         network, k = members[0].network, len(members)
         # Candidates of a search mostly begin alike: with the same weights, drawn once.
         beginnings = [(member.seed, member.network.learned) for member in members]
@@ -56,6 +56,7 @@ class Weights:
         parameters = network.parameters.join([drawn[each] for each in beginnings])
         parameters = parameters.to(device, dtype)
         statistics = network.statistics.join([network.initial_statistics()] * k)
+        # Members may differ in momentum or averaging; a slot exists if any of them needs it.
         names = dict.fromkeys(name for member in members for name in member.slots())
         slots = {name: torch.zeros_like(parameters) for name in names}
         networks = tuple(member.network for member in members)
@@ -95,9 +96,11 @@ class Weights:
         )
 
     def slot(self, name: str) -> Tensor:
-        """Return what is remembered by that name, or as if it had been remembered in vain."""
+        """Return the optimizer's slot of that name, or what it holds before the first step."""
         if name in self.slots:
             return self.slots[name]
+        # An average of nothing but the present weights is these weights; other slots start at
+        # zero.
         return self.parameters if name == "average" else torch.zeros_like(self.parameters)
 
     def put(self, chosen: Tensor, source: Weights) -> None:
@@ -131,10 +134,11 @@ class Weights:
         """Return the weights to predict with, in the same memory: averaged ones if there are."""
         if "average" not in self.slots:
             return self
+        # In the same memory: validation during training always reads the present average.
         return replace(self, parameters=self.slots["average"])
 
     def with_empty_slots(self, slots: Sequence[str]) -> Weights:
-        """Return these weights with an empty memory of the optimizer's."""
+        """Return these weights with slots of zeros, as before the first step."""
         return replace(self, slots={name: torch.zeros_like(self.parameters) for name in slots})
 
     def blocks(self, member: int) -> list[Tensor]:
@@ -169,7 +173,7 @@ class Stack:
         networks = tuple(member.network for member in members)
         slots = dict(weights.slots)
         if not any(member.ema_decay for member in members):
-            slots.pop("average", None)  # of others, who left; nobody would keep it up to date
+            slots.pop("average", None)  # of members that left; nobody would update it
         self.members = list(members)
         self.weights = replace(weights, networks=networks, slots=slots)
         self.network, self.k = members[0].network, len(members)
@@ -223,6 +227,8 @@ class Stack:
         if factor is not None:
             for layer, rates in zip(self._layers, self._first_rates, strict=True):
                 if rates is not None:
+                    # In place: the ops hold these tensors, and read them when they draw the next
+                    # masks.
                     layer["rate"].copy_(rates * factor)
 
     def executor(self, batch: int, steps: int) -> Executor:
@@ -245,6 +251,8 @@ class Stack:
         return [self.step_schedule.numbers(members)["limit"] for members in rules]
 
     def _keys(self, layer: int) -> Tensor:
+        # `below` counts the frozen layers that are computed once: dropout then draws the same
+        # masks as in the whole network.
         keys = [derive(member.seed, "noise", member.below + layer) for member in self.members]
         return torch.tensor(keys, device=self.gradients.device)
 

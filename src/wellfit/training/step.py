@@ -1,4 +1,4 @@
-"""One step of training: state and batch in, state out. Everything slow is done before it."""
+"""One training step of a stack: forward, backward, update. Slow work is done before it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Shrink(NamedTuple):
 
 
 class Step:
-    """Forward, backward and update of all members of a stack on batches of B rows.
+    """Forward pass, backward pass and update of all members of a stack on batches of B rows.
 
     Args:
         stack: whose weights move.
@@ -59,8 +59,8 @@ class Step:
         self._segments = segments(stack)
         self._bind_weights(stack)
         self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, batch)
-        # Losses want rows last. Products want deltas (K, B, C) as they put logits out: in the
-        # order of their axes, or, where there are few, rows last too.
+        # Losses want rows last. Matrix products want deltas (K, B, C) in the memory layout of the
+        # logits that they wrote: rows first, or rows last where there are few outputs.
         self._logits = self._executor.logits.transpose(1, 2)
         self._delta_rows: Tensor | None = None
         if not self._logits.is_contiguous():
@@ -80,9 +80,12 @@ class Step:
     ) -> None:
         """Move all members by one batch; ``logits`` (K, C, B) get those from before the move."""
         self.compute(logits, values, x, target, weight)
+        # Decoupled L2 and the rule's own decay act on the weights before the update, as in AdamW.
         self._decay(values)
+        # Segment by segment, so that parameters, gradients and slots stay in the cache.
         for update, p, g, slots, cut in self._segments:
             update(p, g, slots, values.updates[cut])
+        # Decoupled L1 comes last, or the update would move weights off their exact zeros.
         for shrink in self._after:
             shrink(values.strengths[shrink.number])
         for constraint, limit, view in self._constraints:
@@ -100,12 +103,15 @@ class Step:
     ) -> None:
         """Compute the gradients of loss and penalties, clipped, and move nothing."""
         self._executor.forward(x)
+        # The executor's own logits are overwritten by the next step; these wait for the metrics of
+        # a whole chunk.
         logits.copy_(self._logits)
         delta = self._loss.delta(logits, target, self._delta, self._loss_hypers)
         if weight is not None:
             delta.mul_(weight)
         delta = delta.transpose(1, 2)
         if self._delta_rows is not None:
+            # One copy, or both products of the output layer would read a transposed matrix.
             delta = self._delta_rows.copy_(delta)
         self._executor.backward(delta)
         for (penalty, pairs), strength in zip(self._penalties, values.strengths, strict=True):
@@ -113,6 +119,7 @@ class Step:
                 for view, grad in pairs:
                     penalty.add_gradient(view, strength, grad)
         for grad, frozen in self._idle:
+            # Filled and not multiplied: 0 · NaN would be NaN.
             grad.masked_fill_(frozen, 0)
         for clipping, limit in self._clipping:
             clipping.apply(self._grads, limit)
@@ -140,6 +147,8 @@ class Step:
         ]
         self._bind_decay(stack, shares)
         self._bind_gradients(stack, layout)
+        # Averaged weights lie in a slot like the optimizer's, so that they are selected and saved
+        # with them; without averaging the views below are never used.
         average = stack.weights.slots.get("average", flat)
         self._flat = average, flat
         self._layers = list(zip(layout.views(average, k), layout.views(flat, k), strict=True))
@@ -195,6 +204,7 @@ class Step:
     def _mix(self, ema_weight: Strength) -> None:
         """Move the averaged weights towards the new ones."""
         if isinstance(ema_weight, float):
+            # All members share the weight: one call on the whole buffer.
             self._flat[0].lerp_(self._flat[1], ema_weight)
             return
         for average, view in self._layers:

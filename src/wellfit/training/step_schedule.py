@@ -1,4 +1,4 @@
-"""The numbers that steps need, for K members, computed ahead for many steps at once."""
+"""The step schedule: all numbers that steps need, computed ahead for many steps at once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Ahead(NamedTuple):
 
 
 class StepSchedule:
-    """Hyper-parameters of K members and their schedules, as numbers for every step.
+    """The hyper-parameters of K members and their schedules, as numbers for every step.
 
     ``groups`` are those of the present epoch: which members learn which layers, and how fast.
     ``cuts`` are the same for the update rule, which takes some members one by one.
@@ -98,7 +98,7 @@ class StepSchedule:
         return bool((self._average > 0).any())
 
     def advance(self, epoch: int) -> bool:
-        """Go to an epoch, from 1; say whether its groups are others than before."""
+        """Go to an epoch, from 1; return whether its parameter groups have changed."""
         before, self.groups = self.groups, self._groups.at(epoch)
         changed = self.groups is not before
         if changed:
@@ -106,7 +106,7 @@ class StepSchedule:
         return changed
 
     def share_coefficients(self, group: ParameterGroup) -> bool:
-        """Say whether the members of a group share all their coefficients."""
+        """Return whether the members of a group share all their coefficients."""
         return group.same_rates and (self.uniform or group.stop - group.start == 1)
 
     def values(self, step: int, per_epoch: int) -> Iterator[StepValues]:
@@ -170,6 +170,7 @@ class StepSchedule:
             return  # finds its own steps
         last = float(self._epochs.max()) * per_epoch - 1
         steps = int(min(last + 1, _PROBES))
+        # At most 10,000 of the steps, evenly spread, since a custom function may be slow.
         ts = torch.linspace(0, max(last, 0), steps, dtype=torch.float64).round()[:, None]
         ts = ts.to(self._device)
         _check("learning_rate", self._rates(ts, per_epoch), self._first.optimizer)
@@ -212,6 +213,7 @@ class StepSchedule:
         """Return the update rule's coefficients: plain numbers where the group's members agree."""
         rule, steps, agree = self._first.optimizer, len(ts), self.share_coefficients(group)
         members = slice(group.start, group.start + 1) if agree else group.members
+        # Where members agree, the first one's numbers stand for all of the group.
         own = {key: value[..., members] for key, value in hypers.items()}
         rate = rate[:, members]
         if not group.default_rates:
@@ -259,6 +261,8 @@ class StepSchedule:
         """Return 1 - decay, where the first steps' decay t / (t + 1) gives a plain mean."""
         if not self.averages:
             return repeat(None)
+        # Early on, t / (t + 1) is smaller than the decay: the average is then the plain mean of
+        # all weights so far, and doesn't drag the initial weights along.
         return self._step_by_step(1 - torch.minimum(self._average, ts / (ts + 1)), len(ts))
 
     def _rates(self, ts: Tensor, per_epoch: int) -> Tensor:
@@ -282,6 +286,8 @@ class StepSchedule:
     def _step_by_step(self, values: Tensor, steps: int) -> Sequence[Strength]:
         """Return a number a step where members agree, else tensors (K, 1, 1)."""
         values = values.expand(steps, self._k)
+        # Members mostly agree, and kernels take numbers several times as fast as tensors (K, 1,
+        # 1).
         if bool((values == values[:, :1]).all()):
             return values[:, 0].tolist()
         return values.to(self._dtype)[..., None, None].unbind(0)
@@ -306,6 +312,7 @@ class StepSchedule:
     def _check_names(self) -> None:
         penalties = [penalty.name for penalty in self._first.penalties]
         known = [*self._optimizer, *penalties, "dropout"]
+        # The learning rate has a schedule of its own, lr_schedule.
         known.remove("learning_rate")
         for of in self._others:
             if of not in known:

@@ -29,7 +29,7 @@ CHUNK_BYTES = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The rows that a member trains on, those it is judged on, and the order's seed.
+    """The rows that a member trains on, its validation rows, and the seed of their order.
 
     Rows to train on are changed by ``augment``, in that order, anew at every step; rows to be
     judged on never are. What moves pixels needs ``image_shape``, (height, width) or (height,
@@ -117,7 +117,7 @@ class Batches:
         batch: examples of a batch.
         loss: of the targets.
         outputs: of the networks.
-        apart: examples of a batch have nothing to do with each other.
+        rows_independent: an example's gradient doesn't depend on the others of its batch.
 
     Raises:
         InputError: streams whose epochs differ (:func:`pattern`), or whose augmentations differ in
@@ -133,9 +133,10 @@ class Batches:
         loss: Loss,
         outputs: int,
         *,
-        apart: bool = False,
+        rows_independent: bool = False,
     ) -> None:
         self._rows, self._loss, self._outputs = rows, loss, outputs
+        # Streams compare by identity: members given the same object share their batches.
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
         stream_of = [index[stream] for stream in streams]
@@ -146,7 +147,10 @@ class Batches:
             self._shared = torch.tensor(stream_of, device=rows.device)
         self._rooms: dict[tuple[int, ...], Tensor] = {}
         self.rows_each = 2 if _are_pairs(self._streams, rows) else 1
-        _check({pattern(each, batch, apart): each.train for each in self._streams}, "training")
+        _check(
+            {pattern(each, batch, rows_independent): each.train for each in self._streams},
+            "training",
+        )
         self._train = self._ids([stream.train for stream in self._streams])
         held = [stream.validation for stream in self._streams]
         present = [ids for ids in held if ids is not None]
@@ -217,6 +221,7 @@ class Batches:
         """Return the order (rows,) in which a stream's rows come in an epoch, filled up."""
         order, own = torch.arange(self.length), len(stream.train)
         if stream.shuffle:
+            # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
             order[:own] = permutation(stream.seed, epoch, own)
         return order
 
@@ -251,6 +256,8 @@ class Batches:
         weight, filled = examples.weight, None
         if there is not None:
             weight = there if weight is None else weight * there
+            # Losses are means over B examples; with fewer, their weights grow by B over their
+            # number.
             filled = self._fan_out(1 / there.mean(-1, keepdim=True))
         mixed = self._shared is not None
         return Chunk(
@@ -285,6 +292,7 @@ class Batches:
     def _fan_out(self, streams: Tensor) -> Tensor:
         """Give every member its stream's rows; one stream for all is not copied."""
         if len(self._streams) == 1:
+            # Stride 0 along the members: one batch in memory, read by all of them.
             return streams.expand(-1, self._members, -1, -1)
         return streams if self._shared is None else streams.index_select(1, self._shared)
 
@@ -295,20 +303,21 @@ class Batches:
         return torch.as_tensor(np.stack(even).astype(np.int64)).to(self._rows.device)
 
 
-def pattern(stream: Stream, batch: int, apart: bool) -> tuple[int, int | None]:
+def pattern(stream: Stream, batch: int, rows_independent: bool) -> tuple[int, int | None]:
     """Return the batches of an epoch: how many whole ones, and how many rows are left.
 
-    Streams of one pattern can be read together. How many rows are left doesn't matter where the
-    ``apart`` rows of a batch have nothing to do with each other: a few may be filled in then.
+    Streams of one pattern can be read together. Where rows are independent, the number of rows
+    left doesn't matter: a shorter batch is filled up with rows of weight 0.
 
-    >>> pattern(Stream(np.arange(105)), batch=10, apart=False)
+    >>> pattern(Stream(np.arange(105)), batch=10, rows_independent=False)
     (10, 5)
-    >>> pattern(Stream(np.arange(105)), batch=10, apart=True)
+    >>> pattern(Stream(np.arange(105)), batch=10, rows_independent=True)
     (10, None)
     """
     whole, rest = divmod(len(stream.train), batch)
-    free = apart and whole and rest and not stream.augment and not stream.pairs
-    return whole, None if free else rest
+    changed = stream.augment or stream.pairs
+    fillable = rows_independent and whole and rest and not changed
+    return whole, None if fillable else rest
 
 
 def _check(kinds: Mapping[Hashable, NDArray[np.integer]], what: str) -> None:

@@ -103,7 +103,7 @@ class Ensemble(NestedConfigs):
         self._forget()
         draw = random_state_of(self.random_state)
         self._warn_of_own_methods()
-        library, share = self._library(draw), self._selection().rows_independent
+        library, share = self._library(draw), self._selection().held_out_share
         data, held = Data(X, y, sample_weight, X_val, y_val), None
         if share:
             data, held = self._apart(data, share, draw.randint(2**31 - 1))

@@ -22,7 +22,7 @@ class Selection(Config, family="selection"):
     """
 
     @property
-    def rows_independent(self) -> float:
+    def held_out_share(self) -> float:
         """The share of the rows that is set apart to select by, where none are given."""
         return 0.0
 
@@ -79,7 +79,7 @@ class Greedy(Selection, name="greedy"):
     )
 
     @property
-    def rows_independent(self) -> float:
+    def held_out_share(self) -> float:
         """The fraction."""
         return self.fraction
 

@@ -1,10 +1,9 @@
-"""Callbacks are told what happened and answer which members to stop and whose weights to keep.
+"""The base class of callbacks, what they see of a training, and what they may decide.
 
-A callback is a frozen config; what it remembers during a run is a dictionary that the loop
-holds for it. Arrays, numbers, texts, and lists and dictionaries of these are saved with a
-checkpoint, so that a resumed run goes on as if it had never stopped; anything else, an open file
-say, belongs under the name ``live``, which is neither saved nor copied. Callbacks never touch the
-members.
+A callback is a frozen config; its state during a run is a dictionary that the loop holds for it.
+Arrays, numbers, texts, and lists and dictionaries of these are saved with a checkpoint, so that a
+resumed run goes on as if it had never stopped; anything else, an open file say, belongs under the
+name ``live``, which is neither saved nor copied. Callbacks never change the members.
 """
 
 from __future__ import annotations
@@ -48,6 +47,7 @@ class Run:
 
     def is_new(self, state: State) -> bool:
         """Say whether a callback with this state sees the beginning of the run."""
+        # A run interrupted within its first epoch has no epoch behind it, but a state.
         return not self.first_epoch and not state
 
     @property
@@ -98,7 +98,7 @@ class Decision:
         stop: train it no further.
         keep: its weights of this moment are its best.
         scale: multiply its learning rate by this from the next step on, on top of what earlier
-            answers asked for.
+            decisions asked for.
     """
 
     stop: Mask | bool = False
@@ -107,20 +107,20 @@ class Decision:
 
 
 class Callback(Config, family="callback"):
-    """Told what happens during training.
+    """Sees what happens during training, and may stop members, keep weights or scale rates.
 
     >>> class StopAtOnce(Callback, name="stop_at_once"):
     ...     def on_epoch_end(self, logs, state):
     ...         return Decision(stop=logs.active)
     """
 
-    exclusive_files: ClassVar[bool] = False  # whether its files have room for a single training
-    # The arrays (K,) in its state by name: "f" for floats, "i" for whole numbers. A resumed run is
-    # told what a file held, which is compared with this.
+    exclusive_files: ClassVar[bool] = False  # whether its files take a single training only
+    # The arrays (K,) in its state by name: "f" for floats, "i" for whole numbers. The state of a
+    # resumed run comes from a file and is compared with this declaration.
     state_arrays: ClassVar[Mapping[str, str]] = {}
 
     def check_state(self, run: Run, state: State) -> None:
-        """Compare the state that a resumed run left with what this callback remembers.
+        """Compare the state that a resumed run left with :attr:`state_arrays`.
 
         Raises:
             ModelFileError: an array of another type, or of another number of members.
@@ -130,31 +130,31 @@ class Callback(Config, family="callback"):
                 declared_array(state, name, (run.k,), kind, finite=False)
 
     def on_train_begin(self, run: Run, state: State) -> None:
-        """Hear that training starts; ``state`` is what a run now resumed left, else empty.
+        """React to the start of training; ``state`` is empty, or what a resumed run left.
 
-        Whatever can't work is best refused here, before any work is lost.
+        Settings that can't work are best refused here, before any time is lost.
         """
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
-        """Hear that ``done`` of ``total`` steps of an epoch are behind us; answer, or don't.
+        """React to some batches: ``done`` of the ``total`` steps of the epoch are over.
 
-        An answer is obeyed when the epoch is over.
+        A decision takes effect when the epoch is over.
         """
         return None
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
-        """Hear that an epoch is over; answer, or say nothing."""
+        """React to the end of an epoch; may return a decision."""
         return None
 
     def on_decisions_applied(self, logs: EpochLogs, state: State) -> None:
-        """Hear that every callback has answered and the answers were obeyed.
+        """React to an epoch on which the decisions of all callbacks have taken effect.
 
         Only now does ``logs.view.result()`` hold all that the epoch brought: the other
         callbacks' counters, and the weights that they asked to keep.
         """
 
     def on_train_end(self, state: State) -> None:
-        """Hear that training is over, for whatever reason."""
+        """React to the end of training, whatever its reason."""
 
     def numbers(self, key: str, k: int) -> NDArray[np.float64]:
         """Return a hyper-parameter for each member (K,), infinity where it is None.
@@ -169,6 +169,7 @@ class Callback(Config, family="callback"):
                 f"{key} of {self.name} has {len(values)} values; expected one, or one for each "
                 f"of {k} members"
             )
+        # None means never (a patience without end): infinity compares so without a special case.
         return np.array([np.inf if one is None else one for one in values], dtype=np.float64)
 
     def _check(self, key: str, value: Any, declaration: Hyper) -> None:
@@ -178,5 +179,6 @@ class Callback(Config, family="callback"):
             return
         for one in value:
             super()._check(key, one, declaration)
+        # Plain numbers in a tuple: the config stays hashable, and its JSON readable.
         plain = (one.item() if isinstance(one, np.generic) else one for one in value)
         object.__setattr__(self, key, tuple(plain))

@@ -1,4 +1,4 @@
-"""Putting a training aside while it runs."""
+"""Checkpoints, written while training runs."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class Checkpoint(Callback, name="checkpoint"):
         state["epochs"] = run.epochs
         place = Path(self.folder)
         place.mkdir(parents=True, exist_ok=True)
+        # Resumed from an older checkpoint, the run will write these epochs again.
         later = [path for path in there if epoch_of(path) > run.first_epoch]
         for path in [*later, *place.glob(f"epoch-*.safetensors{NEW}")]:
             path.unlink()
@@ -108,6 +109,7 @@ class Checkpoint(Callback, name="checkpoint"):
     def _write(self, view: TrainingView | None, best: bool, state: State) -> None:
         if view is None:
             raise InputError("a checkpoint is taken from a view of the training; given none")
+        # Set before writing: the next pause then counts from the state that the file holds.
         state["live"]["written"] = time.perf_counter()
         self._put(view.result(), best, state)
 
@@ -128,6 +130,7 @@ class Checkpoint(Callback, name="checkpoint"):
     def _clear(self) -> None:
         """Remove all but the newest, and the best."""
         there = checkpoints(self.folder)
+        # Newest first, so the first one marked as best is the best of all.
         marked = [path for path in there if is_best(path)][:1]
         for path in there[self.keep :]:
             if path not in marked:

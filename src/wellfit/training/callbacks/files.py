@@ -61,6 +61,8 @@ class Log(Callback):
                     f"{place} is the log of another run; "
                     f"give {self.name} another path, or overwrite=True"
                 )
+            # Lines of later epochs are of a run that went on after this checkpoint: they would
+            # stand there twice.
             kept = self._before(place, run.first_epoch) if run.first_epoch else []
         state["begun"] = True
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +169,7 @@ class CSVLog(Log, name="csv"):
         writer = csv.DictWriter(buffer, state["columns"], restval="", lineterminator="\n")
         if header and rows:
             writer.writeheader()
+        # v != v is true for NaN alone, whatever the value's type.
         writer.writerows({k: "" if v != v else v for k, v in row.items()} for row in rows)
         return buffer.getvalue()
 
@@ -174,5 +177,7 @@ class CSVLog(Log, name="csv"):
         if set(lines[0]) <= set(state["columns"]):
             self._append(self._text(lines, state, header=False))
         else:
+            # A metric that was not there before needs a column, and CSV has its columns at the
+            # top.
             earlier = self._read(Path(self.path).read_text(encoding="utf-8"))
             self._rewrite([*earlier, *lines], state)

@@ -25,7 +25,7 @@ _NO_SLOPE, _FLAT = 1e-9, 0.01
 
 
 class Health(Log, name="health"):
-    """Writes how each layer fares, as a JSON object for each epoch and member in a file.
+    """Writes statistics of each layer, as a JSON object for each epoch and member in a file.
 
     ``{"epoch": 3, "member": 0, "layers": [{"layer": "1-linear", "norm": 8.1, …}, …]}``. A layer
     with weights has their ``norm`` (Frobenius), their ``deviation`` and their ``change``: the norm
@@ -58,6 +58,8 @@ class Health(Log, name="health"):
         spent, view = state.get("spent", 0.0), logs.view
         if view is None or spent > self.share * logs.seconds:
             return None
+        # The statistics need all weights and a forward pass, which may take as long as a short
+        # epoch.
         began = time.perf_counter()
         with torch.no_grad():
             lines = list(_lines(logs, view.weights(), view.activations(), state["live"]))
@@ -133,6 +135,7 @@ def _answers(layer: Activate, z: Tensor, out: Tensor) -> dict[str, float]:
     told = {"spread": float(out.std(0, correction=0).median())}
     if layer.activation.parameters(1).rows:  # its slope is a matter of what it has learned
         return told
+    # f'(z) from the function's own backward; on copies, since backward may overwrite its inputs.
     slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
     dead, flat = (slope < _NO_SLOPE).all(0), slope < _FLAT
     return {**told, "dead": float(dead.double().mean()), "flat": float(flat.double().mean())}

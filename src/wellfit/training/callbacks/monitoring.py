@@ -1,4 +1,4 @@
-"""Judging members by one metric of a run, and saying what went wrong with a file."""
+"""Monitoring: the metric that members are judged by, and warnings about files."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def judged(logs: EpochLogs, monitor: str, mode: str) -> NDArray[np.float64]:
     """
     name = metric_name(monitor, logs.metrics)
     sign = {"min": -1, "max": 1}.get(mode) or Metric.of(name).sign
+    # One direction for all that follows: lower is better, so infinity is a start for everybody.
     return -sign * logs.metrics[name]
 
 
@@ -67,6 +68,7 @@ def improved(
 
     ``state["waited"]`` counts the epochs since, (K,).
     """
+    # NaN compares false: an epoch that wasn't judged improves nothing, and still counts as waited.
     better = logs.active & (value < state["best"] - min_delta)
     state["best"] = np.where(better, value, state["best"])
     state["waited"] = np.where(better, 0, state["waited"] + 1)
@@ -90,6 +92,7 @@ def metric_name(monitor: str, metrics: Mapping[str, object]) -> str:
 
 def warn_of(what: str, error: Exception, state: State) -> None:
     """Warn, once a run, that something wasn't written: no reason to lose a training."""
+    # A full disk fails at every epoch; one warning says it.
     if "warned" not in state:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         warnings.warn(f"{what}: {reason}; training goes on", RuntimeWarning, stacklevel=2)

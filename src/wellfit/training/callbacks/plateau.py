@@ -1,4 +1,4 @@
-"""Performance scheduling: lower learning rates where progress ends."""
+"""Reduction of the learning rate when a metric stops improving."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
         k = len(logs.active)
         value = judged(logs, self.monitor, self.mode)
         improved(logs, value, self.numbers("min_delta", k), state)
+        # The order is PyTorch's: waiting is reset during the cooldown before it is compared.
         state["waited"] = np.where(state["resting"] > 0, 0, state["waited"])
         state["resting"] = np.maximum(state["resting"] - 1, 0)
         late = state["waited"] >= self.numbers("patience", k)
@@ -99,4 +100,6 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
         state["scale"] = np.where(due, lower, before)
         state["waited"] = np.where(due, 0, state["waited"])
         state["resting"] = np.where(due, self.numbers("cooldown", k), state["resting"])
+        # The loop multiplies rates by what a decision says, so only this epoch's share is
+        # returned.
         return Decision(scale=state["scale"] / before)

@@ -16,6 +16,7 @@ class Progress(Callback, name="progress"):
 
     def on_train_begin(self, run: Run, state: State) -> None:
         """Open the line, if there is somebody to read it."""
+        # In a log file every refresh of the line would be a line.
         if not sys.stderr.isatty():
             return
         from rich.console import Console

@@ -60,6 +60,7 @@ class TensorBoard(Callback, name="tensorboard"):
             self._clear()
         state["begun"] = True
         place = Path(self.folder)
+        # TensorBoard drops points from this step on, which a resumed run writes again.
         purge = None if new else run.first_epoch + 1
         writers = state["live"] = [
             SummaryWriter(str(place / f"member-{k}" if run.k > 1 else place), purge_step=purge)
@@ -139,6 +140,7 @@ def _add_histograms(
 ) -> None:
     """Write the histograms of the members that still train, (n, ...); only finite numbers."""
     for k, one in zip(training, values.float(), strict=True):
+        # SummaryWriter raises an error on infinite values; curves already show the divergence.
         if one.isfinite().all():
             writers[k].add_histogram(name, one, epoch)
 
