@@ -23,6 +23,8 @@ import torch
 from sklearn.datasets import load_iris
 
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPRegressor
+from wellfit.charts import learning_charts
+from wellfit.charts.to_matplotlib import figure, png
 from wellfit.core.errors import InputError
 from wellfit.datasets import load
 from wellfit.diagnose import check, learning_rate_range, verdict
@@ -31,7 +33,6 @@ from wellfit.landscapes import Rosenbrock, compare_optimizers
 from wellfit.model_selection import SearchCV
 from wellfit.optim import Adam
 from wellfit.preprocessing import TablePreprocessor
-from wellfit.report import learning_curve, png
 from wellfit.transfer import (
     AutoencoderPretraining,
     MLPAutoencoder,
@@ -145,7 +146,7 @@ def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], 
     )
     yield "verdict", lambda: verdict(clf, X, Y)
     yield "landscape", lambda: compare_optimizers(Rosenbrock(), [Adam()], steps=5)
-    yield "picture", lambda: png(learning_curve(clf.history_))
+    yield "picture", lambda: png(figure(learning_charts(clf.history_)))
     yield "plots", lambda: clf.plot.confusion(X, Y).figure.savefig(io.BytesIO())
     yield "weights", lambda: clf.plot.weights().figure.savefig(io.BytesIO())
     yield "html", lambda: (clf._repr_html_(), clf.history_._repr_html_())

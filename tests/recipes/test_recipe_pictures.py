@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from wellfit.recipes import Figure, Recipe, RecipeContext, Reproduction, Source, recipes, reproduce
-from wellfit.recipes.pictures import draw, png
+from wellfit.recipes.pictures import picture, small_png
 
 
 class Variants(Recipe):
@@ -69,17 +69,17 @@ def words(drawing: Drawing) -> str:
 
 @pytest.mark.parametrize("recipe", [Variants(), Untrained(), Diverged()], ids=lambda r: r.name)
 def test_a_picture_is_a_small_file_with_something_in_it(recipe: Recipe) -> None:
-    written = png(draw(done(recipe)))
+    written = small_png(picture(done(recipe)))
     assert len(written) < 60_000
-    picture = Image.open(io.BytesIO(written)).convert("L")
-    assert picture.format is None
-    pixels = np.asarray(picture)
-    assert 400 < picture.width < 1200
+    shown = Image.open(io.BytesIO(written)).convert("L")
+    assert shown.format is None
+    pixels = np.asarray(shown)
+    assert 400 < shown.width < 1200
     assert 0.005 < (pixels < 128).mean() < 0.5
 
 
 def test_every_training_is_a_line_and_every_figure_a_strip() -> None:
-    drawing = draw(done(Variants()))
+    drawing = picture(done(Variants()))
     curves = drawing.axes[0]
     lines: list[Any] = [
         line for line in curves.lines if len(np.atleast_1d(line.get_xdata())) == 20
@@ -93,11 +93,11 @@ def test_every_training_is_a_line_and_every_figure_a_strip() -> None:
 
 
 def test_what_was_not_trained_is_a_strip_alone() -> None:
-    drawing = draw(done(Untrained()))
+    drawing = picture(done(Untrained()))
     assert len(drawing.axes) == 1
     assert "published 2.303, ours 2.303" in words(drawing)
 
 
 def test_a_recipe_of_the_registry_can_be_drawn() -> None:
     (recipe,) = recipes(["cs109b-beale"])
-    assert png(draw(reproduce(recipe, quick=True))).startswith(b"\x89PNG")
+    assert small_png(picture(reproduce(recipe, quick=True))).startswith(b"\x89PNG")

@@ -18,12 +18,13 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import confusion_matrix
 
 from wellfit import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from wellfit.charts import confusion_chart, learning_charts, residual_charts
+from wellfit.charts.to_matplotlib import cells_size, figure
 from wellfit.core.errors import InputError
 from wellfit.diagnose import learning_rate_range
 from wellfit.landscapes import Rosenbrock, compare_optimizers
 from wellfit.model_selection import RandomizedSearchCV
 from wellfit.optim import SGD, Adam
-from wellfit.report import confusion_picture, learning_curve, residual_picture
 from wellfit.report.landscape import landscape_figure
 
 X, CODES = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -107,12 +108,15 @@ def test_searches_and_pictures_are_whole(models: dict[str, Any]) -> None:
         assert_whole(first.figure, name)
     long = "runs/2026-11-29-a-run-of-a-small-network-on-the-tumours-with-all-of-the-options"
     classifier, regressor = models["classifier"], models["regressor"]
-    assert_whole(learning_curve(classifier.history_, title=long), "curve")
-    assert_whole(learning_curve(regressor.history_, title=long), "curve of a regressor")
+    assert_whole(figure(learning_charts(classifier.history_), long), "curve")
+    assert_whole(figure(learning_charts(regressor.history_), long), "curve of a regressor")
     counts = confusion_matrix(Y, classifier.predict(X))
-    assert_whole(confusion_picture(counts, classifier.classes_, long), "confusion")
+    matrix = confusion_chart(counts, [str(name) for name in classifier.classes_])
+    assert_whole(figure([matrix], long, panel=cells_size(classifier.classes_)), "confusion")
     truth = NUMBERS[1].to_numpy() * 1e9
-    assert_whole(residual_picture(truth, regressor.predict(NUMBERS[0])), "residuals")
+    assert_whole(
+        figure(residual_charts(truth, regressor.predict(NUMBERS[0])), across=2), "residuals"
+    )
     landscape = Rosenbrock()
     paths = compare_optimizers(landscape, [SGD(1e-4), Adam()], steps=20)
     assert_whole(landscape_figure(landscape, paths), "landscape")

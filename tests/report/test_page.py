@@ -14,16 +14,17 @@ from reported import HOSTILE_RUN, IMAGE, LINE, SCRIPT, done
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from wellfit.charts.classes import wilson
+from wellfit.core import extras
 from wellfit.core.errors import MissingExtraError
 from wellfit.nn import Dropout, mlp
 from wellfit.report.page import Material, Page, comparison_page, run_page, written
 from wellfit.report.page import data as data_module
-from wellfit.report.page import writing as writing_module
-from wellfit.report.page.classes import calibration, mistakes, threshold_charts, wilson
-from wellfit.report.page.curves import curve_charts
+from wellfit.report.page.classes import calibration, mistakes, threshold_plots
+from wellfit.report.page.curves import curve_plots
 from wellfit.report.page.drawing import grouped, network_drawing
 from wellfit.report.page.material import Answers
-from wellfit.report.page.parts import Chart, Prose, Table
+from wellfit.report.page.parts import Plot, Prose, Table
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.training import verdict_blocks
 
@@ -121,9 +122,9 @@ def test_images_show_mistakes_and_first_weights(written, images):
 
 def test_a_table_shows_importances_and_its_columns(written, quantities):
     page = parsed(written(quantities))
-    assert "What the model relies on" in page.text
-    assert "Loss of R² when a column's values are shuffled" in page.text
-    assert "Predicted and true: pay" in page.text
+    assert "Permutation importance" in page.text
+    assert "decrease in R²" in page.text
+    assert "Predicted and true values" in page.text
 
 
 def test_layers_are_followed(written, images):
@@ -181,7 +182,7 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(writing_module, "import_module", missing)
+    monkeypatch.setattr(extras, "import_module", missing)
     with pytest.raises(MissingExtraError, match=r"jinja2 .* `pip install 'wellfit-nn\[report\]'"):
         written(Page("title", "", []))
 
@@ -296,7 +297,7 @@ def test_a_damaged_model_leaves_the_rest(images, tmp_path):
     done("report", run)
     page = parsed(run / REPORT)
     assert "The model can't be read" in page.text
-    assert "Which classes are taken for which" in page.text  # the folder keeps them
+    assert "Confusion matrix" in page.text  # the folder keeps them
 
 
 def test_metrics_that_are_no_numbers_become_gaps(images, tmp_path):
@@ -321,7 +322,7 @@ def test_without_the_data_the_page_shows_the_rest(hostile, tmp_path):
     done("report", run)
     page = parsed(run / REPORT)
     assert "The data are not at hand" in page.text
-    assert "Which classes are taken for which" in page.text
+    assert "Confusion matrix" in page.text
 
 
 def test_data_that_have_changed_are_not_shown(hostile, tmp_path):
@@ -430,7 +431,7 @@ def column(table: Table, place=1):
 
 
 def test_areas_are_scikit_learns(answers):
-    roc, precision = threshold_charts(answers)
+    roc, precision = threshold_plots(answers)
     for place, name in enumerate("abc"):
         truth, chance = answers.y == place, answers.chances[:, place]
         assert column(roc.table)[name] == pytest.approx(roc_auc_score(truth, chance), abs=1e-4)
@@ -442,8 +443,8 @@ def test_bins_of_the_reliability_diagram(answers):
     sure, right = answers.chances.max(1), answers.y == answers.predicted
     chart = calibration(answers)
     inside = (sure >= 0.5) & (sure < 0.6)
-    line = chart.traces[1]
-    place = [row[0] for row in chart.table.rows].index("50% to 60%")
+    line = chart.drawing["data"][1]
+    place = [row[0] for row in chart.table.rows].index("50 % to 60 %")
     assert line["x"][place] == pytest.approx(sure[inside].mean())
     assert line["y"][place] == pytest.approx(right[inside].mean())
     bins = np.minimum((10 * sure).astype(int), 9)
@@ -501,9 +502,9 @@ def test_the_drawing_counts_all_parameters():
 def test_the_kept_epoch_is_marked():
     metrics = [{"epoch": e, "loss": 1.0 / e, "val_loss": 1.5 / e} for e in range(1, 21)]
     run = Material("run", "run", {}, metrics, result={"best_epoch": 7})
-    (chart,) = curve_charts(run)
-    assert isinstance(chart, Chart)
-    assert chart.layout["shapes"][0]["x0"] == 7
+    (chart,) = curve_plots(run)
+    assert isinstance(chart, Plot)
+    assert chart.drawing["layout"]["shapes"][0]["x0"] == 7
     assert "weights of epoch 7 were kept" in chart.told
     assert chart.table.head == ["epoch", "training", "validation"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from reported import done
 
+from wellfit.charts.to_matplotlib import png
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.optim import Adam
-from wellfit.report import png
 from wellfit.report.searches import (
     importance,
     importance_picture,
@@ -19,6 +19,8 @@ from wellfit.report.searches import (
     parallel_coordinates,
     slices,
 )
+from wellfit.report.searches.coordinates import coordinates_chart
+from wellfit.report.searches.tried import Tried
 
 RATES = np.geomspace(1e-5, 1, 30)
 
@@ -90,9 +92,11 @@ def test_failed_candidates_are_marked_and_hide_nothing() -> None:
     assert marks["x"] == [0.5]
     assert marks["v"] == [0.6]
     assert axes.get_ylim()[0] > 0.8
-    lines, colours = parallel_coordinates(found).axes
-    assert [line.get_linestyle() for line in lines.lines].count(":") == 1
-    assert colours.get_ylabel() == "score (dotted: 1 failed)"
+    (axes,) = parallel_coordinates(found).axes
+    assert [line.get_linestyle() for line in axes.lines].count(":") == 1
+    texts = [text.get_text() for text in axes.texts]
+    assert "≤ 0.855" in texts  # what is far below isn't told apart
+    assert "Dotted are 1 that failed" in coordinates_chart(Tried.of(found, "score")).told
 
 
 def test_a_parameter_that_some_lack_is_drawn_for_the_others() -> None:

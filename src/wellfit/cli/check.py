@@ -172,9 +172,9 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     """Draw the range test into a file, and print what it says."""
     from matplotlib.figure import Figure
 
+    from wellfit.charts.to_matplotlib import png
     from wellfit.core.writing import write
     from wellfit.diagnose import LearningRate, learning_rate_range
-    from wellfit.report import png
 
     with spinner("trying learning rates"):
         # As many steps as in the check: more of them suggest a smaller rate.

@@ -122,9 +122,10 @@ def _draw(data: Dataset, path: Path, console: Console) -> None:
     """Draw images of every class in the terminal and into a file."""
     import numpy as np
 
+    from wellfit.charts.to_matplotlib import png
     from wellfit.core.writing import write
     from wellfit.datasets import picture
-    from wellfit.report import Images, png
+    from wellfit.report import Images
 
     figure = picture(data, _IMAGES)
     drawn = np.stack([np.asarray(axes.images[0].get_array()) for axes in figure.axes])

@@ -13,10 +13,9 @@ from rich.text import Text
 from wellfit.cli.console import key_value_table, note, spinner
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import Source
-from wellfit.core.words import pluralize
+from wellfit.core.words import percent, pluralize, short
 from wellfit.datasets import Column, Summary, Target, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
-from wellfit.report.words import percent, short
 
 _MOST_NAMED = 4
 _MOST_COLUMNS = 100

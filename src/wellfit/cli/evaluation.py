@@ -13,10 +13,13 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.utils import _safe_indexing
 
+from wellfit.charts import confusion_chart, cut, frequent_errors, residual_charts
+from wellfit.charts.to_matplotlib import cells_size, figure, png
+from wellfit.charts.to_terminal import cells
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
-from wellfit.core.words import pluralize
+from wellfit.core.words import percent, pluralize, short
 from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.test_rows import with_test_rows
@@ -24,19 +27,14 @@ from wellfit.report import (
     Score,
     classification_scores,
     confusion,
-    confusion_picture,
-    png,
     regression_scores,
-    residual_picture,
 )
 from wellfit.report.scores import positions
-from wellfit.report.words import percent, short
 
 _MOST_CLASSES = 20  # beyond this a confusion matrix gives way to a list of confusions
 _MOST_CONFUSIONS = 10
-_LONGEST_NAME, _LONGEST_IN_LIST = 16, 30
+_LONGEST_NAME = 30
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
@@ -207,56 +205,24 @@ def score_table(evaluation: Evaluation) -> Table:
 
 def confusion_table(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
     """Return the matrix where it fits the width and can be taken in, else its largest errors."""
-    columns = max(max(len(f"{counts.max()}"), 1) + 1, 3)
-    head = min(max(map(len, names)), _LONGEST_NAME) + 4
-    if len(names) > _MOST_CLASSES or head + columns * len(names) > width:
-        return Group(
-            Text("the commonest confusions of test rows", "dim"), _commonest(counts, names)
-        )
+    matrix = cells(confusion_chart(counts, names), width) if len(names) <= _MOST_CLASSES else None
+    if matrix is None:
+        title = Text("the most frequent errors on test rows", "dim")
+        return Group(title, _most_frequent(counts, names))
     title = Text("test rows: true classes down, predicted classes across", "dim")
-    return Group(title, _matrix(counts, names))
+    return Group(title, matrix)
 
 
-def _matrix(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
-    fitting = max(map(len, names)) <= max(len(f"{counts.max()}"), 2)
-    keys = list(names) if fitting else list(_LETTERS[: len(names)])
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("")
-    for key in keys:
-        table.add_column(key, justify="right", no_wrap=True)
-    for true, (name, row) in enumerate(zip(names, counts.tolist(), strict=True)):
-        label = Text(name if fitting else f"{keys[true]} {_cut(name)}", "bold")
-        table.add_row(label, *(_cell(count, true == place) for place, count in enumerate(row)))
-    return table
-
-
-def _cell(count: int, right: bool) -> Text:
-    if not count:
-        return Text(".", "dim")
-    return Text(f"{count}", "green" if right else "bold yellow")
-
-
-def _commonest(counts: NDArray[np.int64], names: Sequence[str]) -> RenderableType:
+def _most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> RenderableType:
     """Return the pairs of classes that are confused most often."""
-    errors = counts.copy()
-    np.fill_diagonal(errors, 0)
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("true class")
     table.add_column("predicted as")
     table.add_column("rows", justify="right")
     table.add_column("of the true class", justify="right")
-    for place in np.argsort(-errors, axis=None, kind="stable")[:_MOST_CONFUSIONS].tolist():
-        true, predicted = divmod(place, len(names))
-        count = int(errors[true, predicted])
-        if count:
-            share = percent(count / counts[true].sum())
-            pair = (_cut(names[place], _LONGEST_IN_LIST) for place in (true, predicted))
-            table.add_row(*pair, f"{count:,}", share)
-    return table if table.row_count else Text("No test row is taken for another class.")
-
-
-def _cut(name: str, longest: int = _LONGEST_NAME) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+    for *pair, count, share in frequent_errors(counts, names, _MOST_CONFUSIONS):
+        table.add_row(*(cut(name, _LONGEST_NAME) for name in pair), f"{count:,}", percent(share))
+    return table if table.row_count else Text("No test row is classified wrongly.")
 
 
 def residual_table(evaluation: Evaluation) -> Table:
@@ -285,11 +251,9 @@ def pictures(evaluation: Evaluation, source: Source) -> Iterator[tuple[str, byte
     title = f"{source.data.name}: test rows"
     if evaluation.confusions is not None:
         classes, counts = evaluation.confusions
-        drawn = confusion_picture(counts, names_of(source, classes), title)
-        yield CONFUSIONS, png(drawn)
+        names = names_of(source, classes)
+        chart = confusion_chart(counts, names)
+        yield CONFUSIONS, png(figure([chart], title, panel=cells_size(names)))
     elif source.learning == "regression":
-        unit = source.data.target or ""
-        yield (
-            RESIDUALS,
-            png(residual_picture(evaluation.y, evaluation.predicted, title=title, unit=unit)),
-        )
+        charts = residual_charts(evaluation.y, evaluation.predicted, source.data.target or "")
+        yield RESIDUALS, png(figure(charts, title, across=2))

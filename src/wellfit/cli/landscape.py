@@ -109,8 +109,8 @@ def _table(ground: Landscape, paths: list[Track]) -> Table:
 
 
 def _draw(ground: Landscape, paths: list[Track], target: Path) -> None:
+    from wellfit.charts.to_matplotlib import png
     from wellfit.core.errors import InputError
-    from wellfit.report import png
     from wellfit.report.landscape import landscape_animation, landscape_figure
 
     if target.suffix == ".gif":

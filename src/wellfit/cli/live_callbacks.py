@@ -18,11 +18,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from wellfit.charts import learning_charts
+from wellfit.charts.to_terminal import Plots
 from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
 from wellfit.core.metrics import Metric, title_of
 from wellfit.nn.matmul_backend import rounding
-from wellfit.report import Curves
 from wellfit.training import Callback, Decision, EpochLogs, Run
 
 State = dict[str, Any]
@@ -192,7 +193,8 @@ class LiveDisplay(Callback):
         if not history:
             return line
         ahead = 0 if over else run.epochs
-        return Group(line, Text(), Curves(history, self.judged, epochs=ahead))
+        charts = learning_charts(history, judged=self.judged)
+        return Group(line, Text(), Plots(charts, end=ahead))
 
 
 def _metrics(logs: EpochLogs, judged: str) -> list[str]:

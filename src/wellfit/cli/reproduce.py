@@ -162,10 +162,10 @@ def _results(folder: Path) -> dict[str, Any]:
 
 def _write(folder: Path, done: Reproduction) -> None:
     """Write a recipe's results among those that are there, and its picture."""
-    from wellfit.recipes.pictures import draw, png
+    from wellfit.recipes.pictures import picture, small_png
 
     name = done.recipe.name
     (folder / "images").mkdir(parents=True, exist_ok=True)
     results = _results(folder) | {name: done.to_document()}
     write_json(folder / "results.json", dict(sorted(results.items())))
-    write(folder / "images" / f"{name}.png", png(draw(done)))
+    write(folder / "images" / f"{name}.png", small_png(picture(done)))

@@ -7,19 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
+from wellfit.charts.to_matplotlib import png
+from wellfit.charts.to_terminal import bars
 from wellfit.cli.console import note
 from wellfit.cli.leaderboard import search_results
 from wellfit.core.errors import InputError
 from wellfit.core.writing import write
 from wellfit.model_selection.journal import Entry
-from wellfit.report import png, searches
-from wellfit.report.words import percent
-
-_WIDTH = 24  # characters of the longest bar
+from wellfit.report import searches
+from wellfit.report.searches.importances import share_chart
 
 
 def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None:
@@ -73,14 +71,4 @@ def importance_table(found: searches.Importances) -> RenderableType:
     dropout  ━━━━━━━━                  25 %
     """
     title = Text(found.told, "bold")
-    if found.explained <= 0:
-        return title
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column()
-    table.add_column(justify="right")
-    most = max(found.shares.values()) or 1.0
-    for name, share in found.shares.items():
-        bar = ProgressBar(total=most, completed=share, width=_WIDTH, finished_style="bar.complete")
-        table.add_row(name, bar, percent(share, digits=0))
-    return Group(title, table)
+    return Group(title, bars(share_chart(found))) if found.explained > 0 else title

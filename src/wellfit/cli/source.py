@@ -14,10 +14,9 @@ from wellfit.cli.reading_notes import notes_on, unknown_levels
 from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
-from wellfit.core.words import pluralize
+from wellfit.core.words import percent, pluralize
 from wellfit.datasets import Dataset, TableSchema, infer_task, load, train_test_split
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
-from wellfit.report.words import percent
 
 Learning = Literal["classification", "regression"]
 

@@ -19,6 +19,9 @@ from rich.console import Console
 from rich.text import Text
 
 from wellfit.augment import augmentations
+from wellfit.charts import learning_charts
+from wellfit.charts.to_matplotlib import figure, png
+from wellfit.charts.to_terminal import Plots
 from wellfit.cli import data_summary, evaluation
 from wellfit.cli.console import duration, note, screen, spinner
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
@@ -43,7 +46,6 @@ from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
 from wellfit.estimators.table_schema import record_schema
 from wellfit.fitting.pretrained.start import in_words
-from wellfit.report import Curves, learning_curve, png
 from wellfit.report.scores import positions
 from wellfit.training import Callback, Checkpoint, Health, TensorBoard, TimeLimit
 from wellfit.training.checkpoint import latest
@@ -322,13 +324,9 @@ def _draw(model: Model, source: Source, folder: RunFolder, result: evaluation.Ev
     """Write the pictures of a training."""
     history = model.history_
     if history:
-        figure = learning_curve(
-            history,
-            best_epoch=model.best_epoch_,
-            judged=_judged(model, source),
-            title=f"{source.data.name}: learning curve",
-        )
-        folder.picture(CURVE, png(figure))
+        judged = _judged(model, source)
+        charts = learning_charts(history, best_epoch=model.best_epoch_, judged=judged)
+        folder.picture(CURVE, png(figure(charts, f"{source.data.name}: learning curve")))
     for name, picture in evaluation.pictures(result, source):
         folder.picture(name, picture)
 
@@ -357,7 +355,8 @@ def _seconds(model: Model) -> float:
 def _tell_training(model: Model, judged: str, console: Console) -> None:
     """Draw the curves, unless the terminal shows them already, and say how training ended."""
     if model.history_ and not console.is_terminal:
-        console.print(Curves(model.history_, judged, shown=model.best_epoch_))
+        best = model.best_epoch_
+        console.print(Plots(learning_charts(model.history_, best_epoch=best, judged=judged)))
     best, epochs = model.best_epoch_, pluralize(model.n_epochs_, "epoch")
     kept = "" if best == model.n_epochs_ else f", kept epoch {best}"
     console.print(

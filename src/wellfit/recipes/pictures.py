@@ -6,13 +6,14 @@ import io
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from wellfit.charts import Line, curve, metric_chart
+from wellfit.charts.to_matplotlib import PALETTE, QUIET, draw, hue, plain, png
 from wellfit.core.metrics import Metric, split_rows
 
 if TYPE_CHECKING:
@@ -21,52 +22,31 @@ if TYPE_CHECKING:
 
     from wellfit.recipes.runner import Measured, Reproduction
 
-# Of Okabe and Ito (2008), told apart with any kind of colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
-QUIET, OURS, MISSED = "#666666", "#0072B2", "#D55E00"
+OURS, MISSED = PALETTE[0], PALETTE[1]
 
 _WIDTH, _CURVES, _STRIP = 7.6, 2.9, 0.52  # inches
 _SHORTEST = 1.6  # a picture of a strip or two still has room for its words
-_LOG_FROM = 30  # a loss that falls by more gets a logarithmic axis
 _FEW = 3  # figures that the legend tells one by one
 _LINE = 30  # characters in a line of the legend
 _SAME = 1e-3  # how near a figure comes to the end of a curve that it was read from
-_FAINT = 0.35  # beside a curve of its own colour: of training rows, or of another member
 
 History = Mapping[str, Sequence[float]]
 
 
-@dataclass(frozen=True)
-class Curve:
-    """What is drawn as one line.
-
-    Attributes:
-        label: what the legend calls it.
-        values: one for each epoch.
-        colour: of the line.
-        alpha: how strong the line is.
-    """
-
-    label: str
-    values: NDArray[np.float64]
-    colour: str
-    alpha: float = 1.0
-
-
-def png(drawing: Drawing, colours: int = 64) -> bytes:
+def small_png(drawing: Drawing, colours: int = 64) -> bytes:
     """Return a picture as the bytes of a small PNG file, of so many colours.
 
     >>> from matplotlib.figure import Figure
-    >>> png(Figure())[1:4]
+    >>> small_png(Figure())[1:4]
     b'PNG'
     """
-    full, small = io.BytesIO(), io.BytesIO()
-    drawing.savefig(full, format="png", dpi=110)
-    Image.open(full).convert("RGB").quantize(colours).save(small, format="png", optimize=True)
+    small = io.BytesIO()
+    full = Image.open(io.BytesIO(png(drawing, dpi=110)))
+    full.convert("RGB").quantize(colours).save(small, format="png", optimize=True)
     return small.getvalue()
 
 
-def draw(done: Reproduction, score: str | None = None) -> Drawing:
+def picture(done: Reproduction, score: str | None = None) -> Drawing:
     """Draw the learning curves of a recipe, and each published figure beside ours.
 
     A lone figure is a dashed line among the curves; several, and those of another kind than the
@@ -89,7 +69,7 @@ def draw(done: Reproduction, score: str | None = None) -> Drawing:
     grid = drawing.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1.3))
     if lines:
         panel = drawing.add_subplot(grid[0, 0])
-        _draw_curves(panel, lines, _axis(lines, key))
+        _draw_curves(panel, lines, key)
         levels = _levels(done, key)
         _draw_levels(panel, levels, lines, alone=not strips and len(levels) <= _FEW)
         _explain(panel, drawing.add_subplot(grid[0, 1]))
@@ -119,17 +99,11 @@ def _score(done: Reproduction) -> str:
 
 
 def _unit(key: str) -> str:
-    """Return the label of the axis."""
+    """Return the label of the axis, with the rows that the metric is of."""
     return f"{split_rows(key)[1]} {Metric.of(key).label}"
 
 
-def _axis(lines: Sequence[Curve], key: str) -> str:
-    """Return the label of the axis; it says whose rows, unless the lines do."""
-    rows, _, rest = _unit(key).partition(" ")
-    return rest if any(line.label.startswith(f"{rows} ") for line in lines) else f"{rows} {rest}"
-
-
-def _curves(done: Reproduction, key: str) -> list[Curve]:
+def _curves(done: Reproduction, key: str) -> list[Line]:
     """Return the lines: a colour for each training, repeated ones together.
 
     A training that is alone is shown on training and on validation rows.
@@ -138,32 +112,32 @@ def _curves(done: Reproduction, key: str) -> list[Curve]:
     kinds = list(dict.fromkeys(names.values()))
     if len(kinds) == 1 and (lines := _both(done, key)):
         return lines
-    colours = dict(zip(kinds, COLOURS, strict=False))  # more would not be told apart
+    shown = kinds[: len(PALETTE)]  # more would not be told apart
     told, lines = set(), []
     for name, history in done.curves.items():
         kind = names[name]
-        if kind in colours and history.get(key):
+        if kind in shown and history.get(key):
             label = "" if kind in told else kind
             repeated = sum(other == kind for other in names.values()) > 1
-            values = _values(history[key], key)
-            lines.append(Curve(label, values, colours[kind], 0.6 if repeated else 1.0))
+            line = curve(key, history[key], label, color=shown.index(kind))
+            lines.append(replace(line, dash="solid", opacity=0.6 if repeated else 1.0))
             told.add(kind)
     return lines
 
 
-def _both(done: Reproduction, key: str) -> list[Curve]:
+def _both(done: Reproduction, key: str) -> list[Line]:
     """Return one training's lines, on validation rows and, where there are both, training's."""
     kind, lines = split_rows(key)[0], []
     for number, history in enumerate(done.curves.values()):
-        there = [one for one in (f"val_{kind}", kind) if history.get(one)]
-        for one, colour in zip(there, COLOURS, strict=False):
-            label = "" if number else _unit(one).removesuffix(" (%)")
-            lines.append(Curve(label, _values(history[one], one), colour, _alpha(done)))
+        for one in (f"val_{kind}", kind):
+            if history.get(one):
+                line = curve(
+                    one,
+                    history[one],
+                    "" if number else f"{split_rows(one)[1]} {Metric.of(one).title}",
+                )
+                lines.append(replace(line, opacity=1.0 if len(done.curves) == 1 else 0.6))
     return lines
-
-
-def _alpha(done: Reproduction) -> float:
-    return 1.0 if len(done.curves) == 1 else 0.6
 
 
 def _without_number(name: str, recipe: str) -> str:
@@ -177,44 +151,22 @@ def _without_number(name: str, recipe: str) -> str:
     return re.sub(rf"(, |(?<=^{re.escape(recipe)}) )\d+$", "", name)
 
 
-def _values(values: Sequence[float], key: str) -> NDArray[np.float64]:
-    """Return finite values, accuracies in per cent; a line has a gap where there are none."""
-    numbers = np.asarray(values, dtype=np.float64) * Metric.of(key).scale
-    return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _draw_curves(panel: Axes, lines: Sequence[Curve], unit: str) -> None:
-    for line in lines:
-        epochs = np.arange(1, len(line.values) + 1)
-        panel.plot(
-            epochs,
-            line.values,
-            color=line.colour,
-            label=_wrapped(line.label),
-            marker="o" if len(epochs) <= 10 else None,
-            markersize=3.5,
-            linewidth=1.6,
-            alpha=line.alpha,
-        )
-    panel.set_xlabel("epoch", fontsize=9)
-    panel.set_ylabel(unit, fontsize=9)
+def _draw_curves(panel: Axes, lines: Sequence[Line], key: str) -> None:
+    rows = split_rows(key)[1]
+    named = any(line.label.startswith(rows) for line in lines)
+    chart = metric_chart(key, lines, unit=Metric.of(key).label if named else _unit(key))
+    draw(replace(chart, summary=""), panel, legend=False)
     panel.tick_params(labelsize=8)
-    panel.grid(alpha=0.25)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.locator_params(axis="x", integer=True)
-    _fit_scale(panel, lines, percent=unit.endswith("(%)"))
+    if Metric.of(key).is_share:
+        _leave_out_the_climb(panel, lines)
 
 
-def _fit_scale(panel: Axes, lines: Sequence[Curve], percent: bool) -> None:
-    """Leave the first epochs' climb below an axis of accuracies, and take logs of far falls."""
-    everything = np.concatenate([line.values for line in lines])
-    low, high = np.nanmin(everything), np.nanmax(everything)
-    if percent:
-        low = min(np.nanmin(line.values[len(line.values) // 4 :]) for line in lines)
-        margin = 0.08 * max(high - low, 0.5)
-        panel.set_ylim(low - margin, min(high + margin, 100.5))
-    elif low > 0 and high / low > _LOG_FROM:
-        panel.set_yscale("log")
+def _leave_out_the_climb(panel: Axes, lines: Sequence[Line]) -> None:
+    """Leave the first epochs' climb below an axis of accuracies."""
+    high = max(line.finite.max(initial=0) for line in lines)
+    low = min(line.y[len(line.y) // 4 :].min() for line in lines)
+    margin = 0.08 * max(high - low, 0.5)
+    panel.set_ylim(low - margin, min(high + margin, 100.5))
 
 
 # --- figures as levels among the curves -------------------------------------------------------
@@ -228,7 +180,7 @@ def _levels(done: Reproduction, key: str) -> list[Measured]:
             for one in _wanted(done)
             if one.figure.metric.is_share and not one.figure.difference
         ]
-    ends = [_values(history[key], key)[-1] for history in done.curves.values() if key in history]
+    ends = [history[key][-1] for history in done.curves.values() if key in history]
     return [one for one in _wanted(done) if np.isclose(one.ours, ends, rtol=_SAME, atol=0).any()]
 
 
@@ -239,11 +191,11 @@ def _wanted(done: Reproduction) -> list[Measured]:
 
 
 def _draw_levels(
-    panel: Axes, levels: Sequence[Measured], lines: Sequence[Curve], alone: bool
+    panel: Axes, levels: Sequence[Measured], lines: Sequence[Line], alone: bool
 ) -> None:
     """Draw what was published as dashed lines, and ours as diamonds at the end of the curves."""
-    last = max(len(line.values) for line in lines)
-    colours = {line.label: line.colour for line in lines if line.label}
+    last = max(len(line.y) for line in lines)
+    colours = {line.label: hue(line.color) for line in lines if line.label}
     for number, one in enumerate(levels):
         first = alone or number == 0
         scale = one.figure.metric.scale
@@ -305,12 +257,7 @@ def _explain(panel: Axes, beside: Axes) -> None:
 
 
 def _wrapped(text: str) -> str:
-    return _plain("\n".join(textwrap.wrap(text, _LINE)))
-
-
-def _plain(text: str) -> str:
-    """Return text in which dollars don't begin a formula."""
-    return text.replace("$", r"\$")
+    return plain("\n".join(textwrap.wrap(text, _LINE)))
 
 
 # --- figures as strips ------------------------------------------------------------------------
@@ -377,5 +324,5 @@ def _draw_strip(axes: Axes, one: Measured) -> None:
     colour = OURS if one.reached else MISSED
     spread = scale * one.spread if len(one.values) > 1 else None
     axes.errorbar(scale * one.ours, 0, xerr=spread, fmt="o", color=colour, markersize=5)
-    axes.set_title(_plain(figure.what), loc="left", fontsize=8.5, pad=3, wrap=True)
+    axes.set_title(plain(figure.what), loc="left", fontsize=8.5, pad=3, wrap=True)
     axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour, wrap=True)

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.report.page.curves import COLOURS
-from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import (
-    Block,
-    Chart,
-    Gallery,
-    Prose,
-    Table,
-    Trace,
-    cut,
-    literal,
-    named_axis,
-    sampled,
-    upright,
+from wellfit.charts import (
+    Calibration,
+    calibration_chart,
+    confusion_chart,
+    frequent_errors,
+    precision_recall_chart,
+    roc_chart,
 )
+from wellfit.core.words import percent, short
+from wellfit.report.page.material import Answers, Material
+from wellfit.report.page.parts import Block, Gallery, Plot, Prose, Table
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.scores import confusion
-from wellfit.report.words import percent, short
 
 _MOST_CLASSES = 30  # beyond this a confusion matrix gives way to a list of confusions
-_MOST_COUNTED = 15  # classes beyond which the cells have no numbers
 _MOST_CONFUSIONS = 15
 _MOST_PICTURES, _MOST_ROWS, _MOST_COLUMNS = 24, 10, 12
-_MOST_CURVES, _MOST_POINTS = 8, 200
-_BINS = 10
-_Z = 1.959963984540054
+_MOST_CURVES = 8
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +43,7 @@ def class_blocks(run: Material) -> Iterator[Block]:
         yield confusion_block(counts, names)
         yield calibration(tested)
         yield from mistakes(run, tested)
-    yield from threshold_charts(tested)
+    yield from threshold_plots(tested)
 
 
 def _remembered(run: Material) -> Iterator[Block]:
@@ -63,85 +56,25 @@ def _remembered(run: Material) -> Iterator[Block]:
 
 
 def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
-    """Return the matrix where it can be taken in, else a table of the commonest confusions."""
-    common = commonest(counts, names)
+    """Return the matrix where it can be taken in, else a table of the most frequent errors."""
     if len(names) > _MOST_CLASSES:
-        return common
-    right = int(np.trace(counts))
-    trace = _confusion_trace(counts, names)
-    layout = {
-        "xaxis": named_axis(names, "predicted"),
-        "yaxis": upright(names, "true"),
-    }
-    told = f"{right:,} of {counts.sum():,} test rows are classified correctly. "
-    told += "The commonest confusions: "
-    told += "; ".join(f"{a} taken for {b} ({n})" for a, b, n, _ in common.rows[:3]) or "none"
-    table = Table(
-        ["true \\ predicted", *names],
-        [
-            [name, *(f"{count:,}" for count in row)]
-            for name, row in zip(names, counts.tolist(), strict=True)
-        ],
-        title="Rows by true and predicted class",
-    )
-    height = min(620, max(300, 110 + 34 * len(names)))
-    return Chart(
-        "Which classes are taken for which", f"{told}.", [trace], layout, table, (), height
-    )
-
-
-def _confusion_trace(counts: NDArray[np.int64], names: Sequence[str]) -> Trace:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    cells = [
-        [
-            [literal(true), literal(predicted), count, share]
-            for predicted, count, share in zip(names, row, of_class, strict=True)
-        ]
-        for true, row, of_class in zip(names, counts.tolist(), shares.tolist(), strict=True)
+        return most_frequent(counts, names)
+    rows = [
+        [name, *(f"{count:,}" for count in row)]
+        for name, row in zip(names, counts.tolist(), strict=True)
     ]
-    trace: Trace = {"type": "heatmap", "z": _shades(shares), "customdata": cells}
-    trace |= {"colorscale": "--scale", "zmin": -1, "zmax": 1, "showscale": False}
-    trace |= {"xgap": 1, "ygap": 1}
-    if len(names) <= _MOST_COUNTED:
-        trace |= {"text": _cells(counts), "texttemplate": "%{text}"}
-        trace["textfont"] = {"color": "--text"}
-    trace["hovertemplate"] = (
-        "true %{customdata[0]}<br>predicted %{customdata[1]}<br>"
-        "%{customdata[2]} rows, %{customdata[3]:.1%} of the class<extra></extra>"
-    )
-    return trace
+    title = "Rows by true and predicted class"
+    table = Table(["true \\ predicted", *names], rows, title=title)
+    height = min(620, max(300, 110 + 34 * len(names)))
+    return Plot(confusion_chart(counts, names), table, height=height)
 
 
-def _shades(shares: Floats) -> Floats:
-    """Return shades from 1, all of a class are right, to -1, as many are wrong as anywhere."""
-    errors = shares.copy()
-    np.fill_diagonal(errors, 0)
-    return np.where(
-        errors > 0, -np.sqrt(errors / max(errors.max(), 0.02)), np.diag(shares.diagonal())
-    )
-
-
-def _cells(counts: NDArray[np.int64]) -> list[list[str]]:
-    """Return counts as texts; zeros would hide the errors among them."""
-    return [[f"{count:,}" if count else "" for count in row] for row in counts.tolist()]
-
-
-def commonest(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
+def most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
     """Return a table of the pairs of classes that are confused most often."""
-    errors = counts.copy()
-    np.fill_diagonal(errors, 0)
-    rows = []
-    for place in np.argsort(-errors, axis=None, kind="stable")[:_MOST_CONFUSIONS].tolist():
-        true, predicted = divmod(place, len(names))
-        count = int(errors[true, predicted])
-        if count:
-            share = percent(count / counts[true].sum())
-            rows.append([names[true], names[predicted], f"{count:,}", share])
-    return Table(
-        ["true class", "predicted as", "rows", "of the true class"],
-        rows,
-        title="The commonest confusions",
-    )
+    found = frequent_errors(counts, names, _MOST_CONFUSIONS)
+    rows = [[*pair, f"{count:,}", percent(share)] for *pair, count, share in found]
+    head = ["true class", "predicted as", "rows", "of the true class"]
+    return Table(head, rows, title="The most frequent errors")
 
 
 def mistakes(run: Material, tested: Answers) -> Iterator[Block]:
@@ -219,94 +152,46 @@ def _pairs(tested: Answers, rows: NDArray[np.int64]) -> list[tuple[str, str, str
     return told
 
 
-def calibration(tested: Answers) -> Chart:
-    """Return how often answers are right, by how sure the model was of them."""
+def calibration(tested: Answers) -> Plot:
+    """Return how often answers are right, by the probability that they were given."""
     assert tested.chances is not None
-    sure, right = tested.chances.max(axis=1), tested.y == tested.predicted
-    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    counts = np.bincount(place, minlength=_BINS)
-    there = np.flatnonzero(counts)
-    means = np.bincount(place, sure, _BINS)[there] / counts[there]
-    shares = np.bincount(place, right.astype(float), _BINS)[there] / counts[there]
-    low, high = wilson(shares, counts[there])
-    error = float((counts[there] * np.abs(means - shares)).sum() / len(sure))
+    found = Calibration.of(tested.chances.max(axis=1), tested.y == tested.predicted)
     rows = [
-        [f"{b / _BINS:.0%} to {(b + 1) / _BINS:.0%}", f"{counts[b]:,}", percent(m), percent(s)]
-        for b, m, s in zip(there.tolist(), means.tolist(), shares.tolist(), strict=True)
+        [f"{10 * b} % to {10 * b + 10} %", f"{n:,}", percent(m), percent(s)]
+        for b, n, m, s in zip(
+            found.bins.tolist(),
+            found.counts.tolist(),
+            found.confidence.tolist(),
+            found.frequency.tolist(),
+            strict=True,
+        )
     ]
-    traces: list[Trace] = [
-        {"type": "scatter", "mode": "lines", "name": "perfect", "x": [0, 1], "y": [0, 1]}
-        | {"line": {"color": "--quiet", "dash": "dot"}, "hoverinfo": "skip"},
-        {"type": "scatter", "mode": "lines+markers", "name": "the model", "x": means, "y": shares}
-        | {"line": {"color": COLOURS[0]}, "marker": {"size": 8}}
-        | {"error_y": _bars(high - shares, shares - low), "customdata": counts[there]}
-        | {"hovertemplate": "sure %{x:.1%}<br>right %{y:.1%} of %{customdata} rows"},
-    ]
-    axis = {"range": [0, 1.03], "tickformat": ".0%"}
-    layout = {
-        "xaxis": {**axis, "title": {"text": "mean probability of the answer"}},
-        "yaxis": {**axis, "title": {"text": "share of answers that are right"}},
-    }
-    told = f"How sure the model is, and how often it is right. The two differ by {percent(error)} "
-    told += "on average (expected calibration error). Bars are 95 % intervals."
-    table = Table(["how sure", "rows", "mean probability", "right"], rows, title="Calibration")
-    return Chart("Is it right as often as it says?", told, traces, layout, table)
+    head = ["probability", "rows", "mean probability", "accuracy"]
+    return Plot(calibration_chart(found), Table(head, rows, title="Calibration by bins"))
 
 
-def _bars(plus: Floats, minus: Floats) -> dict[str, Any]:
-    shape = {"type": "data", "symmetric": False, "thickness": 1.2, "width": 3}
-    return {**shape, "array": plus, "arrayminus": minus, "color": COLOURS[0]}
-
-
-def wilson(shares: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return the bounds of shares' 95 % intervals.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-
-    >>> low, high = wilson(np.array([0.5]), np.array([100]))
-    >>> low.round(3), high.round(3)
-    (array([0.404]), array([0.596]))
-    """
-    z = _Z**2 / counts
-    middle = (shares + z / 2) / (1 + z)
-    half = np.sqrt(z * (shares * (1 - shares) + z / 4)) / (1 + z)
-    return middle - half, middle + half
-
-
-def threshold_charts(tested: Answers) -> Iterator[Chart]:
+def threshold_plots(tested: Answers) -> Iterator[Plot]:
     """Yield ROC curves and precision-recall curves: of each class against the others."""
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
-    assert tested.chances is not None
     truths = _truths(tested)
     if not truths:
         return
-    chances, names = tested.chances, list(tested.names)
-    aucs = {c: _auc(*roc_curve(truth, chances[:, c])[:2]) for c, truth in truths.items()}
-    shown = sorted(aucs, key=aucs.__getitem__)[:_MOST_CURVES]
-    left = len(aucs) - len(shown)
-    more = f" Shown are the {len(shown)} classes with the least area." if left else ""
-    rocs = {c: roc_curve(truths[c], chances[:, c])[:2] for c in shown}
-    rows = [[names[c], f"{aucs[c]:.4f}"] for c in sorted(aucs, key=aucs.__getitem__)]
-    yield _curves(
-        ("ROC curve", "false positives", "true positives", "area under the curve"),
-        {names[c]: line for c, line in rocs.items()},
-        rows,
-        more,
-        diagonal=True,
-    )
-    lines, rows = {}, []
-    for c in shown:
-        precision, recall, _ = precision_recall_curve(truths[c], chances[:, c])
-        lines[names[c]] = (recall[::-1], precision[::-1])
-        rows.append([names[c], f"{_average_precision(precision, recall):.4f}"])
-    yield _curves(
-        ("Precision and recall", "recall", "precision", "average precision"), lines, rows, more
-    )
+    for of, name in ((roc_chart, "ROC AUC"), (precision_recall_chart, "average precision")):
+        chart, areas = of(truths)
+        worst = dict(sorted(areas.items(), key=lambda pair: pair[1])[:_MOST_CURVES])
+        if len(worst) < len(areas):
+            chart, _ = of({name: truths[name] for name in worst})
+            left = f"Drawn are the {len(worst)} classes of {len(areas)} with the least {name}."
+            chart = replace(chart, details=f"{chart.details} {left}")
+        rows = [[c, f"{area:.4f}"] for c, area in sorted(areas.items(), key=lambda pair: pair[1])]
+        yield Plot(chart, Table(["class", name], rows, title=f"{chart.title}: {name}"))
 
 
-def _truths(tested: Answers) -> dict[int, NDArray[np.bool_]]:
-    """Return for each class which rows are of it; not for those that no or every row is of."""
+def _truths(tested: Answers) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
+    """Return which rows are of each class, and their probabilities of it.
+
+    Classes that no or every row is of are left out.
+    """
+    assert tested.chances is not None
     classes = range(len(tested.names))
     if tested.y.ndim > 1:
         truths = {c: tested.y[:, c] == 1 for c in classes}
@@ -314,40 +199,5 @@ def _truths(tested: Answers) -> dict[int, NDArray[np.bool_]]:
         truths = {1: tested.places == 1}
     else:
         truths = {c: tested.places == c for c in classes}
-    return {c: truth for c, truth in truths.items() if 0 < truth.sum() < len(truth)}
-
-
-def _auc(x: Floats, y: Floats) -> float:
-    return float(np.trapezoid(y, x))
-
-
-def _average_precision(precision: Floats, recall: Floats) -> float:
-    return float(-np.sum(np.diff(recall) * precision[:-1]))
-
-
-def _curves(
-    words: tuple[str, str, str, str],
-    lines: dict[str, tuple[Floats, Floats]],
-    rows: list[list[str]],
-    more: str,
-    diagonal: bool = False,
-) -> Chart:
-    title, x, y, area = words
-    traces: list[Trace] = []
-    if diagonal:
-        traces.append(
-            {"type": "scatter", "mode": "lines", "name": "chance", "x": [0, 1], "y": [0, 1]}
-            | {"line": {"color": "--quiet", "dash": "dot"}, "hoverinfo": "skip"}
-        )
-    for place, (name, line) in enumerate(lines.items()):
-        points = sampled(len(line[0]), _MOST_POINTS)
-        traces.append(
-            {"type": "scatter", "mode": "lines", "name": literal(cut(name))}
-            | {"x": line[0][points], "y": line[1][points]}
-            | {"line": {"color": COLOURS[place % len(COLOURS)], "width": 2}}
-        )
-    axis = {"range": [-0.02, 1.02]}
-    layout = {"xaxis": {**axis, "title": {"text": x}}, "yaxis": {**axis, "title": {"text": y}}}
-    told = ", ".join(f"{value} for {name}" for name, value in rows[:_MOST_CURVES])
-    table = Table(["class", area], rows, title=f"{title}: {area}")
-    return Chart(title, f"The {area} is {told}.{more}", traces, layout, table)
+    known = {c: truth for c, truth in truths.items() if 0 < truth.sum() < len(truth)}
+    return {tested.names[c]: (truth, tested.chances[:, c]) for c, truth in known.items()}

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wellfit.report.page.curves import COLOURS, Series, curve_chart, judged, metric_names
+from wellfit.charts import Axis, Chart, Points, floats
+from wellfit.charts.model import Dash
+from wellfit.core.metrics import Metric
+from wellfit.report.page.curves import curve_plot, held_out, names_of
 from wellfit.report.page.material import Material
 from wellfit.report.page.parts import (
     Block,
-    Chart,
     Code,
     Page,
+    Plot,
     Prose,
     Section,
     Table,
-    Trace,
-    cut,
-    literal,
     number,
     setting,
-    upright,
 )
 from wellfit.report.page.training import told
 
-_DASHES = ("solid", "dash", "dot", "dashdot")
+_DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot")
 
 
 def comparison_page(runs: Sequence[Material]) -> Page:
@@ -68,48 +67,54 @@ def _table(runs: Sequence[Material], names: Sequence[str]) -> Table:
     return Table(head, rows, title="On test rows")
 
 
-def _intervals(runs: Sequence[Material], name: str) -> Chart:
+def _intervals(runs: Sequence[Material], name: str) -> Plot:
     """Return a score of each run with its interval."""
-    traces, rows = [], []
+    marks, rows = [], []
     for place, run in enumerate(runs):
         score = next((s for s in run.ended.get("test", ()) if s["name"] == name), None)
         if score is None or score["value"] is None:
             continue
-        value, low, high = (score[key] for key in ("value", "low", "high"))
-        trace: Trace = {"type": "scatter", "mode": "markers", "name": literal(cut(run.name))}
-        trace |= {"x": [value], "y": [place], "marker": {"size": 10, "color": _colour(place)}}
-        bars = {"type": "data", "symmetric": False, "color": _colour(place)}
-        if low is not None and high is not None:
-            bars |= {"array": [high - value], "arrayminus": [value - low]}
-            trace["error_x"] = bars
-        traces.append(trace | {"showlegend": False, "hovertemplate": "%{x:.4g}<extra></extra>"})
+        marks.append(_score_mark(score, place))
         rows.append([run.name, *(told(score, key) for key in ("value", "low", "high"))])
-    layout = {
-        "xaxis": {"title": {"text": literal(name)}},
-        "yaxis": upright([run.name for run in runs]),
-    }
+    metric = Metric.of(name)
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
     table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
-    height = 150 + 34 * len(runs)
-    title = f"{name[:1].upper()}{name[1:]} on test rows, with 95 % intervals"
-    return Chart(title, f"{name} on test rows: {words}.", traces, layout, table, (), height)
+    chart = Chart(
+        f"{name[:1].upper()}{name[1:]} on test rows, with 95 % confidence intervals",
+        f"{name} on test rows: {words}",
+        marks,
+        Axis(metric.label, metric=metric),
+        Axis(names=[run.name for run in runs], downwards=True),
+    )
+    return Plot(chart, table, height=150 + 34 * len(runs))
 
 
-def _colour(place: int) -> str:
-    return COLOURS[place % len(COLOURS)]
+def _score_mark(score: Mapping[str, Any], place: int) -> Points:
+    """Return a score as a point with its interval, in the unit of the axis."""
+    scale = Metric.of(score["name"]).scale
+    value, low, high = (score[key] for key in ("value", "low", "high"))
+    known = low is not None and high is not None
+    errors = (scale * floats([value - low]), scale * floats([high - value])) if known else None
+    return Points(
+        scale * floats([value]),
+        floats([place]),
+        color=place,
+        size=7,
+        errors=errors,
+        sideways=True,
+        hover=[told(score, "value")],
+    )
 
 
-def _curves(runs: Sequence[Material]) -> Iterator[Chart]:
+def _curves(runs: Sequence[Material]) -> Iterator[Plot]:
     """Yield each metric's curves: on held-out rows where there are any."""
-    names = dict.fromkeys(name for run in runs for name in metric_names(run.metrics))
+    names = dict.fromkeys(name for run in runs for name in names_of(run.metrics))
     for name in names:
-        lines: list[Series] = []
-        for place, run in enumerate(runs):
-            line = judged(run.metrics, name, run.name, _colour(place))
-            if line is not None:
-                dash = _DASHES[place // len(COLOURS) % len(_DASHES)]
-                lines.append(Series(line.label, line.x, line.y, line.colour, dash))
-        yield curve_chart(name, lines, None)
+        lines = [
+            held_out(run.metrics, name, run.name, place, _DASHES[place // 8 % len(_DASHES)])
+            for place, run in enumerate(runs)
+        ]
+        yield curve_plot(name, [line for line in lines if line is not None])
 
 
 def _settings(runs: Sequence[Material]) -> Iterator[Block]:

@@ -10,28 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
+from wellfit.charts import count_chart, histogram_chart
 from wellfit.core import registry
 from wellfit.core.errors import WellfitError
 from wellfit.core.hyper import resolve
+from wellfit.core.words import percent
 from wellfit.datasets import Column, Summary, describe, duplicates_across
 from wellfit.diagnose import Check, Report, check
-from wellfit.report.page.curves import COLOURS
 from wellfit.report.page.material import Material, class_names
 from wellfit.report.page.parts import (
     Block,
-    Chart,
     Facts,
     Finding,
     Findings,
+    Plot,
     Prose,
     Table,
     Tone,
-    Trace,
-    literal,
-    named_axis,
     number,
 )
-from wellfit.report.words import percent
 
 _MOST_COLUMNS, _MOST_CLASSES, _MOST_LEVELS = 100, 60, 4
 _TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
@@ -99,41 +96,32 @@ def _target(run: Material, summary: Summary) -> Iterator[Block]:
     if target is None or run.data is None:
         return
     if target.classes:
-        yield _class_chart(run, target.classes)
+        yield _class_plot(run, target.classes)
         return
     values = np.asarray(run.data.y, dtype=float).ravel()
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=50)
     figures = [("least", target.low), ("mean", target.mean), ("most", target.high)]
     figures += [("deviation", target.std)]
-    told = "The target's values: " + ", ".join(f"{name} {number(v)}" for name, v in figures)
-    trace: Trace = {"type": "bar", "x": (edges[1:] + edges[:-1]) / 2, "y": counts}
-    trace |= {"marker": {"color": COLOURS[0]}}
-    layout = {
-        "xaxis": {"title": {"text": literal(run.about.get("target") or "target")}},
-        "yaxis": {"title": {"text": "training rows"}},
-        "bargap": 0.03,
-    }
+    unit = str(run.about.get("target") or "target")
+    chart = histogram_chart(values, "The target", unit, "training rows")
     table = Table(["figure", "value"], [[n, number(v)] for n, v in figures], title="The target")
-    yield Chart("The target", f"{told}.", [trace], layout, table, ("log",))
+    yield Plot(chart, table, ("log",))
 
 
-def _class_chart(run: Material, classes: dict[Any, int]) -> Chart:
+def _class_plot(run: Material, classes: dict[Any, int]) -> Plot:
     assert run.data is not None
     names, counts = class_names(list(classes), run.data.class_names), list(classes.values())
     total = max(1, len(run.data.y))
-    shown = names[:_MOST_CLASSES]
-    trace: Trace = {"type": "bar", "x": list(range(len(shown))), "y": counts[: len(shown)]}
-    trace |= {"marker": {"color": COLOURS[0]}, "hovertext": [literal(name) for name in shown]}
-    trace["hovertemplate"] = "%{hovertext}: %{y}<extra></extra>"
     few, many = min(counts), max(counts)
-    layout: dict[str, Any] = {
-        "xaxis": named_axis(shown, "class"),
-        "yaxis": {"title": {"text": "training rows"}},
-    }
+    shown = dict(list(zip(names, map(float, counts), strict=True))[:_MOST_CLASSES])
+    chart = count_chart(
+        shown,
+        title="Classes",
+        summary=f"Training rows of each of {len(names)} classes: from {few:,} to {many:,}",
+        names="class",
+        unit="training rows",
+    )
     rows = [[n, f"{c:,}", percent(c / total)] for n, c in zip(names, counts, strict=True)]
-    table = Table(["class", "training rows", "share"], rows, title="Classes")
-    told = f"Training rows of each of {len(names)} classes: from {few:,} to {many:,}."
-    return Chart("Classes", told, [trace], layout, table)
+    return Plot(chart, Table(["class", "training rows", "share"], rows, title="Classes"))
 
 
 def _columns(summary: Summary) -> Table:

@@ -1,16 +1,18 @@
-"""Which columns the model relies on: how much worse it gets when one is shuffled."""
+"""Permutation importance: how much worse the model gets when a column is shuffled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from wellfit.report.page.curves import COLOURS
+from wellfit.charts import importance_chart
+from wellfit.core.metrics import Metric
 from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import Block, Chart, Prose, Table, literal, number, upright
+from wellfit.report.page.parts import Block, Plot, Prose, Table, number
 
 _ROWS, _FEWEST_ROWS = 1000, 200
 _REPEATS, _FEWEST_REPEATS = 5, 2
@@ -43,12 +45,12 @@ def _measured(model: Any, tested: Answers) -> Block:
     if not repeats:
         return Prose(f"With {table.shape[1]:,} columns, shuffling each of them takes too long.")
     part, y = _take(part, np.arange(rows)), y[:rows]
-    scoring, what = _scoring(tested, y)
+    scoring = _scoring(tested, y)
     found = permutation_importance(
         model, part, y, scoring=scoring, n_repeats=repeats, random_state=0
     )
     names = [str(c) for c in getattr(table, "columns", range(table.shape[1]))]
-    return _chart(names, found.importances_mean, found.importances_std, what, (rows, repeats))
+    return _plot(names, found, Metric.of(scoring.removeprefix("neg_")), (rows, repeats))
 
 
 def _take(table: Any, rows: Any) -> Any:
@@ -68,39 +70,27 @@ def _affordable(model: Any, part: Any) -> tuple[int, int]:
     return rows, 0
 
 
-def _scoring(tested: Answers, y: Any) -> tuple[str | None, str]:
-    """Return a scorer, and how its loss is told."""
+def _scoring(tested: Answers, y: Any) -> str:
+    """Return the scorer whose loss tells most."""
     if tested.chances is None:
-        return "r2", "R²"
+        return "r2"
     if tested.y.ndim == 1 and set(np.unique(y).tolist()) == set(tested.classes):
-        return "neg_log_loss", "log loss"
-    return "accuracy", "accuracy"
+        return "neg_log_loss"
+    return "accuracy"
 
 
-def _chart(names: list[str], means: Any, spreads: Any, what: str, how: tuple[int, int]) -> Chart:
-    order = np.argsort(-means, kind="stable")
-    shown = order[:_MOST_SHOWN]
-    bars = {"type": "data", "array": spreads[shown], "color": "--text", "thickness": 1.2}
-    trace = {
-        "type": "bar",
-        "orientation": "h",
-        "x": means[shown],
-        "y": list(range(len(shown))),
-        "hovertext": [literal(names[place]) for place in shown],
-        "hovertemplate": "%{hovertext}: %{x:.3g}<extra></extra>",
-        "error_x": bars,
-        "marker": {"color": COLOURS[0]},
-    }
-    unit = "rise of the log loss" if what == "log loss" else f"loss of {what}"
-    layout = {
-        "xaxis": {"title": {"text": unit}},
-        "yaxis": upright([names[p] for p in shown]),
-    }
-    rows = [[names[p], number(float(means[p])), number(float(spreads[p]))] for p in order]
-    first = ", ".join(f"{name} {value}" for name, value, _ in rows[:3])
-    told = f"{unit} when a column's values are shuffled among {how[0]:,} test rows, "
-    told += f"the mean of {how[1]} times with its deviation. The first: {first}. Columns that say "
-    told += "the same stand in for each other, and both look unimportant."
-    table = Table(["column", unit, "deviation"], rows, title="Importance by permutation")
-    height = max(260, 110 + 24 * len(shown))
-    return Chart("What the model relies on", told, [trace], layout, table, (), height, wide=True)
+def _plot(names: list[str], found: Any, metric: Metric, how: tuple[int, int]) -> Plot:
+    means = dict(zip(names, found.importances_mean.tolist(), strict=True))
+    deviations = dict(zip(names, found.importances_std.tolist(), strict=True))
+    chart = importance_chart(means, deviations, metric, _MOST_SHOWN)
+    chart = replace(
+        chart,
+        details=f"Means over {how[1]} shuffles among {how[0]:,} test rows, with standard "
+        "deviations. Of correlated columns each stands in for the others, so that all look "
+        "unimportant.",
+    )
+    order = sorted(names, key=lambda name: -means[name])
+    rows = [[name, number(means[name]), number(deviations[name])] for name in order]
+    head = ["column", chart.x.title, "standard deviation"]
+    height = max(260, 110 + 24 * len(chart.y.names))
+    return Plot(chart, Table(head, rows, title=chart.title), height=height, wide=True)

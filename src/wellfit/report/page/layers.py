@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.charts import Axis, Chart, Line, curve, outline, sampled
 from wellfit.fitting import Compute
 from wellfit.fitting.validation import validate_features
-from wellfit.report.page.curves import COLOURS, Series, curve_chart
+from wellfit.report.page.curves import curve_plot
 from wellfit.report.page.material import Material
-from wellfit.report.page.parts import Block, Chart, Gallery, Prose, Table, number, sampled
+from wellfit.report.page.parts import Block, Gallery, Plot, Prose, Table, number
 from wellfit.report.page.pixels import diverging, tiled
 from wellfit.training.callbacks.tensorboard import layer_names
 from wellfit.training.prediction import Predictor
@@ -44,36 +45,33 @@ def layer_blocks(run: Material) -> Iterator[Block]:
             "slope of 0 on all rows looked at, and learns nothing; an output with a slope below "
             "0.01 learns next to nothing from its row."
         )
-        yield from health_charts(run)
+        yield from health_plots(run)
     elif not run.is_search:
         yield Prose("Nothing was written of the layers while they trained.", "warn")
     if run.model is not None and hasattr(run.model, "network_"):
         yield from histograms(run)
 
 
-def health_charts(run: Material) -> Iterator[Chart]:
+def health_plots(run: Material) -> Iterator[Plot]:
     """Yield a chart of each figure by epoch, with a line for each layer."""
     for key, (title, unit) in _FIGURES.items():
         names = dict.fromkeys(
             layer["layer"] for line in run.health for layer in line["layers"] if key in layer
         )
         chosen = [list(names)[place] for place in sampled(len(names), _MOST_LAYERS)]
-        lines = [
-            _line(run, key, name, COLOURS[place % len(COLOURS)])
-            for place, name in enumerate(chosen)
-        ]
-        if any(line.numbers for line in lines):
-            yield curve_chart(title, lines, None, unit)
+        lines = [_line(run, key, name, place) for place, name in enumerate(chosen)]
+        if any(len(line.finite) for line in lines):
+            yield curve_plot(title, lines, title=title, unit=unit)
 
 
-def _line(run: Material, key: str, name: str, colour: str) -> Series:
+def _line(run: Material, key: str, name: str, color: int) -> Line:
     points = [
         (line["epoch"], layer[key])
         for line in run.health
         for layer in line["layers"]
         if layer["layer"] == name and key in layer
     ]
-    return Series(_named(name), [x for x, _ in points], [y for _, y in points], colour)
+    return curve(key, [y for _, y in points], _named(name), [x for x, _ in points], color)
 
 
 def _named(layer: str) -> str:
@@ -82,7 +80,7 @@ def _named(layer: str) -> str:
     return f"layer {place}, {kind.replace('_', ' ')}"
 
 
-def histograms(run: Material) -> Iterator[Chart]:
+def histograms(run: Material) -> Iterator[Plot]:
     """Yield how the weights are spread in each layer, and its outputs on some test rows."""
     network = run.model.network_.weights.network
     names = layer_names(network)
@@ -122,32 +120,19 @@ def _outputs(run: Material) -> list[tuple[str, Tensor]]:
     return [pair for pair in named if "activation" in pair[0]] + named[-1:]
 
 
-def _histogram(title: str, of: str, layers: Sequence[tuple[str, Tensor]]) -> Chart:
+def _histogram(title: str, of: str, layers: Sequence[tuple[str, Tensor]]) -> Plot:
     chosen = [layers[place] for place in sampled(len(layers), _MOST_LAYERS)]
-    traces, rows = [], []
-    for place, (name, values) in enumerate(chosen):
+    lines, rows = [], []
+    for color, (name, values) in enumerate(chosen):
         flat = values.flatten().double().numpy()
         flat = flat[np.isfinite(flat)]
-        if not flat.size:
-            continue
-        low, high = _bounds(flat)
-        counts, edges = np.histogram(flat.clip(low, high), bins=_BINS, range=(low, high))
-        traces.append(
-            {"type": "scatter", "mode": "lines", "name": _named(name)}
-            | {"line": {"shape": "hvh", "color": COLOURS[place % 8], "width": 1.8}}
-            | {"x": (edges[1:] + edges[:-1]) / 2, "y": counts / counts.sum()}
-        )
-        rows.append([_named(name), *map(number, _quantiles(flat))])
+        if flat.size:
+            lines.append(outline(flat, _BINS, _named(name), color))
+            rows.append([_named(name), *map(number, _quantiles(flat))])
     head = ["layer", "count", "mean", "deviation", "least", "5 %", "median", "95 %", "most"]
-    told = "; ".join(f"{row[0]}: mean {row[2]}, deviation {row[3]}" for row in rows)
-    layout = {"xaxis": {"title": {"text": of}}, "yaxis": {"title": {"text": f"share of {of}s"}}}
-    return Chart(title, f"{title}: {told}.", traces, layout, Table(head, rows, title), ("log",))
-
-
-def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return bounds that leave out very few: what lies beyond them counts at the ends."""
-    low, high = np.quantile(values, [0.001, 0.999]).tolist()
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    told = "; ".join(f"{row[0]}: mean {row[2]}, standard deviation {row[3]}" for row in rows)
+    chart = Chart(title, title, lines, Axis(of), Axis(f"share of {of}s"), f"{told}.")
+    return Plot(chart, Table(head, rows, title), ("log",))
 
 
 def _quantiles(values: NDArray[np.float64]) -> list[Any]:
@@ -171,7 +156,7 @@ def first_layer(run: Material) -> Iterator[Gallery]:
     images = weights[shown].reshape(-1, *shape)
     columns = 8 if len(shown) > 8 else len(shown)
     yield Gallery(
-        "What the first layer looks for",
+        "Weights of the first layer",
         tiled(diverging(images), columns),
         [f"unit {unit + 1}" for unit in shown.tolist()],
         columns,

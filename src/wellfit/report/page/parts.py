@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from wellfit.report.words import short
+from wellfit.charts import Chart
+from wellfit.charts.to_plotly import drawing
+from wellfit.core.words import short
 
-_ACROSS = 30  # letters that a phone's width holds side by side
-
-Trace = dict[str, Any]
 Tone = Literal["", "good", "warn", "bad"]
 
 
@@ -36,17 +35,11 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Plot:
     """A chart that the page draws, and the same in words and in a table.
 
-    Colours in traces and layout are names of the page's own (``"--c1"``), so that they follow
-    light and dark. Texts from data are to be passed through :func:`literal`.
-
     Attributes:
-        title: said above it.
-        told: what is to be seen, for those who don't see it.
-        traces: as Plotly takes them.
-        layout: as Plotly takes it.
+        chart: what is drawn.
         table: the numbers.
         controls: "log" for a choice of scales, "smooth" for a slider.
         height: in pixels.
@@ -54,10 +47,7 @@ class Chart:
         least: pixels that it needs across; where a phone has fewer, it can be scrolled.
     """
 
-    title: str
-    told: str
-    traces: Sequence[Trace]
-    layout: Mapping[str, Any]
+    chart: Chart
     table: Table
     controls: tuple[str, ...] = ()
     height: int = 340
@@ -66,14 +56,25 @@ class Chart:
     kind: ClassVar[str] = "chart"
 
     @property
+    def title(self) -> str:
+        """Said above it."""
+        return self.chart.title
+
+    @property
+    def told(self) -> str:
+        """What is to be seen, for those who don't see it."""
+        return self.chart.told
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the y-axis is logarithmic until a reader chooses otherwise."""
+        return self.chart.y.log
+
+    @property
     def drawing(self) -> dict[str, Any]:
         """What the page's script needs."""
-        return {
-            "data": tidy(list(self.traces)),
-            "layout": tidy(dict(self.layout)),
-            "height": self.height,
-            "controls": list(self.controls),
-        }
+        controls = list(self.controls)
+        return tidy({**drawing(self.chart), "height": self.height, "controls": controls})
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Drawing:
     kind: ClassVar[str] = "drawing"
 
 
-Block = Table | Chart | Gallery | Facts | Figures | Findings | Prose | Code | Drawing
+Block = Table | Plot | Gallery | Facts | Figures | Findings | Prose | Code | Drawing
 
 
 @dataclass(frozen=True)
@@ -196,39 +197,6 @@ class Page:
     subtitle: str
     sections: Sequence[Section]
     notes: Sequence[str] = field(default=())
-
-
-def literal(text: Any) -> str:
-    """Return text that Plotly shows as it is: it reads some HTML elsewhere.
-
-    >>> literal("a <b> & c")
-    'a &lt;b&gt; &amp; c'
-    """
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def cut(text: str, most: int = 18) -> str:
-    """Return text short enough for an axis or a legend."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def named_axis(names: Sequence[str], title: str) -> dict[str, Any]:
-    """Return an axis with names at 0, 1, …: those that were cut may be the same."""
-    told = [cut(name) for name in names]
-    return {
-        "title": {"text": literal(title)},
-        "tickvals": list(range(len(names))),
-        "ticktext": [literal(name) for name in told],
-        # A slant that is chosen by the room there is would change that room.
-        "tickangle": -35 if sum(map(len, told)) > _ACROSS else 0,
-        "showgrid": False,
-        "zeroline": False,
-    }
-
-
-def upright(names: Sequence[str], title: str = "") -> dict[str, Any]:
-    """Return a vertical axis with names at 0, 1, …, from the top."""
-    return {**named_axis(names, title), "tickangle": 0, "autorange": "reversed"}
 
 
 def tidy(value: Any) -> Any:
@@ -286,14 +254,3 @@ def counted(count: int, noun: str) -> str:
     ('1 row', '1,200 rows')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def sampled(length: int, most: int) -> list[int]:
-    """Return places, evenly spread, of at most ``most`` of ``length``; both ends among them.
-
-    >>> sampled(5, 10), sampled(100, 3)
-    ([0, 1, 2, 3, 4], [0, 50, 99])
-    """
-    if length <= most:
-        return list(range(length))
-    return sorted({round(i * (length - 1) / (most - 1)) for i in range(most)})

@@ -9,7 +9,7 @@ from typing import Any
 from wellfit.core.metrics import Metric
 from wellfit.diagnose.verdicts.result import missing
 from wellfit.report.page.classes import class_blocks
-from wellfit.report.page.curves import curve_charts
+from wellfit.report.page.curves import curve_plots
 from wellfit.report.page.data import data_blocks
 from wellfit.report.page.drawing import network_drawing, network_table
 from wellfit.report.page.importance import importance_blocks
@@ -188,7 +188,7 @@ def learning_blocks(run: Material) -> Iterator[Block]:
     """Yield the learning curves."""
     if not run.metrics:
         yield Prose("No epoch was finished.", "warn")
-    yield from curve_charts(run)
+    yield from curve_plots(run)
 
 
 def run_blocks(run: Material) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import wellfit
 from wellfit.core.extras import import_extra
-from wellfit.report.page.parts import Chart, Page
+from wellfit.report.page.parts import Page, Plot
 
 _TEMPLATES = files("wellfit.report.page") / "templates"
 # What would end a script element, or a line within one, as an escape that JSON knows.
@@ -65,7 +65,7 @@ def script_json(value: Any) -> str:
 def _numbered(page: Page) -> tuple[dict[str, Any], dict[int, str]]:
     """Return the charts' data by id, and the id of each chart."""
     blocks = [block for section in page.sections for block in section.blocks]
-    charts = [block for block in blocks if isinstance(block, Chart)]
+    charts = [block for block in blocks if isinstance(block, Plot)]
     ids = {id(chart): f"chart-{place}" for place, chart in enumerate(charts, 1)}
     return {ids[id(chart)]: chart.drawing for chart in charts}, ids
 

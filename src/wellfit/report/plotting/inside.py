@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.charts.to_matplotlib import PALETTE, QUIET, short_name
 from wellfit.core.errors import InputError
-from wellfit.report.figures import QUIET, TRAINING, _short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def draw_images(
         axes.figure.colorbar(drawn, ax=axes, label="weight", shrink=0.8)
     axes.set_axis_off()
     axes.set_title(
-        f"What {_of(len(shown), weights.shape[1])} units of the first layer look for", wrap=True
+        f"Weights of {_of(len(shown), weights.shape[1])} units of the first layer", wrap=True
     )
 
 
@@ -85,7 +85,7 @@ def draw_heat_map(
     )
     axes.figure.colorbar(drawn, ax=axes, label="weight")
     if names is not None and len(names) <= _MOST_NAMES:
-        axes.set_yticks(range(len(names)), [_short(str(name)) for name in names], fontsize=8)
+        axes.set_yticks(range(len(names)), [short_name(name) for name in names], fontsize=8)
     axes.set(xlabel="unit of the first layer", ylabel="feature")
     axes.set_title(f"Weights of {_of(shown.shape[1], weights.shape[1])} units", wrap=True)
 
@@ -102,7 +102,7 @@ def draw_network(axes: Axes, layers: Sequence[Group], size: int) -> None:
     tall = [0.25 + 0.75 * math.log1p(group.units) / most for group in layers]
     for place, (group, height) in enumerate(zip(layers, tall, strict=True)):
         box = Rectangle((place - 0.28, -height / 2), 0.56, height)
-        box.set(facecolor=TRAINING, alpha=0.2, zorder=2)
+        box.set(facecolor=PALETTE[0], alpha=0.2, zorder=2)
         axes.add_patch(box)
         title = group.title.replace(" ", "\n")
         axes.text(place, 0, title, ha="center", va="center", zorder=3)

@@ -9,17 +9,27 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from wellfit.charts import (
+    Chart,
+    agreement_chart,
+    importance_chart,
+    learning_charts,
+    member_chart,
+    precision_recall_chart,
+    residual_chart,
+    roc_chart,
+    shown_metrics,
+)
+from wellfit.charts.to_matplotlib import cells_size, draw
 from wellfit.core.errors import InputError
-from wellfit.report.figures import QUIET, TRAINING, _lighten, _short, curves_of, draw_curves
+from wellfit.core.metrics import Metric
 from wellfit.report.plotting import classes, inside
 from wellfit.report.plotting.canvas import one, several
-from wellfit.report.plotting.members import draw_members
-from wellfit.report.words import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_POINTS = 2000
+_SIZE = (5.6, 5.2)
 
 
 class ModelPlots:
@@ -59,16 +69,16 @@ class ModelPlots:
         """
         model = self._fitted()
         members = getattr(model, "estimators_", [model])
-        histories = [each.history_ for each in members if curves_of(each.history_)]
+        histories = [each.history_ for each in members if shown_metrics(each.history_)]
         if not histories:
             raise InputError(f"this {type(model).__name__} wasn't trained here: it has no history")
-        names = curves_of(histories[0])
-        panels = several(ax, (1, len(names)), len(names), (5.2, 4.0))
         if members == [model]:
-            draw_curves(panels.tolist(), model.history_, model.best_epoch_)
+            charts = learning_charts(model.history_, best_epoch=model.best_epoch_)
         else:
-            for axes, name in zip(panels, names, strict=True):
-                draw_members(axes, name, histories)
+            charts = [member_chart(name, histories) for name in shown_metrics(histories[0])]
+        panels = several(ax, (1, len(charts)), len(charts), (5.2, 4.0))
+        for axes, chart in zip(panels, charts, strict=True):
+            draw(chart, axes)
         return panels
 
     def confusion(
@@ -88,11 +98,8 @@ class ModelPlots:
             ax: where to draw.
         """
         model = self._classifier("confusion", "residuals(X, y)")
-        classes.one_class_each(model, y)  # which refuses several labels before there is a figure
-        size = float(np.clip(0.4 * len(model.classes_) + 2.6, 4.2, 10))
-        axes = one(ax, (size, size))
-        classes.draw_confusion(axes, model, X, y, normalize)
-        return axes
+        chart = classes.confusion_of(model, X, y, normalize)
+        return _drawn(chart, ax, cells_size(chart.x.names))
 
     def roc(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
         """Draw the shares of found and of false, for each class or label against the rest.
@@ -102,9 +109,8 @@ class ModelPlots:
             y: (n_samples,) their classes, or (n_samples, n_labels) of 0 and 1.
             ax: where to draw.
         """
-        model, axes = self._classifier("roc", "residuals(X, y)"), one(ax, (5.6, 5.2))
-        classes.draw_roc(axes, model, X, y)
-        return axes
+        model = self._classifier("roc", "residuals(X, y)")
+        return _drawn(roc_chart(classes.truths(model, X, y))[0], ax)
 
     def precision_recall(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
         """Draw precision against recall, for each class or label against the rest.
@@ -115,9 +121,7 @@ class ModelPlots:
             ax: where to draw.
         """
         model = self._classifier("precision_recall", "residuals(X, y)")
-        axes = one(ax, (5.6, 5.2))
-        classes.draw_precision_recall(axes, model, X, y)
-        return axes
+        return _drawn(precision_recall_chart(classes.truths(model, X, y))[0], ax)
 
     def calibration(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
         """Draw how often predictions come true, by the probability that they were given.
@@ -130,9 +134,7 @@ class ModelPlots:
             ax: where to draw.
         """
         model = self._classifier("calibration", "residuals(X, y)")
-        axes = one(ax, (5.6, 5.2))
-        classes.draw_reliability(axes, model, X, y)
-        return axes
+        return _drawn(classes.calibration_of(model, X, y), ax)
 
     def residuals(
         self,
@@ -161,9 +163,10 @@ class ModelPlots:
         predicted = np.asarray(model.predict(X)).reshape(truth.shape)
         count = truth.shape[1]
         panels = several(ax, (1, count), count, (5.6, 4.6))
+        of = residual_chart if kind == "residual_vs_predicted" else agreement_chart
         for place, axes in enumerate(panels):
-            suffix = f" {place + 1}" if count > 1 else ""
-            _draw_residuals(axes, truth[:, place], predicted[:, place], kind, suffix)
+            suffix = f"{place + 1}" if count > 1 else ""
+            draw(of(truth[:, place], predicted[:, place], suffix), axes)
         return panels if count > 1 else panels[0]
 
     def importance(
@@ -197,18 +200,14 @@ class ModelPlots:
             model, X, y, scoring=scoring, n_repeats=n_repeats, random_state=random_state
         )
         names = getattr(model, "feature_names_in_", range(model.n_features_in_))
-        order = np.argsort(-found.importances_mean, kind="stable")[:top]
-        axes = one(ax, (6.4, 0.32 * len(order) + 1.4))
-        _draw_bars(
-            axes,
-            [_short(str(names[place])) for place in order],
-            found.importances_mean[order],
-            found.importances_std[order],
+        means, deviations = (
+            dict(zip(map(str, names), part.tolist(), strict=True))
+            for part in (found.importances_mean, found.importances_std)
         )
-        what = scoring if isinstance(scoring, str) else "score" if scoring else None
-        what = what or ("accuracy" if is_classifier(model) else "R²")
-        axes.set_xlabel(f"loss of {what} when shuffled, and its deviation")
-        return axes
+        own = "accuracy" if is_classifier(model) else "r2"
+        metric = Metric.of(scoring if isinstance(scoring, str) else "score" if scoring else own)
+        chart = importance_chart(means, deviations, metric, top)
+        return _drawn(chart, ax, (6.4, 0.32 * len(chart.y.names) + 1.4))
 
     def weights(self, *, most: int | None = None, ax: Axes | None = None) -> Axes:
         """Draw the first layer's weights: an image for each unit where rows are images.
@@ -280,34 +279,8 @@ class ModelPlots:
         return names if names is not None and len(names) == inputs else None
 
 
-def _draw_residuals(
-    axes: Axes, y: NDArray[np.float64], predicted: NDArray[np.float64], kind: str, suffix: str
-) -> None:
-    from sklearn.metrics import PredictionErrorDisplay
-
-    PredictionErrorDisplay.from_predictions(
-        *(y, predicted),
-        kind=kind,
-        subsample=min(_MOST_POINTS, len(y)),
-        random_state=0,
-        ax=axes,
-        scatter_kwargs={"color": TRAINING, "alpha": 0.5, "s": 16},
-        line_kwargs={"color": QUIET},
-    )
-    usual = short(float(np.median(np.abs(y - predicted))))
-    left = "true - predicted" if kind == "residual_vs_predicted" else "true"
-    axes.set(xlabel=f"predicted{suffix}", ylabel=f"{left}{suffix}")
-    axes.set_title(f"Half of the rows are off by {usual} or less", wrap=True)
-    _lighten(axes)
-
-
-def _draw_bars(
-    axes: Axes, names: list[str], means: NDArray[np.float64], spreads: NDArray[np.float64]
-) -> None:
-    places = range(len(names))
-    axes.barh(places, means, xerr=spreads, color=TRAINING, ecolor=QUIET, height=0.65)
-    axes.set_yticks(places, names)
-    axes.invert_yaxis()
-    axes.axvline(0, color=QUIET, linewidth=1)
-    axes.set_title("Which features the model relies on", wrap=True)
-    _lighten(axes)
+def _drawn(chart: Chart, ax: Axes | None, size: tuple[float, float] = _SIZE) -> Axes:
+    """Draw a chart on the axes given, or on a new figure."""
+    axes = one(ax, size)
+    draw(chart, axes)
+    return axes

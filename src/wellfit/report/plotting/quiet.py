@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from wellfit.report.figures import ignore_glyphs
+from wellfit.charts.to_matplotlib import ignore_glyphs
 
 
 class QuietFigure(Figure):

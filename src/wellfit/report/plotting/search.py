@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from wellfit.charts.to_matplotlib import draw
 from wellfit.report.plotting.canvas import one, several
-from wellfit.report.searches.coordinates import draw_coordinates
-from wellfit.report.searches.importances import draw_importance, importance
-from wellfit.report.searches.leaders import curves_of, draw_leaders
-from wellfit.report.searches.slicing import draw_slices, grid
+from wellfit.report.searches.coordinates import coordinates_chart, coordinates_size
+from wellfit.report.searches.importances import importance, share_chart
+from wellfit.report.searches.leaders import leader_charts
+from wellfit.report.searches.slicing import grid, slice_charts
 from wellfit.report.searches.table import candidates
 from wellfit.report.searches.tried import Results, Tried
 
@@ -52,8 +53,8 @@ class SearchPlots:
             ax: where to draw.
         """
         tried = self._tried(metric, log)
-        axes = one(ax, (1.7 * len(tried.parameters) + 3.4, 5.2))
-        draw_coordinates(axes, tried)
+        axes = one(ax, coordinates_size(tried))
+        draw(coordinates_chart(tried), axes)
         return axes
 
     def slices(
@@ -70,10 +71,10 @@ class SearchPlots:
             log: the parameters on a log scale; by default told from their values.
             ax: where to draw: Axes to be divided, or an array of them.
         """
-        tried = self._tried(metric, log)
-        count = len(tried.parameters)
-        panels = several(ax, grid(count), count, (3.3, 3.1))
-        draw_slices(panels.tolist(), tried)
+        charts = slice_charts(self._tried(metric, log))
+        panels = several(ax, grid(len(charts)), len(charts), (3.3, 3.1))
+        for axes, chart in zip(panels, charts, strict=True):
+            draw(chart, axes)
         return panels
 
     def importance(
@@ -93,7 +94,7 @@ class SearchPlots:
             self._results(), metric=metric or self._metric(), random_state=random_state
         )
         axes = one(ax, (7.2, 0.45 * len(found.shares) + 1.6))
-        draw_importance(axes, found)
+        draw(share_chart(found), axes)
         return axes
 
     def leaders(self, *, metric: str | None = None, top: int = 5, ax: Any = None) -> NDArray[Any]:
@@ -104,11 +105,10 @@ class SearchPlots:
             top: how many candidates, 1 to 7.
             ax: where to draw: Axes to be divided, or an array of them.
         """
-        tried, histories = self._tried(metric, None), self._search.histories_
-        count = len(curves_of(tried, histories))
-        panels = several(ax, (1, count), count, (6.0, 4.6))
-        draw_leaders(panels.tolist(), tried, histories, top)
-        panels[0].legend(frameon=False, fontsize=8)
+        charts = leader_charts(self._tried(metric, None), self._search.histories_, top)
+        panels = several(ax, (1, len(charts)), len(charts), (6.0, 4.6))
+        for axes, chart in zip(panels, charts, strict=True):
+            draw(chart, axes)
         return panels
 
     def table(self, *, metric: str | None = None) -> pd.DataFrame:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wellfit.report.figures import JUDGED, QUIET, _figure, _short
+from wellfit.charts import Axis, Chart, Line, Note, cut, floats
+from wellfit.charts.to_matplotlib import figure
+from wellfit.core.words import short
 from wellfit.report.searches.tried import Parameter, Results, Tried
-from wellfit.report.words import short
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-_COLOURS = "viridis"  # its order is seen with any kind of colour vision
+    from wellfit.charts.model import Floats
+
+_BEST, _MOST_LINES = 5, 300  # candidates that stand out; that are drawn
 _MOST_NAMES = 15  # beside an axis
 
 
@@ -45,52 +45,60 @@ def parallel_coordinates(
     'Best: score 0.9 with l2 = 0.0001'
     """
     tried = Tried.of(results, metric, log)
-    figure = _figure(1.7 * len(tried.parameters) + 3.4, 5.2, title)
-    draw_coordinates(figure.add_subplot(), tried)
-    return figure
+    return figure([coordinates_chart(tried)], title, panel=coordinates_size(tried))
 
 
-def draw_coordinates(axes: Axes, tried: Tried) -> None:
-    """Draw the lines, an upright scale for each parameter, and the scores' colours."""
-    norm = _norm(tried)
-    _draw_lines(axes, tried, norm)
-    for place, parameter in enumerate(tried.parameters):
-        _draw_scale(axes, place, parameter)
-    names = [_short(parameter.title) for parameter in tried.parameters]
-    axes.set_xticks(range(len(names) + 1), [*names, tried.metric])
-    axes.set_yticks([])
-    axes.set_xlim(-0.3, len(names) + 0.05)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(axis="x", length=0, pad=8)
+def coordinates_size(tried: Tried) -> tuple[float, float]:
+    """Return the inches that the chart needs."""
+    return 1.7 * len(tried.parameters) + 3.0, 5.2
+
+
+def coordinates_chart(tried: Tried) -> Chart:
+    """Return a line for each candidate, an upright scale for each parameter and one for the score.
+
+    The best five stand out; of what failed, dotted lines end before the score.
+    """
+    order = np.argsort(np.nan_to_num(tried.scores, nan=-np.inf), kind="stable")[-_MOST_LINES:]
+    heights = [_spread(parameter) for parameter in tried.parameters] + [_scaled(tried)]
+    best = order[-_BEST:].tolist()
+    lines = [_line(tried, one, floats([h[one] for h in heights]), best) for one in order.tolist()]
+    failed = int(np.isnan(tried.scores).sum())
     score = f"{tried.metric} {short(tried.scores[tried.best])}"
-    axes.set_title(f"Best: {score} with {tried.told(tried.best)}", fontsize=11, wrap=True)
-    _draw_colours(axes, tried, norm)
+    told = f"Each line is a candidate; the best {len(best)} stand out."
+    return Chart(
+        "Parallel coordinates",
+        f"Best: {score} with {tried.told(tried.best)}",
+        [*_scales(tried), *lines, *_notes(tried)],
+        Axis(names=[*(cut(p.title) for p in tried.parameters), tried.metric]),
+        Axis(low=-0.2, high=1.06, hidden=True),
+        f"{told} Dotted are {failed} that failed." if failed else told,
+    )
 
 
-def _norm(tried: Tried) -> Normalize:
-    from matplotlib.colors import Normalize
+def _line(tried: Tried, candidate: int, heights: Floats, best: list[int]) -> Line:
+    told = ["failed" if np.isnan(tried.scores[candidate]) else short(tried.scores[candidate])]
+    told += [text for parameter in tried.parameters if (text := parameter.told(candidate))]
+    stands_out = candidate in best and np.isfinite(heights[-1])
+    return Line(
+        np.arange(len(heights), dtype=np.float64),
+        heights,
+        color=1 if stands_out else "quiet",
+        dash="solid" if np.isfinite(heights[-1]) else "dot",
+        width=2.5 if stands_out else 1.0,
+        opacity=0.9 if stands_out else 0.35,
+        hover="\n".join(told),
+    )
 
+
+def _scaled(tried: Tried) -> Floats:
+    """Return the scores from 0, the lowest that are told apart, to 1; NaN where a fit failed."""
     low, high = tried.floor, float(np.nanmax(tried.scores))
-    return Normalize(low, high, clip=True) if high > low else Normalize(low - 0.5, low + 0.5)
+    scores = np.maximum(tried.scores, low)
+    scaled: Floats = (scores - low) / (high - low) if high > low else 0 * scores + 0.5
+    return scaled
 
 
-def _draw_lines(axes: Axes, tried: Tried, norm: Normalize) -> None:
-    import matplotlib
-
-    colours = matplotlib.colormaps[_COLOURS]
-    heights = np.stack([_spread(parameter) for parameter in tried.parameters], axis=1)
-    across = np.arange(heights.shape[1] + 1)
-    for candidate in np.argsort(np.nan_to_num(tried.scores, nan=-np.inf), kind="stable"):
-        score, best = tried.scores[candidate], candidate == tried.best
-        if np.isnan(score):
-            axes.plot(across[:-1], heights[candidate], ":", color=QUIET, linewidth=0.8, alpha=0.6)
-            continue
-        line = [*heights[candidate], float(norm(score))]
-        colour = JUDGED if best else colours(norm(score))
-        axes.plot(across, line, color=colour, linewidth=3 if best else 1.2, alpha=0.85)
-
-
-def _spread(parameter: Parameter) -> NDArray[np.float64]:
+def _spread(parameter: Parameter) -> Floats:
     """Return where lines cross a scale: names a little apart, so that none hides another."""
     heights = parameter.heights()
     if not parameter.names:
@@ -100,25 +108,16 @@ def _spread(parameter: Parameter) -> NDArray[np.float64]:
     return heights + room * ((np.arange(len(heights)) * 0.618034) % 1 - 0.5)
 
 
-def _draw_scale(axes: Axes, place: int, parameter: Parameter) -> None:
-    axes.plot([place, place], [0, 1], color=QUIET, linewidth=1, zorder=3)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-    for height, name in parameter.ticks(_MOST_NAMES):
-        axes.plot([place - 0.02, place + 0.02], [height, height], color=QUIET, zorder=3)
-        label = axes.text(place - 0.04, height, _short(name), ha="right", va="center")
-        label.set(fontsize=8, bbox=box, zorder=4)
+def _scales(tried: Tried) -> Iterator[Line]:
+    for place in range(len(tried.parameters) + 1):
+        yield Line(floats([place, place]), floats([0, 1]), color="quiet", width=1, reference=True)
 
 
-def _draw_colours(axes: Axes, tried: Tried, norm: Normalize) -> None:
-    """Draw the colours beside the last scale, which they are at the same time."""
-    from matplotlib.cm import ScalarMappable
-
-    failed = int(np.isnan(tried.scores).sum())
-    cut = float(np.nanmin(tried.scores)) < tried.floor
-    axes.figure.colorbar(
-        ScalarMappable(norm, _COLOURS),
-        ax=axes,
-        label=tried.metric + (f" (dotted: {failed} failed)" if failed else ""),
-        extend="min" if cut else "neither",
-        pad=0.02,
-    )
+def _notes(tried: Tried) -> Iterator[Note]:
+    """Yield what stands beside each scale."""
+    for place, parameter in enumerate(tried.parameters):
+        for height, text in parameter.ticks(_MOST_NAMES):
+            yield Note(place, float(height), cut(text))
+    below = "≤ " if float(np.nanmin(tried.scores)) < tried.floor else ""
+    for height, score in ((0.0, tried.floor), (1.0, float(np.nanmax(tried.scores)))):
+        yield Note(len(tried.parameters), height, f"{'' if height else below}{short(score)}")

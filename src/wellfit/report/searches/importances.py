@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.charts import Chart, bar_chart
+from wellfit.charts.to_matplotlib import figure
 from wellfit.core.errors import InputError
-from wellfit.report.figures import QUIET, TRAINING, _figure, _lighten, _short
+from wellfit.core.words import percent
 from wellfit.report.searches.tried import Parameter, Results, Tried
-from wellfit.report.words import percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FEWEST = 8  # candidates that an importance can be told from
@@ -168,21 +168,18 @@ def importance_picture(found: Importances, title: str = "") -> Figure:
     >>> importance_picture(found).axes[0].get_title()
     'What the score depends on (80 % of its variance can be predicted)'
     """
-    figure = _figure(7.2, 0.45 * len(found.shares) + 1.6, title)
-    draw_importance(figure.add_subplot(), found)
-    return figure
+    chart = share_chart(found)
+    return figure([chart], title, panel=(7.0, 0.45 * len(found.shares) + 1.6))
 
 
-def draw_importance(axes: Axes, found: Importances) -> None:
-    """Draw a bar for each hyper-parameter, the most important on top."""
-    names = list(found.shares)
-    shares = [100 * found.shares[name] for name in names]
-    spreads = [100 * found.spreads[name] for name in names]
-    colour = TRAINING if found.explained > 0 else QUIET
-    axes.barh(range(len(names)), shares, xerr=spreads, color=colour, ecolor=QUIET, height=0.6)
-    axes.set_yticks(range(len(names)), [_short(name) for name in names])
-    axes.invert_yaxis()
-    axes.set_xlim(0, min(1.3 * max(*shares, 1), 101))
-    axes.set_xlabel("share of the importance (%), and its deviation over shuffles")
-    axes.set_title(found.told, fontsize=11, wrap=True)
-    _lighten(axes)
+def share_chart(found: Importances) -> Chart:
+    """Return a bar for each hyper-parameter, the most important on top."""
+    return bar_chart(
+        {name: 100 * share for name, share in found.shares.items()},
+        [100 * spread for spread in found.spreads.values()],
+        title="Importance of the hyper-parameters",
+        summary=found.told,
+        unit="share of the importance (%), with its standard deviation over shuffles",
+        low=0,
+        color=0 if found.explained > 0 else "quiet",
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.report.words import short
+from wellfit.core.words import short
 
 Results = Mapping[str, Any]  # a search's ``cv_results_``, or what pictures need of it
 

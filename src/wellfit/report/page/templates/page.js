@@ -63,15 +63,15 @@
     });
   };
 
-  const named = (given) => Boolean(given && (given.ticktext || given.type === "category"));
+  const named = (given) => Boolean(given.ticktext);
 
   const axis = (given, log) => ({
     gridcolor: "--grid", linecolor: "--line", zerolinecolor: "--line",
     // Axes and legend that all make room for themselves may never agree; numbers fit as it is.
     automargin: named(given),
-    ...given, ...(log ? { type: "log" } : {}),
-    ...(log || (given && given.type === "log") ? { exponentformat: "e" } : {}),
-    title: { font: { size: 12 }, standoff: 8, ...(given && given.title) },
+    hoverformat: ".4g",
+    ...given, ...(log ? { type: "log", exponentformat: "e" } : { type: "-" }),
+    title: { font: { size: 12 }, standoff: 8, ...given.title },
   });
 
   const layout = (id) => {
@@ -87,7 +87,8 @@
       hoverlabel: { bgcolor: "--card", bordercolor: "--line", font: { color: "--text" }, align: "left", namelength: -1 },
       dragmode: touch ? false : "zoom", hovermode: "closest",
       ...given,
-      xaxis: axis(given.xaxis, false), yaxis: axis(given.yaxis, box && box.checked),
+      xaxis: axis(given.xaxis, given.xaxis.type === "log"),
+      yaxis: axis(given.yaxis, box ? box.checked : given.yaxis.type === "log"),
     };
   };
 

@@ -1,0 +1,176 @@
+"""Learning curves: metrics by epoch, of one training or of several over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from wellfit.charts.model import MANY, Axis, Chart, Color, Dash, Line, Mark, Rule, floats
+from wellfit.core.metrics import Metric, split_rows
+
+History: TypeAlias = Mapping[str, Sequence[float]]
+
+_LOG_FROM = 10  # a cost that falls by more than this factor is drawn on a logarithmic axis
+_LOOKS: dict[str, tuple[Color, Dash]] = {"training": (0, "solid")}
+_HELD_OUT: tuple[Color, Dash] = (1, "dash")
+_NOT_CURVES = ("epoch", "seconds")
+
+
+def metric_names(keys: Iterable[str]) -> list[str]:
+    """Return the metrics that have curves, without their rows: the loss first, the rate last.
+
+    >>> metric_names(["epoch", "learning_rate", "val_loss", "accuracy", "loss"])
+    ['loss', 'accuracy', 'learning_rate']
+    """
+    bare = dict.fromkeys(split_rows(key)[0] for key in keys if key not in _NOT_CURVES)
+    return sorted(bare, key=lambda name: (name == "learning_rate") - (name == "loss"))
+
+
+def shown_metrics(history: History) -> list[str]:
+    """Return what is drawn where there is room for little: the loss, and the accuracy if any.
+
+    >>> shown_metrics({"loss": [2.0, 1.0], "seconds": [0.1, 0.2]})
+    ['loss']
+    """
+    return [name for name in ("loss", "accuracy") if history.get(name)]
+
+
+def learning_charts(
+    history: History,
+    *,
+    best_epoch: int | None = None,
+    judged: str = "validation",
+    names: Sequence[str] | None = None,
+) -> list[Chart]:
+    """Return a chart of each metric by epoch.
+
+    Args:
+        history: lists by name: ``loss``, and ``accuracy``, ``val_loss``, … where there are any.
+        best_epoch: the epoch, from 1, whose weights were kept; marked where it isn't the last.
+        judged: what to call the rows that ``val_…`` is of.
+        names: of which metrics; by default the loss, and the accuracy if there is one.
+
+    >>> charts = learning_charts({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4]}, best_epoch=2)
+    >>> [chart.summary for chart in charts]
+    ['Loss: 1 in training, 1.4 in validation']
+    """
+    charts = []
+    for name in shown_metrics(history) if names is None else names:
+        lines = [
+            curve(key, history[key], rows if rows == "training" else judged)
+            for key, rows in ((name, "training"), (f"val_{name}", judged))
+            if len(history.get(key, ()))
+        ]
+        charts.append(metric_chart(name, lines, best_epoch))
+    return charts
+
+
+def curve(
+    key: str,
+    values: Sequence[float | None],
+    label: str,
+    epochs: Sequence[int] | None = None,
+    color: Color | None = None,
+) -> Line:
+    """Return a metric's line, in the unit of its axis.
+
+    Args:
+        key: the metric's name, with its rows: training rows are drawn solid, others dashed.
+        values: one for each epoch; None where there is none.
+        label: for the legend.
+        epochs: which; by default from 1.
+        color: by default one for training rows and one for others.
+    """
+    y = Metric.of(key).scale * floats(values)
+    x = floats(range(1, len(y) + 1) if epochs is None else epochs)
+    own, dash = _LOOKS.get(split_rows(key)[1], _HELD_OUT)
+    shade = own if color is None else color
+    return Line(x, y, label, shade, dash, points=len(y) <= MANY, smooth=len(y) > MANY)
+
+
+def metric_chart(
+    name: str,
+    lines: Sequence[Line],
+    best_epoch: int | None = None,
+    *,
+    title: str = "",
+    unit: str = "",
+) -> Chart:
+    """Return a chart of lines by epoch.
+
+    Args:
+        name: the metric.
+        lines: what :func:`curve` returns, or the like.
+        best_epoch: where to put a mark, unless it is the last one.
+        title: what to call it; by default the metric's title.
+        unit: the y-axis' title; by default the metric's label.
+    """
+    metric = Metric.of(name)
+    last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
+    kept = best_epoch if best_epoch and best_epoch < last else None
+    title = title or _capital(metric.title)
+    log = metric.style == "number" and falls_far(lines)
+    y = Axis(unit or metric.label, log=log, metric=metric)
+    lines = [replace(line, value=_value(line, y, kept)) for line in lines]
+    where = f" in epoch {kept}" if kept else ""
+    told = ", ".join(f"{line.value} in {line.label}" for line in lines if line.label)
+    if len(lines) == 1 and not told:
+        told = lines[0].value
+    marks: list[Mark] = [*lines]
+    margin = 0.015 * max(last - 1, 1)  # or half of the first and the last point would be cut
+    if kept:
+        marks.append(Rule(kept, label=f"kept: epoch {kept}"))
+    return Chart(
+        title,
+        f"{title}{where}: {told or 'no numbers'}",
+        marks,
+        Axis("epoch", low=1 - margin, high=max(last, 2) + margin, whole=True),
+        y,
+        _details(lines, y, kept),
+    )
+
+
+def member_chart(name: str, histories: Sequence[History]) -> Chart:
+    """Return one metric of several trainings by epoch, a thin line for each."""
+    lines = []
+    for key, what in ((name, "training"), (f"val_{name}", "validation")):
+        there = [history[key] for history in histories if history.get(key)]
+        for place, values in enumerate(there):
+            line = curve(key, values, "" if place else what)
+            lines.append(replace(line, width=1.0, opacity=0.6, points=len(values) == 1))
+    chart = metric_chart(name, lines)
+    return replace(chart, summary=f"{chart.title} of {len(histories)} members", details="")
+
+
+def falls_far(lines: Sequence[Line]) -> bool:
+    """Say whether positive values lie so far apart that a linear axis would hide the low ones."""
+    values = np.concatenate([line.finite for line in lines] or [np.empty(0)])
+    return bool(len(values)) and bool(values.min() > 0) and values.max() > _LOG_FROM * values.min()
+
+
+def _value(line: Line, axis: Axis, kept: int | None) -> str:
+    """Return what a line has come to: in the epoch that was kept, or in the last one."""
+    at = np.flatnonzero(line.x == kept) if kept else np.arange(len(line.y))
+    return axis.format(float(line.y[at[-1]])) if len(at) else "–"
+
+
+def _details(lines: Sequence[Line], axis: Axis, kept: int | None) -> str:
+    """Return how far each line goes, for those who don't see it."""
+    told, parts = axis.format, []
+    for line in lines:
+        if len(line.finite) > 1:
+            ends = f"from {told(line.finite[0])} to {told(line.finite[-1])}"
+            reach = f"between {told(line.finite.min())} and {told(line.finite.max())}"
+            parts.append(f"{line.label} {ends}, {reach}".strip())
+        gaps = len(line.y) - len(line.finite)
+        if gaps:
+            parts.append(f"{line.label} is no number in {gaps:,} epoch{'' if gaps == 1 else 's'}")
+    mark = f" The weights of epoch {kept} were kept." if kept else ""
+    return f"{_capital('; '.join(parts))}.{mark}" if parts else mark.strip()
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
