@@ -98,7 +98,28 @@ def hyper(
     return field(default=default, metadata={"hyper": declaration})
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(hyper, field))
+def fraction(doc: str, *, default: float, search: tuple[float, float]) -> Any:
+    """Declare a share from 0 to below 1 that members may differ in, such as β₁ or a momentum."""
+    return hyper(
+        doc, default=default, low=0, high=1, open_high=True, search=search, per_member=True
+    )
+
+
+def positive(doc: str, *, default: float, search: tuple[float, float]) -> Any:
+    """Declare a number above 0 that members may differ in, such as ε."""
+    return hyper(
+        doc, default=default, low=0, open_low=True, scale="log", search=search, per_member=True
+    )
+
+
+def nonnegative(doc: str, *, default: float, search: tuple[float, float]) -> Any:
+    """Declare a number from 0 that members may differ in, such as a step size or a penalty."""
+    return hyper(doc, default=default, low=0, scale="log", search=search, per_member=True)
+
+
+@dataclass_transform(
+    frozen_default=True, field_specifiers=(hyper, fraction, positive, nonnegative, field)
+)
 class Config:
     """A frozen set of declared hyper-parameters, validated when made, with JSON for free.
 

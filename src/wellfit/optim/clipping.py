@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import Config, hyper
+from wellfit.core.hyper import Config, positive
 
 
 class Clipping(Config, family="clipping"):
@@ -24,15 +24,7 @@ class Clipping(Config, family="clipping"):
             [[0.3000, 0.4000]]])
     """
 
-    limit: float = hyper(
-        "the largest that is left as it is",
-        default=1.0,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(0.01, 10),
-        per_member=True,
-    )
+    limit: float = positive("the largest that is left as it is", default=1.0, search=(0.01, 10))
 
     @abstractmethod
     def apply(self, grads: Sequence[Tensor], limit: Tensor | float) -> None:

@@ -10,7 +10,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import Config, hyper
+from wellfit.core.hyper import Config, hyper, positive
 from wellfit.optim.penalties import Strength
 
 
@@ -23,15 +23,7 @@ class Constraint(Config, family="constraint"):
     [0.6000000238418579, 0.800000011920929]
     """
 
-    limit: float = hyper(
-        "what is not to be passed",
-        default=3.0,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(0.5, 8),
-        per_member=True,
-    )
+    limit: float = positive("what is not to be passed", default=3.0, search=(0.5, 8))
     only: tuple[int, ...] = hyper(
         "the layers with weights that it is for, from 0; all where empty", default=()
     )

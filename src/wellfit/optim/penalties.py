@@ -20,7 +20,7 @@ from typing import ClassVar, TypeAlias
 
 from torch import Tensor
 
-from wellfit.core.hyper import Config, hyper
+from wellfit.core.hyper import Config, hyper, nonnegative
 from wellfit.core.stacking import add_scaled
 
 Strength: TypeAlias = Tensor | float
@@ -38,9 +38,7 @@ class Penalty(Config, family="penalty"):
     # after it would undo.
     proximal: ClassVar[bool] = False  # decoupled, it acts after the update and not before
 
-    strength: float = hyper(
-        "factor λ", default=1e-4, low=0, scale="log", search=(1e-7, 1e-1), per_member=True
-    )
+    strength: float = nonnegative("factor λ", default=1e-4, search=(1e-7, 1e-1))
 
     decoupled: bool = hyper("act on the weights directly, not through the loss", default=False)
     only: tuple[int, ...] = hyper(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import Config, hyper
+from wellfit.core.hyper import Config, fraction, hyper
 from wellfit.nn.losses import Loss, SoftmaxCrossEntropy
 from wellfit.nn.network import Network, mlp
 from wellfit.optim.clipping import Clipping
@@ -45,14 +45,10 @@ class Member(Config):
     penalties: tuple[Penalty, ...] = hyper("costs of large weights", default=())
     constraints: tuple[Constraint, ...] = hyper("what weights are held to", default=())
     gradient_clipping: tuple[Clipping, ...] = hyper("what gradients are cut to", default=())
-    ema_decay: float = hyper(
+    ema_decay: float = fraction(
         "share of the averaged weights kept at a step; 0 for none",
         default=0.0,
-        low=0,
-        high=1,
-        open_high=True,
         search=(0.9, 0.9999),
-        per_member=True,
     )
     layer_rates: LayerRates = hyper(
         "each layer's own: frozen, unfrozen later, slower", default=LayerRates()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, nonnegative
 from wellfit.nn.activations.base import Activation
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
@@ -160,14 +160,7 @@ class ELU(Activation, name="elu"):
     tensor([-1.,  2.])
     """
 
-    alpha: float = hyper(
-        "minus the limit for z → -∞",
-        default=1.0,
-        low=0,
-        search=(0.1, 3),
-        scale="log",
-        per_member=True,
-    )
+    alpha: float = nonnegative("minus the limit for z → -∞", default=1.0, search=(0.1, 3))
 
     def forward(self, z: Tensor, out: Tensor) -> Tensor:
         """Write z, its negative part bent towards -alpha."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import nonnegative
 from wellfit.nn.initializers.base import Initializer, normal, uniform
 
 
@@ -16,14 +16,7 @@ class Normal(Initializer, name="normal"):
     tensor([[0., 0.]], dtype=torch.float64)
     """
 
-    std: float = hyper(
-        "standard deviation",
-        default=0.05,
-        low=0,
-        search=(1e-3, 1),
-        scale="log",
-        per_member=True,
-    )
+    std: float = nonnegative("standard deviation", default=0.05, search=(1e-3, 1))
 
     def sample(self, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
         """Draw from the normal distribution."""
@@ -38,13 +31,8 @@ class TruncatedNormal(Initializer, name="truncated_normal"):
     True
     """
 
-    std: float = hyper(
-        "standard deviation before truncation",
-        default=0.05,
-        low=0,
-        search=(1e-3, 1),
-        scale="log",
-        per_member=True,
+    std: float = nonnegative(
+        "standard deviation before truncation", default=0.05, search=(1e-3, 1)
     )
 
     def sample(self, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
@@ -62,14 +50,7 @@ class Uniform(Initializer, name="uniform"):
     True
     """
 
-    limit: float = hyper(
-        "half of the range",
-        default=0.05,
-        low=0,
-        search=(1e-3, 1),
-        scale="log",
-        per_member=True,
-    )
+    limit: float = nonnegative("half of the range", default=0.05, search=(1e-3, 1))
 
     def sample(self, fan_in: int, fan_out: int, generator: Generator) -> Tensor:
         """Draw from the uniform distribution."""
@@ -91,13 +72,8 @@ class Identical(Initializer, name="identical"):
     True
     """
 
-    std: float = hyper(
-        "standard deviation of the one unit's weights",
-        default=0.05,
-        low=0,
-        search=(1e-3, 1),
-        scale="log",
-        per_member=True,
+    std: float = nonnegative(
+        "standard deviation of the one unit's weights", default=0.05, search=(1e-3, 1)
     )
 
     def sample(self, fan_in: int, fan_out: int, generator: Generator) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, nonnegative
 from wellfit.nn.initializers.base import Initializer, normal, uniform
 
 
@@ -137,13 +137,8 @@ class Orthogonal(Initializer, name="orthogonal"):
     True
     """
 
-    gain: float = hyper(
-        "factor: 1 for linear units, √2 for relu",
-        default=1.0,
-        low=0,
-        search=(0.5, 2),
-        scale="log",
-        per_member=True,
+    gain: float = nonnegative(
+        "factor: 1 for linear units, √2 for relu", default=1.0, search=(0.5, 2)
     )
 
     def sample(self, fan_in: int, fan_out: int, generator: Generator) -> Tensor:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, positive
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
@@ -35,15 +35,7 @@ class BatchNorm(Layer, name="batch_norm"):
         search=(0.8, 0.999),
         per_member=True,
     )
-    epsilon: float = hyper(
-        "added to the variance",
-        default=1e-5,
-        low=0,
-        open_low=True,
-        search=(1e-6, 1e-2),
-        scale="log",
-        per_member=True,
-    )
+    epsilon: float = positive("added to the variance", default=1e-5, search=(1e-6, 1e-2))
 
     def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of γ and β, one row each."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, nonnegative
 from wellfit.core.rng import Bits, Normals
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import BindContext, Op, collapsed
@@ -29,15 +29,7 @@ class Dropout(Layer, name="dropout"):
 
     training_only: ClassVar[bool] = True
 
-    rate: float = hyper(
-        "share of units silenced",
-        default=0.5,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0, 0.7),
-        per_member=True,
-    )
+    rate: float = fraction("share of units silenced", default=0.5, search=(0, 0.7))
 
     def bind(self, context: BindContext) -> Op:
         """Return the masks at work."""
@@ -107,15 +99,7 @@ class MaskingNoise(Layer, name="masking_noise"):
 
     training_only: ClassVar[bool] = True
 
-    rate: float = hyper(
-        "share of units set to 0",
-        default=0.25,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0, 0.6),
-        per_member=True,
-    )
+    rate: float = fraction("share of units set to 0", default=0.25, search=(0, 0.6))
 
     def bind(self, context: BindContext) -> Op:
         """Return the masks at work."""
@@ -145,14 +129,8 @@ class AlphaDropout(Layer, name="alpha_dropout"):
 
     training_only: ClassVar[bool] = True
 
-    rate: float = hyper(
-        "share of units set to selu's lowest value",
-        default=0.05,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0, 0.3),
-        per_member=True,
+    rate: float = fraction(
+        "share of units set to selu's lowest value", default=0.05, search=(0, 0.3)
     )
 
     def bind(self, context: BindContext) -> Op:
@@ -196,14 +174,7 @@ class GaussianNoise(Layer, name="gaussian_noise"):
 
     training_only: ClassVar[bool] = True
 
-    std: float = hyper(
-        "standard deviation of the noise",
-        default=0.1,
-        low=0,
-        search=(0.01, 1),
-        scale="log",
-        per_member=True,
-    )
+    std: float = nonnegative("standard deviation of the noise", default=0.1, search=(0.01, 1))
 
     def bind(self, context: BindContext) -> Op:
         """Return the noise at work."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wellfit.core.errors import DataError
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction
 from wellfit.core.stacking import add_scaled
 from wellfit.nn.losses.base import OWN, Hypers, Loss
 
@@ -32,14 +32,8 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
 
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
-    label_smoothing: float = hyper(
-        "share of the target spread evenly over the classes",
-        default=0.0,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.0, 0.2),
-        per_member=True,
+    label_smoothing: float = fraction(
+        "share of the target spread evenly over the classes", default=0.0, search=(0.0, 0.2)
     )
 
     def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
@@ -141,14 +135,8 @@ class SigmoidCrossEntropy(
     tensor([[0.5000, 0.5000, 0.5000]])
     """
 
-    label_smoothing: float = hyper(
-        "how far targets are moved towards 1/2",
-        default=0.0,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.0, 0.2),
-        per_member=True,
+    label_smoothing: float = fraction(
+        "how far targets are moved towards 1/2", default=0.0, search=(0.0, 0.2)
     )
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:

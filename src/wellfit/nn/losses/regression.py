@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.core.errors import DataError, HyperparameterError
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, positive
 from wellfit.nn.losses.base import OWN, Hypers, Loss, Scaling
 
 
@@ -86,14 +86,8 @@ class Huber(_RegressionLoss, name="huber"):
 
     scaling: ClassVar[Scaling] = "robust"
 
-    threshold: float = hyper(
-        "error from which on the loss is linear",
-        default=1.0,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(0.1, 3.0),
-        per_member=True,
+    threshold: float = positive(
+        "error from which on the loss is linear", default=1.0, search=(0.1, 3.0)
     )
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, nonnegative, positive
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import (
     Coefficients,
@@ -24,33 +24,9 @@ from wellfit.optim.optimizers.base import (
 class Moments(Optimizer):
     """What Adam and its relatives have in common: two memories, and a guard against 0 / 0."""
 
-    beta_1: float = hyper(
-        "memory of the mean gradient",
-        default=0.9,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.8, 0.99),
-        per_member=True,
-    )
-    beta_2: float = hyper(
-        "memory of the squared gradient",
-        default=0.999,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.9, 0.9999),
-        per_member=True,
-    )
-    epsilon: float = hyper(
-        "added to the root",
-        default=1e-8,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-10, 1e-4),
-        per_member=True,
-    )
+    beta_1: float = fraction("memory of the mean gradient", default=0.9, search=(0.8, 0.99))
+    beta_2: float = fraction("memory of the squared gradient", default=0.999, search=(0.9, 0.9999))
+    epsilon: float = positive("added to the root", default=1e-8, search=(1e-10, 1e-4))
 
     def slots(self) -> tuple[str, ...]:
         """Return the gradient's running mean and running mean square."""
@@ -158,17 +134,9 @@ class Nadam(Moments, name="nadam"):
     0.002
     """
 
-    learning_rate: float = hyper(
-        "step size η", default=0.002, low=0, scale="log", search=(1e-5, 1), per_member=True
-    )
-    momentum_decay: float = hyper(
-        "ψ, how fast the momentum rises",
-        default=0.004,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-4, 0.1),
-        per_member=True,
+    learning_rate: float = nonnegative("step size η", default=0.002, search=(1e-5, 1))
+    momentum_decay: float = positive(
+        "ψ, how fast the momentum rises", default=0.004, search=(1e-4, 0.1)
     )
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
@@ -210,9 +178,7 @@ class Adamax(Moments, name="adamax"):
     ('mean', 'largest')
     """
 
-    learning_rate: float = hyper(
-        "step size η", default=0.002, low=0, scale="log", search=(1e-5, 1), per_member=True
-    )
+    learning_rate: float = nonnegative("step size η", default=0.002, search=(1e-5, 1))
 
     def slots(self) -> tuple[str, ...]:
         """Return the gradient's running mean and its fading maximum."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, hyper, nonnegative, positive
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.adam import fused_adam
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, fast_sqrt, subtract_ratio
@@ -30,21 +30,11 @@ class AdaGrad(Optimizer, name="adagrad"):
 
     has_fused_kernel: ClassVar[bool] = True
 
-    learning_rate: float = hyper(
-        "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
-    )
+    learning_rate: float = nonnegative("step size η", default=0.01, search=(1e-4, 1))
     initial: float = hyper(
         "s₀, squares taken as seen before the first", default=0.0, low=0, per_member=True
     )
-    epsilon: float = hyper(
-        "added to the root",
-        default=1e-10,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-10, 1e-4),
-        per_member=True,
-    )
+    epsilon: float = positive("added to the root", default=1e-10, search=(1e-10, 1e-4))
 
     def slots(self) -> tuple[str, ...]:
         """Return the sum of squared gradients."""
@@ -83,26 +73,12 @@ class AdaDelta(Optimizer, name="adadelta"):
     ('square', 'step')
     """
 
-    learning_rate: float = hyper(
-        "step size η", default=1.0, low=0, scale="log", search=(1e-2, 10), per_member=True
+    learning_rate: float = nonnegative("step size η", default=1.0, search=(1e-2, 10))
+    rho: float = fraction(
+        "memory ρ of squared gradients and steps", default=0.9, search=(0.8, 0.99)
     )
-    rho: float = hyper(
-        "memory ρ of squared gradients and steps",
-        default=0.9,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.8, 0.99),
-        per_member=True,
-    )
-    epsilon: float = hyper(
-        "added under both roots; sets the first steps",
-        default=1e-6,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-8, 1e-4),
-        per_member=True,
+    epsilon: float = positive(
+        "added under both roots; sets the first steps", default=1e-6, search=(1e-8, 1e-4)
     )
 
     def slots(self) -> tuple[str, ...]:
@@ -142,33 +118,9 @@ class RMSProp(Optimizer, name="rmsprop"):
 
     has_fused_kernel: ClassVar[bool] = True
 
-    rho: float = hyper(
-        "memory ρ of squared gradients",
-        default=0.9,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.8, 0.999),
-        per_member=True,
-    )
-    momentum: float = hyper(
-        "share μ of the last step kept",
-        default=0.0,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0, 0.99),
-        per_member=True,
-    )
-    epsilon: float = hyper(
-        "added to the root",
-        default=1e-8,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-10, 1e-4),
-        per_member=True,
-    )
+    rho: float = fraction("memory ρ of squared gradients", default=0.9, search=(0.8, 0.999))
+    momentum: float = fraction("share μ of the last step kept", default=0.0, search=(0, 0.99))
+    epsilon: float = positive("added to the root", default=1e-8, search=(1e-10, 1e-4))
     centered: bool = hyper("divide by the standard deviation", default=False)
 
     def slots(self) -> tuple[str, ...]:

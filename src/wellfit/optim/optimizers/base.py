@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import Config, hyper
+from wellfit.core.hyper import Config, nonnegative
 
 Coefficients = dict[str, Any]
 Slots = dict[str, Tensor]
@@ -27,9 +27,7 @@ class Optimizer(Config, family="optimizer"):
 
     has_fused_kernel: ClassVar[bool] = False  # PyTorch has a kernel for it, given plain numbers
 
-    learning_rate: float = hyper(
-        "step size", default=1e-3, low=0, scale="log", search=(1e-5, 1), per_member=True
-    )
+    learning_rate: float = nonnegative("step size", default=1e-3, search=(1e-5, 1))
 
     def slots(self) -> tuple[str, ...]:
         """Return the names of what is remembered of each parameter; all start at zero."""
@@ -77,13 +75,8 @@ class Optimizer(Config, family="optimizer"):
 class DecoupledDecay(Optimizer):
     """A rule with weight decay apart from it: w ← w - η λ w on weights (not on biases)."""
 
-    weight_decay: float = hyper(
-        "λ, the share of a weight lost a unit of learning rate",
-        default=0.01,
-        low=0,
-        scale="log",
-        search=(1e-4, 1),
-        per_member=True,
+    weight_decay: float = nonnegative(
+        "λ, the share of a weight lost a unit of learning rate", default=0.01, search=(1e-4, 1)
     )
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, nonnegative, positive
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots, fast_sqrt
 
@@ -29,39 +29,14 @@ class FTRL(Optimizer, name="ftrl"):
     ('force', 'square')
     """
 
-    learning_rate: float = hyper(
-        "α, the step size before gradients add up",
-        default=0.1,
-        low=0,
-        scale="log",
-        search=(1e-3, 10),
-        per_member=True,
+    learning_rate: float = nonnegative(
+        "α, the step size before gradients add up", default=0.1, search=(1e-3, 10)
     )
-    l1: float = hyper(
-        "λ₁: the larger, the more zeros",
-        default=0.0,
-        low=0,
-        scale="log",
-        search=(1e-2, 10),
-        per_member=True,
+    l1: float = nonnegative("λ₁: the larger, the more zeros", default=0.0, search=(1e-2, 10))
+    l2: float = nonnegative(
+        "λ₂: the larger, the smaller the weights", default=0.0, search=(1e-4, 1)
     )
-    l2: float = hyper(
-        "λ₂: the larger, the smaller the weights",
-        default=0.0,
-        low=0,
-        scale="log",
-        search=(1e-4, 1),
-        per_member=True,
-    )
-    beta: float = hyper(
-        "β, keeps the first steps small",
-        default=1.0,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1e-2, 10),
-        per_member=True,
-    )
+    beta: float = positive("β, keeps the first steps small", default=1.0, search=(1e-2, 10))
     power: float = hyper(
         "of Σ g² in the step size; 0.5 is the root",
         default=0.5,

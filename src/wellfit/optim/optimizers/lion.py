@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, nonnegative
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, DecoupledDecay, Slots
 
@@ -22,35 +22,14 @@ class Lion(DecoupledDecay, name="lion"):
     0.0001
     """
 
-    learning_rate: float = hyper(
-        "step size η", default=1e-4, low=0, scale="log", search=(1e-6, 1e-2), per_member=True
+    learning_rate: float = nonnegative("step size η", default=1e-4, search=(1e-6, 1e-2))
+    weight_decay: float = nonnegative(
+        "λ, the share of a weight lost a unit of learning rate", default=0.0, search=(1e-3, 10)
     )
-    weight_decay: float = hyper(
-        "λ, the share of a weight lost a unit of learning rate",
-        default=0.0,
-        low=0,
-        scale="log",
-        search=(1e-3, 10),
-        per_member=True,
+    beta_1: float = fraction(
+        "the mean gradient's weight in the direction", default=0.9, search=(0.8, 0.99)
     )
-    beta_1: float = hyper(
-        "the mean gradient's weight in the direction",
-        default=0.9,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.8, 0.99),
-        per_member=True,
-    )
-    beta_2: float = hyper(
-        "memory of the mean gradient",
-        default=0.99,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.9, 0.999),
-        per_member=True,
-    )
+    beta_2: float = fraction("memory of the mean gradient", default=0.99, search=(0.9, 0.999))
 
     def slots(self) -> tuple[str, ...]:
         """Return the gradient's running mean."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, hyper, nonnegative
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.adam import AdamW
 from wellfit.optim.optimizers.base import Coefficients, LayerwiseOptimizer, Slots, plain
@@ -40,17 +40,9 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
 
     has_fused_kernel: ClassVar[bool] = False  # members' matrices are multiplied together
 
-    learning_rate: float = hyper(
-        "step size η", default=2e-3, low=0, scale="log", search=(1e-4, 1e-1), per_member=True
-    )
-    momentum: float = hyper(
-        "share μ of the mean gradient kept at a step",
-        default=0.95,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0.8, 0.99),
-        per_member=True,
+    learning_rate: float = nonnegative("step size η", default=2e-3, search=(1e-4, 1e-1))
+    momentum: float = fraction(
+        "share μ of the mean gradient kept at a step", default=0.95, search=(0.8, 0.99)
     )
     nesterov: bool = hyper("look ahead along the momentum", default=True)
     iterations: int = hyper("Newton-Schulz iterations", default=5, low=1, high=99)

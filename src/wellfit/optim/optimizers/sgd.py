@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import fraction, hyper, nonnegative
 from wellfit.core.stacking import add_scaled
 from wellfit.optim.optimizers.base import Coefficients, Optimizer, Slots
 
@@ -24,18 +24,8 @@ class SGD(Optimizer, name="sgd"):
 
     has_fused_kernel: ClassVar[bool] = True
 
-    learning_rate: float = hyper(
-        "step size η", default=0.01, low=0, scale="log", search=(1e-4, 1), per_member=True
-    )
-    momentum: float = hyper(
-        "share μ of the last step kept",
-        default=0.0,
-        low=0,
-        high=1,
-        open_high=True,
-        search=(0, 0.99),
-        per_member=True,
-    )
+    learning_rate: float = nonnegative("step size η", default=0.01, search=(1e-4, 1))
+    momentum: float = fraction("share μ of the last step kept", default=0.0, search=(0, 0.99))
     nesterov: bool = hyper("look ahead along the momentum", default=False)
 
     def slots(self) -> tuple[str, ...]:

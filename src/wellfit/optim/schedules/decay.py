@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import hyper
+from wellfit.core.hyper import hyper, nonnegative, positive
 from wellfit.optim.schedules.base import Hypers, Schedule, share_done
 
 
@@ -27,13 +27,8 @@ class TimeBased(Schedule, name="time_based"):
     [1.0, 0.5]
     """
 
-    decay: float = hyper(
-        "added to the divisor per ``every`` epochs",
-        default=0.1,
-        low=0,
-        scale="log",
-        search=(1e-3, 1),
-        per_member=True,
+    decay: float = nonnegative(
+        "added to the divisor per ``every`` epochs", default=0.1, search=(1e-3, 1)
     )
     every: float = hyper(
         "epochs of a period", default=1.0, low=0, open_low=True, scale="log", per_member=True
@@ -91,14 +86,8 @@ class Power(Schedule, name="power"):
     [1.0, 0.5]
     """
 
-    every: float = hyper(
-        "epochs after which the factor is 2^-power",
-        default=10.0,
-        low=0,
-        open_low=True,
-        scale="log",
-        search=(1, 100),
-        per_member=True,
+    every: float = positive(
+        "epochs after which the factor is 2^-power", default=10.0, search=(1, 100)
     )
     power: float = hyper("exponent", default=1.0, low=0, search=(0.5, 2), per_member=True)
 
