@@ -306,6 +306,23 @@ def test_a_misnamed_distribution_or_extra_is_found(text: str, place: str) -> Non
     assert place in misnamed(text)
 
 
+def private_imports(source: str) -> list[str]:
+    """The undocumented names of scikit-learn that a file imports."""
+    return [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sklearn")
+        for alias in node.names
+        if any(part.startswith("_") for part in f"{node.module}.{alias.name}".split("."))
+    ]
+
+
+def test_private_names_of_sklearn_are_imported_in_one_file() -> None:
+    found = {relative(path): private_imports(path.read_text()) for path in FILES}
+    assert found.pop("src/wellfit/core/_sklearn_compat.py")
+    assert {name: names for name, names in found.items() if names} == {}
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     assert wellfit.__version__ == PROJECT["project"]["version"] == metadata.version(DISTRIBUTION)
     # Fragments are what the release that has no section yet will say.

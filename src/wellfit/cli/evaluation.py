@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from sklearn.utils import _safe_indexing
 
 from wellfit.charts import confusion_chart, cut, frequent_errors, residual_charts
 from wellfit.charts.to_matplotlib import cells_size, figure, png
@@ -19,6 +18,7 @@ from wellfit.charts.to_terminal import cells
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.words import percent, pluralize, short
 from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.diagnose.verdicts.data import with_data
@@ -75,7 +75,7 @@ def evaluate(model: Model, source: Source) -> Evaluation:
     """Predict the test rows and the training rows, and compare with the truth."""
     data = source.data
     y, ids = np.asarray(data.y_test), _trained(model, source)
-    X_train, y_train = _safe_indexing(data.X, ids), np.asarray(data.y)[ids]
+    X_train, y_train = safe_indexing(data.X, ids), np.asarray(data.y)[ids]
     predicted, test = _scored(model, data.X_test, y, source)
     _, training = _scored(model, X_train, y_train, source)
     one_class_each = source.learning == "classification" and y.ndim == 1

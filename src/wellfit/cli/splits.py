@@ -85,14 +85,14 @@ def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Datase
         test: the share of the rows to test by.
         validation: the share of the other rows to validate by.
     """
-    from sklearn.utils import _safe_indexing  # takes a second
+    from wellfit.core._sklearn_compat import safe_indexing  # takes a second
 
     train, aside = cut(np.arange(len(data.X)), test)
     parts = {"_test": aside}
     if validation and data.X_val is None:
         train, parts["_val"] = cut(train, validation)
     found = {f"{name}{part}": ids for part, ids in {"": train, **parts}.items() for name in "Xy"}
-    taken = {name: _safe_indexing(getattr(data, name[0]), ids) for name, ids in found.items()}
+    taken = {name: safe_indexing(getattr(data, name[0]), ids) for name, ids in found.items()}
     return replace(data, **taken)
 
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
@@ -126,7 +126,7 @@ class CheckContext:
 
     def part(self, ids: NDArray[np.integer]) -> tuple[Any, Any]:
         """Return some rows and targets, as they were given."""
-        return _safe_indexing(self.X, ids), _safe_indexing(self.targets, ids)
+        return safe_indexing(self.X, ids), safe_indexing(self.targets, ids)
 
     def rows64(self, ids: NDArray[np.integer]) -> Rows:
         """Return some rows in double precision, on the processor."""

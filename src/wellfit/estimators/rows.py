@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_sample_weight
 
+from wellfit.core._sklearn_compat import check_sample_weight, safe_indexing
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.estimators import settings
 from wellfit.fitting import ClassTargets, TargetEncoder
@@ -48,7 +47,7 @@ def weighed(
     if isinstance(targets, ClassTargets):
         weight = targets.class_weights(y, getattr(estimator, "class_weight", None))
     if sample_weight is not None:
-        given = _check_sample_weight(
+        given = check_sample_weight(
             sample_weight,
             x if hasattr(x, "dtype") else y,
             dtype=np.float64,
@@ -61,7 +60,7 @@ def weighed(
     if not len(kept):
         raise DataError("all sample weights are 0; expected at least one row that counts")
     if len(kept) < rows:
-        x, y, weight = _safe_indexing(x, kept), y[kept], weight[kept]
+        x, y, weight = safe_indexing(x, kept), y[kept], weight[kept]
     return x, y, weight / weight.mean(), kept
 
 

@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.metrics._scorer import (
-    _CurveScorer,
-    _MultimetricScorer,
-    _PassthroughScorer,
-    _Scorer,
-)
 
+from wellfit.core._sklearn_compat import PLAIN_SCORERS, MultimetricScorer
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.fitting.targets import TargetEncoder
 
@@ -99,10 +94,10 @@ def precomputable(scorers: Any) -> bool:
     >>> precomputable(get_scorer("accuracy")), precomputable(lambda estimator, X, y: 0.0)
     (True, False)
     """
-    if isinstance(scorers, _MultimetricScorer):
+    if isinstance(scorers, MultimetricScorer):
         return all(precomputable(each) for each in each_scorer(scorers).values())
     # Of the very classes: a subclass may ask for anything.
-    return type(scorers) in (_Scorer, _CurveScorer, _PassthroughScorer)
+    return type(scorers) in PLAIN_SCORERS
 
 
 def each_scorer(scorers: Any) -> dict[str, Scorer]:

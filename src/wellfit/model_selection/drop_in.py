@@ -12,14 +12,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import model_selection as theirs
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
-from sklearn.utils.validation import _check_method_params
 
+from wellfit.core._sklearn_compat import (
+    BaseSearchCV,
+    MultimetricScorer,
+    check_method_params,
+    fit_context,
+)
 from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
 from wellfit.estimators.base import BaseMLP
@@ -64,7 +67,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         """The candidates of the fitted search, the best first: a table of pandas."""
         return self.plot.table()
 
-    @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
         """Try every candidate on every fold, and refit the best on all rows.
 
@@ -79,7 +82,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, plain_targets(y) if isinstance(self.estimator, BaseMLP) else y)
-        params = _check_method_params(X, params=params)
+        params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
         data = {
@@ -103,7 +106,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         self._choose(results, refit_metric)
         if self.refit:
             self._refit(data, routed.estimator.fit, context)
-        multiple = isinstance(scorers, _MultimetricScorer)
+        multiple = isinstance(scorers, MultimetricScorer)
         self.scorer_ = each_scorer(scorers) if multiple else scorers
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, **data)

@@ -14,11 +14,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _score
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
 
+from wellfit.core._sklearn_compat import (
+    MultimetricScorer,
+    check_method_params,
+    safe_indexing,
+    score_estimator,
+)
 from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
 from wellfit.fitting import (
@@ -153,8 +155,8 @@ class Evaluation(FitEvaluator):
         if key in self._seen:
             self._used.add(key)
             return _silent(builder.job_like(self._seen[key]))
-        X, y = _safe_indexing(self._features, fit.train), _safe_indexing(self._y, fit.train)
-        params = _check_method_params(self._x, params=self._fit_params, indices=fit.train)
+        X, y = safe_indexing(self._features, fit.train), safe_indexing(self._y, fit.train)
+        params = check_method_params(self._x, params=self._fit_params, indices=fit.train)
         self._seen[key] = _silent(builder.job(X, y, **params))
         self._used.add(key)
         return self._seen[key]
@@ -220,8 +222,8 @@ class Evaluation(FitEvaluator):
         return outcomes
 
     def _judging(self, estimator: BaseMLP, rows: NDArray[np.integer]) -> _Judging:
-        X, y = _safe_indexing(self._x, rows), _safe_indexing(self._y, rows)
-        params = _check_method_params(self._x, params=self._score_params, indices=rows)
+        X, y = safe_indexing(self._x, rows), safe_indexing(self._y, rows)
+        params = check_method_params(self._x, params=self._score_params, indices=rows)
         numbers = targets = None
         if not self._known_scorers:
             return _Judging(X, y, params, None, None)
@@ -230,7 +232,7 @@ class Evaluation(FitEvaluator):
         with suppress(Exception):
             if isinstance(network.targets, ClassTargets):
                 targets = network.targets.knowing(y)
-            x = _safe_indexing(self._features, rows)
+            x = safe_indexing(self._features, rows)
             x = validate_features(estimator, x, network.features)
             numbers = network.features.encode(x, Compute.of(estimator).numpy_dtype)
         return _Judging(X, y, params, numbers, targets)
@@ -253,7 +255,7 @@ class Evaluation(FitEvaluator):
             pairs = ((precomputed(*each, by.targets), by) for each in outputs)
         error_score = self._search.error_score
         return [
-            _score(each, own.X, own.y, self._scorers, own.params, error_score)
+            score_estimator(each, own.X, own.y, self._scorers, own.params, error_score)
             for each, own in pairs
         ]
 
@@ -263,7 +265,7 @@ class Evaluation(FitEvaluator):
         if search.error_score == "raise":
             raise error
         score = search.error_score
-        if isinstance(scorers, _MultimetricScorer):
+        if isinstance(scorers, MultimetricScorer):
             score = dict.fromkeys(each_scorer(scorers), search.error_score)
         outcome = {
             "test_scores": score,

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection._validation import (
-    _insert_error_scores,
-    _warn_or_raise_about_fit_failures,
-)
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
 
+from wellfit.core._sklearn_compat import (
+    check_method_params,
+    insert_error_scores,
+    safe_indexing,
+    warn_or_raise_about_fit_failures,
+)
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
@@ -90,7 +90,7 @@ class FitEvaluator(ABC):
         done = self._completed(fits, known, contexts)
         self._report_failures(done)
         if callable(self._search.scoring):
-            _insert_error_scores(done, self._search.error_score)
+            insert_error_scores(done, self._search.error_score)
         return done
 
     @abstractmethod
@@ -113,17 +113,17 @@ class FitEvaluator(ABC):
         """Return what hooks may ask for; the rows are cut only if one does."""
         x, y, weight = self._x, self._y, self._fit_params.get("sample_weight")
         return {
-            "X": lambda: _safe_indexing(x, fit.train),
-            "y": lambda: None if y is None else _safe_indexing(y, fit.train),
+            "X": lambda: safe_indexing(x, fit.train),
+            "y": lambda: None if y is None else safe_indexing(y, fit.train),
             "metadata": None
             if weight is None
-            else lambda: _check_method_params(x, {"sample_weight": weight}, indices=fit.train),
+            else lambda: check_method_params(x, {"sample_weight": weight}, indices=fit.train),
         }
 
     def _report_failures(self, outcomes: Sequence[Outcome]) -> None:
         count, total = sum(bool(each["fit_error"]) for each in outcomes), len(outcomes)
         if not (self._succeeded and count == total):
-            _warn_or_raise_about_fit_failures(outcomes, self._search.error_score)
+            warn_or_raise_about_fit_failures(outcomes, self._search.error_score)
             self._succeeded = True
         else:  # of a later round: the candidates before count
             warnings.warn(

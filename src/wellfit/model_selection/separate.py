@@ -7,9 +7,9 @@ from typing import Any
 
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
-from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
+from wellfit.core._sklearn_compat import fit_and_score
 from wellfit.estimators.base import BaseMLP
 from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
 from wellfit.model_selection.fold_fit import FoldFit
@@ -44,7 +44,7 @@ class SeparateFits(FitEvaluator):
         parallel = Parallel(n_jobs=search.n_jobs, pre_dispatch=search.pre_dispatch, return_as=how)
         wanted = search.keep_models or isinstance(search.estimator, BaseMLP)
         yield from parallel(
-            delayed(_fit_and_score)(
+            delayed(fit_and_score)(
                 clone(self._base),
                 self._x,
                 self._y,

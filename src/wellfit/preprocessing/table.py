@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, gen_batches
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from wellfit.core._sklearn_compat import check_feature_names_in
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError, did_you_mean
 from wellfit.core.schema import Positive, Range, conform
 from wellfit.preprocessing.categories import Levels, LevelsDocument
@@ -324,7 +325,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return "".join(f"\n{name!r}{hint}" for name, hint in hints.items() if hint != ".")
 
     def _names_in(self, input_features: Any = None) -> list[str]:
-        return [str(name) for name in _check_feature_names_in(self, input_features)]
+        return [str(name) for name in check_feature_names_in(self, input_features)]
 
     def _positions(self, *kinds: Kind) -> list[int]:
         return [at for at, kind in enumerate(self.kinds_) if kind in kinds]

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils import _safe_indexing
 from torch import Tensor
 
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.diagnose.start import best_losses, signal_of
 from wellfit.diagnose.verdicts import baselines, measured
 from wellfit.diagnose.verdicts.scores import Baseline, Mean, Scores
@@ -101,7 +101,7 @@ class FittedTraining(Training):
     def _part(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer], most: int = _MOST) -> Part:
         if len(ids) > most:
             ids = np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
-        some, targets = _safe_indexing(X, ids), y[ids]
+        some, targets = safe_indexing(X, ids), y[ids]
         network = self.estimator.network_
         x = validate_features(self.estimator, some, network.features)
         numbers, codes = network.encode(x, targets, Compute.of(self.estimator))

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import DataError, HyperparameterError, InputError, shown
 from wellfit.core.hyper import Config, resolve
 from wellfit.core.lazy import public
@@ -155,8 +156,8 @@ class Ensemble(NestedConfigs):
         self = cls(unfitted, n_estimators=len(unfitted), selection=selection, scoring=scoring)
         self._given()  # refuses networks of another kind
         self._know([member for folds in candidates for member in folds])
-        score = self._scorer(_safe_indexing(models.y, np.concatenate(rows)), None)
-        held = [_safe_indexing(models.X, ids) for ids in rows]
+        score = self._scorer(safe_indexing(models.y, np.concatenate(rows)), None)
+        held = [safe_indexing(models.X, ids) for ids in rows]
         said = np.array([self._out_of_fold(folds, held) for folds in candidates])
         best = np.argsort([-score(each) for each in said], kind="stable")[:n_best]
         shares = np.zeros(len(candidates))

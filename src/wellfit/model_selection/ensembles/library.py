@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import DataError, DivergedError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators import settings
@@ -35,8 +35,8 @@ class Data:
 
     def rows(self, ids: NDArray[np.integer]) -> Data:
         """Return some of the rows to train on."""
-        weight = None if self.weight is None else _safe_indexing(self.weight, ids)
-        X, y = _safe_indexing(self.X, ids), _safe_indexing(self.y, ids)
+        weight = None if self.weight is None else safe_indexing(self.weight, ids)
+        X, y = safe_indexing(self.X, ids), safe_indexing(self.y, ids)
         return replace(self, X=X, y=y, weight=weight)
 
     def that_count(self) -> Data:

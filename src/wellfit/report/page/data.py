@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from wellfit.charts import count_chart, histogram_chart
 from wellfit.core import registry
+from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import WellfitError
 from wellfit.core.hyper import resolve
 from wellfit.core.words import percent
@@ -152,7 +152,7 @@ def check_findings(run: Material) -> Block:
     X, y, note = data.X, data.y, ""
     chosen = _affordable(X)
     if len(chosen) < len(X):
-        X, y = _safe_indexing(X, chosen), _safe_indexing(y, chosen)
+        X, y = safe_indexing(X, chosen), safe_indexing(y, chosen)
         left = ", ".join(one.name.replace("_", " ") for one in quick if one.whole)
         quick = [one for one in quick if not one.whole]
         note = (

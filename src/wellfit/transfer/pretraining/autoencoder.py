@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from wellfit.core._sklearn_compat import num_samples
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, resolve
 from wellfit.estimators.base import BaseMLP
@@ -348,4 +349,4 @@ def each_activation(given: Any, count: int) -> list[Any]:
 
 def _nothing(X: Any) -> NDArray[np.float64]:
     """Return targets that nobody looks at, one a row."""
-    return np.zeros(_num_samples(X))
+    return np.zeros(num_samples(X))
