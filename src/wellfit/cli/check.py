@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wellfit.cli import options
 from wellfit.cli.console import duration, note, screen, spinner, starting
 from wellfit.core.words import pluralize
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from wellfit.cli.source import Source
     from wellfit.diagnose import RangeTest, Report
 
-_NETWORK, _TRAINING = "Network", "Training"
 # Which of the estimator's parameters an option is; a rule before what is set of it.
 _PARAMETERS = {
     "hidden": "hidden_layer_sizes",
@@ -32,86 +32,32 @@ _PARAMETERS = {
 }
 
 
-def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
-
-
 def check(
     data: Annotated[
         str, typer.Argument(help="What to look at: a file, a folder, or a name.", metavar="DATA")
     ],
-    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
-    ] = None,
-    test: Annotated[
-        Path | None, typer.Option(help="A file of test rows, with the same columns.")
-    ] = None,
-    test_fraction: Annotated[
-        float, typer.Option(help="The share of rows to test by, where none are given.")
-    ] = 0.2,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="A column to leave out; repeatable.")
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="classification or regression; auto goes by the target.")
-    ] = "auto",
-    na: Annotated[
-        list[str] | None,
-        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
-    ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
-    ] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
-    ] = False,
-    hidden: Annotated[
-        str | None, _option(_NETWORK, "Units of the hidden layers, as 512,256; '' for none.")
-    ] = None,
-    activation: Annotated[
-        str | None, _option(_NETWORK, "A name: `wellfit methods activation`.", metavar="NAME")
-    ] = None,
-    initializer: Annotated[
-        str | None, _option(_NETWORK, "A name: `wellfit methods initializer`.", metavar="NAME")
-    ] = None,
-    batch_norm: Annotated[
-        bool | None,
-        _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
-    ] = None,
-    optimizer: Annotated[
-        str | None, _option(_TRAINING, "A name: `wellfit methods optimizer`.", metavar="NAME")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, _option(_TRAINING, "The optimizer's step size.", metavar="N")
-    ] = None,
-    batch_size: Annotated[
-        int | None, _option(_TRAINING, "Rows of a step.", metavar="N", min=1)
-    ] = None,
-    l1: Annotated[
-        float | None, _option(_TRAINING, "Strength of the L1 penalty.", metavar="N")
-    ] = None,
-    l2: Annotated[
-        float | None, _option(_TRAINING, "Strength of the L2 penalty.", metavar="N")
-    ] = None,
-    class_weight: Annotated[
-        str | None, _option(_TRAINING, "balanced: all classes count alike.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        _option(
-            _TRAINING,
-            "Any other parameter, as optimizer__momentum=0.9; repeatable.",
-            "--set",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
-    n_threads: Annotated[
-        int | None, typer.Option(help="Threads to compute with.", metavar="N", min=1)
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="The same seed gives the same findings.", metavar="N", min=0)
-    ] = 0,
+    target: options.Target = None,
+    data_dir: options.DataDir = None,
+    test: options.Test = None,
+    test_fraction: options.TestFraction = 0.2,
+    drop: options.Drop = None,
+    task: options.Task = "auto",
+    na: options.MissingValues = None,
+    no_header: options.NoHeader = False,
+    allow_pickle: options.AllowPickle = False,
+    hidden: options.Hidden = None,
+    activation: options.Activation = None,
+    initializer: options.Initializer = None,
+    batch_norm: options.BatchNorm = None,
+    optimizer: options.Optimizer = None,
+    learning_rate: options.LearningRate = None,
+    batch_size: options.BatchSize = None,
+    l1: options.L1 = None,
+    l2: options.L2 = None,
+    class_weight: options.ClassWeight = None,
+    settings: options.Settings = None,
+    n_threads: options.Threads = None,
+    seed: options.Seed = 0,
     rates: Annotated[
         Path | None,
         typer.Option(help="Draw how far learning rates come, over 8 decades, into this PNG file."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wellfit.cli import options
 from wellfit.cli.console import key_value_table, note, screen
 from wellfit.core.words import pluralize
 
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 
-DataDir = Annotated[Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")]
 _IMAGES, _DOUBTS = 10, 5
 
 
 @data_app.command("list")
-def list_data(data_dir: DataDir = None) -> None:
+def list_data(data_dir: options.DataDir = None) -> None:
     """List the data that go by a name. Nothing is downloaded."""
     from rich.table import Table
 
@@ -45,21 +45,14 @@ def list_data(data_dir: DataDir = None) -> None:
 @data_app.command("show")
 def show_data(
     name: Annotated[str, typer.Argument(help="A name that `wellfit data list` lists, or a path.")],
-    data_dir: DataDir = None,
-    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    data_dir: options.DataDir = None,
+    target: options.Target = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to draw images; else NAME.png.")
     ] = None,
-    na: Annotated[
-        list[str] | None,
-        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
-    ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
-    ] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
-    ] = False,
+    na: options.MissingValues = None,
+    no_header: options.NoHeader = False,
+    allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Draw ten images, or summarize the columns of a table."""
     from wellfit.cli.reading_notes import notes_on, reading_notes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wellfit.cli import options
 from wellfit.cli.console import screen, starting
 from wellfit.core.words import pluralize
 
@@ -27,13 +28,8 @@ def predict(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The csv file to write; - prints it instead.")
     ],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
-    ] = None,
-    na: Annotated[
-        list[str] | None,
-        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
-    ] = None,
+    data_dir: options.DataDir = None,
+    na: options.MissingValues = None,
     header: Annotated[
         bool | None,
         typer.Option(

@@ -9,14 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from wellfit.cli import options
 from wellfit.cli.console import note, screen, spinner, starting
 from wellfit.cli.train import begin_with, resume_from
 
-_NETWORK, _SEARCH, _RUN = "The same for all candidates", "Search", "Run"
-
-
-def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
+_SEARCH = "Search"
 
 
 # Which of the estimator's parameters an option is; a rule before what is set of it.
@@ -66,62 +63,50 @@ search_app = typer.Typer(cls=_OneByDefault, help="Try many candidates, and keep 
 )
 def search(
     ctx: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Argument(help="What to train on: a file, a folder, or a name.", metavar="DATA"),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
-    ] = None,
-    test: Annotated[
-        Path | None, typer.Option(help="A file of test rows, with the same columns.")
-    ] = None,
-    test_fraction: Annotated[
-        float, typer.Option(help="The share of rows to test by, where none are given.")
-    ] = 0.2,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="A column to leave out; repeatable.")
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="classification or regression; auto goes by the target.")
-    ] = "auto",
-    na: Annotated[
-        list[str] | None,
-        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
-    ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
-    ] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
-    ] = False,
-    candidates: Annotated[int, _option(_SEARCH, "How many to try.", metavar="N", min=1)] = 40,
-    cv: Annotated[int, _option(_SEARCH, "Folds that each is judged by.", metavar="N", min=2)] = 3,
+    data: options.Data = None,
+    target: options.Target = None,
+    data_dir: options.DataDir = None,
+    test: options.Test = None,
+    test_fraction: options.TestFraction = 0.2,
+    drop: options.Drop = None,
+    task: options.Task = "auto",
+    na: options.MissingValues = None,
+    no_header: options.NoHeader = False,
+    allow_pickle: options.AllowPickle = False,
+    candidates: Annotated[
+        int, options.option(_SEARCH, "How many to try.", metavar="N", min=1)
+    ] = 40,
+    cv: Annotated[
+        int, options.option(_SEARCH, "Folds that each is judged by.", metavar="N", min=2)
+    ] = 3,
     space: Annotated[
         Path | None,
-        _option(_SEARCH, "JSON or YAML of what to vary; else a space by default.", metavar="FILE"),
+        options.option(
+            _SEARCH, "JSON or YAML of what to vary; else a space by default.", metavar="FILE"
+        ),
     ] = None,
     sampler: Annotated[
-        str, _option(_SEARCH, "random, sobol, grid, tpe, …", metavar="NAME")
+        str, options.option(_SEARCH, "random, sobol, grid, tpe, …", metavar="NAME")
     ] = "random",
     halving: Annotated[
         str | None,
-        _option(
+        options.option(
             _SEARCH,
             "successive or hyperband: few epochs for many, more for the best.",
             metavar="NAME",
         ),
     ] = None,
     factor: Annotated[
-        int, _option(_SEARCH, "Of how many candidates halving keeps one.", metavar="N", min=2)
+        int,
+        options.option(_SEARCH, "Of how many candidates halving keeps one.", metavar="N", min=2),
     ] = 3,
     restarts: Annotated[
-        int, _option(_SEARCH, "Seeds that each candidate is trained from.", metavar="N", min=1)
+        int,
+        options.option(_SEARCH, "Seeds that each candidate is trained from.", metavar="N", min=1),
     ] = 1,
     score: Annotated[
         str | None,
-        _option(
+        options.option(
             _SEARCH,
             "A scorer of scikit-learn; else accuracy or R².",
             "--scoring",
@@ -130,70 +115,38 @@ def search(
     ] = None,
     time_limit: Annotated[
         float | None,
-        _option(_SEARCH, "Begin nothing new after so many seconds.", metavar="SECONDS", min=0),
+        options.option(
+            _SEARCH, "Begin nothing new after so many seconds.", metavar="SECONDS", min=0
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, _option(_SEARCH, "Processes; -1 for one a core.", metavar="N")
+        int | None, options.option(_SEARCH, "Processes; -1 for one a core.", metavar="N")
     ] = None,
-    hidden: Annotated[
-        str | None, _option(_NETWORK, "Units of the hidden layers, as 512,256; '' for none.")
-    ] = None,
-    activation: Annotated[
-        str | None,
-        _option(_NETWORK, "A name: `wellfit methods activation`.", metavar="NAME"),
-    ] = None,
-    batch_norm: Annotated[
-        bool | None,
-        _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
-    ] = None,
-    optimizer: Annotated[
-        str | None, _option(_NETWORK, "A name: `wellfit methods optimizer`.", metavar="NAME")
-    ] = None,
-    lr_schedule: Annotated[
-        str | None, _option(_NETWORK, "A name: `wellfit methods schedule`.", metavar="NAME")
-    ] = None,
-    batch_size: Annotated[
-        int | None, _option(_NETWORK, "Rows of a step.", metavar="N", min=1)
-    ] = None,
-    epochs: Annotated[
-        int | None, _option(_NETWORK, "Passes over the training rows.", metavar="N", min=1)
-    ] = None,
-    early_stopping: Annotated[
-        bool | None,
-        _option(
-            _NETWORK,
-            "Stop when held-out rows no longer improve.",
-            "--early-stopping/--no-early-stopping",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        _option(
-            _NETWORK,
-            "Any other parameter, as optimizer__momentum=0.9; repeatable.",
-            "--set",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
-    n_threads: Annotated[
-        int | None, _option(_RUN, "Threads to compute with.", metavar="N", min=1)
-    ] = None,
-    seed: Annotated[
-        int, _option(_RUN, "The same seed gives the same search.", metavar="N", min=0)
-    ] = 0,
-    run: Annotated[
-        Path | None, _option(_RUN, "The run's folder; else a new one in runs/.")
-    ] = None,
-    overwrite: Annotated[
-        bool, _option(_RUN, "Replace the run that is in the folder.", "--overwrite")
-    ] = False,
+    hidden: options.Hidden = None,
+    activation: options.Activation = None,
+    batch_norm: options.BatchNorm = None,
+    optimizer: options.Optimizer = None,
+    lr_schedule: options.LRSchedule = None,
+    batch_size: options.BatchSize = None,
+    epochs: options.Epochs = None,
+    early_stopping: options.EarlyStopping = None,
+    settings: options.Settings = None,
+    n_threads: options.Threads = None,
+    seed: options.Seed = 0,
+    run: options.Run = None,
+    overwrite: options.Overwrite = False,
     resume: Annotated[
         Path | None,
-        _option(_RUN, "Go on with a search that was cut off. Needs no more.", metavar="RUN"),
+        options.option(
+            options.RUN, "Go on with a search that was cut off. Needs no more.", metavar="RUN"
+        ),
     ] = None,
-    quiet: Annotated[bool, _option(_RUN, "Print the figures only.", "--quiet", "-q")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Try many candidates by cross-validation, and train the best into a run folder."""
+    """Try many candidates by cross-validation, and train the best into a run folder.
+
+    What is given of the network and of its training is the same for all candidates.
+    """
     given = {**locals()}
     if resume is not None:
         resume_from(ctx, resume)

@@ -8,22 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from wellfit.cli import options
 from wellfit.cli.console import starting
 
-_NETWORK, _TRAINING, _STOPPING = "Network", "Training", "Stopping and judging"
-_PRETRAINED, _RUN, _RESUMING = "Pretrained", "Run", "Checkpoints"
-
-
-def _option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, help=meaning, rich_help_panel=panel, **more)
-
-
-def _number(panel: str, meaning: str, **more: Any) -> Any:
-    return _option(panel, meaning, **{"metavar": "N", **more})
-
-
-def _named(panel: str, family: str) -> Any:
-    return _option(panel, f"A name: `wellfit methods {family}`.", metavar="NAME")
+_PRETRAINED, _RESUMING = "Pretrained", "Checkpoints"
 
 
 # Which of the estimator's parameters an option is; a rule before what is set of it.
@@ -69,20 +57,11 @@ _OPTIONS = ("report_every", "time_limit", "tensorboard", "checkpoint_every", "ke
 
 def train(
     ctx: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Argument(help="What to train on: a file, a folder, or a name.", metavar="DATA"),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="A folder of data by name; else WELLFIT_DATA.")
-    ] = None,
-    test: Annotated[
-        Path | None, typer.Option(help="A file of test rows, with the same columns.")
-    ] = None,
-    test_fraction: Annotated[
-        float, typer.Option(help="The share of rows to test by, where none are given.")
-    ] = 0.2,
+    data: options.Data = None,
+    target: options.Target = None,
+    data_dir: options.DataDir = None,
+    test: options.Test = None,
+    test_fraction: options.TestFraction = 0.2,
     time_column: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,129 +77,101 @@ def train(
             metavar="COLUMN",
         ),
     ] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="A column to leave out; repeatable.")
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="classification or regression; auto goes by the target.")
-    ] = "auto",
-    na: Annotated[
-        list[str] | None,
-        typer.Option(help="A further cell that is a missing value; repeatable.", metavar="TEXT"),
-    ] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line of a csv file is data.")
-    ] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read a pickle whose origin you trust.")
-    ] = False,
-    hidden: Annotated[
-        str | None, _option(_NETWORK, "Units of the hidden layers, as 512,256; '' for none.")
-    ] = None,
-    activation: Annotated[str | None, _named(_NETWORK, "activation")] = None,
-    initializer: Annotated[str | None, _named(_NETWORK, "initializer")] = None,
-    bias_initializer: Annotated[str | None, _named(_NETWORK, "initializer")] = None,
-    batch_norm: Annotated[
-        bool | None,
-        _option(_NETWORK, "Normalize each batch.", "--batch-norm/--no-batch-norm"),
-    ] = None,
+    drop: options.Drop = None,
+    task: options.Task = "auto",
+    na: options.MissingValues = None,
+    no_header: options.NoHeader = False,
+    allow_pickle: options.AllowPickle = False,
+    hidden: options.Hidden = None,
+    activation: options.Activation = None,
+    initializer: options.Initializer = None,
+    bias_initializer: options.Initializer = None,
+    batch_norm: options.BatchNorm = None,
     dropout: Annotated[
-        float | None, _number(_NETWORK, "Share of hidden units silenced at a step.")
+        float | None, options.number(options.NETWORK, "Share of hidden units silenced at a step.")
     ] = None,
     input_dropout: Annotated[
-        float | None, _number(_NETWORK, "Share of inputs silenced at a step.")
+        float | None, options.number(options.NETWORK, "Share of inputs silenced at a step.")
     ] = None,
     input_noise: Annotated[
-        float | None, _number(_NETWORK, "Deviation of normal noise on the inputs.")
+        float | None, options.number(options.NETWORK, "Deviation of normal noise on the inputs.")
     ] = None,
-    optimizer: Annotated[str | None, _named(_TRAINING, "optimizer")] = None,
-    learning_rate: Annotated[
-        float | None, _number(_TRAINING, "The optimizer's step size.")
-    ] = None,
-    lr_schedule: Annotated[str | None, _named(_TRAINING, "schedule")] = None,
-    batch_size: Annotated[int | None, _number(_TRAINING, "Rows of a step.", min=1)] = None,
-    epochs: Annotated[
-        int | None, _number(_TRAINING, "Passes over the training rows, at most.", min=1)
-    ] = None,
+    optimizer: options.Optimizer = None,
+    learning_rate: options.LearningRate = None,
+    lr_schedule: options.LRSchedule = None,
+    batch_size: options.BatchSize = None,
+    epochs: options.Epochs = None,
     shuffle: Annotated[
         bool | None,
-        _option(_TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"),
+        options.option(
+            options.TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"
+        ),
     ] = None,
     subsample: Annotated[
-        float | None, _number(_TRAINING, "The share of training rows to use.")
+        float | None, options.number(options.TRAINING, "The share of training rows to use.")
     ] = None,
     augment: Annotated[
         list[str] | None,
-        _option(
-            _TRAINING,
+        options.option(
+            options.TRAINING,
             "Change training images: shift, or shift:4; repeatable. `wellfit methods "
             "augmentation`.",
             metavar="NAME[:NUMBER]",
         ),
     ] = None,
-    l1: Annotated[float | None, _number(_TRAINING, "Strength of the L1 penalty.")] = None,
-    l2: Annotated[float | None, _number(_TRAINING, "Strength of the L2 penalty.")] = None,
+    l1: options.L1 = None,
+    l2: options.L2 = None,
     max_norm: Annotated[
-        float | None, _number(_TRAINING, "Longest norm of a unit's incoming weights.")
+        float | None,
+        options.number(options.TRAINING, "Longest norm of a unit's incoming weights."),
     ] = None,
     gradient_clipping: Annotated[
         str | None,
-        _option(
-            _TRAINING,
+        options.option(
+            options.TRAINING,
             "Longest norm of the gradient, or a name: `wellfit methods clipping`.",
             metavar="NUMBER|NAME",
         ),
     ] = None,
     ema_decay: Annotated[
-        float | None, _number(_TRAINING, "Predict by averaged weights: their decay, as 0.999.")
+        float | None,
+        options.number(options.TRAINING, "Predict by averaged weights: their decay, as 0.999."),
     ] = None,
-    class_weight: Annotated[
-        str | None, _option(_TRAINING, "balanced: all classes count alike.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        _option(
-            _TRAINING,
-            "Any other parameter, as optimizer__momentum=0.9; repeatable.",
-            "--set",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
-    early_stopping: Annotated[
-        bool | None,
-        _option(
-            _STOPPING,
-            "Stop when held-out rows no longer improve; keep the best weights.",
-            "--early-stopping/--no-early-stopping",
-        ),
-    ] = None,
+    class_weight: options.ClassWeight = None,
+    settings: options.Settings = None,
+    early_stopping: options.EarlyStopping = None,
     patience: Annotated[
-        int | None, _number(_STOPPING, "Epochs without improvement before stopping.", min=1)
+        int | None,
+        options.number(options.STOPPING, "Epochs without improvement before stopping.", min=1),
     ] = None,
     monitor: Annotated[
         str | None,
-        _option(_STOPPING, "What has to improve: val_loss, or a scorer.", metavar="METRIC"),
+        options.option(
+            options.STOPPING, "What has to improve: val_loss, or a scorer.", metavar="METRIC"
+        ),
     ] = None,
     validation_fraction: Annotated[
-        float | None, _number(_STOPPING, "The share of training rows to hold out.")
+        float | None, options.number(options.STOPPING, "The share of training rows to hold out.")
     ] = None,
     scoring: Annotated[
         list[str] | None,
-        _option(
-            _STOPPING,
+        options.option(
+            options.STOPPING,
             "A scorer of scikit-learn to show, as roc_auc; repeatable.",
             metavar="SCORER",
         ),
     ] = None,
     eval_every: Annotated[
-        int | None, _number(_STOPPING, "Epochs from one judgement to the next.", min=1)
+        int | None,
+        options.number(options.STOPPING, "Epochs from one judgement to the next.", min=1),
     ] = None,
     time_limit: Annotated[
-        float | None, _number(_STOPPING, "Stop after so many seconds.", metavar="SECONDS")
+        float | None,
+        options.number(options.STOPPING, "Stop after so many seconds.", metavar="SECONDS"),
     ] = None,
     pretrained: Annotated[
         str | None,
-        _option(
+        options.option(
             _PRETRAINED,
             "Begin with a trained network's layers: of a model, a run, a name in the registry, or "
             "another library's file.",
@@ -229,45 +180,46 @@ def train(
     ] = None,
     n_layers: Annotated[
         str | None,
-        _option(_PRETRAINED, "How many of them, from the lowest; else all.", metavar="N"),
+        options.option(_PRETRAINED, "How many of them, from the lowest; else all.", metavar="N"),
     ] = None,
     freeze: Annotated[
         str | None,
-        _option(
+        options.option(
             _PRETRAINED, "How many stay as they are; auto tries all numbers.", metavar="N|auto"
         ),
     ] = None,
     unfreeze: Annotated[
-        int | None, _number(_PRETRAINED, "The epoch from which these learn too.", min=1)
+        int | None, options.number(_PRETRAINED, "The epoch from which these learn too.", min=1)
     ] = None,
     precision: Annotated[
-        str | None, _option(_RUN, "float32, float64, bfloat16, or auto: what is faster here.")
+        str | None,
+        options.option(options.RUN, "float32, float64, bfloat16, or auto: what is faster here."),
     ] = None,
-    device: Annotated[str | None, _option(_RUN, "auto, cpu, cuda, …")] = None,
-    n_threads: Annotated[int | None, _number(_RUN, "Threads to compute with.", min=1)] = None,
-    seed: Annotated[int, _number(_RUN, "The same seed gives the same run.", min=0)] = 0,
-    run: Annotated[
-        Path | None, _option(_RUN, "The run's folder; else a new one in runs/.")
-    ] = None,
-    overwrite: Annotated[
-        bool, _option(_RUN, "Replace the run that is in the folder.", "--overwrite")
-    ] = False,
+    device: Annotated[str | None, options.option(options.RUN, "auto, cpu, cuda, …")] = None,
+    n_threads: options.Threads = None,
+    seed: options.Seed = 0,
+    run: options.Run = None,
+    overwrite: options.Overwrite = False,
     report_every: Annotated[
-        int | None, _number(_RUN, "Epochs from one printed line to the next.", min=1)
+        int | None, options.number(options.RUN, "Epochs from one printed line to the next.", min=1)
     ] = None,
     tensorboard: Annotated[
-        bool, _option(_RUN, "Write RUN/tensorboard as well.", "--tensorboard")
+        bool, options.option(options.RUN, "Write RUN/tensorboard as well.", "--tensorboard")
     ] = False,
-    quiet: Annotated[bool, _option(_RUN, "Print the figures only.", "--quiet", "-q")] = False,
+    quiet: options.Quiet = False,
     resume: Annotated[
         Path | None,
-        _option(_RESUMING, "Go on with a run that was cut off. Needs no more.", metavar="RUN"),
+        options.option(
+            _RESUMING, "Go on with a run that was cut off. Needs no more.", metavar="RUN"
+        ),
     ] = None,
     checkpoint_every: Annotated[
-        float, _option(_RESUMING, "Seconds between two checkpoints.", metavar="SECONDS", min=0)
+        float,
+        options.option(_RESUMING, "Seconds between two checkpoints.", metavar="SECONDS", min=0),
     ] = 15.0,
     keep_checkpoints: Annotated[
-        bool, _option(_RESUMING, "Keep them when the run has ended well.", "--keep-checkpoints")
+        bool,
+        options.option(_RESUMING, "Keep them when the run has ended well.", "--keep-checkpoints"),
     ] = False,
 ) -> None:
     """Train on a file or on data by name, judge the model on test rows, and write a run folder."""
