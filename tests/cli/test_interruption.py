@@ -111,7 +111,7 @@ def test_metrics_that_find_no_room_stop_no_training(here: Path, wellfit: Wellfit
     done = wellfit(*AGAIN, "--epochs", "2")
     assert done.exit_code == 1
     assert "metrics.jsonl: No space left on device" in done.stderr
-    assert "go on by `wellfit train --resume run`" in done.stderr
+    assert "`wellfit train --resume run` resumes the run" in done.stderr
     assert load_model(here / "run" / "model").n_epochs_ == 2
     # A run that lacks lines is not done; with room again, it gets them.
     assert not (here / "run" / "result.json").exists()

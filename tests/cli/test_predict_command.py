@@ -69,7 +69,7 @@ def test_a_target_with_missing_values_is_not_compared(
     done = wellfit("predict", str(classifier), "new.csv", "--out", "-")
     assert done.exit_code == 0
     assert "accuracy" not in done.stderr
-    assert "income is missing, or can't be read, in 4 rows" in done.stderr
+    assert "income is missing or can't be read in 4 rows" in done.stderr
 
 
 def test_a_regression_has_one_column(table: pd.DataFrame, wellfit: Wellfit) -> None:
@@ -113,7 +113,7 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
         ("{run}", "text.csv", "-", "age"),
         ("{run}", "digits", "-", "digits has no column names; expected age, job, hours"),
         ("{run}", "nowhere.csv", "-", "neither a file nor a known name"),
-        ("{run}", "adult.csv", "nowhere/p.csv", "nowhere, which is no folder"),
+        ("{run}", "adult.csv", "nowhere/p.csv", "the folder nowhere doesn't exist"),
         ("{run}", "adult.csv", "./adult.csv", "adult.csv holds the rows to predict; expected ano"),
         ("{run}x", "adult.csv", "-", "did you mean"),
         ("nohours.csv", "adult.csv", "-", "is a file; expected a model folder"),

@@ -226,7 +226,7 @@ def test_ctrl_c_can_be_taken_back(
         patch.setattr(MetricsWriter, "settled", interrupt)
         done = wellfit(*words, "--run", "run")
     assert done.exit_code == 0, done.output
-    assert "go on by" in done.output
+    assert "resumes the run" in done.output
     assert "wellfit train --resume run" in done.output
     assert ended(here / "run")[2]["status"] == "interrupted"
     assert wellfit("train", "--resume", "run").exit_code == 0
@@ -304,7 +304,7 @@ def test_a_folder_whose_run_has_lost_its_settings_is_not(here: Path, wellfit: We
     (here / "run" / "config.json").unlink()
     done = wellfit(*words)
     assert done.exit_code == 2
-    assert "holds files of a run without its config.json" in done.stderr
+    assert "contains files of a run without its config.json" in done.stderr
     assert wellfit(*words, "--overwrite").exit_code == 0
 
 
@@ -390,7 +390,7 @@ def test_options_beside_resume_are_refused(
 ) -> None:
     done = wellfit("train", "--resume", "run", *words)
     assert done.exit_code == 2
-    assert "is read from the run" in done.output
+    assert "comes from the run" in done.output
 
 
 def test_what_is_no_run_is_refused(here: Path, wellfit: Wellfit) -> None:

@@ -105,7 +105,7 @@ def test_a_table_of_another_form_is_refused(search, wellfit: Wellfit):
     (search / "results.csv").write_text("rank,mean\n1,high\n")
     result = wellfit("search", "show", "search")
     assert result.exit_code == 2
-    assert "has no column 'mean' of numbers" in " ".join(result.output.split())
+    assert "has no numeric column 'mean'" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("name", ["config.json", "result.json", "metrics.jsonl", "health.jsonl"])

@@ -147,9 +147,9 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
     again = wellfit("search", "show", "run", "--top", "3")
     assert f"{table['mean'][0]:.4f}" in again.output
     assert all(picture.is_file() for picture in pictures)
-    assert "hasn't ended" not in again.stderr
+    assert "is unfinished" not in again.stderr
     (here / "run" / "result.json").unlink()
-    assert "hasn't ended" in wellfit("search", "show", "run").stderr
+    assert "is unfinished" in wellfit("search", "show", "run").stderr
 
 
 # --- refusals --------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
         (("--sampler", "rondom"), "did you mean 'random'"),
         (("--halving", "succesive"), "did you mean 'successive'"),
         (("--scoring", "acuracy"), "did you mean 'accuracy'"),
-        (("--space", "wrong.json"), "6 of 6 fits failed; the first by HyperparameterError"),
+        (("--space", "wrong.json"), "6 of 6 fits failed; first error: HyperparameterError"),
         (("--cv", "70"), "70"),
         (("--set", "l22=1"), "l22"),
         (("--time-limit", "0"), "time_limit"),
@@ -203,7 +203,7 @@ def test_candidates_that_fail_say_why(here: Path, wellfit: Wellfit) -> None:
     Path("space.json").write_text('{"precision": ["float32", "float3"]}')
     done = wellfit(*QUICK, "--space", "space.json")
     assert done.exit_code == 0, done.output
-    assert "3 of 6 fits failed; the first by HyperparameterError: precision is" in done.stderr
+    assert "3 of 6 fits failed; first error: HyperparameterError: precision is" in done.stderr
     assert "Traceback" not in done.output
     assert "non-finite" not in done.output
 
@@ -251,7 +251,7 @@ def test_searches_and_trainings_are_told_apart(here: Path, wellfit: Wellfit) -> 
         (("search", "show", "trained"), "this is a training"),
         (("search", "show", "rum"), "did you mean 'run'"),
         (QUICK, "wellfit search --resume run"),
-        (("search", "--resume", "run", "--cv", "2"), "is read from the run"),
+        (("search", "--resume", "run", "--cv", "2"), "comes from the run"),
         (("search",), "Missing argument 'DATA'"),
     ):
         done = wellfit(*words)
@@ -360,7 +360,7 @@ def test_ctrl_c_keeps_what_is_finished(
         patch.setattr(Journal, "record", press)
         done = wellfit(*common, "--run", "run")
     assert done.exit_code == 130
-    assert "go on by `wellfit search --resume run`" in done.stderr
+    assert "`wellfit search --resume run` resumes the run" in done.stderr
     assert wellfit("search", "--resume", "run").exit_code == 0
     alike(here / "whole", here / "run")
 

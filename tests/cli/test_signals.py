@@ -64,7 +64,7 @@ def test_a_training_that_is_terminated_is_put_aside(
         patch.setattr(MetricsWriter, "epoch", end)
         done = wellfit(*words, *LATER)
     assert done.exit_code == code
-    assert "go on by `wellfit train --resume run`" in done.stderr
+    assert "`wellfit train --resume run` resumes the run" in done.stderr
     assert latest(here / "run" / "checkpoints").name == "epoch-000003.safetensors"
     assert not (here / "run" / "result.json").exists()
     assert wellfit("train", "--resume", "run").exit_code == 0
@@ -100,7 +100,7 @@ def test_a_search_that_is_terminated_leaves_no_process_and_no_memory(here: Path)
     process.terminate()
     process.join(60)
     assert process.exitcode == 143, said(here)
-    assert "go on by `wellfit search --resume run`" in said(here)
+    assert "`wellfit search --resume run` resumes the run" in said(here)
     until = time.monotonic() + 60
     while any(map(alive, below)) and time.monotonic() < until:
         time.sleep(0.05)

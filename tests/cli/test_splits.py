@@ -76,7 +76,10 @@ def test_groups_stay_on_one_side(visits: Path) -> None:
         ({"group_column": "note"}, "has one group"),
         ({"time_column": ("year",), "test_fraction": 0.99}, "none are later"),
         ({"time_column": ("when",), "group_column": "patient"}, "are both given"),
-        ({"time_column": ("when",), "test": Path("t.csv")}, "--test names the test rows"),
+        (
+            {"time_column": ("when",), "test": Path("t.csv")},
+            "--test and --time-column are both given",
+        ),
     ],
 )
 def test_what_cannot_be_split_is_refused(visits: Path, more: dict, told: str) -> None:
@@ -90,7 +93,7 @@ def test_a_training_by_time_says_so_and_can_be_resumed(visits: Path, wellfit: We
     assert "--time-column" in " ".join(random.output.split())
     done = wellfit("train", "visits.csv", *words, "--time-column", "when", "--overwrite")
     assert done.exit_code == 0, done.output
-    assert "288 to train, 80 to test (the last 20 % of the rows by when)" in done.output
+    assert "288 training, 80 test (the latest 20 % of the rows by when)" in done.output
     assert "row order" not in done.output
     config = json.loads(Path("r/config.json").read_text())
     assert Plan.from_dict(config).request.time_column == ("when",)

@@ -41,11 +41,11 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
     done = wellfit(*TRAIN, *QUICK)
     assert done.exit_code == 0, done.output
     for told in (
-        "96 to train, 24 to test (20 % of the rows at random, seed 0)",
+        "96 training, 24 test (a random 20 % of the rows, seed 0)",
         "4: 3 numeric, 1 categorical",
         "hours",  # the column with gaps
         "high",  # a class
-        "no test row is one of them",
+        "no test row occurs in the training set",
         "1 hidden layer of 8 units",
         "epoch 3/3",
         "learning rate",
@@ -55,7 +55,7 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
         "86 rows",  # learned from: a tenth was held out
         "Majority-class baseline: ",
         "(always high, on the same test rows)",
-        "true classes down",
+        "confusion matrix of the test set",
         "┤",  # the learning curves
         "runs/adult",
         "wellfit predict runs/adult",
@@ -375,7 +375,7 @@ def test_early_stopping_keeps_the_best_epoch(here: Path, wellfit: Wellfit) -> No
     assert result["status"] == "early_stopped"
     assert result["best_epoch"] < result["epochs"] < 60
     assert "stopped early" in done.output
-    assert f"kept epoch {result['best_epoch']}" in done.output
+    assert f"best epoch {result['best_epoch']}" in done.output
 
 
 def test_without_validation_rows_the_test_rows_draw_the_curve_and_choose_nothing(
@@ -435,7 +435,7 @@ def test_rows_on_both_sides_are_told(here: Path, wellfit: Wellfit) -> None:
 
 def test_test_fraction(here: Path, wellfit: Wellfit) -> None:
     done = wellfit(*TRAIN, *QUICK, "--test-fraction", "0.5")
-    assert "60 to train, 60 to test (50 % of the rows at random, seed 0)" in done.output
+    assert "60 training, 60 test (a random 50 % of the rows, seed 0)" in done.output
 
 
 def test_images_from_an_npz_file(here: Path, wellfit: Wellfit) -> None:
@@ -457,7 +457,7 @@ def test_a_validation_part_that_the_data_bring_is_used(here: Path, wellfit: Well
     done = wellfit("train", "parts.npz", *QUICK, "--no-early-stopping", "--run", "run")
     assert done.exit_code == 0, done.output
     assert "20 to validate" in done.output
-    assert "60 to train, 30 to test (as the data come)" in done.output
+    assert "60 training, 30 test (the data's own test set)" in done.output
     assert "val_loss" in lines(here / "run" / "metrics.jsonl")[0]
     assert read(here / "run" / "config.json")["data"]["validation_rows"] == 20
 

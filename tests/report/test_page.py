@@ -240,7 +240,7 @@ def test_half_settings_and_folders_of_runs_are_told_apart(images, tmp_path, well
     (tmp_path / "config.json").write_text('{"form')
     done = wellfit("report", tmp_path)
     assert done.exit_code == 2
-    assert "half written" in " ".join(done.output.split())
+    assert "is incomplete" in " ".join(done.output.split())
 
 
 def test_a_run_that_is_nowhere_names_the_nearest(images, wellfit):
@@ -267,7 +267,7 @@ def test_a_run_cut_off_shows_what_there_is(images, tmp_path):
     (run / "metrics.jsonl").write_text("".join(lines[:5]) + lines[5][:30])
     done("report", run)
     page = parsed(run / REPORT)
-    assert "has not come to its end" in page.text
+    assert "is unfinished" in page.text
     assert "There is no model yet" in page.text
     assert "--resume" in page.text
     loss = page.charts["chart-1"]["data"][0]
@@ -321,7 +321,7 @@ def test_without_the_data_the_page_shows_the_rest(hostile, tmp_path):
     (run / "config.json").write_text(json.dumps(config))
     done("report", run)
     page = parsed(run / REPORT)
-    assert "The data are not at hand" in page.text
+    assert "The data are missing" in page.text
     assert "Confusion matrix" in page.text
 
 
@@ -331,7 +331,7 @@ def test_data_that_have_changed_are_not_shown(hostile, tmp_path):
     config["data"]["test_rows"] += 1
     (run / "config.json").write_text(json.dumps(config))
     done("report", run)
-    assert "have changed since the training" in parsed(run / REPORT).text
+    assert "have changed since training" in parsed(run / REPORT).text
 
 
 def test_a_search_cut_off_shows_its_journal(search, tmp_path):
@@ -340,7 +340,7 @@ def test_a_search_cut_off_shows_its_journal(search, tmp_path):
         (run / name).unlink()
     done("report", run)
     page = parsed(run / REPORT)
-    assert "has not come to its end" in page.text
+    assert "is unfinished" in page.text
     assert "All candidates by rank" in page.text
 
 

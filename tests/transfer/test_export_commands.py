@@ -49,7 +49,7 @@ def test_weights_of_pytorch_become_a_model_and_leave_again(tmp_path: Path) -> No
     words = ["--classes", "ant, bee,cat", "--activation", "tanh", "--output", "softmax"]
     done = wellfit("import", tmp_path / "net.pt", "--out", tmp_path / "model", *words)
     assert done.exit_code == 0, done.output
-    assert "a classifier of 51 parameters" in done.output
+    assert "classifier with 51 parameters" in done.output
     model = load_model(tmp_path / "model")
     rows = torch.tensor(X, dtype=torch.float32)
     expected = torch.softmax(network(rows), 1).detach().numpy()

@@ -1,5 +1,5 @@
-"""Floor 6: the command line, one file for each command.
+"""The command line, with a file for each command.
 
-The files that the app imports import nothing heavy, so that ``--help`` answers at once; a command
-imports what it needs when it runs.
+Modules that the app imports don't import heavy libraries, so that ``--help`` starts quickly; a
+command imports what it needs when it runs.
 """

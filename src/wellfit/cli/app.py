@@ -1,4 +1,4 @@
-"""The command ``wellfit``: its commands, and what becomes of errors."""
+"""The command ``wellfit``: its subcommands and its error handling."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ FAILED, UNUSABLE = 1, 2
 
 
 class _Group(TyperGroup):
-    """Tells errors in one line, and turns them into exit codes."""
+    """Prints errors in one line, and turns them into exit codes."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; ``--debug`` lets errors through with their traceback."""
+        """Run a command; with ``--debug``, errors keep their traceback."""
         signals.begin()
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, Exception) as error:
-            # Typer's own (a wrong option, --help, a closed pipe) know what to do with themselves.
+            # Typer handles its own exceptions (a wrong option, --help, a closed pipe).
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
             if own or ctx.params.get("debug"):
                 raise
@@ -51,7 +51,7 @@ class _Group(TyperGroup):
 
 
 def _tell(error: BaseException) -> int:
-    """Tell what ended a command in a line, and return its exit code."""
+    """Print in one line what ended a command, and return the exit code."""
     signum = signals.ended_by(error)
     with suppress(OSError):  # the terminal may be gone
         if signum is not None:
@@ -68,8 +68,8 @@ def _told(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (WellfitError, OSError)):
         return str(error)
-    where = "`wellfit --debug …` shows where"
-    return f"something unexpected went wrong: {type(error).__name__}: {error}\n{where}"
+    where = "run `wellfit --debug …` for the traceback"
+    return f"unexpected error: {type(error).__name__}: {error}\n{where}"
 
 
 app = typer.Typer(
@@ -77,8 +77,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the data can't be used, "
-    "130 ended by Ctrl-C, 143 by SIGTERM.",
+    epilog="Exit codes: 0 success, 1 the run failed, 2 the command or the data are invalid, 130 "
+    "ended by Ctrl-C, 143 by SIGTERM.",
 )
 app.command()(train)
 app.add_typer(search_app, name="search")
@@ -111,14 +111,14 @@ def wellfit_command(
         typer.Option("--debug", envvar="WELLFIT_DEBUG", help="Show the traceback of an error."),
     ] = False,
 ) -> None:
-    """Feed-forward networks, well fit: from a file to a judged model."""
+    """Train and evaluate feed-forward neural networks on tables and images."""
 
 
 def _spare_the_collector() -> None:
-    """Look for garbage seldom, and not at the end.
+    """Collect garbage rarely, and not at exit.
 
-    Importing the libraries makes hundreds of thousands of objects that stay: looking through
-    them, again and again and once more at exit, takes a second.
+    Importing the libraries creates hundreds of thousands of permanent objects; the collector's
+    passes over them take a second in total.
     """
     gc.set_threshold(100_000, 20, 50)
     atexit.register(gc.freeze)

@@ -1,4 +1,4 @@
-"""``wellfit check``: what would go wrong in a training, before it costs one."""
+"""``wellfit check``: find common problems of the data and the network before training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wellfit.cli.source import Source
     from wellfit.diagnose import RangeTest, Report
 
-# Which of the estimator's parameters an option is; a rule before what is set of it.
+# The parameter of each option; algorithms come before their hyper-parameters.
 _PARAMETERS = {
     "hidden": "hidden_layer_sizes",
     "activation": "activation",
@@ -34,7 +34,10 @@ _PARAMETERS = {
 
 def check(
     data: Annotated[
-        str, typer.Argument(help="What to look at: a file, a folder, or a name.", metavar="DATA")
+        str,
+        typer.Argument(
+            help="The data: a file, a folder, or the name of a data set.", metavar="DATA"
+        ),
     ],
     target: options.Target = None,
     data_dir: options.DataDir = None,
@@ -60,10 +63,12 @@ def check(
     seed: options.Seed = 0,
     rates: Annotated[
         Path | None,
-        typer.Option(help="Draw how far learning rates come, over 8 decades, into this PNG file."),
+        typer.Option(
+            help="Plot the learning-rate range test, over 8 decades, into this PNG file."
+        ),
     ] = None,
 ) -> None:
-    """Look for what goes wrong most often: data, first weights, learning rate. Trains no model.
+    """Check data, initial weights and learning rate for common problems, without training.
 
     Exit code 1 if a check fails.
     """
@@ -115,7 +120,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
 
 
 def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
-    """Draw the range test into a file, and print what it says."""
+    """Plot the range test into a file, and print its result."""
     from matplotlib.figure import Figure
 
     from wellfit.charts.to_matplotlib import png
@@ -123,7 +128,7 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     from wellfit.diagnose import LearningRate, learning_rate_range
 
     with spinner("trying learning rates"):
-        # As many steps as in the check: more of them suggest a smaller rate.
+        # As many steps as in the check: more steps would suggest a smaller rate.
         test = learning_rate_range(
             model, source.data.X, source.data.y, steps=LearningRate().steps, random_state=seed
         )

@@ -1,4 +1,4 @@
-"""Predictions compared with the target, block by block: accuracy, or R²."""
+"""Accuracy or R² of predictions, accumulated over blocks of rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wellfit.core.words import pluralize
 
 
 class Comparison:
-    """Sums over blocks of rows, from which the accuracy or R² of all of them follows.
+    """Sums over blocks of rows that give the accuracy or R² of all rows.
 
     Args:
-        target: what to call it.
+        target: name of the target.
         classes: the model's classes; None in a regression.
 
     >>> comparison = Comparison("y", None)
@@ -32,7 +32,7 @@ class Comparison:
         self._known = None if classes is None else dict.fromkeys(np.asarray(classes).tolist())
         self._rows = self._missing = self._right = self._familiar = 0
         self._mean: Any = 0.0
-        self._squares: Any = 0.0  # of the target's distances from its mean
+        self._squares: Any = 0.0  # sum of the target's squared deviations from its mean
         self._errors: Any = 0.0
 
     def add(self, y: Any, predicted: NDArray[Any]) -> None:
@@ -77,12 +77,12 @@ class Comparison:
         return float(np.where(varies | (self._errors > 0), 1 - unexplained, 1.0).mean())
 
     def tell(self) -> None:
-        """Print how good the predictions are, where the target is complete."""
+        """Print the score of the predictions, if the target is complete."""
         if self._missing:
             rows = pluralize(self._missing, "row")
             note(
-                f"{self._target} is missing, or can't be read, in {rows}, so the predictions are "
-                "not compared with it"
+                f"{self._target} is missing or can't be read in {rows}: the predictions are not "
+                "scored"
             )
             return
         if self._known is None:

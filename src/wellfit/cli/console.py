@@ -1,4 +1,4 @@
-"""Where the command line prints, and how it tells numbers."""
+"""Output of the command line: consoles, notes, errors, durations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def screen(*, stderr: bool = False) -> Console:
-    """Return a console that prints what it is given as it is: column names may hold ``[b]``."""
+    """Return a console without markup, because column names may contain ``[b]``."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def spinner(what: str) -> Status:
-    """Return a context that shows in a terminal that something goes on."""
+    """Return a context that shows a spinner in a terminal."""
     from rich.text import Text
 
     return screen(stderr=True).status(Text(f"{what} ..."), spinner="line")
@@ -30,7 +30,7 @@ def spinner(what: str) -> Status:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Show that a command's libraries are imported; a signal ends that without ado."""
+    """Show a spinner while libraries are imported; a signal ends the process at once."""
     with signals.at_once(), spinner("starting"):
         yield
 
@@ -41,7 +41,7 @@ def complain(message: str) -> None:
 
 
 def note(message: str) -> None:
-    """Print what the user should know, without being an error, to the error stream."""
+    """Print a note, which isn't an error, to the error stream."""
     _say("note: ", message, "yellow")
 
 
@@ -53,7 +53,7 @@ def _say(label: str, message: str, style: str) -> None:
 
 
 def key_value_table() -> Table:
-    """Return an empty table of names and what they stand for."""
+    """Return an empty table with two columns: keys and values."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -63,7 +63,7 @@ def key_value_table() -> Table:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as text.
+    """Return a duration as text.
 
     >>> duration(0.25), duration(75), duration(7290)
     ('0.2 s', '1:15 min', '2:01 h')

@@ -1,4 +1,4 @@
-"""``wellfit data``: what there is to train on, and what it looks like."""
+"""``wellfit data``: list and show data sets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from wellfit.datasets import Dataset, Summary
 
-data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
+data_app = typer.Typer(no_args_is_help=True, help="List and show data sets.")
 
 _IMAGES, _DOUBTS = 10, 5
 
 
 @data_app.command("list")
 def list_data(data_dir: options.DataDir = None) -> None:
-    """List the data that go by a name. Nothing is downloaded."""
+    """List the named data sets, without downloading them."""
     from rich.table import Table
 
     from wellfit.datasets import list_datasets
@@ -34,7 +34,7 @@ def list_data(data_dir: options.DataDir = None) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("task", "where"):
         table.add_column(name, no_wrap=True)
-    # The one column that gives way where the terminal is narrow.
+    # Only this column becomes narrower in a narrow terminal.
     table.add_column("what", no_wrap=True, ratio=1)
     for entry in list_datasets(data_dir):
         sizes = f"{entry.rows:,}", f"{entry.columns:,}"
@@ -44,11 +44,11 @@ def list_data(data_dir: options.DataDir = None) -> None:
 
 @data_app.command("show")
 def show_data(
-    name: Annotated[str, typer.Argument(help="A name that `wellfit data list` lists, or a path.")],
+    name: Annotated[str, typer.Argument(help="A name from `wellfit data list`, or a path.")],
     data_dir: options.DataDir = None,
     target: options.Target = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where to draw images; else NAME.png.")
+        Path | None, typer.Option("--out", "-o", help="The file for images; default: NAME.png.")
     ] = None,
     na: options.MissingValues = None,
     no_header: options.NoHeader = False,
@@ -82,7 +82,7 @@ def show_data(
 
 
 def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -> None:
-    """Print a summary, then images or a line for each column."""
+    """Print a summary, then draw images or list the columns."""
     from wellfit.cli.data_summary import classes, columns, missing_values, types
 
     console = screen()
@@ -108,7 +108,7 @@ def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -
 
 def _rows(rows: int, data: Dataset | None) -> str:
     test = None if data is None or data.X_test is None else len(data.X_test)
-    return f"{rows:,}" if test is None else f"{rows:,} to train, {test:,} to test"
+    return f"{rows:,}" if test is None else f"{rows:,} training, {test:,} test"
 
 
 def _draw(data: Dataset, path: Path, console: Console) -> None:

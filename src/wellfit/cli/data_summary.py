@@ -1,4 +1,4 @@
-"""What the command line tells of data and of a network before it trains."""
+"""Summaries of the data and the network that are printed before training."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def training_summary(model: Model, source: Source) -> Table:
         Text(data.name, "bold cyan") + (f": {data.description}" if data.description else ""),
     )
     test = 0 if data.X_test is None else len(data.X_test)
-    table.add_row("rows", f"{len(data.X):,} to train, {test:,} to test ({source.split})")
+    table.add_row("rows", f"{len(data.X):,} training, {test:,} test ({source.split})")
     if data.X_val is not None:
-        table.add_row("", f"{len(data.X_val):,} to validate")
+        table.add_row("", f"{len(data.X_val):,} validation")
     table.add_row("columns", types(summary))
     table.add_row("missing", missing_values(summary))
     assert summary.target is not None
@@ -46,9 +46,9 @@ def training_summary(model: Model, source: Source) -> Table:
 
 
 def show_data(model: Model, source: Source, console: Console, quiet: bool) -> Report:
-    """Print what the data and the network are, check the data, and return what was found.
+    """Print a summary of the data and the network, check the data, and return the findings.
 
-    Where ``quiet``, only a check that fails is noted.
+    With ``quiet``, only failed checks are printed, as notes.
     """
     data = source.data
     with spinner("checking the data"):
@@ -66,9 +66,9 @@ def show_data(model: Model, source: Source, console: Console, quiet: bool) -> Re
 
 
 def data_alarms(report: Report) -> RenderableType:
-    """Return what checks of the data warn of, and what to do; nothing where there is nothing.
+    """Return a table of the checks that warn or fail, with advice; empty if there are none.
 
-    Rows that occur twice are left out: :func:`training_summary` counts them.
+    It omits duplicate rows, which :func:`training_summary` counts.
     """
     alarms = tuple(one for one in report.alarms if one.check != "duplicate_rows")
     if not alarms:
@@ -77,13 +77,13 @@ def data_alarms(report: Report) -> RenderableType:
 
 
 def types(summary: Summary) -> str:
-    """Return how many columns there are of each type."""
+    """Return the number of columns of each type."""
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.kinds.items())
     return kinds if len(summary.kinds) == 1 else f"{len(summary.columns):,}: {kinds}"
 
 
 def missing_values(summary: Summary) -> str:
-    """Return how many cells are missing, and where most of them are."""
+    """Return the number of missing cells, and the columns with most of them."""
     if not summary.missing:
         return "none"
     holed = sorted((c for c in summary.columns if c.missing), key=lambda c: -c.missing)
@@ -94,7 +94,7 @@ def missing_values(summary: Summary) -> str:
 
 
 def classes(target: Target) -> str:
-    """Return what a target holds: classes and their shares, or the range of a quantity."""
+    """Return a summary of the target: classes with their fractions, or the range of numbers."""
     if target.kind == "regression":
         return f"a number from {_range(target)}"
     counts = target.classes
@@ -111,12 +111,12 @@ def classes(target: Target) -> str:
 def _duplicates(source: Source, summary: Summary) -> Text:
     data = source.data
     text = Text("none" if not summary.duplicate_rows else f"{summary.duplicate_rows:,}")
-    text.append(" among the training rows")
+    text.append(" in the training set")
     if data.X_test is None:
         return text
     across = duplicates_across(data.X, data.X_test)
     if not across:
-        return text.append("; no test row is one of them")
+        return text.append("; no test row occurs in the training set")
     share = percent(across / len(data.X_test))
     verb = "occurs" if across == 1 else "occur"
     told = f"; {pluralize(across, 'test row')} ({share}) also {verb} in the training set"
@@ -138,7 +138,7 @@ def _network(settings: Mapping[str, Any]) -> str:
 
 
 def _layer(layer: Any) -> str:
-    """Return what is said of a hidden layer given by itself."""
+    """Return the description of a hidden layer given one by one."""
     if not isinstance(layer, Mapping):
         return str(layer)
     kept = {k: v for k, v in layer.items() if k not in ("family", "name") and v is not None}
@@ -156,7 +156,7 @@ def _training(settings: Mapping[str, Any]) -> str:
     at_most = "at most " if settings["early_stopping"] else ""
     epochs = pluralize(settings["epochs"], "epoch")
     told = [optimizer["name"]]
-    if "learning_rate" in optimizer:  # else all rows are looked at before each move
+    if "learning_rate" in optimizer:  # full-batch optimizers have no learning rate
         told.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")
         told.append(f"batch size {settings['batch_size']}")
     if settings["augment"]:

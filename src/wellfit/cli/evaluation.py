@@ -1,4 +1,4 @@
-"""What came of a training: figures on test rows, confusions or residuals, in words and files."""
+"""Evaluation of a trained model: test scores, confusion matrix or residuals, verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from wellfit.report import (
 )
 from wellfit.report.scores import positions
 
-_MOST_CLASSES = 20  # beyond this a confusion matrix gives way to a list of confusions
+_MOST_CLASSES = 20  # more classes are shown as a list of confusions
 _MOST_CONFUSIONS = 10
 _LONGEST_NAME = 30
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -39,11 +39,11 @@ _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's predictions of the test rows, and its scores there and on the training rows.
+    """A model's predictions on the test set, and its scores on the test and training sets.
 
-    ``trained`` counts the training rows, without those that it held out of them. ``baseline`` are
-    the scores on the test rows of constant predictions: the shares of the classes among the
-    training rows, or their mean; ``constant`` names them, and ``commonest`` holds them.
+    ``trained`` is the number of training rows without the validation rows. ``baseline`` are the
+    test scores of constant predictions: the class frequencies in the training set, or its mean;
+    ``constant`` names them, and ``commonest`` holds them.
     """
 
     y: NDArray[Any]
@@ -57,7 +57,7 @@ class Evaluation:
     confusions: tuple[list[Any], NDArray[np.int64]] | None
 
     def plain(self) -> dict[str, Any]:
-        """Return what the run folder keeps."""
+        """Return the document that the run folder stores."""
         document: dict[str, Any] = {
             "test_rows": len(self.y),
             "test": [asdict(score) for score in self.test],
@@ -72,7 +72,7 @@ class Evaluation:
 
 
 def evaluate(model: Model, source: Source) -> Evaluation:
-    """Predict the test rows and the training rows, and compare with the truth."""
+    """Predict the test and training rows, and score the predictions."""
     data = source.data
     y, ids = np.asarray(data.y_test), _trained(model, source)
     X_train, y_train = safe_indexing(data.X, ids), np.asarray(data.y)[ids]
@@ -87,9 +87,9 @@ def evaluate(model: Model, source: Source) -> Evaluation:
 
 
 def _trained(model: Model, source: Source) -> NDArray[np.integer]:
-    """Return the numbers of the rows that a model learned from: those that it didn't hold out.
+    """Return the positions of the rows that the model was trained on, without validation rows.
 
-    All of them where nobody knows any more, as of a model that was read from a folder.
+    Returns all rows if this is unknown, as for a model that was loaded from a folder.
     """
     split = getattr(getattr(model, "network_", None), "split", None)
     return np.arange(len(source.data.y)) if split is None else split.train
@@ -98,9 +98,9 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
 def verdict_on(
     model: Model, source: Source, judged: str, checks: Report, result: Evaluation
 ) -> Verdict:
-    """Judge how well the model was fit: on validation rows where there are any.
+    """Return the verdict on the model, based on the validation rows if there are any.
 
-    The test rows have a say all the same: no model is well fit whose test score contradicts it.
+    The test rows count too: no model is well fit if its test score contradicts that.
 
     Args:
         model: fitted.
@@ -134,7 +134,7 @@ def _scored(
 def _baseline(
     y_train: NDArray[Any], y: NDArray[Any], source: Source, model: Model
 ) -> tuple[list[Score], str, NDArray[Any]]:
-    """Return the scores on test rows of the best constant predictions, their name, and them."""
+    """Return the test scores of the best constant predictions, their name, and the predictions."""
     if source.learning == "regression":
         mean = np.broadcast_to(y_train.astype(float).mean(axis=0), y.shape)
         return regression_scores(y, mean), "the training rows' mean", mean
@@ -154,7 +154,7 @@ def _baseline(
 
 
 def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
-    """Return what to call classes: ``trouser`` for 1, where the data say so."""
+    """Return the names of classes, such as ``trouser`` for 1, if the data have names."""
     named = source.data.class_names
     if named and all(isinstance(c, int) and 0 <= c < len(named) for c in classes):
         return [named[c] for c in classes]
@@ -162,7 +162,7 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
 
 
 def print_errors(evaluation: Evaluation, source: Source, console: Console) -> None:
-    """Print the baseline, then the confusions or residuals."""
+    """Print the baseline, then the confusion matrix or the residuals."""
     console.print(Text(_baseline_told(evaluation), "dim"))
     console.print()
     if evaluation.confusions is not None:
@@ -204,12 +204,14 @@ def score_table(evaluation: Evaluation) -> Table:
 
 
 def confusion_table(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
-    """Return the matrix where it fits the width and can be taken in, else its largest errors."""
+    """Return the confusion matrix, or its largest errors if it is too wide or too large."""
     matrix = cells(confusion_chart(counts, names), width) if len(names) <= _MOST_CLASSES else None
     if matrix is None:
         title = Text("the most frequent errors on test rows", "dim")
         return Group(title, _most_frequent(counts, names))
-    title = Text("test rows: true classes down, predicted classes across", "dim")
+    title = Text(
+        "confusion matrix of the test set (rows: true class, columns: predicted class)", "dim"
+    )
     return Group(title, matrix)
 
 
@@ -226,7 +228,7 @@ def _most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Renderabl
 
 
 def residual_table(evaluation: Evaluation) -> Table:
-    """Return quantiles of the true values, and of what is left of them by the predictions."""
+    """Return the quantiles of the true values and of the residuals."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("of test rows")
     y, predicted = (
@@ -247,7 +249,7 @@ def residual_table(evaluation: Evaluation) -> Table:
 
 
 def pictures(evaluation: Evaluation, source: Source) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the pictures of the test rows."""
+    """Yield the names and contents of the figures of the test set."""
     title = f"{source.data.name}: test rows"
     if evaluation.confusions is not None:
         classes, counts = evaluation.confusions

@@ -12,13 +12,13 @@ from wellfit.core.writing import write
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write JSON that any reader takes; NaN and infinities become null."""
+    """Write standard JSON; NaN and infinities become null."""
     text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
     write(path, f"{text}\n".encode())
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can hold: numpy's numbers as Python's, other objects as text.
+    """Return values that JSON supports: numpy numbers become Python numbers, other objects text.
 
     >>> plain({"sizes": (512,), "loss": float("nan"), "path": Path("a")})
     {'sizes': [512], 'loss': None, 'path': 'a'}

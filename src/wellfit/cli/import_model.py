@@ -1,4 +1,4 @@
-"""``wellfit import``: another library's model, as a folder of wellfit's."""
+"""``wellfit import``: convert another library's model to a model folder."""
 
 from __future__ import annotations
 
@@ -13,29 +13,39 @@ from wellfit.core.words import pluralize
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(help="Keras's .keras, .h5, .json; PyTorch's .pt, .safetensors.")
+        Path,
+        typer.Argument(
+            help="A Keras file (.keras, .h5, .json) or PyTorch file (.pt, .safetensors)."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to write.")],
     classes: Annotated[
-        str | None, typer.Option(help="Labels in the order of the outputs: cat,dog,bird.")
+        str | None,
+        typer.Option(help="Class labels in the order of the outputs, such as cat,dog,bird."),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="classification, multilabel or regression, where it isn't clear."),
+        typer.Option(
+            help="classification, multilabel or regression, if the file doesn't show it."
+        ),
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="Of the hidden layers of PyTorch's weights.  [default: relu]"),
+        typer.Option(
+            help="Activation of the hidden layers, for PyTorch weights.  [default: relu]"
+        ),
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(help="softmax, sigmoid, exp or identity, at the end of PyTorch's weights."),
+        typer.Option(
+            help="softmax, sigmoid, exp or identity: output activation, for PyTorch weights."
+        ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Of a .json, where they aren't beside it.")
+        Path | None, typer.Option(help="The weights of a .json file, if they aren't next to it.")
     ] = None,
 ) -> None:
-    """Read a network of dense layers from Keras or PyTorch; runs no code that the file carries."""
+    """Import a dense network from Keras or PyTorch, without running code from the file."""
     from wellfit.core.errors import InputError, did_you_mean
     from wellfit.datasets.files import siblings
 
@@ -50,5 +60,5 @@ def import_file(
     )
     model.save(out)
     kind = "classifier" if hasattr(model, "classes_") else "regressor"
-    told = f"a {kind} of {pluralize(model.n_parameters_, 'parameter')} in {out}"
-    screen().print(told, soft_wrap=True)
+    parameters = pluralize(model.n_parameters_, "parameter")
+    screen().print(f"wrote {out}, a {kind} with {parameters}", soft_wrap=True)

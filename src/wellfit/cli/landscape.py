@@ -1,4 +1,4 @@
-"""``wellfit landscape``: compare optimizers on functions of two numbers."""
+"""``wellfit landscape``: compare optimizers on two-dimensional test functions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ def landscape(
         str, typer.Argument(help="beale, rosenbrock, …: `wellfit methods landscape` lists them.")
     ] = "beale",
     optimizers: Annotated[
-        str, typer.Option(help="Update rules by name; name:0.1 sets the learning rate.")
+        str, typer.Option(help="Optimizers by name; name:0.1 sets the learning rate.")
     ] = _ALL,
     start: Annotated[
-        str | None, typer.Option(help="Where from, as 4,4; else the function's own start.")
+        str | None,
+        typer.Option(help="The starting point, such as 4,4; default: the function's own."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each rule.")] = 2000,
-    out: Annotated[Path | None, typer.Option(help="The picture: .png or .gif (animated).")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each optimizer.")] = 2000,
+    out: Annotated[
+        Path | None, typer.Option(help="The figure's file: .png or .gif (animated).")
+    ] = None,
 ) -> None:
-    """Compare optimizers on a test function; one without a learning rate takes its best."""
+    """Compare optimizers on a test function, each at the given or its best learning rate."""
     from wellfit.core.declared import refuse_undeclared
 
     refuse_undeclared("landscape", function)
@@ -57,7 +60,7 @@ def landscape(
 
 
 def _rule(text: str, ground: Landscape, start: tuple[float, float], steps: int) -> Optimizer:
-    """Return a rule by name, at the rate given or at its best."""
+    """Return an optimizer by name, with the given or its best learning rate."""
     from wellfit.core.errors import InputError
     from wellfit.core.hyper import resolve
     from wellfit.landscapes import at_best_rate
@@ -85,7 +88,7 @@ def _point(text: str) -> tuple[float, float]:
             return x, y
     except ValueError:
         pass
-    raise InputError(f"--start is {text!r}; expected two numbers, as 4,4")
+    raise InputError(f"--start is {text!r}; expected two numbers, such as 4,4")
 
 
 def _table(ground: Landscape, paths: list[Track]) -> Table:

@@ -1,4 +1,4 @@
-"""Candidates by rank: as a table that grows while they are searched, and as the one at the end."""
+"""The leaderboard of a search: live while it runs, and the final table."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _UNBOUND = 10_000  # characters: wider than any table
 
 
 def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
-    """Return a line for each candidate, the best first, by the fits that are finished.
+    """Return a row for each candidate, the best first, computed from the finished fits.
 
-    Where a fit was judged several times as it trained, the last time counts.
+    If a fit was scored several times during training, the last score counts.
 
     >>> entry = Entry("k", {"l2": 0.1}, 0, {"test_scores": 0.5, "fit_time": 1.0, "score_time": 0})
     >>> ranked([entry]).to_dict("records")
@@ -45,7 +45,7 @@ def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
 
 
 def search_results(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
-    """Return what pictures need of ``cv_results_`` and ``histories_``, of the finished fits.
+    """Return the parts of ``cv_results_`` and ``histories_`` that figures need, of finished fits.
 
     >>> outcome = {"test_scores": 0.5, "history": {"loss": [1.5]}}
     >>> search_results([Entry("k", {"l2": 0.1}, 0, outcome)])[1]
@@ -62,7 +62,7 @@ def search_results(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[
 
 
 def _by_candidate(entries: Iterable[Entry]) -> list[tuple[dict[str, Any], list[Entry]]]:
-    """Return each candidate, but for its seeds, with its fits as they were judged last."""
+    """Return each candidate without its seed, with the last result of each of its fits."""
     fits: dict[str, dict[Any, Entry]] = {}
     for entry in entries:
         varied = {k: v for k, v in entry.candidate.items() if k != "random_state"}
@@ -72,20 +72,20 @@ def _by_candidate(entries: Iterable[Entry]) -> list[tuple[dict[str, Any], list[E
 
 
 def failures(entries: Sequence[Entry]) -> str:
-    r"""Return how many of the finished fits failed, and the first one's reason; else nothing.
+    r"""Return how many fits failed and the first error, or an empty text if none failed.
 
     >>> entry = Entry("k", {}, 0, {"fit_error": "Traceback …\nsome.where.OwnError: l2 is -1\n"})
     >>> failures([entry])
-    '1 of 1 fits failed; the first by OwnError: l2 is -1'
+    '1 of 1 fits failed; first error: OwnError: l2 is -1'
     """
     errors = [error for entry in entries if (error := entry.outcome.get("fit_error"))]
     if not errors:
         return ""
-    return f"{len(errors)} of {len(entries)} fits failed; the first by {_raised(errors[0])}"
+    return f"{len(errors)} of {len(entries)} fits failed; first error: {_raised(errors[0])}"
 
 
 def brief(message: str) -> str:
-    r"""Return a message without the traceback it holds.
+    r"""Return a message without its traceback.
 
     >>> brief("It failed. Details:\nTraceback …\n  File …\nValueError: no")
     'It failed. Details: ValueError: no'
@@ -95,7 +95,7 @@ def brief(message: str) -> str:
 
 
 def _raised(traceback: str) -> str:
-    """Return the last line of a traceback, the error by its own name."""
+    """Return the last line of a traceback, without the module of the error."""
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", traceback.rstrip().rpartition("\n")[2])
 
 
@@ -107,7 +107,7 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
 
 
 def leaderboard_table(frame: pd.DataFrame, most: int = _SHOWN_CANDIDATES) -> RenderableType:
-    """Return a table of the first candidates, and how many more there are."""
+    """Return a table of the best candidates, with the number of the others."""
     shown = frame.head(most)
     table = _Fitting(_table(shown, _columns(shown)), _table(shown, _one_column(shown)))
     more = len(frame) - most
@@ -115,7 +115,7 @@ def leaderboard_table(frame: pd.DataFrame, most: int = _SHOWN_CANDIDATES) -> Ren
 
 
 def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]]) -> Table:
-    """Return a table of figures and, on the right, of parameters in so many columns."""
+    """Return a table with scores on the left and parameter columns on the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("", "score", "", "fits", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -127,7 +127,7 @@ def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]]) -> Tabl
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the values of each parameter, below its name: a word a line, to stay narrow."""
+    """Return the values of each parameter by its name, one word a line to stay narrow."""
     return {
         _named(name).replace(" ", "\n"): [_short(value) for value in frame[name].tolist()]
         for name in parameters_of(frame)
@@ -135,7 +135,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _one_column(frame: pd.DataFrame) -> dict[str, list[str]]:
-    """Return each candidate's parameters as words, which may take several lines."""
+    """Return each candidate's parameters as one text, which may take several lines."""
     return {"": [", ".join(words) for words in _in_words(frame)]}
 
 
@@ -148,7 +148,7 @@ def _in_words(frame: pd.DataFrame) -> list[list[str]]:
 
 
 class _Fitting:
-    """The first of two tables, or the second where the first is too wide to be whole."""
+    """Shows the first of two tables, or the second if the first is too wide."""
 
     def __init__(self, first: Table, second: Table) -> None:
         self._first, self._second = first, second
@@ -173,7 +173,7 @@ def _figures(frame: pd.DataFrame) -> list[list[Any]]:
 
 
 def _mean(mean: float, std: float | None = None) -> str:
-    """Return a mean to five digits, four of them decimals at most, or its deviation as exactly.
+    """Return a mean with five digits, at most four after the point, or its deviation likewise.
 
     >>> _mean(0.98765), _mean(-58116.4551), _mean(-58116.4551, 445.5051)
     ('0.9877', '-58,116', '± 446')
@@ -203,14 +203,14 @@ def _short(value: Any) -> str:
 
 
 class Leaderboard:
-    """Shows how a search goes: a live table in a terminal, else about ten lines.
+    """Shows the progress of a search: a live table in a terminal, otherwise about ten lines.
 
     Args:
-        console: where to.
-        total: fits of the whole search, as far as that is known before.
-        limit: seconds that the search may take.
-        quiet: show nothing.
-        clock: tells seconds.
+        console: where to print.
+        total: number of fits of the search, if known in advance.
+        limit: time limit of the search in seconds.
+        quiet: whether to show nothing.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class Leaderboard:
             self._live.stop()
 
     def expect(self, fits: int, known: int) -> None:
-        """Hear that so many more fits are wanted, some of which are there."""
+        """Add the fits of another round, some of which the journal already has."""
         self._asked += fits
         self._known += known
         self._told = self._done() * _PLAIN_LINES // self._wanted
@@ -252,7 +252,7 @@ class Leaderboard:
             self._live.update(self.frame(), refresh=True)
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Hear of finished fits, and show them if it is time."""
+        """Add finished fits, and show them if the last frame is old enough."""
         self.entries += entries
         if self._live is not None and self._clock() - self._shown > _EVERY:
             self._shown = self._clock()
@@ -266,10 +266,10 @@ class Leaderboard:
         return min(len(self.entries), self._wanted)
 
     def left(self) -> float | None:
-        """Return about how many seconds are left; None where nobody knows yet.
+        """Return an estimate of the remaining seconds; None if it is unknown.
 
-        Nor does anybody where all fits are done: the best candidate is trained, or a bracket
-        begins.
+        It is unknown at first, and after all known fits: then the best candidate is trained, or
+        another bracket begins.
         """
         passed, fresh = self._clock() - self._began, self._done() - self._known
         if fresh <= 0 or self._done() == self._wanted:
@@ -278,7 +278,7 @@ class Leaderboard:
         return left if self._limit is None else max(0.0, min(left, self._limit - passed))
 
     def line(self) -> str:
-        """Return how far the search is and the best candidate, in a line."""
+        """Return the progress and the best candidate in one line."""
         frame = ranked(self.entries)
         best = frame.iloc[0]
         done = f"{self._done()}/{self._wanted} fits"
@@ -290,7 +290,7 @@ class Leaderboard:
         return [] if left is None else [f"{duration(left)} left"]
 
     def frame(self) -> RenderableType:
-        """Return a bar with the time left, and the leaderboard below."""
+        """Return a progress bar with the remaining time, and the leaderboard below."""
         bar = ProgressBar(total=self._wanted, completed=self._done(), width=24)
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
@@ -298,12 +298,12 @@ class Leaderboard:
 
 
 class DisplayedJournal(Journal):
-    """A journal whose fits are shown as they finish.
+    """A journal that shows each fit when it finishes.
 
     Args:
-        place: makes the place of the file and returns it, once it is known that the search can
-            be meant: one that is refused leaves nothing, and replaces nothing.
-        leaderboard: show the fits.
+        place: creates the folder and returns the file's path. It is called after validation, so
+            that an invalid search creates and replaces nothing.
+        leaderboard: shows the fits.
     """
 
     def __init__(self, place: Callable[[], Path], leaderboard: Leaderboard) -> None:
@@ -311,17 +311,17 @@ class DisplayedJournal(Journal):
         self._place, self._leaderboard = place, leaderboard
 
     def begin(self, search: Mapping[str, Any]) -> None:
-        """Make the place, and open the file."""
+        """Create the folder, and open the file."""
         self.path = self._place()
         super().begin(search)
 
     def round(self, fits: int, known: int) -> None:
-        """Pass it on; at first with what is finished."""
+        """Announce a round; the first one with the fits that the journal has."""
         if not self._leaderboard.entries:
             self._leaderboard.entries += self.entries.values()
         self._leaderboard.expect(fits, known)
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Write, and show."""
+        """Write the fits, and show them."""
         super().record(entries)
         self._leaderboard.add(entries)

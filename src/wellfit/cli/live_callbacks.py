@@ -1,6 +1,6 @@
-"""What is shown and written while a network trains.
+"""Callbacks of the command line: progress on the screen, metrics in the run folder.
 
-Callbacks here have no name in the registry: they serve the command line alone.
+They have no name in the registry, because only the command line uses them.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _PLAIN_LINES = 10
 
 
 class MetricsWriter(Callback):
-    """Writes each epoch into the run folder as it ends.
+    """Writes the metrics of each epoch into the run folder when it ends.
 
     Args:
-        folder: where to.
+        folder: the run folder.
         config: the run's settings, written when training starts.
-        judged: what to call the rows that ``val_…`` metrics are of.
+        judged: name of the rows that ``val_…`` metrics are computed on.
     """
 
     folder: RunFolder = field()
@@ -46,10 +46,10 @@ class MetricsWriter(Callback):
     judged: str = field()
 
     def on_train_begin(self, run: Run, state: State) -> None:
-        """Begin the run folder: until now nothing was written.
+        """Create the run folder: until now nothing was written.
 
-        A run that is resumed knows the metrics of all its epochs. The file may lack some: those
-        that found no room on the disk, or that were on their way there when its process ended.
+        A resumed run knows the metrics of all its epochs. The file may lack some, if the disk was
+        full or the process ended before they reached the disk.
         """
         resumed = run.first_epoch and run.view is not None
         history = run.view.result().history() if resumed and run.view is not None else {}
@@ -61,7 +61,7 @@ class MetricsWriter(Callback):
         state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
-        """Note which precision "auto" came to: a run that is resumed must not choose again."""
+        """Record the precision that "auto" chose: a resumed run must not choose again."""
         if not state["live"]["told"]:
             chosen = "bfloat16" if rounding() else "float32"
             self.folder.configure({**self.config, "precision": chosen})
@@ -86,47 +86,47 @@ class MetricsWriter(Callback):
 
 
 class DeferredCallback(Callback):
-    """A callback that is made when training starts, of what is known only then."""
+    """A callback that is created when training starts, from values known only then."""
 
     make: Callable[[], Callback] = field()
     made: list[Callback] = field(default_factory=list)
 
     def on_train_begin(self, run: Run, state: State) -> None:
-        """Make it, and tell it."""
+        """Create the callback, and start it."""
         self.made[:] = [self.make()]
         self.made[0].on_train_begin(run, state)
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
-        """Tell it."""
+        """Forward to the callback."""
         return self.made[0].on_batches_end(epoch, done, total, state)
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
-        """Tell it."""
+        """Forward to the callback."""
         return self.made[0].on_epoch_end(logs, state)
 
     def on_decisions_applied(self, logs: EpochLogs, state: State) -> None:
-        """Tell it."""
+        """Forward to the callback."""
         self.made[0].on_decisions_applied(logs, state)
 
     def on_train_end(self, state: State) -> None:
-        """Tell it."""
+        """Forward to the callback."""
         self.made[0].on_train_end(state)
 
 
 class ProgressLines(Callback):
-    """Prints a line every so many epochs, for logs and pipes; else about ten in all."""
+    """Prints a line every ``every`` epochs, by default about ten lines, for logs and pipes."""
 
     console: Console = field()
     judged: str = field()
     every: int | None = None
 
     def on_train_begin(self, run: Run, state: State) -> None:
-        """Note how often to print."""
+        """Compute how often to print."""
         every = self.every or max(1, run.epochs // _PLAIN_LINES)
         state |= {"epochs": run.epochs, "every": every}
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
-        """Print a line if it is time."""
+        """Print a line if it is due."""
         epoch, epochs = logs.epoch, state["epochs"]
         if epoch % state["every"] == 0 or epoch in (1, epochs):
             left = logs.seconds / epoch * (epochs - epoch)
@@ -136,7 +136,7 @@ class ProgressLines(Callback):
 
 
 class LiveDisplay(Callback):
-    """A bar with the time left and the learning curves, which grow while the network trains."""
+    """Shows a progress bar with the remaining time, and the learning curves."""
 
     console: Console = field()
     judged: str = field()
@@ -144,7 +144,7 @@ class LiveDisplay(Callback):
 
     def on_train_begin(self, run: Run, state: State) -> None:
         """Draw the first frame."""
-        # What is for this process only is "live"; a checkpoint keeps the curves.
+        # Values under "live" are for this process only; a checkpoint keeps the others.
         state.setdefault("history", {})
         live = {"run": run, "screen": Live(console=self.console, auto_refresh=False)}
         live |= {"epoch": run.first_epoch + 1, "done": float(run.first_epoch), "over": False}
@@ -152,7 +152,7 @@ class LiveDisplay(Callback):
         state["live"]["screen"].start()
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
-        """Move the bar on."""
+        """Advance the progress bar."""
         live = state["live"]
         live |= {"done": epoch - 1 + done / total, "epoch": epoch}
         if self.clock() - live["shown"] > _EVERY:
@@ -178,7 +178,7 @@ class LiveDisplay(Callback):
         live["screen"].update(self.frame(state), refresh=True)
 
     def frame(self, state: State) -> RenderableType:
-        """Return the bar, and below it the curves."""
+        """Return the progress bar and the curves below it."""
         live, history = state["live"], state["history"]
         run, done, over = live["run"], live["done"], live["over"]
         passed, gone = self.clock() - live["began"], done - run.first_epoch
@@ -198,11 +198,11 @@ class LiveDisplay(Callback):
 
 
 def _metrics(logs: EpochLogs, judged: str) -> list[str]:
-    """Return the metrics of one network as short texts."""
+    """Return the metrics of the network as short texts."""
     told = []
     for name, values in logs.metrics.items():
         value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
-        if isnan(value):  # an epoch that wasn't judged
+        if isnan(value):  # an epoch without evaluation
             continue
         told.append(f"{words} {Metric.of(name).format(value)}")
     return told

@@ -1,4 +1,4 @@
-"""What a report is made of, gathered from run folders: whole, half written, or of old."""
+"""Load the data of a report from run folders, complete or not, of this or earlier versions."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _PARTS = ("training", "validation", "test")
 
 
 def report_path(runs: Sequence[Path], out: Path | None) -> Path:
-    """Return the file to write a report into.
+    """Return the path of the report.
 
     Raises:
-        InputError: its folder isn't there, or several runs are given without a file.
+        InputError: its folder doesn't exist.
     """
     if out is None and len(runs) > 1:
         out = Path(REPORT)
@@ -43,20 +43,20 @@ def report_path(runs: Sequence[Path], out: Path | None) -> Path:
     if place.is_dir():
         raise InputError(f"--out {place} is a folder; expected a file, such as {place / REPORT}")
     if out is not None and not place.parent.is_dir():
-        raise InputError(f"--out {place} is to go into {place.parent}, which is no folder")
+        raise InputError(f"--out {place}: the folder {place.parent} doesn't exist")
     return place
 
 
 def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material:
-    """Return all that is known of a run.
+    """Return everything known about a run.
 
     Args:
         path: the run's folder.
-        data_dir: a folder of data by name; None for that of the training.
-        whole: load model and data as well, not just what the folder tells.
+        data_dir: a folder with named data sets; None for the one used in training.
+        whole: whether to load the model and the data too, not only the folder's documents.
 
     Raises:
-        InputError: no run is there, or one of another format.
+        InputError: there is no run, or its format is unknown.
     """
     config = read_run(path, "report")
     result = config.pop("result", None)
@@ -91,15 +91,15 @@ def _unended(path: Path, config: dict[str, Any]) -> str:
     command = "search" if "search" in config else "train"
     broken = " (its result can't be read)" if (path / RESULT).exists() else ""
     return (
-        f"This run has not come to its end{broken}: it goes on, or was cut off. "
-        f"`wellfit {command} --resume {path}` takes it up again."
+        f"This run is unfinished{broken}: it is still training, or was interrupted. "
+        f"`wellfit {command} --resume {path}` resumes it."
     )
 
 
 def _lines(
     path: Path, read: Callable[[Mapping[str, Any]], dict[str, Any] | None], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """Return the lines of a file that are whole; a process that was killed leaves half of one."""
+    """Return the complete lines of a file; a killed process may leave an incomplete one."""
     if not path.is_file():
         return []
     try:
@@ -110,13 +110,13 @@ def _lines(
     right = [line for line in map(read, found) if line is not None]
     lost += len(found) - len(right)
     if lost:
-        notes.append(f"{path.name}: left out {pluralize(lost, 'line')} of another form.")
+        notes.append(f"{path.name}: ignored {pluralize(lost, 'invalid line')}.")
     return right
 
 
 def _model(path: Path, notes: list[str]) -> Any:
     if not is_model(path / MODEL):
-        notes.append("There is no model yet: what it answers can't be shown.")
+        notes.append("There is no model yet, so its predictions can't be shown.")
         return None
     try:
         return load_model(path / MODEL)
@@ -126,21 +126,21 @@ def _model(path: Path, notes: list[str]) -> Any:
 
 
 def _is_too_large(config: dict[str, Any], notes: list[str]) -> bool:
-    """Say whether a run's table is too large for a page, by its sizes: it isn't read."""
+    """Return whether a run's table is too large for a report, without reading it."""
     about = config.get("data") or {}
     try:
         file = Path(str(config["request"]["name"]))
         size = file.stat().st_size if file.is_file() else 0
         columns = about.get("columns")
-        if isinstance(columns, list):  # a table, and not images of a byte a pixel
+        if isinstance(columns, list):  # a table of 8-byte numbers, not images of one byte a pixel
             rows = sum(about.get(f"{part}_rows", 0) for part in _PARTS)
             size = max(size, 8 * rows * len(columns))
-    except (KeyError, TypeError, OSError):  # whoever reads the settings tells what is wrong
+    except (KeyError, TypeError, OSError):  # reading the settings later reports what is wrong
         return False
     if size > MOST_TOLD:
         notes.append(
-            f"The table is too large ({size / 1e9:.1f} GB) to be read for a page, so test rows "
-            "aren't shown: `wellfit data show` and `wellfit check` take the time."
+            f"The table is too large ({size / 1e9:.1f} GB) for a report, so test rows aren't "
+            "shown; use `wellfit data show` and `wellfit check`."
         )
     return size > MOST_TOLD
 
@@ -148,7 +148,7 @@ def _is_too_large(config: dict[str, Any], notes: list[str]) -> bool:
 def _source(
     config: dict[str, Any], model: Any, data_dir: Path | None, notes: list[str]
 ) -> Source | None:
-    """Return the data as the run read them, unless they are gone or have changed."""
+    """Return the data as the run read them, unless they are missing or have changed."""
     try:
         if data_dir is not None:
             config = {**config, "request": {**config["request"], "data_dir": str(data_dir)}}
@@ -156,17 +156,19 @@ def _source(
         schema = None if request.schema.types else table_schema(model, request.target)
         source = open_source(request if schema is None else replace(request, schema=schema))
     except (WellfitError, OSError, KeyError, ValueError) as error:
-        notes.append(f"The data are not at hand, so that test rows can't be shown: {error}")
+        notes.append(f"The data are missing, so test rows can't be shown: {error}")
         return None
     changed = _changed(source, config.get("data") or {})
     if changed:
-        notes.append(f"The data have changed since the training ({changed}): not shown.")
+        notes.append(
+            f"The data have changed since training ({changed}), so test rows aren't shown."
+        )
         return None
     return source
 
 
 def _changed(source: Source, about: dict[str, Any]) -> str:
-    """Say in what the data differ from those of the training; nothing if they seem the same."""
+    """Return how the data differ from the training data, or an empty text if they don't."""
     data = source.data
     columns = list(map(str, data.X.columns)) if hasattr(data.X, "columns") else data.X.shape[1]
     if columns != about.get("columns", columns):
@@ -180,7 +182,7 @@ def _changed(source: Source, about: dict[str, Any]) -> str:
 
 
 def _history(model: Any) -> list[dict[str, Any]]:
-    """Return the training of a search's best candidate as lines of metrics."""
+    """Return the metrics of a search's best candidate, one record an epoch."""
     history = getattr(model, "history_", {})
     epochs = len(history.get("loss", ()))
     return [

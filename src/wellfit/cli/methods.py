@@ -1,4 +1,4 @@
-"""``wellfit methods``: the algorithms that can be named, and their hyper-parameters."""
+"""``wellfit methods``: list the algorithms and their hyper-parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def methods(
     family: Annotated[
-        str | None, typer.Argument(help="optimizer, activation, …; all of them where left out.")
+        str | None, typer.Argument(help="A family: optimizer, activation, …; default: all.")
     ] = None,
 ) -> None:
     """List the algorithms by family, or those of one family with their hyper-parameters."""
@@ -31,7 +31,7 @@ def methods(
     import wellfit.nn
     import wellfit.optim
     import wellfit.recipes
-    import wellfit.training  # noqa: F401  (all of them: their classes register themselves)
+    import wellfit.training  # noqa: F401  (importing these modules registers their classes)
     from wellfit.core import registry
 
     if family is None:
@@ -62,7 +62,7 @@ def _show(name: str, cls: type, aliases: list[str]) -> None:
 
 
 def _hypers(cls: type[Config]) -> Table:
-    """Return a table of the hyper-parameters that an algorithm declares."""
+    """Return a table of an algorithm's hyper-parameters."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")

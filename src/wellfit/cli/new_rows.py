@@ -1,4 +1,4 @@
-"""New rows for a fitted model: read as its training table was, a block at a time."""
+"""Reading new rows for a fitted model in the same way as its training table, in blocks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from wellfit.datasets.dataset import Rows
     from wellfit.datasets.task import Labels
 
-_CELLS = 2**21  # of a block: 16 MiB of numbers
+_CELLS = 2**21  # values in a block: 16 MiB of float64
 _MOST_ROWS = 2**16
 
 
 class Block(NamedTuple):
-    """Some rows, and their target where they have one."""
+    """A block of rows, and their target if the file has it."""
 
     X: Rows
     y: Labels | None
@@ -40,13 +40,13 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class NewRows:
-    """What to predict, as the user names it.
+    """The rows to predict, as the user gave them.
 
     Args:
-        name: a file, or a name.
-        data_dir: a folder of data by name.
+        name: a file, or the name of a data set.
+        data_dir: a folder with named data sets.
         target: the column that the model predicts.
-        na_values: cells that are missing values besides those of the training table.
+        na_values: cell values that mean missing, in addition to those of the training table.
         header: whether the first line of a csv is a header; None as in training.
     """
 
@@ -57,11 +57,11 @@ class NewRows:
     header: bool | None = None
 
     def blocks(self, model: Any) -> Iterator[Block]:
-        """Return blocks of rows with the columns that a fitted model reads.
+        """Return blocks of rows with the model's input columns.
 
         Raises:
-            DataError: a column is missing, or a cell isn't of the kind that the model has learned;
-                names its row and line.
+            DataError: a column is missing, or a cell doesn't have its column's type; names its row
+                and line.
         """
         columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
         schema = self._schema(model)
@@ -75,7 +75,7 @@ class NewRows:
         if schema is not None:
             return schema.adding(self.na_values, self.header)
         if self.na_values or self.header is False:
-            raise InputError("--na and --no-header need a model whose columns have names")
+            raise InputError("--na and --no-header need a model with column names")
         return None
 
     def _table(
@@ -95,12 +95,12 @@ class NewRows:
             shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
             note(f"ignored {pluralize(len(left), 'column')} that the model doesn't use: {shown}")
         read = [*columns, *([target] if target else [])]
-        # A label that can't be read is no reason not to predict: it is read apart.
+        # An unreadable label doesn't prevent predictions, so the target is read as text.
         loose = replace(schema, types={**schema.types, **({target: "text"} if target else {})})
         place = place_in(path, schema)
         for at, table in enumerate(table_blocks(path, loose, read, _rows(len(read)))):
             X = table[list(columns)]
-            # The model knows these names: only numbers among them show that they are a lost row.
+            # The column names match the model: only numeric names suggest a missing header.
             numbered = any(number_of(name) is not None for name in there)
             if at == 0 and numbered and schema.header and ending(path) not in PARQUET:
                 for doubt in header_note(table, path):
@@ -128,7 +128,7 @@ class NewRows:
 
 
 def _rows(columns: int) -> int:
-    """Return the rows of a block."""
+    """Return the features of a block."""
     return min(max(_CELLS // columns, 1), _MOST_ROWS)
 
 
@@ -137,12 +137,12 @@ def _sliced(values: Any, part: slice) -> Any:
 
 
 def _labels(cells: pd.Series[Any], target: str, schema: TableSchema) -> pd.Series[Any]:
-    """Return the target as the model's classes or numbers are; missing where it can't be read."""
+    """Return the target with the type of the model's classes; unreadable cells are missing."""
     return read_as(cells, schema.types[target], schema.decimal(target))[0]
 
 
 class _UnknownLevels:
-    """Notices columns of text of which no cell is a level that a model knows."""
+    """Finds text columns that have no category known to the model."""
 
     def __init__(self, model: Any, schema: TableSchema) -> None:
         levels = known_levels(model)
@@ -150,7 +150,7 @@ class _UnknownLevels:
         self._examples: dict[str, str] = {}
 
     def look(self, X: pd.DataFrame) -> None:
-        """Look at more rows; columns with a known level are done with."""
+        """Check more rows; columns with a known category are finished."""
         for name in list(self._levels):
             cells = X[name].dropna()
             if cells.isin(self._levels[name]).any():
@@ -160,6 +160,6 @@ class _UnknownLevels:
                 self._examples.setdefault(name, str(cells.iloc[0]))
 
     def tell(self) -> None:
-        """Say which columns have no known level."""
+        """Print a note for each column without a known category."""
         for name, example in self._examples.items():
             note(unknown_note(name, example, self._levels[name]))

@@ -1,4 +1,4 @@
-"""All that a command asks for, in a form that a run folder keeps and a resumed run reads."""
+"""The plan of a training: everything a command asked for, as the run folder stores it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from wellfit.core.errors import InputError
 from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
 
-# Runs of old lack these.
+# Runs of earlier versions lack these.
 _ADDED = {"time_column": (), "group_column": None, "validation_fraction": 0.0}
 _PATHS = ("data_dir", "test")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be seen, written and limited while training.
+    """Options for progress, logs and limits of a training.
 
     Args:
-        report_every: epochs from one printed line to the next.
-        time_limit: seconds of training.
-        tensorboard: write what TensorBoard shows.
-        checkpoint_every: seconds from one checkpoint to the next.
-        keep_checkpoints: leave them when the run has ended well.
+        report_every: number of epochs between printed lines.
+        time_limit: maximal training time in seconds.
+        tensorboard: whether to write TensorBoard logs.
+        checkpoint_every: seconds between checkpoints.
+        keep_checkpoints: whether to keep checkpoints after a finished run.
     """
 
     report_every: int | None = None
@@ -51,7 +51,7 @@ class Plan:
     options: Options
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data, the same in whatever folder it is read.
+        """Return plain data that don't depend on the current folder.
 
         >>> plan = Plan(Request("iris", drop=("petal width (cm)",)), {"epochs": 3}, (), Options())
         >>> Plan.from_dict(plan.to_dict()) == plan
@@ -60,7 +60,7 @@ class Plan:
         request = {key: _whole(value) for key, value in asdict(self.request).items()}
         request["schema"] = self.request.schema.to_document()
         name = self.request.name
-        # A run's own folder may be called as its data are: --run digits.
+        # The run folder may have the name of the data set: --run digits.
         if not is_name(name, self.request.data_dir) and Path(name).expanduser().exists():
             request["name"] = str(Path(name).expanduser().absolute())
         given = ((k, v) for k, v in self.parameters.items() if v is not None)
@@ -77,7 +77,7 @@ class Plan:
         """Return the plan that :meth:`to_dict` wrote.
 
         Raises:
-            InputError: it was altered.
+            InputError: the document was altered.
         """
         try:
             names = [field.name for field in fields(Request) if field.name != "schema"]
@@ -93,22 +93,22 @@ class Plan:
             extra = map(former.current_name, data["extra"])
             return cls(request, parameters, tuple(extra), options)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"its settings were altered, and can't be read: {error}") from error
+            raise InputError(f"its settings are invalid: {error}") from error
 
     def with_precision(self, precision: str) -> Plan:
-        """Return the plan of a run for which "auto" came to a precision."""
+        """Return the plan with the precision that "auto" chose."""
         return replace(self, extra=(*self.extra, f"precision={precision}"))
 
 
 def _schema(data: Mapping[str, Any]) -> TableSchema:
-    """Return how the run read its table; what the command said of that, before it did."""
+    """Return the schema of the run's table, or the options from which it was inferred."""
     about = data.get("data") or {}
     document = about.get("schema") or data["request"].get("schema")
     return TableSchema() if document is None else TableSchema.from_document(document)
 
 
 def _there(key: str, value: Any) -> Any:
-    """Return a parameter; a path among them as one that holds from any folder."""
+    """Return a parameter as plain data; paths become absolute."""
     if key == "pretrained" and Path(value).expanduser().exists():
         return str(Path(value).expanduser().absolute())
     return value

@@ -1,4 +1,4 @@
-"""``wellfit predict``: a model's predictions for new rows, as a csv file."""
+"""``wellfit predict``: write a model's predictions for new rows to a csv file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The folder of a run, or of a model.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run or of a model.")],
     data: Annotated[
-        str, typer.Argument(help="New rows: csv, parquet, npz or idx; or the test rows of a name.")
+        str,
+        typer.Argument(
+            help="New rows: a csv, parquet, npz or idx file, or the test set of a named data set."
+        ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The csv file to write; - prints it instead.")
+        Path, typer.Option("--out", "-o", help="The csv file to write; - prints the predictions.")
     ],
     data_dir: options.DataDir = None,
     na: options.MissingValues = None,
@@ -34,15 +37,16 @@ def predict(
         bool | None,
         typer.Option(
             "--header/--no-header",
-            help="Whether the first line of a csv holds the column names; else as in training.",
+            help="Whether the first line of a csv file has the column names; default: as in "
+            "training.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
-    """Write the prediction for each row, and for classes the probability of each.
+    """Predict each row of a file; for a classifier, also the probability of each class.
 
-    Columns are matched by name and read as in training; others are left aside. Where the target
-    is among them, it is compared with the predictions.
+    Columns are matched by name and read as in training; other columns are ignored. If the file
+    contains the target, the score is printed.
     """
     from wellfit.cli.preflight import refuse_missing_data
     from wellfit.cli.run_folder import model_folder, read_config
@@ -51,7 +55,7 @@ def predict(
 
     printed = str(out) == "-"
     if not printed and not out.parent.is_dir():
-        raise InputError(f"--out {out} is to go into {out.parent}, which is no folder")
+        raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
     if out.exists() and Path(data).exists() and out.samefile(data):
         raise InputError(f"--out {out} holds the rows to predict; expected another file")
     folder = model_folder(run)
@@ -61,7 +65,7 @@ def predict(
         from wellfit.estimators import load_model
         from wellfit.estimators.table_schema import table_schema
     model = load_model(folder)
-    for network in getattr(model, "estimators_", [model]):  # an ensemble has several
+    for network in getattr(model, "estimators_", [model]):  # an ensemble has several networks
         network.set_params(device=device)
     schema = table_schema(model)
     recorded = None if schema is None else schema.target
@@ -80,13 +84,13 @@ def predict(
 def _predict(
     model: Any, rows: NewRows, write: Callable[[str], Any]
 ) -> tuple[int, Comparison | None]:
-    """Write predictions block by block; return their number, and the comparison if any."""
+    """Write predictions in blocks; return their number and the comparison with the target."""
     from wellfit.cli.comparison import Comparison
 
     count, comparison = 0, None
     for block in rows.blocks(model):
         table = predictions(model, block.X)
-        # Without a format, numbers have as many digits as it takes to read them back unchanged.
+        # Without a format, numbers have all digits, so that reading them back is exact.
         write(table.to_csv(index=False, header=not count, lineterminator="\n"))
         count += len(table)
         if block.y is not None:
@@ -102,7 +106,7 @@ def predictions(model: Any, X: Rows) -> pd.DataFrame:
 
     Args:
         model: a fitted classifier or regressor.
-        X: (rows, columns) what it learned from, or the like.
+        X: (rows, columns) features, as in training.
 
     >>> from wellfit import MLPClassifier
     >>> model = MLPClassifier((4,), epochs=2).fit([[0.0], [1.0]], ["no", "yes"])

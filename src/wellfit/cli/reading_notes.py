@@ -1,4 +1,4 @@
-"""What users should know of how a table was read, in words."""
+"""Notes about likely mistakes in how a table was read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NOUNS = {"number": "numbers", "date": "dates", "boolean": "booleans"}
 
 
 def reading_notes(table: pd.DataFrame, path: Path | None, schema: TableSchema) -> Iterator[str]:
-    """Yield what is doubtful about a table that was read from a file.
+    """Yield notes on a table that was read from a file.
 
     Args:
         table: (rows, columns), with the number of each row in its file, from 0, as the index.
-        path: the file; None for a table by name.
-        schema: by which it was read.
+        path: the file; None for a named data set.
+        schema: the schema used to read it.
     """
     if path is not None and ending(path) not in PARQUET and schema.header:
         yield from header_note(table, path)
@@ -38,21 +38,21 @@ def reading_notes(table: pd.DataFrame, path: Path | None, schema: TableSchema) -
     for stray in found[:_MOST]:
         yield _told(stray, place)
     if len(found) > _MOST:
-        yield f"{pluralize(len(found) - _MOST, 'more column')} of text like these"
+        yield f"{pluralize(len(found) - _MOST, 'more column')} of text with such cells"
 
 
 def header_note(table: pd.DataFrame, path: Path) -> Iterator[str]:
-    """Yield a note where the first line of a csv file looks like data."""
+    """Yield a note if the first line of a csv file looks like data."""
     if header_looks_like_data(table):
         shown = ", ".join(str(name) for name in list(table)[:5])
         yield (
-            f"the first line of {path} looks like data ({shown}, …) and is read as the names of "
-            "the columns: --no-header reads it as a row"
+            f"the first line of {path} looks like data ({shown}, …) but was read as column "
+            "names; --no-header reads it as a row"
         )
 
 
 def notes_on(data: Dataset, name: str) -> list[str]:
-    """Return what is doubtful about data that were loaded from a file, or by name."""
+    """Return notes on data that were loaded from a file or by name."""
     if data.schema is None:
         return []
     table = data.X.assign(**{str(data.target): data.y})  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ def notes_on(data: Dataset, name: str) -> list[str]:
 
 
 def unknown_levels(X: Any, X_test: Any) -> Iterator[str]:
-    """Yield a note for each column of text in which test and training rows share no value."""
+    """Yield a note for each text column whose test and training rows share no value."""
     if not hasattr(X, "columns") or X_test is None:
         return
     for name, column in X.items():
@@ -74,11 +74,11 @@ def unknown_levels(X: Any, X_test: Any) -> Iterator[str]:
 
 
 def unknown_note(name: str, example: str, known: Sequence[str]) -> str:
-    """Return a note on a column of text that has no value of the training rows."""
+    """Return a note on a text column that shares no value with the training rows."""
     shown = ", ".join(map(repr, known[:3])) + (", …" if len(known) > 3 else "")
     return (
-        f"column {name!r} has no cell that occurs in the training rows; it holds {example!r}, and "
-        f"they hold {shown}"
+        f"no value of column {name!r}, such as {example!r}, occurs in the training rows, which "
+        f"have {shown}"
     )
 
 
@@ -90,6 +90,6 @@ def _told(stray: StrayCells, place: Callable[[int], str]) -> str:
     few = pluralize(stray.count, "cell")
     return (
         f"column {stray.column!r} holds {_NOUNS[stray.kind]} but for {few} of {stray.cells:,}, "
-        f"such as {stray.example!r} in {place(stray.row)}, and is read as text; "
+        f"such as {stray.example!r} in {place(stray.row)}, and was read as text; "
         f"--na {shlex.quote(stray.example)} reads these cells as missing"
     )

@@ -1,4 +1,4 @@
-"""``wellfit report``: one HTML page about a training, a search, or several runs."""
+"""``wellfit report``: write an HTML report on a training, a search, or several runs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from wellfit.cli.console import duration, screen, spinner, starting
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="The folder of a run; several are compared.", metavar="RUN…"),
+        typer.Argument(help="Run folders; several runs are compared.", metavar="RUN…"),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The HTML file; else RUN/report.html.")
+        Path | None, typer.Option("--out", "-o", help="The HTML file; default: RUN/report.html.")
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="A folder of data by name; else as in training.")
+        Path | None, typer.Option(help="A folder with named data sets; default: as in training.")
     ] = None,
-    show: Annotated[
-        bool, typer.Option("--open", help="Open the page in the browser when it is written.")
-    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
-    """Write one HTML page about a run, or about several: curves, errors, layers, data, verdict.
+    """Write an HTML report on one or several runs: curves, errors, layers, data, verdict.
 
-    The page needs no network and no other file.
+    The report needs no network connection and no other file.
     """
     import time
 

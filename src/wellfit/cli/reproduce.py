@@ -1,4 +1,4 @@
-"""``wellfit reproduce``: the sources' published figures beside ours."""
+"""``wellfit reproduce``: repeat published experiments and compare the results."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ if TYPE_CHECKING:
 
 def reproduce(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Recipes by name; `list` shows them all.")
+        list[str] | None, typer.Argument(help="Names of recipes; `list` lists them.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every recipe.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All recipes.")] = False,
     source: Annotated[
-        str | None, typer.Option(help="Every recipe of one source: indaba, cs109b, …")
+        str | None, typer.Option(help="All recipes of one source: indaba, cs109b, …")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="The short way, where a recipe has one.")
+        bool, typer.Option("--quick", help="The shorter version of recipes that have one.")
     ] = False,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Goes at each recipe; else 3, and 1 if quick.")
+        int | None, typer.Option(min=1, help="Number of seeds; default: 3, or 1 with --quick.")
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="A folder of data by name; else WELLFIT_DATA, or a download."),
+        typer.Option(help="A folder with named data sets; default: WELLFIT_DATA, or a download."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="A folder for results.json and images/; others' results stay."),
+        typer.Option(
+            help="A folder for results.json and images/; it keeps the results of other recipes."
+        ),
     ] = None,
 ) -> None:
-    """Do published experiments again, and show each figure beside ours.
+    """Repeat published experiments, and compare each result with the published figure.
 
-    Exit code 1 says that a figure was missed by more than its tolerance.
+    The exit code is 1 if a result misses its published figure by more than the tolerance.
     """
     from wellfit.core.declared import refuse_undeclared
     from wellfit.core.errors import InputError
@@ -49,7 +51,7 @@ def reproduce(
     listed = names == ["list"]
     for name in [] if listed or not names else names:
         refuse_undeclared("recipe", name)
-    with spinner("looking recipes up"):
+    with spinner("loading recipes"):
         from wellfit.recipes import recipes
 
         found = recipes([] if listed or not names else names, source)
@@ -68,7 +70,7 @@ def reproduce(
 def _reproduce(
     wanted: list[Recipe], seeds: range | None, quick: bool, data_dir: Path | None, out: Path | None
 ) -> list[str]:
-    """Do recipes one after the other, show each when it is done, and return who missed."""
+    """Run recipes, show the results of each, and return the names of those that missed."""
     from wellfit.recipes import reproduce
 
     missed: list[str] = []
@@ -84,9 +86,9 @@ def _reproduce(
             missed += [] if done.reached else [recipe.name]
             if out is not None:
                 _write(out, done)
-    finally:  # after Ctrl-C too: what is done is done
+    finally:  # after Ctrl-C too: finished recipes count
         screen().print(
-            f"\n{count} of {len(wanted)} recipes done in {total:.0f} s, "
+            f"\n{count} of {len(wanted)} recipes in {total:.0f} s, "
             f"{count - len(missed)} as published"
         )
     return missed
@@ -141,10 +143,10 @@ def _line(measured: Measured) -> str:
 
 
 def _results(folder: Path) -> dict[str, Any]:
-    """Return what is in a folder from an earlier time, by recipe.
+    """Return the earlier results in a folder, by recipe.
 
     Raises:
-        DataError: the file of results is something else.
+        DataError: the results file is invalid.
     """
     from wellfit.core.errors import DataError
 
@@ -153,15 +155,15 @@ def _results(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as error:
         raise DataError(
-            f"{path} is no JSON: {error}; remove it, or name another folder"
+            f"{path} is not JSON: {error}; remove it, or choose another folder"
         ) from error
     if not isinstance(found, dict):
-        raise DataError(f"{path} holds no results by recipe; remove it, or name another folder")
+        raise DataError(f"{path} has no results by recipe; remove it, or choose another folder")
     return found
 
 
 def _write(folder: Path, done: Reproduction) -> None:
-    """Write a recipe's results among those that are there, and its picture."""
+    """Add a recipe's results to the results file, and write its figure."""
     from wellfit.recipes.pictures import picture, small_png
 
     name = done.recipe.name

@@ -1,4 +1,4 @@
-"""The folder of a run: settings, a line for each epoch, the model, the result, pictures."""
+"""The run folder: settings, metrics of each epoch, model, result, figures."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfe
 
 
 class RunFolder:
-    """A folder to write one run into; nothing on the disk changes before :meth:`begin`.
+    """The folder of one run; nothing changes on the disk before :meth:`begin`.
 
-    From then on, and in a run that is resumed from the beginning, no other process may write to
-    it, until :meth:`release`.
+    From then on (a resumed run: from the constructor on) the folder is locked for other processes
+    until :meth:`release`.
 
     Args:
-        path: the folder; None takes the first free one of ``runs/name``, ``runs/name-2``, …
-        name: of the data.
-        overwrite: an earlier run there may be replaced.
-        resume: an earlier run there is gone on with.
+        path: the folder; None for the first free one of ``runs/name``, ``runs/name-2``, …
+        name: name of the data.
+        overwrite: whether an earlier run may be replaced.
+        resume: whether to resume the run in the folder.
 
     Raises:
-        InputError: another process trains in the folder of a run to be resumed.
+        InputError: another process trains in the folder of the run to resume.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RunFolder:
         self.path = path or Path("runs") / name
         self._fixed, self._overwrite, self.resumed = path is not None, overwrite, resume
         self._metrics: BinaryIO | None = None
-        self._owed = b""  # lines that found no room yet
+        self._owed = b""  # lines that didn't fit on the disk yet
         self._trouble: OSError | None = None
         self._lock: int | None = None
         self.begun = False
@@ -81,35 +81,35 @@ class RunFolder:
 
     @property
     def health(self) -> Path:
-        """What is written of the layers as they train."""
+        """The file of layer statistics."""
         return self.path / HEALTH
 
     @property
     def tensorboard(self) -> Path:
-        """What to give to ``tensorboard --logdir``."""
+        """The folder for ``tensorboard --logdir``."""
         return self.path / TENSORBOARD
 
     def begin(self, config: Mapping[str, Any], metrics: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Make the folder, write the settings, and remove what an earlier run wrote.
+        """Create the folder, write the settings, and remove the files of an earlier run.
 
-        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it. A run
-        that is resumed keeps its settings, and its metrics are ``metrics``.
+        The earlier run's model stays until :meth:`~wellfit.MLPClassifier.save` replaces it. A
+        resumed run keeps its settings, and its metrics become ``metrics``.
         """
         self._clear_away((RESULT, JOURNAL, RESULTS, REPORT, *PICTURES))
         if self.resumed:
             write(self.path / METRICS, b"".join(map(_line, metrics)))
         else:
             self.configure(config)
-        # Unbuffered: each line is on its way to the disk when the next epoch starts.
+        # Unbuffered, so that each line is written before the next epoch starts.
         how = "ab" if self.resumed else "wb"
         self._metrics = (self.path / METRICS).open(how, buffering=0)  # type: ignore[assignment]
         self.begun = True
 
     def _clear_away(self, names: Iterable[str]) -> None:
-        """Remove these files of an earlier run or, in a run that is resumed, of this one.
+        """Remove these files of an earlier run, or of this run if it is resumed.
 
-        An earlier run's settings go first: a process that is killed here leaves no run, and not
-        one that would be resumed with the settings of one and the files of the other.
+        An earlier run's settings are removed first: a process killed here leaves no run, instead
+        of one with the settings of one run and the files of another.
         """
         if not self.resumed:
             self._make()
@@ -129,7 +129,7 @@ class RunFolder:
         if self._fixed:
             self.path.mkdir(parents=True, exist_ok=True)
             self._hold()
-            refuse(self.path, self._overwrite)  # again: it may have come into being meanwhile
+            refuse(self.path, self._overwrite)  # again: another process may have created it
             return
         base, number = self.path, 1
         while True:
@@ -146,32 +146,33 @@ class RunFolder:
             self._lock = lock(self.path)
         except BlockingIOError as error:
             raise InputError(
-                f"another process trains in {self.path}; wait for its end, or give another folder"
+                f"another process trains in {self.path}; wait until it ends, or choose another "
+                "folder"
             ) from error
 
     def release(self) -> None:
-        """Let other processes write to the folder."""
+        """Unlock the folder for other processes."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def clear(self, name: str) -> None:
-        """Remove the files that a run wrote into one of its folders, and the folder if empty."""
+        """Remove the run's files from one of its folders, and the folder if it is then empty."""
         for path in (self.path / name).glob(_IN_FOLDERS[name]):
             path.unlink()
         with suppress(OSError):
             (self.path / name).rmdir()
 
     def record(self, line: Mapping[str, Any]) -> None:
-        """Append a line to the metrics; one that finds no room is tried again with the next.
+        """Append a line to the metrics; if the disk is full, the next call tries again.
 
-        A full disk is no reason to stop a training whose model may still find its place.
+        A full disk doesn't stop training, because there may be space for the model later.
         """
         self._owed += _line(line)
         self._pay()
 
     def _pay(self) -> None:
-        """Write the lines that are owed, all or none; trouble is kept until :meth:`check`."""
+        """Write all pending lines or none; an error is kept for :meth:`check`."""
         if self._metrics is None or not self._owed:
             return
         try:
@@ -189,34 +190,34 @@ class RunFolder:
             self._metrics = None
 
     def check(self) -> None:
-        """Raise what was the trouble with the metrics, if lines are missing.
+        """Raise the error of the metrics file if lines are missing.
 
         Raises:
-            OSError: a line found no room.
+            OSError: a line couldn't be written.
         """
         if self._trouble is not None:
             raise self._trouble
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the result, which says that the run is done: all else is written before."""
+        """Write the result last, because it marks the run as finished."""
         self.check()
         write_json(self.path / RESULT, result)
 
     def lacks_pictures(self, config: Mapping[str, Any]) -> bool:
-        """Say whether pictures are missing that a run with these settings and result has."""
+        """Return whether figures are missing that this run should have."""
         wanted = {CONFUSIONS} if "confusion" in config["result"] else set()
         wanted |= {RESIDUALS} if config.get("data", {}).get("task") == "regression" else set()
-        metrics = self.path / METRICS  # which a search doesn't have
+        metrics = self.path / METRICS  # which searches don't have
         wanted |= {CURVE} if metrics.is_file() and metrics.stat().st_size else set()
         return not all((self.path / name).is_file() for name in wanted)
 
     def picture(self, name: str, data: bytes) -> None:
-        """Write a picture, one of ``PICTURES``."""
+        """Write a figure, one of ``PICTURES``."""
         write(self.path / name, data)
 
 
 def _leftovers(path: Path) -> set[Path]:
-    """Return what a process that was killed may have left half written in a run's folder."""
+    """Return the temporary files that a killed process may have left in a run folder."""
     return {unfinished(path / name) for name in _OURS} | {path / f"{HEALTH}.new"}
 
 
@@ -225,11 +226,11 @@ def _line(metrics: Mapping[str, Any]) -> bytes:
 
 
 def model_folder(path: Path) -> Path:
-    """Return the model of a run, or the path itself where it is a model.
+    """Return the model of a run, or the path itself if it is a model.
 
     Raises:
-        ModelFileError: there is nothing at ``path``; names the nearest run. Or the run that is
-            there has no model yet.
+        ModelFileError: there is no run or model (the message names the nearest one), or the run
+            has no model yet.
     """
     if not path.exists():
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
@@ -240,13 +241,13 @@ def model_folder(path: Path) -> Path:
     if not is_model(path / MODEL) and (path / CONFIG).exists() and read_config(path):
         verb = "search" if "search" in read_config(path) else "train"
         raise ModelFileError(
-            f"the run {path} has no model yet; `wellfit {verb} --resume {path}` goes on with it"
+            f"the run {path} has no model yet; `wellfit {verb} --resume {path}` resumes it"
         )
     return path / MODEL if is_model(path / MODEL) else path
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the settings of the run that a path, a run or its model, belongs to; else nothing."""
+    """Return the settings of the run to which a run folder or model belongs; else nothing."""
     for folder in (path, path.parent):
         with suppress(OSError, ModelFileError):
             return read_config_file(folder / CONFIG)
@@ -254,26 +255,26 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _nothing(path: Path) -> str:
-    """Say in what way a folder holds no run, and what was expected."""
+    """Return why a folder contains no run, and what was expected."""
     if (path / CONFIG).is_file():
-        return f"there is no run, since {CONFIG} is half written or of something else"
+        return f"there is no run: {CONFIG} is incomplete or something else"
     if not path.is_dir():
         return "there is no run"
     inside = sorted(item.name for item in path.iterdir() if (item / CONFIG).is_file())
     if inside:
-        return f"there is no run but in its folders; expected one, such as {path / inside[0]}"
-    return "there is no run; expected a folder that `wellfit train` or `search` wrote"
+        return f"it contains runs, but isn't one; expected a run, such as {path / inside[0]}"
+    return "there is no run; expected a folder that `wellfit train` or `wellfit search` wrote"
 
 
 def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
-    """Return the settings of the run in a folder, and its result, if any, as ``"result"``.
+    """Return the settings of the run in a folder, with its result, if any, as ``"result"``.
 
     Raises:
-        InputError: there is no run, or one of another format; names the nearest run.
+        InputError: there is no run (the message names the nearest one), or its format differs.
     """
     config = read_config(path) if (path / CONFIG).is_file() else {}
     if not config and (wrong := what_was_altered(path / CONFIG)):
-        raise InputError(f"{asked} {path}: its settings were altered, and can't be read: {wrong}")
+        raise InputError(f"{asked} {path}: its settings are invalid: {wrong}")
     if not config:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
@@ -283,38 +284,40 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
         age = "an older" if written < FORMAT_VERSION else "a newer"
         raise InputError(
             f"{asked} {path}: {age} wellfit wrote this run, in format {written}; expected "
-            f"{FORMAT_VERSION}. Train anew, in another folder or with --overwrite"
+            f"{FORMAT_VERSION}. Train again, in another folder or with --overwrite"
         )
-    with suppress(OSError, ModelFileError):  # it is half written, or was altered
+    with suppress(OSError, ModelFileError):  # it is incomplete or invalid
         config["result"] = read_result_file(path / RESULT)
     return config
 
 
 def refuse(path: Path, overwrite: bool, command: str = "train") -> None:
-    """Refuse a place that holds a run, unless it may be overwritten, or anything else.
+    """Refuse a folder with other contents, or with a run unless it may be overwritten.
 
     Raises:
-        InputError: ``path`` is a file, holds a run, or what no run wrote.
+        InputError: ``path`` is a file, contains a run, or contains other files.
     """
     _refuse_foreign(path)
-    # A process that was killed before it had written its settings leaves nothing to lose.
+    # A process that was killed before it wrote its settings leaves nothing of value.
     nothing = {path / LOCK_FILE, *_leftovers(path)}
     if overwrite or not path.is_dir() or nothing.issuperset(path.iterdir()):
         return
     if not (path / CONFIG).exists():
         raise InputError(
-            f"--run {path} holds files of a run without its {CONFIG}; expected a new folder, or "
-            "--overwrite to replace them"
+            f"--run {path} contains files of a run without its {CONFIG}; expected a new folder, "
+            "or --overwrite to replace them"
         )
     raise InputError(
-        f"--run {path} holds a run; expected a new folder, or --overwrite to replace the run, "
-        f"or `wellfit {command} --resume {path}` to go on with it"
+        f"--run {path} contains a run; expected a new folder, --overwrite to replace the run, or "
+        f"`wellfit {command} --resume {path}` to resume it"
     )
 
 
 def _refuse_foreign(path: Path) -> None:
     if path.exists() and not path.is_dir():
-        raise InputError(f"--run {path} is a file; expected a folder, new or of an earlier run")
+        raise InputError(
+            f"--run {path} is a file; expected a new folder, or that of an earlier run"
+        )
     items = sorted(path.iterdir()) if path.is_dir() else []
     leftovers = _leftovers(path)
     foreign = [item.name for item in items if item.name not in _OURS and item not in leftovers]
@@ -322,9 +325,9 @@ def _refuse_foreign(path: Path) -> None:
         foreign.insert(0, f"a {CONFIG} that no run wrote")
     model = path / MODEL
     if model.exists() and not is_model(model) and (model.is_file() or any(model.iterdir())):
-        foreign.append(f"a {MODEL} that is none")
+        foreign.append(f"a {MODEL} that isn't a model")
     if foreign:
         raise InputError(
-            f"--run {path} holds {', '.join(foreign[:3])}{', …' if len(foreign) > 3 else ''}; "
+            f"--run {path} contains {', '.join(foreign[:3])}{', …' if len(foreign) > 3 else ''}; "
             "expected a new folder, or that of an earlier run"
         )

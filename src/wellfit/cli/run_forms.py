@@ -1,6 +1,6 @@
-"""The declared forms of a run folder's files, which may come from elsewhere.
+"""The declared forms of a run folder's files, which may be untrusted.
 
-Fields beyond these are passed over: they are shown, or nobody's.
+Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from wellfit.core.files import read_json, read_regular
 from wellfit.core.schema import OPEN, Count, Positive, conform
 from wellfit.report.searches.table import FIGURES
 
-Number = float | None  # what wasn't finite is None
-_LARGEST_LINES = 1 << 27  # bytes of metrics, or of a table of candidates
+Number = float | None  # None where the value wasn't finite
+_LARGEST_LINES = 1 << 27  # bytes of metrics or of a table of candidates
 
 
 class DataEntry(TypedDict, total=False):
-    """What the settings say of the data."""
+    """The data of a run, in its settings."""
 
     given: str
     name: str
@@ -40,7 +40,7 @@ class DataEntry(TypedDict, total=False):
 
 
 class RequestEntry(TypedDict):
-    """Which data were asked for."""
+    """The request for data, in a run's settings."""
 
     name: str
     target: str | None
@@ -75,7 +75,7 @@ class ConfigDocument(TypedDict, total=False):
 
 
 class ScoreEntry(TypedDict):
-    """A figure with its interval."""
+    """A score with its confidence interval."""
 
     name: str
     value: Number
@@ -85,14 +85,14 @@ class ScoreEntry(TypedDict):
 
 
 class ConfusionEntry(TypedDict):
-    """How often each class was taken for each other."""
+    """A confusion matrix."""
 
     classes: list[str | bool | float]
     counts: list[list[Count]]
 
 
 class FindingEntry(TypedDict):
-    """What one check found."""
+    """The finding of a check."""
 
     check: str
     outcome: Literal["pass", "warn", "fail"]
@@ -111,7 +111,7 @@ class VerdictEntry(TypedDict, total=False):
 
 
 class FoundEntry(TypedDict, total=False):
-    """What a search has found."""
+    """The result of a search."""
 
     candidates: Count
     folds: Count
@@ -122,7 +122,7 @@ class FoundEntry(TypedDict, total=False):
 
 
 class ResultDocument(TypedDict, total=False):
-    """How a run ended."""
+    """The result of a run."""
 
     status: str
     epochs: Count
@@ -139,24 +139,24 @@ class ResultDocument(TypedDict, total=False):
 
 
 class LayerEntry(TypedDict):
-    """What was seen of one layer; its figures by name stand beside."""
+    """Statistics of a layer; other keys are its measurements by name."""
 
     layer: str
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """Return the settings that a file holds.
+    """Return the settings in a file.
 
     Raises:
-        FileNotFoundError: there is none.
-        ModelFileError: it is of another form; names the field.
+        FileNotFoundError: there is no file.
+        ModelFileError: the document is invalid; names the field.
     """
     config = _read(path, Annotated[ConfigDocument, OPEN])
     return former.renamed(config, former.PARAMETERS, "settings")
 
 
 def what_was_altered(path: Path) -> str:
-    """Say what is wrong with the settings of a run; nothing where there are no such settings."""
+    """Return what is wrong with the settings of a run, or None."""
     with suppress(OSError, ModelFileError):
         found = read_json(path)
         if isinstance(found, dict) and found.get("format") == "wellfit-run":
@@ -168,19 +168,19 @@ def what_was_altered(path: Path) -> str:
 
 
 def read_result_file(path: Path) -> dict[str, Any]:
-    """Return the result that a file holds; raises as :func:`read_config_file`."""
+    """Return the result in a file; raises the same errors as :func:`read_config_file`."""
     result = _read(path, Annotated[ResultDocument, OPEN], _current_result)
     if "confusion" in result:
         classes, counts = result["confusion"]["classes"], result["confusion"]["counts"]
         if {len(counts), *map(len, counts)} != {len(classes)}:
             raise ModelFileError(
-                f"{path}: confusion.counts isn't square, by {len(classes)} classes"
+                f"{path}: confusion.counts isn't a square matrix of {len(classes)} classes"
             )
     return result
 
 
 def _current_result(result: Any) -> Any:
-    """Return a result by today's names."""
+    """Return a result with current names."""
     if not isinstance(result, Mapping):
         return result
     current = dict(result)
@@ -203,10 +203,10 @@ def _read(
 
 
 def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Return the lines of a file that are JSON objects, and how many others there are.
+    """Return the lines of a file that are JSON objects, and the number of other lines.
 
     Raises:
-        ModelFileError: it is no regular file, or a larger one than any run writes.
+        ModelFileError: the file isn't a regular file, or is larger than any run writes.
     """
     found, lost = [], 0
     for line in read_regular(path, _LARGEST_LINES).splitlines():
@@ -222,7 +222,7 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def metrics_in(line: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return an epoch's metrics by name, None for what is no number; None without an epoch.
+    """Return an epoch's metrics by name, None where not a number; None without an epoch.
 
     >>> metrics_in({"epoch": 1, "loss": "low"})
     {'epoch': 1, 'loss': None}
@@ -233,7 +233,7 @@ def metrics_in(line: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def health_in(line: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a line says of the layers in an epoch; None if it is of another form.
+    """Return the layer statistics of an epoch; None if the line is invalid.
 
     >>> health_in({"epoch": 1, "layers": [{"layer": "1-linear", "norm": 2.0}]}) is None
     False
@@ -251,16 +251,16 @@ def read_table(path: Path) -> pd.DataFrame:
     """Return the table of a search's candidates.
 
     Raises:
-        InputError: it isn't the table of a search; says what is missing.
+        InputError: the file isn't a table of candidates; says what is missing.
     """
     data = read_regular(path, _LARGEST_LINES)
     try:
         frame = pd.read_csv(io.BytesIO(data))
     except (ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path} is no table of candidates: {error}") from error
+        raise InputError(f"{path} isn't a table of candidates: {error}") from error
     for name in FIGURES:
         if name not in frame or frame[name].dtype.kind not in "if":
-            raise InputError(f"{path} has no column {name!r} of numbers; expected one")
+            raise InputError(f"{path} has no numeric column {name!r}")
     return frame
 
 

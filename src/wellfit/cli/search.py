@@ -1,4 +1,4 @@
-"""``wellfit search``: from data to the best of many candidates, in a run folder."""
+"""``wellfit search``: search hyper-parameters by cross-validation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wellfit.cli.train import begin_with, resume_from
 _SEARCH = "Search"
 
 
-# Which of the estimator's parameters an option is; a rule before what is set of it.
+# The parameter of each option; algorithms come before their hyper-parameters.
 _PARAMETERS = {
     "hidden": "hidden_layer_sizes",
     "activation": "activation",
@@ -35,17 +35,17 @@ _OPTIONS = (
 
 
 class _OneByDefault(TyperGroup):
-    """Takes what names none of its other commands for the arguments of the first."""
+    """Passes arguments to the first command unless they name another one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the first command's name before its arguments."""
+        """Insert the first command's name before its arguments."""
         first, *others = self.commands
         if not args or args[0] not in others:
             args = [first, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
-        """Leave that name out of the help."""
+        """Omit that name from the help."""
         name, command, rest = super().resolve_command(ctx, args)
         first = next(iter(self.commands))
         return ("" if name == first else name), command, rest
@@ -55,11 +55,12 @@ class _OneByDefault(TyperGroup):
         return list(self.commands)
 
 
-search_app = typer.Typer(cls=_OneByDefault, help="Try many candidates, and keep the best.")
+search_app = typer.Typer(cls=_OneByDefault, help="Search hyper-parameters by cross-validation.")
 
 
 @search_app.command(
-    "run", epilog="`wellfit search show RUN` prints the table of a run, and draws it."
+    "run",
+    epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures.",
 )
 def search(
     ctx: typer.Context,
@@ -74,15 +75,18 @@ def search(
     no_header: options.NoHeader = False,
     allow_pickle: options.AllowPickle = False,
     candidates: Annotated[
-        int, options.option(_SEARCH, "How many to try.", metavar="N", min=1)
+        int, options.option(_SEARCH, "Number of candidates.", metavar="N", min=1)
     ] = 40,
     cv: Annotated[
-        int, options.option(_SEARCH, "Folds that each is judged by.", metavar="N", min=2)
+        int, options.option(_SEARCH, "Number of cross-validation folds.", metavar="N", min=2)
     ] = 3,
     space: Annotated[
         Path | None,
         options.option(
-            _SEARCH, "JSON or YAML of what to vary; else a space by default.", metavar="FILE"
+            _SEARCH,
+            "A YAML or JSON file with the search space; default: each hyper-parameter's "
+            "own range.",
+            metavar="FILE",
         ),
     ] = None,
     sampler: Annotated[
@@ -92,35 +96,34 @@ def search(
         str | None,
         options.option(
             _SEARCH,
-            "successive or hyperband: few epochs for many, more for the best.",
+            "successive or hyperband: few epochs for many candidates, more for the best.",
             metavar="NAME",
         ),
     ] = None,
     factor: Annotated[
         int,
-        options.option(_SEARCH, "Of how many candidates halving keeps one.", metavar="N", min=2),
+        options.option(_SEARCH, "Halving keeps one of this many candidates.", metavar="N", min=2),
     ] = 3,
     restarts: Annotated[
         int,
-        options.option(_SEARCH, "Seeds that each candidate is trained from.", metavar="N", min=1),
+        options.option(_SEARCH, "Number of seeds for each candidate.", metavar="N", min=1),
     ] = 1,
     score: Annotated[
         str | None,
         options.option(
             _SEARCH,
-            "A scorer of scikit-learn; else accuracy or R².",
+            "A scorer of scikit-learn; default: accuracy or R².",
             "--scoring",
             metavar="SCORER",
         ),
     ] = None,
     time_limit: Annotated[
         float | None,
-        options.option(
-            _SEARCH, "Begin nothing new after so many seconds.", metavar="SECONDS", min=0
-        ),
+        options.option(_SEARCH, "Start no more fits after this time.", metavar="SECONDS", min=0),
     ] = None,
     jobs: Annotated[
-        int | None, options.option(_SEARCH, "Processes; -1 for one a core.", metavar="N")
+        int | None,
+        options.option(_SEARCH, "Number of processes; -1 for one per core.", metavar="N"),
     ] = None,
     hidden: options.Hidden = None,
     activation: options.Activation = None,
@@ -138,12 +141,12 @@ def search(
     resume: Annotated[
         Path | None,
         options.option(
-            options.RUN, "Go on with a search that was cut off. Needs no more.", metavar="RUN"
+            options.RUN, "Resume an interrupted search; needs no other argument.", metavar="RUN"
         ),
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Try many candidates by cross-validation, and train the best into a run folder.
+    """Search hyper-parameters by cross-validation, and train the best candidate.
 
     What is given of the network and of its training is the same for all candidates.
     """
@@ -162,12 +165,15 @@ def search(
 
 @search_app.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="The folder of a search.", metavar="RUN")],
-    top: Annotated[int, typer.Option(help="How many candidates.", metavar="N", min=1)] = 20,
+    run: Annotated[Path, typer.Argument(help="The run folder of a search.", metavar="RUN")],
+    top: Annotated[
+        int, typer.Option(help="Number of candidates to show.", metavar="N", min=1)
+    ] = 20,
 ) -> None:
-    """Print a search's candidates, the best first, and what mattered; draw that into the run.
+    """Print a search's candidates and the parameters' importance, and draw its figures.
 
-    The table has each candidate's mean score, its deviation over the folds, and the time it took.
+    The table shows each candidate's mean score, its standard deviation over the folds, and its
+    time.
     """
     from wellfit.cli.run_folder import read_run
 
@@ -185,11 +191,11 @@ def show(
         screen().print()
         screen().print(mattered)
     if not has_ended(run):
-        note(f"the search hasn't ended; go on by `wellfit search --resume {run}`")
+        note(f"the search is unfinished; `wellfit search --resume {run}` resumes it")
 
 
 def _plan(given: Mapping[str, Any]) -> Any:
-    """Return the plan that the command's arguments are."""
+    """Return the plan of the command's arguments."""
     from wellfit.cli.plan import Options, Plan
     from wellfit.cli.search_plan import SearchOptions, SearchPlan
     from wellfit.cli.source import Request
@@ -197,7 +203,7 @@ def _plan(given: Mapping[str, Any]) -> Any:
 
     request = Request.from_options(given)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
-    # What the file says is kept, not where it is: a resumed search finds the same.
+    # The plan stores the file's contents, not its path, so that a resumed search uses the same.
     space = None if given["space"] is None else read_space(given["space"])
     options = SearchOptions(space=space, **{name: given[name] for name in _OPTIONS})
     return SearchPlan(

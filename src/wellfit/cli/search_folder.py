@@ -1,4 +1,4 @@
-"""The folder of a search: settings, the journal, the table, the best model, the result."""
+"""The run folder of a search: settings, journal, table, best model, result."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from wellfit.model_selection.journal import Entry, read_journal
 
 
 class SearchFolder(RunFolder):
-    """A run's folder that a search is written into."""
+    """The run folder of a search."""
 
     @property
     def journal(self) -> Path:
-        """The file of finished fits."""
+        """The journal of finished fits."""
         return self.path / JOURNAL
 
     def begin(self, config: Mapping[str, Any], metrics: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Make the folder and write the settings; a search that is resumed keeps its journal."""
+        """Create the folder and write the settings; a resumed search keeps its journal."""
         of_an_earlier_run = () if self.resumed else (JOURNAL, METRICS, HEALTH)
         self._clear_away((*of_an_earlier_run, RESULT, RESULTS, REPORT, *PICTURES))
         if not self.resumed:
@@ -43,7 +43,7 @@ class SearchFolder(RunFolder):
         self.begun = True
 
     def begun_journal(self, config: Mapping[str, Any]) -> Path:
-        """Begin, and return where the journal is to be."""
+        """Create the folder, and return the path of the journal."""
         self.begin(config)
         return self.journal
 
@@ -53,10 +53,10 @@ class SearchFolder(RunFolder):
 
 
 def read_search(path: Path, asked: str = "--resume") -> dict[str, Any]:
-    """Return the settings of the search in a folder, and its result, if any, as ``"result"``.
+    """Return the settings of the search in a folder, with its result, if any, as ``"result"``.
 
     Raises:
-        InputError: there is no run, or it is no search.
+        InputError: there is no run, or it isn't a search.
     """
     config = read_run(path, asked)
     if "search" not in config:
@@ -68,7 +68,7 @@ def read_search(path: Path, asked: str = "--resume") -> dict[str, Any]:
 
 
 def has_ended(path: Path) -> bool:
-    """Say whether the search in a folder came to its end."""
+    """Return whether the search in a folder is finished."""
     return (path / RESULT).is_file()
 
 
@@ -78,10 +78,10 @@ def read_fits(path: Path) -> list[Entry]:
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """Return the table of a search's candidates: of those that are finished, where it goes on.
+    """Return the table of a search's candidates, of the finished ones while it runs.
 
     Raises:
-        InputError: there is no search, or it has finished nothing yet.
+        InputError: there is no search, or no candidate is finished yet.
     """
     read_search(path, "show")
     if (path / RESULTS).is_file():

@@ -1,4 +1,4 @@
-"""What a search leaves to be looked at: pictures in its folder, and what mattered in a table."""
+"""The figures of a search in its folder, and the table of parameter importances."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from wellfit.report.searches.importances import share_chart
 
 
 def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None:
-    """Write the pictures of a search into its folder; return what its score depends on.
+    """Write the figures of a search into its folder; return the parameters' importance.
 
     Args:
-        folder: the run's.
+        folder: the run folder.
         entries: its finished fits.
 
     Returns:
-        A table; None where there are too few candidates to tell from.
+        A table; None if there are too few candidates.
 
     Raises:
-        OSError: a picture can't be written.
+        OSError: a figure can't be written.
     """
     results, histories = search_results(entries)
     found = None
@@ -41,7 +41,7 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
         for name, picture in _pictures(folder.name, results, histories, found):
             write(folder / name, picture)
     except InputError as error:
-        note(f"no pictures were drawn: {error}")
+        note(f"could not draw the figures: {error}")
     return None if found is None else importance_table(found)
 
 
@@ -56,7 +56,7 @@ def _pictures(
     yield "slices.png", png(searches.slices(results, title=title))
     if found is not None:
         yield "importance.png", png(searches.importance_picture(found, title))
-    if any(map(any, histories)):  # which older journals don't hold
+    if any(map(any, histories)):  # which older journals don't have
         yield "leaders.png", png(searches.leaders_curves(results, histories, title=title))
 
 

@@ -1,4 +1,4 @@
-"""All that ``wellfit search`` asks for, in a form that a run folder keeps."""
+"""The plan of a search: everything a command asked for, as the run folder stores it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from wellfit.model_selection.spaces import Space
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How to search.
+    """Options of a search.
 
     Args:
-        candidates: how many to try.
-        cv: folds that each is judged by.
-        sampler: how they are drawn.
-        halving: how their number is cut while they train, if at all.
-        factor: of how many of them halving keeps one.
-        restarts: seeds that each is trained from.
-        time_limit: seconds after which nothing new begins.
+        candidates: number of candidates.
+        cv: number of cross-validation folds.
+        sampler: name of the sampler.
+        halving: name of the halving method, if any.
+        factor: halving keeps one of this many candidates.
+        restarts: number of seeds for each candidate.
+        time_limit: seconds after which no fit starts.
         score: a scorer's name; None for the estimator's own score.
         jobs: processes.
-        space: what is varied, as a file says it; None for a space by default.
+        space: the search space as in a file; None for the default space.
     """
 
     candidates: int = 40
@@ -47,21 +47,21 @@ class SearchOptions:
     space: Any = None
 
     def __post_init__(self) -> None:
-        """Refuse names that nobody knows, before anything is read."""
+        """Refuse unknown names before the data are read."""
         resolve(Sampler, self.sampler)
         if self.score is not None and self.score not in get_scorer_names():
             raise UnknownNameError("scorer", self.score, get_scorer_names())
 
     @property
     def fits(self) -> int:
-        """How many fits it takes; 0 where that shows only on the way."""
+        """The number of fits; 0 if it is unknown in advance."""
         fixed = self.halving is None and self.sampler != "grid"
         return self.candidates * self.cv * self.restarts if fixed else 0
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What candidates have in common, and how to search among them."""
+    """The common part of all candidates, and the options of the search."""
 
     common: Plan
     options: SearchOptions
@@ -82,7 +82,7 @@ class SearchPlan:
         """Return the plan that :meth:`to_dict` wrote.
 
         Raises:
-            InputError: it was altered.
+            InputError: the document was altered.
         """
         try:
             return cls(
@@ -90,14 +90,13 @@ class SearchPlan:
                 SearchOptions(**conform(data["search"], SearchOptions, "search")),
             )
         except (KeyError, TypeError, ModelFileError) as error:
-            raise InputError(f"its settings were altered, and can't be read: {error}") from error
+            raise InputError(f"its settings are invalid: {error}") from error
 
     def space(self, model: Model) -> Space:
-        """Return what is varied: as the file says, or by default all that isn't given.
+        """Return the search space of the file, or the default space without fixed parameters.
 
         Raises:
-            InputError: a space that is none, that the estimator doesn't have, or that varies what
-                is given for all candidates.
+            InputError: the space is invalid, has unknown parameters, or varies fixed ones.
         """
         given = set(self._given())
         if self.options.space is None:
@@ -105,8 +104,8 @@ class SearchPlan:
             axes = {name: axis for name, axis in default.axes.items() if name not in given}
             if not axes:
                 raise InputError(
-                    f"nothing is left to search: {', '.join(default.axes)} are all given; leave "
-                    "one out, or say by --space what to vary"
+                    f"nothing is left to search: {', '.join(default.axes)} are all fixed; omit "
+                    "one of these options, or set --space"
                 )
             return Space(axes)
         space = Space.of(self.options.space)
@@ -114,8 +113,8 @@ class SearchPlan:
         both = sorted(given & {*space.axes, *space.layered})
         if both:
             raise InputError(
-                f"{both[0]} is given for all candidates, and the space varies it; expected one of "
-                "both"
+                f"{both[0]} is fixed for all candidates, but the space varies it; expected only "
+                "one of these"
             )
         return space
 

@@ -1,4 +1,4 @@
-"""The steps of ``wellfit search`` once it is known what to search on what."""
+"""The steps of ``wellfit search`` after its arguments are parsed."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ _TOLD_BY_TABLE = "One or more of the test scores are non-finite"
 
 
 def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
-    """Search, train the best candidate, judge it, and write all of it into a run folder.
+    """Search, train and evaluate the best candidate, and write the run folder.
 
     Args:
-        plan: on what to search, and how.
+        plan: the data and the search.
         run: the folder; None for a new one.
-        overwrite: whether an earlier run there may be replaced.
-        quiet: print the figures only.
+        overwrite: whether an earlier run may be replaced.
+        quiet: whether to print only the scores.
     """
-    # What is wrong with the command shows before the data are read.
+    # Invalid arguments fail before the data are read.
     if run is not None:
         refuse(run, overwrite, "search")
     elif overwrite:
@@ -70,7 +70,7 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
 
 
 def resume_search(path: Path, *, quiet: bool) -> None:
-    """Go on with a search from what its journal holds.
+    """Resume a search from its journal.
 
     Args:
         path: the run's folder.
@@ -79,7 +79,7 @@ def resume_search(path: Path, *, quiet: bool) -> None:
     read_search(path)
     folder = SearchFolder(path, resume=True)
     try:
-        config = read_search(path)  # again: now nobody else changes it
+        config = read_search(path)  # again: now that the folder is locked
         plan = SearchPlan.from_dict(config)
         if "result" in config:
             complete(plan.common, folder, config)
@@ -99,7 +99,7 @@ def _carry_out(
     config: Mapping[str, Any],
     quiet: bool,
 ) -> None:
-    """Show the data, search, save, judge."""
+    """Show the data, search, save, evaluate."""
     console = screen()
     space = plan.space(model)
     checks = data_summary.show_data(model, source, console, quiet)
@@ -125,7 +125,7 @@ def _carry_out(
 
 
 def _told(plan: SearchPlan, space: Space) -> Table:
-    """Return what is searched, in words."""
+    """Return a table with the options of the search."""
     options = plan.options
     table = key_value_table()
     halving = f", {options.halving} halving" if options.halving else ""
@@ -145,10 +145,10 @@ def _searched(
     journal: DisplayedJournal,
     leaderboard: Leaderboard,
 ) -> Any:
-    """Search, showing how it goes; warnings become notes.
+    """Search, showing the progress; warnings become notes.
 
     Raises:
-        DataError: the data don't suit the search, or no fit has succeeded.
+        DataError: the data don't suit the search, or all fits failed.
     """
     options = plan.options
     search = SearchCV(
@@ -181,7 +181,7 @@ def _searched(
         if message and not message.startswith(_TOLD_BY_TABLE):
             note(message)
     if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
-        raise DataError("no candidate has a score on all folds: there is no best one to train")
+        raise DataError("no candidate has a score on all folds, so there is no best candidate")
     return search
 
 
@@ -194,7 +194,7 @@ def _conclude(
     seconds: float,
     quiet: bool,
 ) -> None:
-    """Print the leaderboard and how good the best is; write that."""
+    """Print the leaderboard and the best candidate's evaluation, and write the result."""
     frame, best = candidates(search.cv_results_), search.best_estimator_
     folder.tabulate(frame)
     if not quiet:
@@ -213,16 +213,16 @@ def _conclude(
     for name, picture in evaluation.pictures(judged, source):
         folder.picture(name, picture)
     search.journal.settle()
-    # Last, since a search with a result is not resumed: whatever it needs is there now.
+    # Last, because a search with a result can't be resumed: everything else is written now.
     told = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
-    # The search is finished, also where the best model's own training stopped early.
+    # The search is finished, even if the best model's training stopped early.
     ended = {**_training(best), "status": "finished"}
     folder.finish({**ended, **told, "data_checks": checks.to_list()})
     _tell_folder(folder, False, console)
 
 
 def _found(search: Any, frame: pd.DataFrame, seconds: float) -> dict[str, Any]:
-    """Return what the search came to."""
+    """Return the result of the search."""
     place = search.best_index_
     return {
         "candidates": len(frame),

@@ -1,4 +1,4 @@
-"""From options of the command line to an estimator; what isn't given keeps its default."""
+"""Estimators from command-line options; other parameters keep their defaults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wellfit.transfer import Pretrained
 
 Model = MLPClassifier | MLPRegressor
 
-# The parameters that are names of algorithms, always.
+# Parameters that are always names of algorithms.
 _NAMED: Mapping[str, type[Config]] = {
     "activation": Activation,
     "initializer": Initializer,
@@ -29,20 +29,20 @@ _NAMED: Mapping[str, type[Config]] = {
     "optimizer": Optimizer,
     "lr_schedule": Schedule,
 }
-_OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sees to these itself
+_OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sets these itself
 
 
 def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str] = ()) -> Model:
     """Return an estimator with these parameters.
 
     Args:
-        learning: which estimator.
-        given: its parameters by name, ``optimizer__learning_rate`` among them, the hidden layers
-            as text; None is not given.
-        extra: more of them as text, ``"optimizer__momentum=0.9"``.
+        learning: kind of the target, which chooses the estimator.
+        given: parameters by name, also ``optimizer__learning_rate``; hidden layers as text; None
+            if not given.
+        extra: more parameters as text, ``"optimizer__momentum=0.9"``.
 
     Raises:
-        InputError: an unknown name, or a value of the wrong kind.
+        InputError: an unknown name, or a value of the wrong type.
 
     >>> estimator("regression", {"epochs": 3, "dropout": None}, ["optimizer__beta_1=0.8"])
     MLPRegressor(epochs=3, optimizer=Adam(beta_1=0.8))
@@ -54,7 +54,7 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
         if key in params:
             params[key] = read(params[key])
     model: Model = MLPRegressor() if learning == "regression" else MLPClassifier()
-    # One by one, in this order: a hyper-parameter is one of the rule that was set before it.
+    # One by one, in this order: a hyper-parameter belongs to the algorithm set before it.
     for key, value in [*params.items(), *map(assignment, extra)]:
         _open(model, key)
         model.set_params(**{key: _AS_OBJECTS.get(key, _same)(value)})
@@ -66,14 +66,14 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
 
 
 def _open(model: Model, key: str) -> None:
-    """Put what a parameter stands for in its place, where ``key`` reaches into it."""
+    """Replace a parameter's name by its object if ``key`` sets one of its hyper-parameters."""
     outer, reaches, inner = key.partition("__")
     if not reaches:
         return
     value = getattr(model, outer, None)
     if outer == "early_stopping":
         if value is False:
-            raise InputError(f"early stopping is off, and has no {inner}")
+            raise InputError(f"early stopping is off, so it has no {inner}")
         model.set_params(early_stopping=EarlyStopping() if value is True else value)
     elif outer == "loss" and value == "auto":
         regresses = isinstance(model, MLPRegressor)
@@ -81,23 +81,23 @@ def _open(model: Model, key: str) -> None:
     elif outer == "gradient_clipping":
         if value is None:
             raise InputError(
-                f"{key} needs to know how gradients are clipped; name a way before, "
-                "such as --gradient-clipping by_norm"
+                f"{key} needs a method of gradient clipping before it, such as "
+                "--gradient-clipping by_norm"
             )
         model.set_params(gradient_clipping=clipping(value)[0])
     elif outer == "pretrained" and value is None:
-        raise InputError(f"--{inner} is about a pretrained network; name it by --pretrained MODEL")
+        raise InputError(f"--{inner} needs a pretrained network: --pretrained MODEL")
 
 
 def _check_class_weight(value: str, learning: Learning) -> None:
     if learning == "regression":
-        raise HyperparameterError("--class-weight weighs classes, and a regression has none")
+        raise HyperparameterError("--class-weight needs classes, and this is a regression")
     if value != "balanced":
         raise UnknownNameError("class weight", value, ["balanced"])
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """Return the name and the value of ``name=value``; what is no Python value is text.
+    """Return the name and the value of ``name=value``; values that aren't Python are text.
 
     >>> assignment("optimizer__momentum=0.9"), assignment("lr_schedule=one_cycle")
     (('optimizer__momentum', 0.9), ('lr_schedule', 'one_cycle'))
@@ -106,12 +106,12 @@ def assignment(text: str) -> tuple[str, Any]:
     if not equals or not name.strip():
         raise InputError(f"--set is {text!r}; expected name=value, e.g. optimizer__momentum=0.9")
     if name.strip() in _OWN:
-        raise InputError(f"--set {name.strip()}: the command line sees to this by itself")
+        raise InputError(f"--set {name.strip()}: the command line sets this parameter itself")
     return name.strip(), _value(value.strip())
 
 
 def _value(text: str) -> Any:
-    """Return a Python value; names in it, alone or within lists and dictionaries, are text.
+    """Return a Python value; names, also within lists and dictionaries, become text.
 
     >>> _value("(28, 28)"), _value("[relu, elu]"), _value("{momentum: ramp}"), _value("a b")
     ((28, 28), ['relu', 'elu'], {'momentum': 'ramp'}, 'a b')
@@ -123,14 +123,14 @@ def _value(text: str) -> Any:
 
 
 class _Quoted(ast.NodeTransformer):
-    """Puts quotes around names."""
+    """Replaces names by strings."""
 
     def visit_Name(self, node: ast.Name) -> ast.Constant:
         return ast.Constant(node.id)
 
 
 def hidden(given: Any) -> Any:
-    """Return hidden layers as the estimator takes them, those that are dictionaries as objects.
+    """Return hidden layers for the estimator, with dictionaries as layer objects.
 
     >>> hidden([500, {"name": "dense", "units": 300, "dropout": 0.2}])
     [500, Dense(units=300, dropout=0.2)]
@@ -157,7 +157,7 @@ def _layer(given: Any) -> Any:
 
 
 def changes(texts: Sequence[str]) -> list[Augmentation]:
-    """Return augmentations by name, or by name and the first number that they declare.
+    """Return augmentations given by name, or by name and value of their first parameter.
 
     >>> changes(["shift", "rotation:15"])
     [Shift(), Rotation(degrees=15)]
@@ -180,17 +180,17 @@ def layers(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise InputError(
-            f"--hidden is {text!r}; expected whole numbers from 1, such as 512 or 512,256, "
-            "or '' for a model without hidden layers"
+            f"--hidden is {text!r}; expected positive integers, such as 512 or 512,256, or '' "
+            "for no hidden layers"
         )
     return tuple(map(int, parts))
 
 
 def reused(model: Any) -> PretrainedLayers | None:
-    """Return what ``pretrained`` is for a model's place, once it is known that one is there.
+    """Return the value of ``pretrained`` for a model's path, after checking that it exists.
 
     Raises:
-        ModelFileError: none is, or a pickle.
+        ModelFileError: there is no model, or it is a pickle.
     """
     if model is None:
         return None
@@ -215,7 +215,7 @@ _AS_TEXT: Mapping[str, Callable[[Any], Any]] = {
 
 
 def resolved(model: Model) -> dict[str, Any]:
-    """Return every parameter as plain data, names of algorithms with all that they stand for."""
+    """Return all parameters as plain data, algorithms with their hyper-parameters."""
     params = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
     for key, family in _NAMED.items():
         params[key] = _resolved(family, params[key])

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-# What a terminal, a supervisor (systemd, Slurm, docker stop) and a lost connection send.
+# Signals of a terminal, a supervisor (systemd, Slurm, docker stop) and a lost connection.
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 _WORDS = {getattr(signal, name): words for name, words in _NAMES.items() if hasattr(signal, name)}
 _ONE = 2.0  # seconds within which several signals count as one
 
 
 class Ended(KeyboardInterrupt):
-    """A signal ends the command; its number is ``signum``."""
+    """Raised when a signal ends the command; ``signum`` is its number."""
 
     def __init__(self, signum: int) -> None:
         super().__init__()
@@ -25,10 +25,10 @@ class Ended(KeyboardInterrupt):
 
 
 class _Handler:
-    """Raises :class:`Ended`, or ends the process at once while nothing has been begun.
+    """Raises :class:`Ended`, or ends the process at once during imports.
 
-    Signals that follow within moments are those of somebody who presses Ctrl-C twice: they must
-    not cut short what the first one's exception tidies up, such as processes of a search.
+    Signals shortly after the first, as from pressing Ctrl-C twice, are ignored: they must not
+    interrupt the clean-up after the first exception, such as ending the processes of a search.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ _handler = _Handler()
 
 
 def listen() -> None:
-    """Have signals end the process; those that are ignored (``nohup``) stay so."""
+    """Let signals end the process; ignored signals (``nohup``) stay ignored."""
     _handler.at_once = True
     for signum in _WORDS:
         if signal.getsignal(signum) is not signal.SIG_IGN:
@@ -58,12 +58,12 @@ def listen() -> None:
 
 
 def begin() -> None:
-    """Have signals end the command by an exception from now on: there may be files to close."""
+    """Let signals raise an exception from now on, because there may be files to close."""
     _handler.at_once = False
 
 
 def settle() -> None:
-    """Let no Ctrl-C into the interpreter's own end: the command's is behind it."""
+    """Ignore Ctrl-C while the interpreter exits, after the command has ended."""
     for signum in _WORDS:
         if signal.getsignal(signum) is _handler:
             late = signal.SIG_IGN if signum == signal.SIGINT else signal.SIG_DFL
@@ -72,9 +72,9 @@ def settle() -> None:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """End the process without an exception, while nothing is begun that would need one.
+    """End the process without an exception while there is nothing to clean up.
 
-    An exception that comes into the import of a library may be swallowed or come out as another.
+    An exception during the import of a library may be swallowed or replaced by another.
     """
     before, _handler.at_once = _handler.at_once, True
     try:
@@ -84,7 +84,7 @@ def at_once() -> Iterator[None]:
 
 
 def ended_by(error: BaseException) -> int | None:
-    """Return the signal that an exception comes from; None where it is of its own.
+    """Return the signal that caused an exception; None for other exceptions.
 
     >>> ended_by(KeyboardInterrupt()), ended_by(ValueError())
     (<Signals.SIGINT: 2>, None)
@@ -95,7 +95,7 @@ def ended_by(error: BaseException) -> int | None:
 
 
 def words_for(signum: int) -> str:
-    """Return what a signal did, in a word.
+    """Return a word for what a signal did.
 
     >>> words_for(signal.SIGTERM)
     'terminated'
@@ -104,7 +104,7 @@ def words_for(signum: int) -> str:
 
 
 def exit_code(signum: int) -> int:
-    """Return the exit code by which shells tell of a signal.
+    """Return the exit code that shells use for a signal.
 
     >>> exit_code(signal.SIGINT), exit_code(signal.SIGTERM)
     (130, 143)
@@ -113,8 +113,8 @@ def exit_code(signum: int) -> int:
 
 
 def _leave(signum: int) -> None:
-    with suppress(RuntimeError, OSError):  # the signal came into a write to the same stream
-        # Whatever spins there has hidden the cursor.
+    with suppress(RuntimeError, OSError):  # the signal interrupted a write to the same stream
+        # A spinner may have hidden the cursor.
         shown = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""
         sys.stderr.write(f"{shown}note: {words_for(signum)}\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What to train on and to judge by: data loaded, columns dropped, test rows set aside."""
+"""Loading the data of a command: columns dropped, test and validation sets split off."""
 
 from __future__ import annotations
 
@@ -23,22 +23,21 @@ Learning = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class Request:
-    """What to train on, as the user names it.
+    """A request for data, as the user gave it.
 
     Args:
-        name: a file, a folder, or a name.
+        name: a file, a folder, or the name of a data set.
         target: the column to predict.
-        data_dir: a folder of data by name.
-        allow_pickle: read a pickle.
+        data_dir: a folder with named data sets.
+        allow_pickle: whether to read pickle files.
         drop: columns to leave out.
-        test: a file of test rows.
-        test_fraction: the share of rows to test by, where none are given.
+        test: a file with the test set.
+        test_fraction: fraction of the rows for the test set, if none is given.
         task: "auto", "classification" or "regression".
-        seed: of the split.
-        time_column: test on the last rows by these columns; else on random ones.
-        group_column: keep rows with one value of this column on one side of the split.
-        validation_fraction: the share of the other rows to validate by, where the split isn't at
-            random.
+        seed: seed of the split.
+        time_column: columns by which the latest rows become the test set.
+        group_column: column whose values are groups that a split keeps together.
+        validation_fraction: fraction of the other rows for validation, if the split isn't random.
         schema: how tables are read: what the command says of missing values and of the header,
             and in a run that goes on, the types of its columns.
     """
@@ -65,13 +64,13 @@ class Request:
             raise InputError("--time-column and --group-column are both given; expected one")
         if self.test is not None and (self.time_column or self.group_column):
             option = "--time-column" if self.time_column else "--group-column"
-            raise InputError(f"--test names the test rows: leave {option} out")
+            raise InputError(f"--test and {option} are both given; expected only one")
         if self.seed >= 2**32:
             raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> Request:
-        """Return the request that a command's options make."""
+        """Return the request from a command's options."""
         schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
         same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
         return cls(
@@ -86,17 +85,17 @@ class Request:
 
 
 def _validation(given: Mapping[str, Any]) -> float:
-    """Return the share of rows that a training would hold out at random."""
+    """Return the fraction of rows that training would hold out for validation."""
     asked = given.get("validation_fraction")
     return asked if asked is not None else 0.0 if given.get("early_stopping") is False else 0.1
 
 
 @dataclass(frozen=True)
 class Source:
-    """Data with a test part, what is asked of them, and where the test rows come from.
+    """Data with a test set, the kind of their target, and the origin of the test set.
 
-    ``notes`` say what is doubtful about how their file was read; ``heeded`` names the checks of
-    data whose advice the split follows.
+    ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
+    split already follows.
     """
 
     data: Dataset
@@ -107,23 +106,23 @@ class Source:
 
     @property
     def learning(self) -> Learning:
-        """Say which estimator it takes."""
+        """Return which estimator the data need."""
         return "regression" if self.kind == "regression" else "classification"
 
     @property
     def target(self) -> str:
-        """What to call the target."""
+        """The name of the target."""
         return self.data.target or "label"
 
 
 def open_source(wanted: Request) -> Source:
-    """Load data by name or path, and make them ready to be trained on.
+    """Load data by name or path, and prepare them for training.
 
     Raises:
-        InputError: data, target or columns that can't be used; says why.
+        InputError: invalid data, target or columns; says why.
 
     >>> open_source(Request("iris", drop=("petal width (cm)",))).data
-    <Dataset 'iris': 120 rows, 3 columns, 30 more to test>
+    <Dataset 'iris': 120 rows, 3 columns, 30 test rows>
     """
     data = load(
         wanted.name,
@@ -150,7 +149,7 @@ def open_source(wanted: Request) -> Source:
 
 
 def _cut(wanted: Request, X: Any) -> Cut | None:
-    """Return how rows are set aside, where that isn't at random."""
+    """Return the function that splits by time or by groups; None for a random split."""
     if wanted.time_column:
         return later_rows(X, wanted.time_column)
     if wanted.group_column is not None:
@@ -159,19 +158,19 @@ def _cut(wanted: Request, X: Any) -> Cut | None:
 
 
 def _divided(data: Dataset, kind: Kind, wanted: Request, cut: Cut | None) -> tuple[Dataset, str]:
-    """Return data with test rows, and where these come from."""
+    """Return data with a test set, and the origin of the test set."""
     if data.X_test is not None:
         if cut is not None:
-            raise InputError(f"{data.name} has test rows of its own: they can't be split off")
-        return data, f"from {wanted.test}" if wanted.test else "as the data come"
-    # The task as it was decided: a split keeps the shares of classes.
+            raise InputError(f"{data.name} already has a test set, so no other can be split off")
+        return data, f"from {wanted.test}" if wanted.test else "the data's own test set"
+    # With the task as decided, so that the split is stratified by class.
     data, share = replace(data, task=kind), percent(wanted.test_fraction, 0)
     if cut is None:
-        split = f"{share} of the rows at random, seed {wanted.seed}"
+        split = f"a random {share} of the rows, seed {wanted.seed}"
         return train_test_split(data, wanted.test_fraction, wanted.seed), split
     data = set_aside(data, cut, wanted.test_fraction, wanted.validation_fraction)
     if wanted.time_column:
-        return data, f"the last {share} of the rows by {', '.join(wanted.time_column)}"
+        return data, f"the latest {share} of the rows by {', '.join(wanted.time_column)}"
     return data, f"{share} of the groups by {wanted.group_column}, seed {wanted.seed}"
 
 
@@ -184,10 +183,10 @@ def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:
 
 
 def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
-    """Return a table's columns by name, in this order.
+    """Return columns of a table by name, in this order.
 
     Raises:
-        DataError: one is missing; names the nearest there is.
+        DataError: a column is missing; names the nearest one.
     """
     if not hasattr(table, "columns"):
         raise DataError(f"{origin} has no column names; expected {', '.join(columns[:5])}, …")
@@ -197,7 +196,7 @@ def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
 
 
 def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) -> None:
-    """Raise a DataError where a column is missing; it names the nearest there is."""
+    """Raise a DataError if a column is missing; it names the nearest one."""
     missing = [column for column in columns if column not in there]
     if missing:
         hint = did_you_mean(missing[0], there)
@@ -208,20 +207,20 @@ def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) ->
 
 def _without(data: Dataset, column: str) -> Dataset:
     if not hasattr(data.X, "columns"):
-        raise InputError(f"{data.name} has no named columns, so --drop {column} drops nothing")
+        raise InputError(f"{data.name} has no column names, so --drop {column} is invalid")
     known = [str(name) for name in data.X.columns]
     if column not in known:
         raise UnknownNameError(f"column of {data.name}", column, known)
     if len(known) == 1:
-        raise InputError(f"--drop {column} leaves no column to learn from")
+        raise InputError(f"--drop {column} leaves no columns")
     parts = ("X", "X_val", "X_test")
     kept = {part: getattr(data, part) for part in parts if getattr(data, part) is not None}
     return replace(data, **{part: X.drop(columns=column) for part, X in kept.items()})
 
 
 def _kind(data: Dataset, task: str) -> Kind:
-    """Return the task: as asked for, as known of the data, or as the target looks."""
-    inferred = infer_task(data.y).kind  # raises where the target is empty or constant
+    """Return the task: as requested, as stated by the data set, or inferred from the target."""
+    inferred = infer_task(data.y).kind  # raises if the target is empty or constant
     if task == "auto" and data.task is None and _has_stray_text(data):
         return "regression"
     if task == "auto":
@@ -238,7 +237,7 @@ def _kind(data: Dataset, task: str) -> Kind:
 
 
 def _refuse_singletons(data: Dataset) -> None:
-    """Raise a DataError where few rows share a text, as with names, or prices in dollars."""
+    """Raise a DataError if most texts are nearly unique, such as names or prices in dollars."""
     y = data.y
     if y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
         return
@@ -247,13 +246,13 @@ def _refuse_singletons(data: Dataset) -> None:
     if distinct > max(MOST_CLASSES, len(texts) / ROWS_PER_CLASS):
         raise DataError(
             f"{_target(data)} holds {distinct:,} different texts in {len(texts):,} rows, such as "
-            f"{texts.iloc[0]!r}; expected classes that rows share, or numbers (--task "
-            "classification takes it as it is)"
+            f"{texts.iloc[0]!r}; expected classes with several rows each, or numbers (--task "
+            "classification accepts it)"
         )
 
 
 def _has_stray_text(data: Dataset) -> bool:
-    """Say whether a column of text is one of quantities, but for a few cells."""
+    """Return whether a text column has numbers except in a few cells."""
     y = data.y
     if y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
         return False
@@ -263,10 +262,10 @@ def _has_stray_text(data: Dataset) -> bool:
 
 
 def _numbers(data: Dataset, part: str) -> Any:
-    """Return a target of numbers as numbers.
+    """Return a regression target as numbers.
 
     Raises:
-        DataError: there is text in it; names the first.
+        DataError: the target contains text; names the first cell.
     """
     y = getattr(data, part)
     if y is None or y.ndim > 1 or pd.api.types.is_numeric_dtype(y.dtype):
@@ -277,7 +276,7 @@ def _numbers(data: Dataset, part: str) -> Any:
     if len(stray):
         raise DataError(
             f"{_target(data)} has text in {pluralize(len(stray), 'row')} of {len(y):,}, the first "
-            f"{stray.iloc[0]!r} in row {stray.index[0] + 1:,}; expected numbers, or classes by "
+            f"{stray.iloc[0]!r} in row {stray.index[0] + 1:,}; expected numbers; for classes use "
             "--task classification"
         )
     return numbers.to_numpy(float)
@@ -292,8 +291,10 @@ def _refuse_missing_targets(data: Dataset) -> None:
         y = getattr(data, part)
         missing = 0 if y is None else int(pd.DataFrame(y).isna().any(axis=1).sum())
         if missing:
-            where = {"y": "", "y_val": " to validate by", "y_test": " to test by"}[part]
+            where = {"y": "", "y_val": " in the validation set", "y_test": " in the test set"}[
+                part
+            ]
             raise DataError(
                 f"{_target(data)} is missing in {pluralize(missing, 'row')} of {len(y):,}{where}; "
-                "expected a value in every row: fill them in, or leave these rows out"
+                "expected a value in every row: fill in the values, or remove these rows"
             )

@@ -1,4 +1,4 @@
-"""Splits that aren't at random: by time, and by groups."""
+"""Non-random splits: by time and by groups."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.datasets import Dataset
 
 Ids: TypeAlias = "NDArray[np.intp]"
-# From a subset of the rows, those to keep and those to set aside.
+# Splits a subset of the rows into those to keep and those to hold out.
 Cut: TypeAlias = Callable[[Ids, float], tuple[Ids, Ids]]
 
 
 def later_rows(X: Any, columns: Sequence[str]) -> Cut:
-    """Return a cut that sets the last rows aside, in the order of some columns.
+    """Return a function that holds out the latest rows, in the order of some columns.
 
-    Rows of one time stay together.
+    Rows of the same time stay together.
 
     Args:
         X: (rows, columns) the table.
-        columns: dates or numbers that rise with time, the most significant first.
+        columns: dates or numbers that increase with time, the most significant first.
 
     Raises:
-        InputError: a column isn't there, holds text, or has missing values.
+        InputError: a column doesn't exist, contains text, or has missing values.
 
     >>> cut = later_rows(pd.DataFrame({"year": [2003, 2001, 2002, 2003]}), ["year"])
     >>> [ids.tolist() for ids in cut(np.arange(4), 0.25)]
@@ -43,7 +43,7 @@ def later_rows(X: Any, columns: Sequence[str]) -> Cut:
         later = codes[ids] >= first
         if later.all():
             raise DataError(
-                f"{fraction:.0%} of the rows are {_listed(columns)} of one time, so none are "
+                f"{fraction:.0%} of the rows have the same {_listed(columns)}, so none are "
                 "later; expected at least two times"
             )
         return ids[~later], ids[later]
@@ -52,15 +52,15 @@ def later_rows(X: Any, columns: Sequence[str]) -> Cut:
 
 
 def whole_groups(X: Any, column: str, seed: int) -> Cut:
-    """Return a cut that sets whole groups aside, drawn at random.
+    """Return a function that holds out random whole groups.
 
     Args:
         X: (rows, columns) the table.
-        column: rows with one value are a group; missing values are one too.
-        seed: of the draw.
+        column: rows with the same value are a group; missing values are one too.
+        seed: seed of the random choice.
 
     Raises:
-        InputError: the column isn't there.
+        InputError: the column doesn't exist.
     """
     codes = pd.factorize(_column(X, column, "--group-column"))[0]
 
@@ -77,13 +77,13 @@ def whole_groups(X: Any, column: str, seed: int) -> Cut:
 
 
 def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Dataset:
-    """Return data with a test part and, unless ``validation`` is 0, a validation part.
+    """Return data with a test set and, unless ``validation`` is 0, a validation set.
 
     Args:
-        data: without a test part.
-        cut: sets rows aside.
-        test: the share of the rows to test by.
-        validation: the share of the other rows to validate by.
+        data: data without a test set.
+        cut: splits off rows.
+        test: fraction of the rows for the test set.
+        validation: fraction of the other rows for the validation set.
     """
     from wellfit.core._sklearn_compat import safe_indexing  # takes a second
 
@@ -98,7 +98,7 @@ def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Datase
 
 def _column(X: Any, name: str, option: str) -> pd.Series[Any]:
     if not hasattr(X, "columns"):
-        raise InputError(f"the data have no named columns, so {option} {name} names none")
+        raise InputError(f"the data have no column names, so {option} {name} is invalid")
     if name not in X.columns:
         raise UnknownNameError(f"column for {option}", name, [str(known) for known in X.columns])
     column: pd.Series[Any] = X[name]
@@ -111,7 +111,7 @@ def _key(X: Any, name: str) -> pd.Series[Any]:
     if not number and not pd.api.types.is_datetime64_any_dtype(column.dtype):
         raise InputError(
             f"--time-column {name} holds text, such as {column.dropna().iloc[0]!r}; expected "
-            "dates (2024-02-29), or numbers that rise with time"
+            "dates (2024-02-29), or numbers that increase with time"
         )
     if column.isna().any():
         raise InputError(

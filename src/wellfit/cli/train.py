@@ -1,4 +1,4 @@
-"""``wellfit train``: from data to a judged model in a run folder."""
+"""``wellfit train``: train and evaluate a model, and write a run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wellfit.cli.console import starting
 _PRETRAINED, _RESUMING = "Pretrained", "Checkpoints"
 
 
-# Which of the estimator's parameters an option is; a rule before what is set of it.
+# The parameter of each option; algorithms come before their hyper-parameters.
 _PARAMETERS = {
     "hidden": "hidden_layer_sizes",
     "activation": "activation",
@@ -65,7 +65,7 @@ def train(
     time_column: Annotated[
         list[str] | None,
         typer.Option(
-            help="Test on the last rows by this column, not on random ones; repeatable: year, "
+            help="Test on the latest rows by this column, not on random rows; repeatable: year, "
             "then month.",
             metavar="COLUMN",
         ),
@@ -73,7 +73,7 @@ def train(
     group_column: Annotated[
         str | None,
         typer.Option(
-            help="Keep rows with one value of this column on one side of the split.",
+            help="Keep rows with the same value of this column in the same part of the split.",
             metavar="COLUMN",
         ),
     ] = None,
@@ -88,13 +88,14 @@ def train(
     bias_initializer: options.Initializer = None,
     batch_norm: options.BatchNorm = None,
     dropout: Annotated[
-        float | None, options.number(options.NETWORK, "Share of hidden units silenced at a step.")
+        float | None, options.number(options.NETWORK, "Dropout rate of the hidden layers.")
     ] = None,
     input_dropout: Annotated[
-        float | None, options.number(options.NETWORK, "Share of inputs silenced at a step.")
+        float | None, options.number(options.NETWORK, "Dropout rate of the inputs.")
     ] = None,
     input_noise: Annotated[
-        float | None, options.number(options.NETWORK, "Deviation of normal noise on the inputs.")
+        float | None,
+        options.number(options.NETWORK, "Standard deviation of Gaussian noise on the inputs."),
     ] = None,
     optimizer: options.Optimizer = None,
     learning_rate: options.LearningRate = None,
@@ -104,17 +105,17 @@ def train(
     shuffle: Annotated[
         bool | None,
         options.option(
-            options.TRAINING, "Another order of rows every epoch.", "--shuffle/--no-shuffle"
+            options.TRAINING, "Shuffle the rows in every epoch.", "--shuffle/--no-shuffle"
         ),
     ] = None,
     subsample: Annotated[
-        float | None, options.number(options.TRAINING, "The share of training rows to use.")
+        float | None, options.number(options.TRAINING, "Fraction of the training rows to use.")
     ] = None,
     augment: Annotated[
         list[str] | None,
         options.option(
             options.TRAINING,
-            "Change training images: shift, or shift:4; repeatable. `wellfit methods "
+            "Augment training images: shift, or shift:4; repeatable. See `wellfit methods "
             "augmentation`.",
             metavar="NAME[:NUMBER]",
         ),
@@ -123,77 +124,95 @@ def train(
     l2: options.L2 = None,
     max_norm: Annotated[
         float | None,
-        options.number(options.TRAINING, "Longest norm of a unit's incoming weights."),
+        options.number(options.TRAINING, "Maximal norm of a unit's incoming weights."),
     ] = None,
     gradient_clipping: Annotated[
         str | None,
         options.option(
             options.TRAINING,
-            "Longest norm of the gradient, or a name: `wellfit methods clipping`.",
+            "Maximal norm of the gradient, or a name from `wellfit methods clipping`.",
             metavar="NUMBER|NAME",
         ),
     ] = None,
     ema_decay: Annotated[
         float | None,
-        options.number(options.TRAINING, "Predict by averaged weights: their decay, as 0.999."),
+        options.number(
+            options.TRAINING,
+            "Predict with an exponential moving average of the "
+            "weights, with this decay, such as 0.999.",
+        ),
     ] = None,
     class_weight: options.ClassWeight = None,
     settings: options.Settings = None,
     early_stopping: options.EarlyStopping = None,
     patience: Annotated[
         int | None,
-        options.number(options.STOPPING, "Epochs without improvement before stopping.", min=1),
+        options.number(
+            options.STOPPING, "Epochs without improvement before training stops.", min=1
+        ),
     ] = None,
     monitor: Annotated[
         str | None,
         options.option(
-            options.STOPPING, "What has to improve: val_loss, or a scorer.", metavar="METRIC"
+            options.STOPPING,
+            "The metric that has to improve: val_loss, or a scorer.",
+            metavar="METRIC",
         ),
     ] = None,
     validation_fraction: Annotated[
-        float | None, options.number(options.STOPPING, "The share of training rows to hold out.")
+        float | None,
+        options.number(options.STOPPING, "Fraction of the training rows for validation."),
     ] = None,
     scoring: Annotated[
         list[str] | None,
         options.option(
             options.STOPPING,
-            "A scorer of scikit-learn to show, as roc_auc; repeatable.",
+            "A scorer of scikit-learn to compute, such as roc_auc; repeatable.",
             metavar="SCORER",
         ),
     ] = None,
     eval_every: Annotated[
         int | None,
-        options.number(options.STOPPING, "Epochs from one judgement to the next.", min=1),
+        options.number(options.STOPPING, "Number of epochs between evaluations.", min=1),
     ] = None,
     time_limit: Annotated[
         float | None,
-        options.number(options.STOPPING, "Stop after so many seconds.", metavar="SECONDS"),
+        options.number(options.STOPPING, "Stop training after this time.", metavar="SECONDS"),
     ] = None,
     pretrained: Annotated[
         str | None,
         options.option(
             _PRETRAINED,
-            "Begin with a trained network's layers: of a model, a run, a name in the registry, or "
-            "another library's file.",
+            "Start from the layers of a model: a model or run folder, a name in the model "
+            "registry, or another library's file.",
             metavar="MODEL",
         ),
     ] = None,
     n_layers: Annotated[
         str | None,
-        options.option(_PRETRAINED, "How many of them, from the lowest; else all.", metavar="N"),
+        options.option(
+            _PRETRAINED,
+            "Number of pretrained layers to use, from the lowest; default: all.",
+            metavar="N",
+        ),
     ] = None,
     freeze: Annotated[
         str | None,
         options.option(
-            _PRETRAINED, "How many stay as they are; auto tries all numbers.", metavar="N|auto"
+            _PRETRAINED,
+            "Number of layers to freeze; auto chooses it by cross-validation.",
+            metavar="N|auto",
         ),
     ] = None,
     unfreeze: Annotated[
-        int | None, options.number(_PRETRAINED, "The epoch from which these learn too.", min=1)
+        int | None,
+        options.number(_PRETRAINED, "The epoch in which frozen layers are unfrozen.", min=1),
     ] = None,
     precision: Annotated[
         str | None,
-        options.option(options.RUN, "float32, float64, bfloat16, or auto: what is faster here."),
+        options.option(
+            options.RUN, "float32, float64, bfloat16, or auto: the faster on this machine."
+        ),
     ] = None,
     device: Annotated[str | None, options.option(options.RUN, "auto, cpu, cuda, …")] = None,
     n_threads: options.Threads = None,
@@ -201,28 +220,31 @@ def train(
     run: options.Run = None,
     overwrite: options.Overwrite = False,
     report_every: Annotated[
-        int | None, options.number(options.RUN, "Epochs from one printed line to the next.", min=1)
+        int | None, options.number(options.RUN, "Number of epochs between printed lines.", min=1)
     ] = None,
     tensorboard: Annotated[
-        bool, options.option(options.RUN, "Write RUN/tensorboard as well.", "--tensorboard")
+        bool,
+        options.option(options.RUN, "Write TensorBoard logs to RUN/tensorboard.", "--tensorboard"),
     ] = False,
     quiet: options.Quiet = False,
     resume: Annotated[
         Path | None,
         options.option(
-            _RESUMING, "Go on with a run that was cut off. Needs no more.", metavar="RUN"
+            _RESUMING, "Resume an interrupted run; needs no other argument.", metavar="RUN"
         ),
     ] = None,
     checkpoint_every: Annotated[
         float,
-        options.option(_RESUMING, "Seconds between two checkpoints.", metavar="SECONDS", min=0),
+        options.option(_RESUMING, "Time between checkpoints.", metavar="SECONDS", min=0),
     ] = 15.0,
     keep_checkpoints: Annotated[
         bool,
-        options.option(_RESUMING, "Keep them when the run has ended well.", "--keep-checkpoints"),
+        options.option(
+            _RESUMING, "Keep the checkpoints after the run has finished.", "--keep-checkpoints"
+        ),
     ] = False,
 ) -> None:
-    """Train on a file or on data by name, judge the model on test rows, and write a run folder."""
+    """Train a model, evaluate it on a test set, and write a run folder."""
     given = {**locals()}
     if resume is not None:
         resume_from(ctx, resume)
@@ -256,23 +278,23 @@ def begin_with(ctx: typer.Context, given: Mapping[str, Any]) -> None:
 
 
 def refuse_others(ctx: typer.Context) -> None:
-    """Refuse what is given beside --resume."""
+    """Refuse other options next to --resume."""
     for option in ctx.command.params:
         source = ctx.get_parameter_source(option.name or "")
         allowed = option.name in ("resume", "quiet")
         if not allowed and source is not None and source.name == "COMMANDLINE":
             name = option.opts[0] if option.opts[0].startswith("-") else "DATA"
-            ctx.fail(f"{name} is read from the run that --resume names: leave it out.")
+            ctx.fail(f"{name} comes from the run that --resume names; omit it.")
 
 
 def _plan(given: Mapping[str, Any]) -> Any:
-    """Return the plan that the command's arguments are."""
+    """Return the plan of the command's arguments."""
     from wellfit.cli.plan import Options, Plan
     from wellfit.cli.source import Request
 
     request = Request.from_options(given)
     parameters = {key: given[name] for name, key in _PARAMETERS.items()}
-    # A list that is empty was not given.
+    # An empty list means that the option wasn't given.
     parameters = {key: None if value == [] else value for key, value in parameters.items()}
     options = Options(**{name: given[name] for name in _OPTIONS})
     return Plan(request, parameters, tuple(given["settings"] or ()), options)

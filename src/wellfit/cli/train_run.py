@@ -1,4 +1,4 @@
-"""The steps of ``wellfit train`` once it is known what to train on what."""
+"""The steps of ``wellfit train`` after its arguments are parsed."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ from wellfit.training.checkpoint import latest
 
 
 def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
-    """Train a model, judge it, and write all of it into a run folder.
+    """Train and evaluate a model, and write the run folder.
 
     Args:
-        plan: what to train on, and how.
+        plan: the data, the parameters and the options.
         run: the folder; None for a new one.
-        overwrite: whether an earlier run there may be replaced.
-        quiet: print the figures only.
+        overwrite: whether an earlier run may be replaced.
+        quiet: whether to print only the scores.
     """
-    # What is wrong with the command shows before the data are read.
+    # Invalid arguments fail before the data are read.
     if run is not None:
         refuse(run, overwrite)
     elif overwrite:
@@ -77,7 +77,7 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
 
 
 def resume_training(path: Path, *, quiet: bool) -> None:
-    """Go on with a run from its newest whole checkpoint; where there is none, from the beginning.
+    """Resume a run from its latest valid checkpoint, or from the beginning if it has none.
 
     Args:
         path: the run's folder.
@@ -86,7 +86,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
     read_run(path)
     folder = RunFolder(path, resume=True)
     try:
-        config = read_run(path)  # again: now nobody else changes it
+        config = read_run(path)  # again: now that the folder is locked
         if "search" in config:
             raise InputError(
                 f"--resume {path}: this is a search; expected a training, or "
@@ -110,10 +110,10 @@ def resume_training(path: Path, *, quiet: bool) -> None:
 
 
 def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
-    """Draw the pictures that a run lacks whose result is there, and remove its checkpoints.
+    """Draw the missing figures of a finished run, and remove its checkpoints.
 
-    A run that is killed while its checkpoints are removed leaves some. An older wellfit wrote the
-    result before the pictures.
+    A run that was killed while it removed its checkpoints leaves some. Earlier versions wrote the
+    result before the figures.
     """
     if folder.lacks_pictures(config):
         source, _ = _prepare(plan)
@@ -124,7 +124,7 @@ def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
 
 
 def _prepare(plan: Plan) -> tuple[Source, Model]:
-    """Read the data, and return them with the estimator that they take."""
+    """Return the data and the estimator for them."""
     with spinner(f"reading {plan.request.name}"):
         source = open_source(plan.request)
         model = _estimator(plan, source.learning)
@@ -136,9 +136,9 @@ def _prepare(plan: Plan) -> tuple[Source, Model]:
     if moving and model.image_shape is None:
         if source.data.image_shape is None:
             raise InputError(
-                f"{moving[0]!r} augments images, and nothing says how the "
-                f"{source.data.X.shape[1]:,} columns of {source.data.name} lie in an image; "
-                "expected --set image_shape=(height,width), such as (28,28)"
+                f"{moving[0]!r} augments images, but the image shape of the "
+                f"{source.data.X.shape[1]:,} columns of {source.data.name} is unknown; expected "
+                "--set image_shape=(height,width), such as (28,28)"
             )
         model.set_params(image_shape=source.data.image_shape)
     return source, model
@@ -156,7 +156,7 @@ def _carry_out(
     config: Mapping[str, Any],
     quiet: bool,
 ) -> None:
-    """LiveDisplay the data, train, save, judge; a run that ended well needs no checkpoints."""
+    """Show the data, train, save, evaluate, and remove checkpoints that are no longer needed."""
     console = screen()
     checks = data_summary.show_data(model, source, console, quiet)
     if not quiet:
@@ -167,7 +167,7 @@ def _carry_out(
     try:
         shows = _shows(plan.options, console, judged, quiet)
         _fit(model, source, judged, [*writers, *shows], folder)
-        # Before anything else: from here on nothing is lost, whatever happens.
+        # First of all, so that the model isn't lost if a later step fails.
         record_schema(model, source.data.schema)
         model.save(folder.model)
         _conclude(model, source, checks, folder, judged, console, quiet)
@@ -183,16 +183,16 @@ def _carry_out(
 
 
 def _tell_how_to_go_on(error: BaseException, folder: RunFolder, command: str) -> None:
-    """Say how to go on where a signal or a full disk ends a run, and not a fault in it."""
+    """Print how to resume a run that a signal or a full disk has ended."""
     if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
         path = shlex.quote(str(folder.path))
-        note(f"what is finished is kept; go on by `wellfit {command} --resume {path}`")
+        note(f"finished work is kept; `wellfit {command} --resume {path}` resumes the run")
 
 
 def _writers(options: Options, folder: RunFolder) -> list[Callback]:
-    """Return who writes into the folder; in this order, which checkpoints rely on."""
+    """Return the callbacks that write into the folder, in an order that checkpoints rely on."""
     pause = options.checkpoint_every
-    # Where a new run's folder is, is known when training starts.
+    # The path of a new run folder is known only when training starts.
     writers: list[Callback] = [
         DeferredCallback(lambda: Health(str(folder.health), overwrite=True)),
         DeferredCallback(
@@ -209,7 +209,7 @@ def _writers(options: Options, folder: RunFolder) -> list[Callback]:
 
 
 def _validates(model: Model, source: Source) -> bool:
-    """Say whether some rows are there to choose the model by."""
+    """Return whether the training has a validation set."""
     return holds_out(model) or source.data.X_val is not None
 
 
@@ -219,18 +219,18 @@ def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list
     lines = ProgressLines(console, judged, options.report_every)
     if not console.is_terminal:
         return [lines]
-    # ProgressLines that are asked for scroll by above the curves.
+    # Requested lines scroll above the curves.
     return [LiveDisplay(console, judged), *([lines] if options.report_every else [])]
 
 
 def _fit(
     model: Model, source: Source, judged: str, callbacks: list[Callback], folder: RunFolder
 ) -> None:
-    """Train; warnings become notes, and what scikit-learn finds wrong with data a DataError."""
+    """Train; warnings become notes, and scikit-learn's errors about data a DataError."""
     data = source.data
     X_val, y_val = data.X_val, data.y_val
     if judged == "test" and _knows_all(source):
-        # The test rows draw a curve and nothing more: no weights are chosen by them.
+        # The test set is only shown as a curve: it chooses no weights.
         X_val, y_val = data.X_test, data.y_test
     model.set_params(callbacks=callbacks)
     with warnings.catch_warnings(record=True) as caught:
@@ -245,15 +245,15 @@ def _fit(
                 raise
             raise DataError(str(error)) from error
     model.set_params(callbacks=())
-    # A checkpoint that finds no room is a RuntimeWarning, and so is much that only numpy minds.
+    # A failed checkpoint is a RuntimeWarning; so are numpy's warnings, which aren't shown.
     said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    said += [str(w.message) for w in caught if str(w.message).endswith("training goes on")]
+    said += [str(w.message) for w in caught if str(w.message).endswith("training continues")]
     for message in dict.fromkeys(said):
         note(message)
 
 
 def _knows_all(source: Source) -> bool:
-    """Say whether every class of the test rows is among those of the training rows."""
+    """Return whether the training set has every class of the test set."""
     y, y_test = np.asarray(source.data.y), np.asarray(source.data.y_test)
     if source.learning == "regression" or y.ndim > 1:
         return True
@@ -261,7 +261,7 @@ def _knows_all(source: Source) -> bool:
 
 
 def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
-    """Return all that it takes to repeat a run."""
+    """Return everything needed to repeat a run."""
     data = source.data
     now = datetime.datetime.now(datetime.UTC)
     packages = ("torch", "numpy", "scikit-learn", "pandas")
@@ -302,7 +302,7 @@ def _conclude(
     console: Console,
     quiet: bool,
 ) -> None:
-    """Judge the model, tell how good it is, and write that and the pictures."""
+    """Evaluate the model, print the scores, and write them and the figures."""
     if not quiet:
         _tell_training(model, judged, console)
     result = evaluation.evaluate(model, source)
@@ -314,14 +314,14 @@ def _conclude(
         console.print(found.sentence, style="bold", markup=False, highlight=False)
         console.print(f"{found.sure}\n", highlight=False)
     _draw(model, source, folder, result)
-    # Last, since a run with a result is not resumed: whatever it needs is there now.
+    # Last, because a run with a result can't be resumed: everything else is written now.
     told = {"verdict": found.to_dict(), "data_checks": checks.to_list()}
     folder.finish({**_training(model), **result.plain(), **told})
     _tell_folder(folder, model.status_ == "interrupted", console)
 
 
 def _draw(model: Model, source: Source, folder: RunFolder, result: evaluation.Evaluation) -> None:
-    """Write the pictures of a training."""
+    """Write the figures of a training."""
     history = model.history_
     if history:
         judged = _judged(model, source)
@@ -332,12 +332,12 @@ def _draw(model: Model, source: Source, folder: RunFolder, result: evaluation.Ev
 
 
 def _judged(model: Model, source: Source) -> str:
-    """Return what to call the rows that ``val_…`` metrics are of."""
+    """Return the name of the rows that ``val_…`` metrics are computed on."""
     return "validation" if _validates(model, source) else "test"
 
 
 def _training(model: Model) -> dict[str, Any]:
-    """Return how training went."""
+    """Return the record of the training."""
     return {
         "status": model.status_,
         "epochs": model.n_epochs_,
@@ -353,12 +353,12 @@ def _seconds(model: Model) -> float:
 
 
 def _tell_training(model: Model, judged: str, console: Console) -> None:
-    """Draw the curves, unless the terminal shows them already, and say how training ended."""
+    """Print the curves, unless the terminal already shows them, and how training ended."""
     if model.history_ and not console.is_terminal:
         best = model.best_epoch_
         console.print(Plots(learning_charts(model.history_, best_epoch=best, judged=judged)))
     best, epochs = model.best_epoch_, pluralize(model.n_epochs_, "epoch")
-    kept = "" if best == model.n_epochs_ else f", kept epoch {best}"
+    kept = "" if best == model.n_epochs_ else f", best epoch {best}"
     console.print(
         f"\n{_ended(model.status_)} after {epochs} in {duration(_seconds(model))}{kept}; "
         f"{pluralize(model.n_parameters_, 'parameter')}"
@@ -369,7 +369,7 @@ def _tell_training(model: Model, judged: str, console: Console) -> None:
 
 
 def _ended(status: str) -> str:
-    """Return a status of a training that is over in words."""
+    """Return the status of an ended training in words."""
     return {"early_stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
 
 
@@ -379,7 +379,7 @@ def _tell_folder(folder: RunFolder, interrupted: bool, console: Console) -> None
         Text.assemble("run folder  ", (f"{folder.path}{os.sep}", "bold cyan")), soft_wrap=True
     )
     console.print(
-        f"predict by  wellfit predict {path} NEW.csv --out predictions.csv", soft_wrap=True
+        f"predict     wellfit predict {path} NEW.csv --out predictions.csv", soft_wrap=True
     )
     if interrupted:
-        console.print(f"go on by    wellfit train --resume {path}", soft_wrap=True)
+        console.print(f"resume      wellfit train --resume {path}", soft_wrap=True)

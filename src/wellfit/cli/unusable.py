@@ -1,4 +1,4 @@
-"""Cells that no network can read, found before training or predicting begins."""
+"""Checks for cells that a network can't read, before training or prediction starts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Place = Callable[[int], str]
 
 
 def refuse_infinity(X: pd.DataFrame, place: Place) -> None:
-    """Raise a DataError where a column of numbers holds an infinity, or one beyond the range.
+    """Raise a DataError if a numeric column contains infinity or a number out of range.
 
     Args:
         X: (rows, columns), with the number of each row in its file, from 0, as the index.
-        place: where such a row stands, in words.
+        place: returns the position of a row in words.
     """
     for name, column in X.items():
         if column.dtype.kind in "fiu":
@@ -38,15 +38,14 @@ def refuse_infinity(X: pd.DataFrame, place: Place) -> None:
 
 
 def refuse_infinities(data: Dataset, name: str, test: Path | None) -> None:
-    """Raise a DataError where any part of the data holds an infinity, or one beyond the range.
+    """Raise a DataError if any part of the data contains infinity or a number out of range.
 
-    Training and test rows are looked at alike, since a test row that can't be read would be found
-    only when training has ended.
+    Test rows are checked too, because an invalid one would fail only after training.
 
     Args:
-        data: with all of its parts.
-        name: the file or name that they were loaded by.
-        test: the file of the test rows, if there is one.
+        data: the data with all parts.
+        name: the file or name from which they were loaded.
+        test: the file of the test set, if there is one.
     """
     for part in ("", "_val", "_test"):
         X, y = getattr(data, f"X{part}"), getattr(data, f"y{part}")
@@ -64,7 +63,7 @@ def refuse_infinities(data: Dataset, name: str, test: Path | None) -> None:
 
 
 def refuse_missing_values(data: Dataset) -> None:
-    """Raise a DataError where rows to judge by have missing values, which nothing fills in."""
+    """Raise a DataError if validation or test rows have missing values that nothing imputes."""
     for part in ("_val", "_test"):
         X = getattr(data, f"X{part}")
         if X is None or (isinstance(X, np.ndarray) and X.dtype.kind != "f"):
@@ -74,15 +73,15 @@ def refuse_missing_values(data: Dataset) -> None:
             row, column = (int(at) for at in np.argwhere(missing)[0])
             columns = list(getattr(X, "columns", range(X.shape[1])))
             raise DataError(
-                f"column {columns[column]!r} is missing in row {row + 1:,} of the rows to "
-                f"{'validate' if part == '_val' else 'test'} by; expected numbers only, since "
+                f"column {columns[column]!r} is missing in row {row + 1:,} of the "
+                f"{'validation' if part == '_val' else 'test'} set; expected numbers only, since "
                 "preprocess is None"
             )
 
 
 def _place(data: Dataset, path: Path, part: str) -> Place:
-    """Return where a row of a part stands: in its file, where it is a table's."""
+    """Return the position of a row: in its file, if the data are a table."""
     if data.schema is not None and path.is_file() and ending(path) in TABLES:
         return place_in(path, data.schema)
-    noun = {"": "", "_val": " to validate by", "_test": " to test by"}[part]
+    noun = {"": "", "_val": " of the validation set", "_test": " of the test set"}[part]
     return lambda row: f"row {row + 1:,}{noun}"

@@ -1,4 +1,4 @@
-"""``wellfit watch``: a page that follows trainings and searches while they run."""
+"""``wellfit watch``: serve a web page that shows running trainings and searches."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from wellfit.cli.console import note, screen
 
 
 def watch(
-    runs: Annotated[Path, typer.Argument(help="The folder of the runs, or of one run.")] = Path(
+    runs: Annotated[Path, typer.Argument(help="A folder with runs, or one run folder.")] = Path(
         "runs"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = 0,
     host: Annotated[
-        str, typer.Option(help="Where to listen; by default nobody else can see the page.")
+        str,
+        typer.Option(
+            help="The address to listen on; by default only this machine can open the page."
+        ),
     ] = "127.0.0.1",
 ) -> None:
-    """Serve a page that follows the runs in a folder. It only reads, and Ctrl-C ends it."""
+    """Serve a web page that shows the runs in a folder, until Ctrl-C."""
     from wellfit.cli.dashboard import RunMonitor, WatchServer
     from wellfit.core.errors import InputError
 
     if not runs.is_dir():
-        raise InputError(f"there is no folder {runs}; expected one that runs are written into")
+        raise InputError(f"there is no folder {runs}; expected a folder with runs")
     try:
         server = WatchServer(RunMonitor(runs), host, port)
     except (OSError, UnicodeError) as error:
         told = getattr(error, "strerror", None) or error
-        raise InputError(f"can't listen at {host}, port {port}: {told}") from error
+        raise InputError(f"can't listen on {host}, port {port}: {told}") from error
     with server:
         screen().print(f"watching {runs} at {server.url}  (Ctrl-C ends)", soft_wrap=True)
         if host not in ("127.0.0.1", "localhost", "::1"):
-            note("whoever can reach this machine can read what the page shows")
+            note("everyone who can reach this machine can read the page")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

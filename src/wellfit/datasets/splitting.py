@@ -32,7 +32,7 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int
 
     >>> from wellfit.datasets import load
     >>> train_test_split(load("iris"), 0.2)
-    <Dataset 'iris': 120 rows, 4 columns, 30 more to test>
+    <Dataset 'iris': 120 rows, 4 columns, 30 test rows>
     """
     from sklearn.model_selection import train_test_split
 
