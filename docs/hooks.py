@@ -136,7 +136,7 @@ def recipe_section(name: str, cls: type[Recipe]) -> str:
         parts += [figure_table(cls, done["figures"]), circumstances(done)]
     parts.append(cls.remark)
     if done is not None:
-        parts.append(f"![What came of {name}, as a picture](recipes/images/{name}.png)")
+        parts.append(f"![Results of {name}](recipes/images/{name}.png)")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -150,7 +150,7 @@ def results() -> dict[str, Any]:
 def figure_table(cls: type[Recipe], measured: list[dict[str, Any]]) -> str:
     """Return a table of published figures beside ours."""
     known = {figure.what: figure for figure in cls.figures}
-    rows = [("figure", "published", "ours", ""), ("---", "---:", "---:", "---")]
+    rows = [("figure", "published", "wellfit", ""), ("---", "---:", "---:", "---")]
     rows += [
         figure_row(known.get(one["what"], Figure(one["what"], None, "")), one) for one in measured
     ]
