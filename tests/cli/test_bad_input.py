@@ -50,7 +50,7 @@ def squeezed(text: str) -> str:
         ("train", "Missing argument"),
         ("train adlut.csv", "did you mean 'adult.csv'?"),
         ("train digit", "did you mean 'digits'?"),
-        ("train adult.csv", "name the column to predict"),
+        ("train adult.csv", "set the column to predict"),
         ("train adult.csv --target incom", "did you mean 'income'?"),
         ("train digits --target pixel", "given: 'pixel'"),
         ("train adult.csv --target one", "the target is constant"),

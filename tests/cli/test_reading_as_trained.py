@@ -261,7 +261,7 @@ def test_missing_test_values_are_told_first_where_nothing_fills_them_in(
     words = ("--epochs", "1", "--hidden", "4", "--run", "run", "--set", "preprocess=None")
     done = wellfit("train", "data.npz", *words)
     assert done.exit_code == 2
-    assert "column 1 is missing in row 4 of the rows to test by" in done.stderr
+    assert "column 1 is missing in row 4 of the test set" in done.stderr
 
 
 @pytest.mark.parametrize("label", [1e12, 123456789012345.0])

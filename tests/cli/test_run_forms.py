@@ -97,8 +97,8 @@ def test_lines_of_another_form_are_left_out(run, wellfit: Wellfit):
             file.write(json.dumps({"epoch": 1, "layers": layers}) + "\n")
     assert wellfit("report", "run").exit_code == 0
     page = (run / "report.html").read_text()
-    assert "metrics.jsonl: left out 2 lines" in page  # what is no number is a gap
-    assert "health.jsonl: left out 4 lines" in page
+    assert "metrics.jsonl: ignored 2 invalid lines" in page  # what is no number is a gap
+    assert "health.jsonl: ignored 4 invalid lines" in page
 
 
 def test_a_table_of_another_form_is_refused(search, wellfit: Wellfit):

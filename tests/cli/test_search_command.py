@@ -160,7 +160,7 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
     [
         (("--space", "space.json"), "did you mean 'l2'"),
         (("--space", "missing.json"), "there is no file"),
-        (("--space", "both.json", "--set", "l2=0.1"), "l2 is given for all candidates"),
+        (("--space", "both.json", "--set", "l2=0.1"), "l2 is fixed for all candidates"),
         (("--sampler", "rondom"), "did you mean 'random'"),
         (("--halving", "succesive"), "did you mean 'successive'"),
         (("--scoring", "acuracy"), "did you mean 'accuracy'"),
@@ -220,7 +220,7 @@ def test_a_scorer_that_always_fails_chooses_nothing(here: Path, wellfit: Wellfit
 def test_data_may_have_any_name(here: Path, wellfit: Wellfit) -> None:
     done = wellfit("search", "run")
     assert done.exit_code == 2
-    assert "'run' is neither a file nor a known name" in done.stderr
+    assert "'run' is neither a file nor a known data set" in done.stderr
 
 
 def test_ctrl_c_as_the_best_is_trained_leaves_that_to_do(

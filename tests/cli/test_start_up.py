@@ -28,7 +28,7 @@ ANSWERED = {
     "train t.csv --targt y": "--targt",
     "train nofile.csv --target y": "did you mean 't.csv'?",
     "train digit": "did you mean 'digits'?",
-    "train t.csv": "name the column to predict",
+    "train t.csv": "set the column to predict",
     "train t.csv --target why": "t.csv has no column 'why'",
     "train t.csv --target y --drop q": "unknown column of t 'q'",
     "train t.csv --target y --time-column q": "unknown column for --time-column 'q'",

@@ -529,8 +529,8 @@ def test_two_trainings_are_followed_through_their_ends(here: Path) -> None:
     ("words", "told"),
     [
         (["nowhere"], "there is no folder nowhere"),
-        ([".", "--port", "{port}"], "can't listen at 127.0.0.1, port {port}"),
-        ([".", "--host", "203.0.113.7"], "can't listen at 203.0.113.7"),
+        ([".", "--port", "{port}"], "can't listen on 127.0.0.1, port {port}"),
+        ([".", "--host", "203.0.113.7"], "can't listen on 203.0.113.7"),
     ],
 )
 def test_what_cannot_be_served_is_told(

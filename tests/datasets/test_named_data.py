@@ -71,7 +71,7 @@ def test_a_named_table_can_be_asked_another_question():
     assert dataset.task is None
     with pytest.raises(DataError, match="did you mean 'species'"):
         load("iris", target="specie")
-    with pytest.raises(DataError, match="carries its own labels"):
+    with pytest.raises(DataError, match="includes its labels"):
         load("digits", target="digit")
 
 

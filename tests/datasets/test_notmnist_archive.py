@@ -38,7 +38,7 @@ def test_files_that_are_no_pictures_are_left_out_and_counted(
     files["notMNIST_small/B/text.png"] = b"hello"
     dataset = load(write_letters(tmp_path / ARCHIVE, files))
     assert len(dataset.X) == 30
-    assert dataset.description == "Unreadable files left out: 3."
+    assert dataset.description == "Unreadable files skipped: 3."
 
 
 def test_a_picture_that_would_unpack_to_a_gigabyte_is_left_out(pictures, tmp_path, write_letters):
@@ -46,7 +46,7 @@ def test_a_picture_that_would_unpack_to_a_gigabyte_is_left_out(pictures, tmp_pat
     files["notMNIST_small/A/bomb.png"] = np.zeros((3000, 3000), np.uint8)
     dataset = load(write_letters(tmp_path / ARCHIVE, files))
     assert dataset.image_shape == (5, 4)
-    assert dataset.description == "Unreadable files left out: 1."
+    assert dataset.description == "Unreadable files skipped: 1."
 
 
 def test_nothing_is_written_beside_the_archive(tmp_path, write_letters):
@@ -63,7 +63,7 @@ def test_pictures_of_several_sizes_are_refused(pictures, tmp_path, write_letters
 
 
 def test_an_archive_without_pictures_is_refused(tmp_path, write_letters):
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="has no images"):
         load(write_letters(tmp_path / ARCHIVE, {"notes.txt": b"hello"}))
 
 

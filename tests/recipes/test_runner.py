@@ -250,7 +250,7 @@ def test_what_is_reached_ends_well(made_up: list[Recipe]) -> None:
     done = command("tiny", "--seeds", "3")
     assert done.exit_code == 0, done.output
     assert "test accuracy: 10.00 % ± 8.16, published 10.00 %" in done.output
-    assert "1 of 1 recipes done" in done.output
+    assert "1 of 1 recipes in" in done.output
     assert "luck" not in done.output  # a remark explains a miss
 
 
@@ -289,5 +289,5 @@ def test_ctrl_c_keeps_what_is_done(made_up: list[Recipe], tmp_path: Path) -> Non
     made_up.extend([Tiny(), Interrupted(), Tiny()])
     done = command("--all", "--seeds", "3", "--out", str(tmp_path))
     assert done.exit_code not in (0, 1)
-    assert "1 of 3 recipes done" in done.output
+    assert "1 of 3 recipes in" in done.output
     assert list(json.loads((tmp_path / "results.json").read_text())) == ["tiny"]

@@ -1,4 +1,4 @@
-"""Data: bundled, downloaded or from files; looked at, split, drawn."""
+"""Data sets: bundled, downloaded or from files; summaries, splits, image figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays by name: npz files, and the pickled dictionary of the notMNIST course."""
+"""Reading npz files, and pickled dictionaries of arrays such as notMNIST's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wellfit.datasets.dataset import Array, Dataset
 from wellfit.datasets.files import open_plain, reading, stem
 from wellfit.datasets.idx import flatten
 
-# Each part of the data and how people name its rows and labels, in lower case.
+# The usual names of rows and labels of each part, in lower case.
 _NAMES = {
     "": [("x", "y"), ("x_train", "y_train"), ("train_dataset", "train_labels")],
     "_val": [("x_val", "y_val"), ("x_valid", "y_valid"), ("valid_dataset", "valid_labels")],
@@ -34,7 +34,7 @@ def read_npz(path: Path) -> Dataset:
 
 
 def read_npz_rows(path: Path) -> Array:
-    """Return the rows ``X`` alone, from a file that need not have labels."""
+    """Return the rows ``X`` alone, from a file that may have no labels."""
     with reading(path):
         arrays = _load_npz(path)
     found = {name.lower(): value for name, value in arrays.items()}
@@ -45,7 +45,7 @@ def read_npz_rows(path: Path) -> Array:
 
 
 def _load_npz(path: Path) -> dict[str, Array]:
-    with path.open("rb") as file:  # numpy leaves it open where the file is damaged
+    with path.open("rb") as file:  # numpy doesn't close damaged files
         loaded = np.load(file, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path} holds a single array; expected {_EXPECTED}")
@@ -56,12 +56,12 @@ def _load_npz(path: Path) -> dict[str, Array]:
 def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
     """Read a pickled dictionary of arrays, such as ``notMNIST.pickle``.
 
-    Even where pickles are allowed, this one may rebuild numpy arrays and nothing else.
+    Even if pickles are allowed, only numpy arrays are restored.
     """
     if not allow_pickle:
         raise DataError(
-            f"{path} is a pickle, which can run code when it is read; if you trust where it "
-            "comes from, say so by --allow-pickle (allow_pickle=True)"
+            f"{path} is a pickle, which can run code when it is read; if you trust its source, "
+            "use --allow-pickle (allow_pickle=True)"
         )
     with reading(path), open_plain(path) as file:
         try:
@@ -69,14 +69,14 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
         except DataError:
             raise
         except Exception as error:  # a damaged pickle may raise anything
-            raise DataError(f"{path} is no readable pickle: {error}") from error
+            raise DataError(f"{path} is not a readable pickle: {error}") from error
     if not isinstance(found, dict) or not all(isinstance(a, np.ndarray) for a in found.values()):
-        raise DataError(f"{path} holds no dictionary of arrays; expected {_EXPECTED}")
+        raise DataError(f"{path} contains no dictionary of arrays; expected {_EXPECTED}")
     return _dataset({str(name): array for name, array in found.items()}, path)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that knows numpy arrays, as Python 2 and 3 write them, and nothing else."""
+    """An unpickler that accepts only numpy arrays, as Python 2 and 3 write them."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):
@@ -85,7 +85,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         home = module.replace("numpy.core", "numpy._core")
         if (home, name) in _REBUILDERS:
             return getattr(importlib.import_module(home), name)
-        raise DataError(f"the pickle asks for {module}.{name}; only numpy arrays are let in")
+        raise DataError(f"the pickle contains {module}.{name}; expected only numpy arrays")
 
 
 _REBUILDERS = {
@@ -115,7 +115,7 @@ def _dataset(arrays: Mapping[str, Array], path: Path) -> Dataset:
 def _part(
     found: Mapping[str, Array], part: str, path: Path
 ) -> tuple[Array | None, Array | None, tuple[int, int] | None]:
-    """Return the rows, the labels and the images' shape of one part; nothings without it."""
+    """Return the rows, labels and image shape of one part; None for each if it is missing."""
     for rows, labels in _NAMES[part]:
         if rows in found and labels in found:
             X, shape = flatten(_numbers(found[rows], path), path)
@@ -131,7 +131,7 @@ def _numbers(array: Array, path: Path) -> Array:
 
 def _labels(array: Array, path: Path) -> Array:
     if array.ndim == 0:
-        raise DataError(f"{path} has a single label; expected one a row")
+        raise DataError(f"{path} has a single label; expected one for each row")
     if array.dtype.kind not in "buifUS":
         raise DataError(f"{path} has labels of type {array.dtype}; expected numbers or text")
     if array.ndim == 2 and array.shape[1] == 1:

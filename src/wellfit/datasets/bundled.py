@@ -1,4 +1,4 @@
-"""The data sets that scikit-learn brings along, or downloads by itself."""
+"""Data sets that scikit-learn includes or downloads."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from wellfit.datasets.tables import refuse_target, split_target
 
 @dataclass(frozen=True, kw_only=True)
 class Bundled(NamedDataset):
-    """A data set that scikit-learn brings along.
+    """A data set that scikit-learn includes.
 
-    ``loader`` is its function in ``sklearn.datasets``; labels are given by name.
+    ``loader`` is its function in ``sklearn.datasets``; labels are class names.
     """
 
     loader: str
@@ -28,7 +28,7 @@ class Bundled(NamedDataset):
     license: str = "distributed with scikit-learn (BSD-3-Clause)"
 
     def where(self, data_dir: Path | None = None) -> Where:
-        """Answer "bundled"."""
+        """Return "bundled"."""
         return "bundled"
 
     def _read(self, options: LoadOptions) -> Dataset:
@@ -57,13 +57,13 @@ class Bundled(NamedDataset):
 
 @dataclass(frozen=True, kw_only=True)
 class SklearnDownload(Bundled):
-    """A data set that scikit-learn downloads and caches by itself."""
+    """A data set that scikit-learn downloads and caches."""
 
     cached_as: str
 
     def where(self, data_dir: Path | None = None) -> Where:
-        """Answer "cached" or "download"."""
-        # sklearn.datasets.get_data_home would make the folder, which a listing must not do.
+        """Return "cached" or "download"."""
+        # sklearn.datasets.get_data_home would create the folder, which a listing must not do.
         home = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
         return "cached" if (Path(home).expanduser() / self.cached_as).exists() else "download"
 
@@ -78,7 +78,7 @@ class SklearnDownload(Bundled):
         except OSError as error:
             raise DataError(
                 f"{self.name} is not in scikit-learn's cache and cannot be downloaded ({error}); "
-                f"run sklearn.datasets.{self.loader}() once with a network"
+                f"run sklearn.datasets.{self.loader}() once with a network connection"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""The one door to data: a file, a folder, or a name."""
+"""Loading data from a file, a folder or by name."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def load(
     allow_pickle: bool = False,
     schema: TableSchema | None = None,
 ) -> Dataset:
-    """Return the data in a file or folder, or those that go by a name.
+    """Return the data of a file, a folder, or a named data set.
 
-    A name comes before a file of that name; ``./mnist``, or a ``Path``, is always a file.
+    A name takes precedence over a file of that name; ``./mnist``, or a ``Path``, is always a file.
 
     Args:
         source: a name that :func:`list_datasets` lists, or a csv, csv.gz, parquet, npz, idx or
             pickle file, or a folder of idx files.
         target: the column to predict. A table from a file needs it; a named table has its own.
-        data_dir: a folder of data by name: ``mnist/`` and the like, and the tables that
+        data_dir: a folder with named data sets: ``mnist/`` and the like, and the tables that
             ``tabular/index.json`` describes. ``WELLFIT_DATA`` where not given. A named image set
             that it doesn't hold is an error with ``data_dir`` and a download without.
-        allow_pickle: read a pickled dictionary of arrays.
+        allow_pickle: whether to read a pickled dictionary of arrays.
         schema: the types of a table's columns, as ``Dataset.schema`` of an earlier table has them;
             others are inferred.
 
@@ -63,13 +63,13 @@ def load(
     known = _known(folder)
     hint = did_you_mean(path.name, [*known, *siblings(path)])
     names = ", ".join(sorted(known))
-    raise DataError(f"{str(source)!r} is neither a file nor a known name{hint} Known: {names}")
+    raise DataError(f"{str(source)!r} is neither a file nor a known data set{hint} Known: {names}")
 
 
 def is_name(
     source: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> bool:
-    """Say whether :func:`load` takes this for a name, whatever file or folder is called so.
+    """Return whether :func:`load` treats this as a name, even if there is a file of this name.
 
     Args:
         source: as for :func:`load`.
@@ -82,7 +82,7 @@ def is_name(
 
 
 def list_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
-    """List the data that :func:`load` knows by name, bundled ones first; downloads nothing.
+    """List the named data sets, bundled ones first, without downloading them.
 
     Args:
         data_dir: a folder of data, as for :func:`load`.
@@ -105,16 +105,16 @@ def _folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
         return None
     folder = Path(data_dir).expanduser()
     if not folder.is_dir():
-        raise DataError(f"the data folder {folder} is no folder")
+        raise DataError(f"the data folder {folder} doesn't exist")
     return folder
 
 
 def _known(data_dir: Path | None) -> dict[str, NamedDataset]:
-    """Return what goes by a name; a folder's index can't take a name that is taken."""
+    """Return all named data sets; a folder's index can't replace the built-in ones."""
     tables = {_key(name): table for name, table in indexed(data_dir).items()}
     return {**NAMED, **tables, **NAMED}
 
 
 def _key(source: str) -> str:
-    """Return a name as the list has it: ``Fashion-MNIST`` is ``fashion_mnist``."""
+    """Return a name in its listed form: ``Fashion-MNIST`` becomes ``fashion_mnist``."""
     return source.lower().replace("-", "_")

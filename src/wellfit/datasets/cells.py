@@ -11,7 +11,7 @@ from wellfit.datasets.schema import CellType, Decimal, cell_type
 if TYPE_CHECKING:
     import pandas as pd
 
-# Missing in any column: no table in use has them as levels.
+# Missing in any column, because they are hardly ever categories.
 MISSING = (
     *("", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "(null)", "\\N"),
     *("NaN", "nan", "-NaN", "-nan", "NaT"),  # C, Java, pandas
@@ -19,15 +19,18 @@ MISSING = (
     *("#N/A", "#NA", "#N/A N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
     "#NV",  # Excel in German
 )
-# Missing, in any case, where the column's other cells are numbers, dates or booleans; in a column
-# of text, "None" and "Na" are levels like any other.
+# Missing, in any letter case, among numbers, dates or booleans; in a column of text, "None" and
+# "Na" are categories.
 _MISSING_BESIDE_VALUES = {*(cell.casefold() for cell in MISSING), "none", "nil", "n.a.", "n.a"}
 _TRUE, _FALSE = {"true", "1", "1.0"}, {"false", "0", "0.0"}
 _WORDS = {"true", "false"}
-_ALIKE: dict[CellType, CellType] = {"number": "boolean", "boolean": "number"}  # read as each other
+_ALIKE: dict[CellType, CellType] = {
+    "number": "boolean",
+    "boolean": "number",
+}  # each can be read as the other
 _DATE = r"\d{4}-\d\d.*"
-_PROBED = 1000  # cells that show whether a column is text at a glance
-# A column is said to hold numbers but for a few cells where these are at most this share.
+_PROBED = 1000  # cells that are examined first, to recognize text quickly
+# Stray cells are at most this fraction of a column.
 FEW = 0.1
 
 
@@ -37,16 +40,16 @@ def _number_pattern(group: str, point: str) -> str:
     return rf"[-+]?((({grouped}|\d+)({point}\d*)?|{point}\d+)(e[-+]?\d+)?|inf|infinity)"
 
 
-# What a number looks like, by its decimal separator.
+# Patterns of numbers by decimal separator.
 _NUMBERS: dict[Decimal, str] = {".": _number_pattern(",", "."), ",": _number_pattern(".", ",")}
 
 
 def trimmed(column: pd.Series[Any], missing: Sequence[str] = MISSING) -> pd.Series[Any]:
-    """Return a column of text without blanks around its cells; others come back as they are.
+    """Return a text column without blanks around its cells; other columns are unchanged.
 
     Args:
         column: (rows,) cells.
-        missing: cells that are missing values once they are trimmed.
+        missing: trimmed cells that mean missing.
 
     >>> import pandas as pd
     >>> trimmed(pd.Series(["A1 ", " A1", "NA "])).tolist()
@@ -60,7 +63,7 @@ def trimmed(column: pd.Series[Any], missing: Sequence[str] = MISSING) -> pd.Seri
 
 
 def is_text(column: pd.Series[Any]) -> bool:
-    """Say whether a column's cells are text, missing ones aside."""
+    """Return whether a column's cells are text, apart from missing ones."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.StringDtype):
@@ -71,7 +74,7 @@ def is_text(column: pd.Series[Any]) -> bool:
 
 
 def decimals_of(column: pd.Series[Any]) -> set[Decimal]:
-    """Return the decimal separators with which every cell of a column of text is a number."""
+    """Return the decimal separators with which all cells of a text column are numbers."""
     cells = _probe(column)
     fitting = {mark for mark, pattern in _NUMBERS.items() if _matches(cells, pattern).all()}
     if not fitting or not len(cells):
@@ -81,12 +84,12 @@ def decimals_of(column: pd.Series[Any]) -> set[Decimal]:
 
 
 def is_plain(column: pd.Series[Any]) -> bool:
-    """Say whether no cell of a column of text groups thousands or has a decimal comma."""
+    """Return whether no cell of a text column contains a comma."""
     return not _values(column).str.contains(",", regex=False).any()
 
 
 def inferred_type(column: pd.Series[Any]) -> CellType:
-    """Return "date" or "boolean" where all cells of a column of text are such, else "text"."""
+    """Return "date" or "boolean" if all cells of a text column are such, else "text"."""
     probe = _probe(column)
     if len(probe) and _matches(probe, _DATE).all() and not _unread(column, "date", None).any():
         return "date"
@@ -102,7 +105,7 @@ def inferred_type(column: pd.Series[Any]) -> CellType:
 def read_as(
     column: pd.Series[Any], kind: CellType, decimal: Decimal | None
 ) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    """Return a column's cells as values of a type, and which of them are no such value.
+    """Return a column's cells as values of a type, and a mask of the cells that aren't.
 
     Args:
         column: (rows,) text, or values of any type.
@@ -130,7 +133,7 @@ def read_as(
 
 
 def number_of(cell: str) -> float | None:
-    """Return the number that a cell is, or None.
+    """Return a cell's number, or None.
 
     >>> number_of("1,234.5"), number_of("1,5"), number_of("x")
     (1234.5, 1.5, None)
@@ -143,12 +146,12 @@ def number_of(cell: str) -> float | None:
 
 
 def is_date(cell: str) -> bool:
-    """Say whether a cell begins as an ISO 8601 date does."""
+    """Return whether a cell begins like an ISO 8601 date."""
     return re.fullmatch(_DATE, cell.strip()) is not None
 
 
 def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | None:
-    """Return the type of all but a few cells of a column of text, and those few.
+    """Return the type of most cells of a text column, and the few other cells.
 
     >>> import pandas as pd
     >>> kind, few = stray_cells(pd.Series(["1.5"] * 20 + ["x"]))
@@ -171,7 +174,7 @@ def stray_cells(column: pd.Series[Any]) -> tuple[CellType, pd.Series[Any]] | Non
 
 
 def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return values as the text that a csv file has for them."""
+    """Return values as text, as in a csv file."""
     import pandas as pd
 
     if is_text(column):
@@ -184,7 +187,7 @@ def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _text(value: Any) -> str:
-    # A column of whole numbers with a missing value holds floats.
+    # An integer column with missing values contains floats.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -208,7 +211,7 @@ def _read(column: pd.Series[Any], kind: CellType, decimal: Decimal | None) -> pd
 
 
 def _booleans(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return booleans, of dtype object where some are missing, as pandas reads them."""
+    """Return booleans, with dtype object if some are missing, as pandas does."""
     if column.dtype == bool:
         return column
     meant = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
@@ -225,7 +228,7 @@ def _probe(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _values(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return the cells that aren't missing beside numbers, dates or booleans."""
+    """Return the cells that aren't missing in a column of numbers, dates or booleans."""
     cells = column.dropna()
     return cells[~_lower(cells).isin(_MISSING_BESIDE_VALUES)]
 

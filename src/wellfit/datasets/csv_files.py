@@ -1,4 +1,4 @@
-"""Csv files: separator and header, then cells read by a schema or by what they look like."""
+"""Reading csv files: separator and header, then cells by a schema or by inference."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SEPARATORS = ",;\t|"
-_PROBED = 2**16  # bytes that show whether a file is text
-_UNNAMED = "Unnamed: {}"  # pandas' name of a column that has none
+_PROBED = 2**16  # bytes examined to recognize text
+_UNNAMED = "Unnamed: {}"  # pandas' names of columns without one
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a csv file is laid out.
+    """The layout of a csv file.
 
     Args:
         path: the file.
-        separator: what separates its cells.
-        names: the name of each column.
-        header: whether its first line holds the names.
+        separator: the cell separator.
+        names: the column names.
+        header: whether the first line has the names.
     """
 
     path: Path
@@ -44,14 +44,14 @@ class Layout:
     header: bool
 
     def place(self, row: int) -> str:
-        """Return where a row, counted from 0, stands: its number, and its line in the file."""
+        """Return the position of a row (from 0): its number and its line in the file."""
         line = self._line(row)
         of = f"line {line:,} of {self.path}" if line else str(self.path)
-        of += "" if self.header or row else ", which is read as data and not as a header"
+        of += "" if self.header or row else ", which was read as data and not as a header"
         return f"row {row + 1:,} ({of})"
 
     def _line(self, row: int) -> int | None:
-        """Return the line that a row begins in, from 1: a quoted cell may take several lines."""
+        """Return the first line of a row, from 1; a quoted cell may take several lines."""
         with io.TextIOWrapper(open_plain(self.path), encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
             left, line = row + self.header, 1
@@ -67,17 +67,14 @@ class Layout:
 
 
 def layout_of(path: Path, schema: TableSchema) -> Layout:
-    """Return how a csv file is laid out, by its first line.
+    """Return the layout of a csv file from its first line.
 
     Raises:
-        DataError: the file is empty or no text, or there is no name for a column, or several of
-            one name.
+        DataError: the file is empty or not text, or column names are missing or repeated.
     """
     with open_plain(path) as raw:
-        if b"\0" in raw.read(_PROBED):  # the first line of a sparse file may have no end
-            raise DataError(
-                f"{path} is not text in UTF-8: it holds bytes of value 0, as UTF-16 does"
-            )
+        if b"\0" in raw.read(_PROBED):  # a sparse file may have an endless first line
+            raise DataError(f"{path} is not text in UTF-8: it contains zero bytes, as UTF-16 does")
     with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as text:
         first = next((line for line in text if line.strip()), None)
         if first is None:
@@ -96,7 +93,7 @@ def layout_of(path: Path, schema: TableSchema) -> Layout:
 
 
 def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[str]:
-    """Return the schema's names, by their order; where it has none, column_1, column_2, …."""
+    """Return the schema's names in order, or column_1, column_2, … without a schema."""
     names = list(schema.types)
     if len(names) == width + 1 and schema.target is not None:
         names.remove(schema.target)
@@ -109,20 +106,20 @@ def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[s
 
 
 def refuse_twins(names: Sequence[str], path: Path, hint: str = "") -> None:
-    """Raise a DataError where two columns have one name."""
+    """Raise a DataError if two columns have the same name."""
     twins = [name for name, count in collections.Counter(names).items() if name and count > 1]
     if twins:
         raise DataError(f"{path} has more than one column named {listed(twins)}{hint}")
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """Return names in quotes, and how many more there are beyond the first ones."""
+    """Return the first names in quotes, and the number of the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(repr(name) for name in names[:most]) + more
 
 
 def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
-    """Read a whole csv file; the types of columns that the schema doesn't name are inferred.
+    """Read a csv file; the types of columns that the schema doesn't name are inferred.
 
     Returns:
         (rows, columns) the table, and the schema with all of its columns.
@@ -130,7 +127,7 @@ def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSc
     table = next(_frames(layout, schema))
     index = layout.header and layout.names[0] == _UNNAMED.format(0)
     if index and layout.names[0] not in schema.types and table.iloc[:, 0].dtype.kind in "iu":
-        table = table.iloc[:, 1:]  # pandas writes its row index so
+        table = table.iloc[:, 1:]  # pandas writes its row index like this
     table = typed(table, schema, layout.separator, layout.place)
     table, decimals = infer_cell_types(table, schema, layout.separator)
     if TableSchema(decimals=decimals).decimal("") == ",":
@@ -142,9 +139,9 @@ def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSc
 def _with_grouped(
     table: pd.DataFrame, decimals: dict[str, Decimal], layout: Layout, schema: TableSchema
 ) -> tuple[pd.DataFrame, dict[str, Decimal]]:
-    """Read 1.234 as a thousand in the other columns of a file that has a decimal comma.
+    """Reread numeric columns of a file with decimal commas, in which 1.234 means 1234.
 
-    pandas has read them as numbers with a decimal point before the file's style was known.
+    pandas read them with a decimal point before the file's number format was known.
     """
     taken = {*schema.types, *decimals}
     columns = ((str(name), column) for name, column in table.items())
@@ -162,13 +159,13 @@ def _with_grouped(
 def csv_blocks(
     layout: Layout, schema: TableSchema, columns: Sequence[str], rows: int
 ) -> Iterator[pd.DataFrame]:
-    """Yield some columns of a csv file, a block of rows at a time.
+    """Yield some columns of a csv file in blocks of rows.
 
     Args:
-        layout: of the file.
+        layout: layout of the file.
         schema: names all of ``columns``.
-        columns: which to read.
-        rows: of a block, at most.
+        columns: columns to read.
+        rows: maximal number of rows in a block.
     """
     for table in _frames(layout, schema, rows):
         yield typed(table[list(columns)], schema, layout.separator, layout.place)
@@ -177,12 +174,12 @@ def csv_blocks(
 def _frames(
     layout: Layout, schema: TableSchema, rows: int | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Yield the table as pandas reads it, its text trimmed: blocks of ``rows``, or the whole."""
+    """Yield the table as pandas reads it, with trimmed text, in blocks of ``rows`` if given."""
     import pandas as pd
 
     missing = [*MISSING, *schema.na_values]
     with open_plain(layout.path) as file, warnings.catch_warnings():
-        # pandas only warns of rows longer than the header, and drops what is too much.
+        # pandas only warns about rows longer than the header, and drops the extra cells.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             found = pd.read_csv(
@@ -209,7 +206,7 @@ def _frames(
 
 
 def _dtypes(layout: Layout, schema: TableSchema) -> dict[str, type[str]]:
-    """Return the columns whose cells pandas leaves as text, since it would guess their type."""
+    """Return the columns that pandas must read as text instead of guessing their type."""
     return {
         name: str
         for name in layout.names

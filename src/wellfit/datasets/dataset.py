@@ -1,4 +1,4 @@
-"""What every reader returns: rows and labels, with the test part where the data have one."""
+"""The data set class: rows and labels, with optional validation and test sets."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows to learn from, their labels, and what is known about them.
+    """A data set: training rows, labels, optional validation and test sets, and metadata.
 
     Args:
-        name: what to call the data.
+        name: name of the data set.
         X: (rows, columns) numbers, or a table. Pixels stay ``uint8``, one image a row.
-        y: (rows,) a label or a quantity each.
-        X_test: (rows, columns) the part that the data's makers set aside for the final test.
-        y_test: (rows,) its labels.
-        X_val: (rows, columns) the part that they set aside for choosing between models.
-        y_val: (rows,) its labels.
-        image_shape: (height, width) where every row is an image.
+        y: (rows,) labels or numbers.
+        X_test: (rows, columns) the test set.
+        y_test: (rows,) labels of the test set.
+        X_val: (rows, columns) the validation set.
+        y_val: (rows,) labels of the validation set.
+        image_shape: (height, width) if every row is an image.
         target: the name of the column that became ``y``.
-        task: "binary", "multiclass" or "regression" where it is known; ``None`` leaves it to
+        task: "binary", "multiclass" or "regression" if it is known; ``None`` leaves it to
             :func:`~wellfit.datasets.infer_task`.
-        class_names: what the labels 0, 1, … stand for.
+        class_names: names of the labels 0, 1, ….
         description: a sentence or two.
-        source: where the data came from.
-        license: under which terms they may be used, as far as known.
-        schema: the types of a table's columns, by which later files of its kind are read.
+        source: origin of the data.
+        license: license of the data, as far as known.
+        schema: the types of a table's columns, for reading later files in the same way.
 
     Raises:
-        DataError: no rows, no columns, or parts that don't fit each other.
+        DataError: no rows, no columns, or parts with different columns.
 
     >>> import numpy as np
     >>> Dataset("xor", np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0]))

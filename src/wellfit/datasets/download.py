@@ -1,4 +1,4 @@
-"""Downloads: checked against a checksum, kept in a cache, tried at one mirror after another."""
+"""Downloads from mirrors into a cache, verified by checksums."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _CHUNK = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: ``WELLFIT_CACHE``, or the system's place for caches."""
+    """Return the cache folder: ``WELLFIT_CACHE``, or the system's cache folder."""
     import pooch
 
     return Path(os.environ.get("WELLFIT_CACHE") or pooch.os_cache("wellfit")).expanduser()
 
 
 def fetch(file: str, md5: str, mirrors: Sequence[str], folder: Path) -> Path:
-    """Return ``folder/file``, downloaded unless it is there with the right checksum.
+    """Return ``folder/file``, downloading it unless it exists with the right checksum.
 
-    A download is written beside, checked, then renamed: a broken one leaves nothing behind.
+    A download is written to a temporary file, verified, then renamed.
 
     Args:
-        file: the name of the file, at the mirrors and in the folder.
-        md5: its checksum.
-        mirrors: addresses to be tried in turn, each ending in a slash.
-        folder: where to keep it; made where it is missing.
+        file: name of the file, on the mirrors and in the folder.
+        md5: checksum of the file.
+        mirrors: addresses to try in order, each ending in a slash.
+        folder: folder for the file; created if missing.
 
     Raises:
-        DataError: no mirror gave the right file; says for each one why.
+        DataError: no mirror provided the right file; the message has the reason for each one.
     """
     import pooch
 
@@ -46,7 +46,7 @@ def fetch(file: str, md5: str, mirrors: Sequence[str], folder: Path) -> Path:
                 load = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK)
                 hashed = f"md5:{md5}"
                 return Path(pooch.retrieve(mirror + file, hashed, file, folder, downloader=load))
-        except (OSError, ValueError) as error:  # no answer, a full disk; a wrong checksum
+        except (OSError, ValueError) as error:  # no response or a full disk; a wrong checksum
             failures.append(f"  {mirror}{file}: {error}")
     raise DataError(f"cannot download {file}:\n" + "\n".join(failures))
 
@@ -66,19 +66,19 @@ def _progress(file: str) -> Iterator[_Bar]:
 
 
 class _Bar:
-    """What pooch asks of a progress bar, drawn by rich; ``total`` is 0 until it is known."""
+    """pooch's progress bar interface, drawn by rich; ``total`` is 0 until it is known."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
         self.total = 0
 
     def update(self, size: int) -> None:
-        """Count ``size`` bytes more."""
+        """Add ``size`` bytes."""
         self._progress.update(self._task, total=self.total or None, advance=size)
 
     def reset(self) -> None:
-        """Count from nothing."""
+        """Start again from 0."""
         self._progress.update(self._task, completed=0)
 
     def close(self) -> None:
-        """Do nothing: the bar ends with its context."""
+        """Do nothing, because the bar ends with its context."""

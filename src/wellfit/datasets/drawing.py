@@ -1,4 +1,4 @@
-"""Pictures of images."""
+"""Figures of image data."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def picture(dataset: Dataset, n: int = 10) -> Figure:
 
     Args:
         dataset: image data.
-        n: how many to draw; as many as there are where that is fewer.
+        n: number of images to draw; all if there are fewer.
 
     Returns:
-        A figure that is on no screen; ``figure.savefig("images.png")`` writes it.
+        A figure that isn't displayed; ``figure.savefig("images.png")`` writes it.
 
     Raises:
-        DataError: the data hold no images, or ``n`` is less than 1.
+        DataError: the data have no images, or ``n`` is less than 1.
     """
     from matplotlib.figure import Figure
 
     if dataset.image_shape is None:
-        raise DataError(f"{dataset.name} holds no images, so there is nothing to draw")
+        raise DataError(f"{dataset.name} has no images to draw")
     if n < 1:
         raise DataError(f"n is {n}; expected at least 1 image to draw")
     chosen = _in_turn(np.asarray(dataset.y))[:n]
@@ -48,7 +48,7 @@ def picture(dataset: Dataset, n: int = 10) -> Figure:
 
 
 def _in_turn(y: Array) -> Array:
-    """Return the rows so that the classes take turns."""
+    """Return the rows in an order that alternates between classes."""
     import pandas as pd
 
     labels = pd.Series(y)

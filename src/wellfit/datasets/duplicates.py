@@ -1,4 +1,4 @@
-"""Rows that are there twice, within a part or across two."""
+"""Duplicate rows, within one part or across two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 1 << 24
 
 
 def duplicate_rows(X: Rows) -> int:
-    """Return how many rows of ``X`` equal an earlier one; missing values equal each other.
+    """Return the number of rows that equal an earlier one; missing values equal each other.
 
     >>> duplicate_rows(np.array([[1, 2], [3, 4], [1, 2], [1, 2]]))
     2
@@ -26,7 +26,7 @@ def duplicate_rows(X: Rows) -> int:
 
 
 def duplicates_across(X_train: Rows, X_test: Rows) -> int:
-    """Return how many rows of ``X_test`` are in ``X_train`` too: rows the test can't count on.
+    """Return the number of rows of ``X_test`` that also occur in ``X_train``.
 
     Args:
         X_train: (rows, columns) an array or a table.
@@ -40,13 +40,13 @@ def duplicates_across(X_train: Rows, X_test: Rows) -> int:
 
 
 def _keys(parts: Sequence[Rows]) -> list[Array]:
-    """Return a 64-bit hash of each row; two of a million rows meet by chance once in 10^7 sets."""
+    """Return a 64-bit hash of each row; a million rows collide with probability 3e-8."""
     import pandas as pd
 
     if all(isinstance(part, np.ndarray) and part.dtype != object for part in parts):
         dtype = np.result_type(*(part.dtype for part in parts))
         return [_array_keys(np.asarray(part), dtype) for part in parts]
-    # In one table, equal values get one type: 1 and 1.0 where the other part has a gap.
+    # Joined, so that equal values get the same type, such as 1 and 1.0.
     table = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
     keys = pd.util.hash_pandas_object(table, index=False).to_numpy()
     return np.split(keys, np.cumsum([len(part) for part in parts])[:-1])
@@ -63,7 +63,7 @@ def _array_keys(X: Array, dtype: np.dtype[np.generic]) -> Array:
 
 
 def _plain(rows: Array) -> Array:
-    """Return equal numbers as equal bits: one zero, one NaN."""
+    """Return equal numbers as equal bits: a single zero and a single NaN."""
     rows = np.ascontiguousarray(rows)
     if rows.dtype.kind == "f":
         rows = np.where(np.isnan(rows), rows.dtype.type(np.nan), rows + rows.dtype.type(0))

@@ -1,4 +1,4 @@
-"""Opening files: gzipped or not, with damage told as a :class:`DataError`."""
+"""Opening files, compressed or not, with damage reported as a :class:`DataError`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from wellfit.core.errors import DataError, did_you_mean
 
 _GZIP = b"\x1f\x8b"
-# What gzip, zip, csv, numpy, pandas and pyarrow raise on damaged files; their own classes of
-# errors derive from ValueError (pandas, Arrow) or OSError (gzip).
+# Errors of gzip, zip, csv, numpy, pandas and pyarrow for damaged files; their own
+# error classes derive from ValueError (pandas, Arrow) or OSError (gzip).
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error, MemoryError)
 
 
 def open_plain(path: Path) -> io.BufferedReader | gzip.GzipFile:
-    """Open a file for reading, unpacking it on the way where it is gzipped."""
+    """Open a file for reading, decompressing it if it is gzipped."""
     file = path.open("rb")
     packed = file.read(2) == _GZIP
     file.seek(0)
@@ -32,7 +32,7 @@ def open_plain(path: Path) -> io.BufferedReader | gzip.GzipFile:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes its reader raise into a DataError with its name."""
+    """Convert the errors of reading a damaged file to a DataError with the file's name."""
     check_file(path)
     try:
         yield
@@ -41,13 +41,13 @@ def reading(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not text in UTF-8 ({error.reason})") from error
     except EOFError as error:
-        raise DataError(f"{path} is cut short: {error}") from error
+        raise DataError(f"{path} is truncated: {error}") from error
     except _DAMAGE as error:
         raise DataError(f"{path} cannot be read: {_first_line(error)}") from error
 
 
 def check_file(path: Path) -> None:
-    """Raise a DataError unless ``path`` is a file with something in it."""
+    """Raise a DataError unless ``path`` is a nonempty file."""
     if not path.exists():
         raise DataError(f"there is no file {path}{did_you_mean(path.name, siblings(path))}")
     if not path.is_file():
@@ -58,7 +58,7 @@ def check_file(path: Path) -> None:
 
 
 def siblings(path: Path) -> list[str]:
-    """Return the names of what lies in the folder of ``path``, or would."""
+    """Return the names in the folder of ``path``."""
     try:
         return sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
@@ -66,12 +66,12 @@ def siblings(path: Path) -> list[str]:
 
 
 def stem(path: Path) -> str:
-    """Return a file's name without its endings: ``adult`` for ``adult.csv.gz``."""
+    """Return a file's name without its suffixes: ``adult`` for ``adult.csv.gz``."""
     return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name
 
 
 def ending(path: Path) -> str:
-    """Return a file's ending in lower case, ``.gz`` left aside: ``.csv`` for ``adult.csv.gz``."""
+    """Return a file's suffix in lower case, without ``.gz``: ``.csv`` for ``adult.csv.gz``."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 

@@ -1,4 +1,4 @@
-"""What a table's reader can't decide alone: stray cells, and a header that looks like data."""
+"""Likely reading mistakes in a table: stray cells, and a header that looks like data."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StrayCells:
-    """The few cells for which a column isn't one of numbers, dates or booleans.
+    """The few cells that prevent a column from being numbers, dates or booleans.
 
     Args:
-        column: its name.
-        kind: the type of all other cells.
-        count: how many they are.
-        cells: how many cells of the column have a value.
+        column: name of the column.
+        kind: type of the other cells.
+        count: number of stray cells.
+        cells: number of cells with a value.
         example: one of them.
-        row: its label in the table's index.
+        row: label of its row in the table's index.
     """
 
     column: str
@@ -35,7 +35,7 @@ class StrayCells:
 
 
 def find_stray_cells(table: pd.DataFrame) -> list[StrayCells]:
-    """Return the columns of text that would hold numbers, dates or booleans but for a few cells.
+    """Return the text columns that have numbers, dates or booleans except in a few cells.
 
     >>> import pandas as pd
     >>> find_stray_cells(pd.DataFrame({"size": ["1.5"] * 20 + ["x"]}))[0].example
@@ -53,11 +53,11 @@ def find_stray_cells(table: pd.DataFrame) -> list[StrayCells]:
 
 
 def header_looks_like_data(table: pd.DataFrame) -> bool:
-    """Say whether the names of a table's columns look like one more row of it.
+    """Return whether the column names of a table look like another row of it.
 
-    They do where every column of numbers is named by a number, every one of dates by a date, and
-    the names of text are values of their columns. Numbers that only increase, like years, may
-    well be names.
+    They do if the name of every numeric column is a number, that of every date column a date, and
+    those of text columns are values of these columns. Increasing numbers, like years, can be
+    names.
 
     >>> import pandas as pd
     >>> header_looks_like_data(pd.DataFrame({"5.1": [4.9, 4.7], "big": ["big", "small"]}))

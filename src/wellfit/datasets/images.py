@@ -1,4 +1,4 @@
-"""Image sets from files: in a folder of the user's, or downloaded once into a cache."""
+"""Named image data sets: from the user's data folder, or downloaded once into a cache."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wellfit.datasets.tables import refuse_target
 
 @dataclass(frozen=True, kw_only=True)
 class Images(NamedDataset):
-    """Images from files: in a folder of the user's, in the cache, or downloaded into it.
+    """Image files in the user's data folder, in the cache, or downloaded into it.
 
     Args:
-        files: the files' names and MD5 checksums.
-        mirrors: addresses that hold these files, each ending in a slash, tried in turn.
-        folders: where the files lie in a data folder; ``MNIST/raw`` is torchvision's habit.
-        class_names: what the labels 0, 1, … stand for.
+        files: names and MD5 checksums of the files.
+        mirrors: addresses of these files, each ending in a slash, tried in order.
+        folders: possible subfolders of a data folder; ``MNIST/raw`` is torchvision's.
+        class_names: names of the labels 0, 1, ….
     """
 
     files: Mapping[str, str]
@@ -34,17 +34,17 @@ class Images(NamedDataset):
     kind: Literal["images", "table"] = "images"
 
     def where(self, data_dir: Path | None = None) -> Where:
-        """Answer "local", "cached" or "download"."""
+        """Return "local", "cached" or "download"."""
         if self.local(data_dir):
             return "local"
         cache = cache_folder() / self.name
         return "cached" if all((cache / file).is_file() for file in self.files) else "download"
 
     def _read(self, options: LoadOptions) -> Dataset:
-        """Return the images, flattened, as ``uint8``, downloading them if need be.
+        """Return the flattened images as ``uint8``, downloading them if necessary.
 
         Raises:
-            DataError: not in ``data_dir`` where that is given; unavailable; damaged; a target.
+            DataError: not in the given ``data_dir``; unavailable; damaged; or a target was given.
         """
         refuse_target(options.target, self.name)
         root, folder = options.data_dir, self.local(options.data_dir)
@@ -54,9 +54,9 @@ class Images(NamedDataset):
         return replace(dataset, class_names=self.class_names)
 
     def local(self, data_dir: Path | None = None) -> Path | None:
-        """Return the folder of the user's that holds the files, if there is one.
+        """Return the user's folder with the files, if there is one.
 
-        Looked for below ``data_dir``, else below ``WELLFIT_DATA``.
+        It is searched in ``data_dir``, otherwise in ``WELLFIT_DATA``.
         """
         root = data_folder(data_dir)
         if root is None:
@@ -67,10 +67,10 @@ class Images(NamedDataset):
         return root if self._in(root) and not self._holds_another(root) else None
 
     def download(self) -> Path:
-        """Return the folder of the cache that holds the files, downloading what is missing.
+        """Return the cache folder with the files, downloading missing ones.
 
         Raises:
-            DataError: a file that no mirror gives; says how to do without a network.
+            DataError: no mirror provides a file; says how to load without a network.
         """
         folder = cache_folder() / self.name
         try:
@@ -79,18 +79,19 @@ class Images(NamedDataset):
         except DataError as error:
             expected = self._expected(Path("DIR"))
             raise DataError(
-                f"{self.name}: {error}\nWithout a network, name a folder that holds the files by "
-                f"--data-dir DIR (data_dir=…) or the variable WELLFIT_DATA; expected {expected}"
+                f"{self.name}: {error}\nWithout a network connection, set a folder with the "
+                "files by --data-dir DIR (data_dir=…) or the variable WELLFIT_DATA; expected "
+                f"{expected}"
             ) from error
         return folder
 
     def _in(self, folder: Path) -> bool:
-        """Say whether a folder has idx files, or an archive where this set is one."""
+        """Return whether a folder has idx files, or the archive of this data set."""
         archive = ARCHIVE in self.files and (folder / ARCHIVE).is_file()
         return archive or (folder.is_dir() and bool(idx_files(folder)))
 
     def _holds_another(self, folder: Path) -> bool:
-        """Say whether files that lie in a data folder itself are known as another data set's."""
+        """Return whether files directly in a data folder belong to another known data set."""
         import pooch
 
         known = {md5 for other in IMAGES for md5 in other.md5s}
@@ -100,7 +101,7 @@ class Images(NamedDataset):
 
     @property
     def md5s(self) -> set[str]:
-        """The checksums of the files."""
+        """Checksums of the files."""
         return set(self.files.values())
 
     def _expected(self, root: Path) -> str:
@@ -108,7 +109,7 @@ class Images(NamedDataset):
 
 
 def read_image_folder(folder: Path) -> Dataset:
-    """Read a folder of idx files, or one with the notMNIST archive."""
+    """Read a folder of idx files, or with the notMNIST archive."""
     if not idx_files(folder) and (folder / ARCHIVE).is_file():
         return read_notmnist(folder / ARCHIVE)
     return read_idx_folder(folder)
@@ -151,7 +152,7 @@ IMAGES = (
         rows=70000,
         columns=784,
         task="multiclass",
-        description="Pictures of clothes, 28 x 28 grey pixels.",
+        description="Images of clothes, 28 x 28 grey pixels.",
         source="Xiao, Rasul and Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
         license="MIT",
         files=_idx(

@@ -1,4 +1,4 @@
-"""Tables of a data folder that describes them in ``tabular/index.json``.
+"""Named tables of a data folder, described in its ``tabular/index.json``.
 
 The index is a list of objects with the keys ``name``, ``file`` (below the data folder), ``rows``,
 ``columns``, ``target``, ``task``, and, where they apply, ``drop_before_modelling``, ``notes``,
@@ -31,12 +31,12 @@ _TASKS = ("binary", "multiclass", "regression")
 
 @dataclass(frozen=True, kw_only=True)
 class Indexed(NamedDataset):
-    """A table of the user's, with its target and the columns that must not be learnt from.
+    """A user's table, with its target and the columns to leave out.
 
     Args:
         file: the table.
-        test_file: the table of the test part, if there is one.
-        drop: identifiers, and columns that give the target away.
+        test_file: the table of the test set, if there is one.
+        drop: identifiers, and columns that determine the target.
     """
 
     file: Path
@@ -44,11 +44,11 @@ class Indexed(NamedDataset):
     drop: tuple[str, ...]
 
     def where(self, data_dir: Path | None = None) -> Where:
-        """Answer "local"."""
+        """Return "local"."""
         return "local"
 
     def _read(self, options: LoadOptions) -> Dataset:
-        """Return the table, with its test part, which is read alike, where it has one."""
+        """Return the table with its test set, if any, read by the same schema."""
         target = options.target or self.target
         table, schema = read_with_schema(self.file, options.schema or TableSchema())
         X, y = self._split(table, self.file, target)
@@ -66,7 +66,7 @@ class Indexed(NamedDataset):
 
 
 def indexed(data_dir: Path | None = None) -> dict[str, Indexed]:
-    """Return the tables by name that ``data_dir``, or ``WELLFIT_DATA``, has an index of.
+    """Return the tables in the index of ``data_dir`` or ``WELLFIT_DATA``, by name.
 
     Raises:
         DataError: the index is damaged.

@@ -1,4 +1,4 @@
-"""What a data set that goes by a name is: what a listing shows of it, and how it is loaded."""
+"""Named data sets: their metadata for listings, and the interface for loading them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Where: TypeAlias = Literal["bundled", "local", "cached", "download"]
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a named data set before it is loaded.
+    """Metadata of a named data set, known before it is loaded.
 
-    ``rows`` counts every part, ``columns`` leaves the target out, and ``where`` says where the
-    data would come from: "bundled", "local", "cached" or "download".
+    ``rows`` counts all parts, ``columns`` excludes the target, and ``where`` is where the data
+    would come from: "bundled", "local", "cached" or "download".
     """
 
     name: str
@@ -33,12 +33,12 @@ class DatasetInfo:
 
 
 class LoadOptions(NamedTuple):
-    """What a caller may ask of a named data set.
+    """Options for loading a named data set.
 
     Attributes:
         data_dir: the user's folder of data.
-        target: another column to predict, where the data are a table.
-        schema: the types of the table's columns, where it is read from a file.
+        target: another column to predict, for tables.
+        schema: column types, for tables read from files.
     """
 
     data_dir: Path | None = None
@@ -48,18 +48,18 @@ class LoadOptions(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class NamedDataset(abc.ABC):
-    """A named data set: what is known of it, and how to get it.
+    """A named data set: its metadata, and how to load it.
 
     Args:
-        name: what it goes by.
+        name: name of the data set.
         kind: "images" or "table".
-        rows: how many there are, all parts together.
-        columns: how many there are, the target left out.
-        task: the question that ``target`` asks.
+        rows: number of rows of all parts.
+        columns: number of columns without the target.
+        task: kind of task for ``target``.
         target: the column to predict; empty for images.
         description: a sentence or two.
-        source: who published it.
-        license: under which terms, as far as known.
+        source: publication of the data.
+        license: license, as far as known.
     """
 
     name: str
@@ -74,10 +74,10 @@ class NamedDataset(abc.ABC):
 
     @abc.abstractmethod
     def where(self, data_dir: Path | None = None) -> Where:
-        """Say where the data would come from."""
+        """Return where the data would come from."""
 
     def load(self, options: LoadOptions | None = None) -> Dataset:
-        """Return the data under this name, with what is known of them.
+        """Return the data with this name and metadata.
 
         Raises:
             DataError: unavailable, damaged, or without such a target.
@@ -86,17 +86,17 @@ class NamedDataset(abc.ABC):
 
     @abc.abstractmethod
     def _read(self, options: LoadOptions) -> Dataset:
-        """Return the data as they come from their source."""
+        """Return the data as their source provides them."""
 
     def info(self, data_dir: Path | None = None) -> DatasetInfo:
-        """Return what a listing shows."""
+        """Return the metadata for a listing."""
         where = self.where(data_dir)
         return DatasetInfo(
             self.name, self.kind, self.rows, self.columns, self.task, where, self.description
         )
 
     def _described(self, dataset: Dataset) -> Dataset:
-        """Return ``dataset`` under this name, with what is known of it."""
+        """Return ``dataset`` with this name and metadata."""
         return replace(
             dataset,
             name=self.name,
@@ -108,7 +108,7 @@ class NamedDataset(abc.ABC):
 
 
 def data_folder(data_dir: Path | None = None) -> Path | None:
-    """Return ``data_dir``, or the folder that ``WELLFIT_DATA`` names, or nothing."""
+    """Return ``data_dir``, or the folder that ``WELLFIT_DATA`` names, or None."""
     if data_dir is not None:
         return data_dir
     named = os.environ.get("WELLFIT_DATA")

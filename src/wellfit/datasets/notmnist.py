@@ -1,4 +1,4 @@
-"""The notMNIST archive: a tar file of small pictures, one folder a letter."""
+"""The notMNIST archive: a tar file of small images, with a folder for each letter."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from wellfit.datasets.dataset import Array, Dataset
 from wellfit.datasets.files import reading
 
 ARCHIVE = "notMNIST_small.tar.gz"
-_MOST_BYTES = 1 << 20  # a picture of 28 x 28 takes under 1 KB
+_MOST_BYTES = 1 << 20  # an image of 28 x 28 pixels takes less than 1 KB
 _MOST_PIXELS = 1 << 16
 
 
 def read_notmnist(path: Path) -> Dataset:
-    """Read every picture of the archive without unpacking it to disk.
+    """Read the images of the archive without unpacking it to disk.
 
-    Rows are ordered by letter and file name. The published archive has two files that are no
-    pictures; such files are left out, and counted in the description.
+    Rows are ordered by letter and file name. The published archive has two files that aren't
+    images; such files are skipped, and counted in the description.
 
     Raises:
-        DataError: damaged, no picture at all, or pictures of different sizes.
+        DataError: damaged, no images, or images of different sizes.
     """
     with reading(path):
         try:
@@ -32,10 +32,10 @@ def read_notmnist(path: Path) -> Dataset:
         except tarfile.TarError as error:
             raise DataError(f"{path} cannot be read: {error}") from error
     if not pictures:
-        raise DataError(f"{path} holds no pictures; expected folders of .png files")
+        raise DataError(f"{path} has no images; expected folders of .png files")
     shapes = {picture.shape for picture in pictures.values()}
     if len(shapes) > 1:
-        raise DataError(f"{path} holds pictures of several sizes: {sorted(shapes)}")
+        raise DataError(f"{path} has images of several sizes: {sorted(shapes)}")
     members = sorted(pictures)
     X = np.stack([pictures[member].ravel() for member in members])
     letters, y = np.unique([letter for letter, _ in members], return_inverse=True)
@@ -46,13 +46,13 @@ def read_notmnist(path: Path) -> Dataset:
         y.astype(np.int64),
         image_shape=(height, width),
         class_names=tuple(letters.tolist()),
-        description=f"Unreadable files left out: {unreadable}." if unreadable else "",
+        description=f"Unreadable files skipped: {unreadable}." if unreadable else "",
         source=str(path),
     )
 
 
 def _pictures(path: Path) -> tuple[dict[tuple[str, str], Array], int]:
-    """Return the pictures by folder and file name, and how many files were no pictures."""
+    """Return the images by folder and file name, and the number of other files."""
     pictures, unreadable = {}, 0
     with tarfile.open(path, "r:*") as archive:
         for member in archive:
@@ -69,12 +69,12 @@ def _pictures(path: Path) -> tuple[dict[tuple[str, str], Array], int]:
 
 
 def _picture(data: bytes) -> Array | None:
-    """Return the grey values (height, width), or None where ``data`` are no picture."""
+    """Return the grey values (height, width), or None if ``data`` aren't an image."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.width * image.height > _MOST_PIXELS:  # known before anything is unpacked
+            if image.width * image.height > _MOST_PIXELS:  # known before decompression
                 return None
             return np.asarray(image.convert("L"))
     except (OSError, ValueError, SyntaxError):  # Pillow calls a broken PNG a SyntaxError

@@ -1,4 +1,4 @@
-"""Which reader reads which file, by its ending."""
+"""Choosing the reader of a file by its suffix."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def read_file(
     allow_pickle: bool = False,
     schema: TableSchema | None = None,
 ) -> Dataset:
-    """Read a file or a folder, as its name's ending says; the schema is for tables.
+    """Read a file or folder with the reader for its suffix; the schema is for tables.
 
     Raises:
-        DataError: of no kind that can be read, damaged, or a target that doesn't fit.
+        DataError: unknown file type, damaged, or an invalid target.
     """
     if not path.is_dir():
         check_file(path)
@@ -60,21 +60,21 @@ def _read_labelled(path: Path, allow_pickle: bool) -> Dataset:
         return read_notmnist(path)
     if is_idx(path):
         return read_idx_file(path)
-    raise DataError(f"{path} is of no kind that can be read; expected {_READ}")
+    raise DataError(f"{path} has an unknown file type; expected {_READ}")
 
 
 def read_features(path: str | os.PathLike[str], schema: TableSchema | None = None) -> Rows:
-    """Read rows to predict from, which need no target.
+    """Read rows for prediction, which need no target.
 
     Args:
         path: a csv, csv.gz, parquet, npz (its ``X``) or idx file of images.
-        schema: of the training table, where the rows are one.
+        schema: schema of the training table, for tables.
 
     Returns:
         A table with every column of the file, or an array (rows, columns).
 
     Raises:
-        DataError: no such file, damaged, without rows, or of another kind.
+        DataError: no such file, damaged, without rows, or of another type.
     """
     path = Path(path)
     check_file(path)
@@ -88,5 +88,5 @@ def read_features(path: str | os.PathLike[str], schema: TableSchema | None = Non
 
 
 def is_idx(path: Path) -> bool:
-    """Say whether a file is named as idx files are: ``x-idx3-ubyte.gz``, ``x.idx``."""
+    """Return whether a file has the name of an idx file: ``x-idx3-ubyte.gz``, ``x.idx``."""
     return bool(re.search(r"[-.]idx(\d(-\w+)?)?(\.gz)?$", path.name))

@@ -1,4 +1,4 @@
-"""Table schemas: the type of each column of a file, kept so that later files are read alike."""
+"""Table schemas: column types, stored so that later files are read in the same way."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _TYPES: dict[str, CellType] = {
 
 @dataclass(frozen=True)
 class TableSchema:
-    """How the cells of a table are read; columns that it doesn't name are inferred.
+    """The column types of a table; types of other columns are inferred.
 
     Args:
         types: the type of each column by its name, in the file's order: ``"number"``,
-            ``"boolean"``, ``"date"``, ``"duration"``, ``"text"``, or ``"empty"`` where no cell had
-            a value.
-        decimals: the decimal separator, ``"."`` or ``","``, of the columns of numbers that showed
-            it; the other of the two separates thousands.
-        na_values: cells that are missing values besides the usual spellings.
-        header: whether the first line of a csv file holds the names of its columns.
-        target: the column that is predicted, which new rows may lack.
+            ``"boolean"``, ``"date"``, ``"duration"``, ``"text"``, or ``"empty"`` if no cell had a
+            value.
+        decimals: the decimal separator, ``"."`` or ``","``, of the numeric columns whose cells
+            showed it; the other one separates thousands.
+        na_values: additional cell values that mean missing.
+        header: whether the first line of a csv file has the column names.
+        target: the column to predict, which new rows may lack.
 
     >>> import pandas as pd
     >>> schema = TableSchema.of(pd.DataFrame({"code": ["01", "A1"], "size": [1.5, 2.5]}))
@@ -63,18 +63,18 @@ class TableSchema:
 
         Args:
             table: (rows, columns) with a name for each column.
-            decimals: the decimal separators of the file that it was read from.
+            decimals: the decimal separators of the file it was read from.
         """
         types = {str(name): cell_type(column) for name, column in table.items()}
         return cls(types, dict(decimals or {}))
 
     def decimal(self, column: str) -> Decimal | None:
-        """Return a column's decimal separator; else the one that all other columns share."""
+        """Return a column's decimal separator, or the one that all other columns share."""
         shared = set(self.decimals.values())
         return self.decimals.get(column) or (shared.pop() if len(shared) == 1 else None)
 
     def adding(self, na_values: Sequence[str] = (), header: bool | None = None) -> Self:
-        """Return the schema with more spellings of missing values, or another ``header``."""
+        """Return the schema with additional missing values, or another ``header``."""
         every = tuple(dict.fromkeys([*self.na_values, *na_values]))
         return replace(self, na_values=every, header=self.header if header is None else header)
 
@@ -93,15 +93,19 @@ class TableSchema:
         """Rebuild what :meth:`to_document` returned.
 
         Raises:
-            DataError: a field is missing, or isn't of its form.
+            DataError: a field is missing or invalid.
         """
         if not isinstance(document, Mapping):
-            raise DataError(f"the table schema is {document!r}; expected its fields by name")
+            raise DataError(
+                f"the table schema is {document!r}; expected an object with its fields"
+            )
         types = _mapping(document, "types", get_args(CellType))
         decimals = _mapping(document, "decimals", get_args(Decimal))
         na_values, header = document.get("na_values"), document.get("header")
         if not isinstance(na_values, list) or not all(isinstance(na, str) for na in na_values):
-            raise DataError(f"na_values of the table schema is {na_values!r}; expected texts")
+            raise DataError(
+                f"na_values of the table schema is {na_values!r}; expected a list of texts"
+            )
         if not isinstance(header, bool):
             raise DataError(f"header of the table schema is {header!r}; expected true or false")
         target = document.get("target")
@@ -124,7 +128,7 @@ def _mapping(document: Mapping[str, Any], key: str, allowed: Sequence[str]) -> d
 
 
 def cell_type(column: pd.Series[Any]) -> CellType:
-    """Return the type of a column's values, "text" where they are of several types."""
+    """Return the type of a column's values, "text" if they have several types."""
     import pandas as pd
 
     values: Any = column

@@ -1,4 +1,4 @@
-"""Setting rows aside for the final test."""
+"""Random splits into training and test sets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int = 0) -> Dataset:
-    """Return the data with a random part of the rows set aside for the final test.
+    """Return the data with a random part of the rows as the test set.
 
-    Classes keep their shares in both parts, as far as the rows allow. Data that have a test part
-    come back as they are.
+    The split is stratified by class, as far as the rows allow. Data that have a test set are
+    returned unchanged.
 
     Args:
         dataset: the data to split.
-        test_size: the share of the rows to set aside, in (0, 1).
-        random_state: the same random_state gives the same split.
+        test_size: fraction of the rows for the test set, in (0, 1).
+        random_state: seed of the split.
 
     Raises:
         HyperparameterError: a test_size outside of (0, 1).
@@ -55,7 +55,7 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int
 
 
 def _strata(dataset: Dataset, smaller: int) -> Array | None:
-    """Return the stratum of each row, or None where the rows cannot be stratified.
+    """Return the stratum of each row, or None if the rows can't be stratified.
 
     Each stratum needs two rows, and each part a row of every stratum, so a class with a single
     row joins the largest class.
@@ -65,7 +65,7 @@ def _strata(dataset: Dataset, smaller: int) -> Array | None:
     y: Labels = dataset.y
     if y.ndim > 1 or (dataset.task or infer_task(y).kind) == "regression":
         return None
-    codes: Array = pd.factorize(y)[0] + 1  # 0 are the missing ones
+    codes: Array = pd.factorize(y)[0] + 1  # 0 means missing
     counts = np.bincount(codes)
     codes[counts[codes] < 2] = counts.argmax()
     strata = len(np.unique(codes))

@@ -1,4 +1,4 @@
-"""A look at data before training: sizes, types, gaps, levels, the target, repeated rows."""
+"""Summaries of data: sizes, types, missing values, categories, target, duplicate rows."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "boolean", "text", "datetime"]
 
 TOP_LEVELS = 5
-# Text with more levels than both of these is told as text: a name, a comment, an identifier.
+# Text with more distinct values than both of these is free text: names, comments, identifiers.
 MOST_LEVELS = 50
 MOST_LEVEL_SHARE = 0.1
-_BLOCK = 16  # columns that are counted at a time: their transpose stays in the cache
+_BLOCK = 16  # columns counted at a time, so that their transpose fits in the cache
 
 
 @dataclass(frozen=True)
 class Column:
-    """What a column holds.
+    """Summary of a column.
 
-    ``low``, ``mean`` and ``high`` are a numeric column's; ``top`` are the most frequent levels
-    of any other, each with its count.
+    ``low``, ``mean`` and ``high`` are for numeric columns; ``top`` are the most frequent values of
+    other columns, each with its count.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Target:
-    """What a target holds.
+    """Summary of a target.
 
-    ``reason`` says why it is of this kind. ``classes`` counts the rows by class, in the classes'
-    order; ``low``, ``mean``, ``high`` and ``std`` are those of a quantity.
+    ``reason`` explains its kind. ``classes`` are the numbers of rows by class, in the order of the
+    classes; ``low``, ``mean``, ``high`` and ``std`` are for regression targets.
     """
 
     kind: Kind
@@ -65,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Summary:
-    """What :func:`describe` saw; ``duplicate_rows`` counts rows of X that equal an earlier one."""
+    """The result of :func:`describe`; ``duplicate_rows`` counts repetitions of earlier rows."""
 
     rows: int
     columns: tuple[Column, ...]
@@ -85,18 +85,18 @@ class Summary:
 
 
 def describe(X: Rows, y: Labels | None = None, *, task: Kind | None = None) -> Summary:
-    """Summarise rows and their target; nothing is printed.
+    """Summarize rows and their target, without printing.
 
     Args:
         X: (rows, columns) a table or an array.
         y: (rows,) the target, or (rows, outputs).
-        task: the kind of task, where it is known better than :func:`infer_task` can tell.
+        task: the kind of task; None to infer it with :func:`infer_task`.
 
     Returns:
-        Rows, columns, repeated rows and the target.
+        A summary of rows, columns, duplicate rows and the target.
 
     Raises:
-        DataError: a target that is empty or constant.
+        DataError: the target is empty or constant.
 
     >>> from wellfit.datasets import load
     >>> iris = load("iris")
@@ -116,7 +116,7 @@ def describe(X: Rows, y: Labels | None = None, *, task: Kind | None = None) -> S
 
 
 def _pixel_columns(X: Array) -> Iterator[Column]:
-    """Describe columns of bytes by counting each of the 256 values: many times as fast."""
+    """Summarize columns of bytes by counting the 256 values, which is many times faster."""
     values = np.arange(256)
     for start in range(0, X.shape[1], _BLOCK):
         block = np.ascontiguousarray(X[:, start : start + _BLOCK].T)
@@ -165,10 +165,10 @@ _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 
 
 def _are_dates(present: pd.Series) -> bool:
-    """Say whether every text is an ISO 8601 date, as csv files hold them."""
+    """Return whether every text is an ISO 8601 date."""
     import pandas as pd
 
-    # A year alone would do as a date for pandas; a date here has its dashes.
+    # pandas accepts a year alone as a date; here a date needs dashes.
     if not len(present) or "-" not in str(present.iloc[0]):
         return False
     return bool(pd.to_datetime(present, format="ISO8601", errors="coerce").notna().all())

@@ -26,14 +26,15 @@ PARQUET = (".parquet", ".pq")
 def read_table(path: str | os.PathLike[str], schema: TableSchema | None = None) -> pd.DataFrame:
     """Read a csv file, gzipped or not, or a parquet file.
 
-    In a csv, these cells are missing values: empty, ``NA``, ``N/A``, ``n/a``, ``NaN``, ``null``,
+    In a csv file, these cells are missing values: empty, ``NA``, ``N/A``, ``n/a``, ``NaN``,
+        ``null``,
     ``<NA>``, and what Excel and C write (``#N/A``, ``#DIV/0!``, ``1.#IND``, ``-nan``); in columns
     of numbers, dates or booleans in any case, and ``None`` too. In columns of text, ``None`` and
-    ``?`` are values like any other, since tables in use have them as levels. Blanks around cells
-    and names are left out. The separator is the commonest in the first line of comma, semicolon,
-    tab and bar. A nameless first column of whole numbers is a row index, as pandas writes it, and
-    left out. ISO dates, and numbers like ``1,234.5`` or ``1.234,5``, are read as such where a
-    whole column holds nothing else.
+    ``?`` are values, because many tables use them as categories. Blanks around cells and names are
+    removed. The separator is the most frequent one of comma, semicolon, tab and bar in the first
+    line. A first column of integers without a name is a row index, as pandas writes it, and is
+    dropped. ISO dates, and numbers like ``1,234.5`` or ``1.234,5``, are read as such if a column
+    has nothing else.
 
     Args:
         path: the file; ``.parquet`` and ``.pq`` are parquet, every other ending is csv.
@@ -51,7 +52,7 @@ def read_table(path: str | os.PathLike[str], schema: TableSchema | None = None) 
 
 
 def read_with_schema(path: Path, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
-    """Return a table with the schema of all of its columns; see :func:`read_table`."""
+    """Return a table with its complete schema; see :func:`read_table`."""
     with reading(path):
         if ending(path) in PARQUET:
             table = _typed_parquet(_read_parquet(path), schema, path)
@@ -66,16 +67,16 @@ def read_with_schema(path: Path, schema: TableSchema) -> tuple[pd.DataFrame, Tab
 def table_blocks(
     path: Path, schema: TableSchema, columns: Sequence[str], rows: int
 ) -> Iterator[pd.DataFrame]:
-    """Yield some columns of a table, a block of rows at a time, so that memory stays bounded.
+    """Yield some columns of a table in blocks of rows, so that memory stays bounded.
 
     Args:
         path: a csv or parquet file.
         schema: the types of these columns.
-        columns: which to read; see :func:`column_names` for those that there are.
-        rows: of a block, at most.
+        columns: columns to read; :func:`column_names` lists them.
+        rows: maximal number of rows in a block.
 
     Raises:
-        DataError: as :func:`read_table` does, once it comes to the cell.
+        DataError: as :func:`read_table` does, when it reaches the cell.
     """
     with reading(path):
         if ending(path) in PARQUET:
@@ -103,7 +104,7 @@ def column_names(path: Path, schema: TableSchema) -> list[str]:
 
 
 def place_in(path: Path, schema: TableSchema) -> Place:
-    """Return a function that says where a row, counted from 0, stands in a table's file."""
+    """Return a function for the position of a row (from 0) in a table's file."""
     if ending(path) in PARQUET:
         return lambda row: f"row {row + 1:,} of {path}"
     with reading(path):
@@ -111,18 +112,20 @@ def place_in(path: Path, schema: TableSchema) -> Place:
 
 
 def _check(table: pd.DataFrame, path: Path) -> None:
-    """Raise a DataError for a table without rows, or with cells that hold lists."""
+    """Raise a DataError for a table without rows, or with lists in cells."""
     import pandas as pd
 
     if not len(table):
         raise DataError(f"{path} has column names, but no rows")
     for name, dtype in table.dtypes.items():
         if pd.api.types.is_object_dtype(dtype) and table[name].map(_is_nested).any():
-            raise DataError(f"column {name!r} of {path} holds lists; expected one value a cell")
+            raise DataError(
+                f"column {name!r} of {path} contains lists; expected one value in each cell"
+            )
 
 
 def _is_nested(cell: Any) -> bool:
-    """Say whether a cell holds a collection instead of a value."""
+    """Return whether a cell contains a collection instead of a value."""
     return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes))
 
 
@@ -159,7 +162,7 @@ def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.D
 
 
 def table_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:
-    """Read a table and set its target apart."""
+    """Read a table and split off its target."""
     table, schema = read_with_schema(path, schema or TableSchema())
     try:
         X, y = split_target(table, target, str(path))
@@ -179,25 +182,23 @@ def split_target(
     """Return the features and the target of a table.
 
     Raises:
-        DataError: no target given, no such column, or no other column beside it.
+        DataError: no target was given, there is no such column, or there is no other column.
     """
     names = [str(name) for name in table.columns]
     if target is None:
         raise DataError(
-            f"{origin} is a table, so name the column to predict: target=… (--target …). "
+            f"{origin} is a table: set the column to predict by target=… (--target …). "
             f"Its columns: {listed(names)}. The last one is {names[-1]!r}"
         )
     if target not in names:
         hint = did_you_mean(target, names)
         raise DataError(f"{origin} has no column {target!r}{hint} Its columns: {listed(names)}")
     if len(names) == 1:
-        raise DataError(f"{origin} has no column but {target!r}; expected others to learn from")
+        raise DataError(f"{origin} has no column except {target!r}; expected features too")
     return table.drop(columns=target), table[target]
 
 
 def refuse_target(target: str | None, origin: str) -> None:
-    """Raise a DataError where a target is given for data that carry their labels."""
+    """Raise a DataError if a target is given for data that include labels."""
     if target is not None:
-        raise DataError(
-            f"{origin} carries its own labels, so no column can be its target; given: {target!r}"
-        )
+        raise DataError(f"{origin} includes its labels, so it needs no target; given: {target!r}")

@@ -1,4 +1,4 @@
-"""Which kind of question a target asks: classes or a quantity. The one place with the rule."""
+"""Inferring the task of a target: classification or regression."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ ROWS_PER_CLASS = 3
 
 
 class Task(NamedTuple):
-    """A kind of task, and the reason in words."""
+    """A kind of task, and the reason for it."""
 
     kind: Kind
     reason: str
 
 
 def infer_task(y: Labels) -> Task:
-    """Say whether ``y`` holds classes or a quantity, and why.
+    """Infer whether a target is for classification or regression, and why.
 
-    The rule, first match first; missing values are left aside:
+    The first matching rule applies; missing values are ignored:
 
-    1. text, categories and truth values are classes;
-    2. numbers with a fractional part are a quantity;
-    3. two distinct whole numbers are classes;
-    4. up to 20 distinct whole numbers, each there 3 times on average, are classes;
-    5. other whole numbers (ages, counts, prices) are a quantity.
+    1. text, categories and booleans are classes;
+    2. numbers with a fractional part are a regression target;
+    3. two distinct integers are classes;
+    4. up to 20 distinct integers, each occurring 3 times on average, are classes;
+    5. other integers (ages, counts, prices) are a regression target.
 
-    Whole numbers can't tell grades, which have an order, from codes, which have none: rule 4
-    takes both for classes. A table of 0s and 1s, (rows, labels), is multi-label.
+    Ordered integers (grades) can't be distinguished from codes: rule 4 treats both as classes. A
+    table of 0s and 1s, (rows, labels), is multi-label.
 
     Args:
         y: (rows,) the target, or (rows, outputs).
@@ -46,7 +46,7 @@ def infer_task(y: Labels) -> Task:
         The kind, "binary", "multiclass", "regression" or "multilabel", and the reason.
 
     Raises:
-        DataError: no value at all, one value only, dates, or lists.
+        DataError: no values, a single distinct value, dates, or lists.
 
     >>> import numpy as np
     >>> infer_task(np.array(["spam", "ham", "spam"]))
@@ -91,14 +91,14 @@ def _of_table(y: pd.DataFrame) -> Task:
 
 
 def _of_numbers(values: pd.Series) -> Task:
-    if (values % 1 != 0).any():  # infinity has no whole part either: inf % 1 is NaN
+    if (values % 1 != 0).any():  # infinity counts too, because inf % 1 is NaN
         return Task("regression", "numbers with a fractional part")
     distinct = values.nunique()
     if distinct <= 2 or distinct <= min(MOST_CLASSES, len(values) / ROWS_PER_CLASS):
         return _of_classes(values, "whole numbers")
     few = distinct <= MOST_CLASSES
     why = f"each fewer than {ROWS_PER_CLASS} times" if few else f"more than {MOST_CLASSES}"
-    return Task("regression", f"{distinct:,} distinct whole numbers, {why}")
+    return Task("regression", f"{distinct:,} distinct integers, {why}")
 
 
 def _of_classes(values: pd.Series, noun: str) -> Task:
@@ -111,4 +111,4 @@ def _noun(values: pd.Series) -> str:
 
     if isinstance(values.dtype, pd.CategoricalDtype):
         return "categories"
-    return "truth values" if pd.api.types.is_bool_dtype(values.dtype) else "texts"
+    return "booleans" if pd.api.types.is_bool_dtype(values.dtype) else "texts"

@@ -1,4 +1,4 @@
-"""Columns read as a schema declares them, or as the type that all of their cells have."""
+"""Conversion of columns to the types of a schema, or to the type of all their cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wellfit.datasets.schema import CellType, Decimal, TableSchema
 if TYPE_CHECKING:
     import pandas as pd
 
-Place = Callable[[int], str]  # where a row stands in its file, in words
+Place = Callable[[int], str]  # returns the position of a row in its file
 
 _EXPECTED: dict[CellType, str] = {
     "number": "a number",
@@ -25,17 +25,16 @@ _EXPECTED: dict[CellType, str] = {
 
 
 def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place) -> pd.DataFrame:
-    """Return a table whose columns have the types that a schema declares.
+    """Return a table whose columns have the types of a schema.
 
     Args:
-        table: (rows, columns); columns that the schema doesn't name come back as they are.
+        table: (rows, columns); columns that the schema doesn't name are unchanged.
         schema: the types.
-        separator: what separates the cells of its file; decides what ``1,234`` is where the schema
-            doesn't.
-        place: where a row of the table stands.
+        separator: cell separator of its file; decides what ``1,234`` means if the schema doesn't.
+        place: returns the position of a row.
 
     Raises:
-        DataError: a cell isn't of its column's type; names the column, the row and the cell.
+        DataError: a cell doesn't have its column's type; names the column, the row and the cell.
     """
     columns: dict[str, Any] = {}
     for name, column in ((str(name), column) for name, column in table.items()):
@@ -57,20 +56,20 @@ def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place
 def infer_cell_types(
     table: pd.DataFrame, schema: TableSchema, separator: str
 ) -> tuple[pd.DataFrame, dict[str, Decimal]]:
-    """Return a table whose columns of text hold numbers, dates or booleans where all cells do.
+    """Return a table in which text columns become numbers, dates or booleans if all cells fit.
 
-    Numbers may have thousands set apart, or a decimal comma: ``1,234.5`` or ``1.234,5``.
-    ``1,234`` can be either. It is what the other columns of the file are; where these don't show
-    it, it has a decimal comma in a file separated by semicolons, and is a thousand elsewhere.
-    Dates are those of ISO 8601, with the time or without.
+    Numbers may have thousands separators, or a decimal comma: ``1,234.5`` or ``1.234,5``.
+    ``1,234`` can be either: the other columns of the file decide; if they don't, it has a decimal
+    comma in a file separated by semicolons, and means 1234 otherwise. Dates are ISO 8601 dates,
+    with or without time.
 
     Args:
-        table: (rows, columns); columns that the schema names come back as they are.
-        schema: columns that have been read already.
-        separator: what separates the cells of a row in its file.
+        table: (rows, columns); columns that the schema names are unchanged.
+        schema: columns that are already converted.
+        separator: cell separator of its file.
 
     Returns:
-        The table, and the decimal separator of each column that shows it.
+        The table, and the decimal separator of each column whose cells show it.
     """
     others = {str(name): column for name, column in table.items() if name not in schema.types}
     texts = {name: column for name, column in others.items() if is_text(column)}
@@ -92,9 +91,9 @@ def infer_cell_types(
 
 
 def _marks(column: pd.Series[Any]) -> set[Decimal]:
-    """Return the decimal separators that a column of text can have; none if it has no numbers."""
+    """Return the possible decimal separators of a text column; none if it isn't numeric."""
     marks = decimals_of(column)
-    # Without a comma, a number is what it is everywhere in wellfit: 1.234 has a decimal point.
+    # Without a comma, a number has a decimal point: 1.234.
     return {"."} if "." in marks and is_plain(column) else marks
 
 
@@ -109,7 +108,7 @@ def _usual(separator: str) -> Decimal:
 def _decimal(
     column: pd.Series[Any], name: str, schema: TableSchema, separator: str
 ) -> Decimal | None:
-    """Return a column's decimal separator, as the schema knows it or as its cells show it."""
+    """Return a column's decimal separator from the schema or from its cells."""
     if schema.types.get(name) != "number" or not is_text(column):
         return None
     known = schema.decimal(name)
