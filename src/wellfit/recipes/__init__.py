@@ -1,4 +1,4 @@
-"""Published experiments, each a small class: the source's figure, and how to reach it here."""
+"""Published experiments as classes, with the published figures and the training."""
 
 from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
 from wellfit.recipes.base import Figure, Recipe, Source

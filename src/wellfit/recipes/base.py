@@ -1,4 +1,4 @@
-"""What a recipe is: where a figure was published, and the training that is to reach it."""
+"""Recipes: published figures, and the training that should reach them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Source:
     """A document that publishes figures.
 
     Attributes:
-        key: what to ask for on the command line.
+        key: its name on the command line.
         title: its title.
-        tool: what it used.
+        tool: library that it used.
     """
 
     key: str
@@ -30,15 +30,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure, and when ours counts as good.
+    """A published figure, and the tolerance for reproducing it.
 
     Attributes:
-        what: what was measured, as ``run`` names it.
-        published: the figure; accuracies are shares, from 0 to 1. None where there is none, and
-            ours is told beside nothing.
-        place: where in the source.
-        better: "higher" and "lower" figures may be any amount better; "near" ones must agree.
-        slack: by how much ours may be worse, or differ.
+        what: name of the measurement, as ``run`` returns it.
+        published: the figure; accuracies are shares, from 0 to 1. None if there is none.
+        place: place in the source.
+        better: "higher" and "lower" results may exceed the figure by any amount; "near" ones must
+            agree.
+        slack: by how much a result may be worse, or differ.
 
     >>> figure = Figure("test accuracy", 0.977, "practical 2", slack=0.002)
     >>> figure.reached(0.9755), figure.reached(0.974)
@@ -53,7 +53,7 @@ class Figure:
 
     @property
     def metric(self) -> Metric:
-        """What it measures, by the last word before the conditions; a ratio has no unit.
+        """The metric: the last word before the conditions; a ratio has no unit.
 
         >>> Figure("test accuracy, dropout", 0.9, "").metric.title
         'accuracy'
@@ -64,11 +64,11 @@ class Figure:
 
     @property
     def difference(self) -> bool:
-        """Whether it is by how much one score exceeds another, and not a score itself."""
+        """Whether it is a difference of two scores, not a score itself."""
         return any(word in self.what.split() for word in ("gained", "less"))
 
     def told(self, value: float) -> str:
-        """Return a value of it in words.
+        """Return a value as text.
 
         >>> Figure("test accuracy", 0.977, "").told(0.9815), Figure("loss", 2.3, "").told(2.30261)
         ('98.15 %', '2.303')
@@ -79,7 +79,7 @@ class Figure:
         return print_value(value, more=1)
 
     def reached(self, value: float) -> bool:
-        """Say whether a figure of ours is good."""
+        """Return whether a result reaches the published figure."""
         if self.published is None:
             return True
         difference = value - self.published
@@ -89,14 +89,14 @@ class Figure:
 
 
 class Recipe(Config, family="recipe"):
-    """A published experiment; a class of it is one experiment, found by its name.
+    """A published experiment; each subclass is one experiment, found by its name.
 
     Attributes:
-        source: who published it.
-        data: the data it needs, by name; empty for none.
-        figures: what was published.
-        best: whether the source tells its best run, so that our best seed counts, not the mean.
-        remark: what a reader should know before comparing.
+        source: publication.
+        data: name of the data set; empty if none is needed.
+        figures: published figures.
+        best: whether the source reports its best run; then the best seed counts, not the mean.
+        remark: note on the comparison.
     """
 
     source: ClassVar[Source]
@@ -107,7 +107,7 @@ class Recipe(Config, family="recipe"):
 
     @abstractmethod
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Do the experiment once, with one seed, and return each figure by name.
+        """Run the experiment with one seed, and return each measurement by name.
 
-        Figures that :attr:`figures` doesn't hold are told too.
+        Measurements without a published figure are returned too.
         """

@@ -1,4 +1,4 @@
-"""What every recipe is handed: data by name, a seed, and a place for its curves."""
+"""The context of a recipe: data by name, a seed, and a store for learning curves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from wellfit.datasets import Dataset, load
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to learn from, to choose by, and to judge by.
+    """Training, validation and test sets.
 
     Attributes:
-        X, y: to learn from.
-        X_val, y_val: to choose by.
-        X_test, y_test: to judge by, once.
+        X, y: training set.
+        X_val, y_val: validation set.
+        X_test, y_test: test set.
     """
 
     X: NDArray[Any]
@@ -32,7 +32,7 @@ class Split:
     y_test: NDArray[Any]
 
     def only(self, classes: Sequence[Any]) -> Split:
-        """Return the rows of some classes."""
+        """Return only the rows of some classes."""
         parts = []
         for X, y in ((self.X, self.y), (self.X_val, self.y_val), (self.X_test, self.y_test)):
             mask = np.isin(y, list(classes))
@@ -40,11 +40,11 @@ class Split:
         return Split(*parts)
 
     def first(self, rows: int) -> Split:
-        """Return the same with only the first rows to learn from."""
+        """Return a split with only the first training rows."""
         return replace(self, X=self.X[:rows], y=self.y[:rows])
 
     def each(self, rows: int, seed: int = 0) -> Split:
-        """Return the same with so many rows of each class to learn from, drawn at random."""
+        """Return a split with ``rows`` random training rows of each class."""
         order = np.random.default_rng(seed).permutation(len(self.y))
         kept = [order[self.y[order] == label][:rows] for label in np.unique(self.y)]
         places = np.sort(np.concatenate(kept))
@@ -53,13 +53,13 @@ class Split:
 
 @dataclass(frozen=True)
 class RecipeContext:
-    """One go at a recipe.
+    """The context of one run of a recipe.
 
     Attributes:
-        data_dir: a folder of data by name; None for the environment's, or a download.
-        seed: of everything that is drawn.
-        quick: whether to take the short way, where the recipe has one.
-        curves: histories of trainings by name, for a picture.
+        data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
+        seed: seed of all random numbers.
+        quick: whether to run the shorter version, if the recipe has one.
+        curves: training histories by name, for the figure.
     """
 
     data_dir: Path | None = None
@@ -68,9 +68,9 @@ class RecipeContext:
     curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def mnist(self, validation: int = 5000) -> Split:
-        """Return MNIST: the first 55,000 rows, 5,000 to choose by, and the 10,000 of the test.
+        """Return MNIST with 55,000 training, 5,000 validation and 10,000 test rows.
 
-        The sources' first tutorials cut it so, the validation rows first.
+        The validation rows are the first ones, as in the sources' tutorials.
         """
         data = _loaded("mnist", self.data_dir)
         X, y = np.asarray(data.X), np.asarray(data.y)
@@ -79,11 +79,11 @@ class RecipeContext:
         return Split(X[rest], y[rest], X[:validation], y[:validation], *test)
 
     def load(self, name: str) -> Dataset:
-        """Return any other data."""
+        """Return another named data set."""
         return _loaded(name, self.data_dir)
 
     def keep(self, name: str, model: Any) -> None:
-        """Remember a fitted estimator's learning curves."""
+        """Store a fitted estimator's learning curves."""
         self.curves[name] = {key: list(values) for key, values in model.history_.items()}
 
 

@@ -87,7 +87,7 @@ class TimeDecay(Recipe, name="cs109b-sgd"):
     remark: ClassVar[str] = "The short way: 8 epochs of Adam along one cycle, the same network."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train with the lab's settings, or the short way, and judge by the test rows."""
+        """Train with the lab's settings or the shorter version, and evaluate on the test set."""
         clf = _short(context) if context.quick else decaying(context)
         return {"test accuracy": _tested(context, "64-64, SGD", clf)}
 
@@ -113,7 +113,7 @@ class ByRMSProp(Recipe, name="cs109b-rmsprop"):
     remark: ClassVar[str] = "The short way: RMSProp along one cycle, 8 epochs in batches of 100."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train with the lab's settings, or the short way, and judge by the test rows."""
+        """Train with the lab's settings or the shorter version, and evaluate on the test set."""
         if context.quick:
             clf = _network(
                 context, optimizer=RMSProp(0.003), batch_size=100, dropout=0.05, epochs=8
@@ -199,7 +199,7 @@ class Restarts(Recipe, name="cs109b-restarts"):
     remark: ClassVar[str] = f"{NO_FIGURE} The short way: 3 epochs in place of 7."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Do both, and judge by the test rows."""
+        """Run both, and evaluate on the test set."""
         split = context.mnist()
         told = self._random(context, split)
         # Cycles of 1, 2 and 4 epochs end together with the run.
@@ -273,7 +273,7 @@ class Grid(Recipe, name="cs109b-grid"):
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What a model foretells before it was saved, and the one that came back.
+    """Predictions of a model before saving and after loading.
 
     Attributes:
         before, after: probabilities (rows, classes).

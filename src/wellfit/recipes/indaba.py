@@ -65,7 +65,7 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
 
 
 class Untrained(Recipe, name="indaba-untrained"):
-    """64 networks, 784-512-10, before their first step: they know nothing of the digits."""
+    """64 networks, 784-512-10, before their first step: their accuracy is that of guessing."""
 
     source: ClassVar[Source] = INDABA
     data: ClassVar[str] = "mnist"
@@ -74,7 +74,7 @@ class Untrained(Recipe, name="indaba-untrained"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Draw the networks as one stack, and judge each by 2,000 test rows."""
+        """Initialize the networks as one stack, and evaluate each on 2,000 test rows."""
         split, count = context.mnist(), 64
         members = [
             Member(mlp(784, (512,), 10), seed=count * context.seed + k) for k in range(count)
@@ -100,7 +100,7 @@ class OverfitFew(Recipe, name="indaba-overfit"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Learn 2,750 rows by heart."""
+        """Over-fit 2,750 rows."""
         bare = {"l2": 0.0, "dropout": 0.0, "optimizer": Adam(0.02), "batch_size": 64}
         clf, accuracy = _train(context, (512,), rows=2750, epochs=100, **bare)
         return {"training loss": clf.history_["loss"][-1], "test accuracy": accuracy}
@@ -116,7 +116,7 @@ class Linear(Recipe, name="indaba-linear"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         return {"test accuracy": _train(context, (), l2=0.0, optimizer=Adam(0.003))[1]}
 
 
@@ -130,7 +130,7 @@ class OneHiddenLayer(Recipe, name="indaba-512"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         return {"test accuracy": _train(context, (512,))[1]}
 
 
@@ -144,7 +144,7 @@ class TwoHiddenLayers(Recipe, name="indaba-512-512"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         return {"test accuracy": _train(context, (512, 512))[1]}
 
 
@@ -160,7 +160,7 @@ class KnownGood(Recipe, name="indaba-500-300"):
     remark: ClassVar[str] = "The source's best run is held against the mean of ours, not our best."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         rule = SGD(0.15, momentum=0.9)
         _, accuracy = _train(context, (500, 300), optimizer=rule, epochs=6)
         return dict.fromkeys((figure.what for figure in self.figures), accuracy)
@@ -223,7 +223,7 @@ def _space() -> dict[str, Any]:
 
 
 def _classifier(context: RecipeContext, sizes: Sequence[int], **changes: Any) -> MLPClassifier:
-    """Return a classifier with what most recipes here share."""
+    """Return a classifier with the settings that most recipes here share."""
     shared = {
         "l2": 1e-5,
         "optimizer": Adam(0.004),
@@ -238,7 +238,7 @@ def _classifier(context: RecipeContext, sizes: Sequence[int], **changes: Any) ->
 def _train(
     context: RecipeContext, sizes: Sequence[int], rows: int | None = None, **changes: Any
 ) -> tuple[MLPClassifier, float]:
-    """Train on MNIST, or on its first rows, keep the curves, and return the test accuracy too."""
+    """Train on MNIST or its first rows, store the curves, and return the test accuracy too."""
     split, clf = context.mnist(), _classifier(context, sizes, **changes)
     clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
     context.keep("-".join(map(str, (784, *sizes, 10))), clf)

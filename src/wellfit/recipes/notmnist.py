@@ -28,13 +28,13 @@ TEST, VALIDATION, SEED = 2000, 1000, 0
 
 @dataclass(frozen=True)
 class Setting:
-    """What the source trained: 3,001 steps of gradient descent, 128 rows each.
+    """The source's training: 3,001 steps of gradient descent with batches of 128 rows.
 
     Attributes:
         hidden: units of the hidden layers.
         l2: strength λ of λ/2 Σw².
-        dropout: share of hidden units silenced.
-        rows: how many of the rows it learned from; None for all.
+        dropout: dropout rate of the hidden units.
+        rows: number of training rows; None for all.
         decay: whether the learning rate falls by 10 % every 1,000 steps.
     """
 
@@ -45,12 +45,12 @@ class Setting:
     decay: bool = False
 
     def cut(self, split: Split) -> Split:
-        """Return only the rows that it learned from, and those to judge by."""
+        """Return only the training rows and the test rows."""
         return split if self.rows is None else split.first(self.rows)
 
 
 def letters(data: Dataset) -> Split:
-    """Return distinct images: 6,804 to learn from, 1,000 to choose by, 2,000 to judge by.
+    """Return distinct images: 6,804 for training, 1,000 for validation, 2,000 for testing.
 
     Of images that are there twice the first is kept, lest the test holds what was learned from.
     The parts are drawn at random, once and for all, each with every letter in its share.
@@ -82,7 +82,7 @@ class Regularized(Recipe):
     ours: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train each network, and judge it by the test rows and by those it learned from."""
+        """Train each network, and evaluate it on the test and training sets."""
         split, told = letters(context.load("notmnist")), {}
         for what, setting in self.settings.items():
             rows = setting.cut(split)

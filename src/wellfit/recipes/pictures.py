@@ -1,4 +1,4 @@
-"""A recipe's picture: how its trainings went, and what was published beside what came out."""
+"""A recipe's figure: learning curves, and results compared with the published figures."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def small_png(drawing: Drawing, colours: int = 64) -> bytes:
 
 
 def picture(done: Reproduction, score: str | None = None) -> Drawing:
-    """Draw the learning curves of a recipe, and each published figure beside ours.
+    """Draw the learning curves of a recipe, and each result with its published figure.
 
     A lone figure is a dashed line among the curves; several, and those of another kind than the
     curves, get a strip each below them.
 
     Args:
-        done: what came out.
+        done: the results.
         score: which list of the histories to draw; the one that fits the figures when not given.
     """
     from matplotlib.figure import Figure as NewDrawing

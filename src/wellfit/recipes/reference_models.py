@@ -1,4 +1,4 @@
-"""Known good models: wellfit's own best settings for the data beside the sources'."""
+"""Reference models: wellfit's best settings for the data sets of the sources and others."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ AFFINE = (Shift(2.0, whole=False), Rotation(12.0), Scale(0.12), Shear(10.0))
 
 
 class Digits(Recipe):
-    """A network for MNIST, learned from all 60,000 images; none are held out.
+    """A network for MNIST, trained on all 60,000 images, without a validation set.
 
     Attributes:
-        network: what :class:`~wellfit.MLPClassifier` is told.
-        short: what else on the short way.
+        network: parameters of :class:`~wellfit.MLPClassifier`.
+        short: further parameters of the shorter version.
     """
 
     source: ClassVar[Source] = OWN
@@ -37,7 +37,7 @@ class Digits(Recipe):
     short: ClassVar[Mapping[str, Any]] = {}
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         options = {**self.network, **(self.short if context.quick else {})}
         clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
         return _judged(context, self.name, clf, context.mnist(validation=0))
@@ -67,7 +67,7 @@ class Fast(Digits, name="mnist-98-fast"):
 
 
 class Augmented(Digits, name="mnist-99-augmented"):
-    """784-1024-1024-10 with batch norm on images shifted, turned, zoomed and slanted a little."""
+    """784-1024-1024-10 with batch norm on slightly shifted, rotated, scaled and sheared images."""
 
     figures: ClassVar[tuple[Figure, ...]] = (
         Figure("test accuracy", 0.99, "what its name promises"),
@@ -88,7 +88,7 @@ class Augmented(Digits, name="mnist-99-augmented"):
 
 
 class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
-    """784-1024-1024-10 with batch norm, dropout and mixup: nothing is known of pixels' places."""
+    """784-1024-1024-10 with batch norm, dropout and mixup; it ignores pixel positions."""
 
     figures: ClassVar[tuple[Figure, ...]] = (
         Figure("test accuracy", 0.984, "Simard, Steinkraus and Platt, 2003: no distortions"),
@@ -112,7 +112,7 @@ class Letters(Recipe, name="notmnist-best"):
 
     source: ClassVar[Source] = OWN
     data: ClassVar[str] = "notmnist"
-    # A slack below 0 is a bar beyond the figure: a point above Keras's best.
+    # A negative slack is a threshold above the figure: one percentage point above Keras's best.
     figures: ClassVar[tuple[Figure, ...]] = (
         Figure(AGAINST_KERAS, 0.8982, "The best of the source's settings in Keras", slack=-0.01),
     )
@@ -134,7 +134,7 @@ class Letters(Recipe, name="notmnist-best"):
     }
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train on the rows that its settings weren't chosen by, and judge by the test rows."""
+        """Train on the rows not used to choose the settings, and evaluate on the test set."""
         options = {**self.network, **({"epochs": 20} if context.quick else {})}
         clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
         split = letters(context.load("notmnist"))
@@ -143,13 +143,13 @@ class Letters(Recipe, name="notmnist-best"):
 
 
 class Table(Recipe):
-    """An ensemble of default networks for a table; a fifth of its rows is the test.
+    """An ensemble of default networks for a table, with a fifth of the rows as the test set.
 
-    A seed draws the test rows too, but where the data have a test part of their own.
+    The seed also chooses the test rows, unless the data have a test set.
 
     Attributes:
-        members: networks in the ensemble; one on the short way.
-        regression: whether a quantity is predicted.
+        members: number of networks in the ensemble; 1 in the shorter version.
+        regression: whether the task is a regression.
     """
 
     source: ClassVar[Source] = OWN
@@ -157,7 +157,7 @@ class Table(Recipe):
     regression: ClassVar[bool] = False
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         data = train_test_split(context.load(self.data), 0.2, context.seed)
         members = 1 if context.quick else self.members
         model = self._model(members, context.seed).fit(data.X, data.y)
@@ -178,14 +178,14 @@ _UNSCALED = f"{_SKLEARN}; it leaves the target unscaled"
 
 
 class Adult(Table, name="adult"):
-    """Who earns more than 50,000 dollars a year: a census, with gaps, in numbers and words."""
+    """Income above 50,000 dollars a year, from a census with missing values, numbers and text."""
 
     data: ClassVar[str] = "adult"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("test accuracy", 0.8449, _SKLEARN),)
 
 
 class LetterTable(Table, name="letter"):
-    """26 letters from 16 measures of their pictures."""
+    """26 letters from 16 measurements of their images."""
 
     data: ClassVar[str] = "letter"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("test accuracy", 0.9511, _SKLEARN),)
@@ -200,7 +200,7 @@ class California(Table, name="california"):
 
 
 class Bikes(Table, name="bike-hour"):
-    """Bicycles lent in an hour, by weather and calendar."""
+    """Bicycles rented in an hour, by weather and calendar."""
 
     data: ClassVar[str] = "bike_hour"
     regression: ClassVar[bool] = True

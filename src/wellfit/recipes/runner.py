@@ -1,4 +1,4 @@
-"""Recipes done: what came out of each, beside what was published."""
+"""Running recipes, and comparing the results with the published figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wellfit.recipes.context import RecipeContext
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure, and what came out of each seed.
+    """A published figure, and the result of each seed.
 
     >>> measured = Measured(Figure("test accuracy", 0.97, "page 3"), (0.968, 0.974))
     >>> round(measured.ours, 3), measured.reached
@@ -33,7 +33,7 @@ class Measured:
 
     @property
     def ours(self) -> float:
-        """The mean over the seeds, or the best where the source tells its best."""
+        """The mean over the seeds, or the best seed if the source reports its best run."""
         if not self.best or self.figure.better == "near":
             return float(np.mean(self.values))
         return max(self.values) if self.figure.better == "higher" else min(self.values)
@@ -45,20 +45,20 @@ class Measured:
 
     @property
     def reached(self) -> bool:
-        """Whether it is as good as what was published."""
+        """Whether the result reaches the published figure."""
         return self.figure.reached(self.ours)
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came out of a recipe.
+    """The results of a recipe.
 
     Attributes:
         recipe: the recipe.
-        figures: what was published beside what was measured.
-        seconds: of a seed, the median.
-        quick: whether the short way was taken.
-        curves: histories of the first seed's trainings, by name.
+        figures: published figures with the results.
+        seconds: median time of a seed.
+        quick: whether the shorter version ran.
+        curves: training histories of the first seed, by name.
     """
 
     recipe: Recipe
@@ -69,11 +69,11 @@ class Reproduction:
 
     @property
     def reached(self) -> bool:
-        """Whether all figures are."""
+        """Whether all figures are reached."""
         return all(measured.reached for measured in self.figures)
 
     def to_document(self) -> dict[str, Any]:
-        """Return everything as data for JSON."""
+        """Return the results as data for JSON."""
         return {
             "recipe": self.recipe.name,
             "source": self.recipe.source.key,
@@ -100,7 +100,7 @@ def recipes(names: Iterable[str] = (), source: str | None = None) -> list[Recipe
     """Return recipes by name, or all of them, or all of a source.
 
     Raises:
-        UnknownNameError: naming the nearest recipe, or source.
+        UnknownNameError: unknown recipe or source; names the nearest one.
 
     >>> [recipe.name for recipe in recipes(["indaba-512"])]
     ['indaba-512']
@@ -122,17 +122,17 @@ def reproduce(
     seeds: Sequence[int] | None = None,
     quick: bool = False,
 ) -> Reproduction:
-    """Do a recipe once for each seed.
+    """Run a recipe once for each seed.
 
     Args:
-        recipe: which.
-        data_dir: a folder of data by name; None for the environment's, or a download.
-        seeds: one go for each; by default 0, 1 and 2, and on the quick way 0 alone.
-        quick: whether to take the short way, where the recipe has one.
+        recipe: the recipe.
+        data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
+        seeds: seeds; by default 0, 1 and 2, or only 0 with ``quick``.
+        quick: whether to run the shorter version, if the recipe has one.
 
     Raises:
-        DataError: the data can't be had.
-        KeyboardInterrupt: Ctrl-C, also where it came while a network was trained.
+        DataError: the data are unavailable.
+        KeyboardInterrupt: Ctrl-C, also during a training.
     """
     told: list[Mapping[str, float]] = []
     took: list[float] = []
@@ -153,7 +153,7 @@ def reproduce(
 
 
 def _run(recipe: Recipe, context: RecipeContext) -> Mapping[str, float]:
-    """Do a recipe once; Ctrl-C ends all of it, and not only the training that it comes into."""
+    """Run a recipe once; Ctrl-C ends the recipe, not only the current training."""
     interrupted = "training was interrupted"
     with warnings.catch_warnings():
         warnings.filterwarnings("error", interrupted, ConvergenceWarning)

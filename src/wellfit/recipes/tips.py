@@ -1,7 +1,7 @@
-"""Tips for training networks, after chapter 3 of Nielsen's book: each takeaway, put to the test.
+"""Tips for training networks, after chapter 3 of Nielsen's book, each tested by an experiment.
 
-The source makes its claims in words. Here a claim is a ratio, published as 1, or a difference,
-published as 0: ours has to be beyond it.
+The source states its claims in words. Here each claim is a ratio with the published figure 1, or a
+difference with the published figure 0, which the result has to exceed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Chapter(Recipe, name="tips-chapter-3"):
 
 
 class CrossEntropy(Recipe, name="tips-cross-entropy"):
-    """Sigmoid neurons that start certain and wrong, at a bias of 2 or 5 where 0 is to come out."""
+    """Sigmoid units that start saturated and wrong: the bias is 2 or 5, the target 0."""
 
     source: ClassVar[Source] = TIPS
     figures: ClassVar[tuple[Figure, ...]] = (
@@ -279,7 +279,7 @@ def _train(
     rows: int = 10_000,
     augment: Sequence[tuple[Augmentation, ...]] = ((),),
 ) -> list[Mapping[str, list[float]]]:
-    """Train members on the first digits, judge them by validation rows, return histories."""
+    """Train members on the first digits, and return their histories with validation metrics."""
     split = context.mnist().first(rows)
     table = Rows(np.concatenate([split.X, split.X_val]), np.concatenate([split.y, split.y_val]))
     ids, held = np.split(np.arange(len(table)), [len(split.y)])

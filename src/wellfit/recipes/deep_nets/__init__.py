@@ -1,4 +1,4 @@
-"""Notes on training deep nets: batch norm to dropout, reuse of layers, and three exercises."""
+"""Notes on training deep networks: batch norm, dropout, pretrained layers, three exercises."""
 
 from wellfit.recipes.deep_nets import (
     auxiliary,

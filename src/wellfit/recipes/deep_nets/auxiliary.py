@@ -1,4 +1,4 @@
-"""Exercise 10: two towers learn from pairs, then one of them from few labels."""
+"""Exercise 10: a siamese network learns from pairs, then one of its towers from few labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EACH = 500  # images of a digit that the pairs don't know
 
 
 def parted(context: RecipeContext) -> tuple[Split, NDArray[np.bool_]]:
-    """Return all 60,000 images to learn from, and which are the first of their digit."""
+    """Return all 60,000 training images, and a mask of the first ones of each digit."""
     split = context.mnist(validation=0)
     kept = np.zeros(len(split.y), dtype=bool)
     for digit in np.unique(split.y):
@@ -33,7 +33,7 @@ def parted(context: RecipeContext) -> tuple[Split, NDArray[np.bool_]]:
 
 @cache
 def towers(data_dir: Path | None, seed: int) -> PairsPretraining:
-    """Return two towers that have learned from pairs; both recipes share them."""
+    """Return a siamese network trained on pairs, which both recipes share."""
     split, kept = parted(RecipeContext(data_dir, seed))
     pairs = PairsPretraining(
         SIZES,
@@ -59,7 +59,7 @@ class Pairs(Recipe, name="deep-pairs"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train the towers, and judge them by as many pairs as there are test images."""
+        """Train the towers, and evaluate them on as many pairs as there are test images."""
         split = context.mnist()
         pairs = towers(context.data_dir, context.seed)
         context.keep("pairs", pairs)
@@ -71,7 +71,7 @@ class Pairs(Recipe, name="deep-pairs"):
 
 
 class OneTower(Recipe, name="deep-pairs-softmax"):
-    """Tower A, frozen, and a softmax that learns from 500 images of each digit."""
+    """One frozen tower, and a softmax layer trained on 500 images of each digit."""
 
     source: ClassVar[Source] = DEEP_NETS
     data: ClassVar[str] = "mnist"

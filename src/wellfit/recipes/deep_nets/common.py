@@ -1,4 +1,4 @@
-"""What the recipes of deep nets share: the source, figures with a bar, one way of training."""
+"""Shared parts of the deep-nets recipes: the source, figures with thresholds, training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALIDATION, TEST = "validation accuracy", "test accuracy"
 
 
 def with_threshold(what: str, published: float, place: str, threshold: float) -> Figure:
-    """Return a figure that is reached only where ours comes up to a bar beyond the source's.
+    """Return a figure that is reached only by results of at least a threshold above it.
 
     >>> figure = with_threshold("test accuracy", 0.624, "exercise 9 b", threshold=0.76)
     >>> figure.published, figure.reached(0.75), figure.reached(0.761)
@@ -24,13 +24,13 @@ def with_threshold(what: str, published: float, place: str, threshold: float) ->
 
 
 def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:
-    """Return a classifier without dropout that trains for all of its epochs."""
+    """Return a classifier without dropout and early stopping."""
     usual = {"dropout": 0.0, "early_stopping": False, "random_state": context.seed}
     return MLPClassifier(sizes, **{**usual, **params})
 
 
 def validated(context: RecipeContext, name: str, clf: MLPClassifier, split: Split) -> float:
-    """Train, keep the curves, and return the accuracy on the validation rows."""
+    """Train, store the curves, and return the validation accuracy."""
     clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
     context.keep(name, clf)
     return float(clf.score(split.X_val, split.y_val))

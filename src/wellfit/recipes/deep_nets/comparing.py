@@ -1,4 +1,4 @@
-"""Clipping, update rules and schedules side by side: the source shows them, without results."""
+"""Gradient clipping, optimizers and schedules, which the source shows without results."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Searched(Recipe, name="deep-digits-searched"):
     remark: ClassVar[str] = "asked for here: 99.5 % of the test images"
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Search, train the best, and judge it by the test rows."""
+        """Search, train the best candidate, and evaluate it on the test set."""
         split = context.mnist().only(DIGITS)
         clf = deep(context)
         clf.set_params(**(FOUND if context.quick else self._search(context, split)))
@@ -143,7 +143,7 @@ class Normalized(Recipe, name="deep-digits-batch-norm"):
     short: ClassVar[Mapping[str, Any]] = {"hidden_layer_sizes": (280,) * 5, "epochs": 24}
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the test rows."""
+        """Train, and evaluate on the test set."""
         split = context.mnist().only(DIGITS)
         clf = deep(context, activation="relu", batch_norm=True, input_dropout=0.2)
         clf.set_params(dropout=self.dropout, **(self.short if context.quick else self.long))

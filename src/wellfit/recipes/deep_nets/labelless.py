@@ -1,4 +1,4 @@
-"""Unsupervised pretraining, which the source describes: what it is worth with 1,000 labels."""
+"""Unsupervised pretraining with 1,000 labels, which the source describes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Pretrain without labels, then train with and without that start."""
+        """Pretrain without labels, then train with and without pretrained layers."""
         rows = context.mnist().X[: 20_000 if context.quick else 40_000]
         pretraining = AutoencoderPretraining(
             SIZES,

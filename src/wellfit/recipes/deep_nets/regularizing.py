@@ -21,7 +21,7 @@ class BatchNormalized(Recipe, name="deep-batch-norm"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train, and judge by the validation rows, as the source does."""
+        """Train, and evaluate on the validation set, as the source does."""
         clf = network(
             context,
             (300, 100),

@@ -1,4 +1,4 @@
-"""Lower layers of a network taken over by another one: learning on, frozen, computed once."""
+"""Pretrained lower layers: fine-tuned, frozen, or frozen and computed once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reused(Recipe, name="deep-reuse"):
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train on, and judge by the validation rows."""
+        """Fine-tune, and evaluate on the validation set."""
         split = context.mnist()
         return {VALIDATION: reused(context, "reused", 0).score(split.X_val, split.y_val)}
 
