@@ -1,4 +1,4 @@
-"""What ``wellfit watch`` is made of: files that are followed, runs that they tell of, a server."""
+"""The dashboard of ``wellfit watch``: followed files, the runs they belong to, a server."""
 
 from wellfit.cli.dashboard.runs import RunMonitor
 from wellfit.cli.dashboard.server import WatchServer

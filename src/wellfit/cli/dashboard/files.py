@@ -1,7 +1,7 @@
-"""Files of a runs folder that others write meanwhile: read from where the last look ended.
+"""Incremental reading of the files that running processes write.
 
-Only plain files of the folder are opened, none through a link, and none is written or locked: the
-runs don't notice that they are watched.
+Only regular files inside the folder are opened, none through a link, and none is written or
+locked, so that watching doesn't affect the runs.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any
 
 from wellfit.core.locking import is_locked
 
-_CHUNK = 1 << 22  # bytes a look: a page that is opened late catches up over several looks
+_CHUNK = 1 << 22  # bytes per read: a page that is opened late catches up in several reads
 _LARGEST = 1 << 24
 _REMEMBERED = 256
 _generations = itertools.count(1)
 
 
 def open_inside(path: Path, root: Path) -> int | None:
-    """Return a descriptor to read a file by; None where there is no plain file inside ``root``.
+    """Return a descriptor for reading a file; None if there is no regular file inside ``root``.
 
     Args:
         path: the file.
         root: a folder, its own links resolved.
     """
-    # A link in between, or a pipe that would keep us spinner, is no part of a run.
+    # Links, and pipes on which reading would wait, don't belong to a run.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if path.is_symlink() or not path.parent.resolve().is_relative_to(root):
@@ -44,11 +44,11 @@ def open_inside(path: Path, root: Path) -> int | None:
 
 
 class Document:
-    """A file of JSON that is replaced whole.
+    """A JSON file that writers replace as a whole.
 
     Args:
         path: the file.
-        root: outside of which nothing is read.
+        root: folder outside of which nothing is read.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -57,7 +57,7 @@ class Document:
         self.content: dict[str, Any] = {}
 
     def look(self) -> bool:
-        """Read it where it changed; say whether it did. Without a file it is empty."""
+        """Read the file if it changed; return whether it did. A missing file counts as empty."""
         descriptor = open_inside(self._path, self._root)
         if descriptor is None:
             changed, self._seen, self.content = self._seen is not None, None, {}
@@ -75,18 +75,18 @@ class Document:
 
 
 class Tail:
-    """A file of JSON lines that grows; a file begun anew is noticed, and read from its beginning.
+    """A growing file of JSON lines; a restarted file is detected, and read from its beginning.
 
-    A line that is only half there is left for the next look, one that is damaged is passed over.
+    An incomplete line is left for the next read, a damaged one is skipped.
 
     Args:
         path: the file.
-        root: outside of which nothing is read.
+        root: folder outside of which nothing is read.
 
     Attributes:
-        rows: the lines so far, those that hold an object.
-        generation: another number each time the file has begun anew.
-        grew: whether the file was larger at the last look than at the one before.
+        rows: the lines so far that are JSON objects.
+        generation: a number that changes whenever the file is restarted.
+        grew: whether the file was larger at the last read than at the one before.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -101,7 +101,7 @@ class Tail:
         self.rows: list[dict[str, Any]] = []
 
     def look(self) -> bool:
-        """Read what is new; say whether anything is."""
+        """Read new lines; return whether there are any."""
         descriptor = open_inside(self._path, self._root)
         if descriptor is None:
             self._size, self.grew = 0, False
@@ -116,7 +116,7 @@ class Tail:
             file.seek(self._offset)
             data = file.read(_CHUNK)
         whole = data[: data.rfind(b"\n") + 1]
-        if not whole and len(data) == _CHUNK:  # no line of a run is as long: step over it
+        if not whole and len(data) == _CHUNK:  # no line of a run is this long: skip it
             whole = data
         self._offset += len(whole)
         self._before = (self._before + whole)[-_REMEMBERED:]
@@ -125,7 +125,7 @@ class Tail:
         return changed or bool(rows)
 
     def _goes_on(self, file: Any, identity: tuple[int, int]) -> bool:
-        """Say whether what was read last is still there: the file only grew."""
+        """Return whether the last bytes read are unchanged, so that the file only grew."""
         if identity != self._file:
             return False
         file.seek(self._offset - len(self._before))
@@ -145,7 +145,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def subfolders(folder: Path) -> Iterator[Path]:
-    """Yield the folders in a folder, sorted; none that is hidden or a link."""
+    """Yield the subfolders of a folder, sorted, without hidden ones and links."""
     try:
         with os.scandir(folder) as entries:
             names = [
@@ -159,26 +159,26 @@ def subfolders(folder: Path) -> Iterator[Path]:
 
 
 def held_locks() -> set[int] | None:
-    """Return the inodes of all files that are locked on this machine; None where none can tell.
+    """Return the inodes of all locked files on this machine; None if the system doesn't list them.
 
-    Trying a lock would keep a run that starts at that moment from having it; this doesn't.
+    Trying a lock could prevent a run that starts at this moment from getting it; this doesn't.
     """
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
         return None
     fields = [line.split() for line in lines]
-    # The device is left out: some file systems tell another one here than to stat.
+    # The device is omitted, because some file systems report another one here than in stat.
     inodes = [parts[5].rpartition(":")[2] for parts in fields if parts[1:2] == ["FLOCK"]]
     return {int(inode) for inode in inodes}
 
 
 def is_held(folder: Path, locks: set[int] | None) -> bool:
-    """Say whether a process writes a run into the folder.
+    """Return whether a process writes a run into the folder.
 
     Args:
-        folder: of a run.
-        locks: what :func:`held_locks` returned.
+        folder: a run folder.
+        locks: the result of :func:`held_locks`.
     """
     try:
         if locks is not None:

@@ -1,4 +1,4 @@
-"""The runs of a folder as a page shows them: plain data, all of it from files that change."""
+"""The runs of a folder as plain data for the dashboard, from files that change."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, sub
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
 from wellfit.core.metrics import Metric, split_rows, title_of
 
-_DEPTH = 3  # of folders in folders, to find runs in
-_PAUSE = 0.25  # seconds between two looks, however many ask
-_SILENCE = 30  # seconds after which a run whose lock doesn't show is taken for cut off
-_ROWS = 5000  # of the metrics, in one answer
-_PACE = 20  # epochs that tell how long one takes
+_DEPTH = 3  # levels of subfolders that are searched for runs
+_PAUSE = 0.25  # seconds between two reads, for any number of requests
+_SILENCE = 30  # seconds of silence after which a run without a visible lock counts as cut off
+_ROWS = 5000  # rows of metrics in one response
+_PACE = 20  # last epochs that estimate the time of an epoch
 _SHOWN_CANDIDATES = 8
-_LONGEST = 300  # characters of a name
+_LONGEST = 300  # maximal characters of a name
 _LONGEST_VERDICT = 3000  # characters
 _NO_CURVES = ("epoch", "seconds")
 
 
 class RunMonitor:
-    """What the runs in a folder have come to; any number of threads may ask.
+    """The states of the runs in a folder; thread-safe.
 
     Args:
-        root: the folder; a run itself, or one with runs in it, also some folders deep.
-        clock: tells seconds.
+        root: a run folder, or a folder with runs in it or in its subfolders.
+        clock: returns seconds.
     """
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +40,7 @@ class RunMonitor:
         self._lock = threading.Lock()
 
     def summary(self) -> dict[str, Any]:
-        """Return the state of every run: those that go on first, then the latest first."""
+        """Return the state of every run: running ones first, then the latest first."""
         with self._lock:
             self._look()
             told = [run.summary() for run in self._runs.values()]
@@ -49,12 +49,12 @@ class RunMonitor:
         return {"folder": _text(self.root.name or self.root), "runs": told}
 
     def metrics(self, identity: str, generation: int, start: int) -> dict[str, Any] | None:
-        """Return lines of a run's metrics, by epoch; None where there is no such run.
+        """Return rows of a run's metrics by epoch; None if there is no such run.
 
         Args:
             identity: the run's ``id`` in the summary.
-            generation: of the metrics that the asker has; of others it gets all.
-            start: lines that it has.
+            generation: generation of the client's rows; with an old one, all rows are returned.
+            start: number of rows that the client has.
         """
         with self._lock:
             self._look()
@@ -69,11 +69,11 @@ class RunMonitor:
             key: self._runs.get(key) or MonitoredRun(key, path, self.root)
             for key, path in there.items()
         }
-        # Before the files: a run writes its result, then lets go of the lock.
+        # Before the files, because a run writes its result before it releases the lock.
         locks = held_locks()
         for run in self._runs.values():
             run.look(self._clock(), is_held(run.path, locks))
-        # And after them: a run takes the lock, then writes its settings.
+        # And after them, because a run takes the lock before it writes its settings.
         locks = held_locks()
         for run in self._runs.values():
             run.judge(self._clock(), is_held(run.path, locks))
@@ -82,7 +82,7 @@ class RunMonitor:
 
 
 def _found(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
-    """Yield folders that look like runs."""
+    """Yield the folders that look like runs."""
     if (folder / CONFIG).is_file():
         yield folder
     elif depth:
@@ -91,17 +91,17 @@ def _found(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
 
 
 def _identity(path: Path) -> str:
-    """Return a name for addresses: a run's own may hold anything."""
+    """Return an identifier for URLs, because a run's name may contain any character."""
     return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 class MonitoredRun:
-    """A run that is followed.
+    """A run shown on the dashboard.
 
     Args:
-        identity: its name in addresses.
+        identity: its identifier in URLs.
         path: its folder.
-        root: outside of which nothing is read.
+        root: folder outside of which nothing is read.
     """
 
     def __init__(self, identity: str, path: Path, root: Path) -> None:
@@ -110,7 +110,7 @@ class MonitoredRun:
         self._config, self._result = Document(path / CONFIG, root), Document(path / RESULT, root)
         self._metrics, self._journal = Tail(path / METRICS, root), Tail(path / JOURNAL, root)
         self._leaderboard: list[list[Any]] = []
-        self._marks: list[tuple[float, int]] = []  # when how many fits were there
+        self._marks: list[tuple[float, int]] = []  # times and numbers of finished fits
         self._running, self._lock_seen, self._grew = False, False, -math.inf
 
     @property
@@ -123,10 +123,10 @@ class MonitoredRun:
         return isinstance(self._config.content.get("search"), Mapping)
 
     def look(self, now: float, held: bool) -> None:
-        """Read what is new.
+        """Read new data.
 
         Args:
-            now: seconds.
+            now: current time in seconds.
             held: whether a process holds the run's lock.
         """
         self._running = held
@@ -139,19 +139,19 @@ class MonitoredRun:
             self._grew = now
 
     def judge(self, now: float, held: bool) -> None:
-        """Say whether it goes on, once all is read.
+        """Decide whether the run is still running, after all files are read.
 
         Args:
-            now: seconds.
-            held: whether a process holds the run's lock by now.
+            now: current time in seconds.
+            held: whether a process now holds the run's lock.
         """
         self._lock_seen |= held or self._running
         if not self._result.content:
-            # A lock that another machine holds may not show here: then what is written tells.
+            # Another machine's lock may be invisible here; then recent writes show that it runs.
             self._running |= held or (not self._lock_seen and now - self._grew < _SILENCE)
 
     def lines(self, generation: int, start: int) -> dict[str, Any]:
-        """Return lines of the metrics."""
+        """Return rows of the metrics."""
         tail = self._metrics
         start = max(start, 0) if generation == tail.generation else 0
         rows = [_numbers(row) for row in tail.rows[start : start + _ROWS]]
@@ -160,7 +160,7 @@ class MonitoredRun:
         return {"generation": tail.generation, "start": start, "rows": rows, "metrics": metrics}
 
     def summary(self) -> dict[str, Any]:
-        """Return its state."""
+        """Return the run's state."""
         config, result = self._config.content, self._result.content
         data = _mapping(config.get("data"))
         verdict = result.get("verdict")
@@ -179,7 +179,7 @@ class MonitoredRun:
         }
 
     def _status(self) -> str:
-        """Return ``running``, or how it ended; without a word, ``cut off``."""
+        """Return ``running``, the final status, or ``cut off`` if there is none."""
         if self._running:
             return "running"
         ended = _text(self._result.content.get("status")) or "cut off"
@@ -209,7 +209,7 @@ class MonitoredRun:
     def _search(self) -> dict[str, Any]:
         options, done = _mapping(self._config.content["search"]), len(_fits(self._journal))
         factors = [_number(options.get(name)) for name in ("candidates", "cv", "restarts")]
-        # With halving, or on a grid, the number of fits shows only on the way.
+        # With halving, or on a grid, the number of fits isn't known in advance.
         known = options.get("halving") is None and options.get("sampler") != "grid"
         total = math.prod(factor or 1 for factor in factors) if known else None
         marks, left = self._marks, None
@@ -232,7 +232,7 @@ def _fits(journal: Tail) -> list[dict[str, Any]]:
 
 
 def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
-    """Return a table of the best candidates, its first row the columns' names."""
+    """Return a table of the best candidates, with the column names as its first row."""
     from wellfit.cli.leaderboard import parameters_of, ranked
     from wellfit.model_selection.journal import Entry
 
@@ -243,7 +243,7 @@ def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
         ]
         frame = ranked(entries)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return []  # no journal of ours
+        return []  # not a valid journal
     varied = parameters_of(frame)
     shown = frame.head(_SHOWN_CANDIDATES)[["rank", "mean", "std", "fits", *varied]]
     named = [name.rpartition("__")[2].replace("_", " ") for name in varied]
@@ -265,13 +265,13 @@ def _size(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 
 
 def _scores(test: Any) -> list[dict[str, Any]]:
-    """Return the figures on the test rows."""
+    """Return the test scores."""
     given = [one for one in test if isinstance(one, Mapping)] if isinstance(test, list) else []
     return [_score(_text(one.get("name")), one) for one in given]
 
 
 def _score(name: str, score: Mapping[str, Any]) -> dict[str, str]:
-    """Return a score and its interval as they are printed."""
+    """Return a score and its interval as text."""
     metric = Metric.of(name)
     value, low, high = (_number(score.get(key)) for key in ("value", "low", "high"))
     known = low is not None and high is not None
@@ -284,14 +284,14 @@ def _latest(key: str, values: Mapping[str, float | None]) -> str:
 
 
 def _metric(key: str) -> dict[str, str]:
-    """Return what the page has to know to draw a metric."""
+    """Return the properties of a metric that the page needs to draw it."""
     metric = Metric.of(key)
     rows = split_rows(key)[1]
     return {"name": metric.name, "title": metric.title, "style": metric.style, "rows": rows}
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the numbers of a line; what is none is null, as are NaN and infinities."""
+    """Return the numbers of a line; other values, NaN and infinities become null."""
     return {_text(name): _number(value) for name, value in row.items()}
 
 
@@ -308,13 +308,13 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any, longest: int = _LONGEST) -> str:
-    """Return text that can be sent: of a bounded length, and without halves of characters."""
+    """Return text of bounded length that can be encoded as UTF-8."""
     text = "" if value is None else str(value)
     return text[:longest].encode(errors="replace").decode()
 
 
 def _judgement(verdict: Any) -> str:
-    """Return a verdict's sentence, and the scores that it rests on."""
+    """Return a verdict's sentence, and the scores that support it."""
     if isinstance(verdict, Mapping):
         parts = (_text(verdict.get(key), _LONGEST_VERDICT) for key in ("sentence", "sure"))
         verdict = " ".join(filter(None, parts))

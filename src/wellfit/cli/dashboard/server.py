@@ -1,4 +1,4 @@
-"""The page and its data, on loopback: three addresses that only answer questions."""
+"""The server of the dashboard: three read-only addresses, by default on this machine only."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from wellfit.cli.dashboard.runs import RunMonitor
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
-_TIMEOUT = 30  # seconds that a connection may keep silent
+_TIMEOUT = 30  # seconds after which a silent connection is closed
 
 
 class WatchServer(ThreadingHTTPServer):
-    """Serves a page that follows runs.
+    """Serves the dashboard.
 
     Args:
-        runs: what it tells of.
-        host: the address or name to listen at.
-        port: 0 for any that is free.
+        runs: the runs to show.
+        host: the address or name to listen on.
+        port: the port; 0 for any free one.
 
     Raises:
         OSError: the port is taken, or the host isn't this machine's.
@@ -45,7 +45,7 @@ class WatchServer(ThreadingHTTPServer):
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
-        """Bind, without asking a name server what this machine is called."""
+        """Bind, without looking up this machine's name on a name server."""
         import socketserver
 
         socketserver.TCPServer.server_bind(self)
@@ -53,14 +53,14 @@ class WatchServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The page's address."""
+        """The address of the page."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/"
 
     def knows(self, host: str) -> bool:
-        """Say whether a request's ``Host`` is a name of this server.
+        """Return whether a request's ``Host`` is a name of this server.
 
-        A page from elsewhere whose name was made to lead here carries that name, and is refused.
+        Requests with other names are refused, to prevent DNS rebinding.
         """
         name = re.sub(r":\d*$", "", host.strip().lower()).strip("[]")
         if name in (*_LOOPBACK, self.host.lower()):
@@ -68,7 +68,7 @@ class WatchServer(ThreadingHTTPServer):
         return self.host in _EVERYWHERE and _is_address(name)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a browser that went away."""
+        """Ignore browsers that disconnect."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
@@ -82,7 +82,7 @@ def _is_address(name: str) -> bool:
 
 
 def _policy(page: str) -> str:
-    """Return what the page may do: run its own script, and ask its own server."""
+    """Return the content security policy: only the page's own script and its own server."""
     allowed = ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"]
     for directive, tag in (("script-src", "script"), ("style-src", "style")):
         found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _TIMEOUT
 
     def do_GET(self) -> None:
-        """Answer with the page, the runs, or a run's metrics. No path of a file is ever asked."""
+        """Respond with the page, the runs, or a run's metrics; requests never name files."""
         if not self.server.knows(self.headers.get("Host", "")):
             return self._send(HTTPStatus.FORBIDDEN, b"this server has another name", "text/plain")
         asked = urlsplit(self.path)
@@ -140,4 +140,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: a question a second is no news."""
+        """Log nothing, because the page sends a request every second."""
