@@ -6,10 +6,11 @@
 # ---
 
 # %% [markdown]
-# # Deep networks: why they didn't train, and what changed that
+# # Deep networks
 #
-# The questions of the notes on training deep nets (chapter 11), answered by runs on scikit-learn's
-# 1,797 digits. `wellfit reproduce --source deep-nets` does the notes' own experiments on MNIST.
+# Why deep networks didn't train, and which methods changed that: experiments after the notes on
+# training deep nets (chapter 11), on scikit-learn's 1,797 digits. `wellfit reproduce --source
+# deep-nets` repeats the notes' experiments on MNIST.
 
 # %%
 import matplotlib.pyplot as plt
@@ -29,11 +30,11 @@ DEEP = (50,) * 10
 plain = {"dropout": 0.0, "early_stopping": False, "random_state": 0}
 
 # %% [markdown]
-# ## Do gradients get through ten layers?
+# ## Vanishing gradients
 #
-# With sigmoid units, and weights drawn from N(0, 0.1²), hardly anything of the gradient arrives at the
-# first layer. ELU units with weights scaled to the layer's width (He et al., 2015) let it through.
-# The checks see it before any training.
+# With ten layers of sigmoid units and weights drawn from N(0, 0.1²), the gradient almost vanishes
+# before the first layer. With ELU units and weights scaled by the layer's width (He et al., 2015) it
+# doesn't. The checks detect this before training.
 
 # %%
 ways = {
@@ -45,7 +46,7 @@ for name, way in ways.items():
     print(f"{name}: {found.outcome.value}, {found.observed}")
 
 # %% [markdown]
-# ## Does it show in training?
+# ## Initialization and batch norm in training
 
 # %%
 ways["sigmoid, N(0, 0.1²), batch norm"] = {**ways["sigmoid, N(0, 0.1²)"], "batch_norm": True}
@@ -59,12 +60,13 @@ axes.set(xlabel="epoch", ylabel="training loss")
 axes.legend(frameon=False)
 
 # %% [markdown]
-# Without batch norm, the sigmoid network stays at the loss of knowing nothing. Batch norm makes up for a
-# bad start, since it scales what each layer puts out; with a good one there is less to gain.
+# Without batch norm, the sigmoid network keeps the loss of random guessing. Batch norm compensates for
+# a bad initialization, because it scales the outputs of each layer; with a good initialization it
+# improves less.
 #
-# ## Which optimizer?
+# ## Optimizers
 #
-# Each at its usual learning rate, on the same network.
+# The same network with several optimizers, each with its usual learning rate.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -79,10 +81,11 @@ axes.set(yscale="log", xlabel="epoch", ylabel="training loss")
 axes.legend(frameon=False)
 
 # %% [markdown]
-# ## Are another network's layers worth having?
+# ## Pretrained layers
 #
-# A network learns the digits 0 to 4. Its layers then start one for 5 to 9, of which there are only ten
-# images each: with as many layers frozen as the line says, and beside them one that starts afresh.
+# A network is trained on the digits 0 to 4. Its layers are then used for the digits 5 to 9, with only
+# ten images of each digit: with different numbers of frozen layers, and compared with a network trained
+# from scratch.
 
 # %%
 low, high = y < 5, np.flatnonzero(y >= 5)
@@ -95,9 +98,9 @@ for frozen in (4, 3, 2, 1, 0):
     score = clf.score(X_test[tested], y_test[tested])
     print(f"{frozen} frozen  {score:.3f}  computed once: {clf.pretrained_['cached']}")
 fresh = MLPClassifier((50,) * 4, **ways["ELU, He"], **how).fit(X[few], y[few])
-print(f"afresh    {fresh.score(X_test[tested], y_test[tested]):.3f}")
+print(f"scratch   {fresh.score(X_test[tested], y_test[tested]):.3f}")
 
 # %% [markdown]
-# The more layers stay frozen, the less of the network can learn what the new digits ask for. Where rows
-# are this few, and the tasks this near, taking the layers and letting all of them learn is seldom worse
-# than starting afresh, and often better; which it is, only a comparison like this one tells.
+# With more frozen layers, the network adapts less to the new digits. With so few rows and such similar
+# tasks, fine-tuning all pretrained layers is rarely worse than training from scratch, and often better;
+# only a comparison like this one shows it.

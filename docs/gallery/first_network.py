@@ -6,11 +6,12 @@
 # ---
 
 # %% [markdown]
-# # A first network: is it right, is it large enough, when to stop?
+# # A first network
 #
-# The questions of the Deep Learning Indaba's practical 2 (2017), answered by runs. The practical works
-# on MNIST; here it is scikit-learn's 1,797 digits, so that everything runs in seconds.
-# `wellfit reproduce --source indaba` does the practical's own experiments on MNIST.
+# How to check a network, choose its size and stop training: experiments after practical 2 of the Deep
+# Learning Indaba (2017). The practical uses MNIST; this notebook uses scikit-learn's 1,797 digits, so
+# that it runs in seconds. `wellfit reproduce --source indaba` repeats the practical's experiments on
+# MNIST.
 
 # %%
 import matplotlib.pyplot as plt
@@ -28,14 +29,14 @@ from wellfit.training import EarlyStopping
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, test_size=397, stratify=y, random_state=0)
 X, X_val, y, y_val = train_test_split(X, y, test_size=400, stratify=y, random_state=0)
-print(len(X), "rows to learn from,", len(X_val), "to judge by,", len(X_test), "for the end")
+print(len(X), "training rows,", len(X_val), "validation rows,", len(X_test), "test rows")
 
 # %% [markdown]
-# ## Is the network what it should be?
+# ## Is the implementation correct?
 #
-# Before training, a network that tells ten classes apart knows nothing: its loss is about log 10 =
-# 2.303. Its gradients are those that finite differences give. It can learn a few rows by heart, and it
-# can't learn labels that were shuffled. A bug in any part shows in one of these.
+# An untrained network for ten classes has a loss of about log 10 = 2.303. Its gradients equal finite
+# differences. It can over-fit a few rows, and it can't predict shuffled labels on other rows. A bug
+# usually shows in one of these checks.
 
 # %%
 for finding in check(MLPClassifier((128,), random_state=0), X, y).findings:
@@ -43,22 +44,23 @@ for finding in check(MLPClassifier((128,), random_state=0), X, y).findings:
         print(f"{finding.outcome.value}  {finding.check}: {finding.observed}")
 
 # %% [markdown]
-# ## Why not start all weights alike?
+# ## Why not initialize all weights equally?
 #
-# Units that start alike get the same gradient, and stay alike. From zeros, none of them ever learns: only
-# the output's biases do, and every row gets the same answer. The check sees it before any training.
+# Units with equal weights have equal gradients and stay equal. From zeros, no hidden unit ever learns:
+# only the output biases do, and the predictions are the same for all rows. The check detects this
+# before training.
 
 # %%
 for start in ("zeros", "glorot_uniform"):
     clf = MLPClassifier((128,), initializer=start, dropout=0.0, optimizer=SGD(0.1), random_state=0)
     print(check(clf, X, y, checks=[Symmetry()]))
-    print(f"{clf.fit(X, y).score(X_val, y_val):.3f} of the other rows are named rightly")
+    print(f"validation accuracy {clf.fit(X, y).score(X_val, y_val):.3f}")
 
 # %% [markdown]
-# ## Can it learn a few rows by heart?
+# ## Can it over-fit a few rows?
 #
-# Thirty rows, and no means against over-fitting. It should get all of them right. This is over-fitting on
-# purpose: other rows fare far worse, and their loss soon stays where it is.
+# With thirty rows and no regularization, the training accuracy should reach 100 %. This is over-fitting
+# on purpose: the validation loss is much higher and soon stops falling.
 
 # %%
 plain = {"dropout": 0.0, "early_stopping": False, "random_state": 0}
@@ -67,10 +69,10 @@ clf = MLPClassifier((128,), epochs=60, **plain).fit(X[few], y[few], X_val=X_val,
 axes = clf.plot.learning_curve()
 
 # %% [markdown]
-# ## What do hidden layers add?
+# ## The effect of hidden layers
 #
-# Soft-max alone, one hidden layer and two, on more and more rows. Each point is the mean of four
-# networks that start from other weights; the four are one stack.
+# Softmax regression, one hidden layer and two hidden layers, with increasing numbers of rows. Each
+# point is the mean of four networks with different initial weights, trained as one stack.
 
 
 # %%
@@ -87,15 +89,16 @@ for name, hidden in {"linear": (), "128": (128,), "128-128": (128, 128)}.items()
     scores = [score(MLPClassifier(hidden, **plain), rows) for rows in sizes]
     axes.plot(sizes, [100 * value for value in scores], "o-", label=name)
     print(f"{name:8}", "  ".join(f"{value:.3f}" for value in scores))
-axes.set(xscale="log", xlabel="rows to learn from", ylabel="other rows named rightly (%)")
+axes.set(xscale="log", xlabel="training rows", ylabel="validation accuracy (%)")
 axes.set_xticks(sizes, sizes)
 axes.minorticks_off()
 axes.legend(frameon=False)
 
 # %% [markdown]
-# ## When to stop?
+# ## Early stopping
 #
-# After one epoch without improvement, after ten, or never, with the best of all epochs in the end?
+# Training stops after one epoch without improvement, after ten, or never; in each case the weights of
+# the best epoch are kept.
 
 # %%
 for patience in (1, 3, 10, None):
@@ -105,14 +108,14 @@ for patience in (1, 3, 10, None):
         early_stopping=stop, random_state=0,
     )  # fmt: skip
     clf.fit(X[:250], y[:250], X_val=X_val, y_val=y_val)
-    print(f"patience {patience!s:4}: {len(clf.history_['loss']):3} epochs, kept {clf.best_epoch_:3},"
+    print(f"patience {patience!s:4}: {len(clf.history_['loss']):3} epochs, best {clf.best_epoch_:3},"
           f" validation loss {min(clf.history_['val_loss']):.3f}")  # fmt: skip
 
 # %% [markdown]
-# ## How much depends on the settings?
+# ## The effect of hyper-parameters
 #
-# Thirty draws of learning rate, L2 and layers, each trained for 20 epochs by SGD with momentum, and
-# judged on two folds.
+# Thirty random choices of learning rate, L2 and layers, each trained for 20 epochs by SGD with
+# momentum, with two-fold cross-validation.
 
 # %%
 space = {

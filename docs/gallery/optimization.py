@@ -6,12 +6,12 @@
 # ---
 
 # %% [markdown]
-# # Optimization: down a hill, and down a loss
+# # Optimization
 #
-# The questions of CS109B's lab 3 (Harvard, 2019), answered by runs: where does an optimizer end on a
-# function of two numbers, what do momentum and a decaying rate change in a network, and what does a
-# network make of its first weights? Images are scikit-learn's 1,797 digits, so that everything here
-# runs in seconds; `wellfit reproduce --source cs109b` does the lab's own experiments on MNIST.
+# Optimizers on a test function, momentum and learning-rate decay in a network, and the effect of
+# initial weights: experiments after CS109B's lab 3 (Harvard, 2019). This notebook uses scikit-learn's
+# 1,797 digits, so that it runs in seconds; `wellfit reproduce --source cs109b` repeats the lab's
+# experiments on MNIST.
 
 # %%
 import matplotlib.pyplot as plt
@@ -25,11 +25,11 @@ from wellfit.optim import LBFGS, SGD, Adam, RMSProp
 from wellfit.report.landscape import landscape_figure
 
 # %% [markdown]
-# ## Does it find the minimum of Beale's function?
+# ## Beale's function
 #
-# From (4, 4) the ground falls steeply into a long flat valley. L-BFGS, which the lab asks SciPy for,
-# reads the curvature from the gradients that it has seen, and is there after some twenty looks. The
-# others get their best learning rate.
+# From (4, 4) the function falls steeply into a long flat valley. L-BFGS, which the lab takes from
+# SciPy, estimates the curvature from earlier gradients, and reaches the minimum after about twenty
+# evaluations. The other optimizers use their best learning rate.
 
 # %%
 beale, start = Beale(), (4.0, 4.0)
@@ -43,10 +43,10 @@ for path in paths:
 landscape_figure(beale, paths)
 
 # %% [markdown]
-# ## What do momentum and a decaying rate change?
+# ## Momentum and learning-rate decay
 #
-# One network, three ways to go down. The rate of the last one is divided by 1 + decay · step, as in the
-# lab.
+# One network with three optimizers. The learning rate of the last one is divided by 1 + decay · step,
+# as in the lab.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -65,10 +65,10 @@ axes.set(yscale="log", xlabel="epoch", ylabel="training loss")
 axes.legend(frameon=False)
 
 # %% [markdown]
-# Momentum is what counts here: it is as if the rate were ten times as large along directions that
-# stay the same, and not along those that change sign.
+# Momentum has the largest effect: it multiplies the effective learning rate by up to ten in directions
+# in which the gradient keeps its sign, but not in directions in which it alternates.
 #
-# ## Which first weights?
+# ## Initial weights
 #
 # Eight initializers, three folds each: 24 networks, trained in one stack.
 
@@ -82,6 +82,5 @@ for name, score in sorted(zip(names, scores, strict=True), key=lambda pair: -pai
     print(f"{name:16} {score:.3f}")
 
 # %% [markdown]
-# All but one do well. With zeros every unit of a layer is the same unit, gets the same gradient, and
-# stays the same: a network as wide as one unit. The lab finds the same on MNIST: 11 % with zeros, 95 %
-# with the others.
+# All but one do well. From zeros, all units of a layer have equal gradients and stay equal: the network
+# is as wide as one unit. The lab finds the same on MNIST: 11 % with zeros, 95 % with the others.

@@ -6,12 +6,12 @@
 # ---
 
 # %% [markdown]
-# # Regularization: what helps against learning by heart?
+# # Regularization
 #
-# The problems of the third assignment of Udacity's deep learning course (TensorFlow, 2016), answered by
-# runs. The assignment works on notMNIST; here it is scikit-learn's digits, of which a network gets a
-# hundred to learn from, so that it can over-fit, and all others judge. `wellfit reproduce --all` does
-# the assignment's own experiments where its data is at hand.
+# Over-fitting and remedies: experiments after the third assignment of Udacity's deep learning course
+# (TensorFlow, 2016). The assignment uses notMNIST; this notebook trains on a hundred of scikit-learn's
+# digits, so that networks over-fit, and evaluates on all others. `wellfit reproduce --all` repeats the
+# assignment's experiments if its data are available.
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,10 +32,10 @@ plain = {
 }  # fmt: skip
 
 # %% [markdown]
-# ## What does over-fitting look like?
+# ## Over-fitting
 #
-# Every training row is soon named rightly, and the training loss goes to nothing. The loss of other rows
-# turns and rises: the network grows ever surer of its errors.
+# The training accuracy soon reaches 100 %, and the training loss approaches 0. The test loss rises
+# again, because the network becomes more and more confident in its errors.
 
 # %%
 clf = MLPClassifier((128, 128), **plain)
@@ -46,10 +46,10 @@ axes = clf.plot.learning_curve()
 print(verdict(clf, X[known], y[known], X_test=X[other], y_test=y[other]))
 
 # %% [markdown]
-# ## How strong should L2 be?
+# ## The strength of L2
 #
-# Nine strengths with three first weights each: 27 networks in one stack, for soft-max alone and for two
-# hidden layers.
+# Nine strengths with three initializations each: 27 networks in one stack, for softmax regression and
+# for two hidden layers.
 
 
 # %%
@@ -66,9 +66,9 @@ def means(clf, grid):
 def curve(axes, values, clf, grid):
     """Draw accuracies by a parameter's values, and say which does best."""
     train, test = means(clf, grid)
-    axes.plot(values, train, "--", color="#0072B2", label="training rows")
-    axes.plot(values, test, "o-", color="#D55E00", label="other rows")
-    axes.set(ylabel="named rightly (%)")
+    axes.plot(values, train, "--", color="#0072B2", label="training")
+    axes.plot(values, test, "o-", color="#D55E00", label="test")
+    axes.set(ylabel="accuracy (%)")
     axes.grid(alpha=0.25)
     print(
         f"lowest value: {test[0]:.1f} %; best: {test.max():.1f} %, at {values[test.argmax()]:.2g}"
@@ -84,10 +84,10 @@ for axes, hidden in zip(both, [(), (128, 128)], strict=True):
 both[0].legend(frameon=False)
 
 # %% [markdown]
-# The network has more to gain: it can learn more by heart than soft-max alone. Too much of it, and the
-# training rows aren't learned either: under-fitting, at the right of both pictures.
+# The network profits more than softmax regression, because it over-fits more. With too strong a
+# penalty, the training accuracy falls too: under-fitting, at the right of both figures.
 #
-# ## What does dropout do?
+# ## Dropout
 #
 # The same network; the training rows are scored without dropout.
 
@@ -95,11 +95,11 @@ both[0].legend(frameon=False)
 shares = [0.0, 0.1, 0.2, 0.35, 0.5, 0.7]
 figure, axes = plt.subplots(figsize=(6, 4))
 curve(axes, shares, MLPClassifier((128, 128), **plain), {"dropout": shares})
-axes.set(xlabel="share of hidden units silenced")
+axes.set(xlabel="dropout rate")
 axes.legend(frameon=False)
 
 # %% [markdown]
-# ## What does a falling learning rate do? And all together?
+# ## Learning-rate decay, and all methods together
 
 # %%
 schedules = {"constant": "constant", "exponential": Exponential(0.95), "one cycle": "one_cycle"}

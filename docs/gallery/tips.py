@@ -6,11 +6,11 @@
 # ---
 
 # %% [markdown]
-# # Tips for training: cost, first weights, learning rate, batches, momentum
+# # Training tips
 #
-# The rules of thumb of Colin Raffel's "Neural network training tips and tricks", after chapter 3 of
-# Michael Nielsen's book, each put to the test on scikit-learn's digits. `wellfit reproduce --all` does
-# the notes' own example, on MNIST.
+# Rules of thumb from Colin Raffel's "Neural network training tips and tricks", after chapter 3 of
+# Michael Nielsen's book, each tested on scikit-learn's digits. `wellfit reproduce --all` repeats the
+# notes' example on MNIST.
 
 # %%
 import matplotlib.pyplot as plt
@@ -38,18 +38,18 @@ def race(axes, ways, **settings):
         right = [100 * share for share in clf.history_["val_accuracy"]]
         axes.plot(range(1, len(right) + 1), right, label=name)
         print(f"{name:34} after 5 epochs {right[4]:5.1f} %, at the end {right[-1]:5.1f} %")
-    axes.set(xlabel="epoch", ylabel="validation rows named rightly (%)", ylim=(0, 100))
+    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", ylim=(0, 100))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="lower right")
 
 
 # %% [markdown]
-# ## Cross-entropy or the quadratic cost? And how large the first weights?
+# ## Loss and initial weights
 #
-# With weights of deviation 1, the sums that reach a unit are large: sigmoids are at their ends, where they
-# are flat. The quadratic cost has the output's slope as a factor, so that an output which is certain and
-# wrong learns slowly; in cross-entropy the factor cancels. Weights of deviation 1/√n, for n inputs, keep
-# units where they are steep.
+# With weights of standard deviation 1, the inputs of the units are large, and sigmoids saturate. The
+# gradient of the squared error contains the sigmoid's derivative, so that a saturated wrong output
+# learns slowly; in the gradient of cross-entropy this factor cancels. Weights of standard deviation
+# 1/√n, for n inputs, avoid saturation.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -61,10 +61,11 @@ race(axes, {
 })  # fmt: skip
 
 # %% [markdown]
-# ## Which learning rate?
+# ## Learning rate
 #
-# Too small, and the loss hardly moves; too large, and it never settles. A range test tries many rates at
-# once, for a hundred steps, and suggests one; five rates are then trained in full, in one stack.
+# With too low a rate the loss hardly falls; with too high a rate it doesn't converge. A range test
+# tries many rates at the same time for a hundred steps, and suggests one. Five rates are then trained
+# fully, in one stack.
 
 # %%
 clf = MLPClassifier((100,), **(plain | {"activation": "relu"}))
@@ -84,9 +85,9 @@ axes.set(yscale="log", xlabel="epoch", ylabel="training loss")
 axes.legend(frameon=False)
 
 # %% [markdown]
-# ## How many rows to a step?
+# ## Batch size
 #
-# The same number of epochs for all: with small batches that is many more steps.
+# All networks train for the same number of epochs, so small batches take many more steps.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -95,7 +96,7 @@ race(axes, {f"{size} rows, {-(-len(X) // size)} steps": {"batch_size": size} for
      loss="sigmoid_cross_entropy", initializer=LecunNormal())  # fmt: skip
 
 # %% [markdown]
-# ## What does momentum do?
+# ## Momentum
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -104,10 +105,10 @@ race(axes, {f"momentum {m:g}": {"optimizer": SGD(0.02, momentum=m)} for m in mom
      loss="sigmoid_cross_entropy", initializer=LecunNormal())  # fmt: skip
 
 # %% [markdown]
-# ## When to stop?
+# ## Early stopping
 #
-# A hundred rows, and many epochs: the validation loss turns. Early stopping keeps the weights of its
-# lowest point.
+# With a hundred rows and many epochs, the validation loss rises again. Early stopping keeps the weights
+# of its minimum.
 
 # %%
 clf = MLPClassifier(
