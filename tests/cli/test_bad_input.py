@@ -109,12 +109,12 @@ def squeezed(text: str) -> str:
         (f"{INCOME} --set callbacks=3", "the command line sets this parameter itself"),
         (f"{INCOME} --optimizer sgd --set optimizer__momentun=0.9", "did you mean 'momentum'?"),
         (f"{INCOME} --optimizer sgd --set optimizer__momentum=x", "'x'; expected a number"),
-        (f"{INCOME} --data-dir nowhere", "the data folder nowhere is no folder"),
-        (f"{INCOME} --run theirs", "theirs holds thesis.txt; expected a new folder"),
-        (f"{INCOME} --run adult.csv", "adult.csv is a file; expected a folder"),
+        (f"{INCOME} --data-dir nowhere", "the data folder nowhere doesn't exist"),
+        (f"{INCOME} --run theirs", "theirs contains thesis.txt; expected a new folder"),
+        (f"{INCOME} --run adult.csv", "adult.csv is a file; expected a new folder"),
         ("data show digit", "did you mean 'digits'?"),
         ("data shw digits", "Did you mean 'show'?"),
-        ("data list --data-dir nowhere", "the data folder nowhere is no folder"),
+        ("data list --data-dir nowhere", "the data folder nowhere doesn't exist"),
         ("methods optimiser", "did you mean 'optimizer'?"),
     ],
 )
@@ -145,7 +145,7 @@ def test_one_column_has_to_be_left(here: Path, wellfit: Wellfit) -> None:
     drop = [word for name in ("age", "job", "hours", "pay") for word in ("--drop", name)]
     done = wellfit(*shlex.split(INCOME), *drop)
     assert done.exit_code == 2
-    assert "--drop pay leaves no column to learn from" in done.stderr
+    assert "--drop pay leaves no columns" in done.stderr
 
 
 def test_fewer_rows_than_a_batch_are_one_batch(here: Path, wellfit: Wellfit) -> None:
@@ -220,4 +220,4 @@ def test_debug_shows_the_traceback(here: Path, wellfit: Wellfit, how: tuple[str,
     env = {} if how else {"WELLFIT_DEBUG": "1"}
     done = wellfit(*how, "train", "nowhere.csv", env=env)
     assert done.exit_code == 1
-    assert "neither a file nor a known name" in str(done.exception)
+    assert "neither a file nor a known data set" in str(done.exception)

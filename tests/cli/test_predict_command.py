@@ -112,7 +112,7 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
         ("{run}", "nohours.csv", "-", "nohours.csv has no column 'hours'; did you mean 'Hours'?"),
         ("{run}", "text.csv", "-", "age"),
         ("{run}", "digits", "-", "digits has no column names; expected age, job, hours"),
-        ("{run}", "nowhere.csv", "-", "neither a file nor a known name"),
+        ("{run}", "nowhere.csv", "-", "neither a file nor a known data set"),
         ("{run}", "adult.csv", "nowhere/p.csv", "the folder nowhere doesn't exist"),
         ("{run}", "adult.csv", "./adult.csv", "adult.csv holds the rows to predict; expected ano"),
         ("{run}x", "adult.csv", "-", "did you mean"),

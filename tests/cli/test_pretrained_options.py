@@ -56,7 +56,7 @@ def test_all_numbers_of_frozen_layers_can_be_tried(
     [
         (
             ("--freeze", "1"),
-            "--freeze is about a pretrained network; name it by --pretrained MODEL",
+            "--freeze needs a pretrained network: --pretrained MODEL",
         ),
         (("--pretrained", "nowhere"), "there is no model or run nowhere"),
         (("--pretrained", "adult.csv"), "adult.csv"),

@@ -122,7 +122,7 @@ def test_columns_without_a_known_level_are_named(
     (here / "new.csv").write_text(rows({**FEW, "code": ("1", "2"), "flag": ("", "")}, 30))
     done = wellfit("predict", str(trained), "new.csv", "--out", "-")
     assert "no value of column 'code'" in done.stderr
-    assert "they hold '01', '02', 'A1'" in done.stderr
+    assert "which have '01', '02', 'A1'" in done.stderr
     assert "column 'flag'" not in done.stderr
     assert "column 'day'" not in done.stderr
 
@@ -360,7 +360,7 @@ def test_a_run_without_a_header_reads_all_rows_ever_after(here: Path, wellfit: W
     (here / "named.csv").write_text("column_2,column_1\n1,0.5\n")
     done = wellfit("predict", "run", "named.csv", "--out", "o.csv")
     assert "no header and 2 columns" not in done.stderr
-    assert "line 1 of named.csv, which is read as data and not as a header" in done.stderr
+    assert "line 1 of named.csv, which was read as data and not as a header" in done.stderr
     done = wellfit("predict", "run", "named.csv", "--out", "o.csv", "--header")
     assert "1 prediction" in done.output
 

@@ -150,7 +150,7 @@ def test_labels_go_by_name_where_they_have_one():
 
 
 def test_what_cannot_be_drawn_is_told():
-    with pytest.raises(DataError, match="iris holds no images"):
+    with pytest.raises(DataError, match="iris has no images"):
         picture(load("iris"))
     with pytest.raises(DataError, match="n is 0; expected at least 1"):
         picture(load("digits"), 0)

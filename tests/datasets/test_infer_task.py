@@ -48,8 +48,8 @@ def test_the_kind_of_a_target(y, kind):
 
 
 def test_the_reason_comes_in_words():
-    assert infer_task(np.arange(21).repeat(3)).reason == "21 distinct whole numbers, more than 20"
-    assert infer_task(np.arange(9)).reason == "9 distinct whole numbers, each fewer than 3 times"
+    assert infer_task(np.arange(21).repeat(3)).reason == "21 distinct integers, more than 20"
+    assert infer_task(np.arange(9)).reason == "9 distinct integers, each fewer than 3 times"
     assert infer_task(np.array([0.5, 1])).reason == "numbers with a fractional part"
     assert infer_task(np.array([True, False])).reason == "2 distinct booleans"
     assert infer_task(pd.Series(["a", "b"], dtype="category")).reason == "2 distinct categories"

@@ -110,7 +110,7 @@ def test_an_index_that_is_no_json_is_told_but_spoils_no_file(indexed, monkeypatc
 
 def test_an_unknown_source_gets_the_nearest_name():
     with pytest.raises(
-        DataError, match="'irsi' is neither a file nor a known name; did you mean 'iris'"
+        DataError, match="'irsi' is neither a file nor a known data set; did you mean 'iris'"
     ):
         load("irsi")
     with pytest.raises(DataError, match=r"Known: breast_cancer, .*wine"):

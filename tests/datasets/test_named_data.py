@@ -256,7 +256,7 @@ def test_the_argument_comes_before_the_variable(tmp_path, write_mnist, monkeypat
 def test_a_data_folder_without_the_data_is_an_error_not_a_download(tmp_path):
     with pytest.raises(DataError, match=r"has no mnist; expected .*train-images-idx3-ubyte.gz"):
         load("mnist", data_dir=tmp_path)
-    with pytest.raises(DataError, match="nowhere is no folder"):
+    with pytest.raises(DataError, match="nowhere doesn't exist"):
         load("mnist", data_dir=tmp_path / "nowhere")
 
 
