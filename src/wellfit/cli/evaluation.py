@@ -207,7 +207,7 @@ def confusion_table(counts: NDArray[np.int64], names: Sequence[str], width: int)
     """Return the confusion matrix, or its largest errors if it is too wide or too large."""
     matrix = cells(confusion_chart(counts, names), width) if len(names) <= _MOST_CLASSES else None
     if matrix is None:
-        title = Text("the most frequent errors on test rows", "dim")
+        title = Text("most frequent errors on the test set", "dim")
         return Group(title, _most_frequent(counts, names))
     title = Text(
         "confusion matrix of the test set (rows: true class, columns: predicted class)", "dim"
