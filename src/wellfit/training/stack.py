@@ -161,6 +161,7 @@ class Stack:
     Raises:
         InputError: the members differ in more than per-member hyper-parameters.
 
+    >>> from wellfit.nn import mlp
     >>> members = [Member(mlp(4, (8,), 3), seed=seed) for seed in range(5)]
     >>> Stack(members, Weights.initial(members, torch.float32, torch.device("cpu"))).k
     5
@@ -260,6 +261,7 @@ class Stack:
 def bytes_of(member: Member) -> int:
     """Return the bytes of a member's parameters, gradients and moments, in single precision.
 
+    >>> from wellfit.nn import mlp
     >>> bytes_of(Member(mlp(4, (8,), 3)))  # 67 parameters, and Adam's two moments of each
     1072
     """
