@@ -127,6 +127,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
     folder = Path(path)
     while True:
         raw = _read_document(folder)
+        # The document first: only its checksum says which weights are the model's.
         header = _parse(raw, folder)
         weights = _find_weights(folder, header["weights"])
         if weights is not None:

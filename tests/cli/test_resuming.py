@@ -344,7 +344,7 @@ def test_other_data_are_refused(here: Path, wellfit: Wellfit, cut: Callable[...,
     table.drop(columns="hours").to_csv("adult.csv", index=False)
     done = wellfit("train", "--resume", "run")
     assert done.exit_code == 2
-    assert "can't be taken up" in done.stderr
+    assert "can't be resumed" in done.stderr
     (here / "adult.csv").unlink()
     assert wellfit("train", "--resume", "run").exit_code == 2
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before

@@ -116,7 +116,7 @@ def as_normal(bits: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Op:
-    """An augmentation at work on S streams."""
+    """An augmentation, bound to S streams."""
 
     def __call__(self, examples: Examples, step: int) -> None:
         """Augment the batches of the steps from ``step`` on."""

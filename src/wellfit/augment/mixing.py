@@ -41,7 +41,7 @@ class Mixup(Augmentation, name="mixup"):
 
     @classmethod
     def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
-        """Return the mixing at work."""
+        """Return the op, bound to ``context``."""
         return _MixupOp([float(config.alpha) for config in configs], context)
 
 

@@ -73,7 +73,7 @@ def _squares(features: int) -> str:
 
 
 class Augmenter:
-    """The augmentations of S streams at work on their batches.
+    """The augmentations of S streams, bound to their batches.
 
     Args:
         augment: of each stream; alike but for their numbers.

@@ -38,7 +38,7 @@ class Noise(Augmentation, name="noise"):
 
     @classmethod
     def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
-        """Return the noise at work."""
+        """Return the op, bound to ``context``."""
         return _NoiseOp(context.hypers(configs)["std"].to(context.dtype), context)
 
 
@@ -104,7 +104,7 @@ class Erasing(Augmentation, name="erasing"):
 
     @classmethod
     def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
-        """Return the erasing at work."""
+        """Return the op, bound to ``context``."""
         return _ErasingOp(configs, context)
 
 

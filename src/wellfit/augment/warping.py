@@ -34,7 +34,7 @@ class Affine(Augmentation):
 
     @classmethod
     def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
-        """Return the warp at work."""
+        """Return the op, bound to ``context``."""
         return Warping(context, [_Bound(configs, context)])
 
 

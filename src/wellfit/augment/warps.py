@@ -146,7 +146,7 @@ class Elastic(Augmentation, name="elastic"):
 
     @classmethod
     def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
-        """Return the distortion at work."""
+        """Return the op, bound to ``context``."""
         return Warping(context, [], Waves(configs, context))
 
 

@@ -44,6 +44,7 @@ def open_regular(path: str | os.PathLike[str], most: int | None = None) -> Binar
     Traceback (most recent call last):
     wellfit.core.errors.ModelFileError: . is a folder; expected a regular file
     """
+    # O_NONBLOCK: opening a pipe without a writer would wait for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         _refuse_special(path, os.stat(path))  # first, since opening a device may do something
@@ -57,6 +58,7 @@ def open_regular(path: str | os.PathLike[str], most: int | None = None) -> Binar
         raise ModelFileError(f"{path} can't be read: {reason}") from error
     file = os.fdopen(descriptor, "rb")
     try:
+        # Again, of what was opened: the path may have changed in between.
         found = os.fstat(descriptor)
         _refuse_special(path, found)
         if most is not None and found.st_size > most:

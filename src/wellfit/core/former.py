@@ -80,6 +80,7 @@ def renamed(document: Any, names: Mapping[str, str], *keys: str) -> Any:
     >>> renamed({"learned": {"reused_": 1}}, {"reused_": "pretrained_"}, "learned")
     {'learned': {'pretrained_': 1}}
     """
+    # Anything may stand in a file; the form's check names what is wrong with it.
     if not isinstance(document, Mapping):
         return document
     if not keys:

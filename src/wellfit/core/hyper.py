@@ -31,7 +31,7 @@ class Hyper:
     a number, held as a tensor of shape (K,) during training. It may also be a config, as is what
     follows a warm-up: of one structure in all networks, whose own ``per_member`` numbers differ.
     A callback's may be given as a tuple, a number for each network.
-    ``init_only`` says that it is of no concern once training has started: any two go together.
+    ``init_only`` says that it only matters for the initial weights: members may differ in it.
     """
 
     doc: str
@@ -56,7 +56,7 @@ class Hyper:
         return f"{left}{low}, {high}{right}"
 
     def holds(self, value: float) -> bool:
-        """Say whether ``value`` is finite and inside the range."""
+        """Return whether ``value`` is finite and inside the range."""
         if isinstance(value, int) and abs(value) > _MOST_WHOLE:
             return False
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)

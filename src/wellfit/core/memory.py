@@ -12,7 +12,7 @@ _NO_LIMIT = 1 << 62
 def machine_memory() -> int:
     """Return the bytes that this process may take at most: the machine's, or its container's.
 
-    Where the system doesn't tell, there is no limit.
+    Where the system doesn't report it, there is no limit.
     """
     names: Mapping[str, int] = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names:
@@ -37,6 +37,7 @@ def _free(table: Path = Path("/proc/meminfo")) -> int:
     """Return the bytes that Linux could hand out without swapping; elsewhere, no limit."""
     try:
         lines = dict(line.split(":", 1) for line in table.read_text().splitlines())
+        # MemAvailable and not MemFree: caches of files count as free, since the kernel drops them.
         return int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, ValueError, KeyError):
         return _NO_LIMIT

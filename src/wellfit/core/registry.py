@@ -90,5 +90,6 @@ def _refuse_taken(family: str, name: str, cls: type) -> None:
     taken = _find(family, name)
     if taken is None:
         return
+    # The same class again is a notebook cell that was run twice.
     if (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
         raise InputError(f"{family} {name!r} is already {taken.__module__}.{taken.__qualname__}")

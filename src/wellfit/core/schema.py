@@ -152,7 +152,7 @@ def _faults_of_record(value: Any, form: Any, where: str, closed: bool) -> Iterat
 
 
 def _is_plain_dataclass(form: Any) -> bool:
-    """Say whether a form is a dataclass that plain data may stand for: a config's say more."""
+    """Return whether a form is a dataclass that plain data may stand for: a config's say more."""
     return isinstance(form, type) and is_dataclass(form) and not hasattr(form, "hypers")
 
 
@@ -193,7 +193,7 @@ def _faults_inside(value: Any, form: Any, where: str) -> Iterator[str]:
 
 
 def _is_a(value: Any, form: Any) -> bool:
-    """Say whether a value is of a form's outermost kind."""
+    """Return whether a value is of a form's outermost kind."""
     origin = _origin(form) or form
     if origin is Any:
         return True

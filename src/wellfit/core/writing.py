@@ -39,6 +39,7 @@ def writing(path: Path, unfinished_path: Path | None = None) -> Iterator[BinaryI
             yield file
             file.flush()
             os.fsync(file.fileno())
+        # Atomic on one disk: a reader sees the old file or the new one, never a part.
         os.replace(new, path)
     except BaseException as error:
         with suppress(OSError):  # where nothing can be written, nothing can be removed

@@ -105,6 +105,7 @@ def at_best_rate(
     """
     if isinstance(rule, Minimizer):
         return rule
+    # Learning rates matter by their magnitude, hence the even steps of the logarithm.
     rules = [rule.replace(learning_rate=float(rate)) for rate in np.geomspace(1e-6, 10, _RATES)]
     starts = torch.tensor([start or landscape.start] * _RATES, dtype=torch.float64)
     tracks = _stepped(landscape, rules, starts, steps)
@@ -147,6 +148,7 @@ def _minimized(landscape: Landscape, rule: Minimizer, start: Tensor, steps: int)
 
     def evaluate(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         if len(tried) >= steps:
+            # SciPy has no limit on evaluations that all of its minimizers obey; an exception has.
             raise StopIteration
         point = torch.from_numpy(np.array(x))
         tried.append(point)

@@ -1,4 +1,4 @@
-r"""Functions of two numbers on which optimizers show their ways.
+r"""Test functions of two numbers, on which optimizers are compared.
 
 Each is written for tensors x, y of any shape, so that autograd gives its derivatives. To add one,
 write a class here: its name, its formula, its minima, where to look and to start.
@@ -42,6 +42,7 @@ class Landscape(Config, family="landscape"):
         with torch.enable_grad():
             leaves = points.detach().clone().requires_grad_()
             heights = self.value(leaves[:, 0], leaves[:, 1])
+            # The points don't interact, so the gradient of the sum holds each point's own.
             (slopes,) = torch.autograd.grad(heights.sum(), leaves)
         return heights.detach(), slopes
 

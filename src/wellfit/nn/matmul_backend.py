@@ -54,12 +54,12 @@ def matmul_mode(*, rounded: bool, single: bool) -> Iterator[None]:
 
 
 def rounding() -> bool:
-    """Say whether products round their factors to bfloat16 now."""
+    """Return whether products round their factors to bfloat16 now."""
     return _rounding
 
 
 def is_large(rows: int, summed: int, columns: int, least: float = OUTPUTS) -> bool:
-    """Say whether products (rows, summed) by (summed, columns), all together, are for oneDNN.
+    """Return whether products (rows, summed) by (summed, columns), all together, are for oneDNN.
 
     ``rows`` are those of all members, whose products are computed at once; ``least`` is where it
     overtakes.
@@ -72,7 +72,7 @@ def is_large(rows: int, summed: int, columns: int, least: float = OUTPUTS) -> bo
 
 
 def is_narrow(columns: int) -> bool:
-    """Say whether products of so many columns are sooner computed the other way round.
+    """Return whether products of so many columns are computed faster the other way round.
 
     The default library multiplies (columns, summed) by (summed, rows) up to four times as fast as
     (rows, summed) by (summed, columns) where columns are few.
@@ -84,7 +84,7 @@ def is_narrow(columns: int) -> bool:
 
 
 def is_large_narrow(rows: int, summed: int) -> bool:
-    """Say whether products computed the other way round, all together, are for oneDNN."""
+    """Return whether products computed the other way round, all together, are for oneDNN."""
     return rows * summed >= _LARGE_ROWS
 
 
@@ -97,7 +97,7 @@ def use_backend(large: bool) -> None:
 
 
 def by_onednn(large: bool) -> bool:
-    """Say whether oneDNN computes large, or small, products now."""
+    """Return whether oneDNN computes large, or small, products now."""
     return _ways[large] == _ONEDNN
 
 

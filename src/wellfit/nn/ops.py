@@ -25,7 +25,7 @@ class ParameterShape:
 
 @dataclass(frozen=True)
 class BindContext:
-    """Where a layer is bound: the memory and the members it works for.
+    """Everything that a layer is bound to: the memory, and the members that it works for.
 
     ``out`` (K, B, width) is where results go; ``padded_output`` is the whole buffer around it,
     wider by a column of ones where a dense layer reads next (its bias is the last row of its
@@ -88,7 +88,7 @@ def collapsed(values: Tensor, dtype: torch.dtype) -> Tensor | float:
 
 
 class Op:
-    """A layer at work on K members and B rows; ``padded_output`` is where its results go."""
+    """A layer bound to K members and B rows; it writes its results into ``padded_output``."""
 
     def __init__(self, context: BindContext) -> None:
         self.out, self.padded_output = context.out, context.padded_output
@@ -106,7 +106,7 @@ class Op:
 
 
 class PerRun(Op):
-    """A layer that works in some members otherwise than in others.
+    """A layer that computes differently in some members than in others.
 
     Args:
         context: of all members.

@@ -119,8 +119,8 @@ class MinimizerRun:
         self._rule, self._at = rule, start.copy()
         # Two queues hand control back and forth: only one of the two threads runs at any time, so
         # the results don't depend on timing.
-        self._told: SimpleQueue[tuple[float, Vector] | None] = SimpleQueue()
-        self._asked: SimpleQueue[Vector | BaseException | None] = SimpleQueue()
+        self._replies: SimpleQueue[tuple[float, Vector] | None] = SimpleQueue()
+        self._points: SimpleQueue[Vector | BaseException | None] = SimpleQueue()
         # A daemon: a run that nobody closes must not keep the process alive.
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -132,26 +132,26 @@ class MinimizerRun:
             return self.best
         if loss < self._lowest:
             self.best, self._lowest = self._at.copy(), loss
-        self._told.put((loss, gradient))
+        self._replies.put((loss, gradient))
         return self._next()
 
     def close(self) -> None:
         """End the thread."""
         if not self.done:
             self.done = True
-            self._told.put(None)
+            self._replies.put(None)
             self._thread.join()
 
     def _next(self) -> Vector:
-        asked = self._asked.get()
-        if isinstance(asked, BaseException):
+        point = self._points.get()
+        if isinstance(point, BaseException):
             self.done = True
-            raise asked
-        if asked is None:
+            raise point
+        if point is None:
             self.done = True
             return self.best
-        self._at = asked
-        return asked
+        self._at = point
+        return point
 
     def _run(self) -> None:
         try:
@@ -160,14 +160,14 @@ class MinimizerRun:
             return
         # Handed to the thread that waits, or an error here would leave it waiting for ever.
         except BaseException as error:
-            self._asked.put(error)
+            self._points.put(error)
             return
-        self._asked.put(None)
+        self._points.put(None)
 
     def _evaluate(self, x: Vector) -> tuple[float, Vector]:
         # A copy, since SciPy goes on to change x in place.
-        self._asked.put(np.array(x, dtype=np.float64))
-        told = self._told.get()
-        if told is None:
+        self._points.put(np.array(x, dtype=np.float64))
+        reply = self._replies.get()
+        if reply is None:
             raise _Closed
-        return told
+        return reply

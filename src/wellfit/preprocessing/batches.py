@@ -44,6 +44,7 @@ def problems_of(
     >>> problems_of(table, pd.DataFrame({"a": [1.0, 2.0], "b": ["v", "v"]}))
     {'constant': ['a'], 'levels': ['b']}
     """
+    # A sample finds any problem that matters for the whole batch, in bounded time.
     X = X[:: -(-X.shape[0] // _SAMPLE)]
     names = [column.name for column in table.columns]
     problems: dict[str, list[str]] = {}

@@ -70,9 +70,12 @@ class Levels:
         counts: Counter[str] = Counter()
         for value, count in zip(values, np.bincount(codes[codes >= 0]).tolist(), strict=True):
             counts[_text(value)] += count
+        # Ties are broken by the text, so that the order of rows doesn't decide which levels are
+        # kept.
         ranked = sorted(counts, key=lambda text: (-counts[text], text))
         kept = [text for text in ranked if counts[text] >= min_frequency]
         if len(kept) < len(ranked) or len(kept) > max_categories:
+            # One place less: the rare levels together take it.
             kept = kept[: max_categories - 1]
         other = len(kept) < len(ranked)
         known = set(kept)
@@ -183,6 +186,7 @@ def _text(value: Any) -> str:
     """
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        # pandas reads 1, 2, None as floats: 1 and 1.0 have to be one level.
         return str(int(value))
     if isinstance(value, datetime.datetime) and value.timetz() == datetime.time():
         return str(value.date())

@@ -259,7 +259,9 @@ def check_cells(
     cells: Any = values.data if sparse.issparse(values) else values
     if cells.dtype.kind != "f" or not cells.size:
         return
+    # float16 can't hold the limit, which would become infinity.
     cells = cells.astype(np.float32) if cells.dtype == np.float16 else cells
+    # The usual table passes here, after two passes without a copy.
     if -largest <= cells.min() and cells.max() <= largest:  # neither is so where one is NaN
         return
     wrong = np.abs(cells) > largest if missing else ~(np.abs(cells) <= largest)
@@ -267,6 +269,7 @@ def check_cells(
         return
     if sparse.issparse(values):
         at = int(wrong.argmax())
+        # A CSR matrix stores cells row by row; indptr says where each row begins.
         row = int(np.searchsorted(values.indptr, at, side="right")) - 1
         column, value = int(values.indices[at]), cells[at]
     else:

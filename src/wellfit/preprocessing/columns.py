@@ -24,7 +24,7 @@ Table = Any  # a pandas DataFrame, a numpy matrix of numbers, or a scipy CSR mat
 
 _FEWEST_PIXELS, _DARKEST = 64, 15  # an image of 8 by 8, of 4 bits
 _ALIKE = 0.85  # times the differences between far columns: those between neighbours
-_FEWEST_ROWS, _SAMPLE = 10, 300  # by which columns' means are told; that are looked at
+_FEWEST_ROWS, _SAMPLE = 10, 300  # for means of columns; looked at
 
 _KINDS: dict[str, Kind] = {
     "integer": "number",
@@ -84,6 +84,7 @@ def is_image_like(X: Any, image_shape: Sequence[int] | None = None) -> bool:
         return columns == math.prod(image_shape)
     if not rows or columns < _FEWEST_PIXELS:
         return False
+    # Evenly over the table: its first rows may be all of one class.
     sample = X[:: -(-rows // _SAMPLE)].astype(np.float32)
     if len(sample) >= _FEWEST_ROWS:  # columns in the order of their size are no neighbours
         sample -= sample.mean(axis=0)
@@ -92,6 +93,7 @@ def is_image_like(X: Any, image_shape: Sequence[int] | None = None) -> bool:
         np.abs(sample[:, step:] - sample[:, :-step]).mean()
         for step in (1, 3, columns // 3, columns // 2)
     )
+    # Neighbouring pixels differ less than far ones; neighbouring columns of a table don't.
     return bool(min(near, nearest) < _ALIKE * np.mean(far) and X.max() >= _DARKEST)
 
 
@@ -109,6 +111,7 @@ def as_table(X: Any) -> Table:
     try:
         # Without dtype=object, numpy would turn the numbers of a mixed list into text.
         dtype = object if isinstance(X, (list, tuple)) else None
+        # Missing values are filled later; infinities are refused with the name of their column.
         matrix = check_array(X, accept_sparse="csr", dtype=dtype, ensure_all_finite=False)
     except (ValueError, TypeError) as error:
         raise DataError(str(error)) from error

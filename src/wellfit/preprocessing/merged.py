@@ -1,4 +1,4 @@
-"""Levels of categories that the encoder doesn't tell apart."""
+"""Categories whose rare levels the encoder merges into one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MergedLevels(NamedTuple):
     Attributes:
         name: the column's.
         levels: how many it has.
-        kept: how many of them the encoder tells apart.
+        kept: how many of them the encoder keeps apart.
         rows: share of the rows with a value whose level is among the others.
         single: share of the levels that occur once.
     """

@@ -1,4 +1,4 @@
-"""Numeric columns: gaps filled and marked, scaled, and kept within a sane range.
+"""Numeric columns: missing values filled and marked, numbers scaled and bounded.
 
 A scaling is a frozen dataclass of arrays, which is all that is saved of it, with ``fit`` and
 ``transform``. A new one is a class here and a line in :data:`SCALINGS`.
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 class Scaling(Protocol):
-    """What is learnt from the training values of some columns, NaN where missing."""
+    """What is learned from the training values of some columns, NaN where missing."""
 
     @classmethod
     def fit(cls, values: Array) -> Self:
@@ -78,6 +78,8 @@ class Robust(Affine):
         points = np.nanquantile(values, (0.25, 0.5, 0.75), axis=0).astype(np.float64)
         lower, median, upper = points
         spread = np.nanstd(values, axis=0, dtype=np.float64)
+        # Where most values are equal the quartiles coincide, and dividing by their distance would
+        # be dividing by 0.
         scale = np.where(upper > lower, upper - lower, spread)
         return cls(median, np.where(scale > 0, scale, 1.0))
 
@@ -122,6 +124,7 @@ SCALINGS: dict[str, type[Scaling]] = {
 
 def _smooth(values: Array) -> Array:
     """Bend values towards ±3, leaving those near 0 as they are (Holzmüller et al., 2024)."""
+    # Before squaring, which would overflow; at 1e6 the bend is at its limit anyway.
     bounded = np.clip(values, -1e6, 1e6)
     bent: Array = bounded / np.sqrt(1 + np.square(bounded / 3))
     return bent
@@ -162,7 +165,7 @@ class NumbersDocument(TypedDict):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numeric columns: each scaled version of each, then a 0/1 column where training had gaps.
+    """Numeric columns: each scaled version of each, then a 0/1 column that marks missing values.
 
     A column that doesn't vary in training is 0 throughout, whatever it holds later.
 
@@ -190,6 +193,8 @@ class Numbers:
             clip: a name in :data:`CLIPS`.
         """
         gaps: Array = np.any(np.isnan(values), axis=0)
+        # fmin and fmax skip NaN; a variance would be rounded, and could miss that all values are
+        # equal.
         varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
         fill = np.nanmedian(values, axis=0).astype(np.float64)
         names = numeric.split("+") if values.shape[1] else []
@@ -198,9 +203,10 @@ class Numbers:
 
     @classmethod
     def fit_sparse(cls, matrix: Any, clip: str, names: list[str]) -> Self:
-        """Learn from a CSR matrix: scaled by the largest value, not centred; gaps are zeros."""
+        """Learn from a CSR matrix: scaled by the largest value, not centred; missing becomes 0."""
         matrix = matrix.astype(np.float64)
         check_cells(matrix, names)
+        # By the largest and not by quartiles: most cells are 0, and centring would fill them all.
         largest = abs(matrix).nanmax(axis=0).toarray().ravel()
         zeros = np.zeros(len(largest))
         varies = largest > 0
@@ -210,10 +216,12 @@ class Numbers:
         return cls({"none": Affine(zeros, scale)}, clip, zeros, varies, gaps)
 
     def transform(self, values: Array) -> Array:
-        """Return (rows, versions of columns and marks of gaps) of floats."""
+        """Return (rows, scaled columns and marks of missing values) of floats."""
         missing = np.isnan(values)
+        # Mostly nothing is missing: the check spares a copy of the table.
         filled = np.where(missing, self.fill, values) if missing.any() else values
         bound = CLIPS[self.clip]
+        # A column constant in training is 0 for good: its weights were never trained.
         scaled = [bound(each.transform(filled)) * self.varies for each in self.scalings.values()]
         return np.hstack([*scaled, missing[:, self.gaps]])
 
@@ -232,7 +240,7 @@ class Numbers:
         return versions + gaps
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return all that was learnt, as data for JSON and as arrays by name."""
+        """Return all that was learned, as data for JSON and as arrays by name."""
         arrays = {"fill": self.fill, "varies": self.varies, "gaps": self.gaps}
         for name, scaling in self.scalings.items():
             arrays |= {f"{name}.{field}": array for field, array in vars(scaling).items()}
@@ -265,13 +273,13 @@ def _scaling(name: str, arrays: Mapping[str, Array], columns: int) -> Scaling:
     """Return a scaling of so many columns from its arrays."""
     cls: Any = SCALINGS[name]
     shapes = {"quantiles": (None, columns)}
-    learnt = {
+    learned = {
         field.name: declared_array(arrays, field.name, shapes.get(field.name, (columns,)))
         for field in fields(cls)
     }
-    if not np.all(learnt.get("scale", 1)):
+    if not np.all(learned.get("scale", 1)):
         raise ModelFileError(f"tensor 'scale' of scaling {name!r} holds 0")
-    return cls(**learnt)
+    return cls(**learned)
 
 
 def arrays_under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""The transformer that makes any table into a matrix that a network can train on."""
+"""TablePreprocessor: tables of any columns to matrices that networks train on."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TableDocument(TypedDict):
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Scale numbers, fill gaps, and turn text and categories into columns of 0 and 1.
+    """Scale numbers, fill missing values, and turn text and categories into columns of 0 and 1.
 
     - Numbers, dates (seconds since 1970) and durations (seconds) are scaled and clipped; a
       missing value becomes the column's median.
@@ -133,6 +133,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check_settings()
         table = self._read(X, reset=True)
+        # Kinds are those of all rows, held-out ones too: otherwise a word among validation rows
+        # would be an error, and not make the column a category.
         self.kinds_ = kinds_of(table, rows)
         names = self._names_in()
         if sparse.issparse(table):
@@ -171,9 +173,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rows, columns = table.shape
         if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag", "empty"}:
             table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
+        # Written in place by every part: stacking parts would need twice the memory.
         out = np.empty((rows, self._width), dtype=self.dtype)
         framed = isinstance(table, pd.DataFrame)
         cells = _FRAME_CELLS if framed else _MATRIX_CELLS
+        # Batch by batch, so that the intermediate copies stay in the cache, and memory is bounded.
         for batch in gen_batches(rows, max(1, cells // columns)):
             part = table.iloc[batch] if framed else table[batch]
             self._transform_into(out[batch], part, range(rows)[batch])
@@ -222,7 +226,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tuple(columns)
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return all that was learnt, as data for JSON and as arrays by name."""
+        """Return all that was learned, as data for JSON and as arrays by name."""
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
         numbers, numbers_arrays = self.numbers_.to_document()
@@ -313,6 +317,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         try:
             validate_data(self, table, reset=reset, skip_check_array=True)
         except (ValueError, TypeError) as error:
+            # scikit-learn names the columns that don't match; the nearest known names are added.
             raise DataError(f"{error}{self._nearest_names(table)}") from error
         return table
 

@@ -116,6 +116,7 @@ def label_array(y: Any, *, warn: bool = False) -> NDArray[Any]:
         )
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise DataError("Input y contains infinity; expected labels")
+    # type_of_target refuses objects, also those that are all text.
     found = type_of_target(np.array(values.tolist()) if values.dtype == object else values)
     if found == "multilabel-indicator":
         return values
@@ -155,6 +156,7 @@ def target_array(y: Any) -> NDArray[Any]:
     try:
         values: NDArray[Any] = y.toarray() if sparse.issparse(y) else np.asarray(y)
         if isinstance(y, (list, tuple)) and values.dtype.kind in "US":
+            # np.asarray([1, "a"]) is ['1', 'a']: the mix has to be seen to be refused.
             values = _unlike_types_kept(y, values)
     except ValueError as error:
         raise DataError(f"the target is no array: {error}") from error

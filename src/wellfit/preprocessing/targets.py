@@ -73,6 +73,7 @@ class TargetScaler:
 
     def _resist(self, columns: NDArray[np.float64]) -> None:
         """Use median and quartiles where half of an output's values aren't all alike."""
+        # Scaled so that, for normal targets, the unit is the standard deviation all the same.
         robust = RobustScaler(unit_variance=True).fit(columns)
         low, high = np.percentile(columns, [25, 75], axis=0)
         spread = high > low
@@ -90,7 +91,7 @@ class TargetScaler:
         return (values.reshape(len(values), -1) * self.scale_ + self.mean_).reshape(values.shape)
 
     def to_document(self) -> dict[str, Any]:
-        """Return what was learnt as data for JSON."""
+        """Return what was learned as data for JSON."""
         return {"mean": self.mean_.tolist(), "scale": self.scale_.tolist()}
 
     @classmethod
@@ -165,6 +166,7 @@ class ClassLabels:
         Raises:
             DataError: labels that :meth:`fit` didn't see, or as it would.
         """
+        # By identity: the folds of a search ask for the codes of the same object many times.
         if self.known_codes is not None and y is self.known_codes[0]:
             return self.known_codes[1]
         labels = target_numbers(y) if self.soft_ else label_array(y)
@@ -175,6 +177,7 @@ class ClassLabels:
                 raise DataError(f"the target has shape {labels.shape}; expected {wanted}")
             return self._probabilities(labels) if self.soft_ else labels.astype(np.int64)
         code = {label: index for index, label in enumerate(self.classes_.tolist())}
+        # Each distinct label is looked up once, however many rows have it.
         rows, found = pd.factorize(labels)
         unseen = [label for label in found.tolist() if label not in code]
         if unseen:
@@ -245,7 +248,7 @@ class ClassLabels:
         return found if self.multilabel_ else self.classes_[found]
 
     def to_document(self) -> dict[str, Any]:
-        """Return what was learnt as data for JSON."""
+        """Return what was learned as data for JSON."""
         return {
             "classes": self.classes_.tolist(),
             "dtype": self.classes_.dtype.str,
@@ -286,6 +289,7 @@ class ClassLabels:
                 "the classes, of sum 1 (where each column is a yes or no by itself, use "
                 "loss='sigmoid_cross_entropy')"
             )
+        # Probabilities written with few digits sum to 1 only roughly; the loss expects exactly 1.
         scaled: NDArray[np.float64] = shares / total[:, None]
         return scaled
 

@@ -28,7 +28,7 @@ def run(
 
     Args:
         members: of one structure.
-        callbacks: that are told.
+        callbacks: of the training.
         pause: an epoch at which training is paused and resumed.
     """
     rng = np.random.default_rng(0)

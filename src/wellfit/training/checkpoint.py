@@ -87,7 +87,7 @@ def save_checkpoint(result: Result) -> tuple[Document, dict[str, Tensor]]:
 def load_checkpoint(
     members: Sequence[Member], document: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> Result:
-    """Return the result that :func:`save_checkpoint` put aside, for the same members.
+    """Return the result that :func:`save_checkpoint` took apart, for the same members.
 
     Raises:
         ModelFileError: the data aren't of the declared form, or a tensor doesn't fit the members'
@@ -221,13 +221,13 @@ def seeds(place: Place) -> list[int]:
     """Return the seed of every member of a checkpoint: a file, or the newest whole one's."""
     path = _file(place)
     header, _ = _opened(path)
-    told = [member["seed"] for member in header["members"]]
-    if not told:
+    found = [member["seed"] for member in header["members"]]
+    if not found:
         raise ModelFileError(f"{path} is of no members; expected one at least")
-    for seed in told:
+    for seed in found:
         if not (seed.isdecimal() and len(seed) < 19):
             raise ModelFileError(f"{path} has the seed {seed!r:.40}; expected a whole number")
-    return list(map(int, told))
+    return list(map(int, found))
 
 
 def latest(folder: Place) -> Path | None:
@@ -257,7 +257,7 @@ def checkpoints(folder: Place) -> list[Path]:
 
 
 def epoch_of(path: Path) -> int:
-    """Return the epoch that a checkpoint's name tells.
+    """Return the epoch in a checkpoint's name.
 
     >>> epoch_of(Path("checkpoints/epoch-000012-best.safetensors"))
     12
@@ -266,7 +266,7 @@ def epoch_of(path: Path) -> int:
 
 
 def is_best(path: Path) -> bool:
-    """Say whether a checkpoint was the best so far when it was written."""
+    """Return whether a checkpoint was the best so far when it was written."""
     match = _NAME.fullmatch(path.name)
     return match is not None and match[3] is not None
 
@@ -316,7 +316,7 @@ def _check_same(written: Sequence[MemberEntry], given: Sequence[MemberEntry], pa
         for (what, value), own in zip(theirs.items(), ours.values(), strict=True):
             if value != own:
                 raise InputError(
-                    f"{path} can't be taken up: the {what} of member {index} was {value}; "
+                    f"{path} can't be resumed: the {what} of member {index} was {value}; "
                     f"given {own}"
                 )
 

@@ -50,12 +50,12 @@ def same_data(resume: Result, rows: Rows, streams: Sequence[Stream]) -> str:
     before, dtype = resume.data, resume.last.parameters.dtype
     if dtype != rows.dtype:
         raise InputError(
-            f"this training can't be taken up: it computed in {dtype}, and now in {rows.dtype}; "
+            f"this training can't be resumed: it computed in {dtype}, and now in {rows.dtype}; "
             "expected the same precision"
         )
     if before and fingerprint(rows, streams) != before:
         raise InputError(
-            "this training can't be taken up: it began with other data, another split, order or "
+            "this training can't be resumed: it began with other data, another split, order or "
             "augmentation; expected the same as then"
         )
     return before

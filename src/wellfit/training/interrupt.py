@@ -15,9 +15,9 @@ _SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 class Interrupt:
     """Notes a signal instead of raising it, so that a step is never cut in two.
 
-    Ctrl-C is answered by the end of the training. Other signals (SIGTERM, SIGHUP) are noted where
-    the program handles them, and its handler is called once the training is put aside. The second
-    signal goes to the program's handler at once.
+    Ctrl-C ends the training. Other signals (SIGTERM, SIGHUP) are noted where the program handles
+    them, and its handler is called once the training has been saved. The second signal goes to
+    the program's handler at once.
 
     >>> with Interrupt() as interrupt:
     ...     interrupt.asked

@@ -348,7 +348,7 @@ class _Loop:
     # Small things.
 
     def _converged(self) -> NDArray[np.bool_]:
-        """Say which members' minimizers are done, (K,)."""
+        """Return which members' minimizers are done, (K,)."""
         done = np.zeros(len(self._planned), dtype=bool)
         if self._bound.minimizer_runs is not None:
             done[self._active] = self._bound.minimizer_runs.done

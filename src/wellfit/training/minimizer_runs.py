@@ -53,8 +53,8 @@ class MinimizerRuns:
 
     def move(self, stack: Stack, losses: Sequence[float]) -> None:
         """Give every run its loss and gradient, and move the weights to the points it returns."""
-        told = zip(self._all, losses, _vectors(stack, stack.gradients), strict=True)
-        _write(stack, [run.tell(loss, gradient) for run, loss, gradient in told])
+        triples = zip(self._all, losses, _vectors(stack, stack.gradients), strict=True)
+        _write(stack, [run.tell(loss, gradient) for run, loss, gradient in triples])
 
     def restore_best(self, stack: Stack, positions: NDArray[np.int64] | None = None) -> None:
         """Put members, by position, where their runs saw the lowest loss; all by default."""
@@ -112,7 +112,7 @@ def _check(member: Member) -> None:
         "gradient clipping": [clipping.name for clipping in member.gradient_clipping],
         "averaged weights": [str(member.ema_decay)] if member.ema_decay else [],
         "layer rates other than 0 and 1": []
-        if _steady(member.layer_rates)
+        if _only_freezes(member.layer_rates)
         else [repr(member.layer_rates)],
     }
     for what, given in cannot.items():
@@ -123,8 +123,8 @@ def _check(member: Member) -> None:
             )
 
 
-def _steady(layer_rates: LayerRates) -> bool:
-    """Say whether layers learn or don't, and no third: a minimizer finds the size of its steps."""
+def _only_freezes(layer_rates: LayerRates) -> bool:
+    """Return whether all rates are 0 or 1: a minimizer finds the size of its steps itself."""
     return set(layer_rates.rates) <= {0, 1} and set(layer_rates.start_epochs) <= {1}
 
 

@@ -90,10 +90,10 @@ def predict(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
             )
             logits = bound(rows.features(ids).expand(k, -1, -1))[:, again // bound.rows :]
-            told = link(logits.transpose(1, 2)).transpose(1, 2)
+            outputs = link(logits.transpose(1, 2)).transpose(1, 2)
             # The next block lands in the same memory, which a link may hand out as it is.
-            shared = told.untyped_storage().data_ptr() == logits.untyped_storage().data_ptr()
-            blocks.append((told.clone() if shared else told).cpu())
+            shared = outputs.untyped_storage().data_ptr() == logits.untyped_storage().data_ptr()
+            blocks.append((outputs.clone() if shared else outputs).cpu())
     if not blocks:
         return np.empty((k, 0, weights.network.outputs), dtype=np.float32)
     return torch.cat(blocks, dim=1).numpy()

@@ -43,7 +43,7 @@ class Result:
 
     ``last`` are the weights after the last step, ``best`` those that a callback asked to keep
     (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what callbacks made of
-    the learning rates; ``data`` in a snapshot tells what it was trained on; ``position`` counts
+    the learning rates; ``data`` in a snapshot is the fingerprint of its data; ``position`` counts
     the steps of an epoch that is not over, and ``metric_sums`` (3, K) are the sums over its rows.
     """
 

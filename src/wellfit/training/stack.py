@@ -156,7 +156,7 @@ def _joined(layout: Layout, several: Sequence[tuple[Tensor, int]]) -> Tensor:
 
 
 class Stack:
-    """K members of one structure at work: weights, gradients, and hyper-parameters as tensors.
+    """K members of one structure: weights, gradients, and hyper-parameters as tensors.
 
     Raises:
         InputError: the members differ in more than per-member hyper-parameters.
@@ -199,12 +199,12 @@ class Stack:
         )
 
     def advance(self, epoch: int, *, begins: bool) -> bool:
-        """Go to an epoch, from 1; say whether other layers learn than before.
+        """Go to an epoch, from 1; return whether other layers learn than before.
 
         Args:
-            epoch: that comes now.
-            begins: whether it begins: layers that thaw now then forget what a rule remembers of
-                an earlier time when they learned.
+            epoch: the epoch that comes now.
+            begins: whether its first step comes now: the optimizer's slots of layers that are
+                unfrozen in this epoch are then set to zero.
         """
         changed = self.step_schedule.advance(epoch)
         if begins and changed:

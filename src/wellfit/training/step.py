@@ -212,5 +212,5 @@ class Step:
 
 
 def covers(rule: Penalty | Constraint, weights: int) -> bool:
-    """Say whether a rule is for a layer with weights."""
+    """Return whether a rule is for a layer with weights."""
     return not rule.only or weights in rule.only

@@ -46,7 +46,7 @@ class _Ahead(NamedTuple):
     rates: Tensor
 
     def holds(self, step: int, per_epoch: int) -> bool:
-        """Say whether a step's numbers are among them."""
+        """Return whether a step's numbers are among them."""
         return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.values)
 
 

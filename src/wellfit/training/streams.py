@@ -330,7 +330,7 @@ def _check(kinds: Mapping[Hashable, NDArray[np.integer]], what: str) -> None:
 
 
 def _are_pairs(streams: Sequence[Stream], rows: Rows) -> bool:
-    """Say whether examples are pairs of rows, the same for all streams."""
+    """Return whether examples are pairs of rows, the same for all streams."""
     if len({stream.pairs for stream in streams}) > 1:
         raise InputError("either all streams of a stack are of pairs, or none is")
     if streams[0].pairs and rows.parts()[2] is not None:

@@ -45,7 +45,7 @@ class Activation(Config, family="activation"):
         return torch.zeros(0, 0, dtype=torch.float64)
 
     def bind(self, context: BindContext) -> Op:
-        """Return the function at work on all members at once, or on each with its own numbers."""
+        """Return an op for all members at once, or one that takes each with its own numbers."""
         # PyTorch's kernels take plain numbers only, so numbers that differ cost a call a member.
         table = zip(*(values.tolist() for values in context.hypers.values()), strict=True)
         each = [self.replace(**dict(zip(context.hypers, row, strict=True))) for row in table]

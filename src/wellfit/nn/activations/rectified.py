@@ -65,7 +65,7 @@ class LeakyReLU(Activation, name="leaky_relu"):
         return delta
 
     def bind(self, context: BindContext) -> Op:
-        """Return the function at work; slopes that differ are spread over all members at once."""
+        """Return the op; slopes that differ are spread over all members at once."""
         slope = context.number("slope")
         return _SlopesOp(slope, context) if isinstance(slope, Tensor) else super().bind(context)
 
@@ -108,7 +108,7 @@ class PReLU(Activation, name="prelu"):
         return delta
 
     def bind(self, context: BindContext) -> Op:
-        """Return the function and its learning at work."""
+        """Return the op, which also computes the gradients of the slopes."""
         return _PReLUOp(context.weight, context)
 
 

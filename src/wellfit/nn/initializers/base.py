@@ -11,7 +11,7 @@ from wellfit.core.hyper import Config
 
 
 class Initializer(Config, family="initializer"):
-    """Draws the first weights of a layer.
+    """Draws the initial weights of a layer.
 
     >>> import torch
     >>> from wellfit.nn import GlorotUniform

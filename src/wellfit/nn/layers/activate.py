@@ -32,5 +32,5 @@ class Activate(Layer, name="activation"):
         return self.activation
 
     def bind(self, context: BindContext) -> Op:
-        """Return the function at work."""
+        """Return the op, bound to ``context``."""
         return self.activation.bind(context)

@@ -50,9 +50,9 @@ class Layer(Config, family="layer"):
         return torch.zeros(0, 0, dtype=torch.float64)
 
     def varying(self) -> Config:
-        """Return whose ``per_member`` hyper-parameters the op is told: the layer's own."""
+        """Return the config whose ``per_member`` numbers the op gets: by default the layer."""
         return self
 
     @abstractmethod
     def bind(self, context: BindContext) -> Op:
-        """Return the op for a context."""
+        """Return the layer's op, bound to the memory and members of ``context``."""

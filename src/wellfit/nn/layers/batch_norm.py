@@ -54,7 +54,7 @@ class BatchNorm(Layer, name="batch_norm"):
         return torch.tensor([[0.0], [1.0]], dtype=torch.float64).repeat(1, inputs)
 
     def bind(self, context: BindContext) -> Op:
-        """Return the normalization at work."""
+        """Return the op, bound to ``context``."""
         if not context.training:
             return _BatchNormPredicting(context)
         return _BatchNormTraining(context) if context.learns else _BatchNormFrozen(context)

@@ -118,7 +118,7 @@ class GroupedLinear(Layer, name="grouped_linear"):
         return torch.cat(drawn, dim=1)
 
     def bind(self, context: BindContext) -> Op:
-        """Return the matrix products at work."""
+        """Return the op, bound to ``context``."""
         return _GroupedOp(context, self.groups)
 
 

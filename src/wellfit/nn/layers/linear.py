@@ -60,7 +60,7 @@ class Linear(Layer, name="linear"):
         return torch.cat([weights, biases])
 
     def bind(self, context: BindContext) -> Op:
-        """Return the matrix product at work."""
+        """Return the op, bound to ``context``."""
         if rounding():
             return _RoundedOp(context)
         # The executor lays the logits of few classes out in columns: see matmul_backend.is_narrow.
@@ -91,7 +91,7 @@ class _LinearOp(Op):
         self._own: Tensor | None = None
 
     def _sizes(self, rows: int, inputs: int, units: int) -> tuple[bool, bool]:
-        """Say whether the products for outputs, and for gradients, are large."""
+        """Return whether the products for outputs, and for gradients, are large."""
         return is_large(rows, inputs, units), is_large(rows, inputs, units, GRADIENTS)
 
     def forward(self, x: Tensor) -> Tensor:

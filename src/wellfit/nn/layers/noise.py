@@ -32,7 +32,7 @@ class Dropout(Layer, name="dropout"):
     rate: float = fraction("share of units silenced", default=0.5, search=(0, 0.7))
 
     def bind(self, context: BindContext) -> Op:
-        """Return the masks at work."""
+        """Return the op, bound to ``context``."""
         return _DropoutOp(context)
 
 
@@ -102,7 +102,7 @@ class MaskingNoise(Layer, name="masking_noise"):
     rate: float = fraction("share of units set to 0", default=0.25, search=(0, 0.6))
 
     def bind(self, context: BindContext) -> Op:
-        """Return the masks at work."""
+        """Return the op, bound to ``context``."""
         return _MaskingNoiseOp(context)
 
 
@@ -134,7 +134,7 @@ class AlphaDropout(Layer, name="alpha_dropout"):
     )
 
     def bind(self, context: BindContext) -> Op:
-        """Return the masks at work."""
+        """Return the op, bound to ``context``."""
         return _AlphaDropoutOp(context)
 
 
@@ -177,7 +177,7 @@ class GaussianNoise(Layer, name="gaussian_noise"):
     std: float = nonnegative("standard deviation of the noise", default=0.1, search=(0.01, 1))
 
     def bind(self, context: BindContext) -> Op:
-        """Return the noise at work."""
+        """Return the op, bound to ``context``."""
         return _GaussianNoiseOp(context)
 
 

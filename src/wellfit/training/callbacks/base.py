@@ -46,7 +46,7 @@ class Run:
     view: TrainingView | None = None
 
     def is_new(self, state: State) -> bool:
-        """Say whether a callback with this state sees the beginning of the run."""
+        """Return whether a callback with this state sees the beginning of the run."""
         # A run interrupted within its first epoch has no epoch behind it, but a state.
         return not self.first_epoch and not state
 

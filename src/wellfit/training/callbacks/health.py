@@ -99,8 +99,8 @@ def _lines(
         layers = _weighted(network, now[member], before[member], epochs)
         layers |= dict(_active(network, values))
         ordered = [name for name in layer_names(network) if name in layers]
-        told = [{"layer": name, **layers[name]} for name in ordered]
-        yield {"epoch": logs.epoch, "member": member, "layers": told}
+        statistics = [{"layer": name, **layers[name]} for name in ordered]
+        yield {"epoch": logs.epoch, "member": member, "layers": statistics}
 
 
 def _blocks(weights: Weights, member: int) -> list[Tensor]:
@@ -112,14 +112,14 @@ def _blocks(weights: Weights, member: int) -> list[Tensor]:
 def _weighted(
     network: Network, now: list[Tensor], before: list[Tensor] | None, epochs: int
 ) -> dict[str, dict[str, float]]:
-    told = {}
+    statistics = {}
     for place, (name, block) in enumerate(zip(layer_names(network), now, strict=True)):
         if block.numel():
             norm = float(block.norm())
-            told[name] = {"norm": norm, "deviation": float(block.std(correction=0))}
+            statistics[name] = {"norm": norm, "deviation": float(block.std(correction=0))}
             if before is not None and norm:
-                told[name]["change"] = float((block - before[place]).norm()) / norm / epochs
-    return told
+                statistics[name]["change"] = float((block - before[place]).norm()) / norm / epochs
+    return statistics
 
 
 def _active(network: Network, outputs: list[Tensor]) -> Iterator[tuple[str, dict[str, float]]]:
@@ -132,10 +132,10 @@ def _active(network: Network, outputs: list[Tensor]) -> Iterator[tuple[str, dict
 
 
 def _answers(layer: Activate, z: Tensor, out: Tensor) -> dict[str, float]:
-    told = {"spread": float(out.std(0, correction=0).median())}
+    statistics = {"spread": float(out.std(0, correction=0).median())}
     if layer.activation.parameters(1).rows:  # its slope is a matter of what it has learned
-        return told
+        return statistics
     # f'(z) from the function's own backward; on copies, since backward may overwrite its inputs.
     slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
     dead, flat = (slope < _NO_SLOPE).all(0), slope < _FLAT
-    return {**told, "dead": float(dead.double().mean()), "flat": float(flat.double().mean())}
+    return {**statistics, "dead": float(dead.double().mean()), "flat": float(flat.double().mean())}
