@@ -1,11 +1,14 @@
 """A griffe extension: what mkdocstrings' Markdown can't read of docstrings, it rewrites.
 
 Doctests become code blocks, since ``>>>`` would be a quotation; roles like :class:`X` plain code.
-The arguments of a config, whose ``__init__`` griffe doesn't see, become its attributes.
+The arguments of a config, whose ``__init__`` griffe doesn't see, become its attributes; those of
+an estimator are as its declared parameters say.
 """
 
 from __future__ import annotations
 
+import inspect
+import pydoc
 import re
 from typing import Any
 
@@ -21,6 +24,8 @@ class Docstrings(Extension):
     def on_instance(self, *, obj: Object, **_: Any) -> None:
         """Rewrite one object's docstring in place."""
         if obj.docstring:
+            if "{parameters}" in obj.docstring.value:  # which are filled in when it is imported
+                obj.docstring.value = inspect.getdoc(pydoc.locate(obj.path)) or ""
             obj.docstring.value = rewritten(obj.docstring.value)
 
     def on_class_members(self, *, cls: Class, **_: Any) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.build import JobBuilder
+from wellfit.estimators.declared import declared, parameter
 from wellfit.fitting import FittedNetwork, run
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +121,33 @@ def test_at_most_three_classes_of_ours_stand_above_an_estimator() -> None:
     }  # fmt: skip
     assert {"MLPClassifier", "MLPRegressor", "MLPAutoencoder"} <= above.keys()
     assert {name: bases for name, bases in above.items() if len(bases) > 3} == {}
+
+
+def test_a_parameter_is_declared_once() -> None:
+    """In a class body; signature, docstring, ``set_params`` and validation read it there."""
+
+    @declared()
+    class Warmed(MLPClassifier):
+        """A classifier.
+
+        Args:
+            {parameters}
+        """
+
+        warmth: int = parameter("how warm, at least 1.", default=3, whole=True, low=1)
+
+    assert inspect.signature(Warmed).parameters["warmth"].default == 3
+    assert [*inspect.signature(MLPClassifier).parameters, "warmth"] == [
+        *inspect.signature(Warmed).parameters
+    ]
+    assert "warmth: how warm, at least 1.\n" in (Warmed.__doc__ or "")
+    assert clone(Warmed((4,), epochs=1).set_params(warmth=5)).get_params()["warmth"] == 5
+    with pytest.raises(TypeError, match="warmht"):
+        Warmed(warmht=1)
+    with pytest.raises(TypeError, match="positional"):
+        Warmed((4,), None)  # type: ignore[misc]
+    with pytest.raises(HyperparameterError, match="warmth is 0; expected a whole number"):
+        Warmed((4,), warmth=0).fit(X, X[:, 0] > 0)
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from wellfit.diagnose import (
 )
 from wellfit.diagnose.lr_range_test import learning_rate_range
 from wellfit.diagnose.start import best_losses, signal_of
+from wellfit.estimators.build import JobBuilder
+from wellfit.estimators.encoding import Encoded
 from wellfit.nn import Activate, Activation
 from wellfit.nn.losses import Poisson, Quantile, SoftmaxCrossEntropy, SquaredError
 
@@ -47,13 +50,17 @@ class WrongSlope(Activation):
         return delta.mul_(1 - out.abs())
 
 
+class CheatingBuilder(JobBuilder):
+    def _encoded(self, *given: Any) -> Encoded:
+        table = super()._encoded(*given)
+        x = np.c_[table.rows.x, np.eye(3, dtype=np.float32)[table.rows.y]]
+        return table._replace(rows=replace(table.rows, x=x))
+
+
 class Cheat(MLPClassifier):
     """Writes the target among its inputs."""
 
-    def _table(self, x: Any, y: Any, weight: Any) -> Any:
-        table = super()._table(x, y, weight)
-        table.x = np.c_[table.x, np.eye(3, dtype=np.float32)[table.y]]
-        return table
+    job_builder = CheatingBuilder
 
 
 def one(name: str, estimator: Any, X: Any, y: Any, **more: Any) -> Any:

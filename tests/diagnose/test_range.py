@@ -28,7 +28,7 @@ def good_rates(estimator: Any, X: Any, y: Any) -> np.ndarray:
     work = estimator.prepare(X, y)
     one = work.member
     members = [one.replace(optimizer=one.optimizer.replace(learning_rate=r)) for r in tried]
-    result = train(members, work.rows(), [work.stream])
+    result = train(members, work.on_device(), [work.stream])
     lowest = [np.min(result.history(k)["val_loss"]) for k in range(len(tried))]
     lowest = np.nan_to_num(lowest, nan=np.inf)
     return tried[lowest <= lowest.min() + 0.1 * (lowest[0] - lowest.min())]

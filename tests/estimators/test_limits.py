@@ -125,7 +125,7 @@ def test_any_number_makes_it_verbose(verbose):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"verbose": -1}, "verbose is -1; expected 0, or a number from 1"),
+        ({"verbose": -1}, "verbose is -1; expected a whole number, at least 0"),
         ({"verbose": "loud"}, "verbose is 'loud'"),
         ({"n_threads": 2000}, "threads is 2000; expected a whole number, at most 1024"),
         ({"random_state": -1}, "random_state is -1; expected a whole number from 0"),

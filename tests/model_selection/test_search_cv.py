@@ -168,10 +168,10 @@ def test_survivors_weights_are_those_of_an_unbroken_training(monkeypatch):
 
     def remember(self, group, trained, fits, judged=evaluation.Evaluation._judged):
         outcomes = judged(self, group, trained, fits)
-        for estimator in (work.estimator for work in group.jobs):
-            if estimator.n_epochs_ == 9:
-                ended.setdefault(estimator.optimizer.learning_rate, []).append(
-                    estimator.network_.weights.parameters.numpy().copy()
+        for result in trained.results():
+            if result.epochs[0] == 9:
+                ended.setdefault(result.members[0].optimizer.learning_rate, []).append(
+                    result.weights().parameters.numpy().copy()
                 )
         return outcomes
 

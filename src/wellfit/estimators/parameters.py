@@ -1,4 +1,4 @@
-"""The parameters that classifier and regressor share."""
+"""The parameters that classifier, regressor and pretraining share."""
 
 from __future__ import annotations
 
@@ -7,89 +7,206 @@ from typing import Any, ClassVar, Literal, Self
 
 from wellfit.augment import Augmentation
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import Config
+from wellfit.estimators.declared import Parameter, declared, parameter
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.fitting.pretrained.base import PretrainedLayers
-from wellfit.nn import Activation, HiddenLayer, Initializer, Layer, Loss
-from wellfit.optim import L1, L2, Clipping, Optimizer, Schedule
-from wellfit.training import Callback, EarlyStopping
+from wellfit.nn import Activation, Dropout, GaussianNoise, HiddenLayer, Initializer, Layer, Loss
+from wellfit.optim import L1, L2, Clipping, MaxNorm, Optimizer, Schedule
+from wellfit.training import Callback, EarlyStopping, Member
+
+_MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 
 
+@declared()
 class Parameters(NestedConfigs):
     """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
 
-    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
-        "activation": Activation,
-        "initializer": Initializer,
-        "bias_initializer": Initializer,
-        "loss": Loss,
-        "optimizer": Optimizer,
-        "lr_schedule": Schedule,
-        "gradient_clipping": Clipping,
-        "early_stopping": EarlyStopping,
-        "pretrained": PretrainedLayers,
-    }
+    declared_parameters: ClassVar[Mapping[str, Parameter]]
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (256, 256),
-        *,
-        layers: Sequence[int | HiddenLayer | Layer] | None = None,
-        activation: str | Activation | Sequence[str | Activation] = "relu",
-        initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        batch_norm: bool | Literal["before", "after"] = False,
-        dropout: float | Layer | Literal["auto"] = "auto",
-        input_dropout: float = 0.0,
-        input_noise: float = 0.0,
-        l1: float | L1 = 0.0,
-        l2: float | L2 = 0.0,
-        max_norm: float | None = None,
-        loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
-        learning_rate: float | Literal["auto"] = "auto",
-        lr_schedule: str | Schedule = "one_cycle",
-        schedules: Mapping[str, str | Schedule] | None = None,
-        gradient_clipping: float | str | Clipping | None = None,
-        ema_decay: float = 0.0,
-        batch_size: int | Literal["auto"] = "auto",
-        shuffle: bool = True,
-        subsample: float = 1.0,
-        epochs: int = 40,
-        early_stopping: bool | EarlyStopping = True,
-        validation_fraction: float | None = None,
-        scoring: Any = None,
-        eval_every: int = 1,
-        augment: str | Augmentation | Sequence[str | Augmentation] = (),
-        image_shape: Sequence[int] | None = None,
-        preprocess: Literal["auto"] | None = "auto",
-        callbacks: Sequence[Callback] = (),
-        pretrained: PretrainedLayers | None = None,
-        warm_start: bool = False,
-        precision: str = "float32",
-        device: str = "auto",
-        n_threads: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes, self.layers = hidden_layer_sizes, layers
-        self.activation, self.batch_norm = activation, batch_norm
-        self.initializer, self.bias_initializer = initializer, bias_initializer
-        self.dropout, self.input_dropout = dropout, input_dropout
-        self.input_noise, self.max_norm = input_noise, max_norm
-        self.l1, self.l2 = l1, l2
-        self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
-        self.lr_schedule, self.schedules = lr_schedule, schedules
-        self.gradient_clipping, self.ema_decay = gradient_clipping, ema_decay
-        self.batch_size, self.shuffle, self.subsample = batch_size, shuffle, subsample
-        self.epochs, self.early_stopping = epochs, early_stopping
-        self.validation_fraction = validation_fraction
-        self.scoring, self.eval_every = scoring, eval_every
-        self.augment, self.image_shape = augment, image_shape
-        self.preprocess, self.callbacks = preprocess, callbacks
-        self.pretrained, self.warm_start, self.verbose = pretrained, warm_start, verbose
-        self.precision, self.device, self.n_threads = precision, device, n_threads
-        self.random_state = random_state
+    hidden_layer_sizes: Sequence[int] | int = parameter(
+        "units of each hidden layer; ``()`` is a linear model.",
+        default=(256, 256),
+        kw_only=False,
+    )
+    layers: Sequence[int | HiddenLayer | Layer] | None = parameter(
+        "hidden layers one by one, in place of ``hidden_layer_sizes``: numbers of units, "
+        ":class:`~wellfit.nn.Dense` with settings of its own, other layers of ``wellfit.nn``.",
+        default=None,
+    )
+    activation: str | Activation | Sequence[str | Activation] = parameter(
+        "of the hidden layers, by name or as an object, or one for each.",
+        default="relu",
+        family=Activation,
+    )
+    initializer: str | Initializer = parameter(
+        "how the weights start, by name or as an object.",
+        default="glorot_uniform",
+        family=Initializer,
+    )
+    bias_initializer: str | Initializer = parameter(
+        "how the biases start.", default="zeros", family=Initializer
+    )
+    batch_norm: bool | Literal["before", "after"] = parameter(
+        'normalize every hidden layer\'s batch; True or ``"before"`` its activation, or '
+        '``"after"``.',
+        default=False,
+    )
+    dropout: float | Layer | Literal["auto"] = parameter(
+        "share of hidden units silenced at a step, in [0, 1), or a layer such as "
+        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.',
+        default="auto",
+        meant=(Dropout, "rate"),
+    )
+    input_dropout: float = parameter(
+        "share of inputs silenced at a step, in [0, 1).", default=0.0, meant=(Dropout, "rate")
+    )
+    input_noise: float = parameter(
+        "standard deviation of noise added to scaled inputs at a step, at least 0.",
+        default=0.0,
+        meant=(GaussianNoise, "std"),
+    )
+    l1: float | L1 = parameter(
+        "strength λ of the penalty λ Σ|w| on weights, at least 0; or an "
+        ":class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.",
+        default=0.0,
+        meant=(L1, "strength"),
+    )
+    l2: float | L2 = parameter(
+        "strength λ of the penalty λ/2 Σw² on weights, at least 0; or an "
+        ":class:`~wellfit.optim.L2`.",
+        default=0.0,
+        meant=(L2, "strength"),
+    )
+    max_norm: float | None = parameter(
+        "longest norm of a hidden unit's incoming weights, above 0; None for no limit.",
+        default=None,
+        meant=(MaxNorm, "limit"),
+    )
+    loss: str | Loss = parameter(
+        'by name or as an object; ``"auto"`` goes with the targets.', default="auto", family=Loss
+    )
+    optimizer: str | Optimizer = parameter(
+        "the update rule, by name or as an object; ``set_params`` reaches into it by "
+        '``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"`` '
+        "look at all rows before each move.",
+        default="adam",
+        family=Optimizer,
+    )
+    learning_rate: float | Literal["auto"] = parameter(
+        "the optimizer's, above 0; ``\"auto\"`` keeps the optimizer's own.", default="auto"
+    )
+    lr_schedule: str | Schedule = parameter(
+        'of the learning rate, by name or as an object, e.g. ``"one_cycle"``.',
+        default="one_cycle",
+        family=Schedule,
+    )
+    schedules: Mapping[str, str | Schedule] | None = parameter(
+        'of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of ``"dropout"``, '
+        '``"l1"`` and ``"l2"``.',
+        default=None,
+    )
+    gradient_clipping: float | str | Clipping | None = parameter(
+        "the longest norm of the gradients, above 0; or a way of clipping, by name or as an "
+        "object.",
+        default=None,
+        family=Clipping,
+    )
+    ema_decay: float = parameter(
+        "share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.",
+        default=0.0,
+        meant=(Member, "ema_decay"),
+    )
+    batch_size: int | Literal["auto"] = parameter(
+        'rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2, about a '
+        "hundredth of the rows, from 16 to 256.",
+        default="auto",
+        meant=(Member, "batch_size"),
+    )
+    shuffle: bool = parameter(
+        "draw the rows of an epoch in another order each time.", default=True, flag=True
+    )
+    subsample: float = parameter(
+        "share of the training rows that is used, in (0, 1].",
+        default=1.0,
+        low=0,
+        high=1,
+        open_low=True,
+    )
+    epochs: int = parameter(
+        "passes over the training rows, at most.",
+        default=40,
+        whole=True,
+        low=1,
+        meant=(Member, "epochs"),
+    )
+    early_stopping: bool | EarlyStopping = parameter(
+        "True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on held-out rows, "
+        "stop when they no longer improve, keep the best weights.",
+        default=True,
+        family=EarlyStopping,
+    )
+    validation_fraction: float | None = parameter(
+        "share of the rows held out and judged by, in (0, 1), each class in its share; None holds "
+        'out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is ``"loss"`` '
+        'or ``"accuracy"``, of the training rows.',
+        default=None,
+    )
+    scoring: Any = parameter(
+        "scorers of scikit-learn that judge the held-out rows, one or a list, by name or as "
+        'functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
+        default=None,
+    )
+    eval_every: int = parameter(
+        "epochs from one judgement to the next; the last epoch is always judged.",
+        default=1,
+        whole=True,
+        low=1,
+    )
+    augment: str | Augmentation | Sequence[str | Augmentation] = parameter(
+        "random changes of training rows, one or a list, by name or as objects.", default=()
+    )
+    image_shape: Sequence[int] | None = parameter(
+        "(height, width) or (height, width, channels), where ``augment`` has to know; bytes "
+        "(uint8) of that size are pixels.",
+        default=None,
+    )
+    preprocess: Literal["auto"] | None = parameter(
+        '``"auto"`` scales, imputes and encodes; None takes numbers as they are.', default="auto"
+    )
+    callbacks: Sequence[Callback] = parameter("called at every epoch.", default=())
+    pretrained: PretrainedLayers | None = parameter(
+        "a :class:`~wellfit.transfer.Pretrained`: layers of another model to start from, and what "
+        "of them learns; None to start afresh.",
+        default=None,
+        family=PretrainedLayers,
+    )
+    warm_start: bool = parameter(
+        "go on from the weights of the last ``fit``. What would need other weights is then "
+        "refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which training "
+        "began, have no effect.",
+        default=False,
+    )
+    precision: str = parameter(
+        '``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or '
+        '``"auto"``: bfloat16 where a short trial finds it faster and no worse.',
+        default="float32",
+    )
+    device: str = parameter(
+        '``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…',
+        default="auto",
+    )
+    n_threads: int | None = parameter(
+        "of the processor, from 1 to 1024; None for as many as PyTorch would take.",
+        default=None,
+        whole=True,
+        low=1,
+        high=_MOST_THREADS,
+        optional=True,
+    )
+    random_state: Any = parameter("a whole number makes fits repeatable.", default=None)
+    verbose: int = parameter(
+        "0, or a number from 1 to show progress in a terminal.", default=0, whole=True, low=0
+    )
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, ``pretrained__freeze`` and the like among them.

@@ -10,11 +10,14 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.declared import declared, parameter
 from wellfit.estimators.overrides import stackable
 from wellfit.fitting import NumberTargets
+from wellfit.nn import Loss
 
 
 @stackable
+@declared()
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that estimates numbers, one or several a row.
 
@@ -22,64 +25,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     scaled targets: a squared error of 1 is as bad as always saying the mean.
 
     Args:
-        hidden_layer_sizes: units of each hidden layer; ``()`` is a linear model.
-        layers: hidden layers one by one, in place of ``hidden_layer_sizes``: numbers of units,
-            :class:`~wellfit.nn.Dense` with wishes of its own, other layers of ``wellfit.nn``.
-        activation: of the hidden layers, by name or as an object, or one for each.
-        initializer: how the weights start, by name or as an object.
-        bias_initializer: how the biases start.
-        batch_norm: normalize every hidden layer's batch; True or ``"before"`` its activation, or
-            ``"after"``.
-        dropout: share of hidden units silenced at a step, in [0, 1), or a layer such as
-            ``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.
-        input_dropout: share of inputs silenced at a step, in [0, 1).
-        input_noise: standard deviation of noise added to scaled inputs at a step, at least 0.
-        l1: strength λ of the penalty λ Σ|w| on weights, at least 0; or an
-            :class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.
-        l2: strength λ of the penalty λ/2 Σw² on weights, at least 0; or an
-            :class:`~wellfit.optim.L2`.
-        max_norm: longest norm of a hidden unit's incoming weights, above 0; None for no limit.
-        loss: by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates
-            quantiles, ``"poisson"`` counts; ``"huber"`` doesn't mind outliers.
-        optimizer: the update rule, by name or as an object; ``set_params`` reaches into it by
-            ``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"``
-            look at all rows before each move.
-        learning_rate: the optimizer's, above 0; ``"auto"`` keeps the optimizer's own.
-        lr_schedule: of the learning rate, by name or as an object, e.g. ``"one_cycle"``.
-        schedules: of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of
-            ``"dropout"``, ``"l1"`` and ``"l2"``.
-        gradient_clipping: the longest norm of the gradients, above 0; or a way of clipping, by
-            name or as an object.
-        ema_decay: share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.
-        batch_size: rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2,
-            about a hundredth of the rows, from 16 to 256.
-        shuffle: draw the rows of an epoch in another order each time.
-        subsample: share of the training rows that is used, in (0, 1].
-        epochs: passes over the training rows, at most.
-        early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
-            held-out rows, stop when they no longer improve, keep the best weights.
-        validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
-            tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is ``"loss"``, of
-            the training rows.
-        scoring: scorers of scikit-learn that judge the held-out rows, one or a list, by name or
-            as functions: ``"r2"`` becomes ``history_["val_r2"]``.
-        eval_every: epochs from one judgement to the next; the last epoch is always judged.
-        augment: random changes of training rows, one or a list, by name or as objects.
-        image_shape: (height, width) or (height, width, channels), where ``augment`` has to know;
-            bytes (uint8) of that size are pixels.
-        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
-        callbacks: told of every epoch.
-        pretrained: a :class:`~wellfit.transfer.Pretrained`: layers of another model to start from,
-            and what of them learns; None to start afresh.
-        warm_start: go on from the weights of the last ``fit``. What would need other weights is
-            then refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which
-            training began, have no effect.
-        precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
-            ``"auto"``: bfloat16 where a short trial finds it faster and no worse.
-        device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
-        random_state: a whole number makes fits repeatable.
-        verbose: 0, or a number from 1 to show progress in a terminal.
+        {parameters}
 
     Attributes:
         history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value
@@ -107,6 +53,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """
 
     target_encoder = NumberTargets
+
+    loss: str | Loss = parameter(
+        'by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates '
+        'quantiles, ``"poisson"`` counts; ``"huber"`` is robust to outliers.',
+        default="auto",
+        family=Loss,
+    )
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.

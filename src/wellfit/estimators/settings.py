@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.scoring import OWN, bare
@@ -28,7 +28,6 @@ from wellfit.optim import (
 )
 from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
 
-_MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 _DROPOUT = 0.1  # by default, where the loss may be random
 _DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
@@ -312,42 +311,13 @@ def check_options(estimator: Any) -> None:
     Raises:
         HyperparameterError: naming the option.
     """
-    for name, value in estimator.get_params(deep=False).items():
-        _refuse_huge(name, value)
-    for name in ("eval_every", "epochs", "n_threads"):
-        value = getattr(estimator, name)
-        if value is None and name == "n_threads":
-            continue
-        if not _is_size(value) or value < 1:
-            raise HyperparameterError(f"{name} is {value!r}; expected a whole number, at least 1")
-    if (estimator.n_threads or 0) > _MOST_THREADS:
-        raise HyperparameterError(
-            f"n_threads is {estimator.n_threads}; expected a whole number, at most {_MOST_THREADS}"
-        )
-    if not isinstance(estimator.verbose, (int, np.integer)) or estimator.verbose < 0:
-        raise HyperparameterError(
-            f"verbose is {estimator.verbose!r}; expected 0, or a number from 1 for progress"
-        )
-    if not _is_number(estimator.subsample) or not 0 < estimator.subsample <= 1:
-        raise HyperparameterError(
-            f"subsample is {estimator.subsample!r}; expected a share in (0, 1]"
-        )
-    if not isinstance(estimator.shuffle, (bool, np.bool_)):
-        raise UnknownNameError("value of shuffle", str(estimator.shuffle), ["True", "False"])
+    for name, each in estimator.declared_parameters.items():
+        each.check(name, getattr(estimator, name))
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
     """Say whether a value is a real number, of any type of Python's or NumPy's."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _refuse_huge(name: str, value: Any) -> None:
-    """Refuse whole numbers of more than 64 bits, which no library below takes."""
-    for each in value if isinstance(value, (list, tuple)) else (value,):
-        if isinstance(each, int) and abs(each) >= 2**63:
-            raise HyperparameterError(
-                f"{name} is {shown(each)}; expected a whole number below 2**63"
-            )
 
 
 def _is_size(value: Any) -> bool:

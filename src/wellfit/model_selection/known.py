@@ -13,26 +13,12 @@ from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
 from wellfit.model_selection.axes import Choices, Number
 from wellfit.model_selection.spaces import Space
-from wellfit.nn import Dropout, GaussianNoise
-from wellfit.optim import L1, L2, MaxNorm, Minimizer, Optimizer
-from wellfit.training import Member
+from wellfit.optim import Minimizer, Optimizer
 
 # Few structures, so that candidates share stacks.
 _SIZES = ((64,), (128,), (256,), (64, 64), (128, 128), (256, 256))
 _OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
 
-# Whose declaration holds for an estimator's parameter.
-_MEANT: Mapping[str, tuple[type[Config], str]] = {
-    "l1": (L1, "strength"),
-    "l2": (L2, "strength"),
-    "dropout": (Dropout, "rate"),
-    "input_dropout": (Dropout, "rate"),
-    "input_noise": (GaussianNoise, "std"),
-    "max_norm": (MaxNorm, "limit"),
-    "ema_decay": (Member, "ema_decay"),
-    "batch_size": (Member, "batch_size"),
-    "epochs": (Member, "epochs"),
-}
 _CHECKED: Mapping[str, Callable[[Any], Any]] = {
     "hidden_layer_sizes": settings.hidden_sizes,
     "gradient_clipping": settings.clipping,
@@ -57,17 +43,18 @@ def default_space(estimator: BaseMLP) -> Space:
         declared = optimizer.hypers().get(name)
         if declared is not None and declared.search is not None:
             axes[f"optimizer__{name}"] = _searched(declared, getattr(optimizer, name))
-    axes["l2"] = _searched(L2.hypers()["strength"], 0.0)
+    axes["l2"] = _searched(estimator.declared_parameters["l2"].hyper, 0.0)
     if estimator.layers is None:
         if not isinstance(optimizer, Minimizer):
-            axes["dropout"] = _searched(Dropout.hypers()["rate"], 0.0)
+            axes["dropout"] = _searched(estimator.declared_parameters["dropout"].hyper, 0.0)
         # Activations may be one for each layer, and layers that are reused have their sizes.
         if not isinstance(estimator.activation, (list, tuple)) and estimator.pretrained is None:
             axes["hidden_layer_sizes"] = Choices(_SIZES)
     return Space(axes)
 
 
-def _searched(declared: Hyper, value: Any) -> Number:
+def _searched(declared: Hyper | None, value: Any) -> Number:
+    assert declared is not None
     low, high = declared.search or (0.0, 1.0)
     return Number(low, high, declared.scale == "log", isinstance(value, int))
 
@@ -119,9 +106,12 @@ def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
             resolve(estimator.nested_configs[name], each)
     elif value is None:
         return
-    elif name in _MEANT:
-        kind, key = _MEANT[name]
-        kind(**{key: value})
+    elif name in estimator.declared_parameters:  # but for those of a user's subclass
+        declared = estimator.declared_parameters[name]
+        declared.check(name, value)
+        if declared.meant is not None:
+            kind, key = declared.meant
+            kind(**{key: value})
 
 
 def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,34 +14,31 @@ from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from wellfit.augment import Augmentation, Mixup
+from wellfit.augment import Mixup
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.core.hyper import Config
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.build import JobBuilder
+from wellfit.estimators.declared import declared, parameter
 from wellfit.estimators.settings import Architecture, architecture, hidden
 from wellfit.fitting import Compute, FittedNetwork, PairTargets
 from wellfit.fitting.features import Numbers, dense_numbers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import (
-    Activation,
     ConcatRows,
     Dense,
     GroupedLinear,
     HiddenLayer,
-    Initializer,
     Layer,
     Linear,
-    Loss,
     Network,
 )
-from wellfit.optim import L1, L2, Adam, Clipping, Optimizer, Schedule
-from wellfit.training import Callback, EarlyStopping, Stream
+from wellfit.optim import Adam
+from wellfit.training import Stream
 from wellfit.transfer.interop.parts import Part, at_work, parts_of, weights_of
 
 _SIDES = 2
-_OPTIMIZER = Adam(0.003)  # reaches in 10 epochs of MNIST what 0.001 does not in 12
 
 
 class PairsJobBuilder(JobBuilder):
@@ -78,6 +75,19 @@ class PairsJobBuilder(JobBuilder):
         return stream
 
 
+_WITHOUT = (
+    *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
+)
+_DEFAULTS = {
+    "hidden_layer_sizes": (100, 100, 100, 100, 100),
+    "activation": "elu",
+    "initializer": "he_normal",
+    "dropout": 0.0,
+    "optimizer": Adam(0.003),  # reaches in 10 epochs of MNIST what 0.001 does not in 12
+}
+
+
+@declared(without=_WITHOUT, defaults=_DEFAULTS)
 class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """Two towers that learn whether two rows are alike, so that one can be reused.
 
@@ -88,23 +98,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     the start of a classifier (:meth:`parts`).
 
     Args:
-        hidden_layer_sizes: units of each hidden layer of a tower.
-        layers: its hidden layers one by one, in place of ``hidden_layer_sizes``.
-        head: the hidden layers that read both towers, like ``layers``; they may be ``()``.
-        shared: both towers have the same weights; else each learns its own.
-        activation: of the hidden layers, by name or as an object.
-        loss: by name or as an object; ``"auto"`` is sigmoid cross-entropy.
-        optimizer: the update rule, by name or as an object; Adam's learning rate is 0.003 unless
-            told otherwise.
-        batch_size: pairs of a step; ``"auto"`` is a power of 2, about a hundredth of the rows.
-        epochs: each of as many pairs as there are training rows; at most.
-        early_stopping: judge every epoch on pairs of held-out rows, always the same, stop when
-            they no longer improve, keep the best weights.
-        validation_fraction: share of the rows held out; None for a tenth if ``early_stopping``.
-        augment: random changes of each row, but for mixing rows.
-
-    The other parameters are those of :class:`~wellfit.MLPClassifier`; what is said of layers there
-    holds for the towers and for the head.
+        {parameters}
 
     Attributes:
         classes_: False and True: different, alike.
@@ -121,62 +115,16 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     (297, 32)
     """
 
-    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
-        key: base for key, base in BaseMLP.nested_configs.items() if key != "pretrained"
-    }
-
     target_encoder = PairTargets
     job_builder = PairsJobBuilder
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (100, 100, 100, 100, 100),
-        *,
-        layers: Sequence[int | HiddenLayer | Layer] | None = None,
-        head: Sequence[int | HiddenLayer | Layer] = (10,),
-        shared: bool = True,
-        activation: str | Activation = "elu",
-        initializer: str | Initializer = "he_normal",
-        bias_initializer: str | Initializer = "zeros",
-        batch_norm: bool | Literal["before", "after"] = False,
-        dropout: float | Layer = 0.0,
-        input_dropout: float = 0.0,
-        input_noise: float = 0.0,
-        l1: float | L1 = 0.0,
-        l2: float | L2 = 0.0,
-        max_norm: float | None = None,
-        loss: str | Loss = "auto",
-        optimizer: str | Optimizer = _OPTIMIZER,
-        learning_rate: float | Literal["auto"] = "auto",
-        lr_schedule: str | Schedule = "one_cycle",
-        gradient_clipping: float | str | Clipping | None = None,
-        ema_decay: float = 0.0,
-        batch_size: int | Literal["auto"] = "auto",
-        epochs: int = 40,
-        early_stopping: bool | EarlyStopping = True,
-        validation_fraction: float | None = None,
-        augment: str | Augmentation | Sequence[str | Augmentation] = (),
-        image_shape: Sequence[int] | None = None,
-        preprocess: Literal["auto"] | None = "auto",
-        callbacks: Sequence[Callback] = (),
-        precision: str = "float32",
-        device: str = "auto",
-        n_threads: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes, layers=layers, activation=activation, initializer=initializer,
-            bias_initializer=bias_initializer, batch_norm=batch_norm, dropout=dropout,
-            input_dropout=input_dropout, input_noise=input_noise, l1=l1, l2=l2, max_norm=max_norm,
-            loss=loss, optimizer=optimizer, learning_rate=learning_rate, lr_schedule=lr_schedule,
-            gradient_clipping=gradient_clipping, ema_decay=ema_decay, batch_size=batch_size,
-            epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
-            augment=augment, image_shape=image_shape, preprocess=preprocess, callbacks=callbacks,
-            precision=precision, device=device, n_threads=n_threads, random_state=random_state,
-            verbose=verbose,
-        )  # fmt: skip
-        self.head, self.shared = head, shared
+    head: Sequence[int | HiddenLayer | Layer] = parameter(
+        "the hidden layers that read both towers, like ``layers``; they may be ``()``.",
+        default=(10,),
+    )
+    shared: bool = parameter(
+        "both towers have the same weights; else each learns its own.", default=True
+    )
 
     def fit(  # type: ignore[override]
         self,

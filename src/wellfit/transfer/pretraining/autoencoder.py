@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,28 +14,32 @@ from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core._sklearn_compat import num_samples
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import Config, resolve
+from wellfit.core.hyper import resolve
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.declared import declared, parameter
 from wellfit.fitting import Compute, FittedNetwork, ReconstructionTargets
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.history import History
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import (
-    Activation,
     Dense,
     HiddenLayer,
-    Initializer,
     Layer,
     Linear,
     Loss,
     MaskingNoise,
 )
-from wellfit.optim import L2, Clipping, Optimizer, Schedule
-from wellfit.training import Callback, EarlyStopping
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
 from wellfit.transfer.pretraining.coding import checked_codes, computed, in_units, units_of
 
+_WITHOUT = (
+    *("layers", "input_dropout", "input_noise", "l1", "ema_decay", "learning_rate", "max_norm"),
+    *("schedules", "scoring", "image_shape", "pretrained", "augment", "shuffle", "subsample"),
+    "eval_every",
+)
 
+
+@declared(without=_WITHOUT, defaults={"dropout": 0.0})
 class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """A network that learns codes of rows, from which the rows can be told again.
 
@@ -48,41 +52,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
     2010.
 
     Args:
-        hidden_layer_sizes: units of the encoder's layers, the code last.
-        noise: share of inputs hidden at a step of training, in [0, 1); or a layer that disturbs
-            them, such as ``GaussianNoise(0.3)``.
-        activation: of the hidden layers, by name or as an object, or one for each layer of the
-            encoder: ``["relu", "identity"]`` makes the code linear.
-        initializer: how the weights start, by name or as an object.
-        bias_initializer: how the biases start.
-        batch_norm: normalize every hidden layer's batch; True or ``"before"`` its activation, or
-            ``"after"``.
-        dropout: share of hidden units silenced at a step, in [0, 1), or a layer such as
-            ``AlphaDropout(0.1)``.
-        l2: strength λ of the penalty λ/2 Σw² on weights, at least 0; or an
-            :class:`~wellfit.optim.L2`.
-        loss: by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels, each
-            being taken for a probability of light, and the squared error for all else.
-        optimizer: the update rule, by name or as an object.
-        lr_schedule: of the learning rate, by name or as an object.
-        gradient_clipping: the longest norm of the gradients, above 0; or a way of clipping, by
-            name or as an object.
-        batch_size: rows of a step; ``"auto"`` is a power of 2, about a hundredth of the rows,
-            from 16 to 256.
-        epochs: passes over the training rows, at most.
-        early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
-            held-out rows, stop when they are no longer told better, keep the best weights.
-        validation_fraction: share of the rows held out and judged by, in (0, 1); None holds out a
-            tenth if ``early_stopping``, else nothing.
-        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
-        callbacks: told of every epoch.
-        warm_start: go on from the weights of the last ``fit``.
-        precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
-            ``"auto"``.
-        device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
-        random_state: a whole number makes fits repeatable.
-        verbose: 0, or a number from 1 to show progress in a terminal.
+        {parameters}
 
     Attributes:
         history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value
@@ -103,66 +73,22 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
     True
     """
 
-    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
-        "activation": Activation,
-        "initializer": Initializer,
-        "bias_initializer": Initializer,
-        "loss": Loss,
-        "optimizer": Optimizer,
-        "lr_schedule": Schedule,
-        "gradient_clipping": Clipping,
-        "early_stopping": EarlyStopping,
-    }
-
     target_encoder = ReconstructionTargets
 
-    # What other estimators are told, and autoencoders aren't.
-    input_dropout = input_noise = l1 = ema_decay = 0.0
-    learning_rate = "auto"
-    max_norm = schedules = scoring = image_shape = pretrained = None
-    augment = ()
-    shuffle, subsample, eval_every = True, 1.0, 1
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (64,),
-        *,
-        noise: float | str | Layer = 0.0,
-        activation: str | Activation | Sequence[str | Activation] = "relu",
-        initializer: str | Initializer = "glorot_uniform",
-        bias_initializer: str | Initializer = "zeros",
-        batch_norm: bool | Literal["before", "after"] = False,
-        dropout: float | Layer = 0.0,
-        l2: float | L2 = 0.0,
-        loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
-        lr_schedule: str | Schedule = "one_cycle",
-        gradient_clipping: float | str | Clipping | None = None,
-        batch_size: int | Literal["auto"] = "auto",
-        epochs: int = 40,
-        early_stopping: bool | EarlyStopping = True,
-        validation_fraction: float | None = None,
-        preprocess: Literal["auto"] | None = "auto",
-        callbacks: Sequence[Callback] = (),
-        warm_start: bool = False,
-        precision: str = "float32",
-        device: str = "auto",
-        n_threads: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes, self.noise = hidden_layer_sizes, noise
-        self.activation, self.batch_norm = activation, batch_norm
-        self.initializer, self.bias_initializer = initializer, bias_initializer
-        self.dropout, self.l2 = dropout, l2
-        self.loss, self.optimizer, self.lr_schedule = loss, optimizer, lr_schedule
-        self.gradient_clipping, self.batch_size = gradient_clipping, batch_size
-        self.epochs, self.early_stopping = epochs, early_stopping
-        self.validation_fraction = validation_fraction
-        self.preprocess, self.callbacks = preprocess, callbacks
-        self.warm_start, self.verbose = warm_start, verbose
-        self.precision, self.device, self.n_threads = precision, device, n_threads
-        self.random_state = random_state
+    hidden_layer_sizes: Sequence[int] | int = parameter(
+        "units of the encoder's layers, the code last.", default=(64,), kw_only=False
+    )
+    noise: float | str | Layer = parameter(
+        "share of inputs hidden at a step of training, in [0, 1); or a layer that disturbs them, "
+        "such as ``GaussianNoise(0.3)``.",
+        default=0.0,
+    )
+    loss: str | Loss = parameter(
+        'by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels, each '
+        "being taken for a probability of light, and the squared error for all else.",
+        default="auto",
+        family=Loss,
+    )
 
     # Fitting.
 
@@ -274,7 +200,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
 
     # What the base asks.
 
-    @property
+    @property  # type: ignore[misc]
     def layers(self) -> list[HiddenLayer | Layer]:  # type: ignore[override]
         """The noise, the encoder's layers and the decoder's but for its last."""
         sizes = units_of(self.hidden_layer_sizes)
