@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_is_told(here: Path, wellfit: Wellfit) -
     ("place", "words"),
     [
         ("wellfit.diagnose.check", ("check", "iris")),
-        ("wellfit.cli.load_run_data.load_run_data", ("report", "run")),
+        ("wellfit.cli.run_folder.read_run", ("report", "run")),
     ],
 )
 def test_ctrl_c_is_told_in_a_line(
