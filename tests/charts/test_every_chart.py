@@ -42,10 +42,10 @@ from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_plotly import drawing
 from wellfit.charts.to_terminal import Plots, bars, cells
 from wellfit.core.metrics import Metric
-from wellfit.report.page.parts import tidy
+from wellfit.report.page.blocks import tidy
 from wellfit.report.searches.coordinates import coordinates_chart
+from wellfit.report.searches.search_table import SearchTable
 from wellfit.report.searches.slicing import slice_charts
-from wellfit.report.searches.tried import Tried
 
 RNG = np.random.default_rng(0)
 HOSTILE = "<b>$x_{$ & co"
@@ -60,7 +60,7 @@ HISTORY = {
 TRUTHS = {name: (cut < Y, NEAR) for name, cut in (("a", 0.0), (HOSTILE, 1.0))}
 COUNTS = np.array([[50, 3, 0], [2, 45, 6], [0, 1, 60]])
 NAMES = ["ham", "spam", HOSTILE]
-TRIED = Tried.of(
+TRIED = SearchTable.of(
     {
         "params": [{"l2": 10.0**-k, "kind": kind} for k in range(4) for kind in ("sgd", HOSTILE)],
         "mean_test_score": [0.9, 0.91, 0.92, 0.93, 0.94, np.nan, 0.95, -1e6],

@@ -18,14 +18,14 @@ from wellfit.charts.classes import wilson
 from wellfit.core import extras
 from wellfit.core.errors import MissingExtraError
 from wellfit.nn import Dropout, mlp
-from wellfit.report.page import Material, Page, comparison_page, run_page, written
+from wellfit.report.page import Page, RunData, comparison_page, render_page, run_page
 from wellfit.report.page import data as data_module
+from wellfit.report.page.blocks import Plot, Prose, Table
 from wellfit.report.page.classes import calibration, mistakes, threshold_plots
 from wellfit.report.page.curves import curve_plots
 from wellfit.report.page.drawing import grouped, network_drawing
-from wellfit.report.page.material import Answers
-from wellfit.report.page.parts import Plot, Prose, Table
 from wellfit.report.page.pixels import grey, tiled
+from wellfit.report.page.run_data import TestPredictions
 from wellfit.report.page.training import verdict_blocks
 
 REPORT = "report.html"
@@ -184,7 +184,7 @@ def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(extras, "import_module", missing)
     with pytest.raises(MissingExtraError, match=r"jinja2 .* `pip install 'wellfit-nn\[report\]'"):
-        written(Page("title", "", []))
+        render_page(Page("title", "", []))
 
 
 # --- markup stays text -----------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_data_for_scripts_can_not_end_them(written, hostile):
 
 
 def test_every_page_has_a_nonce_of_its_own():
-    first, second = (Parsed(written(Page("title", "", []))) for _ in range(2))
+    first, second = (Parsed(render_page(Page("title", "", []))) for _ in range(2))
     assert first.tags("script")[0]["nonce"] != second.tags("script")[0]["nonce"]
 
 
@@ -421,7 +421,7 @@ def answers():
     rng = np.random.default_rng(0)
     chances = rng.dirichlet([1, 1, 1], 400)
     y = np.array([rng.choice(3, p=p) for p in chances])
-    return Answers(
+    return TestPredictions(
         rng.normal(size=(400, 4)), y, chances.argmax(1), chances, [0, 1, 2], ["a", "b", "c"]
     )
 
@@ -433,14 +433,14 @@ def column(table: Table, place=1):
 def test_areas_are_scikit_learns(answers):
     roc, precision = threshold_plots(answers)
     for place, name in enumerate("abc"):
-        truth, chance = answers.y == place, answers.chances[:, place]
+        truth, chance = answers.y == place, answers.probabilities[:, place]
         assert column(roc.table)[name] == pytest.approx(roc_auc_score(truth, chance), abs=1e-4)
         expected = average_precision_score(truth, chance)
         assert column(precision.table)[name] == pytest.approx(expected, abs=1e-4)
 
 
 def test_bins_of_the_reliability_diagram(answers):
-    sure, right = answers.chances.max(1), answers.y == answers.predicted
+    sure, right = answers.probabilities.max(1), answers.y == answers.predicted
     chart = calibration(answers)
     inside = (sure >= 0.5) & (sure < 0.6)
     line = chart.drawing["data"][1]
@@ -462,9 +462,9 @@ def test_wilsons_interval_is_scipys():
 
 
 def test_the_worst_mistake_comes_first(answers):
-    (table,) = mistakes(Material("run", "run", {}), answers)
+    (table,) = mistakes(RunData("run", "run", {}), answers)
     wrong = np.flatnonzero(answers.y != answers.predicted)
-    worst = wrong[answers.chances[wrong, answers.y[wrong]].argmin()]
+    worst = wrong[answers.probabilities[wrong, answers.y[wrong]].argmin()]
     assert table.rows[0][0] == str(worst + 1)
 
 
@@ -501,7 +501,7 @@ def test_the_drawing_counts_all_parameters():
 
 def test_the_kept_epoch_is_marked():
     metrics = [{"epoch": e, "loss": 1.0 / e, "val_loss": 1.5 / e} for e in range(1, 21)]
-    run = Material("run", "run", {}, metrics, result={"best_epoch": 7})
+    run = RunData("run", "run", {}, metrics, result={"best_epoch": 7})
     (chart,) = curve_plots(run)
     assert isinstance(chart, Plot)
     assert chart.drawing["layout"]["shapes"][0]["x0"] == 7
@@ -510,9 +510,9 @@ def test_the_kept_epoch_is_marked():
 
 
 def test_pages_of_runs_without_anything_can_be_written():
-    bare = Material("run", "run", {})
+    bare = RunData("run", "run", {})
     for page in (run_page(bare), comparison_page([bare, bare])):
-        assert "wellfit" in written(page)
+        assert "wellfit" in render_page(page)
 
 
 def test_of_a_large_table_a_part_is_checked_and_the_page_says_so(written_page, monkeypatch):

@@ -21,7 +21,7 @@ from rich.text import Text
 from wellfit.cli.console import duration
 from wellfit.core.words import short
 from wellfit.model_selection.journal import Entry, Journal
-from wellfit.report.searches.table import FIGURES, FOLD, cells
+from wellfit.report.searches.candidates import FIGURES, FOLD, cells
 
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10

@@ -25,7 +25,7 @@ from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
 from wellfit.estimators import load_model
 from wellfit.estimators.table_schema import table_schema
-from wellfit.report.page import Material
+from wellfit.report.page import RunData
 from wellfit.report.page.data import MOST_TOLD
 
 _PARTS = ("training", "validation", "test")
@@ -47,7 +47,7 @@ def report_path(runs: Sequence[Path], out: Path | None) -> Path:
     return place
 
 
-def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> Material:
+def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> RunData:
     """Return everything known about a run.
 
     Args:
@@ -72,7 +72,7 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> M
         source = _source(config, model, data_dir, notes)
     if model is not None and "search" in config:
         metrics = _history(model)
-    return Material(
+    return RunData(
         name=path.resolve().name,
         folder=os.fspath(path),
         config=config,

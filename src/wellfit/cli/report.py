@@ -37,13 +37,13 @@ def report(
     with starting():
         from wellfit.cli.load_run_data import load_run_data, report_path
         from wellfit.core.writing import write
-        from wellfit.report.page import comparison_page, run_page, written
+        from wellfit.report.page import comparison_page, render_page, run_page
     place = report_path(runs, out)
     with spinner("reading"):
         found = [load_run_data(run, data_dir, whole=len(runs) == 1) for run in runs]
     with spinner("writing"):
         page = run_page(found[0]) if len(found) == 1 else comparison_page(found)
-        write(place, written(page).encode(errors="replace"))
+        write(place, render_page(page).encode(errors="replace"))
     size, took = place.stat().st_size / 1e6, duration(time.perf_counter() - began)
     screen().print(f"{place} ({size:.1f} MB, in {took})", soft_wrap=True)
     if show:

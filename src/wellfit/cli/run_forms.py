@@ -18,7 +18,7 @@ from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import read_json, read_regular
 from wellfit.core.schema import OPEN, Count, Positive, conform
-from wellfit.report.searches.table import FIGURES
+from wellfit.report.searches.candidates import FIGURES
 
 Number = float | None  # None where the value wasn't finite
 _LARGEST_LINES = 1 << 27  # bytes of metrics or of a table of candidates

@@ -1,9 +1,9 @@
-"""The report: one HTML page that needs nothing but a browser."""
+"""The report: a self-contained HTML page."""
 
+from wellfit.report.page.blocks import Page
 from wellfit.report.page.comparison import comparison_page
-from wellfit.report.page.material import Material
-from wellfit.report.page.parts import Page
+from wellfit.report.page.render import render_page
+from wellfit.report.page.run_data import RunData
 from wellfit.report.page.training import run_page
-from wellfit.report.page.writing import written
 
-__all__ = ["Material", "Page", "comparison_page", "run_page", "written"]
+__all__ = ["RunData", "Page", "comparison_page", "run_page", "render_page"]

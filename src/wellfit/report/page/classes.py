@@ -18,9 +18,9 @@ from wellfit.charts import (
     roc_chart,
 )
 from wellfit.core.words import percent, short
-from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import Block, Gallery, Plot, Prose, Table
+from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, Table
 from wellfit.report.page.pixels import grey, tiled
+from wellfit.report.page.run_data import RunData, TestPredictions
 from wellfit.report.scores import confusion
 
 _MOST_CLASSES = 30  # beyond this a confusion matrix gives way to a list of confusions
@@ -31,22 +31,22 @@ _MOST_CURVES = 8
 Floats = NDArray[np.float64]
 
 
-def class_blocks(run: Material) -> Iterator[Block]:
+def class_blocks(run: RunData) -> Iterator[Block]:
     """Yield all that test rows tell of a classifier."""
-    tested = run.tested
-    if tested is None:
+    predictions = run.test_predictions
+    if predictions is None:
         yield from _remembered(run)
         return
-    if tested.one_class_each:
-        classes, counts = confusion(tested.y, tested.predicted, tested.classes)
-        names = [*tested.names, *map(str, classes[len(tested.names) :])]
+    if predictions.one_class_each:
+        classes, counts = confusion(predictions.y, predictions.predicted, predictions.classes)
+        names = [*predictions.names, *map(str, classes[len(predictions.names) :])]
         yield confusion_block(counts, names)
-        yield calibration(tested)
-        yield from mistakes(run, tested)
-    yield from threshold_plots(tested)
+        yield calibration(predictions)
+        yield from mistakes(run, predictions)
+    yield from threshold_plots(predictions)
 
 
-def _remembered(run: Material) -> Iterator[Block]:
+def _remembered(run: RunData) -> Iterator[Block]:
     """Yield what the run folder keeps of the test rows: the confusions."""
     kept = run.ended.get("confusion")
     if kept:
@@ -77,20 +77,22 @@ def most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
     return Table(head, rows, title="The most frequent errors")
 
 
-def mistakes(run: Material, tested: Answers) -> Iterator[Block]:
+def mistakes(run: RunData, predictions: TestPredictions) -> Iterator[Block]:
     """Yield the mistakes that the model was surest of: as pictures, or as rows of a table."""
-    wrong = np.flatnonzero(tested.y != tested.predicted)
+    wrong = np.flatnonzero(predictions.y != predictions.predicted)
     if not wrong.size:
         yield Prose("Every test row is classified correctly.", "good")
         return
-    worst = wrong[np.argsort(tested.given[wrong], kind="stable")]
+    worst = wrong[np.argsort(predictions.true_class_probability[wrong], kind="stable")]
     shape = run.data.image_shape if run.data is not None else None
-    yield _pictures(tested, worst, shape) if shape else _rows(tested, worst)
+    yield _pictures(predictions, worst, shape) if shape else _rows(predictions, worst)
 
 
-def _pictures(tested: Answers, worst: NDArray[np.int64], shape: tuple[int, int]) -> Gallery:
-    shown, pairs = worst[:_MOST_PICTURES], _pairs(tested, worst[:_MOST_PICTURES])
-    images = grey(np.asarray(tested.X)[shown].reshape(-1, *shape))
+def _pictures(
+    predictions: TestPredictions, worst: NDArray[np.int64], shape: tuple[int, int]
+) -> Gallery:
+    shown, pairs = worst[:_MOST_PICTURES], _pairs(predictions, worst[:_MOST_PICTURES])
+    images = grey(np.asarray(predictions.X)[shown].reshape(-1, *shape))
     columns = min(8, len(shown))
     return Gallery(
         "The worst mistakes",
@@ -104,10 +106,10 @@ def _pictures(tested: Answers, worst: NDArray[np.int64], shape: tuple[int, int])
     )
 
 
-def _rows(tested: Answers, worst: NDArray[np.int64]) -> Table:
+def _rows(predictions: TestPredictions, worst: NDArray[np.int64]) -> Table:
     shown = worst[:_MOST_ROWS]
-    columns, cells = row_cells(tested.X, shown)
-    pairs = _pairs(tested, shown)
+    columns, cells = row_cells(predictions.X, shown)
+    pairs = _pairs(predictions, shown)
     rows = [
         [str(row + 1), true, predicted, given, *values]
         for row, (true, predicted, _, given), values in zip(
@@ -139,23 +141,34 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _pairs(tested: Answers, rows: NDArray[np.int64]) -> list[tuple[str, str, str, str]]:
+def _pairs(
+    predictions: TestPredictions, rows: NDArray[np.int64]
+) -> list[tuple[str, str, str, str]]:
     """Return the true class, the predicted one and its probability, and the true one's."""
-    assert tested.chances is not None
-    best = tested.chances[rows].argmax(axis=1)
+    assert predictions.probabilities is not None
+    best = predictions.probabilities[rows].argmax(axis=1)
     told = []
     for row, answer in zip(rows.tolist(), best.tolist(), strict=True):
-        place = tested.places[row]
-        true = tested.names[place] if place >= 0 else str(tested.y[row])
-        sure = percent(float(tested.chances[row, answer]), 0)
-        told.append((true, tested.names[answer], sure, f"{tested.given[row]:.2g}"))
+        place = predictions.places[row]
+        true = predictions.names[place] if place >= 0 else str(predictions.y[row])
+        sure = percent(float(predictions.probabilities[row, answer]), 0)
+        told.append(
+            (
+                true,
+                predictions.names[answer],
+                sure,
+                f"{predictions.true_class_probability[row]:.2g}",
+            )
+        )
     return told
 
 
-def calibration(tested: Answers) -> Plot:
+def calibration(predictions: TestPredictions) -> Plot:
     """Return how often answers are right, by the probability that they were given."""
-    assert tested.chances is not None
-    found = Calibration.of(tested.chances.max(axis=1), tested.y == tested.predicted)
+    assert predictions.probabilities is not None
+    found = Calibration.of(
+        predictions.probabilities.max(axis=1), predictions.y == predictions.predicted
+    )
     rows = [
         [f"{10 * b} % to {10 * b + 10} %", f"{n:,}", percent(m), percent(s)]
         for b, n, m, s in zip(
@@ -170,9 +183,9 @@ def calibration(tested: Answers) -> Plot:
     return Plot(calibration_chart(found), Table(head, rows, title="Calibration by bins"))
 
 
-def threshold_plots(tested: Answers) -> Iterator[Plot]:
+def threshold_plots(predictions: TestPredictions) -> Iterator[Plot]:
     """Yield ROC curves and precision-recall curves: of each class against the others."""
-    truths = _truths(tested)
+    truths = _truths(predictions)
     if not truths:
         return
     for of, name in ((roc_chart, "ROC AUC"), (precision_recall_chart, "average precision")):
@@ -186,18 +199,21 @@ def threshold_plots(tested: Answers) -> Iterator[Plot]:
         yield Plot(chart, Table(["class", name], rows, title=f"{chart.title}: {name}"))
 
 
-def _truths(tested: Answers) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
+def _truths(predictions: TestPredictions) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
     """Return which rows are of each class, and their probabilities of it.
 
     Classes that no or every row is of are left out.
     """
-    assert tested.chances is not None
-    classes = range(len(tested.names))
-    if tested.y.ndim > 1:
-        truths = {c: tested.y[:, c] == 1 for c in classes}
-    elif len(tested.names) == 2:
-        truths = {1: tested.places == 1}
+    assert predictions.probabilities is not None
+    classes = range(len(predictions.names))
+    if predictions.y.ndim > 1:
+        truths = {c: predictions.y[:, c] == 1 for c in classes}
+    elif len(predictions.names) == 2:
+        truths = {1: predictions.places == 1}
     else:
-        truths = {c: tested.places == c for c in classes}
+        truths = {c: predictions.places == c for c in classes}
     known = {c: truth for c, truth in truths.items() if 0 < truth.sum() < len(truth)}
-    return {tested.names[c]: (truth, tested.chances[:, c]) for c, truth in known.items()}
+    return {
+        predictions.names[c]: (truth, predictions.probabilities[:, c])
+        for c, truth in known.items()
+    }

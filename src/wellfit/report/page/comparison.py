@@ -8,9 +8,7 @@ from typing import Any
 from wellfit.charts import Axis, Chart, Points, floats
 from wellfit.charts.model import Dash
 from wellfit.core.metrics import Metric
-from wellfit.report.page.curves import curve_plot, held_out, names_of
-from wellfit.report.page.material import Material
-from wellfit.report.page.parts import (
+from wellfit.report.page.blocks import (
     Block,
     Code,
     Page,
@@ -21,12 +19,14 @@ from wellfit.report.page.parts import (
     number,
     setting,
 )
+from wellfit.report.page.curves import curve_plot, held_out, names_of
+from wellfit.report.page.run_data import RunData
 from wellfit.report.page.training import told
 
 _DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot")
 
 
-def comparison_page(runs: Sequence[Material]) -> Page:
+def comparison_page(runs: Sequence[RunData]) -> Page:
     """Return the page that compares runs."""
     names = ", ".join(run.name for run in runs)
     notes = [f"{run.name}: {note}" for run in runs for note in run.notes]
@@ -41,7 +41,7 @@ def comparison_page(runs: Sequence[Material]) -> Page:
     return Page(f"{len(runs)} runs compared", names, sections, notes)
 
 
-def _summary(runs: Sequence[Material]) -> Iterator[Block]:
+def _summary(runs: Sequence[RunData]) -> Iterator[Block]:
     data = dict.fromkeys(str(run.about.get("name", "unknown")) for run in runs)
     splits = {(str(run.about.get("source")), str(run.about.get("split"))) for run in runs}
     if len(data) > 1 or len(splits) > 1:
@@ -56,7 +56,7 @@ def _summary(runs: Sequence[Material]) -> Iterator[Block]:
         yield _intervals(runs, name)
 
 
-def _table(runs: Sequence[Material], names: Sequence[str]) -> Table:
+def _table(runs: Sequence[RunData], names: Sequence[str]) -> Table:
     rows = []
     for run in runs:
         scores = {score["name"]: score for score in run.ended.get("test", ())}
@@ -67,7 +67,7 @@ def _table(runs: Sequence[Material], names: Sequence[str]) -> Table:
     return Table(head, rows, title="On test rows")
 
 
-def _intervals(runs: Sequence[Material], name: str) -> Plot:
+def _intervals(runs: Sequence[RunData], name: str) -> Plot:
     """Return a score of each run with its interval."""
     marks, rows = [], []
     for place, run in enumerate(runs):
@@ -106,7 +106,7 @@ def _score_mark(score: Mapping[str, Any], place: int) -> Points:
     )
 
 
-def _curves(runs: Sequence[Material]) -> Iterator[Plot]:
+def _curves(runs: Sequence[RunData]) -> Iterator[Plot]:
     """Yield each metric's curves: on held-out rows where there are any."""
     names = dict.fromkeys(name for run in runs for name in names_of(run.metrics))
     for name in names:
@@ -117,7 +117,7 @@ def _curves(runs: Sequence[Material]) -> Iterator[Plot]:
         yield curve_plot(name, [line for line in lines if line is not None])
 
 
-def _settings(runs: Sequence[Material]) -> Iterator[Block]:
+def _settings(runs: Sequence[RunData]) -> Iterator[Block]:
     """Yield the settings in which runs differ."""
     all_settings = [_flat(run.config) for run in runs]
     keys = dict.fromkeys(key for settings in all_settings for key in settings)
@@ -141,6 +141,6 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
     return {**{k: setting(v) for k, v in settings.items()}, **seed, **data, **versions}
 
 
-def _commands(runs: Sequence[Material]) -> Iterator[Block]:
+def _commands(runs: Sequence[RunData]) -> Iterator[Block]:
     for run in runs:
         yield Code(run.name, str(run.config.get("command", "how it was started is unknown")))

@@ -10,13 +10,13 @@ from typing import Any
 from wellfit.charts import Line, curve, metric_chart, metric_names, sampled
 from wellfit.charts.model import Color, Dash
 from wellfit.core.metrics import split_rows
-from wellfit.report.page.material import Lines, Material
-from wellfit.report.page.parts import Plot, Table
+from wellfit.report.page.blocks import Plot, Table
+from wellfit.report.page.run_data import Lines, RunData
 
 _MOST_ROWS = 60
 
 
-def curve_plots(run: Material) -> Iterator[Plot]:
+def curve_plots(run: RunData) -> Iterator[Plot]:
     """Yield a plot for each metric, the learning rate's last."""
     kept = run.ended.get("best_epoch")
     for name in names_of(run.metrics):

@@ -17,8 +17,7 @@ from wellfit.core.hyper import resolve
 from wellfit.core.words import percent
 from wellfit.datasets import Column, Summary, describe, duplicates_across
 from wellfit.diagnose import Check, Report, check
-from wellfit.report.page.material import Material, class_names
-from wellfit.report.page.parts import (
+from wellfit.report.page.blocks import (
     Block,
     Facts,
     Finding,
@@ -29,6 +28,7 @@ from wellfit.report.page.parts import (
     Tone,
     number,
 )
+from wellfit.report.page.run_data import RunData, class_names
 
 _MOST_COLUMNS, _MOST_CLASSES, _MOST_LEVELS = 100, 60, 4
 _TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
@@ -37,7 +37,7 @@ _TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
 MOST_TOLD, _MOST_COMPARED, _MOST_CHECKED = 400e6, 50e6, 50e6
 
 
-def data_blocks(run: Material) -> Iterator[Block]:
+def data_blocks(run: RunData) -> Iterator[Block]:
     """Yield what the data are; from the settings alone where they can't be read again."""
     if run.data is None:
         yield Facts(list(_remembered(run)), title="Data")
@@ -57,7 +57,7 @@ def data_blocks(run: Material) -> Iterator[Block]:
         yield _columns(summary)
 
 
-def _remembered(run: Material) -> Iterator[tuple[str, str]]:
+def _remembered(run: RunData) -> Iterator[tuple[str, str]]:
     about = run.about
     yield "name", str(about.get("name", "unknown"))
     for key in ("source", "task", "target", "split"):
@@ -70,7 +70,7 @@ def _remembered(run: Material) -> Iterator[tuple[str, str]]:
     yield "columns", number(columns if isinstance(columns, int) else len(columns or ()))
 
 
-def _facts(run: Material, summary: Summary) -> Iterator[tuple[str, str]]:
+def _facts(run: RunData, summary: Summary) -> Iterator[tuple[str, str]]:
     data = run.data
     assert data is not None
     yield "name", data.name
@@ -91,7 +91,7 @@ def _facts(run: Material, summary: Summary) -> Iterator[tuple[str, str]]:
         yield "test rows that stand among the training rows", f"{across:,}"
 
 
-def _target(run: Material, summary: Summary) -> Iterator[Block]:
+def _target(run: RunData, summary: Summary) -> Iterator[Block]:
     target = summary.target
     if target is None or run.data is None:
         return
@@ -107,7 +107,7 @@ def _target(run: Material, summary: Summary) -> Iterator[Block]:
     yield Plot(chart, table, ("log",))
 
 
-def _class_plot(run: Material, classes: dict[Any, int]) -> Plot:
+def _class_plot(run: RunData, classes: dict[Any, int]) -> Plot:
     assert run.data is not None
     names, counts = class_names(list(classes), run.data.class_names), list(classes.values())
     total = max(1, len(run.data.y))
@@ -142,7 +142,7 @@ def _values(column: Column) -> str:
     return shown + (", …" if column.distinct > _MOST_LEVELS else "")
 
 
-def check_findings(run: Material) -> Block:
+def check_findings(run: RunData) -> Block:
     """Return what the quick checks find: those of the data, and of the first weights."""
     data = run.data
     if run.model is None or data is None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from wellfit.core.hyper import Config
 from wellfit.nn import Network
 from wellfit.nn.layers import Activate
-from wellfit.report.page.parts import Drawing, Table
+from wellfit.report.page.blocks import Drawing, Table
 
 _BOX, _GAP, _TALL, _LINE = 138, 44, 150, 17
 _TOP = 14

@@ -11,8 +11,8 @@ import numpy as np
 
 from wellfit.charts import importance_chart
 from wellfit.core.metrics import Metric
-from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import Block, Plot, Prose, Table, number
+from wellfit.report.page.blocks import Block, Plot, Prose, Table, number
+from wellfit.report.page.run_data import RunData, TestPredictions
 
 _ROWS, _FEWEST_ROWS = 1000, 200
 _REPEATS, _FEWEST_REPEATS = 5, 2
@@ -20,10 +20,10 @@ _SECONDS = 2.0
 _MOST_SHOWN = 20
 
 
-def importance_blocks(run: Material) -> Iterator[Block]:
+def importance_blocks(run: RunData) -> Iterator[Block]:
     """Yield the chart, or why there is none."""
-    tested = run.tested
-    if tested is None or run.data is None:
+    predictions = run.test_predictions
+    if predictions is None or run.data is None:
         yield Prose("There are no test rows at hand to shuffle columns of.")
     elif run.data.image_shape:
         yield Prose(
@@ -31,21 +31,21 @@ def importance_blocks(run: Material) -> Iterator[Block]:
             "looks for, under Layers."
         )
     else:
-        yield _measured(run.model, tested)
+        yield _measured(run.model, predictions)
 
 
-def _measured(model: Any, tested: Answers) -> Block:
+def _measured(model: Any, predictions: TestPredictions) -> Block:
     import pandas as pd
     from sklearn.inspection import permutation_importance
 
-    table = tested.X if isinstance(tested.X, pd.DataFrame) else np.asarray(tested.X)
+    table = predictions.X if isinstance(predictions.X, pd.DataFrame) else np.asarray(predictions.X)
     chosen = np.random.default_rng(0).permutation(len(table))[:_ROWS]
-    part, y = _take(table, chosen), tested.y[chosen]
+    part, y = _take(table, chosen), predictions.y[chosen]
     rows, repeats = _affordable(model, part)
     if not repeats:
         return Prose(f"With {table.shape[1]:,} columns, shuffling each of them takes too long.")
     part, y = _take(part, np.arange(rows)), y[:rows]
-    scoring = _scoring(tested, y)
+    scoring = _scoring(predictions, y)
     found = permutation_importance(
         model, part, y, scoring=scoring, n_repeats=repeats, random_state=0
     )
@@ -70,11 +70,11 @@ def _affordable(model: Any, part: Any) -> tuple[int, int]:
     return rows, 0
 
 
-def _scoring(tested: Answers, y: Any) -> str:
+def _scoring(predictions: TestPredictions, y: Any) -> str:
     """Return the scorer whose loss tells most."""
-    if tested.chances is None:
+    if predictions.probabilities is None:
         return "r2"
-    if tested.y.ndim == 1 and set(np.unique(y).tolist()) == set(tested.classes):
+    if predictions.y.ndim == 1 and set(np.unique(y).tolist()) == set(predictions.classes):
         return "neg_log_loss"
     return "accuracy"
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from wellfit.charts import Axis, Chart, Line, curve, outline, sampled
 from wellfit.fitting import Compute
 from wellfit.fitting.validation import validate_features
+from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, Table, number
 from wellfit.report.page.curves import curve_plot
-from wellfit.report.page.material import Material
-from wellfit.report.page.parts import Block, Gallery, Plot, Prose, Table, number
 from wellfit.report.page.pixels import diverging, tiled
+from wellfit.report.page.run_data import RunData
 from wellfit.training.callbacks.tensorboard import layer_names
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
@@ -35,7 +35,7 @@ _FIGURES = {
 }
 
 
-def layer_blocks(run: Material) -> Iterator[Block]:
+def layer_blocks(run: RunData) -> Iterator[Block]:
     """Yield all there is to see of the layers."""
     yield from first_layer(run)
     if run.health:
@@ -52,7 +52,7 @@ def layer_blocks(run: Material) -> Iterator[Block]:
         yield from histograms(run)
 
 
-def health_plots(run: Material) -> Iterator[Plot]:
+def health_plots(run: RunData) -> Iterator[Plot]:
     """Yield a chart of each figure by epoch, with a line for each layer."""
     for key, (title, unit) in _FIGURES.items():
         names = dict.fromkeys(
@@ -64,7 +64,7 @@ def health_plots(run: Material) -> Iterator[Plot]:
             yield curve_plot(title, lines, title=title, unit=unit)
 
 
-def _line(run: Material, key: str, name: str, color: int) -> Line:
+def _line(run: RunData, key: str, name: str, color: int) -> Line:
     points = [
         (line["epoch"], layer[key])
         for line in run.health
@@ -80,7 +80,7 @@ def _named(layer: str) -> str:
     return f"layer {place}, {kind.replace('_', ' ')}"
 
 
-def histograms(run: Material) -> Iterator[Plot]:
+def histograms(run: RunData) -> Iterator[Plot]:
     """Yield how the weights are spread in each layer, and its outputs on some test rows."""
     network = run.model.network_.weights.network
     names = layer_names(network)
@@ -96,7 +96,7 @@ def histograms(run: Material) -> Iterator[Plot]:
         yield _histogram(title, "output", outputs)
 
 
-def _outputs(run: Material) -> list[tuple[str, Tensor]]:
+def _outputs(run: RunData) -> list[tuple[str, Tensor]]:
     """Return the outputs of layers that work when predicting; none where that can't be told."""
     model = run.model
     if run.data is None or run.data.X_test is None or model.network_.weights.network.inputs < 1:
@@ -140,7 +140,7 @@ def _quantiles(values: NDArray[np.float64]) -> list[Any]:
     return [values.size, float(values.mean()), float(values.std()), *quantiles]
 
 
-def first_layer(run: Material) -> Iterator[Gallery]:
+def first_layer(run: RunData) -> Iterator[Gallery]:
     """Yield the weights of the first layer's units as images, where the input is one."""
     shape = run.data.image_shape if run.data is not None else None
     shape = shape or getattr(run.model, "image_shape", None)

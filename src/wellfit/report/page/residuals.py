@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from wellfit.charts import agreement_chart, residual_chart, residual_histogram
 from wellfit.charts.numbers import MOST_OUTPUTS
 from wellfit.core.words import percent
+from wellfit.report.page.blocks import Block, Plot, Prose, Table, number
 from wellfit.report.page.classes import row_cells
-from wellfit.report.page.material import Answers, Material
-from wellfit.report.page.parts import Block, Plot, Prose, Table, number
+from wellfit.report.page.run_data import RunData, TestPredictions
 
 _MOST_ROWS = 10
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -20,20 +20,20 @@ _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 Floats = NDArray[np.float64]
 
 
-def residual_blocks(run: Material) -> Iterator[Block]:
+def residual_blocks(run: RunData) -> Iterator[Block]:
     """Yield all that test rows tell of a regressor."""
-    tested = run.tested
-    if tested is None:
+    predictions = run.test_predictions
+    if predictions is None:
         yield Prose("There are no test rows at hand to compare predictions with.")
         return
     unit = str(run.about.get("target") or "the target")
-    y, predicted = (part.reshape(len(part), -1) for part in (tested.y, tested.predicted))
+    y, predicted = (part.reshape(len(part), -1) for part in (predictions.y, predictions.predicted))
     for output in range(min(y.shape[1], MOST_OUTPUTS)):
         name = f"{unit}, output {output + 1}" if y.shape[1] > 1 else unit
         yield from _plots(y[:, output], predicted[:, output], name)
     if y.shape[1] > MOST_OUTPUTS:
         yield Prose(f"The other {y.shape[1] - MOST_OUTPUTS} outputs are not drawn.")
-    yield _worst(tested, np.abs(y - predicted).max(axis=1))
+    yield _worst(predictions, np.abs(y - predicted).max(axis=1))
 
 
 def _plots(y: Floats, predicted: Floats, name: str) -> Iterator[Plot]:
@@ -54,11 +54,11 @@ def _quantiles(y: Floats, predicted: Floats) -> Table:
     return Table(head, rows, title="Quantiles of test rows")
 
 
-def _worst(tested: Answers, errors: Floats) -> Table:
+def _worst(predictions: TestPredictions, errors: Floats) -> Table:
     shown = np.argsort(-errors, kind="stable")[:_MOST_ROWS]
-    columns, cells = row_cells(tested.X, shown)
+    columns, cells = row_cells(predictions.X, shown)
     rows = [
-        [str(row + 1), _told(tested.y[row]), _told(tested.predicted[row]), *values]
+        [str(row + 1), _told(predictions.y[row]), _told(predictions.predicted[row]), *values]
         for row, values in zip(shown.tolist(), cells, strict=True)
     ]
     head = ["test row", "true", "predicted", *columns]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wellfit.charts import Axis, Chart, Points, floats
-from wellfit.report.page.material import Material
-from wellfit.report.page.parts import (
+from wellfit.report.page.blocks import (
     Block,
     Facts,
     Plot,
@@ -19,6 +18,7 @@ from wellfit.report.page.parts import (
     number,
     setting,
 )
+from wellfit.report.page.run_data import RunData
 from wellfit.report.page.space import space_blocks
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _FOLD = "fold "
 _MOST_ROWS = 50
 
 
-def search_blocks(run: Material) -> Iterator[Block]:
+def search_blocks(run: RunData) -> Iterator[Block]:
     """Yield all there is to see of the candidates."""
     frame = run.candidates
     yield Facts(list(_facts(run)), title="The search")
@@ -42,7 +42,7 @@ def search_blocks(run: Material) -> Iterator[Block]:
     yield _table(frame, names)
 
 
-def _facts(run: Material) -> Iterator[tuple[str, str]]:
+def _facts(run: RunData) -> Iterator[tuple[str, str]]:
     options = run.config.get("search") or {}
     found = run.ended.get("search") or {}
     for key in ("candidates", "cv", "sampler", "halving", "restarts", "score", "time_limit"):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellfit.core.errors import InputError
-from wellfit.report.page.parts import Block, Plot, Table, number
+from wellfit.report.page.blocks import Block, Plot, Table, number
 from wellfit.report.searches.coordinates import coordinates_chart
 from wellfit.report.searches.importances import Importances, importance, share_chart
+from wellfit.report.searches.search_table import Results, SearchTable
 from wellfit.report.searches.slicing import slice_charts
-from wellfit.report.searches.tried import Results, Tried
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def space_blocks(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Block]:
         if found.explained > 0:
             yield importance_plot(found)
     try:
-        tried = Tried.of(results, "score")
+        tried = SearchTable.of(results, "score")
     except InputError:  # no candidate has a score
         return
     if len(names) > 1:
@@ -47,7 +47,7 @@ def importance_plot(found: Importances) -> Plot:
     return Plot(share_chart(found), table, height=max(240, 120 + 28 * len(rows)))
 
 
-def lines_plot(tried: Tried) -> Plot:
+def lines_plot(tried: SearchTable) -> Plot:
     """Return every candidate as a line through its parameters to its score."""
     rows = [[*_words(tried, one), _score(tried, one)] for one in _ranked(tried)]
     head = [*(parameter.title for parameter in tried.parameters), "score"]
@@ -55,7 +55,7 @@ def lines_plot(tried: Tried) -> Plot:
     return Plot(coordinates_chart(tried), table, height=420, wide=True, least=_AXIS * len(head))
 
 
-def slice_plots(tried: Tried) -> Iterator[Plot]:
+def slice_plots(tried: SearchTable) -> Iterator[Plot]:
     """Yield the candidates' scores by each parameter."""
     charts = slice_charts(tried)[:_MOST_AXES]
     for chart, parameter in zip(charts, tried.parameters, strict=False):
@@ -66,16 +66,16 @@ def slice_plots(tried: Tried) -> Iterator[Plot]:
         yield Plot(chart, Table([parameter.title, "score"], rows, title=chart.title))
 
 
-def _ranked(tried: Tried) -> list[int]:
+def _ranked(tried: SearchTable) -> list[int]:
     order = np.argsort(-np.nan_to_num(tried.scores, nan=-np.inf), kind="stable")
     return order[:_MOST_ROWS].tolist()
 
 
-def _words(tried: Tried, candidate: int) -> list[str]:
+def _words(tried: SearchTable, candidate: int) -> list[str]:
     return [one.told(candidate).rpartition(" = ")[2] for one in tried.parameters]
 
 
-def _score(tried: Tried, candidate: int) -> str:
+def _score(tried: SearchTable, candidate: int) -> str:
     return number(float(tried.scores[candidate]))
 
 

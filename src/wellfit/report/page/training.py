@@ -8,15 +8,7 @@ from typing import Any
 
 from wellfit.core.metrics import Metric
 from wellfit.diagnose.verdicts.result import missing
-from wellfit.report.page.classes import class_blocks
-from wellfit.report.page.curves import curve_plots
-from wellfit.report.page.data import data_blocks
-from wellfit.report.page.drawing import network_drawing, network_table
-from wellfit.report.page.importance import importance_blocks
-from wellfit.report.page.judging import verdict_of
-from wellfit.report.page.layers import layer_blocks
-from wellfit.report.page.material import Material
-from wellfit.report.page.parts import (
+from wellfit.report.page.blocks import (
     Block,
     Code,
     Facts,
@@ -32,15 +24,23 @@ from wellfit.report.page.parts import (
     number,
     setting,
 )
+from wellfit.report.page.classes import class_blocks
+from wellfit.report.page.curves import curve_plots
+from wellfit.report.page.data import data_blocks
+from wellfit.report.page.drawing import network_drawing, network_table
+from wellfit.report.page.importance import importance_blocks
+from wellfit.report.page.layers import layer_blocks
 from wellfit.report.page.residuals import residual_blocks
+from wellfit.report.page.run_data import RunData
 from wellfit.report.page.search import search_blocks
+from wellfit.report.page.verdict import verdict_of
 
-Blocks = Callable[[Material], Iterator[Block]]
+Blocks = Callable[[RunData], Iterator[Block]]
 
 _TONES: dict[str, Tone] = {"pass": "good", "warn": "warn", "fail": "bad"}
 
 
-def run_page(run: Material) -> Page:
+def run_page(run: RunData) -> Page:
     """Return the page of a training or a search."""
     what = "search" if run.is_search else "training"
     data = run.about.get("name", "unknown data")
@@ -52,13 +52,13 @@ def run_page(run: Material) -> Page:
     return Page(title, subtitle, sections, list(run.notes))
 
 
-def started(run: Material) -> str:
+def started(run: RunData) -> str:
     """Return when a run was started, in words."""
     told = str(run.config.get("started") or "")
     return told.replace("T", " ").replace("+00:00", " UTC") if told else "nobody knows when"
 
 
-def _sections(run: Material) -> dict[str, Blocks]:
+def _sections(run: RunData) -> dict[str, Blocks]:
     regression = run.about.get("task") == "regression"
     return {
         "Summary": summary_blocks,
@@ -72,7 +72,7 @@ def _sections(run: Material) -> dict[str, Blocks]:
     }
 
 
-def summary_blocks(run: Material) -> Iterator[Block]:
+def summary_blocks(run: RunData) -> Iterator[Block]:
     """Yield what a reader wants to know first."""
     verdict = verdict_of(run)
     yield from verdict_blocks(verdict)
@@ -84,7 +84,7 @@ def summary_blocks(run: Material) -> Iterator[Block]:
         yield network_drawing(run.model.network_.weights.network)
 
 
-def _figures(run: Material) -> Iterator[Figure]:
+def _figures(run: RunData) -> Iterator[Figure]:
     ended = run.ended
     for score in ended.get("test", ())[:2]:
         interval = f"{told(score, 'low')} to {told(score, 'high')}"
@@ -184,14 +184,14 @@ def _suggestions(suggestions: Sequence[Any]) -> Iterator[Block]:
         yield Table(["parameter", "change", "why"], rows, title="To try next", figures=False)
 
 
-def learning_blocks(run: Material) -> Iterator[Block]:
+def learning_blocks(run: RunData) -> Iterator[Block]:
     """Yield the learning curves."""
     if not run.metrics:
         yield Prose("No epoch was finished.", "warn")
     yield from curve_plots(run)
 
 
-def run_blocks(run: Material) -> Iterator[Block]:
+def run_blocks(run: RunData) -> Iterator[Block]:
     """Yield how to repeat the run, its settings, and where it ran."""
     config = run.config
     if config.get("command"):

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts.to_matplotlib import draw
 from wellfit.report.plotting.canvas import one, several
+from wellfit.report.searches.candidates import candidates
 from wellfit.report.searches.coordinates import coordinates_chart, coordinates_size
 from wellfit.report.searches.importances import importance, share_chart
 from wellfit.report.searches.leaders import leader_charts
+from wellfit.report.searches.search_table import Results, SearchTable
 from wellfit.report.searches.slicing import grid, slice_charts
-from wellfit.report.searches.table import candidates
-from wellfit.report.searches.tried import Results, Tried
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,6 +136,6 @@ class SearchPlots:
         start = "mean_test_"
         return next(key.removeprefix(start) for key in self._results() if key.startswith(start))
 
-    def _tried(self, metric: str | None, log: Collection[str] | None) -> Tried:
+    def _tried(self, metric: str | None, log: Collection[str] | None) -> SearchTable:
         results = self._results()
-        return Tried.of(results, metric or self._metric(), log)
+        return SearchTable.of(results, metric or self._metric(), log)

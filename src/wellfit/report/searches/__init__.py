@@ -1,11 +1,11 @@
 """Pictures and figures of a search: which candidates did well, and what mattered."""
 
+from wellfit.report.searches.candidates import candidates
 from wellfit.report.searches.coordinates import parallel_coordinates
 from wellfit.report.searches.importances import Importances, importance, importance_picture
 from wellfit.report.searches.leaders import AllHistories, leaders_curves
+from wellfit.report.searches.search_table import Results
 from wellfit.report.searches.slicing import slices
-from wellfit.report.searches.table import candidates
-from wellfit.report.searches.tried import Results
 
 __all__ = [
     "AllHistories",

@@ -10,7 +10,7 @@ import numpy as np
 from wellfit.charts import Axis, Chart, Line, Note, cut, floats
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.words import short
-from wellfit.report.searches.tried import Parameter, Results, Tried
+from wellfit.report.searches.search_table import Parameter, Results, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,16 +44,16 @@ def parallel_coordinates(
     >>> parallel_coordinates(results).axes[0].get_title()
     'Best: score 0.9 with l2 = 0.0001'
     """
-    tried = Tried.of(results, metric, log)
+    tried = SearchTable.of(results, metric, log)
     return figure([coordinates_chart(tried)], title, panel=coordinates_size(tried))
 
 
-def coordinates_size(tried: Tried) -> tuple[float, float]:
+def coordinates_size(tried: SearchTable) -> tuple[float, float]:
     """Return the inches that the chart needs."""
     return 1.7 * len(tried.parameters) + 3.0, 5.2
 
 
-def coordinates_chart(tried: Tried) -> Chart:
+def coordinates_chart(tried: SearchTable) -> Chart:
     """Return a line for each candidate, an upright scale for each parameter and one for the score.
 
     The best five stand out; of what failed, dotted lines end before the score.
@@ -75,7 +75,7 @@ def coordinates_chart(tried: Tried) -> Chart:
     )
 
 
-def _line(tried: Tried, candidate: int, heights: Floats, best: list[int]) -> Line:
+def _line(tried: SearchTable, candidate: int, heights: Floats, best: list[int]) -> Line:
     told = ["failed" if np.isnan(tried.scores[candidate]) else short(tried.scores[candidate])]
     told += [text for parameter in tried.parameters if (text := parameter.told(candidate))]
     stands_out = candidate in best and np.isfinite(heights[-1])
@@ -90,7 +90,7 @@ def _line(tried: Tried, candidate: int, heights: Floats, best: list[int]) -> Lin
     )
 
 
-def _scaled(tried: Tried) -> Floats:
+def _scaled(tried: SearchTable) -> Floats:
     """Return the scores from 0, the lowest that are told apart, to 1; NaN where a fit failed."""
     low, high = tried.floor, float(np.nanmax(tried.scores))
     scores = np.maximum(tried.scores, low)
@@ -108,12 +108,12 @@ def _spread(parameter: Parameter) -> Floats:
     return heights + room * ((np.arange(len(heights)) * 0.618034) % 1 - 0.5)
 
 
-def _scales(tried: Tried) -> Iterator[Line]:
+def _scales(tried: SearchTable) -> Iterator[Line]:
     for place in range(len(tried.parameters) + 1):
         yield Line(floats([place, place]), floats([0, 1]), color="quiet", width=1, reference=True)
 
 
-def _notes(tried: Tried) -> Iterator[Note]:
+def _notes(tried: SearchTable) -> Iterator[Note]:
     """Yield what stands beside each scale."""
     for place, parameter in enumerate(tried.parameters):
         for height, text in parameter.ticks(_MOST_NAMES):

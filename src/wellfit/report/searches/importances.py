@@ -12,7 +12,7 @@ from wellfit.charts import Chart, bar_chart
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.errors import InputError
 from wellfit.core.words import percent
-from wellfit.report.searches.tried import Parameter, Results, Tried
+from wellfit.report.searches.search_table import Parameter, Results, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def importance(results: Results, *, metric: str = "score", random_state: int = 0
     >>> list(found.shares)
     ['learning rate', 'l2']
     """
-    tried = Tried.of(results, metric)
+    tried = SearchTable.of(results, metric)
     scored = np.isfinite(tried.scores)
     if scored.sum() < FEWEST:
         raise InputError(

@@ -12,7 +12,7 @@ from wellfit.charts import Chart, Line, curve, metric_chart, shown_metrics
 from wellfit.charts.to_matplotlib import draw, empty_figure
 from wellfit.core.errors import InputError
 from wellfit.core.words import short
-from wellfit.report.searches.tried import Results, Tried
+from wellfit.report.searches.search_table import Results, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def leaders_curves(
     >>> [line.get_label() for line in leaders_curves(results, histories).axes[0].lines]
     ['score 0.9: l2 = 0.1', 'score 0.8: l2 = 1']
     """
-    charts = leader_charts(Tried.of(results, metric), histories, top)
+    charts = leader_charts(SearchTable.of(results, metric), histories, top)
     figure = empty_figure(5.4 * len(charts) + 0.4, 4.2 + 0.24 * min(top, MOST_LEADERS), title)
     panels = [figure.add_subplot(1, len(charts), place + 1) for place in range(len(charts))]
     for axes, chart in zip(panels, charts, strict=True):
@@ -62,7 +62,7 @@ def leaders_curves(
     return figure
 
 
-def leader_charts(tried: Tried, histories: AllHistories, top: int) -> list[Chart]:
+def leader_charts(tried: SearchTable, histories: AllHistories, top: int) -> list[Chart]:
     """Return a chart of each kind of curve; the labels name the candidates.
 
     Raises:
@@ -78,7 +78,9 @@ def leader_charts(tried: Tried, histories: AllHistories, top: int) -> list[Chart
     return [_chart(tried, histories, drawn, name) for name in shown_metrics(first)]
 
 
-def _chart(tried: Tried, histories: AllHistories, leading: Sequence[int], name: str) -> Chart:
+def _chart(
+    tried: SearchTable, histories: AllHistories, leading: Sequence[int], name: str
+) -> Chart:
     held = f"val_{name}" if _has(histories[leading[0]], f"val_{name}") else name
     lines: list[Line] = []
     for color, place in enumerate(leading):
@@ -100,7 +102,7 @@ def _lines(key: str, folds: Sequence[Sequence[float]], label: str, color: int) -
     return [main, *(replace(line, **look) for line in fine)]
 
 
-def _order(tried: Tried) -> list[int]:
+def _order(tried: SearchTable) -> list[int]:
     """Return the candidates with a score, the best first."""
     known = np.flatnonzero(~np.isnan(tried.scores))
     return [int(place) for place in known[np.argsort(-tried.scores[known], kind="stable")]]
@@ -110,6 +112,6 @@ def _has(histories: Histories, name: str) -> bool:
     return any(fit.get(name) for fit in histories)
 
 
-def _label(tried: Tried, place: int) -> str:
+def _label(tried: SearchTable, place: int) -> str:
     told = tried.told(place, across=len(tried.parameters))
     return f"{tried.metric} {short(tried.scores[place])}: {told}"

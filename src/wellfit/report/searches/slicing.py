@@ -10,7 +10,7 @@ import numpy as np
 from wellfit.charts import Axis, Chart, Points, cut, floats
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.words import short
-from wellfit.report.searches.tried import Parameter, Results, Tried
+from wellfit.report.searches.search_table import Parameter, Results, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def slices(
     >>> slices(results).axes[0].get_xscale()
     'log'
     """
-    charts = slice_charts(Tried.of(results, metric, log))
+    charts = slice_charts(SearchTable.of(results, metric, log))
     return figure(charts, title, across=grid(len(charts))[1], panel=(3.3, 3.1))
 
 
@@ -59,12 +59,12 @@ def grid(count: int) -> tuple[int, int]:
     return down, -(-count // down)
 
 
-def slice_charts(tried: Tried) -> list[Chart]:
+def slice_charts(tried: SearchTable) -> list[Chart]:
     """Return a chart for each parameter: a point for each candidate, the best marked."""
     return [_chart(parameter, tried) for parameter in tried.parameters]
 
 
-def _chart(parameter: Parameter, tried: Tried) -> Chart:
+def _chart(parameter: Parameter, tried: SearchTable) -> Chart:
     without = int(np.isnan(parameter.places).sum())
     best = parameter.told(tried.best).rpartition(" = ")[2]
     return Chart(
@@ -81,7 +81,7 @@ def _chart(parameter: Parameter, tried: Tried) -> Chart:
     )
 
 
-def _points(parameter: Parameter, tried: Tried) -> list[Mark]:
+def _points(parameter: Parameter, tried: SearchTable) -> list[Mark]:
     high, floor = float(np.nanmax(tried.scores)), tried.floor
     edge = floor - 0.06 * ((high - floor) or abs(high) or 1)
     x, scores = _spread(parameter), tried.scores

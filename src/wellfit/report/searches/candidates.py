@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wellfit.report.searches.tried import Results, scores_of
+from wellfit.report.searches.search_table import Results, scores_of
 
 # The columns that are not parameters, in front of them.
 FIGURES = ("rank", "mean", "std", "fits", "seconds")

@@ -1,4 +1,4 @@
-"""From a page's parts to HTML: everything within, nothing fetched, texts escaped."""
+"""Rendering a report as a self-contained HTML page with escaped texts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 
 import wellfit
 from wellfit.core.extras import import_extra
-from wellfit.report.page.parts import Page, Plot
+from wellfit.report.page.blocks import Page, Plot
 
 _TEMPLATES = files("wellfit.report.page") / "templates"
-# What would end a script element, or a line within one, as an escape that JSON knows.
+# Characters that could end a script element or a line in it, as JSON escapes.
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def written(page: Page) -> str:
+def render_page(page: Page) -> str:
     """Return a page as HTML.
 
-    Plotly's script lies in it packed, and is unpacked by the browser. Scripts bear a number that
-    is drawn anew for every page, and the page's policy lets no others run, nor anything be
-    fetched: a text that got in as markup, against all escaping, would do nothing.
+    The page contains Plotly's script compressed, and the browser decompresses it. Scripts have a
+    random nonce, and the content security policy allows no other scripts and no requests: markup
+    that escaped the escaping would have no effect.
 
     Raises:
         MissingExtraError: Plotly or Jinja2 isn't installed.
@@ -53,7 +53,7 @@ def written(page: Page) -> str:
 
 
 def script_json(value: Any) -> str:
-    r"""Return JSON that can stand in a script element.
+    r"""Return JSON that is safe in a script element.
 
     >>> script_json({"name": "</script>"})
     '{"name":"\\u003c/script\\u003e"}'

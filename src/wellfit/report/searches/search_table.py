@@ -1,4 +1,4 @@
-"""What a search tried, read from its ``cv_results_``: parameters, values, scores."""
+"""The candidates of a search from its ``cv_results_``: parameters, values, scores."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a search tried.
+class SearchTable:
+    """The candidates of a search, with parameters and scores.
 
     ``scores`` (candidates,) are means over the folds, NaN where a fit failed; ``deviations`` over
     the folds are None where they aren't known.
@@ -91,7 +91,7 @@ class Tried:
     deviations: NDArray[np.float64] | None
 
     @classmethod
-    def of(cls, results: Results, metric: str, log: Collection[str] | None = None) -> Tried:
+    def of(cls, results: Results, metric: str, log: Collection[str] | None = None) -> SearchTable:
         """Read a search's ``cv_results_``.
 
         Args:

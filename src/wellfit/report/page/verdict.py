@@ -1,4 +1,4 @@
-"""The verdict that a page leads with: the run's own, or what can be said where it left none."""
+"""The verdict at the top of a report: the run's own, or one computed from model or curves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from wellfit.core.errors import WellfitError
 from wellfit.diagnose import Verdict, judge, verdict
-from wellfit.report.page.material import Lines, Material
+from wellfit.report.page.run_data import Lines, RunData
 
 
-def verdict_of(run: Material) -> Mapping[str, Any] | None:
-    """Return a run's verdict as plain data; None where nothing can be said.
+def verdict_of(run: RunData) -> Mapping[str, Any] | None:
+    """Return a run's verdict as plain data; None if there is none.
 
-    A search leaves none: its best network is judged by validation rows where the data have some,
-    or else by the test rows. Nor does a training that goes on, or broke off: its curves speak.
+    A search stores none: its best network is evaluated on the validation set if the data have one,
+        otherwise on the test set. An unfinished training stores none either: its verdict is based
+        on the curves.
     """
     if isinstance(own := run.ended.get("verdict"), Mapping):
         return own
@@ -26,24 +27,24 @@ def verdict_of(run: Material) -> Mapping[str, Any] | None:
     return None if found is None else found.to_dict()
 
 
-def _of_model(run: Material) -> Verdict | None:
+def _of_model(run: RunData) -> Verdict | None:
     data = run.data
     if run.model is None or data is None:
         return None
-    # A model that was read from a file doesn't know which rows it held out.
+    # A loaded model doesn't know its validation rows.
     if data.X_val is None:
         return verdict(run.model, data.X, data.y, data.X_test, data.y_test, kind="test")
     return verdict(run.model, data.X, data.y, data.X_val, data.y_val, kind="validation")
 
 
-def _of_curves(run: Material) -> Verdict | None:
+def _of_curves(run: RunData) -> Verdict | None:
     if run.result is not None or not run.metrics:
         return None
     return judge(_history(run.metrics), run.config.get("settings") or {})
 
 
 def _history(lines: Lines) -> dict[str, list[float]]:
-    """Return the metrics by name; what is no number was none.
+    """Return the metrics by name, with NaN for values that aren't numbers.
 
     >>> _history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": None}])
     {'loss': [0.5, nan]}

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of blocks, each plain data that a template writes out."""
+"""The blocks of a report: plain data that the templates render."""
 
 from __future__ import annotations
 
@@ -247,10 +247,10 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return a number with its noun.
 
-    >>> counted(1, "row"), counted(1200, "row")
+    >>> pluralize(1, "row"), pluralize(1200, "row")
     ('1 row', '1,200 rows')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
