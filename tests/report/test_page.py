@@ -135,7 +135,13 @@ def test_layers_are_followed(written, images):
 
 def test_how_to_repeat_it_and_where_it_ran(written, images):
     text = parsed(written(images)).text
-    for word in ("To repeat it", "hidden_layer_sizes", "torch", "cores", "scikit-learn"):
+    for word in (
+        "Command to repeat the run",
+        "hidden_layer_sizes",
+        "torch",
+        "cores",
+        "scikit-learn",
+    ):
         assert word in text
 
 
@@ -378,7 +384,7 @@ def test_the_verdict_leads_the_summary(images, tmp_path):
     (run / "result.json").write_text(json.dumps({**result, "verdict": VERDICT}))
     done("report", run)
     text = parsed(run / REPORT).text
-    assert text.index("by heart") < text.index("To try next") < text.index("Scores")
+    assert text.index("by heart") < text.index("Suggestions") < text.index("Scores")
     assert text.index("Scores") < text.index("a gap") < text.index("dead units")
     assert SCRIPT in text
 
@@ -395,7 +401,7 @@ def test_a_training_that_broke_off_is_judged_by_its_curves(images, tmp_path):
         metrics.write('{"epoch": 21, "loss": null}\n')
     done("report", run)
     text = parsed(run / REPORT).text
-    assert text.index("Diverging") < text.index("To try next")
+    assert text.index("Diverging") < text.index("Suggestions")
     assert "Not judged: dead units (needs a fitted network and rows)." in text
     (run / "metrics.jsonl").write_text('{"epoch": 1, "loss": "text"}\n{"epoch": 2}\n')
     done("report", run)
@@ -519,17 +525,17 @@ def test_of_a_large_table_a_part_is_checked_and_the_page_says_so(written_page, m
     """So that a page is made in seconds; what is wrong of a part of the rows is left out."""
     whole = texts_of(written_page)
     assert "duplicate rows" in whole
-    assert "Checked were" not in whole
+    assert "random training rows" not in whole
     monkeypatch.setattr(data_module, "_MOST_CHECKED", 1500)
     monkeypatch.setattr(data_module, "_MOST_COMPARED", 100)
     part = texts_of(written_page)
-    assert re.search(r"Checked were \d\d of 120 training rows, drawn at random", part)
-    assert "failed. Checked were" in part
-    assert "Left out, for want of time: duplicate rows, labels." in part
-    assert "test rows that stand among the training rows" in whole
-    assert "test rows that stand among the training rows" not in part
+    assert re.search(r"Checked \d\d of 120 random training rows", part)
+    assert "failed. Checked" in part
+    assert "Skipped to save time: duplicate rows, labels." in part
+    assert "test rows that also occur in the training set" in whole
+    assert "test rows that also occur in the training set" not in part
     monkeypatch.setattr(data_module, "MOST_TOLD", 100)
-    assert "too large to be looked at" in texts_of(written_page)
+    assert "too large for a report" in texts_of(written_page)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Floor 5: what a trained model is worth, in figures, pictures and a terminal's characters."""
+"""Scores, figures and reports of trained models."""
 
 from wellfit.report.pixels import Images
 from wellfit.report.scores import (

@@ -1,4 +1,4 @@
-"""Pictures of races down a landscape: a contour plot with the paths, and an animation."""
+"""Figures of optimizer comparisons: a contour plot with the paths, and an animation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def landscape_figure(landscape: Landscape, paths: Sequence[Path]) -> Figure:
 
 
 def landscape_animation(landscape: Landscape, paths: Sequence[Path], file: File) -> None:
-    """Write the race as a GIF: every path drawn step by step."""
+    """Write the comparison as a GIF that draws every path step by step."""
     from matplotlib.animation import FuncAnimation, PillowWriter
 
     figure, axes = _ground(landscape, paths)

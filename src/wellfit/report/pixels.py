@@ -1,4 +1,4 @@
-"""Grey images in a terminal: two pixels a character, or letters where there are no colours."""
+"""Grey images in a terminal: two pixels in a character, or letters without colours."""
 
 from __future__ import annotations
 

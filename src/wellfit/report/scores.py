@@ -1,7 +1,7 @@
-"""How good predictions are on rows that were not learned from, with 95 % intervals.
+"""Scores of predictions with 95 % confidence intervals.
 
-Shares of rows have Wilson's interval (Wilson, 1927), which keeps its level where nearly all rows
-are right. Means over rows, and what is computed from them, have the normal approximation.
+Fractions of rows have Wilson's interval (Wilson, 1927), which is accurate near 0 and 100 % too.
+Means over rows, and scores computed from them, have the normal approximation.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
 
 @dataclass(frozen=True)
 class Score:
-    """A figure, the bounds of its 95 % interval, and how they were found.
+    """A score with the bounds and the method of its 95 % confidence interval.
 
-    ``value`` is in the unit of the target for ``MAE`` and ``RMSE``, without one else.
+    ``value`` has the unit of the target for ``MAE`` and ``RMSE``, and no unit otherwise.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Score:
 def classification_scores(
     y: ArrayLike, predicted: ArrayLike, probabilities: ArrayLike, classes: ArrayLike
 ) -> list[Score]:
-    """Return the accuracy and the log loss of predicted classes.
+    """Return the accuracy and the log loss of a classifier.
 
     Args:
         y: (rows,) the true classes, or (rows, labels) of 0 and 1.
-        predicted: what was predicted, shaped like ``y``.
+        predicted: predictions, shaped like ``y``.
         probabilities: (rows, classes) of each class, or of each label.
         classes: (classes,) the class of each column of ``probabilities``.
 
@@ -70,7 +70,7 @@ def classification_scores(
         return [_share("accuracy", right.all(axis=1)), labels, _log_loss(given)]
     position = positions(truth, classes)
     given = chances[np.arange(len(truth)), position]
-    given[position < 0] = 0  # a class that was never learned
+    given[position < 0] = 0  # a class that the training set didn't have
     return [_share("accuracy", right), _log_loss(given[:, None])]
 
 
@@ -79,10 +79,10 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> list[Score]:
 
     Args:
         y: (rows,) the true values, or (rows, outputs).
-        predicted: what was predicted, shaped like ``y``.
+        predicted: predictions, shaped like ``y``.
 
     Returns:
-        Three figures for each output.
+        Three scores for each output.
 
     >>> [score.name for score in regression_scores([1.0, 2.0, 4.0], [1.1, 1.9, 3.5])]
     ['R²', 'RMSE', 'MAE']
@@ -100,12 +100,12 @@ def regression_scores(y: ArrayLike, predicted: ArrayLike) -> list[Score]:
 def confusion(
     y: ArrayLike, predicted: ArrayLike, classes: Sequence[Any]
 ) -> tuple[list[Any], NDArray[np.int64]]:
-    """Count which classes are taken for which.
+    """Compute a confusion matrix.
 
     Args:
         y: (rows,) the true classes.
-        predicted: (rows,) the predicted ones.
-        classes: those that were learned.
+        predicted: (rows,) the predicted classes.
+        classes: classes of the training set.
 
     Returns:
         The classes, those that only ``y`` has at the end, and the counts (true, predicted).
@@ -123,7 +123,7 @@ def confusion(
 
 
 def positions(labels: ArrayLike, classes: Any) -> NDArray[np.int64]:
-    """Return where each label stands among the classes, -1 where it is none of them."""
+    """Return the position of each label among the classes, -1 if it isn't one of them."""
     import pandas as pd
 
     return np.asarray(pd.Index(np.asarray(classes)).get_indexer(pd.Index(np.asarray(labels))))
@@ -150,13 +150,13 @@ def _share(name: str, right: NDArray[np.bool_]) -> Score:
 
 
 def _log_loss(given: Floats) -> Score:
-    """Score the probabilities (rows, labels) that were given to what turned out true."""
+    """Score the probabilities (rows, labels) of the true classes or labels."""
     least = np.finfo(np.float32).eps  # as for float32 probabilities in scikit-learn
     return _mean("log loss", -np.log(given.clip(least, 1)).mean(axis=1), low=0)
 
 
 def _mean(name: str, values: Floats, low: float = -np.inf, high: float = np.inf) -> Score:
-    """Score a mean over rows; the interval ends where the figure's range does."""
+    """Score a mean over rows; the interval is limited to the range of the score."""
     mean = float(values.mean())
     half = _Z * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else np.inf
     return Score(name, mean, max(mean - half, low), min(mean + half, high), "normal")

@@ -6,4 +6,4 @@ from wellfit.report.page.render import render_page
 from wellfit.report.page.run_data import RunData
 from wellfit.report.page.training import run_page
 
-__all__ = ["RunData", "Page", "comparison_page", "run_page", "render_page"]
+__all__ = ["Page", "RunData", "comparison_page", "render_page", "run_page"]

@@ -16,14 +16,14 @@ Tone = Literal["", "good", "warn", "bad"]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a head; the first column names them.
+    """A table; the first column names the rows.
 
     Attributes:
-        head: what the columns are.
+        head: names of the columns.
         rows: texts, a list for each row.
-        title: said above it.
-        tones: how each row is to be read, where that matters.
-        figures: whether all but the first column are numbers.
+        title: shown above the table.
+        tones: tone of each row, if any.
+        figures: whether all columns except the first are numeric.
     """
 
     head: Sequence[str]
@@ -36,15 +36,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart that the page draws, and the same in words and in a table.
+    """A chart that the page draws, with a text description and a table.
 
     Attributes:
-        chart: what is drawn.
-        table: the numbers.
-        controls: "log" for a choice of scales, "smooth" for a slider.
+        chart: the chart.
+        table: the numbers of the chart.
+        controls: "log" for a switch of the scale, "smooth" for a slider.
         height: in pixels.
-        wide: whether it takes the page's whole width.
-        least: pixels that it needs across; where a phone has fewer, it can be scrolled.
+        wide: whether it takes the full width of the page.
+        least: minimal width in pixels; on narrower screens it can be scrolled.
     """
 
     chart: Chart
@@ -57,31 +57,31 @@ class Plot:
 
     @property
     def title(self) -> str:
-        """Said above it."""
+        """The title, shown above the chart."""
         return self.chart.title
 
     @property
     def told(self) -> str:
-        """What is to be seen, for those who don't see it."""
+        """The text description, for those who can't see the chart."""
         return self.chart.told
 
     @property
     def is_log(self) -> bool:
-        """Whether the y-axis is logarithmic until a reader chooses otherwise."""
+        """Whether the y-axis is logarithmic at first."""
         return self.chart.y.log
 
     @property
     def drawing(self) -> dict[str, Any]:
-        """What the page's script needs."""
+        """The data for the page's script."""
         controls = list(self.controls)
         return tidy({**drawing(self.chart), "height": self.height, "controls": controls})
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Many small images cut out of one picture, each with its caption.
+    """Small images in one picture, each with a caption.
 
-    ``images`` are captions in the order of the picture's tiles, which stand in ``columns``.
+    ``captions`` are in the order of the picture's tiles, which are arranged in ``columns``.
     """
 
     title: str
@@ -95,13 +95,13 @@ class Gallery:
 
     @property
     def rows(self) -> int:
-        """How many rows of tiles the picture has."""
+        """The number of rows of tiles."""
         return -(-len(self.captions) // self.columns)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Names, and what they stand for."""
+    """Names and values."""
 
     pairs: Sequence[tuple[str, str]]
     title: str = ""
@@ -110,7 +110,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that matters: its name, value, and a line below."""
+    """A key figure: its name, value, and a line below."""
 
     name: str
     value: str
@@ -119,7 +119,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers that matter most."""
+    """The key figures."""
 
     figures: Sequence[Figure]
     kind: ClassVar[str] = "figures"
@@ -127,7 +127,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, and what to do about it; ``mark`` is its outcome in a word."""
+    """A finding with advice; ``mark`` is its outcome in one word."""
 
     mark: str
     tone: Tone
@@ -138,7 +138,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What checks found."""
+    """The findings of checks."""
 
     title: str
     findings: Sequence[Finding]
@@ -148,7 +148,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Prose:
-    """A paragraph; ``tone`` sets it apart."""
+    """A paragraph; ``tone`` highlights it."""
 
     text: str
     tone: Tone = ""
@@ -157,7 +157,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Code:
-    """What to type, or what a machine wrote."""
+    """Code or machine output."""
 
     title: str
     text: str
@@ -166,7 +166,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Drawing:
-    """An SVG element that wellfit drew: trusted, so never made of texts as they are."""
+    """An SVG element drawn by wellfit; it is trusted, so texts in it must be escaped."""
 
     title: str
     svg: str
@@ -185,13 +185,13 @@ class Section:
 
     @property
     def id(self) -> str:
-        """What links say."""
+        """The anchor for links."""
         return self.name.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its title, a line below it, notes on what is missing, and its sections."""
+    """A page: title, subtitle, notes on missing parts, and sections."""
 
     title: str
     subtitle: str
@@ -200,7 +200,7 @@ class Page:
 
 
 def tidy(value: Any) -> Any:
-    """Return what JSON can hold, numbers with six digits; what is no number becomes None.
+    """Return values that JSON supports, with six digits; NaN and infinities become None.
 
     >>> tidy({"y": [0.123456789, float("nan"), 3]})
     {'y': [0.123457, None, 3]}
@@ -217,7 +217,7 @@ def tidy(value: Any) -> Any:
 
 
 def number(value: Any) -> str:
-    """Return a number as people read it; a dash where there is none.
+    """Return a number as text, or a dash if there is none.
 
     >>> number(0.12345), number(None), number(12), number(float("nan"))
     ('0.123', '–', '12', '–')
@@ -230,7 +230,7 @@ def number(value: Any) -> str:
 
 
 def setting(value: Any) -> str:
-    """Return a setting as people read it.
+    """Return a setting as text.
 
     >>> setting({"family": "optimizer", "name": "adam", "learning_rate": 0.001})
     'adam (learning rate 0.001)'
@@ -245,12 +245,3 @@ def setting(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def pluralize(count: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> pluralize(1, "row"), pluralize(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

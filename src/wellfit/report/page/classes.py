@@ -1,4 +1,4 @@
-"""How good predicted classes are: confusions, worst mistakes, calibration, ROC, precision."""
+"""Evaluation of a classifier: confusion matrix, largest errors, calibration, ROC, precision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.run_data import RunData, TestPredictions
 from wellfit.report.scores import confusion
 
-_MOST_CLASSES = 30  # beyond this a confusion matrix gives way to a list of confusions
+_MOST_CLASSES = 30  # more classes are shown as a list of confusions
 _MOST_CONFUSIONS = 15
 _MOST_PICTURES, _MOST_ROWS, _MOST_COLUMNS = 24, 10, 12
 _MOST_CURVES = 8
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 def class_blocks(run: RunData) -> Iterator[Block]:
-    """Yield all that test rows tell of a classifier."""
+    """Yield the evaluation of a classifier on the test set."""
     predictions = run.test_predictions
     if predictions is None:
         yield from _remembered(run)
@@ -47,16 +47,16 @@ def class_blocks(run: RunData) -> Iterator[Block]:
 
 
 def _remembered(run: RunData) -> Iterator[Block]:
-    """Yield what the run folder keeps of the test rows: the confusions."""
+    """Yield the confusion matrix stored in the run folder."""
     kept = run.ended.get("confusion")
     if kept:
         yield confusion_block(np.asarray(kept["counts"]), [str(c) for c in kept["classes"]])
     else:
-        yield Prose("There are no test rows at hand, and the run folder keeps no confusions.")
+        yield Prose("The test set is missing, and the run folder has no confusion matrix.")
 
 
 def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
-    """Return the matrix where it can be taken in, else a table of the most frequent errors."""
+    """Return the confusion matrix, or a table of the most frequent errors for many classes."""
     if len(names) > _MOST_CLASSES:
         return most_frequent(counts, names)
     rows = [
@@ -78,10 +78,10 @@ def most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
 
 
 def mistakes(run: RunData, predictions: TestPredictions) -> Iterator[Block]:
-    """Yield the mistakes that the model was surest of: as pictures, or as rows of a table."""
+    """Yield the errors with the highest confidence, as images or as rows of a table."""
     wrong = np.flatnonzero(predictions.y != predictions.predicted)
     if not wrong.size:
-        yield Prose("Every test row is classified correctly.", "good")
+        yield Prose("All test rows are classified correctly.", "good")
         return
     worst = wrong[np.argsort(predictions.true_class_probability[wrong], kind="stable")]
     shape = run.data.image_shape if run.data is not None else None
@@ -95,14 +95,14 @@ def _pictures(
     images = grey(np.asarray(predictions.X)[shown].reshape(-1, *shape))
     columns = min(8, len(shown))
     return Gallery(
-        "The worst mistakes",
+        "The largest errors",
         tiled(images, columns),
         [f"{true} → {predicted}, {sure}" for true, predicted, sure, _ in pairs],
         columns,
         (shape[1], shape[0]),
         scale=max(1, 84 // max(shape)),
-        note=f"{len(shown)} of {len(worst):,} mistakes, those first in which the true class was "
-        "given the least probability: true class → predicted class, and how sure of it.",
+        note=f"{len(shown)} of {len(worst):,} errors, ordered by the predicted probability of "
+        "the true class: true class → predicted class, and its probability.",
     )
 
 
@@ -116,8 +116,8 @@ def _rows(predictions: TestPredictions, worst: NDArray[np.int64]) -> Table:
             shown.tolist(), pairs, cells, strict=True
         )
     ]
-    head = ["test row", "true", "predicted", "true class given", *columns]
-    title = f"The worst {len(rows)} of {len(worst):,} mistakes"
+    head = ["test row", "true", "predicted", "probability of true class", *columns]
+    title = f"The largest {len(rows)} of {len(worst):,} errors"
     return Table(head, rows, title=title, figures=False)
 
 
@@ -144,7 +144,7 @@ def _cell(value: Any) -> str:
 def _pairs(
     predictions: TestPredictions, rows: NDArray[np.int64]
 ) -> list[tuple[str, str, str, str]]:
-    """Return the true class, the predicted one and its probability, and the true one's."""
+    """Return the true class, the predicted class, and the probabilities of both."""
     assert predictions.probabilities is not None
     best = predictions.probabilities[rows].argmax(axis=1)
     told = []
@@ -164,7 +164,7 @@ def _pairs(
 
 
 def calibration(predictions: TestPredictions) -> Plot:
-    """Return how often answers are right, by the probability that they were given."""
+    """Return the calibration curve: accuracy by predicted probability."""
     assert predictions.probabilities is not None
     found = Calibration.of(
         predictions.probabilities.max(axis=1), predictions.y == predictions.predicted
@@ -184,7 +184,7 @@ def calibration(predictions: TestPredictions) -> Plot:
 
 
 def threshold_plots(predictions: TestPredictions) -> Iterator[Plot]:
-    """Yield ROC curves and precision-recall curves: of each class against the others."""
+    """Yield the one-vs-rest ROC and precision-recall curves of the classes."""
     truths = _truths(predictions)
     if not truths:
         return
@@ -193,16 +193,16 @@ def threshold_plots(predictions: TestPredictions) -> Iterator[Plot]:
         worst = dict(sorted(areas.items(), key=lambda pair: pair[1])[:_MOST_CURVES])
         if len(worst) < len(areas):
             chart, _ = of({name: truths[name] for name in worst})
-            left = f"Drawn are the {len(worst)} classes of {len(areas)} with the least {name}."
+            left = f"Shown are the {len(worst)} of {len(areas)} classes with the lowest {name}."
             chart = replace(chart, details=f"{chart.details} {left}")
         rows = [[c, f"{area:.4f}"] for c, area in sorted(areas.items(), key=lambda pair: pair[1])]
         yield Plot(chart, Table(["class", name], rows, title=f"{chart.title}: {name}"))
 
 
 def _truths(predictions: TestPredictions) -> dict[str, tuple[NDArray[np.bool_], Floats]]:
-    """Return which rows are of each class, and their probabilities of it.
+    """Return a mask of each class and its predicted probabilities.
 
-    Classes that no or every row is of are left out.
+    Classes that no row or every row has are omitted.
     """
     assert predictions.probabilities is not None
     classes = range(len(predictions.names))

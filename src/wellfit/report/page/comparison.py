@@ -1,4 +1,4 @@
-"""The page of several runs: figures side by side, curves over each other, what differs."""
+"""The report on several runs: scores side by side, curves in one chart, differing settings."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _summary(runs: Sequence[RunData]) -> Iterator[Block]:
     splits = {(str(run.about.get("source")), str(run.about.get("split"))) for run in runs}
     if len(data) > 1 or len(splits) > 1:
         yield Prose(
-            f"These runs were tested on different rows ({', '.join(data)}): their figures don't "
-            "compare as they stand.",
+            f"These runs were tested on different rows ({', '.join(data)}): their scores aren't "
+            "directly comparable.",
             "warn",
         )
     names = dict.fromkeys(score["name"] for run in runs for score in run.ended.get("test", ()))
@@ -107,7 +107,7 @@ def _score_mark(score: Mapping[str, Any], place: int) -> Points:
 
 
 def _curves(runs: Sequence[RunData]) -> Iterator[Plot]:
-    """Yield each metric's curves: on held-out rows where there are any."""
+    """Yield each metric's curves, on the validation set if there is one."""
     names = dict.fromkeys(name for run in runs for name in names_of(run.metrics))
     for name in names:
         lines = [
@@ -143,4 +143,4 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _commands(runs: Sequence[RunData]) -> Iterator[Block]:
     for run in runs:
-        yield Code(run.name, str(run.config.get("command", "how it was started is unknown")))
+        yield Code(run.name, str(run.config.get("command", "command unknown")))

@@ -1,4 +1,4 @@
-"""Learning curves: of one training, or of several runs over each other."""
+"""Learning curves of one training, or of several runs in one chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_ROWS = 60
 
 
 def curve_plots(run: RunData) -> Iterator[Plot]:
-    """Yield a plot for each metric, the learning rate's last."""
+    """Yield a plot for each metric, with the learning rate last."""
     kept = run.ended.get("best_epoch")
     for name in names_of(run.metrics):
         yield curve_plot(name, list(_lines(run.metrics, name)), kept)
@@ -35,7 +35,7 @@ def names_of(metrics: Lines) -> list[str]:
 def held_out(
     metrics: Lines, name: str, label: str, color: Color, dash: Dash = "solid"
 ) -> Line | None:
-    """Return a metric's curve on held-out rows, else on training rows, of one of several runs."""
+    """Return a run's curve of a metric, on the validation set if there is one."""
     known = {key for line in metrics for key in line}
     for key in (f"val_{name}", f"test_{name}", name):
         if key in known:

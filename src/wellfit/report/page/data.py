@@ -1,4 +1,4 @@
-"""The data as they were trained on, and what the sanity checks say of them."""
+"""The data of a run, and the findings of the checks."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ MOST_TOLD, _MOST_COMPARED, _MOST_CHECKED = 400e6, 50e6, 50e6
 
 
 def data_blocks(run: RunData) -> Iterator[Block]:
-    """Yield what the data are; from the settings alone where they can't be read again."""
+    """Yield a summary of the data, from the settings alone if the data are missing."""
     if run.data is None:
         yield Facts(list(_remembered(run)), title="Data")
         return
     if _bytes(run.data.X) > MOST_TOLD:
         yield Facts(list(_remembered(run)), title="Data")
         yield Prose(
-            "The table is too large to be looked at while a page is made: `wellfit data show` and "
-            "`wellfit check` take the time."
+            "The table is too large for a report; use `wellfit data show` and `wellfit check`."
         )
         return
     summary = describe(run.data.X, run.data.y, task=run.task)
@@ -85,10 +84,10 @@ def _facts(run: RunData, summary: Summary) -> Iterator[tuple[str, str]]:
     size = f", images of {' × '.join(map(str, data.image_shape))}" if data.image_shape else ""
     yield "columns", f"{len(summary.columns):,}: {kinds}{size}"
     yield "missing cells", f"{summary.missing:,}"
-    yield "repeated training rows", f"{summary.duplicate_rows:,}"
+    yield "duplicate training rows", f"{summary.duplicate_rows:,}"
     if data.X_test is not None and _bytes(data.X) <= _MOST_COMPARED:
         across = duplicates_across(data.X, data.X_test)
-        yield "test rows that stand among the training rows", f"{across:,}"
+        yield "test rows that also occur in the training set", f"{across:,}"
 
 
 def _target(run: RunData, summary: Summary) -> Iterator[Block]:
@@ -143,10 +142,10 @@ def _values(column: Column) -> str:
 
 
 def check_findings(run: RunData) -> Block:
-    """Return what the quick checks find: those of the data, and of the first weights."""
+    """Return the findings of the quick checks: of the data and of the initial weights."""
     data = run.data
     if run.model is None or data is None:
-        return Prose("Without the model the sanity checks don't know what to look for.")
+        return Prose("The checks need the model, which is missing.")
     every = [resolve(Check, name) for name in registry.names(Check.family)]
     quick = sorted((one for one in every if one.stage != "trial"), key=lambda one: one.stage)
     X, y, note = data.X, data.y, ""
@@ -156,18 +155,18 @@ def check_findings(run: RunData) -> Block:
         left = ", ".join(one.name.replace("_", " ") for one in quick if one.whole)
         quick = [one for one in quick if not one.whole]
         note = (
-            f"Checked were {len(chosen):,} of {len(data.X):,} training rows, drawn at random. "
-            f"Left out, for want of time: {left}. `wellfit check` looks at all."
+            f"Checked {len(chosen):,} of {len(data.X):,} random training rows. Skipped to save "
+            f"time: {left}. `wellfit check` checks all rows."
         )
     try:
         report = check(run.model, X, y, X_test=data.X_test, y_test=data.y_test, checks=quick)
     except (WellfitError, ValueError) as error:
-        return Prose(f"The sanity checks could not be made: {error}", "warn")
+        return Prose(f"The checks failed to run: {error}", "warn")
     return told_of(replace(report, notes=(*report.notes, note) if note else report.notes))
 
 
 def _affordable(X: Any) -> NDArray[np.integer]:
-    """Return the numbers of the rows that can be checked in time, drawn at random; in order."""
+    """Return the sorted positions of random rows, as many as can be checked in time."""
     rows = len(X)
     most = int(_MOST_CHECKED * rows / max(1, _bytes(X)))
     if most >= rows:
@@ -176,12 +175,12 @@ def _affordable(X: Any) -> NDArray[np.integer]:
 
 
 def _bytes(X: Any) -> int:
-    """Return about how much memory a table or an array takes."""
+    """Return the approximate memory of a table or an array."""
     return int(X.memory_usage(index=False).sum() if hasattr(X, "memory_usage") else X.nbytes)
 
 
 def told_of(report: Report) -> Findings:
-    """Return a report of checks, those that found something first."""
+    """Return a report of checks, findings first."""
     alarms = list(report.alarms)
     ordered = [*alarms, *(one for one in report if one not in alarms)]
     findings = [

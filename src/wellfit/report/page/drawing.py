@@ -1,4 +1,4 @@
-"""The network as an SVG drawing: a box for each layer with weights, and what belongs to it."""
+"""The network as an SVG diagram: a box for each layer with weights."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def grouped(network: Network) -> list[Group]:
 
 
 def told(layer: Config) -> str:
-    """Return a layer in a few words: ``relu``, ``dropout 0.2``.
+    """Return a short description of a layer: ``relu``, ``dropout 0.2``.
 
     >>> from wellfit.nn import Dropout, ReLU
     >>> told(Activate(ReLU())), told(Dropout(0.2))
@@ -99,7 +99,7 @@ def told(layer: Config) -> str:
 
 
 def _height(units: int, tallest: int) -> float:
-    """Return how tall a layer is: by the logarithm of its units."""
+    """Return the height of a layer, which is logarithmic in its units."""
     return 34 + (_TALL - 34) * math.log1p(units) / math.log1p(tallest)
 
 

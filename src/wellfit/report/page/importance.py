@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse the model gets when a column is shuffled."""
+"""Permutation importance: how much the score falls when a column is shuffled."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MOST_SHOWN = 20
 
 
 def importance_blocks(run: RunData) -> Iterator[Block]:
-    """Yield the chart, or why there is none."""
+    """Yield the chart, or the reason why there is none."""
     predictions = run.test_predictions
     if predictions is None or run.data is None:
-        yield Prose("There are no test rows at hand to shuffle columns of.")
+        yield Prose("The test set is missing.")
     elif run.data.image_shape:
         yield Prose(
-            "The columns are pixels, and a single pixel says little: see what the first layer "
-            "looks for, under Layers."
+            "The columns are pixels, and single pixels have little effect: see the weights of "
+            "the first layer under Layers."
         )
     else:
         yield _measured(run.model, predictions)
@@ -58,8 +58,8 @@ def _take(table: Any, rows: Any) -> Any:
 
 
 def _affordable(model: Any, part: Any) -> tuple[int, int]:
-    """Return how many rows, and how often to shuffle each column, are done in time; 0 if none."""
-    model.predict(_take(part, np.arange(1)))  # the first call also prepares
+    """Return the numbers of rows and of shuffles that fit the time limit; 0 if none do."""
+    model.predict(_take(part, np.arange(1)))  # the first call includes one-time preparations
     for rows in (len(part), min(len(part), _FEWEST_ROWS)):
         began = time.perf_counter()
         model.predict(_take(part, np.arange(rows)))
@@ -71,7 +71,7 @@ def _affordable(model: Any, part: Any) -> tuple[int, int]:
 
 
 def _scoring(predictions: TestPredictions, y: Any) -> str:
-    """Return the scorer whose loss tells most."""
+    """Return the scorer for the importance."""
     if predictions.probabilities is None:
         return "r2"
     if predictions.y.ndim == 1 and set(np.unique(y).tolist()) == set(predictions.classes):
@@ -86,7 +86,7 @@ def _plot(names: list[str], found: Any, metric: Metric, how: tuple[int, int]) ->
     chart = replace(
         chart,
         details=f"Means over {how[1]} shuffles among {how[0]:,} test rows, with standard "
-        "deviations. Of correlated columns each stands in for the others, so that all look "
+        "deviations. Correlated columns can replace each other, so that each of them looks "
         "unimportant.",
     )
     order = sorted(names, key=lambda name: -means[name])

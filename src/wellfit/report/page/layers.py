@@ -1,4 +1,4 @@
-"""What goes on within the network: how layers fared, what they hold, what they pass on."""
+"""The layers of a network: statistics during training, weights, outputs."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from wellfit.training.rows import Rows
 _SHOWN_ROWS = 256
 _MOST_LAYERS, _MOST_UNITS = 8, 32
 _BINS = 60
-# What is written of a layer, and how it is told.
+# Statistics of a layer, with titles and units.
 _FIGURES = {
-    "dead": ("Dead units", "share of units"),
-    "flat": ("Saturated or silent outputs", "share of outputs"),
-    "spread": ("Spread of outputs", "standard deviation"),
+    "dead": ("Dead units", "fraction of units"),
+    "flat": ("Saturated outputs", "fraction of outputs"),
+    "spread": ("Standard deviation of outputs", "standard deviation"),
     "norm": ("Norm of weights", "Frobenius norm"),
-    "deviation": ("Spread of weights", "standard deviation"),
-    "change": ("Change of weights in an epoch", "share of their norm"),
+    "deviation": ("Standard deviation of weights", "standard deviation"),
+    "change": ("Change of weights in an epoch", "fraction of their norm"),
 }
 
 
 def layer_blocks(run: RunData) -> Iterator[Block]:
-    """Yield all there is to see of the layers."""
+    """Yield everything about the layers."""
     yield from first_layer(run)
     if run.health:
         seen, epochs = len(run.health), len(run.metrics)
         yield Prose(
-            f"The layers were looked at after {seen:,} of {epochs:,} epochs. A dead unit has a "
-            "slope of 0 on all rows looked at, and learns nothing; an output with a slope below "
-            "0.01 learns next to nothing from its row."
+            f"The layers were measured after {seen:,} of {epochs:,} epochs. A dead unit has "
+            "derivative 0 on all measured rows and doesn't learn; an output with a derivative "
+            "below 0.01 hardly learns from its row."
         )
         yield from health_plots(run)
     elif not run.is_search:
-        yield Prose("Nothing was written of the layers while they trained.", "warn")
+        yield Prose("The training recorded no layer statistics.", "warn")
     if run.model is not None and hasattr(run.model, "network_"):
         yield from histograms(run)
 
 
 def health_plots(run: RunData) -> Iterator[Plot]:
-    """Yield a chart of each figure by epoch, with a line for each layer."""
+    """Yield a chart of each statistic by epoch, with a line for each layer."""
     for key, (title, unit) in _FIGURES.items():
         names = dict.fromkeys(
             layer["layer"] for line in run.health for layer in line["layers"] if key in layer
@@ -81,7 +81,7 @@ def _named(layer: str) -> str:
 
 
 def histograms(run: RunData) -> Iterator[Plot]:
-    """Yield how the weights are spread in each layer, and its outputs on some test rows."""
+    """Yield histograms of each layer's weights, and of its outputs on some test rows."""
     network = run.model.network_.weights.network
     names = layer_names(network)
     blocks = zip(
@@ -97,7 +97,7 @@ def histograms(run: RunData) -> Iterator[Plot]:
 
 
 def _outputs(run: RunData) -> list[tuple[str, Tensor]]:
-    """Return the outputs of layers that work when predicting; none where that can't be told."""
+    """Return the outputs of the layers in prediction; none if they are unknown."""
     model = run.model
     if run.data is None or run.data.X_test is None or model.network_.weights.network.inputs < 1:
         return []
@@ -116,7 +116,7 @@ def _outputs(run: RunData) -> list[tuple[str, Tensor]]:
         if not layer.training_only
     ]
     named = [(name, values[0]) for name, (_, values) in zip(kept, outputs, strict=True)]
-    # What a function passes on, and the last layer's answers: not what stands between.
+    # Outputs of activation functions and of the last layer, not those between.
     return [pair for pair in named if "activation" in pair[0]] + named[-1:]
 
 
@@ -141,7 +141,7 @@ def _quantiles(values: NDArray[np.float64]) -> list[Any]:
 
 
 def first_layer(run: RunData) -> Iterator[Gallery]:
-    """Yield the weights of the first layer's units as images, where the input is one."""
+    """Yield the weights of the first layer's units as images, if the inputs are images."""
     shape = run.data.image_shape if run.data is not None else None
     shape = shape or getattr(run.model, "image_shape", None)
     if run.model is None or not shape:
@@ -163,5 +163,5 @@ def first_layer(run: RunData) -> Iterator[Gallery]:
         (shape[1], shape[0]),
         scale=max(1, 84 // max(shape)),
         note=f"Weights from each pixel to {len(shown)} of {len(weights)} units, the largest "
-        "first. Blue adds to a unit's output, orange takes from it; each unit has its own scale.",
+        "first. Blue weights are positive, orange weights negative; each unit has its own scale.",
     )

@@ -1,4 +1,4 @@
-"""How good predicted numbers are: against the truth, what is left, the worst rows."""
+"""Evaluation of a regressor: predicted and true values, residuals, largest errors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 
 
 def residual_blocks(run: RunData) -> Iterator[Block]:
-    """Yield all that test rows tell of a regressor."""
+    """Yield the evaluation of a regressor on the test set."""
     predictions = run.test_predictions
     if predictions is None:
-        yield Prose("There are no test rows at hand to compare predictions with.")
+        yield Prose("The test set is missing.")
         return
     unit = str(run.about.get("target") or "the target")
     y, predicted = (part.reshape(len(part), -1) for part in (predictions.y, predictions.predicted))
@@ -32,7 +32,7 @@ def residual_blocks(run: RunData) -> Iterator[Block]:
         name = f"{unit}, output {output + 1}" if y.shape[1] > 1 else unit
         yield from _plots(y[:, output], predicted[:, output], name)
     if y.shape[1] > MOST_OUTPUTS:
-        yield Prose(f"The other {y.shape[1] - MOST_OUTPUTS} outputs are not drawn.")
+        yield Prose(f"The other {y.shape[1] - MOST_OUTPUTS} outputs are not shown.")
     yield _worst(predictions, np.abs(y - predicted).max(axis=1))
 
 

@@ -1,4 +1,4 @@
-"""What a search tried: how the best got better, and what each parameter did."""
+"""The candidates of a search: scores by rank and by parameter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_ROWS = 50
 
 
 def search_blocks(run: RunData) -> Iterator[Block]:
-    """Yield all there is to see of the candidates."""
+    """Yield everything about the candidates."""
     frame = run.candidates
     yield Facts(list(_facts(run)), title="The search")
     if frame is None or not len(frame):
@@ -51,7 +51,7 @@ def _facts(run: RunData) -> Iterator[tuple[str, str]]:
     if options.get("space"):
         yield "space", json.dumps(options["space"], ensure_ascii=False)
     if found:
-        yield "best score on held-out folds", _score(found.get("mean"), found.get("std"))
+        yield "best mean score on the folds", _score(found.get("mean"), found.get("std"))
         yield "seconds", number(found.get("seconds"))
     for key, value in (found.get("best_params") or {}).items():
         yield f"best {_named(key)}", setting(value)
@@ -68,7 +68,7 @@ def _named(name: str) -> str:
 
 
 def ranks_plot(frame: pd.DataFrame, names: Sequence[str]) -> Plot:
-    """Return the candidates' scores by rank, each with its deviation over folds."""
+    """Return the candidates' scores by rank, with standard deviations over the folds."""
     ranks, means, spreads = (floats(frame[key]) for key in ("rank", "mean", "std"))
     known = means[np.isfinite(means)]
     told = "No candidate has a score"
@@ -80,8 +80,8 @@ def ranks_plot(frame: pd.DataFrame, names: Sequence[str]) -> Plot:
         told,
         [Points(ranks, means, errors=(spreads, spreads), hover=_hover(frame, names))],
         Axis("rank", whole=True),
-        Axis("mean score on held-out folds"),
-        "Bars are standard deviations over folds.",
+        Axis("mean score on the folds"),
+        "Bars are standard deviations over the folds.",
     )
     rows = [[f"{r:.0f}", number(float(m))] for r, m in zip(ranks, means, strict=True)]
     return Plot(chart, Table(["rank", "mean score"], rows[:_MOST_ROWS], title="Scores by rank"))

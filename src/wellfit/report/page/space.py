@@ -1,4 +1,4 @@
-"""A search's space as a whole: what the score depends on, and every candidate as a line."""
+"""The search space: parameter importance, and all candidates as lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_ROWS, _MOST_AXES = 50, 12
 
 
 def space_blocks(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Block]:
-    """Yield charts of all parameters together, then of each, as far as the candidates go."""
+    """Yield charts of all parameters together, then of each parameter."""
     results = _results(frame, names)
     try:
         found = importance(results)

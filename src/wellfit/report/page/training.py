@@ -1,4 +1,4 @@
-"""The page of one training, or of a search and the best that it found."""
+"""The report on a training, or on a search and its best model."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def run_page(run: RunData) -> Page:
 
 
 def started(run: RunData) -> str:
-    """Return when a run was started, in words."""
+    """Return the start time of a run as text."""
     told = str(run.config.get("started") or "")
-    return told.replace("T", " ").replace("+00:00", " UTC") if told else "nobody knows when"
+    return told.replace("T", " ").replace("+00:00", " UTC") if told else "at an unknown time"
 
 
 def _sections(run: RunData) -> dict[str, Blocks]:
@@ -73,7 +73,7 @@ def _sections(run: RunData) -> dict[str, Blocks]:
 
 
 def summary_blocks(run: RunData) -> Iterator[Block]:
-    """Yield what a reader wants to know first."""
+    """Yield the summary."""
     verdict = verdict_of(run)
     yield from verdict_blocks(verdict)
     yield Figures(list(_figures(run)))
@@ -91,7 +91,7 @@ def _figures(run: RunData) -> Iterator[Figure]:
         yield Figure(str(score.get("name")), told(score, "value"), f"test rows; 95 %: {interval}")
     epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
     best = ended.get("best_epoch")
-    kept = f"kept epoch {best}" if best and best != epochs else str(ended.get("status", ""))
+    kept = f"best epoch {best}" if best and best != epochs else str(ended.get("status", ""))
     yield Figure("epochs", number(epochs), kept)
     seconds = ended.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None)
     yield Figure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
@@ -108,7 +108,7 @@ def told(score: Mapping[str, Any], key: str) -> str:
 
 
 def score_table(ended: Mapping[str, Any]) -> Table:
-    """Return the scores on the test rows, beside the baseline's and those on training rows."""
+    """Return the test scores, with those of the baseline and of the training set."""
     beside = ("baseline", "training")
     parts = [{score["name"]: score for score in ended.get(part, ())} for part in beside]
     rows = [
@@ -125,14 +125,14 @@ def score_table(ended: Mapping[str, Any]) -> Table:
         "",
         f"on {number(ended.get('test_rows'))} test rows",
         "95 % interval",
-        "baseline on the test rows",
+        "baseline on the test set",
         "on training rows" if trained is None else f"on {number(trained)} training rows",
     ]
     return Table(head, rows, title="Scores")
 
 
 def verdict_blocks(verdict: Any) -> Iterator[Block]:
-    """Yield the verdict on the fit as the run folder keeps it, and what to try next."""
+    """Yield the verdict and its suggestions."""
     if not isinstance(verdict, Mapping):
         return
     worst = max(map(_severity, _findings(verdict)), default=0)
@@ -145,13 +145,13 @@ def verdict_blocks(verdict: Any) -> Iterator[Block]:
 
 
 def evidence(verdict: Any) -> Iterator[Block]:
-    """Yield what the verdict rests on, alarms first, and what couldn't be judged."""
+    """Yield the evidence of the verdict, problems first, and what couldn't be assessed."""
     found = _findings(verdict) if isinstance(verdict, Mapping) else []
     if found:
         ordered = sorted(found, key=_severity, reverse=True)
         unjudged = verdict.get("unjudged")
         note = " ".join(missing(unjudged)) if isinstance(unjudged, Mapping) else ""
-        yield Findings("What the verdict rests on", [_finding(f) for f in ordered], note)
+        yield Findings("Evidence for the verdict", [_finding(f) for f in ordered], note)
 
 
 def _findings(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -181,7 +181,7 @@ def _suggestions(suggestions: Sequence[Any]) -> Iterator[Block]:
         if isinstance(one, Mapping)
     ]
     if rows:
-        yield Table(["parameter", "change", "why"], rows, title="To try next", figures=False)
+        yield Table(["parameter", "change", "why"], rows, title="Suggestions", figures=False)
 
 
 def learning_blocks(run: RunData) -> Iterator[Block]:
@@ -192,13 +192,15 @@ def learning_blocks(run: RunData) -> Iterator[Block]:
 
 
 def run_blocks(run: RunData) -> Iterator[Block]:
-    """Yield how to repeat the run, its settings, and where it ran."""
+    """Yield the command that repeats the run, its settings and its machine."""
     config = run.config
     if config.get("command"):
-        yield Code("To repeat it", str(config["command"]))
+        yield Code("Command to repeat the run", str(config["command"]))
     if run.ended.get("status") in (None, "interrupted") and config.get("request"):
         command = "search" if run.is_search else "train"
-        yield Code("To go on with it", shlex.join(["wellfit", command, "--resume", run.folder]))
+        yield Code(
+            "Command to resume the run", shlex.join(["wellfit", command, "--resume", run.folder])
+        )
     if run.model is not None and hasattr(run.model, "network_"):
         yield network_table(run.model.network_.weights.network)
     settings = config.get("settings") or {}
