@@ -118,7 +118,7 @@ def test_an_callback_that_counts_members_together_is_told(unregistered):
             state["seen"] = state.get("seen", 0) + int(len(logs.active) > 1)
             return Decision(stop=logs.active & (state["seen"] == 2))
 
-    with pytest.raises(AssertionError, match="in a stack as it is alone"):
+    with pytest.raises(AssertionError, match="in a stack are those on it alone"):
         check_callback(FirstOnly())
 
 

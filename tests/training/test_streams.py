@@ -69,7 +69,7 @@ def test_rows_of_every_kind_are_the_same_numbers(kind):
     pixels = np.random.default_rng(0).integers(0, 17, (20, 6)).astype(np.uint8)
     wanted = np.c_[pixels / 16, np.ones(20)]
     x = {"float": pixels / 16, "pixels": pixels, "sparse": sparse.csr_array(pixels / 16)}[kind]
-    rows = Rows(x, np.zeros(20), dtype=torch.float64, brightest=16)
+    rows = Rows(x, np.zeros(20), dtype=torch.float64, pixel_max=16)
     ids = torch.tensor([[3, 3], [0, 19]])
     np.testing.assert_allclose(rows.features(ids).numpy(), wanted[ids.numpy()], rtol=1e-12)
     assert kind != "pixels" or rows._table.dtype == torch.uint8

@@ -62,6 +62,8 @@ class UnknownNameError(InputError):
         super().__init__(f"unknown {kind} {given!r}{hint} Known: {listed}")
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are pickled with their message as the only argument, which this __init__
+        # doesn't take; processes of a search send errors that way.
         return type(self), (self.kind, self.given, self.known, self.aliases)
 
 
@@ -97,5 +99,6 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     '.'
     """
     lowered = {name.lower(): name for name in known}
+    # The cutoff finds transposed and missing letters of short names, such as 'adm'.
     near = difflib.get_close_matches(str(given).lower(), lowered, n=1, cutoff=0.5)
     return f"; did you mean {lowered[near[0]]!r}?" if near else "."

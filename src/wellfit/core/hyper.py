@@ -147,6 +147,7 @@ class Config:
         # Here and not as a decorator, so that a subclass can't forget it.
         dataclass(frozen=True, repr=False)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        # Cached on the class: a search with thousands of candidates asks for them again and again.
         cls._fields = tuple(item.name for item in fields)
         declared = {i.name: i.metadata["hyper"] for i in fields if "hyper" in i.metadata}
         cls._hypers = MappingProxyType(declared)
@@ -218,6 +219,7 @@ def _complaint(value: Any, default: Any, declaration: Hyper) -> str:
     or_none = " or None" if declaration.optional else ""
     if declaration.choices is not None:
         return "" if value in declaration.choices else f"one of {declaration.choices}{or_none}"
+    # Before int, since bool is a subclass of it.
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "True or False"
     whole = isinstance(default, int)

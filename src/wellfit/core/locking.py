@@ -26,6 +26,8 @@ def lock(folder: Path, *, wait: bool = False) -> int | None:
     """
     descriptor = _opened(folder, create=True)
     try:
+        # A lock of the kernel, not a file that exists: it ends with the process, even if that is
+        # killed.
         held = lock_descriptor(descriptor, blocking=wait)
     except OSError:
         os.close(descriptor)

@@ -58,6 +58,7 @@ class Metric:
         ('R²', 'F1 score (macro)', 'mine')
         """
         bare = split_rows(name.partition(",")[0])[0]
+        # "R²", "r2", "log loss" and "log-loss" are spellings of one name.
         key = re.sub(r"[\s-]+", "_", bare.lower().replace("²", "2"))
         return replace(_found(key), name=bare)
 
@@ -147,6 +148,7 @@ def _found(key: str) -> Metric:
     """Return the metric of a name in lower case, its words joined by underscores."""
     if key in _KNOWN:
         return _KNOWN[key]
+    # scikit-learn negates costs so that higher is better for every scorer.
     if key.startswith("neg_"):
         cost = _found(key.removeprefix("neg_"))
         return replace(

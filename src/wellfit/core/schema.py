@@ -140,6 +140,7 @@ def _faults_of_record(value: Any, form: Any, where: str, closed: bool) -> Iterat
         yield f"{where} is {_shown(value)}; expected fields by name"
         return
     declared = _hints(form)
+    # Unknown fields first: a misspelt name explains the one that is missing.
     for name in value:
         if closed and name not in declared:
             yield f"{where} has a field {_shown(name)}{did_you_mean(name, declared)}"
@@ -198,10 +199,12 @@ def _is_a(value: Any, form: Any) -> bool:
     if origin is Any:
         return True
     if origin is Literal:
+        # 1 == True == 1.0: the type has to agree as well.
         return any(value == each and type(value) is type(each) for each in get_args(form))
     if form is None or origin is types.NoneType:
         return value is None
     if origin is int:
+        # To Python True is 1; in a file it is another type.
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         return whole and abs(int(value)) <= _LARGEST_WHOLE
     if origin is float:
@@ -270,6 +273,7 @@ def _described(form: Any, limits: Sequence[Any]) -> str:
 
 
 _short = reprlib.Repr()
+# A file may hold megabytes in one field, and the message must stay readable.
 _short.maxstring = _short.maxother = 60
 _short.maxlevel = 2
 

@@ -47,6 +47,7 @@ def add_scaled(target: Tensor, source: Tensor, factor: Tensor | float, sign: int
     tensor([1.5000, 1.5000])
     """
     if isinstance(factor, Tensor):
+        # One kernel without a temporary, in both cases.
         return target.addcmul_(source, factor, value=sign)
     return target.add_(source, alpha=sign * factor)
 
@@ -66,6 +67,7 @@ def stack_key(config: Config) -> Hashable:
 
 
 def _counts(declaration: Hyper, value: object) -> bool:
+    # Initial weights are drawn member by member, before the stack exists.
     if declaration.init_only:
         return False
     return not declaration.per_member or isinstance(value, Config)

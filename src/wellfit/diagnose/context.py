@@ -131,7 +131,7 @@ class CheckContext:
     def rows64(self, ids: NDArray[np.integer]) -> Rows:
         """Return some rows in double precision, on the processor."""
         rows, pixel_max = self.prepared.rows, self.prepared.features.pixel_max
-        return Rows(rows.x[ids], rows.y[ids], dtype=torch.float64, brightest=pixel_max)
+        return Rows(rows.x[ids], rows.y[ids], dtype=torch.float64, pixel_max=pixel_max)
 
     def plain(self, **changes: Any) -> Member:
         """Return the training with nothing in it but network, loss and Adam."""

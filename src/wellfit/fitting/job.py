@@ -137,5 +137,5 @@ class TrainingJob:
             self.rows.weight,
             dtype=self.compute.dtype,
             device=self.compute.torch_device,
-            brightest=self.features.pixel_max,
+            pixel_max=self.features.pixel_max,
         )

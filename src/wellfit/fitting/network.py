@@ -187,7 +187,7 @@ class FittedNetwork(TrainedLayers):
                 x,
                 link,
                 precision=self.record.precision,
-                brightest=self.features.pixel_max,
+                pixel_max=self.features.pixel_max,
                 predictor=SparsePredictor if self.sparse else Predictor,
             )[0]
 

@@ -38,7 +38,7 @@ class Path:
 
     @property
     def diverged(self) -> bool:
-        """Whether it ended nowhere."""
+        """Whether it ended at infinity or NaN."""
         return not np.isfinite(self.points[-1]).all()
 
     @property
@@ -94,7 +94,7 @@ def compare_optimizers(
 def at_best_rate(
     landscape: Landscape, rule: Optimizer, start: Point | None = None, *, steps: int = 500
 ) -> Optimizer:
-    """Return a rule with the learning rate that is soonest at a minimum, or ends lowest.
+    """Return a rule with the learning rate that reaches a minimum first, or ends lowest.
 
     Sixty rates from 1e-6 to 10 run at once, as one stack.
 
@@ -117,6 +117,7 @@ def _rank(path: Path) -> tuple[bool, float, float]:
     """Order paths: those that end well, by steps; then by height."""
     last = path.heights[-1] if np.isfinite(path.heights[-1]) else np.inf
     steps = path.steps if path.steps is not None else len(path.points)
+    # Tuples compare from the left: any path that stays finite beats one that doesn't.
     return path.diverged, steps, last
 
 

@@ -135,6 +135,8 @@ class Saddle(Landscape, name="saddle"):
     """
 
     minima: ClassVar[tuple[Point, ...]] = ((0.0, 2**0.5), (0.0, -(2**0.5)))
+    # Nearly on the ridge, where the slope along y vanishes: a rule must leave the saddle by
+    # itself.
     start: ClassVar[Point] = (1.5, 0.001)
     window: ClassVar[tuple[float, float, float, float]] = (-2.0, 2.0, -2.0, 2.0)
 
@@ -144,9 +146,9 @@ class Saddle(Landscape, name="saddle"):
 
 
 class Ravine(Landscape, name="ravine"):
-    r"""x²/20 + y²: a bowl twenty times as steep one way as the other.
+    r"""x²/20 + y²: a bowl twenty times as steep in one direction as in the other.
 
-    Source: the example by which Polyak's momentum is told, "Some methods of speeding up the
+    Source: the usual example of Polyak's momentum, "Some methods of speeding up the
     convergence of iteration methods", 1964.
 
     >>> float(Ravine().value(torch.tensor(0.0), torch.tensor(0.0)))

@@ -297,7 +297,7 @@ def together(estimators: Sequence[BaseMLP], x: Numbers) -> list[NDArray[np.float
         x,
         first.targets.loss.predict,
         precision=first.record.precision,
-        brightest=first.features.pixel_max,
+        pixel_max=first.features.pixel_max,
     )
     return list(outputs)
 

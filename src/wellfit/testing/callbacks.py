@@ -28,13 +28,15 @@ def check_callback(callback: Callback) -> None:
     together = run(members, [callback])
     for k, one in enumerate(members):
         alone = run([one], [callback])
-        assert_same(alone, 0, together, k, "a member is answered in a stack as it is alone")
+        assert_same(
+            alone, 0, together, k, "decisions on a member in a stack are those on it alone"
+        )
         if alone.status[0] is not together.status[k]:
-            raise AssertionError("not so: a member's status is the same in a stack and alone")
+            raise AssertionError("broken law: a member's status is the same in a stack and alone")
     for pause in range(1, EPOCHS):
         law = f"a training paused after epoch {pause} ends where a whole one ends"
         paused = run(members, [callback], pause=pause)
         for k in range(len(members)):
             assert_same(paused, k, together, k, law)
-    # Raises an InputError where the callback remembers what is no plain data.
+    # Raises an InputError where the callback's state holds anything but plain data.
     load_checkpoint(members, *save_checkpoint(together))

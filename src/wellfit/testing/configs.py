@@ -27,6 +27,7 @@ def check_config(config: Config) -> None:
     _require(bool(inspect.getdoc(cls)), config, "has a docstring, which the command line shows")
     for key, declared in cls.hypers().items():
         _require(bool(declared.doc), config, f"says what {key} means")
+    # Through text, since that is what a file holds: tuples come back as lists.
     document = json.loads(json.dumps(config.to_dict()))
     _require(from_dict(cls, document) == config, config, "is the same after JSON")
     _require(config.replace() == config, config, "equals its copy")
@@ -34,4 +35,4 @@ def check_config(config: Config) -> None:
 
 def _require(holds: bool, config: Config, law: str) -> None:
     if not holds:
-        raise AssertionError(f"not so: {type(config).__name__} {law}")
+        raise AssertionError(f"broken law: {type(config).__name__} {law}")

@@ -34,6 +34,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
     together = run(members)
     for k, one in enumerate(members):
         assert_same(run([one]), 0, together, k, "a network ends in a stack where it ends alone")
+    # Alike members take the path of plain numbers and fused kernels, unlike the ones above.
     alike = [member(seed, optimizer=optimizer) for seed in range(2)]
     law = "networks that share all hyper-parameters end where they end alone"
     for k, one in enumerate(alike):
@@ -48,7 +49,8 @@ def _check_rate_zero(optimizer: Optimizer) -> None:
     still = [member(optimizer=optimizer.replace(learning_rate=0.0))]
     start = Weights.initial(still, torch.float64, torch.device("cpu")).parameters
     moved = float((run(still).last.parameters - start).abs().max())
+    # `not <=` and not `>`: NaN fails too.
     if not moved <= 1e-12:
         raise AssertionError(
-            f"not so: a learning rate of 0 moves nothing; parameters moved by up to {moved:.3g}"
+            f"broken law: a learning rate of 0 moves nothing; weights moved by up to {moved:.3g}"
         )

@@ -31,12 +31,12 @@ def check_sampler(sampler: Sampler) -> None:
     check_config(sampler)
     drawn = _drawn(sampler, seed=0)
     if not drawn:
-        raise AssertionError("not so: a sampler gives candidates when asked")
+        raise AssertionError("broken law: a sampler gives candidates when asked")
     for candidate in drawn:
         if not _lies_within(candidate):
-            raise AssertionError(f"not so: candidates lie in the space; given {candidate!r}")
+            raise AssertionError(f"broken law: candidates lie in the space; given {candidate!r}")
     if drawn != _drawn(sampler, seed=0):
-        raise AssertionError("not so: the same seed and scores give the same candidates")
+        raise AssertionError("broken law: the same seed and scores give the same candidates")
 
 
 def _drawn(sampler: Sampler, seed: int) -> list[dict[str, Any]]:
@@ -45,8 +45,9 @@ def _drawn(sampler: Sampler, seed: int) -> list[dict[str, Any]]:
     for _ in range(3):
         candidates = drawing.ask(_ASKED)
         if len(candidates) > _ASKED:
-            raise AssertionError("not so: a sampler gives no more candidates than asked for")
+            raise AssertionError("broken law: a sampler gives no more candidates than asked for")
         scores = [-candidate["dropout"] for candidate in candidates]
+        # NaN is the score of a candidate whose training failed: samplers have to live with it.
         drawing.tell(candidates, [math.nan, *scores[1:]] if scores else [])
         drawn += candidates
     return drawn
@@ -55,6 +56,7 @@ def _drawn(sampler: Sampler, seed: int) -> list[dict[str, Any]]:
 def _lies_within(candidate: dict[str, Any]) -> bool:
     return (
         set(candidate) == set(_SPACE)
+        # By way of logarithms the upper bound may be passed by rounding.
         and 1e-6 <= candidate["l2"] <= 1e-1 * (1 + 1e-9)
         and 0 <= candidate["dropout"] <= 0.5
         and candidate["activation"] in ("relu", "tanh")

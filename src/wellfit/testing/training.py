@@ -35,6 +35,7 @@ def run(
     x = rng.normal(size=(60, 4))
     rows = Rows(x, rng.integers(0, 3, 60), dtype=torch.float64)
     streams = [Stream(np.arange(40), np.arange(40, 60))]
+    # In float32, sums in another order could differ by more than a broken law does.
     options: dict[str, Any] = {"callbacks": callbacks, "precision": "float64"}
     if pause is None:
         return train(members, rows, streams, **options)
@@ -50,4 +51,4 @@ def assert_same(found: Result, k: int, expected: Result, j: int, law: str) -> No
     pairs = zip(found.weights().blocks(k), expected.weights().blocks(j), strict=True)
     worst = max(float((a - b).abs().max()) for a, b in pairs if a.numel())
     if not worst <= 1e-7:  # also where it is NaN
-        raise AssertionError(f"not so: {law}; weights differ by up to {worst:.3g}")
+        raise AssertionError(f"broken law: {law}; weights differ by up to {worst:.3g}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.optim.minimizers import Minimizer
-from wellfit.training.metric_sums import Metrics, MetricSums, Score, Scores
+from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction, Scores
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
@@ -108,7 +108,7 @@ class BoundStack:
                 yield BoundChunk(whole, done, bound, memory[: whole.steps], values)
             begun += whole.steps
 
-    def judge(self, scores: Mapping[str, Score]) -> Metrics:
+    def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""
         sums = MetricSums(self.stack)
         more = Scores(scores, self.stack.members[0].loss.predict, self._judged_rows())

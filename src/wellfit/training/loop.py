@@ -12,12 +12,12 @@ from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.training.bound_stack import BoundStack
-from wellfit.training.callbacks import Callback, Decision, EpochLogs, History, Run
+from wellfit.training.callbacks import Callback, Decision, EpochLogs, MetricHistory, Run
 from wellfit.training.checks import numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.member import Member
-from wellfit.training.metric_sums import Metrics, MetricSums, Score
+from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
 from wellfit.training.performance import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
@@ -34,7 +34,7 @@ def train(
     streams: Sequence[Stream],
     *,
     callbacks: Sequence[Callback] = (),
-    scores: Mapping[str, Score] | None = None,
+    scores: Mapping[str, ScoreFunction] | None = None,
     precision: str = "float32",
     eval_every: int = 1,
     resume: Result | None = None,
@@ -75,7 +75,7 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
-    own = [History(), *plateau_callbacks([member.lr_schedule for member in members])]
+    own = [MetricHistory(), *plateau_callbacks([member.lr_schedule for member in members])]
     with torch.no_grad(), numbers_in_range(members[0], rows), Interrupt() as interrupt:
         loop = _Loop(members, rows, everyone, [*own, *callbacks], precision, resume)
         if not loop.busy:
@@ -140,7 +140,7 @@ class _Loop:
         self,
         interrupt: Interrupt,
         until: int | None,
-        scores: Mapping[str, Score],
+        scores: Mapping[str, ScoreFunction],
         eval_every: int,
     ) -> Result:
         result, bound = self._result, self._bound

@@ -15,7 +15,7 @@ from wellfit.training.streams import Chunk
 
 Metrics: TypeAlias = dict[str, NDArray[np.float64]]
 # From predictions (N, C) of the rows with the given numbers (N,) to a score.
-Score: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
+ScoreFunction: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
 
 EVERY = slice(None)
 
@@ -105,7 +105,10 @@ class Scores:
     """
 
     def __init__(
-        self, scores: Mapping[str, Score], link: Callable[[Tensor], Tensor], ids: NDArray[Any]
+        self,
+        scores: Mapping[str, ScoreFunction],
+        link: Callable[[Tensor], Tensor],
+        ids: NDArray[Any],
     ) -> None:
         self._scores, self._link, self._ids = scores, link, ids
         self._blocks: list[Tensor] = []

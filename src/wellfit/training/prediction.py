@@ -60,7 +60,7 @@ def predict(
     link: Callable[[Tensor], Tensor],
     *,
     precision: str = "float32",
-    brightest: int = 255,
+    pixel_max: int = 255,
     predictor: type[Predictor] | None = None,
 ) -> NDArray[np.floating]:
     """Return (K, N, C): ``link`` of the logits of x (N, D), which it gets as (K, C, N).
@@ -68,7 +68,7 @@ def predict(
     Where the network merges rows, x has all rows of an example, then those of the next.
 
     ``link`` is a loss's ``predict``, say.
-    ``precision`` and ``brightest`` (of pixels) are those of the training; ``predictor`` is how the
+    ``precision`` and ``pixel_max`` (of pixels) are those of the training; ``predictor`` is how the
     networks are computed.
 
     >>> from wellfit.nn import SoftmaxCrossEntropy, mlp
@@ -87,7 +87,7 @@ def predict(
             block = x[start - again : start + most]
             ids = torch.arange(block.shape[0], device=like.device)
             rows = Rows(
-                block, np.zeros(0), dtype=like.dtype, device=like.device, brightest=brightest
+                block, np.zeros(0), dtype=like.dtype, device=like.device, pixel_max=pixel_max
             )
             logits = bound(rows.features(ids).expand(k, -1, -1))[:, again // bound.rows :]
             outputs = link(logits.transpose(1, 2)).transpose(1, 2)

@@ -18,7 +18,7 @@ Features: TypeAlias = NDArray[np.generic] | sparse.csr_array
 class Rows:
     """A table on the device: features with a column of ones, targets, weights.
 
-    Pixels (uint8) stay bytes until their batch, which divides them by ``brightest``. Sparse rows
+    Pixels (uint8) stay bytes until their batch, which divides them by ``pixel_max``. Sparse rows
     stay sparse, on the host, until their batch.
 
     Args:
@@ -27,7 +27,7 @@ class Rows:
         weight: (N,) weights of the rows, of mean 1, or None.
         dtype: of the batches.
         device: where the table lies.
-        brightest: the value of a pixel that becomes 1.
+        pixel_max: the value of a pixel that becomes 1.
 
     >>> rows = Rows(np.array([[0, 255]], np.uint8), np.array([1]))
     >>> rows.features(torch.tensor([0]))
@@ -42,16 +42,16 @@ class Rows:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        brightest: int = 255,
+        pixel_max: int = 255,
     ) -> None:
         self.dtype, self.device = dtype, torch.device(device)
-        self._brightest = brightest
+        self._pixel_max = pixel_max
         self.width = x.shape[1] + 1
         self._table: Tensor | sparse.csr_array
         if sparse.issparse(x):
             self._table = sparse.csr_array(sparse.hstack([x, np.ones((x.shape[0], 1))]))
         else:
-            self._table = _with_ones(np.asarray(x), dtype, brightest).to(self.device)
+            self._table = _with_ones(np.asarray(x), dtype, pixel_max).to(self.device)
         self._y = torch.tensor(y, device=self.device)
         self._weight = None
         if weight is not None:
@@ -82,7 +82,7 @@ class Rows:
         elif self._table.dtype == torch.uint8:
             pixels = self._table.index_select(0, ids.flatten())
             # Bytes take a quarter of the memory of float32, in the caches too.
-            out.copy_(pixels.view(shape)).mul_(1 / self._brightest)
+            out.copy_(pixels.view(shape)).mul_(1 / self._pixel_max)
         else:
             torch.index_select(self._table, 0, ids.flatten(), out=out.view(-1, self.width))
         return out
@@ -106,11 +106,11 @@ class Rows:
         return None if self._weight is None else self._weight[ids].unsqueeze(-2)
 
 
-def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, brightest: int) -> Tensor:
+def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, pixel_max: int) -> Tensor:
     pixels = x.dtype == np.uint8
     kind = np.dtype(np.uint8) if pixels else torch.empty(0, dtype=dtype).numpy().dtype
     table = np.empty((x.shape[0], x.shape[1] + 1), dtype=kind)
     table[:, :-1] = x
     # Divided with the pixels, this column becomes the ones that biases need.
-    table[:, -1] = brightest if pixels else 1
+    table[:, -1] = pixel_max if pixels else 1
     return torch.from_numpy(table)

@@ -105,7 +105,7 @@ class FittedTraining(Training):
         network = self.estimator.network_
         x = validate_features(self.estimator, some, network.features)
         numbers, codes = network.encode(x, targets, Compute.of(self.estimator))
-        rows = Rows(numbers, codes, brightest=network.features.pixel_max)
+        rows = Rows(numbers, codes, pixel_max=network.features.pixel_max)
         return Part(some, targets, rows, ids)
 
     # Losses.

@@ -120,7 +120,7 @@ def _outputs(job: TrainingJob, prefix: FrozenPrefix, network: Network) -> Encode
                 job.rows.x,
                 lambda z: z,
                 precision="float32" if compute.precision == "auto" else compute.precision,
-                brightest=job.features.pixel_max,
+                pixel_max=job.features.pixel_max,
             )[0]
         known[key] = replace(job.rows, x=x)
     return known[key]

@@ -94,6 +94,6 @@ def _score(job: TrainingJob, result: Result, place: int, rows: Fold) -> float:
         result.member(place).weights(),
         job.rows.x[rows],
         targets.loss.predict,
-        brightest=job.features.pixel_max,
+        pixel_max=job.features.pixel_max,
     )[0]
     return targets.score(job.y[rows], outputs)

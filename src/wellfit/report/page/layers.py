@@ -105,7 +105,7 @@ def _outputs(run: RunData) -> list[tuple[str, Tensor]]:
     x = validate_features(model, run.data.X_test[:_SHOWN_ROWS], features)
     x = features.encode(x, Compute.of(model).numpy_dtype)
     weights = model.network_.weights.to(torch.float32, torch.device("cpu"))
-    table = Rows(x, np.zeros(0), dtype=torch.float32, brightest=features.pixel_max)
+    table = Rows(x, np.zeros(0), dtype=torch.float32, pixel_max=features.pixel_max)
     features = table.features(torch.arange(x.shape[0])).expand(1, -1, -1)
     with torch.no_grad():
         outputs = Predictor(weights).outputs(features)

@@ -15,7 +15,7 @@ from wellfit.training.callbacks.checkpoints import Checkpoint
 from wellfit.training.callbacks.early_stopping import EarlyStopping
 from wellfit.training.callbacks.files import CSVLog, JSONLines
 from wellfit.training.callbacks.health import Health
-from wellfit.training.callbacks.history import History
+from wellfit.training.callbacks.history import MetricHistory
 from wellfit.training.callbacks.limits import StopOnDivergence, TimeLimit
 from wellfit.training.callbacks.mlflow import MLflow
 from wellfit.training.callbacks.plateau import PlateauCallback
@@ -31,10 +31,10 @@ __all__ = [
     "EarlyStopping",
     "EpochLogs",
     "Health",
-    "History",
     "JSONLines",
     "MLflow",
     "Mask",
+    "MetricHistory",
     "PlateauCallback",
     "Progress",
     "Run",

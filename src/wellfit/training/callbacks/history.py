@@ -7,12 +7,12 @@ import numpy as np
 from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, State
 
 
-class History(Callback, name="history"):
+class MetricHistory(Callback, name="history"):
     """Keeps the metrics of all epochs by name, arrays (epochs, K); ``seconds`` is (epochs,).
 
     >>> state = {}
     >>> logs = EpochLogs(1, 0.5, np.array([True]), {"loss": np.array([2.3])})
-    >>> History().on_epoch_end(logs, state)
+    >>> MetricHistory().on_epoch_end(logs, state)
     >>> state["loss"].tolist(), state["seconds"].tolist()
     ([[2.3]], [0.5])
     """

@@ -70,7 +70,7 @@ def computed(
     """
     weights = weights_of(parts).to(compute.dtype, compute.torch_device)
     with threads(compute.n_threads):
-        return predict(weights, x, link, brightest=pixel_max)[0]
+        return predict(weights, x, link, pixel_max=pixel_max)[0]
 
 
 def in_units(numbers: NDArray[np.floating], features: FeatureEncoder) -> NDArray[np.floating]:
