@@ -56,7 +56,7 @@ _FLOAT = "$float"  # {"$float": "nan"}: JSON has no NaN and no infinities
 
 
 class WeightsEntry(TypedDict):
-    """What ``model.json`` declares of the weights' file."""
+    """The entry of the weights' file in ``model.json``."""
 
     bytes: Count
     sha256: str

@@ -23,7 +23,7 @@ from wellfit.core.stacking import stacked
 
 
 class Image(NamedTuple):
-    """How a row's features lie in an image: row-major, channels last."""
+    """The shape of an image whose pixels are a row's features: row-major, channels last."""
 
     height: int
     width: int

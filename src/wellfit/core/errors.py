@@ -26,7 +26,7 @@ class WellfitError(Exception):
 
 
 class InputError(WellfitError, ValueError):
-    """What the caller passed cannot be used; the message says what was expected."""
+    """An argument cannot be used; the message says what was expected."""
 
 
 class HyperparameterError(InputError):

@@ -83,7 +83,7 @@ class Metric:
 
     @property
     def scale(self) -> int:
-        """What to multiply values by for an axis with this label: shares are in per cent."""
+        """The factor on values for an axis with this label: shares are in per cent."""
         return 100 if self.is_share else 1
 
     def format(self, value: float | None, more: int = 0) -> str:

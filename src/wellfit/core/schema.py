@@ -60,7 +60,7 @@ Finite = Annotated[float, Range()]
 
 @dataclass(frozen=True)
 class Length:
-    """How many items a list has."""
+    """The number of items of a list."""
 
     exactly: int
 

@@ -17,7 +17,7 @@ _PLACES = ("before", "after")
 
 
 class HiddenLayer(Config, family="hidden_layer"):
-    """What a list of hidden layers may hold beside the engine's own layers."""
+    """A hidden layer as people describe it, which stands for several of the engine's layers."""
 
 
 class Dense(HiddenLayer, name="dense"):

@@ -18,7 +18,7 @@ from wellfit.nn.ops import PerRun
 
 @dataclass(frozen=True)
 class Memory:
-    """What K networks of one structure hold, each tensor flat in its layout's order.
+    """The tensors of K networks of one structure, each flat in its layout's order.
 
     ``hypers`` and ``keys`` have one entry a layer: per-member hyper-parameters, each (K,) (see
     :func:`layer_hypers`), and the keys (K,) of the layer's randomness. ``gradients`` is None where

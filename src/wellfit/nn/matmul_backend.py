@@ -89,7 +89,7 @@ def is_large_narrow(rows: int, summed: int) -> bool:
 
 
 def use_backend(large: bool) -> None:
-    """Turn to the library for the products that come next; costs next to nothing."""
+    """Use the library for the products that come next; costs next to nothing."""
     global _way
     # Setting PyTorch's flag takes longer than comparing, and most products follow their like.
     if _ways[large] != _way:

@@ -75,12 +75,12 @@ class Network(Config):
 
     @property
     def parameters(self) -> Layout:
-        """How the learned parameters lie in memory."""
+        """The memory layout of the learned parameters."""
         return Layout([layer.parameters(width) for layer, width in self._sites()])
 
     @property
     def statistics(self) -> Layout:
-        """How the tracked statistics lie in memory."""
+        """The memory layout of the tracked statistics."""
         return Layout([layer.statistics(width) for layer, width in self._sites()])
 
     def initial_parameters(self, seed: int) -> list[Tensor]:

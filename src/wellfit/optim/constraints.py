@@ -15,7 +15,7 @@ from wellfit.optim.penalties import Strength
 
 
 class Constraint(Config, family="constraint"):
-    """What weights must fulfil.
+    """A constraint on weights.
 
     >>> weight = torch.tensor([[[3.0], [4.0]]])
     >>> MaxNorm(1.0).apply(weight, 1.0)

@@ -90,7 +90,7 @@ class Levels:
 
     @property
     def labels(self) -> list[str]:
-        """What each column of 0 and 1 stands for; of two, the second says it all."""
+        """The level of each column of 0 and 1; of two columns only the second is kept."""
         every = self.levels + ["(other)"] * self.other + ["(missing)"] * self.missing
         return every[1:] if len(every) == 2 else every
 

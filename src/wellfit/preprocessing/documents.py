@@ -16,14 +16,14 @@ _LABEL_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U\d{1,4}|O)")
 
 
 class ScalerDocument(TypedDict):
-    """What a :class:`TargetScaler` has learned, as plain data: a number for each output."""
+    """The document of a :class:`TargetScaler`: a number for each output."""
 
     mean: list[Finite]
     scale: list[Annotated[float, Range(0, open_low=True)]]
 
 
 class LabelsDocument(TypedDict):
-    """What :class:`ClassLabels` have learned, as plain data."""
+    """The document of :class:`ClassLabels`."""
 
     classes: list[bool | int | float | str]
     dtype: str

@@ -16,7 +16,7 @@ _FREE = 0.9  # share of values that occur once in an identifier, or in free text
 
 
 class MergedLevels(NamedTuple):
-    """What the encoder keeps of a column of text or categories.
+    """The levels of a column of text or categories that the encoder keeps, and those it merges.
 
     Attributes:
         name: the column's.

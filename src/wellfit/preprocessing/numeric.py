@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 class Scaling(Protocol):
-    """What is learned from the training values of some columns, NaN where missing."""
+    """A scaling, learned from the training values of some columns, NaN where missing."""
 
     @classmethod
     def fit(cls, values: Array) -> Self:

@@ -39,7 +39,7 @@ class Settings(TypedDict):
 
 
 class TableDocument(TypedDict):
-    """What a :class:`TablePreprocessor` has learned, as plain data."""
+    """The document of a fitted :class:`TablePreprocessor`."""
 
     settings: Settings
     kinds: list[Kind]

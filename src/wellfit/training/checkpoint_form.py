@@ -17,7 +17,7 @@ _STEPS = 2**53  # whole numbers up to here are exact as floats, as which schedul
 
 
 class MemberEntry(TypedDict):
-    """What must be the same for a member to go on from a checkpoint."""
+    """The properties of a member that must be those of the checkpoint it resumes from."""
 
     network: str
     optimizer: str

@@ -41,7 +41,7 @@ class MinimizerRuns:
 
     @property
     def done(self) -> NDArray[np.bool_]:
-        """Which members' runs have come to an end, (K,)."""
+        """The members whose runs have ended, (K,) booleans."""
         return np.array([run.done for run in self._all])
 
     def select(self, positions: Sequence[int]) -> None:

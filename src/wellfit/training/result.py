@@ -19,7 +19,7 @@ CallbackState = dict[str, Any]
 
 
 class Status(StrEnum):
-    """How a member's training ended, or that it hasn't.
+    """The status of a member's training: running, or the way it ended.
 
     >>> str(Status.FINISHED)
     'finished'

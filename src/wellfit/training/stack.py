@@ -27,7 +27,7 @@ STACK_BYTES = 10 << 20
 
 @dataclass
 class Weights:
-    """What K trained networks hold, flat in the order of their layouts.
+    """The weights and other tensors of K networks, flat in the order of their layouts.
 
     ``parameters`` are learned by gradients, ``statistics`` tracked without, ``slots`` remembered
     by the optimizer. ``networks`` are the members' own, which differ from ``network`` in slopes

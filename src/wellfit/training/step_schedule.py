@@ -24,7 +24,7 @@ _PROBES = 10_000  # steps at which schedules are checked before training starts
 
 
 class StepValues(NamedTuple):
-    """What one step needs beside its batch.
+    """The numbers that one step needs beside its batch.
 
     Attributes:
         updates: the update rule's coefficients, for each of the plan's cuts.

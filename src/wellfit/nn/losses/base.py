@@ -27,11 +27,11 @@ Scaling: TypeAlias = Literal["standard", "robust", "mean"]
 
 
 class Loss(Config, family="loss"):
-    """What training lowers, and how logits become predictions.
+    """A loss function, and the conversion of logits to predictions.
 
     Attributes:
-        tasks: what it is for: ``"classification"``, ``"multilabel"``, ``"regression"``.
-        each_output_alone: whether an output says yes or no by itself.
+        tasks: the tasks it suits: ``"classification"``, ``"multilabel"``, ``"regression"``.
+        each_output_alone: whether each output is a binary decision by itself.
         scaling: how regression targets are best scaled for it: ``"standard"`` to mean 0 and
             standard deviation 1; ``"robust"`` the same by median and quartiles; ``"mean"``
             divided by their mean.
@@ -58,7 +58,7 @@ class Loss(Config, family="loss"):
 
     @property
     def point(self) -> slice:
-        """Which of the predictions (…, C) are the targets' single best estimates."""
+        """The predictions (…, C) that are the targets' single best estimates."""
         return slice(None)
 
     def check(self, y: NDArray[np.float64]) -> None:
@@ -91,7 +91,7 @@ class Loss(Config, family="loss"):
         """Return probabilities or estimates of z's shape (…, C, B)."""
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor | None:
-        """Return which rows are classified rightly (booleans), or None where nothing is."""
+        """Return which rows are classified correctly (booleans), or None for regression."""
         return None
 
     def measure(

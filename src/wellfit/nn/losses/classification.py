@@ -105,13 +105,13 @@ def _log_sum_exp(z: Tensor) -> Tensor:
 
 
 class _SigmoidLoss(Loss):
-    """What losses of independent sigmoid outputs share."""
+    """The base class of losses of independent sigmoid outputs."""
 
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
     each_output_alone: ClassVar[bool] = True
 
     def predict(self, z: Tensor) -> Tensor:
-        """Return each output's probability of yes."""
+        """Return the probability of the positive class of each output."""
         return torch.sigmoid(z)
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
@@ -157,13 +157,13 @@ class SigmoidCrossEntropy(
 class SigmoidSquaredError(_SigmoidLoss, name="sigmoid_squared_error", aliases=("quadratic",)):
     r"""loss = ½ Σⱼ (aⱼ - yⱼ)², of sigmoid outputs a; delta = (a - y) a (1 - a).
 
-    The cost of the textbooks' first networks. An output that is certain and wrong hardly learns,
+    The cost function of textbooks. An output that is confidently wrong hardly learns,
     since a (1 - a) is near 0 there: cross-entropy has no such factor.
 
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
     1986; Nielsen, "Neural networks and deep learning", chapter 3, 2015.
 
-    >>> z, y = torch.tensor([[-9.0]]), torch.ones(1, 1)  # certain and wrong
+    >>> z, y = torch.tensor([[-9.0]]), torch.ones(1, 1)  # confidently wrong
     >>> loss = SigmoidSquaredError()
     >>> round(float(loss.delta(z, y, torch.empty(1, 1))), 4)
     -0.0001

@@ -19,7 +19,7 @@ from wellfit.nn.losses.base import OWN, Hypers, Loss, Scaling
 
 
 class _RegressionLoss(Loss):
-    """What losses of numbers share."""
+    """The base class of losses of numbers."""
 
     tasks: ClassVar[tuple[str, ...]] = ("regression",)
 

@@ -22,7 +22,7 @@ from wellfit.optim.optimizers.base import (
 
 
 class Moments(Optimizer):
-    """What Adam and its relatives have in common: two memories, and a guard against 0 / 0."""
+    """The base class of Adam and its relatives: two running means, and a guard against 0 / 0."""
 
     beta_1: float = fraction("memory of the mean gradient", default=0.9, search=(0.8, 0.99))
     beta_2: float = fraction("memory of the squared gradient", default=0.999, search=(0.9, 0.9999))

@@ -14,7 +14,7 @@ Hypers = dict[str, Any]
 
 
 class Schedule(Config, family="schedule"):
-    """How a hyper-parameter, most often the learning rate, changes over the steps.
+    """A schedule of a hyper-parameter, most often the learning rate, over the steps.
 
     >>> steps, total = torch.arange(3.0)[:, None], torch.tensor([100.0])
     >>> Constant().factor(steps, total, per_epoch=10, hypers={})

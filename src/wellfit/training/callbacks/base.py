@@ -32,7 +32,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Run:
-    """What is known when training starts: K members, epochs planned, steps of an epoch.
+    """The facts of a training at its start: K members, epochs planned, steps of an epoch.
 
     ``first_epoch`` counts the epochs that are done already: 0, or more where a run resumes.
     ``view`` looks at the members during the whole run.
@@ -52,12 +52,12 @@ class Run:
 
     @property
     def k(self) -> int:
-        """How many members there are."""
+        """The number of members."""
         return len(self.members)
 
 
 class TrainingView(Protocol):
-    """What a callback may look at when an epoch is over; computed when asked for."""
+    """A callback's view of the members after an epoch; computed on demand."""
 
     def weights(self) -> Weights:
         """Return a copy of all K members' weights: those that would predict now."""
@@ -75,7 +75,7 @@ class TrainingView(Protocol):
 
 @dataclass(frozen=True)
 class EpochLogs:
-    """What happened in one epoch (counted from 1).
+    """The metrics of one epoch (counted from 1).
 
     ``metrics`` maps names (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
     ``learning_rate``) to values (K,), NaN for members that no longer train; ``active`` (K,) says
@@ -92,7 +92,7 @@ class EpochLogs:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with each member: one value for all, or (K,).
+    """A decision on each member: one value for all, or (K,).
 
     Attributes:
         stop: train it no further.
