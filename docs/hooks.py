@@ -162,7 +162,11 @@ def figure_row(figure: Figure, one: dict[str, Any]) -> tuple[str, ...]:
     place = f" ({figure.place})" if figure.place else ""
     ours = figure.told(one["ours"])
     if len(one["values"]) > 1:
-        ours += f" ± {100 * one['spread']:.2f}" if figure.share else f" ± {one['spread']:.2g}"
+        ours += (
+            f" ± {100 * one['spread']:.2f}"
+            if figure.metric.is_share
+            else f" ± {one['spread']:.2g}"
+        )
     if figure.published is None:
         return f"{figure.what}{place}", "", ours, ""
     mark = "reached" if one["reached"] else "**missed**"

@@ -122,7 +122,7 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
             "cut",
             "adult.csv",
             "-",
-            "has no model yet; `wellfit train --resume cut` goes on",
+            "has no model yet; `wellfit train --resume cut` resumes it",
         ),
     ],
 )

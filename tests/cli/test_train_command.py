@@ -422,7 +422,7 @@ def test_test_rows_of_ones_own(here: Path, wellfit: Wellfit) -> None:
     words = ("train", "train.csv", "--target", "income", "--test", "test.csv")
     done = wellfit(*words, *QUICK, "--run", "run")
     assert done.exit_code == 0, done.output
-    assert "90 to train, 30 to test (from test.csv)" in done.output
+    assert "90 training, 30 test (from test.csv)" in done.output
     assert read(here / "run" / "result.json")["test_rows"] == 30
 
 
@@ -456,7 +456,7 @@ def test_a_validation_part_that_the_data_bring_is_used(here: Path, wellfit: Well
     np.savez("parts.npz", **parts)
     done = wellfit("train", "parts.npz", *QUICK, "--no-early-stopping", "--run", "run")
     assert done.exit_code == 0, done.output
-    assert "20 to validate" in done.output
+    assert "20 validation" in done.output
     assert "60 training, 30 test (the data's own test set)" in done.output
     assert "val_loss" in lines(here / "run" / "metrics.jsonl")[0]
     assert read(here / "run" / "config.json")["data"]["validation_rows"] == 20

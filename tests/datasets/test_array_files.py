@@ -66,7 +66,7 @@ def test_other_arrays_are_named_in_the_error(tmp_path):
         ({"X": X[:0], "y": Y[:0]}, "X of a is 0 x 6"),
         ({"X": Y, "y": Y}, "expected rows of values"),
         ({"X": X.astype(str), "y": Y}, "rows of type <U3; expected numbers"),
-        ({"X": X, "y": np.array(1)}, "a single label; expected one a row"),
+        ({"X": X, "y": np.array(1)}, "a single label; expected one for each row"),
         ({"X": X, "y": Y.astype("M8[D]")}, "labels of type datetime64"),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y},
@@ -188,7 +188,7 @@ def test_a_hostile_pickle_runs_nothing_even_with_permission(tmp_path):
     witness = tmp_path / "ran"
     path = tmp_path / "a.pickle"
     path.write_bytes(pickle.dumps({"X": Touch(witness)}))
-    with pytest.raises(DataError, match=r"asks for \w+\.mkdir; only numpy arrays"):
+    with pytest.raises(DataError, match=r"contains \w+\.mkdir; expected only numpy arrays"):
         load(path, allow_pickle=True)
     assert not witness.exists()
     pickle.loads(path.read_bytes())  # the weapon is loaded: an ordinary reader fires it

@@ -48,7 +48,7 @@ def rows_of(part):
 def test_every_row_is_in_one_part_with_its_label(as_table, fraction, size):
     table = pd.DataFrame(X, columns=["a", "b"]) if as_table else X
     labels = pd.Series(Y, name="y") if as_table else Y
-    split = train_test_split(Dataset("d", table, labels), fraction, seed=3)
+    split = train_test_split(Dataset("d", table, labels), fraction, random_state=3)
     assert len(split.X_test) == size
     assert type(split.X) is type(split.X_test) is type(table)
     assert sorted(rows_of(split.X) + rows_of(split.X_test)) == rows_of(X)

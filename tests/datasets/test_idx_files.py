@@ -58,7 +58,7 @@ def test_a_wrong_magic_number_is_named(head, tmp_path):
     path.write_bytes(head + bytes(8))
     if len(head) < 4:
         path.write_bytes(head)
-    with pytest.raises(DataError, match=f"begins '{head.hex(' ')}'"):
+    with pytest.raises(DataError, match=f"begins with '{head.hex(' ')}'"):
         read_idx(path)
 
 

@@ -131,7 +131,7 @@ def test_a_name_comes_before_a_file_and_a_path_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(load("iris").X) == 150
     for source in ("./iris", Path("iris")):
-        with pytest.raises(DataError, match="iris is of no kind that can be read; expected csv"):
+        with pytest.raises(DataError, match="iris has an unknown file type; expected csv"):
             load(source)
 
 
@@ -141,9 +141,9 @@ def test_an_empty_file_and_an_unknown_ending_are_refused(tmp_path):
         load(tmp_path / "a.npz")
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     for read in (load, wellfit.datasets.read_features):
-        with pytest.raises(DataError, match=r"a\.xlsx is of no kind that can be read"):
+        with pytest.raises(DataError, match=r"a\.xlsx has an unknown file type"):
             read(tmp_path / "a.xlsx")
-    with pytest.raises(DataError, match=r"a\.xlsx is of no kind that can be read"):
+    with pytest.raises(DataError, match=r"a\.xlsx has an unknown file type"):
         load(tmp_path / "a.xlsx", target="price")
 
 

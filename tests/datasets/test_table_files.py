@@ -122,7 +122,7 @@ def test_parquet_without_an_end_is_refused(tmp_path):
 def test_cells_that_hold_lists_are_refused(tmp_path):
     path = tmp_path / "a.parquet"
     pd.DataFrame({"x": [[1, 2], [3]], "y": [0, 1]}).to_parquet(path)
-    with pytest.raises(DataError, match=r"column 'x' .* holds lists"):
+    with pytest.raises(DataError, match=r"column 'x' .* contains lists"):
         read_table(path)
 
 

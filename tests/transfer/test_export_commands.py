@@ -66,7 +66,7 @@ def test_weights_of_pytorch_become_a_model_and_leave_again(tmp_path: Path) -> No
     ("words", "told"),
     [
         (["export", "{model}", "--to", "onxx", "--out", "x"], "did you mean 'onnx'"),
-        (["export", "{model}", "--to", "onnx", "--out", "no/such/x"], "no folder"),
+        (["export", "{model}", "--to", "onnx", "--out", "no/such/x"], "no/such doesn't exist"),
         (["export", "nowhere", "--to", "onnx", "--out", "x"], "nowhere"),
         (["import", "net.pkl", "--out", "model"], "pickle"),
         (["import", "net.pt", "--out", "model"], "no file"),
@@ -78,6 +78,8 @@ def test_what_cannot_be_done_is_told_in_a_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     model = classifier().save(tmp_path / "saved")
+    for name in ("net.pkl", "net.keras"):
+        (tmp_path / name).touch()
     done = wellfit(*(word.format(model=model) for word in words))
     assert done.exit_code == 2, done.output
     assert told in done.output

@@ -84,7 +84,7 @@ def read_features(path: str | os.PathLike[str], schema: TableSchema | None = Non
         return read_npz_rows(path)
     if is_idx(path):
         return flatten(read_idx(path), path)[0]
-    raise DataError(f"{path} is of no kind that can be read; expected csv, parquet, npz or idx")
+    raise DataError(f"{path} has an unknown file type; expected csv, parquet, npz or idx")
 
 
 def is_idx(path: Path) -> bool:
