@@ -37,6 +37,7 @@ from wellfit.charts import (
     residual_chart,
     residual_histogram,
     roc_chart,
+    to_svg,
 )
 from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_plotly import drawing
@@ -154,6 +155,28 @@ def test_a_terminal_draws_lines(name: str) -> None:
     for line in made.lines:
         assert f"{line.label} {line.value}".strip() in text
     assert any("\u2801" <= letter <= "\u28ff" for letter in text)
+
+
+@pytest.mark.parametrize("name", ["loss", "accuracy", "members"])
+def test_svg_draws_lines_and_holds_no_markup(name: str) -> None:
+    made = CHARTS[name]()
+    drawn = to_svg.drawing(made, 10)
+    assert json.loads(json.dumps(drawn, allow_nan=False)) == drawn
+    assert [line["key"] for line in drawn["lines"]] == [
+        f"{line.label} {line.value}".strip() for line in made.lines
+    ]
+    top, bottom, _, end = [text[-1] for text in drawn["texts"]]
+    values = np.concatenate([line.y for line in made.lines])
+    assert (top, bottom) == (made.y.format(values.max()), made.y.format(values.min()))
+    assert end == "epoch 10"
+    x = [float(step.split()[0].strip("M")) for step in drawn["lines"][0]["d"].split("L")]
+    np.testing.assert_allclose(np.diff(x), (320 - 8 - 50) / 9, atol=0.11)
+
+
+def test_a_small_picture_goes_from_the_least_to_the_most() -> None:
+    assert 'd="M1.0 22.0L60.0 12.0L119.0 2.0"' in to_svg.spark([1.0, 1.5, 2.0])
+    assert 'd="M1.0 2.0L119.0 22.0"' in to_svg.spark([2.0, np.nan, 1.0])
+    assert to_svg.spark([np.nan, 1.0]) == ""
 
 
 def test_a_terminal_draws_bars() -> None:

@@ -243,31 +243,41 @@ def test_where_locks_cannot_be_listed_one_is_tried(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "gone", None)
 
 
-def test_metrics_come_by_the_lines_that_are_new(tmp_path: Path) -> None:
+def charts(runs: RunMonitor) -> dict[str, Any]:
+    answer = runs.charts(only(runs)["id"])
+    assert answer is not None
+    return answer
+
+
+def points(chart: dict[str, Any]) -> list[int]:
+    """Return how many points each of a chart's lines has."""
+    return [len(line["d"].split("L")) for line in chart["lines"]]
+
+
+def test_charts_have_another_mark_where_anything_is_new(tmp_path: Path) -> None:
     path = write_run(tmp_path / "run", 2) / "metrics.jsonl"
     runs = fresh(tmp_path)
     identity = only(runs)["id"]
-    first = runs.metrics(identity, -1, 7)
-    assert first is not None
-    assert (first["start"], len(first["rows"])) == (0, 2)
+    first = charts(runs)
+    assert first["seen"] == only(runs)["seen"]
+    assert [points(one) for one in first["charts"]] == [[2, 2]]
     append(path, line(3))
-    more = runs.metrics(identity, first["generation"], 2)
-    assert more == {**first, "start": 2, "rows": [json.loads(line(3))]}
+    more = charts(runs)
+    assert more["seen"] != first["seen"]
+    assert [points(one) for one in more["charts"]] == [[3, 3]]
     path.write_text(line(1))
-    again = runs.metrics(identity, first["generation"], 3)
-    assert again is not None
-    assert again["generation"] != first["generation"]
-    assert (again["start"], len(again["rows"])) == (0, 1)
-    assert runs.metrics("../run", 0, 0) is None
+    again = charts(runs)
+    assert again["seen"] not in (first["seen"], more["seen"])
+    assert [points(one) for one in again["charts"]] == [[1, 1]]
+    assert runs.charts(identity) == again
+    assert runs.charts("../run") is None
 
 
-def test_many_lines_come_in_parts(tmp_path: Path) -> None:
+def test_of_many_lines_some_are_drawn_the_last_among_them(tmp_path: Path) -> None:
     write_run(tmp_path / "run", 12000)
-    runs = fresh(tmp_path)
-    run, rows = only(runs), []
-    while len(rows) < run["rows"]:
-        rows += runs.metrics(run["id"], run["generation"], len(rows))["rows"]
-    assert [row["epoch"] for row in rows] == list(range(1, 12001))
+    (chart,) = charts(fresh(tmp_path))["charts"]
+    assert points(chart) == [600, 600]
+    assert chart["texts"][-1][-1] == "epoch 12000"
 
 
 @pytest.mark.parametrize(
@@ -288,8 +298,9 @@ def test_settings_that_make_no_sense_stop_nothing(tmp_path: Path, changes: dict)
     runs = fresh(tmp_path)
     told = only(runs)
     json.dumps(told, allow_nan=False)
-    rows = runs.metrics(told["id"], told["generation"], 0)["rows"]
-    assert rows[-1] == dict.fromkeys(odd)
+    drawn = charts(runs)["charts"]
+    json.dumps(drawn, allow_nan=False)
+    assert [points(one) for one in drawn] == [[2, 2]]  # what is no number is left out
 
 
 def test_a_search_whose_best_model_stopped_early_is_finished(here: Path, wellfit: Wellfit) -> None:
@@ -388,11 +399,10 @@ def test_the_page_may_load_nothing_from_elsewhere(serve: Any, tmp_path: Path) ->
         "/..%2fsecret.txt",
         "//secret.txt",
         "/run/config.json",
-        "/api/metrics?run=../secret.txt&generation=0&start=0",
-        "/api/metrics?run=%2e%2e%2foutside&generation=0&start=0",
-        "/api/metrics?run=x&generation=zero&start=0",
-        "/api/metrics?generation=0&start=0",
-        "/api/metrics",
+        "/api/charts?run=../secret.txt",
+        "/api/charts?run=%2e%2e%2foutside",
+        "/api/charts?run=x",
+        "/api/charts",
         "/favicon.ico",
     ],
 )
@@ -446,13 +456,12 @@ def test_many_may_ask_at_once_while_a_run_is_written(serve: Any, tmp_path: Path)
     seen: list[list[int]] = []
 
     def follow() -> None:
-        rows: list[int] = []
-        while not rows or rows[-1] < 200:
+        counts = [0]
+        while counts[-1] < 200:
             run = json.loads(ask(server, "/api/runs")[1])["runs"][0]
-            query = f"run={run['id']}&generation={run['generation']}&start={len(rows)}"
-            answer = json.loads(ask(server, f"/api/metrics?{query}")[1])
-            rows += [row["epoch"] for row in answer["rows"]]
-        seen.append(rows)
+            drawn = json.loads(ask(server, f"/api/charts?run={run['id']}")[1])["charts"]
+            counts += [points(one)[0] for one in drawn]
+        seen.append(counts)
 
     askers = [threading.Thread(target=follow) for _ in range(4)]
     for asker in askers:
@@ -465,7 +474,8 @@ def test_many_may_ask_at_once_while_a_run_is_written(serve: Any, tmp_path: Path)
             file.write(text[9:])
     for asker in askers:
         asker.join(120)
-    assert seen == [list(range(1, 201))] * 4
+    assert len(seen) == 4
+    assert all(counts == sorted(counts) and counts[-1] == 200 for counts in seen)
 
 
 # --- the command, with real trainings --------------------------------------------------------

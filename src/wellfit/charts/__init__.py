@@ -18,7 +18,9 @@ from wellfit.charts.learning import (
     learning_charts,
     member_chart,
     metric_chart,
-    metric_names,
+    row_curve,
+    row_curves,
+    row_metrics,
     shown_metrics,
 )
 from wellfit.charts.model import (
@@ -71,13 +73,15 @@ __all__ = [
     "learning_charts",
     "member_chart",
     "metric_chart",
-    "metric_names",
     "outline",
     "precision_recall_chart",
     "residual_chart",
     "residual_charts",
     "residual_histogram",
     "roc_chart",
+    "row_curve",
+    "row_curves",
+    "row_metrics",
     "sampled",
     "shown_metrics",
 ]

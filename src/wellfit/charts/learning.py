@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from wellfit.charts.model import MANY, Axis, Chart, Color, Dash, Line, Mark, Rul
 from wellfit.core.metrics import Metric, split_rows
 
 History: TypeAlias = Mapping[str, Sequence[float]]
+# A mapping for each epoch, with its number as "epoch".
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 _LOG_FROM = 10  # a cost that falls by more than this factor is drawn on a logarithmic axis
 _LOOKS: dict[str, tuple[Color, Dash]] = {"training": (0, "solid")}
@@ -112,7 +114,7 @@ def metric_chart(
     last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
     kept = best_epoch if best_epoch and best_epoch < last else None
     title = title or _capital(metric.title)
-    log = metric.style == "number" and falls_far(lines)
+    log = not metric.higher_is_better and _falls_far(lines)
     y = Axis(unit or metric.label, log=log, metric=metric)
     lines = [replace(line, value=_value(line, y, kept)) for line in lines]
     where = f" in epoch {kept}" if kept else ""
@@ -145,7 +147,31 @@ def member_chart(name: str, histories: Sequence[History]) -> Chart:
     return replace(chart, summary=f"{chart.title} of {len(histories)} members", details="")
 
 
-def falls_far(lines: Sequence[Line]) -> bool:
+def row_metrics(rows: Rows) -> list[str]:
+    """Return the metrics of rows that have curves.
+
+    >>> row_metrics([{"epoch": 1, "val_loss": 2.0, "accuracy": 0.5}])
+    ['loss', 'accuracy']
+    """
+    return metric_names(key for row in rows for key in row)
+
+
+def row_curves(rows: Rows, name: str) -> list[Line]:
+    """Return a metric's lines: of training rows, and of those that it was judged by."""
+    known = dict.fromkeys(key for row in rows for key in row if split_rows(key)[0] == name)
+    keys = sorted(known, key=lambda key: key != name)
+    return [row_curve(rows, key, "" if key == "learning_rate" else None) for key in keys]
+
+
+def row_curve(rows: Rows, key: str, label: str | None = None, color: Color | None = None) -> Line:
+    """Return a metric's line; where it wasn't measured in every epoch, the line goes on."""
+    there = [row for row in rows if key in row]
+    values = [row[key] if isinstance(row[key], (int, float)) else None for row in there]
+    label = split_rows(key)[1] if label is None else label
+    return curve(key, values, label, [row["epoch"] for row in there], color)
+
+
+def _falls_far(lines: Sequence[Line]) -> bool:
     """Say whether positive values lie so far apart that a linear axis would hide the low ones."""
     values = np.concatenate([line.finite for line in lines] or [np.empty(0)])
     return bool(len(values)) and bool(values.min() > 0) and values.max() > _LOG_FROM * values.min()

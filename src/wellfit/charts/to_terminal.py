@@ -5,7 +5,6 @@ A terminal without Unicode gets ASCII.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.charts.model import Axis, Bars, Cells, Chart, Floats, Rule, cut
+from wellfit.charts.model import Bars, Cells, Chart, Floats, Rule, cut
+from wellfit.charts.scale import Scale, places
 
 STYLES = ("bold cyan", "yellow")  # told apart by colour-blind readers as well
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille cell, by column, row
@@ -81,10 +81,10 @@ class Plots:
         labels = [scale.label(row, self.rows) for row in range(self.rows)]
         margin = min(max(map(len, labels)) + 1, max(width - 1 - _LEAST_CANVAS, 1))
         canvas = Canvas(max(width - margin - 1, _LEAST_CANVAS), self.rows, ascii_only)
-        end = max(self.end, *(line.x[-1] for line in chart.lines if len(line.x)))
+        end = max([self.end, *(float(line.x[-1]) for line in chart.lines if len(line.x))])
         # The second line goes over the first, which often hides behind it.
         for index, line in enumerate(chart.lines):
-            canvas.draw(_places(line.x, end), scale.heights(line.y), index)
+            canvas.draw(places(line.x, end), scale.heights(line.y), index)
         bar, corner, dash = ("|", "+", "-") if ascii_only else ("┤", "└", "─")
         lines = [_title(chart), *legend]
         for label, drawn in zip(labels, canvas.lines(), strict=True):
@@ -111,48 +111,6 @@ def _legend(chart: Chart, ascii_only: bool) -> list[Text]:
         Text(f" {marks[index % 2]} {line.label} {line.value}".rstrip(), STYLES[index % 2])
         for index, line in enumerate(chart.lines)
     ]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How values become heights, and what stands beside these: from ``low`` to ``high``."""
-
-    axis: Axis
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, chart: Chart) -> Scale:
-        """Return a scale on which all finite values have a place."""
-        finite = np.concatenate([line.finite for line in chart.lines] or [np.empty(0)])
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        if low == high:
-            low, high = low - abs(low) / 2 - 1e-9, high + abs(high) / 2 + 1e-9
-        return cls(chart.y, low, high)
-
-    def heights(self, values: Floats) -> Floats:
-        """Return the values as heights from 0, the bottom, to 1; NaN where not finite."""
-        values = np.where(np.isfinite(values), values, np.nan)
-        if self.axis.log:
-            low, high, values = math.log(self.low), math.log(self.high), np.log(values)
-        else:
-            low, high = self.low, self.high
-        heights: Floats = (values - low) / (high - low)
-        return heights
-
-    def label(self, row: int, rows: int) -> str:
-        """Return what stands beside a row, counted from the top: three rows have a label."""
-        if row not in (0, (rows - 1) // 2, rows - 1):
-            return ""
-        height = 1 - row / (rows - 1)
-        if self.axis.log:
-            return self.axis.format(self.low ** (1 - height) * self.high**height)
-        return self.axis.format(self.low + (self.high - self.low) * height)
-
-
-def _places(x: Floats, end: float) -> Floats:
-    """Return how far along an axis from 1 to its end each point is, from 0 to 1."""
-    return (x - 1) / max(end - 1, 1)
 
 
 class Canvas:

@@ -60,7 +60,8 @@ class Metric:
         bare = split_rows(name.partition(",")[0])[0]
         # "R²", "r2", "log loss" and "log-loss" are spellings of one name.
         key = re.sub(r"[\s-]+", "_", bare.lower().replace("²", "2"))
-        return replace(_found(key), name=bare)
+        metric = _found(key)
+        return replace(metric, name=bare, title=metric.title or bare.replace("_", " "))
 
     @property
     def sign(self) -> int:
@@ -152,13 +153,15 @@ def _found(key: str) -> Metric:
     if key.startswith("neg_"):
         cost = _found(key.removeprefix("neg_"))
         return replace(
-            cost, title=f"negative {cost.title}", higher_is_better=not cost.higher_is_better
+            cost,
+            title=f"negative {cost.title or cost.name}",
+            higher_is_better=not cost.higher_is_better,
         )
     averaged = _AVERAGE.fullmatch(key)
     if averaged and averaged[1] in _KNOWN:
         one = _KNOWN[averaged[1]]
         return replace(one, title=f"{one.title} ({averaged[2].replace('_', ', ')})")
-    return Metric(key, key.replace("_", " "), not _COST.fullmatch(key))
+    return Metric(key, "", not _COST.fullmatch(key))
 
 
 def _table(style: Style, higher: bool, **titles: str) -> dict[str, Metric]:

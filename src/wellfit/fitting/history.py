@@ -7,9 +7,8 @@ from html import escape
 
 import numpy as np
 
+from wellfit.charts.to_svg import spark
 from wellfit.core.metrics import Metric
-
-_WIDE, _TALL = 120, 24  # of a small curve, in pixels
 
 
 class History(dict[str, list[float]]):
@@ -37,22 +36,4 @@ def _row(name: str, values: Sequence[float]) -> str:
     finite = [value for value in values if np.isfinite(value)] or [np.nan]
     shown = (values[0], values[-1], min(finite), max(finite))
     cells = "".join(f"<td>{Metric.of(name).format(value, more=1)}</td>" for value in shown)
-    return f"<tr><th>{escape(name)}</th>{cells}<td>{_curve(values)}</td></tr>"
-
-
-def _curve(values: Sequence[float]) -> str:
-    """Return a line through the values that are finite, as SVG."""
-    y = np.asarray(values, dtype=np.float64)
-    known = np.isfinite(y)
-    if known.sum() < 2:
-        return ""
-    low, high = y[known].min(), y[known].max()
-    heights = _TALL - 2 - (_TALL - 4) * (y - low) / ((high - low) or 1)
-    across = np.linspace(1, _WIDE - 1, len(y))
-    points = " ".join(
-        f"{a:.1f},{b:.1f}" for a, b in zip(across[known], heights[known], strict=True)
-    )
-    return (
-        f'<svg width="{_WIDE}" height="{_TALL}" role="img"><polyline points="{points}" '
-        'fill="none" stroke="currentColor" stroke-width="1.5"/></svg>'
-    )
+    return f"<tr><th>{escape(name)}</th>{cells}<td>{spark(values)}</td></tr>"

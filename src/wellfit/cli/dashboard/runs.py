@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wellfit.charts import metric_chart, row_curves, row_metrics, sampled
+from wellfit.charts.to_svg import drawing
 from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
-from wellfit.core.metrics import Metric, split_rows, title_of
+from wellfit.core.metrics import Metric, title_of
 
 _DEPTH = 3  # levels of subfolders that are searched for runs
 _PAUSE = 0.25  # seconds between two reads, for any number of requests
 _SILENCE = 30  # seconds of silence after which a run without a visible lock counts as cut off
-_ROWS = 5000  # rows of metrics in one response
+_POINTS = 600  # points of a curve at most
 _PACE = 20  # last epochs that estimate the time of an epoch
 _SHOWN_CANDIDATES = 8
 _LONGEST = 300  # maximal characters of a name
@@ -48,18 +50,16 @@ class RunMonitor:
         told.sort(key=lambda run: run["status"] != "running")
         return {"folder": _text(self.root.name or self.root), "runs": told}
 
-    def metrics(self, identity: str, generation: int, start: int) -> dict[str, Any] | None:
-        """Return rows of a run's metrics by epoch; None if there is no such run.
+    def charts(self, identity: str) -> dict[str, Any] | None:
+        """Return a run's charts; None if there is no such run.
 
         Args:
             identity: the run's ``id`` in the summary.
-            generation: generation of the client's rows; with an old one, all rows are returned.
-            start: number of rows that the client has.
         """
         with self._lock:
             self._look()
             run = self._runs.get(identity)
-            return None if run is None else run.lines(generation, start)
+            return None if run is None else run.charts()
 
     def _look(self) -> None:
         if self._clock() - self._looked < _PAUSE:
@@ -150,14 +150,19 @@ class MonitoredRun:
             # Another machine's lock may be invisible here; then recent writes show that it runs.
             self._running |= held or (not self._lock_seen and now - self._grew < _SILENCE)
 
-    def lines(self, generation: int, start: int) -> dict[str, Any]:
-        """Return rows of the metrics."""
-        tail = self._metrics
-        start = max(start, 0) if generation == tail.generation else 0
-        rows = [_numbers(row) for row in tail.rows[start : start + _ROWS]]
-        names = dict.fromkeys(name for row in rows for name in row if name not in _NO_CURVES)
-        metrics = {name: _metric(name) for name in names}
-        return {"generation": tail.generation, "start": start, "rows": rows, "metrics": metrics}
+    @property
+    def _seen(self) -> str:
+        """A token that changes when the charts do."""
+        return f"{self._metrics.generation}-{len(self._metrics.rows)}-{self._running}"
+
+    def charts(self) -> dict[str, Any]:
+        """Return the charts of the metrics, and their token."""
+        rows = self._metrics.rows
+        shown = [_plotted(rows[at], at + 1) for at in sampled(len(rows), _POINTS)]
+        total = _number(_mapping(self._config.content.get("settings")).get("epochs"))
+        end = total if self._running and total else 0
+        charts = [metric_chart(name, row_curves(shown, name)) for name in row_metrics(shown)]
+        return {"seen": self._seen, "charts": [drawing(chart, end) for chart in charts]}
 
     def summary(self) -> dict[str, Any]:
         """Return the run's state."""
@@ -174,8 +179,8 @@ class MonitoredRun:
             **(self._search() if self._is_search else self._training()),
             "scores": _scores(result.get("test")),
             "verdict": _judgement(verdict),
-            "generation": self._metrics.generation,
             "rows": len(self._metrics.rows),
+            "seen": self._seen,
         }
 
     def _status(self) -> str:
@@ -283,16 +288,15 @@ def _latest(key: str, values: Mapping[str, float | None]) -> str:
     return f"{title_of(key)} {Metric.of(key).format(values[key])}"
 
 
-def _metric(key: str) -> dict[str, str]:
-    """Return the properties of a metric that the page needs to draw it."""
-    metric = Metric.of(key)
-    rows = split_rows(key)[1]
-    return {"name": metric.name, "title": metric.title, "style": metric.style, "rows": rows}
-
-
 def _numbers(row: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the numbers of a line; other values, NaN and infinities become null."""
     return {_text(name): _number(value) for name, value in row.items()}
+
+
+def _plotted(row: Mapping[str, Any], epoch: int) -> dict[str, float]:
+    """Return the numbers of a row; without an epoch of its own, its position counts."""
+    known = {name: value for name, value in _numbers(row).items() if value is not None}
+    return {"epoch": epoch, **known}
 
 
 def _is_number(value: Any) -> bool:

@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _TIMEOUT
 
     def do_GET(self) -> None:
-        """Respond with the page, the runs, or a run's metrics; requests never name files."""
+        """Respond with the page, the runs, or a run's charts; requests never name files."""
         if not self.server.knows(self.headers.get("Host", "")):
             return self._send(HTTPStatus.FORBIDDEN, b"this server has another name", "text/plain")
         asked = urlsplit(self.path)
@@ -106,18 +106,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(HTTPStatus.OK, self.server.page, "text/html; charset=utf-8")
         if asked.path == "/api/runs":
             return self._tell(self.server.runs.summary())
-        if asked.path == "/api/metrics":
-            return self._tell(self._metrics(parse_qs(asked.query)))
+        if asked.path == "/api/charts":
+            wanted = parse_qs(asked.query).get("run", [""])[0]
+            return self._tell(self.server.runs.charts(wanted))
         return self._tell(None)
 
     do_HEAD = do_GET
-
-    def _metrics(self, query: dict[str, list[str]]) -> dict[str, Any] | None:
-        try:
-            start, generation = (int(query[name][0]) for name in ("start", "generation"))
-            return self.server.runs.metrics(query["run"][0], generation, start)
-        except (KeyError, ValueError):
-            return None
 
     def _tell(self, document: dict[str, Any] | None) -> None:
         if document is None:

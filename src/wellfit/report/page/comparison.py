@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wellfit.charts import Axis, Chart, Points, floats
+from wellfit.charts import Axis, Chart, Points, floats, row_metrics
 from wellfit.charts.model import Dash
 from wellfit.core.metrics import Metric
 from wellfit.report.page.blocks import (
@@ -19,7 +19,7 @@ from wellfit.report.page.blocks import (
     number,
     setting,
 )
-from wellfit.report.page.curves import curve_plot, held_out, names_of
+from wellfit.report.page.curves import curve_plot, held_out
 from wellfit.report.page.run_data import RunData
 from wellfit.report.page.training import told
 
@@ -108,7 +108,7 @@ def _score_mark(score: Mapping[str, Any], place: int) -> Points:
 
 def _curves(runs: Sequence[RunData]) -> Iterator[Plot]:
     """Yield each metric's curves, on the validation set if there is one."""
-    names = dict.fromkeys(name for run in runs for name in names_of(run.metrics))
+    names = dict.fromkeys(name for run in runs for name in row_metrics(run.metrics))
     for name in names:
         lines = [
             held_out(run.metrics, name, run.name, place, _DASHES[place // 8 % len(_DASHES)])

@@ -7,9 +7,8 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from wellfit.charts import Line, curve, metric_chart, metric_names, sampled
+from wellfit.charts import Line, metric_chart, row_curve, row_curves, row_metrics, sampled
 from wellfit.charts.model import Color, Dash
-from wellfit.core.metrics import split_rows
 from wellfit.report.page.blocks import Plot, Table
 from wellfit.report.page.run_data import Lines, RunData
 
@@ -19,17 +18,8 @@ _MOST_ROWS = 60
 def curve_plots(run: RunData) -> Iterator[Plot]:
     """Yield a plot for each metric, with the learning rate last."""
     kept = run.ended.get("best_epoch")
-    for name in names_of(run.metrics):
-        yield curve_plot(name, list(_lines(run.metrics, name)), kept)
-
-
-def names_of(metrics: Lines) -> list[str]:
-    """Return the metrics that have curves.
-
-    >>> names_of([{"epoch": 1, "val_loss": 2.0, "accuracy": 0.5}])
-    ['loss', 'accuracy']
-    """
-    return metric_names(key for line in metrics for key in line)
+    for name in row_metrics(run.metrics):
+        yield curve_plot(name, row_curves(run.metrics, name), kept)
 
 
 def held_out(
@@ -39,7 +29,7 @@ def held_out(
     known = {key for line in metrics for key in line}
     for key in (f"val_{name}", f"test_{name}", name):
         if key in known:
-            return replace(_line(metrics, key, label, color), dash=dash)
+            return replace(row_curve(metrics, key, label, color), dash=dash)
     return None
 
 
@@ -67,21 +57,3 @@ def curve_table(lines: Sequence[Line], chart: Any) -> Table:
 
 def _cell(value: float | None, chart: Any) -> str:
     return "–" if value is None or not isfinite(value) else chart.y.format(value)
-
-
-def _lines(metrics: Lines, name: str) -> Iterator[Line]:
-    """Yield a metric's curves: on training rows, and on those that it was judged by."""
-    known = dict.fromkeys(key for line in metrics for key in line if split_rows(key)[0] == name)
-    for key in sorted(known, key=lambda key: key != name):
-        yield _line(metrics, key, "" if key == "learning_rate" else split_rows(key)[1])
-
-
-def _line(metrics: Lines, key: str, label: str, color: Color | None = None) -> Line:
-    # A metric that was not judged in every epoch has gaps, over which the line goes on.
-    points = [(line["epoch"], _real(line[key])) for line in metrics if key in line]
-    return curve(key, [y for _, y in points], label, [x for x, _ in points], color)
-
-
-def _real(value: Any) -> float | None:
-    is_number = isinstance(value, (int, float)) and isfinite(value)
-    return float(value) if is_number else None
