@@ -23,7 +23,7 @@ from wellfit import MLPClassifier
 from wellfit.datasets import load
 from wellfit.optim import Adam
 from wellfit.training.pairing import Pairing
-from wellfit.transfer import PairsPretraining, Pretrained
+from wellfit.transfer import Pretrained, SiamesePretraining
 
 EACH = 500  # labelled images of a digit for the softmax
 LAYERS = (100,) * 5
@@ -43,7 +43,7 @@ def table(args: argparse.Namespace) -> Iterator[str]:
     X, y = np.asarray(data.X), np.asarray(data.y, dtype=np.int64)
     X_test, y_test = np.asarray(data.X_test), np.asarray(data.y_test, dtype=np.int64)
     few = few_of(y)
-    pairs = PairsPretraining(
+    pairs = SiamesePretraining(
         LAYERS,
         shared=not args.separate,
         batch_norm=args.batch_norm,

@@ -36,8 +36,8 @@ from wellfit.preprocessing import TablePreprocessor
 from wellfit.transfer import (
     AutoencoderPretraining,
     MLPAutoencoder,
-    PairsPretraining,
     RBMPretraining,
+    SiamesePretraining,
     from_torch,
     to_keras,
     to_numpy,
@@ -132,7 +132,7 @@ def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], 
     yield "autoencoder", lambda: MLPAutoencoder((2,), epochs=1, random_state=0).fit(X)
     yield "stacked", lambda: AutoencoderPretraining((3,), epochs=1, random_state=0).fit(X)
     yield "Boltzmann machine", lambda: RBMPretraining((3,), random_state=0).fit(X > 1)
-    yield "pairs", lambda: PairsPretraining((3,), epochs=1, random_state=0).fit(X, Y)
+    yield "pairs", lambda: SiamesePretraining((3,), epochs=1, random_state=0).fit(X, Y)
     yield "to_torch", lambda: to_torch(clf)
     yield "write_torch", lambda: write_torch(clf, folder / "net.py")
     yield "from_torch", lambda: from_torch(to_torch(clf))

@@ -19,7 +19,7 @@ import wellfit
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.build import JobBuilder
-from wellfit.estimators.declared import declared, parameter
+from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.fitting import FittedNetwork, run
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,7 @@ def test_at_most_three_classes_of_ours_stand_above_an_estimator() -> None:
 def test_a_parameter_is_declared_once() -> None:
     """In a class body; signature, docstring, ``set_params`` and validation read it there."""
 
-    @declared()
+    @with_parameters()
     class Warmed(MLPClassifier):
         """A classifier.
 

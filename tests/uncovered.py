@@ -15,7 +15,7 @@ REPEATING = (
     "diagnose/test_illnesses.py",
     "diagnose/test_verdict.py",
     "estimators/test_sklearn_checks.py",
-    "model_selection/test_drop_in.py",
+    "model_selection/test_sklearn_searches.py",
     "model_selection/test_overrides.py",
     "report/test_browser.py",
     "sklearn_suites",

@@ -32,7 +32,7 @@ from wellfit.model_selection import (
     RandomizedSearchCV,
     dispatch,
 )
-from wellfit.model_selection.identity import digest, told
+from wellfit.model_selection.fingerprints import digest, told
 from wellfit.model_selection.journal import Entry, Journal, read_journal
 from wellfit.training import Call
 

@@ -16,7 +16,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.fitting import runner
 from wellfit.model_selection import SearchCV, evaluation
-from wellfit.model_selection.rungs import Rung, hyperband, successive
+from wellfit.model_selection.halving import Rung, hyperband, successive
 from wellfit.model_selection.trials import Trial, Trials
 from wellfit.nn import mlp
 from wellfit.optim import Adam
@@ -416,7 +416,7 @@ def test_nothing_begins_after_the_time_limit_but_one_candidate():
 @pytest.fixture
 def ten_seconds_each(monkeypatch):
     """Make each candidate take ten seconds, by a clock that stands still otherwise."""
-    climb, clock = Trials._climb, SimpleNamespace(now=0.0, batches=[])
+    climb, clock = Trials._train_rung, SimpleNamespace(now=0.0, batches=[])
 
     def slowly(self, trials, rung, epochs):
         climb(self, trials, rung, epochs)
@@ -426,7 +426,7 @@ def ten_seconds_each(monkeypatch):
             for outcome in trial.outcomes:
                 outcome["fit_time"] = 10 / len(trial.outcomes)
 
-    monkeypatch.setattr(Trials, "_climb", slowly)
+    monkeypatch.setattr(Trials, "_train_rung", slowly)
     monkeypatch.setattr("wellfit.model_selection.trials.time.perf_counter", lambda: clock.now)
     return clock
 

@@ -12,8 +12,8 @@ from wellfit import MLPClassifier
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.model_selection import Random, Space, default_space, read_space
-from wellfit.model_selection.axes import axis
-from wellfit.model_selection.known import check
+from wellfit.model_selection.distributions import axis
+from wellfit.model_selection.space_defaults import check
 from wellfit.optim import SGD, Adam
 
 LOG = {"low": 1e-6, "high": 0.1, "scale": "log"}

@@ -32,12 +32,12 @@ from wellfit.training import Checkpoint, EarlyStopping, Member, Rows, Stream, tr
 from wellfit.training.pairing import Pairing
 from wellfit.training.prediction import Predictor
 from wellfit.training.streams import Batches
-from wellfit.transfer import PairsPretraining, Part, Pretrained, from_parts
+from wellfit.transfer import Part, Pretrained, SiamesePretraining, from_parts
 
 LOSS = SigmoidCrossEntropy()
 
 
-class Tower(PairsPretraining):
+class Tower(SiamesePretraining):
     """The transformer alone: ``predict`` and ``score`` take pairs, which no check knows."""
 
     predict = predict_proba = score = property(attrgetter("takes_pairs"))
@@ -236,9 +236,9 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return load_digits(return_X_y=True)
 
 
-def quick(**options) -> PairsPretraining:
+def quick(**options) -> SiamesePretraining:
     defaults = {"epochs": 2, "random_state": 0, "device": "cpu"}
-    return PairsPretraining((12, 8), **{**defaults, **options})
+    return SiamesePretraining((12, 8), **{**defaults, **options})
 
 
 def drawn(y: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
@@ -251,7 +251,7 @@ def drawn(y: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("shared", [True, False])
 def test_two_towers_learn_what_is_alike(digits, shared):
     X, y = digits
-    model = PairsPretraining((40, 40), epochs=30, shared=shared, random_state=0, device="cpu")
+    model = SiamesePretraining((40, 40), epochs=30, shared=shared, random_state=0, device="cpu")
     model.fit(X[:1400], y[:1400])
     pairs, same = drawn(y, 1400)
     a, b = X[pairs[:, 0]], X[pairs[:, 1]]
@@ -398,11 +398,11 @@ def test_what_pairs_cannot_do_is_refused(options, message):
 
 def test_labels_are_not_taken_for_answers(digits):
     X, y = digits[0][:60], digits[1][:60]
-    pairs = PairsPretraining((4,), epochs=1, random_state=0).fit(X, y)
+    pairs = SiamesePretraining((4,), epochs=1, random_state=0).fit(X, y)
     with pytest.raises(DataError, match="same holds 7; expected True"):
         pairs.score(X[:3], X[3:6], [1, 0, 7])
     with pytest.raises(HyperparameterError, match="shared is 'yes'; expected True or False"):
-        PairsPretraining((4,), shared="yes").fit(X, y)
+        SiamesePretraining((4,), shared="yes").fit(X, y)
 
 
 def test_saving_points_to_what_is_worth_saving(tmp_path):

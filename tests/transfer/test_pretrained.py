@@ -29,7 +29,7 @@ from wellfit.fitting.pretrained import apply, depth
 from wellfit.fitting.runner import grouped, train_group
 from wellfit.fitting.validation import validate_features
 from wellfit.model_selection import GridSearchCV, SearchCV
-from wellfit.model_selection.identity import told
+from wellfit.model_selection.fingerprints import told
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint

@@ -13,8 +13,8 @@ from wellfit.cli.settings import Model, assignment
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
-from wellfit.model_selection.known import check, default_space
 from wellfit.model_selection.samplers import Sampler
+from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
 
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declared import declared, parameter
+from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
 from wellfit.fitting import ClassTargets
 from wellfit.nn import Loss
@@ -21,7 +21,7 @@ from wellfit.preprocessing import ClassLabels
 
 
 @stackable
-@declared()
+@with_parameters()
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that tells classes apart.
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from wellfit.augment import Augmentation
 from wellfit.core.errors import HyperparameterError
-from wellfit.estimators.declared import Parameter, declared, parameter
+from wellfit.estimators.declaration import Parameter, parameter, with_parameters
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import Activation, Dropout, GaussianNoise, HiddenLayer, Initializer, Layer, Loss
@@ -17,7 +17,7 @@ from wellfit.training import Callback, EarlyStopping, Member
 _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 
 
-@declared()
+@with_parameters()
 class Parameters(NestedConfigs):
     """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
 

@@ -10,14 +10,14 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declared import declared, parameter
+from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.estimators.overrides import stackable
 from wellfit.fitting import NumberTargets
 from wellfit.nn import Loss
 
 
 @stackable
-@declared()
+@with_parameters()
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multi-layer perceptron that estimates numbers, one or several a row.
 

@@ -1,11 +1,5 @@
 """Floor 5: searches whose candidates and folds train together."""
 
-from wellfit.model_selection.drop_in import (
-    GridSearchCV,
-    HalvingGridSearchCV,
-    HalvingRandomSearchCV,
-    RandomizedSearchCV,
-)
 from wellfit.model_selection.ensembles import (
     Average,
     Greedy,
@@ -13,7 +7,6 @@ from wellfit.model_selection.ensembles import (
     MLPEnsembleRegressor,
     Selection,
 )
-from wellfit.model_selection.known import default_space
 from wellfit.model_selection.samplers import (
     CMAES,
     TPE,
@@ -24,6 +17,13 @@ from wellfit.model_selection.samplers import (
     Sobol,
 )
 from wellfit.model_selection.search import SearchCV
+from wellfit.model_selection.sklearn_searches import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+)
+from wellfit.model_selection.space_defaults import default_space
 from wellfit.model_selection.spaces import Space, read_space
 
 __all__ = [

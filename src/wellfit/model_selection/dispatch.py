@@ -47,7 +47,7 @@ class Job:
 
     group: Group
     until: int | None = None
-    paused: Trained | Known | Joined | None = None
+    paused: Trained | JournaledResult | MergedResults | None = None
 
     def take(self, members: Sequence[int]) -> Job:
         """Return the same for some of the members."""
@@ -64,13 +64,13 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Known:
+class JournaledResult:
     """Some members of a job whose scores a journal knows; its weights are trained on demand."""
 
     job: Job
     members: Sequence[int] | None = None
 
-    def take(self, members: Sequence[int]) -> Known:
+    def take(self, members: Sequence[int]) -> JournaledResult:
         """Return some of the members."""
         mine = self.members
         return replace(self, members=members if mine is None else [mine[i] for i in members])
@@ -82,13 +82,13 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Joined:
+class MergedResults:
     """What several stacks left, few of each, to go on as one; joined on demand."""
 
-    parts: Sequence[Trained | Known]
+    parts: Sequence[Trained | JournaledResult]
     members: Sequence[int] | None = None
 
-    def take(self, members: Sequence[int]) -> Joined:
+    def take(self, members: Sequence[int]) -> MergedResults:
         """Return some of the members."""
         mine = self.members
         return replace(self, members=members if mine is None else [mine[i] for i in members])

@@ -35,7 +35,7 @@ from wellfit.fitting.features import Numbers
 from wellfit.fitting.runner import Group, grouped
 from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
 from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
-from wellfit.model_selection.dispatch import Job, Joined, Known, Trained, finished
+from wellfit.model_selection.dispatch import Job, JournaledResult, MergedResults, Trained, finished
 from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.training import Status, Weights, predict
@@ -75,7 +75,7 @@ class Evaluation(FitEvaluator):
             if any(outcomes[place] is None for place in job.group.places):
                 wanted.append(job)
             else:
-                self._pause(job, Known(job), fits)
+                self._pause(job, JournaledResult(job), fits)
         for job, result in finished(wanted, self._search.n_jobs):
             for place, outcome in zip(
                 job.group.places, self._concluded(job, result, fits), strict=True
@@ -98,7 +98,9 @@ class Evaluation(FitEvaluator):
         self._recorder.record(these, judged)
         return judged
 
-    def _pause(self, job: Job, trained: Trained | Known, fits: Sequence[FoldFit]) -> None:
+    def _pause(
+        self, job: Job, trained: Trained | JournaledResult, fits: Sequence[FoldFit]
+    ) -> None:
         if job.until is not None:
             for index, place in enumerate(job.group.places):
                 paused = _Paused(fits[place], job.group, trained, index)
@@ -319,7 +321,7 @@ class _Paused:
 
     fit: FoldFit
     group: Group
-    trained: Trained | Known
+    trained: Trained | JournaledResult
     index: int
 
 
@@ -335,4 +337,4 @@ def _joined(some: Sequence[tuple[int, _Paused]], until: int | None) -> Job:
     ]
     places = tuple(place for place, _ in ordered)
     jobs = tuple(paused.group.jobs[paused.index] for _, paused in ordered)
-    return Job(Group(places, jobs), until, Joined(parts))
+    return Job(Group(places, jobs), until, MergedResults(parts))

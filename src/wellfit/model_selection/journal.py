@@ -24,8 +24,8 @@ from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
 from wellfit.core.writing import append, write
+from wellfit.model_selection.fingerprints import differences, digest, told
 from wellfit.model_selection.fold_fit import FoldFit
-from wellfit.model_selection.identity import differences, digest, told
 
 Outcome = dict[str, Any]
 Place = str | os.PathLike[str]

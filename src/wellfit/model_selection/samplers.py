@@ -12,7 +12,7 @@ from scipy.stats import qmc
 
 from wellfit.core.extras import import_extra
 from wellfit.core.hyper import Config, hyper
-from wellfit.model_selection.axes import Axis
+from wellfit.model_selection.distributions import Axis
 from wellfit.model_selection.spaces import Space
 
 Candidate = dict[str, Any]
@@ -20,7 +20,7 @@ Candidate = dict[str, Any]
 _TIRED = 1000  # draws in a row that were there before: a small space has been seen
 
 
-class Drawing:
+class SamplerRun:
     """Candidates as one search gets them: asked for some at a time, told what they scored.
 
     ``size`` is how many there are, where that is the sampler's matter.
@@ -49,12 +49,12 @@ class Sampler(Config, family="sampler"):
 
     learns: ClassVar[bool] = False  # from scores
 
-    def start(self, space: Space, seed: int) -> Drawing:
+    def start(self, space: Space, seed: int) -> SamplerRun:
         """Begin a search."""
         raise NotImplementedError
 
 
-class _Listed(Drawing):
+class _Listed(SamplerRun):
     """Candidates that nobody's scores change."""
 
     def __init__(self, candidates: Iterator[Candidate], size: int | None = None) -> None:
@@ -74,7 +74,7 @@ class Grid(Sampler, name="grid"):
     [{'l2': 0.1, 'batch_size': 8}, {'l2': 0.2, 'batch_size': 8}]
     """
 
-    def start(self, space: Space, seed: int) -> Drawing:
+    def start(self, space: Space, seed: int) -> SamplerRun:
         """List the grid."""
         grid = list(space.combinations())
         return _Listed(iter(grid), len(grid))
@@ -92,7 +92,7 @@ class Random(Sampler, name="random"):
     [0.1, 0.2]
     """
 
-    def start(self, space: Space, seed: int) -> Drawing:
+    def start(self, space: Space, seed: int) -> SamplerRun:
         """Seed a generator."""
         rng = np.random.default_rng(seed)
         points = (rng.random(len(space.axes)) for _ in count())
@@ -111,7 +111,7 @@ class Sobol(Sampler, name="sobol"):
     [0, 1, 2, 3]
     """
 
-    def start(self, space: Space, seed: int) -> Drawing:
+    def start(self, space: Space, seed: int) -> SamplerRun:
         """Scramble the sequence."""
         sequence = qmc.Sobol(len(space.axes), rng=np.random.default_rng(seed))
         return _Listed(_fresh(space, (sequence.random(1)[0] for _ in count())))
@@ -149,7 +149,7 @@ class Optuna(Sampler):
     )
     study: str = hyper("what the trials are called there", default="wellfit")
 
-    def start(self, space: Space, seed: int) -> Drawing:
+    def start(self, space: Space, seed: int) -> SamplerRun:
         """Make or join a study."""
         return _Study(self, space, seed)
 
@@ -214,7 +214,7 @@ class GaussianProcess(Optuna, name="gp"):
         )
 
 
-class _Study(Drawing):
+class _Study(SamplerRun):
     """A study of Optuna's, asked and told."""
 
     def __init__(self, sampler: Optuna, space: Space, seed: int) -> None:

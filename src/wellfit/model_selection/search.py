@@ -16,18 +16,18 @@ from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive, random_state_of
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked
-from wellfit.model_selection.drop_in import Stacked
 from wellfit.model_selection.fits import FitEvaluator, splits_of
-from wellfit.model_selection.known import check, default_space
-from wellfit.model_selection.rungs import Rung, hyperband, successive
-from wellfit.model_selection.samplers import Drawing, Optuna, Sampler
+from wellfit.model_selection.halving import Rung, hyperband, successive
+from wellfit.model_selection.samplers import Optuna, Sampler, SamplerRun
+from wellfit.model_selection.sklearn_searches import StackedSearch
+from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
 from wellfit.model_selection.trials import Trial, Trials
 
 _HALVINGS = ("successive", "hyperband")
 
 
-class SearchCV(Stacked):
+class SearchCV(StackedSearch):
     """Searches for the best hyper-parameters, with candidates, folds and restarts as stacks.
 
     Attributes are those of scikit-learn's searches, ``best_params_`` and ``cv_results_`` among
@@ -227,7 +227,7 @@ class SearchCV(Stacked):
             )
         return next(iter(self.scoring)) if several else "score"
 
-    def _draw(self, sampler: Sampler, drawing: Drawing, trials: Trials, metric: str) -> None:
+    def _draw(self, sampler: Sampler, drawing: SamplerRun, trials: Trials, metric: str) -> None:
         """Ask for candidates and train them, until there are enough or time is up."""
         count = self.n_iter if drawing.size is None else drawing.size
         for bracket, rungs in enumerate(self._brackets(count, sampler, trials)):

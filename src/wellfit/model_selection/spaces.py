@@ -25,7 +25,7 @@ from wellfit.core.errors import (
 )
 from wellfit.core.extras import import_extra
 from wellfit.core.files import parse_json, read_regular
-from wellfit.model_selection.axes import Axis, Choices, axis
+from wellfit.model_selection.distributions import Axis, Choices, axis
 
 _LARGEST = 1 << 20  # bytes of a file
 _DEEPEST = 1000  # layers: each is an axis of the space

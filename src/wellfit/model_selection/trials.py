@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wellfit.core.errors import UnknownNameError
 from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of
 from wellfit.model_selection.fold_fit import FoldFit
-from wellfit.model_selection.rungs import Rung
+from wellfit.model_selection.halving import Rung
 
 Scores = Any  # a number, or one for each metric by name
 
@@ -119,7 +119,7 @@ class Trials:
             if number:
                 left = [] if self.late else self._best(left, rung.candidates)
             if left:
-                self._climb(left, number, rung.epochs)
+                self._train_rung(left, number, rung.epochs)
         return begun
 
     def _best(self, trials: Sequence[Trial], count: int) -> list[Trial]:
@@ -133,7 +133,7 @@ class Trials:
         alike = [candidate, *others]
         return [FoldFit(each, *split) for each in alike for split in self._splits]
 
-    def _climb(self, trials: Sequence[Trial], rung: int, epochs: int) -> None:
+    def _train_rung(self, trials: Sequence[Trial], rung: int, epochs: int) -> None:
         """Train trials until ``epochs`` are done, and judge them."""
         until = epochs if epochs < self._epochs else None
         fits = [replace(fit, until=until) for trial in trials for fit in trial.fits]

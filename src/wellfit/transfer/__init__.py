@@ -17,7 +17,6 @@ from wellfit.transfer.interop import (
     write_torch,
 )
 from wellfit.transfer.model_registry import ModelRegistry, find_model
-from wellfit.transfer.pairs import PairsPretraining
 from wellfit.transfer.pretrained import GradualUnfreezing, Pretrained
 from wellfit.transfer.pretraining import (
     AutoencoderPretraining,
@@ -25,17 +24,18 @@ from wellfit.transfer.pretraining import (
     RBMPretraining,
 )
 from wellfit.transfer.registry_index import RegisteredModel
+from wellfit.transfer.siamese import SiamesePretraining
 
 __all__ = [
     "AutoencoderPretraining",
     "GradualUnfreezing",
     "MLPAutoencoder",
     "ModelRegistry",
-    "PairsPretraining",
     "Part",
     "Pretrained",
     "RBMPretraining",
     "RegisteredModel",
+    "SiamesePretraining",
     "export",
     "find_model",
     "from_keras",

@@ -16,7 +16,7 @@ from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network, with_threshold
 from wellfit.training.pairing import Pairing
-from wellfit.transfer import PairsPretraining, Pretrained
+from wellfit.transfer import Pretrained, SiamesePretraining
 
 SIZES = (100,) * 5
 EACH = 500  # images of a digit that the pairs don't know
@@ -32,10 +32,10 @@ def parted(context: RecipeContext) -> tuple[Split, NDArray[np.bool_]]:
 
 
 @cache
-def towers(data_dir: Path | None, seed: int) -> PairsPretraining:
+def towers(data_dir: Path | None, seed: int) -> SiamesePretraining:
     """Return a siamese network trained on pairs, which both recipes share."""
     split, kept = parted(RecipeContext(data_dir, seed))
-    pairs = PairsPretraining(
+    pairs = SiamesePretraining(
         SIZES,
         batch_size=250,
         optimizer=Adam(0.003),

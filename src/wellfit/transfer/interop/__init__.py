@@ -1,8 +1,8 @@
 """Models from and to other libraries: Keras, PyTorch, scikit-learn, ONNX, plain NumPy."""
 
 from wellfit.transfer.interop.estimator import from_parts
+from wellfit.transfer.interop.export_spec import network_input
 from wellfit.transfer.interop.files import EXPORTS, export, import_model
-from wellfit.transfer.interop.form import network_input
 from wellfit.transfer.interop.from_keras import from_keras
 from wellfit.transfer.interop.from_sklearn import from_sklearn
 from wellfit.transfer.interop.from_torch import from_torch

@@ -12,7 +12,7 @@ from wellfit.core.errors import InputError
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.numeric import Affine, Numbers
-from wellfit.transfer.interop.form import Form
+from wellfit.transfer.interop.export_spec import Form
 from wellfit.transfer.interop.onnx_graph import Graph
 
 _NUMERIC = ("number", "date", "duration")

@@ -29,7 +29,7 @@ from wellfit.nn import (
     MaskingNoise,
     PReLU,
 )
-from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.export_spec import Form, form_of
 from wellfit.transfer.interop.parts import Part, inputs_of
 
 KERAS_VERSION = "3.0.0"  # whose files these are; later ones read them

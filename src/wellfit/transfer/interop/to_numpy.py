@@ -14,7 +14,7 @@ from wellfit.core.errors import InputError
 from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, PReLU
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.numeric import Affine, Numbers
-from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.export_spec import Form, form_of
 from wellfit.transfer.interop.parts import Part, simplified
 
 _INSIDE = 500  # numbers that a source holds itself; more go into a file beside it

@@ -12,7 +12,7 @@ import numpy as np
 import wellfit
 from wellfit.core.errors import InputError
 from wellfit.nn import Activate, Activation, BatchNorm, Linear, PReLU
-from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.export_spec import Form, form_of
 from wellfit.transfer.interop.onnx_graph import Graph
 from wellfit.transfer.interop.onnx_tables import features
 from wellfit.transfer.interop.parts import Part, simplified

@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 
 from wellfit.core.errors import InputError
 from wellfit.nn import Activate, Linear
-from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.export_spec import Form, form_of
 from wellfit.transfer.interop.parts import Part, simplified
 
 _ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}

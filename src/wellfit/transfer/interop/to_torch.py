@@ -26,7 +26,7 @@ from wellfit.nn import (
     PReLU,
     Softplus,
 )
-from wellfit.transfer.interop.form import Form, form_of
+from wellfit.transfer.interop.export_spec import Form, form_of
 from wellfit.transfer.interop.parts import Part
 
 

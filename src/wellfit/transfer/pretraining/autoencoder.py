@@ -16,7 +16,7 @@ from wellfit.core._sklearn_compat import num_samples
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declared import declared, parameter
+from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.fitting import Compute, FittedNetwork, ReconstructionTargets
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.history import History
@@ -30,7 +30,7 @@ from wellfit.nn import (
     MaskingNoise,
 )
 from wellfit.transfer.interop.parts import Part, at_work, parts_of
-from wellfit.transfer.pretraining.coding import checked_codes, computed, in_units, units_of
+from wellfit.transfer.pretraining.encoding import checked_codes, computed, in_units, units_of
 
 _WITHOUT = (
     *("layers", "input_dropout", "input_noise", "l1", "ema_decay", "learning_rate", "max_norm"),
@@ -39,7 +39,7 @@ _WITHOUT = (
 )
 
 
-@declared(without=_WITHOUT, defaults={"dropout": 0.0})
+@with_parameters(without=_WITHOUT, defaults={"dropout": 0.0})
 class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """A network that learns codes of rows, from which the rows can be told again.
 

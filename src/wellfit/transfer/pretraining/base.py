@@ -16,7 +16,7 @@ from wellfit.fitting import Compute, FeatureEncoder
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
 from wellfit.transfer.interop.parts import Part
-from wellfit.transfer.pretraining.coding import computed, units_of
+from wellfit.transfer.pretraining.encoding import computed, units_of
 
 
 class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfigs):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from wellfit.core.errors import HyperparameterError, InputError, UnknownNameErro
 from wellfit.core.hyper import Config, Hyper, resolve
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
-from wellfit.model_selection.axes import Choices, Number
+from wellfit.model_selection.distributions import Choices, Number
 from wellfit.model_selection.spaces import Space
 from wellfit.optim import Minimizer, Optimizer
 

@@ -114,7 +114,7 @@ def parameter(
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))
-def declared(
+def with_parameters(
     *, without: Iterable[str] = (), defaults: Mapping[str, Any] | None = None
 ) -> Callable[[Class], Class]:
     """Give a class, as a decorator, the constructor that its declared parameters ask for.
@@ -127,7 +127,7 @@ def declared(
         defaults: other defaults of inherited parameters.
 
     >>> from sklearn.base import BaseEstimator
-    >>> @declared()
+    >>> @with_parameters()
     ... class Sized(BaseEstimator):
     ...     size: int = parameter("how large", default=3, whole=True, low=1, kw_only=False)
     >>> Sized(), Sized(5), Sized.size

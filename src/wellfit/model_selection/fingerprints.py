@@ -25,7 +25,7 @@ def told(value: Any) -> Any:
     Numbers stay exact. What JSON has no word for becomes text; large arrays become a digest.
 
     >>> told({"sizes": (64, 32), "l2": np.float64(0.1), "scoring": told})
-    {'sizes': [64, 32], 'l2': 0.1, 'scoring': 'wellfit.model_selection.identity.told'}
+    {'sizes': [64, 32], 'l2': 0.1, 'scoring': 'wellfit.model_selection.fingerprints.told'}
     """
     if isinstance(value, np.generic):
         value = value.item()

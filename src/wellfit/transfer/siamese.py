@@ -19,7 +19,7 @@ from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.core.hyper import Config
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.build import JobBuilder
-from wellfit.estimators.declared import declared, parameter
+from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.estimators.settings import Architecture, architecture, hidden
 from wellfit.fitting import Compute, FittedNetwork, PairTargets
 from wellfit.fitting.features import Numbers, dense_numbers
@@ -41,7 +41,7 @@ from wellfit.transfer.interop.parts import Part, at_work, parts_of, weights_of
 _SIDES = 2
 
 
-class PairsJobBuilder(JobBuilder):
+class SiameseJobBuilder(JobBuilder):
     """Makes trainings on pairs: of two towers, and of streams that draw pairs of rows."""
 
     def architecture(
@@ -87,8 +87,8 @@ _DEFAULTS = {
 }
 
 
-@declared(without=_WITHOUT, defaults=_DEFAULTS)
-class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
+@with_parameters(without=_WITHOUT, defaults=_DEFAULTS)
+class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """Two towers that learn whether two rows are alike, so that one can be reused.
 
     Row a goes through tower A, row b through tower B; what both put out is read, side by side, by
@@ -108,7 +108,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> pairs = PairsPretraining((32, 32), epochs=20, random_state=0).fit(X[:1500], y[:1500])
+    >>> pairs = SiamesePretraining((32, 32), epochs=20, random_state=0).fit(X[:1500], y[:1500])
     >>> pairs.score(X[1500:1648], X[1648:1796], y[1500:1648] == y[1648:1796]) > 0.7
     True
     >>> pairs.transform(X[1500:]).shape
@@ -116,7 +116,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
     """
 
     target_encoder = PairTargets
-    job_builder = PairsJobBuilder
+    job_builder = SiameseJobBuilder
 
     head: Sequence[int | HiddenLayer | Layer] = parameter(
         "the hidden layers that read both towers, like ``layers``; they may be ``()``.",
@@ -226,7 +226,7 @@ class PairsPretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseML
             InputError: always.
         """
         raise InputError(
-            "PairsPretraining isn't saved by itself; save a classifier that starts from its "
+            "SiamesePretraining isn't saved by itself; save a classifier that starts from its "
             "tower, or from_parts(pairs.parts())"
         )
 

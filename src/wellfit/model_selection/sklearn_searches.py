@@ -37,7 +37,7 @@ from wellfit.preprocessing.target_arrays import plain_targets
 Candidate = Mapping[str, Any]
 
 
-class Stacked(BaseSearchCV):  # type: ignore[misc]
+class StackedSearch(BaseSearchCV):  # type: ignore[misc]
     """Fits like scikit-learn's base class of searches, with stacks in place of single fits.
 
     What is promised there holds here: parameters, attributes, ``cv_results_``. Times of fitting
@@ -223,7 +223,7 @@ class Stacked(BaseSearchCV):  # type: ignore[misc]
         task.call_on_fit_task_end(estimator=self, **data)
 
 
-class GridSearchCV(theirs.GridSearchCV, Stacked):  # type: ignore[misc]
+class GridSearchCV(theirs.GridSearchCV, StackedSearch):  # type: ignore[misc]
     """Tries every combination of a grid; scikit-learn's class, with stacks.
 
     >>> from sklearn.datasets import load_iris
@@ -236,7 +236,7 @@ class GridSearchCV(theirs.GridSearchCV, Stacked):  # type: ignore[misc]
     """
 
 
-class RandomizedSearchCV(theirs.RandomizedSearchCV, Stacked):  # type: ignore[misc]
+class RandomizedSearchCV(theirs.RandomizedSearchCV, StackedSearch):  # type: ignore[misc]
     """Tries candidates drawn at random; scikit-learn's class, with stacks.
 
     Source: Bergstra and Bengio, "Random search for hyper-parameter optimization", 2012.
@@ -253,7 +253,7 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, Stacked):  # type: ignore[mi
     """
 
 
-class HalvingGridSearchCV(theirs.HalvingGridSearchCV, Stacked):  # type: ignore[misc]
+class HalvingGridSearchCV(theirs.HalvingGridSearchCV, StackedSearch):  # type: ignore[misc]
     """Tries a whole grid with little, the best of it with more; scikit-learn's, with stacks.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
@@ -271,7 +271,7 @@ class HalvingGridSearchCV(theirs.HalvingGridSearchCV, Stacked):  # type: ignore[
     """
 
 
-class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, Stacked):  # type: ignore[misc]
+class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, StackedSearch):  # type: ignore[misc]
     """Tries many candidates with little, the best of them with more; scikit-learn's, with stacks.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter

@@ -106,11 +106,11 @@ class Choices(Axis):
 
 
 @dataclass(frozen=True)
-class Drawn(Axis):
+class ScipyDistribution(Axis):
     """What a distribution of SciPy's draws, or whatever has a method ``rvs``.
 
     >>> from scipy.stats import loguniform
-    >>> round(Drawn(loguniform(1e-4, 1)).at(0.5), 6)
+    >>> round(ScipyDistribution(loguniform(1e-4, 1)).at(0.5), 6)
     0.01
     """
 
@@ -148,7 +148,7 @@ def axis(name: str, given: Any) -> Axis:
     if isinstance(given, Axis):
         return given
     if hasattr(given, "rvs"):
-        return Drawn(given)
+        return ScipyDistribution(given)
     if isinstance(given, Mapping):
         return _declared(name, given)
     if isinstance(given, (list, tuple, range, np.ndarray)):
