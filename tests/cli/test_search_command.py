@@ -142,7 +142,7 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
         picture.unlink()
-    assert "What the score depends on" not in done.output  # which four candidates don't tell
+    assert "Parameter importance" not in done.output  # four candidates are too few
     (here / "run" / "results.csv").unlink()  # as long as it goes on
     again = wellfit("search", "show", "run", "--top", "3")
     assert f"{table['mean'][0]:.4f}" in again.output

@@ -175,7 +175,7 @@ def test_chance_is_told_as_such() -> None:
     noise = importance(results([{"l2": n} for n in range(9)], [1.0] * 9))
     assert noise.explained == 0
     assert set(noise.shares.values()) == {0}
-    assert "can't be told" in importance_picture(noise).axes[0].get_title()
+    assert "don't explain the scores" in importance_picture(noise).axes[0].get_title()
 
 
 def test_one_candidate_that_diverged_says_little() -> None:

@@ -66,9 +66,9 @@ def importance_table(found: searches.Importances) -> RenderableType:
     >>> from rich.console import Console
     >>> found = searches.Importances({"l2": 0.75, "dropout": 0.25}, {}, 0.5)
     >>> Console(width=70).print(importance_table(found))
-    What the score depends on (50 % of its variance can be predicted)
-    l2       ━━━━━━━━━━━━━━━━━━━━━━━━  75 %
-    dropout  ━━━━━━━━                  25 %
+    Parameter importance (50 % of the score variance explained)
+    l2       ━━━━━━━━━━━━━━━━━━━━━━━━  75
+    dropout  ━━━━━━━━                  25
     """
     title = Text(found.told, "bold")
     return Group(title, bars(share_chart(found))) if found.explained > 0 else title

@@ -133,7 +133,7 @@ def _told(plan: SearchPlan, space: Space) -> Table:
     tried = f"{pluralize(options.candidates, 'candidate')} x {options.cv} folds{restarts}"
     table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
     names = dict.fromkeys(name.partition(".")[0] for name in space.axes)
-    table.add_row("varied", ", ".join(names))
+    table.add_row("space", ", ".join(names))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Where figures are drawn: on the axes that are given, or on a new figure of pyplot's."""
+"""The axes of a figure: those given, or those of a new pyplot figure."""
 
 from __future__ import annotations
 

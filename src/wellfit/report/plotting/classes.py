@@ -1,4 +1,4 @@
-"""Charts of a classifier's answers to rows whose classes are known."""
+"""Charts of a classifier's predictions and the true classes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wellfit.core.errors import DataError, InputError
 from wellfit.preprocessing import ClassLabels
 from wellfit.report.scores import confusion
 
-_MOST_CURVES = 10  # classes with a curve of their own
+_MOST_CURVES = 10  # most classes with a curve
 
 
 def confusion_of(classifier: Any, X: Any, y: ArrayLike, normalize: str | None) -> Chart:
-    """Return the confusion matrix, in counts or in shares."""
+    """Return the confusion matrix, as counts or fractions."""
     truth, predicted = one_class_each(classifier, y), np.asarray(classifier.predict(X))
     classes, counts = confusion(truth, predicted, np.union1d(classifier.classes_, truth).tolist())
     totals: dict[str | None, Any] = {
@@ -30,7 +30,7 @@ def confusion_of(classifier: Any, X: Any, y: ArrayLike, normalize: str | None) -
 
 
 def calibration_of(classifier: Any, X: Any, y: ArrayLike) -> Chart:
-    """Return how often answers come true, by the probability that they were given."""
+    """Return the calibration curve: accuracy by predicted probability."""
     classes, chances = classifier.classes_, classifier.predict_proba(X)
     if labels_of(classifier).multilabel_:
         return calibration_chart(
@@ -59,8 +59,8 @@ def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:
     """
     if labels_of(classifier).multilabel_:
         raise InputError(
-            "rows have several labels each; expected one class a row: roc, precision_recall and "
-            "calibration take several labels"
+            "rows have several labels each; expected one class for each row; roc, "
+            "precision_recall and calibration take several labels"
         )
     truth = np.asarray(labels_of(classifier).hard(y))
     _check_kind(truth, classifier.classes_.tolist()[0])
@@ -68,12 +68,12 @@ def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:
 
 
 def _check_kind(labels: NDArray[Any], known: Any) -> None:
-    """Take labels that weren't learned, but only those that could have been."""
+    """Check that unknown labels at least have the type of the classes."""
     import pandas as pd
 
     missing = int(pd.isna(labels).sum())
     if missing:
-        raise DataError(f"y has {missing:,} missing labels; expected one class a row")
+        raise DataError(f"y has {missing:,} missing labels; expected one class for each row")
     for label in labels.ravel().tolist():
         if isinstance(label, str) != isinstance(known, str):
             raise DataError(
@@ -101,7 +101,7 @@ def truths(
         columns = range(1, 2) if len(classifier.classes_) == 2 else columns
     known = [place for place in columns if 0 < truth[:, place].sum() < len(truth)]
     if not known:
-        raise InputError("all rows are of one class; expected rows of two at least")
+        raise InputError("all rows have the same class; expected at least two classes")
     names = [str(name) for name in (labels.classes_ if len(labels.classes_) else columns)]
     # In their own order.
     largest = sorted(sorted(known, key=lambda place: -truth[:, place].sum())[:_MOST_CURVES])

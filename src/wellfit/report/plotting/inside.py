@@ -1,4 +1,4 @@
-"""Figures of the network itself: its layers, and what the first of them looks for."""
+"""Figures of the network: its layers, and the weights of the first layer."""
 
 from __future__ import annotations
 

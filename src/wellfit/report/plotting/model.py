@@ -1,4 +1,4 @@
-"""What ``clf.plot`` and ``reg.plot`` draw."""
+"""The figures of ``clf.plot`` and ``reg.plot``."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _SIZE = (5.6, 5.2)
 class ModelPlots:
     """Figures of a fitted model, as ``clf.plot``; each returns the Axes that it has drawn on.
 
-    ``ax`` is where to draw, by default on a new figure of pyplot's. Figures of answers want rows
-    ``X`` and what is true of them, ``y``: best those that the model hasn't learned from.
+    ``ax`` is where to draw, by default on a new figure of pyplot's. Figures of predictions need
+    rows ``X`` and their true labels or values ``y``, preferably a test set.
 
     Args:
         model: an ``MLPClassifier`` or ``MLPRegressor``, or an ensemble of these.
@@ -71,7 +71,9 @@ class ModelPlots:
         members = getattr(model, "estimators_", [model])
         histories = [each.history_ for each in members if shown_metrics(each.history_)]
         if not histories:
-            raise InputError(f"this {type(model).__name__} wasn't trained here: it has no history")
+            raise InputError(
+                f"this {type(model).__name__} has no training history: it was loaded or imported"
+            )
         if members == [model]:
             charts = learning_charts(model.history_, best_epoch=model.best_epoch_)
         else:
@@ -89,7 +91,7 @@ class ModelPlots:
         normalize: Literal["true", "pred", "all"] | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw which classes are taken for which.
+        """Draw the confusion matrix.
 
         Args:
             X: (n_samples, n_features) rows.
@@ -102,7 +104,7 @@ class ModelPlots:
         return _drawn(chart, ax, cells_size(chart.x.names))
 
     def roc(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
-        """Draw the shares of found and of false, for each class or label against the rest.
+        """Draw the one-vs-rest ROC curve of each class or label.
 
         Args:
             X: (n_samples, n_features) rows.
@@ -113,7 +115,7 @@ class ModelPlots:
         return _drawn(roc_chart(classes.truths(model, X, y))[0], ax)
 
     def precision_recall(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
-        """Draw precision against recall, for each class or label against the rest.
+        """Draw the one-vs-rest precision-recall curve of each class or label.
 
         Args:
             X: (n_samples, n_features) rows.
@@ -124,7 +126,7 @@ class ModelPlots:
         return _drawn(precision_recall_chart(classes.truths(model, X, y))[0], ax)
 
     def calibration(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
-        """Draw how often predictions come true, by the probability that they were given.
+        """Draw the calibration curve: accuracy by predicted probability.
 
         Of two classes it is the second one's probability, of more that of the predicted class.
 
@@ -144,7 +146,7 @@ class ModelPlots:
         kind: Literal["residual_vs_predicted", "actual_vs_predicted"] = "residual_vs_predicted",
         ax: Any = None,
     ) -> Any:
-        """Draw what predictions leave of the true values.
+        """Draw the residuals.
 
         Args:
             X: (n_samples, n_features) rows.
@@ -182,7 +184,7 @@ class ModelPlots:
     ) -> Axes:
         """Draw how much the score falls when a feature's values are shuffled among the rows.
 
-        Features that say the same stand in for each other, and both look unimportant.
+        Correlated features can replace each other, so that both look unimportant.
 
         Args:
             X: (n_samples, n_features) rows.

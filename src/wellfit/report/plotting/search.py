@@ -1,4 +1,4 @@
-"""What ``search.plot`` draws."""
+"""The figures of ``search.plot``."""
 
 from __future__ import annotations
 

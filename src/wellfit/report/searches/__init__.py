@@ -1,4 +1,4 @@
-"""Pictures and figures of a search: which candidates did well, and what mattered."""
+"""Figures of a search: candidates, scores by parameter, parameter importance."""
 
 from wellfit.report.searches.candidates import candidates
 from wellfit.report.searches.coordinates import parallel_coordinates

@@ -1,4 +1,4 @@
-"""Every candidate as a line through its parameters to its score."""
+"""Parallel coordinates: each candidate as a line through its parameters to its score."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def parallel_coordinates(
     Args:
         results: a search's ``cv_results_``.
         metric: whose ``mean_test_…`` counts.
-        log: the parameters drawn on a log scale; by default told from their values.
-        title: a line above the picture.
+        log: the parameters on a log scale; by default inferred from their values.
+        title: title of the figure.
 
     Raises:
         UnknownNameError: no such metric among the results.

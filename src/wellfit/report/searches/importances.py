@@ -1,4 +1,4 @@
-"""How much of what a search found depends on each hyper-parameter."""
+"""The importance of hyper-parameters in a search."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from wellfit.report.searches.search_table import Parameter, Results, SearchTable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FEWEST = 8  # candidates that an importance can be told from
+FEWEST = 8  # fewest candidates for an importance
 _TREES, _FOLDS, _SHUFFLES = 40, 4, 6
 
 
 @dataclass(frozen=True)
 class Importances:
-    """How much of what a search found depends on each hyper-parameter.
+    """The importance of each hyper-parameter in a search.
 
     Attributes:
         shares: by parameter, the largest first; they sum to 1, or are all 0.
-        spreads: the standard deviation of each over repeated shuffles.
-        explained: the share of the scores' variance that a forest predicts for candidates that it
-            hasn't seen (R²). Near or below 0, the shares mean nothing.
+        spreads: standard deviation of each over repeated shuffles.
+        explained: R² of the forest's predictions for held-out candidates. Near or below 0, the
+            shares have no meaning.
     """
 
     shares: dict[str, float]
@@ -38,21 +38,21 @@ class Importances:
 
     @property
     def told(self) -> str:
-        """Say what can be told from them, in a line."""
+        """Return a title with the explained variance."""
         if self.explained <= 0:
-            return "What the score depends on can't be told from these candidates"
+            return "Parameter importance: unknown, since the parameters don't explain the scores"
         share = percent(self.explained, digits=0)
-        return f"What the score depends on ({share} of its variance can be predicted)"
+        return f"Parameter importance ({share} of the score variance explained)"
 
 
 def importance(results: Results, *, metric: str = "score", random_state: int = 0) -> Importances:
     """Return how much the score depends on each hyper-parameter.
 
-    Random forests learn the mean score from the parameters of some candidates. A parameter matters
-    as much as their predictions for the other candidates suffer when its values are shuffled
-    (permutation importance: Breiman, "Random forests", 2001). That is in the spirit of functional
-    ANOVA, which takes the forest's variance apart instead (Hutter, Hoos and Leyton-Brown, "An
-    efficient approach for assessing hyperparameter importance", 2014).
+    Random forests learn the mean score from the parameters of some candidates. A parameter's
+    importance is how much their predictions for the other candidates get worse when its values are
+    shuffled (permutation importance: Breiman, "Random forests", 2001). That is in the spirit of
+    functional ANOVA, which takes the forest's variance apart instead (Hutter, Hoos and
+    Leyton-Brown, "An efficient approach for assessing hyperparameter importance", 2014).
 
     Candidates whose fits failed are left out, and scores far below the others count as if they
     were a little below: how badly a candidate fails says nothing. What is found holds for the
@@ -80,8 +80,8 @@ def importance(results: Results, *, metric: str = "score", random_state: int = 0
     scored = np.isfinite(tried.scores)
     if scored.sum() < FEWEST:
         raise InputError(
-            f"{scored.sum()} candidates have a {metric}; expected at least {FEWEST} to tell what "
-            "matters"
+            f"{scored.sum()} candidates have a {metric}; expected at least {FEWEST} to estimate "
+            "the importance"
         )
     parameters = sorted(tried.parameters, key=lambda parameter: parameter.title)
     x = np.stack([_ranks(parameter) for parameter in parameters], axis=1)[scored]
@@ -166,7 +166,7 @@ def importance_picture(found: Importances, title: str = "") -> Figure:
 
     >>> found = Importances({"l2": 0.9, "dropout": 0.1}, {"l2": 0.1, "dropout": 0}, 0.8)
     >>> importance_picture(found).axes[0].get_title()
-    'What the score depends on (80 % of its variance can be predicted)'
+    'Parameter importance (80 % of the score variance explained)'
     """
     chart = share_chart(found)
     return figure([chart], title, panel=(7.0, 0.45 * len(found.shares) + 1.6))

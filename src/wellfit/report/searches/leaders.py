@@ -1,4 +1,4 @@
-"""How the best candidates of a search learned."""
+"""Learning curves of the best candidates of a search."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def leaders_curves(
 ) -> Figure:
     """Draw the learning curves of the best candidates: the mean over the folds, and each fold.
 
-    Where rows of each fold were held out to stop early by, the curves are of those; else of the
-    rows that were trained on.
+    The curves are of the validation set if early stopping used one, otherwise of the training set.
 
     Args:
         results: a search's ``cv_results_``.
@@ -70,7 +69,7 @@ def leader_charts(tried: SearchTable, histories: AllHistories, top: int) -> list
     """
     leading = [place for place in _order(tried) if any(histories[place])][:top]
     if top < 1:
-        raise InputError(f"top is {top}; expected how many leaders to draw, at least 1")
+        raise InputError(f"top is {top}; expected a number of candidates, at least 1")
     if not leading:
         raise InputError("no candidate with a score has a history; expected at least one")
     first = next(fit for fit in histories[leading[0]] if fit)

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.core.words import short
 
-Results = Mapping[str, Any]  # a search's ``cv_results_``, or what pictures need of it
+Results = Mapping[str, Any]  # a search's ``cv_results_``, or the parts that figures need
 
-_LOG_FROM = 10  # how far values reach before they may have been drawn on a log scale
+_LOG_FROM = 10  # smallest ratio of the largest to the smallest value on a log scale
 _WITHOUT = -0.12  # where candidates that don't have a parameter cross its axis
 _BELOW = 1.5  # how far below the better three quarters of the scores the rest is told apart
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One hyper-parameter's values: ``names`` is empty where they are numbers.
+    """The values of a hyper-parameter; ``names`` is empty if they are numbers.
 
-    ``places`` (candidates,) are the numbers themselves, or the positions of their names; NaN where
-    a candidate doesn't have the parameter.
+    ``places`` (candidates,) are the numbers, or the positions of their names; NaN if a candidate
+    doesn't have the parameter.
     """
 
     title: str
@@ -70,7 +70,7 @@ class Parameter:
         return ticks
 
     def told(self, candidate: int) -> str:
-        """Return a candidate's value in words; nothing where it has none."""
+        """Return a candidate's value as text; an empty text if it has none."""
         place = float(self.places[candidate])
         if np.isnan(place):
             return ""
@@ -97,7 +97,7 @@ class SearchTable:
         Args:
             results: the results.
             metric: whose ``mean_test_…`` counts.
-            log: the parameters on a log scale; by default told from their values.
+            log: the parameters on a log scale; by default inferred from their values.
 
         Raises:
             UnknownNameError: no such metric among the results.
@@ -126,7 +126,7 @@ class SearchTable:
 
     @cached_property
     def floor(self) -> float:
-        """The score below which candidates aren't told apart: what failed would hide the rest."""
+        """The lowest score shown, because the scale of failed candidates would hide the others."""
         known = self.scores[np.isfinite(self.scores)]
         high, low, quarter = (
             float(known.max()),
@@ -136,7 +136,7 @@ class SearchTable:
         return max(low, quarter - _BELOW * (high - quarter)) if quarter < high else low
 
     def told(self, candidate: int, across: int = 3) -> str:
-        """Return a candidate's parameters in words, so many to a line."""
+        """Return a candidate's parameters as text, ``across`` in a line."""
         parts = [told for parameter in self.parameters if (told := parameter.told(candidate))]
         lines = [", ".join(parts[at : at + across]) for at in range(0, len(parts), across)]
         return ",\n".join(lines)
@@ -157,7 +157,7 @@ def scores_of(results: Results, metric: str) -> NDArray[np.float64]:
 
 
 def titles(keys: Sequence[str]) -> list[str]:
-    """Return the parameters' own names, where these are enough to tell them apart.
+    """Return the parameters' short names if they are unique.
 
     >>> titles(["optimizer__learning_rate", "l2"])
     ['learning rate', 'l2']
@@ -185,7 +185,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Return what to sort values of any kind by: numbers, lists of numbers, the rest."""
+    """Return a sort key: numbers first, then lists of numbers, then other values."""
     if _is_number(value):
         return 0, value
     if isinstance(value, (tuple, list)) and all(map(_is_number, value)):
@@ -194,7 +194,7 @@ def _order(value: Any) -> tuple[int, Any]:
 
 
 def _by_factors(places: NDArray[np.float64]) -> bool:
-    """Say whether numbers look drawn on a log scale: their middle is in the middle of one.
+    """Return whether numbers look like samples on a log scale: their median is near its middle.
 
     >>> _by_factors(np.array([0.001, 0.01, 0.1])), _by_factors(np.array([10, 20, 50, 80, 100]))
     (True, False)

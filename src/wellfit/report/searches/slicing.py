@@ -1,4 +1,4 @@
-"""The score against each parameter by itself."""
+"""The score against each parameter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wellfit.charts.model import Floats, Mark
 
-_ABREAST = 4  # pictures in a row
+_ABREAST = 4  # charts in a row
 
 
 def slices(
@@ -34,7 +34,7 @@ def slices(
     Args:
         results: a search's ``cv_results_``.
         metric: whose ``mean_test_…`` counts.
-        log: the parameters drawn on a log scale; by default told from their values.
+        log: the parameters on a log scale; by default inferred from their values.
         title: a line above the pictures.
 
     Raises:
@@ -50,7 +50,7 @@ def slices(
 
 
 def grid(count: int) -> tuple[int, int]:
-    """Return rows and columns for so many pictures.
+    """Return the rows and columns of a grid of charts.
 
     >>> grid(1), grid(4), grid(6)
     ((1, 1), (1, 4), (2, 3))
