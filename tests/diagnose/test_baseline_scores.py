@@ -18,7 +18,7 @@ from wellfit.diagnose import Baseline, Outliers, Scores, Verdict, judge, verdict
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.baselines import Rows, affordable, compare
 from wellfit.diagnose.verdicts.data import with_data
-from wellfit.diagnose.verdicts.scores import Mean, Metric
+from wellfit.diagnose.verdicts.scores import Mean, RowMetric
 from wellfit.diagnose.verdicts.training import Outlying
 from wellfit.nn import Quantile
 from wellfit.optim import Adam
@@ -197,11 +197,11 @@ def test_scores_are_those_of_the_estimator_and_survive_json() -> None:
 def test_the_metric_is_what_the_network_was_trained_for() -> None:
     rng = np.random.default_rng(0)
     y, predicted = rng.normal(size=50), rng.normal(size=50)
-    assert 1 - Metric("R²").errors(y, predicted).mean() == pytest.approx(r2_score(y, predicted))
-    ours = 1 - Metric("D²", 0.9).errors(y, predicted).mean()
+    assert 1 - RowMetric("R²").errors(y, predicted).mean() == pytest.approx(r2_score(y, predicted))
+    ours = 1 - RowMetric("D²", 0.9).errors(y, predicted).mean()
     assert ours == pytest.approx(d2_pinball_score(y, predicted, alpha=0.9))
     labels, guessed = rng.integers(3, size=50), rng.integers(3, size=50)
-    ours = 1 - Metric("balanced accuracy").errors(labels, guessed).mean()
+    ours = 1 - RowMetric("balanced accuracy").errors(labels, guessed).mean()
     assert ours == pytest.approx(balanced_accuracy_score(labels, guessed))
 
 
@@ -253,7 +253,7 @@ def test_boosting_stays_above_the_majority_where_classes_are_rare() -> None:
     y = np.digitize(latent, [-4.0, -2.6, -0.7, 0.7, 2.6, 4.0])
     first, other = (Rows(X[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None)))
     errors = np.ones(1000)
-    scores = {one.name: one.score for one in compare(Metric("accuracy"), first, other, errors)}
+    scores = {one.name: one.score for one in compare(RowMetric("accuracy"), first, other, errors)}
     assert scores["boosted trees"] > scores["majority-class"] + 0.05
 
 
@@ -311,7 +311,7 @@ def test_an_interval_of_an_accuracy_stays_below_one() -> None:
     )
     middle = Scores("accuracy", 0.9, 0.86, 900, 2000, Mean.share(0.86, 2000).error, kind="test")
     assert middle.interval == "accuracy on 2,000 test rows, 95 % confidence interval ±1.5 %"
-    assert Metric("R²").format(-0.0003) == "0.000"
+    assert RowMetric("R²").format(-0.0003) == "0.000"
 
 
 @pytest.mark.parametrize("kind", ["validation", "test"])

@@ -11,7 +11,7 @@ from wellfit.charts.model import Axis, Chart, Floats
 
 
 @dataclass(frozen=True)
-class Scale:
+class HeightScale:
     """How values become heights: from ``low`` to ``high``, a little beyond a single value.
 
     ``bottom`` and ``top`` are the least and the largest value.
@@ -24,7 +24,7 @@ class Scale:
     top: float
 
     @classmethod
-    def of(cls, chart: Chart) -> Scale:
+    def of(cls, chart: Chart) -> HeightScale:
         """Return a scale on which all finite values have a place."""
         finite = np.concatenate([line.finite for line in chart.lines] or [np.empty(0)])
         bottom, top = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

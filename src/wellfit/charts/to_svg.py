@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wellfit.charts.model import Chart, Floats, floats
-from wellfit.charts.scale import Scale, places
+from wellfit.charts.scale import HeightScale, places
 
 _WIDTH, _HEIGHT = 320, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 8, 8, 20  # margins
@@ -25,7 +25,7 @@ def drawing(chart: Chart, end: float = 0) -> dict[str, Any]:
         ``title`` and ``told`` in words; ``size``; ``frame``, the path of the axes; ``texts`` as
         (x, y, anchor, text); ``lines``, each with its path ``d``, its ``kind`` and its ``key``.
     """
-    scale = Scale.of(chart)
+    scale = HeightScale.of(chart)
     end = max([end, *(float(line.x[-1]) for line in chart.lines if len(line.x))])
     floor, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     lines = []

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wellfit.charts.model import Bars, Cells, Chart, Floats, Rule, cut
-from wellfit.charts.scale import Scale, places
+from wellfit.charts.scale import HeightScale, places
 
 STYLES = ("bold cyan", "yellow")  # told apart by colour-blind readers as well
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille cell, by column, row
@@ -77,7 +77,7 @@ class Plots:
         return Measurement(20, options.max_width)
 
     def _plot(self, chart: Chart, legend: Sequence[Text], width: int, ascii_only: bool) -> Text:
-        scale = Scale.of(chart)
+        scale = HeightScale.of(chart)
         labels = [scale.label(row, self.rows) for row in range(self.rows)]
         margin = min(max(map(len, labels)) + 1, max(width - 1 - _LEAST_CANVAS, 1))
         canvas = Canvas(max(width - margin - 1, _LEAST_CANVAS), self.rows, ascii_only)

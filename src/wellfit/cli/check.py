@@ -121,9 +121,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
 
 def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
     """Plot the range test into a file, and print its result."""
-    from matplotlib.figure import Figure
-
-    from wellfit.charts.to_matplotlib import png
+    from wellfit.charts.to_matplotlib import figure, png
     from wellfit.core.writing import write
     from wellfit.diagnose import LearningRate, learning_rate_range
 
@@ -132,8 +130,6 @@ def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
         test = learning_rate_range(
             model, source.data.X, source.data.y, steps=LearningRate().steps, random_state=seed
         )
-        figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-        test.plot(figure.add_subplot())
-        write(path, png(figure))
+        write(path, png(figure([test.chart()])))
     screen().print(f"{test}\ndrawn in {path}", soft_wrap=True)
     return test

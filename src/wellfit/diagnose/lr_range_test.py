@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from wellfit.charts import Axis, Chart, Line, Rule
+from wellfit.charts.to_matplotlib import draw
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive
@@ -149,6 +151,24 @@ class RangeTest:
         below = self.progress[self.rates <= rate]
         return float(np.max([self.at(rate), *below]))
 
+    def chart(self) -> Chart:
+        """Return the loss by learning rate, with the suggested rate and the present one."""
+        # Beyond twice the start, how bad it is doesn't matter.
+        shown = np.where(self.losses < 2 * self.start, self.losses, 2 * self.start)
+        found = f"A learning rate of {self.suggested:.2g} comes far, and safely"
+        return Chart(
+            "Learning rate range test",
+            found if self.moves else "No learning rate gets anywhere",
+            [
+                Line(self.rates, shown, f"after {self.steps} steps", points=True),
+                Rule(self.start, "y", "at the start", dash="solid"),
+                Rule(self.suggested, "x", f"try {self.suggested:.2g}", 1, "dash"),
+                Rule(self.rate, "x", f"now {self.rate:.2g}"),
+            ],
+            Axis("learning rate", log=True),
+            Axis("loss", low=0, high=2.05 * self.start),
+        )
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by learning rate, the suggested one, and where training diverges.
 
@@ -159,20 +179,7 @@ class RangeTest:
             import matplotlib.pyplot as plt
 
             ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
-        # Beyond twice the start, how bad it is doesn't matter.
-        shown = np.where(self.losses < 2 * self.start, self.losses, 2 * self.start)
-        ax.semilogx(self.rates, shown, ".-", color="#0072B2", label=f"after {self.steps} steps")
-        ax.axhline(self.start, color="#666666", linewidth=1, label="at the start")
-        ax.axvline(
-            self.suggested, color="#D55E00", linestyle="--", label=f"try {self.suggested:.2g}"
-        )
-        ax.axvline(self.rate, color="#666666", linestyle=":", label=f"now {self.rate:.2g}")
-        ax.set(xlabel="learning rate", ylabel="loss", ylim=(0, 2.05 * self.start))
-        told = f"A learning rate of {self.suggested:.2g} comes far, and safely"
-        ax.set_title(told if self.moves else "No learning rate gets anywhere", wrap=True)
-        ax.grid(alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False)
+        draw(self.chart(), ax)
         return ax
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.diagnose.verdicts.scores import Baseline, Metric, Values
+from wellfit.diagnose.verdicts.scores import Baseline, RowMetric, Values
 
 MOST_ROWS = 20_000  # to train baselines on, where there are few columns
 _MOST_CELLS = 400_000  # of these rows: as many as the models manage in a second
@@ -47,7 +47,7 @@ def affordable(columns: int, rows: int) -> int:
     return min(rows, MOST_ROWS, max(_MOST_CELLS // max(columns, 1), 1000))
 
 
-def compare(metric: Metric, training: Rows, unseen: Rows, errors: Values) -> Iterator[Baseline]:
+def compare(metric: RowMetric, training: Rows, unseen: Rows, errors: Values) -> Iterator[Baseline]:
     """Yield the baselines' scores on unseen rows, compared with the network's errors (N,) there.
 
     The first uses no column: majority class, mean, or quantile. The others are a linear model,
@@ -61,7 +61,7 @@ def compare(metric: Metric, training: Rows, unseen: Rows, errors: Values) -> Ite
 
 
 def _beside(
-    metric: Metric, name: str, rows: Rows, predicted: NDArray[Any], errors: Values
+    metric: RowMetric, name: str, rows: Rows, predicted: NDArray[Any], errors: Values
 ) -> Baseline:
     own = metric.errors(rows.y, predicted)
     saved = errors - own
@@ -85,7 +85,7 @@ def _difference(saved: Values, is_share: bool) -> tuple[float, float]:
 
 
 def _predictions(
-    metric: Metric, training: Rows, unseen: Rows
+    metric: RowMetric, training: Rows, unseen: Rows
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     y = training.y
     if not metric.is_share:
@@ -106,7 +106,7 @@ def _predictions(
             yield "boosted trees", np.asarray(boosted.fit(training.all, y).predict(unseen.all))
 
 
-def _linear(metric: Metric, training: Rows, y: NDArray[Any], unseen: Rows) -> NDArray[Any]:
+def _linear(metric: RowMetric, training: Rows, y: NDArray[Any], unseen: Rows) -> NDArray[Any]:
     from sklearn.linear_model import LogisticRegression, Ridge  # needed by verdicts with rows only
 
     if not metric.is_share or y.ndim > 1:
@@ -116,7 +116,7 @@ def _linear(metric: Metric, training: Rows, y: NDArray[Any], unseen: Rows) -> ND
     return np.asarray(model.fit(training.X, y).predict(unseen.X))
 
 
-def _forest(metric: Metric, columns: int) -> Any:
+def _forest(metric: RowMetric, columns: int) -> Any:
     """Return extremely randomized trees.
 
     Source: Geurts, Ernst and Wehenkel, "Extremely randomized trees", 2006.
@@ -129,7 +129,7 @@ def _forest(metric: Metric, columns: int) -> Any:
     return ExtraTreesRegressor(**given, max_features=_share(columns))
 
 
-def _boosting(metric: Metric, y: NDArray[Any], columns: int) -> Any:
+def _boosting(metric: RowMetric, y: NDArray[Any], columns: int) -> Any:
     """Return gradient boosting, or None where it would take too long."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -158,5 +158,5 @@ def _share(columns: int) -> float:
     return min(1.0, _TRIED / columns)
 
 
-def _class_weight(metric: Metric) -> str | None:
+def _class_weight(metric: RowMetric) -> str | None:
     return "balanced" if metric.name == "balanced accuracy" else None

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from wellfit.diagnose.verdicts.scores import Metric
+from wellfit.diagnose.verdicts.scores import RowMetric
 from wellfit.estimators.base import BaseMLP
 from wellfit.fitting import ClassTargets
 from wellfit.nn.losses import AbsoluteError, Huber, Loss
@@ -19,7 +19,7 @@ _FOLDS, _SMOOTH = 5, 10.0  # of mean targets; rows that the mean of all counts a
 _MEDIAN = (AbsoluteError, Huber)  # losses that outliers don't rule: R² would
 
 
-def metric_of(estimator: BaseMLP, loss: Loss) -> Metric:
+def metric_of(estimator: BaseMLP, loss: Loss) -> RowMetric:
     """Return what the estimator is scored by: accuracy, R², or D² where it estimates quantiles.
 
     With class weights it is balanced accuracy: they are for classes that count alike.
@@ -27,11 +27,11 @@ def metric_of(estimator: BaseMLP, loss: Loss) -> Metric:
     if is_classifier(estimator):
         weighted = getattr(estimator, "class_weight", None) is not None
         single = not _classes(estimator).multilabel
-        return Metric("balanced accuracy" if weighted and single else "accuracy")
+        return RowMetric("balanced accuracy" if weighted and single else "accuracy")
     levels = loss.levels()
     if levels:
-        return Metric("D²", min(levels, key=lambda level: abs(level - 0.5)))
-    return Metric("D²", 0.5) if isinstance(loss, _MEDIAN) else Metric("R²")
+        return RowMetric("D²", min(levels, key=lambda level: abs(level - 0.5)))
+    return RowMetric("D²", 0.5) if isinstance(loss, _MEDIAN) else RowMetric("R²")
 
 
 def targets(estimator: BaseMLP, y: Any) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from wellfit.core import metrics
+from wellfit.core.metrics import Metric
 
 CLEAR = 2.0  # standard errors beyond which a difference isn't chance
 # The same for a baseline that is better: 95 % on one side, since to call a network well fit that a
@@ -52,7 +52,7 @@ class Mean(NamedTuple):
         return cls(share, error, rows)
 
 
-class Metric(NamedTuple):
+class RowMetric(NamedTuple):
     """A score that is 1 minus a mean of the rows' errors: accuracy, or the share explained.
 
     Attributes:
@@ -66,7 +66,7 @@ class Metric(NamedTuple):
     @property
     def is_share(self) -> bool:
         """Whether it is a share of rows, printed in per cent."""
-        return metrics.Metric.of(self.name).is_share
+        return Metric.of(self.name).is_share
 
     def errors(self, y: NDArray[Any], predicted: NDArray[Any]) -> Values:
         """Return the rows' errors (N,), whose mean is 1 minus the score.
@@ -75,9 +75,9 @@ class Metric(NamedTuple):
             y: codes of classes (N,), yes or no for each label (N, L), or numbers (N,) or (N, T).
             predicted: the same for predictions.
 
-        >>> Metric("R²").errors(np.array([0.0, 2.0]), np.array([1.0, 2.0]))
+        >>> RowMetric("R²").errors(np.array([0.0, 2.0]), np.array([1.0, 2.0]))
         array([1., 0.])
-        >>> Metric("balanced accuracy").errors(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+        >>> RowMetric("balanced accuracy").errors(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
         array([0., 0., 0., 2.])
         """
         if self.is_share:
@@ -114,10 +114,10 @@ class Metric(NamedTuple):
     def format(self, value: float) -> str:
         """Return a value as it is printed: accuracies in per cent.
 
-        >>> Metric("accuracy").format(0.9613), Metric("R²").format(-0.1504)
+        >>> RowMetric("accuracy").format(0.9613), RowMetric("R²").format(-0.1504)
         ('96.1 %', '-0.150')
         """
-        return metrics.Metric.of(self.name).format(value)
+        return Metric.of(self.name).format(value)
 
 
 class Baseline(NamedTuple):
@@ -190,7 +190,7 @@ class Scores:
 
     def format(self, value: float) -> str:
         """Return a value of the metric as it is printed."""
-        return Metric(self.metric).format(value)
+        return RowMetric(self.metric).format(value)
 
     @property
     def is_hopeless(self) -> bool:
@@ -229,7 +229,7 @@ class Scores:
         if self.unseen is None or not self.unseen_rows or not np.isfinite(self.error):
             return ""
         half = 1.96 * self.error
-        beyond = Metric(self.metric).is_share and not half <= self.unseen <= 1 - half
+        beyond = RowMetric(self.metric).is_share and not half <= self.unseen <= 1 - half
         told = (
             " to ".join(map(self.format, self._bounds(half)))
             if beyond

@@ -12,7 +12,7 @@ from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Suggestion
 from wellfit.diagnose.verdicts.measured import metric_of
 from wellfit.diagnose.verdicts.result import Verdict
-from wellfit.diagnose.verdicts.scores import LEAST, Mean, Metric
+from wellfit.diagnose.verdicts.scores import LEAST, Mean, RowMetric
 from wellfit.diagnose.verdicts.training import WIDE, is_wide
 from wellfit.estimators.base import BaseMLP
 
@@ -61,7 +61,7 @@ def with_test_rows(
     )
 
 
-def _finding(metric: Metric, test: Mean, floor: float, verdict: Verdict) -> Finding:
+def _finding(metric: RowMetric, test: Mean, floor: float, verdict: Verdict) -> Finding:
     told = f"{metric.name} {metric.format(test.value)} on {test.rows:,} test rows"
     if verdict.scores is not None and verdict.scores.unseen is not None:
         rows = f"{verdict.scores.unseen_rows:,} {verdict.scores.kind} rows"
