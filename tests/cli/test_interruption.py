@@ -64,7 +64,9 @@ def test_ctrl_c_ends_a_training_and_keeps_its_model(here: Path) -> None:
 def test_ctrl_c_in_the_first_epoch_is_survived(
     here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MetricsWriter, "progress", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        MetricsWriter, "on_batches_end", lambda *_: signal.raise_signal(signal.SIGINT)
+    )
     done = wellfit(*TRAIN, "--batch-size", "1", "--epochs", "5")
     assert done.exit_code == 0, done.output
     assert json.loads((here / "run" / "result.json").read_text())["epochs"] <= 1
@@ -81,7 +83,7 @@ def test_a_second_ctrl_c_ends_the_program_and_spares_the_earlier_model(
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(MetricsWriter, "epoch", twice)
+    monkeypatch.setattr(MetricsWriter, "on_epoch_end", twice)
     done = wellfit(*AGAIN, "--epochs", "5")
     assert done.exit_code == 130
     assert "is still the model of an earlier run" in done.stderr

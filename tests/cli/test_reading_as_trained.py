@@ -208,8 +208,8 @@ def test_test_rows_are_read_as_the_training_rows(here: Path, wellfit: Wellfit) -
     assert share
     assert float(share[1]) > 90
     found = load_run_data.load_run_data(Path("run"), None)
-    assert found.tested is not None
-    assert set(found.tested.y.tolist()) == {"False", "True"}
+    assert found.test_predictions is not None
+    assert set(found.test_predictions.y.tolist()) == {"False", "True"}
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_a_report_decides_before_it_reads_a_large_table(
         monkeypatch.setattr(load_run_data, "MOST_TOLD", most)
         found = load_run_data.load_run_data(trained, None)
         assert found.data is None
-        assert found.tested is None
+        assert found.test_predictions is None
         assert "too large" in found.notes[-1]
 
 
@@ -441,5 +441,5 @@ def test_a_report_on_a_run_without_a_schema_reads_as_its_model(trained: Path, he
     config["request"]["name"] = str(here / "few.csv")
     (old / "config.json").write_text(json.dumps(config))
     found = load_run_data.load_run_data(old, None)
-    assert found.tested is not None
-    assert set(found.tested.y.tolist()) == {"01", "02"}
+    assert found.test_predictions is not None
+    assert set(found.test_predictions.y.tolist()) == {"01", "02"}

@@ -115,7 +115,7 @@ def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callab
             return
 
         with monkeypatch.context() as patch:
-            patch.setattr(MetricsWriter, "settled", fail)
+            patch.setattr(MetricsWriter, "on_decisions_applied", fail)
             done = wellfit(*INCOME, "--epochs", "5", "--run", "run", *words)
         assert done.exit_code == 1
         assert "Cut" in done.stderr
@@ -223,7 +223,7 @@ def test_ctrl_c_can_be_taken_back(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MetricsWriter, "settled", interrupt)
+        patch.setattr(MetricsWriter, "on_decisions_applied", interrupt)
         done = wellfit(*words, "--run", "run")
     assert done.exit_code == 0, done.output
     assert "resumes the run" in done.output

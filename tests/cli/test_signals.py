@@ -61,7 +61,7 @@ def test_a_training_that_is_terminated_is_put_aside(
 
     signals.listen()
     with monkeypatch.context() as patch:
-        patch.setattr(MetricsWriter, "epoch", end)
+        patch.setattr(MetricsWriter, "on_epoch_end", end)
         done = wellfit(*words, *LATER)
     assert done.exit_code == code
     assert "`wellfit train --resume run` resumes the run" in done.stderr
