@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, clone
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError
+from wellfit.core.lazy import HOME, public
 from wellfit.estimators.build import JobBuilder
 from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.fitting import FittedNetwork, run
@@ -76,6 +77,11 @@ def test_floors_above_are_named_in_the_lazy_table_only() -> None:
         and "wellfit" in ast.unparse(node.args[0])
     ]
     assert by_name == []
+
+
+@pytest.mark.parametrize("name", HOME)
+def test_the_lazy_table_holds_what_is_there(name: str) -> None:
+    assert public(name).__name__ == name
 
 
 def test_private_members_are_refused_by_the_linter_everywhere() -> None:
