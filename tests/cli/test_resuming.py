@@ -320,12 +320,12 @@ def test_the_precision_that_auto_came_to_is_kept(
     here: Path, wellfit: Wellfit, cut: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "wellfit.estimators.base.chosen",
+        "wellfit.fitting.runner.choose_precision",
         lambda precision, *_: "bfloat16" if precision == "auto" else precision,
     )
     run = cut(*EVERY, "--precision", "auto")
     assert json.loads((run / "config.json").read_text())["precision"] == "bfloat16"
-    monkeypatch.setattr("wellfit.estimators.base.chosen", lambda precision, *_: precision)
+    monkeypatch.setattr("wellfit.fitting.runner.choose_precision", lambda precision, *_: precision)
     assert wellfit("train", "--resume", "run").exit_code == 0
     assert load_model(run / "model").precision_ == "bfloat16"
 

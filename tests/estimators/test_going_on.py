@@ -128,7 +128,7 @@ def test_what_needs_no_new_weights_is_taken_up(cls, data, how):
 @BOTH
 @pytest.mark.parametrize("how", ["fit", "partial_fit"])
 def test_what_changes_no_weight_is_taken_up_all_the_same(cls, data, how, monkeypatch):
-    monkeypatch.setattr(Progress, "start", lambda *_: TOLD.append(1))
+    monkeypatch.setattr(Progress, "on_train_begin", lambda *_: TOLD.append(1))
     model = begun(cls, data)
     same = outputs(went_on(pickle.loads(pickle.dumps(model)), data, how), data)
     for key, (value, shows) in SEEN.items():
