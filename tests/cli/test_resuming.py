@@ -381,7 +381,7 @@ def test_altered_settings_are_refused(
     (run / "config.json").write_text(json.dumps(config))
     done = wellfit("train", "--resume", "run")
     assert done.exit_code == 2
-    assert "altered" in done.stderr
+    assert "settings are invalid" in done.stderr
 
 
 @pytest.mark.parametrize("words", [("adult.csv",), ("--epochs", "9"), ("--run", "other")])
