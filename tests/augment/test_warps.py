@@ -153,7 +153,7 @@ def test_warps_in_a_row_are_one_resampling_by_the_composed_matrix():
     x = torch.tensor(np.c_[images.reshape(4, -1), np.ones(4)])[None, None]
     at_work(Examples(x, torch.zeros(1, 1, 0, 4)), step=5, most=1)
     (op,) = at_work._ops[4, 1]
-    pulls = [affine.matrix(5, 1)[0, 0] for affine in op._affine]
+    pulls = [affine.matrix(5, 1)[0, 0] for affine in op.affine]
     for row in range(4):
         pull = np.linalg.multi_dot([matrix[row].numpy() for matrix in pulls])
         wanted = reference(images[row : row + 1], pull)[0]

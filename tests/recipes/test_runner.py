@@ -217,6 +217,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
     """Stand in for the project's recipes, those that the test puts into this list."""
     found: list[Recipe] = []
     monkeypatch.setattr("wellfit.recipes.recipes", lambda names=(), source=None: found)
+    monkeypatch.setattr("wellfit.core.declared.refuse_undeclared", lambda *_: None)
     return found
 
 
