@@ -32,7 +32,7 @@ from wellfit.model_selection import (
     RandomizedSearchCV,
     dispatch,
 )
-from wellfit.model_selection.fingerprints import digest, told
+from wellfit.model_selection.fingerprints import digest, plain_data
 from wellfit.model_selection.journal import Entry, Journal, read_journal
 from wellfit.training import Call
 
@@ -345,7 +345,7 @@ def test_numbers_and_texts_come_back_exactly(
     path = tmp_path_factory.mktemp("exact") / "j"
     journal = Journal(path)
     journal.begin({"of": text})
-    outcome = told({**OUTCOME, "test_scores": np.float64(score), "fit_error": text})
+    outcome = plain_data({**OUTCOME, "test_scores": np.float64(score), "fit_error": text})
     journal.record([Entry("k", {"l2": score}, 0, outcome)])
     (entry,) = read_journal(path)
     for got in (entry.outcome["test_scores"], entry.candidate["l2"]):

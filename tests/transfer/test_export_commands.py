@@ -70,7 +70,7 @@ def test_weights_of_pytorch_become_a_model_and_leave_again(tmp_path: Path) -> No
         (["export", "nowhere", "--to", "onnx", "--out", "x"], "nowhere"),
         (["import", "net.pkl", "--out", "model"], "pickle"),
         (["import", "net.pt", "--out", "model"], "no file"),
-        (["import", "net.keras", "--activation", "relu", "--out", "m"], "tells its activations"),
+        (["import", "net.keras", "--activation", "relu", "--out", "m"], "holds its activations"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(

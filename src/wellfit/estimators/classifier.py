@@ -23,7 +23,7 @@ from wellfit.preprocessing import ClassLabels
 @stackable
 @with_parameters()
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
-    """A multi-layer perceptron that tells classes apart.
+    """A multi-layer perceptron for classification.
 
     Targets are labels of any type; a matrix of 0 and 1, for several labels a row; or
     probabilities of the classes (n_samples, n_classes), rows of sum 1.
@@ -129,8 +129,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         as with ``warm_start``.
 
         The first call's rows set the medians, levels and so on of all later ones, unless
-        :meth:`fit_preprocessing` was called before. A warning tells, once a kind of problem, of
-        rows that these don't fit.
+        :meth:`fit_preprocessing` was called before. A warning is given, once a kind of problem,
+        for rows that these don't fit.
 
         Args:
             X: rows with the columns of the first call.

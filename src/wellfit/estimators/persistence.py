@@ -180,8 +180,8 @@ def _parameter(cls: Any, key: str, value: Any, form: Any) -> Any:
         if key in _MAY_BE_CODE and (_names_function(value) or _is_unknown(error)):
             warnings.warn(f"{key} isn't restored: {error}", UserWarning, stacklevel=6)
             return None if key == "schedules" else "constant"
-        told = str(error)
-        raise ModelFileError(told if told.startswith(where) else f"{where}: {told}") from error
+        text = str(error)
+        raise ModelFileError(text if text.startswith(where) else f"{where}: {text}") from error
 
 
 def _names_function(value: Any) -> bool:

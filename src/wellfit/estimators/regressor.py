@@ -19,7 +19,7 @@ from wellfit.nn import Loss
 @stackable
 @with_parameters()
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
-    """A multi-layer perceptron that estimates numbers, one or several a row.
+    """A multi-layer perceptron for regression: one number a row, or several.
 
     Targets are scaled for training and back in predictions; losses in ``history_`` are of the
     scaled targets: a squared error of 1 is as bad as always saying the mean.
@@ -110,7 +110,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         as with ``warm_start``.
 
         The first call's rows and targets set their scales, unless :meth:`fit_preprocessing` was
-        called before. A warning tells, once a kind of problem, of rows that these don't fit.
+        called before. A warning is given, once a kind of problem, for rows that these don't fit.
         """
         return self._partial_fit(X, y, sample_weight, y)
 

@@ -1,4 +1,4 @@
-"""From an estimator's parameters to what the engine is told."""
+"""An estimator's parameters to the engine's settings."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def early_stopping(given: Any) -> EarlyStopping | None:
 
 
 def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
-    """Return who is told of the training; nothing stops the one epoch of ``partial_fit``."""
+    """Return the callbacks of the training; nothing stops the one epoch of ``partial_fit``."""
     chosen = estimator.callbacks
     if not _is_list(chosen):
         raise HyperparameterError(f"callbacks is {chosen!r}; expected a list of callbacks")

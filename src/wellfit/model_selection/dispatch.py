@@ -176,7 +176,7 @@ def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Except
     try:
         with threads(None if alone else 1):
             return number, _timed(job)
-    except Exception as error:  # told as a value: clusters lose what is raised
+    except Exception as error:  # returned as a value: clusters lose what is raised
         return number, error
 
 

@@ -198,8 +198,8 @@ class Evaluation(FitEvaluator):
             scored = self._scored(some, fits[places[0]], group.jobs[places[0]].rows)
             for place, outcome in zip(places, scored, strict=True):
                 history = compact(fitted[place].history_)
-                told = {"fit_time": trained.seconds, "fit_error": None, "history": history}
-                outcomes[place] = {**outcome, **told}
+                about = {"fit_time": trained.seconds, "fit_error": None, "history": history}
+                outcomes[place] = {**outcome, **about}
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _scored(

@@ -1,4 +1,4 @@
-"""What tells one search, or one fit of it, from another: plain data and digests."""
+"""Fingerprints of searches and of their fits: plain data and digests."""
 
 from __future__ import annotations
 
@@ -15,35 +15,38 @@ from sklearn.base import BaseEstimator
 
 from wellfit.core.hyper import Config
 
-_FEW = 64  # numbers of an array that are told one by one
+_FEW = 64  # numbers of an array that are written one by one
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def told(value: Any) -> Any:
+def plain_data(value: Any) -> Any:
     """Return plain data for whatever a parameter may be, the same in every process.
 
     Numbers stay exact. What JSON has no word for becomes text; large arrays become a digest.
 
-    >>> told({"sizes": (64, 32), "l2": np.float64(0.1), "scoring": told})
-    {'sizes': [64, 32], 'l2': 0.1, 'scoring': 'wellfit.model_selection.fingerprints.told'}
+    >>> plain_data({"sizes": (64, 32), "l2": np.float64(0.1), "scoring": plain_data})
+    {'sizes': [64, 32], 'l2': 0.1, 'scoring': 'wellfit.model_selection.fingerprints.plain_data'}
     """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "identity"):  # whose parameters don't say all, such as a trained network
-        return told(value.identity())
+        return plain_data(value.identity())
     if isinstance(value, Config):
-        return {"is": type(value).__name__, **{k: told(v) for k, v in value.values()}}
+        return {"is": type(value).__name__, **{k: plain_data(v) for k, v in value.values()}}
     if isinstance(value, BaseEstimator):
         params = value.get_params(deep=False)
-        return {"is": type(value).__name__, **{key: told(params[key]) for key in sorted(params)}}
+        return {
+            "is": type(value).__name__,
+            **{key: plain_data(params[key]) for key in sorted(params)},
+        }
     if isinstance(value, Mapping):
-        return {str(key): told(item) for key, item in value.items()}
+        return {str(key): plain_data(item) for key, item in value.items()}
     if isinstance(value, np.ndarray) and value.size > _FEW:
         return digest(value)
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [told(item) for item in value]
+        return [plain_data(item) for item in value]
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return _ADDRESS.sub("", repr(value))
@@ -81,7 +84,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
         else:
             yield np.ascontiguousarray(part).tobytes()
     else:
-        yield json.dumps(told(part), sort_keys=True).encode()
+        yield json.dumps(plain_data(part), sort_keys=True).encode()
 
 
 def differences(there: Any, here: Any, name: str = "") -> Iterator[str]:

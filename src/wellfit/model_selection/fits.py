@@ -54,7 +54,7 @@ def contexts_of(fits: Sequence[FoldFit], task: Any, start: int = 0) -> Contexts:
 
 
 class FitEvaluator(ABC):
-    """Trains and scores fits for a search, and tells its journal and its callbacks of them.
+    """Trains and scores fits for a search, and reports them to its journal and its callbacks.
 
     Args:
         search: whose ``n_jobs``, ``error_score``, ``return_train_score`` and

@@ -24,7 +24,7 @@ from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
 from wellfit.core.writing import append, write
-from wellfit.model_selection.fingerprints import differences, digest, told
+from wellfit.model_selection.fingerprints import differences, digest, plain_data
 from wellfit.model_selection.fold_fit import FoldFit
 
 Outcome = dict[str, Any]
@@ -64,7 +64,7 @@ class Entry:
     """A fit that is finished.
 
     Attributes:
-        key: tells it from all other fits.
+        key: identifies the fit among all others.
         candidate: its parameters, as plain data.
         fold: which of the folds it was judged on, from 0.
         outcome: scores, times, rows, losses by epoch, and the error of one that failed.
@@ -153,7 +153,7 @@ class Journal:
 
 
 class Recorder:
-    """What a search asks its journal, and tells it; without a journal, nothing.
+    """What a search reads from its journal and writes to it; without a journal, nothing.
 
     Args:
         search: whose parameters identify it.
@@ -225,7 +225,7 @@ class Recorder:
         for fit, outcome in zip(fits, outcomes, strict=True):
             fold = self._fold(fit)
             key = _key(fit, fold)
-            entries.append(Entry(key, told(fit.candidate), fold.number, told(outcome)))
+            entries.append(Entry(key, plain_data(fit.candidate), fold.number, plain_data(outcome)))
         self._journal.record(entries)
 
     def _fold(self, fit: FoldFit) -> _Fold:
@@ -238,10 +238,10 @@ class Recorder:
     def _identity(self) -> dict[str, Any]:
         search = self._search
         return {
-            "estimator": told(search.estimator),
-            "seed": told(getattr(search, "random_state", None)),
-            "scoring": told(search.scoring),
-            "error_score": told(search.error_score),
+            "estimator": plain_data(search.estimator),
+            "seed": plain_data(getattr(search, "random_state", None)),
+            "scoring": plain_data(search.scoring),
+            "error_score": plain_data(search.error_score),
             "return_train_score": search.return_train_score,
             "data": digest(*self._data),
             "folds": digest([fold.digest for fold in self._folds.values()]),
@@ -279,7 +279,7 @@ def _key(fit: FoldFit, fold: _Fold) -> str:
 
 def _former_key(fit: FoldFit, fold: _Fold) -> str:
     """Return the key that the fit has in a journal that was begun before version 0.1.0."""
-    return _key(replace(fit, candidate=former.former_candidate(told(fit.candidate))), fold)
+    return _key(replace(fit, candidate=former.former_candidate(plain_data(fit.candidate))), fold)
 
 
 # The file

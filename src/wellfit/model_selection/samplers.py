@@ -21,7 +21,7 @@ _TIRED = 1000  # draws in a row that were there before: a small space has been s
 
 
 class SamplerRun:
-    """Candidates as one search gets them: asked for some at a time, told what they scored.
+    """Candidates as one search gets them: asked for some at a time, given their scores.
 
     ``size`` is how many there are, where that is the sampler's matter.
     """
@@ -215,13 +215,13 @@ class GaussianProcess(Optuna, name="gp"):
 
 
 class _Study(SamplerRun):
-    """A study of Optuna's, asked and told."""
+    """A study of Optuna's."""
 
     def __init__(self, sampler: Optuna, space: Space, seed: int) -> None:
         self._optuna = optuna = _optuna()
         self._space = space
         self._trials: dict[int, tuple[Candidate, Any]] = {}
-        said = optuna.logging.get_verbosity()
+        verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
             self._study = optuna.create_study(
@@ -232,7 +232,7 @@ class _Study(SamplerRun):
                 load_if_exists=True,
             )
         finally:
-            optuna.logging.set_verbosity(said)
+            optuna.logging.set_verbosity(verbosity)
 
     def ask(self, n: int) -> list[Candidate]:
         candidates = []

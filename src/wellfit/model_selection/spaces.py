@@ -149,13 +149,13 @@ def read_space(path: str | os.PathLike[str]) -> Any:
         text = read_regular(file, _LARGEST).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not text in UTF-8 ({error.reason})") from None
-    said = _said(file, text)
-    if said is None:
+    parsed = _parsed(file, text)
+    if parsed is None:
         raise InputError(f"{file} says nothing; expected parameters and what each may be")
-    return said
+    return parsed
 
 
-def _said(file: Path, text: str) -> Any:
+def _parsed(file: Path, text: str) -> Any:
     if file.suffix == ".json":
         try:
             return parse_json(text, file)

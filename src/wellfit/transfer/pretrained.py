@@ -172,7 +172,7 @@ class Pretrained(PretrainedLayers):
         return LayerRates(rates=tuple(rates), start_epochs=(*since, *[1] * (layers - frozen)))
 
     def identity(self) -> dict[str, Any]:
-        """Return what tells it from others in a journal: its values, a digest of the weights."""
+        """Return its fingerprint in a journal: its values, and a digest of the weights."""
         source = self.source()
         digest = hashlib.blake2b(repr(source.layers).encode(), digest_size=16)
         for block in (*source.parameters, *source.statistics):

@@ -91,7 +91,7 @@ _DEFAULTS = {
 class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
     """Two towers that learn whether two rows are alike, so that one can be reused.
 
-    Row a goes through tower A, row b through tower B; what both put out is read, side by side, by
+    Row a goes through tower A, row b through tower B; both outputs are read, side by side, by
     a few hidden layers and one sigmoid. ``fit`` takes rows and their labels, and draws pairs anew
     for every epoch: as many as there are rows, half of which, and of every batch, have the same
     label. Tower A has then learned what makes rows of a class alike, for :meth:`transform` or as
@@ -104,7 +104,7 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         classes_: False and True: different, alike.
         labels_: the rows' labels, sorted.
         history_, best_epoch_, n_epochs_, n_parameters_, status_, batch_size_, precision_: as of
-            :class:`~wellfit.MLPClassifier`; ``accuracy`` is the share of pairs told rightly.
+            :class:`~wellfit.MLPClassifier`; ``accuracy`` is that of pairs.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -181,20 +181,20 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return np.asarray(probability[:, 1] > 0.5)
 
     def score(self, XA: Any, XB: Any, same: ArrayLike) -> float:
-        """Return the share of pairs told rightly; ``same`` (n_pairs,) says which are alike."""
-        told, truth = self.predict(XA, XB), np.asarray(same)
-        if truth.shape != told.shape:
+        """Return the accuracy; ``same`` (n_pairs,) holds True where a pair is alike."""
+        predicted, truth = self.predict(XA, XB), np.asarray(same)
+        if truth.shape != predicted.shape:
             raise DataError(
-                f"same has shape {truth.shape}, and there are {len(told)} pairs; expected "
-                f"({len(told)},)"
+                f"same has shape {truth.shape}, and there are {len(predicted)} pairs; expected "
+                f"({len(predicted)},)"
             )
         if not np.isin(truth, (0, 1)).all():
             stray = truth[~np.isin(truth, (0, 1))][0]
             raise DataError(f"same holds {stray}; expected True where a pair is alike, or False")
-        return float((told == truth.astype(bool)).mean())
+        return float((predicted == truth.astype(bool)).mean())
 
     def transform(self, X: Any) -> NDArray[np.floating]:
-        """Return what tower A puts out, (n_samples, units of its last layer)."""
+        """Return tower A's outputs, (n_samples, units of its last layer)."""
         parts, network = self.parts(), self.network_
         tower = replace(network, weights=weights_of(parts, network.weights.parameters.dtype))
         return tower.evaluate(self._encoded(X), Compute.of(self))

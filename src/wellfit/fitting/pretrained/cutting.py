@@ -61,7 +61,7 @@ def with_frozen_prefix(job: TrainingJob, frozen: int) -> TrainingJob:
 
 
 def _is_steady(job: TrainingJob, layers: Sequence[Layer]) -> bool:
-    """Say whether layers put out the same at every epoch, and not too much of it."""
+    """Say whether layers' outputs are the same at every epoch, and fit in memory."""
     if job.stream.augment or any(map(_disturbs, layers)):
         return False
     width = Network(job.member.network.inputs, (*layers, Linear(1))).widths[-2]

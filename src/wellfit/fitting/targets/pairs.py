@@ -21,7 +21,7 @@ _SHOWN = 5  # labels in a message
 
 @dataclass(frozen=True, eq=False)
 class PairTargets(TargetEncoder):
-    """Labels of rows, of which the network is told whether two are the same.
+    """Labels of rows; the network learns whether two of them are the same.
 
     Attributes:
         labels: the rows' labels and their codes.

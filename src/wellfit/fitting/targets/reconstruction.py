@@ -18,7 +18,7 @@ from wellfit.nn import Loss, SigmoidCrossEntropy, SquaredError
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionTargets(TargetEncoder):
-    """The numbers of each row, which the network learns to put out again.
+    """The numbers of each row, which the network learns to reconstruct.
 
     ``loss="auto"`` is sigmoid cross-entropy of pixels, each being taken for a probability, and
     the squared error of all else.

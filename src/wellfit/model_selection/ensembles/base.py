@@ -114,7 +114,7 @@ class Ensemble(NestedConfigs):
             self._count(members, np.full(len(members), 1 / len(members)))
         else:
             score = self._scorer(held.y, held.weight)
-            self._count(members, self._weighed(self._each(held.X), score))
+            self._count(members, self._weighed(self._member_predictions(held.X), score))
         return self
 
     @classmethod
@@ -128,8 +128,8 @@ class Ensemble(NestedConfigs):
     ) -> Self:
         """Return an ensemble of the networks that a search has trained; nothing is trained anew.
 
-        A candidate is what its folds' networks say on average. Candidates are selected by what
-        these said about the rows that each of them wasn't trained on.
+        A candidate is what its folds' networks say on average. Candidates are selected by
+        their predictions of the rows that each of them wasn't trained on.
 
         Args:
             search: fitted, with ``search.keep_models = True`` set before.
@@ -158,10 +158,10 @@ class Ensemble(NestedConfigs):
         self._know([member for folds in candidates for member in folds])
         score = self._scorer(safe_indexing(models.y, np.concatenate(rows)), None)
         held = [safe_indexing(models.X, ids) for ids in rows]
-        said = np.array([self._out_of_fold(folds, held) for folds in candidates])
-        best = np.argsort([-score(each) for each in said], kind="stable")[:n_best]
+        predictions = np.array([self._out_of_fold(folds, held) for folds in candidates])
+        best = np.argsort([-score(each) for each in predictions], kind="stable")[:n_best]
         shares = np.zeros(len(candidates))
-        shares[best] = self._weighed(said[best], score)
+        shares[best] = self._weighed(predictions[best], score)
         self._count(self.estimators_, np.repeat(shares / len(rows), len(rows)))
         return self
 
@@ -173,15 +173,15 @@ class Ensemble(NestedConfigs):
     def _selection(self) -> Selection:
         return resolve(Selection, "average" if self.selection is None else self.selection)
 
-    def _weighed(self, said: NDArray[Any], score: Score) -> NDArray[np.float64]:
-        """Return weights for those who said this (M, N, ...) about rows set apart."""
+    def _weighed(self, predictions: NDArray[Any], score: Score) -> NDArray[np.float64]:
+        """Return weights for members with these predictions (M, N, ...) of rows set apart."""
 
         def rounded(mean: NDArray[Any]) -> float:
-            return score(mean.astype(said.dtype))  # as predictions are: scorers check their sums
+            return score(mean.astype(predictions.dtype))  # scorers check sums
 
-        shares = self._selection().weights(said, rounded)
-        self.member_scores_ = np.array([score(each) for each in said])
-        self.selection_score_ = rounded(np.average(said, axis=0, weights=shares))
+        shares = self._selection().weights(predictions, rounded)
+        self.member_scores_ = np.array([score(each) for each in predictions])
+        self.selection_score_ = rounded(np.average(predictions, axis=0, weights=shares))
         return shares
 
     def _library(self, draw: np.random.RandomState) -> list[BaseMLP]:
@@ -282,29 +282,31 @@ class Ensemble(NestedConfigs):
         """The first member's, whose encoders are like all others'."""
         return self.estimators_[0].network_
 
-    def _each(self, X: Any) -> NDArray[np.floating]:
+    def _member_predictions(self, X: Any) -> NDArray[np.floating]:
         """Return (M, n_samples, ...), what every member says."""
         check_is_fitted(self)
         return np.stack([self._predict_one(member, X) for member in self.estimators_])
 
     def outputs(self, X: Any) -> NDArray[np.floating]:
         """Return the members' mean predictions (n_samples, ...), as they are averaged."""
-        said = self._each(X)
-        return self._mean(said).astype(said.dtype)
+        predictions = self._member_predictions(X)
+        return self._mean(predictions).astype(predictions.dtype)
 
-    def _mean(self, said: NDArray[np.floating]) -> NDArray[np.floating]:
-        mean: NDArray[np.floating] = np.average(said, axis=0, weights=self.weights_)
+    def _mean(self, predictions: NDArray[np.floating]) -> NDArray[np.floating]:
+        mean: NDArray[np.floating] = np.average(predictions, axis=0, weights=self.weights_)
         return mean
 
-    def _spread(self, said: NDArray[np.floating]) -> NDArray[np.floating]:
+    def _spread(self, predictions: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the members' standard deviation (n_samples, ...)."""
-        spread: NDArray[np.floating] = np.sqrt(self._mean(np.square(said - self._mean(said))))
+        spread: NDArray[np.floating] = np.sqrt(
+            self._mean(np.square(predictions - self._mean(predictions)))
+        )
         return spread
 
     def _out_of_fold(self, folds: Sequence[BaseMLP], held: Sequence[Any]) -> NDArray[Any]:
         """Return what each fold's network says about the rows held out from it, in one array."""
-        said = [self._predict_one(member, X) for member, X in zip(folds, held, strict=True)]
-        return np.concatenate(said)
+        predictions = [self._predict_one(member, X) for member, X in zip(folds, held, strict=True)]
+        return np.concatenate(predictions)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimators_")

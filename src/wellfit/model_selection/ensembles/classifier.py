@@ -94,11 +94,11 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
             (n_samples,): the standard deviation of that class's probability over the members, in
             [0, 0.5]; (n_samples, n_labels) for several labels a row.
         """
-        said = self._each(X)
-        spread = self._spread(said)
+        predictions = self._member_predictions(X)
+        spread = self._spread(predictions)
         if self._targets.multilabel:
             return spread
-        likeliest = self._mean(said).argmax(axis=1)
+        likeliest = self._mean(predictions).argmax(axis=1)
         return spread[np.arange(len(spread)), likeliest]
 
     def mutual_information(self, X: Any) -> NDArray[np.floating]:
@@ -113,9 +113,9 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         Source: Houlsby, Huszár, Ghahramani and Lengyel, "Bayesian active learning for
         classification and preference learning", 2011.
         """
-        said = self._each(X).astype(np.float64)
-        within = self._mean(self._entropy(said))
-        return np.maximum(self._entropy(self._mean(said)) - within, 0)
+        predictions = self._member_predictions(X).astype(np.float64)
+        within = self._mean(self._entropy(predictions))
+        return np.maximum(self._entropy(self._mean(predictions)) - within, 0)
 
     def _entropy(self, p: NDArray[np.floating]) -> NDArray[np.floating]:
         if self._targets.multilabel:
@@ -150,10 +150,10 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
             wanted = np.eye(len(self.classes_))[wanted]
 
         def score(p: NDArray[Any]) -> float:
-            told = wanted * np.log(np.maximum(p, _TINY))
+            log_likelihood = wanted * np.log(np.maximum(p, _TINY))
             if self._targets.multilabel:
-                told += (1 - wanted) * np.log(np.maximum(1 - p, _TINY))
-            return float(np.average(told.sum(axis=1), weights=weight))
+                log_likelihood += (1 - wanted) * np.log(np.maximum(1 - p, _TINY))
+            return float(np.average(log_likelihood.sum(axis=1), weights=weight))
 
         return score
 

@@ -121,7 +121,7 @@ def _member(
 
 def _check_alike(members: list[BaseMLP]) -> None:
     """Check that members read the same columns and predict the same classes or outputs."""
-    told = [
+    known = [
         (
             each.n_features_in_,
             getattr(each, "feature_names_in_", np.empty(0)).tolist(),
@@ -130,8 +130,8 @@ def _check_alike(members: list[BaseMLP]) -> None:
         )
         for each in members
     ]
-    for place, each in enumerate(told):
-        if each != told[0]:
+    for place, each in enumerate(known):
+        if each != known[0]:
             raise ModelFileError(
                 f"members[{place}] is of other columns, classes or outputs than members[0]"
             )

@@ -82,10 +82,10 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return the members' standard deviation, shaped like ``predict`` and in y's units.
 
-        It tells how far networks that know the same rows disagree, and nothing of the noise in
+        It shows how far networks that know the same rows disagree, and nothing of the noise in
         y itself.
         """
-        return self._spread(self._each(X))
+        return self._spread(self._member_predictions(X))
 
     def _own_score(self, y: Any, weight: Any) -> Score:
         wanted = np.asarray(y, dtype=np.float64).reshape(len(y), -1)

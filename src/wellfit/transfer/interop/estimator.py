@@ -26,7 +26,7 @@ from wellfit.transfer.interop.parts import Part, weights_of
 
 Task = Literal["classification", "multilabel", "regression"]
 TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
-# What stands at the end of a network: the task that it tells, and the loss that goes with it.
+# What stands at the end of a network: the task that it implies, and the loss that goes with it.
 ENDS: dict[str, tuple[Task | None, str]] = {
     "identity": (None, ""),
     "softmax": ("classification", "softmax_cross_entropy"),

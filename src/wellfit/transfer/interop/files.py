@@ -102,7 +102,7 @@ def import_model(
     if ending in _KERAS:
         if activation is not None or output is not None:
             raise InputError(
-                f"{file} tells its activations and its output; expected neither to be given"
+                f"{file} holds its activations and its output; expected neither to be given"
             )
         return from_keras(file, weights, classes=classes, task=task)
     if ending in _TORCH:

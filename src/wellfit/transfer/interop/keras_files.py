@@ -69,8 +69,8 @@ def damage_told(path: Path) -> Iterator[None]:
     except (InputError, MissingExtraError):
         raise
     except _DAMAGE as error:
-        told = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise ModelFileError(f"{path} is no model of Keras that can be read: {told}") from error
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ModelFileError(f"{path} is no model of Keras that can be read: {reason}") from error
 
 
 def _opened(path: Path) -> BinaryIO:

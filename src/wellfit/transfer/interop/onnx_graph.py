@@ -31,11 +31,11 @@ class Graph:
         self._outputs: list[Any] = []
 
     def add(
-        self, operator: str, *inputs: str, domain: str = "", outputs: int = 1, **told: Any
+        self, operator: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any
     ) -> str:
         """Add an operator; return the name of its first output."""
         names = [f"{operator}_{len(self._nodes)}_{i}" for i in range(outputs)]
-        made = self._onnx.helper.make_node(operator, inputs, names, domain=domain, **told)
+        made = self._onnx.helper.make_node(operator, inputs, names, domain=domain, **attributes)
         self._nodes.append(made)
         return names[0]
 

@@ -128,16 +128,16 @@ def _document(layers: list[Described], inputs: int) -> dict[str, Any]:
     """Return a Sequential's configuration."""
     first = _described("InputLayer", {"batch_shape": [None, inputs], "name": "input_layer"})
     named = zip(stored_names([kind for kind, _, _ in layers]), layers, strict=True)
-    rest = [_described(kind, {"name": name, **told}) for name, (kind, told, _) in named]
+    rest = [_described(kind, {"name": name, **config}) for name, (kind, config, _) in named]
     whole = _described("Sequential", {"name": "wellfit", "layers": [first, *rest]})
     return {**whole, "module": "keras", "build_config": {"input_shape": [None, inputs]}}
 
 
-def _described(kind: str, told: dict[str, Any]) -> dict[str, Any]:
+def _described(kind: str, config: dict[str, Any]) -> dict[str, Any]:
     return {
         "module": "keras.layers",
         "class_name": kind,
-        "config": told,
+        "config": config,
         "registered_name": None,
     }
 

@@ -17,7 +17,7 @@ from wellfit.transfer.interop.onnx_graph import Graph
 from wellfit.transfer.interop.onnx_tables import features
 from wellfit.transfer.interop.parts import Part, simplified
 
-# Activations that ONNX has an operator for: its name, and what it is told.
+# Activations that ONNX has an operator for: its name, and its attributes.
 _OPERATORS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "relu": ("Relu", {}),
     "leaky_relu": ("LeakyRelu", {"alpha": "slope"}),
@@ -72,7 +72,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
 
 
 def _layer(graph: Graph, part: Part, x: str) -> str:
-    """Add a layer's operators; return the name of what they put out."""
+    """Add a layer's operators; return the name of their output."""
     match part.layer:
         case Linear():
             weights, bias = graph.floats(part.weights), graph.floats(part.bias)
@@ -96,8 +96,10 @@ def _activation(graph: Graph, function: Activation, x: str) -> str:
     if name not in _OPERATORS:
         known = ", ".join([*_OPERATORS, "hard_sigmoid", "identity", "prelu", "silu"])
         raise InputError(f"ONNX export doesn't know activation {name!r}; it knows {known}")
-    operator, told = _OPERATORS[name]
-    return graph.add(operator, x, **{key: getattr(function, own) for key, own in told.items()})
+    operator, attributes = _OPERATORS[name]
+    return graph.add(
+        operator, x, **{key: getattr(function, own) for key, own in attributes.items()}
+    )
 
 
 def _finish(graph: Graph, form: Form, z: str) -> None:

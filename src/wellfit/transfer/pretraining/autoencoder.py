@@ -1,4 +1,4 @@
-"""Networks that learn to say what they were told, through a narrow or a noisy passage."""
+"""Autoencoders: networks that learn to reconstruct their inputs from a code."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _WITHOUT = (
 
 @with_parameters(without=_WITHOUT, defaults={"dropout": 0.0})
 class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP):  # type: ignore[misc]
-    """A network that learns codes of rows, from which the rows can be told again.
+    """A network that learns codes of rows, from which the rows can be reconstructed.
 
     The encoder's layers make the code, the decoder's mirror them. With fewer units than columns a
-    code is a summary; with ``noise`` (a denoising autoencoder) rows are told from what is left of
-    them, so that even a wide code has to hold what columns have to do with one another.
+    code is a summary; with ``noise`` (a denoising autoencoder) rows are reconstructed from what is
+    left of them, so that even a wide code has to hold how the columns depend on one another.
 
     Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks",
     2006; Vincent, Larochelle, Lajoie, Bengio and Manzagol, "Stacked denoising autoencoders",
