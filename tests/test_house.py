@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -176,3 +177,13 @@ def test_a_job_knows_no_estimator() -> None:
     assert job.compute == again.compute
     np.testing.assert_array_equal(job.rows.x, again.rows.x)
     assert not [value for value in vars(job).values() if isinstance(value, BaseEstimator)]
+
+
+_QUESTION = re.compile(r"(What|Which|How|From|Who|Where|Whether)\b")
+
+
+def test_module_docstrings_name_the_thing() -> None:
+    """A docstring's first line is the standard term for what the module holds."""
+    opening = {name: ast.get_docstring(tree) or "" for name, tree in MODULES.items()}
+    assert {name for name, text in opening.items() if not text} <= {"wellfit.cli.dashboard"}
+    assert {name: text for name, text in opening.items() if _QUESTION.match(text)} == {}

@@ -1,4 +1,4 @@
-"""How good predicted classes are: confusion matrix, calibration, ROC and precision-recall."""
+"""Charts of predicted classes: confusion matrix, calibration, ROC, precision-recall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good predicted numbers are, how numbers are spread, and how much each of them matters."""
+"""Charts of predicted numbers: residuals, histograms, importance."""
 
 from __future__ import annotations
 

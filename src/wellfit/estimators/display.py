@@ -1,4 +1,4 @@
-"""What a notebook shows of a fitted estimator."""
+"""HTML summary of a fitted estimator for notebooks."""
 
 from __future__ import annotations
 

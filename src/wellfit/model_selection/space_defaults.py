@@ -1,4 +1,4 @@
-"""What an estimator's own declarations say of a space: a default one, and whether one is valid."""
+"""Default search space of an estimator, and validation of a given one, by its declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ensembles of classifiers and of regressors share."""
+"""Base of the ensembles of classifiers and of regressors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much each network of a library counts in an ensemble."""
+"""Weights of the networks in an ensemble, chosen by validation scores."""
 
 from __future__ import annotations
 

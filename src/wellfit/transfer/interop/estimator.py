@@ -1,4 +1,4 @@
-"""From layers with their numbers to a fitted estimator."""
+"""Fitted estimators made from layers and their weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Keras saves, read without Keras: layers as plain data, weights as arrays.
+"""Reader of Keras' files without Keras: layers as plain data, weights as arrays.
 
 A file may come from anywhere: it is read if it is a regular file that this machine's memory can
 hold, and nothing in it may unpack to much more than the file's own size.

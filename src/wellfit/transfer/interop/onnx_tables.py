@@ -1,4 +1,4 @@
-"""How a model reads its rows, as operators of ONNX."""
+"""Preprocessing of rows as ONNX operators."""
 
 from __future__ import annotations
 

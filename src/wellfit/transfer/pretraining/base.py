@@ -1,4 +1,4 @@
-"""What all pretraining shares: rows in, layers out."""
+"""Base of all pretraining: rows in, layers out."""
 
 from __future__ import annotations
 
