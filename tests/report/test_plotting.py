@@ -137,7 +137,7 @@ def test_roc_of_three_classes_has_a_curve_for_each(three: MLPClassifier, iris: D
 
 
 def test_roc_of_rows_of_one_class_is_refused(three: MLPClassifier, iris: Data) -> None:
-    with pytest.raises(InputError, match="rows of two at least"):
+    with pytest.raises(InputError, match="expected at least two classes"):
         three.plot.roc(iris[0][:50], iris[1][:50])
 
 

@@ -85,13 +85,16 @@ class FeatureEncoder:
         own = cls("raw", x.shape[1], None if names is None else tuple(map(str, names)))
         if preprocess is None:
             return own
+        # Selecting all rows would copy the table for nothing.
         if rows is not None and len(rows) == x.shape[0]:
             rows = None
+        # Bytes stay bytes: a quarter of the memory, and the division is done batch by batch.
         if is_image_like(x, image_shape):
             pixel_max = max(1, int((x if rows is None else x[rows]).max()))
             return replace(own, kind="pixels", pixel_max=pixel_max)
         if sparse.issparse(x):
             check_cells(x, missing=False)
+            # Division keeps zeros zero, and with them the table sparse; shifting would fill it.
             largest = MaxAbsScaler().fit(x if rows is None else x[rows]).scale_
             return replace(own, kind="sparse", largest=largest)
         return replace(own, kind="table", table=TablePreprocessor().fit_on(x, rows))
@@ -99,6 +102,7 @@ class FeatureEncoder:
     def encode(self, x: Table, dtype: np.dtype[Any]) -> Numbers:
         """Return validated rows (n_samples, n_columns) as bytes, ``dtype`` or sparse rows."""
         if self.table is not None:
+            # The precision may have changed since the fit, as after set_params(precision=...).
             self.table.dtype = dtype.name
             # A frame's columns are still to be checked; an array even where pandas output is set.
             named = hasattr(x, "columns")
@@ -133,6 +137,7 @@ class FeatureEncoder:
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was learned as data for JSON, and as arrays by name."""
+        # The field keeps its first name: files of all versions have it.
         document: dict[str, Any] = {"kind": self.kind, "brightest": self.pixel_max}
         arrays: dict[str, NDArray[Any]] = {}
         if self.table is not None:
@@ -183,6 +188,7 @@ class FeatureEncoder:
         columns, encoded = self.n_columns, self.n_columns
         if self.table is not None:
             columns, encoded = len(self.table.kinds_), len(self.table.get_feature_names_out())
+            # Either list of names could have been altered in the file; they must say the same.
             own = list(getattr(self.table, "feature_names_in_", []))
             if own and self.names is not None and own != list(self.names):
                 raise ModelFileError("inputs.table.names are other names than feature_names_in")

@@ -53,6 +53,7 @@ def run(jobs: Sequence[TrainingJob]) -> list[FittedNetwork | DivergedError]:
         result, precision = train_group(group)
         alone = len(group.jobs) == 1
         for index, place in enumerate(group.places):
+            # Taking a member out copies its weights, which a result of one has no need of.
             own = result if alone else result.member(index)
             try:
                 done[place] = FittedNetwork.of(jobs[place], own, precision)
@@ -83,12 +84,14 @@ def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[Group]:
     kinds: dict[Hashable, list[int]] = {}
     for place, job in enumerate(jobs):
         kinds.setdefault(_kind(job), []).append(place)
+    # Few kinds are cut further, so that no process waits; many kinds fill the processes.
     share = workers if len(kinds) < 2 * workers else 1
     groups = [
         Group(tuple(places), tuple(jobs[place] for place in places))
         for alike in kinds.values()
         for places in _cut(alike, jobs, share, _room(jobs[alike[0]]) / workers)
     ]
+    # The longest goes first: a long stack started last would keep all other processes waiting.
     return sorted(groups, key=lambda group: -group.cost)
 
 
@@ -109,11 +112,13 @@ def train_group(
     rows, streams = _shared_rows(group.jobs)
     resume, precision = paused or (_start(group.jobs, rows), first.compute.precision)
     with threads(first.compute.n_threads):
+        # "auto" is settled once, by the first member; a paused training keeps what it began with.
         precision = choose_precision(precision, first.member, rows, streams[0])
         result = train(
             [job.member for job in group.jobs],
             rows,
             streams,
+            # _kind keeps other callbacks and scorers apart: the first speaks for all.
             callbacks=list(first.callbacks),
             scores=dict(first.metrics),
             precision=precision,
@@ -146,6 +151,7 @@ def train_members(
     if job.start is not None:
         weights = weights_at_start(job, members).to(rows.dtype, rows.device)
         resume = Result.beginning(members, weights)
+    # Checks compare losses closely: bfloat16 would be too coarse for them.
     precision = "float64" if job.compute.precision == "float64" else "float32"
     with threads(job.compute.n_threads):
         return train(
@@ -158,6 +164,7 @@ def weights_at_start(job: TrainingJob, members: Sequence[Member]) -> Weights:
     cpu = torch.device("cpu")
     if job.start is None:
         return Weights.initial(members, torch.float64, cpu)
+    # One start serves all members: each gets a copy, and an empty memory for its optimizer.
     copies = job.start.to(torch.float64, cpu).select(torch.zeros(len(members), dtype=torch.long))
     networks = tuple(member.network for member in members)
     slots = dict.fromkeys(name for member in members for name in member.slots())
@@ -185,6 +192,7 @@ def _room(job: TrainingJob) -> float:
     """Return the bytes that stacks may take where a training takes place."""
     device = job.compute.torch_device
     if device.type == "cuda":
+        # What is free on the card now, since other processes may hold part of it.
         return _ROOM * torch.cuda.mem_get_info(device)[0]
     return _ROOM * machine_memory()
 
@@ -218,6 +226,7 @@ def _cut(
 
     Those that read the same rows stay together: batches are gathered once for all.
     """
+    # Jobs of one kind have networks of one size: the first stands for all.
     most = _most(jobs[places[0]], len(places), workers)
     tables: dict[int, list[int]] = {}
     for place in places:
@@ -244,12 +253,14 @@ def _most(job: TrainingJob, count: int, workers: int) -> int:
     most = int(np.clip(wanted // bytes_of(job.member), 1, _MOST_MEMBERS))
     if workers == 1:
         return most
+    # Every process gets the same number of stacks of about the same size.
     turns = -(-count // (workers * most))  # of every process; the last is not to be an odd one
     return min(most, -(-count // (workers * turns)))
 
 
 def _shared_rows(jobs: Sequence[TrainingJob]) -> tuple[Rows, list[Stream]]:
     """Return everybody's rows, each once, on the device, and the streams that read them."""
+    # Folds and restarts share a table: it goes to the device once, whatever the number of jobs.
     tables = list({id(job.rows): job.rows for job in jobs}.values())
     starts = np.cumsum([0, *map(len, tables)])
     offset = {id(rows): int(start) for rows, start in zip(tables, starts, strict=False)}
@@ -257,6 +268,7 @@ def _shared_rows(jobs: Sequence[TrainingJob]) -> tuple[Rows, list[Stream]]:
     shared: dict[Hashable, Stream] = {}
     streams = []
     for job in jobs:
+        # Members that read one stream object share its batches, which are gathered once.
         key = (id(job.rows), id(job.stream))
         if key not in shared:
             shared[key] = _moved(job.stream, offset[id(job.rows)])

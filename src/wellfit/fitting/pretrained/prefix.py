@@ -32,6 +32,7 @@ class FrozenPrefix:
 
     def _under(self, above: Weights) -> Weights:
         own, tracked = self.parameters.to(above.parameters), self.statistics.to(above.statistics)
+        # Frozen weights have no optimizer memory; their average over steps is what they are.
         slots = {
             name: torch.cat([own if name == "average" else torch.zeros_like(own), slot])
             for name, slot in above.slots.items()
@@ -54,6 +55,7 @@ def frozen_output_index(network: Network, frozen: int) -> int:
     """
     linear = [place for place, each in enumerate(network.layers) if isinstance(each, Linear)]
     end = linear[frozen]
+    # Dropout and noise draw anew at every step: they can't be part of what is computed once.
     while network.layers[end - 1].training_only:
         end -= 1
     return end

@@ -39,6 +39,7 @@ def _measured(model: Any, predictions: TestPredictions) -> Block:
     from sklearn.inspection import permutation_importance
 
     table = predictions.X if isinstance(predictions.X, pd.DataFrame) else np.asarray(predictions.X)
+    # A fixed seed: the same run gives the same report.
     chosen = np.random.default_rng(0).permutation(len(table))[:_ROWS]
     part, y = _take(table, chosen), predictions.y[chosen]
     rows, repeats = _affordable(model, part)
@@ -60,6 +61,7 @@ def _take(table: Any, rows: Any) -> Any:
 def _affordable(model: Any, part: Any) -> tuple[int, int]:
     """Return the numbers of rows and of shuffles that fit the time limit; 0 if none do."""
     model.predict(_take(part, np.arange(1)))  # the first call includes one-time preparations
+    # Fewer rows before fewer repeats: the standard deviations need at least two shuffles.
     for rows in (len(part), min(len(part), _FEWEST_ROWS)):
         began = time.perf_counter()
         model.predict(_take(part, np.arange(rows)))
@@ -74,6 +76,7 @@ def _scoring(predictions: TestPredictions, y: Any) -> str:
     """Return the scorer for the importance."""
     if predictions.probabilities is None:
         return "r2"
+    # The log loss responds to changed confidence, which accuracy misses; it needs every class.
     if predictions.y.ndim == 1 and set(np.unique(y).tolist()) == set(predictions.classes):
         return "neg_log_loss"
     return "accuracy"
