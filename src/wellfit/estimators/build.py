@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
-from wellfit.core.rng import drawn_seed
 from wellfit.estimators import settings
 from wellfit.estimators.continuing import continued, memory_of, network_to_continue, settled
 from wellfit.estimators.encoding import (
@@ -25,7 +24,7 @@ from wellfit.estimators.encoding import (
     fit_features,
     problems_of,
 )
-from wellfit.estimators.rows import split_rows, weighed
+from wellfit.estimators.rows import seed_of, split_rows, weighed
 from wellfit.fitting import (
     Compute,
     FeatureEncoder,
@@ -44,7 +43,7 @@ from wellfit.fitting.validation import validate_features
 from wellfit.nn import Network
 from wellfit.optim import Constant, Minimizer, Optimizer
 from wellfit.training import Member, Stream
-from wellfit.training.checkpoint import read_checkpoint, seeds
+from wellfit.training.checkpoint import read_checkpoint
 from wellfit.training.room import check_room
 
 
@@ -98,7 +97,7 @@ class JobBuilder:
         targets = known.targets or self.estimator.target_encoder.fit(y, self.estimator.loss)
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
-        seed = self._seed(before, resume_from)
+        seed = seed_of(self.estimator, before, resume_from)
         train, held_out = split_rows(self.estimator, targets, y, X_val is not None, seed)
         split = RowSplit(kept[train], None if held_out is None else kept[held_out])
         table = self._encoded(x, y, weight, known.features, targets, train, origin)
@@ -131,7 +130,7 @@ class JobBuilder:
         x, y, weight, _ = weighed(self.estimator, targets, x, y, sample_weight)
         everyone = np.arange(len(y))
         table = self._encoded(x, y, weight, known.features, targets, everyone, origin)
-        stream = self.stream(everyone, None, self._seed(before))
+        stream = self.stream(everyone, None, seed_of(self.estimator, before))
         return self._assembled(table, stream, None, origin, one_epoch=True)
 
     def _encoded(
@@ -161,7 +160,7 @@ class JobBuilder:
         settings.check_options(self.estimator)
         other = other.full_job or other
         (origin, _), stream = self._begun(None), other.stream
-        seed = self._seed(None) if reseed else stream.seed
+        seed = seed_of(self.estimator, None) if reseed else stream.seed
         own = self.stream(stream.train, stream.validation, seed)
         # Members share batches that are one stream's.
         if _order(own) != _order(stream):
@@ -182,22 +181,6 @@ class JobBuilder:
             targets = targets.with_scale(y, np.arange(len(y)))
         features = fit_features(estimator, x)
         return Encoders(features, targets if targets and targets.has_scale else None)
-
-    def encoding_key(self) -> Hashable:
-        """Return the parameters by which rows are encoded and split."""
-        e = self.estimator
-        return (
-            e.preprocess,
-            repr(e.image_shape),
-            e.validation_fraction,
-            settings.holds_out(e),
-            e.subsample,
-            e.random_state,
-            self.compute.dtype,
-            repr(e.loss),
-            repr(getattr(e, "class_weight", None)),
-            e.pretrained.encoding_key() if isinstance(e.pretrained, PretrainedLayers) else None,
-        )
 
     # What estimators of other networks override.
 
@@ -267,17 +250,6 @@ class JobBuilder:
 
     # Training.
 
-    def _seed(
-        self, before: FittedNetwork | None, resume_from: str | os.PathLike[str] | None = None
-    ) -> int:
-        """Return the seed of everything random in one fit; going on keeps the first one's."""
-        state = self.estimator.random_state
-        if resume_from is not None and state is None:
-            return seeds(resume_from)[0]
-        if before is not None and before.seed is not None:
-            return before.seed
-        return drawn_seed(state)
-
     def _minimizes(self) -> bool:
         """Say whether all rows are looked at before each move."""
         return isinstance(resolve(Optimizer, self.estimator.optimizer), Minimizer)
@@ -302,7 +274,7 @@ class JobBuilder:
             metrics=metrics_of(estimator, wanted, y, targets),
             eval_every=estimator.eval_every,
             split=split,
-            settings=self._settings(before),
+            settings=settled(estimator, before),
             name=type(estimator).__name__,
             borrowed=origin.borrowed,
             pretrained=before.record.pretrained if before else None,
@@ -314,12 +286,6 @@ class JobBuilder:
         if before is not None and job.start is None:
             job = continued(job, before, one_epoch=one_epoch)
         return job
-
-    def _settings(self, before: FittedNetwork | None) -> Mapping[str, Any]:
-        now = settled(self.estimator)
-        if before is not None and now.get("pretrained") is None:
-            now["pretrained"] = before.settings.get("pretrained")  # it began with these layers
-        return now
 
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""

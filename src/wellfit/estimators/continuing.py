@@ -48,10 +48,16 @@ _OF_NETWORK = (
 _SETTLED = (*_OF_NETWORK, "preprocess", "pretrained")
 
 
-def settled(estimator: Any) -> dict[str, Any]:
-    """Return the parameters that hold from the start of a training to its predictions."""
+def settled(estimator: Any, before: FittedNetwork | None = None) -> dict[str, Any]:
+    """Return the parameters that hold from the start of a training to its predictions.
+
+    Where training goes on from ``before``, the layers that this began with still count.
+    """
     given = estimator.get_params(deep=False)
-    return {name: given[name] for name in _SETTLED if name in given}
+    now = {name: given[name] for name in _SETTLED if name in given}
+    if before is not None and now.get("pretrained") is None:
+        now["pretrained"] = before.settings.get("pretrained")
+    return now
 
 
 def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from wellfit.core.errors import DataError
 from wellfit.estimators import settings
 from wellfit.fitting import Compute, EncodedRows, FeatureEncoder, TargetEncoder
 from wellfit.fitting.network import TrainedLayers
+from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import features_of, keep_head
 from wellfit.fitting.validation import validate_features
 from wellfit.preprocessing.batches import has_other_scale
@@ -109,3 +111,20 @@ def problems_of(x: Any, table: Encoded, *, narrow: bool) -> dict[str, list[str]]
     if any(has_other_scale(each, narrow=narrow) for each in columns):
         problems["target"] = []
     return problems
+
+
+def encoding_key(estimator: Any) -> Hashable:
+    """Return the parameters by which rows are encoded and split."""
+    pretrained = estimator.pretrained
+    return (
+        estimator.preprocess,
+        repr(estimator.image_shape),
+        estimator.validation_fraction,
+        settings.holds_out(estimator),
+        estimator.subsample,
+        estimator.random_state,
+        Compute.of(estimator).dtype,
+        repr(estimator.loss),
+        repr(getattr(estimator, "class_weight", None)),
+        pretrained.encoding_key() if isinstance(pretrained, PretrainedLayers) else None,
+    )

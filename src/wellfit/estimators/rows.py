@@ -1,8 +1,9 @@
-"""Rows on their way to a job: weighed, and split into those to train and to validate on."""
+"""Rows on their way to a job: weighed, split into training and validation rows, and the seed."""
 
 from __future__ import annotations
 
 import numbers
+import os
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core._sklearn_compat import check_sample_weight, safe_indexing
 from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.rng import drawn_seed
 from wellfit.estimators import settings
-from wellfit.fitting import ClassTargets, TargetEncoder
+from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder
 from wellfit.training import fraction_of, split
+from wellfit.training.checkpoint import seeds
 
 Positions = NDArray[np.integer]
 
@@ -91,3 +94,16 @@ def split_rows(
         train, held_out = split(len(y), fraction or 0.1, seed, strata=strata)
     left = None if strata is None else strata[train]
     return fraction_of(train, estimator.subsample, seed, strata=left), held_out
+
+
+def seed_of(
+    estimator: Any,
+    before: FittedNetwork | None,
+    resume_from: str | os.PathLike[str] | None = None,
+) -> int:
+    """Return the seed of everything random in one fit; going on keeps the first one's."""
+    if resume_from is not None and estimator.random_state is None:
+        return seeds(resume_from)[0]
+    if before is not None and before.seed is not None:
+        return before.seed
+    return drawn_seed(estimator.random_state)

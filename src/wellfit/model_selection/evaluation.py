@@ -23,6 +23,7 @@ from wellfit.core._sklearn_compat import (
 )
 from wellfit.core.errors import UnknownNameError
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.encoding import encoding_key
 from wellfit.fitting import (
     ClassTargets,
     Compute,
@@ -153,7 +154,7 @@ class Evaluation(FitEvaluator):
         """Return a fit's job; what candidates have in common is read and encoded once."""
         estimator = copy.copy(self._estimator(fit))
         builder = estimator.job_builder(estimator)
-        key = (builder.encoding_key(), fit.train.tobytes())
+        key = (encoding_key(estimator), fit.train.tobytes())
         if key in self._seen:
             self._used.add(key)
             return _silent(builder.job_like(self._seen[key]))

@@ -17,6 +17,7 @@ from wellfit.core.errors import DataError, DivergedError, InputError
 from wellfit.core.rng import derive
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.encoding import encoding_key
 from wellfit.estimators.overrides import can_be_stacked
 from wellfit.fitting import TrainingJob, run
 from wellfit.model_selection.fold_fit import FoldFit
@@ -116,7 +117,7 @@ def _encoding_key(estimator: BaseMLP, judged_by_others: bool) -> Hashable:
     draws = estimator.subsample < 1 or not (judged_by_others or not settings.holds_out(estimator))
     if not draws:
         estimator = clone(estimator).set_params(random_state=None)
-    return estimator.job_builder(estimator).encoding_key()
+    return encoding_key(estimator)
 
 
 def _resampled(job: TrainingJob) -> TrainingJob:
