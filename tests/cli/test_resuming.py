@@ -226,7 +226,7 @@ def test_ctrl_c_can_be_taken_back(
         patch.setattr(MetricsWriter, "on_decisions_applied", interrupt)
         done = wellfit(*words, "--run", "run")
     assert done.exit_code == 0, done.output
-    assert "resumes the run" in done.output
+    assert "wellfit train --resume run" in done.output
     assert "wellfit train --resume run" in done.output
     assert ended(here / "run")[2]["status"] == "interrupted"
     assert wellfit("train", "--resume", "run").exit_code == 0
