@@ -476,12 +476,16 @@ def test_loading_while_another_saves_always_finds_a_model(tmp_path):
     writer = threading.Thread(target=keep_saving)
     writer.start()
     try:
-        found = [store.load(folder) for _ in range(300)]
+        found, names, end = [], set(), time.monotonic() + 60
+        # On a busy machine the writer may get no turn for a while.
+        while len(found) < 300 or (names != {"old", "new"} and time.monotonic() < end):
+            found.append(store.load(folder))
+            names.add(found[-1][0]["name"])
     finally:
         done.set()
         writer.join()
     assert all(same(each, OLD) or same(each, NEW) for each in found)
-    assert {each[0]["name"] for each in found} == {"old", "new"}
+    assert names == {"old", "new"}
 
 
 def test_a_killed_process_leaves_one_whole_model(tmp_path):

@@ -23,7 +23,7 @@ REPEATING = (
     "test_fuzz_files.py",
     "test_global_state.py",
     "training/test_laws.py",
-    "training/test_pace.py",
+    "training/test_layer_rates.py",
 )
 
 
