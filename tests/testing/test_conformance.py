@@ -10,7 +10,7 @@ from wellfit.core import registry
 from wellfit.core.hyper import hyper
 from wellfit.core.stacking import add_scaled
 from wellfit.model_selection import Sampler
-from wellfit.model_selection.samplers import Drawing
+from wellfit.model_selection.samplers import SamplerRun
 from wellfit.nn import Activation
 from wellfit.optim import Minimizer, Optimizer
 from wellfit.testing import (
@@ -127,7 +127,7 @@ def test_a_sampler_outside_its_space_is_told(unregistered):
         """Gives one candidate for ever."""
 
         def start(self, space, seed):
-            class Same(Drawing):
+            class Same(SamplerRun):
                 def ask(self, n):
                     return [{"l2": 2.0, "dropout": 0.1, "activation": "relu"}]
 
