@@ -284,7 +284,7 @@ REAL = {
     "titanic": {"leaking_columns": "column 'alive' alone determines the target (accuracy 100.0 %"},
     "bike_hour": {
         "leaking_columns": "the target equals 'casual' + 'registered' in all of 2,000 rows",
-        "row_order": "the rows are in the order of column 'dteday' (as of 'instant'",
+        "row_order": "the rows are in the order of column 'dteday' (also 'instant'",
     },
     "churn_modelling": {
         "row_order": "column 'RowNumber' numbers the rows",

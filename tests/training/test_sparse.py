@@ -110,7 +110,7 @@ def test_fitting_anew_is_dense_again(cls, data):
     before = model.predict(data[0])
     model.prune(share=0.9).fit(*data)
     assert model.sparsity_ == 0
-    assert model._predictor() is Predictor
+    assert not model.network_.sparse
     np.testing.assert_array_equal(model.predict(data[0]), before)
 
 
