@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-fast lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
+.PHONY: help demo test coverage test-fast lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -43,6 +43,9 @@ demo: $(VENV)/.installed  ## Train on handwritten digits and draw the learning c
 
 test: lint  ## Check style, types and floors; run every test and doctest
 	@echo "tests …"
+	@$(call pytest,$(BIN)) -n $(WORKERS) --dist worksteal
+
+coverage: $(VENV)/.installed-test  ## Run every test, and list the lines that none of them reaches
 	@$(call pytest,$(BIN)) -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 test-fast: $(VENV)/.installed-test  ## Run the laws and units only, in a minute or so

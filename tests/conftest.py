@@ -11,9 +11,8 @@ import pytest
 from hypothesis import settings
 
 from skips import pytest_sessionfinish
-from uncovered import pytest_collection_modifyitems
 
-__all__ = ["pytest_collection_modifyitems", "pytest_sessionfinish"]  # hooks
+__all__ = ["pytest_sessionfinish"]  # a hook
 
 # Set before anything draws or computes: no window may open, and with xdist one thread for each
 # worker beats several that wait for a core. torch reads these when it is first imported.

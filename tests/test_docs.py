@@ -60,9 +60,7 @@ def own_registry(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_families", copied)
 
 
-# A page's blocks share their names, as they do in its reader's session. Other tests run the same
-# lines; to watch every one of them costs as much again.
-@pytest.mark.no_cover
+# A page's blocks share their names, as they do in its reader's session.
 @pytest.mark.usefixtures("own_registry")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(blocks(page, "python"))], ids=identifier
