@@ -102,7 +102,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     ("words", "how", "point"),
     [
         (TRAIN, KILL, "before replace config.json"),
-        (TRAIN, KILL, "after replace learning_curve.png"),
         (TRAIN, KILL, "after replace result.json"),
         (TRAIN, KILL, "before rmdir checkpoints"),
         (TRAIN, FULL, "before open .confusion_matrix.png.new"),

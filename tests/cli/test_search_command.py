@@ -417,6 +417,8 @@ def survives(kills: int, tmp_path: Path) -> None:
     alike(whole / "run", torn / "run")
 
 
+# A search in Python holds the same law in the quick suite, by the same journal.
+@pytest.mark.heavy
 def test_two_kills_change_nothing(tmp_path: Path) -> None:
     survives(2, tmp_path)
 

@@ -60,11 +60,10 @@ def case(callback):
     if callback.name not in ("tensorboard", "mlflow"):
         return pytest.param(callback, id=callback.name)
     missing = importlib.util.find_spec(callback.name) is None
-    return pytest.param(
-        callback,
-        id=callback.name,
-        marks=[THEIRS, pytest.mark.skipif(missing, reason=f"{callback.name} is not installed")],
-    )
+    marks = [THEIRS, pytest.mark.skipif(missing, reason=f"{callback.name} is not installed")]
+    if callback.name == "mlflow":  # seconds for each law, in its database of runs
+        marks.append(pytest.mark.heavy)
+    return pytest.param(callback, id=callback.name, marks=marks)
 
 
 EVERY = pytest.mark.parametrize("callback", [case(callback) for callback in every("callback")])
