@@ -95,6 +95,7 @@ class MergedResults:
 
     def trained(self) -> Trained:
         """Return the members as one result; the seconds of each are the mean."""
+        # Only here are weights trained that a journal let the search skip.
         several = [part.trained() for part in self.parts]
         counts = [len(each.result.members) for each in several]
         seconds = sum(n * each.seconds for n, each in zip(counts, several, strict=True))
@@ -116,6 +117,7 @@ def finished(jobs: Sequence[Job], n_jobs: int | None) -> Iterator[tuple[Job, Tra
     """
     left, losses = list(jobs), 0
     while left:
+        # The longest first, so that no long one is left for the end, on one process alone.
         left.sort(key=lambda job: -job.group.cost)
         undone = dict(enumerate(left))
         left = []
@@ -123,11 +125,13 @@ def finished(jobs: Sequence[Job], n_jobs: int | None) -> Iterator[tuple[Job, Tra
             for number, result in _results(undone, n_jobs):
                 job = undone.pop(number)
                 if isinstance(result, Exception) and len(job.group.jobs) > 1:
+                    # A bad member of K is alone after log₂ K rounds; the others keep their stacks.
                     left += job.halves()
                 else:
                     yield job, result
         except BrokenProcessPool:
             losses += 1
+            # A job that kills its process, say by memory, would otherwise begin again for ever.
             if losses > _MOST_LOSSES:
                 raise
             warnings.warn(
@@ -169,11 +173,13 @@ def _on_cluster(client: Any, jobs: dict[int, Job]) -> Iterator[tuple[int, Traine
         for _, result in as_completed(futures, with_results=True):
             yield result
     finally:
+        # After Ctrl-C too: workers would go on with fits that nobody waits for.
         client.cancel(futures)
 
 
 def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Exception]:
     try:
+        # Processes share the cores: one thread each, unless there is one process only.
         with threads(None if alone else 1):
             return number, _timed(job)
     except Exception as error:  # returned as a value: clusters lose what is raised
@@ -181,10 +187,12 @@ def _numbered(number: int, job: Job, alone: bool) -> tuple[int, Trained | Except
 
 
 def _timed(job: Job) -> Trained:
+    # Outside of the time that is measured: an earlier rung has counted it already.
     before = None if job.paused is None else job.paused.trained()
     began = time.perf_counter()
     result, precision = train_group(
         job.group, job.until, (before.result, before.precision) if before else None
     )
+    # A stack's time can't be told apart by member: each gets an equal share.
     seconds = (time.perf_counter() - began) / len(job.group.jobs)
     return Trained(result, precision, seconds + (before.seconds if before else 0.0))
