@@ -112,6 +112,9 @@ def test_a_verdict_with_former_names_is_read():
 
 def test_the_plan_of_a_run_with_former_names_is_read():
     config = read_config_file(FILES / "renamed_run" / "config.json")
+    set_by_hand = {**config, "extra": ["average=0.9", "reuse__decay=0.5"]}
+    extra = ("ema_decay=0.9", "pretrained__layerwise_lr_decay=0.5")
+    assert Plan.from_dict(set_by_hand).extra == extra
     given = Plan.from_dict(config).parameters
     assert (given["subsample"], given["ema_decay"], given["n_threads"]) == (0.8, 0.5, 1)
     assert (given["lr_schedule"], given["gradient_clipping"]) == ("constant", "1")

@@ -208,6 +208,8 @@ def test_the_lock_tells_a_run_that_goes_on_from_one_that_was_cut_off(tmp_path: P
     )
     told = only(runs)
     assert (told["status"], told["verdict"]) == ("early_stopped", "Well fit.")
+    (run / "result.json").write_text('{"status": "stopped", "seconds": 1}')  # as before 0.1.0
+    assert only(runs)["status"] == "early_stopped"
     long = {"sentence": "Over-fitted. " * 40, "sure": "It is sure."}
     (run / "result.json").write_text(json.dumps({"status": "early_stopped", "verdict": long}))
     again = only(runs)

@@ -252,3 +252,10 @@ def test_the_default_space_holds_for_every_optimizer(name):
         assert rate.log == (declared.scale == "log")
     for candidate in draws(space, 5):
         clf.set_params(**candidate)
+
+
+def test_the_default_space_varies_the_learning_rate_that_counts():
+    """The estimator's own overrides the optimizer's, which would be varied to no effect."""
+    axes = default_space(MLPClassifier(learning_rate=0.1)).axes
+    assert "learning_rate" in axes
+    assert "optimizer__learning_rate" not in axes

@@ -90,7 +90,7 @@ class Plan:
             request = Request(**asked)
             options = Options(**conform(data["options"], Options, "options"))
             parameters = former.current_names(data["parameters"])
-            extra = map(former.current_name, data["extra"])
+            extra = map(former.current_setting, data["extra"])
             return cls(request, parameters, tuple(extra), options)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"its settings are invalid: {error}") from error

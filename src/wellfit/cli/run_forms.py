@@ -184,8 +184,8 @@ def _current_result(result: Any) -> Any:
     if not isinstance(result, Mapping):
         return result
     current = dict(result)
-    if current.get("status") == "stopped":
-        current["status"] = "early_stopped"
+    if "status" in current:
+        current["status"] = former.current_status(current["status"])
     if "verdict" in current:
         current["verdict"] = former.current_verdict(current["verdict"])
     return current

@@ -26,6 +26,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
 PRETRAINED: Mapping[str, str] = MappingProxyType(
     {"layers": "n_layers", "thaw": "unfreeze", "decay": "layerwise_lr_decay"}
 )
+STATUSES: Mapping[str, str] = MappingProxyType({"stopped": "early_stopped"})
 FAMILIES: Mapping[str, str] = MappingProxyType({"observer": "callback", "symptom": "diagnosis"})
 FINDING: Mapping[str, str] = MappingProxyType({"did": "action", "saw": "observed"})
 VERDICT: Mapping[str, str] = MappingProxyType({"knobs": "suggestions"})
@@ -61,6 +62,25 @@ def current_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
     {'ema_decay': 0.9, 'l2': 0.1}
     """
     return {current_name(name): value for name, value in parameters.items()}
+
+
+def current_status(status: Any) -> Any:
+    """Return today's word for how a training ended; what is no former word stays as it is.
+
+    >>> current_status("stopped"), current_status("finished"), current_status([3])
+    ('early_stopped', 'finished', [3])
+    """
+    return STATUSES.get(status, status) if isinstance(status, str) else status
+
+
+def current_setting(setting: str) -> str:
+    """Return ``name=value`` with today's name of the parameter.
+
+    >>> current_setting("reuse__decay=0.5"), current_setting("average=0.9")
+    ('pretrained__layerwise_lr_decay=0.5', 'ema_decay=0.9')
+    """
+    name, equals, value = setting.partition("=")
+    return current_name(name) + equals + value
 
 
 def current_repr(config: str) -> str:

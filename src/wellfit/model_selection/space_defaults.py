@@ -42,7 +42,11 @@ def default_space(estimator: BaseMLP) -> Space:
     for name in _OF_OPTIMIZERS:
         declared = optimizer.hypers().get(name)
         if declared is not None and declared.search is not None:
-            axes[f"optimizer__{name}"] = _searched(declared, getattr(optimizer, name))
+            # The estimator's own rate would override any that the optimizer is given.
+            own = name == "learning_rate" and estimator.learning_rate != "auto"
+            axes[name if own else f"optimizer__{name}"] = _searched(
+                declared, getattr(optimizer, name)
+            )
     axes["l2"] = _searched(estimator.declared_parameters["l2"].hyper, 0.0)
     if estimator.layers is None:
         if not isinstance(optimizer, Minimizer):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wellfit.core import former
 from wellfit.training.member import Member
 from wellfit.training.stack import Weights
 
@@ -34,7 +35,8 @@ class Status(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Status | None:
         """Take the word that files written before 0.1.0 have for an early stop."""
-        return cls.EARLY_STOPPED if value == "stopped" else None
+        current = former.current_status(value)
+        return None if current == value else cls(current)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from wellfit.charts import metric_chart, row_curves, row_metrics, sampled
 from wellfit.charts.to_svg import drawing
 from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
+from wellfit.core import former
 from wellfit.core.metrics import Metric, title_of
 
 _DEPTH = 3  # levels of subfolders that are searched for runs
@@ -187,9 +188,10 @@ class MonitoredRun:
         """Return ``running``, the final status, or ``cut off`` if there is none."""
         if self._running:
             return "running"
-        ended = _text(self._result.content.get("status")) or "cut off"
+        ended = former.current_status(_text(self._result.content.get("status")) or "cut off")
         # Searches before 0.1.0 wrote how the best model's training ended.
-        return "finished" if self._is_search and ended == "stopped" else ended
+        is_old_search = self._is_search and ended == "early_stopped"
+        return "finished" if is_old_search else str(ended)
 
     def _training(self) -> dict[str, Any]:
         settings, rows = _mapping(self._config.content.get("settings")), self._metrics.rows
