@@ -30,7 +30,7 @@ class Data(NamedTuple):
     regression: bool
 
 
-class Part(NamedTuple):
+class FittedLayer(NamedTuple):
     X: Any
     y: np.ndarray
 
@@ -38,9 +38,9 @@ class Part(NamedTuple):
 class Split(NamedTuple):
     """Rows to train on, rows that the verdict judges by, and rows for the expert alone."""
 
-    training: Part
-    unseen: Part
-    extra: Part
+    training: FittedLayer
+    unseen: FittedLayer
+    extra: FittedLayer
 
 
 Made = Callable[[int], tuple[Any, Any]]
@@ -192,4 +192,4 @@ def divide(data: Data, training: int, held: bool) -> Split:
     places = np.split(np.arange(n), ends)
     if not data.regression:  # no network can know classes that it hasn't seen
         places = [ids[np.isin(data.y[ids], data.y[places[0]])] for ids in places]
-    return Split(*(Part(rows_of(data.X, ids), data.y[ids]) for ids in places))
+    return Split(*(FittedLayer(rows_of(data.X, ids), data.y[ids]) for ids in places))

@@ -48,7 +48,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.illnesses.data import Part, Split
+from benchmarks.illnesses.data import FittedLayer, Split
 
 GAP, BEATEN, CURVE = 0.10, 0.03, 0.15
 CAUSES = ("over_fitting", "under_fitting", "learning_rate_low", "learning_rate_high")
@@ -88,11 +88,11 @@ def row_errors(y: np.ndarray, predicted: np.ndarray, regression: bool) -> np.nda
     return (y - predicted) ** 2 / max(float(np.var(y)), 1e-12)
 
 
-def joined(*parts: Part) -> Part:
+def joined(*parts: FittedLayer) -> FittedLayer:
     """Return the rows of several parts as one."""
     X = [part.X for part in parts if len(part.y)]
     whole = pd.concat(X, ignore_index=True) if isinstance(X[0], pd.DataFrame) else np.vstack(X)
-    return Part(whole, np.concatenate([part.y for part in parts if len(part.y)]))
+    return FittedLayer(whole, np.concatenate([part.y for part in parts if len(part.y)]))
 
 
 def baselines(split: Split, regression: bool) -> dict[str, np.ndarray]:
@@ -211,7 +211,7 @@ def evident(
     )
 
 
-def notes_on(estimator: Any, test: Part, rows: int) -> frozenset[str]:
+def notes_on(estimator: Any, test: FittedLayer, rows: int) -> frozenset[str]:
     """Return what is true of a training whether or not it is healthy.
 
     Its probabilities are off where the calibration error, in ten bins of equally many rows, is

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.illnesses.data import Part, Split
+from benchmarks.illnesses.data import FittedLayer, Split
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DivergedError
 from wellfit.nn import Activate, BatchNorm, Linear, ReLU
@@ -34,16 +34,16 @@ def unchanged(split: Split, _: Rng) -> Split:
 
 def shuffled(split: Split, rng: Rng) -> Split:
     """Give every row, training or not, the target of another."""
-    return Split(*(Part(part.X, rng.permutation(part.y)) for part in split))
+    return Split(*(FittedLayer(part.X, rng.permutation(part.y)) for part in split))
 
 
 def mislabelled(split: Split, rng: Rng) -> Split:
     """Give a fifth of the rows the target of another."""
 
-    def mixed(part: Part) -> Part:
+    def mixed(part: FittedLayer) -> FittedLayer:
         wrong, y = rng.random(len(part.y)) < 0.2, part.y.copy()
         y[wrong] = rng.permutation(y[wrong])
-        return Part(part.X, y)
+        return FittedLayer(part.X, y)
 
     return Split(*map(mixed, split))
 
@@ -51,11 +51,11 @@ def mislabelled(split: Split, rng: Rng) -> Split:
 def outliers(split: Split, rng: Rng) -> Split:
     """Multiply the targets of a few unseen rows: only these rows are wrong."""
 
-    def spoilt(part: Part) -> Part:
+    def spoilt(part: FittedLayer) -> FittedLayer:
         y = part.y.copy()
         few = rng.choice(len(y), max(1, len(y) // 150), replace=False) if len(y) else []
         y[few] = y.mean() + 40 * y.std() * rng.choice([-1.0, 1.0], len(few))
-        return Part(part.X, y)
+        return FittedLayer(part.X, y)
 
     return Split(split.training, spoilt(split.unseen), spoilt(split.extra))
 
@@ -64,7 +64,7 @@ def moved(split: Split, rng: Rng) -> Split:
     """Exchange half of the columns of unseen rows between rows: they are of another kind."""
     columns = rng.permutation(split.training.X.shape[1])[: (split.training.X.shape[1] + 1) // 2]
 
-    def other(part: Part) -> Part:
+    def other(part: FittedLayer) -> FittedLayer:
         order = rng.permutation(len(part.y))
         if isinstance(part.X, pd.DataFrame):
             X = part.X.copy()
@@ -73,7 +73,7 @@ def moved(split: Split, rng: Rng) -> Split:
         else:
             X = part.X.copy()
             X[:, columns] = part.X[order][:, columns]
-        return Part(X, part.y)
+        return FittedLayer(X, part.y)
 
     return Split(split.training, other(split.unseen), other(split.extra))
 
@@ -81,13 +81,13 @@ def moved(split: Split, rng: Rng) -> Split:
 def unscaled(split: Split, rng: Rng) -> Split:
     """Keep the numeric columns alone, spread over five decades."""
 
-    def numbers(part: Part) -> np.ndarray:
+    def numbers(part: FittedLayer) -> np.ndarray:
         X = part.X.select_dtypes("number") if isinstance(part.X, pd.DataFrame) else part.X
         return np.nan_to_num(np.asarray(X, dtype=float))
 
     first = numbers(split.training)
     scales = rng.permutation(np.geomspace(1, 1e5, first.shape[1])) / (first.std(axis=0) + 1e-9)
-    return Split(*(Part(numbers(part) * scales, part.y) for part in split))
+    return Split(*(FittedLayer(numbers(part) * scales, part.y) for part in split))
 
 
 @dataclass(frozen=True)

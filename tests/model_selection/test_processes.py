@@ -23,7 +23,7 @@ from sklearn.datasets import make_classification
 
 from processes import SERVER, alive, children
 from wellfit import MLPClassifier
-from wellfit.fitting.runner import Group, grouped
+from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
 from wellfit.training import Call
@@ -94,7 +94,7 @@ def test_errors_come_back_from_processes():
         search(n_jobs=2, space=late)
 
 
-def look(group: Group) -> tuple[bool, list[str], int]:
+def look(group: JobGroup) -> tuple[bool, list[str], int]:
     x = group.jobs[0].rows.x
     base = x if isinstance(x, np.memmap) else x.base
     return (

@@ -15,7 +15,7 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import memory
 from wellfit.core.errors import WellfitError
 from wellfit.fitting import runner
-from wellfit.fitting.runner import Group, grouped
+from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
 from wellfit.training import EarlyStopping
@@ -106,7 +106,7 @@ def prepared(count: int, rows: int = 60, **params: Any) -> list[Any]:
     return work
 
 
-def members(groups: list[Group]) -> list[list[int]]:
+def members(groups: list[JobGroup]) -> list[list[int]]:
     return [sorted(group.places) for group in groups]
 
 
@@ -177,7 +177,7 @@ def test_a_stack_that_fails_is_halved_until_the_rest_trains(monkeypatch: pytest.
     [group] = grouped(prepared(3))
     train, sizes = dispatch.train_group, []
 
-    def fragile(group: Group, *more: Any) -> Any:
+    def fragile(group: JobGroup, *more: Any) -> Any:
         sizes.append(len(group.jobs))
         if 4 in group.places:
             raise WellfitError("place 4 can't be trained")
@@ -196,7 +196,7 @@ def test_a_stack_that_fails_is_halved_until_the_rest_trains(monkeypatch: pytest.
 def test_a_stack_that_outgrows_the_memory_is_halved(monkeypatch: pytest.MonkeyPatch):
     train = dispatch.train_group
 
-    def small(group: Group, *more: Any) -> Any:
+    def small(group: JobGroup, *more: Any) -> Any:
         if len(group.jobs) > 2:
             raise RuntimeError("can't allocate memory")
         return train(group, *more)

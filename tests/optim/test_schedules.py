@@ -12,7 +12,7 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import from_dict
 from wellfit.core.stacking import stack_key, stacked
 from wellfit.optim import (
-    Constant,
+    ConstantSchedule,
     Cosine,
     Custom,
     Exponential,
@@ -97,7 +97,7 @@ def test_exponential_smooth_and_in_jumps():
 
 
 def test_constant_is_constant():
-    assert set(factors(Constant(), 5)) == {1.0}
+    assert set(factors(ConstantSchedule(), 5)) == {1.0}
 
 
 def test_time_based_is_kerass_decay():
@@ -208,7 +208,7 @@ def test_members_differ_in_nested_numbers_too():
     assert stack_key(schedules[0]) == stack_key(schedules[1])
     jumps = WarmUp(1.0, then=Exponential(0.5, staircase=True))
     assert stack_key(schedules[0]) != stack_key(jumps)
-    assert stack_key(schedules[0]) != stack_key(WarmUp(1.0, then=Constant()))
+    assert stack_key(schedules[0]) != stack_key(WarmUp(1.0, then=ConstantSchedule()))
 
 
 def test_nested_schedules_may_be_named_and_survive_json():

@@ -20,7 +20,7 @@ from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.optim import Adam
 from wellfit.transfer import (
-    Part,
+    FittedLayer,
     from_parts,
     from_sklearn,
     from_torch,
@@ -295,10 +295,10 @@ def test_raw_arrays_of_any_layer() -> None:
     w, b, v = rng.normal(size=(4, 6)), rng.normal(size=6), rng.normal(size=(6, 2))
     mean, variance, gamma, slopes = rng.uniform(0.5, 2, (4, 6))
     parts = [
-        Part.linear(w, b),
-        Part.batch_norm(mean, variance, gamma, epsilon=0.1),
-        Part.activation("prelu", slopes),
-        Part.linear(v),
+        FittedLayer.linear(w, b),
+        FittedLayer.batch_norm(mean, variance, gamma, epsilon=0.1),
+        FittedLayer.activation("prelu", slopes),
+        FittedLayer.linear(v),
     ]
     h = (SCALED @ w + b - mean) / np.sqrt(variance + 0.1) * gamma
     expected = np.where(h > 0, h, slopes * h) @ v
@@ -324,17 +324,19 @@ def test_raw_arrays_of_any_layer() -> None:
 )
 def test_ends_that_do_not_fit_are_refused(options: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=named):
-        from_parts([Part.linear(np.ones((4, 2)))], **options)
+        from_parts([FittedLayer.linear(np.ones((4, 2)))], **options)
 
 
 def test_shapes_that_do_not_fit_are_both_named() -> None:
     with pytest.raises(InputError, match=r"\(4, 2\).*\(3,\).*\(2,\)"):
-        Part.linear(np.ones((4, 2)), np.ones(3))
+        FittedLayer.linear(np.ones((4, 2)), np.ones(3))
     with pytest.raises(InputError, match=r"mean \(2,\), variance \(3,\)"):
-        Part.batch_norm(np.ones(2), np.ones(3))
-    norm = Part.batch_norm(np.ones(3), np.ones(3))
+        FittedLayer.batch_norm(np.ones(2), np.ones(3))
+    norm = FittedLayer.batch_norm(np.ones(3), np.ones(3))
     with pytest.raises(InputError, match=r"\(2, 3\).*\(2, 2\)"):
-        from_parts([Part.linear(np.ones((4, 2))), norm, Part.linear(np.ones((2, 1)))])
+        from_parts(
+            [FittedLayer.linear(np.ones((4, 2))), norm, FittedLayer.linear(np.ones((2, 1)))]
+        )
 
 
 def test_an_imported_model_is_saved_and_trained_on(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from wellfit.training import Checkpoint, EarlyStopping, Member, Rows, Stream, tr
 from wellfit.training.pairing import Pairing
 from wellfit.training.prediction import Predictor
 from wellfit.training.streams import Batches
-from wellfit.transfer import Part, Pretrained, SiamesePretraining, from_parts
+from wellfit.transfer import FittedLayer, Pretrained, SiamesePretraining, from_parts
 
 LOSS = SigmoidCrossEntropy()
 
@@ -283,7 +283,9 @@ def test_the_parts_are_tower_a(shared, options):
     np.testing.assert_allclose(from_parts(model.parts(), precision="float64").predict(first), side)
     probability = torch.sigmoid(outputs[-1][1][0, :, 0]).numpy()
     np.testing.assert_allclose(model.predict_proba(first, second)[:, 1], probability)
-    assert all(isinstance(part, Part) and not part.layer.training_only for part in model.parts())
+    assert all(
+        isinstance(part, FittedLayer) and not part.layer.training_only for part in model.parts()
+    )
     assert len(model.get_feature_names_out()) == 8
 
 

@@ -33,7 +33,7 @@ from wellfit.model_selection.fingerprints import plain_data
 from wellfit.nn import Activate, BatchNorm, Dense, Dropout, Linear
 from wellfit.optim import Adam
 from wellfit.training import Checkpoint
-from wellfit.transfer import AutoencoderPretraining, GradualUnfreezing, Part, Pretrained
+from wellfit.transfer import AutoencoderPretraining, FittedLayer, GradualUnfreezing, Pretrained
 
 X, Y = load_digits(return_X_y=True)
 LOW, HIGH = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
@@ -553,7 +553,7 @@ def test_folders_and_parts_are_as_good_as_the_model(base, tmp_path):
     base.save(tmp_path / "run" / "model")
     for place in (tmp_path / "run" / "model", str(tmp_path / "run")):
         np.testing.assert_array_equal(fitted(base, Pretrained(place, freeze=2)).coefs_[-1], wanted)
-    parts = [Part(layer, learned, tracked) for layer, learned, tracked in numbers(base)]
+    parts = [FittedLayer(layer, learned, tracked) for layer, learned, tracked in numbers(base)]
     for given in (parts, parts[:-1]):  # the last is the output layer
         clf = MLPClassifier(pretrained=Pretrained(given, freeze=2), preprocess=None, **QUICK)
         clf.fit(encoded(base, X[FEW]), Y[FEW])

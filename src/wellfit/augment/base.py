@@ -115,14 +115,14 @@ def as_normal(bits: Tensor, dtype: torch.dtype) -> Tensor:
     return table.index_select(0, (bits.int() + 32768).view(-1)).view(bits.shape)
 
 
-class Op:
+class AugmentationOp:
     """An augmentation, bound to S streams."""
 
     def __call__(self, examples: Examples, step: int) -> None:
         """Augment the batches of the steps from ``step`` on."""
         raise NotImplementedError
 
-    def absorb(self, following: Op) -> bool:
+    def absorb(self, following: AugmentationOp) -> bool:
         """Take over the work of the op that follows, if the two can be one; say whether."""
         return False
 
@@ -139,5 +139,5 @@ class Augmentation(Config, family="augmentation"):
 
     @classmethod
     @abstractmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op for S streams, each with its own config."""

@@ -11,7 +11,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, AugmentContext, Examples, Op
+from wellfit.augment.base import Augmentation, AugmentationOp, AugmentContext, Examples
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
 
@@ -40,7 +40,7 @@ class Mixup(Augmentation, name="mixup"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op, bound to ``context``."""
         return _MixupOp([float(config.alpha) for config in configs], context)
 
@@ -58,7 +58,7 @@ def _shares(alpha: float) -> Tensor:
     return torch.as_tensor(betaincinv(alpha, alpha, places / 2))
 
 
-class _MixupOp(Op):
+class _MixupOp(AugmentationOp):
     def __init__(self, alphas: Sequence[float], context: AugmentContext) -> None:
         tables = torch.stack([_shares(alpha) for alpha in alphas])
         self._shares = tables.to(context.dtype).to(context.device).view(-1)

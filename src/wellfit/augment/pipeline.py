@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from wellfit.augment.base import Augmentation, AugmentContext, Examples, Image, Op
+from wellfit.augment.base import Augmentation, AugmentationOp, AugmentContext, Examples, Image
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.core.stacking import stack_key
@@ -108,7 +108,7 @@ class Augmenter:
                 )
         self._site = AugmentContext(tuple(seeds), 0, 1, 1, features, image, dtype, device)
         self._configs = list(zip(*augment, strict=True))
-        self._ops: dict[tuple[int, int], list[Op]] = {}
+        self._ops: dict[tuple[int, int], list[AugmentationOp]] = {}
 
     def __call__(self, examples: Examples, step: int, most: int) -> None:
         """Augment the n batches of the global steps from ``step`` on.
@@ -126,8 +126,8 @@ class Augmenter:
         for op in ops:
             op(examples, step)
 
-    def _bound(self, batch: int, steps: int) -> list[Op]:
-        ops: list[Op] = []
+    def _bound(self, batch: int, steps: int) -> list[AugmentationOp]:
+        ops: list[AugmentationOp] = []
         for place, configs in enumerate(self._configs):
             context = replace(self._site, place=place, batch=batch, steps=steps)
             op = type(configs[0]).bind(configs, context)

@@ -8,7 +8,14 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, AugmentContext, Draws, Examples, Op, as_normal
+from wellfit.augment.base import (
+    Augmentation,
+    AugmentationOp,
+    AugmentContext,
+    Draws,
+    Examples,
+    as_normal,
+)
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
@@ -37,12 +44,12 @@ class Noise(Augmentation, name="noise"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op, bound to ``context``."""
         return _NoiseOp(context.hypers(configs)["std"].to(context.dtype), context)
 
 
-class _NoiseOp(Op):
+class _NoiseOp(AugmentationOp):
     def __init__(self, std: Tensor, context: AugmentContext) -> None:
         self._std = std.unsqueeze(-1)
         self._bits = Bits(context.keys(), (context.batch, context.features), context.steps)
@@ -103,12 +110,12 @@ class Erasing(Augmentation, name="erasing"):
             )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op, bound to ``context``."""
         return _ErasingOp(configs, context)
 
 
-class _ErasingOp(Op):
+class _ErasingOp(AugmentationOp):
     def __init__(self, configs: Sequence[Erasing], context: AugmentContext) -> None:
         assert context.image is not None
         self._image, self._hypers, self._draws = (

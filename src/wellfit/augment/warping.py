@@ -14,12 +14,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wellfit.augment.base import Augmentation, AugmentContext, Draws, Examples, Image, Op
+from wellfit.augment.base import (
+    Augmentation,
+    AugmentationOp,
+    AugmentContext,
+    Draws,
+    Examples,
+    Image,
+)
 
 Hypers: TypeAlias = Mapping[str, Tensor]
 
 
-class Affine(Augmentation):
+class AffineWarp(Augmentation):
     """A warp that is linear: each row has a matrix of its own."""
 
     draws: ClassVar[int] = 1  # random numbers a row
@@ -33,7 +40,7 @@ class Affine(Augmentation):
         return None
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op, bound to ``context``."""
         return Warping(context, [_Bound(configs, context)])
 
@@ -64,7 +71,7 @@ def matrix(like: Tensor, rows: Sequence[Sequence[Tensor | float]]) -> Tensor:
 class _Bound:
     """An affine augmentation of S streams with its random numbers."""
 
-    def __init__(self, configs: Sequence[Affine], context: AugmentContext) -> None:
+    def __init__(self, configs: Sequence[AffineWarp], context: AugmentContext) -> None:
         self._affine, self._hypers = configs[0], context.hypers(configs)
         self._draws = Draws(context, self._affine.draws)
 
@@ -75,7 +82,7 @@ class _Bound:
         return self._affine.offsets(self._draws(step, steps), self._hypers)
 
 
-class Warping(Op):
+class Warping(AugmentationOp):
     """Affine warps, and then a field if there is one, as one resampling."""
 
     def __init__(
@@ -86,7 +93,7 @@ class Warping(Op):
         self._resample = Resampling(context.image, context.dtype, context.device)
         self._slide = Sliding(context.image)
 
-    def absorb(self, following: Op) -> bool:
+    def absorb(self, following: AugmentationOp) -> bool:
         """Take over a following warp, unless a field is the last here.
 
         The field says how far to look from a place that the warp after it would have moved.

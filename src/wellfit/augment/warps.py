@@ -9,13 +9,13 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from wellfit.augment.base import Augmentation, AugmentContext, Op, as_normal
-from wellfit.augment.warping import Affine, Hypers, Warping, matrix
+from wellfit.augment.base import Augmentation, AugmentationOp, AugmentContext, as_normal
+from wellfit.augment.warping import AffineWarp, Hypers, Warping, matrix
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import Bits
 
 
-class Shift(Affine, name="shift"):
+class Shift(AffineWarp, name="shift"):
     r"""new(x, y) = old(x - a, y - b), with a and b uniform in ±``pixels``.
 
     By whole pixels, unless ``whole`` is False: alone, that is a copy and no resampling.
@@ -46,7 +46,7 @@ class Shift(Affine, name="shift"):
         return matrix(u[0], [[1, 0, -right], [0, 1, -down]])
 
 
-class Rotation(Affine, name="rotation"):
+class Rotation(AffineWarp, name="rotation"):
     r"""Turns the image about its middle by an angle uniform in ±``degrees``.
 
     Source: Cireşan, Meier, Gambardella and Schmidhuber, "Deep, big, simple neural nets for
@@ -67,7 +67,7 @@ class Rotation(Affine, name="rotation"):
         return matrix(angle, [[cosine, -sine, 0], [sine, cosine, 0]])
 
 
-class Scale(Affine, name="scale"):
+class Scale(AffineWarp, name="scale"):
     r"""Enlarges about the middle by (1 + ``zoom``)ᵘ, u uniform in ±1: as often as it shrinks.
 
     Both directions alike, unless ``keep_aspect`` is False.
@@ -93,7 +93,7 @@ class Scale(Affine, name="scale"):
         return matrix(across, [[base**-across, 0, 0], [0, base**-down, 0]])
 
 
-class Shear(Affine, name="shear"):
+class Shear(AffineWarp, name="shear"):
     r"""Slants upright lines by an angle uniform in ±``degrees``; rows of pixels stay rows.
 
     Source: Cireşan, Meier, Gambardella and Schmidhuber, "Deep, big, simple neural nets for
@@ -145,7 +145,7 @@ class Elastic(Augmentation, name="elastic"):
     )
 
     @classmethod
-    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> Op:
+    def bind(cls, configs: Sequence[Self], context: AugmentContext) -> AugmentationOp:
         """Return the op, bound to ``context``."""
         return Warping(context, [], Waves(configs, context))
 

@@ -32,7 +32,7 @@ from wellfit.core.errors import InputError, WellfitError
 FAILED, UNUSABLE = 1, 2
 
 
-class _Group(TyperGroup):
+class _CommandGroup(TyperGroup):
     """Prints errors in one line, and turns them into exit codes."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -73,7 +73,7 @@ def _told(error: BaseException) -> str:
 
 
 app = typer.Typer(
-    cls=_Group,
+    cls=_CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -38,7 +38,7 @@ _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class TestEvaluation:
     """A model's predictions on the test set, and its scores on the test and training sets.
 
     ``trained`` is the number of training rows without the validation rows. ``baseline`` are the
@@ -71,7 +71,7 @@ class Evaluation:
         return document
 
 
-def evaluate(model: Model, source: Source) -> Evaluation:
+def evaluate(model: Model, source: Source) -> TestEvaluation:
     """Predict the test and training rows, and score the predictions."""
     data = source.data
     y, ids = np.asarray(data.y_test), _trained(model, source)
@@ -81,7 +81,7 @@ def evaluate(model: Model, source: Source) -> Evaluation:
     one_class_each = source.learning == "classification" and y.ndim == 1
     confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
     baseline, constant, commonest = _baseline(y_train, y, source, model)
-    return Evaluation(
+    return TestEvaluation(
         y, predicted, test, training, len(ids), baseline, constant, commonest, confusions
     )
 
@@ -96,7 +96,7 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
 
 
 def verdict_on(
-    model: Model, source: Source, judged: str, checks: Report, result: Evaluation
+    model: Model, source: Source, judged: str, checks: Report, result: TestEvaluation
 ) -> Verdict:
     """Return the verdict on the model, based on the validation rows if there are any.
 
@@ -161,7 +161,7 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
     return [str(c) for c in classes]
 
 
-def print_errors(evaluation: Evaluation, source: Source, console: Console) -> None:
+def print_errors(evaluation: TestEvaluation, source: Source, console: Console) -> None:
     """Print the baseline, then the confusion matrix or the residuals."""
     console.print(Text(_baseline_told(evaluation), "dim"))
     console.print()
@@ -173,7 +173,7 @@ def print_errors(evaluation: Evaluation, source: Source, console: Console) -> No
     console.print()
 
 
-def _baseline_told(evaluation: Evaluation) -> str:
+def _baseline_told(evaluation: TestEvaluation) -> str:
     """Return the baseline as a sentence, ``Majority-class baseline: 75.9 % (always no, …)``."""
     scores = {score.name: score for score in evaluation.baseline}
     told = {name: score.metric.format(score.value) for name, score in scores.items()}
@@ -184,7 +184,7 @@ def _baseline_told(evaluation: Evaluation) -> str:
     return f"Mean baseline: {name} {told[name]} {where}"
 
 
-def score_table(evaluation: Evaluation) -> Table:
+def score_table(evaluation: TestEvaluation) -> Table:
     """Return a table of the scores with their intervals, beside the baseline and training rows."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True)
@@ -227,7 +227,7 @@ def _most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Renderabl
     return table if table.row_count else Text("No test row is classified wrongly.")
 
 
-def residual_table(evaluation: Evaluation) -> Table:
+def residual_table(evaluation: TestEvaluation) -> Table:
     """Return the quantiles of the true values and of the residuals."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("of test rows")
@@ -248,7 +248,7 @@ def residual_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def pictures(evaluation: Evaluation, source: Source) -> Iterator[tuple[str, bytes]]:
+def pictures(evaluation: TestEvaluation, source: Source) -> Iterator[tuple[str, bytes]]:
     """Yield the names and contents of the figures of the test set."""
     title = f"{source.data.name}: test rows"
     if evaluation.confusions is not None:

@@ -13,8 +13,7 @@ from wellfit.cli.console import screen, spinner
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wellfit.landscapes import Landscape
-    from wellfit.landscapes import Path as Track
+    from wellfit.landscapes import Landscape, OptimizerPath
     from wellfit.optim import Optimizer
 
 _VARIANTS = ("momentum", "nesterov")  # of sgd
@@ -91,7 +90,7 @@ def _point(text: str) -> tuple[float, float]:
     raise InputError(f"--start is {text!r}; expected two numbers, such as 4,4")
 
 
-def _table(ground: Landscape, paths: list[Track]) -> Table:
+def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
     from rich.table import Table
 
     from wellfit.report.landscape import told
@@ -111,7 +110,7 @@ def _table(ground: Landscape, paths: list[Track]) -> Table:
     return table
 
 
-def _draw(ground: Landscape, paths: list[Track], target: Path) -> None:
+def _draw(ground: Landscape, paths: list[OptimizerPath], target: Path) -> None:
     from wellfit.charts.to_matplotlib import png
     from wellfit.core.errors import InputError
     from wellfit.report.landscape import landscape_animation, landscape_figure

@@ -121,7 +121,7 @@ class FoundEntry(TypedDict, total=False):
     std: Number
 
 
-class ResultDocument(TypedDict, total=False):
+class RunResultDocument(TypedDict, total=False):
     """The result of a run."""
 
     status: str
@@ -169,7 +169,7 @@ def what_was_altered(path: Path) -> str:
 
 def read_result_file(path: Path) -> dict[str, Any]:
     """Return the result in a file; raises the same errors as :func:`read_config_file`."""
-    result = _read(path, Annotated[ResultDocument, OPEN], _current_result)
+    result = _read(path, Annotated[RunResultDocument, OPEN], _current_result)
     if "confusion" in result:
         classes, counts = result["confusion"]["classes"], result["confusion"]["counts"]
         if {len(counts), *map(len, counts)} != {len(classes)}:

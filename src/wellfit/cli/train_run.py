@@ -320,7 +320,9 @@ def _conclude(
     _tell_folder(folder, model.status_ == "interrupted", console)
 
 
-def _draw(model: Model, source: Source, folder: RunFolder, result: evaluation.Evaluation) -> None:
+def _draw(
+    model: Model, source: Source, folder: RunFolder, result: evaluation.TestEvaluation
+) -> None:
     """Write the figures of a training."""
     history = model.history_
     if history:

@@ -124,7 +124,11 @@ def current_verdict(verdict: Any) -> Any:
 
 
 def current_identity(search: Any) -> Any:
-    """Return what identifies a search, as its journal says it, by today's names."""
+    """Return what identifies a search, as its journal says it, by today's names.
+
+    >>> current_identity([{"is": "Constant"}, {"is": "Constant", "value": 0.1}])
+    [{'is': 'ConstantSchedule'}, {'is': 'Constant', 'value': 0.1}]
+    """
     return _with_added(_translated(search, PARAMETERS, PRETRAINED, CLASSES))
 
 
@@ -136,7 +140,7 @@ def former_candidate(candidate: Any) -> Any:
     """
     names, parts, classes = map(_inverted, (PARAMETERS, PRETRAINED, CLASSES))
     given = {_translated_name(name, names, parts): value for name, value in candidate.items()}
-    return _translated(given, names, parts, classes)
+    return _translated(given, names, parts, {**classes, "ConstantSchedule": "Constant"})
 
 
 def _translated(
@@ -148,6 +152,8 @@ def _translated(
     if not isinstance(value, Mapping):
         return value
     kind = value.get("is")
+    if kind == "Constant" and "value" not in value:  # the initializer of that name has a value
+        kind = "ConstantSchedule"
     known = parts if kind in ("Reuse", "Pretrained") else names if kind is not None else {}
     told = {
         known.get(name, name): _translated(item, names, parts, classes)

@@ -28,7 +28,7 @@ _UNNAMED = "Unnamed: {}"  # pandas' names of columns without one
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """The layout of a csv file.
 
     Args:
@@ -66,7 +66,7 @@ class Layout:
         return None
 
 
-def layout_of(path: Path, schema: TableSchema) -> Layout:
+def layout_of(path: Path, schema: TableSchema) -> CsvLayout:
     """Return the layout of a csv file from its first line.
 
     Raises:
@@ -89,7 +89,7 @@ def layout_of(path: Path, schema: TableSchema) -> Layout:
         names = [name or _UNNAMED.format(at) for at, name in enumerate(names)]
     else:
         names = _names_without_header(path, len(cells), schema)
-    return Layout(path, separator, tuple(names), schema.header)
+    return CsvLayout(path, separator, tuple(names), schema.header)
 
 
 def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[str]:
@@ -118,7 +118,7 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(repr(name) for name in names[:most]) + more
 
 
-def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
+def read_csv(layout: CsvLayout, schema: TableSchema) -> tuple[pd.DataFrame, TableSchema]:
     """Read a csv file; the types of columns that the schema doesn't name are inferred.
 
     Returns:
@@ -137,7 +137,7 @@ def read_csv(layout: Layout, schema: TableSchema) -> tuple[pd.DataFrame, TableSc
 
 
 def _with_grouped(
-    table: pd.DataFrame, decimals: dict[str, Decimal], layout: Layout, schema: TableSchema
+    table: pd.DataFrame, decimals: dict[str, Decimal], layout: CsvLayout, schema: TableSchema
 ) -> tuple[pd.DataFrame, dict[str, Decimal]]:
     """Reread numeric columns of a file with decimal commas, in which 1.234 means 1234.
 
@@ -157,7 +157,7 @@ def _with_grouped(
 
 
 def csv_blocks(
-    layout: Layout, schema: TableSchema, columns: Sequence[str], rows: int
+    layout: CsvLayout, schema: TableSchema, columns: Sequence[str], rows: int
 ) -> Iterator[pd.DataFrame]:
     """Yield some columns of a csv file in blocks of rows.
 
@@ -172,7 +172,7 @@ def csv_blocks(
 
 
 def _frames(
-    layout: Layout, schema: TableSchema, rows: int | None = None
+    layout: CsvLayout, schema: TableSchema, rows: int | None = None
 ) -> Iterator[pd.DataFrame]:
     """Yield the table as pandas reads it, with trimmed text, in blocks of ``rows`` if given."""
     import pandas as pd
@@ -205,7 +205,7 @@ def _frames(
             raise DataError(f"{layout.path} has rows with more cells than the header") from None
 
 
-def _dtypes(layout: Layout, schema: TableSchema) -> dict[str, type[str]]:
+def _dtypes(layout: CsvLayout, schema: TableSchema) -> dict[str, type[str]]:
     """Return the columns that pandas must read as text instead of guessing their type."""
     return {
         name: str

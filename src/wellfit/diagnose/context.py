@@ -19,7 +19,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
 from wellfit.fitting import ClassTargets, TrainingJob
 from wellfit.nn import Network
-from wellfit.optim import Adam, Constant
+from wellfit.optim import Adam, ConstantSchedule
 from wellfit.preprocessing.columns import as_table, is_image_like
 from wellfit.training import Member, Rows
 
@@ -137,7 +137,7 @@ class CheckContext:
         """Return the training with nothing in it but network, loss and Adam."""
         bare: dict[str, Any] = {
             "optimizer": Adam(),
-            "lr_schedule": Constant(),
+            "lr_schedule": ConstantSchedule(),
             "schedules": (),
             "penalties": (),
             "constraints": (),

@@ -20,7 +20,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
 from wellfit.fitting import TrainingJob
 from wellfit.fitting.runner import train_members
-from wellfit.optim import Constant, Minimizer, Optimizer
+from wellfit.optim import ConstantSchedule, Minimizer, Optimizer
 from wellfit.training import Member, Rows, Stream
 from wellfit.training.stack import STACK_BYTES, bytes_of
 
@@ -256,7 +256,7 @@ def range_test(
     # As many whole batches as there are steps, of rows that come again where they don't suffice.
     # Judged by rows it learns from: what counts here is how fast the loss falls.
     stream = Stream(np.resize(ids, steps * batch), ids[:_JUDGED], seed)
-    trial = _Trial(prepared, rows, stream, batch)
+    trial = _RateTrial(prepared, rows, stream, batch)
     stride = max(1, len(grid) // (2 * _DECADES))
     first = _middle(grid, stride) if many else grid
     start, losses = trial.start(), trial.losses(first)
@@ -270,7 +270,7 @@ def range_test(
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _RateTrial:
     """Short trainings on the same rows in the same order, at rates that are told later."""
 
     prepared: TrainingJob
@@ -308,7 +308,7 @@ def _members(
     return [
         member.replace(
             optimizer=_at(member.optimizer, rate),
-            lr_schedule=Constant(),
+            lr_schedule=ConstantSchedule(),
             schedules=(),
             ema_decay=0.0,
             batch_size=batch,

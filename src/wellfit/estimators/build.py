@@ -41,7 +41,7 @@ from wellfit.fitting.pretrained.start import borrow, in_words
 from wellfit.fitting.scoring import metrics_of
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import Network
-from wellfit.optim import Constant, Minimizer, Optimizer
+from wellfit.optim import ConstantSchedule, Minimizer, Optimizer
 from wellfit.training import Member, Stream
 from wellfit.training.checkpoint import read_checkpoint
 from wellfit.training.room import check_room
@@ -302,7 +302,7 @@ class JobBuilder:
             network=origin.network or built.network,
             loss=table.targets.loss,
             optimizer=settings.optimizer(e),
-            lr_schedule=Constant() if fixed else settings.resolve_schedule(e),
+            lr_schedule=ConstantSchedule() if fixed else settings.resolve_schedule(e),
             schedules=() if one_epoch else settings.schedules(e.schedules),
             penalties=built.penalties,
             constraints=built.constraints,

@@ -26,7 +26,7 @@ _ROOM = 0.25  # share of the memory that stacks may take, all processes together
 
 
 @dataclass(frozen=True)
-class Group:
+class JobGroup:
     """Jobs that share a stack, and their places in the list they come from."""
 
     places: tuple[int, ...]
@@ -74,7 +74,7 @@ def run_alone(job: TrainingJob) -> FittedNetwork:
     return network
 
 
-def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[Group]:
+def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[JobGroup]:
     """Return the stacks that jobs fall into, the longest first.
 
     Args:
@@ -87,7 +87,7 @@ def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[Group]:
     # Few kinds are cut further, so that no process waits; many kinds fill the processes.
     share = workers if len(kinds) < 2 * workers else 1
     groups = [
-        Group(tuple(places), tuple(jobs[place] for place in places))
+        JobGroup(tuple(places), tuple(jobs[place] for place in places))
         for alike in kinds.values()
         for places in _cut(alike, jobs, share, _room(jobs[alike[0]]) / workers)
     ]
@@ -96,7 +96,7 @@ def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[Group]:
 
 
 def train_group(
-    group: Group, until: int | None = None, paused: tuple[Result, str] | None = None
+    group: JobGroup, until: int | None = None, paused: tuple[Result, str] | None = None
 ) -> tuple[Result, str]:
     """Train a group's members together, to their end or to a pause.
 

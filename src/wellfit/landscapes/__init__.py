@@ -1,7 +1,7 @@
 """Floor 3: test functions, and comparisons of optimizers on them."""
 
 from wellfit.core.registry import discover
-from wellfit.landscapes.comparison import Path, at_best_rate, compare_optimizers
+from wellfit.landscapes.comparison import OptimizerPath, at_best_rate, compare_optimizers
 from wellfit.landscapes.functions import (
     Beale,
     Himmelblau,
@@ -16,7 +16,7 @@ __all__ = [
     "Beale",
     "Himmelblau",
     "Landscape",
-    "Path",
+    "OptimizerPath",
     "Rastrigin",
     "Ravine",
     "Rosenbrock",

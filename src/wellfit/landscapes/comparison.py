@@ -22,7 +22,7 @@ _RATES = 60
 
 
 @dataclass(frozen=True)
-class Path:
+class OptimizerPath:
     """Where one rule went from one start: points (steps + 1, 2) and their heights."""
 
     rule: Optimizer
@@ -55,7 +55,7 @@ def compare_optimizers(
     starts: Sequence[Point] | None = None,
     *,
     steps: int = 500,
-) -> list[Path]:
+) -> list[OptimizerPath]:
     """Run several optimizers on a landscape, each from every start.
 
     Args:
@@ -113,7 +113,7 @@ def at_best_rate(
     return min(paths, key=_rank).rule
 
 
-def _rank(path: Path) -> tuple[bool, float, float]:
+def _rank(path: OptimizerPath) -> tuple[bool, float, float]:
     """Order paths: those that end well, by steps; then by height."""
     last = path.heights[-1] if np.isfinite(path.heights[-1]) else np.inf
     steps = path.steps if path.steps is not None else len(path.points)
@@ -161,6 +161,6 @@ def _minimized(landscape: Landscape, rule: Minimizer, start: Tensor, steps: int)
     return torch.stack(tried)
 
 
-def _path(landscape: Landscape, rule: Optimizer, track: Tensor) -> Path:
+def _path(landscape: Landscape, rule: Optimizer, track: Tensor) -> OptimizerPath:
     heights = landscape.value(track[:, 0], track[:, 1])
-    return Path(rule, track.numpy(), heights.numpy(), landscape.minima)
+    return OptimizerPath(rule, track.numpy(), heights.numpy(), landscape.minima)

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from joblib.externals.loky import BrokenProcessPool
 from joblib.parallel import get_active_backend
 
-from wellfit.fitting.runner import Group, train_group
+from wellfit.fitting.runner import JobGroup, train_group
 from wellfit.training import Result
 from wellfit.training.precision import threads
 
@@ -45,7 +45,7 @@ class Trained:
 class Job:
     """A group to be trained until an epoch, and what to go on from."""
 
-    group: Group
+    group: JobGroup
     until: int | None = None
     paused: Trained | JournaledResult | MergedResults | None = None
 
@@ -54,7 +54,7 @@ class Job:
         places = tuple(self.group.places[index] for index in members)
         jobs = tuple(self.group.jobs[index] for index in members)
         paused = None if self.paused is None else self.paused.take(members)
-        return Job(Group(places, jobs), self.until, paused)
+        return Job(JobGroup(places, jobs), self.until, paused)
 
     def halves(self) -> list[Job]:
         """Return the first half of the members, and the second."""

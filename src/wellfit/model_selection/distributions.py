@@ -19,7 +19,7 @@ _FAR = 1e-6  # the quantile of a distribution that counts as its end
 _MANY = 1000  # integers of a range that a grid doesn't list
 
 
-class Axis(ABC):
+class Distribution(ABC):
     """What one parameter may be."""
 
     @abstractmethod
@@ -40,7 +40,7 @@ class Axis(ABC):
 
 
 @dataclass(frozen=True)
-class Number(Axis):
+class Number(Distribution):
     """Numbers of a range, evenly or, on a ``log`` scale, by their logarithms.
 
     >>> Number(1e-4, 1.0, log=True).at(0.5)
@@ -79,7 +79,7 @@ class Number(Axis):
 
 
 @dataclass(frozen=True)
-class Choices(Axis):
+class Choices(Distribution):
     """A list of values, all alike.
 
     >>> Choices(("relu", "tanh")).at(0.5)
@@ -106,7 +106,7 @@ class Choices(Axis):
 
 
 @dataclass(frozen=True)
-class ScipyDistribution(Axis):
+class ScipyDistribution(Distribution):
     """What a distribution of SciPy's draws, or whatever has a method ``rvs``.
 
     >>> from scipy.stats import loguniform
@@ -133,7 +133,7 @@ class ScipyDistribution(Axis):
         return [min(drawn), max(drawn)]
 
 
-def axis(name: str, given: Any) -> Axis:
+def axis(name: str, given: Any) -> Distribution:
     """Return what a space's entry means.
 
     >>> axis("l2", {"low": 1e-6, "high": 0.1, "scale": "log"})
@@ -145,7 +145,7 @@ def axis(name: str, given: Any) -> Axis:
         HyperparameterError: it means nothing, or there is nothing in it.
         UnknownNameError: a key that entries don't have.
     """
-    if isinstance(given, Axis):
+    if isinstance(given, Distribution):
         return given
     if hasattr(given, "rvs"):
         return ScipyDistribution(given)
@@ -163,7 +163,7 @@ def axis(name: str, given: Any) -> Axis:
     )
 
 
-def _declared(name: str, entry: Mapping[str, Any]) -> Axis:
+def _declared(name: str, entry: Mapping[str, Any]) -> Distribution:
     for key in entry:
         if key not in _KEYS:
             raise UnknownNameError(f"key of {name} in the space", key, _KEYS)
@@ -198,7 +198,7 @@ def _range(name: str, entry: Mapping[str, Any]) -> Number:
     return Number(kind(low), kind(high), scale == "log", integer)
 
 
-def _stepped(name: str, entry: Mapping[str, Any], whole: Number) -> Axis:
+def _stepped(name: str, entry: Mapping[str, Any], whole: Number) -> Distribution:
     """Return a range, or so many of its values at even steps."""
     steps = entry.get("steps")
     if steps is None:

@@ -33,7 +33,7 @@ from wellfit.fitting import (
     TrainingJob,
 )
 from wellfit.fitting.features import Numbers
-from wellfit.fitting.runner import Group, grouped
+from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
 from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.dispatch import Job, JournaledResult, MergedResults, Trained, finished
@@ -176,7 +176,7 @@ class Evaluation(FitEvaluator):
             self._estimators[key] = fit.candidate, estimator
         return self._estimators[key][1]
 
-    def _judged(self, group: Group, trained: Trained, fits: Sequence[FoldFit]) -> list[Outcome]:
+    def _judged(self, group: JobGroup, trained: Trained, fits: Sequence[FoldFit]) -> list[Outcome]:
         """Return the outcomes of a group's results, scored fold by fold."""
         outcomes: list[Outcome | None] = [None] * len(fits)
         fitted: dict[int, BaseMLP] = {}
@@ -321,7 +321,7 @@ class _Paused:
     """A fit that was paused, and its place in the group that it was trained in."""
 
     fit: FoldFit
-    group: Group
+    group: JobGroup
     trained: Trained | JournaledResult
     index: int
 
@@ -338,4 +338,4 @@ def _joined(some: Sequence[tuple[int, _Paused]], until: int | None) -> Job:
     ]
     places = tuple(place for place, _ in ordered)
     jobs = tuple(paused.group.jobs[paused.index] for _, paused in ordered)
-    return Job(Group(places, jobs), until, MergedResults(parts))
+    return Job(JobGroup(places, jobs), until, MergedResults(parts))

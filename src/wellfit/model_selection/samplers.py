@@ -12,7 +12,7 @@ from scipy.stats import qmc
 
 from wellfit.core.extras import import_extra
 from wellfit.core.hyper import Config, hyper
-from wellfit.model_selection.distributions import Axis
+from wellfit.model_selection.distributions import Distribution
 from wellfit.model_selection.spaces import Space
 
 Candidate = dict[str, Any]
@@ -253,7 +253,7 @@ class _Study(SamplerRun):
                 self._study.tell(trial, state=failed)
 
 
-def _suggested(trial: Any, name: str, axis: Axis) -> Any:
+def _suggested(trial: Any, name: str, axis: Distribution) -> Any:
     return axis.suggested(trial, name)
 
 

@@ -25,7 +25,7 @@ from wellfit.core.errors import (
 )
 from wellfit.core.extras import import_extra
 from wellfit.core.files import parse_json, read_regular
-from wellfit.model_selection.distributions import Axis, Choices, axis
+from wellfit.model_selection.distributions import Choices, Distribution, axis
 
 _LARGEST = 1 << 20  # bytes of a file
 _DEEPEST = 1000  # layers: each is an axis of the space
@@ -45,7 +45,7 @@ class Space:
             on.
     """
 
-    axes: Mapping[str, Axis]
+    axes: Mapping[str, Distribution]
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     layered: tuple[str, ...] = ()
 
@@ -70,7 +70,7 @@ class Space:
                 f"space is {given!r}; expected parameters and what each may be, such as "
                 '{"l2": [1e-4, 1e-2]}'
             )
-        axes: dict[str, Axis] = {}
+        axes: dict[str, Distribution] = {}
         conditions: dict[str, Condition] = {}
         for name, entry in given.items():
             if not isinstance(name, str):
@@ -79,7 +79,7 @@ class Space:
         layered = tuple(name for name, entry in given.items() if _is_layered(entry))
         return cls(_ordered(axes, conditions), conditions, layered)
 
-    def candidate(self, value: Callable[[str, Axis], Any]) -> dict[str, Any]:
+    def candidate(self, value: Callable[[str, Distribution], Any]) -> dict[str, Any]:
         """Return a candidate, asking ``value`` for that of each axis whose conditions hold."""
         values: dict[str, Any] = {}
         for name, each in self.axes.items():
@@ -189,7 +189,9 @@ def _is_layered(entry: Any) -> bool:
     return isinstance(entry, Mapping) and ("depth" in entry or "units" in entry)
 
 
-def _add(axes: dict[str, Axis], conditions: dict[str, Condition], name: str, entry: Any) -> None:
+def _add(
+    axes: dict[str, Distribution], conditions: dict[str, Condition], name: str, entry: Any
+) -> None:
     """Add an entry's axes, one or one for each layer, and their conditions."""
     condition = _condition(name, entry)
     if not _is_layered(entry):
@@ -229,14 +231,16 @@ def _condition(name: str, entry: Any) -> Condition:
     }
 
 
-def _ordered(axes: Mapping[str, Axis], conditions: Mapping[str, Condition]) -> dict[str, Axis]:
+def _ordered(
+    axes: Mapping[str, Distribution], conditions: Mapping[str, Condition]
+) -> dict[str, Distribution]:
     """Return the axes with those first that others' conditions ask about."""
     for name, condition in conditions.items():
         for other, allowed in condition.items():
             if other not in axes:
                 raise UnknownNameError(f"parameter that {name} depends on", other, axes)
             _check_reached(name, other, allowed, axes[other].values())
-    ordered: dict[str, Axis] = {}
+    ordered: dict[str, Distribution] = {}
     while len(ordered) < len(axes):
         ready = [
             name

@@ -22,7 +22,7 @@ from wellfit.optim.optimizers import (
 )
 from wellfit.optim.penalties import L1, L2, Penalty
 from wellfit.optim.schedules import (
-    Constant,
+    ConstantSchedule,
     Cosine,
     Custom,
     Exponential,
@@ -53,7 +53,7 @@ __all__ = [
     "ClipByValue",
     "Clipping",
     "ConjugateGradient",
-    "Constant",
+    "ConstantSchedule",
     "Constraint",
     "Cosine",
     "Custom",

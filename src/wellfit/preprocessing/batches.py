@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.cells import number_matrix
 from wellfit.preprocessing.columns import Kind, Table
-from wellfit.preprocessing.numeric import Affine, Numbers
+from wellfit.preprocessing.numeric import AffineScaling, Numbers
 from wellfit.preprocessing.table import TablePreprocessor
 
 _SAMPLE = 1000  # rows of a batch that are looked at
@@ -79,7 +79,9 @@ def _places(table: TablePreprocessor, *kinds: Kind) -> list[int]:
 
 def _of_numbers(numbers: Numbers, values: NDArray[Any], narrow: bool) -> Iterator[tuple[str, int]]:
     """Yield the problems of numeric columns (rows, columns), NaN where missing."""
-    scaling = next((each for each in numbers.scalings.values() if isinstance(each, Affine)), None)
+    scaling = next(
+        (each for each in numbers.scalings.values() if isinstance(each, AffineScaling)), None
+    )
     for index in range(values.shape[1]):
         column = values[:, index]
         column = column[~np.isnan(column)]

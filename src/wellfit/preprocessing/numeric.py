@@ -35,7 +35,7 @@ class Scaling(Protocol):
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineScaling:
     """(x - center) / scale."""
 
     center: Array
@@ -54,7 +54,7 @@ class Affine:
         return scaled
 
 
-class Standard(Affine):
+class StandardScaling(AffineScaling):
     """Mean 0 and standard deviation 1: scikit-learn's StandardScaler."""
 
     @classmethod
@@ -64,7 +64,7 @@ class Standard(Affine):
         return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64))
 
 
-class Robust(Affine):
+class RobustScaling(AffineScaling):
     """Median 0 and interquartile range 1; outliers don't move it.
 
     Where half of the values are equal, and that range is 0, the standard deviation is 1. Half of
@@ -85,7 +85,7 @@ class Robust(Affine):
 
 
 @dataclass(frozen=True)
-class Quantile:
+class QuantileScaling:
     """The normal quantile of each value's rank: scikit-learn's QuantileTransformer."""
 
     quantiles: Array
@@ -115,10 +115,10 @@ def _normal(count: int) -> QuantileTransformer:
 
 
 SCALINGS: dict[str, type[Scaling]] = {
-    "robust": Robust,
-    "standard": Standard,
-    "quantile": Quantile,
-    "none": Affine,
+    "robust": RobustScaling,
+    "standard": StandardScaling,
+    "quantile": QuantileScaling,
+    "none": AffineScaling,
 }
 
 
@@ -213,7 +213,7 @@ class Numbers:
         missing_in = matrix.indices[np.isnan(matrix.data)]
         gaps = np.isin(np.arange(len(zeros)), missing_in)
         scale = np.where(varies, largest, 1.0)
-        return cls({"none": Affine(zeros, scale)}, clip, zeros, varies, gaps)
+        return cls({"none": AffineScaling(zeros, scale)}, clip, zeros, varies, gaps)
 
     def transform(self, values: Array) -> Array:
         """Return (rows, scaled columns and marks of missing values) of floats."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wellfit.landscapes import Landscape, Path
+from wellfit.landscapes import Landscape, OptimizerPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ _GRID = 240
 _FRAMES, _FRAMES_A_SECOND = 90, 20
 
 
-def landscape_figure(landscape: Landscape, paths: Sequence[Path]) -> Figure:
+def landscape_figure(landscape: Landscape, paths: Sequence[OptimizerPath]) -> Figure:
     """Draw the landscape's contours, its minima, and the paths down it.
 
     >>> from wellfit.landscapes import Beale, compare_optimizers
@@ -37,7 +37,7 @@ def landscape_figure(landscape: Landscape, paths: Sequence[Path]) -> Figure:
     return figure
 
 
-def landscape_animation(landscape: Landscape, paths: Sequence[Path], file: File) -> None:
+def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], file: File) -> None:
     """Write the comparison as a GIF that draws every path step by step."""
     from matplotlib.animation import FuncAnimation, PillowWriter
 
@@ -63,7 +63,7 @@ def landscape_animation(landscape: Landscape, paths: Sequence[Path], file: File)
     )
 
 
-def told(path: Path) -> str:
+def told(path: OptimizerPath) -> str:
     """Return a path's name: its rule, its learning rate where it has one.
 
     >>> from wellfit.landscapes import Beale, compare_optimizers
@@ -80,7 +80,7 @@ def told(path: Path) -> str:
     return ", ".join([*words, f"rate {rule.learning_rate:.2g}"])
 
 
-def _ground(landscape: Landscape, paths: Sequence[Path]) -> tuple[Figure, Axes]:
+def _ground(landscape: Landscape, paths: Sequence[OptimizerPath]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 7.0), layout="constrained")
@@ -103,7 +103,9 @@ def _ground(landscape: Landscape, paths: Sequence[Path]) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _window(landscape: Landscape, paths: Sequence[Path]) -> tuple[float, float, float, float]:
+def _window(
+    landscape: Landscape, paths: Sequence[OptimizerPath]
+) -> tuple[float, float, float, float]:
     """Return the landscape's own window, with room around the starts."""
     left, right, bottom, top = landscape.window
     starts = np.array([path.points[0] for path in paths])

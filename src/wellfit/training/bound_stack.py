@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.optim.minimizers import Minimizer
-from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction, Scores
+from wellfit.training.metric_sums import Metrics, MetricSums, ScoreCollector, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
@@ -111,7 +111,7 @@ class BoundStack:
     def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""
         sums = MetricSums(self.stack)
-        more = Scores(scores, self.stack.members[0].loss.predict, self._judged_rows())
+        more = ScoreCollector(scores, self.stack.members[0].loss.predict, self._judged_rows())
         for chunk in self.batches.judging(self._predictor.most):
             (x,) = chunk.features()
             logits = self._predictor(x).transpose(1, 2)

@@ -12,7 +12,7 @@ from wellfit.optim.layer_rates import LayerRates
 from wellfit.optim.minimizers import Minimizer
 from wellfit.optim.optimizers import Adam, Optimizer
 from wellfit.optim.penalties import Penalty
-from wellfit.optim.schedules import Constant, Schedule
+from wellfit.optim.schedules import ConstantSchedule, Schedule
 
 
 class Scheduled(Config):
@@ -23,7 +23,7 @@ class Scheduled(Config):
     """
 
     of: str = hyper("momentum, dropout, l1, l2 or the like", default="momentum")
-    schedule: Schedule = hyper("the factor on it", default=Constant())
+    schedule: Schedule = hyper("the factor on it", default=ConstantSchedule())
 
 
 class Member(Config):
@@ -40,7 +40,7 @@ class Member(Config):
     network: Network = hyper("the layers", default=mlp(1, (), 1))
     loss: Loss = hyper("what is lowered", default=SoftmaxCrossEntropy())
     optimizer: Optimizer = hyper("the update rule", default=Adam())
-    lr_schedule: Schedule = hyper("of the learning rate", default=Constant())
+    lr_schedule: Schedule = hyper("of the learning rate", default=ConstantSchedule())
     schedules: tuple[Scheduled, ...] = hyper("of other hyper-parameters", default=())
     penalties: tuple[Penalty, ...] = hyper("costs of large weights", default=())
     constraints: tuple[Constraint, ...] = hyper("what weights are held to", default=())

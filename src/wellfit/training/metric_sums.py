@@ -95,7 +95,7 @@ def add_in_turn(total: NDArray[np.float64], each: NDArray[Any]) -> None:
     total[:] = np.add.accumulate(run, out=run)[-1]
 
 
-class Scores:
+class ScoreCollector:
     """Collects predictions of all members on their validation rows, and scores them.
 
     Args:

@@ -37,7 +37,7 @@ def choose_precision(precision: str, member: Member, rows: Rows, stream: Stream)
     widest = max(layer.units for layer in member.network.layers if isinstance(layer, Linear))
     if widest < _SMALL:
         return "float32"
-    few = _Trial(member, rows, stream)
+    few = _PrecisionTrial(member, rows, stream)
     few.run("float32")  # warms up
     seconds, loss = few.run("float32")
     # The faster of two runs: the first one also sets up the kernels for the new type.
@@ -46,7 +46,7 @@ def choose_precision(precision: str, member: Member, rows: Rows, stream: Stream)
     return "bfloat16" if better else "float32"
 
 
-class _Trial:
+class _PrecisionTrial:
     """The first steps of a training, judged by validation rows or by those it saw."""
 
     def __init__(self, member: Member, rows: Rows, stream: Stream) -> None:

@@ -1,7 +1,7 @@
 """Trained networks put to further use; from and to other libraries."""
 
 from wellfit.transfer.interop import (
-    Part,
+    FittedLayer,
     export,
     from_keras,
     from_parts,
@@ -28,10 +28,10 @@ from wellfit.transfer.siamese import SiamesePretraining
 
 __all__ = [
     "AutoencoderPretraining",
+    "FittedLayer",
     "GradualUnfreezing",
     "MLPAutoencoder",
     "ModelRegistry",
-    "Part",
     "Pretrained",
     "RBMPretraining",
     "RegisteredModel",

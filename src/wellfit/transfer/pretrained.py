@@ -20,8 +20,8 @@ from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.optim import LayerRates
-from wellfit.transfer.interop import Part, import_model
-from wellfit.transfer.interop.parts import weights_of
+from wellfit.transfer.interop import FittedLayer, import_model
+from wellfit.transfer.interop.fitted_layers import weights_of
 from wellfit.transfer.model_registry import find_model
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
@@ -56,8 +56,8 @@ class Pretrained(PretrainedLayers):
     Args:
         model: a fitted ``MLPClassifier`` or ``MLPRegressor``; the folder of a model or a run, or
             a name in the registry (:func:`find_model`); a file that :func:`import_model` reads; a
-            list of :class:`Part`, of which a linear layer at the end is the output; or what has
-            such ``parts()``, as all pretraining has.
+            list of :class:`FittedLayer`, of which a linear layer at the end is the output; or what
+            has such ``parts()``, as all pretraining has.
         n_layers: how many hidden layers to take, from the lowest on; or the name of the highest
             one, ``"linear_3"``; or a pattern, ``"linear_[1-3]"``. None for all.
         freeze: how many of them stay as they are, from the lowest on; ``"auto"`` tries all
@@ -223,7 +223,11 @@ def _source(model: Any) -> TrainedLayers:
         return _from_parts(model.parts(), type(model).__name__, features)
     if isinstance(model, BaseMLP):
         return fitted_network(model)
-    if isinstance(model, Sequence) and model and all(isinstance(each, Part) for each in model):
+    if (
+        isinstance(model, Sequence)
+        and model
+        and all(isinstance(each, FittedLayer) for each in model)
+    ):
         return _from_parts(model, "a list of parts")
     raise InputError(
         f"pretrained model is {model!r}; expected a fitted MLPClassifier or MLPRegressor, a "
@@ -248,6 +252,6 @@ def _from_place(path: Path) -> TrainedLayers:
 
 
 def _from_parts(
-    parts: Sequence[Part], name: str, features: FeatureEncoder | None = None
+    parts: Sequence[FittedLayer], name: str, features: FeatureEncoder | None = None
 ) -> TrainedLayers:
     return TrainedLayers(weights_of(parts), features, name=name)

@@ -36,7 +36,7 @@ from wellfit.nn import (
 )
 from wellfit.optim import Adam
 from wellfit.training import Stream
-from wellfit.transfer.interop.parts import Part, at_work, parts_of, weights_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, at_work, layers_of, weights_of
 
 _SIDES = 2
 
@@ -205,7 +205,7 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         x = validate_features(self, X, features)
         return features.encode(x, Compute.of(self).numpy_dtype)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[FittedLayer]:
         """Return tower A's layers with what they have learned, without dropout and noise.
 
         They read rows as this estimator does; see :func:`~wellfit.transfer.network_input`.
@@ -214,7 +214,7 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             NotFittedError: before ``fit``.
         """
         check_is_fitted(self, "network_")
-        every = parts_of(self.network_.weights)
+        every = layers_of(self.network_.weights)
         tower = _tower_of(self.network_.layers)
         first = every[tower.start : tower.stop]
         return at_work(map(_first_of, first) if tower.start else first)
@@ -274,12 +274,12 @@ def _grouped(layer: Layer) -> Layer:
     return GroupedLinear(layer.units, _SIDES, layer.initializer, layer.bias_initializer)
 
 
-def _first_of(part: Part) -> Part:
+def _first_of(part: FittedLayer) -> FittedLayer:
     """Return tower A's share of a layer of both towers, whose units lie side by side."""
     layer, width = part.layer, part.parameters.shape[1] // _SIDES
     if isinstance(layer, GroupedLinear):
         layer = Linear(layer.units, layer.initializer, layer.bias_initializer)
-    return Part(layer, part.parameters[:, :width], part.statistics[:, :width])
+    return FittedLayer(layer, part.parameters[:, :width], part.statistics[:, :width])
 
 
 def _check_alike(XA: Any, XB: Any) -> None:

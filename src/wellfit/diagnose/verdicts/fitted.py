@@ -16,7 +16,7 @@ from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.diagnose.start import best_losses, signal_of
 from wellfit.diagnose.verdicts import baselines, measured
 from wellfit.diagnose.verdicts.scores import Baseline, Mean, Scores
-from wellfit.diagnose.verdicts.training import Chances, Layer, Norm, Outlying, Training
+from wellfit.diagnose.verdicts.training import Chances, LayerStatistics, Norm, Outlying, Training
 from wellfit.estimators.base import BaseMLP
 from wellfit.fitting import ClassTargets, Compute
 from wellfit.fitting.validation import validate_features
@@ -30,7 +30,7 @@ _FLAT = 0.01  # a slope at which hardly anything gets through
 _SATURATED = 0.95  # share of the rows in which a saturated unit's slope is flat
 
 
-class Part(NamedTuple):
+class RowSubset(NamedTuple):
     """Rows as they were given, as the network reads them, and their positions."""
 
     X: Any
@@ -68,8 +68,8 @@ class FittedTraining(Training):
         )
         self.metric = measured.metric_of(estimator, self._loss)
         self._training: tuple[Any, NDArray[Any], NDArray[np.integer]] | None = None
-        self._learned: Part | None = None
-        self._unseen: Part | None = None
+        self._learned: RowSubset | None = None
+        self._unseen: RowSubset | None = None
         self._kind = "validation" if X_test is None else kind
         if X is not None:
             self._read(X, np.asarray(y), X_test is None)
@@ -98,7 +98,9 @@ class FittedTraining(Training):
         self._training = X, y, train
         self._learned, self.training_rows = self._part(X, y, train), len(train)
 
-    def _part(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer], most: int = _MOST) -> Part:
+    def _part(
+        self, X: Any, y: NDArray[Any], ids: NDArray[np.integer], most: int = _MOST
+    ) -> RowSubset:
         if len(ids) > most:
             ids = np.sort(np.random.default_rng(0).choice(ids, most, replace=False))
         some, targets = safe_indexing(X, ids), y[ids]
@@ -106,18 +108,18 @@ class FittedTraining(Training):
         x = validate_features(self.estimator, some, network.features)
         numbers, codes = network.encode(x, targets, Compute.of(self.estimator))
         rows = Rows(numbers, codes, pixel_max=network.features.pixel_max)
-        return Part(some, targets, rows, ids)
+        return RowSubset(some, targets, rows, ids)
 
     # Losses.
 
-    def _losses(self, part: Part) -> NDArray[np.float64]:
+    def _losses(self, part: RowSubset) -> NDArray[np.float64]:
         """Return each row's loss, with nothing disturbed."""
         loss, found = self._loss, []
         for logits, target in self._logits(part):
             found.append(loss.value(logits, target[None])[0].double().numpy())
         return np.concatenate(found)
 
-    def _logits(self, part: Part) -> list[tuple[Tensor, Tensor]]:
+    def _logits(self, part: RowSubset) -> list[tuple[Tensor, Tensor]]:
         predictor, outputs = Predictor(self.weights), self.weights.network.outputs
         pairs = []
         for ids in torch.split(torch.arange(len(part.rows)), predictor.most):
@@ -197,12 +199,12 @@ class FittedTraining(Training):
         assert self._unseen is not None
         return self._errors(self._unseen)
 
-    def _errors(self, part: Part) -> NDArray[np.float64]:
+    def _errors(self, part: RowSubset) -> NDArray[np.float64]:
         """Return each row's error, of which the score is 1 minus the mean."""
         y, predicted = self._pair(part)
         return self.metric.errors(y, predicted)
 
-    def _pair(self, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _pair(self, part: RowSubset) -> tuple[NDArray[Any], NDArray[Any]]:
         return measured.targets(self.estimator, part.y), measured.predictions(
             self.estimator, part.X
         )
@@ -258,13 +260,13 @@ class FittedTraining(Training):
         return list(zip(layers, [x[:, :-1], *outputs], outputs, strict=False))
 
     @cached_property
-    def layers(self) -> Sequence[Layer] | None:
+    def layers(self) -> Sequence[LayerStatistics] | None:
         """The health of the hidden layers, on training rows."""
         if self._learned is None:
             return None
         active = [part for part in self._passed if isinstance(part[0], Activate)]
         return [
-            Layer(number, signal_of(layer, z, out).dead, _saturated(layer, z, out))
+            LayerStatistics(number, signal_of(layer, z, out).dead, _saturated(layer, z, out))
             for number, (layer, z, out) in enumerate(active, start=1)
         ]
 

@@ -20,7 +20,7 @@ _HARMLESS = 0.05  # difference of scores to be ruled out
 _SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors
 
 
-class Layer(NamedTuple):
+class LayerStatistics(NamedTuple):
     """A hidden layer's health: the shares of its units that are dead, and saturated."""
 
     number: int
@@ -217,7 +217,7 @@ class Training:
         return None
 
     @property
-    def layers(self) -> Sequence[Layer] | None:
+    def layers(self) -> Sequence[LayerStatistics] | None:
         """The health of the hidden layers."""
         return None
 

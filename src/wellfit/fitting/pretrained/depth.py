@@ -12,7 +12,7 @@ from wellfit.core.errors import DataError
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import with_layer_rates
-from wellfit.fitting.runner import Group, train_group
+from wellfit.fitting.runner import JobGroup, train_group
 from wellfit.fitting.targets import ClassTargets, NumberTargets
 from wellfit.training import EarlyStopping, Result, Status, Stream, predict
 
@@ -45,7 +45,7 @@ def choose_frozen_depth(
         for frozen in range(most + 1)
         for stream, _ in folds
     ]
-    result, _ = train_group(Group(tuple(range(len(jobs))), tuple(jobs)))
+    result, _ = train_group(JobGroup(tuple(range(len(jobs))), tuple(jobs)))
     scores = np.array(
         [_score(job, result, k, folds[k % len(folds)][1]) for k in range(len(jobs))]
     ).reshape(most + 1, len(folds))

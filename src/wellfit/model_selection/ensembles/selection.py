@@ -87,7 +87,7 @@ class Greedy(Selection, name="greedy"):
         """Return each member's share of the picks."""
         alone = [_number(score(each)) for each in predictions]
         best_first = np.argsort(np.negative(alone), kind="stable")
-        path = _Path(predictions, score)
+        path = _SelectionPath(predictions, score)
         for member in best_first[: min(self.start, self.picks)]:
             path.add(member)
         path.back_to_best()
@@ -97,7 +97,7 @@ class Greedy(Selection, name="greedy"):
         return path.counts / path.counts.sum()
 
 
-class _Path:
+class _SelectionPath:
     """An average that members join one by one, and the best that it has been."""
 
     def __init__(self, predictions: NDArray[Any], score: Score) -> None:

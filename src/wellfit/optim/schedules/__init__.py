@@ -5,7 +5,7 @@ member, ``per_epoch`` those of one epoch.
 """
 
 from wellfit.core.registry import discover
-from wellfit.optim.schedules.base import Constant, Schedule
+from wellfit.optim.schedules.base import ConstantSchedule, Schedule
 from wellfit.optim.schedules.custom import Custom
 from wellfit.optim.schedules.cycles import Cosine, OneCycle
 from wellfit.optim.schedules.decay import (
@@ -19,7 +19,7 @@ from wellfit.optim.schedules.decay import (
 from wellfit.optim.schedules.warm_up import WarmUp
 
 __all__ = [
-    "Constant",
+    "ConstantSchedule",
     "Cosine",
     "Custom",
     "Exponential",

@@ -17,7 +17,7 @@ class Schedule(Config, family="schedule"):
     """A schedule of a hyper-parameter, most often the learning rate, over the steps.
 
     >>> steps, total = torch.arange(3.0)[:, None], torch.tensor([100.0])
-    >>> Constant().factor(steps, total, per_epoch=10, hypers={})
+    >>> ConstantSchedule().factor(steps, total, per_epoch=10, hypers={})
     tensor([[1.],
             [1.],
             [1.]])
@@ -36,11 +36,11 @@ class Schedule(Config, family="schedule"):
         """
 
 
-class Constant(Schedule, name="constant"):
+class ConstantSchedule(Schedule, name="constant"):
     """The learning rate as it is.
 
     >>> steps, total = torch.arange(2.0)[:, None], torch.tensor([100.0])
-    >>> Constant().factor(steps, total, per_epoch=10, hypers={}).flatten().tolist()
+    >>> ConstantSchedule().factor(steps, total, per_epoch=10, hypers={}).flatten().tolist()
     [1.0, 1.0]
     """
 

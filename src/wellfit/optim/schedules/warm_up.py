@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper, resolve
-from wellfit.optim.schedules.base import Constant, Hypers, Schedule
+from wellfit.optim.schedules.base import ConstantSchedule, Hypers, Schedule
 
 
 class WarmUp(Schedule, name="warm_up"):
@@ -36,7 +36,7 @@ class WarmUp(Schedule, name="warm_up"):
     start: float = hyper(
         "first factor", default=0.01, low=0, high=1, search=(0, 0.5), per_member=True
     )
-    then: Schedule = hyper("what follows", default=Constant(), per_member=True)
+    then: Schedule = hyper("what follows", default=ConstantSchedule(), per_member=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ from wellfit.optim import (
     AdaGrad,
     Adam,
     ClipByValue,
-    Constant,
+    ConstantSchedule,
     Exponential,
     OneCycle,
     PiecewiseConstant,
@@ -36,7 +36,7 @@ OPTIMIZERS = {
     "Adam": Adam(0.001),
 }
 SCHEDULES = {
-    "constant": Constant(),
+    "constant": ConstantSchedule(),
     "piecewise": PiecewiseConstant(boundaries=(2,), factors=(1, 0.1)),
     "performance": ReduceLROnPlateau(0.1, patience=1),
     "exponential": Exponential(0.1, every=2),

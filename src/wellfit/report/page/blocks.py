@@ -126,7 +126,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FindingBlock:
     """A finding with advice; ``mark`` is its outcome in one word."""
 
     mark: str
@@ -141,7 +141,7 @@ class Findings:
     """The findings of checks."""
 
     title: str
-    findings: Sequence[Finding]
+    findings: Sequence[FindingBlock]
     note: str = ""
     kind: ClassVar[str] = "findings"
 

@@ -20,7 +20,7 @@ from wellfit.diagnose import Check, Report, check
 from wellfit.report.page.blocks import (
     Block,
     Facts,
-    Finding,
+    FindingBlock,
     Findings,
     Plot,
     Prose,
@@ -184,7 +184,7 @@ def told_of(report: Report) -> Findings:
     alarms = list(report.alarms)
     ordered = [*alarms, *(one for one in report if one not in alarms)]
     findings = [
-        Finding(
+        FindingBlock(
             str(f.outcome), _TONES[str(f.outcome)], f.check.replace("_", " "), f.observed, f.advice
         )
         for f in ordered

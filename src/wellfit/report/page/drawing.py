@@ -18,7 +18,7 @@ _TOP = 14
 
 
 @dataclass
-class Group:
+class LayerGroup:
     """A layer with weights, and the layers up to the next one that has some.
 
     ``title`` is the largest of its lines; ``units`` are what it puts out.
@@ -61,18 +61,18 @@ def network_table(network: Network) -> Table:
     return Table(["layer", "kind", "outputs", "parameters"], rows, title="Layers", figures=False)
 
 
-def grouped(network: Network) -> list[Group]:
+def grouped(network: Network) -> list[LayerGroup]:
     """Return the inputs, then each layer with weights and what follows it.
 
     >>> from wellfit.nn import mlp
     >>> [(group.units, group.lines) for group in grouped(mlp(4, (8,), 3))]
     [(4, []), (8, ['relu', '40 parameters']), (3, ['27 parameters'])]
     """
-    groups = [Group(network.inputs, f"{network.inputs:,} inputs")]
+    groups = [LayerGroup(network.inputs, f"{network.inputs:,} inputs")]
     widths, blocks = network.widths[1:], network.parameters.shapes
     for layer, units, block in zip(network.layers, widths, blocks, strict=True):
         if block.weight_rows:
-            groups.append(Group(units, f"{units:,} units"))
+            groups.append(LayerGroup(units, f"{units:,} units"))
         else:
             groups[-1].lines.append(told(layer))
             groups[-1].units = units
@@ -103,7 +103,7 @@ def _height(units: int, tallest: int) -> float:
     return 34 + (_TALL - 34) * math.log1p(units) / math.log1p(tallest)
 
 
-def _links(groups: Sequence[Group], tallest: int) -> Iterator[str]:
+def _links(groups: Sequence[LayerGroup], tallest: int) -> Iterator[str]:
     middle = _TOP + _TALL / 2
     for place, (before, after) in enumerate(pairwise(groups)):
         left, right = place * (_BOX + _GAP) + _BOX + 2, (place + 1) * (_BOX + _GAP) + 2
@@ -113,7 +113,7 @@ def _links(groups: Sequence[Group], tallest: int) -> Iterator[str]:
         yield f'<polygon class="link" points="{points}"/>'
 
 
-def _box(place: int, group: Group, tallest: int) -> Iterator[str]:
+def _box(place: int, group: LayerGroup, tallest: int) -> Iterator[str]:
     x, tall = place * (_BOX + _GAP) + 2, _height(group.units, tallest)
     y, middle = _TOP + (_TALL - tall) / 2, x + _BOX / 2
     yield f'<rect class="layer" x="{x}" y="{y:.1f}" width="{_BOX}" height="{tall:.1f}" rx="8"/>'

@@ -14,7 +14,7 @@ from wellfit.report.page.blocks import (
     Facts,
     Figure,
     Figures,
-    Finding,
+    FindingBlock,
     Findings,
     Page,
     Prose,
@@ -167,11 +167,11 @@ def _outcome(finding: Mapping[str, Any]) -> str:
     return outcome if outcome in _TONES else "pass"
 
 
-def _finding(finding: Mapping[str, Any]) -> Finding:
+def _finding(finding: Mapping[str, Any]) -> FindingBlock:
     name = str(finding.get("check", "")).replace("_", " ")
     outcome = _outcome(finding)
     observed, advice = str(finding.get("observed", "")), str(finding.get("advice") or "")
-    return Finding(outcome, _TONES[outcome], name, observed, advice)
+    return FindingBlock(outcome, _TONES[outcome], name, observed, advice)
 
 
 def _suggestions(suggestions: Sequence[Any]) -> Iterator[Block]:

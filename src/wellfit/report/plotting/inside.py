@@ -15,7 +15,7 @@ from wellfit.core.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from wellfit.report.page.drawing import Group
+    from wellfit.report.page.drawing import LayerGroup
 
 _SMALLEST = 8  # pixels of a side, below which a table is no image
 _MOST_NAMES = 40  # beside a heat map
@@ -94,7 +94,7 @@ def _of(shown: int, there: int) -> str:
     return f"all {there}" if shown == there else f"{shown} of {there}"
 
 
-def draw_network(axes: Axes, layers: Sequence[Group], size: int) -> None:
+def draw_network(axes: Axes, layers: Sequence[LayerGroup], size: int) -> None:
     """Draw the layers from left to right, taller where there are more units."""
     from matplotlib.patches import Polygon, Rectangle
 

@@ -10,7 +10,7 @@ import numpy as np
 from wellfit.charts import Axis, Chart, Line, Note, cut, floats
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.words import short
-from wellfit.report.searches.search_table import Parameter, Results, SearchTable
+from wellfit.report.searches.search_table import Results, SearchedParameter, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +98,7 @@ def _scaled(tried: SearchTable) -> Floats:
     return scaled
 
 
-def _spread(parameter: Parameter) -> Floats:
+def _spread(parameter: SearchedParameter) -> Floats:
     """Return where lines cross a scale: names a little apart, so that none hides another."""
     heights = parameter.heights()
     if not parameter.names:

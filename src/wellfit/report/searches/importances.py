@@ -12,7 +12,7 @@ from wellfit.charts import Chart, bar_chart
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.errors import InputError
 from wellfit.core.words import percent
-from wellfit.report.searches.search_table import Parameter, Results, SearchTable
+from wellfit.report.searches.search_table import Results, SearchedParameter, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +98,7 @@ def importance(results: Results, *, metric: str = "score", random_state: int = 0
     )
 
 
-def _ranks(parameter: Parameter) -> NDArray[np.float64]:
+def _ranks(parameter: SearchedParameter) -> NDArray[np.float64]:
     """Return values as ranks, so that ``(64,)``, ``64`` and ``"64"`` are one; None is missing."""
     places = parameter.places
     if parameter.names:

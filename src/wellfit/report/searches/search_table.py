@@ -21,7 +21,7 @@ _BELOW = 1.5  # how far below the better three quarters of the scores the rest i
 
 
 @dataclass(frozen=True)
-class Parameter:
+class SearchedParameter:
     """The values of a hyper-parameter; ``names`` is empty if they are numbers.
 
     ``places`` (candidates,) are the numbers, or the positions of their names; NaN if a candidate
@@ -34,7 +34,7 @@ class Parameter:
     log: bool
 
     @classmethod
-    def of(cls, title: str, values: Sequence[Any], log: bool | None) -> Parameter:
+    def of(cls, title: str, values: Sequence[Any], log: bool | None) -> SearchedParameter:
         """Read the values of all candidates, ``...`` where one doesn't have the parameter."""
         present = [value for value in values if value is not ...]
         if all(_is_number(value) for value in present):
@@ -86,7 +86,7 @@ class SearchTable:
     """
 
     metric: str
-    parameters: list[Parameter]
+    parameters: list[SearchedParameter]
     scores: NDArray[np.float64]
     deviations: NDArray[np.float64] | None
 
@@ -112,7 +112,9 @@ class SearchTable:
             )
         columns = {key: [params.get(key, ...) for params in results["params"]] for key in keys}
         parameters = [
-            Parameter.of(title, columns[key], None if log is None else bool({key, title} & {*log}))
+            SearchedParameter.of(
+                title, columns[key], None if log is None else bool({key, title} & {*log})
+            )
             for key, title in zip(keys, titles(keys), strict=True)
         ]
         deviations = results.get(f"std_test_{metric}")

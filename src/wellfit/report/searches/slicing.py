@@ -10,7 +10,7 @@ import numpy as np
 from wellfit.charts import Axis, Chart, Points, cut, floats
 from wellfit.charts.to_matplotlib import figure
 from wellfit.core.words import short
-from wellfit.report.searches.search_table import Parameter, Results, SearchTable
+from wellfit.report.searches.search_table import Results, SearchedParameter, SearchTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def slice_charts(tried: SearchTable) -> list[Chart]:
     return [_chart(parameter, tried) for parameter in tried.parameters]
 
 
-def _chart(parameter: Parameter, tried: SearchTable) -> Chart:
+def _chart(parameter: SearchedParameter, tried: SearchTable) -> Chart:
     without = int(np.isnan(parameter.places).sum())
     best = parameter.told(tried.best).rpartition(" = ")[2]
     return Chart(
@@ -81,7 +81,7 @@ def _chart(parameter: Parameter, tried: SearchTable) -> Chart:
     )
 
 
-def _points(parameter: Parameter, tried: SearchTable) -> list[Mark]:
+def _points(parameter: SearchedParameter, tried: SearchTable) -> list[Mark]:
     high, floor = float(np.nanmax(tried.scores)), tried.floor
     edge = floor - 0.06 * ((high - floor) or abs(high) or 1)
     x, scores = _spread(parameter), tried.scores
@@ -101,7 +101,7 @@ def _points(parameter: Parameter, tried: SearchTable) -> list[Mark]:
     ]
 
 
-def _spread(parameter: Parameter) -> Floats:
+def _spread(parameter: SearchedParameter) -> Floats:
     """Return where the candidates are drawn: names side by side, so that none hides another."""
     if not parameter.names:
         return parameter.places

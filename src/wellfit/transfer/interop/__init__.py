@@ -3,10 +3,10 @@
 from wellfit.transfer.interop.estimator import from_parts
 from wellfit.transfer.interop.export_spec import network_input
 from wellfit.transfer.interop.files import EXPORTS, export, import_model
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.interop.from_keras import from_keras
 from wellfit.transfer.interop.from_sklearn import from_sklearn
 from wellfit.transfer.interop.from_torch import from_torch
-from wellfit.transfer.interop.parts import Part
 from wellfit.transfer.interop.to_keras import to_keras
 from wellfit.transfer.interop.to_numpy import to_numpy
 from wellfit.transfer.interop.to_onnx import to_onnx
@@ -15,7 +15,7 @@ from wellfit.transfer.interop.to_torch import to_torch, write_torch
 
 __all__ = [
     "EXPORTS",
-    "Part",
+    "FittedLayer",
     "export",
     "from_keras",
     "from_parts",

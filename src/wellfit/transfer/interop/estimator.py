@@ -22,7 +22,7 @@ from wellfit.fitting import (
 from wellfit.fitting.network import TrainingRecord
 from wellfit.nn import Linear, Network
 from wellfit.preprocessing import ClassLabels
-from wellfit.transfer.interop.parts import Part, weights_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, weights_of
 
 Task = Literal["classification", "multilabel", "regression"]
 TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
@@ -36,7 +36,7 @@ ENDS: dict[str, tuple[Task | None, str]] = {
 
 
 def from_parts(
-    parts: Sequence[Part],
+    parts: Sequence[FittedLayer],
     *,
     output: str = "identity",
     classes: ArrayLike | None = None,
@@ -49,7 +49,7 @@ def from_parts(
     are (``preprocess=None``).
 
     Args:
-        parts: the layers from the input on; see :class:`Part`.
+        parts: the layers from the input on; see :class:`FittedLayer`.
         output: what is done to the last numbers: ``"softmax"``, ``"sigmoid"``, ``"exp"``, or
             ``"identity"`` for nothing: these are estimates, or logits if there are classes.
         classes: (C,) the labels, in the order of the outputs; else 0 to C-1.
@@ -60,7 +60,8 @@ def from_parts(
     Raises:
         InputError: shapes that don't fit, or an output that doesn't go with the task.
 
-    >>> clf = from_parts([Part.linear([[1.0, -1.0]])], output="softmax", classes=["up", "down"])
+    >>> layer = FittedLayer.linear([[1.0, -1.0]])
+    >>> clf = from_parts([layer], output="softmax", classes=["up", "down"])
     >>> clf.predict([[2.0], [-2.0]]).tolist()
     ['up', 'down']
     """

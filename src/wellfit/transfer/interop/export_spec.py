@@ -17,7 +17,7 @@ from wellfit.estimators.overrides import kind_of
 from wellfit.fitting import ClassTargets, FeatureEncoder, FittedNetwork, NumberTargets
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import Linear, Loss
-from wellfit.transfer.interop.parts import Part, parts_of, simplified
+from wellfit.transfer.interop.fitted_layers import FittedLayer, layers_of, simplified
 
 # What is done to the last layer's numbers z (C, rows); a loss's own `predict` is one of these.
 LINKS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -29,7 +29,7 @@ LINKS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportSpec:
     """What a fitted estimator computes from numbers that its ``preprocess`` has made.
 
     Attributes:
@@ -45,7 +45,7 @@ class Form:
         precision: of its numbers, ``"float32"`` or ``"float64"``.
     """
 
-    parts: list[Part]
+    parts: list[FittedLayer]
     link: str
     classes: NDArray[Any] | None
     multilabel: bool
@@ -85,7 +85,7 @@ _WORDS = {
 }
 
 
-def form_of(model: Any, *, two_sided: bool = True) -> Form:
+def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
     """Return how a fitted estimator predicts.
 
     Args:
@@ -105,7 +105,7 @@ def form_of(model: Any, *, two_sided: bool = True) -> Form:
     kind_of(model, "an export")
     network = model.network_
     targets, features = network.targets, network.features
-    form = Form(
+    form = ExportSpec(
         parts=_with_pixels(network),
         link=_link(targets.loss),
         classes=targets.classes,
@@ -146,9 +146,9 @@ def network_input(model: Any, X: Any) -> NDArray[np.floating]:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=dtype)
 
 
-def _with_pixels(network: FittedNetwork) -> list[Part]:
+def _with_pixels(network: FittedNetwork) -> list[FittedLayer]:
     """Return the layers, below them the scale of pixels or of sparse columns if there is one."""
-    parts, features = parts_of(network.weights), network.features
+    parts, features = layers_of(network.weights), network.features
     if features.kind == "pixels":
         scale = np.full(features.n_columns, 1 / features.pixel_max)
     elif features.largest is not None:
@@ -156,7 +156,7 @@ def _with_pixels(network: FittedNetwork) -> list[Part]:
     else:
         return parts
     first = next(i for i, part in enumerate(parts) if not part.layer.training_only)
-    merged = simplified([Part.scaling(scale, 0 * scale), parts[first]])
+    merged = simplified([FittedLayer.scaling(scale, 0 * scale), parts[first]])
     return [*parts[:first], *merged, *parts[first + 1 :]]
 
 
@@ -174,7 +174,7 @@ def _link(loss: Loss) -> str:
     )
 
 
-def _sided(form: Form, two_sided: bool) -> Form:
+def _sided(form: ExportSpec, two_sided: bool) -> ExportSpec:
     """Return a classifier's form: two outputs for a yes or no, shares for one against the rest."""
     if form.link != "sigmoid" or form.multilabel:
         return form
@@ -183,18 +183,18 @@ def _sided(form: Form, two_sided: bool) -> Form:
     if not two_sided:
         return form
     last = form.parts[-1]  # sigmoid(-z) = 1 - sigmoid(z)
-    both = Part.linear(last.weights * [-1, 1], last.bias * [-1, 1])
+    both = FittedLayer.linear(last.weights * [-1, 1], last.bias * [-1, 1])
     return replace(form, parts=[*form.parts[:-1], both])
 
 
-def _in_units(form: Form, targets: NumberTargets) -> Form:
+def _in_units(form: ExportSpec, targets: NumberTargets) -> ExportSpec:
     """Return a regressor's form, whose last layer gives the targets in their own units."""
     mean, scale = targets.scale.mean_, targets.scale.scale_
     if form.levels:
         mean, scale = np.repeat(mean, form.levels), np.repeat(scale, form.levels)
     last = form.parts[-1]
     if form.link == "exp":  # whose targets have a natural 0: their mean is not subtracted
-        ready = Part.linear(last.weights, last.bias + np.log(scale))
+        ready = FittedLayer.linear(last.weights, last.bias + np.log(scale))
     else:
-        ready = Part.linear(last.weights * scale, last.bias * scale + mean)
+        ready = FittedLayer.linear(last.weights * scale, last.bias * scale + mean)
     return replace(form, parts=[*form.parts[:-1], ready])

@@ -13,8 +13,8 @@ from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.nn import ELU, AlphaDropout, Dropout, GaussianNoise, LeakyReLU, PReLU
 from wellfit.transfer.interop.estimator import Task, from_parts
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.interop.keras_files import damage_told, read
-from wellfit.transfer.interop.parts import Part
 
 _ACTIVATIONS = {
     **{name: name for name in ("elu", "gelu", "hard_sigmoid", "mish", "relu", "selu", "sigmoid")},
@@ -29,7 +29,7 @@ _SUPPORTED = (
     "LeakyReLU, PReLU, ELU, and Softmax at the end"
 )
 
-Step = Part | str  # a layer, or the name of a function that can stand at the end alone
+Step = FittedLayer | str  # a layer, or the name of a function that can stand at the end alone
 
 
 def from_keras(
@@ -68,13 +68,13 @@ def from_keras(
     return from_parts(parts, output=output, classes=classes, task=task)
 
 
-def _hidden(step: Step) -> Part:
+def _hidden(step: Step) -> FittedLayer:
     """Return a function that stands between layers as a part."""
-    if isinstance(step, Part):
+    if isinstance(step, FittedLayer):
         return step
     if step not in _ACTIVATIONS:
         raise InputError(f"Keras's {step!r} can be imported at the end of a network only")
-    return Part.activation(_ACTIVATIONS[step])
+    return FittedLayer.activation(_ACTIVATIONS[step])
 
 
 def _steps(layer: Mapping[str, Any], arrays: list[NDArray[Any]]) -> list[Step]:
@@ -85,12 +85,12 @@ def _steps(layer: Mapping[str, Any], arrays: list[NDArray[Any]]) -> list[Step]:
     _refuse_foreign(layer)
     if kind == "Dense":
         _expect(layer, arrays, 1 + bool(config.get("use_bias", True)))
-        return [Part.linear(*arrays), *_function(config.get("activation", "linear"))]
+        return [FittedLayer.linear(*arrays), *_function(config.get("activation", "linear"))]
     if kind == "BatchNormalization":
         return [_batch_norm(layer, arrays)]
     if kind == "PReLU":
         _expect(layer, arrays, 1)
-        return [Part.activation(PReLU(), arrays[0])]
+        return [FittedLayer.activation(PReLU(), arrays[0])]
     return _plain(layer)
 
 
@@ -103,18 +103,22 @@ def _plain(layer: Mapping[str, Any]) -> list[Step]:
         case "Softmax":
             return ["softmax"]
         case "Dropout":
-            return [Part(Dropout(config["rate"]))]
+            return [FittedLayer(Dropout(config["rate"]))]
         case "AlphaDropout":
-            return [Part(AlphaDropout(config["rate"]))]
+            return [FittedLayer(AlphaDropout(config["rate"]))]
         case "GaussianNoise":
-            return [Part(GaussianNoise(config["stddev"]))]
+            return [FittedLayer(GaussianNoise(config["stddev"]))]
         case "ELU":
-            return [Part.activation(ELU(config.get("alpha", 1.0)))]
+            return [FittedLayer.activation(ELU(config.get("alpha", 1.0)))]
         case "LeakyReLU":
-            return [Part.activation(LeakyReLU(config.get("negative_slope", config.get("alpha"))))]
+            return [
+                FittedLayer.activation(
+                    LeakyReLU(config.get("negative_slope", config.get("alpha")))
+                )
+            ]
         case "ReLU" if config.get("max_value") is None and not config.get("threshold"):
             slope = config.get("negative_slope") or 0.0
-            return [Part.activation(LeakyReLU(slope) if slope else "relu")]
+            return [FittedLayer.activation(LeakyReLU(slope) if slope else "relu")]
     raise InputError(f"Keras's layer {_called(layer)} can't be imported; supported: {_SUPPORTED}")
 
 
@@ -136,17 +140,17 @@ def _function(given: Any) -> list[Step]:
     if given not in _ACTIVATIONS:
         known = ", ".join(sorted({*_ACTIVATIONS, *_ENDS}))
         raise InputError(f"Keras's activation {given!r} can't be imported; supported: {known}")
-    return [Part.activation(_ACTIVATIONS[given])]
+    return [FittedLayer.activation(_ACTIVATIONS[given])]
 
 
-def _batch_norm(layer: Mapping[str, Any], arrays: list[NDArray[Any]]) -> Part:
+def _batch_norm(layer: Mapping[str, Any], arrays: list[NDArray[Any]]) -> FittedLayer:
     config, left = layer["config"], list(arrays)
     scales, shifts = config.get("scale", True), config.get("center", True)
     _expect(layer, arrays, 2 + bool(scales) + bool(shifts))
     gamma = left.pop(0) if scales else None
     beta = left.pop(0) if shifts else None
     mean, variance = left
-    return Part.batch_norm(
+    return FittedLayer.batch_norm(
         mean,
         variance,
         gamma,

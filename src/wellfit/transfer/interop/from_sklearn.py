@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.transfer.interop.estimator import from_parts
-from wellfit.transfer.interop.parts import Part
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 
 _ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "identity": "identity"}
 _OUTPUTS = {"softmax": "softmax", "logistic": "sigmoid", "identity": "identity", "exp": "exp"}
@@ -56,10 +56,13 @@ def from_sklearn(model: Any) -> MLPClassifier | MLPRegressor:
     return imported
 
 
-def _parts(model: Any) -> list[Part]:
+def _parts(model: Any) -> list[FittedLayer]:
     parts = []
     for weights, bias in zip(model.coefs_, model.intercepts_, strict=True):
-        parts += [Part.linear(weights, bias), Part.activation(_ACTIVATIONS[model.activation])]
+        parts += [
+            FittedLayer.linear(weights, bias),
+            FittedLayer.activation(_ACTIVATIONS[model.activation]),
+        ]
     return parts[:-1]
 
 

@@ -22,7 +22,7 @@ from wellfit.core.files import refuse_beyond_memory
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.nn import ELU, GELU, Activation, AlphaDropout, Dropout, LeakyReLU, PReLU
 from wellfit.transfer.interop.estimator import Task, from_parts
-from wellfit.transfer.interop.parts import Part
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Hardsigmoid: "hard_sigmoid",
@@ -162,7 +162,7 @@ def _numbered(name: str) -> list[tuple[int, str]]:
 # A module.
 
 
-def _modules(network: nn.Module, output: str) -> tuple[list[Part], str]:
+def _modules(network: nn.Module, output: str) -> tuple[list[FittedLayer], str]:
     """Return the parts of a sequence of modules, and what stands at its end."""
     modules = [module for module in _flat(network) if not isinstance(module, _NOTHING)]
     if modules and type(modules[-1]) in _ENDS:
@@ -178,28 +178,28 @@ def _flat(network: nn.Module) -> Iterator[nn.Module]:
         yield from _flat(module)
 
 
-def _part(module: nn.Module) -> Part:
+def _part(module: nn.Module) -> FittedLayer:
     match module:
         case nn.Linear(weight=weight, bias=bias):
-            return Part.linear(_array(weight).T, None if bias is None else _array(bias))
+            return FittedLayer.linear(_array(weight).T, None if bias is None else _array(bias))
         case nn.BatchNorm1d():
             return _batch_norm(module)
         case nn.AlphaDropout(p=rate):
-            return Part(AlphaDropout(rate))
+            return FittedLayer(AlphaDropout(rate))
         case nn.Dropout(p=rate):
-            return Part(Dropout(rate))
+            return FittedLayer(Dropout(rate))
         case nn.PReLU(weight=slopes):
-            return Part.activation(PReLU(), _array(slopes))
-    return Part.activation(_activation(module))
+            return FittedLayer.activation(PReLU(), _array(slopes))
+    return FittedLayer.activation(_activation(module))
 
 
-def _batch_norm(module: nn.BatchNorm1d) -> Part:
+def _batch_norm(module: nn.BatchNorm1d) -> FittedLayer:
     if module.running_mean is None or module.running_var is None:
         raise InputError(
             "BatchNorm1d(track_running_stats=False) can't be imported: it has no statistics to "
             "predict with; expected track_running_stats=True"
         )
-    return Part.batch_norm(
+    return FittedLayer.batch_norm(
         _array(module.running_mean),
         _array(module.running_var),
         None if module.weight is None else _array(module.weight),
@@ -238,7 +238,9 @@ def _plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _state_parts(state: Mapping[str, Tensor], activation: str | Activation) -> Iterator[Part]:
+def _state_parts(
+    state: Mapping[str, Tensor], activation: str | Activation
+) -> Iterator[FittedLayer]:
     """Yield the parts of a state dict, with activations where they must have been."""
     layers: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
@@ -249,7 +251,7 @@ def _state_parts(state: Mapping[str, Tensor], activation: str | Activation) -> I
         yield _from_tensors(name, layers[name])
         above = names[number + 1 :]
         if above and _then_activates(name, above[0], layers):
-            yield Part.activation(activation)
+            yield FittedLayer.activation(activation)
 
 
 def _in_order(layers: Mapping[str, Any]) -> list[str]:
@@ -291,17 +293,17 @@ def _is_slopes(tensors: Mapping[str, Tensor]) -> bool:
     return set(tensors) == {"weight"} and tensors["weight"].ndim == 1
 
 
-def _from_tensors(name: str, tensors: Mapping[str, Tensor]) -> Part:
+def _from_tensors(name: str, tensors: Mapping[str, Tensor]) -> FittedLayer:
     weight, bias = tensors.get("weight"), tensors.get("bias")
     if "running_mean" in tensors:
         rest = [None if given is None else _array(given) for given in (weight, bias)]
-        return Part.batch_norm(
+        return FittedLayer.batch_norm(
             _array(tensors["running_mean"]), _array(tensors["running_var"]), *rest
         )
     if weight is not None and weight.ndim == 2 and set(tensors) <= {"weight", "bias"}:
-        return Part.linear(_array(weight).T, None if bias is None else _array(bias))
+        return FittedLayer.linear(_array(weight).T, None if bias is None else _array(bias))
     if _is_slopes(tensors) and weight is not None:
-        return Part.activation(PReLU(), _array(weight))
+        return FittedLayer.activation(PReLU(), _array(weight))
     shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in tensors.items())
     raise InputError(
         f"layer {name!r} of the state dict holds {shapes}; supported are linear layers (a weight "

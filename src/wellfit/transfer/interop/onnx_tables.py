@@ -11,8 +11,8 @@ from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.categories import Levels
-from wellfit.preprocessing.numeric import Affine, Numbers
-from wellfit.transfer.interop.export_spec import Form
+from wellfit.preprocessing.numeric import AffineScaling, Numbers
+from wellfit.transfer.interop.export_spec import ExportSpec
 from wellfit.transfer.interop.onnx_graph import Graph
 
 _NUMERIC = ("number", "date", "duration")
@@ -20,7 +20,7 @@ _OUTPUTS = ("label", "probabilities", "estimate", "quantiles")
 _MISSING = ""  # text that stands for none: ONNX has no missing strings
 
 
-def features(graph: Graph, model: Any, form: Form) -> str:
+def features(graph: Graph, model: Any, form: ExportSpec) -> str:
     """Add inputs and what reads them; return the name of the network's float32 input."""
     table = form.features.table
     if table is None:
@@ -76,7 +76,7 @@ def _numbers(
     filled = graph.add("Where", missing, graph.doubles(numbers.fill), values)
     blocks = []
     for name, scaling in numbers.scalings.items():
-        if not isinstance(scaling, Affine):
+        if not isinstance(scaling, AffineScaling):
             raise InputError(
                 f"ONNX export can't express the scaling {name!r}; expected 'robust', 'standard' "
                 "or 'none'"

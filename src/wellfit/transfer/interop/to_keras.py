@@ -29,8 +29,8 @@ from wellfit.nn import (
     MaskingNoise,
     PReLU,
 )
-from wellfit.transfer.interop.export_spec import Form, form_of
-from wellfit.transfer.interop.parts import Part, inputs_of
+from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, inputs_of
 
 KERAS_VERSION = "3.0.0"  # whose files these are; later ones read them
 _BY_NAME = {"hard_sigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus", "softsign"}
@@ -80,7 +80,7 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     return [target]
 
 
-def _layers(form: Form) -> Iterator[Described]:
+def _layers(form: ExportSpec) -> Iterator[Described]:
     for part in form.parts:
         if not isinstance(part.layer, MaskingNoise):  # Keras has none; idle when predicting
             yield _layer(part)
@@ -88,7 +88,7 @@ def _layers(form: Form) -> Iterator[Described]:
         yield "Activation", {"activation": _ENDS[form.link]}, []
 
 
-def _layer(part: Part) -> Described:
+def _layer(part: FittedLayer) -> Described:
     match part.layer:
         case Linear(units=units):
             return "Dense", {"units": units, "activation": "linear"}, [part.weights, part.bias]

@@ -13,9 +13,9 @@ from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
 from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, PReLU
 from wellfit.preprocessing import TablePreprocessor
-from wellfit.preprocessing.numeric import Affine, Numbers
-from wellfit.transfer.interop.export_spec import Form, form_of
-from wellfit.transfer.interop.parts import Part, simplified
+from wellfit.preprocessing.numeric import AffineScaling, Numbers
+from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 
 _INSIDE = 500  # numbers that a source holds itself; more go into a file beside it
 
@@ -105,7 +105,7 @@ class _Writer:
         self.lines: list[str] = []
         self.arrays: dict[str, NDArray[Any]] = {}
 
-    def read(self, form: Form) -> None:
+    def read(self, form: ExportSpec) -> None:
         """Write how rows become the network's numbers."""
         table, dtype = form.features.table, form.precision
         if table is None:
@@ -119,7 +119,7 @@ class _Writer:
         self._scale("flags", table.flags_, flags)
         self.lines.append(f"h = np.hstack(blocks).astype(np.{dtype})")
 
-    def layer(self, part: Part, dtype: np.dtype[Any]) -> None:
+    def layer(self, part: FittedLayer, dtype: np.dtype[Any]) -> None:
         """Write a layer."""
         number = len(self.arrays)
         match part.layer:
@@ -140,7 +140,7 @@ class _Writer:
             case layer:
                 raise InputError(f"NumPy export doesn't know layer {layer!r}")
 
-    def text(self, form: Form, weights: str | None) -> str:
+    def text(self, form: ExportSpec, weights: str | None) -> str:
         """Return the whole source."""
         imports = ["import math"] * any("math." in line for line in self.lines)
         imports += ["from pathlib import Path"] * (weights is not None)
@@ -176,7 +176,7 @@ class _Writer:
             f"part = np.where(missing, {fill}, part)",
         ]
         for key, scaling in numbers.scalings.items():
-            if not isinstance(scaling, Affine):
+            if not isinstance(scaling, AffineScaling):
                 raise InputError(
                     f"NumPy export can't express the scaling {key!r}; expected 'robust', "
                     "'standard' or 'none'"
@@ -233,14 +233,14 @@ _BESIDE = """with np.load(Path(__file__).with_name("{weights}")) as file:
 """
 
 
-def _ends(form: Form) -> list[str]:
+def _ends(form: ExportSpec) -> list[str]:
     if form.link != "quantiles":
         return _ENDS[form.link]
     apart = f"h.reshape(len(h), -1, {form.levels})"
     return [f"h = np.sort({apart}, axis=2).reshape(len(h), -1)"]
 
 
-def _decide(form: Form) -> str:
+def _decide(form: ExportSpec) -> str:
     """Return the source of a classifier's ``predict``."""
     if form.classes is None:
         return ""

@@ -12,10 +12,10 @@ import numpy as np
 import wellfit
 from wellfit.core.errors import InputError
 from wellfit.nn import Activate, Activation, BatchNorm, Linear, PReLU
-from wellfit.transfer.interop.export_spec import Form, form_of
+from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.interop.onnx_graph import Graph
 from wellfit.transfer.interop.onnx_tables import features
-from wellfit.transfer.interop.parts import Part, simplified
 
 # Activations that ONNX has an operator for: its name, and its attributes.
 _OPERATORS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -71,7 +71,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
     return built
 
 
-def _layer(graph: Graph, part: Part, x: str) -> str:
+def _layer(graph: Graph, part: FittedLayer, x: str) -> str:
     """Add a layer's operators; return the name of their output."""
     match part.layer:
         case Linear():
@@ -102,7 +102,7 @@ def _activation(graph: Graph, function: Activation, x: str) -> str:
     )
 
 
-def _finish(graph: Graph, form: Form, z: str) -> None:
+def _finish(graph: Graph, form: ExportSpec, z: str) -> None:
     """Add what is done to the last numbers, and the graph's outputs."""
     outputs = _link(graph, form, z)
     if form.classes is None:
@@ -122,7 +122,7 @@ def _more_than_half(graph: Graph, outputs: str) -> str:
     return graph.add("Greater", outputs, graph.floats(0.5))
 
 
-def _link(graph: Graph, form: Form, z: str) -> str:
+def _link(graph: Graph, form: ExportSpec, z: str) -> str:
     match form.link:
         case "softmax":
             return graph.add("Softmax", z, axis=1)

@@ -10,8 +10,8 @@ from sklearn.preprocessing import LabelBinarizer
 
 from wellfit.core.errors import InputError
 from wellfit.nn import Activate, Linear
-from wellfit.transfer.interop.export_spec import Form, form_of
-from wellfit.transfer.interop.parts import Part, simplified
+from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 
 _ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
@@ -49,7 +49,7 @@ def to_sklearn(model: Any) -> MLPClassifier | MLPRegressor:
     return _filled(fitted, form, linear)
 
 
-def _filled(fitted: Any, form: Form, linear: list[Part]) -> Any:
+def _filled(fitted: Any, form: ExportSpec, linear: list[FittedLayer]) -> Any:
     """Return it with all that scikit-learn's ``fit`` leaves behind for predicting."""
     fitted.coefs_ = [part.weights for part in linear]
     fitted.intercepts_ = [part.bias for part in linear]
@@ -66,7 +66,7 @@ def _filled(fitted: Any, form: Form, linear: list[Part]) -> Any:
     return fitted
 
 
-def _activation(parts: list[Part]) -> str:
+def _activation(parts: list[FittedLayer]) -> str:
     """Return the one activation of all hidden layers, as scikit-learn names it.
 
     Raises:
@@ -91,14 +91,14 @@ def _activation(parts: list[Part]) -> str:
     return _ACTIVATIONS[names.pop()]
 
 
-def _one_output_for_two(form: Form, last: Part) -> Part:
+def _one_output_for_two(form: ExportSpec, last: FittedLayer) -> FittedLayer:
     """Return the last layer; a softmax of two is the sigmoid of the logits' difference."""
     if form.link != "softmax" or len(last.bias) != 2:
         return last
-    return Part.linear(last.weights @ [[-1.0], [1.0]], last.bias @ [[-1.0], [1.0]])
+    return FittedLayer.linear(last.weights @ [[-1.0], [1.0]], last.bias @ [[-1.0], [1.0]])
 
 
-def _label(fitted: MLPClassifier, form: Form) -> None:
+def _label(fitted: MLPClassifier, form: ExportSpec) -> None:
     """Teach the labels."""
     assert form.classes is not None
     binarizer, count = LabelBinarizer(), len(form.classes)

@@ -26,8 +26,8 @@ from wellfit.nn import (
     PReLU,
     Softplus,
 )
-from wellfit.transfer.interop.export_spec import Form, form_of
-from wellfit.transfer.interop.parts import Part
+from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 
 
 class Exp(nn.Module):
@@ -158,7 +158,7 @@ def _constructed(module: nn.Module) -> str:
     return repr(module) if type(module) in _ENDS.values() else f"nn.{module!r}"
 
 
-def _module(part: Part) -> nn.Module | None:
+def _module(part: FittedLayer) -> nn.Module | None:
     match part.layer:
         case Linear(units=units):
             # Made without numbers: those would be drawn by the process's random generator.
@@ -208,7 +208,7 @@ def _activation(function: Activation) -> nn.Module:
     )
 
 
-def _end(form: Form) -> nn.Module | None:
+def _end(form: ExportSpec) -> nn.Module | None:
     match form.link:
         case "softmax":
             return nn.Softmax(dim=1)

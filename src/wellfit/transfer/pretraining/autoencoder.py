@@ -29,7 +29,7 @@ from wellfit.nn import (
     Loss,
     MaskingNoise,
 )
-from wellfit.transfer.interop.parts import Part, at_work, parts_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, at_work, layers_of
 from wellfit.transfer.pretraining.encoding import checked_codes, computed, in_units, units_of
 
 _WITHOUT = (
@@ -190,7 +190,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
         errors: NDArray[np.floating] = np.square(outputs - wanted).mean(axis=1)
         return errors
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[FittedLayer]:
         """Return the encoder's layers with what they have learned, the first first.
 
         Raises:
@@ -208,10 +208,10 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
         mirrored = [*pairs, *pairs[-2::-1]]
         return [*noises(self.noise), *(Dense(size, function) for size, function in mirrored)]
 
-    def _halves(self) -> tuple[list[Part], list[Part]]:
+    def _halves(self) -> tuple[list[FittedLayer], list[FittedLayer]]:
         """Return the encoder's layers and the decoder's, of those that are at work."""
         check_is_fitted(self, "network_")
-        parts = at_work(parts_of(self.network_.weights))
+        parts = at_work(layers_of(self.network_.weights))
         linear = [place for place, part in enumerate(parts) if isinstance(part.layer, Linear)]
         middle = linear[len(linear) // 2]
         return parts[:middle], parts[middle:]

@@ -15,7 +15,7 @@ from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting import Compute, FeatureEncoder
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
-from wellfit.transfer.interop.parts import Part
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.pretraining.encoding import computed, units_of
 
 
@@ -33,10 +33,10 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
 
     hidden_layer_sizes: Any
     features_: FeatureEncoder
-    _parts: list[Part]
+    _parts: list[FittedLayer]
 
     @abstractmethod
-    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
+    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
         """Return the layers learned from rows (N, D) as a network sees them."""
 
     @rollback_on_error
@@ -66,7 +66,7 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
         numbers = self._numbers(validate_features(self, X, self.features_))
         return computed(self._parts, numbers, Compute.of(self))
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[FittedLayer]:
         """Return the layers with what they have learned, the first first.
 
         Raises:

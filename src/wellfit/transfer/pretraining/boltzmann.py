@@ -12,7 +12,7 @@ from sklearn.neural_network import BernoulliRBM
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.rng import random_state_of
-from wellfit.transfer.interop.parts import Part, simplified
+from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.pretraining.base import Pretraining
 
 
@@ -68,11 +68,11 @@ class RBMPretraining(Pretraining):
         self.learning_rate, self.n_iter, self.batch_size = learning_rate, n_iter, batch_size
         self.preprocess, self.random_state, self.verbose = preprocess, random_state, verbose
 
-    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
+    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
         self._check_numbers()
         low, span = self._range(numbers)
         rows: NDArray[np.floating] = ((numbers - low) / span).astype(np.float32)
-        draw, self.rbms_, parts = random_state_of(self.random_state), [], list[Part]()
+        draw, self.rbms_, parts = random_state_of(self.random_state), [], list[FittedLayer]()
         for size in sizes:
             machine = BernoulliRBM(
                 size,
@@ -84,9 +84,9 @@ class RBMPretraining(Pretraining):
             ).fit(rows)
             self.rbms_.append(machine)
             rows = machine.transform(rows)
-            linear = Part.linear(machine.components_.T, machine.intercept_hidden_)
-            parts += [linear, Part.activation("sigmoid")]
-        scaling = Part.scaling(1 / span, -low / span)
+            linear = FittedLayer.linear(machine.components_.T, machine.intercept_hidden_)
+            parts += [linear, FittedLayer.activation("sigmoid")]
+        scaling = FittedLayer.scaling(1 / span, -low / span)
         return [*simplified([scaling, parts[0]]), *parts[1:]]
 
     def _check_numbers(self) -> None:

@@ -18,7 +18,7 @@ from wellfit.fitting.features import Numbers
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.training import predict
 from wellfit.training.precision import threads
-from wellfit.transfer.interop.parts import Part, weights_of
+from wellfit.transfer.interop.fitted_layers import FittedLayer, weights_of
 
 _NEARLY_3 = 2.95  # the furthest that a number bent towards ±3 is bent back from
 
@@ -48,7 +48,7 @@ def checked_codes(codes: ArrayLike, width: int) -> NDArray[np.floating]:
 
 
 def computed(
-    parts: Sequence[Part],
+    parts: Sequence[FittedLayer],
     x: Numbers,
     compute: Compute,
     *,
@@ -64,7 +64,7 @@ def computed(
         link: what becomes of the last numbers, (1, width, N).
         pixel_max: the value of a pixel that becomes 1.
 
-    >>> parts = [Part.linear([[1.0, -1.0]]), Part.activation("relu")]
+    >>> parts = [FittedLayer.linear([[1.0, -1.0]]), FittedLayer.activation("relu")]
     >>> computed(parts, np.array([[2.0], [-3.0]]), Compute()).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
     """

@@ -13,7 +13,7 @@ from wellfit.core.rng import random_state_of
 from wellfit.nn import Activation, Layer, Loss, Sigmoid
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
-from wellfit.transfer.interop.parts import Part
+from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.pretraining.autoencoder import MLPAutoencoder, each_activation
 from wellfit.transfer.pretraining.base import Pretraining
 
@@ -107,8 +107,8 @@ class AutoencoderPretraining(Pretraining):
         self.precision, self.device, self.n_threads = precision, device, n_threads
         self.random_state, self.verbose = random_state, verbose
 
-    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[Part]:
-        draw, parts = random_state_of(self.random_state), list[Part]()
+    def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
+        draw, parts = random_state_of(self.random_state), list[FittedLayer]()
         shares, self.autoencoders_ = self.features_.kind == "pixels", []
         for units, functions in self._stages(sizes):
             coder = self._autoencoder(units, functions, shares, draw.randint(2**31 - 1))

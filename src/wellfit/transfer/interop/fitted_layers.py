@@ -23,7 +23,7 @@ def _nothing() -> Array:
 
 
 @dataclass(frozen=True)
-class Part:
+class FittedLayer:
     """A layer, and what it has learned.
 
     Attributes:
@@ -32,7 +32,7 @@ class Part:
             row, batch norm's scales and shifts, PReLU's slopes.
         statistics: (rows, columns): batch norm's running means and variances.
 
-    >>> Part.linear([[1.0, 2.0]], [0.5, 0.5]).parameters
+    >>> FittedLayer.linear([[1.0, 2.0]], [0.5, 0.5]).parameters
     array([[1. , 2. ],
            [0.5, 0.5]])
     """
@@ -140,18 +140,18 @@ def _numbers(given: ArrayLike, what: str, axes: int) -> Array:
     return array
 
 
-def parts_of(weights: Weights) -> list[Part]:
+def layers_of(weights: Weights) -> list[FittedLayer]:
     """Return the layers of the first of some networks."""
     own, k = weights.networks[0], weights.members
     learned = weights.network.parameters.views(weights.parameters, k)
     tracked = weights.network.statistics.views(weights.statistics, k)
     return [
-        Part(layer, p[0].double().cpu().numpy().copy(), s[0].double().cpu().numpy().copy())
+        FittedLayer(layer, p[0].double().cpu().numpy().copy(), s[0].double().cpu().numpy().copy())
         for layer, p, s in zip(own.layers, learned, tracked, strict=True)
     ]
 
 
-def weights_of(parts: Sequence[Part], dtype: torch.dtype = torch.float64) -> Weights:
+def weights_of(parts: Sequence[FittedLayer], dtype: torch.dtype = torch.float64) -> Weights:
     """Return layers as the weights of one network, which ends in a linear layer.
 
     Raises:
@@ -164,23 +164,23 @@ def weights_of(parts: Sequence[Part], dtype: torch.dtype = torch.float64) -> Wei
     return Weights(network, 1, learned.to(dtype), tracked.to(dtype), {})
 
 
-def at_work(parts: Iterable[Part]) -> list[Part]:
+def at_work(parts: Iterable[FittedLayer]) -> list[FittedLayer]:
     """Return the parts without those that do nothing when predicting."""
     return [part for part in parts if not part.layer.training_only and not _is_identity(part)]
 
 
-def simplified(parts: Iterable[Part]) -> list[Part]:
+def simplified(parts: Iterable[FittedLayer]) -> list[FittedLayer]:
     """Return the same function with batch norms folded into the linear layers next to them.
 
     Linear layers that follow one another become one. What is left of batch norms stands between
     two activations.
 
-    >>> norm = Part.batch_norm([1.0], [4.0], [2.0], [0.0], epsilon=1e-12)
-    >>> simplified([norm, Part.linear([[3.0]])])[0].parameters.round(6)
+    >>> norm = FittedLayer.batch_norm([1.0], [4.0], [2.0], [0.0], epsilon=1e-12)
+    >>> simplified([norm, FittedLayer.linear([[3.0]])])[0].parameters.round(6)
     array([[ 3.],
            [-3.]])
     """
-    done: list[Part] = []
+    done: list[FittedLayer] = []
     for part in at_work(parts):
         merged = _merged(done[-1], part) if done else None
         if merged is None:
@@ -190,30 +190,32 @@ def simplified(parts: Iterable[Part]) -> list[Part]:
     return done
 
 
-def _merged(below: Part, above: Part) -> Part | None:
+def _merged(below: FittedLayer, above: FittedLayer) -> FittedLayer | None:
     """Return two neighbours as one, or None where a function stands between."""
     match below.layer, above.layer:
         case Linear(), BatchNorm():
             scale, shift = above.affine()
-            return Part.linear(below.weights * scale, below.bias * scale + shift)
+            return FittedLayer.linear(below.weights * scale, below.bias * scale + shift)
         case BatchNorm(), Linear():
             scale, shift = below.affine()
-            return Part.linear(scale[:, None] * above.weights, shift @ above.weights + above.bias)
+            return FittedLayer.linear(
+                scale[:, None] * above.weights, shift @ above.weights + above.bias
+            )
         case Linear(), Linear():
-            return Part.linear(
+            return FittedLayer.linear(
                 below.weights @ above.weights, below.bias @ above.weights + above.bias
             )
         case BatchNorm(), BatchNorm():
             (scale, shift), (outer, last) = below.affine(), above.affine()
-            return Part.scaling(scale * outer, shift * outer + last)
+            return FittedLayer.scaling(scale * outer, shift * outer + last)
     return None
 
 
-def _is_identity(part: Part) -> bool:
+def _is_identity(part: FittedLayer) -> bool:
     return isinstance(part.layer, Activate) and isinstance(part.layer.activation, Identity)
 
 
-def checked(parts: Sequence[Part]) -> list[Part]:
+def checked(parts: Sequence[FittedLayer]) -> list[FittedLayer]:
     """Return parts, their widths checked, PReLU's slopes filled in, and a linear layer last.
 
     Raises:
@@ -234,11 +236,11 @@ def checked(parts: Sequence[Part]) -> list[Part]:
         done.append(part)
         width = part.layer.width(width)
     if not isinstance(done[-1].layer, Linear):
-        done.append(Part.linear(np.eye(width)))
+        done.append(FittedLayer.linear(np.eye(width)))
     return done
 
 
-def _filled(part: Part, width: int) -> Part:
+def _filled(part: FittedLayer, width: int) -> FittedLayer:
     """Return an activation with slopes for each unit, where it has one for all or none."""
     layer = part.layer
     if not isinstance(layer, Activate) or not isinstance(layer.activation, PReLU):
@@ -249,7 +251,7 @@ def _filled(part: Part, width: int) -> Part:
     return part if alike is None else replace(part, parameters=alike)
 
 
-def inputs_of(parts: Sequence[Part]) -> int:
+def inputs_of(parts: Sequence[FittedLayer]) -> int:
     """Return how many numbers a row has: what the first layer that knows expects."""
     for part in parts:
         if part.parameters.size > 1 or isinstance(part.layer, Linear | BatchNorm):
