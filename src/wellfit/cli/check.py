@@ -44,6 +44,7 @@ def check(
     test: options.Test = None,
     test_fraction: options.TestFraction = 0.2,
     drop: options.Drop = None,
+    classes: options.Classes = None,
     task: options.Task = "auto",
     na: options.MissingValues = None,
     no_header: options.NoHeader = False,

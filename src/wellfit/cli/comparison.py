@@ -54,7 +54,8 @@ class Comparison:
         else:
             self._right += int((given == answers.astype(object)).all(axis=1).sum())
             single = given.shape[1] == 1
-            self._familiar += sum(label in self._known for label in given[:, 0]) if single else 1
+            familiar = sum(label in self._known for label in given[:, 0]) if single else len(given)
+            self._familiar += familiar
         self._rows += len(given)
 
     def _add_numbers(self, y: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
@@ -93,3 +94,10 @@ class Comparison:
         if self._known is not None and not self._familiar:
             known = ", ".join(map(repr, list(self._known)[:3]))
             note(f"no value of {self._target} is a class of the model, such as {known}")
+        elif self._known is not None and self._familiar < self._rows:
+            unknown = pluralize(self._rows - self._familiar, "row")
+            share = Metric.of("accuracy").format(self._right / self._familiar)
+            note(
+                f"{unknown} of {self._rows:,} have a class that the model doesn't know; the "
+                f"accuracy on the others is {share}"
+            )

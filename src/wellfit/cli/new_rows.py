@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from wellfit.cli.console import note
 from wellfit.cli.reading_notes import header_note, unknown_note
@@ -15,6 +17,7 @@ from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
 from wellfit.datasets import load, read_features
 from wellfit.datasets.cells import number_of, read_as
+from wellfit.datasets.class_selection import choose_classes, has_class
 from wellfit.datasets.files import ending
 from wellfit.datasets.readers import TABLES
 from wellfit.datasets.tables import PARQUET, column_names, place_in, table_blocks
@@ -48,6 +51,7 @@ class NewRows:
         target: the column that the model predicts.
         na_values: cell values that mean missing, in addition to those of the training table.
         header: whether the first line of a csv is a header; None as in training.
+        classes: the classes whose rows to predict, such as ``"0-4"``; None for all rows.
     """
 
     name: str
@@ -55,20 +59,46 @@ class NewRows:
     target: str | None = None
     na_values: Sequence[str] = ()
     header: bool | None = None
+    classes: str | None = None
 
     def blocks(self, model: Any) -> Iterator[Block]:
         """Return blocks of rows with the model's input columns.
 
         Raises:
-            DataError: a column is missing, or a cell doesn't have its column's type; names its row
-                and line.
+            DataError: a column is missing, a cell doesn't have its column's type (the message
+                names its row and line), or no row has one of the classes.
         """
         columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
         schema = self._schema(model)
         path = Path(self.name)
         if path.is_file() and ending(path) in TABLES and columns and schema is not None:
-            return self._table(path, columns, schema, _UnknownLevels(model, schema))
-        return self._whole(path, columns, schema)
+            found = self._table(path, columns, schema, _UnknownLevels(model, schema))
+            return found if self.classes is None else self._of_classes(found, model)
+        return self._whole(path, columns, schema, model)
+
+    def _of_classes(
+        self, blocks: Iterable[Block], model: Any, names: Sequence[str] | None = None
+    ) -> Iterator[Block]:
+        """Yield the rows of blocks that are in the classes asked for."""
+        if self.classes is None:
+            yield from blocks
+            return
+        known = getattr(model, "classes_", None)
+        if known is None:
+            raise InputError("--classes needs a classifier, and the model is a regression")
+        chosen = choose_classes(self.classes, np.asarray(known).tolist(), "the model", names)
+        empty = True
+        for X, y in blocks:
+            if y is None:
+                raise InputError(
+                    f"--classes needs the classes of the rows, and {self.name} has none"
+                )
+            rows = has_class(y, chosen)
+            if rows.any():
+                empty = False
+                yield Block(X[rows], y[rows])
+        if empty:
+            raise DataError(f"no row of {self.name} is in the classes {self.classes}")
 
     def _schema(self, model: Any) -> TableSchema | None:
         schema = table_schema(model, self.target)
@@ -111,20 +141,23 @@ class NewRows:
         levels.tell()
 
     def _whole(
-        self, path: Path, columns: Sequence[str], schema: TableSchema | None
+        self, path: Path, columns: Sequence[str], schema: TableSchema | None, model: Any
     ) -> Iterator[Block]:
+        """Return blocks of an array's rows, or of the test set of a named data set."""
         y: Labels | None = None
+        names: Sequence[str] | None = None
         if path.is_file():
             X = read_features(path, schema)
         else:
             data = load(self.name, data_dir=self.data_dir, schema=schema)
             X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
+            names = data.class_names
         if columns:
             X = select(X, columns, self.name)
         size = _rows(X.shape[1])
-        for first in range(0, len(X), size):
-            part = slice(first, first + size)
-            yield Block(_sliced(X, part), None if y is None else _sliced(y, part))
+        parts = (slice(first, first + size) for first in range(0, len(X), size))
+        found = (Block(_sliced(X, p), None if y is None else _sliced(y, p)) for p in parts)
+        return self._of_classes(found, model, names)
 
 
 def _rows(columns: int) -> int:

@@ -45,6 +45,10 @@ TestFraction = Annotated[
     float, typer.Option(help="Fraction of the rows for the test set, if none is given.")
 ]
 Drop = Annotated[list[str] | None, typer.Option(help="A column to drop; repeatable.")]
+Classes = Annotated[
+    str | None,
+    typer.Option(help="Use the rows of these classes only: 0-4, or 0,3,7, or names."),
+]
 Task = Annotated[
     str, typer.Option(help="classification or regression; auto infers it from the target.")
 ]

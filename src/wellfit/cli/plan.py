@@ -15,7 +15,7 @@ from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
 
 # Runs of earlier versions lack these.
-_ADDED = {"time_column": (), "group_column": None, "validation_fraction": 0.0}
+_ADDED = {"time_column": (), "group_column": None, "validation_fraction": 0.0, "classes": None}
 _PATHS = ("data_dir", "test")
 
 

@@ -41,6 +41,13 @@ def predict(
             "training.",
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Predict the rows of these classes only: 0-4, or 0,3,7, or names; needs data "
+            "with the target."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
     """Predict each row of a file; for a classifier, also the probability of each class.
@@ -70,7 +77,7 @@ def predict(
     schema = table_schema(model)
     recorded = None if schema is None else schema.target
     target = recorded or read_config(run).get("data", {}).get("target")
-    rows = NewRows(data, data_dir, target, tuple(na or ()), header)
+    rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes)
     if printed:
         _, comparison = _predict(model, rows, lambda text: print(text, end=""))
     else:

@@ -15,7 +15,14 @@ from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.core.words import percent, pluralize
-from wellfit.datasets import Dataset, TableSchema, infer_task, load, train_test_split
+from wellfit.datasets import (
+    Dataset,
+    TableSchema,
+    infer_task,
+    load,
+    select_classes,
+    train_test_split,
+)
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 
 Learning = Literal["classification", "regression"]
@@ -38,6 +45,7 @@ class Request:
         time_column: columns by which the latest rows become the test set.
         group_column: column whose values are groups that a split keeps together.
         validation_fraction: fraction of the other rows for validation, if the split isn't random.
+        classes: the classes whose rows to use, such as ``"0-4"``; None for all.
         schema: how tables are read: what the command says of missing values and of the header,
             and in a run that goes on, the types of its columns.
     """
@@ -54,6 +62,7 @@ class Request:
     time_column: tuple[str, ...] = ()
     group_column: str | None = None
     validation_fraction: float = 0.0
+    classes: str | None = None
     schema: TableSchema = field(default_factory=TableSchema)
 
     def __post_init__(self) -> None:
@@ -67,12 +76,16 @@ class Request:
             raise InputError(f"--test and {option} are both given; expected only one")
         if self.seed >= 2**32:
             raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
+        if self.classes is not None and self.task == "regression":
+            raise InputError(
+                "--classes and --task regression are both given; a regression has no classes"
+            )
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> Request:
         """Return the request from a command's options."""
         schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
-        same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "task", "seed")
+        same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "classes")
         return cls(
             given["data"],
             drop=tuple(given["drop"] or ()),
@@ -80,7 +93,7 @@ class Request:
             time_column=tuple(given.get("time_column") or ()),
             group_column=given.get("group_column"),
             validation_fraction=_validation(given),
-            **{name: given[name] for name in same},
+            **{name: given[name] for name in (*same, "task", "seed")},
         )
 
 
@@ -131,9 +144,11 @@ def open_source(wanted: Request) -> Source:
         allow_pickle=wanted.allow_pickle,
         schema=wanted.schema,
     )
-    loaded, cut = data, _cut(wanted, data.X)
+    loaded = data
     if wanted.test is not None:
         data = _with_test(data, wanted.test, wanted.allow_pickle)
+    data = _of_classes(data, wanted)
+    cut = _cut(wanted, data.X)
     for column in wanted.drop:
         data = _without(data, column)
     kind = _kind(data, wanted.task)
@@ -146,6 +161,15 @@ def open_source(wanted: Request) -> Source:
     heeded = ("row_order",) if wanted.time_column else ()
     heeded = ("repeated_entities",) if wanted.group_column else heeded
     return Source(data, kind, split, notes, heeded)
+
+
+def _of_classes(data: Dataset, wanted: Request) -> Dataset:
+    """Return the rows of the classes that were asked for; all of them if none were."""
+    if wanted.classes is None:
+        return data
+    if wanted.task == "classification" and data.task is None:
+        data = replace(data, task="multiclass")  # numbers count as classes if the user says so
+    return select_classes(data, wanted.classes)
 
 
 def _cut(wanted: Request, X: Any) -> Cut | None:

@@ -78,6 +78,7 @@ def train(
         ),
     ] = None,
     drop: options.Drop = None,
+    classes: options.Classes = None,
     task: options.Task = "auto",
     na: options.MissingValues = None,
     no_header: options.NoHeader = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellfit.datasets.catalog import is_name, list_datasets, load
+from wellfit.datasets.class_selection import select_classes
 from wellfit.datasets.dataset import Dataset
 from wellfit.datasets.drawing import picture
 from wellfit.datasets.duplicates import duplicate_rows, duplicates_across
@@ -32,5 +33,6 @@ __all__ = [
     "picture",
     "read_features",
     "read_table",
+    "select_classes",
     "train_test_split",
 ]
