@@ -168,7 +168,7 @@ def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
         "wellfit": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        # To the microsecond, so that a load can tell that a save came in between.
+        # To the microsecond, so that a load notices a save in between.
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
         "weights": {"bytes": len(weights), "sha256": sha256(weights)},
     }

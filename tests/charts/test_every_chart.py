@@ -198,8 +198,8 @@ def test_a_terminal_draws_cells_where_they_fit() -> None:
 def test_a_chart_is_told_in_words(chart: Chart) -> None:
     assert chart.title
     assert not chart.summary.endswith(".")
-    assert chart.told.startswith(chart.summary)
-    assert "nan" not in chart.told
+    assert chart.alt_text.startswith(chart.summary)
+    assert "nan" not in chart.alt_text
 
 
 def test_importance_names_its_unit_and_way() -> None:

@@ -304,7 +304,7 @@ def test_the_same_seed_finds_the_same() -> None:
 
 def test_every_registered_check_is_asked() -> None:
     asked: list[str] = []
-    report = check(MLPClassifier((4,)), *IRIS, told=asked.append)
+    report = check(MLPClassifier((4,)), *IRIS, on_check=asked.append)
     assert sorted(asked) == registry.names(Check.family)
     assert {finding.check for finding in report} <= set(asked)
     assert all(finding.action and finding.observed for finding in report)

@@ -458,7 +458,7 @@ def test_bins_of_the_reliability_diagram(answers):
         abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
         for b in np.unique(bins)
     )
-    assert f"{100 * error:.1f} %" in chart.told
+    assert f"{100 * error:.1f} %" in chart.alt_text
 
 
 def test_wilsons_interval_is_scipys():
@@ -511,7 +511,7 @@ def test_the_kept_epoch_is_marked():
     (chart,) = curve_plots(run)
     assert isinstance(chart, Plot)
     assert chart.drawing["layout"]["shapes"][0]["x0"] == 7
-    assert "weights of epoch 7 were kept" in chart.told
+    assert "weights of epoch 7 were kept" in chart.alt_text
     assert chart.table.head == ["epoch", "training", "validation"]
 
 

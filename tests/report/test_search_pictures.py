@@ -96,7 +96,7 @@ def test_failed_candidates_are_marked_and_hide_nothing() -> None:
     assert [line.get_linestyle() for line in axes.lines].count(":") == 1
     texts = [text.get_text() for text in axes.texts]
     assert "≤ 0.855" in texts  # what is far below isn't told apart
-    assert "Dotted are 1 that failed" in coordinates_chart(SearchTable.of(found, "score")).told
+    assert "Dotted are 1 that failed" in coordinates_chart(SearchTable.of(found, "score")).alt_text
 
 
 def test_a_parameter_that_some_lack_is_drawn_for_the_others() -> None:

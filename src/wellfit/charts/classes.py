@@ -14,7 +14,7 @@ from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 
 _MOST_COUNTS = 30  # classes beyond which the cells have no numbers
-_MOST_PAIRS = 3  # confusions that are told in words
+_MOST_PAIRS = 3  # confusions in the text
 _MOST_POINTS = 400  # of a curve
 _STRONGEST = 0.1  # a share of errors that has the strongest shade, unless there are larger ones
 _BINS = 10
@@ -38,13 +38,13 @@ def confusion_chart(
         names: the classes.
         values: (classes, classes) shares to show instead of the counts.
 
-    >>> confusion_chart(np.array([[8, 2], [0, 10]]), ["ham", "spam"]).told
+    >>> confusion_chart(np.array([[8, 2], [0, 10]]), ["ham", "spam"]).alt_text
     '18 of 20 rows (90.0 %) are classified correctly. Most frequent errors: ham as spam (2).'
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right, total = int(np.trace(counts)), int(counts.sum())
     found = frequent_errors(counts, names, _MOST_PAIRS)
-    told = ", ".join(f"{true} as {predicted} ({n:,})" for true, predicted, n, _ in found)
+    text = ", ".join(f"{true} as {predicted} ({n:,})" for true, predicted, n, _ in found)
     texts = _texts(counts, None if values is None else floats(values))
     return Chart(
         "Confusion matrix",
@@ -56,7 +56,7 @@ def confusion_chart(
         ],
         Axis("predicted class", names),
         Axis("true class", names, downwards=True),
-        f"Most frequent errors: {told}." if told else "No row is classified wrongly.",
+        f"Most frequent errors: {text}." if text else "No row is classified wrongly.",
     )
 
 
@@ -237,8 +237,8 @@ def _mean_area(metric: str, areas: Mapping[str, float]) -> str:
 
 
 def _by_class(areas: Mapping[str, float]) -> str:
-    told = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())
-    return f"By class: {told}." if len(areas) > 1 else ""
+    text = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())
+    return f"By class: {text}." if len(areas) > 1 else ""
 
 
 def _reference(label: str) -> Line:

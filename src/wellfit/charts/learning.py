@@ -118,16 +118,16 @@ def metric_chart(
     y = Axis(unit or metric.label, log=log, metric=metric)
     lines = [replace(line, value=_value(line, y, kept)) for line in lines]
     where = f" in epoch {kept}" if kept else ""
-    told = ", ".join(f"{line.value} in {line.label}" for line in lines if line.label)
-    if len(lines) == 1 and not told:
-        told = lines[0].value
+    text = ", ".join(f"{line.value} in {line.label}" for line in lines if line.label)
+    if len(lines) == 1 and not text:
+        text = lines[0].value
     marks: list[Mark] = [*lines]
     margin = 0.015 * max(last - 1, 1)  # or half of the first and the last point would be cut
     if kept:
         marks.append(Rule(kept, label=f"kept: epoch {kept}"))
     return Chart(
         title,
-        f"{title}{where}: {told or 'no numbers'}",
+        f"{title}{where}: {text or 'no numbers'}",
         marks,
         Axis("epoch", low=1 - margin, high=max(last, 2) + margin, whole=True),
         y,
@@ -185,11 +185,11 @@ def _value(line: Line, axis: Axis, kept: int | None) -> str:
 
 def _details(lines: Sequence[Line], axis: Axis, kept: int | None) -> str:
     """Return how far each line goes, for those who don't see it."""
-    told, parts = axis.format, []
+    shown, parts = axis.format, []
     for line in lines:
         if len(line.finite) > 1:
-            ends = f"from {told(line.finite[0])} to {told(line.finite[-1])}"
-            reach = f"between {told(line.finite.min())} and {told(line.finite.max())}"
+            ends = f"from {shown(line.finite[0])} to {shown(line.finite[-1])}"
+            reach = f"between {shown(line.finite.min())} and {shown(line.finite.max())}"
             parts.append(f"{line.label} {ends}, {reach}".strip())
         gaps = len(line.y) - len(line.finite)
         if gaps:

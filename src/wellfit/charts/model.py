@@ -196,7 +196,7 @@ class Chart:
         return [one for one in self.marks if isinstance(one, Line) and not one.reference]
 
     @property
-    def told(self) -> str:
+    def alt_text(self) -> str:
         """The chart in words, for those who don't see it."""
         return f"{self.summary}. {self.details}".strip()
 

@@ -90,8 +90,8 @@ def histogram_chart(values: Floats, title: str, unit: str, rows: str = "rows") -
     ]
     middle, mean = (short(float(of(known))) if len(known) else "–" for of in (np.median, np.mean))
     bars = Bars((edges[1:] + edges[:-1]) / 2, floats(counts), width=0.95 * width, hover=hover)
-    told = f"{title}: mean {mean}, median {middle}"
-    return Chart(title, told, [bars], Axis(unit.strip()), Axis(rows))
+    text = f"{title}: mean {mean}, median {middle}"
+    return Chart(title, text, [bars], Axis(unit.strip()), Axis(rows))
 
 
 def outline(values: Floats, bins: int, label: str, color: Color) -> Line:
@@ -116,14 +116,14 @@ def importance_chart(
         most: how many columns to draw.
     """
     names = sorted(means, key=lambda name: -means[name])
-    told = ", ".join(f"{name} ({short(metric.scale * means[name])})" for name in names[:3])
+    text = ", ".join(f"{name} ({short(metric.scale * means[name])})" for name in names[:3])
     way = "decrease" if metric.higher_is_better else "increase"
     unit = " (percentage points)" if metric.is_share else ""
     return bar_chart(
         {name: metric.scale * means[name] for name in names[:most]},
         [metric.scale * deviations[name] for name in names[:most]],
         title="Permutation importance",
-        summary=f"Most important: {told}",
+        summary=f"Most important: {text}",
         unit=f"{way} in {metric.title}{unit}",
     )
 

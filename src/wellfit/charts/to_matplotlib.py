@@ -250,10 +250,10 @@ def _set_axis(ruler: Ruler, axis: Axis, set_ends: Any) -> None:
 def _name(ruler: Ruler, names: Sequence[str]) -> None:
     """Write names at 0, 1, …: all of them, or every so many."""
     step = -(-len(names) // _MOST_NAMES)
-    told = [short_name(name) for name in names][::step]
+    labels = [short_name(name) for name in names][::step]
     room = _NAMES_PER_INCH * ruler.axes.bbox.width / ruler.axes.figure.dpi
-    upright = ruler.axis_name == "x" and max(map(len, told)) * len(told) > room  # type: ignore[attr-defined]
-    ruler.set_ticks(range(0, len(names), step), told, rotation=90 if upright else 0)
+    upright = ruler.axis_name == "x" and max(map(len, labels)) * len(labels) > room  # type: ignore[attr-defined]
+    ruler.set_ticks(range(0, len(names), step), labels, rotation=90 if upright else 0)
 
 
 def _shorten(ruler: Ruler) -> None:

@@ -67,10 +67,10 @@ def axis(given: Axis, upright: bool = False) -> dict[str, Any]:
     """Return an axis; names stand at 0, 1, …, since those that were cut may be the same."""
     found: dict[str, Any] = {"title": {"text": literal(given.title)}}
     if given.names:
-        told = [cut(str(name)) for name in given.names]
+        texts = [cut(str(name)) for name in given.names]
         # A slant that is chosen by the room there is would change that room.
-        aslant = not upright and sum(map(len, told)) > _ACROSS
-        found |= {"tickvals": list(range(len(told))), "ticktext": [literal(n) for n in told]}
+        aslant = not upright and sum(map(len, texts)) > _ACROSS
+        found |= {"tickvals": list(range(len(texts))), "ticktext": [literal(n) for n in texts]}
         found |= {"tickangle": -35 if aslant else 0, "showgrid": False, "zeroline": False}
     if given.hidden:
         found["visible"] = False
@@ -149,8 +149,8 @@ def _named(label: str) -> dict[str, Any]:
 def _hover(texts: Sequence[str]) -> dict[str, Any]:
     if not texts:
         return {}
-    told = [_lines(text) for text in texts]
-    return {"hovertext": told, "hovertemplate": "%{hovertext}<extra></extra>"}
+    hovers = [_lines(text) for text in texts]
+    return {"hovertext": hovers, "hovertemplate": "%{hovertext}<extra></extra>"}
 
 
 def _lines(text: str) -> str:

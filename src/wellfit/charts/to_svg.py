@@ -22,7 +22,7 @@ def drawing(chart: Chart, end: float = 0) -> dict[str, Any]:
         end: where the x-axis ends, for curves that still grow; else at their end.
 
     Returns:
-        ``title`` and ``told`` in words; ``size``; ``frame``, the path of the axes; ``texts`` as
+        ``title`` and ``alt_text``; ``size``; ``frame``, the path of the axes; ``texts`` as
         (x, y, anchor, text); ``lines``, each with its path ``d``, its ``kind`` and its ``key``.
     """
     scale = HeightScale.of(chart)
@@ -38,7 +38,7 @@ def drawing(chart: Chart, end: float = 0) -> dict[str, Any]:
     title = chart.title + (" (log scale)" if chart.y.log else "")
     return {
         "title": title,
-        "told": f"{title} by {chart.x.title}: {', '.join(str(line['key']) for line in lines)}",
+        "alt_text": f"{title} by {chart.x.title}: {', '.join(str(line['key']) for line in lines)}",
         "size": [_WIDTH, _HEIGHT],
         "frame": f"M{_LEFT} {_TOP}V{floor}H{right}",
         "texts": [

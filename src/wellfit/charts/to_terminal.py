@@ -116,7 +116,7 @@ def _legend(chart: Chart, ascii_only: bool) -> list[Text]:
 class Canvas:
     """Cells to draw lines on: braille of 2 x 4 dots each, or single letters.
 
-    Every second line is dashed, so that it is told from the first without colours.
+    Every second line is dashed, so that it differs from the first without colours.
     """
 
     def __init__(self, width: int, height: int, ascii_only: bool) -> None:

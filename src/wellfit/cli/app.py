@@ -45,25 +45,25 @@ class _CommandGroup(TyperGroup):
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
             if own or ctx.params.get("debug"):
                 raise
-            raise typer.Exit(_tell(error)) from error
+            raise typer.Exit(_report_error(error)) from error
         finally:
             signals.settle()
 
 
-def _tell(error: BaseException) -> int:
+def _report_error(error: BaseException) -> int:
     """Print in one line what ended a command, and return the exit code."""
     signum = signals.ended_by(error)
     with suppress(OSError):  # the terminal may be gone
         if signum is not None:
             note(signals.words_for(signum))
         else:
-            complain(_told(error))
+            complain(_error_text(error))
     if signum is not None:
         return signals.exit_code(signum)
     return UNUSABLE if isinstance(error, InputError) else FAILED
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (WellfitError, OSError)):

@@ -109,7 +109,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
             X_test=data.X_test,
             y_test=data.y_test,
             random_state=seed,
-            told=lambda name: status.update(f"{name.replace('_', ' ')} ..."),
+            on_check=lambda name: status.update(f"{name.replace('_', ' ')} ..."),
         )
     console = screen()
     rows, columns = data.X.shape

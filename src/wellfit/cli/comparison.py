@@ -77,7 +77,7 @@ class Comparison:
         )
         return float(np.where(varies | (self._errors > 0), 1 - unexplained, 1.0).mean())
 
-    def tell(self) -> None:
+    def print_notes(self) -> None:
         """Print the score of the predictions, if the target is complete."""
         if self._missing:
             rows = pluralize(self._missing, "row")
@@ -87,10 +87,10 @@ class Comparison:
             )
             return
         if self._known is None:
-            told = f"R² {Metric.of('r2').format(self.r2(), more=1)}"
+            text = f"R² {Metric.of('r2').format(self.r2(), more=1)}"
         else:
-            told = f"accuracy {Metric.of('accuracy').format(self._right / self._rows)}"
-        screen(stderr=True).print(f"{told} against {self._target}", soft_wrap=True)
+            text = f"accuracy {Metric.of('accuracy').format(self._right / self._rows)}"
+        screen(stderr=True).print(f"{text} against {self._target}", soft_wrap=True)
         if self._known is not None and not self._familiar:
             known = ", ".join(map(repr, list(self._known)[:3]))
             note(f"no value of {self._target} is a class of the model, such as {known}")

@@ -37,15 +37,15 @@ def starting() -> Iterator[None]:
 
 def complain(message: str) -> None:
     """Print an error."""
-    _say("error: ", message, "bold red")
+    _print_labelled("error: ", message, "bold red")
 
 
 def note(message: str) -> None:
     """Print a note, which isn't an error, to the error stream."""
-    _say("note: ", message, "yellow")
+    _print_labelled("note: ", message, "yellow")
 
 
-def _say(label: str, message: str, style: str) -> None:
+def _print_labelled(label: str, message: str, style: str) -> None:
     from rich.text import Text
 
     # Not wrapped, so that paths and names stay whole.

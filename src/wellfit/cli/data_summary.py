@@ -119,8 +119,8 @@ def _duplicates(source: Source, summary: Summary) -> Text:
         return text.append("; no test row occurs in the training set")
     share = percent(across / len(data.X_test))
     verb = "occurs" if across == 1 else "occur"
-    told = f"; {pluralize(across, 'test row')} ({share}) also {verb} in the training set"
-    text.append(told, "yellow")
+    sentence = f"; {pluralize(across, 'test row')} ({share}) also {verb} in the training set"
+    text.append(sentence, "yellow")
     return text
 
 
@@ -142,8 +142,8 @@ def _layer(layer: Any) -> str:
     if not isinstance(layer, Mapping):
         return str(layer)
     kept = {k: v for k, v in layer.items() if k not in ("family", "name") and v is not None}
-    told = [f"{k} {_names(v) if isinstance(v, Mapping) else v}" for k, v in kept.items()]
-    return f"{layer['name']} ({', '.join(told)})" if told else str(layer["name"])
+    texts = [f"{k} {_names(v) if isinstance(v, Mapping) else v}" for k, v in kept.items()]
+    return f"{layer['name']} ({', '.join(texts)})" if texts else str(layer["name"])
 
 
 def _names(given: Any) -> str:
@@ -155,27 +155,27 @@ def _training(settings: Mapping[str, Any]) -> str:
     optimizer, schedule = settings["optimizer"], settings["lr_schedule"]["name"]
     at_most = "at most " if settings["early_stopping"] else ""
     epochs = pluralize(settings["epochs"], "epoch")
-    told = [optimizer["name"]]
+    texts = [optimizer["name"]]
     if "learning_rate" in optimizer:  # full-batch optimizers have no learning rate
-        told.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")
-        told.append(f"batch size {settings['batch_size']}")
+        texts.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")
+        texts.append(f"batch size {settings['batch_size']}")
     if settings["augment"]:
-        told.append(f"augmented by {_names(settings['augment'])}")
-    return ", ".join([*told, f"{at_most}{epochs}"])
+        texts.append(f"augmented by {_names(settings['augment'])}")
+    return ", ".join([*texts, f"{at_most}{epochs}"])
 
 
 def _extras(settings: Mapping[str, Any]) -> str:
     numbers = ("dropout", "input_dropout", "input_noise", "l1", "l2", "max_norm")
     names = ("batch_norm", *numbers, "ema_decay", "class_weight")
     given = {name: settings[name] for name in names if settings.get(name)}
-    told = [
-        name.replace("_", " ") + ("" if value is True else f" {_said(value)}")
+    texts = [
+        name.replace("_", " ") + ("" if value is True else f" {_value_text(value)}")
         for name, value in given.items()
     ]
-    return "".join(f", {item}" for item in told)
+    return "".join(f", {item}" for item in texts)
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return _names(value) if isinstance(value, Mapping) and "name" in value else str(value)
 
 

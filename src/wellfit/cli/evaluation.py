@@ -163,7 +163,7 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
 
 def print_errors(evaluation: TestEvaluation, source: Source, console: Console) -> None:
     """Print the baseline, then the confusion matrix or the residuals."""
-    console.print(Text(_baseline_told(evaluation), "dim"))
+    console.print(Text(_baseline_text(evaluation), "dim"))
     console.print()
     if evaluation.confusions is not None:
         classes, counts = evaluation.confusions
@@ -173,15 +173,15 @@ def print_errors(evaluation: TestEvaluation, source: Source, console: Console) -
     console.print()
 
 
-def _baseline_told(evaluation: TestEvaluation) -> str:
+def _baseline_text(evaluation: TestEvaluation) -> str:
     """Return the baseline as a sentence, ``Majority-class baseline: 75.9 % (always no, …)``."""
     scores = {score.name: score for score in evaluation.baseline}
-    told = {name: score.metric.format(score.value) for name, score in scores.items()}
+    texts = {name: score.metric.format(score.value) for name, score in scores.items()}
     where = f"({evaluation.constant}, on the same test rows)"
-    if "accuracy" in told:
-        return f"Majority-class baseline: {told['accuracy']} {where}"
-    name = next(name for name in told if name.startswith("RMSE"))
-    return f"Mean baseline: {name} {told[name]} {where}"
+    if "accuracy" in texts:
+        return f"Majority-class baseline: {texts['accuracy']} {where}"
+    name = next(name for name in texts if name.startswith("RMSE"))
+    return f"Mean baseline: {name} {texts[name]} {where}"
 
 
 def score_table(evaluation: TestEvaluation) -> Table:
@@ -195,11 +195,11 @@ def score_table(evaluation: TestEvaluation) -> Table:
         {one.name: one for one in part} for part in (evaluation.baseline, evaluation.training)
     ]
     for score in evaluation.test:
-        told = score.metric.format
-        bounds = f"{told(score.low)} to {told(score.high)} ({score.interval})"
+        shown = score.metric.format
+        bounds = f"{shown(score.low)} to {shown(score.high)} ({score.interval})"
         same = [part.get(score.name) for part in others]
-        values = [told(one.value) if one else "" for one in same]
-        table.add_row(score.name, Text(told(score.value), "bold green"), bounds, *values)
+        values = [shown(one.value) if one else "" for one in same]
+        table.add_row(score.name, Text(shown(score.value), "bold green"), bounds, *values)
     return table
 
 
@@ -243,8 +243,8 @@ def residual_table(evaluation: TestEvaluation) -> Table:
             columns.append(np.quantile(values[:, output], _QUANTILES).tolist())
     words = {0: "least", 0.5: "median", 1: "most"}
     for share, row in zip(_QUANTILES, zip(*columns, strict=True), strict=True):
-        told = words.get(share, f"{percent(share, 0)} below")
-        table.add_row(told, *map(short, row))
+        text = words.get(share, f"{percent(share, 0)} below")
+        table.add_row(text, *map(short, row))
     return table
 
 

@@ -93,7 +93,7 @@ def _point(text: str) -> tuple[float, float]:
 def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
     from rich.table import Table
 
-    from wellfit.report.landscape import told
+    from wellfit.report.landscape import path_label
 
     title = f"{ground.name} from ({paths[0].points[0][0]:g}, {paths[0].points[0][1]:g})"
     table = Table(
@@ -106,7 +106,7 @@ def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
             "diverged" if path.diverged else "never" if path.steps is None else str(path.steps)
         )
         x, y = path.points[-1]
-        table.add_row(told(path), reached, f"({x:.3f}, {y:.3f})", f"{path.heights[-1]:.3g}")
+        table.add_row(path_label(path), reached, f"({x:.3f}, {y:.3f})", f"{path.heights[-1]:.3g}")
     return table
 
 

@@ -227,7 +227,7 @@ class Leaderboard:
         if console.is_terminal and not quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
         self._plain = not quiet and not console.is_terminal
-        self._began, self._shown, self._told = clock(), 0.0, 0
+        self._began, self._shown, self._printed = clock(), 0.0, 0
         self.entries: list[Entry] = []
 
     @property
@@ -247,7 +247,7 @@ class Leaderboard:
         """Add the fits of another round, some of which the journal already has."""
         self._asked += fits
         self._known += known
-        self._told = self._done() * _PLAIN_LINES // self._wanted
+        self._printed = self._done() * _PLAIN_LINES // self._wanted
         if self._live is not None:  # at once: the first stack may take minutes
             self._live.update(self.frame(), refresh=True)
 
@@ -258,8 +258,8 @@ class Leaderboard:
             self._shown = self._clock()
             self._live.update(self.frame(), refresh=True)
         tenth = self._done() * _PLAIN_LINES // self._wanted
-        if self._plain and tenth > self._told:
-            self._told = tenth
+        if self._plain and tenth > self._printed:
+            self._printed = tenth
             self._console.print(self.line(), soft_wrap=True)
 
     def _done(self) -> int:

@@ -58,14 +58,14 @@ class MetricsWriter(Callback):
             for values in zip(*history.values(), strict=True)
         ]
         self.folder.begin(self.config, map(self._line, count(1), epochs))
-        state["live"] = {"told": self.config.get("settings", {}).get("precision") != "auto"}
+        state["live"] = {"printed": self.config.get("settings", {}).get("precision") != "auto"}
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Record the precision that "auto" chose: a resumed run must not choose again."""
-        if not state["live"]["told"]:
+        if not state["live"]["printed"]:
             chosen = "bfloat16" if rounding() else "float32"
             self.folder.configure({**self.config, "precision": chosen})
-            state["live"]["told"] = True
+            state["live"]["printed"] = True
         return None
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
@@ -130,8 +130,8 @@ class ProgressLines(Callback):
         epoch, epochs = logs.epoch, state["epochs"]
         if epoch % state["every"] == 0 or epoch in (1, epochs):
             left = logs.seconds / epoch * (epochs - epoch)
-            told = [f"epoch {epoch}/{epochs}", *_metrics(logs, self.judged)]
-            self.console.print("  ".join([*told, f"{duration(left)} left"]), soft_wrap=True)
+            texts = [f"epoch {epoch}/{epochs}", *_metrics(logs, self.judged)]
+            self.console.print("  ".join([*texts, f"{duration(left)} left"]), soft_wrap=True)
         return None
 
 
@@ -183,13 +183,13 @@ class LiveDisplay(Callback):
         run, done, over = live["run"], live["done"], live["over"]
         passed, gone = self.clock() - live["began"], done - run.first_epoch
         left = passed / gone * (run.epochs - done) if gone else 0
-        told = Text(duration(passed) if over else f"{duration(left)} left")
+        text = Text(duration(passed) if over else f"{duration(left)} left")
         rates = history.get("learning_rate")
         if rates and not over:
-            told.append(f"   learning rate {rates[-1]:.2g}", "dim")
+            text.append(f"   learning rate {rates[-1]:.2g}", "dim")
         line = Table.grid(padding=(0, 2, 0, 0))
         bar = ProgressBar(total=run.epochs, completed=done, width=24)
-        line.add_row(f"epoch {live['epoch']}/{run.epochs}", bar, told)
+        line.add_row(f"epoch {live['epoch']}/{run.epochs}", bar, text)
         if not history:
             return line
         ahead = 0 if over else run.epochs
@@ -199,10 +199,10 @@ class LiveDisplay(Callback):
 
 def _metrics(logs: EpochLogs, judged: str) -> list[str]:
     """Return the metrics of the network as short texts."""
-    told = []
+    texts = []
     for name, values in logs.metrics.items():
         value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
         if isnan(value):  # an epoch without evaluation
             continue
-        told.append(f"{words} {Metric.of(name).format(value)}")
-    return told
+        texts.append(f"{words} {Metric.of(name).format(value)}")
+    return texts

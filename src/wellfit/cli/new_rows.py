@@ -138,7 +138,7 @@ class NewRows:
             refuse_infinity(X, place)
             levels.look(X)
             yield Block(X, None if target is None else _labels(table[target], target, schema))
-        levels.tell()
+        levels.print_notes()
 
     def _whole(
         self, path: Path, columns: Sequence[str], schema: TableSchema | None, model: Any
@@ -192,7 +192,7 @@ class _UnknownLevels:
             elif len(cells):
                 self._examples.setdefault(name, str(cells.iloc[0]))
 
-    def tell(self) -> None:
+    def print_notes(self) -> None:
         """Print a note for each column without a known category."""
         for name, example in self._examples.items():
             note(unknown_note(name, example, self._levels[name]))

@@ -85,7 +85,7 @@ def predict(
             count, comparison = _predict(model, rows, lambda text: file.write(text.encode()))
         screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
     if comparison is not None:
-        comparison.tell()
+        comparison.print_notes()
 
 
 def _predict(

@@ -36,7 +36,7 @@ def reading_notes(table: pd.DataFrame, path: Path | None, schema: TableSchema) -
     place = _row if path is None else place_in(path, schema)
     found = find_stray_cells(table)
     for stray in found[:_MOST]:
-        yield _told(stray, place)
+        yield _stray_text(stray, place)
     if len(found) > _MOST:
         yield f"{pluralize(len(found) - _MOST, 'more column')} of text with such cells"
 
@@ -86,7 +86,7 @@ def _row(row: int) -> str:
     return f"row {row + 1:,}"
 
 
-def _told(stray: StrayCells, place: Callable[[int], str]) -> str:
+def _stray_text(stray: StrayCells, place: Callable[[int], str]) -> str:
     few = pluralize(stray.count, "cell")
     return (
         f"column {stray.column!r} holds {_NOUNS[stray.kind]} but for {few} of {stray.cells:,}, "

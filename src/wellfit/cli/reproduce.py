@@ -102,12 +102,12 @@ def _show_list(found: list[Recipe]) -> None:
     for head in ("recipe", "source", "data", "published"):
         table.add_column(head, overflow="fold")
     for recipe in found:
-        told = [
+        texts = [
             f"{figure.what} {figure.told(figure.published)}"
             for figure in recipe.figures
             if figure.published is not None
         ]
-        cells = (recipe.name, recipe.source.key, recipe.data, ", ".join(told))
+        cells = (recipe.name, recipe.source.key, recipe.data, ", ".join(texts))
         table.add_row(*map(Text, cells))
     screen().print(table)
 

@@ -197,8 +197,8 @@ def _read(
     try:
         found: dict[str, Any] = conform(current(read_json(path)), form, "")
     except ModelFileError as error:
-        told = str(error)
-        raise ModelFileError(told if str(path) in told else f"{path}: {told}") from error
+        text = str(error)
+        raise ModelFileError(text if str(path) in text else f"{path}: {text}") from error
     return found
 
 

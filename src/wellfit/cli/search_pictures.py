@@ -70,5 +70,5 @@ def importance_table(found: searches.Importances) -> RenderableType:
     l2       ━━━━━━━━━━━━━━━━━━━━━━━━  75
     dropout  ━━━━━━━━                  25
     """
-    title = Text(found.told, "bold")
+    title = Text(found.summary, "bold")
     return Group(title, bars(share_chart(found))) if found.explained > 0 else title

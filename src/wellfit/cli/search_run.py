@@ -33,8 +33,8 @@ from wellfit.cli.train_run import (
     _config,
     _estimator,
     _prepare,
-    _tell_folder,
-    _tell_how_to_go_on,
+    _print_folder,
+    _print_resume_hint,
     _training,
     complete,
 )
@@ -45,7 +45,7 @@ from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.report.searches import candidates
 
-_TOLD_BY_TABLE = "One or more of the test scores are non-finite"
+_SHOWN_IN_TABLE = "One or more of the test scores are non-finite"
 
 
 def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bool) -> None:
@@ -104,7 +104,7 @@ def _carry_out(
     space = plan.space(model)
     checks = data_summary.show_data(model, source, console, quiet)
     if not quiet:
-        console.print(_told(plan, space))
+        console.print(_options_table(plan, space))
         console.print()
     try:
         began = time.perf_counter()
@@ -118,13 +118,13 @@ def _carry_out(
         best.save(folder.model)
         _conclude(search, source, checks, folder, console, time.perf_counter() - began, quiet)
     except BaseException as error:
-        _tell_how_to_go_on(error, folder, "search")
+        _print_resume_hint(error, folder, "search")
         raise
     finally:
         folder.release()
 
 
-def _told(plan: SearchPlan, space: Space) -> Table:
+def _options_table(plan: SearchPlan, space: Space) -> Table:
     """Return a table with the options of the search."""
     options = plan.options
     table = key_value_table()
@@ -176,9 +176,9 @@ def _searched(
             if any(not entry.outcome["fit_error"] for entry in leaderboard.entries):
                 raise
             raise DataError(failures(leaderboard.entries) or str(error)) from error
-    said = [brief(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
-    for message in dict.fromkeys([*said, failures(leaderboard.entries)]):
-        if message and not message.startswith(_TOLD_BY_TABLE):
+    messages = [brief(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    for message in dict.fromkeys([*messages, failures(leaderboard.entries)]):
+        if message and not message.startswith(_SHOWN_IN_TABLE):
             note(message)
     if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
         raise DataError("no candidate has a score on all folds, so there is no best candidate")
@@ -214,11 +214,11 @@ def _conclude(
         folder.picture(name, picture)
     search.journal.settle()
     # Last, because a search with a result can't be resumed: everything else is written now.
-    told = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
+    record = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
     # The search is finished, even if the best model's training stopped early.
     ended = {**_training(best), "status": "finished"}
-    folder.finish({**ended, **told, "data_checks": checks.to_list()})
-    _tell_folder(folder, False, console)
+    folder.finish({**ended, **record, "data_checks": checks.to_list()})
+    _print_folder(folder, False, console)
 
 
 def _found(search: Any, frame: pd.DataFrame, seconds: float) -> dict[str, Any]:

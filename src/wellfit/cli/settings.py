@@ -223,7 +223,7 @@ def resolved(model: Model) -> dict[str, Any]:
     params["augment"] = augmentations(params["augment"])
     if params["early_stopping"] is True:
         params["early_stopping"] = EarlyStopping()
-    return {key: _told(value) for key, value in params.items()}
+    return {key: _plain(value) for key, value in params.items()}
 
 
 def _resolved(family: type[Config], given: Any) -> Any:
@@ -232,11 +232,11 @@ def _resolved(family: type[Config], given: Any) -> Any:
     return resolve(family, given)
 
 
-def _told(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, Config):
         return value.to_dict()
     if isinstance(value, (list, tuple)):
-        return [_told(one) for one in value]
+        return [_plain(one) for one in value]
     if isinstance(value, Mapping):
-        return {key: _told(one) for key, one in value.items()}
+        return {key: _plain(one) for key, one in value.items()}
     return value

@@ -176,13 +176,13 @@ def _carry_out(
     except BaseException as error:
         if folder.begun and is_model(folder.model) and not hasattr(model, "status_"):
             note(f"{folder.model} is still the model of an earlier run")
-        _tell_how_to_go_on(error, folder, "train")
+        _print_resume_hint(error, folder, "train")
         raise
     finally:
         folder.release()
 
 
-def _tell_how_to_go_on(error: BaseException, folder: RunFolder, command: str) -> None:
+def _print_resume_hint(error: BaseException, folder: RunFolder, command: str) -> None:
     """Print how to resume a run that a signal or a full disk has ended."""
     if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
         path = shlex.quote(str(folder.path))
@@ -229,7 +229,7 @@ def _fit(
     """Train; warnings become notes, and scikit-learn's errors about data a DataError."""
     data = source.data
     X_val, y_val = data.X_val, data.y_val
-    if judged == "test" and _knows_all(source):
+    if judged == "test" and _has_test_classes(source):
         # The test set is only shown as a curve: it chooses no weights.
         X_val, y_val = data.X_test, data.y_test
     model.set_params(callbacks=callbacks)
@@ -246,13 +246,13 @@ def _fit(
             raise DataError(str(error)) from error
     model.set_params(callbacks=())
     # A failed checkpoint is a RuntimeWarning; so are numpy's warnings, which aren't shown.
-    said = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    said += [str(w.message) for w in caught if str(w.message).endswith("training continues")]
-    for message in dict.fromkeys(said):
+    messages = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    messages += [str(w.message) for w in caught if str(w.message).endswith("training continues")]
+    for message in dict.fromkeys(messages):
         note(message)
 
 
-def _knows_all(source: Source) -> bool:
+def _has_test_classes(source: Source) -> bool:
     """Return whether the training set has every class of the test set."""
     y, y_test = np.asarray(source.data.y), np.asarray(source.data.y_test)
     if source.learning == "regression" or y.ndim > 1:
@@ -304,9 +304,9 @@ def _conclude(
 ) -> None:
     """Evaluate the model, print the scores, and write them and the figures."""
     if not quiet:
-        _tell_training(model, judged, console)
+        _print_training(model, judged, console)
     result = evaluation.evaluate(model, source)
-    unseen = judged if judged == "validation" or _knows_all(source) else ""
+    unseen = judged if judged == "validation" or _has_test_classes(source) else ""
     found = evaluation.verdict_on(model, source, unseen, checks, result)
     console.print(evaluation.score_table(result))
     if not quiet:
@@ -315,9 +315,9 @@ def _conclude(
         console.print(f"{found.sure}\n", highlight=False)
     _draw(model, source, folder, result)
     # Last, because a run with a result can't be resumed: everything else is written now.
-    told = {"verdict": found.to_dict(), "data_checks": checks.to_list()}
-    folder.finish({**_training(model), **result.plain(), **told})
-    _tell_folder(folder, model.status_ == "interrupted", console)
+    record = {"verdict": found.to_dict(), "data_checks": checks.to_list()}
+    folder.finish({**_training(model), **result.plain(), **record})
+    _print_folder(folder, model.status_ == "interrupted", console)
 
 
 def _draw(
@@ -354,7 +354,7 @@ def _seconds(model: Model) -> float:
     return float(model.history_["seconds"][-1]) if model.history_ else 0.0
 
 
-def _tell_training(model: Model, judged: str, console: Console) -> None:
+def _print_training(model: Model, judged: str, console: Console) -> None:
     """Print the curves, unless the terminal already shows them, and how training ended."""
     if model.history_ and not console.is_terminal:
         best = model.best_epoch_
@@ -375,7 +375,7 @@ def _ended(status: str) -> str:
     return {"early_stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
 
 
-def _tell_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:
+def _print_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:
     path = shlex.quote(str(folder.path))
     console.print(
         Text.assemble("run folder  ", (f"{folder.path}{os.sep}", "bold cyan")), soft_wrap=True

@@ -31,8 +31,8 @@ def watch(
     try:
         server = WatchServer(RunMonitor(runs), host, port)
     except (OSError, UnicodeError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise InputError(f"can't listen on {host}, port {port}: {told}") from error
+        text = getattr(error, "strerror", None) or error
+        raise InputError(f"can't listen on {host}, port {port}: {text}") from error
     with server:
         screen().print(f"watching {runs} at {server.url}  (Ctrl-C ends)", soft_wrap=True)
         if host not in ("127.0.0.1", "localhost", "::1"):

@@ -51,8 +51,8 @@ def declared_array(
         for want, have in zip(shape, array.shape, strict=False)
     )
     if array.shape != wanted or len(shape) != array.ndim:
-        told = tuple("any" if want is None else want for want in shape)
-        raise ModelFileError(f"tensor {name!r} has shape {array.shape}; expected {told}")
+        text = tuple("any" if want is None else want for want in shape)
+        raise ModelFileError(f"tensor {name!r} has shape {array.shape}; expected {text}")
     if finite and kind == "f" and not np.isfinite(array).all():
         raise ModelFileError(f"tensor {name!r} holds NaN or infinities; expected finite numbers")
     return array

@@ -84,7 +84,7 @@ def read_regular(path: str | os.PathLike[str], most: int = LARGEST_JSON) -> byte
         with open_regular(path, most) as file:
             size = os.fstat(file.fileno()).st_size
             data = file.read(size + 1)
-            # Meanwhile it may have grown, and files of the system don't tell their size.
+            # Meanwhile it may have grown, and the system's own files have no size.
             return data if len(data) <= size else data + file.read(most - len(data))
     except OSError as error:
         if isinstance(error, FileNotFoundError):
@@ -143,7 +143,7 @@ def refuse_beyond_memory(path: str | os.PathLike[str], size: int) -> None:
     """
     names: Mapping[str, int] = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names:
-        return  # a system that doesn't tell: there reading ends in a MemoryError
+        return  # a system that doesn't report it: there reading ends in a MemoryError
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if 2 * size > memory:
         raise ModelFileError(

@@ -155,11 +155,11 @@ def _translated(
     if kind == "Constant" and "value" not in value:  # the initializer of that name has a value
         kind = "ConstantSchedule"
     known = parts if kind in ("Reuse", "Pretrained") else names if kind is not None else {}
-    told = {
+    translated = {
         known.get(name, name): _translated(item, names, parts, classes)
         for name, item in value.items()
     }
-    return {**told, "is": classes.get(kind, kind)} if isinstance(kind, str) else told
+    return {**translated, "is": classes.get(kind, kind)} if isinstance(kind, str) else translated
 
 
 def _with_added(value: Any) -> Any:

@@ -81,8 +81,8 @@ class Examiner(Config):
         self, outcome: Outcome, observed: str, advice: str = "", **numbers: float
     ) -> Finding:
         """Return a finding of this name; advice is for those that don't pass."""
-        told = "" if outcome is Outcome.PASS else advice
-        return Finding(self.name, outcome, self.action, observed, told, numbers)
+        text = "" if outcome is Outcome.PASS else advice
+        return Finding(self.name, outcome, self.action, observed, text, numbers)
 
 
 class Check(Examiner, family="check"):

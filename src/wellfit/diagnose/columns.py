@@ -34,10 +34,10 @@ class ConstantColumns(Check, name="constant_columns"):
         if not found:
             return self.finding(Outcome.PASS, "every column varies", columns=0)
         if context.pixels:
-            told = (
+            text = (
                 f"{len(found)} of {table.shape[1]} pixels are constant, as image borders often are"
             )
-            return self.finding(Outcome.PASS, told, columns=len(found))
+            return self.finding(Outcome.PASS, text, columns=len(found))
         return self.finding(
             Outcome.WARN,
             f"{_listed(found)} the same in all rows",

@@ -23,7 +23,7 @@ from wellfit.optim import Adam, ConstantSchedule
 from wellfit.preprocessing.columns import as_table, is_image_like
 from wellfit.training import Member, Rows
 
-# Rows that short trainings and single columns are judged by: enough to tell, few enough to wait.
+# Rows that short trainings and single columns are judged by: enough for a verdict, and quick.
 SAMPLE = 2000
 
 

@@ -203,11 +203,11 @@ class Signals(Check, name="signals"):
         ratio = sizes[0] / max(sizes[-1], 1e-300)
         dead, flat = (max(getattr(s, key) for s in signals) for key in ("dead", "flat"))
         illness = self._illness(spreads, ratio, dead, flat)
-        told = f"spread {spreads[0]:.2g} in the first layer, {spreads[-1]:.2g} in the last; "
-        told += f"the first layer's gradient is {ratio:.2g} of the last's"
+        text = f"spread {spreads[0]:.2g} in the first layer, {spreads[-1]:.2g} in the last; "
+        text += f"the first layer's gradient is {ratio:.2g} of the last's"
         return self.finding(
             Outcome.FAIL if illness else Outcome.PASS,
-            f"{illness}: {told}" if illness else told,
+            f"{illness}: {text}" if illness else text,
             _ADVICE.get(illness, ""),
             first_spread=spreads[0],
             last_spread=spreads[-1],

@@ -81,10 +81,12 @@ class LeakingColumns(Check, name="leaking_columns"):
             best, name = singles[ranked[0]], table.columns[ranked[0]]
             observed = f"the best single column is {name!r}: {_shown(best, halves.classifies)}"
             return self.finding(Outcome.PASS, observed, score=best.score)
-        told = [_told(table.iloc[:, at], singles[at], grades[at], halves) for at in bad[:_NAMED]]
-        told += [f"{len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
+        texts = [
+            _column_text(table.iloc[:, at], singles[at], grades[at], halves) for at in bad[:_NAMED]
+        ]
+        texts += [f"{len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
         outcome = Outcome.FAIL if Outcome.FAIL in grades else Outcome.WARN
-        return self.finding(outcome, "; ".join(told), _ADVICE, score=singles[bad[0]].score)
+        return self.finding(outcome, "; ".join(texts), _ADVICE, score=singles[bad[0]].score)
 
     def _grade(self, single: Single, halves: Halves) -> Outcome:
         # An honest quantity may separate few rows of easy classes.
@@ -137,7 +139,7 @@ def _singles(table: pd.DataFrame, halves: Halves) -> list[Single]:
     return found
 
 
-def _told(column: pd.Series[Any], single: Single, grade: Outcome, halves: Halves) -> str:
+def _column_text(column: pd.Series[Any], single: Single, grade: Outcome, halves: Halves) -> str:
     """Return what a column by itself achieves, and whether its gaps alone do."""
     what = f"column {column.name!r} alone"
     if halves.missing(column).score > 0.95 * single.score:

@@ -185,9 +185,9 @@ class RangeTest:
     def __str__(self) -> str:
         diverges = self.diverges
         wall = "none diverges" if diverges is None else f"diverges from {diverges:.2g}"
-        told = f"try a learning rate of {self.suggested:.2g}"
+        text = f"try a learning rate of {self.suggested:.2g}"
         return (
-            f"{told if self.moves else 'no learning rate gets anywhere'} (now {self.rate:.2g}; "
+            f"{text if self.moves else 'no learning rate gets anywhere'} (now {self.rate:.2g}; "
             f"{len(self.rates)} rates from {self.rates[0]:.0e} to {self.rates[-1]:.0e}, "
             f"{self.steps} steps each; {wall})"
         )
@@ -271,7 +271,7 @@ def range_test(
 
 @dataclass(frozen=True)
 class _RateTrial:
-    """Short trainings on the same rows in the same order, at rates that are told later."""
+    """Short trainings on the same rows in the same order, at rates that are given later."""
 
     prepared: TrainingJob
     rows: Rows

@@ -81,8 +81,8 @@ class RowOrder(Check, name="row_order"):
         first = max(found, key=lambda one: (one.what != "number", one.sorted, one.likeness))
         others = [name for one in found for name in one.names if name not in first.names]
         also = f" (also {', '.join(map(repr, dict.fromkeys(others)))})" if others else ""
-        told, advice = self._told(first, also)
-        return self.finding(Outcome.WARN, told, advice, likeness=first.likeness)
+        text, advice = self._observed(first, also)
+        return self.finding(Outcome.WARN, text, advice, likeness=first.likeness)
 
     def _alike(self, one: Order) -> bool:
         return one.likeness > self.alike and one.surprise > self.errors
@@ -90,7 +90,7 @@ class RowOrder(Check, name="row_order"):
     def _ill(self, one: Order) -> bool:
         return one.sorted or self._alike(one)
 
-    def _told(self, one: Order, also: str) -> tuple[str, str]:
+    def _observed(self, one: Order, also: str) -> tuple[str, str]:
         """Return what was seen, and what to do."""
         named = ", ".join(map(repr, one.names)) + also
         alike = self._alike(one)

@@ -93,11 +93,11 @@ class Report:
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
         for finding in self.findings:
-            told = Text(finding.observed)
+            text = Text(finding.observed)
             if finding.advice:
-                told.append(f"\n→ {finding.advice}", style=_STYLES[finding.outcome])
+                text.append(f"\n→ {finding.advice}", style=_STYLES[finding.outcome])
             mark = Text(finding.outcome, style=_STYLES[finding.outcome])
-            table.add_row(mark, finding.check.replace("_", " "), told)
+            table.add_row(mark, finding.check.replace("_", " "), text)
         return table
 
     def _repr_html_(self) -> str:

@@ -33,14 +33,14 @@ class DuplicateRows(Check, name="duplicate_rows"):
             return None
         if context.X_test is None:
             share = duplicate_rows(context.X) / len(context.X)
-            outcome, told = graded(share, self.warn), "of the rows equal an earlier one"
+            outcome, text = graded(share, self.warn), "of the rows equal an earlier one"
         else:
             share = duplicates_across(context.X, context.X_test) / len(context.X_test)
             outcome = graded(share, self.warn, self.fail)
-            told = "of the test rows also occur in the training set"
+            text = "of the test rows also occur in the training set"
         return self.finding(
             outcome,
-            f"{percent(share) if share else 'none'} {told}",
+            f"{percent(share) if share else 'none'} {text}",
             "keep one of each before splitting, or split by their origin",
             share=share,
         )

@@ -25,7 +25,7 @@ def check(
     y_test: Any = None,
     random_state: int = 0,
     checks: Sequence[str | Check] | None = None,
-    told: Callable[[str], None] = lambda _: None,
+    on_check: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Check data, network and settings for the most common faults before training.
 
@@ -40,7 +40,7 @@ def check(
         y_test: their targets.
         random_state: of all that is drawn, at least 0.
         checks: by name or as objects with limits of your own; None for all that are registered.
-        told: called with the name of each check before it begins.
+        on_check: called with the name of each check before it begins.
 
     Returns:
         What each check found: pass, warn or fail, and what to do about it.
@@ -60,7 +60,7 @@ def check(
     with torch.no_grad(), threads(estimator.n_threads or 1):
         context = CheckContext(estimator, X, y, X_test, y_test, random_state)
         for one in chosen:
-            told(one.name)
+            on_check(one.name)
             found = _looked(one, context)
             if found is not None:
                 findings.append(found)

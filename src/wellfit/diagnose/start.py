@@ -36,7 +36,7 @@ class Start:
     """Members at their first weights, on all of some rows as one batch.
 
     Args:
-        prepared: the estimator's training, which tells where they begin.
+        prepared: the estimator's training, which holds where they begin.
         members: of one structure; layers that are to stay frozen have gradients here too.
         rows: in double precision.
     """
@@ -144,9 +144,9 @@ def best_losses(
         return value, slope.numpy().ravel() + doubt * flat
 
     found = minimize(lowered, np.zeros(int(np.prod(shape))), jac=True, method="L-BFGS-B")
-    told = wanted if judged is None else judged.double()
-    z = spread(found.x, told.shape[-1])
-    losses: NDArray[np.float64] = loss.value(z, told[None])[0].numpy()
+    known = wanted if judged is None else judged.double()
+    z = spread(found.x, known.shape[-1])
+    losses: NDArray[np.float64] = loss.value(z, known[None])[0].numpy()
     return losses
 
 

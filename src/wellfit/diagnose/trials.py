@@ -80,7 +80,8 @@ class OverfitsFew(Check, name="overfits_few"):
         left = float((lowest - floor) / (chance - floor))
         return self.finding(
             graded(left, self.warn, self.fail),
-            f"after {took} epochs on {len(ids)} rows the loss is {_left(left)} of the baseline's",
+            f"after {took} epochs on {len(ids)} rows the loss is {_share_text(left)} of the "
+            "baseline's",
             "give it more units, or see the checks of its initial weights; if these pass, look "
             "for rows that differ only in their targets",
             left=left,
@@ -115,13 +116,13 @@ class LearningRate(Check, name="learning_rate"):
         high = test.rate / test.suggested > self.above and share < self.less
         reached = test.reached(test.rate * max(1.0, planned(context.prepared) / 2 / test.steps))
         low = not high and reached < self.little
-        told = "is too high" if high else "is in range"
+        text = "is too high" if high else "is in range"
         if low:
-            told = f"is too low (all planned steps would make {max(reached, 0):.0%})"
+            text = f"is too low (all planned steps would make {max(reached, 0):.0%})"
         fails = high and share <= 0
         return self.finding(
             Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
-            f"{test.rate:.2g} {told}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
+            f"{test.rate:.2g} {text}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
             f"progress of the best rate; suggested {test.suggested:.2g}",
             f"try a learning rate of {test.suggested:.2g}",
             rate=test.rate,
@@ -176,7 +177,7 @@ class BeatsChance(Check, name="beats_chance"):
         better = gain.surprise > self.least
         return self.finding(
             Outcome.PASS if better else Outcome.FAIL,
-            _told(gain),
+            _gain_text(gain),
             "check that each target belongs to its row (shuffled? joined wrongly?), and that the "
             "columns can predict the target at all",
             share=gain.share,
@@ -208,7 +209,7 @@ class ShuffledLabels(Check, name="shuffled_labels"):
         gain = gain_of(prepared, prepared.on_device(), ids, context)
         return self.finding(
             Outcome.PASS if gain.surprise < self.most else Outcome.FAIL,
-            _told(gain),
+            _gain_text(gain),
             "the target leaks: look for columns or preprocessing computed from it, and for "
             "duplicate rows",
             share=gain.share,
@@ -278,7 +279,7 @@ def _judged(
     return own, best_losses(loss, outputs, learned, target.cpu(), doubt=1.0)
 
 
-def _told(gain: Gain) -> str:
+def _gain_text(gain: Gain) -> str:
     if gain.share <= 0:
         return f"no better than constant outputs on {gain.rows} unseen rows"
     return (
@@ -287,5 +288,5 @@ def _told(gain: Gain) -> str:
     )
 
 
-def _left(share: float) -> str:
+def _share_text(share: float) -> str:
     return f"{max(share, 0):.1%}" if share <= 1 else "more than all"

@@ -38,7 +38,7 @@ class Parameter:
         flag: whether it is True or False, and nothing else.
         optional: whether None is allowed.
         family: the configs that it may be, by name or as an object.
-        meant: the config and its hyper-parameter whose range and search space hold for it.
+        stands_for: the config and its hyper-parameter whose range and search space hold for it.
         kw_only: whether it can't be given by position.
         form: its type, as annotated.
     """
@@ -52,7 +52,7 @@ class Parameter:
     flag: bool = False
     optional: bool = False
     family: type[Config] | None = None
-    meant: tuple[type[Config], str] | None = None
+    stands_for: tuple[type[Config], str] | None = None
     kw_only: bool = True
     form: Any = None
 
@@ -91,7 +91,7 @@ class Parameter:
     @property
     def hyper(self) -> Hyper | None:
         """The hyper-parameter whose range and search space hold for it, if there is one."""
-        return None if self.meant is None else self.meant[0].hypers()[self.meant[1]]
+        return None if self.stands_for is None else self.stands_for[0].hypers()[self.stands_for[1]]
 
 
 def parameter(
@@ -105,12 +105,12 @@ def parameter(
     flag: bool = False,
     optional: bool = False,
     family: type[Config] | None = None,
-    meant: tuple[type[Config], str] | None = None,
+    stands_for: tuple[type[Config], str] | None = None,
     kw_only: bool = True,
 ) -> Any:
     """Declare a parameter in a class body; see :class:`Parameter` for the arguments."""
     options = whole, low, high, open_low, flag, optional
-    return Parameter(doc, default, *options, family, meant, kw_only)
+    return Parameter(doc, default, *options, family, stands_for, kw_only)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))

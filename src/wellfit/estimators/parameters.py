@@ -55,32 +55,32 @@ class Parameters(NestedConfigs):
         "share of hidden units silenced at a step, in [0, 1), or a layer such as "
         '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.',
         default="auto",
-        meant=(Dropout, "rate"),
+        stands_for=(Dropout, "rate"),
     )
     input_dropout: float = parameter(
-        "share of inputs silenced at a step, in [0, 1).", default=0.0, meant=(Dropout, "rate")
+        "share of inputs silenced at a step, in [0, 1).", default=0.0, stands_for=(Dropout, "rate")
     )
     input_noise: float = parameter(
         "standard deviation of noise added to scaled inputs at a step, at least 0.",
         default=0.0,
-        meant=(GaussianNoise, "std"),
+        stands_for=(GaussianNoise, "std"),
     )
     l1: float | L1 = parameter(
         "strength λ of the penalty λ Σ|w| on weights, at least 0; or an "
         ":class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.",
         default=0.0,
-        meant=(L1, "strength"),
+        stands_for=(L1, "strength"),
     )
     l2: float | L2 = parameter(
         "strength λ of the penalty λ/2 Σw² on weights, at least 0; or an "
         ":class:`~wellfit.optim.L2`.",
         default=0.0,
-        meant=(L2, "strength"),
+        stands_for=(L2, "strength"),
     )
     max_norm: float | None = parameter(
         "longest norm of a hidden unit's incoming weights, above 0; None for no limit.",
         default=None,
-        meant=(MaxNorm, "limit"),
+        stands_for=(MaxNorm, "limit"),
     )
     loss: str | Loss = parameter(
         'by name or as an object; ``"auto"`` goes with the targets.', default="auto", family=Loss
@@ -114,13 +114,13 @@ class Parameters(NestedConfigs):
     ema_decay: float = parameter(
         "share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.",
         default=0.0,
-        meant=(Member, "ema_decay"),
+        stands_for=(Member, "ema_decay"),
     )
     batch_size: int | Literal["auto"] = parameter(
         'rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2, about a '
         "hundredth of the rows, from 16 to 256.",
         default="auto",
-        meant=(Member, "batch_size"),
+        stands_for=(Member, "batch_size"),
     )
     shuffle: bool = parameter(
         "draw the rows of an epoch in another order each time.", default=True, flag=True
@@ -137,7 +137,7 @@ class Parameters(NestedConfigs):
         default=40,
         whole=True,
         low=1,
-        meant=(Member, "epochs"),
+        stands_for=(Member, "epochs"),
     )
     early_stopping: bool | EarlyStopping = parameter(
         "True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on held-out rows, "

@@ -150,7 +150,7 @@ def _results(
         with backend.retrieval_context():  # a search that is itself a worker's steps aside
             yield from _on_cluster(backend.client, jobs)
         return
-    # Where a backend can't tell of results as they come, all come at the end.
+    # Where a backend can't report results as they come, all come at the end.
     how = "generator_unordered" if backend.supports_return_generator else "list"
     parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as=how)
     yield from parallel([delayed(_numbered)(number, job, alone) for number, job in jobs.items()])

@@ -234,7 +234,7 @@ class Evaluation(FitEvaluator):
         # Rows that can't be read make each scorer fail by itself, as scikit-learn wants it.
         with suppress(Exception):
             if isinstance(network.targets, ClassTargets):
-                targets = network.targets.knowing(y)
+                targets = network.targets.with_all_classes(y)
             x = safe_indexing(self._features, rows)
             x = validate_features(estimator, x, network.features)
             numbers = network.features.encode(x, Compute.of(estimator).numpy_dtype)

@@ -96,7 +96,7 @@ class Random(Sampler, name="random"):
         """Seed a generator."""
         rng = np.random.default_rng(seed)
         points = (rng.random(len(space.axes)) for _ in count())
-        return _Listed(_fresh(space, points))
+        return _Listed(_unseen(space, points))
 
 
 class Sobol(Sampler, name="sobol"):
@@ -114,10 +114,10 @@ class Sobol(Sampler, name="sobol"):
     def start(self, space: Space, seed: int) -> SamplerRun:
         """Scramble the sequence."""
         sequence = qmc.Sobol(len(space.axes), rng=np.random.default_rng(seed))
-        return _Listed(_fresh(space, (sequence.random(1)[0] for _ in count())))
+        return _Listed(_unseen(space, (sequence.random(1)[0] for _ in count())))
 
 
-def _fresh(space: Space, points: Iterator[np.ndarray]) -> Iterator[Candidate]:
+def _unseen(space: Space, points: Iterator[np.ndarray]) -> Iterator[Candidate]:
     """Yield the candidates at points of the unit cube that weren't there before."""
     seen: set[str] = set()
     old = 0

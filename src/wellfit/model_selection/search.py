@@ -227,18 +227,20 @@ class SearchCV(StackedSearch):
             )
         return next(iter(self.scoring)) if several else "score"
 
-    def _draw(self, sampler: Sampler, drawing: SamplerRun, trials: Trials, metric: str) -> None:
+    def _draw(
+        self, sampler: Sampler, sampler_run: SamplerRun, trials: Trials, metric: str
+    ) -> None:
         """Ask for candidates and train them, until there are enough or time is up."""
-        count = self.n_iter if drawing.size is None else drawing.size
+        count = self.n_iter if sampler_run.size is None else sampler_run.size
         for bracket, rungs in enumerate(self._brackets(count, sampler, trials)):
-            candidates = drawing.ask(rungs[0].candidates)
+            candidates = sampler_run.ask(rungs[0].candidates)
             if not candidates:  # the space has no more
                 return
             if self.halving == "successive":
                 rungs = successive(len(candidates), self._epochs(), self.factor)
             done = trials.run(candidates, rungs, bracket)
             if sampler.learns:
-                drawing.tell(candidates, [trial.score(metric) for trial in done])
+                sampler_run.tell(candidates, [trial.score(metric) for trial in done])
 
     def _brackets(self, count: int, sampler: Sampler, trials: Trials) -> Iterator[list[Rung]]:
         """Yield how many candidates to ask for at once, and how far to train how many."""

@@ -89,7 +89,7 @@ def check(space: Space, estimator: Any) -> None:
                 if nested:
                     _configured(space, estimator, name, value)
                 else:
-                    _meant(estimator, parameter, value)
+                    _check_value(estimator, parameter, value)
             except UnknownNameError:
                 raise
             except (InputError, TypeError, ValueError) as error:
@@ -98,7 +98,7 @@ def check(space: Space, estimator: Any) -> None:
                 ) from None
 
 
-def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
+def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
     """Make what a value of an estimator's own parameter means, where that is declared."""
     configured = name in estimator.nested_configs
     if name in _CHECKED:
@@ -113,8 +113,8 @@ def _meant(estimator: BaseMLP, name: str, value: Any) -> None:
     elif name in estimator.declared_parameters:  # but for those of a user's subclass
         declared = estimator.declared_parameters[name]
         declared.check(name, value)
-        if declared.meant is not None:
-            kind, key = declared.meant
+        if declared.stands_for is not None:
+            kind, key = declared.stands_for
             kind(**{key: value})
 
 

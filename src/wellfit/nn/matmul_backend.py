@@ -27,8 +27,8 @@ _LARGE_ROWS = 1e5  # numbers of the larger factor, where few columns are compute
 _FEW = 16
 
 # Global, as PyTorch's own setting is, and restored when the block of matmul_mode ends.
-_ways = (_DEFAULT, _DEFAULT)  # for small products, for large ones
-_way = _DEFAULT
+_backends = (_DEFAULT, _DEFAULT)  # for small products, for large ones
+_backend = _DEFAULT
 _rounding = False
 
 
@@ -40,17 +40,17 @@ def matmul_mode(*, rounded: bool, single: bool) -> Iterator[None]:
         rounded: products round their factors to bfloat16.
         single: numbers are float32, on a CPU.
     """
-    global _ways, _way, _rounding
-    before, ways, rounding_before = _matmul.fp32_precision, _ways, _rounding
+    global _backends, _backend, _rounding
+    before, backends, rounding_before = _matmul.fp32_precision, _backends, _rounding
     _rounding = rounded
     if single and onednn_is_exact_and_sooner():
-        _ways = (_DEFAULT, _ONEDNN)
+        _backends = (_DEFAULT, _ONEDNN)
     try:
-        _matmul.fp32_precision = _way = _DEFAULT
+        _matmul.fp32_precision = _backend = _DEFAULT
         yield
     finally:
-        _matmul.fp32_precision = _way = before
-        _ways, _rounding = ways, rounding_before
+        _matmul.fp32_precision = _backend = before
+        _backends, _rounding = backends, rounding_before
 
 
 def rounding() -> bool:
@@ -90,15 +90,15 @@ def is_large_narrow(rows: int, summed: int) -> bool:
 
 def use_backend(large: bool) -> None:
     """Use the library for the products that come next; costs next to nothing."""
-    global _way
+    global _backend
     # Setting PyTorch's flag takes longer than comparing, and most products follow their like.
-    if _ways[large] != _way:
-        _matmul.fp32_precision = _way = _ways[large]
+    if _backends[large] != _backend:
+        _matmul.fp32_precision = _backend = _backends[large]
 
 
 def by_onednn(large: bool) -> bool:
     """Return whether oneDNN computes large, or small, products now."""
-    return _ways[large] == _ONEDNN
+    return _backends[large] == _ONEDNN
 
 
 @functools.cache
@@ -114,9 +114,9 @@ def onednn_is_exact_and_sooner() -> bool:
     exact, out = a.double() @ b.double(), torch.empty(128, 512)
     seconds, error, before = {}, 0.0, _matmul.fp32_precision
     try:
-        for way in (_DEFAULT, _ONEDNN):
-            _matmul.fp32_precision = way
-            seconds[way] = statistics.median(_seconds(a, b, out) for _ in range(9))
+        for backend in (_DEFAULT, _ONEDNN):
+            _matmul.fp32_precision = backend
+            seconds[backend] = statistics.median(_seconds(a, b, out) for _ in range(9))
             error = float((out - exact).norm() / exact.norm())
     finally:
         _matmul.fp32_precision = before

@@ -203,7 +203,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             out += [f"{name}_{label}" for label in levels.labels]
         as_they_were = len(number) if len(self.numbers_.scalings) == 1 else 0
         flags = range(self.numbers_.width, self.numbers_.width + len(flag))
-        return np.array(_told_apart(out, {*range(as_they_were), *flags}), dtype=object)
+        return np.array(_unique_names(out, {*range(as_they_were), *flags}), dtype=object)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -366,10 +366,10 @@ def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
     return values.iloc[rows] if isinstance(values, pd.Series) else values[rows]
 
 
-def _told_apart(names: list[str], given: set[int]) -> list[str]:
+def _unique_names(names: list[str], given: set[int]) -> list[str]:
     """Return names without doubles: a number is added, but not at the places of ``given`` names.
 
-    >>> _told_apart(["age", "age_missing", "age_missing", "town_a_b", "town_a_b"], given={0, 2})
+    >>> _unique_names(["age", "age_missing", "age_missing", "town_a_b", "town_a_b"], given={0, 2})
     ['age', 'age_missing_2', 'age_missing', 'town_a_b', 'town_a_b_2']
     """
     taken = {names[at] for at in given}

@@ -189,7 +189,7 @@ class ClassLabels:
 
         Args:
             y: as for :meth:`fit`, or one column (rows, 1) of labels.
-            warn: whether one column is told by scikit-learn's ``DataConversionWarning``.
+            warn: whether one column is reported by scikit-learn's ``DataConversionWarning``.
 
         Raises:
             DataError: missing values, or labels of several types.
@@ -223,11 +223,11 @@ class ClassLabels:
                 f"{'that the columns of y stand for' if matrix else 'of the first call'}"
             )
 
-    def knowing(self, y: Any) -> Self:
+    def with_all_classes(self, y: Any) -> Self:
         """Return the same labels with the codes of this very ``y`` by heart, for many to ask."""
-        knowing = copy.copy(self)
-        knowing.known_codes = y, self.encode(y)
-        return knowing
+        with_all_classes = copy.copy(self)
+        with_all_classes.known_codes = y, self.encode(y)
+        return with_all_classes
 
     def hard(self, y: Any) -> Any:
         """Return the likeliest labels of a matrix of probabilities; other targets as they are.

@@ -31,7 +31,7 @@ def landscape_figure(landscape: Landscape, paths: Sequence[OptimizerPath]) -> Fi
     """
     figure, axes = _ground(landscape, paths)
     for path, colour in zip(paths, _cycle(len(paths)), strict=True):
-        axes.plot(*path.points.T, color=colour, linewidth=1.4, label=told(path))
+        axes.plot(*path.points.T, color=colour, linewidth=1.4, label=path_label(path))
         axes.plot(*path.points[-1], "o", color=colour, markersize=6)
     _finish(figure, axes)
     return figure
@@ -43,7 +43,7 @@ def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], fi
 
     figure, axes = _ground(landscape, paths)
     lines = [
-        axes.plot([], [], color=colour, linewidth=1.4, label=told(path))[0]
+        axes.plot([], [], color=colour, linewidth=1.4, label=path_label(path))[0]
         for path, colour in zip(paths, _cycle(len(paths)), strict=True)
     ]
     heads = [axes.plot([], [], "o", color=line.get_color(), markersize=6)[0] for line in lines]
@@ -63,12 +63,12 @@ def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], fi
     )
 
 
-def told(path: OptimizerPath) -> str:
+def path_label(path: OptimizerPath) -> str:
     """Return a path's name: its rule, its learning rate where it has one.
 
     >>> from wellfit.landscapes import Beale, compare_optimizers
     >>> from wellfit.optim import SGD
-    >>> told(compare_optimizers(Beale(), [SGD(1e-4, momentum=0.9)])[0])
+    >>> path_label(compare_optimizers(Beale(), [SGD(1e-4, momentum=0.9)])[0])
     'sgd, momentum 0.9, rate 0.0001'
     """
     rule = path.rule

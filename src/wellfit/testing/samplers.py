@@ -41,14 +41,14 @@ def check_sampler(sampler: Sampler) -> None:
 
 def _drawn(sampler: Sampler, seed: int) -> list[dict[str, Any]]:
     """Return what is drawn in three turns, one candidate of each having failed."""
-    drawing, drawn = sampler.start(Space.of(_SPACE), seed), []
+    sampler_run, drawn = sampler.start(Space.of(_SPACE), seed), []
     for _ in range(3):
-        candidates = drawing.ask(_ASKED)
+        candidates = sampler_run.ask(_ASKED)
         if len(candidates) > _ASKED:
             raise AssertionError("broken law: a sampler gives no more candidates than asked for")
         scores = [-candidate["dropout"] for candidate in candidates]
         # NaN is the score of a candidate whose training failed: samplers have to live with it.
-        drawing.tell(candidates, [math.nan, *scores[1:]] if scores else [])
+        sampler_run.tell(candidates, [math.nan, *scores[1:]] if scores else [])
         drawn += candidates
     return drawn
 

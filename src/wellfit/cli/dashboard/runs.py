@@ -46,10 +46,10 @@ class RunMonitor:
         """Return the state of every run: running ones first, then the latest first."""
         with self._lock:
             self._look()
-            told = [run.summary() for run in self._runs.values()]
-        told.sort(key=lambda run: run["started"], reverse=True)
-        told.sort(key=lambda run: run["status"] != "running")
-        return {"folder": _text(self.root.name or self.root), "runs": told}
+            summaries = [run.summary() for run in self._runs.values()]
+        summaries.sort(key=lambda run: run["started"], reverse=True)
+        summaries.sort(key=lambda run: run["status"] != "running")
+        return {"folder": _text(self.root.name or self.root), "runs": summaries}
 
     def charts(self, identity: str) -> dict[str, Any] | None:
         """Return a run's charts; None if there is no such run.
@@ -265,10 +265,10 @@ def _cell(value: Any) -> Any:
 def _size(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     rows, columns = _number(data.get("training_rows")), data.get("columns")
     width = len(columns) if isinstance(columns, list) else _number(columns)
-    told = [_text(config.get("estimator"))]
+    texts = [_text(config.get("estimator"))]
     if rows and width:
-        told.append(f"{rows:,} rows × {width:,} columns")
-    return " · ".join(filter(None, told))
+        texts.append(f"{rows:,} rows × {width:,} columns")
+    return " · ".join(filter(None, texts))
 
 
 def _scores(test: Any) -> list[dict[str, Any]]:

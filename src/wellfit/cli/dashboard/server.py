@@ -105,15 +105,15 @@ class _Handler(BaseHTTPRequestHandler):
         if asked.path == "/":
             return self._send(HTTPStatus.OK, self.server.page, "text/html; charset=utf-8")
         if asked.path == "/api/runs":
-            return self._tell(self.server.runs.summary())
+            return self._send_json(self.server.runs.summary())
         if asked.path == "/api/charts":
             wanted = parse_qs(asked.query).get("run", [""])[0]
-            return self._tell(self.server.runs.charts(wanted))
-        return self._tell(None)
+            return self._send_json(self.server.runs.charts(wanted))
+        return self._send_json(None)
 
     do_HEAD = do_GET
 
-    def _tell(self, document: dict[str, Any] | None) -> None:
+    def _send_json(self, document: dict[str, Any] | None) -> None:
         if document is None:
             return self._send(HTTPStatus.NOT_FOUND, b"there is nothing here", "text/plain")
         return self._send(

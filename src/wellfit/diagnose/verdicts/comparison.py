@@ -115,17 +115,17 @@ class NoSkill(Diagnosis, name="no_skill"):
         if constant is None and gain is None:
             return None
         below = gain is not None and gain.value < 0
-        told = []
+        texts = []
         if gain is not None:
             share = percent(1 - gain.value / training.chance, 0)
-            told = [f"the loss on {training.kind} rows is {share} of the baseline's"]
+            texts = [f"the loss on {training.kind} rows is {share} of the baseline's"]
         if scores is not None and scores.unseen is not None and constant is not None:
             floor = constant.score if Metric.of(scores.metric).is_share else 0.0
             below = below or scores.unseen < max(floor, constant.score)
-            told = [scores.pair, scores.compared, *told]
+            texts = [scores.pair, scores.compared, *texts]
         return self.finding(
             Outcome.WARN if below or _by_chance(training) else Outcome.PASS,
-            "; ".join(told),
+            "; ".join(texts),
             "check that columns and target belong together, row by row",
         )
 

@@ -38,17 +38,17 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
     if not bad:
         return verdict
     bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
-    name, said, suggestions = verdict.name, [_sentence(one) for one in bad], verdict.suggestions
+    name, message, suggestions = verdict.name, [_sentence(one) for one in bad], verdict.suggestions
     ill = bool(verdict.alarms)
     if bad[0].outcome is Outcome.FAIL:
-        name, said = bad[0].check, ["The scores can't be trusted.", *said]
+        name, message = bad[0].check, ["The scores can't be trusted.", *message]
         # Advice on the training would rest on these scores.
         suggestions = (Suggestion("data", bad[0].advice, "the scores mean nothing until then"),)
         ill = ill and not _by_baselines(verdict.name)
     if name == verdict.name or ill:  # else a training that went well is no news
-        said.append(verdict.sentence)
+        message.append(verdict.sentence)
     findings = (*bad, *verdict.findings)
-    sentence = " ".join(said)
+    sentence = " ".join(message)
     lost = verdict.scores.besides(f"{sentence} {verdict.sure}") if verdict.scores else ""
     sure = " ".join(filter(None, (lost, verdict.sure)))
     return replace(

@@ -101,7 +101,7 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
             return None
         swing = min(_swing(curve) for curve in curves) / training.chance
         climb = min(rise(curve) for curve in curves) / training.chance
-        said = (
+        message = (
             f"from epoch to epoch the loss rises by {percent(swing)} of the baseline's loss on "
             f"average; its longest climb is {percent(climb, 0)} of it"
         )
@@ -111,7 +111,7 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
         far = not lost and climb > self.far
         return self.finding(
             Outcome.FAIL if far else Outcome.WARN if lost or ill else Outcome.PASS,
-            "the loss became infinite or undefined" if lost else said,
+            "the loss became infinite or undefined" if lost else message,
             "try a learning rate ten times smaller",
             swing=swing,
             climb=climb,
@@ -152,7 +152,7 @@ class LearningRateLow(Diagnosis, name="learning_rate_low"):
     )
     needs: ClassVar[str] = "a learning rate and 6 epochs or more"
 
-    steps: int = hyper("below which a training is too short to tell", default=400, low=1)
+    steps: int = hyper("below which a training is too short to be judged", default=400, low=1)
     left: float = hyper("share of the loss that may be left", default=0.4, low=0, high=1)
     steady: float = hyper("speed at last over speed at first", default=0.45, low=0, high=1)
     moved: float = hyper("way of the weights over their first length", default=0.1, low=0)
@@ -270,12 +270,12 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
         # Where the score on rows that chose no epoch is known and good, jumps did no harm.
         known = training.harmless and training.kind != "validation"
         jumpy = jumps > self.jumps and not known
-        told = [f"the validation loss jumps by {percent(jumps)} of its level between epochs"]
+        texts = [f"the validation loss jumps by {percent(jumps)} of its level between epochs"]
         if few and scores is not None:
-            told = [scores.interval, *(told if jumpy else [])]
+            texts = [scores.interval, *(texts if jumpy else [])]
         return self.finding(
             Outcome.WARN if few or jumpy else Outcome.PASS,
-            "; ".join(told),
+            "; ".join(texts),
             "hold out more rows, or make steps smaller",
             jumps=jumps,
             error=error,

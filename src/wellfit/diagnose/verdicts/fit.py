@@ -166,10 +166,10 @@ class UnderFitting(Diagnosis, name="under_fitting"):
         learned = (scores.training or 0.0) if scores else 0.0
         below = best is not None and learned < best.score - LEAST
         ill = below if compared else left > self.left
-        told = [scores.pair, scores.compared] if scores and compared else []
+        text = [scores.pair, scores.compared] if scores and compared else []
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
-            "; ".join([*told, f"the training loss is {percent(left, 0)} of the baseline's"]),
+            "; ".join([*text, f"the training loss is {percent(left, 0)} of the baseline's"]),
             "use more units or epochs, and less regularization",
             left=left,
             better=best.better if best else 0.0,
@@ -248,13 +248,13 @@ class Miscalibrated(Diagnosis, name="miscalibrated"):
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return what makes a network more or less confident."""
         chances = training.chances
-        shy = chances is not None and chances.given.mean() < chances.right.mean()
+        underconfident = chances is not None and chances.given.mean() < chances.right.mean()
         after = Suggestion(
             "probabilities",
             "sklearn.calibration.CalibratedClassifierCV on them",
             "a single temperature, fitted to held-out rows, often suffices",
         )
-        if shy:
+        if underconfident:
             longer = Suggestion("epochs", "twice as many", "confidence grows with training")
             return (
                 longer,

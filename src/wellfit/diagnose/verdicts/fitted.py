@@ -87,10 +87,10 @@ class FittedTraining(Training):
             train, held = split.train, split.held_out
         if held is not None:
             unseen = self._part(X, y, held)
-            told, again = super().unseen, Mean.of(self._losses(unseen))
+            stored, again = super().unseen, Mean.of(self._losses(unseen))
             by_chance = 4 * again.error if len(held) > _MOST else 0.0
-            if told is not None and not np.isclose(
-                again.value, told.value, 0.05, 1e-3 + by_chance
+            if stored is not None and not np.isclose(
+                again.value, stored.value, 0.05, 1e-3 + by_chance
             ):
                 train, held = np.arange(len(y)), None  # it was judged by rows given apart
             elif divide:

@@ -93,8 +93,8 @@ class Verdict:
 
     def __str__(self) -> str:
         lines = [self.sentence, *([self.sure] if self.sure else [])]
-        told = self.sentence.lower()
-        others = (one for one in self.alarms if one.observed.lower() not in told)
+        text = self.sentence.lower()
+        others = (one for one in self.alarms if one.observed.lower() not in text)
         lines += [f"- {one.check}: {one.observed}" for one in others]
         lines += [f"> {one.name}: {one.change}; {one.why}" for one in self.suggestions]
         return "\n".join([*lines, *missing(self.unjudged)])

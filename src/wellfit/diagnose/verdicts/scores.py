@@ -211,8 +211,10 @@ class Scores:
         """The scores on training and unseen rows, as a clause."""
         rows = f"{self.unseen_rows:,} " if self.unseen_rows else ""
         places = [(self.training, "training rows"), (self.unseen, f"{rows}{self.kind} rows")]
-        told = [f"{self.format(value)} on {place}" for value, place in places if value is not None]
-        return f"{self.metric} {', '.join(told)}"
+        texts = [
+            f"{self.format(value)} on {place}" for value, place in places if value is not None
+        ]
+        return f"{self.metric} {', '.join(texts)}"
 
     @property
     def compared(self) -> str:
@@ -220,8 +222,8 @@ class Scores:
         if not self.baselines:
             return ""
         first, *others = self.baselines
-        told = [f"{one.name} {self.format(one.score)}" for one in others]
-        return "; ".join([f"{first.name} baseline: {self.format(first.score)}", *told])
+        texts = [f"{one.name} {self.format(one.score)}" for one in others]
+        return "; ".join([f"{first.name} baseline: {self.format(first.score)}", *texts])
 
     @property
     def interval(self) -> str:
@@ -230,14 +232,14 @@ class Scores:
             return ""
         half = 1.96 * self.error
         beyond = RowMetric(self.metric).is_share and not half <= self.unseen <= 1 - half
-        told = (
+        text = (
             " to ".join(map(self.format, self._bounds(half)))
             if beyond
             else f"±{self.format(half)}"
         )
         return (
             f"{self.metric} on {self.unseen_rows:,} {self.kind} rows, 95 % confidence interval "
-            f"{told}"
+            f"{text}"
         )
 
     def _bounds(self, half: float) -> tuple[float, float]:

@@ -62,15 +62,15 @@ def with_test_rows(
 
 
 def _finding(metric: RowMetric, test: Mean, floor: float, verdict: Verdict) -> Finding:
-    told = f"{metric.name} {metric.format(test.value)} on {test.rows:,} test rows"
+    text = f"{metric.name} {metric.format(test.value)} on {test.rows:,} test rows"
     if verdict.scores is not None and verdict.scores.unseen is not None:
         rows = f"{verdict.scores.unseen_rows:,} {verdict.scores.kind} rows"
-        told += f", {metric.format(verdict.scores.unseen)} on {rows}"
+        text += f", {metric.format(verdict.scores.unseen)} on {rows}"
     return Finding(
         "test_rows",
         Outcome.WARN,
         "compared the score on test rows with the baseline's and with that on validation rows",
-        f"{told}; constant predictions: {metric.format(floor)} on the test rows",
+        f"{text}; constant predictions: {metric.format(floor)} on the test rows",
         "find out how the test rows differ from the training rows",
         {"test": test.value, "baseline": floor},
     )

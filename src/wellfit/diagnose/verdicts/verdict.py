@@ -22,7 +22,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.training.precision import threads
 
 _SUGGESTIONS = 3
-_FEW_EPOCHS = 3  # are too soon to tell
+_FEW_EPOCHS = 3  # are too few for a verdict
 
 
 def verdict(
@@ -135,7 +135,7 @@ def _judge(training: Training) -> Verdict:
     judged = _consistent(judged, training)
     ill = [pair for pair in judged if pair[1].outcome is not Outcome.PASS]
     well = [pair for pair in judged if pair[1].outcome is Outcome.PASS]
-    name, sentence = _said(ill, training)
+    name, sentence = _conclusion(ill, training)
     findings = tuple(found for _, found in [*ill, *well])
     suggestions = _suggestions(ill[0][0], training) if ill else ()
     return Verdict(
@@ -150,16 +150,16 @@ def _consistent(
     kept: list[tuple[Diagnosis, Finding]] = []
     alarms: set[str] = set()
     for one, found in judged:
-        told = ""
+        text = ""
         if found.outcome is Outcome.WARN:
             cause = next((name for name in one.explained_by if name in alarms), "")
             if cause:
-                told = f"{cause.replace('_', ' ')} explains it"
+                text = f"{cause.replace('_', ' ')} explains it"
             elif one.by_harm and training.harmless:
-                told = "it did no harm: no baseline is better, and the scores have no wide gap"
-        if told:
+                text = "it did no harm: no baseline is better, and the scores have no wide gap"
+        if text:
             found = replace(
-                found, outcome=Outcome.PASS, advice="", observed=f"{found.observed} ({told})"
+                found, outcome=Outcome.PASS, advice="", observed=f"{found.observed} ({text})"
             )
         if found.outcome is not Outcome.PASS:
             alarms.add(one.name)
@@ -167,7 +167,7 @@ def _consistent(
     return kept
 
 
-def _said(ill: Sequence[tuple[Diagnosis, Finding]], training: Training) -> tuple[str, str]:
+def _conclusion(ill: Sequence[tuple[Diagnosis, Finding]], training: Training) -> tuple[str, str]:
     """Return the verdict's name, and its sentence."""
     if not ill:
         return _healthy(training)
@@ -180,22 +180,22 @@ def _said(ill: Sequence[tuple[Diagnosis, Finding]], training: Training) -> tuple
 def _healthy(training: Training) -> tuple[str, str]:
     if training.status == "running":
         if training.epochs < _FEW_EPOCHS:
-            return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
+            return "too_soon", f"Too soon for a verdict, after {training.epochs} epochs."
         return "well_so_far", f"Well so far: nothing is wrong after {training.epochs} epochs."
     seen, unseen, scores = training.learned, training.unseen, training.scores
     if seen is None:
         return "too_soon", "Nothing to judge: no epoch is over."
     if unseen is None and training.epochs < _FEW_EPOCHS:
-        return "too_soon", f"Too soon to tell, after {training.epochs} epochs."
+        return "too_soon", f"Too soon for a verdict, after {training.epochs} epochs."
     if unseen is None:
         return "well_trained", (
             "Trained well: the loss fell and converged. The score on other rows isn't known, "
             "because no rows were held out."
         )
-    told = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
+    text = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
     if scores is not None and scores.unseen is not None:
-        told = f"{scores.pair}; {scores.compared}" if scores.compared else scores.pair
-    return "well_fit", f"Well fit: {told}."
+        text = f"{scores.pair}; {scores.compared}" if scores.compared else scores.pair
+    return "well_fit", f"Well fit: {text}."
 
 
 def _sure(training: Training, sentence: str) -> str:

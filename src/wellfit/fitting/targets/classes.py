@@ -95,9 +95,9 @@ class ClassTargets(TargetEncoder):
             return encoded[:, None].astype(np.float32)
         return np.eye(self.n_outputs, dtype=np.float32)[encoded]
 
-    def knowing(self, y: ArrayLike) -> Self:
+    def with_all_classes(self, y: ArrayLike) -> Self:
         """Return the encoder with the codes of this very ``y`` by heart, for many to ask."""
-        return replace(self, labels=self.labels.knowing(y))
+        return replace(self, labels=self.labels.with_all_classes(y))
 
     def codes(self, y: ArrayLike) -> NDArray[Any]:
         """Return each row's code, the likeliest one's; of label sets, 0 or 1 for each label."""

@@ -107,14 +107,14 @@ class Ensemble(NestedConfigs):
         library, share = self._library(draw), self._selection().held_out_share
         data, held = Data(X, y, sample_weight, X_val, y_val), None
         if share:
-            data, held = self._apart(data, share, draw.randint(2**31 - 1))
+            data, held = self._held_out(data, share, draw.randint(2**31 - 1))
         members = fit_together(library, data, bootstrap=bool(self.bootstrap))
-        self._know(members)
+        self._set_members(members)
         if held is None:
-            self._count(members, np.full(len(members), 1 / len(members)))
+            self._keep_weighted(members, np.full(len(members), 1 / len(members)))
         else:
             score = self._scorer(held.y, held.weight)
-            self._count(members, self._weighed(self._member_predictions(held.X), score))
+            self._keep_weighted(members, self._weighed(self._member_predictions(held.X), score))
         return self
 
     @classmethod
@@ -155,14 +155,14 @@ class Ensemble(NestedConfigs):
         unfitted = [clone(folds[0]) for folds in candidates]
         self = cls(unfitted, n_estimators=len(unfitted), selection=selection, scoring=scoring)
         self._given()  # refuses networks of another kind
-        self._know([member for folds in candidates for member in folds])
+        self._set_members([member for folds in candidates for member in folds])
         score = self._scorer(safe_indexing(models.y, np.concatenate(rows)), None)
         held = [safe_indexing(models.X, ids) for ids in rows]
         predictions = np.array([self._out_of_fold(folds, held) for folds in candidates])
         best = np.argsort([-score(each) for each in predictions], kind="stable")[:n_best]
         shares = np.zeros(len(candidates))
         shares[best] = self._weighed(predictions[best], score)
-        self._count(self.estimators_, np.repeat(shares / len(rows), len(rows)))
+        self._keep_weighted(self.estimators_, np.repeat(shares / len(rows), len(rows)))
         return self
 
     def _forget(self) -> None:
@@ -228,7 +228,7 @@ class Ensemble(NestedConfigs):
                     stacklevel=4,
                 )
 
-    def _apart(self, data: Data, share: float, seed: int) -> tuple[Data, Data]:
+    def _held_out(self, data: Data, share: float, seed: int) -> tuple[Data, Data]:
         """Return the rows to train on, and those to select by."""
         if data.X_val is not None:
             if data.y_val is None:
@@ -243,14 +243,14 @@ class Ensemble(NestedConfigs):
         kept, held = set_apart(len(targets), share, seed, encoder.strata(targets))
         return data.rows(kept), data.rows(held)
 
-    def _know(self, members: Sequence[BaseMLP]) -> None:
+    def _set_members(self, members: Sequence[BaseMLP]) -> None:
         """Take fitted members up, and learn from them how data are read."""
         self.estimators_ = list(members)
         self.n_features_in_ = members[0].n_features_in_
         if hasattr(members[0], "feature_names_in_"):
             self.feature_names_in_ = members[0].feature_names_in_
 
-    def _count(self, members: Sequence[BaseMLP], shares: NDArray[np.float64]) -> None:
+    def _keep_weighted(self, members: Sequence[BaseMLP], shares: NDArray[np.float64]) -> None:
         """Keep the members that count."""
         self.estimators_ = [each for each, share in zip(members, shares, strict=True) if share]
         self.weights_ = shares[shares > 0]
@@ -347,6 +347,6 @@ class Ensemble(NestedConfigs):
         """Return the ensemble that a model folder's document describes."""
         params, members = ensemble_from(cls._member, document, tensors)
         self = cls(**params)
-        self._know(members)
-        self._count(members, np.array(document["weights"]))
+        self._set_members(members)
+        self._keep_weighted(members, np.array(document["weights"]))
         return self

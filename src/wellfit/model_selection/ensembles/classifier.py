@@ -102,7 +102,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         return spread[np.arange(len(spread)), likeliest]
 
     def mutual_information(self, X: Any) -> NDArray[np.floating]:
-        """Return what knowing the member would tell about the class: I = H(p̄) - mean H(pₘ).
+        """Return the mutual information of class and member: I = H(p̄) - mean H(pₘ).
 
         It is high where members are sure and contradict each other, and 0 where all are equally
         unsure: more rows like these would help with the former only.
@@ -134,8 +134,8 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         assert isinstance(targets, ClassTargets)
         return targets
 
-    def _know(self, members: Sequence[BaseMLP]) -> None:
-        super()._know(members)
+    def _set_members(self, members: Sequence[BaseMLP]) -> None:
+        super()._set_members(members)
         self.classes_ = self.estimators_[0].classes_
         for member in self.estimators_:
             if not np.array_equal(member.classes_, self.classes_):

@@ -58,8 +58,8 @@ class Adam(Moments, name="adam"):
         # A rate of exactly zero must not divide by zero; 1e-30 moves no parameter either.
         unbias = (1 - hypers["beta_1"] ** t) / rate.clamp(min=1e-30)
         return {
-            "fresh_1": 1 - hypers["beta_1"],
-            "fresh_2": 1 - hypers["beta_2"],
+            "one_minus_beta_1": 1 - hypers["beta_1"],
+            "one_minus_beta_2": 1 - hypers["beta_2"],
             "a": unbias * (1 - hypers["beta_2"] ** t).rsqrt(),
             "b": unbias * hypers["epsilon"],
         }
@@ -81,8 +81,8 @@ class Adam(Moments, name="adam"):
         if "step" in c:
             fused_adam(p, g, slots, c)
             return
-        mean = slots["mean"].lerp_(g, c["fresh_1"])
-        square = slots["square"].lerp_(g.mul_(g), c["fresh_2"])
+        mean = slots["mean"].lerp_(g, c["one_minus_beta_1"])
+        square = slots["square"].lerp_(g.mul_(g), c["one_minus_beta_2"])
         if "largest" in slots:
             # AMSGrad: the largest v so far takes the place of v, before the bias correction as in
             # PyTorch.
@@ -149,8 +149,8 @@ class Nadam(Moments, name="nadam"):
         # run no state beside its step.
         product = beta_1**t * torch.exp(_log_product(log_q, t))
         return {
-            "fresh_1": 1 - beta_1,
-            "fresh_2": 1 - hypers["beta_2"],
+            "one_minus_beta_1": 1 - beta_1,
+            "one_minus_beta_2": 1 - hypers["beta_2"],
             "of_gradient": rate * (1 - now) / (1 - product),
             "of_mean": rate * ahead / (1 - product * ahead),
             "unbias": (1 - hypers["beta_2"] ** t).rsqrt(),
@@ -159,9 +159,9 @@ class Nadam(Moments, name="nadam"):
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by gradient and mean over the root mean square."""
-        mean = slots["mean"].lerp_(g, c["fresh_1"])
+        mean = slots["mean"].lerp_(g, c["one_minus_beta_1"])
         squared = g.square()
-        square = slots["square"].lerp_(squared, c["fresh_2"])
+        square = slots["square"].lerp_(squared, c["one_minus_beta_2"])
         step = add_scaled(g.mul_(c["of_gradient"]), mean, c["of_mean"])
         below = fast_sqrt(square, out=squared).mul_(c["unbias"]).add_(c["epsilon"])
         p.addcdiv_(step, below, value=-1)
@@ -188,14 +188,17 @@ class Adamax(Moments, name="adamax"):
         """Return the learning rate with the mean's bias correction, and the memories."""
         return {
             "learning_rate": rate / (1 - hypers["beta_1"] ** (steps + 1)),
-            "fresh_1": 1 - hypers["beta_1"],
+            "one_minus_beta_1": 1 - hypers["beta_1"],
             "beta_2": hypers["beta_2"],
             "epsilon": hypers["epsilon"],
         }
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the mean over the fading maximum."""
-        mean, largest = slots["mean"].lerp_(g, c["fresh_1"]), slots["largest"].mul_(c["beta_2"])
+        mean, largest = (
+            slots["mean"].lerp_(g, c["one_minus_beta_1"]),
+            slots["largest"].mul_(c["beta_2"]),
+        )
         torch.maximum(largest, g.abs_().add_(c["epsilon"]), out=largest)
         subtract_ratio(p, mean, g.copy_(largest), c["learning_rate"])
 

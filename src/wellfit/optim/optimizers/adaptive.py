@@ -89,18 +89,18 @@ class AdaDelta(Optimizer, name="adadelta"):
         """Return the learning rate, 1-ρ and ε."""
         return {
             "learning_rate": rate,
-            "fresh": 1 - hypers["rho"],
+            "one_minus_rho": 1 - hypers["rho"],
             "epsilon": hypers["epsilon"],
         }
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the gradient in units of the steps before."""
         squared = g.square()
-        square = slots["square"].lerp_(squared, c["fresh"])
+        square = slots["square"].lerp_(squared, c["one_minus_rho"])
         # One root of the quotient in place of two roots.
         ratio = torch.add(slots["step"], c["epsilon"], out=squared).div_(square + c["epsilon"])
         delta = g.mul_(ratio.sqrt_())
-        slots["step"].lerp_(torch.mul(delta, delta, out=squared), c["fresh"])
+        slots["step"].lerp_(torch.mul(delta, delta, out=squared), c["one_minus_rho"])
         add_scaled(p, delta, c["learning_rate"], sign=-1)
 
 
@@ -132,7 +132,7 @@ class RMSProp(Optimizer, name="rmsprop"):
         """Return the learning rate, 1-ρ, μ and ε."""
         return {
             "learning_rate": rate,
-            "fresh": 1 - hypers["rho"],
+            "one_minus_rho": 1 - hypers["rho"],
             "momentum": hypers["momentum"],
             "epsilon": hypers["epsilon"],
         }
@@ -144,9 +144,9 @@ class RMSProp(Optimizer, name="rmsprop"):
             return
         # Reused twice below: as g², then as the root under which g is divided.
         scratch = g.square()
-        square = slots["square"].lerp_(scratch, c["fresh"])
+        square = slots["square"].lerp_(scratch, c["one_minus_rho"])
         if self.centered:
-            mean = slots["mean"].lerp_(g, c["fresh"])
+            mean = slots["mean"].lerp_(g, c["one_minus_rho"])
             # Rounding could leave less than nothing of gradients that don't vary.
             square = torch.addcmul(square, mean, mean, value=-1).clamp_(min=0)
         below = fast_sqrt(square, out=scratch).add_(c["epsilon"])
@@ -180,4 +180,4 @@ def _fused_rmsprop(p: Tensor, g: Tensor, square: Tensor, c: Coefficients) -> Non
     """
     slots = {"mean": g, "square": square}
     numbers = {"rate": c["learning_rate"], "epsilon": c["epsilon"], "step": _LATE}
-    fused_adam(p, g, slots, {**numbers, "beta_1": 0.0, "beta_2": 1 - c["fresh"]})
+    fused_adam(p, g, slots, {**numbers, "beta_1": 0.0, "beta_2": 1 - c["one_minus_rho"]})

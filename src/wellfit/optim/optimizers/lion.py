@@ -37,13 +37,16 @@ class Lion(DecoupledDecay, name="lion"):
 
     def coefficients(self, steps: Tensor, rate: Tensor, hypers: Coefficients) -> Coefficients:
         """Return the learning rate, the factor that shrinks weights, 1-β₁ and 1-β₂."""
-        fresh = {"fresh_1": 1 - hypers["beta_1"], "fresh_2": 1 - hypers["beta_2"]}
-        return {**super().coefficients(steps, rate, hypers), **fresh}
+        shares = {
+            "one_minus_beta_1": 1 - hypers["beta_1"],
+            "one_minus_beta_2": 1 - hypers["beta_2"],
+        }
+        return {**super().coefficients(steps, rate, hypers), **shares}
 
     def update(self, p: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move by the sign of mean and gradient."""
         # The direction mixes with β₁ and the memory with β₂, so the slot is updated after it is
         # read.
-        direction = torch.lerp(slots["mean"], g, c["fresh_1"])
-        slots["mean"].lerp_(g, c["fresh_2"])
+        direction = torch.lerp(slots["mean"], g, c["one_minus_beta_1"])
+        slots["mean"].lerp_(g, c["one_minus_beta_2"])
         add_scaled(p, direction.sign_(), c["learning_rate"], sign=-1)

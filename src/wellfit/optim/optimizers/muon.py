@@ -32,7 +32,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
     factor, Liu et al., "Muon is scalable for LLM training", 2025.
 
     >>> w, g = torch.zeros(1, 2, 2), torch.tensor([[[3.0, 0.0], [0.0, 0.01]]])
-    >>> c = {"rate": 1.0, "fresh": 0.05, "momentum": 0.95}
+    >>> c = {"rate": 1.0, "one_minus_momentum": 0.05, "momentum": 0.95}
     >>> Muon(iterations=30).update_matrices(w, g, {"mean": torch.zeros(1, 2, 2)}, c)
     >>> bool(w[0, 0, 0] < -0.15 and w[0, 1, 1] < -0.15)  # both directions, equally far
     True
@@ -60,7 +60,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
 
     def update_matrices(self, w: Tensor, g: Tensor, slots: Slots, c: Coefficients) -> None:
         """Move along the orthogonal matrix that is nearest to the momentum."""
-        mean = slots["mean"].lerp_(g, c["fresh"])
+        mean = slots["mean"].lerp_(g, c["one_minus_momentum"])
         direction = torch.lerp(g, mean, c["momentum"]) if self.nesterov else mean
         # An orthogonal matrix has entries of root mean square 1/√max(rows, columns).
         factor = _RMS * math.sqrt(max(w.shape[1:]))
@@ -68,7 +68,11 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
 
 
 def _of_matrices(rate: Tensor, hypers: Coefficients) -> dict[str, Any]:
-    return {"rate": rate, "momentum": hypers["momentum"], "fresh": 1 - hypers["momentum"]}
+    return {
+        "rate": rate,
+        "momentum": hypers["momentum"],
+        "one_minus_momentum": 1 - hypers["momentum"],
+    }
 
 
 def orthogonalize(matrices: Tensor, iterations: int) -> Tensor:

@@ -61,9 +61,9 @@ class Plot:
         return self.chart.title
 
     @property
-    def told(self) -> str:
+    def alt_text(self) -> str:
         """The text description, for those who can't see the chart."""
-        return self.chart.told
+        return self.chart.alt_text
 
     @property
     def is_log(self) -> bool:

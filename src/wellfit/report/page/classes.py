@@ -147,12 +147,12 @@ def _pairs(
     """Return the true class, the predicted class, and the probabilities of both."""
     assert predictions.probabilities is not None
     best = predictions.probabilities[rows].argmax(axis=1)
-    told = []
+    texts = []
     for row, answer in zip(rows.tolist(), best.tolist(), strict=True):
         place = predictions.places[row]
         true = predictions.names[place] if place >= 0 else str(predictions.y[row])
         sure = percent(float(predictions.probabilities[row, answer]), 0)
-        told.append(
+        texts.append(
             (
                 true,
                 predictions.names[answer],
@@ -160,7 +160,7 @@ def _pairs(
                 f"{predictions.true_class_probability[row]:.2g}",
             )
         )
-    return told
+    return texts
 
 
 def calibration(predictions: TestPredictions) -> Plot:

@@ -21,7 +21,7 @@ from wellfit.report.page.blocks import (
 )
 from wellfit.report.page.curves import curve_plot, held_out
 from wellfit.report.page.run_data import RunData
-from wellfit.report.page.training import told
+from wellfit.report.page.training import format_score
 
 _DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot")
 
@@ -60,7 +60,7 @@ def _table(runs: Sequence[RunData], names: Sequence[str]) -> Table:
     rows = []
     for run in runs:
         scores = {score["name"]: score for score in run.ended.get("test", ())}
-        figures = [told(scores.get(name, {"name": name}), "value") for name in names]
+        figures = [format_score(scores.get(name, {"name": name}), "value") for name in names]
         ended = [number(run.ended.get(key)) for key in ("epochs", "seconds", "parameters")]
         rows.append([run.name, *figures, *ended, str(run.ended.get("status", "not ended"))])
     head = ["run", *names, "epochs", "seconds", "parameters", "status"]
@@ -75,7 +75,7 @@ def _intervals(runs: Sequence[RunData], name: str) -> Plot:
         if score is None or score["value"] is None:
             continue
         marks.append(_score_mark(score, place))
-        rows.append([run.name, *(told(score, key) for key in ("value", "low", "high"))])
+        rows.append([run.name, *(format_score(score, key) for key in ("value", "low", "high"))])
     metric = Metric.of(name)
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
     table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
@@ -102,7 +102,7 @@ def _score_mark(score: Mapping[str, Any], place: int) -> Points:
         size=7,
         errors=errors,
         sideways=True,
-        hover=[told(score, "value")],
+        hover=[format_score(score, "value")],
     )
 
 

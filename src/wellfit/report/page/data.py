@@ -162,7 +162,7 @@ def check_findings(run: RunData) -> Block:
         report = check(run.model, X, y, X_test=data.X_test, y_test=data.y_test, checks=quick)
     except (WellfitError, ValueError) as error:
         return Prose(f"The checks failed to run: {error}", "warn")
-    return told_of(replace(report, notes=(*report.notes, note) if note else report.notes))
+    return findings_block(replace(report, notes=(*report.notes, note) if note else report.notes))
 
 
 def _affordable(X: Any) -> NDArray[np.integer]:
@@ -179,7 +179,7 @@ def _bytes(X: Any) -> int:
     return int(X.memory_usage(index=False).sum() if hasattr(X, "memory_usage") else X.nbytes)
 
 
-def told_of(report: Report) -> Findings:
+def findings_block(report: Report) -> Findings:
     """Return a report of checks, findings first."""
     alarms = list(report.alarms)
     ordered = [*alarms, *(one for one in report if one not in alarms)]

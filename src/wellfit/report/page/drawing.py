@@ -40,11 +40,11 @@ def network_drawing(network: Network) -> Drawing:
     parts = [*_links(groups, tallest)]
     for place, group in enumerate(groups):
         parts += _box(place, group, tallest)
-    told = "; ".join(f"{g.title}: {', '.join(g.lines)}" for g in groups)
+    text = "; ".join(f"{g.title}: {', '.join(g.lines)}" for g in groups)
     title = f"The network: {network.size:,} parameters"
     svg = (
         f'<svg class="network" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(f"{title}. {told}")}">{"".join(parts)}</svg>'
+        f'role="img" aria-label="{escape(f"{title}. {text}")}">{"".join(parts)}</svg>'
     )
     return Drawing(title, svg)
 
@@ -57,7 +57,7 @@ def network_table(network: Network) -> Table:
         zip(network.layers, widths, blocks, strict=True), 1
     ):
         size = block.rows * block.columns
-        rows.append([f"{place}", told(layer), f"{units:,}", f"{size:,}" if size else "–"])
+        rows.append([f"{place}", layer_label(layer), f"{units:,}", f"{size:,}" if size else "–"])
     return Table(["layer", "kind", "outputs", "parameters"], rows, title="Layers", figures=False)
 
 
@@ -74,7 +74,7 @@ def grouped(network: Network) -> list[LayerGroup]:
         if block.weight_rows:
             groups.append(LayerGroup(units, f"{units:,} units"))
         else:
-            groups[-1].lines.append(told(layer))
+            groups[-1].lines.append(layer_label(layer))
             groups[-1].units = units
         groups[-1].parameters += block.rows * block.columns
     groups[-1].title = f"{groups[-1].units:,} output{'' if groups[-1].units == 1 else 's'}"
@@ -83,11 +83,11 @@ def grouped(network: Network) -> list[LayerGroup]:
     return groups
 
 
-def told(layer: Config) -> str:
+def layer_label(layer: Config) -> str:
     """Return a short description of a layer: ``relu``, ``dropout 0.2``.
 
     >>> from wellfit.nn import Dropout, ReLU
-    >>> told(Activate(ReLU())), told(Dropout(0.2))
+    >>> layer_label(Activate(ReLU())), layer_label(Dropout(0.2))
     ('relu', 'dropout 0.2')
     """
     if isinstance(layer, Activate):

@@ -130,8 +130,8 @@ def _histogram(title: str, of: str, layers: Sequence[tuple[str, Tensor]]) -> Plo
             lines.append(outline(flat, _BINS, _named(name), color))
             rows.append([_named(name), *map(number, _quantiles(flat))])
     head = ["layer", "count", "mean", "deviation", "least", "5 %", "median", "95 %", "most"]
-    told = "; ".join(f"{row[0]}: mean {row[2]}, standard deviation {row[3]}" for row in rows)
-    chart = Chart(title, title, lines, Axis(of), Axis(f"share of {of}s"), f"{told}.")
+    text = "; ".join(f"{row[0]}: mean {row[2]}, standard deviation {row[3]}" for row in rows)
+    chart = Chart(title, title, lines, Axis(of), Axis(f"share of {of}s"), f"{text}.")
     return Plot(chart, Table(head, rows, title), ("log",))
 
 

@@ -58,12 +58,12 @@ def _worst(predictions: TestPredictions, errors: Floats) -> Table:
     shown = np.argsort(-errors, kind="stable")[:_MOST_ROWS]
     columns, cells = row_cells(predictions.X, shown)
     rows = [
-        [str(row + 1), _told(predictions.y[row]), _told(predictions.predicted[row]), *values]
+        [str(row + 1), _format(predictions.y[row]), _format(predictions.predicted[row]), *values]
         for row, values in zip(shown.tolist(), cells, strict=True)
     ]
     head = ["test row", "true", "predicted", *columns]
     return Table(head, rows, title="The largest residuals", figures=False)
 
 
-def _told(value: Floats) -> str:
+def _format(value: Floats) -> str:
     return ", ".join(number(float(one)) for one in np.atleast_1d(value))

@@ -71,13 +71,13 @@ def ranks_plot(frame: pd.DataFrame, names: Sequence[str]) -> Plot:
     """Return the candidates' scores by rank, with standard deviations over the folds."""
     ranks, means, spreads = (floats(frame[key]) for key in ("rank", "mean", "std"))
     known = means[np.isfinite(means)]
-    told = "No candidate has a score"
+    text = "No candidate has a score"
     if known.size:
         best, half = number(float(known.max())), number(float(np.median(known)))
-        told = f"The scores of {len(frame)} candidates: best {best}, median {half}"
+        text = f"The scores of {len(frame)} candidates: best {best}, median {half}"
     chart = Chart(
         "All candidates by rank",
-        told,
+        text,
         [Points(ranks, means, errors=(spreads, spreads), hover=_hover(frame, names))],
         Axis("rank", whole=True),
         Axis("mean score on the folds"),

@@ -60,7 +60,7 @@ def slice_plots(tried: SearchTable) -> Iterator[Plot]:
     charts = slice_charts(tried)[:_MOST_AXES]
     for chart, parameter in zip(charts, tried.parameters, strict=False):
         rows = [
-            [parameter.told(one).rpartition(" = ")[2], _score(tried, one)]
+            [parameter.describe(one).rpartition(" = ")[2], _score(tried, one)]
             for one in _ranked(tried)
         ]
         yield Plot(chart, Table([parameter.title, "score"], rows, title=chart.title))
@@ -72,7 +72,7 @@ def _ranked(tried: SearchTable) -> list[int]:
 
 
 def _words(tried: SearchTable, candidate: int) -> list[str]:
-    return [one.told(candidate).rpartition(" = ")[2] for one in tried.parameters]
+    return [one.describe(candidate).rpartition(" = ")[2] for one in tried.parameters]
 
 
 def _score(tried: SearchTable, candidate: int) -> str:
@@ -80,7 +80,7 @@ def _score(tried: SearchTable, candidate: int) -> str:
 
 
 def _results(frame: pd.DataFrame, names: Sequence[str]) -> Results:
-    """Return the candidates as a search's ``cv_results_`` tells them."""
+    """Return the candidates of a search's ``cv_results_``."""
     params = [
         {name: row[name] for name in names if row[name] is not None and row[name] == row[name]}
         for row in frame.to_dict("records")

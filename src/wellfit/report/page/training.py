@@ -54,8 +54,8 @@ def run_page(run: RunData) -> Page:
 
 def started(run: RunData) -> str:
     """Return the start time of a run as text."""
-    told = str(run.config.get("started") or "")
-    return told.replace("T", " ").replace("+00:00", " UTC") if told else "at an unknown time"
+    text = str(run.config.get("started") or "")
+    return text.replace("T", " ").replace("+00:00", " UTC") if text else "at an unknown time"
 
 
 def _sections(run: RunData) -> dict[str, Blocks]:
@@ -87,8 +87,10 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
 def _figures(run: RunData) -> Iterator[Figure]:
     ended = run.ended
     for score in ended.get("test", ())[:2]:
-        interval = f"{told(score, 'low')} to {told(score, 'high')}"
-        yield Figure(str(score.get("name")), told(score, "value"), f"test rows; 95 %: {interval}")
+        interval = f"{format_score(score, 'low')} to {format_score(score, 'high')}"
+        yield Figure(
+            str(score.get("name")), format_score(score, "value"), f"test rows; 95 %: {interval}"
+        )
     epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
     best = ended.get("best_epoch")
     kept = f"best epoch {best}" if best and best != epochs else str(ended.get("status", ""))
@@ -99,7 +101,7 @@ def _figures(run: RunData) -> Iterator[Figure]:
         yield Figure("parameters", number(ended["parameters"]))
 
 
-def told(score: Mapping[str, Any], key: str) -> str:
+def format_score(score: Mapping[str, Any], key: str) -> str:
     """Return a score's figure, shares in per cent."""
     value = score.get(key)
     if not isinstance(value, float):
@@ -114,9 +116,13 @@ def score_table(ended: Mapping[str, Any]) -> Table:
     rows = [
         [
             score["name"],
-            told(score, "value"),
-            f"{told(score, 'low')} to {told(score, 'high')} ({score.get('interval', '')})",
-            *(told(part.get(score["name"], {"name": score["name"]}), "value") for part in parts),
+            format_score(score, "value"),
+            f"{format_score(score, 'low')} to {format_score(score, 'high')} "
+            f"({score.get('interval', '')})",
+            *(
+                format_score(part.get(score["name"], {"name": score["name"]}), "value")
+                for part in parts
+            ),
         ]
         for score in ended["test"]
     ]

@@ -38,7 +38,7 @@ def first_weights(model: Any) -> NDArray[np.float64]:
 
 
 def image_shape(model: Any, inputs: int) -> tuple[int, ...] | None:
-    """Return the shape of the images that rows are, as far as can be told; else None."""
+    """Return the shape of the images that rows are, where it is known; else None."""
     if model.image_shape is not None:
         given = tuple(np.atleast_1d(model.image_shape).tolist())
         return given if math.prod(given) == inputs else None

@@ -49,7 +49,7 @@ class SearchPlots:
 
         Args:
             metric: whose mean counts; by default that of ``refit``.
-            log: the parameters on a log scale; by default told from their values.
+            log: the parameters on a log scale; by default chosen by their values.
             ax: where to draw.
         """
         tried = self._tried(metric, log)
@@ -68,7 +68,7 @@ class SearchPlots:
 
         Args:
             metric: whose mean counts; by default that of ``refit``.
-            log: the parameters on a log scale; by default told from their values.
+            log: the parameters on a log scale; by default chosen by their values.
             ax: where to draw: Axes to be divided, or an array of them.
         """
         charts = slice_charts(self._tried(metric, log))

@@ -64,20 +64,20 @@ def coordinates_chart(tried: SearchTable) -> Chart:
     lines = [_line(tried, one, floats([h[one] for h in heights]), best) for one in order.tolist()]
     failed = int(np.isnan(tried.scores).sum())
     score = f"{tried.metric} {short(tried.scores[tried.best])}"
-    told = f"Each line is a candidate; the best {len(best)} stand out."
+    text = f"Each line is a candidate; the best {len(best)} stand out."
     return Chart(
         "Parallel coordinates",
-        f"Best: {score} with {tried.told(tried.best)}",
+        f"Best: {score} with {tried.describe(tried.best)}",
         [*_scales(tried), *lines, *_notes(tried)],
         Axis(names=[*(cut(p.title) for p in tried.parameters), tried.metric]),
         Axis(low=-0.2, high=1.06, hidden=True),
-        f"{told} Dotted are {failed} that failed." if failed else told,
+        f"{text} Dotted are {failed} that failed." if failed else text,
     )
 
 
 def _line(tried: SearchTable, candidate: int, heights: Floats, best: list[int]) -> Line:
-    told = ["failed" if np.isnan(tried.scores[candidate]) else short(tried.scores[candidate])]
-    told += [text for parameter in tried.parameters if (text := parameter.told(candidate))]
+    texts = ["failed" if np.isnan(tried.scores[candidate]) else short(tried.scores[candidate])]
+    texts += [text for parameter in tried.parameters if (text := parameter.describe(candidate))]
     stands_out = candidate in best and np.isfinite(heights[-1])
     return Line(
         np.arange(len(heights), dtype=np.float64),
@@ -86,7 +86,7 @@ def _line(tried: SearchTable, candidate: int, heights: Floats, best: list[int]) 
         dash="solid" if np.isfinite(heights[-1]) else "dot",
         width=2.5 if stands_out else 1.0,
         opacity=0.9 if stands_out else 0.35,
-        hover="\n".join(told),
+        hover="\n".join(texts),
     )
 
 

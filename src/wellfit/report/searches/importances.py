@@ -37,7 +37,7 @@ class Importances:
     explained: float
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return a title with the explained variance."""
         if self.explained <= 0:
             return "Parameter importance: unknown, since the parameters don't explain the scores"
@@ -178,7 +178,7 @@ def share_chart(found: Importances) -> Chart:
         {name: 100 * share for name, share in found.shares.items()},
         [100 * spread for spread in found.spreads.values()],
         title="Importance of the hyper-parameters",
-        summary=found.told,
+        summary=found.summary,
         unit="share of the importance (%), with its standard deviation over shuffles",
         low=0,
         color=0 if found.explained > 0 else "quiet",

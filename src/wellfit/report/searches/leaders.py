@@ -112,5 +112,5 @@ def _has(histories: Histories, name: str) -> bool:
 
 
 def _label(tried: SearchTable, place: int) -> str:
-    told = tried.told(place, across=len(tried.parameters))
-    return f"{tried.metric} {short(tried.scores[place])}: {told}"
+    text = tried.describe(place, across=len(tried.parameters))
+    return f"{tried.metric} {short(tried.scores[place])}: {text}"

@@ -69,7 +69,7 @@ class SearchedParameter:
             ticks.append((_WITHOUT, "without"))
         return ticks
 
-    def told(self, candidate: int) -> str:
+    def describe(self, candidate: int) -> str:
         """Return a candidate's value as text; an empty text if it has none."""
         place = float(self.places[candidate])
         if np.isnan(place):
@@ -137,9 +137,9 @@ class SearchTable:
         )
         return max(low, quarter - _BELOW * (high - quarter)) if quarter < high else low
 
-    def told(self, candidate: int, across: int = 3) -> str:
+    def describe(self, candidate: int, across: int = 3) -> str:
         """Return a candidate's parameters as text, ``across`` in a line."""
-        parts = [told for parameter in self.parameters if (told := parameter.told(candidate))]
+        parts = [text for parameter in self.parameters if (text := parameter.describe(candidate))]
         lines = [", ".join(parts[at : at + across]) for at in range(0, len(parts), across)]
         return ",\n".join(lines)
 

@@ -66,7 +66,7 @@ def slice_charts(tried: SearchTable) -> list[Chart]:
 
 def _chart(parameter: SearchedParameter, tried: SearchTable) -> Chart:
     without = int(np.isnan(parameter.places).sum())
-    best = parameter.told(tried.best).rpartition(" = ")[2]
+    best = parameter.describe(tried.best).rpartition(" = ")[2]
     return Chart(
         f"Score by {parameter.title}",
         f"Best with {best}" if best else "The best is without",
@@ -89,7 +89,7 @@ def _points(parameter: SearchedParameter, tried: SearchTable) -> list[Mark]:
     shown = ~failed & ~low
     spread = None if tried.deviations is None else tried.deviations[shown]
     hover = [
-        f"{parameter.told(one)}\n{tried.metric} {short(scores[one])}"
+        f"{parameter.describe(one)}\n{tried.metric} {short(scores[one])}"
         for one in np.flatnonzero(shown).tolist()
     ]
     errors = None if spread is None else (spread, spread)

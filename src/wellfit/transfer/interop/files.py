@@ -86,8 +86,8 @@ def import_model(
         path: ``.keras``, ``.h5``, ``.json`` of Keras; ``.pt``, ``.pth``, ``.safetensors`` of
             PyTorch, which hold weights alone.
         weights: those of a ``.json``, where they aren't beside it.
-        activation: of the hidden layers, which PyTorch's weights don't tell: ``"relu"`` if None.
-        output: what is done to the last numbers, which they don't tell either.
+        activation: of the hidden layers, which PyTorch's files lack: ``"relu"`` if None.
+        output: what is done to the last numbers, which they lack as well.
         classes: (C,) labels in the order of the outputs.
         task: ``"classification"``, ``"multilabel"`` or ``"regression"``; of all four, more is
             said at :func:`from_torch`.

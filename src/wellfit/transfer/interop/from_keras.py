@@ -14,7 +14,7 @@ from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.nn import ELU, AlphaDropout, Dropout, GaussianNoise, LeakyReLU, PReLU
 from wellfit.transfer.interop.estimator import Task, from_parts
 from wellfit.transfer.interop.fitted_layers import FittedLayer
-from wellfit.transfer.interop.keras_files import damage_told, read
+from wellfit.transfer.interop.keras_files import damage_as_error, read
 
 _ACTIVATIONS = {
     **{name: name for name in ("elu", "gelu", "hard_sigmoid", "mish", "relu", "selu", "sigmoid")},
@@ -57,7 +57,7 @@ def from_keras(
         MissingExtraError: h5py isn't installed.
     """
     layers, arrays = read(Path(path), None if weights is None else Path(weights))
-    with damage_told(Path(path)):
+    with damage_as_error(Path(path)):
         steps = [
             step for layer, own in zip(layers, arrays, strict=True) for step in _steps(layer, own)
         ]

@@ -67,8 +67,8 @@ def from_torch(
         source: an ``nn.Sequential``; or a state dict, or a file of one (``.pt``, ``.pth``,
             ``.safetensors``), of linear layers and batch norms in their order. A file of
             safetensors keeps none: there the names have to sort like the layers (fc2 before fc10).
-        activation: of a state dict's hidden layers, which doesn't tell. Where its names are an
-            ``nn.Sequential``'s numbers, the gaps between them tell after which layers it stands;
+        activation: of a state dict's hidden layers, which it lacks. Where its names are an
+            ``nn.Sequential``'s numbers, the gaps between them show after which layers it stands;
             else it follows each hidden linear layer and its batch norm.
         output: what a state dict's network does to its last numbers: ``"softmax"``,
             ``"sigmoid"``, ``"exp"`` or, as logits and estimates do, ``"identity"``.

@@ -42,7 +42,7 @@ def read(path: Path, weights: Path | None) -> tuple[Layers, list[list[NDArray[An
         ModelFileError: no such file, or no model of Keras in it.
         InputError: the layers are no single chain.
     """
-    with damage_told(path):
+    with damage_as_error(path):
         if path.suffix == ".json":
             document = parse_json(_read(path, LARGEST_JSON), path)
             data = _read(_beside(path, weights))
@@ -58,7 +58,7 @@ def read(path: Path, weights: Path | None) -> tuple[Layers, list[list[NDArray[An
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_as_error(path: Path) -> Iterator[None]:
     """Turn whatever a damaged file makes its readers raise into an error with the file's name.
 
     Raises:

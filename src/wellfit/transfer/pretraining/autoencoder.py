@@ -101,7 +101,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
         X_val: Any = None,
         resume_from: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Learn to tell rows from their codes, from fresh weights unless ``warm_start``.
+        """Learn to reconstruct rows from their codes, from fresh weights unless ``warm_start``.
 
         Args:
             X: (n_samples, n_features): a DataFrame (pandas, polars), an array or a sparse matrix.

@@ -41,7 +41,7 @@ class RBMPretraining(Pretraining):
         batch_size: rows of a step.
         preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
         random_state: a whole number makes fits repeatable.
-        verbose: 1 tells each pass's likelihood.
+        verbose: 1 prints each pass's likelihood.
 
     Attributes:
         rbms_: the fitted ``BernoulliRBM`` of each layer.
