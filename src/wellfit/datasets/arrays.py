@@ -1,16 +1,17 @@
-"""Reading npz files, and pickled dictionaries of arrays such as notMNIST's."""
+"""Reading npz files, and pickled arrays: notMNIST's dictionary, Theano's three pairs of MNIST."""
 
 from __future__ import annotations
 
 import importlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wellfit.core.errors import DataError
+from wellfit.core.words import pluralize
 from wellfit.datasets.dataset import Array, Dataset
 from wellfit.datasets.files import open_plain, reading, stem
 from wellfit.datasets.idx import flatten
@@ -24,6 +25,8 @@ _NAMES = {
 _EXPECTED = (
     "X and y, or x_train and y_train (with x_test, y_test, x_val, y_val where there are any)"
 )
+
+_PAIRS = "three pairs (rows, labels) for training, validation and test"
 
 
 def read_npz(path: Path) -> Dataset:
@@ -54,9 +57,11 @@ def _load_npz(path: Path) -> dict[str, Array]:
 
 
 def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
-    """Read a pickled dictionary of arrays, such as ``notMNIST.pickle``.
+    """Read a pickled dictionary of arrays, such as ``notMNIST.pickle``, or three pairs of arrays.
 
-    Even if pickles are allowed, only numpy arrays are restored.
+    The pairs (rows, labels) of ``mnist.pkl.gz``, which Theano's tutorials and Nielsen's book use,
+    are the training, validation and test sets. Even if pickles are allowed, only numpy arrays are
+    restored.
     """
     if not allow_pickle:
         raise DataError(
@@ -70,9 +75,35 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
             raise
         except Exception as error:  # a damaged pickle may raise anything
             raise DataError(f"{path} is not a readable pickle: {error}") from error
-    if not isinstance(found, dict) or not all(isinstance(a, np.ndarray) for a in found.values()):
-        raise DataError(f"{path} contains no dictionary of arrays; expected {_EXPECTED}")
-    return _dataset({str(name): array for name, array in found.items()}, path)
+    arrays = _from_pairs(found, path) if isinstance(found, (tuple, list)) else found
+    if not isinstance(arrays, dict) or not all(isinstance(a, np.ndarray) for a in arrays.values()):
+        raise DataError(f"{path} contains no arrays; expected {_EXPECTED}; or {_PAIRS}")
+    return _dataset({str(name): array for name, array in arrays.items()}, path)
+
+
+def _from_pairs(found: Sequence[Any], path: Path) -> dict[str, Any]:
+    """Return three pairs of arrays by the names that a dictionary gives them.
+
+    Rows of 784 values are MNIST's images, which these files hold flat.
+    """
+    if len(found) != 3 or not all(map(_is_pair, found)):
+        raise DataError(
+            f"{path} contains a {type(found).__name__} of {pluralize(len(found), 'item')}; "
+            f"expected a dictionary of arrays, {_EXPECTED}; or {_PAIRS}"
+        )
+    arrays = {}
+    for part, (rows, labels) in zip(("train", "val", "test"), found, strict=True):
+        flat = rows.ndim == 2 and rows.shape[1] == 28 * 28
+        arrays[f"x_{part}"] = rows.reshape(-1, 28, 28) if flat else rows
+        arrays[f"y_{part}"] = labels
+    return arrays
+
+
+def _is_pair(found: Any) -> bool:
+    """Return whether an item is two arrays."""
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        return False
+    return all(isinstance(array, np.ndarray) for array in found)
 
 
 class _ArrayUnpickler(pickle.Unpickler):

@@ -39,7 +39,8 @@ def load(
         data_dir: a folder with named data sets: ``mnist/`` and the like, and the tables that
             ``tabular/index.json`` describes. ``WELLFIT_DATA`` where not given. A named image set
             that it doesn't hold is an error with ``data_dir`` and a download without.
-        allow_pickle: whether to read a pickled dictionary of arrays.
+        allow_pickle: whether to read pickled arrays: a dictionary, or three pairs as
+            ``mnist.pkl.gz`` has them.
         schema: the types of a table's columns, as ``Dataset.schema`` of an earlier table has them;
             others are inferred.
 

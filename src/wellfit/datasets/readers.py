@@ -24,7 +24,7 @@ TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 PICKLES = (".pickle", ".pkl")
 _READ = (
     "csv, csv.gz, parquet, npz, idx (train-images-idx3-ubyte.gz and the like, or a folder of "
-    "them), the notMNIST archive, pickled dictionaries of arrays (--allow-pickle)"
+    "them), the notMNIST archive, pickled arrays (--allow-pickle)"
 )
 
 
