@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +160,40 @@ def test_an_altered_model_is_refused(classifier: Path, here: Path, wellfit: Well
     done = wellfit("predict", "run", "adult.csv", "--out", "-")
     assert done.exit_code == 2
     assert "damaged or was altered" in done.stderr
+
+
+def test_a_run_that_was_killed_predicts_by_its_last_checkpoint(
+    here: Path, wellfit: Wellfit
+) -> None:
+    words = ("--hidden", "8", "--epochs", "4", "--run", "run", "--checkpoint-every", "0")
+    kept = ("--keep-checkpoints", "--drop", "pay", "--target", "income")
+    assert wellfit("train", "adult.csv", *words, *kept).exit_code == 0
+    assert wellfit("predict", "run", "adult.csv", "--out", "whole.csv").exit_code == 0
+    run = here / "run"
+    (run / "result.json").unlink()
+    shutil.rmtree(run / "model")
+    told = wellfit("predict", "run", "adult.csv", "--out", "cut.csv")
+    assert told.exit_code == 0, told.output
+    assert (here / "cut.csv").read_bytes() == (here / "whole.csv").read_bytes()
+    said = " ".join(told.output.split())
+    assert "the run run isn't finished: these are the weights of epoch 4" in said
+    assert "accuracy" in said
+
+    for path in (run / "checkpoints").iterdir():
+        path.write_bytes(b"torn")
+    told = wellfit("predict", "run", "adult.csv", "--out", "torn.csv")
+    assert told.exit_code == 2
+    assert "there is no whole checkpoint in" in told.output
+
+
+def test_an_earlier_runs_model_gives_way_to_newer_checkpoints(
+    here: Path, wellfit: Wellfit
+) -> None:
+    words = ("train", "adult.csv", "--target", "income", "--drop", "pay", "--run", "run")
+    quick = ("--hidden", "8", "--epochs", "2", "--checkpoint-every", "0", "--keep-checkpoints")
+    assert wellfit(*words, *quick).exit_code == 0
+    (here / "run" / "result.json").unlink()
+    assert "isn't finished" not in wellfit("predict", "run", "adult.csv", "-o", "p.csv").output
+    for path in (here / "run" / "checkpoints").iterdir():
+        os.utime(path)
+    assert "isn't finished" in wellfit("predict", "run", "adult.csv", "-o", "p.csv").output

@@ -13,7 +13,7 @@ from wellfit.cli.files import plain, write_json
 from wellfit.cli.run_forms import read_config_file, read_result_file, what_was_altered
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.core.locking import LOCK_FILE, lock
-from wellfit.core.model_folder import is_model
+from wellfit.core.model_folder import DOCUMENT, is_model
 from wellfit.core.writing import append, unfinished, write
 
 CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", "model"
@@ -228,6 +228,8 @@ def _line(metrics: Mapping[str, Any]) -> bytes:
 def model_folder(path: Path) -> Path:
     """Return the model of a run, or the path itself if it is a model.
 
+    A run that was killed has its checkpoints instead; :func:`~wellfit.load_model` reads both.
+
     Raises:
         ModelFileError: there is no run or model (the message names the nearest one), or the run
             has no model yet.
@@ -238,12 +240,25 @@ def model_folder(path: Path) -> Path:
         raise ModelFileError(f"there is no run or model {path}{did_you_mean(path.name, runs)}")
     if is_model(path):
         return path
+    if _was_killed(path):
+        return path / CHECKPOINTS
     if not is_model(path / MODEL) and (path / CONFIG).exists() and read_config(path):
         verb = "search" if "search" in read_config(path) else "train"
         raise ModelFileError(
             f"the run {path} has no model yet; `wellfit {verb} --resume {path}` resumes it"
         )
     return path / MODEL if is_model(path / MODEL) else path
+
+
+def _was_killed(path: Path) -> bool:
+    """Return whether a run has no result, and checkpoints that are newer than its model."""
+    if (path / RESULT).exists() or not (path / CONFIG).exists():
+        return False
+    written = [
+        file.stat().st_mtime_ns for file in (path / CHECKPOINTS).glob("epoch-*.safetensors")
+    ]
+    model = path / MODEL / DOCUMENT
+    return bool(written) and not (model.exists() and model.stat().st_mtime_ns > max(written))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
-from wellfit.estimators import settings
+from wellfit.estimators import persistence, settings
 from wellfit.estimators.continuing import continued, memory_of, network_to_continue, settled
 from wellfit.estimators.encoding import (
     Encoded,
@@ -276,6 +276,7 @@ class JobBuilder:
             split=split,
             settings=settled(estimator, before),
             name=type(estimator).__name__,
+            saved_as=persistence.saved_as(estimator, member.network, before, origin.borrowed),
             borrowed=origin.borrowed,
             pretrained=before.record.pretrained if before else None,
         )  # fmt: skip

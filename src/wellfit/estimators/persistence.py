@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,18 @@ from wellfit.core import former
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import Config, from_dict, resolve
 from wellfit.core.lazy import HOME, public
+from wellfit.core.model_folder import is_model
 from wellfit.core.registry import lookup
 from wellfit.core.schema import arguments_form, conform
 from wellfit.estimators.continuing import settled
 from wellfit.estimators.overrides import kind_of
 from wellfit.estimators.settings import check_saved
-from wellfit.fitting.documents import from_document, to_document
+from wellfit.fitting import FittedNetwork
+from wellfit.fitting.documents import document_at, from_document, to_document
+from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.nn import Linear, Network
+from wellfit.training.checkpoint import checkpoints
+from wellfit.training.snapshot import read_snapshot
 
 # What is raised where plain data aren't what they should be, if their form doesn't show it.
 _WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -64,20 +70,55 @@ def described(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"estimator": kind, "params": parameters(model), **network}, tensors
 
 
+def saved_as(
+    model: Any, network: Network, before: FittedNetwork | None, borrowed: BorrowedLayers | None
+) -> dict[str, Any] | None:
+    """Return the name and the parameters that files hold of an estimator while it is trained.
+
+    Args:
+        model: the estimator, with the parameters of the training.
+        network: that is trained.
+        before: that training goes on from, if any.
+        borrowed: the layers that it takes from another network, if any.
+
+    Returns:
+        Plain data; None where no file can hold the estimator.
+    """
+    sizes = [layer.units for layer in network.layers if isinstance(layer, Linear)][:-1]
+    try:
+        kind = kind_of(model, "a checkpoint")
+    except InputError:
+        return None
+    return {"estimator": kind, "params": _params(model, settled(model, before), borrowed, sizes)}
+
+
 def parameters(model: Any) -> dict[str, Any]:
     """Return an estimator's parameters as data for JSON, those of the session left out."""
     network = getattr(model, "network_", None)
-    given = {**model.get_params(deep=False), **(network.settings if network else {})}
-    if network and network.borrowed and model.layers is None:  # the sizes may be another model's
-        given["hidden_layer_sizes"] = list(network.hidden_units)
+    if network is None:
+        return _params(model, {}, None, ())
+    return _params(model, network.settings, network.borrowed, network.hidden_units)
+
+
+def _params(
+    model: Any, settings: Mapping[str, Any], borrowed: Any, hidden_units: Sequence[int]
+) -> dict[str, Any]:
+    given = {**model.get_params(deep=False), **settings}
+    if borrowed and model.layers is None:  # the sizes may be another model's
+        given["hidden_layer_sizes"] = list(hidden_units)
     return {key: _plain(value) for key, value in given.items() if key not in _LEFT_OUT}
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """Return the fitted estimator or ensemble that a model folder holds.
+    """Return the fitted estimator or ensemble that a model folder or a checkpoint holds.
 
     It predicts as it did when it was saved. Training can go on from its weights
     (``warm_start``, ``partial_fit``), the optimizer's memory starting anew.
+
+    Args:
+        path: a model folder; or a file of :class:`~wellfit.training.Checkpoint`, or its folder,
+            whose newest whole file is meant. Of a checkpoint, ``best_epoch_`` is the epoch whose
+            weights predict.
 
     Raises:
         ModelFileError: no model there, or a damaged, altered, newer or foreign one.
@@ -89,11 +130,23 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     >>> load_model(folder).classes_
     array(['a', 'b'], dtype='<U1')
     """
-    document, tensors = store.load(path)
+    if is_checkpoint(path):
+        document, tensors = document_at(read_snapshot(path))
+    else:
+        document, tensors = store.load(path)
     try:
         return rebuilt(document, tensors)
     except (*_WRONG, InputError) as error:
         raise ModelFileError(f"{path} holds a model that can't be read here: {error}") from error
+
+
+def is_checkpoint(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path looks like a checkpoint: by its name, or as a folder of some.
+
+    >>> is_checkpoint("checkpoints/epoch-000012.safetensors"), is_checkpoint("runs/model")
+    (True, False)
+    """
+    return Path(path).suffix == ".safetensors" or (not is_model(path) and bool(checkpoints(path)))
 
 
 def load_as(kind: type, path: str | os.PathLike[str]) -> Any:

@@ -19,11 +19,13 @@ from wellfit.core.hyper import from_dict
 from wellfit.core.schema import Count, Length, Positive, conform
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
+from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork, TrainingRecord
 from wellfit.fitting.targets import TargetEncoder
 from wellfit.nn import Network
 from wellfit.training import Status, Weights
 from wellfit.training.precision import dtype_of
+from wellfit.training.snapshot import Snapshot
 
 
 class PretrainedDocument(TypedDict):
@@ -63,6 +65,13 @@ class ModelDocument(TypedDict):
     learned: LearnedDocument
 
 
+class DescribedModel(TypedDict):
+    """What :func:`described` says of a model."""
+
+    document: dict[str, Any]
+    arrays: dict[str, Any]
+
+
 def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a fitted network as data for JSON, and tensors by name."""
     features, targets, weights = network.features, network.targets, network.weights
@@ -79,6 +88,69 @@ def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]
     tensors["parameters"] = weights.parameters.cpu()
     tensors["statistics"] = weights.statistics.cpu()
     return document, tensors
+
+
+def described(job: TrainingJob, precision: str) -> dict[str, Any]:
+    """Return what a checkpoint of a job is to say of its model: plain data and arrays.
+
+    :func:`document_at` makes the document of a fitted network of it, with a checkpoint's weights.
+    """
+    if job.saved_as is None:
+        return {}
+    inputs, arrays = job.features.to_document()
+    whole, prefix = job.member, job.prefix
+    held: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
+    if prefix is not None:  # what the checkpoint's own weights stand on
+        whole = prefix.member
+        held |= {"below.parameters": prefix.parameters, "below.statistics": prefix.statistics}
+    learned = {
+        "precision_": precision,
+        "batch_size_": whole.batch_size,
+        "n_parameters_": whole.network.size,
+    }
+    if job.pretrained is not None:
+        learned["pretrained_"] = dict(job.pretrained)
+    document = {
+        **job.saved_as,
+        "network": whole.network.to_dict(),
+        "inputs": inputs,
+        "targets": job.targets.to_document(),
+        "n_features_in": job.features.n_columns,
+        "feature_names_in": None if job.features.names is None else list(job.features.names),
+        "learned": learned,
+    }
+    return {"document": document, "arrays": held}
+
+
+def document_at(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the document and the tensors of the model that a checkpoint was written of.
+
+    Raises:
+        ModelFileError: the checkpoint doesn't say which model it is of.
+    """
+    model = snapshot.extra.get("model")
+    if not model:
+        raise ModelFileError(
+            f"{snapshot.path} has no parameters of its estimator: an earlier wellfit wrote it, "
+            "or no file can hold the estimator. Resume the training instead"
+        )
+    conform(model, DescribedModel, "model")
+    document, arrays = model["document"], dict(model["arrays"])
+    weights = {"parameters": snapshot.parameters, "statistics": snapshot.statistics}
+    for name, own in weights.items():
+        below = arrays.pop(f"below.{name}", None)
+        if below is not None:
+            weights[name] = torch.cat([torch.as_tensor(below).to(own), own])
+    tensors = {name: torch.as_tensor(array) for name, array in arrays.items()}
+    learned = {
+        **conform(document.get("learned"), dict[str, Any], "learned"),
+        "history_": snapshot.history,
+        # It was running when it was written, and isn't any more.
+        "status_": "interrupted" if snapshot.status == "running" else snapshot.status,
+        "n_epochs_": snapshot.epochs,
+        "best_epoch_": snapshot.best_epoch,
+    }
+    return {**document, "learned": learned}, {**tensors, **weights}
 
 
 def _learned(network: FittedNetwork) -> dict[str, Any]:

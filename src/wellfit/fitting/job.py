@@ -99,6 +99,8 @@ class TrainingJob:
         resume: a result to go on from, in place of a beginning.
         settings: the estimator's parameters that predictions depend on.
         name: of what is trained, such as ``"MLPClassifier"``.
+        saved_as: the name and the parameters that files hold of its estimator, as plain data; None
+            where no file can hold it.
         borrowed: the layers taken from another network, if any.
         pretrained: how these are used, in words and numbers; see ``pretrained_``.
         prefix: the frozen layers whose outputs are the rows, if any.
@@ -120,6 +122,7 @@ class TrainingJob:
     resume: Result | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    saved_as: Mapping[str, Any] | None = None
     borrowed: BorrowedLayers | None = None
     pretrained: Mapping[str, Any] | None = None
     prefix: FrozenPrefix | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from scipy import sparse
 from wellfit.core.errors import DivergedError
 from wellfit.core.memory import machine_memory
 from wellfit.core.stacking import stack_key
+from wellfit.fitting.documents import described
 from wellfit.fitting.encoded import EncodedRows
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork
@@ -125,6 +127,7 @@ def train_group(
             eval_every=first.eval_every,
             resume=resume,
             until=until,
+            describe=partial(described, first, precision) if len(group.jobs) == 1 else None,
         )
     return result, precision
 

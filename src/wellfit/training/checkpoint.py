@@ -207,8 +207,7 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
     >>> len(train(members, rows, streams, resume=result).history()["loss"])
     5
     """
-    path = _file(place)
-    header, tensors = _opened(path)
+    path, header, tensors = open_checkpoint(place)
     _check_same(header["members"], _described(members), path)
     try:
         result = load_checkpoint(members, header["result"], tensors)
@@ -219,8 +218,7 @@ def read_checkpoint(place: Place, members: Sequence[Member]) -> tuple[Result, di
 
 def seeds(place: Place) -> list[int]:
     """Return the seed of every member of a checkpoint: a file, or the newest whole one's."""
-    path = _file(place)
-    header, _ = _opened(path)
+    path, header, _ = open_checkpoint(place)
     found = [member["seed"] for member in header["members"]]
     if not found:
         raise ModelFileError(f"{path} is of no members; expected one at least")
@@ -277,15 +275,22 @@ def _place_of(path: Path) -> tuple[int, int, str]:
     return (int(match[1]), int(match[2] or 0), path.name) if match else (0, 0, "")
 
 
-def _file(place: Place) -> Path:
-    """Return a checkpoint's file: the newest whole one where a folder is given."""
+def open_checkpoint(place: Place) -> tuple[Path, Document, dict[str, Tensor]]:
+    """Return a checkpoint's file, its document and its tensors, unchanged.
+
+    Args:
+        place: the file, or a folder whose newest whole one is meant.
+
+    Raises:
+        ModelFileError: there is no whole checkpoint, or its document isn't of the declared form.
+    """
     path = Path(place)
-    if not path.is_dir():
-        return path
-    newest = latest(path)
-    if newest is None:
-        raise ModelFileError(f"there is no whole checkpoint in {path}")
-    return newest
+    if path.is_dir():
+        newest = latest(path)
+        if newest is None:
+            raise ModelFileError(f"there is no whole checkpoint in {path}")
+        path = newest
+    return path, *_opened(path)
 
 
 def _whole(paths: Sequence[Path]) -> Iterator[Path]:

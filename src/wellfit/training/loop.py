@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ def train(
     eval_every: int = 1,
     resume: Result | None = None,
     until: int | None = None,
+    describe: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Result:
     """Train K members together, each as if it were alone.
 
@@ -54,6 +56,7 @@ def train(
             always judged. Metrics of epochs between are NaN.
         resume: an earlier result to go on from, with the same callbacks; it stays as it is.
         until: pause after this epoch, to be resumed later.
+        describe: returns what a checkpoint of the only member is to say of its model.
 
     Returns:
         The members' weights and how each ended. Ctrl-C ends training at the next batch and
@@ -80,6 +83,7 @@ def train(
         loop = _Loop(members, rows, everyone, [*own, *callbacks], precision, resume)
         if not loop.busy:
             return loop.result()
+        loop.describe = describe
         return loop.run(interrupt, until, scores or {}, eval_every)
 
 
@@ -88,6 +92,8 @@ class _Loop:
 
     It is also the view that callbacks have of the training.
     """
+
+    describe: Callable[[], Mapping[str, Any]] | None = None
 
     def __init__(
         self,
@@ -154,6 +160,7 @@ class _Loop:
             result.epoch,
             bound.batches.has_validation,
             self,
+            self.describe,
         )
         self._stack.step_schedule.check(bound.per_epoch)
         # Seconds of a resumed run go on from those of the run before.

@@ -8,7 +8,7 @@ name ``live``, which is neither saved nor copied. Callbacks never change the mem
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -35,7 +35,8 @@ class Run:
     """The facts of a training at its start: K members, epochs planned, steps of an epoch.
 
     ``first_epoch`` counts the epochs that are done already: 0, or more where a run resumes.
-    ``view`` looks at the members during the whole run.
+    ``view`` looks at the members during the whole run. ``describe``, where it is known, returns
+    what the only member is the training of, as plain data and arrays.
     """
 
     members: Sequence[Member]
@@ -44,6 +45,7 @@ class Run:
     first_epoch: int
     has_validation: bool
     view: TrainingView | None = None
+    describe: Callable[[], Mapping[str, Any]] | None = None
 
     def is_new(self, state: State) -> bool:
         """Return whether a callback with this state sees the beginning of the run."""

@@ -24,7 +24,8 @@ class Checkpoint(Callback, name="checkpoint"):
     :func:`~wellfit.training.read_checkpoint` takes the newest that is whole: a training that is
     killed at any moment goes on from there and ends as if nothing had happened. With ``best``
     the epoch in which the best member was best is written too, as
-    ``epoch-000009-best.safetensors``, and stays until there is a better one.
+    ``epoch-000009-best.safetensors``, and stays until there is a better one. ``load_model`` makes
+    an estimator of such a file, or of the newest in the folder.
 
     In long epochs ``seconds`` asks for checkpoints between them too, and training goes on from
     the step it had reached. In short ones ``pause`` keeps checkpoints from costing more than what
@@ -82,7 +83,8 @@ class Checkpoint(Callback, name="checkpoint"):
         later = [path for path in there if epoch_of(path) > run.first_epoch]
         for path in [*later, *place.glob(f"epoch-*.safetensors{NEW}")]:
             path.unlink()
-        state["live"] = {"view": run.view, "written": time.perf_counter()}
+        extra = None if run.describe is None else {"model": run.describe()}
+        state["live"] = {"view": run.view, "written": time.perf_counter(), "extra": extra}
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Write a checkpoint if it is time within the epoch."""
@@ -115,7 +117,8 @@ class Checkpoint(Callback, name="checkpoint"):
 
     def _put(self, result: Result, best: bool, state: State) -> None:
         try:
-            write_checkpoint(self.folder, result, best=best)
+            extra = state["live"]["extra"] if "live" in state else None
+            write_checkpoint(self.folder, result, extra, best=best)
         except OSError as error:
             warn_of(f"no checkpoint of epoch {result.epoch} in {self.folder}", error, state)
         else:
