@@ -21,7 +21,8 @@ import wellfit
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.core.hyper import Config, Hyper
-from wellfit.recipes import Figure, Recipe
+from wellfit.recipes import Measured, Recipe, Reproduction, Way
+from wellfit.recipes.comparison import compare, result_text, verdict_text
 
 ROOT = Path(__file__).parents[1]
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
@@ -126,56 +127,77 @@ def allowed(default: object, declaration: Hyper) -> str:
 
 def recipe_section(name: str, cls: type[Recipe]) -> str:
     """Return markdown that describes a recipe, with what came of it where that is known."""
+    recipe = cls()
     parts = [
         f"### `{name}`",
         prose(cls),
         f"From *{cls.source.title}*, there by {cls.source.tool}.",
+        settings_table(recipe),
     ]
-    done = results().get(name)
-    if done is not None:
-        parts += [figure_table(cls, done["figures"]), circumstances(done)]
+    done = results(recipe)
+    if done:
+        parts += [figure_table(done), circumstances(done)]
+    if cls.differs:
+        parts.append(f"**What differs.** {cls.differs}")
+    if cls.better_way:
+        parts.append(f"**The better way.** {cls.better_way}")
     parts.append(cls.remark)
-    if done is not None:
+    if done:
         parts.append(f"![Results of {name}](recipes/images/{name}.png)")
     return "\n\n".join(part for part in parts if part)
 
 
 @cache
-def results() -> dict[str, Any]:
+def documents() -> dict[str, Any]:
     """Return what ``wellfit reproduce --out docs/recipes`` wrote, by recipe."""
     found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
     return found
 
 
-def figure_table(cls: type[Recipe], measured: list[dict[str, Any]]) -> str:
-    """Return a table of published figures beside ours."""
-    known = {figure.what: figure for figure in cls.figures}
-    rows = [("figure", "published", "wellfit", ""), ("---", "---:", "---:", "---")]
-    rows += [
-        figure_row(known.get(one["what"], Figure(one["what"], None, "")), one) for one in measured
-    ]
+def results(recipe: Recipe) -> dict[Way, Reproduction]:
+    """Return the results of a recipe, by way."""
+    document = documents().get(recipe.name, {})
+    return {
+        way: Reproduction.from_document(recipe, way, document[way])
+        for way in recipe.ways
+        if way in document
+    }
+
+
+def settings_table(recipe: Recipe) -> str:
+    """Return a table of the source's settings, or nothing."""
+    settings = recipe.settings_text()
+    if not settings:
+        return ""
+    rows = [("setting of the source", ""), ("---", "---"), *settings.items()]
+    return "\n".join(f"| {key} | {text.replace('|', '&#124;')} |" for key, text in rows)
+
+
+def figure_table(done: dict[Way, Reproduction]) -> str:
+    """Return a table of reference values beside the results of both ways."""
+    rows = [("figure", "reference", "reproduced", "better way"), ("---", "---:", "---:", "---:")]
+    for row in compare(done):
+        place = f" ({row.figure.place})" if row.figure.place else ""
+        cells = (cell(row.published), cell(row.better))
+        rows.append((f"{row.figure.what}{place}", row.figure.reference, *cells))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def figure_row(figure: Figure, one: dict[str, Any]) -> tuple[str, ...]:
-    """Return one row of the table; the place in the source stands beside the figure's name."""
-    place = f" ({figure.place})" if figure.place else ""
-    ours = figure.told(one["ours"])
-    if len(one["values"]) > 1:
-        ours += (
-            f" ± {100 * one['spread']:.2f}"
-            if figure.metric.is_share
-            else f" ± {one['spread']:.2g}"
-        )
-    if figure.published is None:
-        return f"{figure.what}{place}", "", ours, ""
-    mark = "reached" if one["reached"] else "**missed**"
-    return f"{figure.what}{place}", figure.told(figure.published), ours, mark
+def cell(one: Measured | None) -> str:
+    """Return a result with its verdict, as a cell of the table."""
+    if one is None:
+        return ""
+    verdict = verdict_text(one)
+    marked = f"**{verdict}**" if one.verdict == "missed" else verdict
+    return f"{result_text(one)}<br>{marked}" if marked else result_text(one)
 
 
-def circumstances(done: dict[str, Any]) -> str:
-    """Return how often, how long and by which way a recipe was done."""
-    seeds = "One seed" if done["seeds"] == 1 else f"{done['seeds']} seeds"
-    way = ", by the short way" if done["quick"] else ""
-    each = " each" if done["seeds"] > 1 else ""
-    return f"{seeds}, {done['seconds']:.3g} s{each} on two cores{way}."
+def circumstances(done: dict[Way, Reproduction]) -> str:
+    """Return how many seeds each way ran, and how long one took."""
+    titles = {"published": "As published", "better": "The better way"}
+    parts = [
+        f"{titles[way]}: {len(one.seeds)} seed{'s' * (len(one.seeds) > 1)}, "
+        f"{one.cpu_seconds:.3g} s of CPU time{' each' * (len(one.seeds) > 1)}"
+        for way, one in done.items()
+    ]
+    return ". ".join(parts) + "."

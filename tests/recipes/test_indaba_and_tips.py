@@ -42,18 +42,18 @@ def blots(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_recipe_of_these_publishes_something_that_makes_sense(recipe: Recipe) -> None:
     assert recipe.data in ("", "mnist")
     assert type(recipe).__doc__
-    published = [figure for figure in recipe.figures if figure.published is not None]
+    published = [figure for figure in recipe.figures if figure.value is not None]
     assert published
     for figure in published:
-        assert figure.published is not None
-        assert not figure.metric.is_share or 0 <= figure.published <= 1
+        assert figure.value is not None
+        assert not figure.metric.is_share or 0 <= figure.value <= 1
         # Slack is for the noise of seeds: far less than what would tell a network from chance.
-        assert figure.slack <= max(0.06, 0.25 * abs(figure.published)), figure.what
+        assert figure.slack <= max(0.06, 0.25 * abs(figure.value)), figure.what
 
 
 def test_the_practical_is_there_as_it_was_published() -> None:
     told = {
-        (recipe.name, figure.what): figure.published
+        (recipe.name, figure.what): figure.value
         for recipe in recipes(source="indaba")
         for figure in recipe.figures
     }
@@ -72,7 +72,7 @@ def test_the_practical_is_there_as_it_was_published() -> None:
 @pytest.mark.parametrize("recipe", [one for one in OURS if not one.data], ids=named)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_what_needs_no_data_reaches_its_figures(recipe: Recipe, seed: int) -> None:
-    done = reproduce(recipe, seeds=(seed,))
+    done = reproduce(recipe, way="better", seeds=(seed,))
     assert [measured.figure.what for measured in done.figures if not measured.reached] == []
 
 
@@ -89,12 +89,12 @@ def neuron(delta: Callable[[float], float], bias: float) -> int:
 
 
 def test_steps_of_saturated_neurons_are_those_of_the_formulas() -> None:
-    told = reproduce(tips.CrossEntropy(), seeds=(0,))
+    told = reproduce(tips.CrossEntropy(), way="better", seeds=(0,))
     ratios = [
         neuron(lambda a: a * a * (1 - a), bias) / neuron(lambda a: a, bias) for bias in (2.0, 5.0)
     ]
     expected = [*ratios, ratios[1] / ratios[0]]
-    assert [measured.ours for measured in told.figures] == pytest.approx(expected, rel=0.01)
+    assert [measured.result for measured in told.figures] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_the_cost_at_which_steps_end_is_that_of_an_output_of_a_fifth(loss: objec
 def test_large_first_weights_cost_what_they_are_expected_to() -> None:
     done = {measured.figure.what: measured for measured in _initial().figures}
     # λ/2 Σ w² of 7,840 weights of N(0, 1), on top of the loss.
-    added = done["the same with L2"].ours - done["loss from weights of N(0, 1)"].ours
+    added = done["the same with L2"].result - done["loss from weights of N(0, 1)"].result
     assert added == pytest.approx(7840 / 2, abs=4 * math.sqrt(7840 / 2 / 10))
 
 
 def _initial():
-    return reproduce(indaba.InitialLoss(), seeds=range(10))
+    return reproduce(indaba.InitialLoss(), way="better", seeds=range(10))
 
 
 def test_untrained_networks_are_as_good_as_chance(blots: None) -> None:
-    told = indaba.Untrained().run(RecipeContext(seed=3))
+    told = indaba.Untrained().run_better(RecipeContext(seed=3))
     assert told["lowest accuracy"] < told["test accuracy"] < told["highest accuracy"]
     assert told["test accuracy"] == pytest.approx(0.1, abs=0.03)
 
@@ -135,7 +135,7 @@ def test_the_search_draws_ten_of_the_sources_networks(
 
     monkeypatch.setattr(indaba, "RandomizedSearchCV", Watched)
     monkeypatch.setattr(indaba, "_QUICK_ROWS", 400)
-    told = indaba.RandomSearch().run(RecipeContext(quick=True))
+    told = indaba.RandomSearch().run_better(RecipeContext(quick=True))
     (search,) = seen
     drawn = search.cv_results_["params"]
     assert len(drawn) == 10
@@ -157,12 +157,12 @@ def test_one_stack_holds_what_differs_in_numbers_only(
     real = tips.train
     monkeypatch.setattr(tips, "train", watched)
     for recipe in (tips.Initialization(), tips.Momentum(), tips.LearningRate()):
-        recipe.run(RecipeContext())
+        recipe.run_better(RecipeContext())
     assert sizes == [2, 2, 1, 7]
 
 
 def test_a_large_rate_is_told_from_the_best(blots: None) -> None:
-    told = tips.LearningRate().run(RecipeContext())
+    told = tips.LearningRate().run_better(RecipeContext())
     ratios = [told[figure.what] for figure in tips.LearningRate.figures[:2]]
     assert min(ratios) > 1
     assert told["best learning rate"] not in (0.01, 30.0)
@@ -174,6 +174,6 @@ def test_a_large_rate_is_told_from_the_best(blots: None) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("recipe", [one for one in OURS if one.data], ids=named)
 def test_figures_are_reached_by_the_short_way(recipe: Recipe, data_dir: Path) -> None:
-    done = reproduce(recipe, data_dir=data_dir, quick=True)
+    done = reproduce(recipe, data_dir=data_dir, way="better", seeds=(0,))
     assert [measured.figure.what for measured in done.figures if not measured.reached] == []
     assert done.curves or isinstance(recipe, (indaba.Untrained, indaba.RandomSearch))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellfit.cli.console import screen, spinner
-from wellfit.cli.files import write_json
-from wellfit.core.writing import write
+from wellfit.cli.console import duration, note, screen, spinner
 
 if TYPE_CHECKING:
-    from wellfit.recipes import Measured, Recipe, Reproduction
+    from wellfit.cli.recipe_results import ResultsFolder
+    from wellfit.recipes import Recipe, Reproduction, Way
+
+_TITLES = {"published": "as published", "better": "the better way"}
 
 
 def reproduce(
@@ -24,9 +26,14 @@ def reproduce(
     source: Annotated[
         str | None, typer.Option(help="All recipes of one source: indaba, cs109b, …")
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="The shorter version of recipes that have one.")
+    better: Annotated[
+        bool,
+        typer.Option("--better", help="The shorter way to the figures, with other settings."),
     ] = False,
+    both: Annotated[
+        bool, typer.Option("--both", help="The published experiment and the shorter way.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One seed.")] = False,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Number of seeds; default: 3, or 1 with --quick.")
     ] = None,
@@ -37,13 +44,15 @@ def reproduce(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A folder for results.json and images/; it keeps the results of other recipes."
+            help="A folder for results.json and images/. Finished seeds are kept there and "
+            "aren't run again: the same command continues after an interruption."
         ),
     ] = None,
 ) -> None:
-    """Repeat published experiments, and compare each result with the published figure.
+    """Repeat published experiments with the settings of their sources, and compare the results.
 
-    The exit code is 1 if a result misses its published figure by more than the tolerance.
+    `--better` reaches the same figures by the shortest training that is known here. The exit code
+    is 1 if a result misses its reference value by more than the tolerance.
     """
     from wellfit.core.declared import refuse_undeclared
     from wellfit.core.errors import InputError
@@ -60,38 +69,102 @@ def reproduce(
         return
     if not (names or everything or source):
         raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
-    goes = None if seeds is None else range(seeds)
-    missed = _reproduce(found, goes, quick, data_dir, out)
+    if better and both:
+        raise InputError("--better and --both exclude each other")
+    ways: tuple[Way, ...] = ("published", "better") if both else _one_way(better)
+    count = range(seeds or (1 if quick else 3))
+    missed = _reproduce(_jobs(found, ways), count, data_dir, out)
     if missed:
         screen().print(f"missed: {', '.join(missed)}")
         raise typer.Exit(1)
 
 
+def _one_way(better: bool) -> tuple[Way, ...]:
+    return ("better",) if better else ("published",)
+
+
+def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]]:
+    """Return what to run, and say what can't be run."""
+    for recipe in found:
+        for way in ways:
+            if way not in recipe.ways:
+                reason = recipe.better_way if way == "better" else recipe.differs
+                note(f"{recipe.name} has no run for {_TITLES[way]}: {reason}")
+    return [(recipe, way) for recipe in found for way in ways if way in recipe.ways]
+
+
 def _reproduce(
-    wanted: list[Recipe], seeds: range | None, quick: bool, data_dir: Path | None, out: Path | None
+    jobs: list[tuple[Recipe, Way]], seeds: range, data_dir: Path | None, out: Path | None
 ) -> list[str]:
     """Run recipes, show the results of each, and return the names of those that missed."""
-    from wellfit.recipes import reproduce
+    from wellfit.cli.recipe_results import ResultsFolder
 
-    missed: list[str] = []
-    count, total = 0, 0.0
-    width = max(len(recipe.name) for recipe in wanted)
+    folder = ResultsFolder(out)
+    results: list[Reproduction] = []
+    folder.document()  # an invalid file is an error now, and not after the first recipe
     try:
-        for recipe in wanted:
-            with spinner(recipe.name):
-                done = reproduce(recipe, data_dir=data_dir, seeds=seeds, quick=quick)
-            _show(done, width)
-            total += done.seconds * len(done.figures[0].values)
-            count += 1
-            missed += [] if done.reached else [recipe.name]
-            if out is not None:
-                _write(out, done)
+        with _progress(len(jobs) * len(seeds)) as advance:
+            for recipe, way in jobs:
+                done = folder.finished(recipe, way, seeds)
+                if done is None:
+                    done = _run(recipe, way, seeds, data_dir, folder, advance)
+                else:
+                    advance(f"{recipe.name}: finished before", len(seeds))
+                results.append(done)
+                _show(done, folder)
+    except KeyboardInterrupt:
+        if out is not None:
+            note(f"interrupted; finished seeds are kept in {out}: the same command continues")
+        raise
     finally:  # after Ctrl-C too: finished recipes count
+        total = sum(done.seconds * len(done.seeds) for done in results)
+        reached = sum(done.reached for done in results)
         screen().print(
-            f"\n{count} of {len(wanted)} recipes in {total:.0f} s, "
-            f"{count - len(missed)} as published"
+            f"\n{len(results)} of {len(jobs)} recipes in {duration(total)}, "
+            f"{reached} reach their reference values"
         )
-    return missed
+    return list(dict.fromkeys(done.recipe.name for done in results if not done.reached))
+
+
+def _run(
+    recipe: Recipe,
+    way: Way,
+    seeds: Sequence[int],
+    data_dir: Path | None,
+    folder: ResultsFolder,
+    advance: Any,
+) -> Reproduction:
+    """Run the seeds that aren't done yet, keep each as it ends, and write the results."""
+    from wellfit.recipes import SeedRun, reproduce
+
+    earlier = folder.unfinished(recipe, way)
+    count = sum(run.seed in seeds for run in earlier)
+    where = f"{recipe.name}, {_TITLES[way]}"
+    advance(f"{where}, seed {min(count + 1, len(seeds))} of {len(seeds)}", count)
+
+    def on_seed(run: SeedRun) -> None:
+        nonlocal count
+        folder.keep(recipe, way, run)
+        count += 1
+        advance(f"{where}, seed {min(count + 1, len(seeds))} of {len(seeds)}", 1)
+
+    done = reproduce(
+        recipe, way=way, data_dir=data_dir, seeds=seeds, earlier=earlier, on_seed=on_seed
+    )
+    folder.finish(done)
+    return done
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """Show a bar of finished runs in a terminal; yield a function of a text and of a number."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
+    with Progress(*columns, console=screen(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda text, runs: bar.update(task, description=text, advance=runs)
 
 
 def _show_list(found: list[Recipe]) -> None:
@@ -99,75 +172,49 @@ def _show_list(found: list[Recipe]) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in ("recipe", "source", "data", "published"):
+    for head in ("recipe", "source", "data", "ways", "reference values"):
         table.add_column(head, overflow="fold")
     for recipe in found:
-        texts = [
-            f"{figure.what} {figure.told(figure.published)}"
-            for figure in recipe.figures
-            if figure.published is not None
-        ]
-        cells = (recipe.name, recipe.source.key, recipe.data, ", ".join(texts))
+        texts = [f"{one.what} {one.reference}" for one in recipe.figures if one.value is not None]
+        ways = ", ".join(recipe.ways)
+        cells = (recipe.name, recipe.source.key, recipe.data, ways, ", ".join(texts))
         table.add_row(*map(Text, cells))
     screen().print(table)
 
 
-def _show(done: Reproduction, width: int) -> None:
-    """Print a line for each figure of a recipe."""
+def _show(done: Reproduction, folder: ResultsFolder) -> None:
+    """Print the results of a recipe, beside those of its other way if the folder has them."""
     from rich.text import Text
 
-    for place, measured in enumerate(done.figures):
-        name = done.recipe.name if place == 0 else ""
-        time = f"{done.seconds:8.1f} s" if place == 0 else " " * 10
-        line = (f"{name:{width}}  {time}  ", _mark(measured), f"  {_line(measured)}")
-        screen().print(Text.assemble(*line), soft_wrap=True)
-    if done.recipe.remark and not done.reached:
-        screen().print(f"{'':{width}}  {done.recipe.remark}", soft_wrap=True)
+    from wellfit.recipes.comparison import MARKS, compare
+
+    ways = {done.way: done}
+    for way in done.recipe.ways:
+        if way != done.way and (kept := folder.finished(done.recipe, way)):
+            ways[way] = kept
+    colours = {"✓": "green", "≈": "yellow", "✗": "red"}
+    times = ", ".join(f"{_TITLES[way]} {duration(one.seconds)}" for way, one in ways.items())
+    screen().print(Text.assemble((done.recipe.name, "bold"), f"  {times}"), soft_wrap=True)
+    for row in compare(ways):
+        mine = row.published if done.way == "published" else row.better
+        mark = MARKS[mine.verdict] if mine else " "
+        line = Text.assemble("  ", (mark, colours.get(mark, "")), f" {_line(row)}")
+        screen().print(line, soft_wrap=True)
+    recipe = done.recipe
+    notes = {"differs": recipe.differs, "better way": recipe.better_way, "note": recipe.remark}
+    for label, text in notes.items():
+        if text:
+            screen().print(Text.assemble((f"    {label}: ", "dim"), text), soft_wrap=True)
 
 
-def _mark(measured: Measured) -> tuple[str, str]:
-    if measured.figure.published is None:
-        return " ", ""
-    return ("✓", "green") if measured.reached else ("✗", "red")
+def _line(row: Any) -> str:
+    """Return a reference value and the results as a line."""
+    from wellfit.recipes.comparison import result_text, verdict_text
 
-
-def _line(measured: Measured) -> str:
-    figure, metric = measured.figure, measured.figure.metric
-    ours = figure.told(measured.ours)
-    if len(measured.values) > 1:
-        spread = metric.scale * measured.spread
-        ours += f" ± {spread:.2f}" if metric.is_share else f" ± {spread:.2g}"
-    if figure.published is None:
-        return f"{figure.what}: {ours}"
-    return f"{figure.what}: {ours}, published {figure.told(figure.published)}"
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    """Return the earlier results in a folder, by recipe.
-
-    Raises:
-        DataError: the results file is invalid.
-    """
-    from wellfit.core.errors import DataError
-
-    path = folder / "results.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:
-        raise DataError(
-            f"{path} is not JSON: {error}; remove it, or choose another folder"
-        ) from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path} has no results by recipe; remove it, or choose another folder")
-    return found
-
-
-def _write(folder: Path, done: Reproduction) -> None:
-    """Add a recipe's results to the results file, and write its figure."""
-    from wellfit.recipes.pictures import picture, small_png
-
-    name = done.recipe.name
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    results = _results(folder) | {name: done.to_document()}
-    write_json(folder / "results.json", dict(sorted(results.items())))
-    write(folder / "images" / f"{name}.png", small_png(picture(done)))
+    parts = [row.figure.reference] if row.figure.reference else []
+    for label, one in (("reproduced", row.published), ("better way", row.better)):
+        if one is not None:
+            verdict = verdict_text(one)
+            parts.append(f"{label} {result_text(one)}" + (f" ({verdict})" if verdict else ""))
+    place = f"  [{row.figure.place}]" if row.figure.place else ""
+    return f"{row.figure.what}: {', '.join(parts)}{place}"

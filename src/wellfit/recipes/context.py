@@ -58,7 +58,7 @@ class RecipeContext:
     Attributes:
         data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
         seed: seed of all random numbers.
-        quick: whether to run the shorter version, if the recipe has one.
+        quick: whether the better way runs.
         curves: training histories by name, for the figure.
     """
 

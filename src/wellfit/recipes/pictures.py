@@ -1,4 +1,4 @@
-"""A recipe's figure: learning curves, and results compared with the published figures."""
+"""A recipe's figure: learning curves, and results beside the reference values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wellfit.recipes.runner import Measured, Reproduction
 
-OURS, MISSED = PALETTE[0], PALETTE[1]
+RESULT, MISSED = PALETTE[0], PALETTE[1]
 
 _WIDTH, _CURVES, _STRIP = 7.6, 2.9, 0.52  # inches
 _SHORTEST = 1.6  # a picture of a strip or two still has room for its words
@@ -47,7 +47,7 @@ def small_png(drawing: Drawing, colours: int = 64) -> bytes:
 
 
 def picture(done: Reproduction, score: str | None = None) -> Drawing:
-    """Draw the learning curves of a recipe, and each result with its published figure.
+    """Draw the learning curves of a recipe, and each result with its reference value.
 
     A lone figure is a dashed line among the curves; several, and those of another kind than the
     curves, get a strip each below them.
@@ -79,9 +79,9 @@ def picture(done: Reproduction, score: str | None = None) -> Drawing:
 
 
 def _title(done: Reproduction) -> str:
-    seeds = len(done.figures[0].values)
-    way = ", the short way" if done.quick else ""
-    return f"{done.recipe.name} ({seeds} seed{'s' * (seeds > 1)}{way})"
+    seeds = len(done.seeds)
+    way = "as published" if done.way == "published" else "the better way"
+    return f"{done.recipe.name} ({way}, {seeds} seed{'s' * (seeds > 1)})"
 
 
 # --- which curves -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _levels(done: Reproduction, key: str) -> list[Measured]:
             if one.figure.metric.is_share and not one.figure.difference
         ]
     ends = [history[key][-1] for history in done.curves.values() if key in history]
-    return [one for one in _wanted(done) if np.isclose(one.ours, ends, rtol=_SAME, atol=0).any()]
+    return [one for one in _wanted(done) if np.isclose(one.result, ends, rtol=_SAME, atol=0).any()]
 
 
 def _wanted(done: Reproduction) -> list[Measured]:
@@ -193,28 +193,29 @@ def _wanted(done: Reproduction) -> list[Measured]:
 def _draw_levels(
     panel: Axes, levels: Sequence[Measured], lines: Sequence[Line], alone: bool
 ) -> None:
-    """Draw what was published as dashed lines, and ours as diamonds at the end of the curves."""
+    """Draw reference values as dashed lines, and results as diamonds at the end of the curves."""
     last = max(len(line.y) for line in lines)
     colours = {line.label: hue(line.color) for line in lines if line.label}
     for number, one in enumerate(levels):
         first = alone or number == 0
         scale = one.figure.metric.scale
         colour = _colour(one.figure.what, colours)
-        published = one.figure.published
-        if published is not None:
-            told = f"published: {one.figure.told(published)}" if alone else "published"
+        reference = one.figure.value
+        if reference is not None:
             panel.axhline(
-                scale * published,
+                scale * reference,
                 color=colour,
                 linestyle="--",
                 linewidth=1.2,
-                label=_wrapped(told) if first else "",
+                label=_wrapped(one.figure.reference if alone else one.figure.origin)
+                if first
+                else "",
             )
-            _make_room(panel, scale * published)
-        told = f"ours, {one.figure.what}: {one.figure.told(one.ours)}" if alone else "ours"
+            _make_room(panel, scale * reference)
+        told = f"result, {one.figure.what}: {one.figure.told(one.result)}" if alone else "result"
         panel.plot(
             last,
-            scale * one.ours,
+            scale * one.result,
             "D",
             color=colour,
             markersize=6,
@@ -222,7 +223,7 @@ def _draw_levels(
             zorder=5,
             label=_wrapped(told) if first else "",
         )
-        _make_room(panel, scale * one.ours)
+        _make_room(panel, scale * one.result)
 
 
 def _colour(what: str, colours: Mapping[str, str]) -> str:
@@ -288,8 +289,8 @@ def _range(one: Measured) -> tuple[float, float]:
     """Return the ends of a strip: what is drawn, and a little around it."""
     scale = one.figure.metric.scale
     spread = one.spread if len(one.values) > 1 else 0.0
-    shown = [one.ours - spread, one.ours + spread]
-    shown += [] if one.figure.published is None else [one.figure.published]
+    shown = [one.result - spread, one.result + spread]
+    shown += [] if one.figure.value is None else [one.figure.value]
     low, high = scale * min(shown), scale * max(shown)
     margin = max(0.12 * (high - low), 0.01 * max(abs(low), abs(high))) or 1.0
     return low - margin, high + margin
@@ -307,13 +308,13 @@ def _draw_scale(axes: Axes, low: float, high: float) -> None:
 
 
 def _draw_strip(axes: Axes, one: Measured) -> None:
-    """Draw a published figure as a ring, and ours as a dot."""
+    """Draw a reference value as a ring, and the result as a dot."""
     figure, scale = one.figure, one.figure.metric.scale
-    told = f"ours {figure.told(one.ours)}"
-    if figure.published is not None:
-        told = f"published {figure.told(figure.published)}, {told}"
+    told = f"result {figure.told(one.result)}"
+    if figure.value is not None:
+        told = f"{figure.reference}, {told}"
         axes.plot(
-            scale * figure.published,
+            scale * figure.value,
             0,
             "o",
             markersize=9,
@@ -321,8 +322,8 @@ def _draw_strip(axes: Axes, one: Measured) -> None:
             markerfacecolor="none",
             markeredgecolor=QUIET,
         )
-    colour = OURS if one.reached else MISSED
+    colour = RESULT if one.reached else MISSED
     spread = scale * one.spread if len(one.values) > 1 else None
-    axes.errorbar(scale * one.ours, 0, xerr=spread, fmt="o", color=colour, markersize=5)
+    axes.errorbar(scale * one.result, 0, xerr=spread, fmt="o", color=colour, markersize=5)
     axes.set_title(plain(figure.what), loc="left", fontsize=8.5, pad=3, wrap=True)
     axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour, wrap=True)

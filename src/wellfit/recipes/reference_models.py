@@ -36,7 +36,7 @@ class Digits(Recipe):
     network: ClassVar[Mapping[str, Any]] = {}
     short: ClassVar[Mapping[str, Any]] = {}
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and evaluate on the test set."""
         options = {**self.network, **(self.short if context.quick else {})}
         clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
@@ -82,7 +82,7 @@ class Augmented(Digits, name="mnist-99-augmented"):
         "optimizer": Adam(0.004),
         "batch_size": 250,
         "epochs": 26,
-        "precision": "bfloat16",
+        "precision": "auto",
     }
     short: ClassVar[Mapping[str, Any]] = {"epochs": 8, "dropout": 0.0}
 
@@ -102,7 +102,7 @@ class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
         "optimizer": Adam(0.004),
         "batch_size": 250,
         "epochs": 36,
-        "precision": "bfloat16",
+        "precision": "auto",
     }
     short: ClassVar[Mapping[str, Any]] = {"epochs": 10, "dropout": 0.2, "input_dropout": 0.1}
 
@@ -112,9 +112,13 @@ class Letters(Recipe, name="notmnist-best"):
 
     source: ClassVar[Source] = OWN
     data: ClassVar[str] = "notmnist"
-    # A negative slack is a threshold above the figure: one percentage point above Keras's best.
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(AGAINST_KERAS, 0.8982, "The best of the source's settings in Keras", slack=-0.01),
+        Figure(
+            AGAINST_KERAS,
+            0.9082,
+            "a point above 89.82 %, the best of the source's settings in Keras",
+            origin="required",
+        ),
     )
     remark: ClassVar[str] = (
         f"{REMARK} The bar is a point beyond, 90.82 %. The best that the source has heard of, "
@@ -130,10 +134,10 @@ class Letters(Recipe, name="notmnist-best"):
         "optimizer": Adam(0.004),
         "batch_size": 128,
         "epochs": 60,
-        "precision": "bfloat16",
+        "precision": "auto",
     }
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train on the rows not used to choose the settings, and evaluate on the test set."""
         options = {**self.network, **({"epochs": 20} if context.quick else {})}
         clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
@@ -156,7 +160,7 @@ class Table(Recipe):
     members: ClassVar[int] = 4
     regression: ClassVar[bool] = False
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and evaluate on the test set."""
         data = train_test_split(context.load(self.data), 0.2, context.seed)
         members = 1 if context.quick else self.members

@@ -1,38 +1,51 @@
-"""Running recipes, and comparing the results with the published figures."""
+"""Running recipes, and comparing the results with the reference values."""
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import t as student_t
 from sklearn.exceptions import ConvergenceWarning
 
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
-from wellfit.recipes.base import Figure, Recipe
+from wellfit.core.version import __version__
+from wellfit.recipes.base import Figure, Recipe, Way
 from wellfit.recipes.context import RecipeContext
+
+Verdict = Literal["", "reached", "exceeded", "within tolerance", "missed"]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A published figure, and the result of each seed.
+    """A reference value, and the result of each seed.
+
+    Attributes:
+        figure: the reference value.
+        values: the result of each seed.
+        best: whether the best seed counts and not the mean.
+        way: the way that the recipe went.
 
     >>> measured = Measured(Figure("test accuracy", 0.97, "page 3"), (0.968, 0.974))
-    >>> round(measured.ours, 3), measured.reached
-    (0.971, True)
+    >>> round(measured.result, 3), measured.verdict
+    (0.971, 'reached')
     """
 
     figure: Figure
     values: tuple[float, ...]
     best: bool = False
+    way: Way = "published"
 
     @property
-    def ours(self) -> float:
+    def result(self) -> float:
         """The mean over the seeds, or the best seed if the source reports its best run."""
         if not self.best or self.figure.better == "near":
             return float(np.mean(self.values))
@@ -40,60 +53,155 @@ class Measured:
 
     @property
     def spread(self) -> float:
-        """The standard deviation over the seeds."""
-        return float(np.std(self.values))
+        """The standard deviation over the seeds: of a sample, 0 for a single seed."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+
+    @property
+    def tolerance(self) -> float:
+        """By how much the result may be worse than the value.
+
+        A source prints one run. The difference between one run and the mean of n seeds is below
+        t · s · √(1 + 1/n) in 95 of 100 cases, where s is the spread of the seeds and t the 97.5 %
+        quantile of Student's distribution with n - 1 degrees of freedom. A single seed has no
+        spread, and a required or claimed value isn't a run: there the figure's slack counts.
+        """
+        count = len(self.values)
+        own = self.figure.origin in ("required", "claimed")
+        if own or self.best or count < 2 or not self.spread > 0:
+            return self.figure.slack
+        quantile = float(student_t.ppf(0.975, count - 1))
+        return quantile * self.spread * math.sqrt(1 + 1 / count)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the result compares with the value; empty if there is no value.
+
+        "exceeded": the source's experiment came out better than the source prints, by more than
+        the tolerance, so that it must differ in something.
+        """
+        if self.figure.value is None:
+            return ""
+        shortfall = self.figure.shortfall(self.result)
+        if not shortfall <= self.tolerance:  # NaN too
+            return "missed"
+        if shortfall > 0:
+            return "reached" if self.figure.better == "near" else "within tolerance"
+        printed = self.figure.origin == "published" and self.way == "published"
+        return "exceeded" if printed and -shortfall > self.tolerance else "reached"
 
     @property
     def reached(self) -> bool:
-        """Whether the result reaches the published figure."""
-        return self.figure.reached(self.ours)
+        """Whether the result reaches the value, if need be by the tolerance."""
+        return self.verdict != "missed"
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """What one run with one seed returned.
+
+    Attributes:
+        seed: seed of all random numbers.
+        seconds, cpu_seconds: time on the clock, and of all threads and processes together.
+        values: each measurement by name.
+        curves: training histories by name.
+    """
+
+    seed: int
+    seconds: float
+    cpu_seconds: float
+    values: Mapping[str, float]
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the run as data for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """The results of a recipe.
+    """The results of a recipe, by one of its ways.
 
     Attributes:
         recipe: the recipe.
-        figures: published figures with the results.
-        seconds: median time of a seed.
-        quick: whether the shorter version ran.
+        way: "published" for the source's experiment, "better" for the shorter way.
+        seeds: the seeds.
+        figures: reference values with the results.
+        seconds, cpu_seconds: median time of a seed, on the clock and of all threads together.
         curves: training histories of the first seed, by name.
     """
 
     recipe: Recipe
+    way: Way
+    seeds: tuple[int, ...]
     figures: tuple[Measured, ...]
     seconds: float
-    quick: bool
+    cpu_seconds: float
     curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recipe: Recipe, way: Way, runs: Sequence[SeedRun]) -> Reproduction:
+        """Return the results of runs with several seeds.
+
+        Raises:
+            KeyError: a run returned no value for a figure of this way.
+        """
+        known = {one.what: one for one in recipe.figures if one.way in ("both", way)}
+        more = {what: Figure(what, None, "") for what in runs[0].values if what not in known}
+        figures = tuple(
+            Measured(figure, tuple(float(run.values[what]) for run in runs), recipe.best, way)
+            for what, figure in {**known, **more}.items()
+        )
+        times = [(run.seconds, run.cpu_seconds) for run in runs]
+        seconds, cpu_seconds = map(float, np.median(times, axis=0))
+        seeds = tuple(run.seed for run in runs)
+        return cls(recipe, way, seeds, figures, seconds, cpu_seconds, runs[0].curves)
+
+    @classmethod
+    def from_document(cls, recipe: Recipe, way: Way, document: Mapping[str, Any]) -> Reproduction:
+        """Return what :meth:`to_document` described, without curves."""
+        names, values = zip(
+            *((one["what"], one["values"]) for one in document["figures"]), strict=True
+        )
+        time = document["seconds"], document["cpu_seconds"]
+        runs = [
+            SeedRun(seed, *time, dict(zip(names, (_number(v) for v in row), strict=True)))
+            for seed, row in zip(document["seeds"], zip(*values, strict=True), strict=True)
+        ]
+        return cls.of(recipe, way, runs)
 
     @property
     def reached(self) -> bool:
-        """Whether all figures are reached."""
+        """Whether all values are reached."""
         return all(measured.reached for measured in self.figures)
 
     def to_document(self) -> dict[str, Any]:
         """Return the results as data for JSON."""
         return {
-            "recipe": self.recipe.name,
-            "source": self.recipe.source.key,
+            "version": __version__,
             "reached": self.reached,
             "seconds": round(self.seconds, 3),
-            "quick": self.quick,
-            "seeds": len(self.figures[0].values),
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "seeds": list(self.seeds),
             "figures": [
                 {
-                    "what": measured.figure.what,
-                    "published": measured.figure.published,
-                    "place": measured.figure.place,
-                    "ours": measured.ours,
-                    "spread": measured.spread,
-                    "values": list(measured.values),
-                    "reached": measured.reached,
+                    "what": one.figure.what,
+                    "origin": one.figure.origin if one.figure.value is not None else "",
+                    "reference": one.figure.value,
+                    "place": one.figure.place,
+                    "result": one.result,
+                    "spread": one.spread,
+                    "tolerance": one.tolerance,
+                    "verdict": one.verdict,
+                    "values": list(one.values),
                 }
-                for measured in self.figures
+                for one in self.figures
             ],
         }
+
+
+def _number(value: float | None) -> float:
+    """Return a value read from JSON, which has no NaN."""
+    return math.nan if value is None else value
 
 
 def recipes(names: Iterable[str] = (), source: str | None = None) -> list[Recipe]:
@@ -118,48 +226,54 @@ def recipes(names: Iterable[str] = (), source: str | None = None) -> list[Recipe
 def reproduce(
     recipe: Recipe,
     *,
+    way: Way = "published",
     data_dir: Path | None = None,
-    seeds: Sequence[int] | None = None,
-    quick: bool = False,
+    seeds: Sequence[int] = (0, 1, 2),
+    earlier: Sequence[SeedRun] = (),
+    on_seed: Callable[[SeedRun], None] | None = None,
 ) -> Reproduction:
     """Run a recipe once for each seed.
 
     Args:
         recipe: the recipe.
+        way: "published" repeats the source's experiment, "better" goes the shorter way.
         data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
-        seeds: seeds; by default 0, 1 and 2, or only 0 with ``quick``.
-        quick: whether to run the shorter version, if the recipe has one.
+        seeds: seeds.
+        earlier: runs that are done already; their seeds aren't run again.
+        on_seed: called with each run as it ends, so that it can be kept.
 
     Raises:
+        NotImplementedError: the recipe doesn't have this way.
         DataError: the data are unavailable.
         KeyboardInterrupt: Ctrl-C, also during a training.
     """
-    told: list[Mapping[str, float]] = []
-    took: list[float] = []
-    if seeds is None:
-        seeds = range(1 if quick else 3)
-    contexts = [RecipeContext(data_dir, seed, quick) for seed in seeds]
-    for context in contexts:
-        began = perf_counter()
-        told.append(_run(recipe, context))
-        took.append(perf_counter() - began)
-    known = {figure.what: figure for figure in recipe.figures}
-    more = {what: Figure(what, None, "") for what in told[0] if what not in known}
-    figures = tuple(
-        Measured(figure, tuple(float(one[what]) for one in told), recipe.best)
-        for what, figure in {**known, **more}.items()
-    )
-    return Reproduction(recipe, figures, float(np.median(took)), quick, contexts[0].curves)
+    runs = {run.seed: run for run in earlier}
+    for seed in seeds:
+        if seed not in runs:
+            runs[seed] = _run(recipe, way, RecipeContext(data_dir, seed, way == "better"))
+            if on_seed is not None:
+                on_seed(runs[seed])
+    return Reproduction.of(recipe, way, [runs[seed] for seed in seeds])
 
 
-def _run(recipe: Recipe, context: RecipeContext) -> Mapping[str, float]:
+def _run(recipe: Recipe, way: Way, context: RecipeContext) -> SeedRun:
     """Run a recipe once; Ctrl-C ends the recipe, not only the current training."""
     interrupted = "training was interrupted"
+    run = recipe.run if way == "published" else recipe.run_better
+    began, cpu_began = perf_counter(), _cpu_seconds()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", interrupted, ConvergenceWarning)
         try:
-            return recipe.run(context)
+            values = run(context)
         except ConvergenceWarning as warning:
             if not str(warning).startswith(interrupted):
                 raise
             raise KeyboardInterrupt from warning
+    seconds, cpu_seconds = perf_counter() - began, _cpu_seconds() - cpu_began
+    numbers = {what: float(value) for what, value in values.items()}
+    return SeedRun(context.seed, seconds, cpu_seconds, numbers, context.curves)
+
+
+def _cpu_seconds() -> float:
+    """Return the time of all threads of this process and of its ended children, in seconds."""
+    return sum(os.times()[:4])

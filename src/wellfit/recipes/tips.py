@@ -54,7 +54,7 @@ class Chapter(Recipe, name="tips-chapter-3"):
         "momentum, smaller batches and one cycle of the learning rate."
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train until the validation loss hasn't improved for 100 epochs."""
         split = context.mnist()
         clf = MLPClassifier(
@@ -92,7 +92,7 @@ class CrossEntropy(Recipe, name="tips-cross-entropy"):
     )
     remark: ClassVar[str] = "Both costs take the same learning rate, 0.15, as Nielsen does."
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Count steps until the output is below 0.2; nothing is drawn, so that seeds agree."""
         # What each cost is at an output of 0.2.
         costs = ((SigmoidSquaredError(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
@@ -112,7 +112,7 @@ class Initialization(Recipe, name="tips-initialization"):
         Figure("accuracy gained by 1/√n, after ten epochs", 0.0, _TEXT),
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train both as one stack, by batches of 10."""
         starts = {"N(0, 1/n)": LecunNormal(), "N(0, 1)": Normal(1.0)}
         members = {
@@ -134,7 +134,7 @@ class Momentum(Recipe, name="tips-momentum"):
         Figure("loss with momentum over that with Nesterov's", 1.0, _TEXT),
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train 150 steps; the first two are one stack, Nesterov's rule is another."""
         rules = {
             "none": SGD(0.1),
@@ -165,7 +165,7 @@ class LearningRate(Recipe, name="tips-learning-rate"):
         Figure("epochs at the best rate in which the loss rose", 0.0, _TEXT, "lower"),
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all rates together."""
         rates = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
         members = {
@@ -198,7 +198,7 @@ class BatchSize(Recipe, name="tips-batch-size"):
         "avoid local minima is not tested."
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train one after the other: a stack has one batch size."""
         time, loss = {}, {}
         for size in (1, 10, 100, 1000):
@@ -229,7 +229,7 @@ class Overfitting(Recipe, name="tips-overfitting"):
         "after its best epoch. The others are of validation rows, after the last epoch."
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all, and compare the means over five seeds."""
         kinds = {"bare": (0.0, 0.0, 0.0), "L2": (0.005, 0.0, 0.0)}
         kinds |= {"dropout": (0.0, 0.5, 0.0), "shifts": (0.0, 0.0, 1.0)}

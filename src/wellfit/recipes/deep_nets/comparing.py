@@ -73,7 +73,7 @@ class Clipped(Recipe, name="deep-clipping"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train three times."""
         slow, fast = SGD(0.01, momentum=0.0), SGD(1.0, momentum=0.9)
         cut = {"activation": "elu", "gradient_clipping": ClipByValue(1.0)}
@@ -98,7 +98,7 @@ class Optimizers(Recipe, name="deep-optimizers"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each."""
         return compared(context, {name: {"optimizer": one} for name, one in OPTIMIZERS.items()})
 
@@ -110,7 +110,7 @@ class Schedules(Recipe, name="deep-schedules"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = NO_FIGURES
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each."""
         fast = SGD(0.1, momentum=0.9)
         return compared(

@@ -44,7 +44,7 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
         Figure(GAINED, 0.01, "asked for here; Unsupervised Training has no figure", slack=0.002),
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without pretrained layers."""
         rows = context.mnist().X[: 20_000 if context.quick else 40_000]
         pretraining = AutoencoderPretraining(
@@ -65,7 +65,7 @@ class Machines(Recipe, name="deep-machines"):
     data: ClassVar[str] = "mnist"
     remark: ClassVar[str] = "the source has no figure; relu units reach as much without any"
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without that start."""
         rows = context.mnist().X[: 10_000 if context.quick else 20_000]
         pretraining = RBMPretraining(

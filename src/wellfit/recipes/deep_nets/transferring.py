@@ -52,7 +52,7 @@ class AllFrozen(Recipe, name="deep-transfer-frozen"):
     )
     remark: ClassVar[str] = "asked for here: 76 %"
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the output layer."""
         return transferred(context, frozen=5, rate=0.01)
 
@@ -74,7 +74,7 @@ class Cached(Recipe, name="deep-transfer-cached"):
     )
     remark: ClassVar[str] = "asked for here: 76 %, twice as fast, and the same weights"
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the frozen layers computed once, and anew at every step."""
         split = few(context)
         once = started(context, 0.01, {"freeze": 5})
@@ -104,7 +104,7 @@ class FourFrozen(Recipe, name="deep-transfer-four"):
     )
     remark: ClassVar[str] = "asked for here: 82 %"
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train two layers."""
         return transferred(context, frozen=4, rate=0.005)
 
@@ -119,7 +119,7 @@ class ThreeFrozen(Recipe, name="deep-transfer-unfrozen"):
     )
     remark: ClassVar[str] = "asked for here: 86 %"
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train three layers."""
         return transferred(context, frozen=3, rate=0.005)
 
@@ -133,7 +133,7 @@ class BestFrozen(Recipe, name="deep-transfer-auto"):
         Figure("accuracy gained over scratch", 0.0, "asked for here; the source doesn't try"),
     )
 
-    def run(self, context: RecipeContext) -> Mapping[str, float]:
+    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with ``freeze="auto"``, and from fresh weights."""
         split = few(context)
         same = {"dropout": 0.3, "l2": 1e-4, "epochs": 60}

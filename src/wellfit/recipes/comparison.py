@@ -1,0 +1,77 @@
+"""A recipe's results beside its reference values, in the words that terminal and pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wellfit.recipes.base import Figure, Way
+from wellfit.recipes.runner import Measured, Reproduction
+
+MARKS = {"": " ", "reached": "✓", "exceeded": "✓", "within tolerance": "≈", "missed": "✗"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reference value with the results of both ways.
+
+    Attributes:
+        figure: the reference value.
+        published: result of the source's experiment; None if it has none.
+        better: result of the better way; None if it has none.
+    """
+
+    figure: Figure
+    published: Measured | None = None
+    better: Measured | None = None
+
+
+def compare(done: Mapping[Way, Reproduction]) -> list[Row]:
+    """Return a row for each reference value and each further measurement.
+
+    >>> from wellfit.recipes import Figure, Measured, recipes, Reproduction, SeedRun
+    >>> (recipe,) = recipes(["cs109b-beale"])
+    >>> run = SeedRun(0, 0.1, 0.1, {"x": 3.0, "y": 0.5, "evaluations": 12.0})
+    >>> row, *_ = compare({"published": Reproduction.of(recipe, "published", [run])})
+    >>> row.figure.reference, result_text(row.published), verdict_text(row.published)
+    ('published 3', '3', 'reached')
+    """
+    found: dict[Figure, dict[Way, Measured]] = {}
+    for way, reproduction in done.items():
+        for one in reproduction.figures:
+            found.setdefault(one.figure, {})[way] = one
+    rows = [
+        Row(figure, ways.get("published"), ways.get("better")) for figure, ways in found.items()
+    ]
+    return sorted(rows, key=lambda row: row.figure.value is None)  # stable: others come last
+
+
+def result_text(one: Measured) -> str:
+    """Return a result with the spread of its seeds.
+
+    >>> result_text(Measured(Figure("test accuracy", 0.97, ""), (0.968, 0.974)))
+    '97.10 % ± 0.42'
+    """
+    text = one.figure.told(one.result)
+    return f"{text} ± {_amount(one, one.spread)}" if len(one.values) > 1 else text
+
+
+def verdict_text(one: Measured) -> str:
+    """Return how a result compares with its reference value; empty if it has none.
+
+    >>> verdict_text(Measured(Figure("test accuracy", 0.97, "", slack=0.002), (0.969,)))
+    'reached only within the tolerance of 0.20'
+    """
+    tolerance = _amount(one, one.tolerance)
+    return {
+        "": "",
+        "reached": "reached",
+        "exceeded": f"better by more than the tolerance of {tolerance}",
+        "within tolerance": f"reached only within the tolerance of {tolerance}",
+        "missed": "missed",
+    }[one.verdict]
+
+
+def _amount(one: Measured, value: float) -> str:
+    metric = one.figure.metric
+    return f"{metric.scale * value:.2f}" if metric.is_share else f"{value:.2g}"
