@@ -21,7 +21,8 @@ import wellfit
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.core.hyper import Config, Hyper
-from wellfit.recipes import Measured, Recipe, Reproduction, Way
+from wellfit.recipes import Measured, Recipe, Reproduction
+from wellfit.recipes.base import Way
 from wellfit.recipes.comparison import compare, result_text, verdict_text
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from wellfit.recipes import Origin, Recipe, recipes
+from wellfit.recipes import Recipe, recipes
+from wellfit.recipes.base import Origin
 
 EVERY = recipes()
 OWN = "wellfit"  # its known good models are of no other source

@@ -14,7 +14,8 @@ from wellfit.core.version import __version__
 from wellfit.core.writing import write
 
 if TYPE_CHECKING:
-    from wellfit.recipes import Recipe, Reproduction, SeedRun, Way
+    from wellfit.recipes import Recipe, Reproduction, SeedRun
+    from wellfit.recipes.base import Way
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from wellfit.cli.console import duration, note, screen, spinner
 
 if TYPE_CHECKING:
     from wellfit.cli.recipe_results import ResultsFolder
-    from wellfit.recipes import Recipe, Reproduction, Way
+    from wellfit.recipes import Recipe, Reproduction
+    from wellfit.recipes.base import Way
 
 _TITLES = {"published": "as published", "better": "the better way"}
 

@@ -1,21 +1,19 @@
 """Published experiments as classes: settings, figures and training, and a shorter way to them."""
 
 from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
-from wellfit.recipes.base import Figure, Origin, Recipe, Source, Way
+from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.runner import Measured, Reproduction, SeedRun, recipes, reproduce
 
 __all__ = [
     "Figure",
     "Measured",
-    "Origin",
     "Recipe",
     "RecipeContext",
     "Reproduction",
     "SeedRun",
     "Source",
     "Split",
-    "Way",
     "cs109b",
     "deep_nets",
     "indaba",
