@@ -78,12 +78,12 @@ class Figure:
         """Whether it is a difference of two scores, not a score itself."""
         return any(word in self.what.split() for word in ("gained", "less"))
 
-    def told(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """Return a value as text.
 
-        >>> Figure("test accuracy", 0.977, "").told(0.9815), Figure("loss", 2.3, "").told(2.30261)
+        >>> Figure("test accuracy", 0.977, "").format(0.9815), Figure("loss", 2.3, "").format(2.30261)
         ('98.15 %', '2.303')
-        >>> Figure("accuracy gained by dropout", 0.01, "").told(0.0123)
+        >>> Figure("accuracy gained by dropout", 0.01, "").format(0.0123)
         '+1.23 percentage points'
         """
         print_value = self.metric.format_difference if self.difference else self.metric.format
@@ -102,9 +102,9 @@ class Figure:
             return ""
         bounds = {"required": ("at least", "at most"), "claimed": ("above", "below")}
         if self.better == "near" or self.origin not in bounds:
-            return f"{self.origin} {self.told(self.value)}"
+            return f"{self.origin} {self.format(self.value)}"
         bound = bounds[self.origin][self.better == "lower"]
-        return f"{self.origin}: {bound} {self.told(self.value)}"
+        return f"{self.origin}: {bound} {self.format(self.value)}"
 
     def shortfall(self, value: float) -> float:
         """Return by how much a result is worse than the value; negative if it is better."""

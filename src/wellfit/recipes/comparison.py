@@ -52,7 +52,7 @@ def result_text(one: Measured) -> str:
     >>> result_text(Measured(Figure("test accuracy", 0.97, ""), (0.968, 0.974)))
     '97.10 % ± 0.42'
     """
-    text = one.figure.told(one.result)
+    text = one.figure.format(one.result)
     return f"{text} ± {_amount(one, one.spread)}" if len(one.values) > 1 else text
 
 

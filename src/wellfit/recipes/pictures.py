@@ -212,7 +212,7 @@ def _draw_levels(
                 else "",
             )
             _make_room(panel, scale * reference)
-        told = f"result, {one.figure.what}: {one.figure.told(one.result)}" if alone else "result"
+        told = f"result, {one.figure.what}: {one.figure.format(one.result)}" if alone else "result"
         panel.plot(
             last,
             scale * one.result,
@@ -310,7 +310,7 @@ def _draw_scale(axes: Axes, low: float, high: float) -> None:
 def _draw_strip(axes: Axes, one: Measured) -> None:
     """Draw a reference value as a ring, and the result as a dot."""
     figure, scale = one.figure, one.figure.metric.scale
-    told = f"result {figure.told(one.result)}"
+    told = f"result {figure.format(one.result)}"
     if figure.value is not None:
         told = f"{figure.reference}, {told}"
         axes.plot(

@@ -19,7 +19,7 @@ def with_threshold(what: str, published: float, place: str, threshold: float) ->
     >>> with_threshold("test accuracy", 0.624, "exercise 9 b", threshold=0.76).reference
     'required: at least 76.00 %'
     """
-    shown = Figure(what, published, place).told(published)
+    shown = Figure(what, published, place).format(published)
     why = f"{place} publishes {shown}"
     return Figure(what, threshold, why, origin="required", way="better")
 
