@@ -34,7 +34,7 @@ def quick(**params: Any) -> MLPClassifier:
     return MLPClassifier((4,), **{"random_state": 0, **params})
 
 
-def format(model: Any, X: Any, target: Any = y) -> list[str]:
+def told(model: Any, X: Any, target: Any = y) -> list[str]:
     """What a further batch is warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -103,7 +103,7 @@ def test_pausing_changes_nothing(callback, somewhere):
 # --- judging by a metric ---------------------------------------------------------------------
 
 
-def format(callback, curves, k=1, has_validation=True):
+def told(callback, curves, k=1, has_validation=True):
     """What a callback answers to curves of metrics, a value or K of them an epoch."""
     state, answers = {}, []
     callback.on_train_begin(Run([member()] * k, 10, 1, 0, has_validation), state)

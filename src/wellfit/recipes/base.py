@@ -81,8 +81,8 @@ class Figure:
     def format(self, value: float) -> str:
         """Return a value as text.
 
-        >>> Figure("test accuracy", 0.977, "").format(0.9815), Figure("loss", 2.3, "").format(2.30261)
-        ('98.15 %', '2.303')
+        >>> Figure("test accuracy", 0.977, "").format(0.9815)
+        '98.15 %'
         >>> Figure("accuracy gained by dropout", 0.01, "").format(0.0123)
         '+1.23 percentage points'
         """
