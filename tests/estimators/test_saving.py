@@ -11,7 +11,7 @@ from test_behaviour import classifier, mixed_table, regressor
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.estimators import load_model
-from wellfit.nn import ELU
+from wellfit.nn import ELU, BatchNorm
 from wellfit.optim import AdamW
 from wellfit.training import EarlyStopping
 
@@ -30,6 +30,20 @@ MODELS = {
     "float64": (classifier(epochs=3, precision="float64"), X, Y),
     "class weights": (classifier(epochs=3, class_weight={0: 1.0, 1: 2.0, 2: 3.0}), X, Y),
     "one output": (regressor(epochs=3), *load_diabetes(return_X_y=True)),
+    "normalized outputs": (
+        classifier(epochs=3, batch_norm=BatchNorm(0.95, 1e-3, "after", output=True)),
+        X,
+        Y,
+    ),
+    "bounded outputs": (
+        regressor(epochs=3, output_activation="tanh"),
+        X,
+        np.sin(np.arange(150.0)),
+    ),
+    "outputs from 0": (
+        regressor(epochs=3, output_activation="relu"),
+        *load_diabetes(return_X_y=True),
+    ),
     "two outputs": (regressor(epochs=3), X[:, :2], X[:, 2:]),
     "objects": (
         classifier(

@@ -15,6 +15,7 @@ from wellfit.nn import (
     BatchNorm,
     Constant,
     Dense,
+    Dropout,
     GaussianNoise,
     Linear,
     SoftmaxCrossEntropy,
@@ -122,10 +123,123 @@ def test_biases_start_as_told(cls, data):
         ("before", ["linear", "batch_norm", "activation", "linear"]),
         ("after", ["linear", "activation", "batch_norm", "linear"]),
         (False, ["linear", "activation", "linear"]),
+        (BatchNorm(), ["linear", "batch_norm", "activation", "linear"]),
+        (BatchNorm(place="after"), ["linear", "activation", "batch_norm", "linear"]),
+        (
+            BatchNorm(output=True),
+            ["linear", "batch_norm", "activation", "linear", "batch_norm"],
+        ),
     ],
 )
 def test_batch_norm_stands_where_it_is_told(cls, data, place, order):
     assert names(plain(cls, data, batch_norm=place)) == order
+
+
+@BOTH
+def test_batch_norm_has_the_settings_it_is_given(cls, data):
+    model = cls(**PLAIN, batch_norm="after").set_params(batch_norm__momentum=0.95)
+    assert model.batch_norm == BatchNorm(momentum=0.95, place="after")
+    model.set_params(batch_norm__output=True, batch_norm__epsilon=1e-3).fit(*data)
+    layers = [layer for layer in model.network_.layers if isinstance(layer, BatchNorm)]
+    assert layers == [BatchNorm(momentum=0.95, epsilon=1e-3)] * 2
+    own = plain(cls, data, layers=[Dense(5, batch_norm=BatchNorm(0.5)), 4], batch_norm=True)
+    layers = [layer for layer in own.network_.layers if isinstance(layer, BatchNorm)]
+    assert layers == [BatchNorm(0.5), BatchNorm()]
+
+
+@BOTH
+def test_momentum_of_batch_norm_weighs_the_running_statistics(cls, data):
+    """After one step from mean 0: the batch's own mean, by the share that isn't kept."""
+    still = {"batch_size": 1000, "epochs": 1, "optimizer": SGD(0.0)}
+    means = [
+        plain(cls, data, **still, batch_norm=BatchNorm(momentum)).network_.statistics[1][0]
+        for momentum in (0.0, 0.9)
+    ]
+    np.testing.assert_allclose(means[1], 0.1 * means[0])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("befor", "batch_norm is 'befor'; did you mean 'before'?"),
+        (0.9, "batch_norm is 0.9. Expected True, False"),
+        (Dropout(0.1), "batch_norm is Dropout(rate=0.1)"),
+    ],
+)
+def test_batch_norm_that_is_none(cls, data, given, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        plain(cls, data, batch_norm=given)
+
+
+def test_settings_of_a_batch_norm_that_is_not_there():
+    with pytest.raises(InputError, match="batch_norm__momentum can't be set, since batch_norm is"):
+        MLPClassifier().set_params(batch_norm__momentum=0.9)
+
+
+def test_one_output_is_learned_through_batch_norm():
+    norm = BatchNorm(output=True)
+    for optimizer in ("adam", "lbfgs"):
+        model = plain(MLPRegressor, DIABETES, batch_norm=norm, optimizer=optimizer, epochs=40)
+        assert model.score(*DIABETES) > 0.45
+    two = IRIS[0][:100], IRIS[1][:100]
+    fast = {"optimizer": SGD(0.5), "loss": "sigmoid_cross_entropy", "epochs": 20}
+    model = plain(MLPClassifier, two, batch_norm=norm, **fast)
+    assert model.network_.weights.network.outputs == 1
+    assert model.score(*two) > 0.95
+
+
+# The output layer
+
+
+@pytest.mark.parametrize(
+    ("activation", "low", "high", "scale"),
+    [
+        ("tanh", -1, 1, 1.0),
+        ("sigmoid", 0, 1, 1.0),
+        ("relu", 0, np.inf, None),
+        ("softplus", 0, np.inf, None),
+    ],
+)
+def test_an_output_activation_bounds_predictions(activation, low, high, scale):
+    y = DIABETES[1]
+    y = y * 10 if np.isinf(high) else low + (high - low) * (y - 20) / 330
+    model = plain(MLPRegressor, (DIABETES[0], y), output_activation=activation, epochs=40)
+    assert names(model)[-2:] == ["linear", "activation"]
+    predicted = model.predict(DIABETES[0] * 1e4)
+    assert predicted.min() >= low
+    assert predicted.max() <= high
+    assert model.score(DIABETES[0], y) > 0.4
+    learned = model.network_.targets.scale
+    assert learned.mean_ == [0.0]
+    assert learned.scale_ == pytest.approx([y.mean() if scale is None else scale])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            np.linspace(0, 2, 442),
+            "the target is 1.00227 in row 221, and output_activation 'tanh' "
+            "puts out numbers from -1 to 1",
+        ),
+        (np.linspace(-2, 0, 442), "the target is -2 in row 0"),
+    ],
+)
+def test_targets_that_an_output_activation_cannot_reach(y, message):
+    with pytest.raises(InputError, match=message):
+        plain(MLPRegressor, (DIABETES[0], y), output_activation="tanh")
+
+
+def test_output_activations_that_cannot_be_meant():
+    with pytest.raises(InputError, match="loss 'poisson' puts a function of its own"):
+        plain(MLPRegressor, DIABETES, output_activation="relu", loss="poisson")
+    for act in (
+        lambda: MLPClassifier(output_activation="tanh"),
+        lambda: MLPClassifier().set_params(output_activation="tanh"),
+    ):
+        with pytest.raises(InputError, match="MLPClassifier has no output_activation: its loss"):
+            act()
 
 
 @BOTH

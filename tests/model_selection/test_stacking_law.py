@@ -18,6 +18,7 @@ from wellfit.fitting import runner
 from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
 from wellfit.model_selection.dispatch import Job, finished
+from wellfit.nn import BatchNorm
 from wellfit.training import EarlyStopping
 
 # What it runs other tests run too; to watch every line of it costs as much again.
@@ -32,6 +33,11 @@ SPACES: dict[str, Any] = {
     "dropout": {"dropout": [0.1, 0.5], "input_dropout": [0.1, 0.2], **LEARNING},
     "momentum": {"optimizer": ["sgd"], "optimizer__momentum": [0.1, 0.9], **LEARNING},
     "batch norm": {"batch_norm": [True], **LEARNING},
+    "its settings": {
+        "batch_norm": [BatchNorm(output=True)],
+        "batch_norm__momentum": [0.5, 0.95],
+        "batch_norm__epsilon": [1e-5, 1e-1],
+    },
     "epochs": {"epochs": [1, 4, 9], **LEARNING},
     "early stopping": {
         "early_stopping": [EarlyStopping(patience=1), EarlyStopping(patience=3)],

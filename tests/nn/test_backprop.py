@@ -120,6 +120,9 @@ LAYERS = {
     "learned slopes first and last": (Activate(PReLU()), Linear(5), Activate(PReLU()), Linear(3)),
     "norm after the activation": (Linear(5), Activate(Softsign()), BatchNorm(), Linear(3)),
     "norm first": (*mlp(4, (5,), 3, batch_norm=True).layers[1:2], Linear(3)),
+    "norm last": (Linear(5), Activate(), Linear(3), BatchNorm()),
+    "activation last": (Linear(5), Activate(), Linear(3), Activate(Softsign())),
+    "norm and learned slopes last": (Linear(5), Linear(3), BatchNorm(), Activate(PReLU())),
     "norm last but one": (Linear(3), *mlp(4, (5,), 3, batch_norm=True).layers[1:2], Linear(3)),
 }
 
@@ -137,7 +140,9 @@ def test_autograd_agrees(activation):
     """The same network written with PyTorch's own functions, differentiated by autograd."""
     named = {"identity": lambda z: z, "hard_sigmoid": F.hardsigmoid}
     theirs = named.get(activation.name) or getattr(F, activation.name)
-    stack = stack_of(network=mlp(4, (6, 5), 3, activation=activation, batch_norm=True))
+    norm = BatchNorm(momentum=0.7, epsilon=1e-3, output=True)
+    net = mlp(4, (6, 5), 3, activation=activation, batch_norm=norm)
+    stack = stack_of(network=net.replace(layers=(*net.layers, Activate(activation))))
     x, target = batch(stack.members[0].loss)
     ours = stack.network.parameters.views(written_out(stack, x, target), K)
     for k in range(K):

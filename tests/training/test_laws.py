@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from engine import FLOAT64, every, label, member, network, parameters, run, table
 from wellfit.core.errors import InputError
 from wellfit.nn import (
+    Activate,
     AlphaDropout,
+    BatchNorm,
     Dropout,
     GaussianNoise,
+    LeakyReLU,
     Linear,
     MaskingNoise,
     Network,
     SoftmaxCrossEntropy,
+    SquaredError,
     mlp,
 )
 from wellfit.optim import L1, L2, LBFGS, SGD, Adam, Exponential, Ramp
@@ -147,6 +151,25 @@ def test_alone_is_together(choice):
         same(parameters(alone, 0), parameters(together, k))
         for name in ("loss", "val_loss", "learning_rate"):
             np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
+
+
+@pytest.mark.parametrize("outputs", [1, 3])  # few lie in memory unit by unit
+def test_outputs_that_are_normalized_and_bounded_are_alone_as_together(outputs):
+    norms = [BatchNorm(0.5 + 0.1 * k, 10.0**-k, output=True) for k in range(3)]
+    ends = [(BatchNorm(), LeakyReLU(0.1 * k)) for k in range(3)]
+    for nets in (
+        [mlp(4, (6,), outputs, batch_norm=norm) for norm in norms],
+        [Network(4, (*mlp(4, (6,), outputs).layers, norm, Activate(end))) for norm, end in ends],
+    ):
+        members = [member(seed=k, network=net, loss=SquaredError()) for k, net in enumerate(nets)]
+        rows = table(SquaredError(), outputs=outputs)
+        streams = streams_for(3, len(rows))
+        together = run(members, rows, streams)
+        for k, one in enumerate(members):
+            alone = run([one], rows, [streams[k]])
+            same(parameters(alone, 0), parameters(together, k))
+            for name in ("loss", "val_loss"):
+                np.testing.assert_allclose(alone.history(0)[name], together.history(k)[name])
 
 
 @pytest.mark.parametrize("batch", [16, 9])

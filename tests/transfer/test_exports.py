@@ -75,6 +75,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "linear": {"hidden_layer_sizes": ()},
     "norm before": {"batch_norm": True, "dropout": 0.3},
     "norm after": {"batch_norm": "after", "input_dropout": 0.1, "input_noise": 0.1},
+    "norm of the outputs": {"batch_norm": BatchNorm(0.5, 0.1, output=True)},
     "norm first": {"layers": [BatchNorm(), Dense(6, "selu", dropout=AlphaDropout(0.1))]},
     "norm between": {"layers": [Linear(5), Dense(6, PReLU(), batch_norm="after"), Dropout(0.2)]},
     "noise first": {"layers": [MaskingNoise(0.2), GaussianNoise(0.1), Dense(6)]},
@@ -122,6 +123,32 @@ def test_every_way_to_estimate(loss: str, y: np.ndarray, tmp_path: Path) -> None
     np.testing.assert_allclose(by_onnx(model)[0], expected, **CLOSE)
     np.testing.assert_allclose(by_torch(model), expected, **CLOSE)
     np.testing.assert_allclose(by_numpy(model, tmp_path), expected, **CLOSE)
+
+
+ENDS = [*own("activation"), "norm"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("targets", [1, 2])
+def test_every_end_of_a_network(end: str, targets: int, tmp_path: Path) -> None:
+    within = np.abs(np.sin(np.arange(90.0)))
+    y = within if targets == 1 else np.stack([within, within**2], axis=1)
+    norm = BatchNorm(0.5, 0.1, output=True)
+    params = {"batch_norm": norm} if end == "norm" else {"output_activation": end}
+    model = regressor(y, precision="float64", **params)
+    expected = answers(model)
+    np.testing.assert_allclose(by_onnx(model)[0], expected, **CLOSE)
+    np.testing.assert_allclose(by_torch(model), expected, **CLOSE)
+    np.testing.assert_allclose(by_numpy(model, tmp_path), expected, **CLOSE)
+
+
+def test_scikit_learn_has_hidden_layers_of_the_outputs_activation() -> None:
+    y = np.sin(np.arange(90.0))
+    model = regressor(y, activation="tanh", output_activation="tanh")
+    theirs = to_sklearn(model).predict(network_input(model, X))
+    np.testing.assert_allclose(theirs, model.predict(X), **CLOSE)
+    with pytest.raises(InputError, match="hidden layers of relu, tanh"):
+        to_sklearn(regressor(y, output_activation="tanh"))
 
 
 def test_one_target_has_the_shape_that_predict_gives(tmp_path: Path) -> None:

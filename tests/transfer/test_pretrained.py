@@ -342,6 +342,8 @@ def test_some_rows_cannot_tell_how_many_to_freeze(base):
 
 # The head.
 
+NORM = BatchNorm(momentum=1.0, output=True)  # whose statistics stay as they are
+
 
 def test_a_head_that_is_kept_predicts_as_before(base):
     clf = base.transfer(head="keep", freeze=3, epochs=1, optimizer=Adam(1e-12)).fit(X[LOW], Y[LOW])
@@ -350,6 +352,9 @@ def test_a_head_that_is_kept_predicts_as_before(base):
     reg = MLPRegressor((8,), **QUICK).fit(rows, y)
     half = reg.transfer(head="keep", epochs=1, optimizer=Adam(1e-12)).fit(rows[:50], y[:50] - 9)
     np.testing.assert_allclose(half.predict(rows), reg.predict(rows), rtol=1e-4)
+    reg = MLPRegressor((8,), batch_norm=NORM, output_activation="relu", **QUICK).fit(rows, y)
+    half = reg.transfer(head="keep", epochs=1, optimizer=Adam(1e-12))
+    np.testing.assert_allclose(half.fit(rows, y).predict(rows), reg.predict(rows), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -357,6 +362,7 @@ def test_a_head_that_is_kept_predicts_as_before(base):
     [
         ({"head": "keep"}, {}, r"the classes \[.*0.*\]; y has \[.*5"),
         ({"head": "keep", "n_layers": 2}, {}, "head of Pretrained is 'keep'; .*2 of 3"),
+        ({"head": "keep"}, {"rows": LOW, "batch_norm": NORM}, "output is of linear"),
         ({"head": "keep"}, {"rows": LOW, "hidden_layer_sizes": (32, 24, 16, 4)}, "as many"),
     ],
 )

@@ -170,6 +170,11 @@ class Config:
         return f"{type(self).__name__}({', '.join(changed)})"
 
     @classmethod
+    def from_value(cls, given: Any) -> Self:
+        """Return the config that a parameter's value stands for; True where there is one kind."""
+        return cls() if given is True and cls.name else resolve(cls, given)
+
+    @classmethod
     def hypers(cls) -> Mapping[str, Hyper]:
         """Return the declarations by name, in the order of the fields."""
         return cls._hypers

@@ -94,7 +94,7 @@ class JobBuilder:
         before = self._network() if self.estimator.warm_start else None
         origin, known = self._begun(before)
         x = validate_features(self.estimator, X, known.features)
-        targets = known.targets or self.estimator.target_encoder.fit(y, self.estimator.loss)
+        targets = known.targets or settings.targets(self.estimator, y)
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
         seed = seed_of(self.estimator, before, resume_from)
@@ -124,8 +124,7 @@ class JobBuilder:
         origin, known = self._begun(before)
         known = known if before else beforehand
         x = validate_features(self.estimator, X, known.features)
-        loss = self.estimator.loss
-        targets = known.targets or self.estimator.target_encoder.fit(first_targets, loss)
+        targets = known.targets or settings.targets(self.estimator, first_targets)
         y = targets.read(y, warn=before is not None or first_targets is not y)
         x, y, weight, _ = weighed(self.estimator, targets, x, y, sample_weight)
         everyone = np.arange(len(y))
@@ -165,7 +164,7 @@ class JobBuilder:
         # Members share batches that are one stream's.
         if _order(own) != _order(stream):
             stream = own
-        targets = other.targets.with_loss(self.estimator.loss)
+        targets = settings.with_end(self.estimator, other.targets.with_loss(self.estimator.loss))
         assert other.y is not None
         table = Encoded(other.rows, other.y, other.features, targets)
         return self._assembled(table, stream, other.split, origin)
@@ -176,7 +175,7 @@ class JobBuilder:
         settings.check_options(estimator)
         x = validate_features(estimator, X)
         if y is not None:
-            targets = estimator.target_encoder.fit(y, estimator.loss)
+            targets = settings.targets(estimator, y)
             x, y, _, _ = weighed(estimator, targets, x, targets.read(y), None)
             targets = targets.with_scale(y, np.arange(len(y)))
         features = fit_features(estimator, x)
@@ -214,7 +213,8 @@ class JobBuilder:
             source = self._source()
             borrowed = None if source is None else borrow(self.estimator.pretrained, source)
             return Origin(source=source, borrowed=borrowed), Encoders()
-        known = Encoders(before.features, before.targets.with_loss(self.estimator.loss))
+        targets = before.targets.with_loss(self.estimator.loss)
+        known = Encoders(before.features, settings.with_end(self.estimator, targets))
         network = network_to_continue(self, before)
         return Origin(before, network, borrowed=before.borrowed), known
 
@@ -233,8 +233,10 @@ class JobBuilder:
                 f"preprocess is {now!r}, and was {before!r} when "
                 "fit_preprocessing was called; expected the same, or another call of it"
             )
-        targets = known.targets and known.targets.with_loss(self.estimator.loss)
-        return Encoders(known.features, targets)
+        if known.targets is None:
+            return known
+        targets = known.targets.with_loss(self.estimator.loss)
+        return Encoders(known.features, settings.with_end(self.estimator, targets))
 
     def _source(self) -> TrainedLayers | None:
         """Return the network to take layers from, if any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """
 
     target_encoder = ClassTargets
+    refused_parameters: ClassVar[Mapping[str, str]] = {
+        "output_activation": "its loss makes probabilities of the output layer's numbers itself, "
+        "by softmax or a sigmoid for each; choose by loss, such as "
+        "loss='sigmoid_cross_entropy', or a regressor"
+    }
 
     loss: str | Loss = parameter(
         'by name or as an object; ``"auto"`` is softmax cross-entropy for classes, sigmoid '

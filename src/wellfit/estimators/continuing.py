@@ -36,6 +36,7 @@ _OF_NETWORK = (
     "hidden_layer_sizes",
     "layers",
     "activation",
+    "output_activation",
     "batch_norm",
     "dropout",
     "input_dropout",

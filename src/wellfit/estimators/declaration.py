@@ -159,10 +159,11 @@ def with_parameters(
 def _constructor(cls: type, table: Mapping[str, Parameter]) -> Callable[..., None]:
     """Return a constructor that keeps the parameters as given, as scikit-learn wants it."""
     given = {name: each.default for name, each in table.items()}
-    signature = _signature(table)
+    signature, refuse = _signature(table), getattr(cls, "refuse", list)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         if args or not given.keys() >= kwargs.keys():
+            refuse(kwargs)
             kwargs = signature.bind(self, *args, **kwargs).arguments  # or Python's TypeError
             del kwargs["self"]
         self.__dict__.update(given, **kwargs)

@@ -125,6 +125,7 @@ def encoding_key(estimator: Any) -> Hashable:
         estimator.random_state,
         Compute.of(estimator).dtype,
         repr(estimator.loss),
+        repr(settings.output_activation(estimator)),
         repr(getattr(estimator, "class_weight", None)),
         pretrained.encoding_key() if isinstance(pretrained, PretrainedLayers) else None,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 
-from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.core.hyper import Config, resolve
+from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
+from wellfit.core.hyper import Config
 
 
 class NestedConfigs(BaseEstimator):  # type: ignore[misc]
@@ -19,6 +19,20 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     """
 
     nested_configs: ClassVar[Mapping[str, type[Config]]] = {}
+    # Parameters of other estimators that people may look for here, and why there are none.
+    refused_parameters: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def refuse(cls, params: Iterable[str]) -> None:
+        """Refuse parameters that this estimator can't have.
+
+        Raises:
+            HyperparameterError: naming one, and the reason.
+        """
+        for name in params:
+            reason = cls.refused_parameters.get(name.partition("__")[0])
+            if reason is not None:
+                raise HyperparameterError(f"{cls.__name__} has no {name}: {reason}")
 
     @classmethod
     @functools.cache  # scikit-learn reads the signature anew for every copy of a search
@@ -33,7 +47,7 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
             if key not in params:  # of a subclass whose constructor leaves it out
                 continue
             try:
-                config = _resolved(base, params[key])
+                config = base.from_value(params[key])
             except InputError:
                 continue  # an invalid value is reported by fit, as scikit-learn does
             params |= {f"{key}__{name}": value for name, value in config.values()}
@@ -44,7 +58,9 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
 
         Raises:
             UnknownNameError: naming the nearest parameter there is.
+            HyperparameterError: part of a config where there is none.
         """
+        self.refuse(params)
         known = self.get_params(deep=True)
         own = [key for key in params if key.partition("__")[0] not in self.nested_configs]
         for key in own:
@@ -53,14 +69,14 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         whole = {key: value for key, value in params.items() if "__" not in key or key in own}
         super().set_params(**whole)
         for key, changes in _grouped(params, whole).items():
-            config = _resolved(self.nested_configs[key], getattr(self, key)).replace(**changes)
-            setattr(self, key, config)
+            base, given = self.nested_configs[key], getattr(self, key)
+            if given is None or given is False:
+                raise HyperparameterError(
+                    f"{key}__{next(iter(changes))} can't be set, since {key} is {given!r}; "
+                    f"expected {base.__name__}(…), or the like"
+                )
+            setattr(self, key, base.from_value(given).replace(**changes))
         return self
-
-
-def _resolved(base: type[Config], given: Any) -> Config:
-    """Return a config; True, where there is but one kind, is that kind's default."""
-    return base() if given is True and base.name else resolve(base, given)
 
 
 def _grouped(params: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,16 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.declaration import Parameter, parameter, with_parameters
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.fitting.pretrained.base import PretrainedLayers
-from wellfit.nn import Activation, Dropout, GaussianNoise, HiddenLayer, Initializer, Layer, Loss
+from wellfit.nn import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    HiddenLayer,
+    Initializer,
+    Layer,
+    Loss,
+)
 from wellfit.optim import L1, L2, Clipping, MaxNorm, Optimizer, Schedule
 from wellfit.training import Callback, EarlyStopping, Member
 
@@ -46,10 +55,12 @@ class Parameters(NestedConfigs):
     bias_initializer: str | Initializer = parameter(
         "how the biases start.", default="zeros", family=Initializer
     )
-    batch_norm: bool | Literal["before", "after"] = parameter(
-        'normalize every hidden layer\'s batch; True or ``"before"`` its activation, or '
-        '``"after"``.',
+    batch_norm: bool | Literal["before", "after"] | BatchNorm = parameter(
+        'normalize every hidden layer\'s batch; True or ``"before"`` its activation, '
+        '``"after"``, or a :class:`~wellfit.nn.BatchNorm`, such as '
+        "``BatchNorm(momentum=0.95, output=True)``.",
         default=False,
+        family=BatchNorm,
     )
     dropout: float | Layer | Literal["auto"] = parameter(
         "share of hidden units silenced at a step, in [0, 1), or a layer such as "

@@ -227,7 +227,7 @@ def _parameter(cls: Any, key: str, value: Any, form: Any) -> Any:
             return resolve(family, found)
         for each in found if isinstance(found, (list, tuple)) else [found]:
             if isinstance(each, str) and not (key == "loss" and each == "auto"):
-                resolve(family, each)
+                family.from_value(each)
         return conform(found, form, where)
     except (*_WRONG, InputError) as error:
         if key in _MAY_BE_CODE and (_names_function(value) or _is_unknown(error)):

@@ -13,7 +13,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.declaration import parameter, with_parameters
 from wellfit.estimators.overrides import stackable
 from wellfit.fitting import NumberTargets
-from wellfit.nn import Loss
+from wellfit.nn import Activation, Loss
 
 
 @stackable
@@ -59,6 +59,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         'quantiles, ``"poisson"`` counts; ``"huber"`` is robust to outliers.',
         default="auto",
         family=Loss,
+    )
+
+    output_activation: str | Activation | None = parameter(
+        'of the output layer, such as ``"tanh"`` for targets from -1 to 1, ``"sigmoid"`` from 0 '
+        'to 1, ``"relu"`` from 0; None for numbers of any size.',
+        default=None,
+        family=Activation,
     )
 
     def predict(self, X: Any) -> NDArray[np.floating]:

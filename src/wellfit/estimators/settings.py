@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.scoring import OWN, bare
 from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
@@ -55,7 +57,8 @@ def architecture(
     if borrowed is not None:
         layers, own = borrowed.under(layers, whole, inputs)
     before = disturb(estimator.input_dropout, estimator.input_noise)
-    network, asked = build_network(inputs, before, layers, whole, n_outputs)
+    end = output_activation(estimator)
+    network, asked = build_network(inputs, before, layers, whole, n_outputs, end)
     asked[: len(own)] = own
     penalties = [
         *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),
@@ -63,6 +66,25 @@ def architecture(
     ]
     limits = [layer.max_norm for layer in asked]
     return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
+
+
+def output_activation(estimator: Any) -> Activation | None:
+    """Return what the output layer's numbers run through, of estimators that let it be chosen."""
+    given = getattr(estimator, "output_activation", None)
+    return None if given is None else resolve(Activation, given)
+
+
+def targets(estimator: Any, y: ArrayLike) -> TargetEncoder:
+    """Return the encoder of an estimator's targets, their form learned from all rows."""
+    encoder = estimator.target_encoder.fit(y, estimator.loss)
+    return with_end(estimator, encoder)
+
+
+def with_end(estimator: Any, encoder: TargetEncoder) -> TargetEncoder:
+    """Return an encoder of targets for a network that ends as an estimator's parameters say."""
+    if not isinstance(encoder, NumberTargets):
+        return encoder
+    return encoder.with_activation(output_activation(estimator))
 
 
 def check_saved(estimator: Any) -> None:

@@ -107,7 +107,7 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
         return
     elif configured:  # activations may be one for each layer
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            resolve(estimator.nested_configs[name], each)
+            estimator.nested_configs[name].from_value(each)
     elif value is None:
         return
     elif name in estimator.declared_parameters:  # but for those of a user's subclass

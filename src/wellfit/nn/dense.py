@@ -7,13 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from wellfit.core.errors import HyperparameterError, did_you_mean
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, hyper, resolve
 from wellfit.nn.activations import Activation
 from wellfit.nn.initializers import Initializer
 from wellfit.nn.layers import Activate, BatchNorm, Dropout, Layer, Linear
-
-_PLACES = ("before", "after")
 
 
 class HiddenLayer(Config, family="hidden_layer"):
@@ -28,7 +26,8 @@ class Dense(HiddenLayer, name="dense"):
     Args:
         units: how many.
         activation: by name or as an object.
-        batch_norm: False, True or ``"before"`` (the activation), or ``"after"``.
+        batch_norm: False, True or ``"before"`` (the activation), ``"after"``, or a
+            :class:`~wellfit.nn.BatchNorm` with settings of its own.
         dropout: share of its units silenced at a step; or a layer such as ``AlphaDropout(0.1)``.
         l1, l2: strengths of penalties on its weights.
         max_norm: longest norm of a unit's incoming weights.
@@ -58,8 +57,7 @@ class Dense(HiddenLayer, name="dense"):
         self._settle("activation", Activation)
         self._settle("initializer", Initializer)
         self._settle("bias_initializer", Initializer)
-        if self.batch_norm is not None:
-            _check_place(self.batch_norm)
+        self._norm()  # made once to be checked
         # Made once to be checked: a wrong rate is refused here and not when training starts.
         for _ in _disturbing(self.dropout):
             pass
@@ -76,15 +74,31 @@ class Dense(HiddenLayer, name="dense"):
 
     def layers(self) -> Iterator[Layer]:
         """Yield the engine's layers."""
-        starts = {"initializer": self.initializer, "bias_initializer": self.bias_initializer}
-        given = {key: value for key, value in starts.items() if value is not None}
-        yield Linear(self.units, **given)
-        if self.batch_norm in (True, "before"):
-            yield BatchNorm()
+        yield Linear(self.units, **self._starts())
+        norm = self._norm()
+        if norm is not None and norm.place == "before":
+            yield norm.placed()
         yield Activate() if self.activation is None else Activate(self.activation)
-        if self.batch_norm == "after":
-            yield BatchNorm()
+        if norm is not None and norm.place == "after":
+            yield norm.placed()
         yield from _disturbing(self.dropout)
+
+    def output_layers(self, units: int) -> Iterator[Layer]:
+        """Yield the engine's layers of a network's outputs: linear, and batch norm if asked."""
+        yield Linear(units, **self._starts())
+        norm = self._norm()
+        if norm is not None and norm.output:
+            yield norm.placed()
+
+    def _norm(self) -> BatchNorm | None:
+        given = self.batch_norm
+        if isinstance(given, np.bool_):
+            given = bool(given)
+        return None if given is None or given is False else BatchNorm.from_value(given)
+
+    def _starts(self) -> dict[str, Initializer]:
+        starts = {"initializer": self.initializer, "bias_initializer": self.bias_initializer}
+        return {key: value for key, value in starts.items() if value is not None}
 
 
 Hidden: TypeAlias = HiddenLayer | Layer
@@ -128,11 +142,3 @@ def _disturbing(dropout: Any) -> Iterator[Layer]:
         yield dropout
     elif dropout:
         yield Dropout(dropout)
-
-
-def _check_place(batch_norm: Any) -> None:
-    if not isinstance(batch_norm, (bool, np.bool_)) and batch_norm not in _PLACES:
-        raise HyperparameterError(
-            f"batch_norm is {batch_norm!r}{did_you_mean(str(batch_norm), _PLACES)} "
-            "Expected True, False, 'before' or 'after' (the activation)"
-        )

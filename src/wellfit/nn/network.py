@@ -13,14 +13,23 @@ from wellfit.core.rng import generator
 from wellfit.nn.activations import Activation
 from wellfit.nn.dense import Dense, Hidden, expand
 from wellfit.nn.initializers import Initializer
-from wellfit.nn.layers import Dropout, GaussianNoise, Layer, Linear, ParameterShape
+from wellfit.nn.layers import (
+    Activate,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    Layer,
+    Linear,
+    ParameterShape,
+)
 
 
 class Network(Config):
     """A feed-forward network: its inputs, and its layers from the input to the logits.
 
     Raises:
-        HyperparameterError: no layers, or the last isn't linear.
+        HyperparameterError: no layers, or the last that isn't batch norm or an activation isn't
+            linear.
 
     >>> network = mlp(784, (100,), 10)
     >>> network.widths, network.size
@@ -32,7 +41,9 @@ class Network(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.layers or not isinstance(self.layers[-1], Linear):
+        # What the units put out may still be normalized, or run through a function.
+        ends = [layer for layer in self.layers if not isinstance(layer, BatchNorm | Activate)]
+        if not ends or not isinstance(ends[-1], Linear):
             raise HyperparameterError(
                 f"a network needs a linear layer as its last; given {self.layers!r}"
             )
@@ -156,6 +167,7 @@ def build_network(
     hidden: Sequence[int | Hidden],
     whole: Dense,
     outputs: int,
+    end: Activation | None = None,
 ) -> tuple[Network, list[Dense]]:
     """Return a network, and for each of its layers with weights what was asked for it.
 
@@ -165,6 +177,7 @@ def build_network(
         hidden: units, or layers, from the input on.
         whole: what holds for all layers that say nothing themselves.
         outputs: units of the output layer.
+        end: what its numbers run through.
 
     >>> network, asked = build_network(4, (), (8, Dense(6, l2=0.1)), Dense(l2=0.01), 3)
     >>> [settled.l2 for settled in asked]
@@ -172,10 +185,8 @@ def build_network(
     """
     described = [layer if isinstance(layer, Config) else Dense(layer) for layer in hidden]
     layers, asked = expand(described, whole)
-    starts = {"initializer": whole.initializer, "bias_initializer": whole.bias_initializer}
-    given = {key: value for key, value in starts.items() if value is not None}
-    last = Linear(outputs, **given)
-    return Network(inputs, (*before, *layers, last)), [*asked, whole]
+    last = [*whole.output_layers(outputs), *([] if end is None else [Activate(end)])]
+    return Network(inputs, (*before, *layers, *last)), [*asked, whole]
 
 
 def mlp(
@@ -186,7 +197,7 @@ def mlp(
     activation: Activation | None = None,
     initializer: Initializer | None = None,
     bias_initializer: Initializer | None = None,
-    batch_norm: bool | str = False,
+    batch_norm: bool | str | BatchNorm = False,
     dropout: float | Layer = 0.0,
     input_dropout: float = 0.0,
     input_noise: float = 0.0,

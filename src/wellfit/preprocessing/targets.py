@@ -34,7 +34,8 @@ class TargetScaler:
     Args:
         scaling: ``"standard"`` to mean 0 and standard deviation 1; ``"robust"`` by the median and
             the quartiles, which outliers don't move: without outliers, nearly the same;
-            ``"mean"`` divides by the mean, for targets that have a natural 0.
+            ``"mean"`` divides by the mean, for targets that have a natural 0; ``"none"`` leaves
+            them as they are.
 
     >>> scaler = TargetScaler().fit([10.0, 20.0, 30.0])
     >>> scaler.transform([20.0, 30.0]).round(3)
@@ -48,7 +49,9 @@ class TargetScaler:
     mean_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
-    def __init__(self, scaling: Literal["standard", "robust", "mean"] = "standard") -> None:
+    def __init__(
+        self, scaling: Literal["standard", "robust", "mean", "none"] = "standard"
+    ) -> None:
         self.scaling = scaling
 
     def fit(self, y: Any) -> Self:
@@ -67,6 +70,8 @@ class TargetScaler:
         if self.scaling == "mean":
             self.scale_ = np.where(self.mean_ > 0, self.mean_, 1.0)
             self.mean_ = np.zeros_like(self.mean_)
+        elif self.scaling == "none":
+            self.mean_, self.scale_ = np.zeros_like(self.mean_), np.ones_like(self.scale_)
         elif self.scaling == "robust":
             self._resist(columns)
         return self

@@ -20,13 +20,13 @@ class BorrowedLayers:
         units: of all hidden layers of that network.
         before: what stands before its first linear layer.
         sections: of each hidden layer taken, the linear layer and what follows it.
-        head: whether the output layer is taken too.
+        head: the output layer and what follows it, where it is taken too.
     """
 
     units: tuple[int, ...]
     before: tuple[Layer, ...]
     sections: tuple[tuple[Layer, ...], ...]
-    head: bool
+    head: tuple[Layer, ...] = ()
 
     @property
     def count(self) -> int:
@@ -36,7 +36,7 @@ class BorrowedLayers:
     @property
     def layers(self) -> int:
         """How many of the engine's layers are taken, those not counted that only disturb."""
-        return len(self.before) + sum(map(len, self.sections)) + self.head
+        return len(self.before) + sum(map(len, self.sections)) + len(self.head)
 
     def under(
         self, hidden: Sequence[Wanted], whole: Dense, inputs: int
@@ -58,7 +58,7 @@ class BorrowedLayers:
         """
         before, *sections = sectioned(hidden)
         own = [_units(section[0]) for section in sections]
-        _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], self.head)
+        _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], bool(self.head))
         layers: list[Layer | Wanted] = [*_disturbing(before), *self.before]
         asked = []
         for borrowed, (first, *others) in zip(self.sections, sections, strict=False):

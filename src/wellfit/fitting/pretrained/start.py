@@ -25,7 +25,8 @@ def borrow(pretrained: PretrainedLayers, source: TrainedLayers) -> BorrowedLayer
     """Return what of a network is taken."""
     before, *sections = sectioned(source.layers[place] for place in source.at_work)
     kept = tuple(map(tuple, sections[: pretrained.taken(source)]))
-    return BorrowedLayers(source.hidden_units, tuple(before), kept, pretrained.keeps_head())
+    head = tuple(sections[-1]) if pretrained.keeps_head() else ()
+    return BorrowedLayers(source.hidden_units, tuple(before), kept, head)
 
 
 def features_of(
@@ -111,6 +112,7 @@ def first_weights(source: TrainedLayers, borrowed: BorrowedLayers, member: Membe
     learned = network.parameters.views(weights.parameters, 1)
     tracked = network.statistics.views(weights.statistics, 1)
     own = [place for place, layer in enumerate(network.layers) if not layer.training_only]
+    _check_head(borrowed, [network.layers[place] for place in own[-len(borrowed.head) :]])
     parameters, statistics = source.parameters, source.statistics
     for place, there in list(zip(own, source.at_work, strict=False))[: borrowed.layers]:
         _check_fits(parameters[there], learned[place][0])
@@ -126,6 +128,15 @@ def _check_inputs(source: TrainedLayers, inputs: int) -> None:
         raise InputError(
             f"a row of X comes to {inputs} numbers and the pretrained model reads {there}: "
             f"its first weights are of shape {(there, first.shape[1])}"
+        )
+
+
+def _check_head(borrowed: BorrowedLayers, own: Sequence[Layer]) -> None:
+    theirs = [layer.name for layer in borrowed.head]
+    if theirs and theirs != [layer.name for layer in own]:
+        raise InputError(
+            f"the pretrained model's output is of {', '.join(theirs)}, and this one's of "
+            f"{', '.join(layer.name for layer in own)}; expected the same, or head='new'"
         )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
@@ -15,7 +16,7 @@ from wellfit.core.schema import conform
 from wellfit.fitting.features import Numbers
 from wellfit.fitting.losses import resolve_loss
 from wellfit.fitting.targets.base import TargetEncoder
-from wellfit.nn import Loss
+from wellfit.nn import Activation, Loss
 from wellfit.preprocessing import TargetScaler
 from wellfit.preprocessing.documents import ScalerDocument
 from wellfit.preprocessing.target_arrays import target_array, target_numbers
@@ -35,6 +36,7 @@ class NumberTargets(TargetEncoder):
         n_targets: numbers a row.
         flat: whether they come, and are predicted, as (n_samples,).
         scaler: what scales them; None until :meth:`with_scale`.
+        activation: that the network ends in, if it ends in one: see :meth:`with_activation`.
 
     >>> y = np.array([10.0, 20.0, 30.0])
     >>> targets = NumberTargets.fit(y).scaled(y)
@@ -45,6 +47,7 @@ class NumberTargets(TargetEncoder):
     n_targets: int
     flat: bool
     scaler: TargetScaler | None = None
+    activation: Activation | None = None
 
     @classmethod
     def fit(cls, y: ArrayLike, loss: Any = "auto") -> NumberTargets:
@@ -74,7 +77,36 @@ class NumberTargets(TargetEncoder):
 
     def scaled(self, y: NDArray[Any]) -> Self:
         """Return the encoder with the scale of these targets."""
-        return replace(self, scaler=TargetScaler(self.loss.scaling).fit(self.columns(y)))
+        return replace(self, scaler=TargetScaler(self._scaling).fit(self.columns(y)))
+
+    def with_activation(self, activation: Activation | None) -> Self:
+        """Return the encoder for a network that ends in an activation.
+
+        Targets of one that is bounded on both sides, such as tanh, are learned as they are; of
+        one that is bounded below, such as relu, divided by their mean.
+
+        Raises:
+            HyperparameterError: the loss makes something else of what the network puts out.
+        """
+        z = torch.arange(12.0).view(12, 1)
+        if activation is not None and not torch.equal(self.loss.predict(z), z):
+            raise HyperparameterError(
+                f"output_activation is {activation.name!r}, and loss {self.loss.name!r} puts a "
+                "function of its own behind the output layer; expected output_activation=None, "
+                "or another loss"
+            )
+        return replace(self, activation=activation)
+
+    @property
+    def _scaling(self) -> Literal["standard", "robust", "mean", "none"]:
+        low, high = self._limits
+        if np.isfinite(high):
+            return "none"
+        return "mean" if np.isfinite(low) else self.loss.scaling
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        return (-np.inf, np.inf) if self.activation is None else self.activation.limits
 
     @property
     def has_scale(self) -> bool:
@@ -117,8 +149,24 @@ class NumberTargets(TargetEncoder):
         return self.scaler
 
     def encode(self, y: ArrayLike, x: Numbers) -> NDArray[Any]:
-        """Return scaled numbers (n_samples, n_targets)."""
-        return self.scale.transform(self.columns(y))
+        """Return scaled numbers (n_samples, n_targets).
+
+        Raises:
+            DataError: numbers that the network's last activation can't put out.
+        """
+        scaled = self.scale.transform(self.columns(y))
+        low, high = self._limits
+        wrong = np.argwhere((scaled < low) | (scaled > high))
+        if len(wrong) and self.activation is not None:
+            row, column = wrong[0]
+            lowest, highest = (self.decode(np.full((1, self.n_outputs), b)) for b in (low, high))
+            raise DataError(
+                f"the target is {self.columns(y)[row, column]:g} in row {row}, and "
+                f"output_activation {self.activation.name!r} puts out numbers from "
+                f"{lowest.flat[column]:g} to {highest.flat[column]:g}; expected targets among "
+                "them, or output_activation=None"
+            )
+        return scaled
 
     def decode(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return estimates in the targets' own units, one a target."""

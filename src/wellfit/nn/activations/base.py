@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from wellfit.core.hyper import Config
 from wellfit.nn.ops import BindContext, Op, ParameterShape
+
+_FAR, _LARGE = 1e30, 1e6  # an argument as good as infinity; a value that only it leads to
 
 
 class Activation(Config, family="activation"):
@@ -35,6 +38,20 @@ class Activation(Config, family="activation"):
 
         Nobody reads ``out`` afterwards: it may be overwritten.
         """
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value of f, infinite where there is none.
+
+        >>> from wellfit.nn import ReLU, Tanh
+        >>> ReLU().limits, Tanh().limits
+        ((0.0, inf), (-1.0, 1.0))
+        """
+        near = torch.linspace(-20, 20, 4001, dtype=torch.float64)
+        z = torch.cat([near, torch.tensor([-_FAR, _FAR], dtype=torch.float64)])
+        values = self.forward(z, torch.empty_like(z))
+        low, high = float(values.min()), float(values.max())
+        return -math.inf if low < -_LARGE else low, math.inf if high > _LARGE else high
 
     def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of what is learned by gradients: nothing, for most."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Generator, Tensor
 
-from wellfit.core.hyper import hyper, positive
+from wellfit.core.errors import HyperparameterError, did_you_mean
+from wellfit.core.hyper import hyper, positive, resolve
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import BindContext, Op, ParameterShape
+
+_PLACES = ("before", "after")
 
 
 class BatchNorm(Layer, name="batch_norm"):
@@ -18,6 +22,9 @@ class BatchNorm(Layer, name="batch_norm"):
     Running statistics, r ← momentum · r + (1 - momentum) · batch, stand in when predicting; the
     running variance is the unbiased one. Each member has its own. They stand in, and stay as they
     are, while the layer is frozen, too.
+
+    ``place`` and ``output`` are read where it is given as ``batch_norm=``; a layer among others
+    stands where it is put.
 
     Source: Ioffe and Szegedy, "Batch normalization", 2015.
 
@@ -36,6 +43,34 @@ class BatchNorm(Layer, name="batch_norm"):
         per_member=True,
     )
     epsilon: float = positive("added to the variance", default=1e-5, search=(1e-6, 1e-2))
+    place: str = hyper(
+        "before or after the activation, of hidden layers", default="before", choices=_PLACES
+    )
+    output: bool = hyper("whether the output layer's logits are normalized too", default=False)
+
+    @classmethod
+    def from_value(cls, given: Any) -> Self:
+        """Return the batch norm that a parameter ``batch_norm=`` asks for.
+
+        Raises:
+            HyperparameterError: it asks for none, or for something else.
+
+        >>> BatchNorm.from_value("after")
+        BatchNorm(place='after')
+        """
+        if isinstance(given, str) and given in _PLACES:
+            return cls(place=given)
+        if given is True or isinstance(given, cls | Mapping):
+            return cls() if given is True else resolve(cls, given)
+        raise HyperparameterError(
+            f"batch_norm is {given!r}{did_you_mean(str(given), _PLACES)} "
+            "Expected True, False, 'before' or 'after' (the activation), or a BatchNorm such as "
+            "BatchNorm(momentum=0.95)"
+        )
+
+    def placed(self) -> Self:
+        """Return it as a layer that stands where it is to stand."""
+        return self.replace(place="before", output=False)
 
     def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of γ and β, one row each."""

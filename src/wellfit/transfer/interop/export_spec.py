@@ -58,9 +58,7 @@ class ExportSpec:
     @property
     def width(self) -> int:
         """The number of outputs."""
-        last = self.parts[-1].layer
-        assert isinstance(last, Linear)
-        return last.units
+        return [part.layer.units for part in self.parts if isinstance(part.layer, Linear)][-1]
 
     def refuse(self, target: str, links: tuple[str, ...]) -> None:
         """Refuse a link that a format hasn't.
@@ -182,9 +180,8 @@ def _sided(form: ExportSpec, two_sided: bool) -> ExportSpec:
         return replace(form, link="shares")
     if not two_sided:
         return form
-    last = form.parts[-1]  # sigmoid(-z) = 1 - sigmoid(z)
-    both = FittedLayer.linear(last.weights * [-1, 1], last.bias * [-1, 1])
-    return replace(form, parts=[*form.parts[:-1], both])
+    both = FittedLayer.linear([[-1.0, 1.0]])  # sigmoid(-z) = 1 - sigmoid(z)
+    return replace(form, parts=_followed(form.parts, both))
 
 
 def _in_units(form: ExportSpec, targets: NumberTargets) -> ExportSpec:
@@ -192,9 +189,15 @@ def _in_units(form: ExportSpec, targets: NumberTargets) -> ExportSpec:
     mean, scale = targets.scale.mean_, targets.scale.scale_
     if form.levels:
         mean, scale = np.repeat(mean, form.levels), np.repeat(scale, form.levels)
-    last = form.parts[-1]
     if form.link == "exp":  # whose targets have a natural 0: their mean is not subtracted
-        ready = FittedLayer.linear(last.weights, last.bias + np.log(scale))
-    else:
-        ready = FittedLayer.linear(last.weights * scale, last.bias * scale + mean)
-    return replace(form, parts=[*form.parts[:-1], ready])
+        mean, scale = np.log(scale), np.ones_like(scale)
+    if not mean.any() and (scale == 1).all():
+        return form
+    return replace(form, parts=_followed(form.parts, FittedLayer.linear(np.diag(scale), mean)))
+
+
+def _followed(parts: list[FittedLayer], last: FittedLayer) -> list[FittedLayer]:
+    """Return layers with a linear one behind them, which becomes one with a linear layer there."""
+    if isinstance(parts[-1].layer, Linear):
+        return [*parts[:-1], *simplified([parts[-1], last])]
+    return [*parts, last]

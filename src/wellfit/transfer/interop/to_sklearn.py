@@ -37,6 +37,8 @@ def to_sklearn(model: Any) -> MLPClassifier | MLPRegressor:
     form = form_of(model, two_sided=False)
     form.refuse("scikit-learn", ("softmax", "sigmoid", "identity", "exp"))
     parts = simplified(form.parts)
+    if isinstance(parts[-1].layer, Activate):  # there, linear layers alone put numbers out
+        parts.append(FittedLayer.linear(np.eye(form.width)))
     activation, linear = _activation(parts), parts[::2]
     sizes = tuple(len(part.bias) for part in linear[:-1])
     if form.classes is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.hyper import Config, resolve
 from wellfit.core.rng import random_state_of
-from wellfit.nn import Activation, Layer, Loss, Sigmoid
+from wellfit.nn import Activation, BatchNorm, Layer, Loss, Sigmoid
 from wellfit.optim import Optimizer, Schedule
 from wellfit.training import EarlyStopping
 from wellfit.transfer.interop.fitted_layers import FittedLayer
@@ -39,8 +39,8 @@ class AutoencoderPretraining(Pretraining):
         noise: share of each autoencoder's inputs hidden at a step of training, in [0, 1); or a
             layer that disturbs them, such as ``GaussianNoise(0.3)``.
         activation: of the layers, by name or as an object, or one for each.
-        batch_norm: normalize every layer's batch; True or ``"before"`` its activation, or
-            ``"after"``.
+        batch_norm: normalize every layer's batch; True or ``"before"`` its activation,
+            ``"after"``, or a :class:`~wellfit.nn.BatchNorm`.
         loss: by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels and
             for what sigmoids put out, and the squared error for all else.
         optimizer: the update rule, by name or as an object.
@@ -72,6 +72,7 @@ class AutoencoderPretraining(Pretraining):
 
     nested_configs: ClassVar[Mapping[str, type[Config]]] = {
         "activation": Activation,
+        "batch_norm": BatchNorm,
         "loss": Loss,
         "optimizer": Optimizer,
         "lr_schedule": Schedule,
@@ -85,7 +86,7 @@ class AutoencoderPretraining(Pretraining):
         layerwise: bool = True,
         noise: float | str | Layer = 0.3,
         activation: str | Activation | Sequence[str | Activation] = "relu",
-        batch_norm: bool | Literal["before", "after"] = False,
+        batch_norm: bool | Literal["before", "after"] | BatchNorm = False,
         loss: str | Loss = "auto",
         optimizer: str | Optimizer = "adam",
         lr_schedule: str | Schedule = "one_cycle",
