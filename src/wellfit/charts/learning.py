@@ -32,12 +32,12 @@ def metric_names(keys: Iterable[str]) -> list[str]:
 
 
 def shown_metrics(history: History) -> list[str]:
-    """Return what is drawn where there is room for little: the loss, and the accuracy if any.
+    """Return what is drawn where there is room for little: loss, objective and accuracy, if any.
 
     >>> shown_metrics({"loss": [2.0, 1.0], "seconds": [0.1, 0.2]})
     ['loss']
     """
-    return [name for name in ("loss", "accuracy") if history.get(name)]
+    return [name for name in ("loss", "objective", "accuracy") if history.get(name)]
 
 
 def learning_charts(
@@ -53,7 +53,7 @@ def learning_charts(
         history: lists by name: ``loss``, and ``accuracy``, ``val_loss``, … where there are any.
         best_epoch: the epoch, from 1, whose weights were kept; marked where it isn't the last.
         judged: what to call the rows that ``val_…`` is of.
-        names: of which metrics; by default the loss, and the accuracy if there is one.
+        names: of which metrics; by default those of :func:`shown_metrics`.
 
     >>> charts = learning_charts({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4]}, best_epoch=2)
     >>> [chart.summary for chart in charts]

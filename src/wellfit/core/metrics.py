@@ -198,6 +198,7 @@ _KNOWN: dict[str, Metric] = {
         "number",
         False,
         loss="loss",
+        objective="loss and penalties",
         log_loss="log loss",
         brier_score="Brier score",
         rmse="RMSE",

@@ -34,7 +34,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     Attributes:
         classes_: the labels, sorted.
         history_: lists by name (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
-            ``learning_rate``, ``seconds``), a value for each epoch.
+            ``learning_rate``, ``seconds``; with ``l1`` or ``l2`` also ``objective`` and
+            ``val_objective``, the losses with the penalties added), a value for each epoch.
         batch_size_: rows of a step, where ``"auto"`` chose.
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.

@@ -28,8 +28,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         {parameters}
 
     Attributes:
-        history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``), a value
-            for each epoch.
+        history_: lists by name (``loss``, ``val_loss``, ``learning_rate``, ``seconds``; with
+            ``l1`` or ``l2`` also ``objective`` and ``val_objective``, the losses with the
+            penalties added), a value for each epoch.
         batch_size_: rows of a step, where ``"auto"`` chose.
         best_epoch_: the epoch, from 1, whose weights are in use.
         n_epochs_: epochs trained.

@@ -16,7 +16,7 @@ from wellfit.core._sklearn_compat import PLAIN_SCORERS, MultimetricScorer
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.fitting.targets import TargetEncoder
 
-OWN = ("loss", "accuracy")  # what the engine computes by itself
+OWN = ("loss", "accuracy", "objective")  # what the engine computes by itself
 Scorer = Callable[[Any, Any, Any], float]
 
 

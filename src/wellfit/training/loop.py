@@ -20,6 +20,7 @@ from wellfit.training.interrupt import Interrupt
 from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
+from wellfit.training.objective import with_objectives
 from wellfit.training.performance import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
@@ -219,6 +220,7 @@ class _Loop:
             # Validation comes after the last step: these are the metrics of the weights that are
             # kept.
             metrics |= self._judge(metrics)
+        metrics = with_objectives(metrics, self._stack, result.step - 1, per_epoch)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
         logs = self._logs(metrics, time.perf_counter() - began)

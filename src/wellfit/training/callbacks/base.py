@@ -80,9 +80,9 @@ class EpochLogs:
     """The metrics of one epoch (counted from 1).
 
     ``metrics`` maps names (``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``,
-    ``learning_rate``) to values (K,), NaN for members that no longer train; ``active`` (K,) says
-    which do; ``seconds`` counts from the start of training. ``view`` looks at the members
-    themselves, and is good until the next epoch begins.
+    ``learning_rate``; with penalties ``objective`` and ``val_objective``) to values (K,), NaN for
+    members that no longer train; ``active`` (K,) says which do; ``seconds`` counts from the start
+    of training. ``view`` looks at the members themselves, and is good until the next epoch begins.
     """
 
     epoch: int

@@ -18,8 +18,9 @@ class EarlyStopping(Callback, name="early_stopping"):
     A value counts as better when it improves on the best by more than ``min_delta``; an undefined
     one never does. With a patience of 1 a member stops at once; with None it never does, and ends
     with the best of all epochs. ``monitor`` is any metric of the run, with or without ``val_``:
-    ``val_loss``, ``accuracy``, or a scikit-learn scorer that the run computes. Lower is better for
-    what is called a loss or an error, higher for all else, unless ``mode`` says so.
+    ``val_loss``, ``accuracy``, ``val_objective`` (the loss and the penalties on weights), or a
+    scikit-learn scorer that the run computes. Lower is better for what is called a loss, an error
+    or an objective, higher for all else, unless ``mode`` says so.
 
     Each member is judged on its own; ``patience`` and ``min_delta`` may be given as a sequence,
     one for each member.

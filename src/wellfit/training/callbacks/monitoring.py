@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 
@@ -78,13 +79,16 @@ def improved(
 def metric_name(monitor: str, metrics: Mapping[str, object]) -> str:
     """Return the metric that ``monitor`` means: by its own name, or without the ``val_``.
 
+    Without penalties, the objective is the loss.
+
     Raises:
         UnknownNameError: no such metric; names the run's.
 
     >>> metric_name("roc_auc", {"loss": 0, "val_loss": 0, "val_roc_auc": 0})
     'val_roc_auc'
     """
-    for name in (monitor, f"val_{monitor}"):
+    loss = re.sub("objective$", "loss", monitor)
+    for name in (monitor, f"val_{monitor}", loss):
         if name in metrics:
             return name
     raise UnknownNameError("metric", monitor, metrics)
