@@ -10,6 +10,7 @@ from wellfit.diagnose.initial import (
     Signals,
     Symmetry,
 )
+from wellfit.diagnose.layer_values import LayerValues, layer_values
 from wellfit.diagnose.leaks import LeakingColumns
 from wellfit.diagnose.lr_range_test import RangeTest, learning_rate_range
 from wellfit.diagnose.order import RepeatedEntities, RowOrder
@@ -55,6 +56,7 @@ __all__ = [
     "Imbalance",
     "InitialLoss",
     "Labels",
+    "LayerValues",
     "LeakingColumns",
     "LearningRate",
     "LearningRateHigh",
@@ -87,6 +89,7 @@ __all__ = [
     "check_data",
     "diagnoses",
     "judge",
+    "layer_values",
     "learning_rate_range",
     "verdict",
 ]

@@ -115,6 +115,17 @@ class Executor:
         for op in self._downwards:
             delta = op.backward(delta)
 
+    def backward_recorded(self, delta: Tensor) -> list[Tensor]:
+        """Do what :meth:`backward` does; return copies of ∂loss/∂outputs of the layers passed.
+
+        They are in the order of :meth:`outputs`, from the lowest layer that any member learns on.
+        """
+        recorded = []
+        for op in self._downwards:
+            recorded.append(delta.clone())  # a copy, since ops may reuse what they are given
+            delta = op.backward(delta)
+        return recorded[::-1]
+
     def outputs(self) -> list[tuple[str, Tensor]]:
         """Return the name and a copy of the last outputs (K, B, width) of each layer at work."""
         names = [self._network.layers[index].name for index in self._active]
