@@ -8,7 +8,7 @@ import torch
 from wellfit.augment import Augmentation
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activation, Initializer, Layer, Loss, mlp
+from wellfit.nn import Activation, Initializer, Layer, Loss, NumericEmbedding, mlp
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
 from wellfit.training import Callback, Member, Rows, Stream, train
 
@@ -22,6 +22,7 @@ FAMILIES = {
     "initializer": Initializer,
     "layer": Layer,
     "loss": Loss,
+    "numeric_embedding": NumericEmbedding,
     "callback": Callback,
     "optimizer": Optimizer,
     "penalty": Penalty,
@@ -30,9 +31,10 @@ FAMILIES = {
 
 
 def every(family: str) -> list:
-    """One default object of every registered member of a family."""
+    """One default object of every registered member of a family; embeddings are layers."""
     base = FAMILIES[family]
-    return [
+    more = every("numeric_embedding") if family == "layer" else []
+    return more + [
         resolve(base, name)
         for name in registry.names(family)
         if registry.lookup(family, name).__module__.startswith("wellfit.")

@@ -77,6 +77,7 @@ REFUSED = {
     "layers": [4],
     "batch_norm": True,
     "output_activation": "relu",
+    "numeric_embedding": "periodic",
     "preprocess": None,
     "pretrained": Pretrained(DONOR),
 }

@@ -43,6 +43,8 @@ from wellfit.nn import (
     GaussianNoise,
     Linear,
     MaskingNoise,
+    Periodic,
+    PiecewiseLinear,
     PReLU,
 )
 from wellfit.transfer import (
@@ -79,6 +81,18 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "norm first": {"layers": [BatchNorm(), Dense(6, "selu", dropout=AlphaDropout(0.1))]},
     "norm between": {"layers": [Linear(5), Dense(6, PReLU(), batch_norm="after"), Dropout(0.2)]},
     "noise first": {"layers": [MaskingNoise(0.2), GaussianNoise(0.1), Dense(6)]},
+    "piecewise": {"numeric_embedding": "piecewise_linear", "learning_rate": 0.05},
+    "piecewise, of a tree": {
+        "numeric_embedding": PiecewiseLinear(3, "relu", n_bins=5, bins="tree", columns=(1, 3)),
+        "precision": "float64",
+        "learning_rate": 0.05,  # which moves the bins' weights away from 0
+    },
+    "periodic": {"numeric_embedding": "periodic"},
+    "periodic below a norm": {
+        "numeric_embedding": Periodic(3, "relu", columns=(0, 2)),
+        "batch_norm": "after",
+    },
+    "norm below periodic": {"layers": [BatchNorm(), Periodic(sigma=1.0), Dense(6)]},
     "averaged": {"ema_decay": 0.9, "optimizer": "sgd"},
     "stopped early": {"early_stopping": True, "epochs": 4},
 }
@@ -231,9 +245,17 @@ def test_weights_beside_a_source_are_those_inside(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded(files[0]).predict_proba(X), answers(model), **CLOSE)
 
 
-@pytest.mark.parametrize("kind", ["classifier", "counts"])
+SOURCES: dict[str, dict[str, Any]] = {
+    "classifier": {"batch_norm": True},
+    "counts": {"loss": "poisson"},
+    "piecewise": {"numeric_embedding": "piecewise_linear", "learning_rate": 0.05},
+    "periodic": {"numeric_embedding": "periodic"},
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
 def test_source_for_pytorch_builds_the_network(kind: str, tmp_path: Path) -> None:
-    model = regressor(loss="poisson") if kind == "counts" else classifier(batch_norm=True)
+    model = (regressor if kind == "counts" else classifier)(**SOURCES[kind])
     source, weights = write_torch(model, tmp_path / "net.py")
     assert "wellfit" not in loaded_imports(source)
     network = loaded(source).network()
@@ -297,6 +319,7 @@ def test_scikit_learn_predicts_the_same(name: str, tmp_path: Path) -> None:
         ({"layers": [Dense(5, batch_norm="after"), Dense(5, batch_norm="after")]}, ""),
         ({"layers": [Dense(5), BatchNorm(), Dense(5, "prelu")]}, "prelu"),
         ({"loss": "sigmoid_cross_entropy"}, "one class against the rest"),
+        ({"numeric_embedding": "periodic"}, "periodic"),
     ],
 )
 def test_what_scikit_learn_cannot_express_is_named(params: dict[str, Any], named: str) -> None:

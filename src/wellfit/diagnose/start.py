@@ -15,7 +15,7 @@ from wellfit.fitting import TrainingJob
 from wellfit.fitting.runner import weights_at_start
 from wellfit.nn import Activate, Linear, Loss
 from wellfit.optim import LayerRates
-from wellfit.training import Member, Rows, Stack
+from wellfit.training import Member, Rows, Stack, Stream, Weights
 from wellfit.training.step import Step
 
 
@@ -46,7 +46,7 @@ class Start:
         ids = torch.arange(batch)
         self.stack = Stack(
             [member.replace(layer_rates=LayerRates()) for member in members],
-            weights_at_start(prepared, members),
+            weights_at_start(prepared, members, rows, [Stream(np.arange(batch))]),
         )
         self.x = rows.features(ids).expand(len(members), -1, -1)
         self.target = rows.targets(ids[None], first.loss, first.network.outputs)
@@ -153,7 +153,11 @@ def best_losses(
 def hidden_weights(prepared: TrainingJob) -> list[Tensor]:
     """Return the first weights (inputs + 1, units) of the hidden linear layers."""
     network = prepared.member.network
-    weights = weights_at_start(prepared, [prepared.member])
+    cpu = torch.device("cpu")
+    if prepared.start is None:
+        weights = Weights.initial([prepared.member], torch.float64, cpu)
+    else:
+        weights = prepared.start.to(torch.float64, cpu)
     views = network.parameters.views(weights.parameters, 1)
     linear = [
         view[0]

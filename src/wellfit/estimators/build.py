@@ -16,6 +16,7 @@ from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
 from wellfit.estimators.continuing import continued, memory_of, network_to_continue, settled
+from wellfit.estimators.embedding import columns_to_embed, embedded_columns, embedding_of
 from wellfit.estimators.encoding import (
     Encoded,
     Encoders,
@@ -184,10 +185,18 @@ class JobBuilder:
     # What estimators of other networks override.
 
     def architecture(
-        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+        self,
+        inputs: int,
+        n_outputs: int,
+        borrowed: BorrowedLayers | None,
+        columns: tuple[int, ...] = (),
     ) -> settings.Architecture:
-        """Return the layers for so many inputs, and what their weights are subject to."""
-        return settings.architecture(self.estimator, inputs, n_outputs, borrowed)
+        """Return the layers for so many inputs, and what their weights are subject to.
+
+        ``columns`` are those that an embedding of numeric columns is for.
+        """
+        embedding = embedding_of(self.estimator, columns, borrowed)
+        return settings.architecture(self.estimator, inputs, n_outputs, borrowed, embedding)
 
     def stream(
         self, train: NDArray[np.integer], held_out: NDArray[np.integer] | None, seed: int
@@ -299,7 +308,9 @@ class JobBuilder:
                 "expected an optimizer such as 'adam'"
             )
         width, n_outputs = table.rows.x.shape[1], table.targets.n_outputs
-        built = self.architecture(width, n_outputs, origin.borrowed)
+        known = embedded_columns(origin.network) if origin.network else ()
+        columns = known or columns_to_embed(e, table, stream.train)
+        built = self.architecture(width, n_outputs, origin.borrowed, columns)
         fixed = one_epoch or self._minimizes()
         member = Member(
             network=origin.network or built.network,

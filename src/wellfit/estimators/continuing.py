@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wellfit.core.errors import HyperparameterError
+from wellfit.estimators.embedding import embedded_columns
 from wellfit.estimators.settings import Architecture
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
@@ -25,7 +26,11 @@ class Builder(Protocol):
     def __init__(self, estimator: Any) -> None: ...
 
     def architecture(
-        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+        self,
+        inputs: int,
+        n_outputs: int,
+        borrowed: BorrowedLayers | None,
+        columns: tuple[int, ...] = (),
     ) -> Architecture:
         """Return the layers for so many inputs, and what their weights are subject to."""
 
@@ -41,6 +46,7 @@ _OF_NETWORK = (
     "dropout",
     "input_dropout",
     "input_noise",
+    "numeric_embedding",
     "noise",
     "shared",
     "head",
@@ -81,13 +87,16 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     targets = before.targets.with_loss(now.loss)
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
-    built = builder.architecture(trained.inputs, targets.n_outputs, borrowed).network
+    columns = embedded_columns(trained)
+    built = builder.architecture(trained.inputs, targets.n_outputs, borrowed, columns).network
     if _at_work(built) == _at_work(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
         return trained
-    former = type(builder)(then).architecture(trained.inputs, before.targets.n_outputs, borrowed)
+    former = type(builder)(then).architecture(
+        trained.inputs, before.targets.n_outputs, borrowed, columns
+    )
     if _at_work(former.network) == _at_work(trained) and _shapes(built) == _shapes(trained):
         return built
     raise HyperparameterError(

@@ -19,6 +19,7 @@ from wellfit.nn import (
     Initializer,
     Layer,
     Loss,
+    NumericEmbedding,
 )
 from wellfit.optim import L1, L2, Clipping, MaxNorm, Optimizer, Schedule
 from wellfit.training import Callback, EarlyStopping, Member
@@ -92,6 +93,14 @@ class Parameters(NestedConfigs):
         "longest norm of a hidden unit's incoming weights, above 0; None for no limit.",
         default=None,
         stands_for=(MaxNorm, "limit"),
+    )
+    numeric_embedding: str | NumericEmbedding | None = parameter(
+        "how each numeric column becomes several numbers before the first layer: "
+        '``"piecewise_linear"``, ``"periodic"`` or an object, such as '
+        "``PiecewiseLinear(n_bins=32)``; None leaves it one number. Dates, pixels, sparse columns "
+        "and columns of two values are never embedded.",
+        default=None,
+        family=NumericEmbedding,
     )
     loss: str | Loss = parameter(
         'by name or as an object; ``"auto"`` goes with the targets.', default="auto", family=Loss

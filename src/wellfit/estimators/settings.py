@@ -43,11 +43,15 @@ class Architecture(NamedTuple):
 
 
 def architecture(
-    estimator: Any, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None = None
+    estimator: Any,
+    inputs: int,
+    n_outputs: int,
+    borrowed: BorrowedLayers | None = None,
+    embedding: Sequence[Layer] = (),
 ) -> Architecture:
     """Return what an estimator's parameters describe, for so many inputs and outputs.
 
-    ``borrowed`` layers take the place of the lowest.
+    ``borrowed`` layers take the place of the lowest; an ``embedding`` of columns is below all.
 
     Raises:
         HyperparameterError: a parameter out of its range, or parameters that don't go together.
@@ -57,8 +61,8 @@ def architecture(
     if borrowed is not None:
         layers, own = borrowed.under(layers, whole, inputs)
     before = disturb(estimator.input_dropout, estimator.input_noise)
-    end = output_activation(estimator)
-    network, asked = build_network(inputs, before, layers, whole, n_outputs, end)
+    below, end = (*before, *embedding), output_activation(estimator)
+    network, asked = build_network(inputs, below, layers, whole, n_outputs, end)
     asked[: len(own)] = own
     penalties = [
         *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),

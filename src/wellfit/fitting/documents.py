@@ -249,4 +249,7 @@ def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weig
             )
         if not torch.isfinite(found).all():
             raise ModelFileError(f"tensor {name!r} holds NaN or infinities")
+    blocks = network.statistics.views(tensors["statistics"], 1)
+    for layer, block in zip(network.layers, blocks, strict=True):
+        layer.check_statistics(block[0])
     return Weights(network, 1, tensors["parameters"], tensors["statistics"], {})

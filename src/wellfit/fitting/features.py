@@ -120,6 +120,13 @@ class FeatureEncoder:
         """Name, kind and levels of each training column; empty where all are plain numbers."""
         return () if self.table is None else self.table.columns
 
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """The positions of the encoded columns that are numbers, which vary in training."""
+        if self.table is not None:
+            return self.table.numeric_outputs
+        return tuple(range(self.n_columns)) if self.kind == "raw" else ()
+
     def problems_of(self, x: Table, *, narrow: bool) -> dict[str, list[str]]:
         """Return what validated rows hold that lies outside of what was learned, by columns.
 

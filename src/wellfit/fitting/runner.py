@@ -18,6 +18,7 @@ from wellfit.fitting.encoded import EncodedRows
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork
 from wellfit.training import Callback, Member, Result, Rows, Stream, Weights, train
+from wellfit.training.initial import initial_weights
 from wellfit.training.precision import threads
 from wellfit.training.precision_choice import choose_precision
 from wellfit.training.stack import STACK_BYTES, bytes_of
@@ -112,7 +113,7 @@ def train_group(
     """
     first = group.jobs[0]
     rows, streams = _shared_rows(group.jobs)
-    resume, precision = paused or (_start(group.jobs, rows), first.compute.precision)
+    resume, precision = paused or (_start(group.jobs, rows, streams), first.compute.precision)
     with threads(first.compute.n_threads):
         # "auto" is settled once, by the first member; a paused training keeps what it began with.
         precision = choose_precision(precision, first.member, rows, streams[0])
@@ -152,7 +153,7 @@ def train_members(
     rows = job.on_device() if rows is None else rows
     resume = None
     if job.start is not None:
-        weights = weights_at_start(job, members).to(rows.dtype, rows.device)
+        weights = weights_at_start(job, members, rows, streams).to(rows.dtype, rows.device)
         resume = Result.beginning(members, weights)
     # Checks compare losses closely: bfloat16 would be too coarse for them.
     precision = "float64" if job.compute.precision == "float64" else "float32"
@@ -162,19 +163,29 @@ def train_members(
         )
 
 
-def weights_at_start(job: TrainingJob, members: Sequence[Member]) -> Weights:
-    """Return where members begin, in double precision: at what is borrowed, or drawn."""
-    cpu = torch.device("cpu")
+def weights_at_start(
+    job: TrainingJob, members: Sequence[Member], rows: Rows, streams: Sequence[Stream]
+) -> Weights:
+    """Return where members begin, in double precision: at what is borrowed, or drawn.
+
+    Args:
+        job: whose start counts, if it has one.
+        members: of the job's layers.
+        rows: that are read.
+        streams: one for all members, or one each.
+    """
     if job.start is None:
-        return Weights.initial(members, torch.float64, cpu)
+        everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
+        return initial_weights(members, rows, everyone, torch.float64)
     # One start serves all members: each gets a copy, and an empty memory for its optimizer.
-    copies = job.start.to(torch.float64, cpu).select(torch.zeros(len(members), dtype=torch.long))
+    copies = job.start.to(torch.float64, rows.device)
+    copies = copies.select(torch.zeros(len(members), dtype=torch.long, device=rows.device))
     networks = tuple(member.network for member in members)
     slots = dict.fromkeys(name for member in members for name in member.slots())
     return replace(copies, network=networks[0], networks=networks).with_empty_slots(list(slots))
 
 
-def _start(jobs: Sequence[TrainingJob], rows: Rows) -> Result | None:
+def _start(jobs: Sequence[TrainingJob], rows: Rows, streams: Sequence[Stream]) -> Result | None:
     """Return where members begin some of whose weights are given; None where all are drawn."""
     if len(jobs) == 1 and jobs[0].resume is not None:
         return jobs[0].resume
@@ -182,10 +193,10 @@ def _start(jobs: Sequence[TrainingJob], rows: Rows) -> Result | None:
         return None
     members = [job.member for job in jobs]
     first = [
-        Weights.initial([job.member], rows.dtype, rows.device)
+        initial_weights([job.member], rows, [stream], rows.dtype)
         if job.start is None
         else job.start.to(rows.dtype, rows.device)
-        for job in jobs
+        for job, stream in zip(jobs, streams, strict=True)
     ]
     slots = dict.fromkeys(name for member in members for name in member.slots())
     return Result.beginning(members, Weights.join(first).with_empty_slots(list(slots)))

@@ -18,6 +18,7 @@ from wellfit.nn.activations import (
     Tanh,
 )
 from wellfit.nn.dense import Dense, HiddenLayer
+from wellfit.nn.embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from wellfit.nn.initializers import (
     Constant,
     GlorotNormal,
@@ -96,9 +97,12 @@ __all__ = [
     "Mish",
     "Network",
     "Normal",
+    "NumericEmbedding",
     "Ones",
     "Orthogonal",
     "PReLU",
+    "Periodic",
+    "PiecewiseLinear",
     "Poisson",
     "Quantile",
     "ReLU",

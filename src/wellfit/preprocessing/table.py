@@ -225,6 +225,22 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             columns[at] = replace(columns[at], levels=levels, spellings=spellings)
         return tuple(columns)
 
+    @property
+    def numeric_outputs(self) -> tuple[int, ...]:
+        """The positions in :meth:`transform`'s result of numbers and durations that vary.
+
+        Dates, marks of missing values, flags and levels are left out.
+
+        >>> table = TablePreprocessor().fit(pd.DataFrame({"flat": [1, 1], "age": [20, 30]}))
+        >>> table.numeric_outputs
+        (1,)
+        """
+        check_is_fitted(self, "categories_")
+        kinds = [self.kinds_[at] for at in self._positions("number", "date", "duration")]
+        usable = [kind != "date" for kind in kinds] & self.numbers_.varies
+        every = np.tile(usable, len(self.numbers_.scalings))
+        return tuple(np.flatnonzero(every).tolist())
+
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return all that was learned, as data for JSON and as arrays by name."""
         check_is_fitted(self)

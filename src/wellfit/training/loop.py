@@ -16,6 +16,7 @@ from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, MetricHistory, Run
 from wellfit.training.checks import numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
+from wellfit.training.initial import initial_weights
 from wellfit.training.interrupt import Interrupt
 from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
@@ -111,7 +112,10 @@ class _Loop:
             least = min(len(stream.train) for stream in streams)
             for member in members:
                 check_room(member, least, rows.dtype, rows.device)
-        self._result = resume.copy() if resume else _beginning(members, precision, rows.device)
+        if resume is None:
+            first = initial_weights(members, rows, streams, dtype_of(precision))
+            resume = Result.beginning(members, first)
+        self._result = resume.copy()
         self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
         # States belong to callbacks by position: a resumed run gives the same callbacks first.
@@ -379,7 +383,3 @@ class _Loop:
 
     def _index(self, positions: NDArray[np.int64]) -> Tensor:
         return torch.as_tensor(positions, device=self._rows.device)
-
-
-def _beginning(members: Sequence[Member], precision: str, device: torch.device) -> Result:
-    return Result.beginning(members, Weights.initial(members, dtype_of(precision), device))

@@ -98,17 +98,26 @@ class ParameterGroups:
         # Layers that the same members learn at the same rates make one group.
         layers: dict[_Learners, list[int]] = {}
         for layer, owner in enumerate(owners):
-            for learners in self._learners(owner, epoch) if shapes[layer].rows else ():
+            for learners in self._learners(layer, owner, epoch) if shapes[layer].rows else ():
                 layers.setdefault(learners, []).append(layer)
         return tuple(
             ParameterGroup(*learners, tuple(own), _weights(own, network))
             for learners, own in layers.items()
         )
 
-    def _learners(self, owner: int, epoch: int) -> Iterator[_Learners]:
-        """Yield each run of neighbouring members that learn a layer with weights, with rates."""
+    def _learners(self, layer: int, owner: int, epoch: int) -> Iterator[_Learners]:
+        """Yield each run of neighbouring members that learn a layer, with their rates.
+
+        Args:
+            layer: its position in the network.
+            owner: the layer with weights that it belongs to, counted among those.
+            epoch: from 1.
+        """
         every = [member.layer_rates for member in self._members]
-        rates = tuple(each.rate(owner, epoch) for each in every)
+        factors = [each.network.layers[layer].learning_rate_factor() for each in self._members]
+        rates = tuple(
+            each.rate(owner, epoch) * factor for each, factor in zip(every, factors, strict=True)
+        )
         epochs = tuple(each.start_epoch(owner) for each in every)
         for learns, run in groupby(range(len(every)), lambda member: rates[member] > 0):
             if learns:

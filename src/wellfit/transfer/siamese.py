@@ -45,7 +45,11 @@ class SiameseJobBuilder(JobBuilder):
     """Makes trainings on pairs: of two towers, and of streams that draw pairs of rows."""
 
     def architecture(
-        self, inputs: int, n_outputs: int, borrowed: BorrowedLayers | None
+        self,
+        inputs: int,
+        n_outputs: int,
+        borrowed: BorrowedLayers | None,
+        columns: tuple[int, ...] = (),
     ) -> Architecture:
         """Return towers whose rows merge below the head, or which read merged rows."""
         estimator = self.estimator
@@ -77,6 +81,7 @@ class SiameseJobBuilder(JobBuilder):
 
 _WITHOUT = (
     *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
+    "numeric_embedding",
 )
 _DEFAULTS = {
     "hidden_layer_sizes": (100, 100, 100, 100, 100),

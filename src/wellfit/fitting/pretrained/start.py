@@ -122,8 +122,7 @@ def first_weights(source: TrainedLayers, borrowed: BorrowedLayers, member: Membe
 
 
 def _check_inputs(source: TrainedLayers, inputs: int) -> None:
-    first = source.linear[0]
-    there = len(first) - 1
+    first, there = source.linear[0], source.weights.network.inputs
     if inputs != there:
         raise InputError(
             f"a row of X comes to {inputs} numbers and the pretrained model reads {there}: "

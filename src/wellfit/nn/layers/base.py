@@ -22,6 +22,7 @@ class Layer(Config, family="layer"):
 
     reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones
     training_only: ClassVar[bool] = False  # whether it does nothing when predicting
+    starts_from_rows: ClassVar[bool] = False  # whether training rows decide on its statistics
     mixes_rows: ClassVar[bool] = False  # whether a row's output depends on others of its batch
 
     def width(self, inputs: int) -> int:
@@ -48,6 +49,29 @@ class Layer(Config, family="layer"):
     def initial_statistics(self, inputs: int) -> Tensor:
         """Return the first statistics (rows, columns), float64."""
         return torch.zeros(0, 0, dtype=torch.float64)
+
+    def statistics_of(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the statistics (rows, columns), float64, that training starts from.
+
+        Asked where ``starts_from_rows``, of the lowest layer that is at work when predicting.
+
+        Args:
+            x: (rows, inputs) of training.
+            target: (rows,) class numbers, or (rows, columns).
+            weight: (rows,), or None where all are 1.
+        """
+        return self.initial_statistics(x.shape[1])
+
+    def check_statistics(self, block: Tensor) -> None:
+        """Refuse statistics (rows, columns), read from a file, that can't be the layer's.
+
+        Raises:
+            HyperparameterError: naming what is wrong.
+        """
+
+    def learning_rate_factor(self) -> float:
+        """Return the factor on the learning rate of what it learns."""
+        return 1.0
 
     def varying(self) -> Config:
         """Return the config whose ``per_member`` numbers the op gets: by default the layer."""

@@ -12,7 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activate, Activation, BatchNorm, Identity, Layer, Linear, Network, PReLU
+from wellfit.nn import (
+    Activate,
+    Activation,
+    BatchNorm,
+    Identity,
+    Layer,
+    Linear,
+    Network,
+    NumericEmbedding,
+    PReLU,
+)
 from wellfit.training import Weights
 
 Array = NDArray[np.float64]
@@ -30,7 +40,9 @@ class FittedLayer:
         layer: its description.
         parameters: (rows, columns) as the layer lays them out: weights with the bias as the last
             row, batch norm's scales and shifts, PReLU's slopes.
-        statistics: (rows, columns): batch norm's running means and variances.
+        statistics: (rows, columns): batch norm's running means and variances, the edges of a
+            piecewise linear embedding.
+        inputs: how many numbers it reads, where its own numbers don't show that; or 0.
 
     >>> FittedLayer.linear([[1.0, 2.0]], [0.5, 0.5]).parameters
     array([[1. , 2. ],
@@ -40,6 +52,7 @@ class FittedLayer:
     layer: Layer
     parameters: Array = field(default_factory=_nothing)
     statistics: Array = field(default_factory=_nothing)
+    inputs: int = 0
 
     @classmethod
     def linear(cls, weights: ArrayLike, bias: ArrayLike | None = None) -> Self:
@@ -146,8 +159,10 @@ def layers_of(weights: Weights) -> list[FittedLayer]:
     learned = weights.network.parameters.views(weights.parameters, k)
     tracked = weights.network.statistics.views(weights.statistics, k)
     return [
-        FittedLayer(layer, p[0].double().cpu().numpy().copy(), s[0].double().cpu().numpy().copy())
-        for layer, p, s in zip(own.layers, learned, tracked, strict=True)
+        FittedLayer(
+            layer, p[0].double().cpu().numpy().copy(), s[0].double().cpu().numpy().copy(), width
+        )
+        for layer, p, s, width in zip(own.layers, learned, tracked, own.widths, strict=False)
     ]
 
 
@@ -254,6 +269,8 @@ def _filled(part: FittedLayer, width: int) -> FittedLayer:
 def inputs_of(parts: Sequence[FittedLayer]) -> int:
     """Return how many numbers a row has: what the first layer that knows expects."""
     for part in parts:
+        if isinstance(part.layer, NumericEmbedding) and part.inputs:
+            return part.inputs
         if part.parameters.size > 1 or isinstance(part.layer, Linear | BatchNorm):
             rows, columns = part.parameters.shape
             return rows - 1 if isinstance(part.layer, Linear) else columns

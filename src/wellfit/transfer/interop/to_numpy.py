@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
-from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, PReLU
+from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, NumericEmbedding, PReLU
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
+from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 
@@ -135,6 +136,14 @@ class _Writer:
             case Activate(activation=PReLU()):
                 slopes = self._array(f"slopes{number}", part.parameters.astype(dtype))
                 self.lines.append(f"h = np.where(h > 0, h, h * {slopes})")
+            case NumericEmbedding():
+                own = EmbeddingArrays.of(part)
+                arrays = {**own.functions, "weight": own.weight, "bias": own.bias}
+                names = {
+                    key: self._array(f"{key}{number}", array.astype(dtype))
+                    for key, array in arrays.items()
+                }
+                self.lines += numpy_lines(own, names)
             case Activate(activation=function):
                 self.lines.append(f"h = {_formula(function)}")
             case layer:

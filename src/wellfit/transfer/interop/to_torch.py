@@ -23,9 +23,11 @@ from wellfit.nn import (
     LeakyReLU,
     Linear,
     MaskingNoise,
+    NumericEmbedding,
     PReLU,
     Softplus,
 )
+from wellfit.transfer.interop.embeddings import ColumnEmbedding, torch_module
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer
 
@@ -64,6 +66,7 @@ class Quantiles(nn.Module):
 
 
 _ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
+_OWN = (*_ENDS.values(), ColumnEmbedding)  # modules that PyTorch hasn't
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "hard_sigmoid": nn.Hardsigmoid,
     "identity": nn.Identity,
@@ -118,7 +121,7 @@ def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     if source.suffix != ".py":
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
     network = to_torch(model)
-    own = sorted({type(m) for m in network if type(m) in _ENDS.values()}, key=lambda c: c.__name__)
+    own = sorted({type(m) for m in network if type(m) in _OWN}, key=lambda c: c.__name__)
     modules = [f"    {_constructed(module)}," for module in network]
     text = _SOURCE.format(
         classes="".join(f"\n\n{inspect.getsource(cls)}" for cls in own),
@@ -155,7 +158,7 @@ def _constructed(module: nn.Module) -> str:
     """Return Python that makes such a module."""
     if isinstance(module, nn.BatchNorm1d):  # whose repr names arguments that are new in PyTorch
         return f"nn.BatchNorm1d({module.num_features}, {module.eps}, {module.momentum})"
-    return repr(module) if type(module) in _ENDS.values() else f"nn.{module!r}"
+    return repr(module) if type(module) in _OWN else f"nn.{module!r}"
 
 
 def _module(part: FittedLayer) -> nn.Module | None:
@@ -179,6 +182,9 @@ def _module(part: FittedLayer) -> nn.Module | None:
             return _filled(slopes, weight=part.parameters[0])
         case Activate(activation=function):
             return _activation(function)
+        case NumericEmbedding():
+            embedding, values = torch_module(part)
+            return _filled(embedding, **values)
     raise InputError(f"PyTorch export doesn't know layer {part.layer!r}")
 
 

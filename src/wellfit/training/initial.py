@@ -1,0 +1,56 @@
+"""Initial weights: drawn from seeds, and what layers take from training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wellfit.nn import Network
+from wellfit.training.member import Member
+from wellfit.training.rows import Rows
+from wellfit.training.stack import Weights
+from wellfit.training.streams import Stream
+
+_MOST_ROWS = 200_000  # that decide on statistics; more would hardly move a quantile
+
+
+def initial_weights(
+    members: Sequence[Member], rows: Rows, streams: Sequence[Stream], dtype: torch.dtype
+) -> Weights:
+    """Return the weights that members start from, each as if it were alone.
+
+    Args:
+        members: K trainings of one structure.
+        rows: the table that all of them read.
+        streams: K streams.
+        dtype: of the weights.
+    """
+    weights = Weights.initial(members, dtype, rows.device)
+    place = _lowest(weights.network)
+    if not weights.network.layers[place].starts_from_rows:
+        return weights
+    views = weights.network.statistics.views(weights.statistics, weights.members)
+    known: dict[tuple[int, object], Tensor] = {}
+    for index, (member, stream) in enumerate(zip(members, streams, strict=True)):
+        layer = member.network.layers[place]
+        key = id(stream), layer
+        if key not in known:
+            known[key] = layer.statistics_of(*_read(rows, stream))
+        views[place][index] = known[key].to(views[place])
+    return weights
+
+
+def _lowest(network: Network) -> int:
+    """Return the place of the lowest layer that is at work when predicting."""
+    return next(i for i, layer in enumerate(network.layers) if not layer.training_only)
+
+
+def _read(rows: Rows, stream: Stream) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return features, targets and weights of a stream's training rows, evenly thinned out."""
+    step = -(-len(stream.train) // _MOST_ROWS)
+    ids = torch.as_tensor(np.asarray(stream.train[::step], dtype=np.int64), device=rows.device)
+    weight = rows.weights(ids)
+    return rows.features(ids)[:, :-1], rows.labels(ids), None if weight is None else weight[0]

@@ -1,0 +1,286 @@
+"""Embeddings of numeric features: their formulas, gradients, edges, and places in a stack."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from engine import CPU, FLOAT64, every, label, member, parameters, run
+from wellfit.core.errors import HyperparameterError
+from wellfit.nn import Dropout, Network, NumericEmbedding, Periodic, PiecewiseLinear
+from wellfit.nn.embeddings import base
+from wellfit.nn.layers import Linear
+from wellfit.optim import SGD, LayerRates
+from wellfit.training import (
+    Rows,
+    Stack,
+    Stream,
+    Weights,
+    load_checkpoint,
+    predict,
+    save_checkpoint,
+    train,
+)
+from wellfit.training.step import Step
+
+K, B = 3, 8
+KINDS = [
+    PiecewiseLinear(3, n_bins=5),
+    PiecewiseLinear(3, "relu", n_bins=5, columns=(0, 3)),
+    PiecewiseLinear(1, n_bins=4, columns=(1, 2)),
+    Periodic(n_frequencies=5),
+    Periodic(2, "relu", n_frequencies=3, columns=(1,)),
+    Periodic(columns=(0, 2), n_frequencies=4),
+]
+KIND = pytest.mark.parametrize("layer", KINDS, ids=repr)
+
+
+def numbers(layer, p, edges, x, place):
+    """What a column becomes, by the formula."""
+    if layer.name == "piecewise_linear":
+        own = slice(place * layer.size, (place + 1) * layer.size)
+        last = int((edges[1:, place] > edges[:-1, place]).sum()) - 1
+        shares = []
+        for t in range(last + 1):
+            share = (x - edges[t, place]) / (edges[t + 1, place] - edges[t, place])
+            share = share.clamp(min=0) if t > 0 else share
+            shares.append(share.clamp(max=1) if t < last else share)
+        made = torch.stack(shares, 1) @ p[: last + 1, own] + x[:, None] * p[-2, own] + p[-1, own]
+        return made.relu() if layer.activation else made
+    n, size = layer.n_frequencies, layer.size - 1
+    w, phase, a, b = torch.split(p[:, place], [n, n, n * size, size])
+    made = torch.cos(2 * math.pi * x[:, None] * w + phase) @ a.view(n, size) + b
+    return torch.cat([made.relu() if layer.activation else made, x[:, None]], 1)
+
+
+def by_formula(layer, p, edges, x):
+    columns, kept = layer.embedded(x.shape[1]), layer.kept(x.shape[1])
+    made = [numbers(layer, p, edges, x[:, at], place) for place, at in enumerate(columns)]
+    return torch.cat([*made, x[:, list(kept)]], 1)
+
+
+def moved(layers):
+    """Members away from their start, with edges of their own, some of them doubled."""
+    members = [member(network=Network(4, layers), seed=seed) for seed in range(K)]
+    stack = Stack(members, Weights.initial(members, FLOAT64, CPU))
+    draw = torch.Generator().manual_seed(0)
+    flat = stack.weights.parameters
+    flat.add_(0.3 * torch.randn(flat.shape, generator=draw, dtype=FLOAT64))
+    for view in stack.network.statistics.views(stack.weights.statistics, K):
+        if view.numel():
+            view.add_(0.5 * torch.rand(view.shape, generator=draw, dtype=FLOAT64))
+            view.copy_(view.sort(1).values)
+            view[1, -2:] = view[1, -3:-2]
+    x = torch.randn(K, B, 5, dtype=FLOAT64, generator=draw)
+    x[..., -1] = 1
+    return stack, x, torch.randint(0, 3, (K, B), generator=draw)
+
+
+@KIND
+@pytest.mark.parametrize("below", [(), (Linear(4),)], ids=["first", "above"])
+@pytest.mark.parametrize("block", [base._BLOCK, 7], ids=["one block", "blocks"])
+def test_autograd_agrees(layer, below, block, monkeypatch):
+    monkeypatch.setattr(base, "_BLOCK", block)
+    stack, x, y = moved((*below, layer, Linear(3)))
+    step, values = Step(stack, B, 1), next(stack.step_schedule.values(0, 1))
+    logits = torch.empty(K, 3, B, dtype=FLOAT64)
+    target = stack.members[0].loss.encode(y, 3, FLOAT64)
+    step.compute(logits, values, x, target)
+    ours = stack.network.parameters.views(stack.gradients, K)
+    edges = stack.network.statistics.views(stack.weights.statistics, K)
+    for k in range(K):
+        blocks = [each.clone().requires_grad_() for each in stack.weights.blocks(k)]
+        h = x[k, :, :-1]
+        for place, each in enumerate(stack.network.layers):
+            p = blocks[place]
+            linear = isinstance(each, Linear)
+            h = F.linear(h, p[:-1].T, p[-1]) if linear else by_formula(
+                each, p, edges[place][k], h
+            )  # fmt: skip
+        torch.testing.assert_close(logits[k], h.T)
+        F.cross_entropy(h, y[k]).backward()
+        for mine, theirs in zip(ours, blocks, strict=True):
+            torch.testing.assert_close(mine[k], theirs.grad, rtol=1e-9, atol=1e-12)
+
+
+# --- edges ----------------------------------------------------------------------------------
+
+X = np.random.default_rng(0).gamma(2.0, size=(120, 4)).round(2)
+X[:, 1] = np.arange(120) % 5
+Y = (X[:, 0] > 2).astype(int) + (X[:, 1] == 3)
+
+
+def edges_of(x, y, weight=None, **options) -> list[np.ndarray]:
+    """The distinct edges of every column."""
+    layer = PiecewiseLinear(**options)
+    weight = None if weight is None else torch.tensor(weight)
+    edges = layer.statistics_of(torch.tensor(x), torch.tensor(y), weight)
+    assert edges.shape == (layer.n_bins + 1, x.shape[1])
+    layer.check_statistics(edges)
+    return [np.unique(column) for column in edges.numpy().T]
+
+
+def test_bins_hold_as_many_rows_each():
+    edges = edges_of(X, Y, n_bins=6)[0]
+    inside = np.histogram(X[:, 0], edges)[0]
+    assert len(edges) == 7
+    assert (abs(inside - 20) <= 4).all()
+    assert (edges[0], edges[-1]) == (X[:, 0].min(), X[:, 0].max())
+
+
+@pytest.mark.parametrize("bins", ["quantile", "tree"])
+def test_few_values_are_edges_each(bins):
+    assert edges_of(X, Y, n_bins=6, bins=bins)[1].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("bins", ["quantile", "tree"])
+def test_more_bins_than_rows_and_equal_values(bins):
+    few = np.array([[1.0, 2.0], [1.0, 3.0], [1.0, 3.0]])
+    assert [len(each) for each in edges_of(few, Y[:3], n_bins=64, bins=bins)] == [1, 2]
+
+
+def test_a_tree_splits_where_the_target_jumps():
+    x = np.linspace(0, 10, 400)[:, None]
+    jumps = (x[:, 0] > 2.013) * 3.0 - (x[:, 0] > 7.5)
+    edges = edges_of(x, jumps, n_bins=8, bins="tree")[0]
+    assert len(edges) == 4  # no split that gains nothing
+    np.testing.assert_allclose(edges[1:3], [2.013, 7.5], atol=0.03)
+    classes = edges_of(x, (x[:, 0] > 4).astype(int), n_bins=2, bins="tree")[0]
+    np.testing.assert_allclose(classes[1], 4, atol=0.03)
+
+
+def test_a_tree_is_scikit_learns():
+    from sklearn.tree import DecisionTreeRegressor
+
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(500, 1))
+    y = np.sin(3 * x[:, 0]) + 0.1 * draw.normal(size=500)
+    tree = DecisionTreeRegressor(max_leaf_nodes=8, min_samples_leaf=math.ceil(500 * 0.25 / 8))
+    found = tree.fit(x, y).tree_
+    splits = np.sort(found.threshold[found.children_left >= 0])
+    ours = edges_of(x, y, n_bins=8, bins="tree")[0][1:-1]
+    np.testing.assert_allclose(ours, splits, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bins", ["quantile", "tree"])
+@given(counts=st.lists(st.integers(0, 3), min_size=30, max_size=30))
+def test_a_weight_is_a_number_of_rows(bins, counts):
+    counts = np.array([*counts, 1])
+    x, y = X[:31], Y[:31]
+    weighted = edges_of(x, y, counts / counts.mean(), n_bins=5, bins=bins)
+    repeated = edges_of(np.repeat(x, counts, axis=0), np.repeat(y, counts), n_bins=5, bins=bins)
+    for ours, theirs in zip(weighted, repeated, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# --- stacks ---------------------------------------------------------------------------------
+
+ROWS = Rows(X, Y, dtype=FLOAT64)
+FOLDS = [Stream(np.arange(80), np.arange(80, 120)), Stream(np.arange(40, 120), np.arange(40))]
+
+
+def embedding_network(layer, **options):
+    return member(network=Network(4, (Dropout(0.1), layer, Linear(6), Linear(3))), **options)
+
+
+@pytest.mark.parametrize("layer", every("numeric_embedding"), ids=label)
+def test_folds_with_edges_of_their_own_are_as_alone(layer):
+    members = [
+        embedding_network(layer.replace(lr_multiplier=1 + k), seed=k, epochs=2 + k)
+        for k in range(2)
+    ]
+    together = run(members, ROWS, FOLDS)
+    for k in range(2):
+        alone = run([members[k]], ROWS, [FOLDS[k]])
+        np.testing.assert_allclose(parameters(alone, 0), parameters(together, k), rtol=1e-8)
+        np.testing.assert_array_equal(own(alone, 0), own(together, k))
+    if layer.starts_from_rows:
+        assert (own(together, 0) != own(together, 1)).any()
+
+
+def own(result, k):
+    """A member's statistics."""
+    weights = result.weights()
+    views = weights.network.statistics.views(weights.statistics, weights.members)
+    return torch.cat([view[k].flatten() for view in views])
+
+
+def test_edges_are_those_of_the_training_rows():
+    result = run([embedding_network(PiecewiseLinear(n_bins=6))], ROWS, FOLDS[:1])
+    edges = own(result, 0).view(7, 4)
+    assert [len(np.unique(each)) for each in edges.T] == [7, 5, 7, 7]
+    np.testing.assert_array_equal(edges[-1], X[:80].max(axis=0))
+
+
+@pytest.mark.parametrize("layer", every("numeric_embedding"), ids=label)
+def test_going_on_from_a_checkpoint_is_going_on(layer):
+    one = embedding_network(layer, epochs=4)
+    whole, half = run([one], ROWS, FOLDS[:1]), run([one], ROWS, FOLDS[:1], until=2)
+    resumed = run([one], ROWS, FOLDS[:1], resume=load_checkpoint([one], *save_checkpoint(half)))
+    np.testing.assert_array_equal(parameters(whole, 0), parameters(resumed, 0))
+    np.testing.assert_array_equal(own(whole, 0), own(resumed, 0))
+
+
+@pytest.mark.parametrize("layer", every("numeric_embedding"), ids=label)
+def test_its_rate_is_a_parameter_group_of_pytorchs(layer):
+    steps = []
+    for factor in (1.0, 0.25):
+        one = member(
+            network=Network(4, (layer.replace(lr_multiplier=factor), Linear(3))),
+            optimizer=SGD(0.1),
+            batch_size=120,
+            epochs=1,
+        )
+        start = Weights.initial([one], FLOAT64, CPU).blocks(0)
+        after = run([one], ROWS).weights().blocks(0)
+        steps.append([b - a for a, b in zip(start, after, strict=True)])
+    torch.testing.assert_close(steps[1][0], 0.25 * steps[0][0])
+    torch.testing.assert_close(steps[1][1], steps[0][1])
+    assert (steps[0][0] != 0).any()
+
+
+@pytest.mark.parametrize("layer", every("numeric_embedding"), ids=label)
+def test_it_freezes_with_the_layer_above(layer):
+    one = embedding_network(layer, layer_rates=LayerRates((0, 1)))
+    start = Weights.initial([one], FLOAT64, CPU).blocks(0)
+    after = run([one], ROWS).weights().blocks(0)
+    same = [torch.equal(a, b) for a, b in zip(start, after, strict=True)]
+    assert same == [True, True, True, False]
+
+
+@pytest.mark.parametrize("layer", every("numeric_embedding"), ids=label)
+def test_float32_and_bfloat16_are_near(layer):
+    one = embedding_network(layer)
+    rows = Rows(X, Y)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        weights = train([one], rows, [Stream(np.arange(120))], precision=precision).weights()
+        found[precision] = predict(weights, X, lambda z: z.clone(), precision=precision)
+    exact = predict(run([one], ROWS).weights(), X, lambda z: z.clone(), precision="float64")
+    np.testing.assert_allclose(found["float32"], exact, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found["bfloat16"], exact, rtol=0.1, atol=0.1)
+
+
+# --- refusals -------------------------------------------------------------------------------
+
+
+def test_columns_are_positions():
+    for wrong in ((1, 0), (0, 0), (-1,), "ab", (0.5,)):
+        with pytest.raises(HyperparameterError, match="positions of inputs from 0, in ascending"):
+            PiecewiseLinear(columns=wrong)
+    with pytest.raises(HyperparameterError, match="hold 7, and there are 4 inputs"):
+        assert Network(4, (Periodic(columns=(7,)), Linear(3))).widths
+    with pytest.raises(HyperparameterError, match="the edges of numeric_embedding"):
+        PiecewiseLinear().check_statistics(torch.tensor([[1.0], [0.0]]))
+
+
+def test_an_embedding_is_a_layer_of_a_family_of_its_own():
+    assert {each.name for each in every("numeric_embedding")} == {"piecewise_linear", "periodic"}
+    assert all(isinstance(each, NumericEmbedding) for each in every("numeric_embedding"))
+    assert PiecewiseLinear(4, columns=(1,)).width(3) == 6
+    with pytest.raises(HyperparameterError, match="size of numeric_embedding 'periodic' is 1"):
+        Periodic(1)
