@@ -20,8 +20,9 @@ import wellfit
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.lazy import HOME, public
+from wellfit.core.parameter import parameter
 from wellfit.estimators.build import JobBuilder
-from wellfit.estimators.declaration import parameter, with_parameters
+from wellfit.estimators.declaration import with_parameters
 from wellfit.fitting import FittedNetwork, run
 
 ROOT = Path(__file__).parents[1]

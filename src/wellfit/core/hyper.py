@@ -179,6 +179,12 @@ class Config:
         """Return the declarations by name, in the order of the fields."""
         return cls._hypers
 
+    @classmethod
+    def is_whole(cls, name: str) -> bool:
+        """Return whether a hyper-parameter is a whole number, as its default says."""
+        default = cls.__dataclass_fields__[name].default  # type: ignore[attr-defined]
+        return isinstance(default, int) and not isinstance(default, bool)
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some hyper-parameters changed.
 

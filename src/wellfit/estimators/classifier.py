@@ -12,8 +12,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError
+from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declaration import parameter, with_parameters
+from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
 from wellfit.fitting import ClassTargets
 from wellfit.nn import Loss
@@ -65,13 +66,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     }
 
     loss: str | Loss = parameter(
-        'by name or as an object; ``"auto"`` is softmax cross-entropy for classes, sigmoid '
+        'loss function; by name or as an object; ``"auto"`` is softmax cross-entropy for classes, sigmoid '
         "cross-entropy for several labels a row.",
         default="auto",
         family=Loss,
     )
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = parameter(
-        'weights of the classes, ``"balanced"`` for all classes to count alike.', default=None
+        'weights of the classes, or "balanced"; ``"balanced"`` for all classes to count alike.',
+        default=None,
+        choices=("balanced",),
     )
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:

@@ -9,108 +9,14 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from dataclasses import replace
 from typing import Any, TypeVar, dataclass_transform
 
-import numpy as np
-
-from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
-from wellfit.core.hyper import Config, Hyper
+from wellfit.core.parameter import Parameter, parameter
 
 Class = TypeVar("Class", bound=type)
 
 _PLACEHOLDER = "        {parameters}\n"  # in a docstring, where the parameters are to stand
-_HUGE = 2**63  # no library below takes whole numbers of more than 64 bits
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """The declaration of one parameter.
-
-    Attributes:
-        doc: what it means, as the docstring says it.
-        default: the value where none is given.
-        whole: whether a number has to be a whole one.
-        low: the least value; None where another declaration has the range.
-        high: the largest value, or None.
-        open_low: whether ``low`` itself is excluded.
-        flag: whether it is True or False, and nothing else.
-        optional: whether None is allowed.
-        family: the configs that it may be, by name or as an object.
-        stands_for: the config and its hyper-parameter whose range and search space hold for it.
-        kw_only: whether it can't be given by position.
-        form: its type, as annotated.
-    """
-
-    doc: str
-    default: Any
-    whole: bool = False
-    low: float | None = None
-    high: float | None = None
-    open_low: bool = False
-    flag: bool = False
-    optional: bool = False
-    family: type[Config] | None = None
-    stands_for: tuple[type[Config], str] | None = None
-    kw_only: bool = True
-    form: Any = None
-
-    def check(self, name: str, value: Any) -> None:
-        """Refuse a value that can't be meant.
-
-        Raises:
-            HyperparameterError: naming the parameter, and what was expected.
-        """
-        for each in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(each, int) and abs(each) >= _HUGE:
-                raise HyperparameterError(
-                    f"{name} is {shown(each)}; expected a whole number below 2**63"
-                )
-        if self.flag and not isinstance(value, (bool, np.bool_)):
-            raise UnknownNameError(f"value of {name}", str(value), ["True", "False"])
-        if self.low is not None and not (value is None and self.optional):
-            kind: Any = Integral if self.whole else Real
-            count = self.whole and self.low == 0  # of which True is 1
-            number = isinstance(value, kind) and (count or not isinstance(value, bool))
-            if not number or not self._holds(value):
-                high = number and self.high is not None and value > self.high
-                raise HyperparameterError(f"{name} is {value!r}; expected {self._expected(high)}")
-
-    def _holds(self, value: Any) -> bool:
-        assert self.low is not None
-        above = value > self.low if self.open_low else value >= self.low
-        return bool(above and (self.high is None or value <= self.high))
-
-    def _expected(self, high: bool) -> str:
-        if not self.whole:
-            return f"a share in {'(' if self.open_low else '['}{self.low:g}, {self.high:g}]"
-        bound = f"at most {self.high:g}" if high else f"at least {self.low:g}"
-        return f"a whole number, {bound}"
-
-    @property
-    def hyper(self) -> Hyper | None:
-        """The hyper-parameter whose range and search space hold for it, if there is one."""
-        return None if self.stands_for is None else self.stands_for[0].hypers()[self.stands_for[1]]
-
-
-def parameter(
-    doc: str,
-    *,
-    default: Any,
-    whole: bool = False,
-    low: float | None = None,
-    high: float | None = None,
-    open_low: bool = False,
-    flag: bool = False,
-    optional: bool = False,
-    family: type[Config] | None = None,
-    stands_for: tuple[type[Config], str] | None = None,
-    kw_only: bool = True,
-) -> Any:
-    """Declare a parameter in a class body; see :class:`Parameter` for the arguments."""
-    options = whole, low, high, open_low, flag, optional
-    return Parameter(doc, default, *options, family, stands_for, kw_only)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter,))

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from wellfit.augment import Augmentation
 from wellfit.core.errors import HyperparameterError
-from wellfit.estimators.declaration import Parameter, parameter, with_parameters
+from wellfit.core.parameter import Parameter, parameter
+from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import (
@@ -21,8 +22,9 @@ from wellfit.nn import (
     Loss,
     NumericEmbedding,
 )
-from wellfit.optim import L1, L2, Clipping, MaxNorm, Optimizer, Schedule
+from wellfit.optim import L1, L2, ClipByNorm, Clipping, MaxNorm, Optimizer, Schedule
 from wellfit.training import Callback, EarlyStopping, Member
+from wellfit.training.precision import PRECISIONS
 
 _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 
@@ -34,63 +36,80 @@ class Parameters(NestedConfigs):
     declared_parameters: ClassVar[Mapping[str, Parameter]]
 
     hidden_layer_sizes: Sequence[int] | int = parameter(
-        "units of each hidden layer; ``()`` is a linear model.",
+        "units of the hidden layers, from the lowest; ``()`` is a linear model.",
         default=(256, 256),
+        whole=True,
+        each=True,
+        low=1,
         kw_only=False,
+        group="Network",
     )
     layers: Sequence[int | HiddenLayer | Layer] | None = parameter(
-        "hidden layers one by one, in place of ``hidden_layer_sizes``: numbers of units, "
+        "hidden layers one by one, in place of ``hidden_layer_sizes``; numbers of units, "
         ":class:`~wellfit.nn.Dense` with settings of its own, other layers of ``wellfit.nn``.",
         default=None,
+        group="Network",
     )
     activation: str | Activation | Sequence[str | Activation] = parameter(
-        "of the hidden layers, by name or as an object, or one for each.",
+        "activation function of the hidden layers, or one for each; by name or as an object.",
         default="relu",
         family=Activation,
+        group="Network",
     )
     initializer: str | Initializer = parameter(
-        "how the weights start, by name or as an object.",
+        "initializer of the weights; by name or as an object.",
         default="glorot_uniform",
         family=Initializer,
+        group="Network",
     )
     bias_initializer: str | Initializer = parameter(
-        "how the biases start.", default="zeros", family=Initializer
+        "initializer of the biases; by name or as an object.",
+        default="zeros",
+        family=Initializer,
+        group="Network",
     )
     batch_norm: bool | Literal["before", "after"] | BatchNorm = parameter(
-        'normalize every hidden layer\'s batch; True or ``"before"`` its activation, '
+        'batch normalization in every hidden layer; True or ``"before"`` its activation, '
         '``"after"``, or a :class:`~wellfit.nn.BatchNorm`, such as '
         "``BatchNorm(momentum=0.95, output=True)``.",
         default=False,
         family=BatchNorm,
+        group="Network",
     )
     dropout: float | Layer | Literal["auto"] = parameter(
-        "share of hidden units silenced at a step, in [0, 1), or a layer such as "
+        "dropout rate of the hidden layers, in [0, 1); or a layer such as "
         '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.',
         default="auto",
+        choices=("auto",),
         stands_for=(Dropout, "rate"),
+        group="Network",
     )
     input_dropout: float = parameter(
-        "share of inputs silenced at a step, in [0, 1).", default=0.0, stands_for=(Dropout, "rate")
+        "dropout rate of the inputs, in [0, 1).",
+        default=0.0,
+        stands_for=(Dropout, "rate"),
+        group="Network",
     )
     input_noise: float = parameter(
-        "standard deviation of noise added to scaled inputs at a step, at least 0.",
+        "standard deviation of the Gaussian noise added to scaled inputs at a step, at least 0.",
         default=0.0,
         stands_for=(GaussianNoise, "std"),
+        group="Network",
     )
     l1: float | L1 = parameter(
-        "strength λ of the penalty λ Σ|w| on weights, at least 0; or an "
+        "strength λ of the L1 penalty λ Σ|w| on weights, at least 0; or an "
         ":class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.",
         default=0.0,
         stands_for=(L1, "strength"),
     )
     l2: float | L2 = parameter(
-        "strength λ of the penalty λ/2 Σw² on weights, at least 0; or an "
+        "strength λ of the L2 penalty λ/2 Σw² on weights, at least 0; or an "
         ":class:`~wellfit.optim.L2`.",
         default=0.0,
         stands_for=(L2, "strength"),
     )
     max_norm: float | None = parameter(
-        "longest norm of a hidden unit's incoming weights, above 0; None for no limit.",
+        "largest norm of a hidden unit's incoming weights, above 0; None for no limit.",
         default=None,
         stands_for=(MaxNorm, "limit"),
     )
@@ -103,102 +122,122 @@ class Parameters(NestedConfigs):
         family=NumericEmbedding,
     )
     loss: str | Loss = parameter(
-        'by name or as an object; ``"auto"`` goes with the targets.', default="auto", family=Loss
+        'loss function; by name or as an object; ``"auto"`` goes with the targets.',
+        default="auto",
+        family=Loss,
     )
     optimizer: str | Optimizer = parameter(
-        "the update rule, by name or as an object; ``set_params`` reaches into it by "
+        "optimizer; by name or as an object; ``set_params`` sets its hyper-parameters by "
         '``optimizer__learning_rate`` and the like. ``"lbfgs"`` and ``"conjugate_gradient"`` '
         "look at all rows before each move.",
         default="adam",
         family=Optimizer,
     )
     learning_rate: float | Literal["auto"] = parameter(
-        "the optimizer's, above 0; ``\"auto\"`` keeps the optimizer's own.", default="auto"
+        "learning rate of the optimizer, at least 0; ``\"auto\"`` keeps the optimizer's own.",
+        default="auto",
+        choices=("auto",),
+        low=0,
     )
     lr_schedule: str | Schedule = parameter(
-        'of the learning rate, by name or as an object, e.g. ``"one_cycle"``.',
+        'schedule of the learning rate; by name or as an object, e.g. ``"one_cycle"``.',
         default="one_cycle",
         family=Schedule,
     )
     schedules: Mapping[str, str | Schedule] | None = parameter(
-        'of other numbers, by name: ``{"momentum": Ramp(0.5, 1)}``; also of ``"dropout"``, '
-        '``"l1"`` and ``"l2"``.',
+        'schedules of other numbers by name, such as ``{"momentum": Ramp(0.5, 1)}``; also of '
+        '``"dropout"``, ``"l1"`` and ``"l2"``.',
         default=None,
     )
     gradient_clipping: float | str | Clipping | None = parameter(
-        "the longest norm of the gradients, above 0; or a way of clipping, by name or as an "
-        "object.",
+        "largest norm of the gradient, above 0, or a method of clipping; by name or as an object.",
         default=None,
         family=Clipping,
+        stands_for=(ClipByNorm, "limit"),
     )
     ema_decay: float = parameter(
-        "share of averaged weights kept at a step, in [0, 1); they predict. 0 for none.",
+        "decay of the exponential moving average of the weights, in [0, 1); the averaged weights "
+        "predict. 0 for none.",
         default=0.0,
         stands_for=(Member, "ema_decay"),
     )
     batch_size: int | Literal["auto"] = parameter(
-        'rows of a step, all rows where there are fewer; ``"auto"`` is a power of 2, about a '
+        'rows in a batch; all rows where there are fewer; ``"auto"`` is a power of 2, about a '
         "hundredth of the rows, from 16 to 256.",
         default="auto",
+        choices=("auto",),
         stands_for=(Member, "batch_size"),
     )
     shuffle: bool = parameter(
-        "draw the rows of an epoch in another order each time.", default=True, flag=True
+        "a new random order of the rows in every epoch.", default=True, flag=True
     )
     subsample: float = parameter(
-        "share of the training rows that is used, in (0, 1].",
+        "fraction of the training rows to use, in (0, 1].",
         default=1.0,
         low=0,
         high=1,
         open_low=True,
     )
     epochs: int = parameter(
-        "passes over the training rows, at most.",
+        "maximal number of epochs.",
         default=40,
-        whole=True,
         low=1,
         stands_for=(Member, "epochs"),
     )
     early_stopping: bool | EarlyStopping = parameter(
-        "True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on held-out rows, "
-        "stop when they no longer improve, keep the best weights.",
+        "stop when the validation loss no longer improves, and keep the best weights; True or an "
+        ":class:`~wellfit.training.EarlyStopping`, which judges every epoch on held-out rows.",
         default=True,
         family=EarlyStopping,
+        group="Validation and stopping",
     )
     validation_fraction: float | None = parameter(
-        "share of the rows held out and judged by, in (0, 1), each class in its share; None holds "
-        'out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is ``"loss"`` '
-        'or ``"accuracy"``, of the training rows.',
+        "fraction of the training rows for validation, in (0, 1); each class in its share. None "
+        'holds out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is '
+        '``"loss"`` or ``"accuracy"``, of the training rows.',
         default=None,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        optional=True,
+        group="Validation and stopping",
     )
     scoring: Any = parameter(
-        "scorers of scikit-learn that judge the held-out rows, one or a list, by name or as "
-        'functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
+        "scorers of scikit-learn, such as roc_auc, computed on the validation rows; one or a "
+        "list, by name or as functions: ``\"roc_auc\"`` becomes ``history_[\"val_roc_auc\"]``.",
         default=None,
+        group="Validation and stopping",
     )
     eval_every: int = parameter(
-        "epochs from one judgement to the next; the last epoch is always judged.",
+        "number of epochs between evaluations; the last epoch is always evaluated.",
         default=1,
         whole=True,
         low=1,
+        group="Validation and stopping",
     )
     augment: str | Augmentation | Sequence[str | Augmentation] = parameter(
-        "random changes of training rows, one or a list, by name or as objects.", default=()
+        "random augmentations of the training rows; one or a list, by name or as objects.",
+        default=(),
     )
     image_shape: Sequence[int] | None = parameter(
-        "(height, width) or (height, width, channels), where ``augment`` has to know; bytes "
-        "(uint8) of that size are pixels.",
+        "shape of the images, (height, width) or (height, width, channels), where ``augment`` "
+        "has to know it; bytes (uint8) of that size are pixels.",
         default=None,
     )
     preprocess: Literal["auto"] | None = parameter(
-        '``"auto"`` scales, imputes and encodes; None takes numbers as they are.', default="auto"
+        'preprocessing of the columns; ``"auto"`` scales, imputes and encodes; None takes numbers '
+        "as they are.",
+        default="auto",
+        choices=("auto",),
     )
     callbacks: Sequence[Callback] = parameter("called at every epoch.", default=())
     pretrained: PretrainedLayers | None = parameter(
-        "a :class:`~wellfit.transfer.Pretrained`: layers of another model to start from, and what "
-        "of them learns; None to start afresh.",
+        "layers of another model to start from; a :class:`~wellfit.transfer.Pretrained`, which "
+        "also says what of them learns; None to start afresh.",
         default=None,
         family=PretrainedLayers,
+        group="Pretrained",
     )
     warm_start: bool = parameter(
         "go on from the weights of the last ``fit``. What would need other weights is then "
@@ -207,21 +246,26 @@ class Parameters(NestedConfigs):
         default=False,
     )
     precision: str = parameter(
-        '``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or '
-        '``"auto"``: bfloat16 where a short trial finds it faster and no worse.',
+        'floating-point format; ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix '
+        'products, or ``"auto"``: bfloat16 where a short trial finds it faster and no worse.',
         default="float32",
+        choices=PRECISIONS,
+        group="Run",
     )
     device: str = parameter(
-        '``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…',
+        'device, such as cpu or cuda; ``"auto"`` is the GPU where there is one; ``"cpu"``, '
+        '``"cuda"``, ``"cuda:1"``…',
         default="auto",
+        group="Run",
     )
     n_threads: int | None = parameter(
-        "of the processor, from 1 to 1024; None for as many as PyTorch would take.",
+        "number of threads, from 1 to 1024; None for as many as PyTorch would take.",
         default=None,
         whole=True,
         low=1,
         high=_MOST_THREADS,
         optional=True,
+        group="Run",
     )
     random_state: Any = parameter("a whole number makes fits repeatable.", default=None)
     verbose: int = parameter(

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declaration import parameter, with_parameters
+from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import stackable
 from wellfit.fitting import NumberTargets
 from wellfit.nn import Activation, Loss
@@ -56,7 +57,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     target_encoder = NumberTargets
 
     loss: str | Loss = parameter(
-        'by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates '
+        'loss function; by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates '
         'quantiles, ``"poisson"`` counts; ``"huber"`` is robust to outliers.',
         default="auto",
         family=Loss,

@@ -65,8 +65,8 @@ def architecture(
     network, asked = build_network(inputs, below, layers, whole, n_outputs, end)
     asked[: len(own)] = own
     penalties = [
-        *_penalties("l1", L1, estimator.l1, [layer.l1 for layer in asked]),
-        *_penalties("l2", L2, estimator.l2, [layer.l2 for layer in asked]),
+        *_penalties(L1, estimator.l1, [layer.l1 for layer in asked]),
+        *_penalties(L2, estimator.l2, [layer.l2 for layer in asked]),
     ]
     limits = [layer.max_norm for layer in asked]
     return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
@@ -108,8 +108,8 @@ def check_saved(estimator: Any) -> None:
     between = _whole(estimator).dropout
     if not isinstance(between, Layer):
         disturb(between or 0.0, 0.0)
-    for name, kind in (("l1", L1), ("l2", L2)):
-        list(_penalties(name, kind, getattr(estimator, name), [None]))
+    list(_penalties(L1, estimator.l1, [None]))
+    list(_penalties(L2, estimator.l2, [None]))
     list(_max_norms(estimator.max_norm, [None]))
 
 
@@ -138,18 +138,14 @@ def optimizer(estimator: Any) -> Optimizer:
         raise HyperparameterError(
             f"learning_rate is {rate!r}, and optimizer {rule.name!r} has none; expected 'auto'"
         )
-    if isinstance(rate, str):
-        raise HyperparameterError(f"learning_rate is {rate!r}; expected a number or 'auto'")
     return rule.replace(learning_rate=rate)
 
 
 def dropout(estimator: Any) -> float | Layer:
     """Return the hidden dropout, ``"auto"`` resolved: none where the loss must not be random."""
-    given: float | Layer | str = estimator.dropout
-    if not isinstance(given, str):
-        return given
+    given: float | Layer = estimator.dropout
     if given != "auto":
-        raise HyperparameterError(f"dropout is {given!r}; expected a share in [0, 1) or 'auto'")
+        return given
     fixed = isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
     return 0.0 if fixed else _DROPOUT
 
@@ -192,22 +188,16 @@ def hidden_sizes(given: Sequence[int] | int) -> tuple[int, ...]:
 
 
 def _penalties(
-    name: str, kind: type[Penalty], given: Any, asked: Sequence[float | None]
+    kind: type[Penalty], given: Any, asked: Sequence[float | None]
 ) -> Iterable[Penalty]:
     """Yield a penalty for the layers that ask for none of their own, and those they ask for."""
-    whole = given if isinstance(given, kind) else kind(_strength(name, given))
+    whole = given if isinstance(given, kind) else kind(given)
     rest = tuple(index for index, strength in enumerate(asked) if strength is None)
     if whole.strength and rest:
         yield whole if len(rest) == len(asked) else whole.replace(only=rest)
     for index, strength in enumerate(asked):
         if strength:
             yield kind(strength, decoupled=whole.decoupled, only=(index,))
-
-
-def _strength(name: str, given: Any) -> float:
-    if not _is_number(given) or not given >= 0:
-        raise HyperparameterError(f"{name} is {given!r}; expected a number, at least 0")
-    return given
 
 
 def _max_norms(given: float | None, asked: Sequence[float | None]) -> Iterable[Constraint]:
@@ -230,9 +220,7 @@ def batch_size(given: int | str, rows: int) -> int:
     """
     if given == "auto":
         return int(2 ** np.clip(np.round(np.log2(rows / 100)), 4, 8))
-    if isinstance(given, str):
-        raise HyperparameterError(f"batch_size is {given!r}; expected a whole number or 'auto'")
-    return given
+    return int(given)
 
 
 def clipping(given: Any) -> tuple[Clipping, ...]:

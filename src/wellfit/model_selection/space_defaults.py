@@ -111,11 +111,7 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
     elif value is None:
         return
     elif name in estimator.declared_parameters:  # but for those of a user's subclass
-        declared = estimator.declared_parameters[name]
-        declared.check(name, value)
-        if declared.stands_for is not None:
-            kind, key = declared.stands_for
-            kind(**{key: value})
+        estimator.declared_parameters[name].check(name, value)
 
 
 def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:

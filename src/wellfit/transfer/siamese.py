@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.augment import Mixup
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.core.hyper import Config
+from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.build import JobBuilder
-from wellfit.estimators.declaration import parameter, with_parameters
+from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.settings import Architecture, architecture, hidden
 from wellfit.fitting import Compute, FittedNetwork, PairTargets
 from wellfit.fitting.features import Numbers, dense_numbers

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core._sklearn_compat import num_samples
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.declaration import parameter, with_parameters
+from wellfit.estimators.declaration import with_parameters
 from wellfit.fitting import Compute, FittedNetwork, ReconstructionTargets
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.history import History
