@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellfit.cli import options
 from wellfit.cli.console import duration, note, screen, spinner, starting
+from wellfit.cli.parameters import parameter_options
+from wellfit.cli.train import begin_with
 from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
@@ -16,80 +18,38 @@ if TYPE_CHECKING:
     from wellfit.cli.source import Source
     from wellfit.diagnose import RangeTest, Report
 
-# The parameter of each option; algorithms come before their hyper-parameters.
-_PARAMETERS = {
-    "hidden": "hidden_layer_sizes",
-    "activation": "activation",
-    "initializer": "initializer",
-    "batch_norm": "batch_norm",
-    "optimizer": "optimizer",
-    "learning_rate": "optimizer__learning_rate",
-    "batch_size": "batch_size",
-    "l1": "l1",
-    "l2": "l2",
-    "class_weight": "class_weight",
-    "n_threads": "n_threads",
-}
 
-
+@options.takes(
+    options.DataOptions,
+    parameter_options("Validation and stopping", "Pretrained"),
+    options.ModelOptions,
+)
 def check(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="The data: a file, a folder, or the name of a data set.", metavar="DATA"
-        ),
-    ],
-    target: options.Target = None,
-    data_dir: options.DataDir = None,
-    test: options.Test = None,
-    test_fraction: options.TestFraction = 0.2,
-    drop: options.Drop = None,
-    classes: options.Classes = None,
-    task: options.Task = "auto",
-    na: options.MissingValues = None,
-    no_header: options.NoHeader = False,
-    allow_pickle: options.AllowPickle = False,
-    hidden: options.Hidden = None,
-    activation: options.Activation = None,
-    initializer: options.Initializer = None,
-    batch_norm: options.BatchNorm = None,
-    optimizer: options.Optimizer = None,
-    learning_rate: options.LearningRate = None,
-    batch_size: options.BatchSize = None,
-    l1: options.L1 = None,
-    l2: options.L2 = None,
-    class_weight: options.ClassWeight = None,
-    settings: options.Settings = None,
-    n_threads: options.Threads = None,
-    seed: options.Seed = 0,
+    ctx: typer.Context,
     rates: Annotated[
         Path | None,
         typer.Option(
             help="Plot the learning-rate range test, over 8 decades, into this PNG file."
         ),
     ] = None,
+    **given: Any,
 ) -> None:
     """Check data, initial weights and learning rate for common problems, without training.
 
     Exit code 1 if a check fails.
     """
-    given = {**locals()}
-    from wellfit.cli.preflight import refuse_unknown_data, refuse_unknown_names
+    parameters = begin_with(ctx, given)
     from wellfit.cli.source import Request, open_source
 
-    refuse_unknown_names(given)
-    request = Request.from_options(given)
-    refuse_unknown_data(request)
     with starting():
         from wellfit.cli.settings import estimator
-    source = open_source(request)
+    source = open_source(Request.from_options(given, parameters))
     for doubt in source.notes:
         note(doubt)
-    parameters = {key: given[name] for name, key in _PARAMETERS.items()}
-    model = estimator(source.learning, parameters, settings or ())
-    report = _checked(model, source, seed)
+    model = estimator(source.learning, parameters, given["settings"] or ())
+    report = _checked(model, source, given["seed"])
     if rates is not None:
-        _drawn(model, source, seed, rates)
+        _drawn(model, source, given["seed"], rates)
     if report.outcome == "fail":
         raise typer.Exit(1)
 

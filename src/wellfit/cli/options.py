@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+Command = TypeVar("Command", bound=Callable[..., None])
+
 # Panels that group the options in the help.
-NETWORK, TRAINING, STOPPING, RUN = "Network", "Training", "Validation and stopping", "Run"
+TRAINING, STOPPING, RUN = "Training", "Validation and stopping", "Run"
 
 
 def option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
@@ -21,18 +25,41 @@ def number(panel: str, meaning: str, **more: Any) -> Any:
     return option(panel, meaning, **{"metavar": "N", **more})
 
 
-def named(panel: str, family: str) -> Any:
-    """Return an option that takes the name of an algorithm."""
-    return option(panel, f"A name from `wellfit methods {family}`.", metavar="NAME")
+def takes(*groups: type | Mapping[str, Any]) -> Callable[[Command], Command]:
+    """Give a command, as a decorator, groups of options; it is called with them by name.
+
+    Args:
+        groups: classes whose annotated attributes are options, or types by name, where the option
+            that isn't given is None.
+
+    >>> class Pace:
+    ...     epochs: int = 3
+    >>> @takes(Pace, {"rate": float})
+    ... def train(data: str, **given: object) -> None: ...
+    >>> print(inspect.signature(train))
+    (data: str, *, epochs: int = 3, rate: float = None) -> None
+    """
+    kind = inspect.Parameter
+
+    def completed(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [one for one in signature.parameters.values() if one.kind != kind.VAR_KEYWORD]
+        for group in groups:
+            forms = inspect.get_annotations(group, eval_str=True) if callable(group) else group
+            for name, form in forms.items():
+                default = getattr(group, name, None)
+                own.append(kind(name, kind.KEYWORD_ONLY, default=default, annotation=form))
+        command.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+        return command
+
+    return completed
 
 
 # --- the data --------------------------------------------------------------------------------
 
 Data = Annotated[
     str | None,
-    typer.Argument(
-        help="The training data: a file, a folder, or the name of a data set.", metavar="DATA"
-    ),
+    typer.Argument(help="The data: a file, a folder, or the name of a data set.", metavar="DATA"),
 ]
 Target = Annotated[str | None, typer.Option(help="The column to predict.")]
 DataDir = Annotated[
@@ -63,48 +90,47 @@ AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read pickle files; only if you trust their source.")
 ]
 
-# --- the estimator ---------------------------------------------------------------------------
 
-Hidden = Annotated[
-    str | None, option(NETWORK, "Units of the hidden layers, such as 512,256; '' for none.")
-]
-Activation = Annotated[str | None, named(NETWORK, "activation")]
-Initializer = Annotated[str | None, named(NETWORK, "initializer")]
-BatchNorm = Annotated[
-    bool | None, option(NETWORK, "Use batch normalization.", "--batch-norm/--no-batch-norm")
-]
-Optimizer = Annotated[str | None, named(TRAINING, "optimizer")]
-LearningRate = Annotated[float | None, number(TRAINING, "Learning rate of the optimizer.")]
-LRSchedule = Annotated[str | None, named(TRAINING, "schedule")]
-BatchSize = Annotated[int | None, number(TRAINING, "Rows in a batch.", min=1)]
-Epochs = Annotated[int | None, number(TRAINING, "Maximal number of epochs.", min=1)]
-L1 = Annotated[float | None, number(TRAINING, "Strength of the L1 penalty.")]
-L2 = Annotated[float | None, number(TRAINING, "Strength of the L2 penalty.")]
-ClassWeight = Annotated[
-    str | None, option(TRAINING, "balanced: weights rows inversely to the size of their class.")
-]
-Settings = Annotated[
-    list[str] | None,
-    option(
-        TRAINING,
-        "Any other parameter, such as optimizer__momentum=0.9; repeatable.",
-        "--set",
-        metavar="NAME=VALUE",
-    ),
-]
-EarlyStopping = Annotated[
-    bool | None,
-    option(
-        STOPPING,
-        "Stop when the validation loss no longer improves; keep the best weights.",
-        "--early-stopping/--no-early-stopping",
-    ),
-]
+class DataOptions:
+    """The options that say which data to read, and how."""
 
-# --- the run ---------------------------------------------------------------------------------
+    data: Data = None
+    target: Target = None
+    data_dir: DataDir = None
+    test: Test = None
+    test_fraction: TestFraction = 0.2
+    drop: Drop = None
+    classes: Classes = None
+    task: Task = "auto"
+    na: MissingValues = None
+    no_header: NoHeader = False
+    allow_pickle: AllowPickle = False
 
-Threads = Annotated[int | None, number(RUN, "Number of threads.", min=1)]
-Seed = Annotated[int, number(RUN, "Seed of the random numbers.", min=0)]
-Run = Annotated[Path | None, option(RUN, "The run folder; default: a new one in runs/.")]
-Overwrite = Annotated[bool, option(RUN, "Replace an earlier run in the folder.", "--overwrite")]
-Quiet = Annotated[bool, option(RUN, "Print only the scores.", "--quiet", "-q")]
+
+class ModelOptions:
+    """The options that complete those of the estimator's parameters."""
+
+    seed: Annotated[int, number(RUN, "Seed of the random numbers.", min=0)] = 0
+    settings: Annotated[
+        list[str] | None,
+        option(
+            TRAINING,
+            "Set a parameter, or a part of one, such as optimizer__momentum=0.9; repeatable.",
+            "--set",
+            metavar="NAME=VALUE",
+        ),
+    ] = None
+
+
+class RunOptions:
+    """The options of commands that write a run folder."""
+
+    run: Annotated[Path | None, option(RUN, "The run folder; default: a new one in runs/.")] = None
+    overwrite: Annotated[
+        bool, option(RUN, "Replace an earlier run in the folder.", "--overwrite")
+    ] = False
+    resume: Annotated[
+        Path | None,
+        option(RUN, "Resume an interrupted run; needs no other argument.", metavar="RUN"),
+    ] = None
+    quiet: Annotated[bool, option(RUN, "Print only the scores.", "--quiet", "-q")] = False

@@ -63,8 +63,7 @@ class Plan:
         # The run folder may have the name of the data set: --run digits.
         if not is_name(name, self.request.data_dir) and Path(name).expanduser().exists():
             request["name"] = str(Path(name).expanduser().absolute())
-        given = ((k, v) for k, v in self.parameters.items() if v is not None)
-        parameters = {key: _there(key, value) for key, value in given}
+        parameters = {key: _there(key, value) for key, value in self.parameters.items()}
         return {
             "request": plain(request),
             "parameters": plain(parameters),

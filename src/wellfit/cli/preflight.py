@@ -6,47 +6,15 @@ later, too: a file or column that can't be there is read in the ordinary way, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from wellfit.cli.console import spinner
 from wellfit.cli.source import Request, open_source
-from wellfit.core.declared import refuse_undeclared
 from wellfit.datasets import is_name, load
 from wellfit.datasets.files import ending
 from wellfit.datasets.readers import TABLES
 from wellfit.datasets.tables import column_names
-
-# Options that name an algorithm, with its family.
-_NAMING = {
-    "activation": "activation",
-    "initializer": "initializer",
-    "bias_initializer": "initializer",
-    "optimizer": "optimizer",
-    "lr_schedule": "schedule",
-    "sampler": "sampler",
-}
-
-
-def refuse_unknown_names(options: Mapping[str, Any]) -> None:
-    """Refuse names of algorithms that don't exist.
-
-    Args:
-        options: a command's options by name; those that are None weren't given.
-
-    Raises:
-        UnknownNameError: naming the nearest known one.
-
-    >>> refuse_unknown_names({"optimizer": "adm", "hidden": "8"})
-    Traceback (most recent call last):
-    wellfit.core.errors.UnknownNameError: unknown optimizer 'adm'; did you mean 'adam'? ...
-    """
-    for option, family in _NAMING.items():
-        if options.get(option) is not None:
-            refuse_undeclared(family, options[option])
-    for text in options.get("augment") or ():
-        refuse_undeclared("augmentation", text.partition(":")[0].strip())
 
 
 def refuse_unknown_data(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,27 +12,11 @@ from typer.core import TyperGroup
 
 from wellfit.cli import options
 from wellfit.cli.console import note, screen, spinner, starting
-from wellfit.cli.train import begin_with, resume_from
+from wellfit.cli.parameters import parameter_options
+from wellfit.cli.train import begin_with, common_plan, resume_from
+from wellfit.core.declared import refuse_undeclared
 
 _SEARCH = "Search"
-
-
-# The parameter of each option; algorithms come before their hyper-parameters.
-_PARAMETERS = {
-    "hidden": "hidden_layer_sizes",
-    "activation": "activation",
-    "batch_norm": "batch_norm",
-    "optimizer": "optimizer",
-    "lr_schedule": "lr_schedule",
-    "batch_size": "batch_size",
-    "epochs": "epochs",
-    "early_stopping": "early_stopping",
-    "n_threads": "n_threads",
-}
-_OPTIONS = (
-    *("candidates", "cv", "sampler", "halving", "factor", "restarts"),
-    *("time_limit", "score", "jobs"),
-)
 
 
 class _OneByDefault(TyperGroup):
@@ -58,29 +43,15 @@ class _OneByDefault(TyperGroup):
 search_app = typer.Typer(cls=_OneByDefault, help="Search hyper-parameters by cross-validation.")
 
 
-@search_app.command(
-    "run",
-    epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures.",
-)
-def search(
-    ctx: typer.Context,
-    data: options.Data = None,
-    target: options.Target = None,
-    data_dir: options.DataDir = None,
-    test: options.Test = None,
-    test_fraction: options.TestFraction = 0.2,
-    drop: options.Drop = None,
-    classes: options.Classes = None,
-    task: options.Task = "auto",
-    na: options.MissingValues = None,
-    no_header: options.NoHeader = False,
-    allow_pickle: options.AllowPickle = False,
+class SearchOptions:
+    """The options of the search itself."""
+
     candidates: Annotated[
         int, options.option(_SEARCH, "Number of candidates.", metavar="N", min=1)
-    ] = 40,
+    ] = 40
     cv: Annotated[
         int, options.option(_SEARCH, "Number of cross-validation folds.", metavar="N", min=2)
-    ] = 3,
+    ] = 3
     space: Annotated[
         Path | None,
         options.option(
@@ -89,10 +60,10 @@ def search(
             "own range.",
             metavar="FILE",
         ),
-    ] = None,
+    ] = None
     sampler: Annotated[
         str, options.option(_SEARCH, "random, sobol, grid, tpe, …", metavar="NAME")
-    ] = "random",
+    ] = "random"
     halving: Annotated[
         str | None,
         options.option(
@@ -100,15 +71,15 @@ def search(
             "successive or hyperband: few epochs for many candidates, more for the best.",
             metavar="NAME",
         ),
-    ] = None,
+    ] = None
     factor: Annotated[
         int,
         options.option(_SEARCH, "Halving keeps one of this many candidates.", metavar="N", min=2),
-    ] = 3,
+    ] = 3
     restarts: Annotated[
         int,
         options.option(_SEARCH, "Number of seeds for each candidate.", metavar="N", min=1),
-    ] = 1,
+    ] = 1
     score: Annotated[
         str | None,
         options.option(
@@ -117,51 +88,46 @@ def search(
             "--scoring",
             metavar="SCORER",
         ),
-    ] = None,
+    ] = None
     time_limit: Annotated[
         float | None,
         options.option(_SEARCH, "Start no more fits after this time.", metavar="SECONDS", min=0),
-    ] = None,
+    ] = None
     jobs: Annotated[
         int | None,
         options.option(_SEARCH, "Number of processes; -1 for one per core.", metavar="N"),
-    ] = None,
-    hidden: options.Hidden = None,
-    activation: options.Activation = None,
-    batch_norm: options.BatchNorm = None,
-    optimizer: options.Optimizer = None,
-    lr_schedule: options.LRSchedule = None,
-    batch_size: options.BatchSize = None,
-    epochs: options.Epochs = None,
-    early_stopping: options.EarlyStopping = None,
-    settings: options.Settings = None,
-    n_threads: options.Threads = None,
-    seed: options.Seed = 0,
-    run: options.Run = None,
-    overwrite: options.Overwrite = False,
-    resume: Annotated[
-        Path | None,
-        options.option(
-            options.RUN, "Resume an interrupted search; needs no other argument.", metavar="RUN"
-        ),
-    ] = None,
-    quiet: options.Quiet = False,
-) -> None:
+    ] = None
+
+
+@search_app.command(
+    "run",
+    epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures.",
+)
+@options.takes(
+    options.DataOptions,
+    SearchOptions,
+    parameter_options(),
+    options.ModelOptions,
+    options.RunOptions,
+)
+def search(ctx: typer.Context, **given: Any) -> None:
     """Search hyper-parameters by cross-validation, and train the best candidate.
 
     What is given of the network and of its training is the same for all candidates.
     """
-    given = {**locals()}
+    resume, quiet = given["resume"], given["quiet"]
     if resume is not None:
         resume_from(ctx, resume)
     else:
-        begin_with(ctx, given)
+        refuse_undeclared("sampler", given["sampler"])
+        parameters = begin_with(ctx, given)
     with starting():
         from wellfit.cli.search_run import resume_search, run_search
     if resume is not None:
         resume_search(resume, quiet=quiet)
-    else:
-        run_search(_plan(given), run=run, overwrite=overwrite, quiet=quiet)
+        return
+    plan = _plan(given, parameters)
+    run_search(plan, run=given["run"], overwrite=given["overwrite"], quiet=quiet)
 
 
 @search_app.command()
@@ -195,18 +161,14 @@ def show(
         note(f"the search is unfinished; `wellfit search --resume {run}` resumes it")
 
 
-def _plan(given: Mapping[str, Any]) -> Any:
+def _plan(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
     """Return the plan of the command's arguments."""
-    from wellfit.cli.plan import Options, Plan
-    from wellfit.cli.search_plan import SearchOptions, SearchPlan
-    from wellfit.cli.source import Request
+    from wellfit.cli.plan import Options
+    from wellfit.cli.search_plan import SearchPlan, SearchSettings
     from wellfit.model_selection.spaces import read_space
 
-    request = Request.from_options(given)
-    parameters = {key: given[name] for name, key in _PARAMETERS.items()}
-    # The plan stores the file's contents, not its path, so that a resumed search uses the same.
-    space = None if given["space"] is None else read_space(given["space"])
-    options = SearchOptions(space=space, **{name: given[name] for name in _OPTIONS})
-    return SearchPlan(
-        Plan(request, parameters, tuple(given["settings"] or ()), Options()), options
-    )
+    chosen = {name: given[name] for name in inspect.get_annotations(SearchOptions)}
+    if chosen["space"] is not None:
+        # The plan stores the file's contents, not its path, so that a resumed search uses them.
+        chosen["space"] = read_space(chosen["space"])
+    return SearchPlan(common_plan(given, parameters, Options()), SearchSettings(**chosen))

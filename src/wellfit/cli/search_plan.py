@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from sklearn.metrics import get_scorer_names
 
+from wellfit.cli.parameters import assignment
 from wellfit.cli.plan import Plan
-from wellfit.cli.settings import Model, assignment
+from wellfit.cli.settings import Model
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
@@ -19,7 +20,7 @@ from wellfit.model_selection.spaces import Space
 
 
 @dataclass(frozen=True)
-class SearchOptions:
+class SearchSettings:
     """Options of a search.
 
     Args:
@@ -64,14 +65,14 @@ class SearchPlan:
     """The common part of all candidates, and the options of the search."""
 
     common: Plan
-    options: SearchOptions
+    options: SearchSettings
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data.
 
         >>> from wellfit.cli.plan import Options
         >>> from wellfit.cli.source import Request
-        >>> plan = SearchPlan(Plan(Request("iris"), {}, (), Options()), SearchOptions(cv=5))
+        >>> plan = SearchPlan(Plan(Request("iris"), {}, (), Options()), SearchSettings(cv=5))
         >>> SearchPlan.from_dict(plan.to_dict()) == plan
         True
         """
@@ -87,7 +88,7 @@ class SearchPlan:
         try:
             return cls(
                 Plan.from_dict(data),
-                SearchOptions(**conform(data["search"], SearchOptions, "search")),
+                SearchSettings(**conform(data["search"], SearchSettings, "search")),
             )
         except (KeyError, TypeError, ModelFileError) as error:
             raise InputError(f"its settings are invalid: {error}") from error
@@ -119,5 +120,5 @@ class SearchPlan:
         return space
 
     def _given(self) -> Iterator[str]:
-        yield from (key for key, value in self.common.parameters.items() if value is not None)
+        yield from self.common.parameters
         yield from (assignment(text)[0] for text in self.common.extra)

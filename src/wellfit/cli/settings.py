@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.augment import Augmentation, augmentations
+from wellfit.cli.parameters import OWN, assignment, literal, read
 from wellfit.cli.source import Learning
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config, resolve
-from wellfit.estimators.settings import clipping, dropout, optimizer
+from wellfit.estimators.settings import (
+    check_saved,
+    clipping,
+    dropout,
+    optimizer,
+    resolve_schedule,
+)
 from wellfit.fitting.pretrained.base import PretrainedLayers
-from wellfit.nn import Activation, HiddenLayer, Initializer, Layer
-from wellfit.optim import Optimizer, Schedule
+from wellfit.nn import HiddenLayer, Layer
 from wellfit.training import EarlyStopping
 from wellfit.transfer import Pretrained
 
 Model = MLPClassifier | MLPRegressor
 
-# Parameters that are always names of algorithms.
-_NAMED: Mapping[str, type[Config]] = {
-    "activation": Activation,
-    "initializer": Initializer,
-    "bias_initializer": Initializer,
-    "optimizer": Optimizer,
-    "lr_schedule": Schedule,
-}
-_OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sets these itself
+# Parameters that are always names of algorithms, or configs.
+_NAMED = ("activation", "initializer", "bias_initializer", "optimizer", "lr_schedule")
 
 
 def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str] = ()) -> Model:
@@ -37,31 +35,26 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
 
     Args:
         learning: kind of the target, which chooses the estimator.
-        given: parameters by name, also ``optimizer__learning_rate``; hidden layers as text; None
-            if not given.
+        given: parameters by name, also ``optimizer__learning_rate``; values may be text.
         extra: more parameters as text, ``"optimizer__momentum=0.9"``.
 
     Raises:
-        InputError: an unknown name, or a value of the wrong type.
+        InputError: an unknown name, or a value that a parameter can't have.
 
-    >>> estimator("regression", {"epochs": 3, "dropout": None}, ["optimizer__beta_1=0.8"])
+    >>> estimator("regression", {"epochs": "3"}, ["optimizer__beta_1=0.8"])
     MLPRegressor(epochs=3, optimizer=Adam(beta_1=0.8))
     """
-    params = {key: value for key, value in given.items() if value is not None}
-    if "class_weight" in params:
-        _check_class_weight(params["class_weight"], learning)
-    for key, read in _AS_TEXT.items():
-        if key in params:
-            params[key] = read(params[key])
+    if learning == "regression" and given.get("class_weight") is not None:
+        raise HyperparameterError("--class-weight needs classes, and this is a regression")
+    params = [(key, read(key, value)) for key, value in given.items()]
     model: Model = MLPRegressor() if learning == "regression" else MLPClassifier()
     # One by one, in this order: a hyper-parameter belongs to the algorithm set before it.
-    for key, value in [*params.items(), *map(assignment, extra)]:
+    for key, value in [*params, *map(assignment, extra)]:
         _open(model, key)
-        model.set_params(**{key: _AS_OBJECTS.get(key, _same)(value)})
-    for key, family in _NAMED.items():
-        _resolved(family, getattr(model, key))
+        model.set_params(**{key: _AS_OBJECTS[key](value) if key in _AS_OBJECTS else value})
+    check_saved(model)
+    resolve_schedule(model)
     augmentations(model.augment)
-    clipping(model.gradient_clipping)
     return model
 
 
@@ -87,46 +80,6 @@ def _open(model: Model, key: str) -> None:
         model.set_params(gradient_clipping=clipping(value)[0])
     elif outer == "pretrained" and value is None:
         raise InputError(f"--{inner} needs a pretrained network: --pretrained MODEL")
-
-
-def _check_class_weight(value: str, learning: Learning) -> None:
-    if learning == "regression":
-        raise HyperparameterError("--class-weight needs classes, and this is a regression")
-    if value != "balanced":
-        raise UnknownNameError("class weight", value, ["balanced"])
-
-
-def assignment(text: str) -> tuple[str, Any]:
-    """Return the name and the value of ``name=value``; values that aren't Python are text.
-
-    >>> assignment("optimizer__momentum=0.9"), assignment("lr_schedule=one_cycle")
-    (('optimizer__momentum', 0.9), ('lr_schedule', 'one_cycle'))
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"--set is {text!r}; expected name=value, e.g. optimizer__momentum=0.9")
-    if name.strip() in _OWN:
-        raise InputError(f"--set {name.strip()}: the command line sets this parameter itself")
-    return name.strip(), _value(value.strip())
-
-
-def _value(text: str) -> Any:
-    """Return a Python value; names, also within lists and dictionaries, become text.
-
-    >>> _value("(28, 28)"), _value("[relu, elu]"), _value("{momentum: ramp}"), _value("a b")
-    ((28, 28), ['relu', 'elu'], {'momentum': 'ramp'}, 'a b')
-    """
-    try:
-        return ast.literal_eval(_Quoted().visit(ast.parse(text, mode="eval")))
-    except (ValueError, SyntaxError):
-        return text
-
-
-class _Quoted(ast.NodeTransformer):
-    """Replaces names by strings."""
-
-    def visit_Name(self, node: ast.Name) -> ast.Constant:
-        return ast.Constant(node.id)
 
 
 def hidden(given: Any) -> Any:
@@ -156,34 +109,21 @@ def _layer(given: Any) -> Any:
     raise UnknownNameError("layer", name, [name for names in known.values() for name in names])
 
 
-def changes(texts: Sequence[str]) -> list[Augmentation]:
+def changes(given: Any) -> list[Any]:
     """Return augmentations given by name, or by name and value of their first parameter.
 
     >>> changes(["shift", "rotation:15"])
     [Shift(), Rotation(degrees=15)]
     """
-    return [_augmentation(text) for text in texts]
+    return [_augmentation(one) for one in (given if isinstance(given, (list, tuple)) else [given])]
 
 
-def _augmentation(text: str) -> Augmentation:
-    name, colon, number = text.partition(":")
+def _augmentation(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    name, colon, number = given.partition(":")
     config = resolve(Augmentation, name.strip())
-    return config.replace(**{next(iter(config.hypers())): _value(number)}) if colon else config
-
-
-def layers(text: str) -> tuple[int, ...]:
-    """Return the sizes of hidden layers: ``"512,256"``, or ``""`` for none.
-
-    >>> layers("512, 256"), layers("")
-    ((512, 256), ())
-    """
-    parts = [part.strip() for part in text.split(",")] if text.strip() else []
-    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        raise InputError(
-            f"--hidden is {text!r}; expected positive integers, such as 512 or 512,256, or '' "
-            "for no hidden layers"
-        )
-    return tuple(map(int, parts))
+    return config.replace(**{next(iter(config.hypers())): literal(number)}) if colon else config
 
 
 def reused(model: Any) -> PretrainedLayers | None:
@@ -199,26 +139,18 @@ def reused(model: Any) -> PretrainedLayers | None:
     return pretrained
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-_AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {"layers": hidden, "pretrained": reused}
-_AS_TEXT: Mapping[str, Callable[[Any], Any]] = {
-    "hidden_layer_sizes": layers,
+_AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {
     "augment": changes,
-    "gradient_clipping": _value,
-    "pretrained__n_layers": _value,
-    "pretrained__freeze": _value,
-    "scoring": list,
+    "layers": hidden,
+    "pretrained": reused,
 }
 
 
 def resolved(model: Model) -> dict[str, Any]:
     """Return all parameters as plain data, algorithms with their hyper-parameters."""
-    params = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
-    for key, family in _NAMED.items():
-        params[key] = _resolved(family, params[key])
+    params = {k: v for k, v in model.get_params(deep=False).items() if k not in OWN}
+    for key in _NAMED:
+        params[key] = _resolved(model.nested_configs[key], params[key])
     params["optimizer"], params["dropout"] = optimizer(model), dropout(model)
     params["augment"] = augmentations(params["augment"])
     if params["early_stopping"] is True:

@@ -82,8 +82,8 @@ class Request:
             )
 
     @classmethod
-    def from_options(cls, given: Mapping[str, Any]) -> Request:
-        """Return the request from a command's options."""
+    def from_options(cls, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Request:
+        """Return the request from a command's options, and the estimator's parameters in them."""
         schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
         same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "classes")
         return cls(
@@ -92,7 +92,7 @@ class Request:
             schema=schema,
             time_column=tuple(given.get("time_column") or ()),
             group_column=given.get("group_column"),
-            validation_fraction=_validation(given),
+            validation_fraction=_validation(parameters),
             **{name: given[name] for name in (*same, "task", "seed")},
         )
 

@@ -138,7 +138,7 @@ def _prepare(plan: Plan) -> tuple[Source, Model]:
             raise InputError(
                 f"{moving[0]!r} augments images, but the image shape of the "
                 f"{source.data.X.shape[1]:,} columns of {source.data.name} is unknown; expected "
-                "--set image_shape=(height,width), such as (28,28)"
+                "--image-shape HEIGHT,WIDTH, such as 28,28"
             )
         model.set_params(image_shape=source.data.image_shape)
     return source, model

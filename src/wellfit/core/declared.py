@@ -1,19 +1,23 @@
-"""Names of algorithms, read from the source text: nothing is imported for it.
+"""Names, parameters and ranges, read from the source text: nothing is imported for it.
 
 The registry knows a class once its module is imported, which for most of them takes PyTorch along,
-and seconds. A command line that names an unknown optimizer should be answered before that.
+and seconds. A command line that names an unknown optimizer, or a parameter out of its range,
+should be answered before that.
 """
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from wellfit.core import registry
+from wellfit.core import hyper, registry
 from wellfit.core.errors import UnknownNameError
+from wellfit.core.parameter import Parameter, parameter
 
 _ROOT = Path(__file__).parents[1]
 # A class statement with keywords, such as ``class SiLU(Activation, name="silu"):``. Parentheses
@@ -21,6 +25,8 @@ _ROOT = Path(__file__).parents[1]
 _STATEMENT = re.compile(r"^class (\w+)\(((?:[^()]|\([^()]*\))*)\):", re.MULTILINE)
 _KEYWORD = re.compile(r'\b(name|family)="([^"]+)"')
 _ALIASES = re.compile(r"\baliases=\(([^()]*)\)")
+# The calls that declare a hyper-parameter.
+_HYPERS = {"hyper", "fraction", "positive", "nonnegative"}
 
 
 class Declared(NamedTuple):
@@ -30,12 +36,57 @@ class Declared(NamedTuple):
     aliases: frozenset[str]
 
 
-class _Statement(NamedTuple):
-    """One class statement: its bases, and what its keywords say."""
+class DeclaredParameter(NamedTuple):
+    """One parameter of an estimator: its declaration, and its type as text.
 
+    ``family`` is any config here, and the range that another class declares is only in ``ranged``,
+    which reads that class.
+    """
+
+    declaration: Parameter
+    form: str
+    stands_for: tuple[str, str] | None = None
+
+    @property
+    def ranged(self) -> Parameter:
+        """The declaration with its range."""
+        if self.stands_for is None:
+            return self.declaration
+        default, range_ = _hyper(_fields(self.stands_for[0])[self.stands_for[1]])
+        whole = isinstance(default, int) and not isinstance(default, bool)
+        return dataclasses.replace(self.declaration, hyper=range_, whole=whole)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families that it may be of."""
+        found, names = _statements(), re.findall(r"\w+", self.form)
+        keywords = (one.keywords for name in names for one in found.get(name, ()))
+        return tuple(dict.fromkeys(each["family"] for each in keywords if "family" in each))
+
+
+class DeclaredHyper(NamedTuple):
+    """One hyper-parameter: its default, and its range where it has one."""
+
+    default: Any
+    hyper: hyper.Hyper | None
+
+
+class _Statement(NamedTuple):
+    """One class statement: its bases, what its keywords say, and its file."""
+
+    cls: str
     bases: tuple[str, ...]
     keywords: Mapping[str, str]
     aliases: tuple[str, ...]
+    path: Path
+
+
+class _Field(NamedTuple):
+    """An annotated assignment in a class body: the type, the function called, its arguments."""
+
+    form: str
+    function: str
+    arguments: Mapping[str, Any]
 
 
 @cache
@@ -47,11 +98,7 @@ def declared() -> Mapping[str, Declared]:
     >>> "adam" in declared()["optimizer"].names, "swish" in declared()["activation"].aliases
     (True, True)
     """
-    found: dict[str, list[_Statement]] = {}
-    # Reading a few hundred small files takes a fraction of the time of importing PyTorch.
-    for path in _ROOT.rglob("*.py"):
-        for name, arguments in _STATEMENT.findall(path.read_text(encoding="utf-8")):
-            found.setdefault(name, []).append(_parsed(arguments))
+    found = _statements()
     families: dict[str, tuple[set[str], set[str]]] = {}
     for one in (one for several in found.values() for one in several):
         family = _family(one, found)
@@ -79,14 +126,131 @@ def refuse_undeclared(family: str, name: str) -> None:
         raise UnknownNameError(family, name, known.names, known.aliases)
 
 
-def _parsed(arguments: str) -> _Statement:
+@cache
+def declared_parameters(*classes: str) -> dict[str, DeclaredParameter]:
+    """Return the parameters that classes of ``estimators`` declare, the first class's first.
+
+    >>> epochs = declared_parameters("MLPClassifier")["epochs"]
+    >>> epochs.declaration.default, epochs.form
+    (40, 'int')
+    """
+    found: dict[str, DeclaredParameter] = {}
+    for cls in classes:
+        for name, field in _fields(cls, "estimators").items():
+            if field.function == "parameter" and name not in found:
+                found[name] = _parameter(field)
+    return found
+
+
+def declared_hypers(family: str, name: str) -> dict[str, DeclaredHyper]:
+    """Return the hyper-parameters of an algorithm, by its name or an alias.
+
+    >>> declared_hypers("optimizer", "sgd")["momentum"].hyper.interval
+    '[0, 1)'
+    """
+    found = _statements()
+    for one in (one for several in found.values() for one in several):
+        named = name == one.keywords.get("name") or name in one.aliases
+        if named and _family(one, found) == family:
+            return {key: _hyper(field) for key, field in _inherited(one, found).items()}
+    return {}
+
+
+@cache
+def _statements(folder: str = "") -> dict[str, list[_Statement]]:
+    """Return the class statements of a folder by the class's name."""
+    found: dict[str, list[_Statement]] = {}
+    # Reading a few hundred small files takes a fraction of the time of importing PyTorch.
+    for path in (_ROOT / folder).rglob("*.py"):
+        for name, arguments in _STATEMENT.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(name, []).append(_parsed(name, arguments, path))
+    return found
+
+
+def _parameter(field: _Field) -> DeclaredParameter:
+    """Return what ``parameter(…)`` declares; classes in its arguments are names here."""
+    arguments = {**field.arguments, "stands_for": None}
+    if "family" in arguments:
+        arguments["family"] = hyper.Config
+    return DeclaredParameter(parameter(**arguments), field.form, field.arguments.get("stands_for"))
+
+
+def _hyper(field: _Field) -> DeclaredHyper:
+    if field.function not in _HYPERS:
+        return DeclaredHyper(None, None)
+    made = getattr(hyper, field.function)(**field.arguments)
+    return DeclaredHyper(made.default, made.metadata["hyper"])
+
+
+def _fields(cls: str, folder: str = "") -> dict[str, _Field]:
+    found = _statements(folder)
+    return _inherited(found[cls][0], found) if cls in found else {}
+
+
+def _inherited(one: _Statement, found: Mapping[str, list[_Statement]]) -> dict[str, _Field]:
+    """Return the fields of a class, its bases' first."""
+    fields: dict[str, _Field] = {}
+    for base in reversed(one.bases):
+        for other in found.get(base, ())[:1]:
+            fields |= _inherited(other, found)
+    return fields | dict(_own(one.cls, one.path))
+
+
+def _own(cls: str, path: Path) -> Iterator[tuple[str, _Field]]:
+    """Yield the fields that a class body itself declares."""
+    classes = (node for node in _tree(path).body if isinstance(node, ast.ClassDef))
+    for node in next(one.body for one in classes if one.name == cls):
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        form, call = ast.unparse(node.annotation), node.value
+        if isinstance(call, ast.Call):
+            names = _Named(path)
+            arguments = {word.arg or "": names.value(word.value) for word in call.keywords}
+            if call.args:
+                arguments["doc"] = names.value(call.args[0])
+            yield node.target.id, _Field(form, ast.unparse(call.func), arguments)
+        elif not form.startswith("ClassVar"):
+            yield node.target.id, _Field(form, "", {})
+
+
+class _Named(ast.NodeTransformer):
+    """Replaces the names of a module's constants by their values, and others by their text."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def value(self, node: ast.expr) -> Any:
+        """Return the value of an expression; its text where that takes more than literals."""
+        try:
+            return ast.literal_eval(self.visit(node))
+        except ValueError:
+            return ast.unparse(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Look a constant up where it is assigned, or where it is imported from."""
+        for other in _tree(self._path).body:
+            if isinstance(other, ast.Assign) and ast.unparse(other.targets[0]) == node.id:
+                return ast.Constant(self.value(other.value))
+            names = other.names if isinstance(other, ast.ImportFrom) else ()
+            if node.id.isupper() and node.id in [alias.name for alias in names]:
+                there = _ROOT.parent / f"{ast.unparse(other).split()[1].replace('.', '/')}.py"
+                if there.exists():
+                    return ast.Constant(_Named(there).value(ast.Name(node.id)))
+        return ast.Constant(node.id)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _parsed(cls: str, arguments: str, path: Path) -> _Statement:
     keywords = dict(_KEYWORD.findall(arguments))
     listed = _ALIASES.search(arguments)
     aliases = re.findall(r'"([^"]+)"', listed[1]) if listed else ()
     bases = (part.strip() for part in _ALIASES.sub("", arguments).split(","))
-    return _Statement(
-        tuple(base for base in bases if base.isidentifier()), keywords, tuple(aliases)
-    )
+    named = tuple(base for base in bases if base.isidentifier())
+    return _Statement(cls, named, keywords, tuple(aliases), path)
 
 
 def _family(

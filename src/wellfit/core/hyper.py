@@ -209,10 +209,8 @@ class Config:
 
     def _check(self, key: str, value: Any, declaration: Hyper) -> None:
         default = type(self).__dataclass_fields__[key].default  # type: ignore[attr-defined]
-        wanted = _complaint(value, default, declaration)
-        if wanted:
-            owner = f"{self.family} {self.name!r}" if self.name else type(self).__name__
-            raise HyperparameterError(f"{key} of {owner} is {shown(value)}; expected {wanted}")
+        owner = f"{self.family} {self.name!r}" if self.name else type(self).__name__
+        check_value(f"{key} of {owner}", value, default, declaration)
         if isinstance(value, (int, float)):
             return
         if isinstance(value, numbers.Integral):
@@ -221,6 +219,17 @@ class Config:
             object.__setattr__(self, key, int(value))
         elif isinstance(value, numbers.Real):
             object.__setattr__(self, key, float(value))
+
+
+def check_value(name: str, value: Any, default: Any, declaration: Hyper) -> None:
+    """Refuse a value of a hyper-parameter out of its range, or of another kind than its default.
+
+    Raises:
+        HyperparameterError: calling it by ``name``.
+    """
+    wanted = _complaint(value, default, declaration)
+    if wanted:
+        raise HyperparameterError(f"{name} is {shown(value)}; expected {wanted}")
 
 
 def _complaint(value: Any, default: Any, declaration: Hyper) -> str:

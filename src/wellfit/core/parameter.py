@@ -74,14 +74,14 @@ class Parameter:
                 raise HyperparameterError(
                     f"{name} is {shown(one)}; expected a whole number below 2**63"
                 )
-        # NumPy's booleans are none of Python's.
-        if self.flag and not isinstance(value, bool) and getattr(value, "dtype", None) != bool:
+        # NumPy's booleans are none of Python's, and NumPy isn't imported for them.
+        if self.flag and not isinstance(value, bool) and type(value).__name__[:4] != "bool":
             raise UnknownNameError(f"value of {name}", str(value), ["True", "False"])
         for one in self._numbers(value):
             if not self._holds(one):
                 raise HyperparameterError(f"{name} is {value!r}; expected {self._expected(one)}")
-        named = self.hyper is None and self.choices and isinstance(value, str)
-        if named and value not in self.choices:
+        only = self.choices if self.hyper is None and self.family is None else ()
+        if only and isinstance(value, str) and value not in only:
             expected = " or ".join(map(repr, self.choices))
             near = did_you_mean(value, self.choices).rstrip(".")
             raise HyperparameterError(f"{name} is {value!r}; expected {expected}{near}")
@@ -91,7 +91,7 @@ class Parameter:
 
         Only where ``low`` is declared may it be nothing else.
         """
-        if self.hyper is None or value is None and (self.optional or self.low is None):
+        if self.hyper is None or (value is None and (self.optional or self.low is None)):
             return ()
         if isinstance(value, str):
             names = value in self.choices or self.family is not None
@@ -115,7 +115,8 @@ class Parameter:
         high = self.hyper.high
         above = high is not None and isinstance(value, Real) and float(value) > high
         bound = f"at most {high:g}" if above else f"at least {self.hyper.low:g}"
-        return f"a whole number, {bound}{choices}"
+        noun = "whole numbers" if self.each else "a whole number"
+        return f"{noun}, {bound}{choices}"
 
 
 def parameter(
@@ -142,6 +143,9 @@ def parameter(
     """
     range_ = None if low is None else Hyper(doc, low, high, open_low, open_high)
     if stands_for is not None:
-        range_, whole = stands_for[0].hypers()[meant[1]], meant[0].is_whole(meant[1])
+        range_, whole = (
+            stands_for[0].hypers()[stands_for[1]],
+            stands_for[0].is_whole(stands_for[1]),
+        )
     kinds = flag, optional, choices, family, range_, kw_only, group
     return Parameter(doc, default, whole, each, low, *kinds)

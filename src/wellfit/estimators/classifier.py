@@ -66,13 +66,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     }
 
     loss: str | Loss = parameter(
-        'loss function; by name or as an object; ``"auto"`` is softmax cross-entropy for classes, sigmoid '
-        "cross-entropy for several labels a row.",
+        'loss function; by name or as an object; ``"auto"`` is softmax cross-entropy for '
+        "classes, sigmoid cross-entropy for several labels a row.",
         default="auto",
+        choices=("auto",),
         family=Loss,
     )
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = parameter(
-        'weights of the classes, or "balanced"; ``"balanced"`` for all classes to count alike.',
+        'weights of the classes; ``"balanced"`` for all classes to count alike.',
         default=None,
         choices=("balanced",),
     )

@@ -124,6 +124,7 @@ class Parameters(NestedConfigs):
     loss: str | Loss = parameter(
         'loss function; by name or as an object; ``"auto"`` goes with the targets.',
         default="auto",
+        choices=("auto",),
         family=Loss,
     )
     optimizer: str | Optimizer = parameter(
@@ -134,7 +135,7 @@ class Parameters(NestedConfigs):
         family=Optimizer,
     )
     learning_rate: float | Literal["auto"] = parameter(
-        "learning rate of the optimizer, at least 0; ``\"auto\"`` keeps the optimizer's own.",
+        'learning rate of the optimizer, at least 0; ``"auto"`` keeps the optimizer\'s own.',
         default="auto",
         choices=("auto",),
         low=0,
@@ -145,7 +146,7 @@ class Parameters(NestedConfigs):
         family=Schedule,
     )
     schedules: Mapping[str, str | Schedule] | None = parameter(
-        'schedules of other numbers by name, such as ``{"momentum": Ramp(0.5, 1)}``; also of '
+        'schedules of other numbers, by name; ``{"momentum": Ramp(0.5, 1)}``, also of '
         '``"dropout"``, ``"l1"`` and ``"l2"``.',
         default=None,
     )
@@ -193,7 +194,7 @@ class Parameters(NestedConfigs):
     )
     validation_fraction: float | None = parameter(
         "fraction of the training rows for validation, in (0, 1); each class in its share. None "
-        'holds out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is '
+        "holds out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is "
         '``"loss"`` or ``"accuracy"``, of the training rows.',
         default=None,
         low=0,
@@ -205,7 +206,7 @@ class Parameters(NestedConfigs):
     )
     scoring: Any = parameter(
         "scorers of scikit-learn, such as roc_auc, computed on the validation rows; one or a "
-        "list, by name or as functions: ``\"roc_auc\"`` becomes ``history_[\"val_roc_auc\"]``.",
+        'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
         default=None,
         group="Validation and stopping",
     )
@@ -221,8 +222,8 @@ class Parameters(NestedConfigs):
         default=(),
     )
     image_shape: Sequence[int] | None = parameter(
-        "shape of the images, (height, width) or (height, width, channels), where ``augment`` "
-        "has to know it; bytes (uint8) of that size are pixels.",
+        "height, width and perhaps channels of the images, where ``augment`` has to know; bytes "
+        "(uint8) of that size are pixels.",
         default=None,
     )
     preprocess: Literal["auto"] | None = parameter(

@@ -57,9 +57,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     target_encoder = NumberTargets
 
     loss: str | Loss = parameter(
-        'loss function; by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` estimates '
-        'quantiles, ``"poisson"`` counts; ``"huber"`` is robust to outliers.',
+        'loss function; by name or as an object; ``"auto"`` is the squared error. ``"quantile"`` '
+        'estimates quantiles, ``"poisson"`` counts; ``"huber"`` is robust to outliers.',
         default="auto",
+        choices=("auto",),
         family=Loss,
     )
 

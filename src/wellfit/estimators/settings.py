@@ -143,8 +143,8 @@ def optimizer(estimator: Any) -> Optimizer:
 
 def dropout(estimator: Any) -> float | Layer:
     """Return the hidden dropout, ``"auto"`` resolved: none where the loss must not be random."""
-    given: float | Layer = estimator.dropout
-    if given != "auto":
+    if estimator.dropout != "auto":
+        given: float | Layer = estimator.dropout
         return given
     fixed = isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
     return 0.0 if fixed else _DROPOUT

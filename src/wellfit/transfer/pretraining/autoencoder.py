@@ -88,6 +88,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
         'by name or as an object; ``"auto"`` is ``"sigmoid_cross_entropy"`` for pixels, each '
         "being taken for a probability of light, and the squared error for all else.",
         default="auto",
+        choices=("auto",),
         family=Loss,
     )
 
