@@ -175,16 +175,14 @@ def _refuse_part(family: str, config: str, inner: str, value: Any) -> None:
         check_value(f"{inner} of {family} {config!r}", value, default, declaration)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a value: itself, or its items."""
-    items = value.values() if isinstance(value, Mapping) else value
-    for one in (value,) if isinstance(value, str) else items if _is_many(items) else ():
-        if isinstance(one, str):
-            yield one
-
-
-def _is_many(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or hasattr(value, "mapping")
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a value: itself, or those among its items."""
+    items = list(value.values()) if isinstance(value, Mapping) else value
+    return [
+        one
+        for one in (items if isinstance(items, list | tuple) else [items])
+        if isinstance(one, str)
+    ]
 
 
 def read(name: str, value: Any) -> Any:
