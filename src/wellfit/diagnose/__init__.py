@@ -1,5 +1,6 @@
 """Floor 5: checks of data and network before training, and verdicts on trainings."""
 
+from wellfit.core.registry import discover
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, Scale
 from wellfit.diagnose.encoding import EncodedColumns
@@ -93,3 +94,6 @@ __all__ = [
     "learning_rate_range",
     "verdict",
 ]
+
+# A check in a new file of this folder needs no line here.
+discover(__name__)

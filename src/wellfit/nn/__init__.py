@@ -1,5 +1,6 @@
 """Floor 1: what a network is made of, and how it computes and differentiates itself."""
 
+from wellfit.core.registry import discover
 from wellfit.nn.activations import (
     ELU,
     GELU,
@@ -120,3 +121,6 @@ __all__ = [
     "Zeros",
     "mlp",
 ]
+
+# An algorithm in a new file of this folder needs no line here.
+discover(__name__)

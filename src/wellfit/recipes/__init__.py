@@ -1,5 +1,6 @@
 """Published experiments as classes: settings, figures and training, and a shorter way to them."""
 
+from wellfit.core.registry import discover
 from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
@@ -23,3 +24,6 @@ __all__ = [
     "reproduce",
     "tips",
 ]
+
+# A recipe in a new file of this folder needs no line here.
+discover(__name__)
