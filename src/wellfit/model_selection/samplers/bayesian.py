@@ -10,6 +10,7 @@ import numpy as np
 
 from wellfit.core.extras import import_extra
 from wellfit.core.hyper import hyper
+from wellfit.model_selection.distributions import Distribution
 from wellfit.model_selection.samplers.base import Candidate, Sampler, SamplerRun
 from wellfit.model_selection.spaces import Space
 
