@@ -92,7 +92,7 @@ def squeezed(text: str) -> str:
         (f"{INCOME} --set schedules=ramp", "expected a dictionary"),
         (f"{INCOME} --hidden abc", "hidden_layer_sizes is 'abc'; expected whole numbers"),
         (f"{INCOME} --hidden 8,,4", "is '8,,4'; expected whole numbers, at least 1"),
-        (f"{INCOME} --hidden 0", "hidden_layer_sizes is 0; expected whole numbers, at least 1"),
+        (f"{INCOME} --hidden 0", "hidden_layer_sizes is (0,); expected whole numbers, at least 1"),
         (f"{INCOME} --dropout 1.5", "1.5; expected a number in [0, 1)"),
         (f"{INCOME} --learning-rate -1", "learning_rate is -1; expected a number in [0, inf)"),
         (f"{INCOME} --l2 -3", "l2 is -3; expected a number in [0, inf)"),

@@ -108,7 +108,7 @@ def test_what_cannot_be_meant_is_refused_by_its_declaration(
     ("name", "text", "value"),
     [
         ("hidden_layer_sizes", "512, 256", (512, 256)),
-        ("hidden_layer_sizes", "64", 64),
+        ("hidden_layer_sizes", "64", (64,)),
         ("hidden_layer_sizes", "", ()),
         ("activation", ["relu"], "relu"),
         ("activation", ["relu", "elu"], ["relu", "elu"]),

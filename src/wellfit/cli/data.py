@@ -57,14 +57,12 @@ def show_data(
     """Draw ten images, or summarize the columns of a table."""
     from wellfit.cli.reading_notes import notes_on, reading_notes
     from wellfit.datasets import TableSchema, describe, load
-    from wellfit.datasets.files import ending
-    from wellfit.datasets.readers import TABLES
-    from wellfit.datasets.tables import read_with_schema
+    from wellfit.datasets.tables import is_table, read_with_schema
 
     path, data = Path(name), None
     rows: Any
     schema = TableSchema(na_values=tuple(na or ()), header=not no_header)
-    if path.is_file() and ending(path) in TABLES and target is None:
+    if is_table(path) and target is None:
         rows, schema = read_with_schema(path, schema)
         doubts, summary = list(reading_notes(rows, path, schema)), describe(rows)
     else:

@@ -19,8 +19,7 @@ from wellfit.datasets import load, read_features
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.class_selection import choose_classes, has_class
 from wellfit.datasets.files import ending
-from wellfit.datasets.readers import TABLES
-from wellfit.datasets.tables import PARQUET, column_names, place_in, table_blocks
+from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in, table_blocks
 from wellfit.estimators.table_schema import known_levels, table_schema
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class NewRows:
         columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
         schema = self._schema(model)
         path = Path(self.name)
-        if path.is_file() and ending(path) in TABLES and columns and schema is not None:
+        if is_table(path) and columns and schema is not None:
             found = self._table(path, columns, schema, _UnknownLevels(model, schema))
             return found if self.classes is None else self._of_classes(found, model)
         return self._whole(path, columns, schema, model)

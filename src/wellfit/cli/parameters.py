@@ -196,7 +196,10 @@ def read(name: str, value: Any) -> Any:
         return values[0] if name == "activation" and len(values) == 1 else values
     if not isinstance(value, str) or name == "pretrained":
         return value
-    return () if name == "hidden_layer_sizes" and not value.strip() else literal(value.strip())
+    if name != "hidden_layer_sizes":
+        return literal(value.strip())
+    sizes = literal(value.strip() or "()")
+    return (sizes,) if isinstance(sizes, int) else sizes
 
 
 def assignment(text: str) -> tuple[str, Any]:

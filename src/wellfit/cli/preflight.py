@@ -12,9 +12,7 @@ from pathlib import Path
 from wellfit.cli.console import spinner
 from wellfit.cli.source import Request, open_source
 from wellfit.datasets import is_name, load
-from wellfit.datasets.files import ending
-from wellfit.datasets.readers import TABLES
-from wellfit.datasets.tables import column_names
+from wellfit.datasets.tables import column_names, is_table
 
 
 def refuse_unknown_data(request: Request) -> None:
@@ -48,7 +46,7 @@ def _lacks_columns(request: Request) -> bool:
     """Return whether a table's file lacks a column that the command names."""
     path = Path(request.name).expanduser()
     is_named = is_name(request.name, request.data_dir)
-    if is_named or not path.is_file() or ending(path) not in TABLES:
+    if is_named or not is_table(path):
         return False
     there = set(column_names(path, request.schema))
     group = () if request.group_column is None else (request.group_column,)

@@ -11,8 +11,7 @@ from wellfit.core.words import pluralize
 from wellfit.datasets.cells import is_text
 from wellfit.datasets.files import ending
 from wellfit.datasets.findings import StrayCells, find_stray_cells, header_looks_like_data
-from wellfit.datasets.readers import TABLES
-from wellfit.datasets.tables import PARQUET, place_in
+from wellfit.datasets.tables import PARQUET, is_table, place_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +57,7 @@ def notes_on(data: Dataset, name: str) -> list[str]:
     table = data.X.assign(**{str(data.target): data.y})  # type: ignore[union-attr]
     in_order = [column for column in data.schema.types if column in table]
     path = Path(name).expanduser()
-    is_file = data.source == str(path) and ending(path) in TABLES
+    is_file = data.source == str(path) and is_table(path)
     return list(reading_notes(table[in_order], path if is_file else None, data.schema))
 
 

@@ -11,9 +11,7 @@ import pandas as pd
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
 from wellfit.datasets import Dataset
-from wellfit.datasets.files import ending
-from wellfit.datasets.readers import TABLES
-from wellfit.datasets.tables import place_in
+from wellfit.datasets.tables import is_table, place_in
 
 Place = Callable[[int], str]
 
@@ -81,7 +79,7 @@ def refuse_missing_values(data: Dataset) -> None:
 
 def _place(data: Dataset, path: Path, part: str) -> Place:
     """Return the position of a row: in its file, if the data are a table."""
-    if data.schema is not None and path.is_file() and ending(path) in TABLES:
+    if data.schema is not None and is_table(path):
         return place_in(path, data.schema)
     noun = {"": "", "_val": " of the validation set", "_test": " of the test set"}[part]
     return lambda row: f"row {row + 1:,}{noun}"

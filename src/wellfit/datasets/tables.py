@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARQUET = (".parquet", ".pq")
+TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
+
+
+def is_table(path: Path) -> bool:
+    """Return whether there is a file of this name, and its ending is a table's."""
+    return path.is_file() and ending(path) in TABLES
 
 
 def read_table(path: str | os.PathLike[str], schema: TableSchema | None = None) -> pd.DataFrame:
