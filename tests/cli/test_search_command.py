@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_told(
 ) -> None:
     Path("space.json").write_text('{"l3": [0.1, 1.0]}')
     Path("both.json").write_text('{"l2": [0.1, 1.0]}')
-    Path("wrong.json").write_text('{"precision": ["float3", "float6"]}')
+    Path("wrong.json").write_text('{"device": ["cuda:98", "cuda:99"]}')
     done = wellfit(*INCOME, "--hidden", "4", "--candidates", "2", *words)
     assert done.exit_code == 2, done.output
     assert told in done.stderr.replace("\n", " ")
@@ -200,10 +200,10 @@ def test_a_search_that_is_refused_leaves_all_as_it_was(here: Path, wellfit: Well
 
 
 def test_candidates_that_fail_say_why(here: Path, wellfit: Wellfit) -> None:
-    Path("space.json").write_text('{"precision": ["float32", "float3"]}')
+    Path("space.json").write_text('{"device": ["cpu", "cuda:99"]}')
     done = wellfit(*QUICK, "--space", "space.json")
     assert done.exit_code == 0, done.output
-    assert "3 of 6 fits failed; first error: HyperparameterError: precision is" in done.stderr
+    assert "3 of 6 fits failed; first error: HyperparameterError: device is" in done.stderr
     assert "Traceback" not in done.output
     assert "non-finite" not in done.output
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from typer.main import get_command
 
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.cli.parameters import OWN, given_parameters, parameter_options
+from wellfit.cli.app import app
+from wellfit.cli.parameters import OWN, given_parameters, parameter_options, read
 from wellfit.core import registry
 from wellfit.core.declared import declared, declared_hypers, declared_parameters
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
@@ -122,7 +124,20 @@ def test_what_cannot_be_meant_is_refused_by_its_declaration(
     ],
 )
 def test_values_are_read_from_text(name: str, text: Any, value: Any) -> None:
-    assert given_parameters({name: text}) == {name: value}
+    assert read(name, text) == value
+    stored = given_parameters({name: text})[name]
+    assert read(name, stored) == value
+    assert json.loads(json.dumps(stored)) == stored
+
+
+@pytest.mark.parametrize("command", ["train", "search", "check"])
+def test_no_two_options_of_a_command_share_a_flag(command: str) -> None:
+    found: Any = get_command(app)
+    for name in (command, "run") if command == "search" else (command,):
+        found = found.commands[name]
+    flags = [flag for option in found.params for flag in (*option.opts, *option.secondary_opts)]
+    assert len(flags) > 40
+    assert len(flags) == len(set(flags))
 
 
 # A parameter in one file: looked for in a copy of the package.

@@ -26,7 +26,9 @@ def methods(
     known = declared()
     if family is not None and known and family not in known:
         raise UnknownNameError("family", family, known)
+    import wellfit.datasets
     import wellfit.diagnose
+    import wellfit.landscapes
     import wellfit.model_selection
     import wellfit.nn
     import wellfit.optim

@@ -52,11 +52,11 @@ def known() -> Mapping[str, DeclaredParameter]:
     return declared_parameters("Parameters", "MLPClassifier", "MLPRegressor")
 
 
-def parameter_options(*without: Group) -> dict[str, Any]:
+def parameter_options(*without: str) -> dict[str, Any]:
     """Return an option for each parameter and some of their parts, by name.
 
     Args:
-        without: groups that a command leaves out.
+        without: groups and parameters that a command leaves out.
 
     >>> options = parameter_options("Pretrained")
     >>> "batch_size" in options, "patience" in options, "freeze" in options
@@ -66,7 +66,7 @@ def parameter_options(*without: Group) -> dict[str, Any]:
         name: each
         for group in get_args(Group)
         for name, each in known().items()
-        if group == each.declaration.group and group not in without and name not in OWN
+        if group == each.declaration.group and not {name, group} & {*without, *OWN}
     }
     options = {name: _option(name, each) for name, each in chosen.items()}
     for name, (outer, meaning, metavar) in _PARTS.items():
@@ -121,29 +121,32 @@ def _plain(text: str) -> str:
 
 
 def given_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters among a command's options, their values read, and refuse wrong ones.
+    """Return the parameters among a command's options, and refuse wrong ones.
 
-    Parts of parameters come last, as ``early_stopping__patience``; ``--set`` is checked too.
+    Parts of parameters come last, as ``early_stopping__patience``; ``--set`` is checked too. What
+    isn't text or a number stays as it was given, for a run's settings to hold.
 
     Raises:
         InputError: an unknown name, or a value out of its range.
 
     >>> given_parameters({"patience": "3", "l2": "1e-3", "hidden_layer_sizes": "8,4", "seed": 0})
-    {'hidden_layer_sizes': (8, 4), 'l2': 0.001, 'early_stopping__patience': 3}
+    {'hidden_layer_sizes': '8,4', 'l2': 0.001, 'early_stopping__patience': 3}
     """
-    given = {name: read(name, options[name]) for name in known() if _is_given(options, name)}
-    for name, (outer, *_) in _PARTS.items():
-        if _is_given(options, name):
-            given[f"{outer}__{name}"] = read(name, options[name])
+    parts = {name: f"{outer}__{name}" for name, (outer, *_) in _PARTS.items()}
+    names = {**{name: name for name in known()}, **parts}
+    # Typer makes an empty list of an option that may be repeated and isn't given.
+    given = {
+        key: options[name] for name, key in names.items() if options.get(name) not in (None, [])
+    }
+    values = {key: read(key, value) for key, value in given.items()}
     chosen: dict[str, Any] = {}
-    for name, value in [*given.items(), *map(assignment, options.get("settings") or ())]:
+    for name, value in [*values.items(), *map(assignment, options.get("settings") or ())]:
         _refuse(name, value, chosen)
         chosen[name] = value
-    return given
-
-
-def _is_given(options: Mapping[str, Any], name: str) -> bool:
-    return options.get(name) is not None and options[name] != []  # typer's list of none
+    return {
+        key: value if isinstance(value, str | bool | int | float) else given[key]
+        for key, value in values.items()
+    }
 
 
 def _refuse(name: str, value: Any, chosen: Mapping[str, Any]) -> None:

@@ -106,7 +106,7 @@ class SearchOptions:
 @options.takes(
     options.DataOptions,
     SearchOptions,
-    parameter_options(),
+    parameter_options("scoring"),  # the search has its own
     options.ModelOptions,
     options.RunOptions,
 )

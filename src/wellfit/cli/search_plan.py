@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sklearn.metrics import get_scorer_names
-
 from wellfit.cli.parameters import assignment
 from wellfit.cli.plan import Plan
 from wellfit.cli.settings import Model
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
+from wellfit.fitting.scoring import scorer_names
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
@@ -50,8 +49,8 @@ class SearchSettings:
     def __post_init__(self) -> None:
         """Refuse unknown names before the data are read."""
         resolve(Sampler, self.sampler)
-        if self.score is not None and self.score not in get_scorer_names():
-            raise UnknownNameError("scorer", self.score, get_scorer_names())
+        if self.score is not None and self.score not in scorer_names():
+            raise UnknownNameError("scorer", self.score, scorer_names())
 
     @property
     def fits(self) -> int:

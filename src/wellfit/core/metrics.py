@@ -10,8 +10,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+from wellfit.core import registry
 from wellfit.core.words import percent, short
 
 Style = Literal["percent", "score", "number", "seconds"]
@@ -149,6 +150,9 @@ def _found(key: str) -> Metric:
     """Return the metric of a name in lower case, its words joined by underscores."""
     if key in _KNOWN:
         return _KNOWN[key]
+    if registry.is_registered("scorer", key):
+        scorer: Any = registry.lookup("scorer", key)
+        return Metric(key, scorer.title, style=scorer.style)
     # scikit-learn negates costs so that higher is better for every scorer.
     if key.startswith("neg_"):
         cost = _found(key.removeprefix("neg_"))

@@ -205,7 +205,7 @@ class Parameters(NestedConfigs):
         group="Validation and stopping",
     )
     scoring: Any = parameter(
-        "scorers of scikit-learn, such as roc_auc, computed on the validation rows; one or a "
+        "scorers, such as roc_auc, computed on the validation rows; scikit-learn's, one or a "
         'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
         default=None,
         group="Validation and stopping",

@@ -1,9 +1,9 @@
-"""scikit-learn's scorers as metrics of every epoch."""
+"""Scorers by name, scikit-learn's and our own, and as metrics of every epoch."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from wellfit.core import registry
 from wellfit.core._sklearn_compat import PLAIN_SCORERS, MultimetricScorer
 from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.core.hyper import resolve
+from wellfit.fitting.scorers import Scorer
 from wellfit.fitting.targets import TargetEncoder
 
 OWN = ("loss", "accuracy", "objective")  # what the engine computes by itself
-Scorer = Callable[[Any, Any, Any], float]
+ScorerFunction = Callable[[Any, Any, Any], float]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class ScorerMetric:
     """
 
     name: str
-    scorer: Scorer
+    scorer: ScorerFunction
     estimator: Any
     targets: TargetEncoder | None
     y: NDArray[Any]
@@ -51,7 +54,7 @@ class ScorerMetric:
 
 def metrics_of(
     estimator: Any,
-    wanted: Iterable[str | Scorer],
+    wanted: Iterable[str | ScorerFunction],
     y: NDArray[Any],
     targets: TargetEncoder | None = None,
 ) -> dict[str, ScorerMetric]:
@@ -97,12 +100,12 @@ def precomputable(scorers: Any) -> bool:
     if isinstance(scorers, MultimetricScorer):
         return all(precomputable(each) for each in each_scorer(scorers).values())
     # Of the very classes: a subclass may ask for anything.
-    return type(scorers) in PLAIN_SCORERS
+    return type(scorers) in PLAIN_SCORERS or isinstance(scorers, Scorer)
 
 
-def each_scorer(scorers: Any) -> dict[str, Scorer]:
+def each_scorer(scorers: Any) -> dict[str, ScorerFunction]:
     """Return the scorers of a multi-metric scorer by name."""
-    found: dict[str, Scorer] = vars(scorers)["_scorers"]
+    found: dict[str, ScorerFunction] = vars(scorers)["_scorers"]
     return found
 
 
@@ -115,23 +118,51 @@ def bare(monitor: str) -> str:
     return monitor.removeprefix("val_")
 
 
-def _name(wanted: str | Scorer) -> str:
+def scorer_names() -> list[str]:
+    """Return the names that ``scoring`` may be.
+
+    >>> {"roc_auc", "neg_calibration_error"} <= set(scorer_names())
+    True
+    """
+    return sorted([*get_scorer_names(), *registry.names(Scorer.family)])
+
+
+def with_own_scorers(scoring: Any) -> Any:
+    """Return what ``scoring`` is in terms that scikit-learn knows: our own scorers as functions.
+
+    >>> with_own_scorers("roc_auc"), with_own_scorers(["accuracy", "neg_calibration_error"])
+    ('roc_auc', {'accuracy': 'accuracy', 'neg_calibration_error': NegativeCalibrationError()})
+    """
+    if isinstance(scoring, str):
+        own = registry.is_registered(Scorer.family, scoring)
+        return resolve(Scorer, scoring) if own else scoring
+    if isinstance(scoring, Mapping):
+        return {name: with_own_scorers(one) for name, one in scoring.items()}
+    if isinstance(scoring, (list, tuple, set)):
+        named = {one: with_own_scorers(one) for one in scoring}
+        return scoring if all(isinstance(one, str) for one in named.values()) else named
+    return scoring
+
+
+def _name(wanted: str | ScorerFunction) -> str:
     if isinstance(wanted, str):
         return bare(wanted)
+    if isinstance(wanted, Scorer):
+        return wanted.name
     name = str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
     # A scorer that turns a cost's sign is a score, as scikit-learn's own names say.
     return f"neg_{name}" if getattr(wanted, "_sign", 1) < 0 else name
 
 
-def _scorer(wanted: str | Scorer) -> Scorer:
+def _scorer(wanted: str | ScorerFunction) -> ScorerFunction:
     if not isinstance(wanted, str):
         if not callable(wanted):
             raise HyperparameterError(f"scoring holds {wanted!r}; expected a name or a scorer")
         return wanted
-    names = get_scorer_names()
+    names = scorer_names()
     if bare(wanted) not in names:
         own = [*OWN, *(f"val_{name}" for name in OWN)]
         known = list(dict.fromkeys([*own, *names]))
         raise UnknownNameError("metric", wanted, known)
-    scorer: Scorer = get_scorer(bare(wanted))
+    scorer: ScorerFunction = get_scorer(with_own_scorers(bare(wanted)))
     return scorer

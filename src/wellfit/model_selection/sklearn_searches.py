@@ -27,7 +27,7 @@ from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
-from wellfit.fitting.scoring import each_scorer
+from wellfit.fitting.scoring import each_scorer, with_own_scorers
 from wellfit.model_selection.evaluation import Evaluation
 from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of, splits_of
 from wellfit.model_selection.fold_fit import FoldFit
@@ -66,6 +66,15 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
     def leaderboard_(self) -> Any:
         """The candidates of the fitted search, the best first: a table of pandas."""
         return self.plot.table()
+
+    def _get_scorers(self) -> Any:
+        """Return scikit-learn's scorers and our own, and which of them refits."""
+        given: Any = vars(self)["scoring"]
+        self.scoring = with_own_scorers(given)
+        try:
+            return super()._get_scorers()
+        finally:
+            self.scoring = given
 
     @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:

@@ -16,6 +16,7 @@ from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.descent import FASTER
 from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
+from wellfit.fitting.scorers.calibration import calibration_errors
 
 _NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
 _HARDLY = (
@@ -273,24 +274,14 @@ def calibration_error(chances: Chances, bins: int) -> float:
     >>> calibration_error(Chances(np.array([0.9, 0.9]), np.array([True, False])), 15)
     0.4
     """
-    return float(_errors(chances.given, chances.right[None].astype(float), bins)[0])
+    return float(calibration_errors(chances.given, chances.right[None].astype(float), bins)[0])
 
 
 def _drawn_errors(chances: Chances, bins: int) -> NDArray[np.float64]:
     """Return the errors (draws,) of labels that come true as often as they should."""
     rng = np.random.default_rng(0)
     hits = rng.random((_DRAWS, len(chances.given))) < chances.given
-    return _errors(chances.given, hits.astype(float), bins)
-
-
-def _errors(
-    given: NDArray[np.float64], hits: NDArray[np.float64], bins: int
-) -> NDArray[np.float64]:
-    """Return the calibration error of each row of hits (draws, n)."""
-    place = np.clip(np.ceil(given * bins).astype(int) - 1, 0, bins - 1)
-    member = np.eye(bins)[place]
-    errors: NDArray[np.float64] = np.abs((hits - given) @ member).sum(axis=1) / len(given)
-    return errors
+    return calibration_errors(chances.given, hits.astype(float), bins)
 
 
 def _risen(training: Training) -> float:
