@@ -65,10 +65,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     )
 
     output_activation: str | Activation | None = parameter(
-        'of the output layer, such as ``"tanh"`` for targets from -1 to 1, ``"sigmoid"`` from 0 '
-        'to 1, ``"relu"`` from 0; None for numbers of any size.',
+        'activation function of the output layer; ``"tanh"`` for targets from -1 to 1, '
+        '``"sigmoid"`` from 0 to 1, ``"relu"`` from 0; None for numbers of any size.',
         default=None,
         family=Activation,
+        group="Network",
     )
 
     def predict(self, X: Any) -> NDArray[np.floating]:
