@@ -87,9 +87,10 @@ def _option(name: str, parameter: DeclaredParameter) -> Any:
     flags = (_SHORT[name], flag) if name in _SHORT else (flag,)
     kind: Any = list[str] | None if _repeats(parameter) else str | None
     repeats = "; repeatable" if _repeats(parameter) else ""
-    # A family has the name of its class. To read all classes for it would delay every command.
+    # A family has the name of its class; to read all classes for it would delay every command.
     family = re.search(r"\bstr \| (\w+)", form)
-    see = f" See `wellfit methods {family[1].lower()}`." if family else ""
+    named = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", family[1]).lower() if family else ""
+    see = f" See `wellfit methods {named}`." if family else ""
     panel |= {"help": f"{meaning}{repeats}.{see}", "metavar": _metavar(name, parameter)}
     return Annotated[kind, typer.Option(*flags, **panel)]
 

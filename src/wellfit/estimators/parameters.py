@@ -114,12 +114,13 @@ class Parameters(NestedConfigs):
         stands_for=(MaxNorm, "limit"),
     )
     numeric_embedding: str | NumericEmbedding | None = parameter(
-        "how each numeric column becomes several numbers before the first layer: "
+        "embedding of each numeric column in several numbers before the first layer; "
         '``"piecewise_linear"``, ``"periodic"`` or an object, such as '
         "``PiecewiseLinear(n_bins=32)``; None leaves it one number. Dates, pixels, sparse columns "
         "and columns of two values are never embedded.",
         default=None,
         family=NumericEmbedding,
+        group="Network",
     )
     loss: str | Loss = parameter(
         'loss function; by name or as an object; ``"auto"`` goes with the targets.',
