@@ -136,7 +136,7 @@ def test_a_schedule_is_followed_to_its_end_before_training(options, message):
     wrong = {"epochs": 5, **options}
     shared = {key: value for key, value in wrong.items() if key != "epochs"}
     with pytest.raises(HyperparameterError, match=message):
-        schedule_of(fine.replace(**shared), fine.replace(**wrong)).check(PER_EPOCH)
+        schedule_of(fine.replace(**shared), fine.replace(**wrong)).scheduled.check(PER_EPOCH)
     with pytest.raises(HyperparameterError, match=message):
         run([fine.replace(**wrong)], ROWS)
 

@@ -133,7 +133,7 @@ def _stepped(
         torch.device("cpu"),
     )
     # As in training: one flat stretch where members share their numbers, else a row for each.
-    p = starts.clone().flatten() if schedule.uniform else starts.clone()
+    p = starts.clone().flatten() if schedule.scheduled.uniform else starts.clone()
     slots = {name: torch.zeros_like(p) for name in rules[0].slots()}
     with torch.no_grad():
         for values in schedule.values(0, steps):

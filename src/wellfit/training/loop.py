@@ -25,6 +25,7 @@ from wellfit.training.objective import with_objectives
 from wellfit.training.performance import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
+from wellfit.training.result_writer import ResultWriter
 from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack, Weights
@@ -116,29 +117,17 @@ class _Loop:
             first = initial_weights(members, rows, streams, dtype_of(precision))
             resume = Result.beginning(members, first)
         self._result = resume.copy()
-        self._result.members = list(members)
         self._planned = np.array([member.epochs for member in members])
         # States belong to callbacks by position: a resumed run gives the same callbacks first.
         remembered = self._result.callbacks[: len(callbacks)]
         fresh: list[CallbackState] = [{} for _ in callbacks[len(remembered) :]]
         self._result.callbacks = remembered + fresh
         self._callbacks = list(zip(callbacks, self._result.callbacks, strict=True))
-        self._active = np.flatnonzero(
-            [
-                # A finished member goes on if it now has more epochs; one that stopped early or
-                # diverged stays as it ended.
-                status in (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
-                and done < member.epochs
-                for member, status, done in zip(
-                    members, self._result.status, self._result.epochs, strict=True
-                )
-            ]
-        )
-        for index in self._active:
-            self._result.status[index] = Status.RUNNING
+        self._writer = ResultWriter(self._result, rows.device)
+        self._active = self._writer.begin(list(members))
         if len(self._active):
             active = [members[index] for index in self._active.tolist()]
-            weights = self._result.last.select(self._index(self._active))
+            weights = self._writer.latest(self._active)
             scale = torch.as_tensor(self._result.scale[self._active])
             self._bind(Stack(active, weights, scale))
 
@@ -167,9 +156,9 @@ class _Loop:
             self,
             self.describe,
         )
-        self._stack.step_schedule.check(bound.per_epoch)
+        self._stack.step_schedule.scheduled.check(bound.per_epoch)
         # Seconds of a resumed run go on from those of the run before.
-        began = time.perf_counter() - self._seconds_before()
+        began = time.perf_counter() - _seconds_before(result)
         for callback, state in self._callbacks:
             callback.check_state(run, state)
             callback.on_train_begin(run, state)
@@ -180,8 +169,8 @@ class _Loop:
                     self._epoch(interrupt, began)
         finally:
             self._settle()
-            for index in self._active if interrupt.asked else ():
-                result.status[index] = Status.INTERRUPTED
+            if interrupt.asked:
+                self._writer.end(self._active, Status.INTERRUPTED)
             for callback, state in self._callbacks:
                 callback.on_train_end(state)
         return result
@@ -191,8 +180,7 @@ class _Loop:
     def weights(self) -> Weights:
         """Return a copy of all members' weights: those that would predict now."""
         self._archive(np.arange(len(self._active)))
-        everyone = self._index(np.arange(len(self._result.members)))
-        return self._result.last.select(everyone).for_prediction()
+        return self._writer.latest(np.arange(len(self._result.members))).for_prediction()
 
     def activations(self) -> list[tuple[str, Tensor]]:
         """Return the name and outputs (K, B, width) of each layer, of members that train."""
@@ -227,7 +215,9 @@ class _Loop:
         metrics = with_objectives(metrics, self._stack, result.step - 1, per_epoch)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
-        logs = self._logs(metrics, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        spread = _spread(metrics, self._active, len(result.members))
+        logs = EpochLogs(result.epoch, seconds, *spread, self)
         result.epochs[self._active] = result.epoch
         decisions += [callback.on_epoch_end(logs, state) for callback, state in self._callbacks]
         self._apply([decision for decision in decisions if decision is not None], logs)
@@ -276,12 +266,9 @@ class _Loop:
         finished = (logs.epoch >= self._planned) | self._converged()
         if not decisions and not (finished | diverged)[self._active].any():
             return  # the usual case; an epoch of small data takes less than a millisecond
-        keep, stop = np.zeros_like(diverged), np.zeros_like(diverged)
-        scale = np.ones(len(diverged))
-        for decision in decisions:
-            # Decisions combine: any callback may stop or keep a member, and factors multiply.
-            keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
-        self._keep(logs.active & keep & ~diverged, logs.epoch)
+        keep, stop, scale = _combined(decisions, len(diverged))
+        chosen = logs.active & keep & ~diverged
+        self._writer.keep(self._stack.weights, self._active, chosen, logs.epoch)
         self._rescale(np.where(logs.active, scale, 1.0))
         gone = (finished | stop | diverged)[self._active]
         if not gone.any():
@@ -293,31 +280,15 @@ class _Loop:
             (stop, Status.EARLY_STOPPED),
             (diverged, Status.DIVERGED),
         ):
-            for index in np.flatnonzero(logs.active & mask):
-                self._result.status[index] = status
+            self._writer.end(np.flatnonzero(logs.active & mask), status)
         self._let_go(np.flatnonzero(gone), np.flatnonzero(~gone))
 
-    # Weights: the best, and those of members that stop.
-
-    def _keep(self, mask: NDArray[np.bool_], epoch: int) -> None:
-        if not mask.any():
-            return
-        result, weights = self._result, self._stack.weights
-        if result.best is None:
-            result.best = result.last.select(self._index(np.arange(len(result.members))))
-        chosen = np.flatnonzero(mask[self._active])
-        whole = len(chosen) == weights.members
-        # Mostly all members improve or none does; copying all of them needs no index.
-        source = weights if whole else weights.select(self._index(chosen))
-        result.best.put(self._index(np.flatnonzero(mask)), source)
-        result.kept |= mask
-        result.best_epoch[mask] = epoch
+    # Members that stop.
 
     def _archive(self, positions: NDArray[np.int64]) -> None:
         """Write members of the stack, by position, to the result."""
-        if len(positions):
-            source = self._stack.weights.select(self._index(positions))
-            self._result.last.put(self._index(self._active[positions]), source)
+        if len(positions):  # else there may be no stack
+            self._writer.archive(self._stack.weights, self._active, positions)
 
     def _settle(self) -> None:
         """Put everything away when training is over, for whatever reason."""
@@ -339,7 +310,7 @@ class _Loop:
         if len(left):
             if minimizer_runs is not None:
                 minimizer_runs.select(left.tolist())
-            self._bind(self._stack.select(self._index(left)), minimizer_runs)
+            self._bind(self._stack.select(self._writer.index(left)), minimizer_runs)
 
     def _rescale(self, factor: NDArray[np.float64]) -> None:
         """Multiply learning rates by ``factor`` (K,) from here on."""
@@ -367,19 +338,32 @@ class _Loop:
             done[self._active] = self._bound.minimizer_runs.done
         return done
 
-    def _logs(self, metrics: Metrics, seconds: float) -> EpochLogs:
-        k = len(self._result.members)
-        active = np.zeros(k, dtype=bool)
-        active[self._active] = True
-        # Callbacks see all K members at their first positions; those that left have NaN.
-        spread = {name: np.full(k, np.nan) for name in metrics}
-        for name, values in metrics.items():
-            spread[name][self._active] = values
-        return EpochLogs(self._result.epoch, seconds, active, spread, self)
 
-    def _seconds_before(self) -> float:
-        earlier = self._result.callbacks[0].get("seconds", ())
-        return float(earlier[-1]) if len(earlier) else 0.0
+def _seconds_before(result: Result) -> float:
+    """Return how long the training has taken before it was resumed."""
+    earlier = result.callbacks[0].get("seconds", ())
+    return float(earlier[-1]) if len(earlier) else 0.0
 
-    def _index(self, positions: NDArray[np.int64]) -> Tensor:
-        return torch.as_tensor(positions, device=self._rows.device)
+
+def _spread(
+    metrics: Metrics, members: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.bool_], Metrics]:
+    """Return which of all K members train, and the metrics of all: NaN of those that left."""
+    # Callbacks see all K members at their first positions.
+    active = np.zeros(k, dtype=bool)
+    active[members] = True
+    spread = {name: np.full(k, np.nan) for name in metrics}
+    for name, values in metrics.items():
+        spread[name][members] = values
+    return active, spread
+
+
+def _combined(
+    decisions: Sequence[Decision], k: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which members to keep and to stop, and the factors on their learning rates."""
+    keep, stop, scale = np.zeros(k, dtype=bool), np.zeros(k, dtype=bool), np.ones(k)
+    for decision in decisions:
+        # Any callback may stop or keep a member, and factors multiply.
+        keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
+    return keep, stop, scale

@@ -188,7 +188,7 @@ class Stack:
         self._first_rates = [
             layer["rate"].clone() if "rate" in layer else None for layer in self._layers
         ]
-        self.loss = self.step_schedule.numbers([member.loss for member in members])
+        self.loss = self.step_schedule.scheduled.numbers([member.loss for member in members])
 
     def select(self, chosen: Tensor) -> Stack:
         """Return a smaller stack with copies of the ``chosen`` members."""
@@ -224,7 +224,7 @@ class Stack:
 
     def schedule_layers(self, step: int, per_epoch: int) -> None:
         """Set the dropout rates of the epoch that starts at global step ``step``."""
-        factor = self.step_schedule.factor("dropout", step, per_epoch)
+        factor = self.step_schedule.scheduled.factor("dropout", step, per_epoch)
         if factor is not None:
             for layer, rates in zip(self._layers, self._first_rates, strict=True):
                 if rates is not None:
@@ -249,7 +249,7 @@ class Stack:
     def limits(self, kind: str) -> list[Strength]:
         """Return the limits of the members' ``"constraints"`` or ``"gradient_clipping"``."""
         rules = zip(*(getattr(member, kind) for member in self.members), strict=True)
-        return [self.step_schedule.numbers(members)["limit"] for members in rules]
+        return [self.step_schedule.scheduled.numbers(members)["limit"] for members in rules]
 
     def _keys(self, layer: int) -> Tensor:
         # `below` counts the frozen layers that are computed once: dropout then draws the same
