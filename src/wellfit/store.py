@@ -36,6 +36,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
 from wellfit.core.files import (
     LARGEST_JSON,
@@ -47,7 +48,7 @@ from wellfit.core.files import (
 from wellfit.core.model_folder import DOCUMENT, FORMAT, WEIGHTS, is_model
 from wellfit.core.schema import Count, conform
 from wellfit.core.version import __version__
-from wellfit.core.writing import sha256, sync_folder, write_and_sync
+from wellfit.core.writing import sync_folder, write_and_sync
 
 FORMAT_VERSION = 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -96,12 +95,3 @@ def append(file: BinaryIO, data: bytes, *, sync: bool = False) -> None:
         with suppress(OSError):  # a device has no length
             file.truncate(size)
         raise
-
-
-def sha256(data: bytes) -> str:
-    """Return a SHA-256 checksum as 64 hexadecimal digits.
-
-    >>> sha256(b"")[:12]
-    'e3b0c44298fc'
-    """
-    return hashlib.sha256(data).hexdigest()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from wellfit.core.digests import blake2b
 from wellfit.core.hyper import Config
 
 _FEW = 64  # numbers of an array that are written one by one
@@ -58,12 +59,9 @@ def digest(*parts: Any) -> str:
     >>> digest(np.arange(3)) == digest(np.arange(3)) != digest(np.arange(4))
     True
     """
-    result = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        for piece in _pieces(part):
-            # The length of each, so that none runs into the next.
-            result.update(len(piece).to_bytes(8, "little") + piece)
-    return result.hexdigest()
+    pieces = chain.from_iterable(map(_pieces, parts))
+    # The length of each, so that none runs into the next.
+    return blake2b(part for piece in pieces for part in (len(piece).to_bytes(8, "little"), piece))
 
 
 def _pieces(part: Any) -> Iterator[bytes]:

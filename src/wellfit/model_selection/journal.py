@@ -7,7 +7,6 @@ fold, the outcome. Lines begin with a checksum of themselves, and are only ever 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -20,6 +19,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from wellfit.core import former
+from wellfit.core.digests import blake2b
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.core.files import parse_json, read_regular
 from wellfit.core.schema import Count, conform
@@ -304,7 +304,7 @@ def _content(line: bytes) -> dict[str, Any] | None:
 
 
 def _sum(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=8).hexdigest().encode()
+    return blake2b([text], size=8).encode()
 
 
 def _create(path: Path, search: Mapping[str, Any]) -> None:

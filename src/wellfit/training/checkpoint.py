@@ -23,10 +23,11 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from wellfit.core import former
+from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
 from wellfit.core.schema import conform
-from wellfit.core.writing import sha256, writing
+from wellfit.core.writing import writing
 from wellfit.nn import Network
 from wellfit.training.checkpoint_form import (
     CheckpointDocument,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import sparse
 from torch import Tensor
 
+from wellfit.core.digests import blake2b
 from wellfit.training.rows import Rows
 from wellfit.training.streams import Stream
 
@@ -21,18 +21,20 @@ def fingerprint(rows: Rows, streams: Sequence[Stream]) -> str:
     >>> fingerprint(rows, [first]) == fingerprint(rows, [first]) != fingerprint(rows, [other])
     True
     """
-    digest = hashlib.blake2b(digest_size=16)
+    return blake2b(_parts(rows, streams))
+
+
+def _parts(rows: Rows, streams: Sequence[Stream]) -> Iterator[str | np.ndarray]:
     for part in rows.parts():
         for array in _arrays(part):
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            yield f"{array.dtype}{array.shape}"
+            yield array
     for stream in dict.fromkeys(streams):
-        digest.update(np.ascontiguousarray(stream.train).data)
+        yield stream.train
         if stream.validation is not None:
-            digest.update(np.ascontiguousarray(stream.validation).data)
+            yield stream.validation
         how = (stream.seed, stream.augment, stream.image_shape, stream.shuffle)
-        digest.update(repr(how + ("pairs",) * stream.pairs).encode())
-    return digest.hexdigest()
+        yield repr(how + ("pairs",) * stream.pairs)
 
 
 def _arrays(part: Tensor | sparse.csr_array | None) -> Iterator[np.ndarray]:

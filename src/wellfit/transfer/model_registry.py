@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from wellfit import store
+from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
 from wellfit.core.files import read_regular, refuse_beyond_memory
 from wellfit.core.locking import lock
 from wellfit.core.model_folder import is_model
-from wellfit.core.writing import sha256, write
+from wellfit.core.writing import write
 from wellfit.datasets.download import cache_folder
 from wellfit.estimators import load_model
 from wellfit.transfer.registry_index import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from wellfit.core.digests import blake2b
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import Config, hyper
 from wellfit.estimators import load_model
@@ -174,10 +174,9 @@ class Pretrained(PretrainedLayers):
     def identity(self) -> dict[str, Any]:
         """Return its fingerprint in a journal: its values, and a digest of the weights."""
         source = self.source()
-        digest = hashlib.blake2b(repr(source.layers).encode(), digest_size=16)
-        for block in (*source.parameters, *source.statistics):
-            digest.update(np.ascontiguousarray(block.double().cpu().numpy()).data)
-        return {**dict(self.values()), "model": digest.hexdigest()}
+        blocks = (*source.parameters, *source.statistics)
+        numbers = [block.double().cpu().numpy() for block in blocks]
+        return {**dict(self.values()), "model": blake2b([repr(source.layers), *numbers])}
 
     def encoding_key(self) -> Any:
         """Return what distinguishes one encoding of rows from another."""

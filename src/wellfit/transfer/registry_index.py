@@ -19,12 +19,12 @@ from urllib.request import urlopen
 
 from sklearn.base import is_classifier, is_regressor
 
+from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, parse_json, read_regular
 from wellfit.core.former import renamed
 from wellfit.core.model_folder import DOCUMENT, WEIGHTS
 from wellfit.core.version import __version__
-from wellfit.core.writing import sha256
 from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 import time
@@ -15,6 +14,7 @@ from wellfit.charts.to_svg import drawing
 from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
 from wellfit.core import former
+from wellfit.core.digests import sha256
 from wellfit.core.metrics import Metric, title_of
 
 _DEPTH = 3  # levels of subfolders that are searched for runs
@@ -93,7 +93,7 @@ def _found(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
 
 def _identity(path: Path) -> str:
     """Return an identifier for URLs, because a run's name may contain any character."""
-    return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:16]
+    return sha256(str(path).encode(errors="surrogateescape"))[:16]
 
 
 class MonitoredRun:

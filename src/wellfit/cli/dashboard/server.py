@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import ipaddress
 import json
 import re
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from wellfit.cli.dashboard.runs import RunMonitor
+from wellfit.core.digests import sha256
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -87,7 +87,7 @@ def _policy(page: str) -> str:
     for directive, tag in (("script-src", "script"), ("style-src", "style")):
         found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         assert found is not None
-        digest = base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
+        digest = base64.b64encode(bytes.fromhex(sha256(found[1].encode()))).decode()
         allowed.append(f"{directive} 'sha256-{digest}'")
     return "; ".join([*allowed, "img-src data:", "frame-ancestors 'none'"])
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from wellfit.core.digests import blake2b
 from wellfit.core.memory import machine_memory
 from wellfit.fitting.encoded import EncodedRows
 from wellfit.fitting.job import TrainingJob
@@ -127,7 +126,4 @@ def _outputs(job: TrainingJob, prefix: FrozenPrefix, network: Network) -> Encode
 
 
 def _digest(precision: str, network: Network, *numbers: Tensor) -> str:
-    digest = hashlib.blake2b(f"{precision}{network!r}".encode(), digest_size=16)
-    for each in numbers:
-        digest.update(np.ascontiguousarray(each.cpu().numpy()).data)
-    return digest.hexdigest()
+    return blake2b([f"{precision}{network!r}", *(each.cpu().numpy() for each in numbers)])

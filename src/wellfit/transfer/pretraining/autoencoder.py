@@ -189,8 +189,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
         outputs, features = self.outputs(X), self.network_.features
         x = features.encode(validate_features(self, X, features), Compute.of(self).numpy_dtype)
         wanted = dense_numbers(x, features.pixel_max)
-        errors: NDArray[np.floating] = np.square(outputs - wanted).mean(axis=1)
-        return errors
+        return np.square(outputs - wanted).mean(axis=1)
 
     def parts(self) -> list[FittedLayer]:
         """Return the encoder's layers with what they have learned, the first first.
