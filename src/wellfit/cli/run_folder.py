@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from wellfit.cli.files import plain, write_json
 from wellfit.cli.run_forms import read_config_file, read_result_file, what_was_altered
@@ -33,6 +33,9 @@ _OURS = {
     *(HEALTH, REPORT, LOCK_FILE),
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
+
+
+R = TypeVar("R", bound="RunFolder")
 
 
 class RunFolder:
@@ -304,6 +307,48 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
     with suppress(OSError, ModelFileError):  # it is incomplete or invalid
         config["result"] = read_result_file(path / RESULT)
     return config
+
+
+def read_training(path: Path) -> dict[str, Any]:
+    """Return the settings of the training in a folder.
+
+    Raises:
+        InputError: there is no run, or it is a search.
+    """
+    config = read_run(path)
+    if "search" in config:
+        raise InputError(
+            f"--resume {path}: this is a search; expected a training, or "
+            f"`wellfit search --resume {path}`"
+        )
+    return config
+
+
+@contextmanager
+def resumed(
+    path: Path, opened: type[R], read: Callable[[Path], dict[str, Any]]
+) -> Iterator[tuple[R, dict[str, Any]]]:
+    """Open a run's folder to go on, and yield it with its settings; release it at the end.
+
+    Args:
+        path: the folder.
+        opened: what opens it.
+        read: returns its settings.
+    """
+    read(path)  # refuses what is no run
+    folder = opened(path, resume=True)
+    try:
+        yield folder, read(path)  # again: now that the folder is locked
+    finally:
+        folder.release()
+
+
+def refuse_target(path: Path | None, overwrite: bool, command: str) -> None:
+    """Refuse the folder of a new run, as :func:`refuse`; or ``--overwrite`` without a folder."""
+    if path is not None:
+        refuse(path, overwrite, command)
+    elif overwrite:
+        raise InputError("--overwrite replaces the run that --run names; given no --run")
 
 
 def refuse(path: Path, overwrite: bool, command: str = "train") -> None:

@@ -23,7 +23,7 @@ from wellfit.cli.leaderboard import (
     failures,
     leaderboard_table,
 )
-from wellfit.cli.run_folder import refuse
+from wellfit.cli.run_folder import refuse_target, resumed
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
@@ -58,10 +58,7 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
         quiet: whether to print only the scores.
     """
     # Invalid arguments fail before the data are read.
-    if run is not None:
-        refuse(run, overwrite, "search")
-    elif overwrite:
-        raise InputError("--overwrite replaces the run that --run names; given no --run")
+    refuse_target(run, overwrite, "search")
     plan.space(_estimator(plan.common, "classification"))
     source, model = _prepare(plan.common)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
@@ -76,10 +73,7 @@ def resume_search(path: Path, *, quiet: bool) -> None:
         path: the run's folder.
         quiet: print the figures only.
     """
-    read_search(path)
-    folder = SearchFolder(path, resume=True)
-    try:
-        config = read_search(path)  # again: now that the folder is locked
+    with resumed(path, SearchFolder, read_search) as (folder, config):
         plan = SearchPlan.from_dict(config)
         if "result" in config:
             complete(plan.common, folder, config)
@@ -87,8 +81,6 @@ def resume_search(path: Path, *, quiet: bool) -> None:
             return
         source, model = _prepare(plan.common)
         _carry_out(plan, source, model, folder, config, quiet)
-    finally:
-        folder.release()
 
 
 def _carry_out(

@@ -102,10 +102,7 @@ def _layer(given: Any) -> Any:
     known = {family: registry.names(family.family) for family in (HiddenLayer, Layer)}
     for family, names in known.items():
         if name in names:
-            config: Config = resolve(
-                family, {**given, "name": name} if isinstance(given, dict) else name
-            )
-            return config
+            return resolve(family, {**given, "name": name} if isinstance(given, dict) else name)
     raise UnknownNameError("layer", name, [name for names in known.values() for name in names])
 
 

@@ -215,8 +215,7 @@ def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
     if not hasattr(table, "columns"):
         raise DataError(f"{origin} has no column names; expected {', '.join(columns[:5])}, …")
     refuse_missing([str(column) for column in table.columns], columns, origin)
-    selected: pd.DataFrame = table[list(columns)]
-    return selected
+    return table[list(columns)]
 
 
 def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) -> None:

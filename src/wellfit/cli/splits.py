@@ -101,8 +101,7 @@ def _column(X: Any, name: str, option: str) -> pd.Series[Any]:
         raise InputError(f"the data have no column names, so {option} {name} is invalid")
     if name not in X.columns:
         raise UnknownNameError(f"column for {option}", name, [str(known) for known in X.columns])
-    column: pd.Series[Any] = X[name]
-    return column
+    return X[name]
 
 
 def _key(X: Any, name: str) -> pd.Series[Any]:

@@ -30,8 +30,9 @@ from wellfit.cli.run_folder import (
     CHECKPOINTS,
     CURVE,
     RunFolder,
-    read_run,
-    refuse,
+    read_training,
+    refuse_target,
+    resumed,
 )
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, Request, Source, open_source
@@ -61,10 +62,7 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
         quiet: whether to print only the scores.
     """
     # Invalid arguments fail before the data are read.
-    if run is not None:
-        refuse(run, overwrite)
-    elif overwrite:
-        raise InputError("--overwrite replaces the run that --run names; given no --run")
+    refuse_target(run, overwrite, "train")
     if plan.options.tensorboard and find_spec("tensorboard") is None:
         raise MissingExtraError(
             f"--tensorboard needs TensorBoard: {install_command('tensorboard')}"
@@ -83,15 +81,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         path: the run's folder.
         quiet: print the figures only.
     """
-    read_run(path)
-    folder = RunFolder(path, resume=True)
-    try:
-        config = read_run(path)  # again: now that the folder is locked
-        if "search" in config:
-            raise InputError(
-                f"--resume {path}: this is a search; expected a training, or "
-                f"`wellfit search --resume {path}`"
-            )
+    with resumed(path, RunFolder, read_training) as (folder, config):
         result = config.get("result", {})
         status = result.get("status", "interrupted")
         plan = Plan.from_dict(config)
@@ -105,8 +95,6 @@ def resume_training(path: Path, *, quiet: bool) -> None:
             plan = plan.with_precision(config["precision"])
         source, model = _prepare(plan)
         _carry_out(plan, source, model, folder, config, quiet)
-    finally:
-        folder.release()
 
 
 def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:

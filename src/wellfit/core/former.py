@@ -64,6 +64,15 @@ def current_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {current_name(name): value for name, value in parameters.items()}
 
 
+def current_family(family: str) -> str:
+    """Return today's name of a family of algorithms.
+
+    >>> current_family("observer"), current_family("optimizer")
+    ('callback', 'optimizer')
+    """
+    return FAMILIES.get(family, family)
+
+
 def current_status(status: Any) -> Any:
     """Return today's word for how a training ended; what is no former word stays as it is.
 

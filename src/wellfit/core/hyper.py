@@ -312,7 +312,7 @@ def _named(base: type[C], data: Mapping[str, Any]) -> type[C]:
     """Return the class that plain data name; they may not name one of another family."""
     family = data.get("family", base.family) if isinstance(data, Mapping) else None
     if isinstance(family, str):
-        family = former.FAMILIES.get(family, family)
+        family = former.current_family(family)
     if family != base.family:
         raise HyperparameterError(
             f"{data!r:.100} is of family {family!r}; expected {base.family!r}"

@@ -74,7 +74,7 @@ def lookup(family: str, name: object) -> type:
         UnknownNameError: naming the nearest known one.
     """
     # Both may come from a file, as data of any type.
-    family = former.FAMILIES.get(family, family) if isinstance(family, str) else repr(family)
+    family = former.current_family(family) if isinstance(family, str) else repr(family)
     found = _find(family, name) if isinstance(name, str) else None
     if found is None:
         raise UnknownNameError(family, name, names(family), _aliases.get(family, {}))

@@ -78,8 +78,7 @@ def choose_classes(
 
 def has_class(y: Any, classes: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return (rows,) whether each label is one of these classes."""
-    found: np.ndarray[Any, np.dtype[np.bool_]] = pd.Series(np.asarray(y)).isin(classes).to_numpy()
-    return found
+    return pd.Series(np.asarray(y)).isin(classes).to_numpy()
 
 
 def _refuse_other_targets(dataset: Dataset) -> None:

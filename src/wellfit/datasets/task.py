@@ -76,9 +76,10 @@ def _refuse_constant(values: pd.Series) -> None:
     except TypeError:
         raise DataError("the target holds lists; expected one value a row") from None
     if distinct == 1:
+        held = f"all of its {len(values):,} values are" if len(values) > 1 else "its only value is"
         raise DataError(
-            f"the target is constant: all of its {len(values):,} values are "
-            f"{values.iloc[0]!s}; expected at least two distinct values"
+            f"the target is constant: {held} {values.iloc[0]!s}; expected at least two distinct "
+            "values"
         )
 
 

@@ -22,7 +22,7 @@ from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
 from wellfit.training.objective import with_objectives
-from wellfit.training.performance import plateau_callbacks
+from wellfit.training.plateau_schedule import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
 from wellfit.training.result_writer import ResultWriter

@@ -79,5 +79,4 @@ def zero_shares(weights: Weights) -> NDArray[np.float64]:
     """Return the share of each member's weights that are exactly zero, (K,)."""
     views = weights.network.parameters.weights(weights.parameters, weights.members)
     zeros = torch.cat([(view == 0).flatten(1) for view in views], dim=1)
-    shares: NDArray[np.float64] = zeros.double().mean(1).cpu().numpy()
-    return shares
+    return zeros.double().mean(1).cpu().numpy()

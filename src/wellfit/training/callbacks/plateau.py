@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from wellfit.core.hyper import hyper
 from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
 from wellfit.training.callbacks.monitoring import MODES, begin, improved, judged
+
+_SHARE = {"low": 0, "high": 1, "open_low": True, "per_member": True}
+_COUNT = {"scale": "log", "search": (2, 20), "per_member": True}
+_DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
+    "factor": (
+        "what the learning rate is multiplied by",
+        {"default": 0.5, "open_high": True, "search": (0.1, 0.9), **_SHARE},
+    ),
+    "patience": (
+        "epochs without improvement before a reduction",
+        {"default": 5, "low": 1, **_COUNT},
+    ),
+    "monitor": ("the metric judged by", {"default": "val_loss"}),
+    "min_delta": ("smallest change that counts", {"default": 0.0, "low": 0, "per_member": True}),
+    "cooldown": (
+        "epochs after a reduction that don't count",
+        {"default": 0, "low": 0, "per_member": True},
+    ),
+    "smallest": (
+        "share of the learning rate that is left at least",
+        {"default": 1e-4, "scale": "log", **_SHARE},
+    ),
+    "mode": ("which way is better", {"default": "auto", "choices": MODES}),
+}
+
+
+def plateau_hyper(name: str) -> Any:
+    """Return the declaration of a number of the callback, which the schedule has as well."""
+    doc, declared = _DECLARED[name]
+    return hyper(doc, **declared)
 
 
 class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
@@ -44,40 +74,13 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
         "resting": "f",
     }
 
-    factor: float | Sequence[float] = hyper(
-        "what the learning rate is multiplied by",
-        default=0.5,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        search=(0.1, 0.9),
-        per_member=True,
-    )
-    patience: int | Sequence[int] = hyper(
-        "epochs without improvement before a reduction",
-        default=5,
-        low=1,
-        scale="log",
-        per_member=True,
-    )
-    monitor: str = hyper("the metric judged by", default="val_loss")
-    min_delta: float | Sequence[float] = hyper(
-        "smallest change that counts", default=0.0, low=0, per_member=True
-    )
-    cooldown: int | Sequence[int] = hyper(
-        "epochs after a reduction that don't count", default=0, low=0, per_member=True
-    )
-    smallest: float | Sequence[float] = hyper(
-        "share of the learning rate that is left at least",
-        default=1e-4,
-        low=0,
-        high=1,
-        open_low=True,
-        scale="log",
-        per_member=True,
-    )
-    mode: str = hyper("which way is better", default="auto", choices=MODES)
+    factor: float | Sequence[float] = plateau_hyper("factor")
+    patience: int | Sequence[int] = plateau_hyper("patience")
+    monitor: str = plateau_hyper("monitor")
+    min_delta: float | Sequence[float] = plateau_hyper("min_delta")
+    cooldown: int | Sequence[int] = plateau_hyper("cooldown")
+    smallest: float | Sequence[float] = plateau_hyper("smallest")
+    mode: str = plateau_hyper("mode")
 
     def on_train_begin(self, run: Run, state: State) -> None:
         """Begin with the learning rates as they are."""

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import hyper
 from wellfit.optim import Schedule
 from wellfit.optim.schedules.base import Hypers
-from wellfit.training.callbacks import PlateauCallback
-from wellfit.training.callbacks.monitoring import MODES
+from wellfit.training.callbacks.plateau import PlateauCallback, plateau_hyper
 
 
 class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_on_plateau",)):
@@ -28,39 +26,13 @@ class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_
     ReduceLROnPlateau(by=0.1, patience=3)
     """
 
-    by: float = hyper(
-        "what the learning rate is multiplied by",
-        default=0.5,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        search=(0.1, 0.9),
-        per_member=True,
-    )
-    patience: int = hyper(
-        "epochs without improvement before a reduction",
-        default=5,
-        low=1,
-        scale="log",
-        search=(2, 20),
-        per_member=True,
-    )
-    monitor: str = hyper("the metric judged by", default="val_loss")
-    min_delta: float = hyper("smallest change that counts", default=0.0, low=0, per_member=True)
-    cooldown: int = hyper(
-        "epochs after a reduction that don't count", default=0, low=0, per_member=True
-    )
-    smallest: float = hyper(
-        "share of the learning rate that is left at least",
-        default=1e-4,
-        low=0,
-        high=1,
-        open_low=True,
-        scale="log",
-        per_member=True,
-    )
-    mode: str = hyper("which way is better", default="auto", choices=MODES)
+    by: float = plateau_hyper("factor")
+    patience: int = plateau_hyper("patience")
+    monitor: str = plateau_hyper("monitor")
+    min_delta: float = plateau_hyper("min_delta")
+    cooldown: int = plateau_hyper("cooldown")
+    smallest: float = plateau_hyper("smallest")
+    mode: str = plateau_hyper("mode")
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return ones: nothing depends on the step alone."""
