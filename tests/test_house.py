@@ -190,3 +190,14 @@ def test_module_docstrings_name_the_thing() -> None:
     opening = {name: ast.get_docstring(tree) or "" for name, tree in MODULES.items()}
     assert {name for name, text in opening.items() if not text} <= {"wellfit.cli.dashboard"}
     assert {name: text for name, text in opening.items() if _QUESTION.match(text)} == {}
+
+
+def test_classes_are_at_most_250_lines() -> None:
+    """Docstrings count: who uses a class reads them."""
+    lengths = {
+        f"{name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    assert {name: length for name, length in lengths.items() if length > 250} == {}

@@ -40,8 +40,7 @@ class HeightScale:
             low, high, values = math.log(self.low), math.log(self.high), np.log(values)
         else:
             low, high = self.low, self.high
-        heights: Floats = (values - low) / (high - low)
-        return heights
+        return (values - low) / (high - low)
 
     def label(self, row: int, rows: int) -> str:
         """Return what stands beside a row, counted from the top: three rows have a label."""

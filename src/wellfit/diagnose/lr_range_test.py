@@ -62,8 +62,7 @@ class RangeTest:
     def progress(self) -> NDArray[np.float64]:
         """The share (K,) of the best rate's progress that each makes; below 0 it gets worse."""
         most = max(self.start - float(self.losses.min()), 1e-12)
-        share: NDArray[np.float64] = (self.start - self.losses) / most
-        return share
+        return (self.start - self.losses) / most
 
     @property
     def moves(self) -> bool:

@@ -146,8 +146,7 @@ def best_losses(
     found = minimize(lowered, np.zeros(int(np.prod(shape))), jac=True, method="L-BFGS-B")
     known = wanted if judged is None else judged.double()
     z = spread(found.x, known.shape[-1])
-    losses: NDArray[np.float64] = loss.value(z, known[None])[0].numpy()
-    return losses
+    return loss.value(z, known[None])[0].numpy()
 
 
 def hidden_weights(prepared: TrainingJob) -> list[Tensor]:

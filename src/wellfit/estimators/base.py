@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,16 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from wellfit.core.errors import HyperparameterError, InputError
-from wellfit.core.lazy import public
 from wellfit.estimators import persistence
-from wellfit.estimators.batch_problems import warning_of
+from wellfit.estimators.batch_problems import warn_of
 from wellfit.estimators.build import JobBuilder
-from wellfit.estimators.display import with_summary
+from wellfit.estimators.display import model_plots, with_summary
+from wellfit.estimators.encoding import learned_attributes, refuse_preprocessing
 from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.transferring import estimator_from
 from wellfit.estimators.undo import rollback_on_error
-from wellfit.fitting import Compute, FittedNetwork, NumberTargets, TargetEncoder, TrainingJob
+from wellfit.fitting import Compute, FittedNetwork, TargetEncoder, TrainingJob
 from wellfit.fitting.runner import run_alone
 from wellfit.fitting.validation import validate_features
 from wellfit.training.sparse import zero_shares
@@ -44,9 +41,9 @@ class BaseMLP(Parameters):
     job_builder: ClassVar[type[JobBuilder]] = JobBuilder
 
     network_: FittedNetwork
+    classes_: NDArray[Any]
+    n_features_in_: int
     _warned: frozenset[str] = frozenset()  # of these problems
-
-    # Fitting.
 
     @rollback_on_error
     def fit(
@@ -94,9 +91,7 @@ class BaseMLP(Parameters):
         return self._run(builder, builder.epoch(X, y, sample_weight, first_targets))
 
     def _run(self, builder: JobBuilder, job: TrainingJob) -> Self:
-        for problem in sorted(builder.problems.keys() - self._warned):
-            message = warning_of(problem, builder.problems[problem])
-            warnings.warn(message, UserWarning, stacklevel=5)
+        warn_of(builder.problems, self._warned, stacklevel=6)
         self._warned |= builder.problems.keys()
         return self.keep(run_alone(job))
 
@@ -118,24 +113,9 @@ class BaseMLP(Parameters):
         self.n_epochs_, self.best_epoch_ = record.n_epochs, record.best_epoch
         self.precision_, self.batch_size_ = record.precision, record.batch_size
         self.n_parameters_ = network.weights.network.size
-        self._keep_encoders(network)
-        if record.pretrained is not None:
-            self.pretrained_ = dict(record.pretrained)
-        else:
-            self.__dict__.pop("pretrained_", None)
+        self.__dict__.pop("pretrained_", None)
+        self.__dict__.update(learned_attributes(network))
         return self
-
-    def _keep_encoders(self, network: FittedNetwork) -> None:
-        """Set the attributes by which scikit-learn knows the columns and the targets."""
-        features, targets = network.features, network.targets
-        if features is not None:
-            self.n_features_in_ = features.n_columns
-            if features.names is not None:
-                self.feature_names_in_ = np.array(features.names, dtype=object)
-        if targets is not None and targets.classes is not None:
-            self.classes_ = targets.classes
-        if isinstance(targets, NumberTargets):
-            self.n_outputs_ = targets.n_targets
 
     @rollback_on_error
     def fit_preprocessing(self, X: Any, y: ArrayLike | None = None) -> Self:
@@ -165,21 +145,10 @@ class BaseMLP(Parameters):
         >>> reg.predict(X).shape
         (1000,)
         """
-        kind = type(self).__name__
-        if hasattr(self, "network_"):
-            raise InputError(
-                f"this {kind} is trained, and its weights go with the preprocessing that it has; "
-                "expected one that isn't, such as sklearn.base.clone(model)"
-            )
-        if self.pretrained is not None:
-            raise InputError(
-                f"this {kind} reads rows as the model in pretrained does; expected none"
-            )
+        refuse_preprocessing(self)
         self.preprocessing_ = self.job_builder(self).encoders(X, y)
         self._warned = frozenset()
         return self
-
-    # Predicting.
 
     def outputs(self, X: Any) -> NDArray[np.floating]:
         """Return the network's outputs (n_samples, n_outputs): probabilities, or scaled estimates.
@@ -192,8 +161,6 @@ class BaseMLP(Parameters):
         check_is_fitted(self, "network_")
         x = validate_features(self, X, self.network_.features)
         return self.network_.outputs(x, Compute.of(self))
-
-    # Weights.
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:
@@ -234,11 +201,6 @@ class BaseMLP(Parameters):
         (True, 0.9)
         """
         check_is_fitted(self, "network_")
-        if not threshold >= 0 or not 0 <= share < 1:
-            raise HyperparameterError(
-                f"threshold is {threshold!r} and share {share!r}; expected a threshold of at "
-                "least 0 and a share in [0, 1)"
-            )
         self.network_ = self.network_.pruned(threshold, share)
         return self
 
@@ -280,28 +242,11 @@ class BaseMLP(Parameters):
         >>> clf.transfer(freeze=1, epochs=20).fit(X, y).pretrained_["frozen"]
         1
         """
-        taken = {
-            "n_layers": n_layers,
-            "freeze": freeze,
-            "unfreeze": unfreeze,
-            "layerwise_lr_decay": layerwise_lr_decay,
-            "head": head,
-        }
-        twin: Self = estimator_from(self, taken, params)
-        return twin
+        taken = {"n_layers": n_layers, "freeze": freeze, "unfreeze": unfreeze, "head": head}
+        taken["layerwise_lr_decay"] = layerwise_lr_decay
+        return estimator_from(self, taken, params)
 
-    # Files.
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted model to a folder of JSON and safetensors; see ``load``.
-
-        Args:
-            path: the folder; a model that is there is replaced whole, or left whole.
-
-        Returns:
-            The folder's path.
-        """
-        return persistence.save_model(self, path)
+    save = persistence.save_model
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -310,8 +255,7 @@ class BaseMLP(Parameters):
         Raises:
             ModelFileError: no model there, or a damaged, altered, newer or different one.
         """
-        model: Self = persistence.load_as(cls, path)
-        return model
+        return persistence.load_as(cls, path)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
@@ -321,18 +265,9 @@ class BaseMLP(Parameters):
             ModelFileError: the document or a tensor isn't of the declared form; names the field.
         """
         params = persistence.restored(cls, document.get("params"))
-        model: Self = persistence.filled(cls(**params), document, tensors)
-        return model
+        return persistence.filled(cls(**params), document, tensors)
 
-    # Display, and scikit-learn's conventions.
-
-    @property
-    def plot(self) -> Any:
-        """Figures of the fitted model, such as ``plot.learning_curve()`` and ``plot.weights()``.
-
-        See :class:`wellfit.report.plotting.ModelPlots`.
-        """
-        return public("ModelPlots")(self)
+    plot = property(model_plots)
 
     def _html_repr(self) -> str:
         """Return scikit-learn's diagram, and below it what came of the training."""
@@ -340,9 +275,3 @@ class BaseMLP(Parameters):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.preprocess == "auto"
-        return tags

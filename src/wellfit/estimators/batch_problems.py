@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection, Mapping
+
 _SHOWN = 5  # names of columns in a message
 
 _FITTED_TO = "the rows that preprocessing was fitted to"
@@ -12,6 +15,12 @@ _PROBLEMS = {
     "levels": f"categories that {_FITTED_TO} did not have; they are encoded as rare or as none",
     "target": "targets on another scale than those that the targets' scale was fitted to",
 }
+
+
+def warn_of(problems: Mapping[str, list[str]], warned: Collection[str], stacklevel: int) -> None:
+    """Warn of problems, as columns by kind, that were not warned of before."""
+    for problem in sorted(problems.keys() - warned):
+        warnings.warn(warning_of(problem, problems[problem]), UserWarning, stacklevel=stacklevel)
 
 
 def warning_of(problem: str, columns: list[str]) -> str:

@@ -121,7 +121,7 @@ class JobBuilder:
             first_targets: that the first call's encoder is fitted to.
         """
         settings.check_options(self.estimator)
-        before, beforehand = self._network(), self._preprocessing()
+        before, beforehand = self._network(), _fitted_encoders(self.estimator)
         origin, known = self._begun(before)
         known = known if before else beforehand
         x = validate_features(self.estimator, X, known.features)
@@ -219,45 +219,13 @@ class JobBuilder:
     def _begun(self, before: FittedNetwork | None) -> tuple[Origin, Encoders]:
         """Return where training begins, and the encoders that are settled by that."""
         if before is None:
-            source = self._source()
+            source = _source(self.estimator)
             borrowed = None if source is None else borrow(self.estimator.pretrained, source)
             return Origin(source=source, borrowed=borrowed), Encoders()
         targets = before.targets.with_loss(self.estimator.loss)
         known = Encoders(before.features, settings.with_end(self.estimator, targets))
         network = network_to_continue(self, before)
         return Origin(before, network, borrowed=before.borrowed), known
-
-    def _preprocessing(self) -> Encoders:
-        """Return what ``fit_preprocessing`` has learned, if it was called.
-
-        Raises:
-            HyperparameterError: with another ``preprocess``.
-        """
-        known: Encoders = getattr(self.estimator, "preprocessing_", Encoders())
-        if known.features is None:
-            return known
-        before, now = None if known.features.kind == "raw" else "auto", self.estimator.preprocess
-        if now != before and self._network() is None:
-            raise HyperparameterError(
-                f"preprocess is {now!r}, and was {before!r} when "
-                "fit_preprocessing was called; expected the same, or another call of it"
-            )
-        if known.targets is None:
-            return known
-        targets = known.targets.with_loss(self.estimator.loss)
-        return Encoders(known.features, settings.with_end(self.estimator, targets))
-
-    def _source(self) -> TrainedLayers | None:
-        """Return the network to take layers from, if any."""
-        pretrained = self.estimator.pretrained
-        if pretrained is None:
-            return None
-        if not isinstance(pretrained, PretrainedLayers):
-            raise HyperparameterError(
-                f"pretrained is {pretrained!r}; expected None, or "
-                "wellfit.transfer.Pretrained(model)"
-            )
-        return pretrained.source()
 
     # Training.
 
@@ -334,3 +302,36 @@ class JobBuilder:
 def _order(stream: Stream) -> tuple[Any, ...]:
     """Return how a stream orders and changes the rows that it reads."""
     return stream.seed, stream.augment, stream.image_shape, stream.shuffle, stream.pairs
+
+
+def _fitted_encoders(estimator: Any) -> Encoders:
+    """Return what ``fit_preprocessing`` has learned, if it was called.
+
+    Raises:
+        HyperparameterError: with another ``preprocess``.
+    """
+    known: Encoders = getattr(estimator, "preprocessing_", Encoders())
+    if known.features is None:
+        return known
+    before, now = None if known.features.kind == "raw" else "auto", estimator.preprocess
+    if now != before and not hasattr(estimator, "network_"):
+        raise HyperparameterError(
+            f"preprocess is {now!r}, and was {before!r} when "
+            "fit_preprocessing was called; expected the same, or another call of it"
+        )
+    if known.targets is None:
+        return known
+    targets = known.targets.with_loss(estimator.loss)
+    return Encoders(known.features, settings.with_end(estimator, targets))
+
+
+def _source(estimator: Any) -> TrainedLayers | None:
+    """Return the network to take layers from, if any."""
+    pretrained = estimator.pretrained
+    if pretrained is None:
+        return None
+    if not isinstance(pretrained, PretrainedLayers):
+        raise HyperparameterError(
+            f"pretrained is {pretrained!r}; expected None, or wellfit.transfer.Pretrained(model)"
+        )
+    return pretrained.source()

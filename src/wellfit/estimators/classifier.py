@@ -120,8 +120,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 codes, predicted = labels.encode(y), self.predict_proba(X).argmax(axis=1)
                 if len(codes) == len(predicted):
                     return float(np.mean(codes == predicted))
-        accuracy: float = super().score(X, labels.hard(y), sample_weight)
-        return accuracy
+        return super().score(X, labels.hard(y), sample_weight)
 
     def partial_fit(
         self,

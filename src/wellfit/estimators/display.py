@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
+from wellfit.core.lazy import public
 from wellfit.core.metrics import Metric
 from wellfit.fitting import FittedNetwork
 
@@ -32,3 +34,11 @@ def summary(network: FittedNetwork) -> str:
         for value in values
     ]
     return f"{line}: {', '.join(shown)}" if shown else line
+
+
+def model_plots(model: Any) -> Any:
+    """Figures of the fitted model, such as ``plot.learning_curve()`` and ``plot.weights()``.
+
+    See :class:`wellfit.report.plotting.ModelPlots`.
+    """
+    return public("ModelPlots")(model)

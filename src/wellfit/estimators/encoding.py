@@ -8,9 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.core.errors import DataError
+from wellfit.core.errors import DataError, InputError
 from wellfit.estimators import settings
-from wellfit.fitting import Compute, EncodedRows, FeatureEncoder, TargetEncoder
+from wellfit.fitting import (
+    Compute,
+    EncodedRows,
+    FeatureEncoder,
+    FittedNetwork,
+    NumberTargets,
+    TargetEncoder,
+)
 from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import features_of, keep_head
@@ -129,3 +136,39 @@ def encoding_key(estimator: Any) -> Hashable:
         repr(getattr(estimator, "class_weight", None)),
         pretrained.encoding_key() if isinstance(pretrained, PretrainedLayers) else None,
     )
+
+
+def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
+    """Return the attributes of an estimator that not every network has.
+
+    Those by which scikit-learn knows the columns and the targets, and ``pretrained_``.
+    """
+    features, targets = network.features, network.targets
+    found: dict[str, Any] = {}
+    if network.record.pretrained is not None:
+        found["pretrained_"] = dict(network.record.pretrained)
+    if features is not None:
+        found["n_features_in_"] = features.n_columns
+        if features.names is not None:
+            found["feature_names_in_"] = np.array(features.names, dtype=object)
+    if targets is not None and targets.classes is not None:
+        found["classes_"] = targets.classes
+    if isinstance(targets, NumberTargets):
+        found["n_outputs_"] = targets.n_targets
+    return found
+
+
+def refuse_preprocessing(estimator: Any) -> None:
+    """Refuse to learn how rows are encoded where that is settled.
+
+    Raises:
+        InputError: the estimator is trained already, or reads rows as a pretrained model does.
+    """
+    kind = type(estimator).__name__
+    if hasattr(estimator, "network_"):
+        raise InputError(
+            f"this {kind} is trained, and its weights go with the preprocessing that it has; "
+            "expected one that isn't, such as sklearn.base.clone(model)"
+        )
+    if estimator.pretrained is not None:
+        raise InputError(f"this {kind} reads rows as the model in pretrained does; expected none")

@@ -37,8 +37,7 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     @classmethod
     @functools.cache  # scikit-learn reads the signature anew for every copy of a search
     def _get_param_names(cls) -> list[str]:
-        names: list[str] = super()._get_param_names()
-        return names
+        return super()._get_param_names()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; ``deep`` adds the hyper-parameters of those that are configs."""

@@ -288,3 +288,9 @@ class Parameters(NestedConfigs):
                 "pretrained=Pretrained(model)"
             )
         return super().set_params(**params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.preprocess == "auto"
+        return tags

@@ -53,7 +53,15 @@ _MAY_BE_CODE = ("lr_schedule", "schedules")
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a fitted estimator to a model folder; see :meth:`BaseMLP.save`."""
+    """Write the fitted model to a folder of JSON and safetensors; see ``load``.
+
+    Args:
+        model: fitted.
+        path: the folder; a model that is there is replaced whole, or left whole.
+
+    Returns:
+        The folder's path.
+    """
     return store.save(path, *described(model))
 
 

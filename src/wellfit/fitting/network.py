@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from wellfit.core.errors import DivergedError
+from wellfit.core.errors import DivergedError, HyperparameterError
 from wellfit.fitting.features import FeatureEncoder, Numbers, Table
 from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
@@ -194,7 +194,16 @@ class FittedNetwork(TrainedLayers):
     # Variants.
 
     def pruned(self, threshold: float, share: float) -> Self:
-        """Return the network with small weights set to zero, which predicts sparsely."""
+        """Return the network with small weights set to zero, which predicts sparsely.
+
+        Raises:
+            HyperparameterError: a number out of its range.
+        """
+        if not threshold >= 0 or not 0 <= share < 1:
+            raise HyperparameterError(
+                f"threshold is {threshold!r} and share {share!r}; expected a threshold of at "
+                "least 0 and a share in [0, 1)"
+            )
         weights = pruned(self.weights, threshold=threshold, share=share)
         return replace(self, weights=weights, sparse=True)
 

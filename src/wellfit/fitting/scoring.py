@@ -105,8 +105,7 @@ def precomputable(scorers: Any) -> bool:
 
 def each_scorer(scorers: Any) -> dict[str, ScorerFunction]:
     """Return the scorers of a multi-metric scorer by name."""
-    found: dict[str, ScorerFunction] = vars(scorers)["_scorers"]
-    return found
+    return vars(scorers)["_scorers"]
 
 
 def bare(monitor: str) -> str:
@@ -164,5 +163,4 @@ def _scorer(wanted: str | ScorerFunction) -> ScorerFunction:
         own = [*OWN, *(f"val_{name}" for name in OWN)]
         known = list(dict.fromkeys([*own, *names]))
         raise UnknownNameError("metric", wanted, known)
-    scorer: ScorerFunction = get_scorer(with_own_scorers(bare(wanted)))
-    return scorer
+    return get_scorer(with_own_scorers(bare(wanted)))

@@ -45,8 +45,7 @@ class OptimizerPath:
     def distances(self) -> NDArray[np.float64]:
         """The distance to the nearest minimum at each step."""
         apart = self.points[:, None] - np.array(self.minima).reshape(1, -1, 2)
-        distances: NDArray[np.float64] = np.hypot(apart[..., 0], apart[..., 1]).min(axis=1)
-        return distances
+        return np.hypot(apart[..., 0], apart[..., 1]).min(axis=1)
 
 
 def compare_optimizers(

@@ -187,3 +187,12 @@ def is_number(value: object) -> bool:
     [True, True, True, False, False]
     """
     return isinstance(value, (numbers.Real, decimal.Decimal, np.bool_))
+
+
+def positions(kinds: Sequence[Kind], *wanted: Kind) -> list[int]:
+    """Return the positions of the columns of some kinds.
+
+    >>> positions(["number", "flag", "date"], "number", "date")
+    [0, 2]
+    """
+    return [at for at, kind in enumerate(kinds) if kind in wanted]

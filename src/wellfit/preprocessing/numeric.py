@@ -126,8 +126,7 @@ def _smooth(values: Array) -> Array:
     """Bend values towards ±3, leaving those near 0 as they are (Holzmüller et al., 2024)."""
     # Before squaring, which would overflow; at 1e6 the bend is at its limit anyway.
     bounded = np.clip(values, -1e6, 1e6)
-    bent: Array = bounded / np.sqrt(1 + np.square(bounded / 3))
-    return bent
+    return bounded / np.sqrt(1 + np.square(bounded / 3))
 
 
 def _hard(values: Array) -> Array:

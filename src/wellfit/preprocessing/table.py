@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
-from typing import Annotated, Any, Literal, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,37 +16,16 @@ from sklearn.utils import Tags, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wellfit.core._sklearn_compat import check_feature_names_in
-from wellfit.core.errors import DataError, HyperparameterError, ModelFileError, did_you_mean
-from wellfit.core.schema import Positive, Range, conform
-from wellfit.preprocessing.categories import Levels, LevelsDocument
+from wellfit.core.errors import DataError, did_you_mean
+from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.cells import number_matrix, warn_of_strays
-from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of
-from wellfit.preprocessing.numeric import Numbers, NumbersDocument, arrays_under, check_names
+from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of, positions
+from wellfit.preprocessing.numeric import Numbers
+from wellfit.preprocessing.table_documents import check_settings, from_document, to_document
 
 # Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
 # columns each cost some time, 32 MiB, which still bounds the memory.
 _MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
-
-
-class Settings(TypedDict):
-    """The settings of a :class:`TablePreprocessor`."""
-
-    numeric: str
-    clip: str
-    max_categories: Annotated[int, Range(2)]
-    min_frequency: Positive
-    dtype: Literal["float32", "float64"]
-
-
-class TableDocument(TypedDict):
-    """The document of a fitted :class:`TablePreprocessor`."""
-
-    settings: Settings
-    kinds: list[Kind]
-    names: list[str] | None
-    numbers: NumbersDocument
-    flags: NumbersDocument
-    categories: list[LevelsDocument]
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -131,7 +110,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             DataError, HyperparameterError, UnknownNameError: as :meth:`fit`.
         """
-        self._check_settings()
+        check_settings(self)
         table = self._read(X, reset=True)
         # Kinds are those of all rows, held-out ones too: otherwise a word among validation rows
         # would be an error, and not make the column a category.
@@ -244,27 +223,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return all that was learned, as data for JSON and as arrays by name."""
         check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", None)
-        numbers, numbers_arrays = self.numbers_.to_document()
-        flags, flags_arrays = self.flags_.to_document()
-        settings = {
-            "numeric": self.numeric,
-            "clip": self.clip,
-            "max_categories": int(self.max_categories),
-            "min_frequency": int(self.min_frequency),
-            "dtype": np.dtype(self.dtype).name,
-        }
-        document = {
-            "settings": settings,
-            "kinds": list(self.kinds_),
-            "names": None if names is None else names.tolist(),
-            "numbers": numbers,
-            "flags": flags,
-            "categories": [levels.to_document() for levels in self.categories_],
-        }
-        arrays = {f"numbers.{key}": array for key, array in numbers_arrays.items()}
-        arrays |= {f"flags.{key}": array for key, array in flags_arrays.items()}
-        return document, arrays
+        return to_document(self)
 
     @classmethod
     def from_document(
@@ -279,33 +238,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ModelFileError: it is of another form; names the field.
         """
-        conform(document, TableDocument, "table")
-        self = cls(**document["settings"])
-        self.kinds_ = list(document["kinds"])
-        self.n_features_in_ = len(self.kinds_)
-        if document["names"] is not None:
-            self.feature_names_in_ = np.array(document["names"], dtype=object)
-        for part, kinds in (("numbers", ("number", "date", "duration")), ("flags", ("flag",))):
-            columns = len(self._positions(*kinds))
-            own = arrays_under(f"{part}.", arrays)
-            setattr(self, f"{part}_", Numbers.from_document(document[part], own, columns))
-        self.categories_ = [Levels.from_document(levels) for levels in document["categories"]]
-        self._check_counts(document["names"])
-        return self
-
-    def _check_counts(self, names: list[str] | None) -> None:
-        """Check that what was read from a file is of as many columns as there are kinds."""
-        columns, categories = len(self.kinds_), len(self._positions("category"))
-        if names is not None and (len(names) != columns or len(set(names)) != columns):
-            raise ModelFileError(
-                f"table.names holds {len(names)} names; expected {columns} different ones"
-            )
-        if len(self.categories_) != categories:
-            raise ModelFileError(
-                f"table.categories holds {len(self.categories_)} columns; expected {categories}"
-            )
-        if not len(self.get_feature_names_out()):
-            raise ModelFileError("table has no column with any value")
+        return from_document(cls, document, arrays)
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -316,17 +249,6 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _check_settings(self) -> None:
-        check_names(self.numeric, self.clip)
-        for key, low in (("max_categories", 2), ("min_frequency", 1)):
-            value = getattr(self, key)
-            if not isinstance(value, (int, np.integer)) or value < low:
-                raise HyperparameterError(
-                    f"{key} is {value!r}; expected a whole number, at least {low}"
-                )
-        if np.dtype(self.dtype) not in (np.float32, np.float64):
-            raise HyperparameterError(f"dtype is {self.dtype!r}; expected 'float32' or 'float64'")
-
     def _read(self, X: Any, *, reset: bool) -> Table:
         """Return X as a table, its columns checked against those of training."""
         table = as_table(X)
@@ -334,22 +256,16 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             validate_data(self, table, reset=reset, skip_check_array=True)
         except (ValueError, TypeError) as error:
             # scikit-learn names the columns that don't match; the nearest known names are added.
-            raise DataError(f"{error}{self._nearest_names(table)}") from error
+            known = [str(name) for name in getattr(self, "feature_names_in_", [])]
+            given = [str(name) for name in getattr(table, "columns", [])]
+            raise DataError(f"{error}{_nearest_names(known, given)}") from error
         return table
-
-    def _nearest_names(self, table: Table) -> str:
-        """Return a line for each unexpected column whose name is near that of a missing one."""
-        known = [str(name) for name in getattr(self, "feature_names_in_", [])]
-        given = [str(name) for name in getattr(table, "columns", [])]
-        missing = [name for name in known if name not in given]
-        hints = {name: did_you_mean(name, missing) for name in given if name not in known}
-        return "".join(f"\n{name!r}{hint}" for name, hint in hints.items() if hint != ".")
 
     def _names_in(self, input_features: Any = None) -> list[str]:
         return [str(name) for name in check_feature_names_in(self, input_features)]
 
     def _positions(self, *kinds: Kind) -> list[int]:
-        return [at for at, kind in enumerate(self.kinds_) if kind in kinds]
+        return positions(self.kinds_, *kinds)
 
     @property
     def _width(self) -> int:
@@ -397,3 +313,10 @@ def _unique_names(names: list[str], given: set[int]) -> list[str]:
             taken.add(name)
         apart.append(name)
     return apart
+
+
+def _nearest_names(known: Sequence[str], given: Sequence[str]) -> str:
+    """Return a line for each unexpected column whose name is near that of a missing one."""
+    missing = [name for name in known if name not in given]
+    hints = {name: did_you_mean(name, missing) for name in given if name not in known}
+    return "".join(f"\n{name!r}{hint}" for name, hint in hints.items() if hint != ".")

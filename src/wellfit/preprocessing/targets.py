@@ -295,8 +295,7 @@ class ClassLabels:
                 "loss='sigmoid_cross_entropy')"
             )
         # Probabilities written with few digits sum to 1 only roughly; the loss expects exactly 1.
-        scaled: NDArray[np.float64] = shares / total[:, None]
-        return scaled
+        return shares / total[:, None]
 
     def _unseen(self, unseen: list[Any]) -> str:
         known = [str(label) for label in self.classes_.tolist()]

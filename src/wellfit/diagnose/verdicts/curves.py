@@ -73,5 +73,4 @@ def steps_taken(rates: Curve, epochs: int) -> Curve:
     """
     usable = len(rates) == epochs and np.isfinite(rates).all() and rates.sum() > 0
     gone = np.cumsum(rates if usable else np.ones(epochs))
-    share: Curve = gone / gone[-1] if epochs else gone
-    return share
+    return gone / gone[-1] if epochs else gone

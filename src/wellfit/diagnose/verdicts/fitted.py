@@ -13,21 +13,25 @@ from sklearn.base import is_classifier
 from torch import Tensor
 
 from wellfit.core._sklearn_compat import safe_indexing
-from wellfit.diagnose.start import best_losses, signal_of
+from wellfit.diagnose.start import best_losses
 from wellfit.diagnose.verdicts import baselines, measured
+from wellfit.diagnose.verdicts.layers import (
+    Passed,
+    layer_statistics,
+    norms_of,
+    passed_through,
+    weight_changes,
+)
 from wellfit.diagnose.verdicts.scores import Baseline, Mean, Scores
 from wellfit.diagnose.verdicts.training import Chances, LayerStatistics, Norm, Outlying, Training
 from wellfit.estimators.base import BaseMLP
 from wellfit.fitting import ClassTargets, Compute
 from wellfit.fitting.validation import validate_features
-from wellfit.nn import Activate, BatchNorm
 from wellfit.training import Rows, Weights
 from wellfit.training.prediction import Predictor
 
 _MOST = 2000  # rows of each kind that are looked at
 _ENOUGH = 50  # rows among which a hundredth can stand out
-_FLAT = 0.01  # a slope at which hardly anything gets through
-_SATURATED = 0.95  # share of the rows in which a saturated unit's slope is flat
 
 
 class RowSubset(NamedTuple):
@@ -250,43 +254,22 @@ class FittedTraining(Training):
     # Layers.
 
     @cached_property
-    def _passed(self) -> list[tuple[Any, Tensor, Tensor]]:
+    def _passed(self) -> list[Passed]:
         """Each layer at work with its inputs and outputs (rows, units), on training rows."""
         if self._learned is None:
             return []
         x = self._learned.rows.features(torch.arange(len(self._learned.rows)))
-        outputs = [tensor[0] for _, tensor in Predictor(self.weights).outputs(x[None])]
-        layers = [layer for layer in self.weights.network.layers if not layer.training_only]
-        return list(zip(layers, [x[:, :-1], *outputs], outputs, strict=False))
+        return passed_through(self.weights, x)
 
     @cached_property
     def layers(self) -> Sequence[LayerStatistics] | None:
         """The health of the hidden layers, on training rows."""
-        if self._learned is None:
-            return None
-        active = [part for part in self._passed if isinstance(part[0], Activate)]
-        return [
-            LayerStatistics(number, signal_of(layer, z, out).dead, _saturated(layer, z, out))
-            for number, (layer, z, out) in enumerate(active, start=1)
-        ]
+        return None if self._learned is None else layer_statistics(self._passed)
 
     @cached_property
     def norms(self) -> Sequence[Norm] | None:
         """How far running statistics are from those of the training rows."""
-        if self._learned is None:
-            return None
-        network = self.weights.network
-        views = network.statistics.views(self.weights.statistics, 1)
-        running = [
-            view[0]
-            for layer, view in zip(network.layers, views, strict=True)
-            if isinstance(layer, BatchNorm)
-        ]
-        normed = [part for part in self._passed if isinstance(part[0], BatchNorm)]
-        return [
-            _distance(number, stats, z)
-            for number, (stats, (_, z, _)) in enumerate(zip(running, normed, strict=True), start=1)
-        ]
+        return None if self._learned is None else norms_of(self.weights, self._passed)
 
     @property
     def moved(self) -> float | None:
@@ -301,39 +284,11 @@ class FittedTraining(Training):
     @cached_property
     def _lengths(self) -> tuple[float, float] | None:
         """The distance from the initial weights, and the final norm, over the initial norm."""
-        result = self.estimator.network_.result
-        if self.estimator.warm_start or result is None:
+        if self.estimator.warm_start:
             return None
-        member = result.members[0]
-        first = member.network.initial_parameters(member.seed)
-        last = result.last  # those in use may be of an early epoch
-        now = last.network.parameters.views(last.parameters, last.members)
-        pairs = [
-            (a.float(), b[0].float().cpu()) for a, b in zip(first, now, strict=True) if a.numel()
-        ]
-        length = sum(float(before.square().sum()) for before, _ in pairs)
-        gone = sum(float((after - before).square().sum()) for before, after in pairs)
-        left = sum(float(after.square().sum()) for _, after in pairs)
-        return (float(np.sqrt(gone / length)), float(np.sqrt(left / length))) if length else None
+        return weight_changes(self.estimator.network_.result)
 
 
 def _numbers(rows: Rows) -> NDArray[np.float32]:
     """Return rows as the network reads them."""
-    numbers: NDArray[np.float32] = rows.features(torch.arange(len(rows))).numpy()[:, :-1]
-    return numbers
-
-
-def _saturated(layer: Activate, z: Tensor, out: Tensor) -> float:
-    """Return the share of units whose slope is flat in nearly all rows, on one side or both."""
-    if layer.activation.parameters(1).rows:
-        return 0.0
-    slope = layer.activation.backward(torch.ones_like(z), z.clone(), out.clone()).abs()
-    return float(((slope < _FLAT).double().mean(0) > _SATURATED).double().mean())
-
-
-def _distance(number: int, running: Tensor, z: Tensor) -> Norm:
-    """Return the usual unit's distance between running statistics (2, units) and the data's."""
-    spread = z.std(0).clamp_min(1e-6)
-    shift = ((running[0] - z.mean(0)).abs() / spread).median()
-    factor = (running[1].clamp_min(1e-12).sqrt() / spread).log().abs().median().exp()
-    return Norm(number, float(shift), float(factor))
+    return rows.features(torch.arange(len(rows))).numpy()[:, :-1]

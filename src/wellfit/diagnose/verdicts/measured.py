@@ -87,8 +87,7 @@ def _level_means(
         sums, codes = np.zeros((count, wanted.shape[1])), first[rows]
         np.add.at(sums, codes, wanted[rows])
         sizes = np.bincount(codes, minlength=count)[:, None]
-        found: NDArray[np.float64] = (sums + _SMOOTH * wanted.mean(axis=0)) / (sizes + _SMOOTH)
-        return found
+        return (sums + _SMOOTH * wanted.mean(axis=0)) / (sizes + _SMOOTH)
 
     fold = np.random.default_rng(0).permutation(len(first)) % _FOLDS
     own = np.empty_like(wanted, dtype=np.float64)

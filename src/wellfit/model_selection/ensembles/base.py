@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,28 +11,23 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import indexable
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from wellfit.core._sklearn_compat import safe_indexing
-from wellfit.core.errors import DataError, HyperparameterError, InputError, shown
+from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import Config, resolve
-from wellfit.core.lazy import public
 from wellfit.core.rng import random_state_of
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.display import model_plots
 from wellfit.estimators.nesting import NestedConfigs
-from wellfit.estimators.overrides import overridden
 from wellfit.estimators.undo import rollback_on_error
-from wellfit.fitting import FittedNetwork
 from wellfit.fitting.scoring import metrics_of
-from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.ensembles.files import ensemble_from, save_ensemble
-from wellfit.model_selection.ensembles.library import Data, Models, fit_together, set_apart
+from wellfit.model_selection.ensembles.library import Data, Models, divided, fit_together
+from wellfit.model_selection.ensembles.members import seeded, templates, warn_of_own_methods
 from wellfit.model_selection.ensembles.selection import Score, Selection
-
-_MOST_MEMBERS = 1_000_000
 
 
 class Ensemble(NestedConfigs):
@@ -62,13 +56,7 @@ class Ensemble(NestedConfigs):
         self.estimator, self.n_estimators, self.selection = estimator, n_estimators, selection
         self.scoring, self.bootstrap, self.random_state = scoring, bootstrap, random_state
 
-    @property
-    def plot(self) -> Any:
-        """Figures of the fitted ensemble, such as ``plot.learning_curve()``.
-
-        See :class:`wellfit.report.plotting.ModelPlots`.
-        """
-        return public("ModelPlots")(self)
+    plot = property(model_plots)
 
     # Fitting.
 
@@ -101,20 +89,23 @@ class Ensemble(NestedConfigs):
         """
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
-        self._forget()
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # of an earlier fit
         draw = random_state_of(self.random_state)
-        self._warn_of_own_methods()
-        library, share = self._library(draw), self._selection().held_out_share
+        given, share = self._given(), self._selection().held_out_share
+        warn_of_own_methods(given, self._averaged)
+        library = seeded(given, self.n_estimators, draw)
         data, held = Data(X, y, sample_weight, X_val, y_val), None
         if share:
-            data, held = self._held_out(data, share, draw.randint(2**31 - 1))
+            data, held = divided(given[0], data, share, draw.randint(2**31 - 1))
         members = fit_together(library, data, bootstrap=bool(self.bootstrap))
         self._set_members(members)
         if held is None:
-            self._keep_weighted(members, np.full(len(members), 1 / len(members)))
+            shares = np.full(len(members), 1 / len(members))
         else:
             score = self._scorer(held.y, held.weight)
-            self._keep_weighted(members, self._weighed(self._member_predictions(held.X), score))
+            shares = self._weighed(self._member_predictions(held.X), score)
+        self._keep_weighted(members, shares)
         return self
 
     @classmethod
@@ -144,13 +135,9 @@ class Ensemble(NestedConfigs):
         Raises:
             InputError: a search that kept no networks.
         """
-        models: Models | None = getattr(search, "models_", None)
-        if models is None:
-            raise InputError(
-                "the search kept no networks; set search.keep_models = True before search.fit"
-            )
         if n_best < 1:
             raise HyperparameterError(f"n_best is {n_best!r}; expected a whole number from 1")
+        models = Models.of(search)
         rows, candidates = models.candidates(search.n_splits_)
         unfitted = [clone(folds[0]) for folds in candidates]
         self = cls(unfitted, n_estimators=len(unfitted), selection=selection, scoring=scoring)
@@ -158,17 +145,19 @@ class Ensemble(NestedConfigs):
         self._set_members([member for folds in candidates for member in folds])
         score = self._scorer(safe_indexing(models.y, np.concatenate(rows)), None)
         held = [safe_indexing(models.X, ids) for ids in rows]
-        predictions = np.array([self._out_of_fold(folds, held) for folds in candidates])
+        predictions = np.array(
+            [
+                np.concatenate(
+                    [self._predict_one(*pair) for pair in zip(folds, held, strict=True)]
+                )
+                for folds in candidates
+            ]
+        )
         best = np.argsort([-score(each) for each in predictions], kind="stable")[:n_best]
         shares = np.zeros(len(candidates))
         shares[best] = self._weighed(predictions[best], score)
         self._keep_weighted(self.estimators_, np.repeat(shares / len(rows), len(rows)))
         return self
-
-    def _forget(self) -> None:
-        """Let go of what an earlier fit has learned."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
 
     def _selection(self) -> Selection:
         return resolve(Selection, "average" if self.selection is None else self.selection)
@@ -184,64 +173,9 @@ class Ensemble(NestedConfigs):
         self.selection_score_ = rounded(np.average(predictions, axis=0, weights=shares))
         return shares
 
-    def _library(self, draw: np.random.RandomState) -> list[BaseMLP]:
-        """Return the estimators to train, each with a seed of its own."""
-        given, count = self._given(), self.n_estimators
-        if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < 1:
-            raise HyperparameterError(
-                f"n_estimators is {shown(count)}; expected a whole number, at least 1"
-            )
-        if count > _MOST_MEMBERS:
-            raise HyperparameterError(
-                f"n_estimators is {shown(count)}; expected a whole number, at most "
-                f"{_MOST_MEMBERS:,}"
-            )
-        seeds = draw.randint(2**31 - 1, size=max(count, len(given)))
-        return [
-            clone(given[place % len(given)]).set_params(random_state=int(seed))
-            for place, seed in enumerate(seeds)
-        ]
-
     def _given(self) -> list[BaseMLP]:
         """Return the estimators that members are made like."""
-        given: Any = self.estimator
-        several = list(given) if isinstance(given, (list, tuple)) else [given or self._member()]
-        wanted = self._member.__name__
-        if not several:
-            raise HyperparameterError(f"estimator is an empty list; expected one {wanted} or more")
-        for each in several:
-            if not isinstance(each, self._member):
-                raise HyperparameterError(
-                    f"estimator is a {type(each).__name__}; expected one {wanted} or a list of "
-                    "them"
-                )
-        return several
-
-    def _warn_of_own_methods(self) -> None:
-        """Say which methods of subclasses are called, where there are such."""
-        for each in self._given():
-            if own := overridden(clone(each)):
-                warnings.warn(
-                    f"{type(each).__name__} defines its own {', '.join(own)}: its networks are "
-                    f"fitted one by one, and the ensemble averages their {self._averaged}",
-                    UserWarning,
-                    stacklevel=4,
-                )
-
-    def _held_out(self, data: Data, share: float, seed: int) -> tuple[Data, Data]:
-        """Return the rows to train on, and those to select by."""
-        if data.X_val is not None:
-            if data.y_val is None:
-                raise DataError("X_val is given without y_val; expected both")
-            return data, Data(data.X_val, data.y_val)
-        template = clone(self._given()[0])
-        X = with_columns_of_all_rows(data.X, template.preprocess)
-        data = Data(*indexable(X, data.y, data.weight)).that_count()
-        validate_features(template, data.X)
-        encoder = template.target_encoder.fit(data.y, template.loss)
-        targets = encoder.read(data.y, warn=False)
-        kept, held = set_apart(len(targets), share, seed, encoder.strata(targets))
-        return data.rows(kept), data.rows(held)
+        return templates(self.estimator, self._member)
 
     def _set_members(self, members: Sequence[BaseMLP]) -> None:
         """Take fitted members up, and learn from them how data are read."""
@@ -259,8 +193,7 @@ class Ensemble(NestedConfigs):
         """Return how averaged predictions for rows of these targets are judged."""
         if self.scoring is None:
             return self._own_score(y, weight)
-        encoder = self._network.targets
-        targets = encoder.read(y, warn=False)
+        targets = self.estimators_[0].network_.targets.read(y, warn=False)
         (score,) = metrics_of(self, [self.scoring], targets).values()
         everyone = np.arange(len(targets))
         return lambda averaged: score(averaged, everyone)
@@ -277,11 +210,6 @@ class Ensemble(NestedConfigs):
 
     # Predicting.
 
-    @property
-    def _network(self) -> FittedNetwork:
-        """The first member's, whose encoders are like all others'."""
-        return self.estimators_[0].network_
-
     def _member_predictions(self, X: Any) -> NDArray[np.floating]:
         """Return (M, n_samples, ...), what every member says."""
         check_is_fitted(self)
@@ -293,29 +221,21 @@ class Ensemble(NestedConfigs):
         return self._mean(predictions).astype(predictions.dtype)
 
     def _mean(self, predictions: NDArray[np.floating]) -> NDArray[np.floating]:
-        mean: NDArray[np.floating] = np.average(predictions, axis=0, weights=self.weights_)
-        return mean
+        return np.average(predictions, axis=0, weights=self.weights_)
 
     def _spread(self, predictions: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the members' standard deviation (n_samples, ...)."""
-        spread: NDArray[np.floating] = np.sqrt(
-            self._mean(np.square(predictions - self._mean(predictions)))
-        )
-        return spread
-
-    def _out_of_fold(self, folds: Sequence[BaseMLP], held: Sequence[Any]) -> NDArray[Any]:
-        """Return what each fold's network says about the rows held out from it, in one array."""
-        predictions = [self._predict_one(member, X) for member, X in zip(folds, held, strict=True)]
-        return np.concatenate(predictions)
+        return np.sqrt(self._mean(np.square(predictions - self._mean(predictions))))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimators_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        several = self.estimator if isinstance(self.estimator, (list, tuple)) else [self.estimator]
-        first = several[0] if several else None
-        like = first if isinstance(first, self._member) else self._member()
+        try:
+            like = self._given()[0]
+        except HyperparameterError:  # reported by fit
+            like = self._member()
         tags.input_tags = like.__sklearn_tags__().input_tags
         return tags
 
@@ -339,8 +259,7 @@ class Ensemble(NestedConfigs):
         Raises:
             ModelFileError: no model there, or a damaged, altered, newer or different one.
         """
-        ensemble: Self = persistence.load_as(cls, path)
-        return ensemble
+        return persistence.load_as(cls, path)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:

@@ -79,13 +79,11 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""
-        answers: NDArray[Any] = self._averaged_member(X).predict(X)
-        return answers
+        return self._averaged_member(X).predict(X)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of rows predicted rightly, all labels of a row."""
-        share: float = self._averaged_member(X).score(X, y, sample_weight)
-        return share
+        return self._averaged_member(X).score(X, y, sample_weight)
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return how far members disagree about the class that the ensemble predicts.
@@ -120,8 +118,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
     def _entropy(self, p: NDArray[np.floating]) -> NDArray[np.floating]:
         if self._targets.multilabel:
             p = np.stack([p, 1 - p], axis=-1)
-        entropy: NDArray[np.floating] = -(p * np.log(np.maximum(p, _TINY))).sum(axis=-1)
-        return entropy
+        return -(p * np.log(np.maximum(p, _TINY))).sum(axis=-1)
 
     def _averaged_member(self, X: Any) -> Any:
         """Return a member that gives the ensemble's probabilities for its own."""
@@ -130,7 +127,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
 
     @property
     def _targets(self) -> ClassTargets:
-        targets = self._network.targets
+        targets = self.estimators_[0].network_.targets
         assert isinstance(targets, ClassTargets)
         return targets
 
@@ -158,8 +155,7 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
         return score
 
     def _predict_one(self, member: Any, X: Any) -> NDArray[np.floating]:
-        probability: NDArray[np.floating] = member.predict_proba(X)
-        return probability
+        return member.predict_proba(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

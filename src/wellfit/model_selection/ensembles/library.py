@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import indexable
 
 from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import DataError, DivergedError, InputError
@@ -20,6 +21,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.encoding import encoding_key
 from wellfit.estimators.overrides import can_be_stacked
 from wellfit.fitting import TrainingJob, run
+from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.training import split
 
@@ -127,6 +129,32 @@ def _resampled(job: TrainingJob) -> TrainingJob:
     return replace(job, stream=replace(job.stream, train=draw.choice(ids, len(ids))))
 
 
+def divided(template: BaseMLP, data: Data, share: float, seed: int) -> tuple[Data, Data]:
+    """Return the rows to train on, and those to select by: ``X_val`` where it is given.
+
+    Args:
+        template: an estimator that reads the rows as members do.
+        data: all rows.
+        share: of them held out, in (0, 1).
+        seed: of the draw.
+
+    Raises:
+        DataError: ``X_val`` without ``y_val``, or too few rows for both.
+    """
+    if data.X_val is not None:
+        if data.y_val is None:
+            raise DataError("X_val is given without y_val; expected both")
+        return data, Data(data.X_val, data.y_val)
+    template = clone(template)
+    X = with_columns_of_all_rows(data.X, template.preprocess)
+    data = Data(*indexable(X, data.y, data.weight)).that_count()
+    validate_features(template, data.X)
+    encoder = template.target_encoder.fit(data.y, template.loss)
+    targets = encoder.read(data.y, warn=False)
+    kept, held = set_apart(len(targets), share, seed, encoder.strata(targets))
+    return data.rows(kept), data.rows(held)
+
+
 def set_apart(
     rows: int, fraction: float, seed: int, strata: ArrayLike | None
 ) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
@@ -159,6 +187,20 @@ class Models:
     X: Any
     y: Any
     trained: dict[Hashable, tuple[FoldFit, BaseMLP]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(search: Any) -> Models:
+        """Return what a fitted search has kept.
+
+        Raises:
+            InputError: nothing.
+        """
+        models: Models | None = getattr(search, "models_", None)
+        if models is None:
+            raise InputError(
+                "the search kept no networks; set search.keep_models = True before search.fit"
+            )
+        return models
 
     def keep(self, fit: FoldFit, estimator: BaseMLP) -> None:
         """Remember a finished fit; what only more training would need is let go."""

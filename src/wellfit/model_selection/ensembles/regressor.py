@@ -99,8 +99,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
         return score
 
     def _predict_one(self, member: Any, X: Any) -> NDArray[np.floating]:
-        estimates: NDArray[np.floating] = member.predict(X)
-        return estimates
+        return member.predict(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

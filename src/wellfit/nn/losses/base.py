@@ -102,5 +102,4 @@ class Loss(Config, family="loss"):
 
     def _hyper(self, hypers: Hypers, key: str) -> Tensor | float:
         """Return a per-member hyper-parameter: as given, else the loss's own."""
-        found: Tensor | float = hypers[key] if key in hypers else getattr(self, key)
-        return found
+        return hypers[key] if key in hypers else getattr(self, key)

@@ -39,7 +39,7 @@ def render_page(page: Page) -> str:
     )
     environment.globals["identity"] = id
     charts, numbered = _numbered(page)
-    html: str = environment.get_template("page.html").render(
+    return environment.get_template("page.html").render(
         page=page,
         numbers=numbered,
         charts=jinja2.utils.markupsafe.Markup(script_json(charts)),
@@ -49,7 +49,6 @@ def render_page(page: Page) -> str:
         nonce=secrets.token_urlsafe(16),
         version=wellfit.__version__,
     )
-    return html
 
 
 def script_json(value: Any) -> str:

@@ -47,8 +47,7 @@ def calibration_of(classifier: Any, X: Any, y: ArrayLike) -> Chart:
 def labels_of(classifier: Any) -> ClassLabels:
     """Return the classes of a fitted classifier, or of an ensemble's first."""
     targets = getattr(classifier, "estimators_", [classifier])[0].network_.targets
-    labels: ClassLabels = targets.labels
-    return labels
+    return targets.labels
 
 
 def one_class_each(classifier: Any, y: ArrayLike) -> NDArray[Any]:

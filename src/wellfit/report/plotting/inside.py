@@ -30,8 +30,7 @@ def first_weights(model: Any) -> NDArray[np.float64]:
     network, blocks = model.network_.weights.network, model.network_.weights.blocks(0)
     for shape, block in zip(network.parameters.shapes, blocks, strict=True):
         if shape.weight_rows and shape.weight_rows == network.inputs:
-            found: NDArray[np.float64] = block[: shape.weight_rows].detach().cpu().double().numpy()
-            return found
+            return block[: shape.weight_rows].detach().cpu().double().numpy()
     raise InputError(
         f"no layer of {network!r} has weights for each input; expected a dense layer first"
     )

@@ -121,13 +121,11 @@ class SearchPlots:
 
     def _repr_html_(self) -> str:
         """Return the table of the first candidates."""
-        shown: str = self.table().head(10).to_html(index=False)
-        return shown
+        return self.table().head(10).to_html(index=False)
 
     def _results(self) -> Results:
         check_is_fitted(self._search, "cv_results_")
-        found: Results = self._search.cv_results_
-        return found
+        return self._search.cv_results_
 
     def _metric(self) -> str:
         """Return the metric that chose the best, or the first there is."""

@@ -94,8 +94,7 @@ def _scaled(tried: SearchTable) -> Floats:
     """Return the scores from 0, the lowest that are told apart, to 1; NaN where a fit failed."""
     low, high = tried.floor, float(np.nanmax(tried.scores))
     scores = np.maximum(tried.scores, low)
-    scaled: Floats = (scores - low) / (high - low) if high > low else 0 * scores + 0.5
-    return scaled
+    return (scores - low) / (high - low) if high > low else 0 * scores + 0.5
 
 
 def _spread(parameter: SearchedParameter) -> Floats:

@@ -1,0 +1,117 @@
+"""The settings of a TablePreprocessor, and a fitted one as plain data and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import HyperparameterError, ModelFileError
+from wellfit.core.schema import Positive, Range, conform
+from wellfit.preprocessing.categories import Levels, LevelsDocument
+from wellfit.preprocessing.columns import Kind, positions
+from wellfit.preprocessing.numeric import Numbers, NumbersDocument, arrays_under, check_names
+
+
+class Settings(TypedDict):
+    """The settings of a :class:`TablePreprocessor`."""
+
+    numeric: str
+    clip: str
+    max_categories: Annotated[int, Range(2)]
+    min_frequency: Positive
+    dtype: Literal["float32", "float64"]
+
+
+class TableDocument(TypedDict):
+    """The document of a fitted :class:`TablePreprocessor`."""
+
+    settings: Settings
+    kinds: list[Kind]
+    names: list[str] | None
+    numbers: NumbersDocument
+    flags: NumbersDocument
+    categories: list[LevelsDocument]
+
+
+def check_settings(table: Any) -> None:
+    """Refuse settings of a preprocessor that are out of their ranges.
+
+    Raises:
+        HyperparameterError: a number or the type is out of its range.
+        UnknownNameError: ``numeric`` or ``clip`` is no known name.
+    """
+    check_names(table.numeric, table.clip)
+    for key, low in (("max_categories", 2), ("min_frequency", 1)):
+        value = getattr(table, key)
+        if not isinstance(value, (int, np.integer)) or value < low:
+            raise HyperparameterError(
+                f"{key} is {value!r}; expected a whole number, at least {low}"
+            )
+    if np.dtype(table.dtype) not in (np.float32, np.float64):
+        raise HyperparameterError(f"dtype is {table.dtype!r}; expected 'float32' or 'float64'")
+
+
+def to_document(table: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return all that a preprocessor has learned, as data for JSON and as arrays by name."""
+    names = getattr(table, "feature_names_in_", None)
+    numbers, numbers_arrays = table.numbers_.to_document()
+    flags, flags_arrays = table.flags_.to_document()
+    settings = {
+        "numeric": table.numeric,
+        "clip": table.clip,
+        "max_categories": int(table.max_categories),
+        "min_frequency": int(table.min_frequency),
+        "dtype": np.dtype(table.dtype).name,
+    }
+    document = {
+        "settings": settings,
+        "kinds": list(table.kinds_),
+        "names": None if names is None else names.tolist(),
+        "numbers": numbers,
+        "flags": flags,
+        "categories": [levels.to_document() for levels in table.categories_],
+    }
+    arrays = {f"numbers.{key}": array for key, array in numbers_arrays.items()}
+    arrays |= {f"flags.{key}": array for key, array in flags_arrays.items()}
+    return document, arrays
+
+
+def from_document(
+    kind: type[Any], document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> Any:
+    """Return the fitted preprocessor, of a class, that a document describes.
+
+    Raises:
+        ModelFileError: it is of another form; names the field.
+    """
+    conform(document, TableDocument, "table")
+    table = kind(**document["settings"])
+    table.kinds_ = list(document["kinds"])
+    table.n_features_in_ = len(table.kinds_)
+    if document["names"] is not None:
+        table.feature_names_in_ = np.array(document["names"], dtype=object)
+    for part, kinds in (("numbers", ("number", "date", "duration")), ("flags", ("flag",))):
+        columns = len(positions(table.kinds_, *kinds))
+        own = arrays_under(f"{part}.", arrays)
+        setattr(table, f"{part}_", Numbers.from_document(document[part], own, columns))
+    table.categories_ = [Levels.from_document(levels) for levels in document["categories"]]
+    _check_counts(table, document["names"])
+    return table
+
+
+def _check_counts(table: Any, names: list[str] | None) -> None:
+    """Check that what was read from a file is of as many columns as there are kinds."""
+    columns, categories = len(table.kinds_), len(positions(table.kinds_, "category"))
+    if names is not None and (len(names) != columns or len(set(names)) != columns):
+        raise ModelFileError(
+            f"table.names holds {len(names)} names; expected {columns} different ones"
+        )
+    if len(table.categories_) != categories:
+        raise ModelFileError(
+            f"table.categories holds {len(table.categories_)} columns; expected {categories}"
+        )
+    if not len(table.get_feature_names_out()):
+        raise ModelFileError("table has no column with any value")
