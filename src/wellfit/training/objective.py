@@ -48,7 +48,7 @@ def penalties(stack: Stack, flat: Tensor, step: int, per_epoch: int) -> NDArray[
     shapes = stack.network.parameters.shapes
     learns = learners(schedule.groups, stack.network, stack.k)
     learned = [learns[layer] for layer, shape in enumerate(shapes) if shape.weight_rows]
-    strengths = schedule.penalty_strengths(step, per_epoch)
+    strengths = schedule.scheduled.penalty_strengths(step, per_epoch)
     for penalty, strength in zip(first.penalties, strengths, strict=True):
         factor = strength.to(flat.dtype).view(-1, 1, 1)
         for number, view in enumerate(views):

@@ -99,6 +99,13 @@ class ScheduledNumbers:
         ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
         return self.at(of, torch.ones_like(self._epochs), ts, per_epoch)[0]
 
+    def penalty_strengths(self, step: int, per_epoch: int) -> list[Tensor]:
+        """Return every penalty's strength at one step, each (K,)."""
+        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
+        penalties = zip(self._first.penalties, self._strengths, strict=True)
+        scheduled = (self.at(p.name, value, ts, per_epoch) for p, value in penalties)
+        return [value.expand(1, self._k)[0] for value in scheduled]
+
     def strengths(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterable[Sequence[Strength]]:
         """Return every penalty's strength, step by step."""
         penalties = zip(self._first.penalties, self._strengths, strict=True)

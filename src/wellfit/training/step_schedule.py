@@ -101,13 +101,6 @@ class StepSchedule:
         ahead = self._looking_ahead(step, per_epoch)
         return ahead.rates[step - ahead.start]
 
-    def penalty_strengths(self, step: int, per_epoch: int) -> list[Tensor]:
-        """Return every penalty's strength at one step, each (K,)."""
-        ts = torch.full((1, 1), float(step), dtype=torch.float64, device=self._device)
-        penalties = zip(self._first.penalties, self._strengths, strict=True)
-        scheduled = (self._scheduled(p.name, value, ts, per_epoch) for p, value in penalties)
-        return [value.expand(1, self._k)[0] for value in scheduled]
-
     def _split_for_update(self) -> tuple[ParameterGroup, ...]:
         """Return the groups, and where members disagree, one for each member's wide layers.
 
