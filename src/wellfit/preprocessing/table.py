@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
 from typing import Any, Self
@@ -177,12 +177,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             [names[at] for at in self._positions(*kinds)]
             for kinds in (("number", "date", "duration"), ("flag",), ("category",))
         )
-        out = self.numbers_.names(number) + self.flags_.names(flag)
-        for name, levels in zip(category, self.categories_, strict=True):
-            out += [f"{name}_{label}" for label in levels.labels]
-        as_they_were = len(number) if len(self.numbers_.scalings) == 1 else 0
-        flags = range(self.numbers_.width, self.numbers_.width + len(flag))
-        return np.array(_unique_names(out, {*range(as_they_were), *flags}), dtype=object)
+        levels = zip(category, self.categories_, strict=True)
+        out = _output_names(self.numbers_, number, self.flags_, flag, levels)
+        return np.array(out, dtype=object)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:
@@ -198,11 +195,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         code category ('01',)
         """
         check_is_fitted(self, "categories_")
-        columns = [ColumnInfo(*pair) for pair in zip(self._names_in(), self.kinds_, strict=True)]
-        for at, each in zip(self._positions("category"), self.categories_, strict=True):
-            levels, spellings = tuple(each.levels), tuple(each.aliases)
-            columns[at] = replace(columns[at], levels=levels, spellings=spellings)
-        return tuple(columns)
+        return _column_infos(self._names_in(), self.kinds_, self.categories_)
 
     @property
     def numeric_outputs(self) -> tuple[int, ...]:
@@ -215,10 +208,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         (1,)
         """
         check_is_fitted(self, "categories_")
-        kinds = [self.kinds_[at] for at in self._positions("number", "date", "duration")]
-        usable = [kind != "date" for kind in kinds] & self.numbers_.varies
-        every = np.tile(usable, len(self.numbers_.scalings))
-        return tuple(np.flatnonzero(every).tolist())
+        return _varying(self.kinds_, self.numbers_)
 
     def to_document(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return all that was learned, as data for JSON and as arrays by name."""
@@ -285,10 +275,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = self._names_in()
         for at, levels in zip(self._positions("category"), self.categories_, strict=True):
             parts.append(levels.one_hot(table.iloc[:, at], names[at]))
-        start = 0
-        for part in parts:
-            out[:, start : start + part.shape[1]] = part
-            start += part.shape[1]
+        ends = np.cumsum([part.shape[1] for part in parts])
+        for end, part in zip(ends, parts, strict=True):
+            out[:, end - part.shape[1] : end] = part
 
 
 def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
@@ -296,6 +285,40 @@ def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
     if rows is None:
         return values
     return values.iloc[rows] if isinstance(values, pd.Series) else values[rows]
+
+
+def _varying(kinds: Sequence[Kind], numbers: Numbers) -> tuple[int, ...]:
+    """Return the positions in the result of numbers and durations that vary."""
+    own = [kind for kind in kinds if kind in ("number", "date", "duration")]
+    usable = [kind != "date" for kind in own] & numbers.varies
+    return tuple(np.flatnonzero(np.tile(usable, len(numbers.scalings))).tolist())
+
+
+def _column_infos(
+    names: Sequence[str], kinds: Sequence[Kind], categories: Sequence[Levels]
+) -> tuple[ColumnInfo, ...]:
+    """Return the name and kind of each column, and the levels of the categories in turn."""
+    columns = [ColumnInfo(*pair) for pair in zip(names, kinds, strict=True)]
+    for at, each in zip(positions(kinds, "category"), categories, strict=True):
+        levels, spellings = tuple(each.levels), tuple(each.aliases)
+        columns[at] = replace(columns[at], levels=levels, spellings=spellings)
+    return tuple(columns)
+
+
+def _output_names(
+    numbers: Numbers,
+    number: list[str],
+    flags: Numbers,
+    flag: list[str],
+    categories: Iterable[tuple[str, Levels]],
+) -> list[str]:
+    """Return the names of the result's columns; numbers and flags keep theirs if they can."""
+    out = [*numbers.names(number), *flags.names(flag)]
+    for name, each in categories:
+        out += [f"{name}_{label}" for label in each.labels]
+    kept = len(number) if len(numbers.scalings) == 1 else 0
+    own = range(numbers.width, numbers.width + len(flag))
+    return _unique_names(out, {*range(kept), *own})
 
 
 def _unique_names(names: list[str], given: set[int]) -> list[str]:
