@@ -70,9 +70,10 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         for key, changes in _grouped(params, whole).items():
             base, given = self.nested_configs[key], getattr(self, key)
             if given is None or given is False:
+                wanted = getattr(base, "example", f"{base.__name__}(…), or the like")
                 raise HyperparameterError(
                     f"{key}__{next(iter(changes))} can't be set, since {key} is {given!r}; "
-                    f"expected {base.__name__}(…), or the like"
+                    f"expected {wanted}"
                 )
             setattr(self, key, base.from_value(given).replace(**changes))
         return self

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from wellfit.augment import Augmentation
-from wellfit.core.errors import HyperparameterError
 from wellfit.core.parameter import Parameter, parameter
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.nesting import NestedConfigs
@@ -181,10 +180,7 @@ class Parameters(NestedConfigs):
         open_low=True,
     )
     epochs: int = parameter(
-        "maximal number of epochs.",
-        default=40,
-        low=1,
-        stands_for=(Member, "epochs"),
+        "maximal number of epochs.", default=40, low=1, stands_for=(Member, "epochs")
     )
     early_stopping: bool | EarlyStopping = parameter(
         "stop when the validation loss no longer improves, and keep the best weights; True or an "
@@ -273,21 +269,6 @@ class Parameters(NestedConfigs):
     verbose: int = parameter(
         "0, or a number from 1 to show progress in a terminal.", default=0, whole=True, low=0
     )
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, ``pretrained__freeze`` and the like among them.
-
-        Raises:
-            UnknownNameError: naming the nearest parameter there is.
-            HyperparameterError: part of a ``pretrained`` that isn't there.
-        """
-        inner = [key for key in params if key.startswith("pretrained__")]
-        if inner and params.get("pretrained", self.pretrained) is None:
-            raise HyperparameterError(
-                f"{inner[0]} can't be set, since pretrained is None; expected "
-                "pretrained=Pretrained(model)"
-            )
-        return super().set_params(**params)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from wellfit.core.hyper import Config
 from wellfit.fitting.network import TrainedLayers
@@ -15,6 +15,8 @@ class PretrainedLayers(Config):
 
     :class:`wellfit.transfer.Pretrained` is one.
     """
+
+    example: ClassVar[str] = "Pretrained(model)"  # in messages
 
     @abstractmethod
     def source(self) -> TrainedLayers:
