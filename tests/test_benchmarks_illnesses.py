@@ -66,7 +66,10 @@ def asked(seen: float, unseen: float, baseline: float, history: Any = None, n: i
         ((1.0, 0.75, 0.75), {"over_fitting", "dead_units"}),
         ((0.7, 0.7, 0.85), {"under_fitting", "outperformed", "dead_units"}),
         ((0.9, 0.88, 0.88), set()),
-        ((0.46, 0.45, 0.5), {"no_skill", "outperformed", "under_fitting", "dead_units"}),
+        (
+            (0.46, 0.45, 0.5),
+            {"no_skill", "unproven_skill", "outperformed", "under_fitting", "dead_units"},
+        ),
     ],
 )
 def test_the_expert_reads_three_numbers(numbers: Any, right: set[str]) -> None:
@@ -80,6 +83,10 @@ def test_the_expert_reads_curves() -> None:
     assert "over_fitting" in asked(0.9, 0.88, 0.88, risen).right
     early = {"loss": [1.0, 0.9, 0.8, 0.6, 0.5, 0.3], "val_loss": [1.0, 0.9, 0.8, 0.65, 0.5, 0.35]}
     assert "still_improving" in asked(0.9, 0.88, 0.88, early).right
+    apart = {"loss": [1.0, 0.6, 0.2, 0.15, 0.1], "val_loss": [1.0, 0.7, 0.5, 0.5, 0.5]}
+    assert "over_fitting" in asked(0.9, 0.88, 0.88, apart).right
+    near = {"loss": apart["loss"], "val_loss": [1.0, 0.7, 0.4, 0.4, 0.35]}
+    assert asked(0.9, 0.88, 0.88, near).kind == "borderline"
     burst = {"loss": [1.0, 0.5, float("nan")]}
     assert "diverging" in asked(0.9, 0.88, 0.88, burst).right
     assert asked(0.93, 0.86, 0.86).kind == "borderline"

@@ -26,7 +26,7 @@ from benchmarks.illnesses.plans import HEALTHY, Plan, deal, train
 from benchmarks.illnesses.report import markdown
 from wellfit.diagnose import Verdict, judge, verdict
 
-FIRST_SEED = 4000  # of the fourth run, whose rows no earlier run drew
+FIRST_SEED = 5000  # of the fifth run, whose rows no earlier run drew
 HALVES = ("development", "unseen")
 
 

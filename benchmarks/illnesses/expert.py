@@ -17,14 +17,16 @@ no skill  the score is below that of a constant, or not above it beyond two stan
 diverged  the training loss is not finite, or ends far above its start
 falling   the validation loss (training loss where there is none) of the last third falls by more
           than 0.15 of the baseline's loss: stopped too early, or a learning rate too low
+apart     at the weights in use the validation loss is above the training loss by more than 0.3 of
+          the baseline's loss: over-fitted
 risen     the validation loss at the weights in use is 0.15 of the baseline's loss above its
           minimum: over-fitted
 outliers  one row in a hundred makes most of the squared error on unseen rows
 
 Where none holds the training is healthy. Between these limits and half of them (gap 0.05, baseline
-0.015, falling or risen 0.075) experts would differ: such a training is *borderline*, and counts on
-neither side; but it is right there only to call it healthy, or what it is on the border of. By
-fewer than 100 unseen rows it is always right to say that these are too few.
+0.015, falling or risen 0.075, apart 0.15) experts would differ: such a training is *borderline*, and
+counts on neither side; but it is right there only to call it healthy, or what it is on the border
+of. By fewer than 100 unseen rows it is always right to say that these are too few.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks.illnesses.data import FittedLayer, Split
 
-GAP, BEATEN, CURVE = 0.10, 0.03, 0.15
+GAP, BEATEN, CURVE, APART = 0.10, 0.03, 0.15, 0.30
 CAUSES = ("over_fitting", "under_fitting", "learning_rate_low", "learning_rate_high")
 
 
@@ -218,7 +220,7 @@ def notes_on(estimator: Any, test: FittedLayer, rows: int) -> frozenset[str]:
     0.03 or more (0.06 by fewer than 300 rows); validation is noisy where the verdict had under
     100 rows.
     """
-    notes = {"noisy_validation"} if rows < 100 else set()
+    notes = {"noisy_validation", "unproven_skill"} if rows < 100 else set()
     if hasattr(estimator, "predict_proba"):
         chances = estimator.predict_proba(test.X)
         sure = chances.max(axis=1)
@@ -284,9 +286,10 @@ def _skill(
         if name != "constant"
     )
     if below or (better <= 2 * error and learns):
-        (right if below else border).add("no_skill")
+        said = right if below else border
+        said |= {"no_skill", "unproven_skill"}
     elif better <= 2 * error:  # no better, and nobody else is: rare classes, or nothing to learn
-        border.add("no_skill")
+        border |= {"no_skill", "unproven_skill"}
 
 
 def _outliers(
@@ -328,3 +331,20 @@ def _curves(
         said |= {"still_improving", "learning_rate_low", "under_fitting"}
     if rise > CURVE / 2:
         (right if rise > CURVE else border).add("over_fitting")
+    if known:
+        numbers["apart"] = apart = _apart(history, used) / chance
+        if apart > APART / 2:
+            (right if apart > APART else border).add("over_fitting")
+
+
+def _apart(history: dict[str, list[float]], used: int) -> float:
+    """Return by how much the validation loss is above the training loss at the weights in use.
+
+    Both are the medians of the last three epochs up to these weights.
+    """
+    first, other = (
+        np.array(history[name], dtype=float)[max(used - 3, 0) : used]
+        for name in ("loss", "val_loss")
+    )
+    found = float(np.nanmedian(other) - np.nanmedian(first))
+    return found if np.isfinite(found) else 0.0

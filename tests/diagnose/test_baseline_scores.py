@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits, load_iris, make_classification, make_regression
+from sklearn.datasets import (
+    load_diabetes,
+    load_digits,
+    load_iris,
+    make_classification,
+    make_regression,
+)
 from sklearn.linear_model import Ridge
 from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
 
@@ -114,6 +120,31 @@ def test_targets_that_no_column_determines_are_no_skill() -> None:
     assert found.name in ("no_skill", "over_fitting")
     assert found.scores is not None
     assert found.scores.unseen < 0.05
+
+
+@pytest.mark.parametrize("seed", [6, 12, 29])
+def test_few_rows_without_a_relation_are_never_called_well_fit(seed: int) -> None:
+    """By 44 rows chance alone makes R² positive now and then."""
+    X, y = load_diabetes(return_X_y=True)
+    y = np.random.default_rng(seed).permutation(y)
+    net = MLPRegressor(**small(hidden_layer_sizes=(32,))).fit(X, y)
+    found = verdict(net, X, y, data_findings=())
+    assert found.scores is not None
+    assert found.scores.unseen > 0.02
+    assert found.name == "unproven_skill"
+    assert "±" in found.sentence
+
+
+def test_a_lead_that_may_be_chance_is_not_proven() -> None:
+    """The loss is lower by more than a twentieth, on 44 rows: neither no skill, nor well fit."""
+    history = {"loss": [1.0, 0.9, 0.8, 0.78], "val_loss": [1.0, 0.95, 0.92, 0.92]}
+    known = {"status": "completed", "chance": 1.0, "training_rows": 400}
+    few = judge(history, validation_rows=44, **known)
+    assert few.name == "unproven_skill"
+    assert "constant" in few.sentence
+    many = judge(history, validation_rows=40_000, **known)
+    assert many["unproven_skill"].outcome is Outcome.PASS
+    assert many["no_skill"].outcome is Outcome.PASS
 
 
 def test_a_loss_that_hardly_falls_is_no_slow_rate_where_nothing_can_be_learned() -> None:

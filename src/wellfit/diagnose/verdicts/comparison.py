@@ -124,7 +124,7 @@ class NoSkill(Diagnosis, name="no_skill"):
             below = below or scores.unseen < max(floor, constant.score)
             texts = [scores.pair, scores.compared, *texts]
         return self.finding(
-            Outcome.WARN if below or _by_chance(training) else Outcome.PASS,
+            Outcome.WARN if below or _is_absent(training) else Outcome.PASS,
             "; ".join(texts),
             "check that columns and target belong together, row by row",
         )
@@ -145,6 +145,47 @@ class NoSkill(Diagnosis, name="no_skill"):
             "wellfit check", "on the same data", "it looks for faults in data and network"
         )
         return data, order, check
+
+
+class UnprovenSkill(Diagnosis, name="unproven_skill"):
+    """By so few unseen rows, nothing shows that it is better than a baseline that uses no column.
+
+    Neither the score nor the loss is better than the baseline's beyond the one-sided 95 % limit
+    of chance, though it may well be better: a network like that can't be called well fit.
+    """
+
+    rank: ClassVar[int] = 8
+    headline: ClassVar[str] = "Too few unseen rows to tell it from a constant prediction"
+    at_end: ClassVar[bool] = True
+    by_baselines: ClassVar[bool] = True
+    action: ClassVar[str] = "compared its lead over the baseline with the lead's standard error"
+    needs: ClassVar[str] = "unseen rows and the baseline's score or loss"
+    explained_by: ClassVar[tuple[str, ...]] = (*_CAUSES, "no_skill")
+
+    def examine(self, training: Training) -> Finding | None:
+        """Warn where the lead over the baseline may be chance."""
+        scores = training.scores
+        constant = scores.constant if scores else None
+        if constant is None and training.gain is None:
+            return None
+        compared = [scores.pair, scores.compared, scores.interval] if scores else []
+        return self.finding(
+            Outcome.PASS if _is_shown(training) else Outcome.WARN,
+            "; ".join(filter(None, compared)) or f"{_judging_rows(training):,} rows",
+            "judge it by more rows, or by cross-validation",
+        )
+
+    def suggestions(self, training: Training) -> Sequence[Suggestion]:
+        """Return ways to judge by more rows."""
+        folds = Suggestion(
+            "cross-validation",
+            "sklearn.model_selection.cross_val_score",
+            "every row is judged by a network that hasn't seen it",
+        )
+        rows = Suggestion(
+            "validation_fraction", "twice as large", "the error of a mean falls with √rows"
+        )
+        return folds, rows
 
 
 class Outperformed(Diagnosis, name="outperformed"):
@@ -202,15 +243,22 @@ class Outperformed(Diagnosis, name="outperformed"):
         )
 
 
-def _by_chance(training: Training) -> bool:
-    """Say whether neither score nor loss is better than the baseline's beyond chance."""
-    scores: Scores | None = training.scores
-    constant, gain = scores.constant if scores else None, training.gain
-    rows = gain.rows if gain is not None else scores.unseen_rows if scores else 0
-    if rows < _FEW:
+def _is_absent(training: Training) -> bool:
+    """Return whether there are rows enough to call the network no better than the baseline."""
+    gain, rows = training.gain, _judging_rows(training)
+    if rows < _FEW or (gain is not None and gain.value > _SOME * training.chance):
         return False
-    if gain is not None and gain.value > _SOME * training.chance:
-        return False
+    return not _is_shown(training)
+
+
+def _judging_rows(training: Training) -> int:
+    gain, scores = training.gain, training.scores
+    return gain.rows if gain is not None else scores.unseen_rows if scores else 0
+
+
+def _is_shown(training: Training) -> bool:
+    """Return whether score or loss is better than the baseline's beyond chance."""
+    constant, gain = training.scores.constant if training.scores else None, training.gain
     by_score = constant is not None and -constant.better > _ONE_SIDED * constant.error
     by_loss = gain is not None and gain.value > _ONE_SIDED * gain.error
-    return not (by_score or by_loss)
+    return by_score or by_loss
