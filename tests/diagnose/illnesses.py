@@ -144,6 +144,8 @@ ILL: dict[str, list[Plan]] = {
     "over_regularized": [Plan({"l2": 1.0}), Plan({"l1": 0.3})],
     "outliers": [Plan({}, (friedman, line), spoilt=5)],
     "no_skill": [Plan({"hidden_layer_sizes": (8,), "epochs": 10}, rows=1500, wrong=1.0)],
+    # A weak relation, judged by 30 rows.
+    "unproven_skill": [Plan({"epochs": 15}, (friedman, line), 300, wrong=0.8, unseen=0)],
     "outperformed": [Plan({"batch_norm": True}, (wide_line,), 1500)],
     "noisy_validation": [
         Plan(
@@ -164,6 +166,9 @@ ILL: dict[str, list[Plan]] = {
         Plan({**UNHELD, "loss": SoftmaxCrossEntropy(label_smoothing=0.5)}, (table, two)),
     ],
 }
+
+# What may be said instead: by few rows a small lead is as often negative.
+INSTEAD = {"unproven_skill": {"no_skill"}}
 
 HEALTHY: dict[str, Plan] = {
     "as it comes": Plan({}, rows=2000),

@@ -68,6 +68,10 @@ def names(found: Verdict) -> list[str]:
     return [finding.check for finding in found.alarms]
 
 
+def is_named(diagnosis: str, found: Verdict) -> bool:
+    return bool({diagnosis, *illnesses.INSTEAD.get(diagnosis, ())} & set(names(found)))
+
+
 # Trainings that do and don't show an illness.
 
 
@@ -78,7 +82,7 @@ def test_every_diagnosis_has_its_trainings() -> None:
 @pytest.mark.parametrize("diagnosis", illnesses.ILL)
 def test_an_illness_is_named(diagnosis: str) -> None:
     verdicts = illnesses.cases(diagnosis)
-    named = [diagnosis in names(found) for found in verdicts]
+    named = [is_named(diagnosis, found) for found in verdicts]
     assert sum(named) >= len(named) - 1, [found.sentence for found in verdicts]
     assert all(bool(found.alarms) <= len(found.suggestions) <= 3 for found in verdicts)
     for found in verdicts:
@@ -90,8 +94,9 @@ def test_an_illness_is_named(diagnosis: str) -> None:
 @pytest.mark.parametrize("diagnosis", illnesses.ILL)
 def test_nine_of_ten_illnesses_are_named(diagnosis: str) -> None:
     verdicts = illnesses.cases(diagnosis, len(illnesses.SEEDS))
-    named = [diagnosis in names(found) for found in verdicts]
+    named = [is_named(diagnosis, found) for found in verdicts]
     assert np.mean(named) >= 0.9, [found.sentence for found in verdicts]
+    assert any(diagnosis in names(found) for found in verdicts)
 
 
 def test_healthy_trainings_are_well_fit(healthy: list[Verdict]) -> None:
