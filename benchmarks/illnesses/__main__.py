@@ -145,7 +145,10 @@ def compared(
 ) -> Judged:
     """Return whether verdict and expert agree."""
     well = {"well_fit", *opinion.notes}
-    few = opinion.notes & {"noisy_validation"}  # nobody could tell by so few rows
+    few = opinion.notes & {
+        "noisy_validation",
+        "unproven_skill",
+    }  # nobody could tell by so few rows
     right = found.name in (opinion.right | few if opinion.right else well | opinion.border)
     return Judged(
         half,

@@ -24,9 +24,9 @@ risen     the validation loss at the weights in use is 0.15 of the baseline's lo
 outliers  one row in a hundred makes most of the squared error on unseen rows
 
 Where none holds the training is healthy. Between these limits and half of them (gap 0.05, baseline
-0.015, falling or risen 0.075, apart 0.15) experts would differ: such a training is *borderline*, and
-counts on neither side; but it is right there only to call it healthy, or what it is on the border
-of. By fewer than 100 unseen rows it is always right to say that these are too few.
+0.015, falling or risen 0.075, apart 0.15) experts would differ: such a training is *borderline*,
+and counts on neither side; but it is right there only to call it healthy, or what it is on the
+border of. By fewer than 100 unseen rows it is always right to say that these are too few.
 """
 
 from __future__ import annotations

@@ -135,6 +135,16 @@ def test_few_rows_without_a_relation_are_never_called_well_fit(seed: int) -> Non
     assert "±" in found.sentence
 
 
+def test_a_network_that_learned_nothing_is_not_over_fitted() -> None:
+    """Its validation loss may rise all the same."""
+    history = {"loss": [1.0, 3.0, 6.0, 7.0, 7.0, 7.0], "val_loss": [1.0, 3.0, 6.0, 7.5, 8.0, 8.2]}
+    found = judge(history, status="completed", chance=1.0, training_rows=900, validation_rows=900)
+    assert found["over_fitting"].outcome is Outcome.PASS
+    learned = {**history, "loss": [1.0, 0.8, 0.6, 0.4, 0.3, 0.3]}
+    found = judge(learned, status="completed", chance=1.0, training_rows=900, validation_rows=900)
+    assert found.name == "over_fitting"
+
+
 def test_a_lead_that_may_be_chance_is_not_proven() -> None:
     """The loss is lower by more than a twentieth, on 44 rows: neither no skill, nor well fit."""
     history = {"loss": [1.0, 0.9, 0.8, 0.78], "val_loss": [1.0, 0.95, 0.92, 0.92]}

@@ -10,7 +10,6 @@ from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
-from wellfit.diagnose.verdicts.scores import Scores
 from wellfit.diagnose.verdicts.training import Training
 
 _CAUSES = (

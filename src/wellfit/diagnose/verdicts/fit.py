@@ -57,6 +57,7 @@ class OverFitting(Diagnosis, name="over_fitting"):
         wide = wide and (lower is None or lower.value > self.least)
         risen = _risen(training) / chance
         ill = wide or (lower is not None and is_wide(lower)) or (risen > self.worse and gap > 0)
+        ill = ill and not _has_learned_nothing(training)
         return self.finding(
             Outcome.WARN if ill else Outcome.PASS,
             "; ".join([*pair, _losses(seen, unseen, training.kind), *_rise(risen, self.worse)]),
@@ -292,6 +293,19 @@ def _risen(training: Training) -> float:
         return 0.0
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
     return float(smooth[-1] - smooth.min())
+
+
+def _has_learned_nothing(training: Training) -> bool:
+    """Return whether loss and score on training rows are no better than the baseline's.
+
+    The score of a network with dead units can be far below it, on unseen rows too.
+    """
+    seen, scores = training.learned, training.scores
+    if seen is None or seen.value < training.chance:
+        return False
+    if scores is None or scores.training is None or scores.constant is None:
+        return True
+    return scores.training <= scores.constant.score
 
 
 def _losses(seen: Mean, unseen: Mean, kind: str) -> str:
