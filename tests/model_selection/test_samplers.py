@@ -6,10 +6,21 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ParameterGrid
 
+from wellfit import MLPClassifier
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, MissingExtraError, UnknownNameError
 from wellfit.core.hyper import resolve
-from wellfit.model_selection import CMAES, TPE, GaussianProcess, Grid, Random, Sampler, Space
+from wellfit.model_selection import (
+    CMAES,
+    TPE,
+    GaussianProcess,
+    Grid,
+    Grow,
+    Random,
+    Sampler,
+    SearchCV,
+    Space,
+)
 
 RATE = {"low": 1e-5, "high": 1.0, "scale": "log"}
 MIXED = Space.of(
@@ -22,6 +33,7 @@ MIXED = Space.of(
 )
 PLANE = Space.of({"l1": RATE, "l2": RATE})
 NAMES = registry.names("sampler")
+LISTING = ("grid", "grow")  # list the space in an order of their own, without chance
 
 
 def response(candidate):
@@ -51,8 +63,10 @@ def worth(candidate):
 def test_a_seed_and_scores_make_the_candidates(name):
     tried, _ = search(name, MIXED, 16, worth)
     assert tried == search(name, MIXED, 16, worth)[0]
-    assert len(tried) == 16
-    if name != "grid":
+    if name in LISTING:
+        assert tried == search(name, MIXED, 16, worth, seed=1)[0]
+    else:
+        assert len(tried) == 16
         assert tried != search(name, MIXED, 16, worth, seed=1)[0]
 
 
@@ -83,6 +97,57 @@ def test_a_grid_over_a_range_is_refused():
         Grid().start(PLANE, seed=0)
 
 
+SIZES = {"hidden_layer_sizes": [(64,), (8,), (16, 16), (32,), (128,)]}
+
+
+@pytest.mark.parametrize(
+    ("scores", "options", "expected"),
+    [
+        ([1, 2, 3, 4, 5], {}, 5),
+        ([1, 3, 2, 2, 9], {}, 4),  # two larger ones don't help
+        ([1, 3, 2, 2, 9], {"patience": 1}, 3),
+        ([1, 3, 2, 4, 3], {}, 5),
+        ([1, 1.5, 1.9, 9, 9], {"min_delta": 1}, 3),
+        ([np.nan, 1, np.nan, 2, 1], {}, 5),
+        ([np.nan, np.nan, 1, 2, 3], {}, 2),
+    ],
+)
+def test_networks_grow_until_scores_no_longer_improve(scores, options, expected):
+    by_size = [(8,), (32,), (16, 16), (64,), (128,)]
+    known = dict(zip(by_size, scores, strict=True))
+    grown, _ = search(
+        Grow(**options), Space.of(SIZES), 100, lambda c: known[c["hidden_layer_sizes"]]
+    )
+    assert [candidate["hidden_layer_sizes"] for candidate in grown] == by_size[:expected]
+
+
+def test_without_sizes_growing_keeps_the_order_of_the_space():
+    tried, _ = search("grow", Space.of({"dropout": [0.5, 0.3, 0.0]}), 9, lambda c: -c["dropout"])
+    assert [candidate["dropout"] for candidate in tried] == [0.5, 0.3, 0.0]
+
+
+def test_growing_leaves_nothing_to_halve():
+    search_cv = SearchCV(
+        MLPClassifier(epochs=3), {"hidden_layer_sizes": [(2,), (4,)]}, sampler="grow",
+        halving="successive",
+    )  # fmt: skip
+    with pytest.raises(HyperparameterError, match="grow takes one candidate at a time"):
+        search_cv.fit(np.eye(12), [0, 1] * 6)
+
+
+def test_a_search_grows_and_stops():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2))
+    search_cv = SearchCV(
+        MLPClassifier(epochs=2, random_state=0),
+        {"hidden_layer_sizes": [(n,) for n in (2, 4, 8, 16, 32, 64)]},
+        sampler=Grow(patience=1, min_delta=0.2),
+        cv=3,
+    ).fit(X, rng.integers(0, 2, 90))
+    tried = [params["hidden_layer_sizes"] for params in search_cv.cv_results_["params"]]
+    assert tried == [(2,), (4,)]
+
+
 def test_sobol_is_more_even_than_chance():
     def widest_gap(name):
         tried, _ = search(name, PLANE, 64, response)
@@ -108,7 +173,8 @@ def test_what_learns_finds_more_than_chance_does(sampler, count, seeds):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NAMES if registry.lookup("sampler", name).learns]
+    "name",
+    [name for name in NAMES if registry.lookup("sampler", name).learns and name not in LISTING],
 )
 def test_failures_are_no_obstacle(name):
     tried, _ = search(name, PLANE, 20, lambda c: np.nan if c["l1"] > 1e-2 else response(c))

@@ -16,6 +16,7 @@ from wellfit.model_selection.distributions import axis
 from wellfit.model_selection.space_defaults import check
 from wellfit.optim import SGD, Adam
 
+WHOLE = {"integer": True}
 LOG = {"low": 1e-6, "high": 0.1, "scale": "log"}
 FILE = {
     "optimizer": {"choices": ["sgd", "adam"]},
@@ -90,6 +91,53 @@ def test_conditions_may_hang_on_conditions_in_any_order():
     }
     expected = [{"a": True, "b": 1, "c": 0}, {"a": True, "b": 2, "c": 0}, {"a": True, "b": 3}]
     assert list(Space.of(space).combinations()) == [*expected, {"a": False}]
+
+
+def test_layers_follow_from_a_shape():
+    space = {
+        "hidden_layer_sizes": {
+            "shape": ["tapered", {"name": "over_complete", "ratio": 0.25}, "regular"],
+            "depth": [3, 4],
+            "units": [64],
+        },
+        "dropout": {"choices": [0.5], "if": {"hidden_layer_sizes.shape": "tapered"}},
+    }
+    assert [tuple(each.values()) for each in Space.of(space).combinations()] == [
+        ((64, 32, 16), 0.5),
+        ((16, 64, 16),),
+        ((64, 64, 64),),
+        ((64, 32, 16, 8), 0.5),
+        ((16, 64, 64, 16),),
+        ((64, 64, 64, 64),),
+    ]
+    check(Space.of(space), MLPClassifier())
+    several = {"shape": "regular", "depth": [1, 2], "units": {"low": 8, "high": 64, **WHOLE}}
+    for candidate in draws({"hidden_layer_sizes": several}):
+        sizes = candidate["hidden_layer_sizes"]
+        assert len(sizes) in (1, 2)
+        assert len(set(sizes)) == 1
+        assert 8 <= sizes[0] <= 64
+
+
+@pytest.mark.parametrize(
+    ("entry", "error", "complaint"),
+    [
+        ({"shape": ["taperd"]}, UnknownNameError, "did you mean 'tapered'"),
+        ({"shape": []}, HyperparameterError, "shape of the space has no choices"),
+        ({"shape": "bottleneck", "depth": [2, 3]}, HyperparameterError, "at least 3 hidden"),
+        ({"shape": {"name": "tapered", "ratio": 2}}, HyperparameterError, "ratio"),
+        ({"shape": "tapered", "units": None}, HyperparameterError, "units"),
+    ],
+)
+def test_shapes_that_mean_nothing(entry, error, complaint):
+    entry = {"depth": [3], "units": [64], **entry}
+    with pytest.raises(error, match=complaint):
+        Space.of({"hidden_layer_sizes": entry})
+
+
+def test_a_shape_needs_depth_and_units():
+    with pytest.raises(HyperparameterError, match="lacks depth or units"):
+        Space.of({"hidden_layer_sizes": {"shape": "tapered", "units": [8]}})
 
 
 def test_layers_sizes_may_be_asked_about():

@@ -62,7 +62,7 @@ class SearchOptions:
         ),
     ] = None
     sampler: Annotated[
-        str, options.option(_SEARCH, "random, sobol, grid, tpe, …", metavar="NAME")
+        str, options.option(_SEARCH, "random, sobol, grid, grow, tpe, …", metavar="NAME")
     ] = "random"
     halving: Annotated[
         str | None,

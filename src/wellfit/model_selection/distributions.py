@@ -14,7 +14,7 @@ import numpy as np
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 
 _MOST_STEPS = 1_000_000
-_KEYS = ("low", "high", "scale", "integer", "steps", "choices", "depth", "units", "if")
+_KEYS = ("low", "high", "scale", "integer", "steps", "choices", "depth", "shape", "units", "if")
 _FAR = 1e-6  # the quantile of a distribution that counts as its end
 _MANY = 1000  # integers of a range that a grid doesn't list
 

@@ -18,7 +18,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked
 from wellfit.model_selection.fits import FitEvaluator, splits_of
 from wellfit.model_selection.halving import Rung, hyperband, successive
-from wellfit.model_selection.samplers import Optuna, Sampler, SamplerRun
+from wellfit.model_selection.samplers import Sampler, SamplerRun
 from wellfit.model_selection.sklearn_searches import StackedSearch
 from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
@@ -215,10 +215,16 @@ class SearchCV(StackedSearch):
         """Return what candidates are compared by while the search goes on.
 
         Raises:
-            HyperparameterError: there are several metrics, and none is named.
+            HyperparameterError: there are several metrics, and none is named; or halving with a
+                sampler that takes one candidate at a time.
         """
         if isinstance(self.refit, str):
             return self.refit
+        if self.halving and sampler.batch_of(2) == 1:
+            raise HyperparameterError(
+                f"halving is {self.halving!r}, and the sampler {sampler.name} takes one candidate "
+                "at a time, so there is none to drop; expected halving=None"
+            )
         several = isinstance(self.scoring, (list, tuple, set, Mapping))
         if several and (self.halving or sampler.learns):
             raise HyperparameterError(
@@ -252,7 +258,7 @@ class SearchCV(StackedSearch):
                 if not trials.everyone or not trials.late:
                     yield rungs
         else:
-            batch = sampler.batch if isinstance(sampler, Optuna) else count
+            batch = sampler.batch_of(count)
             while count and (affordable := trials.affordable):
                 size = min(batch, count, affordable)
                 yield [Rung(size, epochs)]

@@ -84,7 +84,7 @@ def check(space: Space, estimator: Any) -> None:
         nested = "__" in name and name.partition("__")[0] in estimator.nested_configs
         if not nested and parameter not in known:
             raise UnknownNameError(f"parameter of {type(estimator).__name__}", parameter, known)
-        for value in () if name.endswith(".depth") else each.ends():
+        for value in () if name.endswith((".depth", ".shape")) else each.ends():
             try:
                 if nested:
                     _configured(space, estimator, name, value)

@@ -6,6 +6,9 @@ A space is written as a dictionary, or as a file of JSON or YAML::
     optimizer__learning_rate: {low: 1e-4, high: 0.1, scale: log}
     optimizer__momentum: {low: 0, high: 0.99, if: {optimizer: sgd}}
     hidden_layer_sizes: {depth: [1, 2], units: {low: 32, high: 512, scale: log, integer: true}}
+
+With a shape, such as ``{shape: [tapered, regular], depth: [2, 3], units: [128, 512]}``, the widest
+layer has so many units, and the others follow from it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from wellfit.core.errors import (
 )
 from wellfit.core.extras import import_extra
 from wellfit.core.files import parse_json, read_regular
+from wellfit.core.hyper import resolve
 from wellfit.model_selection.distributions import Choices, Distribution, axis
+from wellfit.nn import NetworkShape
 
 _LARGEST = 1 << 20  # bytes of a file
 _DEEPEST = 1000  # layers: each is an axis of the space
@@ -42,7 +47,7 @@ class Space:
         axes: by name; those that conditions ask about come first.
         conditions: for an axis, the values that others must have for it to be there.
         layered: parameters that are tuples, put together from ``name.depth``, ``name.1`` and so
-            on.
+            on, or from ``name.depth``, ``name.shape`` and ``name.units``.
     """
 
     axes: Mapping[str, Distribution]
@@ -131,8 +136,17 @@ class Space:
             if outer not in self.layered:
                 params[name] = value
             elif inner == "depth":
-                params[outer] = tuple(values[f"{outer}.{i + 1}"] for i in range(value))
+                params[outer] = _sizes(outer, values)
         return params
+
+
+def _sizes(name: str, values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return layers' sizes: each its own, or by a shape."""
+    depth = values[f"{name}.depth"]
+    if f"{name}.shape" not in values:
+        return tuple(values[f"{name}.{layer + 1}"] for layer in range(depth))
+    shape = resolve(NetworkShape, values[f"{name}.shape"])
+    return shape.sizes(depth, values[f"{name}.units"])
 
 
 def read_space(path: str | os.PathLike[str]) -> Any:
@@ -186,7 +200,7 @@ def _numbers(document: Any) -> Any:
 
 
 def _is_layered(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and ("depth" in entry or "units" in entry)
+    return isinstance(entry, Mapping) and not {"depth", "units", "shape"}.isdisjoint(entry)
 
 
 def _add(
@@ -201,8 +215,8 @@ def _add(
         return
     if "units" not in entry or "depth" not in entry:
         raise HyperparameterError(
-            f"{name} of the space has one of depth and units; expected both: how many layers, "
-            "and how many units each may have"
+            f"{name} of the space lacks depth or units; expected both: how many layers, and how "
+            "many units each (with a shape, the widest) may have"
         )
     depth = f"{name}.depth"
     depths = axis(depth, entry["depth"]).values() or ()
@@ -212,10 +226,28 @@ def _add(
         )
     axes[depth] = Choices(tuple(depths))
     conditions[depth] = condition
+    if "shape" in entry:
+        _add_shape(axes, name, entry, min(depths))
+        conditions |= {f"{name}.shape": condition, f"{name}.units": condition}
+        return
     for layer in range(1, max(depths) + 1):
         axes[f"{name}.{layer}"] = axis(f"{name}.units", entry["units"])
         deep = tuple(each for each in depths if each >= layer)
         conditions[f"{name}.{layer}"] = {**condition, depth: deep}
+
+
+def _add_shape(
+    axes: dict[str, Distribution], name: str, entry: Mapping[str, Any], fewest: int
+) -> None:
+    """Add the axes of layers whose sizes follow from a shape and from the widest of them."""
+    given = entry["shape"]
+    shapes = Choices(tuple(given) if isinstance(given, (list, tuple)) else (given,))
+    if not shapes.options:
+        raise HyperparameterError(f"{name}.shape of the space has no choices; expected some")
+    for each in shapes.options:
+        resolve(NetworkShape, each).check_depth(fewest)
+    axes[f"{name}.shape"] = shapes
+    axes[f"{name}.units"] = axis(f"{name}.units", entry["units"])
 
 
 def _condition(name: str, entry: Any) -> Condition:

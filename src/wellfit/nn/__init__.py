@@ -61,6 +61,7 @@ from wellfit.nn.losses import (
     SquaredError,
 )
 from wellfit.nn.network import Layout, Network, mlp
+from wellfit.nn.shapes import Bottleneck, NetworkShape, OverComplete, Regular, Tapered
 
 __all__ = [
     "ELU",
@@ -71,6 +72,7 @@ __all__ = [
     "Activation",
     "AlphaDropout",
     "BatchNorm",
+    "Bottleneck",
     "ConcatRows",
     "Constant",
     "Dense",
@@ -97,16 +99,19 @@ __all__ = [
     "MaskingNoise",
     "Mish",
     "Network",
+    "NetworkShape",
     "Normal",
     "NumericEmbedding",
     "Ones",
     "Orthogonal",
+    "OverComplete",
     "PReLU",
     "Periodic",
     "PiecewiseLinear",
     "Poisson",
     "Quantile",
     "ReLU",
+    "Regular",
     "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -116,6 +121,7 @@ __all__ = [
     "Softsign",
     "SquaredError",
     "Tanh",
+    "Tapered",
     "TruncatedNormal",
     "Uniform",
     "Zeros",

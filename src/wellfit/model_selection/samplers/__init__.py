@@ -3,6 +3,7 @@
 from wellfit.core.registry import discover
 from wellfit.model_selection.samplers.base import Candidate, Sampler, SamplerRun
 from wellfit.model_selection.samplers.bayesian import CMAES, TPE, GaussianProcess, Optuna
+from wellfit.model_selection.samplers.growing import Grow
 from wellfit.model_selection.samplers.plain import Grid, Random, Sobol
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Candidate",
     "GaussianProcess",
     "Grid",
+    "Grow",
     "Optuna",
     "Random",
     "Sampler",

@@ -41,6 +41,10 @@ class Sampler(Config, family="sampler"):
 
     learns: ClassVar[bool] = False  # from scores
 
+    def batch_of(self, count: int) -> int:
+        """Return how many of ``count`` candidates are asked for before any is scored."""
+        return count
+
     def start(self, space: Space, seed: int) -> SamplerRun:
         """Begin a search."""
         raise NotImplementedError

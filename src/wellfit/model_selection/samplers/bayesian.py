@@ -36,6 +36,10 @@ class Optuna(Sampler):
         """Make or join a study."""
         return _Study(self, space, seed)
 
+    def batch_of(self, count: int) -> int:
+        """Return ``batch``."""
+        return self.batch
+
     def make(self, optuna: Any, seed: int) -> Any:
         """Return the sampler of the module ``optuna``."""
         raise NotImplementedError
