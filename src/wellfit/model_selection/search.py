@@ -151,6 +151,7 @@ class SearchCV(StackedSearch):
     ) -> tuple[dict[str, Any], Any]:
         """Return ``cv_results_`` and the first test score."""
         space, sampler = self._space(), resolve(Sampler, self.sampler)
+        _check_halving(self.halving, sampler)
         seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.seeds_ = self._restart_seeds()
         splits = splits_of(self._checked_cv_orig, X, y, split_params)
@@ -215,16 +216,10 @@ class SearchCV(StackedSearch):
         """Return what candidates are compared by while the search goes on.
 
         Raises:
-            HyperparameterError: there are several metrics, and none is named; or halving with a
-                sampler that takes one candidate at a time.
+            HyperparameterError: there are several metrics, and none is named.
         """
         if isinstance(self.refit, str):
             return self.refit
-        if self.halving and sampler.batch_of(2) == 1:
-            raise HyperparameterError(
-                f"halving is {self.halving!r}, and the sampler {sampler.name} takes one candidate "
-                "at a time, so there is none to drop; expected halving=None"
-            )
         several = isinstance(self.scoring, (list, tuple, set, Mapping))
         if several and (self.halving or sampler.learns):
             raise HyperparameterError(
@@ -281,6 +276,15 @@ class SearchCV(StackedSearch):
             means = results[key.replace("rank", "mean")]
             results[key] = _ranks([trial.epochs for trial in tried], means)
         return results
+
+
+def _check_halving(halving: str | None, sampler: Sampler) -> None:
+    """Refuse to halve the candidates of a sampler that gives one at a time."""
+    if halving and sampler.batch_of(2) == 1:
+        raise HyperparameterError(
+            f"halving is {halving!r}, and the sampler {sampler.name} takes one candidate at a "
+            "time, so there is none to drop; expected halving=None"
+        )
 
 
 def _between(value: Any, least: int) -> bool:
