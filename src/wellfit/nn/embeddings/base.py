@@ -155,14 +155,14 @@ class EmbeddingOp(Op):
     def forward(self, x: Tensor) -> Tensor:
         """Embed the columns, and copy the others."""
         self.pack()
-        self._x = x[..., self._columns].transpose(1, 2).unsqueeze(-1)
+        self._x = _picked(x, self._columns).transpose(1, 2).unsqueeze(-1)
         for rows in self._blocks():
             out = self.embedded[:, :, rows]
             self.embed(self._x[:, :, rows], out)
             if self._active.stop:
                 out[..., self._active].clamp_(min=0)
         if self._others.shape[-1]:
-            self._others.copy_(x[..., self._kept])
+            self._others.copy_(_picked(x, self._kept))
         return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
@@ -201,3 +201,11 @@ def _index(places: Sequence[int], like: Tensor) -> slice | Tensor:
     if places and places[-1] - places[0] + 1 == len(places):
         return slice(places[0], places[-1] + 1)
     return torch.tensor(places, dtype=torch.long, device=like.device)
+
+
+def _picked(rows: Tensor, places: slice | Tensor) -> Tensor:
+    """Return some columns of rows (K, B, width)."""
+    if isinstance(places, slice):
+        return rows[..., places]
+    # One kernel where an index would first be spread over all axes.
+    return rows.index_select(-1, places)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 from torch import Tensor, nn
 
 from wellfit.core.arrays import LARGEST
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from wellfit.transfer.interop.fitted_layers import FittedLayer
 
 Array = NDArray[np.float64]
+KerasLayer = tuple[str, dict[str, Any], list[Any]]  # its class, its settings, its arrays
 
 
 @dataclass(frozen=True)
@@ -176,3 +179,86 @@ def numpy_lines(own: EmbeddingArrays, names: dict[str, str]) -> list[str]:
     lines += ["e = np.maximum(e, 0)"] * own.relu
     lines += ["e = np.concatenate([e, x], axis=2)"] * own.plain
     return [*lines, f"h = np.hstack([e.reshape(len(h), -1), h[:, {own.kept}]])"]
+
+
+def keras_layers(part: FittedLayer) -> Iterator[KerasLayer]:
+    """Yield Keras layers that compute a piecewise linear embedding: the class, settings, arrays.
+
+    Keras has no layer that cuts numbers at limits of their own. But z cut to [0, 1] is
+    relu(1 - relu(1 - z)), the first bin goes on below as -relu(-z), the last above as
+    relu(z - 1), and x is relu(x) - relu(-x): four rows beside the bins of every column.
+
+    Raises:
+        InputError: waves, for which Keras has no function.
+    """
+    own = EmbeddingArrays.of(part)
+    if own.plain:
+        raise InputError(
+            "Keras export has no layer for embedding 'periodic' (a cosine); expected another "
+            "format: 'onnx', 'torch' and 'numpy' compute it"
+        )
+    start, steepness, mix = _rectified(own, part.inputs)
+    rows = len(start)
+    ones = np.ones_like(start)
+    bins = np.arange(rows)[:, None] < rows - 4
+    yield "RepeatVector", {"n": rows}, []
+    yield _by_cell(ones, -start)
+    # 1 - z of the bins, -z of the first and z - 1 of the last; x and -x.
+    shift = np.where(bins, 1.0, 0.0) + 0 * start
+    shift[rows - 3] = -1
+    yield _by_cell(steepness * np.where(bins, -1, 1), shift)
+    yield "Activation", {"activation": "relu"}, []
+    yield _by_cell(np.where(bins, -1, 1) * ones, np.where(bins, 1, 0) * ones)
+    yield "Activation", {"activation": "relu"}, []
+    yield "Flatten", {}, []
+    bias = np.concatenate([own.bias.ravel(), np.zeros(mix.shape[1] - own.bias.size)])
+    yield "Dense", {"units": mix.shape[1], "activation": "linear"}, [mix, bias]
+    if own.relu:
+        yield "Activation", {"activation": "relu"}, []
+        if own.kept:  # each as its part above 0, and that below
+            embedded, kept = np.eye(own.bias.size), np.eye(len(own.kept))
+            back = block_diag(embedded, np.vstack([kept, -kept]))
+            yield (
+                "Dense",
+                {"units": back.shape[1], "activation": "linear"},
+                [back, np.zeros(back.shape[1])],
+            )
+
+
+def _by_cell(scale: Array, shift: Array) -> KerasLayer:
+    """Return the layer x · scale + shift of (rows, columns), cell by cell."""
+    settings = {
+        "equation": "brc,rc->brc",
+        "output_shape": list(scale.shape),
+        "bias_axes": "rc",
+        "activation": "linear",
+    }
+    return "EinsumDense", settings, [scale, shift]
+
+
+def _rectified(own: EmbeddingArrays, inputs: int) -> tuple[Array, Array, Array]:
+    """Return start and steepness (T + 4, inputs) of a column's rows, and how they are mixed.
+
+    The rows are the bins, what lies below the first and above the last, x and -x.
+    """
+    features, functions, size = own.weight.shape
+    bins, width = functions - 1, features * size
+    start, steepness = np.zeros((2, bins + 4, inputs))
+    mix = np.zeros((bins + 4, inputs, width + len(own.kept) * (2 if own.relu else 1)))
+    for place, column in enumerate(own.columns):
+        real = own.functions["steepness"][place, :-1] > 0
+        last = int(real.sum()) - 1
+        order = [*range(bins), 0, last]
+        start[:-2, column] = own.functions["start"][place, order]
+        steepness[:-2, column] = own.functions["steepness"][place, order]
+        steepness[-4, column] *= -1
+        weight = own.weight[place]
+        numbers = slice(place * size, (place + 1) * size)
+        mix[:, column, numbers] = np.vstack(
+            [weight[:-1], -weight[:1], weight[last], weight[-1], -weight[-1]]
+        )
+    steepness[-2], steepness[-1] = 1, -1
+    for place, column in enumerate(own.kept, start=width):
+        mix[-2, column, place] = 1
+        mix[-1, column, place + (len(own.kept) if own.relu else 0)] = 1 if own.relu else -1
+    return start, steepness, mix.reshape(-1, mix.shape[-1])

@@ -27,8 +27,10 @@ from wellfit.nn import (
     LeakyReLU,
     Linear,
     MaskingNoise,
+    NumericEmbedding,
     PReLU,
 )
+from wellfit.transfer.interop.embeddings import keras_layers
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, inputs_of
 
@@ -83,7 +85,9 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
 def _layers(form: ExportSpec) -> Iterator[Described]:
     for part in form.parts:
         if not isinstance(part.layer, MaskingNoise):  # Keras has none; idle when predicting
-            yield _layer(part)
+            yield from (
+                keras_layers(part) if isinstance(part.layer, NumericEmbedding) else [_layer(part)]
+            )
     if _ENDS[form.link]:
         yield "Activation", {"activation": _ENDS[form.link]}, []
 
