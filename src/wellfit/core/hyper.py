@@ -80,8 +80,12 @@ def hyper(
     optional: bool = False,
     per_member: bool = False,
     init_only: bool = False,
+    kw_only: bool = False,
 ) -> Any:
-    """Declare a hyper-parameter as a dataclass field; see :class:`Hyper` for the arguments."""
+    """Declare a hyper-parameter as a dataclass field; see :class:`Hyper` for the arguments.
+
+    One that is ``kw_only`` can't be given by position, and so may stand before a subclass's own.
+    """
     declaration = Hyper(
         doc,
         low,
@@ -95,7 +99,7 @@ def hyper(
         per_member,
         init_only,
     )
-    return field(default=default, metadata={"hyper": declaration})
+    return field(default=default, kw_only=kw_only, metadata={"hyper": declaration})
 
 
 def fraction(doc: str, *, default: float, search: tuple[float, float]) -> Any:

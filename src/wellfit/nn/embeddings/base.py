@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 
 import torch
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import Hyper, hyper
+from wellfit.core.hyper import hyper
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import BindContext, Op
 
@@ -37,24 +36,18 @@ class NumericEmbedding(Layer, family="numeric_embedding"):
     activation: str | None = hyper(
         "of these numbers", default=None, choices=("relu",), optional=True
     )
-    columns: tuple[int, ...] = field(
-        default=(),
-        kw_only=True,
-        metadata={"hyper": Hyper("inputs that are embedded, from 0; all where empty")},
+    columns: tuple[int, ...] = hyper(
+        "inputs that are embedded, from 0; all where empty", default=(), kw_only=True
     )
-    lr_multiplier: float = field(
+    lr_multiplier: float = hyper(
+        "factor on its learning rate",
         default=1.0,
+        low=0,
+        open_low=True,
+        scale="log",
+        search=(0.1, 10),
+        per_member=True,
         kw_only=True,
-        metadata={
-            "hyper": Hyper(
-                "factor on its learning rate",
-                low=0,
-                open_low=True,
-                scale="log",
-                search=(0.1, 10),
-                per_member=True,
-            )
-        },
     )
 
     def __post_init__(self) -> None:
