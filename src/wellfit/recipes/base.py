@@ -180,4 +180,7 @@ class Recipe(Config, family="recipe"):
 def _setting(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={_setting(item)}" for key, item in value.items())
+    if isinstance(value, Config):  # unlike its repr, with the settings that are the defaults
+        hypers = {key: getattr(value, key) for key in type(value).hypers()}
+        return f"{value.name}({_setting(hypers)})"
     return value if isinstance(value, str) else repr(value)

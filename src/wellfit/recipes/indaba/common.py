@@ -1,0 +1,179 @@
+"""Shared parts of the Indaba's recipes: its training with its costs, and the short training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from wellfit import MLPClassifier
+from wellfit.nn import Normal
+from wellfit.optim import Adam
+from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.context import RecipeContext
+from wellfit.training import Call, Decision, EpochLogs, Weights
+
+INDABA = Source("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
+
+COST = "training cost"  # of a batch, with the penalty: what the source prints
+STOP = "where the validation cost, with its penalty, is not below that of the epoch before"
+DIFFERS = (
+    "The text omits the initial weights: its costs in the first epochs are those of weights of "
+    "N(0, 1); biases are 0 here. "
+)
+BATCHES = (
+    "It also omits the batch size: its costs in the first two epochs are those of batches of 100. "
+)
+PENALTY = (
+    "The penalty in an epoch's training cost is the mean of the penalties at its two ends; the "
+    "source adds up that of every batch."
+)
+FIRST_ROWS = "The validation rows are the first 5,000 of 60,000, as in TensorFlow's tutorial."
+
+
+def settings(sizes: Sequence[int], **changes: Any) -> dict[str, Any]:
+    """Return parameters of :class:`~wellfit.MLPClassifier` for the source's training."""
+    shared = {
+        "hidden_layer_sizes": tuple(sizes),
+        "activation": "relu",
+        "initializer": Normal(1.0),
+        "bias_initializer": "zeros",
+        "dropout": 0.0,
+        "l2": 0.0,
+        "optimizer": Adam(0.001),
+        "lr_schedule": "constant",
+        "batch_size": 100,
+        "shuffle": True,
+    }
+    return {**shared, **changes}
+
+
+@dataclass
+class CostRule:
+    """Records the costs of epochs, penalty included, and ends training as the source does.
+
+    Attributes:
+        l2: strength λ of the penalty λ/2 Σw².
+        stops: whether it stops where the validation cost is not below the epoch's before.
+        penalties: before training, and at the end of each epoch.
+        costs, validation_costs: of each epoch.
+    """
+
+    l2: float
+    stops: bool
+    penalties: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+    validation_costs: list[float] = field(default_factory=list)
+
+    def __call__(self, logs: EpochLogs) -> Decision:
+        """Record an epoch of a single network, and decide."""
+        assert logs.view is not None
+        penalty = self.l2 / 2 * squares(logs.view.weights())
+        self.penalties.append(penalty)
+        self.costs.append(float(logs.metrics["loss"][0]) + sum(self.penalties[-2:]) / 2)
+        self.validation_costs.append(float(logs.metrics["val_loss"][0]) + penalty)
+        rose = len(self.costs) > 1 and not self.validation_costs[-1] < self.validation_costs[-2]
+        return Decision(stop=self.stops and rose)
+
+
+def squares(weights: Weights) -> float:
+    """Return Σw² of a single network, biases left out."""
+    parts = weights.network.parameters.weights(weights.parameters, weights.members)
+    return sum(float(part.square().sum()) for part in parts)
+
+
+def as_published(
+    context: RecipeContext, params: Mapping[str, Any], *, rows: int | None = None, stops: bool
+) -> dict[str, float]:
+    """Train as the source does; return costs and accuracies by epoch, and the test accuracy.
+
+    Args:
+        context: data, seed and a place for curves.
+        params: parameters of the classifier.
+        rows: number of training rows; None for all.
+        stops: whether the source's rule for stopping is at work.
+    """
+    split, rule = context.mnist(), CostRule(params["l2"], stops)
+    widths = (784, *params["hidden_layer_sizes"], 10)
+    # Σw² of initial weights of N(0, 1) is about their number.
+    rule.penalties.append(params["l2"] / 2 * sum(a * b for a, b in pairwise(widths)))
+    clf = MLPClassifier(
+        **params, early_stopping=False, callbacks=[Call(rule)], random_state=context.seed
+    )
+    clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
+    context.keep("-".join(map(str, widths)), clf)
+    measured = {f"{COST}, epoch {epoch}": cost for epoch, cost in enumerate(rule.costs, 1)}
+    for epoch, accuracy in enumerate(clf.history_["val_accuracy"], 1):
+        measured[f"validation accuracy, epoch {epoch}"] = accuracy
+    measured["test accuracy"] = clf.score(split.X_test, split.y_test)
+    measured["epochs"] = clf.n_epochs_
+    measured["seconds"] = clf.history_["seconds"][-1]
+    return measured
+
+
+def by_epoch(
+    place: str, costs: Mapping[int, tuple[float, float]], accuracies: Mapping[int, float]
+) -> tuple[Figure, ...]:
+    """Return figures of some epochs: costs with their tolerance for one seed, and accuracies."""
+    return (
+        *(
+            Figure(f"{COST}, epoch {epoch}", cost, place, "near", slack, way="published")
+            for epoch, (cost, slack) in costs.items()
+        ),
+        *(
+            Figure(
+                f"validation accuracy, epoch {epoch}", value, place, "near", 0.05, way="published"
+            )
+            for epoch, value in accuracies.items()
+        ),
+    )
+
+
+class Published(Recipe):
+    """A training of the source, and a shorter one with other settings.
+
+    Attributes:
+        rows: number of training rows; None for all.
+        stops: whether the source's rule for stopping is at work.
+    """
+
+    source: ClassVar[Source] = INDABA
+    data: ClassVar[str] = "mnist"
+    rows: ClassVar[int | None] = None
+    stops: ClassVar[bool] = True
+
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        """Train as the source does; return what the figures ask for, and a little more."""
+        measured = as_published(
+            context, self.settings["training"], rows=self.rows, stops=self.stops
+        )
+        wanted = {figure.what for figure in self.figures} | {"test accuracy", "epochs"}
+        # An epoch that wasn't reached has no cost.
+        return {what: measured.get(what, math.nan) for what in sorted(wanted)}
+
+
+def short_classifier(
+    context: RecipeContext, sizes: Sequence[int], **changes: Any
+) -> MLPClassifier:
+    """Return a classifier with the settings that most better ways here share."""
+    shared = {
+        "l2": 1e-5,
+        "optimizer": Adam(0.004),
+        "batch_size": 128,
+        "epochs": 5,
+        "early_stopping": False,
+        "random_state": context.seed,
+    }
+    return MLPClassifier(sizes, **{**shared, **changes})
+
+
+def short_training(
+    context: RecipeContext, sizes: Sequence[int], rows: int | None = None, **changes: Any
+) -> tuple[MLPClassifier, float]:
+    """Train on MNIST or its first rows, store the curves, and return the test accuracy too."""
+    split, clf = context.mnist(), short_classifier(context, sizes, **changes)
+    clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
+    context.keep("-".join(map(str, (784, *sizes, 10))), clf)
+    return clf, clf.score(split.X_test, split.y_test)
