@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
+
+import numpy as np
 
 from wellfit import MLPClassifier
 from wellfit.nn import Normal
 from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext
-from wellfit.training import Call, Decision, EpochLogs, Weights
+from wellfit.training import EarlyStopping
 
 INDABA = Source("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
 
@@ -50,40 +51,6 @@ def settings(sizes: Sequence[int], **changes: Any) -> dict[str, Any]:
     return {**shared, **changes}
 
 
-@dataclass
-class CostRule:
-    """Records the costs of epochs, penalty included, and ends training as the source does.
-
-    Attributes:
-        l2: strength λ of the penalty λ/2 Σw².
-        stops: whether it stops where the validation cost is not below the epoch's before.
-        penalties: before training, and at the end of each epoch.
-        costs, validation_costs: of each epoch.
-    """
-
-    l2: float
-    stops: bool
-    penalties: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
-    validation_costs: list[float] = field(default_factory=list)
-
-    def __call__(self, logs: EpochLogs) -> Decision:
-        """Record an epoch of a single network, and decide."""
-        assert logs.view is not None
-        penalty = self.l2 / 2 * squares(logs.view.weights())
-        self.penalties.append(penalty)
-        self.costs.append(float(logs.metrics["loss"][0]) + sum(self.penalties[-2:]) / 2)
-        self.validation_costs.append(float(logs.metrics["val_loss"][0]) + penalty)
-        rose = len(self.costs) > 1 and not self.validation_costs[-1] < self.validation_costs[-2]
-        return Decision(stop=self.stops and rose)
-
-
-def squares(weights: Weights) -> float:
-    """Return Σw² of a single network, biases left out."""
-    parts = weights.network.parameters.weights(weights.parameters, weights.members)
-    return sum(float(part.square().sum()) for part in parts)
-
-
 def as_published(
     context: RecipeContext, params: Mapping[str, Any], *, rows: int | None = None, stops: bool
 ) -> dict[str, float]:
@@ -95,22 +62,32 @@ def as_published(
         rows: number of training rows; None for all.
         stops: whether the source's rule for stopping is at work.
     """
-    split, rule = context.mnist(), CostRule(params["l2"], stops)
-    widths = (784, *params["hidden_layer_sizes"], 10)
-    # Σw² of initial weights of N(0, 1) is about their number.
-    rule.penalties.append(params["l2"] / 2 * sum(a * b for a, b in pairwise(widths)))
+    split, sizes = context.mnist(), params["hidden_layer_sizes"]
+    # Each epoch's cost is below that of the epoch before, or training ends: a patience of 1.
+    stopping = EarlyStopping(patience=1, monitor="val_objective", restore_best=False)
     clf = MLPClassifier(
-        **params, early_stopping=False, callbacks=[Call(rule)], random_state=context.seed
+        **params, early_stopping=stopping if stops else False, random_state=context.seed
     )
     clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
-    context.keep("-".join(map(str, widths)), clf)
-    measured = {f"{COST}, epoch {epoch}": cost for epoch, cost in enumerate(rule.costs, 1)}
+    context.keep("-".join(map(str, (784, *sizes, 10))), clf)
+    costs = training_costs(clf.history_, params["l2"], sizes)
+    measured = {f"{COST}, epoch {epoch}": cost for epoch, cost in enumerate(costs, 1)}
     for epoch, accuracy in enumerate(clf.history_["val_accuracy"], 1):
         measured[f"validation accuracy, epoch {epoch}"] = accuracy
     measured["test accuracy"] = clf.score(split.X_test, split.y_test)
     measured["epochs"] = clf.n_epochs_
     measured["seconds"] = clf.history_["seconds"][-1]
     return measured
+
+
+def training_costs(history: Mapping[str, Any], l2: float, sizes: Sequence[int]) -> list[float]:
+    """Return the mean cost of each epoch, its penalty being the mean of those at its two ends."""
+    loss = np.asarray(history["loss"])
+    ends = np.asarray(history.get("objective", loss)) - loss
+    # Σw² of initial weights of N(0, 1) is about their number.
+    initial = l2 / 2 * sum(a * b for a, b in pairwise((784, *sizes, 10)))
+    starts = np.concatenate([[initial], ends[:-1]])
+    return list(loss + (starts + ends) / 2)
 
 
 def by_epoch(
