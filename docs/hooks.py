@@ -136,14 +136,17 @@ def recipe_section(name: str, cls: type[Recipe]) -> str:
         settings_table(recipe),
     ]
     done = results(recipe)
-    if done:
-        parts += [figure_table(done), circumstances(done)]
+    parts += [figure_table(done), circumstances(done)] if done else []
+    missing = [way for way in recipe.ways if way not in done]
+    if missing:
+        titles = {"published": "The published experiment", "better": "The better way"}
+        parts.append(" ".join(f"*{titles[way]} hasn't been run.*" for way in missing))
     if cls.differs:
         parts.append(f"**What differs.** {cls.differs}")
     if cls.better_way:
         parts.append(f"**The better way.** {cls.better_way}")
     parts.append(cls.remark)
-    if done:
+    if "published" in done:
         parts.append(f"![Results of {name}](recipes/images/{name}.png)")
     return "\n\n".join(part for part in parts if part)
 

@@ -86,6 +86,30 @@ def test_the_lazy_table_holds_what_is_there(name: str) -> None:
     assert public(name).__name__ == name
 
 
+# What runs recipes is part of the library; the experiments are programs of a user's kind.
+MACHINERY = {"base", "comparison", "context", "pictures", "runner"}
+EXPERIMENTS = [
+    name
+    for name in MODULES
+    if name.startswith("wellfit.recipes.") and name.split(".")[2] not in MACHINERY
+]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_published_experiment_uses_the_public_interface(name: str) -> None:
+    imports = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        home = str(node.module)
+        if home.split(".")[0] != "wellfit" or home.startswith("wellfit.recipes"):
+            continue
+        offered = importlib.import_module(home)
+        # Of core, which is no floor of its own, the errors are documented for users.
+        assert home.count(".") <= 1 or home == "wellfit.core.errors", home
+        for alias in node.names:
+            public_here = alias.name in getattr(offered, "__all__", dir(offered))
+            assert public_here, f"{home}.{alias.name}"
+
+
 def test_private_members_are_refused_by_the_linter_everywhere() -> None:
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
     assert "SLF001" in lint["select"]

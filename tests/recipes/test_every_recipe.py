@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import get_args
 
@@ -11,7 +12,7 @@ from wellfit.recipes import Recipe, recipes
 from wellfit.recipes.base import Origin
 
 EVERY = recipes()
-OWN = "wellfit"  # its known good models are of no other source
+DECLARED = [one for one in EVERY if "published" in one.ways]
 
 
 def named(recipe: Recipe) -> str:
@@ -28,15 +29,38 @@ def test_every_reference_value_has_a_place_and_an_origin(recipe: Recipe) -> None
         assert figure.origin in get_args(Origin), figure.what
         assert figure.slack >= 0, figure.what
         assert figure.way == "both" or figure.way in recipe.ways, figure.what
+        if figure.metric.is_share and figure.value is not None:
+            assert -1 <= figure.value <= 1, figure.what
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=named)
-def test_no_way_has_two_reference_values_of_one_name(recipe: Recipe) -> None:
+def test_no_way_has_two_reference_values_of_one_name_and_origin(recipe: Recipe) -> None:
     for way in recipe.ways:
-        names = sorted(one.what for one in recipe.figures if one.way in ("both", way))
+        figures = [one for one in recipe.figures if one.way in ("both", way)]
+        names = sorted((one.what, one.origin) for one in figures)
         assert all(first != second for first, second in pairwise(names)), way
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=named)
-def test_every_recipe_has_a_way(recipe: Recipe) -> None:
+def test_every_recipe_has_a_way_and_says_why_it_lacks_the_better_one(recipe: Recipe) -> None:
     assert recipe.ways
+    if "published" in recipe.ways:
+        assert recipe.better_way
+        assert ("better" in recipe.ways) != recipe.better_way.startswith("None: ")
+
+
+@pytest.mark.parametrize("recipe", DECLARED, ids=named)
+def test_a_published_experiment_shows_its_settings_and_what_differs(recipe: Recipe) -> None:
+    assert recipe.settings
+    assert recipe.differs
+    texts = recipe.settings_text()
+    assert all(texts.values())
+    assert not any(" object at 0x" in text for text in texts.values())
+
+
+@pytest.mark.parametrize("recipe", DECLARED, ids=named)
+def test_settings_that_are_parameters_are_all_of_the_training(recipe: Recipe) -> None:
+    trainings = [one for one in recipe.settings.values() if isinstance(one, Mapping)]
+    for one in trainings:
+        if "epochs" in one and recipe.source.key != "wellfit":  # of a whole training, not a part
+            assert {"optimizer", "batch_size", "lr_schedule", "initializer"} <= set(one)

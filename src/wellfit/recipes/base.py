@@ -48,6 +48,7 @@ class Figure:
             a comparison that it makes in words; "required" is this project's own target; or it
             was measured by this project with another library.
         way: the way that measures it; "both" by default.
+        not_comparable: why a result can't be held against the value; it is shown all the same.
 
     >>> figure = Figure("test accuracy", 0.977, "practical 2", slack=0.002)
     >>> figure.shortfall(0.9755) <= figure.slack, figure.shortfall(0.974) <= figure.slack
@@ -61,6 +62,7 @@ class Figure:
     slack: float = 0.0
     origin: Origin = "published"
     way: Way | Literal["both"] = "both"
+    not_comparable: str = ""
 
     @property
     def metric(self) -> Metric:

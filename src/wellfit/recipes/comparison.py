@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from wellfit.recipes.base import Figure, Way
 from wellfit.recipes.runner import Measured, Reproduction
 
-MARKS = {"": " ", "reached": "✓", "exceeded": "✓", "within tolerance": "≈", "missed": "✗"}
+MARKS = {
+    "": " ",
+    "not comparable": " ",
+    "reached": "✓",
+    "exceeded": "✓",
+    "within tolerance": "≈",
+    "missed": "✗",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ def verdict_text(one: Measured) -> str:
     tolerance = _amount(one, one.tolerance)
     return {
         "": "",
+        "not comparable": f"not comparable: {one.figure.not_comparable}",
         "reached": "reached",
         "exceeded": f"better by more than the tolerance of {tolerance}",
         "within tolerance": f"reached only within the tolerance of {tolerance}",

@@ -67,16 +67,21 @@ class RecipeContext:
     quick: bool = False
     curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
-    def mnist(self, validation: int = 5000) -> Split:
+    def mnist(self, validation: int = 5000, *, last: bool = False) -> Split:
         """Return MNIST with 55,000 training, 5,000 validation and 10,000 test rows.
 
-        The validation rows are the first ones, as in the sources' tutorials.
+        Args:
+            validation: number of validation rows.
+            last: whether they are the last of the 60,000, as in Nielsen's ``mnist.pkl.gz``, and
+                not the first, as in TensorFlow's tutorials.
         """
         data = _loaded("mnist", self.data_dir)
         X, y = np.asarray(data.X), np.asarray(data.y)
-        rest = slice(validation, None)
         test = np.asarray(data.X_test), np.asarray(data.y_test)
-        return Split(X[rest], y[rest], X[:validation], y[:validation], *test)
+        split = len(y) - validation if last else validation
+        first, rest = slice(split), slice(split, None)
+        rows, held = (first, rest) if last else (rest, first)
+        return Split(X[rows], y[rows], X[held], y[held], *test)
 
     def load(self, name: str) -> Dataset:
         """Return another named data set."""

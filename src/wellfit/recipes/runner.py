@@ -21,7 +21,7 @@ from wellfit.core.version import __version__
 from wellfit.recipes.base import Figure, Recipe, Way
 from wellfit.recipes.context import RecipeContext
 
-Verdict = Literal["", "reached", "exceeded", "within tolerance", "missed"]
+Verdict = Literal["", "not comparable", "reached", "exceeded", "within tolerance", "missed"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class Measured:
         """
         if self.figure.value is None:
             return ""
+        if self.figure.not_comparable:
+            return "not comparable"
         shortfall = self.figure.shortfall(self.result)
         if not shortfall <= self.tolerance:  # NaN too
             return "missed"
@@ -145,11 +147,12 @@ class Reproduction:
         Raises:
             KeyError: a run returned no value for a figure of this way.
         """
-        known = {one.what: one for one in recipe.figures if one.way in ("both", way)}
-        more = {what: Figure(what, None, "") for what in runs[0].values if what not in known}
+        known = [one for one in recipe.figures if one.way in ("both", way)]
+        names = {figure.what for figure in known}
+        more = [Figure(what, None, "") for what in runs[0].values if what not in names]
         figures = tuple(
-            Measured(figure, tuple(float(run.values[what]) for run in runs), recipe.best, way)
-            for what, figure in {**known, **more}.items()
+            Measured(one, tuple(float(run.values[one.what]) for run in runs), recipe.best, way)
+            for one in (*known, *more)
         )
         times = [(run.seconds, run.cpu_seconds) for run in runs]
         seconds, cpu_seconds = map(float, np.median(times, axis=0))

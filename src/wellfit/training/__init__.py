@@ -28,6 +28,8 @@ from wellfit.training.checkpoint import (
 )
 from wellfit.training.loop import train
 from wellfit.training.member import Member, Scheduled
+from wellfit.training.pairing import Pairing
+from wellfit.training.performance import ReduceLROnPlateau
 from wellfit.training.plateau_schedule import ReduceLROnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
@@ -49,6 +51,7 @@ __all__ = [
     "MLflow",
     "Member",
     "MetricHistory",
+    "Pairing",
     "PlateauCallback",
     "Progress",
     "ReduceLROnPlateau",

@@ -15,7 +15,7 @@ from wellfit.optim import Adam
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network, with_threshold
-from wellfit.training.pairing import Pairing
+from wellfit.training import Pairing
 from wellfit.transfer import Pretrained, SiamesePretraining
 
 SIZES = (100,) * 5

@@ -1,17 +1,16 @@
-"""Tips for training networks, after chapter 3 of Nielsen's book, each tested by an experiment.
+"""The source's tips, each tested by an experiment.
 
-The source states its claims in words. Here each claim is a ratio with the published figure 1, or a
-difference with the published figure 0, which the result has to exceed.
+The source states its claims in words. Here each claim is a ratio that has to exceed 1, or a
+difference that has to exceed 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from wellfit import MLPClassifier
 from wellfit.augment import Augmentation, Shift
 from wellfit.nn import (
     Constant,
@@ -27,72 +26,34 @@ from wellfit.nn import (
     mlp,
 )
 from wellfit.optim import L2, SGD, OneCycle, Optimizer
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Figure
 from wellfit.recipes.context import RecipeContext
-from wellfit.training import EarlyStopping, Member, Rows, Status, Stream, train
-
-TIPS = Source("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
-
-_TEXT = "the source says so in words"
+from wellfit.recipes.tips.common import Claim, claim
+from wellfit.training import Member, Rows, Status, Stream, train
 
 
-class Chapter(Recipe, name="tips-chapter-3"):
-    """784-100-10 of sigmoids with weight decay, until 100 epochs bring nothing; quickly: 25."""
-
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
-            "validation accuracy",
-            0.9804,
-            "Nielsen's chapter 3, which the source repeats",
-            slack=0.001,
-        ),
-    )
-    remark: ClassVar[str] = (
-        "The source prints no accuracy; the figure is the chapter's. The short way takes "
-        "momentum, smaller batches and one cycle of the learning rate."
-    )
-
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train until the validation loss hasn't improved for 100 epochs."""
-        split = context.mnist()
-        clf = MLPClassifier(
-            (100,),
-            activation="sigmoid",
-            initializer=LecunNormal(),
-            loss="sigmoid_cross_entropy",
-            dropout=0.0,
-            # Sums over a batch of 500 there, means here: 0.005 · 500, and 2 · 5/500 / 500.
-            optimizer=SGD(0.5, momentum=0.9) if context.quick else SGD(2.5),
-            l2=4e-5,
-            lr_schedule="one_cycle" if context.quick else "constant",
-            batch_size=100 if context.quick else 500,
-            epochs=25 if context.quick else 1000,
-            early_stopping=EarlyStopping(patience=100),
-            random_state=context.seed,
-        )
-        clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
-        context.keep("784-100-10", clf)
-        return {
-            "validation accuracy": clf.score(split.X_val, split.y_val),
-            "test accuracy": clf.score(split.X_test, split.y_test),
-            "epochs": clf.n_epochs_,
-        }
-
-
-class CrossEntropy(Recipe, name="tips-cross-entropy"):
+class CrossEntropy(Claim, name="tips-cross-entropy"):
     """Sigmoid units that start saturated and wrong: the bias is 2 or 5, the target 0."""
 
-    source: ClassVar[Source] = TIPS
+    data: ClassVar[str] = ""
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("steps by quadratic cost over cross-entropy, from 2", 1.0, _TEXT),
-        Figure("steps by quadratic cost over cross-entropy, from 5", 1.0, _TEXT),
-        Figure("the latter ratio over the former", 1.0, _TEXT),
+        claim(
+            "steps by quadratic cost over cross-entropy, from 2", "Takeaway on cross-entropy", 1.0
+        ),
+        claim(
+            "steps by quadratic cost over cross-entropy, from 5", "Takeaway on cross-entropy", 1.0
+        ),
+        claim("the latter ratio over the former", "Takeaway on cross-entropy", 1.0),
     )
     remark: ClassVar[str] = "Both costs take the same learning rate, 0.15, as Nielsen does."
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "a sigmoid neuron that reads 1",
+        "weights": "0, biases of 2 and 5",
+        "target": 0,
+        "learning rate": 0.15,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Count steps until the output is below 0.2; nothing is drawn, so that seeds agree."""
         # What each cost is at an output of 0.2.
         costs = ((SigmoidSquaredError(), 0.5 * 0.2**2), (SigmoidCrossEntropy(), -np.log(1 - 0.2)))
@@ -102,17 +63,22 @@ class CrossEntropy(Recipe, name="tips-cross-entropy"):
         return dict(zip(names, (*ratios, ratios[1] / ratios[0]), strict=True))
 
 
-class Initialization(Recipe, name="tips-initialization"):
+class Initialization(Claim, name="tips-initialization"):
     """784-30-10 from weights of N(0, 1), and of N(0, 1/n) for n units read; ten epochs."""
 
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("accuracy gained by 1/√n, after one epoch", 0.0, _TEXT),
-        Figure("accuracy gained by 1/√n, after ten epochs", 0.0, _TEXT),
+        claim("accuracy gained by 1/√n, after one epoch", "Takeaway on initialization", 0.0),
+        claim("accuracy gained by 1/√n, after ten epochs", "Takeaway on initialization", 0.0),
     )
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "784-30-10, sigmoid",
+        "rows": "the first 10,000",
+        "learning rate": 0.5,
+        "batch size": 10,
+        "epochs": 10,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train both as one stack, by batches of 10."""
         starts = {"N(0, 1/n)": LecunNormal(), "N(0, 1)": Normal(1.0)}
         members = {
@@ -124,17 +90,22 @@ class Initialization(Recipe, name="tips-initialization"):
         return {self.figures[0].what: gains[0], self.figures[1].what: gains[-1]}
 
 
-class Momentum(Recipe, name="tips-momentum"):
+class Momentum(Claim, name="tips-momentum"):
     """784-30-10 on 1,000 rows, all of them a step: no momentum, momentum 0.9, and Nesterov's."""
 
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("loss without momentum over that with it", 1.0, _TEXT),
-        Figure("loss with momentum over that with Nesterov's", 1.0, _TEXT),
+        claim("loss without momentum over that with it", "on momentum and NAG", 1.0),
+        claim("loss with momentum over that with Nesterov's", "on momentum and NAG", 1.0),
     )
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "784-30-10, sigmoid",
+        "rows": "the first 1,000, all of them a step",
+        "learning rate": 0.1,
+        "momentum": "0, 0.9, and 0.9 by Nesterov",
+        "steps": 150,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train 150 steps; the first two are one stack, Nesterov's rule is another."""
         rules = {
             "none": SGD(0.1),
@@ -153,19 +124,24 @@ class Momentum(Recipe, name="tips-momentum"):
         return dict(zip(names, np.divide(losses[:-1], losses[1:]).tolist(), strict=True))
 
 
-class LearningRate(Recipe, name="tips-learning-rate"):
+class LearningRate(Claim, name="tips-learning-rate"):
     """784-30-10 at rates from 0.01 to 30, one stack, ten epochs of 10,000 rows."""
 
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("loss at the smallest rate over the lowest", 1.0, _TEXT),
-        Figure("loss at the largest rate over the lowest", 1.0, _TEXT),
-        Figure("epochs at the largest rate in which the loss rose", 1.0, _TEXT),
-        Figure("epochs at the best rate in which the loss rose", 0.0, _TEXT, "lower"),
+        claim("loss at the smallest rate over the lowest", "Learning rate", 1.0),
+        claim("loss at the largest rate over the lowest", "Learning rate", 1.0),
+        claim("epochs at the largest rate in which the loss rose", "Learning rate", 1.0),
+        claim("epochs at the best rate in which the loss rose", "Learning rate", 0.0, "lower"),
     )
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "784-30-10, sigmoid",
+        "rows": "the first 10,000",
+        "learning rates": "0.01 to 30",
+        "batch size": 100,
+        "epochs": 10,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all rates together."""
         rates = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
         members = {
@@ -184,21 +160,26 @@ class LearningRate(Recipe, name="tips-learning-rate"):
         }
 
 
-class BatchSize(Recipe, name="tips-batch-size"):
+class BatchSize(Claim, name="tips-batch-size"):
     """784-30-10 by batches of 1, 10, 100 and 1,000 rows at one rate, three epochs each."""
 
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("seconds of an epoch, batches of 1 over 100", 1.0, _TEXT),
-        Figure("loss after three epochs, batches of 1,000 over 100", 1.0, _TEXT),
+        claim("seconds of an epoch, batches of 1 over 100", "Mini-batch size", 1.0),
+        claim("loss after three epochs, batches of 1,000 over 100", "Mini-batch size", 1.0),
     )
     remark: ClassVar[str] = (
         "Larger batches cost less time an epoch, smaller ones learn more in it; that smaller ones "
         "avoid local minima is not tested."
     )
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "784-30-10, sigmoid",
+        "rows": "the first 10,000",
+        "learning rate": 0.3,
+        "batch sizes": "1, 10, 100 and 1,000",
+        "epochs": 3,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train one after the other: a stack has one batch size."""
         time, loss = {}, {}
         for size in (1, 10, 100, 1000):
@@ -210,26 +191,51 @@ class BatchSize(Recipe, name="tips-batch-size"):
         return dict(zip(names, (time[1] / time[100], loss[1000] / loss[100]), strict=True))
 
 
-class Overfitting(Recipe, name="tips-overfitting"):
+class Overfitting(Claim, name="tips-overfitting"):
     """784-100-10 on 1,000 rows: bare, with L2, with dropout, with shifts; five of each, one stack.
 
     One stack holds all, as they differ in numbers only, some of which are 0.
     """
 
-    source: ClassVar[Source] = TIPS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("validation loss at the end over the lowest", 1.0, _TEXT),
-        Figure("accuracy gained by L2", 0.0, _TEXT),
-        Figure("accuracy gained by dropout", 0.0, _TEXT),
-        Figure("accuracy gained by shifts", 0.0, _TEXT),
+        claim(
+            "validation loss at the end over the lowest",
+            "Takeaways on early stopping, weight decay, dropout and augmentation",
+            1.0,
+        ),
+        claim(
+            "accuracy gained by L2",
+            "Takeaways on early stopping, weight decay, dropout and augmentation",
+            0.0,
+        ),
+        claim(
+            "accuracy gained by dropout",
+            "Takeaways on early stopping, weight decay, dropout and augmentation",
+            0.0,
+        ),
+        claim(
+            "accuracy gained by shifts",
+            "Takeaways on early stopping, weight decay, dropout and augmentation",
+            0.0,
+        ),
     )
     remark: ClassVar[str] = (
         "The first figure is what early stopping saves: how far a bare network's loss rises again "
         "after its best epoch. The others are of validation rows, after the last epoch."
     )
+    settings: ClassVar[Mapping[str, Any]] = {
+        "network": "784-100-10, relu",
+        "rows": "the first 1,000",
+        "learning rate": "0.1, momentum 0.9, one cycle",
+        "l2": 0.005,
+        "dropout": 0.5,
+        "shifts": "1 pixel",
+        "batch size": 50,
+        "epochs": 40,
+        "repetitions": 5,
+    }
 
-    def run_better(self, context: RecipeContext) -> Mapping[str, float]:
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train all, and compare the means over five seeds."""
         kinds = {"bare": (0.0, 0.0, 0.0), "L2": (0.005, 0.0, 0.0)}
         kinds |= {"dropout": (0.0, 0.5, 0.0), "shifts": (0.0, 0.0, 1.0)}
