@@ -29,7 +29,6 @@ from wellfit.training.checkpoint import (
 from wellfit.training.loop import train
 from wellfit.training.member import Member, Scheduled
 from wellfit.training.pairing import Pairing
-from wellfit.training.performance import ReduceLROnPlateau
 from wellfit.training.plateau_schedule import ReduceLROnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
