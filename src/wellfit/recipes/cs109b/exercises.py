@@ -1,4 +1,4 @@
-"""What the lab leaves to its readers, and its way of saving a model."""
+"""Exercises that the lab leaves to its readers, and its way of saving a model."""
 
 from __future__ import annotations
 

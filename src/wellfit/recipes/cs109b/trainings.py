@@ -1,4 +1,4 @@
-"""What the lab trains and minimizes itself, with its figures."""
+"""The lab's own trainings and its minimization, with their figures."""
 
 from __future__ import annotations
 
