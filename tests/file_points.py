@@ -44,7 +44,7 @@ class Points:
         """Put the counting functions in the places of Python's own."""
         for name in _OF_OS:
             setattr(os, name, self._counted(name, getattr(os, name)))
-        builtins.open = io.open = self._counted("open", io.open)  # type: ignore[assignment]
+        builtins.open = io.open = self._counted("open", io.open)
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(path: Any, *args: Any, **more: Any) -> Any:
@@ -104,7 +104,7 @@ def _attack(words: tuple[str, ...], cwd: Path, log: Path, at: int | None, how: s
     def leave_out(figure: Figure, file: Any, **_: object) -> None:
         file.write(b"not drawn")
 
-    Figure.savefig = leave_out  # type: ignore[method-assign]
+    Figure.savefig = leave_out  # type: ignore[assignment, method-assign]
     sys.dont_write_bytecode = True
     Points("run", log, at, how).install()
     call(words, cwd, "utf-8")

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -147,7 +148,7 @@ def test_a_familys_table_tells_what_each_class_declares(hooks: ModuleType) -> No
     assert page.startswith("before\n")
     assert page.endswith("\nafter")
     for name in registry.names("optimizer"):
-        cls = registry.lookup("optimizer", name)
+        cls: Any = registry.lookup("optimizer", name)
         assert f"`{name}`" in page
         assert all(f"`{key}`" in page for key in cls.hypers())
         assert all(declaration.doc in page for declaration in cls.hypers().values())

@@ -179,7 +179,7 @@ def test_a_parameter_is_declared_once() -> None:
     with pytest.raises(TypeError, match="warmht"):
         Warmed(warmht=1)
     with pytest.raises(TypeError, match="positional"):
-        Warmed((4,), None)  # type: ignore[misc]
+        Warmed((4,), None)
     with pytest.raises(HyperparameterError, match="warmth is 0; expected a whole number"):
         Warmed((4,), warmth=0).fit(X, X[:, 0] > 0)
 

@@ -38,12 +38,12 @@ PREDICTIONS = {
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
-def test_a_model_of_format_0_1_loads_and_predicts_the_same(name):
+def test_a_model_of_format_0_1_loads_and_predicts_the_same(name: str) -> None:
     predicted = PREDICTIONS[name](load_model(FILES / name))
     np.testing.assert_allclose(predicted, EXPECTED[name], rtol=1e-5)
 
 
-def test_a_checkpoint_of_format_0_1_is_taken_up():
+def test_a_checkpoint_of_format_0_1_is_taken_up() -> None:
     model = MLPClassifier(
         (3,),
         epochs=4,
@@ -56,7 +56,7 @@ def test_a_checkpoint_of_format_0_1_is_taken_up():
     np.testing.assert_allclose(model.predict_proba(RAW[:5]), EXPECTED["checkpoints"], rtol=1e-5)
 
 
-def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path):
+def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     shutil.copy(FILES / "journal.jsonl", journal)
     before = journal.read_bytes()
@@ -68,7 +68,7 @@ def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path):
     assert journal.read_bytes() == before  # no fit was done again
 
 
-def test_former_names_of_parameters_and_statuses_are_read():
+def test_former_names_of_parameters_and_statuses_are_read() -> None:
     model = load_model(FILES / "renamed")
     assert (model.ema_decay, model.subsample) == (0.5, 0.9)
     assert model.gradient_clipping == ClipByNorm(0.5)
@@ -76,7 +76,7 @@ def test_former_names_of_parameters_and_statuses_are_read():
     assert model.status_ == "early_stopped"
 
 
-def test_a_journal_with_former_names_is_gone_on_with(tmp_path):
+def test_a_journal_with_former_names_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     shutil.copy(FILES / "renamed.jsonl", journal)
     before = journal.read_bytes()
@@ -97,7 +97,7 @@ def test_a_journal_with_former_names_is_gone_on_with(tmp_path):
     assert journal.read_bytes() == before  # no fit was done again
 
 
-def test_a_verdict_with_former_names_is_read():
+def test_a_verdict_with_former_names_is_read() -> None:
     path = FILES / "run" / "result.json"
     former = json.loads(path.read_text())["verdict"]
     current = read_result_file(path)["verdict"]
@@ -110,7 +110,7 @@ def test_a_verdict_with_former_names_is_read():
     ]
 
 
-def test_the_plan_of_a_run_with_former_names_is_read():
+def test_the_plan_of_a_run_with_former_names_is_read() -> None:
     config = read_config_file(FILES / "renamed_run" / "config.json")
     set_by_hand = {**config, "extra": ["average=0.9", "reuse__decay=0.5"]}
     extra = ("ema_decay=0.9", "pretrained__layerwise_lr_decay=0.5")

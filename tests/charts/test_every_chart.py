@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from rich.console import Console
 
 from wellfit.charts import (
@@ -247,5 +248,7 @@ def test_errors_reach_as_far_as_they_are_given() -> None:
         assert (trace[key]["arrayminus"], trace[key]["array"]) == (errors[0], errors[1])
     line = Line(floats([1, 2]), floats([3, 4]), errors=(floats([1, 1]), floats([2, 2])))
     (drawn,) = figure([Chart("t", "s", [line], *axes)]).axes
-    (segments,) = [collection.get_segments() for collection in drawn.collections]
+    (lines,) = drawn.collections
+    assert isinstance(lines, LineCollection)
+    segments = lines.get_segments()
     np.testing.assert_allclose([segment[:, 1] for segment in segments], [[2, 5], [3, 6]])

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from processes import said, start
 from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.core.locking import lock
 from wellfit.estimators import load_model
+from wellfit.training import EpochLogs
 
 Wellfit = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -34,7 +36,7 @@ DIGITS = (
 )
 
 
-def ended(run: Path) -> tuple[bytes, list[dict], dict]:
+def ended(run: Path) -> tuple[bytes, list[dict[str, Any]], dict[str, Any]]:
     """Return a run's weights, metrics and result, without what a clock has told."""
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     result = json.loads((run / "result.json").read_text())
@@ -218,7 +220,7 @@ def test_ctrl_c_can_be_taken_back(
     words = (*INCOME, "--epochs", "5", *EVERY)
     assert wellfit(*words, "--run", "whole").exit_code == 0
 
-    def interrupt(self: MetricsWriter, record: object, *_: object) -> None:
+    def interrupt(self: MetricsWriter, record: EpochLogs, *_: object) -> None:
         if record.epoch == 3:
             signal.raise_signal(signal.SIGINT)
 

@@ -47,7 +47,7 @@ def ended(run: Path) -> tuple[bytes, pd.DataFrame, dict[str, Any]]:
 
 def alike(one: Path, other: Path) -> None:
     for first, second in zip(ended(one), ended(other), strict=True):
-        if isinstance(first, pd.DataFrame):
+        if isinstance(first, pd.DataFrame) and isinstance(second, pd.DataFrame):
             pd.testing.assert_frame_equal(first, second, check_exact=True)
         else:
             assert first == second

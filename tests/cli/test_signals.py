@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -18,6 +19,7 @@ from processes import alive, children, said, start
 from wellfit.cli import signals
 from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.model_selection.journal import read_journal
+from wellfit.training import EpochLogs
 from wellfit.training.checkpoint import latest
 from wellfit.training.interrupt import Interrupt
 
@@ -43,19 +45,24 @@ def listening() -> Iterator[None]:
         signal.signal(signum, handler)
 
 
-def metrics(run: Path) -> list[dict]:
+def metrics(run: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_training_that_is_terminated_is_put_aside(
-    here: Path, wellfit: Wellfit, listening: None, monkeypatch: pytest.MonkeyPatch, signum, code
+    here: Path,
+    wellfit: Wellfit,
+    listening: None,
+    monkeypatch: pytest.MonkeyPatch,
+    signum: int,
+    code: int,
 ) -> None:
     words = (*TRAIN[:-3], "--epochs", "5", "--no-early-stopping")
     assert wellfit(*words, "--run", "whole").exit_code == 0
 
-    def end(self: MetricsWriter, record: object, *_: object) -> None:
+    def end(self: MetricsWriter, record: EpochLogs, *_: object) -> None:
         if record.epoch == 3:
             signal.raise_signal(signum)
 
@@ -65,7 +72,9 @@ def test_a_training_that_is_terminated_is_put_aside(
         done = wellfit(*words, *LATER)
     assert done.exit_code == code
     assert "`wellfit train --resume run` resumes the run" in done.stderr
-    assert latest(here / "run" / "checkpoints").name == "epoch-000003.safetensors"
+    newest = latest(here / "run" / "checkpoints")
+    assert newest is not None
+    assert newest.name == "epoch-000003.safetensors"
     assert not (here / "run" / "result.json").exists()
     assert wellfit("train", "--resume", "run").exit_code == 0
     assert metrics(here / "run") == metrics(here / "whole")

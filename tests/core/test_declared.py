@@ -29,7 +29,7 @@ CLASSES = {cls.__name__: cls for cls in (MLPClassifier, MLPRegressor)}
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_parameters_read_from_the_source_are_those_of_the_class(name: str) -> None:
-    ours: dict[str, Any] = CLASSES[name].declared_parameters
+    ours = CLASSES[name].declared_parameters
     read = declared_parameters(name)
     assert list(read) == list(ours)
     for key, parameter in read.items():

@@ -11,7 +11,7 @@ import pytest
 import wellfit
 from wellfit.core import registry
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.core.hyper import resolve
+from wellfit.core.hyper import Config, resolve
 from wellfit.nn import Activation, Initializer, Loss, SiLU
 
 ALGORITHMS = {
@@ -106,7 +106,9 @@ def test_a_file_in_a_familys_folder_is_all_that_an_algorithm_needs(tmp_path: Pat
         (Loss, "binary_cross_entropy", "sigmoid_cross_entropy"),
     ],
 )
-def test_names_of_other_libraries_mean_the_same_class(base: type, alias: str, name: str) -> None:
+def test_names_of_other_libraries_mean_the_same_class(
+    base: type[Config], alias: str, name: str
+) -> None:
     assert resolve(base, alias) == resolve(base, name)
     assert resolve(base, alias).to_dict()["name"] == name
     assert alias not in registry.names(base.family)

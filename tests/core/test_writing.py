@@ -61,7 +61,12 @@ def test_the_file_is_on_the_disk_before_its_name_and_the_name_before_the_end(
     monkeypatch.setattr(
         os, "fsync", lambda number: done.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
     )
-    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("rename"), replace(a, b)))
+
+    def rename(a: str, b: str) -> None:
+        done.append("rename")
+        replace(a, b)
+
+    monkeypatch.setattr(os, "replace", rename)
     path = tmp_path / "result.json"
     write(path, b"new")
     assert done == [unfinished(path).name, "rename", tmp_path.name]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,14 +42,14 @@ RNG = np.random.default_rng(0)
         ([[0.5, 1.0], [2.0, 3.0]], "regression"),
     ],
 )
-def test_the_kind_of_a_target(y, kind):
+def test_the_kind_of_a_target(y: Any, kind: str) -> None:
     y = y if isinstance(y, pd.Series) else np.asarray(y)
     assert infer_task(y).kind == kind
     if y.ndim == 1:
         assert infer_task(pd.Series(y)[::-1].reset_index(drop=True)).kind == kind
 
 
-def test_the_reason_comes_in_words():
+def test_the_reason_comes_in_words() -> None:
     assert infer_task(np.arange(21).repeat(3)).reason == "21 distinct integers, more than 20"
     assert infer_task(np.arange(9)).reason == "9 distinct integers, each fewer than 3 times"
     assert infer_task(np.array([0.5, 1])).reason == "numbers with a fractional part"
@@ -61,6 +63,7 @@ def test_the_reason_comes_in_words():
     [
         ([], "every value is missing"),
         ([np.nan, np.nan], "every value is missing"),
+        (["a"], "constant: its only value is a; expected at least two"),
         (["yes"] * 3, "constant: all of its 3 values are yes"),
         ([7, 7], "constant: all of its 2 values are 7"),
         ([2.5, 2.5, np.nan], "constant: all of its 2 values are 2.5"),
@@ -68,11 +71,11 @@ def test_the_reason_comes_in_words():
         (np.array([1, 2], "m8[D]"), "durations"),
     ],
 )
-def test_a_target_that_asks_nothing_is_refused(y, complaint):
+def test_a_target_that_asks_nothing_is_refused(y: Any, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         infer_task(np.asarray(y))
 
 
-def test_lists_are_refused():
+def test_lists_are_refused() -> None:
     with pytest.raises(DataError, match="lists"):
         infer_task(pd.Series([[1], [2]]))

@@ -85,7 +85,7 @@ def test_a_parquet_file_is_read_as_the_csv_was(tmp_path: Path, write: Write) -> 
         {
             "code": [1, 2],
             "flag": [1, 0],
-            "day": pd.to_datetime(["2024-01-01", None]),
+            "day": pd.to_datetime(pd.Series(["2024-01-01", None])),
             "n": ["3", " 4"],
             "price": ["1,5", "1.000"],
         }

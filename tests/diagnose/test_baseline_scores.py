@@ -119,6 +119,7 @@ def test_targets_that_no_column_determines_are_no_skill() -> None:
     found = verdict(net, X, y, X_test, y_test)
     assert found.name in ("no_skill", "over_fitting")
     assert found.scores is not None
+    assert found.scores.unseen is not None
     assert found.scores.unseen < 0.05
 
 
@@ -195,6 +196,7 @@ def test_baselines_see_the_levels_that_the_network_lacks() -> None:
     found = verdict(clf, X[:2000], y[:2000], X[2000:], y[2000:])
     assert found.name != "well_fit"
     assert found.scores is not None
+    assert found.scores.unseen is not None
     scores = {one.name: one.score for one in found.scores.baselines}
     assert max(scores["boosted trees"], scores["random trees"]) > found.scores.unseen + 0.1
 
@@ -292,7 +294,10 @@ def test_boosting_stays_above_the_majority_where_classes_are_rare() -> None:
     X = rng.normal(size=(3000, 8))
     latent = X[:, 0] + 0.5 * X[:, 1] + rng.normal(0, 1.0, 3000)
     y = np.digitize(latent, [-4.0, -2.6, -0.7, 0.7, 2.6, 4.0])
-    first, other = (Rows(X[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None)))
+    numbers = X.astype(np.float32)
+    first, other = (
+        Rows(numbers[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None))
+    )
     errors = np.ones(1000)
     scores = {one.name: one.score for one in compare(RowMetric("accuracy"), first, other, errors)}
     assert scores["boosted trees"] > scores["majority-class"] + 0.05

@@ -17,7 +17,7 @@ def frame() -> pd.DataFrame:
         {
             "code": ["01", "A1", "01", "A1"],
             "flag": [True, False, True, None],
-            "day": pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03", None]),
+            "day": pd.to_datetime(pd.Series(["2024-01-01", "2024-01-02", "2024-01-03", None])),
             "n": [1.5, 2, 3, 4],
             "nothing": [None] * 4,
         }

@@ -220,7 +220,8 @@ def test_a_value_of_one_way_is_not_asked_of_the_other() -> None:
 
 
 def test_runs_that_are_done_are_not_run_again() -> None:
-    earlier, seen = SeedRun(0, 1.0, 1.0, {"test accuracy": 0.7, "epochs": 1.0}), []
+    earlier = SeedRun(0, 1.0, 1.0, {"test accuracy": 0.7, "epochs": 1.0})
+    seen: list[SeedRun] = []
     done = reproduce(Tiny(), seeds=(0, 1), earlier=[earlier], on_seed=seen.append)
     assert done.figures[0].values == (0.7, 0.1)
     assert [run.seed for run in seen] == [1]

@@ -13,7 +13,7 @@ from wellfit.report.pixels import reduced
 
 
 def test_images_are_reduced_to_means_of_blocks() -> None:
-    image = np.kron([[0, 1], [1, 0]], np.ones((14, 14)))[None]
+    image = np.kron([[0, 1], [1, 0]], np.ones((14, 14)))[None].astype(np.float64)
     small = reduced(image)
     assert small.shape == (1, 14, 14)
     np.testing.assert_array_equal(small[0], np.kron([[0, 1], [1, 0]], np.ones((7, 7))))

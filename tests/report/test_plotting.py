@@ -431,9 +431,9 @@ def test_letters_that_no_font_has_raise_no_warning(three: MLPClassifier, iris: D
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clf.plot.confusion(iris[0], names).figure.savefig(io.BytesIO())
-    axes = Figure().add_subplot()
-    axes.set_title("\u82b1")
+    figure = Figure()
+    figure.add_subplot().set_title("\u82b1")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert png(axes.figure).startswith(b"\x89PNG")
+        assert png(figure).startswith(b"\x89PNG")
     assert not caught

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import neural_network
@@ -20,7 +22,7 @@ ALPHA = 5.0
         (load_diabetes, neural_network.MLPRegressor, MLPRegressor, 2),
     ],
 )
-def test_alpha_is_an_l2_over_the_rows(load, theirs, ours, factor):
+def test_alpha_is_an_l2_over_the_rows(load: Any, theirs: Any, ours: Any, factor: int) -> None:
     X, y = load(return_X_y=True)
     X, y = scale(X), y if factor == 1 else scale(y)
     how = {"hidden_layer_sizes": (2,), "activation": "identity", "random_state": 0}
