@@ -1,16 +1,35 @@
-"""Shared parts of the deep-nets recipes: the source, figures with thresholds, training."""
+"""Shared parts of the deep-nets recipes: the source, its settings as an estimator's, its rules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from wellfit import MLPClassifier
-from wellfit.recipes.base import Figure, Source
+from wellfit.nn import GlorotUniform, LecunNormal
+from wellfit.optim import SGD
+from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
+from wellfit.training import EarlyStopping
 
 DEEP_NETS = Source("deep-nets", "Chapter 11: Training Deep Neural Nets, notes", "TensorFlow 1")
-VALIDATION, TEST = "validation accuracy", "test accuracy"
+VALIDATION, TEST, TRAINING = "validation accuracy", "test accuracy", "training accuracy"
+SLACK = 0.004  # of one run: about two standard errors of a difference on 5,000 rows
+PLAIN, MOMENTUM = SGD(0.01, momentum=0.0), SGD(0.01, momentum=0.9)
+# TensorFlow 1's variance_scaling_initializer has a variance of 1 / fan_in by default: not He's.
+HE_THERE = LecunNormal()
+NOT_HE = (
+    "the source's he_init is TensorFlow 1's variance_scaling_initializer, which draws with a "
+    "variance of 1 / fan_in, half of He's: LeCun's initializer here, not truncated at two "
+    "standard deviations"
+)
+
+
+class DeepNets(Recipe):
+    """A recipe of these notes, which all run on MNIST."""
+
+    source: ClassVar[Source] = DEEP_NETS
+    data: ClassVar[str] = "mnist"
 
 
 def with_threshold(what: str, published: float, place: str, threshold: float) -> Figure:
@@ -24,10 +43,56 @@ def with_threshold(what: str, published: float, place: str, threshold: float) ->
     return Figure(what, threshold, why, origin="required", way="better")
 
 
+def published(what: str, value: float, place: str, slack: float = SLACK) -> Figure:
+    """Return a figure that only the source's own experiment is compared with."""
+    return Figure(what, value, place, "near", slack=slack, way="published")
+
+
 def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:
     """Return a classifier without dropout and early stopping."""
     usual = {"dropout": 0.0, "early_stopping": False, "random_state": context.seed}
     return MLPClassifier(sizes, **{**usual, **params})
+
+
+def as_published(context: RecipeContext, settings: Mapping[str, Any], rows: int) -> MLPClassifier:
+    """Return a classifier with settings of the source, and else what TensorFlow 1 does.
+
+    Args:
+        context: of the run.
+        settings: parameters of :class:`~wellfit.MLPClassifier`.
+        rows: training rows, which the batches share evenly.
+    """
+    there = {"lr_schedule": "constant", "initializer": GlorotUniform()}
+    params = {**there, **settings}
+    params["batch_size"] = even_batches(rows, params["batch_size"])
+    return network(context, params.pop("hidden_layer_sizes", ()), **params)
+
+
+def even_batches(rows: int, batch_size: int) -> int:
+    """Return the largest batch where the source's function makes ``rows // batch_size`` of them.
+
+    >>> even_batches(55_000, 200), even_batches(500, 140)
+    (200, 167)
+    """
+    return -(-rows // max(1, rows // batch_size))
+
+
+def stopping(rounds: int, *, restore_best: bool = True) -> dict[str, Any]:
+    """Return the parameters of the source's rule: the training loss, seen every fifth epoch.
+
+    The training rows have to be given as validation rows too: see :func:`fit_like_the_source`.
+    """
+    rule = EarlyStopping(patience=5 * rounds, monitor="val_loss", restore_best=restore_best)
+    return {"epochs": 500, "eval_every": 5, "early_stopping": rule}
+
+
+def fit_like_the_source(
+    context: RecipeContext, name: str, clf: MLPClassifier, split: Split
+) -> MLPClassifier:
+    """Train until the rule of :func:`stopping` ends it, and store the curves."""
+    clf.fit(split.X, split.y, X_val=split.X, y_val=split.y)
+    context.keep(name, clf)
+    return clf
 
 
 def validated(context: RecipeContext, name: str, clf: MLPClassifier, split: Split) -> float:
@@ -35,3 +100,12 @@ def validated(context: RecipeContext, name: str, clf: MLPClassifier, split: Spli
     clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
     context.keep(name, clf)
     return float(clf.score(split.X_val, split.y_val))
+
+
+def first_and_last(context: RecipeContext, name: str, suffix: str = "") -> dict[str, float]:
+    """Return the validation accuracies of the first epoch, and of the last, of stored curves."""
+    curve = context.curves[name]["val_accuracy"]
+    return {
+        f"{VALIDATION}{suffix}": float(curve[-1]),
+        f"{VALIDATION}{suffix}, first epoch": float(curve[0]),
+    }

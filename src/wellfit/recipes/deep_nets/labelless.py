@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Figure
 from wellfit.recipes.context import RecipeContext
-from wellfit.recipes.deep_nets.common import DEEP_NETS, TEST, network
+from wellfit.recipes.deep_nets.common import TEST, DeepNets, network
 from wellfit.transfer import AutoencoderPretraining, Pretrained, RBMPretraining
 
 SIZES = (500, 500)
+NO_FIGURE = "describes it without an experiment"
 GAINED = "accuracy gained by pretraining"
 
 
@@ -32,21 +33,20 @@ def compared(context: RecipeContext, pretrained: Pretrained, **params: Any) -> d
     }
 
 
-class Autoencoders(Recipe, name="deep-autoencoders"):
+class Autoencoders(DeepNets, name="deep-autoencoders"):
     """Stacked denoising autoencoders first, then 100 labelled images of each digit.
 
     The gain is the mean of five seeds with ``--seeds 5``.
     """
 
-    source: ClassVar[Source] = DEEP_NETS
-    data: ClassVar[str] = "mnist"
     figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(GAINED, 0.01, "asked for here; Unsupervised Training has no figure", slack=0.002),
+        Figure(GAINED, 0.01, f"Unsupervised Training {NO_FIGURE}", origin="required"),
     )
+    better_way: ClassVar[str] = f"Unsupervised Training {NO_FIGURE}: this is wellfit's own"
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without pretrained layers."""
-        rows = context.mnist().X[: 20_000 if context.quick else 40_000]
+        rows = context.mnist().X[:20_000]
         pretraining = AutoencoderPretraining(
             SIZES,
             noise=0.5,
@@ -58,16 +58,15 @@ class Autoencoders(Recipe, name="deep-autoencoders"):
         return compared(context, Pretrained(pretraining, layerwise_lr_decay=0.3), dropout=0.4)
 
 
-class Machines(Recipe, name="deep-machines"):
+class Machines(DeepNets, name="deep-machines"):
     """Stacked restricted Boltzmann machines first, then 100 labelled images of each digit."""
 
-    source: ClassVar[Source] = DEEP_NETS
-    data: ClassVar[str] = "mnist"
-    remark: ClassVar[str] = "the source has no figure; relu units reach as much without any"
+    better_way: ClassVar[str] = Autoencoders.better_way
+    remark: ClassVar[str] = "relu units reach as much without any pretraining"
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without that start."""
-        rows = context.mnist().X[: 10_000 if context.quick else 20_000]
+        rows = context.mnist().X[:10_000]
         pretraining = RBMPretraining(
             SIZES, learning_rate=0.05, n_iter=3, batch_size=50, random_state=context.seed
         ).fit(rows)
