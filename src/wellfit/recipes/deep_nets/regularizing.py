@@ -32,6 +32,7 @@ from wellfit.recipes.deep_nets.common import (
 
 FIRST = f"{VALIDATION}, first epoch"
 WIDE, NARROW = "784-300-10", "784-300-100-10"
+LIMIT = 1.0  # of the source, on norms of outgoing weights
 ZEROS, TINY = "share of weights at 0", "share of weights within ±0.001"
 
 
@@ -258,7 +259,7 @@ class NormLimited(DeepNets, name="deep-max-norm"):
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the limit on outgoing weights, and without one."""
         told = dict[str, float]()
-        limit = OutgoingNorm(1.0, only=(0, 1))
+        limit = OutgoingNorm(LIMIT, only=(0, 1))
         for suffix, limits in (("", (limit,)), (", no limit", ())):
             clf = self._limited(context, limits)
             context.keep(f"max-norm{suffix}", clf)
