@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wellfit.nn import Dense
@@ -30,7 +29,6 @@ from wellfit.recipes.deep_nets.common import (
     stopping,
     with_threshold,
 )
-from wellfit.training import Pairing
 from wellfit.transfer import Pretrained, SiamesePretraining
 
 SIZES = (100,) * 5
@@ -48,8 +46,8 @@ TOWERS: Mapping[str, Any] = {
     "early_stopping": False,
 }
 UNEVEN = (
-    "of the rows' pairs the source keeps as many alike as there are, a tenth, and as many "
-    "different as half the rows: about 1 to 5; so does this"
+    "Of pairs of two random orders, the source keeps all that are alike, a tenth, and as many "
+    "different ones as half the rows, to judge by: about 1 to 5; so do both ways here."
 )
 
 
@@ -91,33 +89,31 @@ class Pairs(DeepNets, name="deep-pairs"):
     )
     settings: ClassVar[Mapping[str, Any]] = TOWERS
     differs: ClassVar[str] = (
-        "the source stops by the loss of the last batch of 500 pairs, seen every fifth epoch, "
-        "and keeps the best; its last printed epoch is 75, and this trains for 76 and keeps the "
-        f"last. {UNEVEN}. {NOT_HE}"
+        "The source stops by the loss of the last batch of 500 pairs, seen every fifth epoch, and "
+        "keeps the best; its last printed epoch is 75, so this trains for 76 and keeps the last. "
+        f"{UNEVEN} {NOT_HE}"
     )
-    better_way: ClassVar[str] = "towers that share their weights, 10 epochs of Adam"
+    better_way: ClassVar[str] = (
+        "Towers that share their weights, 10 epochs of Adam along one cycle."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the towers, and evaluate them on pairs that are drawn like the source's."""
-        pairs = towers_there(context.data_dir, context.seed)
-        context.keep("pairs", pairs)
-        split = context.mnist(validation=0)
-        told = {}
-        for what, X, y in ((TRAINING, split.X, split.y), (TEST, split.X_test, split.y_test)):
-            a, b = drawn_there(y, context.seed)
-            told[f"{what} of pairs"] = pairs.score(X[a], X[b], y[a] == y[b])
-        return told
+        return _judged(context, towers_there(context.data_dir, context.seed))
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
-        """Train the towers, and evaluate them on as many pairs as there are test images."""
-        split = context.mnist()
-        pairs = towers(context.data_dir, context.seed)
-        context.keep("pairs", pairs)
-        labels = torch.as_tensor(np.asarray(split.y_test, dtype=np.int64))
-        drawn = Pairing(torch.arange(len(labels)), labels)
-        a, b = drawn.draw(torch.Generator().manual_seed(context.seed)).numpy().T
-        alike = split.y_test[a] == split.y_test[b]
-        return {f"{TEST} of pairs": pairs.score(split.X_test[a], split.X_test[b], alike)}
+        """Train towers that share their weights, and evaluate them on the same pairs."""
+        return _judged(context, towers(context.data_dir, context.seed))
+
+
+def _judged(context: RecipeContext, pairs: SiamesePretraining) -> dict[str, float]:
+    """Return the accuracies on pairs that are drawn like the source's."""
+    context.keep("pairs", pairs)
+    split, told = context.mnist(validation=0), {}
+    for what, X, y in ((TRAINING, split.X, split.y), (TEST, split.X_test, split.y_test)):
+        a, b = drawn_there(y, context.seed)
+        told[f"{what} of pairs"] = pairs.score(X[a], X[b], y[a] == y[b])
+    return told
 
 
 def drawn_there(y: NDArray[Any], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -146,8 +142,10 @@ class OneTower(DeepNets, name="deep-pairs-softmax"):
         "batch_size": 100,
         **stopping(rounds=5),
     }
-    differs: ClassVar[str] = f"the tower is that of deep-pairs. {NOT_HE}"
-    better_way: ClassVar[str] = "the better tower of deep-pairs, 40 epochs of Adam"
+    differs: ClassVar[str] = f"The tower is that of deep-pairs. {NOT_HE}"
+    better_way: ClassVar[str] = (
+        "The better tower of deep-pairs, 40 epochs of Adam along one cycle."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train the softmax until the source's rule stops."""

@@ -19,9 +19,9 @@ PLAIN, MOMENTUM = SGD(0.01, momentum=0.0), SGD(0.01, momentum=0.9)
 # TensorFlow 1's variance_scaling_initializer has a variance of 1 / fan_in by default: not He's.
 HE_THERE = LecunNormal()
 NOT_HE = (
-    "the source's he_init is TensorFlow 1's variance_scaling_initializer, which draws with a "
-    "variance of 1 / fan_in, half of He's: LeCun's initializer here, not truncated at two "
-    "standard deviations"
+    "The source's he_init is TensorFlow 1's variance_scaling_initializer, which draws with a "
+    "variance of 1 / fan_in, half of He's: here it is LeCun's initializer, not truncated at two "
+    "standard deviations."
 )
 
 

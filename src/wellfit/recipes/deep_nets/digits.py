@@ -119,9 +119,14 @@ class ByHand(DeepNets, name="deep-digits"):
     )
     settings: ClassVar[Mapping[str, Any]] = BY_HAND
     differs: ClassVar[str] = (
-        f"{NOT_HE}; its output layer's weights are Glorot's, here they are LeCun's too"
+        f"{NOT_HE} Its output layer's weights are Glorot's; here they are LeCun's too."
     )
-    better_way: ClassVar[str] = "15 epochs of Adam along one cycle, in batches of 128"
+    better_way: ClassVar[str] = "15 epochs of Adam along one cycle, in batches of 128."
+    remark: ClassVar[str] = (
+        "The chapter gives He's initialization a standard deviation of 2 / √(fan_in + fan_out), "
+        "and its uniform form a radius of √(24 / (fan_in + fan_out)), whose standard deviation is "
+        "√2 times that: √12 is meant. The exercises use neither."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train until the source's rule stops."""
@@ -148,11 +153,11 @@ class Searched(DeepNets, name="deep-digits-searched"):
     )
     settings: ClassVar[Mapping[str, Any]] = BEST_THERE
     differs: ClassVar[str] = (
-        "the source's search is 120 trainings of up to 500 epochs; only its best candidate is "
-        f"cross-validated here, and that was the luckiest of 40 there. {NOT_HE}"
+        "The source's search is 120 trainings of up to 500 epochs, and best_score_ is the best of "
+        f"40; only that candidate is cross-validated here. {NOT_HE}"
     )
     better_way: ClassVar[str] = (
-        "280 units a layer, dropout and softened labels: a search's best by the last training rows"
+        "280 units a layer, dropout and softened labels, chosen by trials on training rows."
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
@@ -208,7 +213,9 @@ class Normalized(DeepNets, name="deep-digits-batch-norm"):
         "batch_norm": BatchNorm(momentum=0.95, epsilon=1e-3),
     }
     differs: ClassVar[str] = NOT_HE
-    better_way: ClassVar[str] = "280 rectified units a layer, dropout, Adam along one cycle"
+    better_way: ClassVar[str] = (
+        "280 rectified units a layer, dropout, 24 epochs of Adam along one cycle."
+    )
     dropout: ClassVar[float] = 0.1
     widths: ClassVar[Mapping[str, Any]] = {"hidden_layer_sizes": (280,) * 5, "epochs": 24}
 
@@ -255,7 +262,7 @@ class NormalizedDropout(Normalized, name="deep-digits-dropout"):
         "layers": [*[Dense(110, dropout=0.5)] * 4, Dense(110, dropout=0.0)],
         "input_dropout": 0.5,
     }
-    better_way: ClassVar[str] = f"{Normalized.better_way}, 10 epochs"
+    better_way: ClassVar[str] = "The same for 10 epochs, with a dropout of 0.2."
     dropout: ClassVar[float] = 0.2
     widths: ClassVar[Mapping[str, Any]] = {"hidden_layer_sizes": (280,) * 5, "epochs": 10}
 

@@ -42,7 +42,7 @@ class Autoencoders(DeepNets, name="deep-autoencoders"):
     figures: ClassVar[tuple[Figure, ...]] = (
         Figure(GAINED, 0.01, f"Unsupervised Training {NO_FIGURE}", origin="required"),
     )
-    better_way: ClassVar[str] = f"Unsupervised Training {NO_FIGURE}: this is wellfit's own"
+    better_way: ClassVar[str] = f"Unsupervised Training {NO_FIGURE}; this is wellfit's own."
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without pretrained layers."""
@@ -62,7 +62,7 @@ class Machines(DeepNets, name="deep-machines"):
     """Stacked restricted Boltzmann machines first, then 100 labelled images of each digit."""
 
     better_way: ClassVar[str] = Autoencoders.better_way
-    remark: ClassVar[str] = "relu units reach as much without any pretraining"
+    remark: ClassVar[str] = "Rectified units reach as much without any pretraining."
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Pretrain without labels, then train with and without that start."""

@@ -53,10 +53,10 @@ class BatchNormalized(DeepNets, name="deep-batch-norm"):
         "epochs": 20,
     }
     differs: ClassVar[str] = (
-        "TensorFlow 1 updates the running statistics after a step and with the batch's biased "
-        "variance; here they are updated in the step and with the unbiased one"
+        "The source updates the running statistics after a step, with the batch's biased "
+        "variance; here they are updated in the step, with the unbiased one."
     )
-    better_way: ClassVar[str] = "4 epochs of Adam along one cycle"
+    better_way: ClassVar[str] = "4 epochs of Adam along one cycle."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train, and evaluate on the validation set, as the source does."""
@@ -123,7 +123,7 @@ class Sparse(DeepNets, name="deep-l1"):
             "epochs": 20,
         },
     }
-    better_way: ClassVar[str] = "4 epochs of Adam along one cycle, with L1 by proximal steps"
+    better_way: ClassVar[str] = "4 epochs of Adam along one cycle, with L1 by proximal steps."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train both, and count small weights."""
@@ -180,11 +180,13 @@ class DroppedOut(DeepNets, name="deep-dropout"):
         "epochs": 20,
     }
     differs: ClassVar[str] = (
-        "nothing: the source writes a dropout of 0.5, and its training never feeds "
-        "training=True, so that its figures are those of a network without dropout; the same "
-        "network with the dropout at work stands beside it"
+        "The source writes a dropout of 0.5, and its training never feeds training=True: its "
+        "figures are those of a network without dropout, which is trained here too. The same "
+        "network with the dropout at work stands beside it."
     )
-    better_way: ClassVar[str] = "6 epochs of Adam along one cycle, dropout 0.2, of inputs 0.1"
+    better_way: ClassVar[str] = (
+        "6 epochs of Adam along one cycle; a dropout of 0.2, of inputs 0.1."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train without dropout, as the source does, and with what it writes."""
@@ -249,12 +251,14 @@ class NormLimited(DeepNets, name="deep-max-norm"):
         "epochs": 20,
     }
     differs: ClassVar[str] = (
-        "nothing: clip_by_norm(axes=1) limits the weights that lead out of a unit, not into it, "
-        "and so does this; the source's second form looks its limits up by another name than it "
-        "stores them by, so that none is at work. Its formula takes the larger of r / ‖w‖ and 1; "
-        "the smaller is meant"
+        "Nothing. The source's clip_by_norm(axes=1) limits the weights that lead out of a unit, "
+        "not into it, and so does this. Its second form looks its limits up by another name than "
+        "it stores them by, so that none is at work: no limit here. (Its formula takes the larger "
+        "of r / ‖w‖ and 1; the smaller is meant.)"
     )
-    better_way: ClassVar[str] = "10 epochs of Adam along one cycle, dropout, limits on units"
+    better_way: ClassVar[str] = (
+        "10 epochs of Adam along one cycle, dropout, and a limit of 1 on the weights into a unit."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train with the limit on outgoing weights, and without one."""

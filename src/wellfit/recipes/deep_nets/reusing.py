@@ -34,8 +34,8 @@ THERE: Mapping[str, Any] = {
     "epochs": 20,
 }
 LAYERS = (
-    "the source lists layers of 300, 100, 50 and 20 units, and gives all of them n_hidden1, which "
-    "is 300; 16 or 17 of its 20 epochs are printed in full"
+    "The source lists layers of 300, 100, 50 and 20 units, and gives all of them n_hidden1, which "
+    "is 300. Its print-outs end in epoch 16 or 17 of 20: the last ones printed are compared."
 )
 
 
@@ -92,7 +92,7 @@ class Reused(DeepNets, name="deep-reuse"):
         "after": {**THERE, "reused layers": 3, "frozen layers": 0},
     }
     differs: ClassVar[str] = LAYERS
-    better_way: ClassVar[str] = "2 epochs of Adam before, 3 after, along one cycle each"
+    better_way: ClassVar[str] = "2 epochs of Adam before, 3 after, along one cycle each."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Fine-tune, and evaluate on the validation set after the printed epochs."""
@@ -128,8 +128,8 @@ class Frozen(DeepNets, name="deep-frozen"):
         "after": {**THERE, "reused layers": 3, "frozen layers": 2},
     }
     differs: ClassVar[str] = (
-        f"{LAYERS}; the source trains three times, here it is one training, since frozen layers "
-        "are computed once wherever they can be"
+        f"{LAYERS} The source trains three times, which differ in their random numbers only; here "
+        "it is one training, since frozen layers are computed once wherever they can be."
     )
     better_way: ClassVar[str] = Reused.better_way
 
