@@ -164,7 +164,8 @@ def _draw_curves(panel: Axes, lines: Sequence[Line], key: str) -> None:
 def _leave_out_the_climb(panel: Axes, lines: Sequence[Line]) -> None:
     """Leave the first epochs' climb below an axis of accuracies."""
     high = max(line.finite.max(initial=0) for line in lines)
-    low = min(line.y[len(line.y) // 4 :].min() for line in lines)
+    # Epochs that weren't evaluated are NaN; the last one always is.
+    low = min(np.nanmin(line.y[len(line.y) // 4 :]) for line in lines)
     margin = 0.08 * max(high - low, 0.5)
     panel.set_ylim(low - margin, min(high + margin, 100.5))
 

@@ -57,7 +57,7 @@ NETWORK: Mapping[str, Any] = {
     "activation": "relu",
     "initializer": "glorot_uniform",
     "batch_size": 200,
-    "epochs": 20,
+    "epochs": 10,
 }
 
 
@@ -121,7 +121,7 @@ class Optimizers(DeepNets, name="deep-optimizers"):
         name: {**NETWORK, "optimizer": rule} for name, rule in OPTIMIZERS.items()
     }
     differs: ClassVar[str] = (
-        f"{UNTRIED} Network, batch and epochs are those of its section on L1, without L1. "
+        f"{UNTRIED} Network and batch are those of its section on L1, without L1. "
         "TensorFlow 1 adds RMSProp's epsilon, which the source sets to 1, below the root, and "
         "starts its mean square at 1; here it is added to the root, and the mean square starts at "
         "0."

@@ -141,7 +141,7 @@ class Sparse(DeepNets, name="deep-l1"):
             clf = network(
                 context,
                 settings["hidden_layer_sizes"],
-                l1=L1(0.01, decoupled=True),
+                l1=L1(0.05, decoupled=True),
                 optimizer=Adam(0.003),
                 batch_size=200,
                 epochs=4,
