@@ -96,6 +96,7 @@ class Transfer(DeepNets):
         frozen: how many of the five layers.
     """
 
+    # Tolerances of one run: 2 √2 standard deviations of six seeds' random layers.
     frozen: ClassVar[int] = 5
     differs: ClassVar[str] = RANDOM
 
@@ -123,7 +124,7 @@ class AllFrozen(Transfer, name="deep-transfer-frozen"):
     """All five layers frozen: only the output layer learns."""
 
     figures: ClassVar[tuple[Figure, ...]] = (
-        published(TEST, 0.62353, "exercise 9 b", slack=0.04),
+        published(TEST, 0.62353, "exercise 9 b", slack=0.1),
         with_threshold(TEST, 0.62353, "exercise 9 b", threshold=0.76),
     )
     settings: ClassVar[Mapping[str, Any]] = BEST_THERE
@@ -140,7 +141,7 @@ class Cached(Transfer, name="deep-transfer-cached"):
     """The same at ten times the learning rate, and what computing frozen layers once is worth."""
 
     figures: ClassVar[tuple[Figure, ...]] = (
-        published(TEST, 0.68772, "exercise 9 c", slack=0.04),
+        published(TEST, 0.68772, "exercise 9 c", slack=0.06),
         Figure("times as fast", 8.735 / 6.521, "exercise 9 b and c, 8.7 s and 6.5 s", slack=0.3),
         with_threshold(TEST, 0.68772, "exercise 9 c", threshold=0.76),
         Figure(
@@ -205,7 +206,7 @@ class FourFrozen(Transfer, name="deep-transfer-four"):
 
     frozen: ClassVar[int] = 4
     figures: ClassVar[tuple[Figure, ...]] = (
-        published(TEST, 0.72290, "exercise 9 d", slack=0.04),
+        published(TEST, 0.72290, "exercise 9 d", slack=0.07),
         with_threshold(TEST, 0.72290, "exercise 9 d", threshold=0.82),
     )
     settings: ClassVar[Mapping[str, Any]] = Cached.settings
@@ -225,7 +226,7 @@ class ThreeFrozen(Transfer, name="deep-transfer-unfrozen"):
 
     frozen: ClassVar[int] = 3
     figures: ClassVar[tuple[Figure, ...]] = (
-        published(TEST, 0.85147, "exercise 9 e", slack=0.02),
+        published(TEST, 0.85147, "exercise 9 e", slack=0.03),
         with_threshold(TEST, 0.85147, "exercise 9 e", threshold=0.86),
     )
     settings: ClassVar[Mapping[str, Any]] = {
