@@ -138,6 +138,7 @@ class OneTower(DeepNets, name="deep-pairs-softmax"):
         "hidden_layer_sizes": SIZES,
         "frozen layers": 5,
         "initializer": HE_THERE,
+        "lr_schedule": "constant",
         "optimizer": MOMENTUM,
         "batch_size": 100,
         **stopping(rounds=5),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from wellfit import MLPClassifier
-from wellfit.nn import GlorotUniform, LecunNormal
+from wellfit.nn import LecunNormal
 from wellfit.optim import SGD
 from wellfit.recipes.base import Figure, Recipe, Source
 from wellfit.recipes.context import RecipeContext, Split
@@ -55,16 +55,14 @@ def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPC
 
 
 def as_published(context: RecipeContext, settings: Mapping[str, Any], rows: int) -> MLPClassifier:
-    """Return a classifier with settings of the source, and else what TensorFlow 1 does.
+    """Return a classifier with settings of the source, whose batches are all of one size.
 
     Args:
         context: of the run.
         settings: parameters of :class:`~wellfit.MLPClassifier`.
         rows: training rows, which the batches share evenly.
     """
-    there = {"lr_schedule": "constant", "initializer": GlorotUniform()}
-    params = {**there, **settings}
-    params["batch_size"] = even_batches(rows, params["batch_size"])
+    params = {**settings, "batch_size": even_batches(rows, settings["batch_size"])}
     return network(context, params.pop("hidden_layer_sizes", ()), **params)
 
 

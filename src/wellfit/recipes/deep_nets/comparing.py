@@ -56,6 +56,7 @@ NETWORK: Mapping[str, Any] = {
     "hidden_layer_sizes": (300, 100),
     "activation": "relu",
     "initializer": "glorot_uniform",
+    "lr_schedule": "constant",
     "batch_size": 200,
     "epochs": 10,
 }

@@ -29,6 +29,7 @@ THERE: Mapping[str, Any] = {
     "hidden_layer_sizes": SIZES,
     "activation": "relu",
     "initializer": "glorot_uniform",
+    "lr_schedule": "constant",
     "optimizer": PLAIN,
     "batch_size": 200,
     "epochs": 20,
