@@ -1,10 +1,10 @@
-"""``wellfit landscape``: compare optimizers on two-dimensional test functions."""
+"""``wellfit landscape``: compare optimizers on test functions."""
 
 from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,19 @@ def landscape(
         str | None,
         typer.Option(help="The starting point, such as 4,4; default: the function's own."),
     ] = None,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--parameters",
+            min=2,
+            metavar="N",
+            help="Number of parameters, such as 5 of rosenbrock.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(metavar="LOW,HIGH", help="Bounds of every parameter, such as -4.5,4.5."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each optimizer.")] = 2000,
     out: Annotated[
         Path | None, typer.Option(help="The figure's file: .png or .gif (animated).")
@@ -47,10 +60,11 @@ def landscape(
         from wellfit.core.hyper import resolve
         from wellfit.landscapes import Landscape, compare_optimizers
 
-        ground = resolve(Landscape, function)
-        place = _point(start) if start is not None else ground.start
-        rules = [_rule(name, ground, place, steps) for name in optimizers.split(",")]
-        paths = compare_optimizers(ground, rules, [place], steps=steps)
+        ground = resolve(Landscape, function if n is None else {"name": function, "n": n})
+        place = ground.start if start is None else _numbers(start, "start", ground.n_parameters)
+        within: Any = None if bounds is None else _numbers(bounds, "bounds", 2)
+        rules = [_rule(name, ground, place, steps, within) for name in optimizers.split(",")]
+        paths = compare_optimizers(ground, rules, [place], steps=steps, bounds=within)
     screen().print(_table(ground, paths))
     target = out or Path(f"{ground.name}.png")
     with spinner("drawing"):
@@ -58,7 +72,9 @@ def landscape(
     screen().print(f"picture  {target}", soft_wrap=True)
 
 
-def _rule(text: str, ground: Landscape, start: tuple[float, float], steps: int) -> Optimizer:
+def _rule(
+    text: str, ground: Landscape, start: tuple[float, ...], steps: int, bounds: Any
+) -> Optimizer:
     """Return an optimizer by name, with the given or its best learning rate."""
     from wellfit.core.errors import InputError
     from wellfit.core.hyper import resolve
@@ -69,7 +85,7 @@ def _rule(text: str, ground: Landscape, start: tuple[float, float], steps: int) 
     known = {"momentum": SGD(momentum=0.9), "nesterov": SGD(momentum=0.9, nesterov=True)}
     rule = known[name] if name in known else resolve(Optimizer, name)
     if not colon:
-        return at_best_rate(ground, rule, start, steps=steps)
+        return at_best_rate(ground, rule, start, steps=steps, bounds=bounds)
     try:
         return rule.replace(learning_rate=float(rate))
     except ValueError as error:
@@ -78,16 +94,17 @@ def _rule(text: str, ground: Landscape, start: tuple[float, float], steps: int) 
         raise InputError(f"--optimizers has {text!r}; expected a name, or name:0.1") from error
 
 
-def _point(text: str) -> tuple[float, float]:
+def _numbers(text: str, option: str, count: int) -> tuple[float, ...]:
     from wellfit.core.errors import InputError
 
     try:
-        x, y = (float(part) for part in text.split(","))
-        if isfinite(x) and isfinite(y):
-            return x, y
+        found = tuple(float(part) for part in text.split(","))
     except ValueError:
-        pass
-    raise InputError(f"--start is {text!r}; expected two numbers, such as 4,4")
+        found = ()
+    if len(found) != count or not all(map(isfinite, found)):
+        told = "two numbers" if count == 2 else f"{count} numbers"
+        raise InputError(f"--{option} is {text!r}; expected {told}, such as 4,4")
+    return found
 
 
 def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
@@ -95,7 +112,7 @@ def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
 
     from wellfit.report.landscape import path_label
 
-    title = f"{ground.name} from ({paths[0].points[0][0]:g}, {paths[0].points[0][1]:g})"
+    title = f"{ground.name} from ({', '.join(f'{x:g}' for x in paths[0].points[0])})"
     table = Table(
         box=None, padding=(0, 2, 0, 0), header_style="dim", title=title, title_justify="left"
     )
@@ -105,8 +122,8 @@ def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
         reached = (
             "diverged" if path.diverged else "never" if path.steps is None else str(path.steps)
         )
-        x, y = path.points[-1]
-        table.add_row(path_label(path), reached, f"({x:.3f}, {y:.3f})", f"{path.heights[-1]:.3g}")
+        end = f"({', '.join(f'{x:.3f}' for x in path.points[-1])})"
+        table.add_row(path_label(path), reached, end, f"{path.heights[-1]:.3g}")
     return table
 
 

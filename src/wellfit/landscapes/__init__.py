@@ -3,6 +3,7 @@
 from wellfit.core.registry import discover
 from wellfit.landscapes.comparison import OptimizerPath, at_best_rate, compare_optimizers
 from wellfit.landscapes.functions import (
+    Ackley,
     Beale,
     Himmelblau,
     Landscape,
@@ -13,6 +14,7 @@ from wellfit.landscapes.functions import (
 )
 
 __all__ = [
+    "Ackley",
     "Beale",
     "Himmelblau",
     "Landscape",

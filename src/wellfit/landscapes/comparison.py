@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,13 +18,15 @@ from wellfit.optim import Minimizer, Optimizer
 from wellfit.training import Member
 from wellfit.training.step_schedule import StepSchedule
 
+Bounds: TypeAlias = tuple[float, float] | Sequence[tuple[float, float]]
+
 _CLOSE = 1e-2  # to a minimum: there
 _RATES = 60
 
 
 @dataclass(frozen=True)
 class OptimizerPath:
-    """Where one rule went from one start: points (steps + 1, 2) and their heights."""
+    """Where one rule went from one start: points (steps + 1, n) and their heights."""
 
     rule: Optimizer
     points: NDArray[np.float64]
@@ -44,8 +47,10 @@ class OptimizerPath:
     @property
     def distances(self) -> NDArray[np.float64]:
         """The distance to the nearest minimum at each step."""
-        apart = self.points[:, None] - np.array(self.minima).reshape(1, -1, 2)
-        return np.hypot(apart[..., 0], apart[..., 1]).min(axis=1)
+        apart = self.points[:, None] - np.array(self.minima).reshape(1, -1, self.points.shape[1])
+        # hypot doesn't overflow where squares would, on paths that diverge.
+        distances: NDArray[np.float64] = np.hypot.reduce(apart, axis=2).min(axis=1)
+        return distances
 
 
 def compare_optimizers(
@@ -54,6 +59,7 @@ def compare_optimizers(
     starts: Sequence[Point] | None = None,
     *,
     steps: int = 500,
+    bounds: Bounds | None = None,
 ) -> list[OptimizerPath]:
     """Run several optimizers on a landscape, each from every start.
 
@@ -62,12 +68,15 @@ def compare_optimizers(
         rules: update rules; minimizers of SciPy's take as many evaluations.
         starts: where from; the landscape's own start by default.
         steps: at least 1.
+        bounds: (low, high) of each number, or one pair for all: points that leave them are moved
+            to the nearest within; L-BFGS keeps to them by itself.
 
     Returns:
         A path for each rule and start, in that order.
 
     Raises:
-        InputError: no rules or no steps.
+        InputError: no rules or no steps, starts of another length or outside of the bounds, or a
+            minimizer that can't keep to bounds.
 
     >>> from wellfit.landscapes import Beale
     >>> from wellfit.optim import LBFGS
@@ -79,19 +88,27 @@ def compare_optimizers(
         raise InputError(
             f"a comparison needs optimizers and steps; given {len(rules)} and {steps}"
         )
-    points = torch.tensor(list(starts or [landscape.start]), dtype=torch.float64)
+    points = torch.tensor(_starts(landscape, starts), dtype=torch.float64)
+    limits = None if bounds is None else _limits(bounds, landscape.n_parameters)
+    if limits is not None and ((points < limits[:, 0]) | (points > limits[:, 1])).any():
+        raise InputError(f"a start lies outside of the bounds {bounds}; expected it within")
     paths = []
     for rule in rules:
         if isinstance(rule, Minimizer):
-            tracks = [_minimized(landscape, rule, start, steps) for start in points]
+            tracks = [_minimized(landscape, rule, start, steps, limits) for start in points]
         else:
-            tracks = list(_stepped(landscape, [rule] * len(points), points, steps))
+            tracks = list(_stepped(landscape, [rule] * len(points), points, steps, limits))
         paths += [_path(landscape, rule, track) for track in tracks]
     return paths
 
 
 def at_best_rate(
-    landscape: Landscape, rule: Optimizer, start: Point | None = None, *, steps: int = 500
+    landscape: Landscape,
+    rule: Optimizer,
+    start: Point | None = None,
+    *,
+    steps: int = 500,
+    bounds: Bounds | None = None,
 ) -> Optimizer:
     """Return a rule with the learning rate that reaches a minimum first, or ends lowest.
 
@@ -106,10 +123,44 @@ def at_best_rate(
         return rule
     # Learning rates matter by their magnitude, hence the even steps of the logarithm.
     rules = [rule.replace(learning_rate=float(rate)) for rate in np.geomspace(1e-6, 10, _RATES)]
-    starts = torch.tensor([start or landscape.start] * _RATES, dtype=torch.float64)
-    tracks = _stepped(landscape, rules, starts, steps)
+    begin = _starts(landscape, None if start is None else [start])
+    starts = torch.tensor(begin * _RATES, dtype=torch.float64)
+    limits = None if bounds is None else _limits(bounds, landscape.n_parameters)
+    tracks = _stepped(landscape, rules, starts, steps, limits)
     paths = [_path(landscape, one, track) for one, track in zip(rules, tracks, strict=True)]
     return min(paths, key=_rank).rule
+
+
+def _starts(landscape: Landscape, starts: Sequence[Point] | None) -> list[Point]:
+    """Return the starts, or the landscape's own.
+
+    Raises:
+        InputError: one has another number of coordinates than the landscape.
+    """
+    n = landscape.n_parameters
+    for start in starts or ():
+        if len(start) != n:
+            raise InputError(
+                f"{landscape.name} is a function of {n} numbers; given the start {start}"
+            )
+    return list(starts or [landscape.start])
+
+
+def _limits(bounds: Bounds, n: int) -> Tensor:
+    """Return the lowest and the highest value of each number, (n, 2).
+
+    Raises:
+        InputError: not a pair for each number or one for all, or a low above its high.
+    """
+    try:
+        limits = torch.as_tensor(
+            np.broadcast_to(np.array(bounds, dtype=np.float64), (n, 2)).copy()
+        )
+    except ValueError:
+        limits = torch.full((n, 2), torch.nan, dtype=torch.float64)
+    if not (limits[:, 0] <= limits[:, 1]).all():
+        raise InputError(f"bounds is {bounds!r}; expected (low, high), or {n} such pairs")
+    return limits
 
 
 def _rank(path: OptimizerPath) -> tuple[bool, float, float]:
@@ -121,9 +172,13 @@ def _rank(path: OptimizerPath) -> tuple[bool, float, float]:
 
 
 def _stepped(
-    landscape: Landscape, rules: Sequence[Optimizer], starts: Tensor, steps: int
+    landscape: Landscape,
+    rules: Sequence[Optimizer],
+    starts: Tensor,
+    steps: int,
+    limits: Tensor | None,
 ) -> Tensor:
-    """Return where a stack of members, a start for each, is after each step: (K, steps + 1, 2)."""
+    """Return where a stack of members, a start for each, is after each step: (K, steps + 1, n)."""
     k, places = len(starts), [starts.clone()]
     schedule = StepSchedule(
         [Member(optimizer=rule, epochs=1) for rule in rules],
@@ -136,13 +191,18 @@ def _stepped(
     slots = {name: torch.zeros_like(p) for name in rules[0].slots()}
     with torch.no_grad():
         for values in schedule.values(0, steps):
-            _, slopes = landscape.gradient(p.view(k, 2))
+            at = p.view(k, -1)
+            _, slopes = landscape.gradient(at)
             rules[0].update(p, slopes.view_as(p), slots, values.updates[0])
-            places.append(p.view(k, 2).clone())
+            if limits is not None:
+                at.copy_(torch.clamp(at, limits[:, 0], limits[:, 1]))
+            places.append(at.clone())
     return torch.stack(places, dim=1)
 
 
-def _minimized(landscape: Landscape, rule: Minimizer, start: Tensor, steps: int) -> Tensor:
+def _minimized(
+    landscape: Landscape, rule: Minimizer, start: Tensor, steps: int, limits: Tensor | None
+) -> Tensor:
     """Return the points that a minimizer evaluated, and where it ended."""
     tried: list[Tensor] = []
 
@@ -156,10 +216,11 @@ def _minimized(landscape: Landscape, rule: Minimizer, start: Tensor, steps: int)
         return float(height[0]), slope[0].numpy()
 
     with suppress(StopIteration):
-        tried.append(torch.from_numpy(rule.minimize(evaluate, start.numpy()).x))
+        within = None if limits is None else limits.numpy()
+        tried.append(torch.from_numpy(rule.minimize(evaluate, start.numpy(), within).x))
     return torch.stack(tried)
 
 
 def _path(landscape: Landscape, rule: Optimizer, track: Tensor) -> OptimizerPath:
-    heights = landscape.value(track[:, 0], track[:, 1])
+    heights = landscape.value(*track.unbind(1))
     return OptimizerPath(rule, track.numpy(), heights.numpy(), landscape.minima)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.core.errors import InputError
 from wellfit.core.hyper import hyper
 from wellfit.optim.optimizers import Coefficients, Optimizer, Slots
 
@@ -49,8 +50,17 @@ class Minimizer(Optimizer):
         )
 
     @abstractmethod
-    def minimize(self, function: Function, start: Vector) -> Any:
-        """Run SciPy's minimizer and return its result."""
+    def minimize(self, function: Function, start: Vector, bounds: Any = None) -> Any:
+        """Run SciPy's minimizer and return its result.
+
+        Args:
+            function: returns the loss and the gradient (n,) at a point (n,).
+            start: (n,) where from.
+            bounds: (n, 2) the lowest and the highest value of each number; None for none.
+
+        Raises:
+            InputError: bounds for a minimizer that can't keep to them.
+        """
 
 
 class LBFGS(Minimizer, name="lbfgs"):
@@ -67,7 +77,7 @@ class LBFGS(Minimizer, name="lbfgs"):
 
     memory: int = hyper("gradients remembered", default=10, low=1, search=(3, 30))
 
-    def minimize(self, function: Function, start: Vector) -> Any:
+    def minimize(self, function: Function, start: Vector, bounds: Any = None) -> Any:
         """Run ``scipy.optimize.minimize(method="L-BFGS-B")``."""
         from scipy.optimize import minimize
 
@@ -77,7 +87,9 @@ class LBFGS(Minimizer, name="lbfgs"):
             "maxcor": self.memory, "gtol": self.tolerance, "ftol": 64 * np.finfo(float).eps,
             "maxiter": 10**9, "maxfun": 10**9, "maxls": 50,
         }  # fmt: skip
-        return minimize(function, start, jac=True, method="L-BFGS-B", options=options)
+        return minimize(
+            function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+        )
 
 
 class ConjugateGradient(Minimizer, name="conjugate_gradient"):
@@ -91,10 +103,12 @@ class ConjugateGradient(Minimizer, name="conjugate_gradient"):
     True
     """
 
-    def minimize(self, function: Function, start: Vector) -> Any:
+    def minimize(self, function: Function, start: Vector, bounds: Any = None) -> Any:
         """Run ``scipy.optimize.minimize(method="CG")``."""
         from scipy.optimize import minimize
 
+        if bounds is not None:
+            raise InputError("conjugate_gradient can't keep to bounds; expected lbfgs, or none")
         options = {"gtol": self.tolerance, "maxiter": 10**9}
         return minimize(function, start, jac=True, method="CG", options=options)
 

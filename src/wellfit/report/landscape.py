@@ -22,7 +22,7 @@ _FRAMES, _FRAMES_A_SECOND = 90, 20
 
 
 def landscape_figure(landscape: Landscape, paths: Sequence[OptimizerPath]) -> Figure:
-    """Draw the landscape's contours, its minima, and the paths down it.
+    """Draw the landscape's contours, its minima, and the paths down it, by its first two numbers.
 
     >>> from wellfit.landscapes import Beale, compare_optimizers
     >>> from wellfit.optim import LBFGS
@@ -31,8 +31,8 @@ def landscape_figure(landscape: Landscape, paths: Sequence[OptimizerPath]) -> Fi
     """
     figure, axes = _ground(landscape, paths)
     for path, colour in zip(paths, _cycle(len(paths)), strict=True):
-        axes.plot(*path.points.T, color=colour, linewidth=1.4, label=path_label(path))
-        axes.plot(*path.points[-1], "o", color=colour, markersize=6)
+        axes.plot(*path.points.T[:2], color=colour, linewidth=1.4, label=path_label(path))
+        axes.plot(*path.points[-1, :2], "o", color=colour, markersize=6)
     _finish(figure, axes)
     return figure
 
@@ -54,8 +54,8 @@ def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], fi
         upto = max(1, round((frame + 1) / _FRAMES * longest))
         for path, line, head in zip(paths, lines, heads, strict=True):
             shown = path.points[:upto]
-            line.set_data(*shown.T)
-            head.set_data(*shown[-1:].T)
+            line.set_data(*shown.T[:2])
+            head.set_data(*shown[-1:].T[:2])
         return [*lines, *heads]
 
     FuncAnimation(figure, draw, frames=_FRAMES).save(
@@ -88,13 +88,17 @@ def _ground(landscape: Landscape, paths: Sequence[OptimizerPath]) -> tuple[Figur
     left, right, bottom, top = _window(landscape, paths)
     xs, ys = np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID)
     x, y = torch.meshgrid(torch.from_numpy(xs), torch.from_numpy(ys), indexing="xy")
-    height = landscape.value(x, y).numpy()
+    # Of more than two numbers, the others stand at a minimum: a slice through it.
+    others = (landscape.minima or (landscape.start,))[0][2:]
+    height = landscape.value(x, y, *(torch.full_like(x, value) for value in others)).numpy()
     # Logarithms of what is above the lowest point show valleys and walls alike.
     above = np.log10(height - height.min() + 1e-3)
     axes.contourf(xs, ys, above, levels=30, cmap="Greys", alpha=0.75)
     axes.contour(xs, ys, above, levels=15, colors="#888888", linewidths=0.4)
     for place in landscape.minima:
-        axes.plot(*place, "*", color="#CC0000", markersize=13, markeredgecolor="white", zorder=5)
+        axes.plot(
+            *place[:2], "*", color="#CC0000", markersize=13, markeredgecolor="white", zorder=5
+        )
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     axes.set_title(landscape.name, wrap=True)
