@@ -238,6 +238,19 @@ def test_results_read_from_json_are_those_that_were_written() -> None:
     assert again.seeds == done.seeds
 
 
+def test_a_kept_run_with_undefined_numbers_is_read_back(tmp_path: Path) -> None:
+    run = SeedRun(
+        0, 1.0, 1.0, {"test accuracy": 0.1, "epochs": float("nan")}, {"a": {"loss": [1.0]}}
+    )
+    folder = ResultsFolder(tmp_path)
+    folder.keep(Tiny(), "published", run)
+    (again,) = folder.unfinished(Tiny(), "published")
+    assert np.isnan(again.values["epochs"])
+    assert again.curves == run.curves
+    folder.finish(reproduce(Tiny(), seeds=(0,), earlier=[again]))  # a picture without it
+    assert results(tmp_path)["tiny"]["published"]["figures"][1]["result"] is None
+
+
 def test_ctrl_c_in_a_training_ends_the_recipe() -> None:
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("signals come to the main thread")
@@ -443,4 +456,8 @@ def test_results_of_other_settings_or_seeds_are_not_taken(tmp_path: Path) -> Non
     class Changed(Tiny):
         settings: ClassVar[Mapping[str, Any]] = {"network": "784-20-10"}
 
+    class Asked(Tiny):
+        figures: ClassVar[tuple[Figure, ...]] = (*Tiny.figures, Figure("seconds", 1.0, "page 2"))
+
     assert folder.finished(Changed(), "published", (0, 1)) is None
+    assert folder.finished(Asked(), "published", (0, 1)) is None

@@ -41,8 +41,8 @@ class ResultsFolder:
     def finished(self, recipe: Recipe, way: Way, seeds: Sequence[int] = ()) -> Reproduction | None:
         """Return the results of a recipe, or None.
 
-        Results of other settings or another version of wellfit don't count, nor do those of other
-        seeds if ``seeds`` are given.
+        Results of other settings or figures or another version of wellfit don't count, nor do
+        those of other seeds if ``seeds`` are given.
         """
         from wellfit.recipes import Reproduction
 
@@ -51,6 +51,9 @@ class ResultsFolder:
         if done is None or done["version"] != __version__:
             return None
         if kept["settings"] != recipe.settings_text():
+            return None
+        expected = {one.what for one in recipe.figures if one.way in ("both", way)}
+        if not expected <= {one["what"] for one in done["figures"]}:
             return None
         if seeds and done["seeds"] != list(seeds):
             return None
@@ -64,7 +67,7 @@ class ResultsFolder:
             return []
         kept = _read(self._unfinished(recipe, way))
         mine = kept.get("version") == __version__ and kept["settings"] == recipe.settings_text()
-        return [SeedRun(**run) for run in kept["runs"]] if mine else []
+        return [SeedRun.from_document(run) for run in kept["runs"]] if mine else []
 
     def keep(self, recipe: Recipe, way: Way, run: SeedRun) -> None:
         """Keep a run until its recipe is finished."""
@@ -94,9 +97,9 @@ class ResultsFolder:
         }
         images = self.path / "images"
         images.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "results.json", dict(sorted(results.items())))
         suffix = "" if done.way == "published" else "-better"
         write(images / f"{recipe.name}{suffix}.png", small_png(picture(done)))
+        write_json(self.path / "results.json", dict(sorted(results.items())))
         unfinished = self._unfinished(recipe, done.way)
         unfinished.unlink(missing_ok=True)
         if unfinished.parent.exists() and not any(unfinished.parent.iterdir()):

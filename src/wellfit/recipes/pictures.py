@@ -179,7 +179,7 @@ def _levels(done: Reproduction, key: str) -> list[Measured]:
         return [
             one
             for one in _wanted(done)
-            if one.figure.metric.is_share and not one.figure.difference
+            if np.isfinite(one.result) and one.figure.metric.is_share and not one.figure.difference
         ]
     ends = [history[key][-1] for history in done.curves.values() if key in history]
     return [one for one in _wanted(done) if np.isclose(one.result, ends, rtol=_SAME, atol=0).any()]
@@ -267,7 +267,7 @@ def _wrapped(text: str) -> str:
 
 def _strips(done: Reproduction, key: str, curves: bool) -> list[Measured]:
     """Return the figures that need a strip: all, but where one is told among the curves."""
-    wanted = _wanted(done)
+    wanted = [one for one in _wanted(done) if np.isfinite(one.result)]
     if not curves:
         return wanted
     named = bool(done.recipe.figures)

@@ -212,6 +212,7 @@ class Table(Recipe):
 
 _SKLEARN = "scikit-learn's default MLP, mean of five other splits (benchmarks/tabular.py)"
 _UNSCALED = f"{_SKLEARN}; it leaves the target unscaled"
+_SCALED = "the same with the target scaled, on the splits of seeds 0, 1 and 2"
 
 
 def measured(what: str, value: float, place: str = _SKLEARN) -> Figure:
@@ -238,7 +239,10 @@ class California(Table, name="california"):
 
     data: ClassVar[str] = "california_housing"
     regression: ClassVar[bool] = True
-    figures: ClassVar[tuple[Figure, ...]] = (measured("test R²", -1.1022, _UNSCALED),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        measured("test R²", -1.1022, _UNSCALED),
+        measured("test R²", 0.7804, _SCALED),
+    )
 
 
 class Bikes(Table, name="bike-hour"):
@@ -246,7 +250,10 @@ class Bikes(Table, name="bike-hour"):
 
     data: ClassVar[str] = "bike_hour"
     regression: ClassVar[bool] = True
-    figures: ClassVar[tuple[Figure, ...]] = (measured("test R²", 0.6312, _UNSCALED),)
+    figures: ClassVar[tuple[Figure, ...]] = (
+        measured("test R²", 0.6312, _UNSCALED),
+        measured("test R²", 0.7336, f"{_SCALED}, dates as text"),
+    )
 
 
 class Diamonds(Table, name="diamonds"):

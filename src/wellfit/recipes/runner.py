@@ -115,8 +115,18 @@ class SeedRun:
     curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def to_document(self) -> dict[str, Any]:
-        """Return the run as data for JSON."""
+        """Return the run as data for JSON, in which NaN becomes None."""
         return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> SeedRun:
+        """Return what :meth:`to_document` described."""
+        values = {what: _number(value) for what, value in document["values"].items()}
+        curves = {
+            name: {key: [_number(value) for value in row] for key, row in history.items()}
+            for name, history in document["curves"].items()
+        }
+        return cls(**{**document, "values": values, "curves": curves})
 
 
 @dataclass(frozen=True)

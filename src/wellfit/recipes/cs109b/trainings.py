@@ -61,7 +61,7 @@ class BealeByLBFGS(Recipe, name="cs109b-beale"):
         "start": "(4, 4)",
         "bounds": "-4.5 to 4.5",
     }
-    differs: ClassVar[str] = "SciPy's version: its L-BFGS-B has been rewritten since."
+    differs: ClassVar[str] = "Only SciPy's version: its L-BFGS-B has been rewritten since."
     better_way: ClassVar[str] = (
         "Exact derivatives: the lab's differences cost two more evaluations each."
     )
