@@ -176,11 +176,13 @@ def _leave_out_the_climb(panel: Axes, lines: Sequence[Line]) -> None:
 def _levels(done: Reproduction, key: str) -> list[Measured]:
     """Return the figures that belong on the curves' axis."""
     if Metric.of(key).is_share:
-        return [
+        shares = [
             one
             for one in _wanted(done)
             if np.isfinite(one.result) and one.figure.metric.is_share and not one.figure.difference
         ]
+        # The value of an epoch is no level at the curves' end.
+        return [one for one in shares if not re.search(r", epoch \d+", one.figure.what)]
     ends = [history[key][-1] for history in done.curves.values() if key in history]
     return [one for one in _wanted(done) if np.isclose(one.result, ends, rtol=_SAME, atol=0).any()]
 
