@@ -136,6 +136,7 @@ def cut(here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch) -> Callab
         (*EVERY, "--tensorboard", "--set", "schedules={beta_1: ramp}"),
         (*EVERY, "--time-limit", "1000", "--augment", "noise", "--no-shuffle"),
         (*EVERY, "--optimizer", "lbfgs", "--no-early-stopping"),
+        (*EVERY, "--eval-every", "4 steps", "--max-steps", "31"),
     ],
     ids=lambda words: words[2] if len(words) > 2 else str(len(words)),
 )

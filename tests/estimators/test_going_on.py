@@ -61,6 +61,7 @@ TAKEN = {
     "augment": "noise",
     "class_weight": {0: 5.0, 1: 1.0, 2: 1.0},
     "precision": "float64",
+    "max_steps": 3,
     "warm_start": False,
 }
 SEEN = {
@@ -85,7 +86,7 @@ WITHOUT_EFFECT = {"initializer": "he_normal", "bias_initializer": "ones", "rando
 LOSS = {MLPClassifier: "sigmoid_cross_entropy", MLPRegressor: "huber"}
 ONE_EPOCH = {  # of partial_fit
     *("epochs", "subsample", "lr_schedule", "schedules", "early_stopping", "validation_fraction"),
-    *("scoring", "eval_every", "warm_start"),
+    *("scoring", "eval_every", "max_steps", "warm_start"),
 }
 
 

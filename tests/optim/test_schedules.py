@@ -282,7 +282,7 @@ def test_a_function_is_named_in_json_and_not_called_back_from_it():
         (lambda: PiecewiseConstant(3, (1, 1)), "boundaries.*a sequence of numbers"),
         (lambda: PiecewiseConstant(("a",), (1, 1)), "boundaries.*a sequence of numbers"),
         (lambda: WarmUp(2.0, unit="run"), r"length.*of the run.*\[0, 1\]"),
-        (lambda: WarmUp(2.0, unit="steps"), "unit.*one of"),
+        (lambda: WarmUp(2.0, unit="minutes"), "unit.*one of"),
         (lambda: Ramp(-1.0), r"start.*\[0, inf\)"),
         (lambda: Cosine(multiplier=0.5), r"multiplier.*\[1, inf\)"),
         (lambda: Polynomial(power=-1.0), r"power.*\[0, inf\)"),

@@ -21,6 +21,7 @@ from wellfit.charts.learning import (
     row_curve,
     row_curves,
     row_metrics,
+    row_unit,
     shown_metrics,
 )
 from wellfit.charts.model import (
@@ -82,6 +83,7 @@ __all__ = [
     "row_curve",
     "row_curves",
     "row_metrics",
+    "row_unit",
     "sampled",
     "shown_metrics",
 ]

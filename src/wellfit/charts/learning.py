@@ -18,7 +18,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 _LOG_FROM = 10  # a cost that falls by more than this factor is drawn on a logarithmic axis
 _LOOKS: dict[str, tuple[Color, Dash]] = {"training": (0, "solid")}
 _HELD_OUT: tuple[Color, Dash] = (1, "dash")
-_NOT_CURVES = ("epoch", "seconds")
+_NOT_CURVES = ("epoch", "step", "seconds")
 
 
 def metric_names(keys: Iterable[str]) -> list[str]:
@@ -59,14 +59,16 @@ def learning_charts(
     >>> [chart.summary for chart in charts]
     ['Loss: 1 in training, 1.4 in validation']
     """
-    charts = []
+    charts, steps = [], history.get("step")
+    kept = steps[best_epoch - 1] if steps and best_epoch else best_epoch
+    by = "step" if steps else "epoch"
     for name in shown_metrics(history) if names is None else names:
         lines = [
-            curve(key, history[key], rows if rows == "training" else judged)
+            curve(key, history[key], rows if rows == "training" else judged, steps)
             for key, rows in ((name, "training"), (f"val_{name}", judged))
             if len(history.get(key, ()))
         ]
-        charts.append(metric_chart(name, lines, best_epoch))
+        charts.append(metric_chart(name, lines, kept, by=by))
     return charts
 
 
@@ -74,7 +76,7 @@ def curve(
     key: str,
     values: Sequence[float | None],
     label: str,
-    epochs: Sequence[int] | None = None,
+    epochs: Sequence[float] | None = None,
     color: Color | None = None,
 ) -> Line:
     """Return a metric's line, in the unit of its axis.
@@ -83,12 +85,15 @@ def curve(
         key: the metric's name, with its rows: training rows are drawn solid, others dashed.
         values: one for each epoch; None where there is none.
         label: for the legend.
-        epochs: which; by default from 1.
+        epochs: which, or the steps; by default epochs from 1.
         color: by default one for training rows and one for others.
     """
-    y = Metric.of(key).scale * floats(values)
+    y, rows = Metric.of(key).scale * floats(values), split_rows(key)[1]
     x = floats(range(1, len(y) + 1) if epochs is None else epochs)
-    own, dash = _LOOKS.get(split_rows(key)[1], _HELD_OUT)
+    judged = np.isfinite(y)
+    if rows != "training" and judged.any():  # the line goes on over epochs that weren't judged
+        x, y = x[judged], y[judged]
+    own, dash = _LOOKS.get(rows, _HELD_OUT)
     shade = own if color is None else color
     return Line(x, y, label, shade, dash, points=len(y) <= MANY, smooth=len(y) > MANY)
 
@@ -96,42 +101,44 @@ def curve(
 def metric_chart(
     name: str,
     lines: Sequence[Line],
-    best_epoch: int | None = None,
+    best: float | None = None,
     *,
     title: str = "",
     unit: str = "",
+    by: str = "epoch",
 ) -> Chart:
-    """Return a chart of lines by epoch.
+    """Return a chart of lines by epoch, or by step.
 
     Args:
         name: the metric.
         lines: what :func:`curve` returns, or the like.
-        best_epoch: where to put a mark, unless it is the last one.
+        best: the epoch, or step, to put a mark at, unless it is the last one.
         title: what to call it; by default the metric's title.
         unit: the y-axis' title; by default the metric's label.
+        by: ``"epoch"`` or ``"step"``.
     """
     metric = Metric.of(name)
     last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
-    kept = best_epoch if best_epoch and best_epoch < last else None
+    kept = int(best) if best and best < last else None
     title = title or _capital(metric.title)
     log = not metric.higher_is_better and _falls_far(lines)
     y = Axis(unit or metric.label, log=log, metric=metric)
     lines = [replace(line, value=_value(line, y, kept)) for line in lines]
-    where = f" in epoch {kept}" if kept else ""
+    where = f" in {by} {kept}" if kept else ""
     text = ", ".join(f"{line.value} in {line.label}" for line in lines if line.label)
     if len(lines) == 1 and not text:
         text = lines[0].value
     marks: list[Mark] = [*lines]
     margin = 0.015 * max(last - 1, 1)  # or half of the first and the last point would be cut
     if kept:
-        marks.append(Rule(kept, label=f"kept: epoch {kept}"))
+        marks.append(Rule(kept, label=f"kept: {by} {kept}"))
     return Chart(
         title,
         f"{title}{where}: {text or 'no numbers'}",
         marks,
-        Axis("epoch", low=1 - margin, high=max(last, 2) + margin, whole=True),
+        Axis(by, low=1 - margin, high=max(last, 2) + margin, whole=True),
         y,
-        _details(lines, y, kept),
+        _details(lines, y, f"{by} {kept}" if kept else ""),
     )
 
 
@@ -141,9 +148,10 @@ def member_chart(name: str, histories: Sequence[History]) -> Chart:
     for key, what in ((name, "training"), (f"val_{name}", "validation")):
         there = [history[key] for history in histories if history.get(key)]
         for place, values in enumerate(there):
-            line = curve(key, values, "" if place else what)
+            steps = histories[place].get("step")
+            line = curve(key, values, "" if place else what, steps)
             lines.append(replace(line, width=1.0, opacity=0.6, points=len(values) == 1))
-    chart = metric_chart(name, lines)
+    chart = metric_chart(name, lines, by="step" if "step" in histories[0] else "epoch")
     return replace(chart, summary=f"{chart.title} of {len(histories)} members", details="")
 
 
@@ -168,7 +176,12 @@ def row_curve(rows: Rows, key: str, label: str | None = None, color: Color | Non
     there = [row for row in rows if key in row]
     values = [row[key] if isinstance(row[key], (int, float)) else None for row in there]
     label = split_rows(key)[1] if label is None else label
-    return curve(key, values, label, [row["epoch"] for row in there], color)
+    return curve(key, values, label, [row.get("step") or row["epoch"] for row in there], color)
+
+
+def row_unit(rows: Rows) -> str:
+    """Return what curves of rows are by: ``"step"`` where they were judged in steps."""
+    return "step" if rows and rows[0].get("step") else "epoch"
 
 
 def _falls_far(lines: Sequence[Line]) -> bool:
@@ -183,7 +196,7 @@ def _value(line: Line, axis: Axis, kept: int | None) -> str:
     return axis.format(float(line.y[at[-1]])) if len(at) else "–"
 
 
-def _details(lines: Sequence[Line], axis: Axis, kept: int | None) -> str:
+def _details(lines: Sequence[Line], axis: Axis, kept: str) -> str:
     """Return how far each line goes, for those who don't see it."""
     shown, parts = axis.format, []
     for line in lines:
@@ -194,7 +207,7 @@ def _details(lines: Sequence[Line], axis: Axis, kept: int | None) -> str:
         gaps = len(line.y) - len(line.finite)
         if gaps:
             parts.append(f"{line.label} is no number in {gaps:,} epoch{'' if gaps == 1 else 's'}")
-    mark = f" The weights of epoch {kept} were kept." if kept else ""
+    mark = f" The weights of {kept} were kept." if kept else ""
     return f"{_capital('; '.join(parts))}.{mark}" if parts else mark.strip()
 
 

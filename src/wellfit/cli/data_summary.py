@@ -154,7 +154,8 @@ def _names(given: Any) -> str:
 def _training(settings: Mapping[str, Any]) -> str:
     optimizer, schedule = settings["optimizer"], settings["lr_schedule"]["name"]
     at_most = "at most " if settings["early_stopping"] else ""
-    epochs = pluralize(settings["epochs"], "epoch")
+    steps = settings.get("max_steps")
+    epochs = pluralize(steps, "step") if steps else pluralize(settings["epochs"], "epoch")
     texts = [optimizer["name"]]
     if "learning_rate" in optimizer:  # full-batch optimizers have no learning rate
         texts.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")

@@ -123,14 +123,14 @@ class ProgressLines(Callback):
     def on_train_begin(self, run: Run, state: State) -> None:
         """Compute how often to print."""
         every = self.every or max(1, run.epochs // _PLAIN_LINES)
-        state |= {"epochs": run.epochs, "every": every}
+        state |= {"epochs": run.epochs, "every": every, "live": run}
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Print a line if it is due."""
         epoch, epochs = logs.epoch, state["epochs"]
         if epoch % state["every"] == 0 or epoch in (1, epochs):
             left = logs.seconds / epoch * (epochs - epoch)
-            texts = [f"epoch {epoch}/{epochs}", *_metrics(logs, self.judged)]
+            texts = [state["live"].progress(epoch), *_metrics(logs, self.judged)]
             self.console.print("  ".join([*texts, f"{duration(left)} left"]), soft_wrap=True)
         return None
 
@@ -147,14 +147,15 @@ class LiveDisplay(Callback):
         # Values under "live" are for this process only; a checkpoint keeps the others.
         state.setdefault("history", {})
         live = {"run": run, "screen": Live(console=self.console, auto_refresh=False)}
-        live |= {"epoch": run.first_epoch + 1, "done": float(run.first_epoch), "over": False}
+        live |= {"at": run.progress(run.first_epoch + 1, 0), "over": False}
+        live["done"] = float(run.first_epoch)
         state["live"] = {**live, "began": self.clock(), "shown": 0.0}
         state["live"]["screen"].start()
 
     def on_batches_end(self, epoch: int, done: int, total: int, state: State) -> Decision | None:
         """Advance the progress bar."""
         live = state["live"]
-        live |= {"done": epoch - 1 + done / total, "epoch": epoch}
+        live |= {"done": epoch - 1 + done / total, "at": live["run"].progress(epoch, done)}
         if self.clock() - live["shown"] > _EVERY:
             self._draw(state)
         return None
@@ -189,10 +190,10 @@ class LiveDisplay(Callback):
             text.append(f"   learning rate {rates[-1]:.2g}", "dim")
         line = Table.grid(padding=(0, 2, 0, 0))
         bar = ProgressBar(total=run.epochs, completed=done, width=24)
-        line.add_row(f"epoch {live['epoch']}/{run.epochs}", bar, text)
+        line.add_row(live["at"], bar, text)
         if not history:
             return line
-        ahead = 0 if over else run.epochs
+        ahead = 0 if over else run.steps if run.in_steps else run.epochs
         charts = learning_charts(history, judged=self.judged)
         return Group(line, Text(), Plots(charts, end=ahead))
 
@@ -202,7 +203,7 @@ def _metrics(logs: EpochLogs, judged: str) -> list[str]:
     texts = []
     for name, values in logs.metrics.items():
         value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
-        if isnan(value):  # an epoch without evaluation
+        if isnan(value) or name == "step":  # an epoch without evaluation; the line's beginning
             continue
         texts.append(f"{words} {Metric.of(name).format(value)}")
     return texts

@@ -24,7 +24,12 @@ from wellfit.core.parameter import Group
 
 OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sets these itself
 _SHORT = {"hidden_layer_sizes": "--hidden"}
-_EXAMPLES = {"hidden_layer_sizes": "512,256", "augment": "NAME[:NUMBER]", "image_shape": "28,28"}
+_EXAMPLES = {
+    "hidden_layer_sizes": "512,256",
+    "augment": "NAME[:NUMBER]",
+    "image_shape": "28,28",
+    "eval_every": "N|'N steps'",
+}
 # Parts of parameters that have options of their own: the parameter, its meaning, its metavar.
 _PARTS: Mapping[str, tuple[str, str, str]] = {
     "patience": ("early_stopping", "Epochs without improvement before training stops.", "N"),

@@ -10,7 +10,7 @@ import typer
 
 from wellfit.cli import options
 from wellfit.cli.console import note, screen, starting
-from wellfit.core.words import pluralize
+from wellfit.core.words import moment, pluralize, spent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,9 +99,10 @@ def _tell_checkpoint(model: Any, run: Path) -> None:
 
     document = read_config(run).get("data", {}).get("schema")
     record_schema(model, None if document is None else TableSchema.from_document(document))
-    done = pluralize(model.n_epochs_, "epoch")
+    done = spent(model.history_, model.n_epochs_)
     note(
-        f"the run {run} isn't finished: these are the weights of epoch {model.best_epoch_}, from "
+        f"the run {run} isn't finished: these are the weights of "
+        f"{moment(model.history_, model.best_epoch_)}, from "
         f"its last checkpoint, after {done}; `wellfit train --resume {run}` resumes it"
     )
 

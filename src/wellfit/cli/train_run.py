@@ -41,7 +41,7 @@ from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
 from wellfit.core.model_folder import is_model
 from wellfit.core.version import __version__
-from wellfit.core.words import pluralize
+from wellfit.core.words import moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
@@ -347,8 +347,8 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
     if model.history_ and not console.is_terminal:
         best = model.best_epoch_
         console.print(Plots(learning_charts(model.history_, best_epoch=best, judged=judged)))
-    best, epochs = model.best_epoch_, pluralize(model.n_epochs_, "epoch")
-    kept = "" if best == model.n_epochs_ else f", best epoch {best}"
+    best, epochs = model.best_epoch_, spent(model.history_, model.n_epochs_)
+    kept = "" if best == model.n_epochs_ else f", best {moment(model.history_, best)}"
     console.print(
         f"\n{_ended(model.status_)} after {epochs} in {duration(_seconds(model))}{kept}; "
         f"{pluralize(model.n_parameters_, 'parameter')}"

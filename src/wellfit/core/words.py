@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 
 def percent(share: float, digits: int = 1) -> str:
     """Return a share in per cent.
@@ -20,6 +22,28 @@ def short(value: float, digits: int = 3) -> str:
     """
     rounded = abs(float(f"{value:.{digits}g}"))
     return f"{value:,.0f}" if 1000 <= rounded < 1e15 else f"{value:.{digits}g}"
+
+
+def moment(history: Mapping[str, Sequence[float]], epoch: int) -> str:
+    """Return the words for an epoch, from 1; a step where a training was judged in steps.
+
+    >>> moment({"loss": [2.0, 1.0]}, 2), moment({"step": [500.0, 1000.0]}, 2)
+    ('epoch 2', 'step 1,000')
+    """
+    steps = history.get("step", ())
+    return f"step {steps[epoch - 1]:,.0f}" if 0 < epoch <= len(steps) else f"epoch {epoch}"
+
+
+def spent(history: Mapping[str, Sequence[float]], epochs: int) -> str:
+    """Return how long a training went on, in epochs; in steps where it was judged in those.
+
+    >>> spent({"loss": [2.0, 1.0]}, 2), spent({"step": [500.0, 1000.0]}, 2)
+    ('2 epochs', '1,000 steps')
+    """
+    steps = history.get("step", ())
+    if 0 < epochs <= len(steps):
+        return pluralize(int(steps[epochs - 1]), "step")
+    return pluralize(epochs, "epoch")
 
 
 def pluralize(count: int, noun: str) -> str:

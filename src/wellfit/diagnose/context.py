@@ -143,6 +143,7 @@ class CheckContext:
             "constraints": (),
             "gradient_clipping": (),
             "ema_decay": 0.0,
+            "max_steps": None,
             "network": quiet(self.member.network),
         }
         return self.member.replace(**{**bare, **changes})

@@ -349,4 +349,4 @@ def _middle(grid: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
 def planned(prepared: TrainingJob) -> int:
     """Return how many steps the whole training takes."""
     member, rows = prepared.member, len(prepared.stream.train)
-    return member.epochs * -(-rows // member.batch_size)
+    return member.steps(-(-rows // member.batch_size))

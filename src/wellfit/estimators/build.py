@@ -247,11 +247,13 @@ class JobBuilder:
         before, pretrained = origin.before, estimator.pretrained
         member = self._member(table, stream, origin, one_epoch)
         wanted = () if one_epoch else settings.scored(estimator)
+        interval = settings.Interval() if one_epoch else self._interval()
         job = TrainingJob(
             rows, stream, member, features, targets, y, self.compute,
             callbacks=tuple(settings.callbacks(estimator, one_epoch)),
             metrics=metrics_of(estimator, wanted, y, targets),
-            eval_every=estimator.eval_every,
+            eval_every=interval.epochs,
+            eval_steps=interval.steps,
             split=split,
             settings=settled(estimator, before),
             name=type(estimator).__name__,
@@ -266,6 +268,13 @@ class JobBuilder:
         if before is not None and job.start is None:
             job = continued(job, before, one_epoch=one_epoch)
         return job
+
+    def _interval(self) -> settings.Interval:
+        """Return the time from one judgement to the next; a minimizer's steps are its epochs."""
+        interval = settings.eval_interval(self.estimator.eval_every)
+        if interval.steps is not None and self._minimizes():
+            return settings.Interval(interval.steps)
+        return interval
 
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
@@ -291,8 +300,8 @@ class JobBuilder:
             gradient_clipping=settings.clipping(e.gradient_clipping),
             ema_decay=e.ema_decay,
             batch_size=settings.batch_size(e.batch_size, rows),
-            epochs=1 if one_epoch else e.epochs,
             seed=stream.seed,
+            **(settings.length(e, rows) if not one_epoch else {"epochs": 1}),
         )
         check_room(member, rows, self.compute.dtype, self.compute.torch_device)
         memory = memory_of(origin.before, member) if one_epoch else None

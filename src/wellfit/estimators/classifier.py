@@ -38,8 +38,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             ``learning_rate``, ``seconds``; with ``l1`` or ``l2`` also ``objective`` and
             ``val_objective``, the losses with the penalties added), a value for each epoch.
         batch_size_: rows of a step, where ``"auto"`` chose.
-        best_epoch_: the epoch, from 1, whose weights are in use.
-        n_epochs_: epochs trained.
+        best_epoch_: the epoch, from 1, whose weights are in use: the place in ``history_``.
+        n_epochs_: epochs trained; judgements, where ``eval_every`` is in steps.
         n_parameters_: numbers that were learned.
         status_: ``"finished"``, ``"early_stopped"`` or ``"interrupted"`` (Ctrl-C).
         precision_: that of the training, where ``precision`` is ``"auto"``.
@@ -132,10 +132,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     ) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.
 
-        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``subsample``,
-        ``lr_schedule``, ``schedules``, ``early_stopping``, ``validation_fraction``, ``scoring``,
-        ``eval_every`` and ``warm_start`` have no effect. Other parameters are taken up or refused
-        as with ``warm_start``.
+        All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``max_steps``,
+        ``subsample``, ``lr_schedule``, ``schedules``, ``early_stopping``,
+        ``validation_fraction``, ``scoring``, ``eval_every`` and ``warm_start`` have no effect.
+        Other parameters are taken up or refused as with ``warm_start``.
 
         The first call's rows set the medians, levels and so on of all later ones, unless
         :meth:`fit_preprocessing` was called before. A warning is given, once a kind of problem,

@@ -126,7 +126,7 @@ def continued(job: TrainingJob, before: FittedNetwork, *, one_epoch: bool) -> Tr
         data="",
         position=0,
         metric_sums=None,
-        callbacks=result.callbacks[:1],
+        callbacks=[{k: v for k, v in result.callbacks[0].items() if k != "step"}],
     )
     return replace(job, resume=resume)
 

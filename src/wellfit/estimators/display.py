@@ -7,6 +7,7 @@ from typing import Any
 
 from wellfit.core.lazy import public
 from wellfit.core.metrics import Metric
+from wellfit.core.words import moment, spent
 from wellfit.fitting import FittedNetwork
 
 _SHOWN = ("loss", "val_loss", "accuracy", "val_accuracy")
@@ -23,9 +24,9 @@ def summary(network: FittedNetwork) -> str:
     epochs, best = record.n_epochs, record.best_epoch
     if not epochs:  # imported: it was trained elsewhere
         return size
-    line = f"{size}, {epochs} epoch{'' if epochs == 1 else 's'} ({record.status})"
+    line = f"{size}, {spent(record.history, epochs)} ({record.status})"
     if best != epochs:
-        line += f", weights of epoch {best}"
+        line += f", weights of {moment(record.history, best)}"
     # The figures of the epoch whose weights these are, not of the last one.
     known = {name: record.history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
     shown = [

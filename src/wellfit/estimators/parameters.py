@@ -69,8 +69,7 @@ class Parameters(NestedConfigs):
     )
     batch_norm: bool | Literal["before", "after"] | BatchNorm = parameter(
         'batch normalization in every hidden layer; True or ``"before"`` its activation, '
-        '``"after"``, or a :class:`~wellfit.nn.BatchNorm`, such as '
-        "``BatchNorm(momentum=0.95, output=True)``.",
+        '``"after"``, or a :class:`~wellfit.nn.BatchNorm`: ``BatchNorm(0.95, output=True)``.',
         default=False,
         family=BatchNorm,
         group="Network",
@@ -182,6 +181,13 @@ class Parameters(NestedConfigs):
     epochs: int = parameter(
         "maximal number of epochs.", default=40, low=1, stands_for=(Member, "epochs")
     )
+    max_steps: int | None = parameter(
+        "number of steps in all, in place of epochs, of which the last may be cut short.",
+        default=None,
+        whole=True,
+        low=1,
+        optional=True,
+    )
     early_stopping: bool | EarlyStopping = parameter(
         "stop when the validation loss no longer improves, and keep the best weights; True or an "
         ":class:`~wellfit.training.EarlyStopping`, which judges every epoch on held-out rows.",
@@ -192,7 +198,7 @@ class Parameters(NestedConfigs):
     validation_fraction: float | None = parameter(
         "fraction of the training rows for validation, in (0, 1); each class in its share. None "
         "holds out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is "
-        '``"loss"`` or ``"accuracy"``, of the training rows.',
+        '``"loss"``, ``"accuracy"`` or ``"objective"``, of the training rows.',
         default=None,
         low=0,
         high=1,
@@ -207,11 +213,10 @@ class Parameters(NestedConfigs):
         default=None,
         group="Validation and stopping",
     )
-    eval_every: int = parameter(
-        "number of epochs between evaluations; the last epoch is always evaluated.",
+    eval_every: int | str = parameter(
+        'number of epochs between evaluations, or of steps, such as ``"500 steps"``; the last is '
+        "always evaluated. In steps, histories, callbacks and their patience count evaluations.",
         default=1,
-        whole=True,
-        low=1,
         group="Validation and stopping",
     )
     augment: str | Augmentation | Sequence[str | Augmentation] = parameter(
@@ -251,8 +256,7 @@ class Parameters(NestedConfigs):
         group="Run",
     )
     device: str = parameter(
-        'device, such as cpu or cuda; ``"auto"`` is the GPU where there is one; ``"cpu"``, '
-        '``"cuda"``, ``"cuda:1"``…',
+        'device, such as cpu, cuda or cuda:1; ``"auto"`` is the GPU where there is one.',
         default="auto",
         group="Run",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wellfit.core.errors import HyperparameterError
+from wellfit.core.errors import HyperparameterError, shown
 from wellfit.core.hyper import resolve
 from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
@@ -31,6 +32,8 @@ from wellfit.optim import (
 from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
 
 _DROPOUT = 0.1  # by default, where the loss may be random
+_INTERVAL = re.compile(r"([1-9][0-9_,]*) ?(step|epoch)s?")
+_MOST_STEPS = 2**53  # whole numbers below are exact as floats
 _DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
 
@@ -102,6 +105,7 @@ def check_saved(estimator: Any) -> None:
     check_options(estimator)
     optimizer(estimator)
     batch_size(estimator.batch_size, 1)
+    eval_interval(estimator.eval_every)
     clipping(estimator.gradient_clipping)
     hidden_sizes(estimator.hidden_layer_sizes)
     disturb(estimator.input_dropout, estimator.input_noise)
@@ -223,6 +227,17 @@ def batch_size(given: int | str, rows: int) -> int:
     return int(given)
 
 
+def length(estimator: Any, rows: int) -> dict[str, int | None]:
+    """Return ``epochs`` and ``max_steps`` of a training on so many rows."""
+    steps: int | None = estimator.max_steps
+    if steps is None:
+        return {"epochs": estimator.epochs}
+    if isinstance(resolve(Optimizer, estimator.optimizer), Minimizer):
+        return {"epochs": steps}  # each of which is a step
+    per_epoch = -(-rows // min(batch_size(estimator.batch_size, rows), rows))
+    return {"epochs": -(-steps // per_epoch), "max_steps": steps}
+
+
 def clipping(given: Any) -> tuple[Clipping, ...]:
     """Return how gradients are clipped; a number is the longest norm of all of them.
 
@@ -234,6 +249,35 @@ def clipping(given: Any) -> tuple[Clipping, ...]:
     if _is_number(given):
         return (ClipByNorm(given),)
     return (resolve(Clipping, given),)
+
+
+class Interval(NamedTuple):
+    """The time from one judgement to the next: epochs, or steps where they aren't None."""
+
+    epochs: int = 1
+    steps: int | None = None
+
+
+def eval_interval(given: int | str) -> Interval:
+    """Return what ``eval_every`` stands for.
+
+    Raises:
+        HyperparameterError: neither epochs nor steps.
+
+    >>> eval_interval(2), eval_interval("500 steps"), eval_interval("1 epoch")
+    (Interval(epochs=2, steps=None), Interval(epochs=1, steps=500), Interval(epochs=1, steps=None))
+    """
+    found = _INTERVAL.fullmatch(given) if isinstance(given, str) else None
+    if found is not None:
+        count = int(re.sub("[_,]", "", found[1]))
+        if count < _MOST_STEPS:
+            return Interval(steps=count) if found[2] == "step" else Interval(count)
+    if not _is_size(given) or not 1 <= int(given) < _MOST_STEPS:
+        raise HyperparameterError(
+            f"eval_every is {shown(given)}; expected a whole number of epochs, at least 1, or a "
+            "number of steps such as '500 steps'"
+        )
+    return Interval(int(given))
 
 
 def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:

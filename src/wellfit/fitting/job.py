@@ -94,6 +94,7 @@ class TrainingJob:
         callbacks: that are called at every epoch.
         metrics: of scikit-learn's scorers, by name, computed at every epoch.
         eval_every: epochs from one evaluation to the next, at least 1.
+        eval_steps: steps from one evaluation to the next, where they aren't counted in epochs.
         split: the rows' positions in X.
         start: the weights to begin with, where they aren't drawn.
         resume: a result to go on from, in place of a beginning.
@@ -117,6 +118,7 @@ class TrainingJob:
     callbacks: tuple[Callback, ...] = ()
     metrics: Mapping[str, ScorerMetric] = field(default_factory=dict)
     eval_every: int = 1
+    eval_steps: int | None = None
     split: RowSplit | None = None
     start: Weights | None = None
     resume: Result | None = None

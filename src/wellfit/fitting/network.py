@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from wellfit.core.errors import DivergedError, HyperparameterError
+from wellfit.core.words import moment
 from wellfit.fitting.features import FeatureEncoder, Numbers, Table
 from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
@@ -229,24 +230,26 @@ def _record(
 
 def _report_trouble(result: Result) -> None:
     """Raise the error of a training that led to nothing; warn of one that ended early."""
-    status = result.status[0]
+    status, history, epochs = result.status[0], result.history(), int(result.epochs[0])
+    where = moment(history, epochs)
     if status is Status.DIVERGED:
-        history = result.history()
         rate = history["learning_rate"][-1]
         if not result.kept[0]:
             raise DivergedError(
-                f"the loss became {history['loss'][-1]} in epoch {result.epochs[0]}, at a "
+                f"the loss became {history['loss'][-1]} in {where}, at a "
                 f"learning rate of {rate:.3g}, with "
                 f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
                 "rate ten times smaller, gradient_clipping=1, or preprocess='auto'"
             )
         _warn(
-            f"training diverged in epoch {result.epochs[0]}, at a learning rate of "
-            f"{rate:.3g}; kept the weights of epoch "
-            f"{result.best_epoch[0]}. A smaller learning rate or gradient_clipping=1 may help"
+            f"training diverged in {where}, at a learning rate of {rate:.3g}; kept the weights of "
+            f"{moment(history, int(result.best_epoch[0]))}. A smaller learning rate or "
+            "gradient_clipping=1 may help"
         )
     if status is Status.INTERRUPTED:
-        _warn(f"training was interrupted after {result.epochs[0]} whole epochs")
+        unit = "steps" if "step" in history else "whole epochs"
+        count = int(history["step"][-1]) if "step" in history else epochs
+        _warn(f"training was interrupted after {count} {unit}")
 
 
 def _warn(message: str) -> None:

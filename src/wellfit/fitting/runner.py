@@ -126,6 +126,7 @@ def train_group(
             scores=dict(first.metrics),
             precision=precision,
             eval_every=first.eval_every,
+            eval_steps=first.eval_steps,
             resume=resume,
             until=until,
             describe=partial(described, first, precision) if len(group.jobs) == 1 else None,
@@ -225,7 +226,9 @@ def _kind(job: TrainingJob) -> Hashable:
         tuple(stack_key(each) for each in stream.augment),
         (rows.x.dtype, rows.x.shape[1], sparse.issparse(rows.x)),
         (rows.y.dtype, rows.y.shape[1:], rows.weight is None),
-        (job.features.pixel_max, job.compute, job.eval_every, repr(job.callbacks)),
+        (job.features.pixel_max, job.compute, repr(job.callbacks)),
+        # Members that are judged in steps end together: an end cuts a period.
+        (job.eval_every, job.eval_steps and (job.eval_steps, job.member.epochs)),
         tuple((name, repr(metric.scorer)) for name, metric in job.metrics.items()),
         # Scorers look up their rows' targets by position.
         id(rows) if job.metrics else None,

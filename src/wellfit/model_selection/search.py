@@ -160,7 +160,7 @@ class SearchCV(StackedSearch):
         task = context.subcontext(task_name="search", max_subtasks=None, sequential_subtasks=False)
         task.call_on_fit_task_begin(estimator=self)
         limits = self.time_limit, effective_n_jobs(self.n_jobs)
-        given = evaluator, splits, self.seeds_, self._epochs(), metric
+        given = evaluator, splits, self.seeds_, _epochs(self._base, self.halving), metric
         trials = Trials(*given, *limits, self.verbose, task)
         self._draw(sampler, sampler.start(space, seed), trials, metric)
         task.call_on_fit_task_end(estimator=self)
@@ -168,18 +168,6 @@ class SearchCV(StackedSearch):
             [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
         ]
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
-
-    def _epochs(self) -> int:
-        """Return the epochs of a whole training; 1 for an estimator that isn't stacked."""
-        if can_be_stacked(self._base):
-            return int(self._base.epochs)
-        if self.halving:
-            raise HyperparameterError(
-                f"halving is {self.halving!r}, which pauses trainings, and "
-                f"{type(self._base).__name__} trains by its own fit; expected None, or "
-                "HalvingRandomSearchCV"
-            )
-        return 1
 
     def _restart_seeds(self) -> list[Any]:
         """Return a seed for each restart, the estimator's own first."""
@@ -238,14 +226,14 @@ class SearchCV(StackedSearch):
             if not candidates:  # the space has no more
                 return
             if self.halving == "successive":
-                rungs = successive(len(candidates), self._epochs(), self.factor)
+                rungs = successive(len(candidates), _epochs(self._base, self.halving), self.factor)
             done = trials.run(candidates, rungs, bracket)
             if sampler.learns:
                 sampler_run.tell(candidates, [trial.score(metric) for trial in done])
 
     def _brackets(self, count: int, sampler: Sampler, trials: Trials) -> Iterator[list[Rung]]:
         """Yield how many candidates to ask for at once, and how far to train how many."""
-        epochs = self._epochs()
+        epochs = _epochs(self._base, self.halving)
         if self.halving == "successive":
             yield successive(count, epochs, self.factor)
         elif self.halving == "hyperband":
@@ -276,6 +264,23 @@ class SearchCV(StackedSearch):
             means = results[key.replace("rank", "mean")]
             results[key] = _ranks([trial.epochs for trial in tried], means)
         return results
+
+
+def _epochs(estimator: Any, halving: str | None) -> int:
+    """Return the epochs of a whole training; 1 for an estimator that isn't stacked."""
+    if can_be_stacked(estimator):
+        if halving and (estimator.max_steps or isinstance(estimator.eval_every, str)):
+            raise HyperparameterError(
+                f"halving is {halving!r}, which pauses trainings after whole epochs; "
+                "expected max_steps=None and eval_every in epochs, or halving=None"
+            )
+        return int(estimator.epochs)
+    if halving:
+        raise HyperparameterError(
+            f"halving is {halving!r}, which pauses trainings, and {type(estimator).__name__} "
+            "trains by its own fit; expected None, or HalvingRandomSearchCV"
+        )
+    return 1
 
 
 def _check_halving(halving: str | None, sampler: Sampler) -> None:

@@ -82,16 +82,19 @@ class BoundStack:
         # The repeated epochs also moved batch norm's statistics, which are already those of now.
         self.stack.weights.statistics.copy_(statistics)
 
-    def chunks(self, epoch: int, step: int, position: int = 0) -> Iterator[BoundChunk]:
+    def chunks(
+        self, epoch: int, step: int, position: int = 0, end: int | None = None
+    ) -> Iterator[BoundChunk]:
         """Yield an epoch's batches in chunks, with what moves the members by them.
 
         Args:
             epoch: from 0.
             step: the global number of its first step.
             position: steps of it that are done already.
+            end: its steps that are to be done; None for all.
 
         Yields:
-            Whole chunks; of one that was begun before, only the rest is to be done.
+            Whole chunks; of one that was begun before, or ends later, a part is to be done.
         """
         if self.stack.advance(epoch + 1, begins=position == 0):
             self._bound.clear()  # which worked on the layers that learned until now
@@ -102,10 +105,13 @@ class BoundStack:
         begun = 0
         for whole in self.batches.epoch(epoch, self._steps):
             done = max(0, position - begun)
-            if done < whole.steps:
+            stop = whole.steps if end is None else min(whole.steps, end - begun)
+            if stop <= 0:
+                return
+            if done < stop:
                 bound, memory = self._binding(whole.batch)
                 bound.refresh(step + begun + done, whole.steps - done)
-                yield BoundChunk(whole, done, bound, memory[: whole.steps], values)
+                yield BoundChunk(whole, done, stop, bound, memory[: whole.steps], values)
             begun += whole.steps
 
     def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
@@ -167,6 +173,7 @@ class BoundChunk(NamedTuple):
     Attributes:
         chunk: n batches.
         done: how many of them are done already.
+        stop: the first of them that is not to be done now.
         step: for batches of this size.
         logits: memory (n, K, C, B) for what the steps put out.
         values: the numbers that each step needs, to be taken one by one.
@@ -174,6 +181,7 @@ class BoundChunk(NamedTuple):
 
     chunk: Chunk
     done: int
+    stop: int
     step: Step
     logits: Tensor
     values: Iterator[StepValues]
@@ -181,8 +189,9 @@ class BoundChunk(NamedTuple):
     def batches(self) -> Iterator[tuple[Any, ...]]:
         """Yield what the step takes, for each batch that is left."""
         chunk, logits = self.chunk, self.logits
-        if self.done:
-            chunk, logits = chunk.part(self.done), logits[self.done :]
+        if self.done or self.stop < chunk.steps:
+            chunk = chunk.part(self.done, self.stop)
+            logits = logits[self.done : self.stop]
         return zip(logits.unbind(0), self.values, *unbound(chunk), strict=False)
 
 

@@ -22,6 +22,7 @@ from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
 from wellfit.training.objective import with_objectives
+from wellfit.training.periods import Periods
 from wellfit.training.plateau_schedule import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
 from wellfit.training.result import CallbackState, Result, Status
@@ -41,6 +42,7 @@ def train(
     scores: Mapping[str, ScoreFunction] | None = None,
     precision: str = "float32",
     eval_every: int = 1,
+    eval_steps: int | None = None,
     resume: Result | None = None,
     until: int | None = None,
     describe: Callable[[], Mapping[str, Any]] | None = None,
@@ -57,6 +59,8 @@ def train(
         precision: one of ``float32``, ``float64`` and ``bfloat16``.
         eval_every: epochs from one judgement by validation rows to the next; the last epoch is
             always judged. Metrics of epochs between are NaN.
+        eval_steps: steps from one judgement to the next, where they are not counted in epochs:
+            what histories, callbacks and ``until`` call an epoch is then so many steps.
         resume: an earlier result to go on from, with the same callbacks; it stays as it is.
         until: pause after this epoch, to be resumed later.
         describe: returns what a checkpoint of the only member is to say of its model.
@@ -83,7 +87,8 @@ def train(
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
     own = [MetricHistory(), *plateau_callbacks([member.lr_schedule for member in members])]
     with torch.no_grad(), numbers_in_range(members[0], rows), Interrupt() as interrupt:
-        loop = _Loop(members, rows, everyone, [*own, *callbacks], precision, resume)
+        periods = Periods.of(members, streams, eval_steps)
+        loop = _Loop(periods, rows, everyone, [*own, *callbacks], precision, resume)
         if not loop.busy:
             return loop.result()
         loop.describe = describe
@@ -100,7 +105,7 @@ class _Loop:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        periods: Periods,
         rows: Rows,
         streams: Sequence[Stream],
         callbacks: Sequence[Callback],
@@ -108,23 +113,23 @@ class _Loop:
         resume: Result | None,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
+        self._periods, members = periods, periods.members
         self._data = same_data(resume, rows, streams) if resume else ""
         if resume is None:
             least = min(len(stream.train) for stream in streams)
             for member in members:
                 check_room(member, least, rows.dtype, rows.device)
-        if resume is None:
             first = initial_weights(members, rows, streams, dtype_of(precision))
             resume = Result.beginning(members, first)
         self._result = resume.copy()
-        self._planned = np.array([member.epochs for member in members])
+        self._planned = np.array(periods.planned(self._result))
         # States belong to callbacks by position: a resumed run gives the same callbacks first.
         remembered = self._result.callbacks[: len(callbacks)]
         fresh: list[CallbackState] = [{} for _ in callbacks[len(remembered) :]]
         self._result.callbacks = remembered + fresh
         self._callbacks = list(zip(callbacks, self._result.callbacks, strict=True))
         self._writer = ResultWriter(self._result, rows.device)
-        self._active = self._writer.begin(list(members))
+        self._active = self._writer.begin(list(members), self._planned)
         if len(self._active):
             active = [members[index] for index in self._active.tolist()]
             weights = self._writer.latest(self._active)
@@ -144,17 +149,18 @@ class _Loop:
         eval_every: int,
     ) -> Result:
         result, bound = self._result, self._bound
-        last = max(member.epochs for member in result.members)
-        last = last if until is None else min(last, until)
+        last = int(min(self._planned.max(), self._planned.max() if until is None else until))
         self._judging = scores, eval_every
         run = Run(
             result.members,
             last,
-            bound.per_epoch,
+            self._periods.length or bound.per_epoch,
             result.epoch,
             bound.batches.has_validation,
             self,
             self.describe,
+            self._periods.steps,
+            self._periods.length is not None,
         )
         self._stack.step_schedule.scheduled.check(bound.per_epoch)
         # Seconds of a resumed run go on from those of the run before.
@@ -206,7 +212,7 @@ class _Loop:
             return
         result, per_epoch = self._result, self._bound.per_epoch
         result.epoch += 1
-        result.step += per_epoch
+        result.step = self._periods.end(result.step)
         result.position = 0
         if self._bound.batches.has_validation:
             # Validation comes after the last step: these are the metrics of the weights that are
@@ -215,6 +221,7 @@ class _Loop:
         metrics = with_objectives(metrics, self._stack, result.step - 1, per_epoch)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
+        metrics |= self._periods.stamps(result.step, len(self._active))
         seconds = time.perf_counter() - began
         spread = _spread(metrics, self._active, len(result.members))
         logs = EpochLogs(result.epoch, seconds, *spread, self)
@@ -231,7 +238,8 @@ class _Loop:
         result, bound = self._result, self._bound
         self._metric_sums = sums = MetricSums(self._stack, result.metric_sums)
         result.metric_sums = None
-        for part in bound.chunks(result.epoch, result.step, result.position):
+        steps = self._periods.end(result.step) - result.step
+        for part in self._periods.chunks(bound, result):
             done, step = part.done, part.step
             for args in part.batches():
                 if interrupt.asked:
@@ -241,10 +249,10 @@ class _Loop:
             result.position += done - part.done
             sums.add(part.logits, part.chunk, slice(part.done, done))
             # Interrupted within a chunk: the steps that were done count, and their sums are kept.
-            if done < part.chunk.steps:
+            if done < part.stop:
                 return None
             decisions += [
-                callback.on_batches_end(result.epoch + 1, result.position, bound.per_epoch, state)
+                callback.on_batches_end(result.epoch + 1, result.position, steps, state)
                 for callback, state in self._callbacks
             ]
         return sums.means()

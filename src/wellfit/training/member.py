@@ -55,6 +55,12 @@ class Member(Config):
     )
     batch_size: int = hyper("rows of a step", default=128, low=1, scale="log", search=(16, 1024))
     epochs: int = hyper("passes over the rows", default=20, low=1, scale="log", per_member=True)
+    max_steps: int | None = hyper(
+        "steps at most, where epochs would come to more; None for whole epochs",
+        default=None,
+        low=1,
+        optional=True,
+    )
     seed: int = hyper("of weights and dropout", default=0, low=0, per_member=True)
     # Their random numbers are those of a network that has the layers below.
     below: int = hyper("layers below the first, whose outputs its rows are", default=0, low=0)
@@ -74,6 +80,11 @@ class Member(Config):
                 f"layer_rates are for {self.layer_rates.layers} layers, and the network has "
                 f"{there} with weights; given {self.layer_rates!r}"
             )
+
+    def steps(self, per_epoch: int) -> int:
+        """Return how many steps it takes in all, of so many to an epoch."""
+        whole = self.epochs * per_epoch
+        return whole if self.max_steps is None else min(whole, self.max_steps)
 
     @property
     def rows_independent(self) -> bool:

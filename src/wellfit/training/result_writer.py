@@ -23,19 +23,21 @@ class ResultWriter:
     def __init__(self, result: Result, device: torch.device) -> None:
         self.result, self._device = result, device
 
-    def begin(self, members: list[Member]) -> NDArray[np.int64]:
+    def begin(self, members: list[Member], planned: NDArray[np.int64]) -> NDArray[np.int64]:
         """Set which members train; return their positions.
 
         A finished member goes on if it now has more epochs; one that stopped early or diverged
         stays as it ended.
+
+        Args:
+            members: K of them.
+            planned: (K,) the epochs that each is to have.
         """
         result = self.result
         result.members = members
         goes_on = (Status.RUNNING, Status.FINISHED, Status.INTERRUPTED)
-        ends = zip(members, result.status, result.epochs, strict=True)
-        active = np.flatnonzero(
-            [status in goes_on and done < member.epochs for member, status, done in ends]
-        )
+        ends = zip(planned, result.status, result.epochs, strict=True)
+        active = np.flatnonzero([status in goes_on and done < most for most, status, done in ends])
         self.end(active, Status.RUNNING)
         return active
 

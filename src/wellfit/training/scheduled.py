@@ -43,6 +43,7 @@ class ScheduledNumbers:
         self._scale = scale.to(device)
         self.optimizer = self._stacked([member.optimizer for member in members])
         self._epochs = self.column([member.epochs for member in members])
+        self._most = members[0].max_steps
         self._average = self.column([member.ema_decay for member in members])
         self._strengths = [
             self._stacked([member.penalties[index] for member in members])["strength"]
@@ -58,7 +59,7 @@ class ScheduledNumbers:
 
     def steps(self, per_epoch: int) -> int:
         """Return how many steps the longest training takes."""
-        return int(self._epochs.max()) * per_epoch
+        return int(self._total(per_epoch).max())
 
     @property
     def averages(self) -> bool:
@@ -144,7 +145,7 @@ class ScheduledNumbers:
         return (value * factor).expand(len(ts), self._k)
 
     def _total(self, per_epoch: int) -> Tensor:
-        return (self._epochs * per_epoch).clamp(min=1)
+        return (self._epochs * per_epoch).clamp(min=1, max=self._most)
 
     def _step_by_step(self, values: Tensor, steps: int) -> Sequence[Strength]:
         """Return a number a step where members agree, else tensors (K, 1, 1)."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wellfit.charts import metric_chart, row_curves, row_metrics, sampled
+from wellfit.charts import metric_chart, row_curves, row_metrics, row_unit, sampled
 from wellfit.charts.to_svg import drawing
 from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held, subfolders
 from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
@@ -161,8 +161,11 @@ class MonitoredRun:
         rows = self._metrics.rows
         shown = [_plotted(rows[at], at + 1) for at in sampled(len(rows), _POINTS)]
         total = _number(_mapping(self._config.content.get("settings")).get("epochs"))
-        end = total if self._running and total else 0
-        charts = [metric_chart(name, row_curves(shown, name)) for name in row_metrics(shown)]
+        by = row_unit(shown)
+        end = total if self._running and total and by == "epoch" else 0
+        charts = [
+            metric_chart(name, row_curves(shown, name), by=by) for name in row_metrics(shown)
+        ]
         return {"seen": self._seen, "charts": [drawing(chart, end) for chart in charts]}
 
     def summary(self) -> dict[str, Any]:

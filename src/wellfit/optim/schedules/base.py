@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wellfit.core.hyper import Config
+from wellfit.core.hyper import Config, hyper
 
 Hypers = dict[str, Any]
 
@@ -47,6 +47,20 @@ class ConstantSchedule(Schedule, name="constant"):
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return ones."""
         return torch.ones_like(steps * total)
+
+
+def counted_in() -> Any:
+    """Declare the unit of a schedule's numbers of epochs."""
+    return hyper("what its epochs are counted in", default="epochs", choices=("epochs", "steps"))
+
+
+def steps_of(unit: str, per_epoch: int) -> int:
+    """Return the steps of one unit that a schedule counts in.
+
+    >>> steps_of("epochs", per_epoch=10), steps_of("steps", per_epoch=10)
+    (10, 1)
+    """
+    return 1 if unit == "steps" else per_epoch
 
 
 def share_done(steps: Tensor, total: Tensor) -> Tensor:

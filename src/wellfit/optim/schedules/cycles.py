@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.optim.schedules.base import Hypers, Schedule
+from wellfit.optim.schedules.base import Hypers, Schedule, counted_in, steps_of
 
 
 class Cosine(Schedule, name="cosine"):
@@ -53,11 +53,13 @@ class Cosine(Schedule, name="cosine"):
         search=(0, 0.1),
         per_member=True,
     )
+    unit: str = counted_in()
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return half cosines, one a cycle."""
+        period = hypers["period"] * steps_of(self.unit, per_epoch)
         # A period of 0 means the whole run: members may mix both, so the choice is by element.
-        first = torch.where(hypers["period"] > 0, hypers["period"] * per_epoch, total)
+        first = torch.where(period > 0, period, total)
         cycle, share = _cycles(steps / first, hypers["multiplier"])
         height = (1 - hypers["end"]) * hypers["decay"] ** cycle
         return hypers["end"] + height * (1 + torch.cos(math.pi * share)) / 2

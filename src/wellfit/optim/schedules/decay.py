@@ -11,13 +11,13 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper, nonnegative, positive
-from wellfit.optim.schedules.base import Hypers, Schedule, share_done
+from wellfit.optim.schedules.base import Hypers, Schedule, counted_in, share_done, steps_of
 
 
 class TimeBased(Schedule, name="time_based"):
     r"""factor = 1 / (1 + decay · epoch / every), epoch counted in fractions, or in whole periods.
 
-    Keras's former ``decay`` is counted in steps: ``every`` is then 1 / (steps of an epoch).
+    Keras's former ``decay`` is counted in steps: ``TimeBased(decay, unit="steps")``.
 
     Source: Robbins and Monro, "A stochastic approximation method", 1951.
 
@@ -34,10 +34,11 @@ class TimeBased(Schedule, name="time_based"):
         "epochs of a period", default=1.0, low=0, open_low=True, scale="log", per_member=True
     )
     staircase: bool = hyper("decay in jumps, not smoothly", default=False)
+    unit: str = counted_in()
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return one over what has been added up."""
-        periods = steps / per_epoch / hypers["every"]
+        periods = steps / steps_of(self.unit, per_epoch) / hypers["every"]
         return 1 / (1 + hypers["decay"] * (periods.floor() if self.staircase else periods))
 
 
@@ -67,10 +68,11 @@ class Exponential(Schedule, name="exponential"):
         "epochs between decays", default=1.0, low=0, open_low=True, scale="log", per_member=True
     )
     staircase: bool = hyper("decay in jumps, not smoothly", default=False)
+    unit: str = counted_in()
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return decay to the power of the epochs gone by."""
-        periods = steps / per_epoch / hypers["every"]
+        periods = steps / steps_of(self.unit, per_epoch) / hypers["every"]
         return hypers["decay"] ** (periods.floor() if self.staircase else periods)
 
 
@@ -90,10 +92,11 @@ class Power(Schedule, name="power"):
         "epochs after which the factor is 2^-power", default=10.0, search=(1, 100)
     )
     power: float = hyper("exponent", default=1.0, low=0, search=(0.5, 2), per_member=True)
+    unit: str = counted_in()
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return the power of the epochs gone by."""
-        return (1 + steps / per_epoch / hypers["every"]) ** -hypers["power"]
+        return (1 + steps / steps_of(self.unit, per_epoch) / hypers["every"]) ** -hypers["power"]
 
 
 class Polynomial(Schedule, name="polynomial"):
@@ -168,6 +171,7 @@ class PiecewiseConstant(Schedule, name="piecewise_constant"):
     factors: tuple[float, ...] = hyper(
         "what holds before, between and after them", default=(1.0, 0.1, 0.01)
     )
+    unit: str = counted_in()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -181,10 +185,11 @@ class PiecewiseConstant(Schedule, name="piecewise_constant"):
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return the factor of the piece that each step is in."""
-        epochs = (steps / per_epoch).expand(len(steps), len(total)).contiguous()
+        gone = steps / steps_of(self.unit, per_epoch)
+        gone = gone.expand(len(steps), len(total)).contiguous()
         # right=True: at a boundary itself the next factor holds already.
-        pieces = torch.bucketize(epochs, epochs.new_tensor(self.boundaries), right=True)
-        return epochs.new_tensor(self.factors)[pieces]
+        pieces = torch.bucketize(gone, gone.new_tensor(self.boundaries), right=True)
+        return gone.new_tensor(self.factors)[pieces]
 
     def _numbers(self, key: str, given: Any) -> tuple[float, ...]:
         """Check numbers that are not hyper-parameters one by one, and keep them as a tuple."""

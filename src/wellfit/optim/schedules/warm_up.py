@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper, resolve
-from wellfit.optim.schedules.base import ConstantSchedule, Hypers, Schedule
+from wellfit.optim.schedules.base import ConstantSchedule, Hypers, Schedule, steps_of
 
 
 class WarmUp(Schedule, name="warm_up"):
@@ -26,13 +26,15 @@ class WarmUp(Schedule, name="warm_up"):
     """
 
     length: float = hyper(
-        "of the warm-up, in epochs or as a share of the run",
+        "of the warm-up, in epochs, in steps or as a share of the run",
         default=1.0,
         low=0,
         search=(0, 5),
         per_member=True,
     )
-    unit: str = hyper("what length is counted in", default="epochs", choices=("epochs", "run"))
+    unit: str = hyper(
+        "what length is counted in", default="epochs", choices=("epochs", "steps", "run")
+    )
     start: float = hyper(
         "first factor", default=0.01, low=0, high=1, search=(0, 0.5), per_member=True
     )
@@ -44,12 +46,12 @@ class WarmUp(Schedule, name="warm_up"):
         if self.unit == "run" and self.length > 1:
             raise HyperparameterError(
                 f"length of schedule 'warm_up' is {self.length!r} of the run; "
-                "expected a number in [0, 1], or unit='epochs'"
+                "expected a number in [0, 1], or unit='epochs' or 'steps'"
             )
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return the line times the other schedule, which waits for the line's end."""
-        unit = total if self.unit == "run" else per_epoch
+        unit = total if self.unit == "run" else steps_of(self.unit, per_epoch)
         length = (hypers["length"] * unit).round()
         # Without a warm-up (length 0) the line is at its end from the first step on.
         climbed = (steps / length.clamp(min=1)).clamp(max=1).where(length > 0, 1.0)

@@ -7,7 +7,15 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from wellfit.charts import Line, metric_chart, row_curve, row_curves, row_metrics, sampled
+from wellfit.charts import (
+    Line,
+    metric_chart,
+    row_curve,
+    row_curves,
+    row_metrics,
+    row_unit,
+    sampled,
+)
 from wellfit.charts.model import Color, Dash
 from wellfit.report.page.blocks import Plot, Table
 from wellfit.report.page.run_data import Lines, RunData
@@ -17,9 +25,11 @@ _MOST_ROWS = 60
 
 def curve_plots(run: RunData) -> Iterator[Plot]:
     """Yield a plot for each metric, with the learning rate last."""
-    kept = run.ended.get("best_epoch")
-    for name in row_metrics(run.metrics):
-        yield curve_plot(name, row_curves(run.metrics, name), kept)
+    rows, kept, by = run.metrics, run.ended.get("best_epoch"), row_unit(run.metrics)
+    if by == "step" and kept:
+        kept = next((row["step"] for row in rows if row["epoch"] == kept), None)
+    for name in row_metrics(rows):
+        yield curve_plot(name, row_curves(rows, name), kept, by=by)
 
 
 def held_out(
@@ -34,10 +44,16 @@ def held_out(
 
 
 def curve_plot(
-    name: str, lines: Sequence[Line], kept: int | None = None, *, title: str = "", unit: str = ""
+    name: str,
+    lines: Sequence[Line],
+    kept: int | None = None,
+    *,
+    title: str = "",
+    unit: str = "",
+    by: str = "epoch",
 ) -> Plot:
     """Return a plot of curves by epoch, with a mark at the epoch whose weights were kept."""
-    chart = metric_chart(name, lines, kept, title=title, unit=unit)
+    chart = metric_chart(name, lines, kept, title=title, unit=unit, by=by)
     noisy = any(line.smooth for line in lines) and name != "learning_rate"
     return Plot(chart, curve_table(chart.lines, chart), ("log", "smooth") if noisy else ("log",))
 
@@ -49,9 +65,9 @@ def curve_table(lines: Sequence[Line], chart: Any) -> Table:
     chosen = [epochs[place] for place in sampled(len(epochs), _MOST_ROWS)]
     rows = [[str(e), *(_cell(of.get(e), chart) for of in values)] for e in chosen]
     return Table(
-        ["epoch", *(line.label or chart.title for line in lines)],
+        [chart.x.title, *(line.label or chart.title for line in lines)],
         rows,
-        title=f"{chart.title} by epoch",
+        title=f"{chart.title} by {chart.x.title}",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wellfit.core.metrics import Metric
+from wellfit.core.words import moment, spent
 from wellfit.diagnose.verdicts.result import missing
 from wellfit.report.page.blocks import (
     Block,
@@ -92,13 +93,22 @@ def _figures(run: RunData) -> Iterator[Figure]:
             str(score.get("name")), format_score(score, "value"), f"test rows; 95 %: {interval}"
         )
     epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
-    best = ended.get("best_epoch")
-    kept = f"best epoch {best}" if best and best != epochs else str(ended.get("status", ""))
-    yield Figure("epochs", number(epochs), kept)
+    best, history = ended.get("best_epoch"), _steps(run)
+    kept = str(ended.get("status", ""))
+    if best and best != epochs:
+        kept = f"best {moment(history, best)}"
+    count, unit = spent(history, epochs).split()
+    yield Figure(unit if unit.endswith("s") else f"{unit}s", count, kept)
     seconds = ended.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None)
     yield Figure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
     if ended.get("parameters"):
         yield Figure("parameters", number(ended["parameters"]))
+
+
+def _steps(run: RunData) -> dict[str, list[float]]:
+    """Return the steps at the end of each epoch, where a run was judged in steps."""
+    steps = [row["step"] for row in run.metrics if row.get("step")]
+    return {"step": steps} if steps else {}
 
 
 def format_score(score: Mapping[str, Any], key: str) -> str:

@@ -35,6 +35,8 @@ class Run:
     """The facts of a training at its start: K members, epochs planned, steps of an epoch.
 
     ``first_epoch`` counts the epochs that are done already: 0, or more where a run resumes.
+    Where members are judged ``in_steps``, an epoch is so many steps, and the last may have fewer;
+    ``steps`` are those of the whole run, 0 where nobody knows.
     ``view`` looks at the members during the whole run. ``describe``, where it is known, returns
     what the only member is the training of, as plain data and arrays.
     """
@@ -46,6 +48,21 @@ class Run:
     has_validation: bool
     view: TrainingView | None = None
     describe: Callable[[], Mapping[str, Any]] | None = None
+    steps: int = 0
+    in_steps: bool = False
+
+    def progress(self, epoch: int, done: int | None = None) -> str:
+        """Return how far the run is: in an epoch, from 1, of which so many steps are done.
+
+        >>> Run([], 3, 500, 0, True).progress(2)
+        'epoch 2/3'
+        >>> Run([], 3, 500, 0, True, steps=1201, in_steps=True).progress(3)
+        'step 1,201/1,201'
+        """
+        if not self.in_steps:
+            return f"epoch {epoch}/{self.epochs}"
+        step = (epoch - 1) * self.per_epoch + (self.per_epoch if done is None else done)
+        return f"step {min(step, self.steps):,}/{self.steps:,}"
 
     def is_new(self, state: State) -> bool:
         """Return whether a callback with this state sees the beginning of the run."""

@@ -24,7 +24,7 @@ class Progress(Callback, name="progress"):
         from rich.progress import Progress as Bar
 
         bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.fields[epoch]}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             TextColumn("left"),
@@ -32,9 +32,9 @@ class Progress(Callback, name="progress"):
             TextColumn("{task.fields[metrics]}"),
             console=Console(stderr=True),
         )
-        total = run.epochs * run.per_epoch
         done = run.first_epoch * run.per_epoch
-        task = bar.add_task("", total=total, completed=done, epoch="1", metrics="")
+        first = run.progress(run.first_epoch + 1, 0)
+        task = bar.add_task("", total=run.steps, completed=done, epoch=first, metrics="")
         bar.start()
         state["live"] = (bar, task, run)
 
@@ -43,7 +43,7 @@ class Progress(Callback, name="progress"):
         if "live" in state:
             bar, task, run = state["live"]
             completed = (epoch - 1) * run.per_epoch + done
-            bar.update(task, completed=completed, epoch=f"{epoch}/{run.epochs}")
+            bar.update(task, completed=completed, epoch=run.progress(epoch, done))
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Show the means over the members that still train."""
@@ -52,6 +52,7 @@ class Progress(Callback, name="progress"):
             shown = (
                 f"{title_of(name)} {Metric.of(name).format(values[logs.active].mean(), more=1)}"
                 for name, values in logs.metrics.items()
+                if name != "step"  # which the line begins with
             )
             bar.update(task, metrics="  ".join(shown))
         return None
