@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any, Self
 
@@ -68,11 +69,20 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         return self.plot.table()
 
     def _get_scorers(self) -> Any:
-        """Return scikit-learn's scorers and our own, and which of them refits."""
+        with self._functions_as_scoring():
+            return super()._get_scorers()
+
+    def _validate_params(self) -> None:
+        with self._functions_as_scoring():
+            super()._validate_params()
+
+    @contextmanager
+    def _functions_as_scoring(self) -> Iterator[None]:
+        """Put functions in place of our own scorers' names, which scikit-learn doesn't know."""
         given: Any = vars(self)["scoring"]
         self.scoring = with_own_scorers(given)
         try:
-            return super()._get_scorers()
+            yield
         finally:
             self.scoring = given
 
