@@ -10,7 +10,7 @@ import typer
 from wellfit.cli import options
 from wellfit.cli.console import duration, note, screen, spinner, starting
 from wellfit.cli.parameters import parameter_options
-from wellfit.cli.train import begin_with
+from wellfit.cli.train import begin
 from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
@@ -38,15 +38,14 @@ def check(
 
     Exit code 1 if a check fails.
     """
-    parameters = begin_with(ctx, given)
-    from wellfit.cli.source import Request, open_source
-
+    plan = begin(ctx, given)
     with starting():
         from wellfit.cli.settings import estimator
-    source = open_source(Request.from_options(given, parameters))
+        from wellfit.cli.source import open_source
+    source = open_source(plan.request)
     for doubt in source.notes:
         note(doubt)
-    model = estimator(source.learning, parameters, given["settings"] or ())
+    model = estimator(source.learning, plan.parameters, plan.extra)
     report = _checked(model, source, given["seed"])
     if rates is not None:
         _drawn(model, source, given["seed"], rates)

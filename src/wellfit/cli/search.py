@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
+from inspect import get_annotations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from typer.core import TyperGroup
 from wellfit.cli import options
 from wellfit.cli.console import note, screen, spinner, starting
 from wellfit.cli.parameters import parameter_options
-from wellfit.cli.train import begin_with, common_plan, resume_from
+from wellfit.cli.train import begin, begin_again
 from wellfit.core.declared import refuse_undeclared
 
 _SEARCH = "Search"
@@ -115,19 +114,24 @@ def search(ctx: typer.Context, **given: Any) -> None:
 
     What is given of the network and of its training is the same for all candidates.
     """
-    resume, quiet = given["resume"], given["quiet"]
-    if resume is not None:
-        resume_from(ctx, resume)
-    else:
-        refuse_undeclared("sampler", given["sampler"])
-        parameters = begin_with(ctx, given)
-    with starting():
-        from wellfit.cli.search_run import resume_search, run_search
-    if resume is not None:
-        resume_search(resume, quiet=quiet)
+    if given["resume"] is not None:
+        begin_again(ctx, given["resume"])
+        with starting():
+            from wellfit.cli.search_run import resume_search
+        resume_search(given["resume"], quiet=given["quiet"])
         return
-    plan = _plan(given, parameters)
-    run_search(plan, run=given["run"], overwrite=given["overwrite"], quiet=quiet)
+    refuse_undeclared("sampler", given["sampler"])
+    plan = begin(ctx, given)
+    with starting():
+        from wellfit.cli.search_plan import SearchPlan, SearchSettings
+        from wellfit.cli.search_run import run_search
+        from wellfit.model_selection.spaces import read_space
+    chosen = {name: given[name] for name in get_annotations(SearchOptions)}
+    if chosen["space"] is not None:
+        # The plan stores the file's contents, not its path, so that a resumed search uses them.
+        chosen["space"] = read_space(chosen["space"])
+    search_plan = SearchPlan(plan, SearchSettings(**chosen))
+    run_search(search_plan, run=given["run"], overwrite=given["overwrite"], quiet=given["quiet"])
 
 
 @search_app.command()
@@ -159,16 +163,3 @@ def show(
         screen().print(mattered)
     if not has_ended(run):
         note(f"the search is unfinished; `wellfit search --resume {run}` resumes it")
-
-
-def _plan(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-    """Return the plan of the command's arguments."""
-    from wellfit.cli.plan import Options
-    from wellfit.cli.search_plan import SearchPlan, SearchSettings
-    from wellfit.model_selection.spaces import read_space
-
-    chosen = {name: given[name] for name in inspect.get_annotations(SearchOptions)}
-    if chosen["space"] is not None:
-        # The plan stores the file's contents, not its path, so that a resumed search uses them.
-        chosen["space"] = read_space(chosen["space"])
-    return SearchPlan(common_plan(given, parameters, Options()), SearchSettings(**chosen))

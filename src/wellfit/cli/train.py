@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
+from inspect import get_annotations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellfit.cli import options
 from wellfit.cli.console import starting
 from wellfit.cli.parameters import given_parameters, parameter_options
+
+if TYPE_CHECKING:
+    from wellfit.cli.plan import Plan
 
 
 class SplitOptions:
@@ -69,24 +72,19 @@ class ProgressOptions:
 )
 def train(ctx: typer.Context, **given: Any) -> None:
     """Train a model, evaluate it on a test set, and write a run folder."""
-    resume, quiet = given["resume"], given["quiet"]
-    if resume is not None:
-        resume_from(ctx, resume)
-    else:
-        parameters = begin_with(ctx, given)
-    with starting():
-        from wellfit.cli.train_run import resume_training, run_training
-    if resume is not None:
-        resume_training(resume, quiet=quiet)
+    if given["resume"] is not None:
+        begin_again(ctx, given["resume"])
+        with starting():
+            from wellfit.cli.train_run import resume_training
+        resume_training(given["resume"], quiet=given["quiet"])
         return
-    from wellfit.cli.plan import Options
+    plan = begin(ctx, given)
+    with starting():
+        from wellfit.cli.train_run import run_training
+    run_training(plan, run=given["run"], overwrite=given["overwrite"], quiet=given["quiet"])
 
-    names = inspect.get_annotations(ProgressOptions)
-    plan = common_plan(given, parameters, Options(**{name: given[name] for name in names}))
-    run_training(plan, run=given["run"], overwrite=given["overwrite"], quiet=quiet)
 
-
-def resume_from(ctx: typer.Context, run: Path) -> None:
+def begin_again(ctx: typer.Context, run: Path) -> None:
     """Refuse what is given beside --resume, and a folder without a run."""
     from wellfit.cli.run_folder import read_run
 
@@ -94,19 +92,22 @@ def resume_from(ctx: typer.Context, run: Path) -> None:
     read_run(run)
 
 
-def begin_with(ctx: typer.Context, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters among the options.
+def begin(ctx: typer.Context, given: Mapping[str, Any]) -> Plan:
+    """Return the plan of a training by a command's options.
 
     Data, columns, names and values that can't be meant are refused, before PyTorch is imported.
     """
     if given["data"] is None:
         ctx.fail("Missing argument 'DATA'.")
     parameters = given_parameters(given)
+    from wellfit.cli.plan import Options, Plan
     from wellfit.cli.preflight import refuse_unknown_data
     from wellfit.cli.source import Request
 
-    refuse_unknown_data(Request.from_options(given, parameters))
-    return parameters
+    request = Request.from_options(given, parameters)
+    refuse_unknown_data(request)
+    own = {name: given[name] for name in get_annotations(ProgressOptions) if name in given}
+    return Plan(request, parameters, tuple(given["settings"] or ()), Options(**own))
 
 
 def refuse_others(ctx: typer.Context) -> None:
@@ -117,12 +118,3 @@ def refuse_others(ctx: typer.Context) -> None:
         if not allowed and source is not None and source.name == "COMMANDLINE":
             name = option.opts[0] if option.opts[0].startswith("-") else "DATA"
             ctx.fail(f"{name} comes from the run that --resume names; omit it.")
-
-
-def common_plan(given: Mapping[str, Any], parameters: Mapping[str, Any], options: Any) -> Any:
-    """Return the plan of a training by a command's options."""
-    from wellfit.cli.plan import Plan
-    from wellfit.cli.source import Request
-
-    extra = tuple(given["settings"] or ())
-    return Plan(Request.from_options(given, parameters), parameters, extra, options)
