@@ -216,7 +216,7 @@ def _max_norms(given: float | None, asked: Sequence[float | None]) -> Iterable[C
             yield MaxNorm(limit, only=(index,))
 
 
-def batch_size(given: int | str, rows: int) -> int:
+def batch_size(given: Any, rows: int) -> int:
     """Return the rows of a step; ``"auto"`` is the power of 2 next to a hundredth of the rows.
 
     >>> batch_size("auto", 150), batch_size("auto", 5000), batch_size("auto", 10**6)
@@ -224,7 +224,8 @@ def batch_size(given: int | str, rows: int) -> int:
     """
     if given == "auto":
         return int(2 ** np.clip(np.round(np.log2(rows / 100)), 4, 8))
-    return int(given)
+    size: int = given
+    return size
 
 
 def length(estimator: Any, rows: int) -> dict[str, int | None]:
