@@ -67,6 +67,7 @@ def reader_of(path: Path, features: bool = False) -> Reader:
         DataError: none reads it; lists what can be read.
     """
     every = [resolve(Reader, name) for name in registry.names(Reader.family)]
+    every.sort(key=lambda one: not one.takes_target)  # messages begin with tables
     able = [one for one in every if one.reads_features or not features]
     for reader in able:
         if reader.reads(path):
