@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.dataset import Dataset
@@ -78,6 +77,8 @@ def choose_classes(
 
 def has_class(y: Any, classes: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return (rows,) whether each label is one of these classes."""
+    import pandas as pd  # which takes a second
+
     return pd.Series(np.asarray(y)).isin(classes).to_numpy()
 
 
@@ -93,6 +94,8 @@ def _refuse_other_targets(dataset: Dataset) -> None:
 
 def _distinct(y: Any) -> list[Any]:
     """Return the labels that occur, in order; texts after numbers."""
+    import pandas as pd
+
     labels = pd.Series(np.asarray(y)).dropna().unique().tolist()
     return sorted(labels, key=lambda label: (isinstance(label, str), label))
 
