@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import math
 import pkgutil
 import re
 import tomllib
@@ -200,8 +201,15 @@ def circumstances(done: dict[Way, Reproduction]) -> str:
     """Return how many seeds each way ran, and how long one took."""
     titles = {"published": "As published", "better": "The better way"}
     parts = [
-        f"{titles[way]}: {len(one.seeds)} seed{'s' * (len(one.seeds) > 1)}, "
-        f"{one.cpu_seconds:.3g} s of CPU time{' each' * (len(one.seeds) > 1)}"
+        f"{titles[way]}: {len(one.seeds)} seed{'s' * (len(one.seeds) > 1)}, {_time(one)}"
+        f"{' each' * (len(one.seeds) > 1)}"
         for way, one in done.items()
     ]
     return ". ".join(parts) + "."
+
+
+def _time(one: Reproduction) -> str:
+    """Return a seed's time; of the oldest results only the clock on two cores is known."""
+    if math.isfinite(one.cpu_seconds):
+        return f"{one.cpu_seconds:.3g} s of CPU time"
+    return f"{one.seconds:.3g} s on two cores"

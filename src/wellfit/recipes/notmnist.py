@@ -23,7 +23,8 @@ DIFFERS = (
     "The source learned from 200,000 images and was tested on 10,000 others. At hand are 9,804 "
     "distinct images of its smaller set: 6,804 for training, 2,000 for testing. So its accuracies "
     "can't be compared; ours stand beside those of the same settings in Keras on the same rows, "
-    "the means of three seeds (`python -m benchmarks.notmnist`). The steps are whole epochs, "
+    "the means of three seeds (`python -m benchmarks.notmnist`), which take the rows in random "
+    "order; the source and ours in a fixed one. The steps are whole epochs, "
     "up to 23 more than 3,001."
 )
 OTHER_ROWS = "30 times as many training rows, other test rows"

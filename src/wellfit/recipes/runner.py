@@ -175,7 +175,7 @@ class Reproduction:
         names, values = zip(
             *((one["what"], one["values"]) for one in document["figures"]), strict=True
         )
-        time = document["seconds"], document["cpu_seconds"]
+        time = document["seconds"], _number(document["cpu_seconds"])
         runs = [
             SeedRun(seed, *time, dict(zip(names, (_number(v) for v in row), strict=True)))
             for seed, row in zip(document["seeds"], zip(*values, strict=True), strict=True)
