@@ -198,3 +198,20 @@ def test_an_included_file_is_linked_from_inside_the_docs(hooks: ModuleType) -> N
     links = re.findall(r"\]\(([\w/.-]+\.md)\)", page)
     assert links
     assert all((ROOT / "docs" / link).is_file() for link in links)
+
+
+def test_every_tick_of_the_sources_has_a_block_that_runs() -> None:
+    page = ROOT / "docs" / "sources.md"
+    rows = re.findall(r"^\| ([A-F]\d+) \|.*\| (✓?)(?: \|)?$", page.read_text(), re.MULTILINE)
+    ticked = [name for name, tick in rows if tick]
+    run = [
+        name
+        for _, text, needs_data in blocks(page, "python")
+        for name in text.partition("\n")[0].removeprefix("# ").split()
+        if not needs_data
+    ]
+    assert len(ticked) > 80
+    assert sorted(ticked) == sorted(run)
+    assert [name for name, _ in rows] == sorted(
+        {name for name, _ in rows}, key=lambda name: (name[0], int(name[1:]))
+    )
