@@ -21,6 +21,7 @@ from typer.testing import Result
 from processes import said, start
 from wellfit.cli.leaderboard import Leaderboard, leaderboard_table, ranked
 from wellfit.core.locking import lock
+from wellfit.core.metrics import Metric
 from wellfit.estimators import load_model
 from wellfit.model_selection import SearchCV
 from wellfit.model_selection.journal import Entry, Journal, read_journal
@@ -29,6 +30,7 @@ from wellfit.report.searches import candidates
 Wellfit = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("undrawn")
 
+ACCURACY = Metric.of("accuracy")
 INCOME = ("search", "adult.csv", "--target", "income", "--drop", "pay", "--epochs", "2")
 QUICK = (*INCOME, "--hidden", "4", "--candidates", "4", "--run", "run")
 
@@ -73,7 +75,7 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     found = result(here / "run")
     assert found["search"]["candidates"] == 4
     assert found["search"]["mean"] == table["mean"][0]
-    assert f"{table['mean'][0]:.4f}" in done.output
+    assert ACCURACY.format(table["mean"][0], more=1) in done.output
     model = load_model(here / "run" / "model")
     assert model.hidden_layer_sizes == (4,)
     for name, value in found["search"]["best_params"].items():
@@ -83,7 +85,7 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     assert wellfit("predict", "run", "adult.csv", "--out", "p.csv").exit_code == 0
     assert {path.name for path in (here / "run").iterdir()} == {
         *("config.json", "journal.jsonl", "results.csv", "result.json", "model"),
-        *("confusion_matrix.png", "parallel_coordinates.png", "slices.png", "leaders.png"),
+        *("confusion_matrix.png", "parallel_coordinates.png", "slices.png", "learning_curves.png"),
     }
 
 
@@ -137,15 +139,15 @@ def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> N
     assert "and 1 more" in done.output
     table = pd.read_csv("run/results.csv")
     for mean in table["mean"][:3]:
-        assert f"{mean:.4f}" in done.output
-    pictures = [here / "run" / f"{name}.png" for name in ("slices", "leaders")]
+        assert ACCURACY.format(mean, more=1) in done.output
+    pictures = [here / "run" / f"{name}.png" for name in ("slices", "learning_curves")]
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
         picture.unlink()
     assert "Parameter importance" not in done.output  # four candidates are too few
     (here / "run" / "results.csv").unlink()  # as long as it goes on
     again = wellfit("search", "show", "run", "--top", "3")
-    assert f"{table['mean'][0]:.4f}" in again.output
+    assert ACCURACY.format(table["mean"][0], more=1) in again.output
     assert all(picture.is_file() for picture in pictures)
     assert "is unfinished" not in again.stderr
     (here / "run" / "result.json").unlink()
@@ -463,7 +465,7 @@ def test_results_become_a_table_whatever_is_in_them() -> None:
     assert table["seconds"].tolist() == [4.0, 2.0]
     assert table["a"].tolist() == [4, "3-3"]
     console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(leaderboard_table(table, 1))
+    console.print(leaderboard_table(table, Metric.of("r2"), 1))
     console.file.close()
     assert "and 1 more" in console.export_text()
 
@@ -474,7 +476,7 @@ def test_a_table_that_is_too_wide_has_one_column_of_words() -> None:
     for width, told in ((60, ("128-128", "rate", "sizes")), (45, ("learning rate", "l2 1e-05"))):
         with open(os.devnull, "w") as file:
             console = Console(width=width, record=True, file=file)
-            console.print(leaderboard_table(table))
+            console.print(leaderboard_table(table, Metric.of("r2")))
         shown = console.export_text()
         assert "…" not in shown
         for text in (*told, "-0.5000", "0.123", "128-128", "1e-05"):
@@ -485,7 +487,9 @@ def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
     now = [0.0]
     with (tmp_path / "out").open("w") as file:
         console = Console(width=90, file=file, force_terminal=True)
-        with Leaderboard(console, limit=8.0, clock=lambda: now[0]) as leaderboard:
+        with Leaderboard(
+            console, Metric.of("accuracy"), limit=8.0, clock=lambda: now[0]
+        ) as leaderboard:
             leaderboard.expect(10, 0)
             assert leaderboard.left() is None
             file.flush()
@@ -500,4 +504,5 @@ def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
     shown = (tmp_path / "out").read_text()
     assert "5/10 fits" in shown
     assert "3.0 s left" in shown
-    assert "0.9000" in shown
+    assert "90.00 %" in shown
+    assert "accuracy" in shown

@@ -103,7 +103,7 @@ def test_searches_and_pictures_are_whole(models: dict[str, Any]) -> None:
     search = RandomizedSearchCV(MLPClassifier(**QUICK), space, n_iter=8, cv=2, random_state=0).fit(
         X, Y
     )
-    for name in ("parallel_coordinates", "slices", "importance", "leaders"):
+    for name in ("parallel_coordinates", "slices", "importance", "learning_curves"):
         first = np.ravel(np.array(getattr(search.plot, name)(), dtype=object))[0]
         assert_whole(first.figure, name)
     long = "runs/2026-11-29-a-run-of-a-small-network-on-the-tumours-with-all-of-the-options"

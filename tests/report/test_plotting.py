@@ -321,9 +321,10 @@ def test_a_search_draws_its_candidates(search: RandomizedSearchCV) -> None:
     assert {axes.get_xlabel() for axes in panels} == {"l2", "learning rate"}
     bars = search.plot.importance()
     assert len(bars.patches) == 2
-    loss, accuracy = search.plot.leaders(top=3)
+    loss, objective, accuracy = search.plot.learning_curves(top=3)
     assert len(loss.get_legend().get_texts()) == 3
     assert accuracy.get_xlabel() == "epoch"
+    assert "objective" in objective.get_title() + objective.get_ylabel()
 
 
 def test_a_searchs_figures_are_drawn_where_they_are_told_to(search: RandomizedSearchCV) -> None:
@@ -350,12 +351,14 @@ def test_several_metrics_go_by_refit(iris: Data) -> None:
     assert "neg_log_loss" in search.plot.parallel_coordinates().get_title()
     assert search.plot.slices(metric="accuracy")[0].get_ylabel() == "accuracy"
     with pytest.raises(UnknownNameError, match="did you mean 'accuracy'"):
-        search.plot.leaders(metric="acuracy")
+        search.plot.learning_curves(metric="acuracy")
     with pytest.raises(InputError, match="at least 8"):
         search.plot.importance()
 
 
-@pytest.mark.parametrize("figure", ["importance", "parallel_coordinates", "slices", "leaders"])
+@pytest.mark.parametrize(
+    "figure", ["importance", "parallel_coordinates", "slices", "learning_curves"]
+)
 def test_a_search_that_was_not_fitted_has_no_figures(figure: str) -> None:
     search = GridSearchCV(MLPClassifier(), {"l2": [1e-4]})
     with pytest.raises(NotFittedError):

@@ -15,7 +15,7 @@ from wellfit.optim import Adam
 from wellfit.report.searches import (
     importance,
     importance_picture,
-    leaders_curves,
+    learning_curves,
     parallel_coordinates,
     slices,
 )
@@ -198,7 +198,7 @@ def test_few_candidates_tell_nothing() -> None:
         importance(results([{"l2": 1}, {"l2": 2}, {"l2": 3}], [1.0, 2.0, np.nan]))
 
 
-# --- leaders ---------------------------------------------------------------------------------
+# --- learning curves of the best candidates --------------------------------------------------
 
 LED = results([{"l2": 0.1}, {"l2": 0.2}, {"l2": 0.3}], [0.7, 0.9, np.nan])
 FOLDS = [
@@ -212,7 +212,7 @@ FOLDS = [
 
 
 def test_leaders_are_drawn_the_best_first_by_fold_and_on_average() -> None:
-    loss, accuracy = leaders_curves(LED, FOLDS).axes
+    loss, accuracy = learning_curves(LED, FOLDS).axes
     led = [line for line in loss.lines if line.get_label()[0] != "_"]
     assert [line.get_label() for line in led] == ["score 0.9: l2 = 0.2", "score 0.7: l2 = 0.1"]
     assert led[0].get_ydata().tolist() == [1.5]  # the second fold stopped
@@ -224,17 +224,17 @@ def test_leaders_are_drawn_the_best_first_by_fold_and_on_average() -> None:
 
 
 def test_only_as_many_leaders_as_asked_for() -> None:
-    assert len(leaders_curves(LED, FOLDS, top=1).legends[0].get_texts()) == 1
+    assert len(learning_curves(LED, FOLDS, top=1).legends[0].get_texts()) == 1
 
 
 def test_no_leaders_at_all_can_not_be_drawn() -> None:
     with pytest.raises(InputError, match="top is 0; expected"):
-        leaders_curves(LED, FOLDS, top=0)
+        learning_curves(LED, FOLDS, top=0)
 
 
 def test_a_search_without_histories_has_no_leaders_curves() -> None:
     with pytest.raises(InputError, match="expected at least one"):
-        leaders_curves(LED, [[{}], [{}], [{}]])
+        learning_curves(LED, [[{}], [{}], [{}]])
 
 
 def test_the_importance_of_candidates_is_one_in_any_order_and_from_any_file() -> None:

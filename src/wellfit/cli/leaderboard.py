@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wellfit.cli.console import duration
+from wellfit.core.metrics import Metric
 from wellfit.core.words import short
 from wellfit.model_selection.journal import Entry, Journal
 from wellfit.report.searches.candidates import FIGURES, FOLD, cells
@@ -106,22 +107,40 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
     return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate)}
 
 
-def leaderboard_table(frame: pd.DataFrame, most: int = _SHOWN_CANDIDATES) -> RenderableType:
-    """Return a table of the best candidates, with the number of the others."""
+def metric_of(scoring: str | None, estimator: str) -> Metric:
+    """Return what a search ranks by: its scorer, or else what an estimator's ``score`` returns.
+
+    >>> metric_of(None, "MLPClassifier").title, metric_of("neg_log_loss", "MLPClassifier").title
+    ('accuracy', 'negative log loss')
+    """
+    return Metric.of(scoring or ("accuracy" if "Classifier" in estimator else "r2"))
+
+
+def leaderboard_table(
+    frame: pd.DataFrame, metric: Metric, most: int = _SHOWN_CANDIDATES
+) -> RenderableType:
+    """Return a table of the best candidates, with the number of the others.
+
+    Args:
+        frame: the candidates, as of :func:`ranked`.
+        metric: whose values the scores are.
+        most: how many candidates.
+    """
     shown = frame.head(most)
-    table = _Fitting(_table(shown, _columns(shown)), _table(shown, _one_column(shown)))
+    texts = (_columns(shown), _one_column(shown))
+    table = _Fitting(*(_table(shown, each, metric) for each in texts))
     more = len(frame) - most
     return Group(table, Text(f"and {more:,} more", "dim")) if more > 0 else table
 
 
-def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]]) -> Table:
+def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]], metric: Metric) -> Table:
     """Return a table with scores on the left and parameter columns on the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("", "score", "", "fits", "seconds"):
+    for name in ("", metric.title, "", "fits", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, texts in parameters.items():
         table.add_column(name, min_width=max(map(len, texts), default=0) if name else None)
-    for figures, *texts in zip(_figures(frame), *parameters.values(), strict=True):
+    for figures, *texts in zip(_figures(frame, metric), *parameters.values(), strict=True):
         table.add_row(*figures, *texts)
     return table
 
@@ -159,12 +178,12 @@ class _Fitting:
         yield self._first if whole <= options.max_width else self._second
 
 
-def _figures(frame: pd.DataFrame) -> list[list[Any]]:
+def _figures(frame: pd.DataFrame, metric: Metric) -> list[list[Any]]:
     return [
         [
             str(row["rank"]),
-            Text(_mean(row["mean"]), "bold green" if row["rank"] == 1 else ""),
-            _mean(row["mean"], row["std"]) if row["fits"] > 1 else "",
+            Text(metric.format(row["mean"], more=1), "bold green" if row["rank"] == 1 else ""),
+            _deviation(row, metric),
             str(row["fits"]),
             _short(row["seconds"]),
         ]
@@ -172,17 +191,10 @@ def _figures(frame: pd.DataFrame) -> list[list[Any]]:
     ]
 
 
-def _mean(mean: float, std: float | None = None) -> str:
-    """Return a mean with five digits, at most four after the point, or its deviation likewise.
-
-    >>> _mean(0.98765), _mean(-58116.4551), _mean(-58116.4551, 445.5051)
-    ('0.9877', '-58,116', '± 446')
-    """
-    value = mean if std is None else std
-    if not np.isfinite(value):
-        return str(value) if std is None else ""
-    before = int(np.log10(max(abs(mean), 1.0)))
-    return f"{'' if std is None else '± '}{value:,.{max(4 - before, 0)}f}"
+def _deviation(row: Any, metric: Metric) -> str:
+    """Return the standard deviation of a candidate's scores; nothing where it has one fit."""
+    known = row["fits"] > 1 and np.isfinite(row["std"])
+    return f"± {metric.format(row['std'], more=1)}" if known else ""
 
 
 def parameters_of(frame: pd.DataFrame) -> list[str]:
@@ -207,6 +219,7 @@ class Leaderboard:
 
     Args:
         console: where to print.
+        metric: whose values the scores are.
         total: number of fits of the search, if known in advance.
         limit: time limit of the search in seconds.
         quiet: whether to show nothing.
@@ -216,12 +229,14 @@ class Leaderboard:
     def __init__(
         self,
         console: Console,
+        metric: Metric,
         total: int = 0,
         limit: float | None = None,
         quiet: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._console, self._limit, self._clock = console, limit, clock
+        self._metric = metric
         self._total, self._asked, self._known = total, 0, 0
         self._live: Live | None = None
         if console.is_terminal and not quiet:
@@ -282,7 +297,8 @@ class Leaderboard:
         frame = ranked(self.entries)
         best = frame.iloc[0]
         done = f"{self._done()}/{self._wanted} fits"
-        score = f"best {_mean(best['mean'])} {_mean(best['mean'], best['std'])}".rstrip()
+        mean = self._metric.format(best["mean"], more=1)
+        score = f"best {mean} {_deviation(best, self._metric)}".rstrip()
         return "  ".join([done, *self._times(), score, *_in_words(frame.head(1))[0]])
 
     def _times(self) -> list[str]:
@@ -294,7 +310,7 @@ class Leaderboard:
         bar = ProgressBar(total=self._wanted, completed=self._done(), width=24)
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
-        return Group(line, Text(), leaderboard_table(ranked(self.entries)))
+        return Group(line, Text(), leaderboard_table(ranked(self.entries), self._metric))
 
 
 class DisplayedJournal(Journal):

@@ -20,8 +20,10 @@ CONFIG, METRICS, RESULT, MODEL = "config.json", "metrics.jsonl", "result.json", 
 CURVE, CONFUSIONS, RESIDUALS = "learning_curve.png", "confusion_matrix.png", "residuals.png"
 PICTURES = (
     *(CURVE, CONFUSIONS, RESIDUALS),
-    *("parallel_coordinates.png", "slices.png", "importance.png", "leaders.png"),  # of a search
+    # Of a search:
+    *("parallel_coordinates.png", "slices.png", "importance.png", "learning_curves.png"),
 )
+_FORMER_PICTURES = ("leaders.png",)  # in folders of searches before version 0.1.0
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
 HEALTH = "health.jsonl"  # of the layers, as they train
@@ -30,7 +32,7 @@ FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
-    *(HEALTH, REPORT, LOCK_FILE),
+    *(HEALTH, REPORT, LOCK_FILE, *_FORMER_PICTURES),
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
 

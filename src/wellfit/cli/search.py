@@ -146,16 +146,17 @@ def show(
     The table shows each candidate's mean score, its standard deviation over the folds, and its
     time.
     """
-    from wellfit.cli.run_folder import read_run
+    from wellfit.cli.search_folder import read_search
 
-    read_run(run, "show")
+    config = read_search(run, "show")
     with spinner("reading"):
-        from wellfit.cli.leaderboard import leaderboard_table
+        from wellfit.cli.leaderboard import leaderboard_table, metric_of
         from wellfit.cli.search_folder import has_ended, read_fits, read_results
         from wellfit.cli.search_pictures import draw_search
 
         table, fits = read_results(run), read_fits(run)
-    screen().print(leaderboard_table(table, top))
+    metric = metric_of(config["search"]["score"], config["estimator"])
+    screen().print(leaderboard_table(table, metric, top))
     with spinner("drawing"):
         mattered = draw_search(run, fits) if fits else None
     if mattered is not None:

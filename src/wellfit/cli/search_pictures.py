@@ -57,7 +57,7 @@ def _pictures(
     if found is not None:
         yield "importance.png", png(searches.importance_picture(found, title))
     if any(map(any, histories)):  # which older journals don't have
-        yield "leaders.png", png(searches.leaders_curves(results, histories, title=title))
+        yield "learning_curves.png", png(searches.learning_curves(results, histories, title=title))
 
 
 def importance_table(found: searches.Importances) -> RenderableType:

@@ -22,6 +22,7 @@ from wellfit.cli.leaderboard import (
     brief,
     failures,
     leaderboard_table,
+    metric_of,
 )
 from wellfit.cli.run_folder import refuse_target, resumed
 from wellfit.cli.search_folder import SearchFolder, read_search
@@ -100,7 +101,9 @@ def _carry_out(
         console.print()
     try:
         began = time.perf_counter()
-        leaderboard = Leaderboard(console, plan.options.fits, plan.options.time_limit, quiet)
+        metric = metric_of(plan.options.score, type(model).__name__)
+        options = plan.options
+        leaderboard = Leaderboard(console, metric, options.fits, options.time_limit, quiet)
         journal = DisplayedJournal(lambda: folder.begun_journal(config), leaderboard)
         search = _searched(plan, space, source, model, journal, leaderboard)
         best: Model = search.best_estimator_
@@ -192,7 +195,8 @@ def _conclude(
     if not quiet:
         tried = pluralize(len(frame), "candidate")
         console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}\n")
-    console.print(leaderboard_table(frame))
+    metric = metric_of(search.scoring, type(best).__name__)
+    console.print(leaderboard_table(frame, metric))
     console.print()
     mattered = draw_search(folder.path, search.journal.entries.values())
     if mattered is not None and not quiet:

@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts.to_matplotlib import draw
 from wellfit.report.plotting.canvas import one, several
+from wellfit.report.searches.candidate_curves import candidate_charts
 from wellfit.report.searches.candidates import candidates
 from wellfit.report.searches.coordinates import coordinates_chart, coordinates_size
 from wellfit.report.searches.importances import importance, share_chart
-from wellfit.report.searches.leaders import leader_charts
 from wellfit.report.searches.search_table import Results, SearchTable
 from wellfit.report.searches.slicing import grid, slice_charts
 
@@ -97,7 +97,9 @@ class SearchPlots:
         draw(share_chart(found), axes)
         return axes
 
-    def leaders(self, *, metric: str | None = None, top: int = 5, ax: Any = None) -> NDArray[Any]:
+    def learning_curves(
+        self, *, metric: str | None = None, top: int = 5, ax: Any = None
+    ) -> NDArray[Any]:
         """Draw the learning curves of the best candidates; return Axes of loss and accuracy.
 
         Args:
@@ -105,7 +107,7 @@ class SearchPlots:
             top: how many candidates, 1 to 7.
             ax: where to draw: Axes to be divided, or an array of them.
         """
-        charts = leader_charts(self._tried(metric, None), self._search.histories_, top)
+        charts = candidate_charts(self._tried(metric, None), self._search.histories_, top)
         panels = several(ax, (1, len(charts)), len(charts), (6.0, 4.6))
         for axes, chart in zip(panels, charts, strict=True):
             draw(chart, axes)

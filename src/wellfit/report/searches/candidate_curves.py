@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 Histories = Sequence[Mapping[str, Sequence[float]]]  # of one candidate's fits
 AllHistories = Sequence[Histories]
 
-MOST_LEADERS = 7  # lines that are told apart
+MOST_CURVES = 7  # lines that are told apart
 
 
-def leaders_curves(
+def learning_curves(
     results: Results,
     histories: AllHistories,
     *,
@@ -48,11 +48,11 @@ def leaders_curves(
 
     >>> results = {"params": [{"l2": 0.1}, {"l2": 1}], "mean_test_score": [0.9, 0.8]}
     >>> histories = [[{"loss": [2.0, 1.0]}], [{"loss": [2.0, 1.5]}]]
-    >>> [line.get_label() for line in leaders_curves(results, histories).axes[0].lines]
+    >>> [line.get_label() for line in learning_curves(results, histories).axes[0].lines]
     ['score 0.9: l2 = 0.1', 'score 0.8: l2 = 1']
     """
-    charts = leader_charts(SearchTable.of(results, metric), histories, top)
-    figure = empty_figure(5.4 * len(charts) + 0.4, 4.2 + 0.24 * min(top, MOST_LEADERS), title)
+    charts = candidate_charts(SearchTable.of(results, metric), histories, top)
+    figure = empty_figure(5.4 * len(charts) + 0.4, 4.2 + 0.24 * min(top, MOST_CURVES), title)
     panels = [figure.add_subplot(1, len(charts), place + 1) for place in range(len(charts))]
     for axes, chart in zip(panels, charts, strict=True):
         draw(chart, axes, legend=False)
@@ -61,28 +61,26 @@ def leaders_curves(
     return figure
 
 
-def leader_charts(tried: SearchTable, histories: AllHistories, top: int) -> list[Chart]:
+def candidate_charts(tried: SearchTable, histories: AllHistories, top: int) -> list[Chart]:
     """Return a chart of each kind of curve; the labels name the candidates.
 
     Raises:
         InputError: no candidate with a score has a history, or ``top`` is less than 1.
     """
-    leading = [place for place in _order(tried) if any(histories[place])][:top]
+    best = [place for place in _order(tried) if any(histories[place])][:top]
     if top < 1:
         raise InputError(f"top is {top}; expected a number of candidates, at least 1")
-    if not leading:
+    if not best:
         raise InputError("no candidate with a score has a history; expected at least one")
-    first = next(fit for fit in histories[leading[0]] if fit)
-    drawn = leading[:MOST_LEADERS]
+    first = next(fit for fit in histories[best[0]] if fit)
+    drawn = best[:MOST_CURVES]
     return [_chart(tried, histories, drawn, name) for name in shown_metrics(first)]
 
 
-def _chart(
-    tried: SearchTable, histories: AllHistories, leading: Sequence[int], name: str
-) -> Chart:
-    held = f"val_{name}" if _has(histories[leading[0]], f"val_{name}") else name
+def _chart(tried: SearchTable, histories: AllHistories, best: Sequence[int], name: str) -> Chart:
+    held = f"val_{name}" if _has(histories[best[0]], f"val_{name}") else name
     lines: list[Line] = []
-    for color, place in enumerate(leading):
+    for color, place in enumerate(best):
         folds = [fit[held] for fit in histories[place] if fit.get(held)]
         if folds:
             lines += _lines(held, folds, _label(tried, place), color)
