@@ -246,7 +246,7 @@ def _settle(folder: Path) -> None:
     if weights.exists():
         with suppress(ModelFileError):
             header = _parse(_read_document(folder), folder)
-            if _sound_weights(weights, header["weights"]) is not None:
+            if _valid_weights(weights, header["weights"]) is not None:
                 os.replace(weights, folder / WEIGHTS)
     weights.unlink(missing_ok=True)
     document.unlink(missing_ok=True)
@@ -315,13 +315,13 @@ def _float_back(parsed: dict[str, Any]) -> Any:
 def _find_weights(folder: Path, expected: Mapping[str, Any]) -> bytes | None:
     # The .new file first: if it is renamed in between, the other name finds it.
     for name in (WEIGHTS + _NEW, WEIGHTS):
-        weights = _sound_weights(folder / name, expected)
+        weights = _valid_weights(folder / name, expected)
         if weights is not None:
             return weights
     return None
 
 
-def _sound_weights(path: Path, expected: Mapping[str, Any]) -> bytes | None:
+def _valid_weights(path: Path, expected: Mapping[str, Any]) -> bytes | None:
     """Return the bytes of a file of the size and the checksum that are expected, if it is one."""
     try:
         with open_regular(path) as file:

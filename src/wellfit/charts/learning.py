@@ -121,7 +121,7 @@ def metric_chart(
     last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
     kept = int(best) if best and best < last else None
     title = title or _capital(metric.title)
-    log = not metric.higher_is_better and _falls_far(lines)
+    log = not metric.higher_is_better and _needs_log_axis(lines)
     y = Axis(unit or metric.label, log=log, metric=metric)
     lines = [replace(line, value=_value(line, y, kept)) for line in lines]
     where = f" in {by} {kept}" if kept else ""
@@ -184,7 +184,7 @@ def row_unit(rows: Rows) -> str:
     return "step" if rows and rows[0].get("step") else "epoch"
 
 
-def _falls_far(lines: Sequence[Line]) -> bool:
+def _needs_log_axis(lines: Sequence[Line]) -> bool:
     """Say whether positive values lie so far apart that a linear axis would hide the low ones."""
     values = np.concatenate([line.finite for line in lines] or [np.empty(0)])
     return bool(len(values)) and bool(values.min() > 0) and values.max() > _LOG_FROM * values.min()

@@ -114,7 +114,7 @@ def wellfit_command(
     """Train and evaluate feed-forward neural networks on tables and images."""
 
 
-def _spare_the_collector() -> None:
+def _collect_garbage_rarely() -> None:
     """Collect garbage rarely, and not at exit.
 
     Importing the libraries creates hundreds of thousands of permanent objects; the collector's
@@ -127,7 +127,7 @@ def _spare_the_collector() -> None:
 def main() -> None:
     """Run the command line."""
     signals.listen()
-    _spare_the_collector()
+    _collect_garbage_rarely()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character gets "?" instead of a crash.
         if hasattr(stream, "reconfigure"):

@@ -237,7 +237,7 @@ class Leaderboard:
     ) -> None:
         self._console, self._limit, self._clock = console, limit, clock
         self._metric = metric
-        self._total, self._asked, self._known = total, 0, 0
+        self._total, self._requested, self._known = total, 0, 0
         self._live: Live | None = None
         if console.is_terminal and not quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -246,8 +246,8 @@ class Leaderboard:
         self.entries: list[Entry] = []
 
     @property
-    def _wanted(self) -> int:
-        return max(self._total, self._asked, 1)
+    def _expected_fits(self) -> int:
+        return max(self._total, self._requested, 1)
 
     def __enter__(self) -> Leaderboard:
         if self._live is not None:
@@ -260,9 +260,9 @@ class Leaderboard:
 
     def expect(self, fits: int, known: int) -> None:
         """Add the fits of another round, some of which the journal already has."""
-        self._asked += fits
+        self._requested += fits
         self._known += known
-        self._printed = self._done() * _PLAIN_LINES // self._wanted
+        self._printed = self._done() * _PLAIN_LINES // self._expected_fits
         if self._live is not None:  # at once: the first stack may take minutes
             self._live.update(self.frame(), refresh=True)
 
@@ -272,13 +272,13 @@ class Leaderboard:
         if self._live is not None and self._clock() - self._shown > _EVERY:
             self._shown = self._clock()
             self._live.update(self.frame(), refresh=True)
-        tenth = self._done() * _PLAIN_LINES // self._wanted
+        tenth = self._done() * _PLAIN_LINES // self._expected_fits
         if self._plain and tenth > self._printed:
             self._printed = tenth
             self._console.print(self.line(), soft_wrap=True)
 
     def _done(self) -> int:
-        return min(len(self.entries), self._wanted)
+        return min(len(self.entries), self._expected_fits)
 
     def left(self) -> float | None:
         """Return an estimate of the remaining seconds; None if it is unknown.
@@ -287,16 +287,16 @@ class Leaderboard:
         another bracket begins.
         """
         passed, fresh = self._clock() - self._began, self._done() - self._known
-        if fresh <= 0 or self._done() == self._wanted:
+        if fresh <= 0 or self._done() == self._expected_fits:
             return None
-        left = passed / fresh * (self._wanted - self._done())
+        left = passed / fresh * (self._expected_fits - self._done())
         return left if self._limit is None else max(0.0, min(left, self._limit - passed))
 
     def line(self) -> str:
         """Return the progress and the best candidate in one line."""
         frame = ranked(self.entries)
         best = frame.iloc[0]
-        done = f"{self._done()}/{self._wanted} fits"
+        done = f"{self._done()}/{self._expected_fits} fits"
         mean = self._metric.format(best["mean"], more=1)
         score = f"best {mean} {_deviation(best, self._metric)}".rstrip()
         return "  ".join([done, *self._times(), score, *_in_words(frame.head(1))[0]])
@@ -307,9 +307,9 @@ class Leaderboard:
 
     def frame(self) -> RenderableType:
         """Return a progress bar with the remaining time, and the leaderboard below."""
-        bar = ProgressBar(total=self._wanted, completed=self._done(), width=24)
+        bar = ProgressBar(total=self._expected_fits, completed=self._done(), width=24)
         line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_row(f"{self._done()}/{self._wanted} fits", bar, *self._times())
+        line.add_row(f"{self._done()}/{self._expected_fits} fits", bar, *self._times())
         return Group(line, Text(), leaderboard_table(ranked(self.entries), self._metric))
 
 

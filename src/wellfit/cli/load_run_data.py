@@ -65,7 +65,7 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> R
     health = _lines(path / HEALTH, health_in, notes)
     if not isinstance(result, dict):
         result = None
-        notes.append(_unended(path, config))
+        notes.append(_unfinished_note(path, config))
     model = _model(path, notes) if whole else None
     source = None
     if whole and model is not None and not _is_too_large(config, notes):
@@ -87,7 +87,7 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> R
     )
 
 
-def _unended(path: Path, config: dict[str, Any]) -> str:
+def _unfinished_note(path: Path, config: dict[str, Any]) -> str:
     command = "search" if "search" in config else "train"
     broken = " (its result can't be read)" if (path / RESULT).exists() else ""
     return (

@@ -67,7 +67,7 @@ class RunFolder:
         self.path = path or Path("runs") / name
         self._fixed, self._overwrite, self.resumed = path is not None, overwrite, resume
         self._metrics: BinaryIO | None = None
-        self._owed = b""  # lines that didn't fit on the disk yet
+        self._pending = b""  # lines that didn't fit on the disk yet
         self._trouble: OSError | None = None
         self._lock: int | None = None
         self.begun = False
@@ -173,24 +173,24 @@ class RunFolder:
 
         A full disk doesn't stop training, because there may be space for the model later.
         """
-        self._owed += _line(line)
-        self._pay()
+        self._pending += _line(line)
+        self._write_pending()
 
-    def _pay(self) -> None:
+    def _write_pending(self) -> None:
         """Write all pending lines or none; an error is kept for :meth:`check`."""
-        if self._metrics is None or not self._owed:
+        if self._metrics is None or not self._pending:
             return
         try:
-            append(self._metrics, self._owed)
+            append(self._metrics, self._pending)
         except OSError as error:
             self._trouble = OSError(error.errno, error.strerror, str(self.path / METRICS))
         else:
-            self._owed, self._trouble = b"", None
+            self._pending, self._trouble = b"", None
 
     def close(self) -> None:
         """Close the metrics."""
         if self._metrics is not None:
-            self._pay()
+            self._write_pending()
             self._metrics.close()
             self._metrics = None
 

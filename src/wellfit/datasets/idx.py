@@ -44,10 +44,10 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
         # A damaged header may state any size: refuse sizes that the file can't contain.
         ratio = _DEFLATE_RATIO if isinstance(file, gzip.GzipFile) else 1
         if size > path.stat().st_size * ratio:
-            raise DataError(_cut_short(path, shape))
+            raise DataError(_truncation_text(path, shape))
         data = file.read(size)
         if len(data) < size:
-            raise DataError(_cut_short(path, shape))
+            raise DataError(_truncation_text(path, shape))
         if file.read(1):
             raise DataError(f"{path} has more bytes than its header states, {_times(shape)}")
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
@@ -137,7 +137,7 @@ def _labels_beside(path: Path) -> Path:
     raise DataError(f"{path} has no file of labels; expected {path.with_name(name)} (or .gz)")
 
 
-def _cut_short(path: Path, shape: tuple[int, ...]) -> str:
+def _truncation_text(path: Path, shape: tuple[int, ...]) -> str:
     return f"{path} is truncated or damaged: its header states {_times(shape)} values"
 
 

@@ -111,9 +111,9 @@ def _worst_difference(
     prepared: TrainingJob, member: Member, rows: Rows, seed: int
 ) -> tuple[float, int]:
     """Return the largest relative difference, and how many layers were compared."""
-    grads = [grad[0] for grad in _nudged(Start(prepared, [member], rows), seed).gradients()]
+    grads = [grad[0] for grad in _perturbed(Start(prepared, [member], rows), seed).gradients()]
     learning = [index for index, grad in enumerate(grads) if grad.numel()]
-    pairs = _nudged(Start(prepared, [member] * (2 * len(learning)), rows), seed)
+    pairs = _perturbed(Start(prepared, [member] * (2 * len(learning)), rows), seed)
     views = pairs.stack.network.parameters.views(pairs.stack.weights.parameters, pairs.stack.k)
     expected, steps = [], []
     for place, index in enumerate(learning):
@@ -133,7 +133,7 @@ def _worst_difference(
     return float((wrong / np.maximum(np.abs(slopes), rounding)).max()), len(learning)
 
 
-def _nudged(start: Start, seed: int) -> Start:
+def _perturbed(start: Start, seed: int) -> Start:
     """Return members moved a little, all alike: the first weights may lie on a kink of relu."""
     stack = start.stack
     views = stack.network.parameters.views(stack.weights.parameters, stack.k)

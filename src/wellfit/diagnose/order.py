@@ -74,7 +74,9 @@ class RowOrder(Check, name="row_order"):
         table = context.columns.iloc[:, :_MOST]
         place = _original(table.index)
         found = [
-            one for one in _orders(table.iloc[place], context.targets[place]) if self._ill(one)
+            one
+            for one in _orders(table.iloc[place], context.targets[place])
+            if self._is_suspicious(one)
         ]
         if not found:
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
@@ -87,7 +89,7 @@ class RowOrder(Check, name="row_order"):
     def _alike(self, one: Order) -> bool:
         return one.likeness > self.alike and one.surprise > self.errors
 
-    def _ill(self, one: Order) -> bool:
+    def _is_suspicious(self, one: Order) -> bool:
         return one.sorted or self._alike(one)
 
     def _observed(self, one: Order, also: str) -> tuple[str, str]:

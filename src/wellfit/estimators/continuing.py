@@ -89,7 +89,7 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     trained, borrowed = before.weights.network, before.borrowed
     columns = embedded_columns(trained)
     built = builder.architecture(trained.inputs, targets.n_outputs, borrowed, columns).network
-    if _at_work(built) == _at_work(trained):
+    if _prediction_forms(built) == _prediction_forms(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
@@ -97,7 +97,9 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     former = type(builder)(then).architecture(
         trained.inputs, before.targets.n_outputs, borrowed, columns
     )
-    if _at_work(former.network) == _at_work(trained) and _shapes(built) == _shapes(trained):
+    if _prediction_forms(former.network) == _prediction_forms(trained) and _shapes(
+        built
+    ) == _shapes(trained):
         return built
     raise HyperparameterError(
         f"{changed[0]} is {getattr(now, changed[0])!r}, and the weights to go on from were "
@@ -175,7 +177,7 @@ def _same(now: Any, then: Any, key: str) -> bool:
     return given is before or bool(given == before)
 
 
-def _at_work(network: Network) -> list[Any]:
+def _prediction_forms(network: Network) -> list[Any]:
     """Return all that decides what a network computes when it predicts, but for its weights."""
     return [_form(layer) for layer in network.layers if not layer.training_only]
 

@@ -36,12 +36,12 @@ def stackable(cls: Class) -> Class:
 
 def can_be_stacked(estimator: Any) -> bool:
     """Say whether stacks give what the estimator's own ``fit`` and ``predict`` would give."""
-    return _home(estimator) is not None and not overridden(estimator)
+    return _stackable_base(estimator) is not None and not overridden(estimator)
 
 
 def is_overridden(estimator: Any, method: str) -> bool:
     """Say whether calling a method of a stackable class's estimator runs another than its own."""
-    home = _home(estimator)
+    home = _stackable_base(estimator)
     if home is None:
         return False
     return getattr(getattr(estimator, method), "__func__", None) is not _DECLARED[home][method]
@@ -58,7 +58,7 @@ def kind_of(estimator: Any, holder: str) -> str:
         InputError: it predicts by methods of its own, which no file can hold.
     """
     own = [name for name in overridden(estimator) if name in _PREDICTING]
-    home = _home(estimator) or type(estimator)
+    home = _stackable_base(estimator) or type(estimator)
     if own:
         raise InputError(
             f"{type(estimator).__name__} defines its own {', '.join(own)}, which {holder} can't "
@@ -69,7 +69,7 @@ def kind_of(estimator: Any, holder: str) -> str:
 
 def as_stackable(estimator: Any) -> Any:
     """Return a copy of a fitted estimator that predicts by its stackable class's own methods."""
-    copy: Any = object.__new__(_home(estimator) or type(estimator))
+    copy: Any = object.__new__(_stackable_base(estimator) or type(estimator))
     own = overridden(estimator)
     copy.__dict__.update({k: v for k, v in vars(estimator).items() if k not in own})
     return copy
@@ -103,7 +103,7 @@ def overridden(estimator: Any) -> list[str]:
     >>> overridden(Cautious()), overridden(MLPClassifier())
     (['predict'], [])
     """
-    home = _home(estimator)
+    home = _stackable_base(estimator)
     if home is None:
         return []
     declared, now = _DECLARED[home], _attributes(type(estimator))
@@ -122,7 +122,7 @@ def overridden(estimator: Any) -> list[str]:
     return sorted(name for name in names if not _is_request(name))
 
 
-def _home(estimator: Any) -> type | None:
+def _stackable_base(estimator: Any) -> type | None:
     """Return the stackable class that an estimator is of, or of a subclass of."""
     return next((base for base in type(estimator).__mro__ if base in _DECLARED), None)
 

@@ -157,10 +157,10 @@ class Evaluation(FitEvaluator):
         key = (encoding_key(estimator), fit.train.tobytes())
         if key in self._seen:
             self._used.add(key)
-            return _silent(builder.job_like(self._seen[key]))
+            return _without_callbacks(builder.job_like(self._seen[key]))
         X, y = safe_indexing(self._features, fit.train), safe_indexing(self._y, fit.train)
         params = check_method_params(self._x, params=self._fit_params, indices=fit.train)
-        self._seen[key] = _silent(builder.job(X, y, **params))
+        self._seen[key] = _without_callbacks(builder.job(X, y, **params))
         self._used.add(key)
         return self._seen[key]
 
@@ -280,7 +280,7 @@ class Evaluation(FitEvaluator):
         return {**outcome, "fit_time": seconds, "score_time": 0.0, "history": {}}
 
 
-def _silent(job: TrainingJob) -> TrainingJob:
+def _without_callbacks(job: TrainingJob) -> TrainingJob:
     """Return a job without the callbacks whose files have room for one: the refitted best."""
     return replace(
         job, callbacks=tuple(each for each in job.callbacks if not each.exclusive_files)

@@ -87,7 +87,7 @@ class Journal:
         self.path = Path(path)
         self.entries: dict[str, Entry] = {}
         self.has_former_names = False  # it was begun before version 0.1.0
-        self._owed: list[bytes] = []  # lines that found no room yet
+        self._pending: list[bytes] = []  # lines that found no room yet
         self._complained = False
 
     def begin(self, search: Mapping[str, Any]) -> None:
@@ -126,7 +126,7 @@ class Journal:
         Where the disk is full this warns once; the lines are tried again with the next ones.
         """
         self.entries |= {entry.key: entry for entry in entries}
-        self._owed += [_line(vars(entry)) for entry in entries]
+        self._pending += [_line(vars(entry)) for entry in entries]
         try:
             self.settle()
         except OSError as error:
@@ -144,12 +144,12 @@ class Journal:
         Raises:
             OSError: they find none now.
         """
-        if self._owed:
+        if self._pending:
             try:
-                _append(self.path, b"".join(self._owed))
+                _append(self.path, b"".join(self._pending))
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(self.path)) from error
-            self._owed.clear()
+            self._pending.clear()
 
 
 class Recorder:

@@ -59,7 +59,7 @@ class Dense(HiddenLayer, name="dense"):
         self._settle("bias_initializer", Initializer)
         self._norm()  # made once to be checked
         # Made once to be checked: a wrong rate is refused here and not when training starts.
-        for _ in _disturbing(self.dropout):
+        for _ in _noise_layers(self.dropout):
             pass
 
     def _settle(self, key: str, base: type[Config]) -> None:
@@ -81,7 +81,7 @@ class Dense(HiddenLayer, name="dense"):
         yield Activate() if self.activation is None else Activate(self.activation)
         if norm is not None and norm.place == "after":
             yield norm.placed()
-        yield from _disturbing(self.dropout)
+        yield from _noise_layers(self.dropout)
 
     def output_layers(self, units: int) -> Iterator[Layer]:
         """Yield the engine's layers of a network's outputs: linear, and batch norm if asked."""
@@ -136,7 +136,7 @@ def expand(layers: Sequence[Hidden], whole: Dense) -> tuple[list[Layer], list[De
     return expanded, asked
 
 
-def _disturbing(dropout: Any) -> Iterator[Layer]:
+def _noise_layers(dropout: Any) -> Iterator[Layer]:
     """Yield the layer behind ``dropout=``: a rate, or a layer itself."""
     if isinstance(dropout, Layer):
         yield dropout

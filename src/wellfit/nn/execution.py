@@ -173,10 +173,10 @@ class Executor:
                 passes_down=memory.gradients is not None and any(self._learning[:index]),
                 learns=self._learning[index],
             )
-            ops.append(self._at_work(index, context))
+            ops.append(self._bind_layer(index, context))
         return ops
 
-    def _at_work(self, index: int, context: BindContext) -> Op:
+    def _bind_layer(self, index: int, context: BindContext) -> Op:
         """Bind a layer: run by run of members, where it works otherwise in some than in others."""
         layer, learns = self._network.layers[index], self._learns[index]
         tracks = self._network.statistics.shapes[index].rows

@@ -289,7 +289,7 @@ class _Loop:
             (diverged, Status.DIVERGED),
         ):
             self._writer.end(np.flatnonzero(logs.active & mask), status)
-        self._let_go(np.flatnonzero(gone), np.flatnonzero(~gone))
+        self._remove_members(np.flatnonzero(gone), np.flatnonzero(~gone))
 
     # Members that stop.
 
@@ -306,7 +306,7 @@ class _Loop:
         self._result.metric_sums = self._metric_sums.sums() if self._result.position else None
         self._archive(np.arange(len(self._active)))
 
-    def _let_go(self, gone: NDArray[np.int64], left: NDArray[np.int64]) -> None:
+    def _remove_members(self, gone: NDArray[np.int64], left: NDArray[np.int64]) -> None:
         """Archive the members at positions ``gone``, and go on with those ``left``."""
         minimizer_runs = self._bound.minimizer_runs
         if minimizer_runs is not None:

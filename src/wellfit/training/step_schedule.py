@@ -91,14 +91,14 @@ class StepSchedule:
         """Yield the numbers of each step of the epoch that starts at global step ``step``."""
         end = step + per_epoch
         while step < end:
-            ahead = self._looking_ahead(step, per_epoch)
+            ahead = self._computed_ahead(step, per_epoch)
             these = ahead.values[step - ahead.start : end - ahead.start]
             yield from these
             step += len(these)
 
     def learning_rates(self, step: int, per_epoch: int) -> Tensor:
         """Return each member's scheduled learning rate (K,) at one step."""
-        ahead = self._looking_ahead(step, per_epoch)
+        ahead = self._computed_ahead(step, per_epoch)
         return ahead.rates[step - ahead.start]
 
     def _split_for_update(self) -> tuple[ParameterGroup, ...]:
@@ -117,7 +117,7 @@ class StepSchedule:
         )
         return tuple(chain.from_iterable(parts))
 
-    def _looking_ahead(self, step: int, per_epoch: int) -> _Ahead:
+    def _computed_ahead(self, step: int, per_epoch: int) -> _Ahead:
         """Return the numbers of a step and of many that follow, of later epochs too."""
         ahead = self._ahead
         if ahead is None or not ahead.holds(step, per_epoch):

@@ -180,7 +180,7 @@ class ModelRegistry:
             UnknownNameError: there is no model of that name; the message names the nearest one.
             ModelFileError: a file is missing, truncated or altered, or ``out`` isn't empty.
         """
-        target = None if out is None else _vacant(Path(out))
+        target = None if out is None else _empty_folder(Path(out))
         model = self._find(name)
         while True:
             try:
@@ -304,7 +304,7 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _vacant(folder: Path) -> Path:
+def _empty_folder(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} already exists; expected a new or an empty folder")
     return folder

@@ -110,7 +110,7 @@ class Tail:
             at = os.fstat(file.fileno())
             changed, size = False, self._size
             self._size, self.grew = at.st_size, size is not None and at.st_size > size
-            if self._offset and not self._goes_on(file, (at.st_dev, at.st_ino)):
+            if self._offset and not self._has_grown_only(file, (at.st_dev, at.st_ino)):
                 changed = self._restart()
             self._file = (at.st_dev, at.st_ino)
             file.seek(self._offset)
@@ -124,7 +124,7 @@ class Tail:
         self.rows += rows
         return changed or bool(rows)
 
-    def _goes_on(self, file: Any, identity: tuple[int, int]) -> bool:
+    def _has_grown_only(self, file: Any, identity: tuple[int, int]) -> bool:
         """Return whether the last bytes read are unchanged, so that the file only grew."""
         if identity != self._file:
             return False

@@ -34,7 +34,7 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
         verdict: the verdict on the training.
         findings: of checks of data; those that don't bear on what scores mean are left out.
     """
-    bad = [one for one in findings if one.outcome is not Outcome.PASS and _bears(one)]
+    bad = [one for one in findings if one.outcome is not Outcome.PASS and _matters(one)]
     if not bad:
         return verdict
     bad.sort(key=lambda one: one.outcome is not Outcome.FAIL)
@@ -61,7 +61,7 @@ def with_data(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
     )
 
 
-def _bears(finding: Finding) -> bool:
+def _matters(finding: Finding) -> bool:
     if finding.check not in registry.names(Check.family):
         return False
     known: type[Check] = registry.lookup(Check.family, finding.check)

@@ -59,12 +59,12 @@ class BorrowedLayers:
         before, *sections = sectioned(hidden)
         own = [_units(section[0]) for section in sections]
         _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], bool(self.head))
-        layers: list[Layer | Wanted] = [*_disturbing(before), *self.before]
+        layers: list[Layer | Wanted] = [*_noise_layers(before), *self.before]
         asked = []
         for borrowed, (first, *others) in zip(self.sections, sections, strict=False):
             settled = first.with_defaults(whole) if isinstance(first, Dense) else whole
             stands_for = settled.layers() if isinstance(first, Dense) else ()
-            layers += [*borrowed, *_disturbing(stands_for), *_disturbing(others)]
+            layers += [*borrowed, *_noise_layers(stands_for), *_noise_layers(others)]
             asked.append(settled)
         rest = [layer for section in sections[self.count :] for layer in section]
         return [*layers, *rest], asked
@@ -97,7 +97,7 @@ def sectioned(layers: Iterable[Any]) -> list[list[Any]]:
     return sections
 
 
-def _disturbing(layers: Iterable[Wanted]) -> Iterator[Layer]:
+def _noise_layers(layers: Iterable[Wanted]) -> Iterator[Layer]:
     for layer in layers:
         if isinstance(layer, Layer) and layer.training_only:
             yield layer

@@ -61,13 +61,13 @@ def with_frozen_prefix(job: TrainingJob, frozen: int) -> TrainingJob:
 
 def _is_steady(job: TrainingJob, layers: Sequence[Layer]) -> bool:
     """Say whether layers' outputs are the same at every epoch, and fit in memory."""
-    if job.stream.augment or any(map(_disturbs, layers)):
+    if job.stream.augment or any(map(_adds_noise, layers)):
         return False
     width = Network(job.member.network.inputs, (*layers, Linear(1))).widths[-2]
     return len(job.rows) * width * 8 < _ROOM * machine_memory()
 
 
-def _disturbs(layer: Layer) -> bool:
+def _adds_noise(layer: Layer) -> bool:
     strengths = [value for key, value in layer.values() if key in ("rate", "std")]
     return layer.training_only and (not strengths or any(strengths))
 

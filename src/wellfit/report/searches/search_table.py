@@ -204,9 +204,9 @@ def _by_factors(places: NDArray[np.float64]) -> bool:
     known = places[~np.isnan(places)]
     if known.min() <= 0 or known.max() < _LOG_FROM * known.min():
         return False
-    return _off_centre(np.log(known)) <= _off_centre(known) + 1e-6
+    return _skewness(np.log(known)) <= _skewness(known) + 1e-6
 
 
-def _off_centre(values: NDArray[np.float64]) -> float:
+def _skewness(values: NDArray[np.float64]) -> float:
     middle = (values.max() + values.min()) / 2
     return float(abs(np.median(values) - middle) / np.ptp(values))

@@ -53,7 +53,7 @@ class MLflow(Callback, name="mlflow"):
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Log the metrics; a server that doesn't answer is warned of."""
-        with _forgiving(f"MLflow did not log epoch {logs.epoch}", state):
+        with _warn_on_failure(f"MLflow did not log epoch {logs.epoch}", state):
             for k in np.flatnonzero(logs.active):
                 state["live"].log_batch(state["runs"][k], metrics=_metrics(logs, int(k)))
         return None
@@ -61,13 +61,13 @@ class MLflow(Callback, name="mlflow"):
     def on_train_end(self, state: State) -> None:
         """Close the runs."""
         client = state.pop("live", None)
-        with _forgiving("MLflow did not close its runs", state):
+        with _warn_on_failure("MLflow did not close its runs", state):
             for run_id in state.get("runs", ()) if client else ():
                 client.set_terminated(run_id)
 
 
 @contextmanager
-def _forgiving(what: str, state: State) -> Iterator[None]:
+def _warn_on_failure(what: str, state: State) -> Iterator[None]:
     """Warn of a server that doesn't answer: no reason to lose a training."""
     try:
         yield
