@@ -178,6 +178,9 @@ def test_a_run_that_was_killed_predicts_by_its_last_checkpoint(
     said = " ".join(told.output.split())
     assert "the run run isn't finished: these are the weights of epoch 4" in said
     assert "accuracy" in said
+    exported = wellfit("export", "run", "--to", "torch", "--out", "model.py")
+    assert exported.exit_code == 0, exported.output
+    assert "the run run isn't finished" in " ".join(exported.output.split())
 
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(b"torn")

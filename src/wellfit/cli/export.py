@@ -34,7 +34,7 @@ def export(
         raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
     folder = model_folder(run)
     with starting():
-        from wellfit.estimators import load_model
+        from wellfit.cli.run_model import load_run_model
         from wellfit.transfer import export as write
-    files = write(load_model(folder), to, out)
+    files = write(load_run_model(run, folder), to, out)
     screen().print(f"wrote {' and '.join(map(str, files))}", soft_wrap=True)

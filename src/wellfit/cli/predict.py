@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellfit.cli import options
-from wellfit.cli.console import note, screen, starting
-from wellfit.core.words import moment, pluralize, spent
+from wellfit.cli.console import screen, starting
+from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def predict(
     checkpoint.
     """
     from wellfit.cli.preflight import refuse_missing_data
-    from wellfit.cli.run_folder import CHECKPOINTS, model_folder, read_config
+    from wellfit.cli.run_folder import model_folder, read_config
     from wellfit.core.errors import InputError
     from wellfit.core.writing import writing
 
@@ -70,11 +70,9 @@ def predict(
     refuse_missing_data(data, data_dir)
     with starting():
         from wellfit.cli.new_rows import NewRows
-        from wellfit.estimators import load_model
+        from wellfit.cli.run_model import load_run_model
         from wellfit.estimators.table_schema import table_schema
-    model = load_model(folder)
-    if folder.name == CHECKPOINTS and folder.parent == run:
-        _tell_checkpoint(model, run)
+    model = load_run_model(run, folder)
     for network in getattr(model, "estimators_", [model]):  # an ensemble has several networks
         network.set_params(device=device)
     schema = table_schema(model)
@@ -89,22 +87,6 @@ def predict(
         screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
     if comparison is not None:
         comparison.print_notes()
-
-
-def _tell_checkpoint(model: Any, run: Path) -> None:
-    """Say which epoch's weights a run without a model predicts by, and read its table's types."""
-    from wellfit.cli.run_folder import read_config
-    from wellfit.datasets import TableSchema
-    from wellfit.estimators.table_schema import record_schema
-
-    document = read_config(run).get("data", {}).get("schema")
-    record_schema(model, None if document is None else TableSchema.from_document(document))
-    done = spent(model.history_, model.n_epochs_)
-    note(
-        f"the run {run} isn't finished: these are the weights of "
-        f"{moment(model.history_, model.best_epoch_)}, from "
-        f"its last checkpoint, after {done}; `wellfit train --resume {run}` resumes it"
-    )
 
 
 def _predict(
