@@ -182,7 +182,9 @@ def _levels(done: Reproduction, key: str) -> list[Measured]:
             if np.isfinite(one.result) and one.figure.metric.is_share and not one.figure.difference
         ]
         # The value of an epoch is no level at the curves' end.
-        return [one for one in shares if not re.search(r", epoch \d+", one.figure.what)]
+        return [
+            one for one in shares if not re.search(r", (first epoch|epoch \d+)", one.figure.what)
+        ]
     ends = [history[key][-1] for history in done.curves.values() if key in history]
     return [one for one in _wanted(done) if np.isclose(one.result, ends, rtol=_SAME, atol=0).any()]
 

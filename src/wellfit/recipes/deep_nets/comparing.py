@@ -127,7 +127,13 @@ class Optimizers(DeepNets, name="deep-optimizers"):
         "starts its mean square at 1; here it is added to the root, and the mean square starts at "
         "0."
     )
-    better_way: ClassVar[str] = "4 epochs of 20,000 rows, batches of 100."
+    better_way: ClassVar[str] = "4 epochs of 20,000 rows, batches of 100; AdaGrad from sums of 0."
+    remark: ClassVar[str] = (
+        "AdaGrad is said to stop too early. From TensorFlow 1's sums of 0.1 it does: its training "
+        "loss ends at 16 times Adam's. From sums of 0, wellfit's default, its first steps are ten "
+        "times as long as Adam's: after 10 epochs it validates as well, at 3 times the training "
+        "loss, and after the better way's 4 short ones it is the best."
+    )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each, and with AdaGrad from sums of 0 besides."""
@@ -142,7 +148,8 @@ class Optimizers(DeepNets, name="deep-optimizers"):
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Train once with each."""
-        return compared(context, {name: {"optimizer": one} for name, one in OPTIMIZERS.items()})
+        rules = {**OPTIMIZERS, "AdaGrad": AdaGrad(0.01)}
+        return compared(context, {name: {"optimizer": one} for name, one in rules.items()})
 
 
 class Schedules(DeepNets, name="deep-schedules"):

@@ -95,7 +95,7 @@ class Sparse(DeepNets, name="deep-l1"):
             slack=SLACK,
         ),
         published(
-            f"{VALIDATION}, {WIDE}, first epoch", 0.831, "L1 and L2 Regularization, epoch 0", 0.01
+            f"{VALIDATION}, {WIDE}, first epoch", 0.831, "L1 and L2 Regularization, epoch 0", 0.02
         ),
         published(
             f"{VALIDATION}, {NARROW}, first epoch",
