@@ -9,6 +9,8 @@ import torch
 from engine import CPU, FLOAT64, every, label
 from wellfit.augment import (
     Augmenter,
+    Brightness,
+    Contrast,
     Elastic,
     Erasing,
     Examples,
@@ -28,6 +30,8 @@ SHAPE = (7, 6, 2)
 D = 84
 EVERY = every("augmentation")
 OFF = {
+    "brightness": Brightness(0),
+    "contrast": Contrast(0),
     "elastic": Elastic(alpha=0),
     "erasing": Erasing(probability=0),
     "mixup": Mixup(0),
@@ -42,6 +46,7 @@ COMBINATIONS = [
     (Rotation(20), Shift(1), Scale(0.2)),
     (Shift(1), Elastic(9, 1), Shear(10), Erasing(), Noise(), Mixup(1)),
     (Scale(0.2, keep_aspect=False), Shift(1.5, whole=False)),
+    (Contrast(), Brightness(0.3), Contrast(0.1), Shift(1)),
 ]
 
 
@@ -140,7 +145,10 @@ def test_strength_zero_is_no_change(name):
     same(now, given)
 
 
-@pytest.mark.parametrize("part", [part for part in EVERY if part.name != "noise"], ids=label)
+UNCLIPPED = ("noise", "brightness", "contrast")
+
+
+@pytest.mark.parametrize("part", [part for part in EVERY if part.name not in UNCLIPPED], ids=label)
 def test_values_stay_within_their_range(part):
     given = examples(2, 1)
     given.x[..., :-1] = given.x[..., :-1].round()  # as much contrast as there can be

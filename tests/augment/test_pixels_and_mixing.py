@@ -1,4 +1,4 @@
-"""Noise, erasing and mixup."""
+"""Noise, brightness, contrast, erasing and mixup."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,16 @@ import torch
 from scipy import ndimage, stats
 
 from engine import CPU, FLOAT64, every, label, targets
-from wellfit.augment import Augmenter, Erasing, Examples, Mixup, Noise, augment_rows
+from wellfit.augment import (
+    Augmenter,
+    Brightness,
+    Contrast,
+    Erasing,
+    Examples,
+    Mixup,
+    Noise,
+    augment_rows,
+)
 
 
 def test_noise_is_normal_and_everywhere_anew():
@@ -20,6 +29,26 @@ def test_noise_is_normal_and_everywhere_anew():
 def test_noise_is_not_clipped():
     seen = augment_rows(np.zeros((10, 100)), Noise(0.1))
     assert abs((seen < 0).mean() - 0.5) < 0.08
+
+
+# --- brightness and contrast -----------------------------------------------------------------
+
+
+def test_brightness_moves_all_features_of_a_row_alike():
+    rows = np.random.default_rng(0).random((2000, 12))
+    change = augment_rows(rows, Brightness(0.3), seed=1) - rows
+    np.testing.assert_allclose(change, np.broadcast_to(change[:, :1], change.shape), atol=1e-12)
+    assert stats.kstest(change[:, 0] / 0.3, "uniform", (-1, 2)).pvalue > 1e-3
+
+
+def test_contrast_stretches_each_channel_about_its_mean():
+    rows = np.random.default_rng(0).random((2000, 5 * 4 * 3))
+    seen = augment_rows(rows, Contrast(0.4), (5, 4, 3), seed=1)
+    before, after = (each.reshape(2000, 20, 3) for each in (rows, seen))
+    np.testing.assert_allclose(after.mean(1), before.mean(1), atol=1e-12)
+    factor = after.std(1) / before.std(1)
+    np.testing.assert_allclose(factor, np.broadcast_to(factor[:, :1], factor.shape))
+    assert stats.kstest((factor[:, 0] - 1) / 0.4, "uniform", (-1, 2)).pvalue > 1e-3
 
 
 # --- erasing ---------------------------------------------------------------------------------

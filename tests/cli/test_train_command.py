@@ -63,6 +63,24 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
         assert told in done.output, told
 
 
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (("--loss", "sigmoid_cross_entropy"), ""),  # one output: it is the log loss
+        (("--class-weight", "balanced"), "is softmax_cross_entropy, of rows weighted by class;"),
+        (("--loss", "sigmoid_squared_error"), "is sigmoid_squared_error, not a log loss; the log"),
+    ],
+)
+def test_losses_that_are_no_log_loss_are_told_apart(
+    here: Path, wellfit: Wellfit, words: tuple[str, ...], note: str
+) -> None:
+    done = wellfit(*TRAIN, *QUICK, *words)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert ("The loss in training" in said) == bool(note)
+    assert note in said
+
+
 def test_the_run_folder_holds_all_of_it(classifier: Path) -> None:
     assert {path.name for path in classifier.iterdir()} == {
         *("config.json", "metrics.jsonl", "health.jsonl", "result.json", "model"),

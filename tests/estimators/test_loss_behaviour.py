@@ -1,5 +1,7 @@
 """What each loss makes of an estimator, on data of its kind."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,8 +171,15 @@ def test_one_hot_rows_are_classes_or_labels_as_the_loss_says():
     np.testing.assert_allclose(
         classes.predict_proba(X), classifier().fit(X, y).predict_proba(X), rtol=1e-4, atol=1e-6
     )
-    labels = classifier().fit(X, ONE_HOT.astype(int))
+    with pytest.warns(UserWarning, match="3 columns with a single 1 in every row; it is"):
+        labels = classifier().fit(X, ONE_HOT.astype(int))
     assert labels.predict(X).shape == (150, 3)
+    several = ONE_HOT.astype(int)
+    several[0] = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert classifier().fit(X, several).predict(X).shape == (150, 3)
+        classifier(loss="sigmoid_cross_entropy").fit(X, ONE_HOT.astype(int))
 
 
 def test_a_data_frame_names_the_classes():

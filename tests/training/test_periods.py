@@ -239,3 +239,13 @@ def test_curves_are_by_step():
     assert chart.x.title == "step"
     assert [line.x.tolist() for line in chart.lines] == [[5, 10, 12]] * 2
     assert chart.summary == "Loss in step 10: 2 in training, 2 in validation"
+
+
+def test_curves_go_on_over_epochs_that_were_not_judged():
+    nan = float("nan")
+    history = {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [nan, 3.0, nan, 2.0]}
+    (chart,) = learning_charts(history)
+    training, validation = chart.lines
+    assert training.x.tolist() == [1, 2, 3, 4]
+    assert (validation.x.tolist(), validation.y.tolist()) == ([2, 4], [3.0, 2.0])
+    assert "no number" not in chart.details

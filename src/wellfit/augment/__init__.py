@@ -1,6 +1,8 @@
 """Floor 1: random changes of training rows that leave their meaning as it is."""
 
 from wellfit.augment.base import Augmentation, Examples
+from wellfit.augment.brightness import Brightness
+from wellfit.augment.contrast import Contrast
 from wellfit.augment.mixing import Mixup
 from wellfit.augment.pipeline import Augmenter, augment_rows, augmentations
 from wellfit.augment.pixels import Erasing, Noise
@@ -10,6 +12,8 @@ from wellfit.core.registry import discover
 __all__ = [
     "Augmentation",
     "Augmenter",
+    "Brightness",
+    "Contrast",
     "Elastic",
     "Erasing",
     "Examples",

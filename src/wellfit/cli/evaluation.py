@@ -203,6 +203,29 @@ def score_table(evaluation: TestEvaluation) -> Table:
     return table
 
 
+def loss_note(model: Model, evaluation: TestEvaluation) -> str:
+    """Return why the loss of training isn't the log loss that the scores hold, or nothing."""
+    loss = model.network_.targets.loss
+    if "log loss" not in {score.name for score in evaluation.test}:
+        return ""
+    outputs = model.network_.weights.network.outputs
+    reasons = []
+    if loss.each_output_alone and outputs > 1:
+        reasons.append(f"the sum over {outputs} outputs")
+    if dict(loss.values()).get("label_smoothing"):
+        reasons.append("of smoothed labels")
+    if getattr(model, "class_weight", None) is not None:
+        reasons.append("of rows weighted by class")
+    if not loss.name.endswith("_cross_entropy"):
+        reasons.append("not a log loss")
+    if not reasons:
+        return ""
+    return (
+        f"The loss in training is {loss.name}, {', '.join(reasons)}; the log loss is that of the "
+        "predicted probabilities, and not comparable with it."
+    )
+
+
 def confusion_table(counts: NDArray[np.int64], names: Sequence[str], width: int) -> RenderableType:
     """Return the confusion matrix, or its largest errors if it is too wide or too large."""
     matrix = cells(confusion_chart(counts, names), width) if len(names) <= _MOST_CLASSES else None

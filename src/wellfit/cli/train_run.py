@@ -298,6 +298,8 @@ def _conclude(
     found = evaluation.verdict_on(model, source, unseen, checks, result)
     console.print(evaluation.score_table(result))
     if not quiet:
+        if note := evaluation.loss_note(model, result):
+            console.print(note, style="dim", highlight=False)
         evaluation.print_errors(result, source, console)
         console.print(found.sentence, style="bold", markup=False, highlight=False)
         console.print(f"{found.sure}\n", highlight=False)

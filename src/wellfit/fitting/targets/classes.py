@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -17,6 +18,7 @@ from wellfit.fitting.losses import each_output_alone, resolve_loss
 from wellfit.fitting.targets.base import TargetEncoder
 from wellfit.nn import Loss
 from wellfit.preprocessing import ClassLabels
+from wellfit.preprocessing.target_arrays import target_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,10 @@ class ClassTargets(TargetEncoder):
     @classmethod
     def fit(cls, y: ArrayLike, loss: Any = "auto") -> ClassTargets:
         """Learn the classes from all rows; see :meth:`TargetEncoder.fit`."""
-        labels = ClassLabels().fit(y, alone=each_output_alone(loss))
+        alone = each_output_alone(loss)
+        labels = ClassLabels().fit(y, alone=alone)
+        if labels.multilabel_ and alone is None:
+            _warn_of_one_hot(y)
         if not labels.multilabel_ and len(labels.classes_) < 2:
             only = labels.classes_.tolist()[0]
             raise DataError(f"the target has one class, {only!r}; expected at least two classes")
@@ -197,3 +202,16 @@ class LabelSetTargets(ClassTargets):
     def label(self, probabilities: NDArray[np.floating]) -> NDArray[Any]:
         """Return a row of 0 and 1 for each row, (n_samples, n_labels)."""
         return (probabilities > 0.5).astype(int)
+
+
+def _warn_of_one_hot(y: ArrayLike) -> None:
+    """Warn of a matrix that may stand for one class a row, where it is read as several labels."""
+    flags = target_array(y)
+    if (flags.sum(axis=1) == 1).all():
+        warnings.warn(
+            f"y is a matrix of {flags.shape[1]} columns with a single 1 in every row; it is taken "
+            "for several labels a row, each a yes or no by itself. For one class a row, expected "
+            "y.argmax(axis=1), or loss='softmax_cross_entropy'",
+            UserWarning,
+            stacklevel=2,
+        )
