@@ -171,7 +171,7 @@ def test_reliability_of_three_classes_is_of_the_predicted_one(
 
 def test_several_labels(iris: Data) -> None:
     X, y = iris
-    labels = np.column_stack([y == 0, y > 0]).astype(int)
+    labels = np.column_stack([y == 0, y == 1]).astype(int)
     clf = MLPClassifier((4,), epochs=5, random_state=0).fit(X, labels)
     assert len(clf.plot.roc(X, labels).get_legend().get_texts()) == 3
     assert clf.plot.calibration(X, labels).get_xlabel() == "mean probability of a label"
