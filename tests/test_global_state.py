@@ -35,6 +35,7 @@ from wellfit.optim import Adam
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.transfer import (
     AutoencoderPretraining,
+    CorruptionPretraining,
     MLPAutoencoder,
     RBMPretraining,
     SiamesePretraining,
@@ -131,6 +132,7 @@ def calls(clf: MLPClassifier, folder: Path) -> Iterator[tuple[str, Callable[[], 
     yield "transfer", lambda: clf.transfer(freeze=1, epochs=1).fit(X, Y)
     yield "autoencoder", lambda: MLPAutoencoder((2,), epochs=1, random_state=0).fit(X)
     yield "stacked", lambda: AutoencoderPretraining((3,), epochs=1, random_state=0).fit(X)
+    yield "modified rows", lambda: CorruptionPretraining((3,), epochs=1, random_state=0).fit(X)
     yield "Boltzmann machine", lambda: RBMPretraining((3,), random_state=0).fit(X > 1)
     yield "pairs", lambda: SiamesePretraining((3,), epochs=1, random_state=0).fit(X, Y)
     yield "to_torch", lambda: to_torch(clf)

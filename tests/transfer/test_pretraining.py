@@ -15,14 +15,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wellfit import MLPClassifier
-from wellfit.core.errors import HyperparameterError
+from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.datasets import load
 from wellfit.fitting import Compute
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import BatchNorm, GaussianNoise, MaskingNoise, Sigmoid
 from wellfit.optim import SGD
-from wellfit.transfer import AutoencoderPretraining, MLPAutoencoder, Pretrained, RBMPretraining
+from wellfit.transfer import (
+    AutoencoderPretraining,
+    CorruptionPretraining,
+    MLPAutoencoder,
+    Pretrained,
+    RBMPretraining,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is no installed package
 
@@ -48,12 +54,16 @@ def encoded(pretraining, rows):
 
 @pytest.mark.no_cover  # other tests run the same lines
 @parametrize_with_checks(
-    [AutoencoderPretraining((8, 4), epochs=2), RBMPretraining((8, 4), n_iter=2)]
+    [
+        AutoencoderPretraining((8, 4), epochs=2),
+        RBMPretraining((8, 4), n_iter=2),
+        CorruptionPretraining((8, 4), epochs=2),
+    ]
 )
 def test_scikit_learn_check(estimator, check):
     if check.func.__name__ not in IN_FLOAT64:
         check(estimator)
-    elif isinstance(estimator, AutoencoderPretraining):
+    elif isinstance(estimator, AutoencoderPretraining | CorruptionPretraining):
         check(estimator.set_params(precision="float64"))
     else:  # always float32
         X, order = RNG.normal(size=(20, 3)), RNG.permutation(20)
@@ -76,6 +86,7 @@ PRETRAININGS = {
     "at once": AutoencoderPretraining((12, 6), layerwise=False, epochs=2, **QUICK),
     "sigmoids": AutoencoderPretraining((12, 6), activation="sigmoid", epochs=2, **QUICK),
     "machines": RBMPretraining((12, 6), n_iter=2, random_state=0),
+    "modified rows": CorruptionPretraining((12, 6), epochs=2, precision="float64", **QUICK),
 }
 
 
@@ -203,12 +214,40 @@ def test_an_autoencoder_itself_can_be_started_from():
     np.testing.assert_array_equal(clf.coefs_[1], coder.coefs_[1])
 
 
-@pytest.mark.parametrize("kind", [AutoencoderPretraining, RBMPretraining])
+@pytest.mark.parametrize("kind", [AutoencoderPretraining, CorruptionPretraining, RBMPretraining])
 def test_layers_there_must_be(kind):
     with pytest.raises(HyperparameterError, match="one layer at least"):
         kind(()).fit(DIGITS)
     with pytest.raises(HyperparameterError, match="whole numbers"):
         kind((10, 0)).fit(DIGITS)
+
+
+def test_modified_rows_are_told_from_good_ones_by_how_columns_go_together():
+    X = RNG.normal(size=(800, 1)) * np.ones(6) + 0.1 * RNG.normal(size=(800, 6))
+    task = CorruptionPretraining((16, 8), epochs=20, **QUICK).fit(X)
+    assert task.classifier_.history_["accuracy"][-1] > 0.9
+    alone = CorruptionPretraining((16, 8), epochs=20, **QUICK).fit(RNG.normal(size=(800, 6)))
+    assert alone.classifier_.history_["accuracy"][-1] < 0.75  # columns have nothing to do with
+    clf = MLPClassifier((16, 8), pretrained=Pretrained(task, freeze=2), epochs=2, **QUICK)
+    clf.fit(X, X[:, 0] > 0)
+    for own, part in zip(clf.coefs_, task.parts()[::2], strict=False):
+        np.testing.assert_allclose(own, part.weights, rtol=1e-6)
+
+
+def test_rows_may_be_modified_by_a_function():
+    seen = []
+
+    def negative(rows, draw):
+        seen.append((rows.shape, draw.randint(10)))
+        return -rows
+
+    CorruptionPretraining((4,), modify=negative, epochs=1, **QUICK).fit(DIGITS[:50])
+    assert [shape for shape, _ in seen] == [DIGITS[:50].shape]
+    for modify, told in ((0, "modify is 0; expected a share in"), ("all", "modify is 'all'")):
+        with pytest.raises(HyperparameterError, match=told):
+            CorruptionPretraining((4,), modify=modify).fit(DIGITS[:50])
+    with pytest.raises(DataError, match=r"rows of shape \(49, 64\); expected \(50, 64\)"):
+        CorruptionPretraining((4,), modify=lambda rows, _: rows[1:]).fit(DIGITS[:50])
 
 
 @pytest.mark.heavy

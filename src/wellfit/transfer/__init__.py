@@ -20,6 +20,7 @@ from wellfit.transfer.model_registry import ModelRegistry, find_model
 from wellfit.transfer.pretrained import GradualUnfreezing, Pretrained
 from wellfit.transfer.pretraining import (
     AutoencoderPretraining,
+    CorruptionPretraining,
     MLPAutoencoder,
     RBMPretraining,
 )
@@ -28,6 +29,7 @@ from wellfit.transfer.siamese import SiamesePretraining
 
 __all__ = [
     "AutoencoderPretraining",
+    "CorruptionPretraining",
     "FittedLayer",
     "GradualUnfreezing",
     "MLPAutoencoder",
