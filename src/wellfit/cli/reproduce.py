@@ -89,7 +89,7 @@ def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]
     for recipe in found:
         for way in ways:
             if way not in recipe.ways:
-                reason = recipe.better_way if way == "better" else recipe.differs
+                reason = (way == "published" and recipe.differs) or recipe.better_way
                 note(f"{recipe.name} has no run for {_TITLES[way]}: {reason}")
     return [(recipe, way) for recipe in found for way in ways if way in recipe.ways]
 

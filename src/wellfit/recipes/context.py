@@ -58,13 +58,11 @@ class RecipeContext:
     Attributes:
         data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
         seed: seed of all random numbers.
-        quick: whether the better way runs.
         curves: training histories by name, for the figure.
     """
 
     data_dir: Path | None = None
     seed: int = 0
-    quick: bool = False
     curves: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def mnist(self, validation: int = 5000, *, last: bool = False) -> Split:

@@ -263,7 +263,7 @@ def reproduce(
     runs = {run.seed: run for run in earlier}
     for seed in seeds:
         if seed not in runs:
-            runs[seed] = _run(recipe, way, RecipeContext(data_dir, seed, way == "better"))
+            runs[seed] = _run(recipe, way, RecipeContext(data_dir, seed))
             if on_seed is not None:
                 on_seed(runs[seed])
     return Reproduction.of(recipe, way, [runs[seed] for seed in seeds])
