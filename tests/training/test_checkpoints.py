@@ -225,6 +225,36 @@ def test_a_full_disk_leaves_the_older_ones(tmp_path):
     ]
 
 
+# --- Ctrl-C twice ----------------------------------------------------------------------------
+
+
+class PressTwice(Callback, name="press_ctrl_c_twice"):
+    """Sends this process what Ctrl-C sends, twice, after some epoch's metrics are known."""
+
+    at: int = 1
+
+    def on_epoch_end(self, logs, state):
+        if logs.epoch == self.at:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("epoch", [1, 5, EPOCHS])
+def test_an_epoch_whose_end_is_cut_in_two_is_trained_again(tmp_path, epoch):
+    """The decisions of that epoch, such as to keep its weights, haven't been taken."""
+
+    def watching(folder):
+        return [Checkpoint(folder), EarlyStopping(patience=99)]
+
+    whole = run(members(), ROWS, [STREAM], callbacks=watching(tmp_path / "whole"))
+    cut = tmp_path / "cut"
+    with pytest.raises(KeyboardInterrupt):
+        run(members(), ROWS, [STREAM], callbacks=[*watching(cut), PressTwice(at=epoch)])
+    place = latest(cut)
+    taken = read_checkpoint(place, members())[0] if place else None
+    same(run(members(), ROWS, [STREAM], callbacks=watching(cut), resume=taken), whole)
+
+
 # --- kill -9 ---------------------------------------------------------------------------------
 
 

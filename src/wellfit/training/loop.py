@@ -173,10 +173,10 @@ class _Loop:
                 bound.begin(result.epoch)
                 while len(self._active) and result.epoch < last and not interrupt.asked:
                     self._epoch(interrupt, began)
+            if interrupt.asked:  # not reached if a second Ctrl-C cut an epoch's end in two
+                self._writer.end(self._active, Status.INTERRUPTED)
         finally:
             self._settle()
-            if interrupt.asked:
-                self._writer.end(self._active, Status.INTERRUPTED)
             for callback, state in self._callbacks:
                 callback.on_train_end(state)
         return result
