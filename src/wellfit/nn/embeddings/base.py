@@ -202,3 +202,11 @@ def _picked(rows: Tensor, places: slice | Tensor) -> Tensor:
         return rows[..., places]
     # One kernel where an index would first be spread over all axes.
     return rows.index_select(-1, places)
+
+
+def add_rows(target: Tensor, places: Tensor, rows: Tensor) -> None:
+    """Add each of some rows to the row of ``target`` at its place, in a fixed order."""
+    if target.device.type == "cpu":
+        target.index_add_(0, places, rows)
+    else:  # where index_add_ adds in any order, so that sums differ in their last bits
+        target.index_put_((places,), rows, accumulate=True)

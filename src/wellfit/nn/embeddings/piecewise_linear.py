@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
-from wellfit.nn.embeddings.base import EmbeddingOp, NumericEmbedding
+from wellfit.nn.embeddings.base import EmbeddingOp, NumericEmbedding, add_rows
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 Numbers = NDArray[np.float64]
@@ -109,80 +109,111 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
 
 
 class _PiecewiseLinearOp(EmbeddingOp):
-    """Computes e(x) and x side by side, so that one product gives the embedding but for b."""
+    """Looks a feature's bin up, and the line that the embedding is within it.
+
+    Of all bins below x, e(x) W is the sum of their rows of W; of x's own, a share of one row. Both
+    stand in a table, a row for each bin, made anew when W has moved. So a step costs as much as
+    reading a few numbers of a feature, however many bins it has.
+    """
 
     def __init__(self, context: BindContext, layer: PiecewiseLinear) -> None:
-        super().__init__(context, layer, layer.n_bins + 1)
-        self._weight, self._bias, self._grad, self._grad_bias = (
-            self.apart(part)
-            for block in (context.weight, context.grad)
-            for part in (block[:, :-1], block[:, -1:])
-        )
-        self._packed = self.out.new_empty(self._weight.shape)
-        self._slopes = torch.empty_like(self._packed)
-        self._bias_sum = self.out.new_empty(self._bias.shape)
-        self._e, self._made = self.buffer(layer.n_bins + 1), self.buffer(self.size)
-        self._start, self._steepness, self._low, self._high = _bins(context.stats)
+        super().__init__(context, layer, 4 * layer.size)
+        self._weight, self._grad = (
+            self.apart(block) for block in (context.weight, context.grad)
+        )  # (K, F, T + 2, size)
+        self._bins = _Bins(context.stats)
+        shape = (*self._bins.real.shape[:3], 2, layer.size)
+        self._table, self._sums = self.out.new_empty(shape), self.out.new_empty(shape)
+        self._slope = self.out.new_zeros(*shape[:2], 1, layer.size)
+        self._lines = self.out.new_empty(shape[0] * shape[1] * self.block, 2, layer.size)
+        self._share = self._place = self.out
 
     def pack(self) -> None:
-        # A batched product takes members and features as one axis, which they are only in memory
-        # of their own.
-        self._packed.copy_(self._weight)
+        weight, bias = self._weight[:, :, :-2] * self._bins.real, self._weight[:, :, -1:]
+        below, inside = self._table.unbind(3)
+        below[:, :, :1] = bias
+        torch.add(weight.cumsum(2)[:, :, :-1], bias, out=below[:, :, 1:])
+        inside.copy_(weight)
 
     def embed(self, x: Tensor, out: Tensor) -> None:
-        e, made = self._shares(x), self._made[:, :, : x.shape[2]]
-        torch.bmm(e.flatten(0, 1), self._packed.flatten(0, 1), out=made.flatten(0, 1))
-        torch.add(made, self._bias, out=out)
+        self._find(x)
+        below, inside = self._looked_up(out.shape)
+        torch.addcmul(below, self._share, inside, out=out)
+        out.addcmul_(x, self._weight[:, :, -2:-1])
 
-    def _shares(self, x: Tensor) -> Tensor:
-        """Return e(x), and x as its last column, (K, F, rows, T + 1)."""
-        e = self._e[:, :, : x.shape[2]]
-        torch.sub(x, self._start, out=e).mul_(self._steepness)
-        return torch.clamp(e, self._low, self._high, out=e)
+    def _find(self, x: Tensor) -> None:
+        """Find the bins (K · F · rows,) that x lies in, and the shares of them below it."""
+        self._place, self._share = self._bins.find(x)
+
+    def _looked_up(self, shape: torch.Size) -> tuple[Tensor, Tensor]:
+        """Return the bins' rows of the table, both parts of a shape (K, F, rows, size)."""
+        lines = self._lines[: len(self._place)]
+        torch.index_select(self._table.flatten(0, 2), 0, self._place, out=lines)
+        below, inside = lines.unbind(1)
+        return below.view(shape), inside.view(shape)
 
     def learn(self, x: Tensor, delta: Tensor, *, again: bool, first: bool) -> None:
-        e = self._shares(x) if again else self._e[:, :, : x.shape[2]]
-        slopes, beta = self._slopes.flatten(0, 1), 0 if first else 1
-        torch.baddbmm(
-            slopes,
-            e.flatten(0, 1).transpose(1, 2),
-            delta.flatten(0, 1),
-            beta=beta,
-            alpha=self.mean,
-            out=slopes,
-        )
-        total = delta.sum(2, keepdim=True)
-        self._bias_sum = total if first else self._bias_sum.add_(total)
+        if again:
+            self._find(x)
+        if first:
+            self._sums.zero_()
+            self._slope.zero_()
+        both = self._lines[: len(self._place)]
+        below, inside = both.view(*delta.shape[:3], *both.shape[1:]).unbind(3)
+        below.copy_(delta)
+        torch.mul(delta, self._share, out=inside)
+        add_rows(self._sums.flatten(0, 2), self._place, both)
+        slope = self._slope.flatten(0, 1)
+        slope.baddbmm_(x.transpose(2, 3).flatten(0, 1), delta.flatten(0, 1))
 
     def settle(self) -> None:
-        self._grad.copy_(self._slopes)
-        torch.mul(self._bias_sum, self.mean, out=self._grad_bias)
+        below, inside = self._sums.mul_(self.mean).unbind(3)
+        # A row of W is whole in the embedding of all that lies in bins above its own. Sums from
+        # above, and no differences: what is 0 stays 0, which rules such as Adam magnify else.
+        above = below.flip(2).cumsum(2).flip(2)
+        inside[:, :, :-1].add_(above[:, :, 1:])
+        torch.mul(inside, self._bins.real, out=self._grad[:, :, :-2])
+        torch.mul(self._slope, self.mean, out=self._grad[:, :, -2:-1])
+        self._grad[:, :, -1:] = above[:, :, :1]
 
     def descend(self, x: Tensor, delta: Tensor) -> Tensor:
-        e = self._e[:, :, : x.shape[2]]
-        inside = (e > self._low) & (e < self._high)
-        slopes = torch.bmm(delta.flatten(0, 1), self._packed.flatten(0, 1).transpose(1, 2))
-        return slopes.view(e.shape).mul_(self._steepness).mul_(inside).sum(-1)
+        inside = self._looked_up(delta.shape)[1] * self._bins.steepness_at(self._place, x)
+        return ((inside + self._weight[:, :, -2:-1]) * delta).sum(-1)
 
 
-def _bins(edges: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return where bins start, 1 / their width, and their limits, (K, F, 1, T + 1) each.
+class _Bins:
+    """The bins of K members' features, to be looked up.
 
-    The last column is x itself. Bins of no width, which fill up the edges of features with few
-    values, are 0 throughout.
+    Args:
+        edges: (K, T + 1, F) ascending; bins of no width are passed over.
     """
-    below, above = edges[:, :-1], edges[:, 1:]
-    real = above > below
-    steepness = torch.where(real, 1 / (above - below), 0)
-    low, high = torch.zeros_like(below), torch.ones_like(below)
-    low[:, 0] = -math.inf
-    # The last bin of some width is the one up to the largest edge.
-    high[real & (above == edges[:, -1:])] = math.inf
-    ends = ((below, 0.0), (steepness, 1.0), (low, -math.inf), (high, math.inf))
-    return tuple(  # type: ignore[return-value]
-        torch.cat([part, torch.full_like(part[:, :1], end)], dim=1).transpose(1, 2)[:, :, None]
-        for part, end in ends
-    )
+
+    def __init__(self, edges: Tensor) -> None:
+        edges = edges.transpose(1, 2).contiguous()
+        below, above = edges[..., :-1], edges[..., 1:]
+        self.real = (above > below).to(edges.dtype).unsqueeze(-1)  # (K, F, T, 1)
+        steepness = torch.where(above > below, 1 / (above - below), 0)
+        self._lines = torch.stack([below, steepness], dim=-1).flatten(0, 2)
+        # Above the last bin of some width there is none.
+        inner = above[..., :-1]
+        self._inner = torch.where(inner < edges[..., -1:], inner, math.inf).contiguous()
+        members, features, bins = below.shape
+        first = torch.arange(0, members * features * bins, bins, device=edges.device)
+        self._first = first.view(members, features, 1)
+
+    def find(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the bins (K · F · rows,) that x (K, F, rows, 1) lies in, and its share of them.
+
+        Below the first bin a share is negative, above the last it is more than 1.
+        """
+        place = torch.searchsorted(self._inner, x.squeeze(-1).contiguous(), right=True)
+        flat = place.add_(self._first).flatten()
+        start, steepness = self._lines.index_select(0, flat).view(*x.shape[:-1], 2).unbind(-1)
+        return flat, (x - start.unsqueeze(-1)).mul_(steepness.unsqueeze(-1))
+
+    def steepness_at(self, place: Tensor, x: Tensor) -> Tensor:
+        """Return 1 / width of bins, as x (K, F, rows, 1)."""
+        return self._lines[:, 1].index_select(0, place).view(x.shape)
 
 
 def _edges(values: Numbers, shares: Numbers, goal: Numbers | None, n_bins: int) -> Numbers:
