@@ -248,6 +248,33 @@ def test_the_network_shows_its_layers(two: MLPClassifier) -> None:
 
 # --- where -----------------------------------------------------------------------------------
 
+
+def test_an_embedding_is_drawn_by_the_columns_value(diabetes: Data) -> None:
+    rows = pd.DataFrame(
+        {"hour": np.arange(240) % 24, "late": pd.to_timedelta(np.arange(240), "s")}
+    )
+    rows["town"] = np.resize(["a", "b"], 240)
+    rows.loc[::7, "hour"] = np.nan
+    y = np.where(rows["hour"] > 12, 3.0, 0.0)
+    options: dict[str, Any] = {"epochs": 8, "random_state": 0, "learning_rate": 0.02}
+    model = MLPRegressor((8,), numeric_embedding="piecewise_linear", **options).fit(rows, y)
+    axes = model.plot.embedding(rows, "hour")
+    assert len(axes.lines) == 8
+    assert axes.lines[0].get_xdata().tolist() == list(range(24))
+    heights = np.stack([line.get_ydata() for line in axes.lines])
+    assert abs(np.diff(heights, axis=1)).sum(0).argmax() == 12
+    assert len(model.plot.embedding(rows, "late").lines[0].get_xdata()) == 240
+    with pytest.raises(
+        UnknownNameError, match=r"unknown embedded column 'town'\. Known: hour, late"
+    ):
+        model.plot.embedding(rows, "town")
+    raw = MLPRegressor((8,), numeric_embedding="periodic", preprocess=None, **options)
+    X, target = diabetes
+    assert len(raw.fit(X, target).plot.embedding(X, "x2").lines) == 4
+    with pytest.raises(InputError, match="and this one has none"):
+        MLPRegressor((8,), epochs=1).fit(X, target).plot.embedding(X, "x2")
+
+
 ONE = ("confusion", "roc", "precision_recall", "calibration", "importance", "weights", "network")
 
 

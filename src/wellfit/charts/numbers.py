@@ -128,6 +128,23 @@ def importance_chart(
     )
 
 
+def embedding_chart(values: Floats, numbers: Floats, column: str) -> Chart:
+    """Return what a column's values (n,) are embedded in, (n, size), each less its mean."""
+    apart = numbers - numbers.mean(axis=0)
+    lines = [
+        Line(values, each, f"number {place + 1}", place) for place, each in enumerate(apart.T)
+    ]
+    reach = float(np.ptp(apart, axis=0).max()) if len(values) else 0.0
+    return Chart(
+        f"Embedding of {column}",
+        f"{column} becomes {numbers.shape[1]} numbers, which vary by up to {reach:.3g}.",
+        lines,
+        Axis(column),
+        Axis("number, less its mean"),
+        "Where a line jumps or bends, the network can tell neighbouring values apart.",
+    )
+
+
 def bar_chart(
     values: Mapping[str, float],
     errors: Sequence[float] = (),

@@ -36,6 +36,15 @@ def first_weights(model: Any) -> NDArray[np.float64]:
     )
 
 
+def input_names(model: Any, inputs: int) -> NDArray[Any] | None:
+    """Return the names of what the first layer reads, where they are known."""
+    table = model.network_.features.table
+    names = getattr(model, "feature_names_in_", None)
+    if table is not None and names is not None:
+        names = table.get_feature_names_out(names)
+    return names if names is not None and len(names) == inputs else None
+
+
 def image_shape(model: Any, inputs: int) -> tuple[int, ...] | None:
     """Return the shape of the images that rows are, where it is known; else None."""
     if model.image_shape is not None:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.charts import (
     Chart,
     agreement_chart,
+    embedding_chart,
     importance_chart,
     learning_charts,
     member_chart,
@@ -25,6 +26,7 @@ from wellfit.core.errors import InputError
 from wellfit.core.metrics import Metric
 from wellfit.report.plotting import classes, inside
 from wellfit.report.plotting.canvas import one, several
+from wellfit.report.plotting.embedding import embedded_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -229,8 +231,21 @@ class ModelPlots:
             inside.draw_images(axes, weights, shape, most or 25)
         else:
             axes = one(ax, (6.6, 4.8))
-            inside.draw_heat_map(axes, weights, self._names(len(weights)), most or 100)
+            inside.draw_heat_map(
+                axes, weights, inside.input_names(model, len(weights)), most or 100
+            )
         return axes
+
+    def embedding(self, X: Any, column: str, *, ax: Axes | None = None) -> Axes:
+        """Draw the numbers that a numeric column is embedded in, by the column's value.
+
+        Args:
+            X: (n_samples, n_features) rows, whose values are drawn.
+            column: its name; ``"x0"``, ``"x1"``… where columns have none.
+            ax: where to draw.
+        """
+        values, numbers = embedded_values(self._network("embedding"), X, column)
+        return _drawn(embedding_chart(values, numbers, column), ax, (6.6, 4.4))
 
     def network(self, *, ax: Axes | None = None) -> Axes:
         """Draw the layers from left to right, taller where there are more units.
@@ -271,14 +286,6 @@ class ModelPlots:
         return InputError(
             f"plot.{figure} is for {wanted}, and this is a {given}; expected plot.{instead}"
         )
-
-    def _names(self, inputs: int) -> NDArray[Any] | None:
-        """Return the names of what the first layer reads, where they are known."""
-        table = self._model.network_.features.table
-        names = getattr(self._model, "feature_names_in_", None)
-        if table is not None and names is not None:
-            names = table.get_feature_names_out(names)
-        return names if names is not None and len(names) == inputs else None
 
 
 def _drawn(chart: Chart, ax: Axes | None, size: tuple[float, float] = _SIZE) -> Axes:
