@@ -161,7 +161,7 @@ class ModelPlots:
         """
         model = self._fitted()
         if is_classifier(model):
-            raise self._wrong("residuals", "regressors", "confusion(X, y)")
+            raise _wrong(self._model, "residuals", "regressors", "confusion(X, y)")
         truth = np.asarray(y, dtype=np.float64)
         truth = truth.reshape(len(truth), -1)
         predicted = np.asarray(model.predict(X)).reshape(truth.shape)
@@ -278,14 +278,8 @@ class ModelPlots:
     def _classifier(self, figure: str, instead: str) -> Any:
         model = self._fitted()
         if not is_classifier(model):
-            raise self._wrong(figure, "classifiers", instead)
+            raise _wrong(self._model, figure, "classifiers", instead)
         return model
-
-    def _wrong(self, figure: str, wanted: str, instead: str) -> InputError:
-        given = type(self._model).__name__
-        return InputError(
-            f"plot.{figure} is for {wanted}, and this is a {given}; expected plot.{instead}"
-        )
 
 
 def _drawn(chart: Chart, ax: Axes | None, size: tuple[float, float] = _SIZE) -> Axes:
@@ -293,3 +287,11 @@ def _drawn(chart: Chart, ax: Axes | None, size: tuple[float, float] = _SIZE) -> 
     axes = one(ax, size)
     draw(chart, axes)
     return axes
+
+
+def _wrong(model: Any, figure: str, wanted: str, instead: str) -> InputError:
+    """Return the error of a figure that is for another kind of model."""
+    given = type(model).__name__
+    return InputError(
+        f"plot.{figure} is for {wanted}, and this is a {given}; expected plot.{instead}"
+    )
