@@ -167,8 +167,12 @@ ILL: dict[str, list[Plan]] = {
     ],
 }
 
-# What may be said instead: by few rows a small lead is as often negative.
-INSTEAD = {"unproven_skill": {"no_skill"}}
+# What is as right to say: by few rows a small lead is as often negative, and a network that was
+# stopped early has learned little.
+INSTEAD = {
+    "unproven_skill": {"no_skill"},
+    "still_improving": {"under_fitting", "learning_rate_low"},
+}
 
 HEALTHY: dict[str, Plan] = {
     "as it comes": Plan({}, rows=2000),

@@ -111,8 +111,14 @@ def test_healthy_trainings_are_well_fit(healthy: list[Verdict]) -> None:
 @pytest.mark.parametrize("plan", illnesses.HEALTHY)
 def test_nine_of_ten_healthy_trainings_are_well_fit(plan: str) -> None:
     verdicts = illnesses.well(plan, len(illnesses.SEEDS))
+    # Where boosted trees are clearly better, no network is well fit, however calm its curves.
+    beaten = [found.scores is not None and found.scores.best is not None for found in verdicts]
     well = [found.name == "well_fit" for found in verdicts]
-    assert np.mean(well) >= 0.9, [found.sentence for found in verdicts if found.alarms]
+    assert sum(beaten) <= len(verdicts) // 4
+    assert not (np.array(beaten) & np.array(well)).any()
+    assert np.mean(np.array(well)[~np.array(beaten)]) >= 0.9, [
+        found.sentence for found in verdicts if found.alarms
+    ]
 
 
 def check_consistent(found: Verdict) -> None:
