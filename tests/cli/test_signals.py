@@ -36,6 +36,8 @@ SEARCH = ("search", "digits", "--hidden", "64", "--epochs", "60", "--no-early-st
 def listening() -> Iterator[None]:
     """Handle signals in this process as the command does."""
     before = {signum: signal.getsignal(signum) for signum in signals._WORDS}
+    # Where the tests run in the background, it is ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signals._handler.__init__()  # type: ignore[misc]
     signals.listen()

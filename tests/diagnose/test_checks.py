@@ -250,7 +250,7 @@ def test_every_kind_of_data_is_looked_at(shape: str) -> None:
     X, y = CANCER
     given: tuple[Any, Any, Any] = {
         "sparse": (MLPClassifier((8,)), sparse.csr_matrix(X), y),
-        "several labels": (MLPClassifier((8,)), X, np.c_[y, 1 - y]),
+        "several labels": (MLPClassifier((8,)), X, np.c_[y, y]),
         "several numbers": (MLPRegressor((8,)), X[:, 2:], X[:, :2]),
         "few rows": (MLPClassifier((8,)), *(part[::15] for part in IRIS)),
     }[shape]

@@ -288,7 +288,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"early_stopping": "yes"}, "early_stopping is 'yes'; expected True, False, or Early"),
         ({**HELD, "scoring": [3]}, "scoring holds 3; expected a name or a scorer"),
         ({"early_stopping": EarlyStopping(monitor="f1_makro")}, "metric 'f1_makro'.*'f1_macro'"),
-        ({"eval_every": 0}, "eval_every is 0; expected a whole number, at least 1"),
+        ({"eval_every": 0}, "eval_every is 0; expected a whole number of epochs, at least 1"),
         ({"n_threads": 0}, "threads is 0; expected a whole number"),
         ({"subsample": 0.0}, r"subsample is 0.0; expected a number in \(0, 1\]"),
         ({"subsample": 1.5}, "subsample is 1.5"),

@@ -30,7 +30,7 @@ class Parameter:
         each: whether it may be a sequence, each of whose items has the range.
         low: the least value, where nothing but a number is allowed; else None.
         flag: whether it is True or False, and nothing else.
-        optional: whether None is allowed beside a number that has a ``low``.
+        optional: whether None is allowed beside ``choices``, or a number that has a ``low``.
         choices: the texts that it may be, where it may not be any.
         family: the configs that it may be, by name or as an object.
         hyper: the range of its numbers, and what a search makes of it.
@@ -82,7 +82,7 @@ class Parameter:
                 raise HyperparameterError(f"{name} is {value!r}; expected {self._expected(one)}")
         only = self.choices if self.hyper is None and self.family is None else ()
         if only and isinstance(value, str) and value not in only:
-            expected = " or ".join(map(repr, self.choices))
+            expected = " or ".join([*map(repr, only), *["None"] * self.optional])
             near = did_you_mean(value, self.choices).rstrip(".")
             raise HyperparameterError(f"{name} is {value!r}; expected {expected}{near}")
 

@@ -233,6 +233,7 @@ class Parameters(NestedConfigs):
         "as they are.",
         default="auto",
         choices=("auto",),
+        optional=True,
     )
     callbacks: Sequence[Callback] = parameter("called at every epoch.", default=())
     pretrained: PretrainedLayers | None = parameter(

@@ -38,10 +38,10 @@ def compare(done: Mapping[Way, Reproduction]) -> list[Row]:
 
     >>> from wellfit.recipes import Figure, Measured, recipes, Reproduction, SeedRun
     >>> (recipe,) = recipes(["cs109b-beale"])
-    >>> run = SeedRun(0, 0.1, 0.1, {"x": 3.0, "y": 0.5, "evaluations": 12.0})
+    >>> run = SeedRun(0, 0.1, 0.1, {one.what: one.value or 0.0 for one in recipe.figures})
     >>> row, *_ = compare({"published": Reproduction.of(recipe, "published", [run])})
     >>> row.figure.reference, result_text(row.published), verdict_text(row.published)
-    ('published 3', '3', 'reached')
+    ('published 68,891', '68,891', 'reached')
     """
     found: dict[Figure, dict[Way, Measured]] = {}
     for way, reproduction in done.items():

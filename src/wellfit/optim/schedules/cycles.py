@@ -21,7 +21,8 @@ class Cosine(Schedule, name="cosine"):
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
 
     >>> schedule, total = Cosine(period=1.0, multiplier=2.0), torch.tensor([30.0])
-    >>> hypers = {key: torch.tensor([value]) for key, value in schedule.values()}
+    >>> numbers = {key: value for key, value in schedule.values() if key != "unit"}
+    >>> hypers = {key: torch.tensor([value]) for key, value in numbers.items()}
     >>> steps = torch.tensor([[0.0], [5.0], [10.0], [20.0]])
     >>> schedule.factor(steps, total, per_epoch=10, hypers=hypers).flatten()
     tensor([1.0000, 0.5000, 1.0000, 0.5000])
