@@ -137,7 +137,9 @@
       sectionOf(tab).hidden = !is;
     }
     if (focus) chosen.focus();
-    chosen.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // The first tab is in view. Chromium lets the next Tab key go on from what was scrolled to,
+    // past the link that skips to the content.
+    if (focus || chosen !== tabs[0]) chosen.scrollIntoView({ block: "nearest", inline: "nearest" });
     drawSection(sectionOf(chosen));
   };
 
