@@ -155,6 +155,7 @@ def test_a_process_that_is_lost_is_made_good(tmp_path: Path, expected: np.ndarra
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
 
 
+@pytest.mark.heavy  # the test above loses a process too
 def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dispatch, "_MOST_LOSSES", 0)
 

@@ -229,8 +229,7 @@ class Parameters(NestedConfigs):
         default=None,
     )
     preprocess: Literal["auto"] | None = parameter(
-        'preprocessing of the columns; ``"auto"`` scales, imputes and encodes; None takes numbers '
-        "as they are.",
+        'preprocessing; ``"auto"`` scales, imputes and encodes; None takes numbers as they are.',
         default="auto",
         choices=("auto",),
         optional=True,
