@@ -148,13 +148,12 @@ def show(
     """
     from wellfit.cli.run_folder import read_run
 
-    read_run(run, "show")  # a wrong folder is named before PyTorch is imported
+    config = read_run(run, "show")  # a wrong folder is named before PyTorch is imported
     with spinner("reading"):
         from wellfit.cli.leaderboard import leaderboard_table, metric_of
-        from wellfit.cli.search_folder import has_ended, read_fits, read_results, read_search
+        from wellfit.cli.search_folder import has_ended, read_fits, read_results
         from wellfit.cli.search_pictures import draw_search
 
-        config = read_search(run, "show")
         table, fits = read_results(run), read_fits(run)
     metric = metric_of(config["search"]["score"], config["estimator"])
     screen().print(leaderboard_table(table, metric, top))

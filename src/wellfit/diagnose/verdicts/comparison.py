@@ -10,6 +10,7 @@ from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
+from wellfit.diagnose.verdicts.descent import MORE_ROWS
 from wellfit.diagnose.verdicts.training import Training
 
 _CAUSES = (
@@ -181,10 +182,7 @@ class UnprovenSkill(Diagnosis, name="unproven_skill"):
             "sklearn.model_selection.cross_val_score",
             "every row is judged by a network that hasn't seen it",
         )
-        rows = Suggestion(
-            "validation_fraction", "twice as large", "the error of a mean falls with √rows"
-        )
-        return folds, rows
+        return folds, MORE_ROWS
 
 
 class Outperformed(Diagnosis, name="outperformed"):

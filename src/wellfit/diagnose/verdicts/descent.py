@@ -31,6 +31,9 @@ _SLOWER = Suggestion(
     "wellfit.diagnose.learning_rate_range tries many at once",
 )
 _LONGER = Suggestion("epochs", "twice as many", "the loss still falls at the end")
+MORE_ROWS = Suggestion(
+    "validation_fraction", "twice as large", "the error of a mean falls with √rows"
+)
 
 
 class Diverging(Diagnosis, name="diverging"):
@@ -283,13 +286,10 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return more validation rows, and steadier weights."""
-        rows = Suggestion(
-            "validation_fraction", "twice as large", "the error of a mean falls with √rows"
-        )
         calm = Suggestion("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
-        return (rows,) if error > self.error else (_SLOWER, calm, rows)
+        return (MORE_ROWS,) if error > self.error else (_SLOWER, calm, MORE_ROWS)
 
 
 def _jumps(values: Curve, chance: float) -> float:

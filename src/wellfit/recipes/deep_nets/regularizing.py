@@ -105,8 +105,8 @@ class Sparse(DeepNets, name="deep-l1"):
         ),
     )
     settings: ClassVar[Mapping[str, Any]] = {
-        WIDE: {
-            "hidden_layer_sizes": (300,),
+        name: {
+            "hidden_layer_sizes": sizes,
             "activation": "relu",
             "l1": 0.001,
             "initializer": "glorot_uniform",
@@ -114,17 +114,8 @@ class Sparse(DeepNets, name="deep-l1"):
             "optimizer": PLAIN,
             "batch_size": 200,
             "epochs": 20,
-        },
-        NARROW: {
-            "hidden_layer_sizes": (300, 100),
-            "activation": "relu",
-            "l1": 0.001,
-            "initializer": "glorot_uniform",
-            "lr_schedule": "constant",
-            "optimizer": PLAIN,
-            "batch_size": 200,
-            "epochs": 20,
-        },
+        }
+        for name, sizes in ((WIDE, (300,)), (NARROW, (300, 100)))
     }
     differs: ClassVar[str] = (
         "Nothing: the penalty is on the weights of all layers and on no bias, and a step follows "
