@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
+import pytest
 import torch
 
 from wellfit.augment import Augmentation
@@ -11,6 +15,7 @@ from wellfit.core.hyper import resolve
 from wellfit.nn import Activation, Initializer, Layer, Loss, NumericEmbedding, mlp
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
 from wellfit.training import Callback, Member, Rows, Stream, train
+from wellfit.training.step import Step
 
 FLOAT64 = torch.float64
 CPU = torch.device("cpu")
@@ -68,6 +73,19 @@ def network(**options):
 
 def parameters(result, member: int) -> np.ndarray:
     return np.concatenate([block.flatten().numpy() for block in result.weights().blocks(member)])
+
+
+def press_ctrl_c_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> list:
+    """Send what Ctrl-C sends after so many steps; return a list that grows by one at each step."""
+    taken, step = [], Step.__call__
+
+    def counted(self, *args):
+        taken.append(step(self, *args))
+        if len(taken) == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Step, "__call__", counted)
+    return taken
 
 
 def run(members, rows, streams=None, **options):

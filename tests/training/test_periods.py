@@ -1,12 +1,9 @@
 """Steps: where trainings end and are judged doesn't change how they train."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 
-from engine import member, network, parameters, run, table
+from engine import member, network, parameters, press_ctrl_c_after, run, table
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.charts import learning_charts
 from wellfit.core.errors import HyperparameterError, InputError
@@ -100,14 +97,7 @@ def test_a_training_that_was_interrupted_goes_on_undisturbed(limits, stop, monke
     one = ours("schedules", **more)
     stopping = [EarlyStopping(patience=50)]
     whole = run([one], ROWS, [STREAM], callbacks=stopping, **options)
-    taken, step = [], Step.__call__
-
-    def counted(self, *args):
-        taken.append(step(self, *args))
-        if len(taken) == stop:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(Step, "__call__", counted)
+    press_ctrl_c_after(stop, monkeypatch)
     first = run([one], ROWS, [STREAM], callbacks=stopping, **options)
     assert first.status == [Status.INTERRUPTED]
     first = load_checkpoint([one], *save_checkpoint(first))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import member, parameters, run, table
+from engine import member, parameters, press_ctrl_c_after, run, table
 from wellfit.core.errors import HyperparameterError
 from wellfit.nn import SoftmaxCrossEntropy, matmul_backend, mlp
 from wellfit.training import (
@@ -29,7 +29,6 @@ from wellfit.training import (
     train,
 )
 from wellfit.training.precision import arithmetic, device_of, dtype_of
-from wellfit.training.step import Step
 
 LOSS = SoftmaxCrossEntropy()
 CPU = torch.device("cpu")
@@ -62,14 +61,7 @@ def test_training_goes_on_from_the_step_at_which_it_was_interrupted(stop, monkey
     rows, streams = table(LOSS, rows=700), [Stream(np.arange(700))]
     ours = [member(batch_size=1, epochs=2, network=mlp(4, (5,), 3, dropout=0.2), ema_decay=0.9)]
     whole = run(ours, rows, streams)
-    taken, step = [], Step.__call__
-
-    def counted(self, *args):
-        taken.append(step(self, *args))
-        if len(taken) == stop:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(Step, "__call__", counted)
+    taken = press_ctrl_c_after(stop, monkeypatch)
     first = run(ours, rows, streams)
     assert first.status == [Status.INTERRUPTED]
     assert first.position == stop
