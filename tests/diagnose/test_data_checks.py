@@ -307,3 +307,14 @@ def test_real_tables_raise_the_alarms_that_they_should_and_no_others(data_dir: P
                 one.observed,
             )
             assert (one.outcome is not Outcome.PASS) == (one.check in known), one.observed
+
+
+@pytest.mark.parametrize("dtype", ["string", object, "category"])
+def test_text_of_many_levels_may_have_missing_cells(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    code = pd.Series([f"{number:.3f}" for number in rng.normal(size=300)]).mask(
+        np.arange(300) == 9
+    )
+    X = pd.DataFrame({"code": code.astype(dtype), "x": rng.normal(size=300)})
+    report = check_data(MLPClassifier((4,)), X, rng.integers(2, size=300))
+    assert report["leaking_columns"].outcome is Outcome.PASS

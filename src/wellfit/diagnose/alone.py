@@ -99,7 +99,8 @@ class Halves:
             codes = pd.factorize(column.astype(str).where(column.notna()))[0]
             yield self._by_level(codes)
             if len(np.unique(codes)) > len(codes) / 5:
-                yield self._tree(_text_features(column.astype(str), self.fitted))
+                texts = column.astype(object).where(column.notna(), "").map(str)
+                yield self._tree(_text_features(texts, self.fitted))
             return
         values = numbers_of(column)
         if np.isnan(values).any():
