@@ -118,6 +118,18 @@ def test_private_members_are_refused_by_the_linter_everywhere() -> None:
     assert not [path for path in SOURCE.rglob("*.py") if "SLF001" in path.read_text()]
 
 
+def test_no_module_imports_private_names_of_another() -> None:
+    borrowed = [
+        f"{name}: {node.module}.{alias.name}"
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("wellfit")
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.endswith("__")
+    ]
+    assert borrowed == []
+
+
 def test_only_the_runner_trains() -> None:
     above = ("fitting", "estimators", "model_selection", "transfer", "diagnose", "report", "cli")
     callers = {

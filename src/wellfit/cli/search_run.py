@@ -25,20 +25,20 @@ from wellfit.cli.leaderboard import (
     metric_of,
 )
 from wellfit.cli.run_folder import refuse_target, resumed
+from wellfit.cli.run_steps import (
+    build_estimator,
+    prepare,
+    print_folder,
+    print_resume_hint,
+    run_config,
+    training_record,
+)
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
 from wellfit.cli.settings import Model
 from wellfit.cli.source import Source
-from wellfit.cli.train_run import (
-    _config,
-    _estimator,
-    _prepare,
-    _print_folder,
-    _print_resume_hint,
-    _training,
-    complete,
-)
+from wellfit.cli.train_run import complete
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
@@ -60,10 +60,10 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
     """
     # Invalid arguments fail before the data are read.
     refuse_target(run, overwrite, "search")
-    plan.space(_estimator(plan.common, "classification"))
-    source, model = _prepare(plan.common)
+    plan.space(build_estimator(plan.common, "classification"))
+    source, model = prepare(plan.common)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
-    config = {**_config(model, source, plan.common.request), **plan.to_dict()}
+    config = {**run_config(model, source, plan.common.request), **plan.to_dict()}
     _carry_out(plan, source, model, folder, config, quiet)
 
 
@@ -80,7 +80,7 @@ def resume_search(path: Path, *, quiet: bool) -> None:
             complete(plan.common, folder, config)
             screen().print(f"{path} is finished already", soft_wrap=True)
             return
-        source, model = _prepare(plan.common)
+        source, model = prepare(plan.common)
         _carry_out(plan, source, model, folder, config, quiet)
 
 
@@ -113,7 +113,7 @@ def _carry_out(
         best.save(folder.model)
         _conclude(search, source, checks, folder, console, time.perf_counter() - began, quiet)
     except BaseException as error:
-        _print_resume_hint(error, folder, "search")
+        print_resume_hint(error, folder, "search")
         raise
     finally:
         folder.release()
@@ -212,9 +212,9 @@ def _conclude(
     # Last, because a search with a result can't be resumed: everything else is written now.
     record = {"search": plain(_found(search, frame, seconds)), **judged.plain()}
     # The search is finished, even if the best model's training stopped early.
-    ended = {**_training(best), "status": "finished"}
+    ended = {**training_record(best), "status": "finished"}
     folder.finish({**ended, **record, "data_checks": checks.to_list()})
-    _print_folder(folder, False, console)
+    print_folder(folder, False, console)
 
 
 def _found(search: Any, frame: pd.DataFrame, seconds: float) -> dict[str, Any]:

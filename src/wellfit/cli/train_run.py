@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import shlex
-import sys
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.text import Text
 
-from wellfit.augment import augmentations
 from wellfit.charts import learning_charts
 from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_terminal import Plots
 from wellfit.cli import data_summary, evaluation
-from wellfit.cli.console import duration, note, screen, spinner
+from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.plan import Options, Plan
 from wellfit.cli.run_folder import (
@@ -34,13 +26,20 @@ from wellfit.cli.run_folder import (
     refuse_target,
     resumed,
 )
-from wellfit.cli.settings import Model, estimator, resolved
-from wellfit.cli.source import Learning, Request, Source, open_source
-from wellfit.cli.unusable import refuse_missing_values
+from wellfit.cli.run_steps import (
+    build_estimator,
+    prepare,
+    print_folder,
+    print_resume_hint,
+    run_config,
+    training_record,
+    training_seconds,
+)
+from wellfit.cli.settings import Model
+from wellfit.cli.source import Source
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
 from wellfit.core.model_folder import is_model
-from wellfit.core.version import __version__
 from wellfit.core.words import moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
@@ -67,10 +66,10 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
         raise MissingExtraError(
             f"--tensorboard needs TensorBoard: {install_command('tensorboard')}"
         )
-    _estimator(plan, "classification")
-    source, model = _prepare(plan)
+    build_estimator(plan, "classification")
+    source, model = prepare(plan)
     folder = RunFolder(run, source.data.name, overwrite=overwrite)
-    config = {**_config(model, source, plan.request), **plan.to_dict()}
+    config = {**run_config(model, source, plan.request), **plan.to_dict()}
     _carry_out(plan, source, model, folder, config, quiet)
 
 
@@ -93,7 +92,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         config.pop("result", None)
         if "precision" in config:
             plan = plan.with_precision(config["precision"])
-        source, model = _prepare(plan)
+        source, model = prepare(plan)
         _carry_out(plan, source, model, folder, config, quiet)
 
 
@@ -104,36 +103,11 @@ def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
     result before the figures.
     """
     if folder.lacks_pictures(config):
-        source, _ = _prepare(plan)
+        source, _ = prepare(plan)
         model = load_model(folder.model)
         _draw(model, source, folder, evaluation.evaluate(model, source))
     if not plan.options.keep_checkpoints:
         folder.clear(CHECKPOINTS)
-
-
-def _prepare(plan: Plan) -> tuple[Source, Model]:
-    """Return the data and the estimator for them."""
-    with spinner(f"reading {plan.request.name}"):
-        source = open_source(plan.request)
-        model = _estimator(plan, source.learning)
-        if model.preprocess is None:
-            refuse_missing_values(source.data)
-    for doubt in source.notes:
-        note(doubt)
-    moving = [one.name for one in augmentations(model.augment) if one.needs_image]
-    if moving and model.image_shape is None:
-        if source.data.image_shape is None:
-            raise InputError(
-                f"{moving[0]!r} augments images, but the image shape of the "
-                f"{source.data.X.shape[1]:,} columns of {source.data.name} is unknown; expected "
-                "--image-shape HEIGHT,WIDTH, such as 28,28"
-            )
-        model.set_params(image_shape=source.data.image_shape)
-    return source, model
-
-
-def _estimator(plan: Plan, learning: Learning) -> Model:
-    return estimator(learning, {**plan.parameters, "random_state": plan.request.seed}, plan.extra)
 
 
 def _carry_out(
@@ -164,17 +138,10 @@ def _carry_out(
     except BaseException as error:
         if folder.begun and is_model(folder.model) and not hasattr(model, "status_"):
             note(f"{folder.model} is still the model of an earlier run")
-        _print_resume_hint(error, folder, "train")
+        print_resume_hint(error, folder, "train")
         raise
     finally:
         folder.release()
-
-
-def _print_resume_hint(error: BaseException, folder: RunFolder, command: str) -> None:
-    """Print how to resume a run that a signal or a full disk has ended."""
-    if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
-        path = shlex.quote(str(folder.path))
-        note(f"finished work is kept; `wellfit {command} --resume {path}` resumes the run")
 
 
 def _writers(options: Options, folder: RunFolder) -> list[Callback]:
@@ -248,39 +215,6 @@ def _has_test_classes(source: Source) -> bool:
     return bool((positions(y_test, np.unique(y)) >= 0).all())
 
 
-def _config(model: Model, source: Source, request: Request) -> dict[str, Any]:
-    """Return everything needed to repeat a run."""
-    data = source.data
-    now = datetime.datetime.now(datetime.UTC)
-    packages = ("torch", "numpy", "scikit-learn", "pandas")
-    return {
-        "command": shlex.join(["wellfit", *sys.argv[1:]]),
-        "started": now.isoformat(timespec="seconds"),
-        "estimator": type(model).__name__,
-        "settings": resolved(model),
-        "seed": request.seed,
-        "data": {
-            "given": request.name,
-            "name": data.name,
-            "source": data.source,
-            "task": source.kind,
-            "target": data.target,
-            "schema": None if data.schema is None else data.schema.to_document(),
-            "columns": list(data.X.columns) if hasattr(data.X, "columns") else data.X.shape[1],
-            "training_rows": len(data.X),
-            "validation_rows": 0 if data.X_val is None else len(data.X_val),
-            "test_rows": 0 if data.X_test is None else len(data.X_test),
-            "split": source.split,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "wellfit": __version__,
-            **{package: version(package) for package in packages},
-        },
-        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-    }
-
-
 def _conclude(
     model: Model,
     source: Source,
@@ -306,8 +240,8 @@ def _conclude(
     _draw(model, source, folder, result)
     # Last, because a run with a result can't be resumed: everything else is written now.
     record = {"verdict": found.to_dict(), "data_checks": checks.to_list()}
-    folder.finish({**_training(model), **result.plain(), **record})
-    _print_folder(folder, model.status_ == "interrupted", console)
+    folder.finish({**training_record(model), **result.plain(), **record})
+    print_folder(folder, model.status_ == "interrupted", console)
 
 
 def _draw(
@@ -328,22 +262,6 @@ def _judged(model: Model, source: Source) -> str:
     return "validation" if _validates(model, source) else "test"
 
 
-def _training(model: Model) -> dict[str, Any]:
-    """Return the record of the training."""
-    return {
-        "status": model.status_,
-        "epochs": model.n_epochs_,
-        "best_epoch": model.best_epoch_,
-        "seconds": round(_seconds(model), 3),
-        "parameters": model.n_parameters_,
-        "batch_size": model.batch_size_,
-    }
-
-
-def _seconds(model: Model) -> float:
-    return float(model.history_["seconds"][-1]) if model.history_ else 0.0
-
-
 def _print_training(model: Model, judged: str, console: Console) -> None:
     """Print the curves, unless the terminal already shows them, and how training ended."""
     if model.history_ and not console.is_terminal:
@@ -352,7 +270,7 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
     best, epochs = model.best_epoch_, spent(model.history_, model.n_epochs_)
     kept = "" if best == model.n_epochs_ else f", best {moment(model.history_, best)}"
     console.print(
-        f"\n{_ended(model.status_)} after {epochs} in {duration(_seconds(model))}{kept}; "
+        f"\n{_ended(model.status_)} after {epochs} in {duration(training_seconds(model))}{kept}; "
         f"{pluralize(model.n_parameters_, 'parameter')}"
     )
     console.print(
@@ -363,15 +281,3 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
 def _ended(status: str) -> str:
     """Return the status of an ended training in words."""
     return {"early_stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
-
-
-def _print_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:
-    path = shlex.quote(str(folder.path))
-    console.print(
-        Text.assemble("run folder  ", (f"{folder.path}{os.sep}", "bold cyan")), soft_wrap=True
-    )
-    console.print(
-        f"predict     wellfit predict {path} NEW.csv --out predictions.csv", soft_wrap=True
-    )
-    if interrupted:
-        console.print(f"resume      wellfit train --resume {path}", soft_wrap=True)

@@ -19,7 +19,6 @@ from wellfit.training.stack import Stack
 _SEGMENT = 1 << 18
 
 _Update = Callable[[Tensor, Tensor, Slots, Coefficients], None]
-_Parts = Callable[[Tensor], Iterator[Tensor]]
 
 
 class Segment(NamedTuple):

@@ -24,7 +24,7 @@ FASTER = Suggestion(
     "too small a rate makes the loss fall too slowly; raise it until the loss begins to swing, "
     "and stay below that. wellfit.diagnose.learning_rate_range tries many at once",
 )
-_SLOWER = Suggestion(
+SLOWER = Suggestion(
     "learning_rate",
     "ten times smaller",
     "too large a rate makes the loss swing and never settle; begin with a small one that works. "
@@ -72,7 +72,7 @@ class Diverging(Diagnosis, name="diverging"):
         scale = Suggestion(
             "preprocess", '"auto"', "inputs on a large scale make all gradients large"
         )
-        return _SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
+        return SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
 
 
 class LearningRateHigh(Diagnosis, name="learning_rate_high"):
@@ -130,7 +130,7 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
         )
         given = training.settings.get("lr_schedule", "constant")
         constant = getattr(given, "name", given) == "constant"
-        return _SLOWER, *((decay,) if constant else ()), batch
+        return SLOWER, *((decay,) if constant else ()), batch
 
 
 class LearningRateLow(Diagnosis, name="learning_rate_low"):
@@ -289,7 +289,7 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
         calm = Suggestion("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
-        return (MORE_ROWS,) if error > self.error else (_SLOWER, calm, MORE_ROWS)
+        return (MORE_ROWS,) if error > self.error else (SLOWER, calm, MORE_ROWS)
 
 
 def _jumps(values: Curve, chance: float) -> float:

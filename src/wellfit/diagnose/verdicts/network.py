@@ -9,7 +9,7 @@ from wellfit.core.hyper import hyper
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
-from wellfit.diagnose.verdicts.descent import _SLOWER
+from wellfit.diagnose.verdicts.descent import SLOWER
 from wellfit.diagnose.verdicts.training import Training
 
 
@@ -51,7 +51,7 @@ class DeadUnits(Diagnosis, name="dead_units"):
         norm = Suggestion(
             "batch_norm", "True", "it keeps inputs of the activation where its slope is steep"
         )
-        return _SLOWER, leaky, norm
+        return SLOWER, leaky, norm
 
 
 class BatchNormOff(Diagnosis, name="batch_norm_off"):
