@@ -89,6 +89,16 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     }
 
 
+def test_a_grid_has_as_many_candidates_as_it_lists(here: Path, wellfit: Wellfit) -> None:
+    (here / "space.json").write_text('{"l2": [0.0, 0.01], "hidden_layer_sizes": [[4]]}')
+    words = ("--sampler", "grid", "--space", "space.json", "--epochs", "1", "--run", "run")
+    done = wellfit(*INCOME, *words)
+    assert done.exit_code == 0, done.output
+    assert "2 candidates x 3 folds, grid" in done.output
+    assert "6/6 fits" in done.output
+    assert result(here / "run")["search"]["candidates"] == 2
+
+
 def test_the_same_seed_gives_the_same_search_quietly(here: Path, wellfit: Wellfit) -> None:
     assert wellfit(*QUICK).exit_code == 0
     done = wellfit(*QUICK[:-1], "again", "--quiet")

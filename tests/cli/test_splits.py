@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
-from wellfit.cli.plan import Options, Plan
+from wellfit.cli.options import ProgressOptions
+from wellfit.cli.plan import Plan
 from wellfit.cli.source import Request, open_source
 from wellfit.core.errors import InputError
 
@@ -100,8 +101,17 @@ def test_a_training_by_time_says_so_and_can_be_resumed(visits: Path, wellfit: We
     assert config["data"]["validation_rows"] == 32
 
 
+def test_a_check_by_time_has_nothing_to_say_of_the_order(visits: Path, wellfit: Wellfit) -> None:
+    words = ("check", "visits.csv", "--target", "y", "--hidden", "8", "--drop", "note")
+    assert "--time-column" in " ".join(wellfit(*words).output.split())
+    done = wellfit(*words, "--time-column", "when")
+    assert "checks:" in done.output
+    assert "--time-column" not in done.output
+    assert "row order" not in done.output
+
+
 def test_the_settings_of_older_runs_are_read() -> None:
-    plan = Plan(Request("iris"), {}, (), Options())
+    plan = Plan(Request("iris"), {}, (), ProgressOptions())
     old = plan.to_dict()
     for name in ("time_column", "group_column", "validation_fraction"):
         del old["request"][name]
@@ -109,7 +119,7 @@ def test_the_settings_of_older_runs_are_read() -> None:
 
 
 def test_settings_that_were_altered_are_refused() -> None:
-    altered = Plan(Request("iris"), {}, (), Options()).to_dict()
+    altered = Plan(Request("iris"), {}, (), ProgressOptions()).to_dict()
     altered["request"]["group_column"] = 3
     with pytest.raises(InputError, match="group_column"):
         Plan.from_dict(altered)

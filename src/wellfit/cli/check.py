@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 @options.takes(
     options.DataOptions,
+    options.SplitOptions,
     parameter_options("Validation and stopping", "Pretrained"),
     options.ModelOptions,
 )
@@ -70,6 +71,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
             random_state=seed,
             on_check=lambda name: status.update(f"{name.replace('_', ' ')} ..."),
         )
+    report = source.relevant(report)
     console = screen()
     rows, columns = data.X.shape
     console.print(f"{data.name}: {pluralize(rows, 'row')}, {pluralize(columns, 'column')}", model)

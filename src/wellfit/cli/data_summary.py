@@ -53,8 +53,9 @@ def show_data(model: Model, source: Source, console: Console, quiet: bool) -> Re
     data = source.data
     with spinner("checking the data"):
         shown = None if quiet else training_summary(model, source)
-        report = check_data(model, data.X, data.y, X_test=data.X_test, y_test=data.y_test)
-        report = Report(tuple(one for one in report if one.check not in source.heeded))
+        report = source.relevant(
+            check_data(model, data.X, data.y, X_test=data.X_test, y_test=data.y_test)
+        )
     if shown is not None:
         console.print(shown)
         console.print(data_alarms(report))

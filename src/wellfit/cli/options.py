@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 Command = TypeVar("Command", bound=Callable[..., None])
+Group = TypeVar("Group", bound="ProgressOptions | SearchOptions")
 
 # Panels that group the options in the help.
-TRAINING, STOPPING, RUN = "Training", "Validation and stopping", "Run"
+TRAINING, STOPPING, SEARCH, RUN = "Training", "Validation and stopping", "Search", "Run"
 
 
 def option(panel: str, meaning: str, *flags: str, **more: Any) -> Any:
@@ -53,6 +55,12 @@ def takes(*groups: type | Mapping[str, Any]) -> Callable[[Command], Command]:
         return command
 
     return completed
+
+
+def chosen(group: type[Group], given: Mapping[str, Any]) -> Group:
+    """Return a group of options, a dataclass, as a command was called; others have defaults."""
+    names = [field.name for field in fields(group)]
+    return group(**{name: given[name] for name in names if name in given})
 
 
 # --- the data --------------------------------------------------------------------------------
@@ -107,6 +115,26 @@ class DataOptions:
     allow_pickle: AllowPickle = False
 
 
+class SplitOptions:
+    """The options that choose the rows of the test set by a column."""
+
+    time_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Test on the latest rows by this column, not on random rows; repeatable: year, "
+            "then month.",
+            metavar="COLUMN",
+        ),
+    ] = None
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep rows with the same value of this column in the same part of the split.",
+            metavar="COLUMN",
+        ),
+    ] = None
+
+
 class ModelOptions:
     """The options that complete those of the estimator's parameters."""
 
@@ -134,3 +162,71 @@ class RunOptions:
         option(RUN, "Resume an interrupted run; needs no other argument.", metavar="RUN"),
     ] = None
     quiet: Annotated[bool, option(RUN, "Print only the scores.", "--quiet", "-q")] = False
+
+
+@dataclass(frozen=True)
+class ProgressOptions:
+    """The options of a training that aren't the estimator's: progress, logs and limits."""
+
+    time_limit: Annotated[
+        float | None,
+        number(STOPPING, "Stop training after this time.", metavar="SECONDS"),
+    ] = None
+    report_every: Annotated[
+        int | None, number(RUN, "Number of epochs between printed lines.", min=1)
+    ] = None
+    tensorboard: Annotated[
+        bool,
+        option(RUN, "Write TensorBoard logs to RUN/tensorboard.", "--tensorboard"),
+    ] = False
+    checkpoint_every: Annotated[
+        float, option(RUN, "Time between checkpoints.", metavar="SECONDS", min=0)
+    ] = 15.0
+    keep_checkpoints: Annotated[
+        bool,
+        option(RUN, "Keep the checkpoints after the run has finished.", "--keep-checkpoints"),
+    ] = False
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The options of a search, but for its space."""
+
+    candidates: Annotated[int, option(SEARCH, "Number of candidates.", metavar="N", min=1)] = 40
+    cv: Annotated[int, option(SEARCH, "Number of cross-validation folds.", metavar="N", min=2)] = 3
+    sampler: Annotated[
+        str, option(SEARCH, "random, sobol, grid, grow, tpe, …", metavar="NAME")
+    ] = "random"
+    halving: Annotated[
+        str | None,
+        option(
+            SEARCH,
+            "successive or hyperband: few epochs for many candidates, more for the best.",
+            metavar="NAME",
+        ),
+    ] = None
+    factor: Annotated[
+        int,
+        option(SEARCH, "Halving keeps one of this many candidates.", metavar="N", min=2),
+    ] = 3
+    restarts: Annotated[
+        int,
+        option(SEARCH, "Number of seeds for each candidate.", metavar="N", min=1),
+    ] = 1
+    score: Annotated[
+        str | None,
+        option(
+            SEARCH,
+            "A scorer of scikit-learn; default: accuracy or R².",
+            "--scoring",
+            metavar="SCORER",
+        ),
+    ] = None
+    time_limit: Annotated[
+        float | None,
+        option(SEARCH, "Start no more fits after this time.", metavar="SECONDS", min=0),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        option(SEARCH, "Number of processes; -1 for one per core.", metavar="N"),
+    ] = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wellfit.cli.files import plain
+from wellfit.cli.options import ProgressOptions
 from wellfit.cli.source import Request
 from wellfit.core import former
 from wellfit.core.errors import InputError
@@ -20,25 +21,6 @@ _PATHS = ("data_dir", "test")
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options for progress, logs and limits of a training.
-
-    Args:
-        report_every: number of epochs between printed lines.
-        time_limit: maximal training time in seconds.
-        tensorboard: whether to write TensorBoard logs.
-        checkpoint_every: seconds between checkpoints.
-        keep_checkpoints: whether to keep checkpoints after a finished run.
-    """
-
-    report_every: int | None = None
-    time_limit: float | None = None
-    tensorboard: bool = False
-    checkpoint_every: float = 15.0
-    keep_checkpoints: bool = False
-
-
-@dataclass(frozen=True)
 class Plan:
     """A training: the data, the estimator's parameters as given, the options.
 
@@ -48,12 +30,13 @@ class Plan:
     request: Request
     parameters: Mapping[str, Any]
     extra: Sequence[str]
-    options: Options
+    options: ProgressOptions
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that don't depend on the current folder.
 
-        >>> plan = Plan(Request("iris", drop=("petal width (cm)",)), {"epochs": 3}, (), Options())
+        >>> request = Request("iris", drop=("petal width (cm)",))
+        >>> plan = Plan(request, {"epochs": 3}, (), ProgressOptions())
         >>> Plan.from_dict(plan.to_dict()) == plan
         True
         """
@@ -87,7 +70,7 @@ class Plan:
             asked["time_column"] = tuple(asked["time_column"])
             conform(asked, Request, "request")
             request = Request(**asked)
-            options = Options(**conform(data["options"], Options, "options"))
+            options = ProgressOptions(**conform(data["options"], ProgressOptions, "options"))
             parameters = former.current_names(data["parameters"])
             extra = map(former.current_setting, data["extra"])
             return cls(request, parameters, tuple(extra), options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import get_annotations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +13,6 @@ from wellfit.cli.console import note, screen, spinner, starting
 from wellfit.cli.parameters import parameter_options
 from wellfit.cli.train import begin, begin_again
 from wellfit.core.declared import refuse_undeclared
-
-_SEARCH = "Search"
 
 
 class _OneByDefault(TyperGroup):
@@ -42,74 +39,30 @@ class _OneByDefault(TyperGroup):
 search_app = typer.Typer(cls=_OneByDefault, help="Search hyper-parameters by cross-validation.")
 
 
-class SearchOptions:
-    """The options of the search itself."""
-
-    candidates: Annotated[
-        int, options.option(_SEARCH, "Number of candidates.", metavar="N", min=1)
-    ] = 40
-    cv: Annotated[
-        int, options.option(_SEARCH, "Number of cross-validation folds.", metavar="N", min=2)
-    ] = 3
-    space: Annotated[
-        Path | None,
-        options.option(
-            _SEARCH,
-            "A YAML or JSON file with the search space; default: each hyper-parameter's "
-            "own range.",
-            metavar="FILE",
-        ),
-    ] = None
-    sampler: Annotated[
-        str, options.option(_SEARCH, "random, sobol, grid, grow, tpe, …", metavar="NAME")
-    ] = "random"
-    halving: Annotated[
-        str | None,
-        options.option(
-            _SEARCH,
-            "successive or hyperband: few epochs for many candidates, more for the best.",
-            metavar="NAME",
-        ),
-    ] = None
-    factor: Annotated[
-        int,
-        options.option(_SEARCH, "Halving keeps one of this many candidates.", metavar="N", min=2),
-    ] = 3
-    restarts: Annotated[
-        int,
-        options.option(_SEARCH, "Number of seeds for each candidate.", metavar="N", min=1),
-    ] = 1
-    score: Annotated[
-        str | None,
-        options.option(
-            _SEARCH,
-            "A scorer of scikit-learn; default: accuracy or R².",
-            "--scoring",
-            metavar="SCORER",
-        ),
-    ] = None
-    time_limit: Annotated[
-        float | None,
-        options.option(_SEARCH, "Start no more fits after this time.", metavar="SECONDS", min=0),
-    ] = None
-    jobs: Annotated[
-        int | None,
-        options.option(_SEARCH, "Number of processes; -1 for one per core.", metavar="N"),
-    ] = None
-
-
 @search_app.command(
     "run",
     epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures.",
 )
 @options.takes(
     options.DataOptions,
-    SearchOptions,
+    options.SearchOptions,
     parameter_options("scoring"),  # the search has its own
     options.ModelOptions,
     options.RunOptions,
 )
-def search(ctx: typer.Context, **given: Any) -> None:
+def search(
+    ctx: typer.Context,
+    space: Annotated[
+        Path | None,
+        options.option(
+            options.SEARCH,
+            "A YAML or JSON file with the search space; default: each hyper-parameter's "
+            "own range.",
+            metavar="FILE",
+        ),
+    ] = None,
+    **given: Any,
+) -> None:
     """Search hyper-parameters by cross-validation, and train the best candidate.
 
     What is given of the network and of its training is the same for all candidates.
@@ -123,14 +76,12 @@ def search(ctx: typer.Context, **given: Any) -> None:
     refuse_undeclared("sampler", given["sampler"])
     plan = begin(ctx, given)
     with starting():
-        from wellfit.cli.search_plan import SearchPlan, SearchSettings
+        from wellfit.cli.search_plan import SearchPlan
         from wellfit.cli.search_run import run_search
         from wellfit.model_selection.spaces import read_space
-    chosen = {name: given[name] for name in get_annotations(SearchOptions)}
-    if chosen["space"] is not None:
-        # The plan stores the file's contents, not its path, so that a resumed search uses them.
-        chosen["space"] = read_space(chosen["space"])
-    search_plan = SearchPlan(plan, SearchSettings(**chosen))
+    # The plan stores the file's contents, not its path, so that a resumed search uses them.
+    found = None if space is None else read_space(space)
+    search_plan = SearchPlan(plan, options.chosen(options.SearchOptions, given), found)
     run_search(search_plan, run=given["run"], overwrite=given["overwrite"], quiet=given["quiet"])
 
 

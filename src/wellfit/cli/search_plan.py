@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
+from wellfit.cli.options import SearchOptions
 from wellfit.cli.parameters import assignment
 from wellfit.cli.plan import Plan
 from wellfit.cli.settings import Model
@@ -14,68 +15,43 @@ from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
 from wellfit.fitting.scoring import scorer_names
 from wellfit.model_selection.samplers import Sampler
+from wellfit.model_selection.search import Halving
 from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
 
 
 @dataclass(frozen=True)
-class SearchSettings:
-    """Options of a search.
+class SearchPlan:
+    """The common part of all candidates, the options of the search, and its space.
 
-    Args:
-        candidates: number of candidates.
-        cv: number of cross-validation folds.
-        sampler: name of the sampler.
-        halving: name of the halving method, if any.
-        factor: halving keeps one of this many candidates.
-        restarts: number of seeds for each candidate.
-        time_limit: seconds after which no fit starts.
-        score: a scorer's name; None for the estimator's own score.
-        jobs: processes.
-        space: the search space as in a file; None for the default space.
+    ``space`` is as in a file; None for the default space.
     """
 
-    candidates: int = 40
-    cv: int = 3
-    sampler: str = "random"
-    halving: Literal["successive", "hyperband"] | None = None
-    factor: int = 3
-    restarts: int = 1
-    time_limit: float | None = None
-    score: str | None = None
-    jobs: int | None = None
+    common: Plan
+    options: SearchOptions
     space: Any = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names before the data are read."""
-        resolve(Sampler, self.sampler)
-        if self.score is not None and self.score not in scorer_names():
-            raise UnknownNameError("scorer", self.score, scorer_names())
-
-    @property
-    def fits(self) -> int:
-        """The number of fits; 0 if it is unknown in advance."""
-        fixed = self.halving is None and self.sampler != "grid"
-        return self.candidates * self.cv * self.restarts if fixed else 0
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """The common part of all candidates, and the options of the search."""
-
-    common: Plan
-    options: SearchSettings
+        resolve(Sampler, self.options.sampler)
+        halvings, halving = get_args(Halving), self.options.halving
+        if halving is not None and halving not in halvings:
+            raise UnknownNameError("halving", halving, halvings)
+        score = self.options.score
+        if score is not None and score not in scorer_names():
+            raise UnknownNameError("scorer", score, scorer_names())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data.
 
-        >>> from wellfit.cli.plan import Options
+        >>> from wellfit.cli.options import ProgressOptions
         >>> from wellfit.cli.source import Request
-        >>> plan = SearchPlan(Plan(Request("iris"), {}, (), Options()), SearchSettings(cv=5))
+        >>> common = Plan(Request("iris"), {}, (), ProgressOptions())
+        >>> plan = SearchPlan(common, SearchOptions(cv=5))
         >>> SearchPlan.from_dict(plan.to_dict()) == plan
         True
         """
-        return {**self.common.to_dict(), "search": asdict(self.options)}
+        return {**self.common.to_dict(), "search": {**asdict(self.options), "space": self.space}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SearchPlan:
@@ -85,21 +61,30 @@ class SearchPlan:
             InputError: the document was altered.
         """
         try:
-            return cls(
-                Plan.from_dict(data),
-                SearchSettings(**conform(data["search"], SearchSettings, "search")),
-            )
+            given = dict(data["search"])
+            space = given.pop("space", None)
+            options = SearchOptions(**conform(given, SearchOptions, "search"))
+            return cls(Plan.from_dict(data), options, space)
         except (KeyError, TypeError, ModelFileError) as error:
             raise InputError(f"its settings are invalid: {error}") from error
 
-    def space(self, model: Model) -> Space:
+    def n_candidates(self, space: Space) -> int:
+        """Return the number of candidates: a grid's own, otherwise the one asked for.
+
+        Raises:
+            HyperparameterError: the grid can't be listed.
+        """
+        run = resolve(Sampler, self.options.sampler).start(space, self.common.request.seed)
+        return self.options.candidates if run.size is None else run.size
+
+    def searched_space(self, model: Model) -> Space:
         """Return the search space of the file, or the default space without fixed parameters.
 
         Raises:
             InputError: the space is invalid, has unknown parameters, or varies fixed ones.
         """
         given = set(self._given())
-        if self.options.space is None:
+        if self.space is None:
             default = default_space(model)
             axes = {name: axis for name, axis in default.axes.items() if name not in given}
             if not axes:
@@ -108,7 +93,7 @@ class SearchPlan:
                     "one of these options, or set --space"
                 )
             return Space(axes)
-        space = Space.of(self.options.space)
+        space = Space.of(self.space)
         check(space, model)
         both = sorted(given & {*space.axes, *space.layered})
         if both:

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from wellfit.cli.leaderboard import (
     leaderboard_table,
     metric_of,
 )
+from wellfit.cli.options import SearchOptions
 from wellfit.cli.run_folder import refuse_target, resumed
 from wellfit.cli.run_steps import (
     build_estimator,
@@ -44,6 +45,7 @@ from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
+from wellfit.model_selection.search import Halving
 from wellfit.report.searches import candidates
 
 _SHOWN_IN_TABLE = "One or more of the test scores are non-finite"
@@ -60,7 +62,7 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
     """
     # Invalid arguments fail before the data are read.
     refuse_target(run, overwrite, "search")
-    plan.space(build_estimator(plan.common, "classification"))
+    plan.searched_space(build_estimator(plan.common, "classification"))
     source, model = prepare(plan.common)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
     config = {**run_config(model, source, plan.common.request), **plan.to_dict()}
@@ -94,16 +96,18 @@ def _carry_out(
 ) -> None:
     """Show the data, search, save, evaluate."""
     console = screen()
-    space = plan.space(model)
+    space, options = plan.searched_space(model), plan.options
+    n_candidates = plan.n_candidates(space)
     checks = data_summary.show_data(model, source, console, quiet)
     if not quiet:
-        console.print(_options_table(plan, space))
+        console.print(_options_table(options, n_candidates, space))
         console.print()
     try:
         began = time.perf_counter()
-        metric = metric_of(plan.options.score, type(model).__name__)
-        options = plan.options
-        leaderboard = Leaderboard(console, metric, options.fits, options.time_limit, quiet)
+        metric = metric_of(options.score, type(model).__name__)
+        # Halving decides the number of fits as it goes.
+        fits = 0 if options.halving else n_candidates * options.cv * options.restarts
+        leaderboard = Leaderboard(console, metric, fits, options.time_limit, quiet)
         journal = DisplayedJournal(lambda: folder.begun_journal(config), leaderboard)
         search = _searched(plan, space, source, model, journal, leaderboard)
         best: Model = search.best_estimator_
@@ -119,13 +123,12 @@ def _carry_out(
         folder.release()
 
 
-def _options_table(plan: SearchPlan, space: Space) -> Table:
+def _options_table(options: SearchOptions, n_candidates: int, space: Space) -> Table:
     """Return a table with the options of the search."""
-    options = plan.options
     table = key_value_table()
     halving = f", {options.halving} halving" if options.halving else ""
     restarts = f" x {options.restarts} seeds" if options.restarts > 1 else ""
-    tried = f"{pluralize(options.candidates, 'candidate')} x {options.cv} folds{restarts}"
+    tried = f"{pluralize(n_candidates, 'candidate')} x {options.cv} folds{restarts}"
     table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
     names = dict.fromkeys(name.partition(".")[0] for name in space.axes)
     table.add_row("space", ", ".join(names))
@@ -152,7 +155,7 @@ def _searched(
         sampler=options.sampler,
         n_iter=options.candidates,
         n_restarts=options.restarts,
-        halving=options.halving,
+        halving=cast("Halving | None", options.halving),
         factor=options.factor,
         time_limit=options.time_limit,
         journal=journal,

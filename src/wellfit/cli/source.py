@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from wellfit.datasets import (
     train_test_split,
 )
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
+
+if TYPE_CHECKING:
+    from wellfit.diagnose import Report
 
 Learning = Literal["classification", "regression"]
 
@@ -126,6 +129,11 @@ class Source:
     def target(self) -> str:
         """The name of the target."""
         return self.data.target or "label"
+
+    def relevant(self, report: Report) -> Report:
+        """Return the findings without those whose advice the split already follows."""
+        kept = tuple(one for one in report.findings if one.check not in self.heeded)
+        return replace(report, findings=kept)
 
 
 def open_source(wanted: Request) -> Source:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import get_annotations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,57 +16,12 @@ if TYPE_CHECKING:
     from wellfit.cli.plan import Plan
 
 
-class SplitOptions:
-    """The options that choose the rows of the test set by a column."""
-
-    time_column: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Test on the latest rows by this column, not on random rows; repeatable: year, "
-            "then month.",
-            metavar="COLUMN",
-        ),
-    ] = None
-    group_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Keep rows with the same value of this column in the same part of the split.",
-            metavar="COLUMN",
-        ),
-    ] = None
-
-
-class ProgressOptions:
-    """The options of a training that aren't the estimator's."""
-
-    time_limit: Annotated[
-        float | None,
-        options.number(options.STOPPING, "Stop training after this time.", metavar="SECONDS"),
-    ] = None
-    report_every: Annotated[
-        int | None, options.number(options.RUN, "Number of epochs between printed lines.", min=1)
-    ] = None
-    tensorboard: Annotated[
-        bool,
-        options.option(options.RUN, "Write TensorBoard logs to RUN/tensorboard.", "--tensorboard"),
-    ] = False
-    checkpoint_every: Annotated[
-        float, options.option(options.RUN, "Time between checkpoints.", metavar="SECONDS", min=0)
-    ] = 15.0
-    keep_checkpoints: Annotated[
-        bool,
-        options.option(
-            options.RUN, "Keep the checkpoints after the run has finished.", "--keep-checkpoints"
-        ),
-    ] = False
-
-
 @options.takes(
     options.DataOptions,
-    SplitOptions,
+    options.SplitOptions,
     parameter_options(),
     options.ModelOptions,
-    ProgressOptions,
+    options.ProgressOptions,
     options.RunOptions,
 )
 def train(ctx: typer.Context, **given: Any) -> None:
@@ -100,14 +54,14 @@ def begin(ctx: typer.Context, given: Mapping[str, Any]) -> Plan:
     if given["data"] is None:
         ctx.fail("Missing argument 'DATA'.")
     parameters = given_parameters(given)
-    from wellfit.cli.plan import Options, Plan
+    from wellfit.cli.plan import Plan
     from wellfit.cli.preflight import refuse_unknown_data
     from wellfit.cli.source import Request
 
     request = Request.from_options(given, parameters)
     refuse_unknown_data(request)
-    own = {name: given[name] for name in get_annotations(ProgressOptions) if name in given}
-    return Plan(request, parameters, tuple(given["settings"] or ()), Options(**own))
+    own = options.chosen(options.ProgressOptions, given)
+    return Plan(request, parameters, tuple(given["settings"] or ()), own)
 
 
 def refuse_others(ctx: typer.Context) -> None:

@@ -17,7 +17,8 @@ from wellfit.charts.to_terminal import Plots
 from wellfit.cli import data_summary, evaluation
 from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
-from wellfit.cli.plan import Options, Plan
+from wellfit.cli.options import ProgressOptions
+from wellfit.cli.plan import Plan
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
     CURVE,
@@ -144,7 +145,7 @@ def _carry_out(
         folder.release()
 
 
-def _writers(options: Options, folder: RunFolder) -> list[Callback]:
+def _writers(options: ProgressOptions, folder: RunFolder) -> list[Callback]:
     """Return the callbacks that write into the folder, in an order that checkpoints rely on."""
     pause = options.checkpoint_every
     # The path of a new run folder is known only when training starts.
@@ -168,7 +169,7 @@ def _validates(model: Model, source: Source) -> bool:
     return holds_out(model) or source.data.X_val is not None
 
 
-def _shows(options: Options, console: Console, judged: str, quiet: bool) -> list[Callback]:
+def _shows(options: ProgressOptions, console: Console, judged: str, quiet: bool) -> list[Callback]:
     if quiet:
         return []
     lines = ProgressLines(console, judged, options.report_every)

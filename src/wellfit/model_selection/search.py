@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -24,7 +24,7 @@ from wellfit.model_selection.space_defaults import check, default_space
 from wellfit.model_selection.spaces import Space
 from wellfit.model_selection.trials import Trial, Trials
 
-_HALVINGS = ("successive", "hyperband")
+Halving = Literal["successive", "hyperband"]
 
 
 class SearchCV(StackedSearch):
@@ -89,7 +89,7 @@ class SearchCV(StackedSearch):
         sampler: str | Sampler = "random",
         n_iter: int = 40,
         n_restarts: int = 1,
-        halving: Literal["successive", "hyperband"] | None = None,
+        halving: Halving | None = None,
         factor: float = 3,
         time_limit: float | None = None,
         journal: Any = None,
@@ -130,8 +130,8 @@ class SearchCV(StackedSearch):
                 raise HyperparameterError(
                     f"{name} is {shown(value)}; expected a whole number, at least 1"
                 )
-        if self.halving is not None and self.halving not in _HALVINGS:
-            raise UnknownNameError("halving", self.halving, _HALVINGS)
+        if self.halving is not None and self.halving not in get_args(Halving):
+            raise UnknownNameError("halving", self.halving, get_args(Halving))
         for name, least in (("factor", 1), ("time_limit", 0)):
             value = getattr(self, name)
             if name == "time_limit" and (value is None or value == np.inf):
