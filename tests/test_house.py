@@ -160,13 +160,20 @@ def estimators() -> list[type[BaseEstimator]]:
 
 
 def test_at_most_three_classes_of_ours_stand_above_an_estimator() -> None:
+    """Those that only declare parameters don't count: they have nothing to override."""
     above = {
         cls.__name__: [base.__name__ for base in inspect.getmro(cls)[1:]
-                       if base.__module__.startswith("wellfit.")]
+                       if base.__module__.startswith("wellfit.") and behaves(base)]
         for cls in estimators()
     }  # fmt: skip
     assert {"MLPClassifier", "MLPRegressor", "MLPAutoencoder"} <= above.keys()
     assert {name: bases for name, bases in above.items() if len(bases) > 3} == {}
+
+
+def behaves(cls: type) -> bool:
+    """Say whether a class has methods of its own, beside the constructor that is made for it."""
+    own = {name: value for name, value in vars(cls).items() if name != "__init__"}
+    return any(callable(value) or isinstance(value, classmethod) for value in own.values())
 
 
 def test_a_parameter_is_declared_once() -> None:

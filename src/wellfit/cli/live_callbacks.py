@@ -70,8 +70,7 @@ class MetricsWriter(Callback):
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Append a line."""
-        metrics = {name: float(values[0]) for name, values in logs.metrics.items()}
-        self.folder.record(self._line(logs.epoch, {**metrics, "seconds": logs.seconds}))
+        self.folder.record(self._line(logs.epoch, {**logs.means(), "seconds": logs.seconds}))
         return None
 
     def _line(self, epoch: int, metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -162,8 +161,8 @@ class LiveDisplay(Callback):
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
         """Add a point to the curves."""
-        for name, values in logs.metrics.items():
-            state["history"].setdefault(name, []).append(float(values[0]))
+        for name, value in logs.means().items():
+            state["history"].setdefault(name, []).append(value)
         return None
 
     def on_train_end(self, state: State) -> None:
@@ -201,8 +200,8 @@ class LiveDisplay(Callback):
 def _metrics(logs: EpochLogs, judged: str) -> list[str]:
     """Return the metrics of the network as short texts."""
     texts = []
-    for name, values in logs.metrics.items():
-        value, words = float(values[0]), title_of(name.replace("val_", f"{judged} "))
+    for name, value in logs.means().items():
+        words = title_of(name.replace("val_", f"{judged} "))
         if isnan(value) or name == "step":  # an epoch without evaluation; the line's beginning
             continue
         texts.append(f"{words} {Metric.of(name).format(value)}")

@@ -62,7 +62,11 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> R
     result = config.pop("result", None)
     notes: list[str] = []
     metrics = _lines(path / METRICS, metrics_in, notes)
-    health = _lines(path / HEALTH, health_in, notes)
+    health = [
+        line
+        for line in _lines(path / HEALTH, health_in, notes)
+        if not line.get("member")  # the first of several networks stands for all
+    ]
     if not isinstance(result, dict):
         result = None
         notes.append(_unfinished_note(path, config))

@@ -46,7 +46,9 @@ def estimator(learning: Learning, given: Mapping[str, Any], extra: Sequence[str]
     """
     if learning == "regression" and given.get("class_weight") is not None:
         raise HyperparameterError("--class-weight needs classes, and this is a regression")
-    params = [(key, read(key, value)) for key, value in given.items()]
+    # A preset first, so that what is given beside it wins.
+    names = sorted(given, key=lambda name: name != "preset")
+    params = [(key, read(key, given[key])) for key in names]
     model: Model = MLPRegressor() if learning == "regression" else MLPClassifier()
     # One by one, in this order: a hyper-parameter belongs to the algorithm set before it.
     for key, value in [*params, *map(assignment, extra)]:

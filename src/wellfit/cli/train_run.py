@@ -126,7 +126,7 @@ def _carry_out(
         console.print()
     judged = _judged(model, source)
     journal = MetricsWriter(folder, config, judged)
-    writers = [journal, *_writers(plan.options, folder)]
+    writers = [journal, *_writers(plan.options, folder, model)]
     try:
         shows = _shows(plan.options, console, judged, quiet)
         _fit(model, source, judged, [*writers, *shows], folder)
@@ -145,16 +145,21 @@ def _carry_out(
         folder.release()
 
 
-def _writers(options: ProgressOptions, folder: RunFolder) -> list[Callback]:
+def _writers(options: ProgressOptions, folder: RunFolder, model: Model) -> list[Callback]:
     """Return the callbacks that write into the folder, in an order that checkpoints rely on."""
     pause = options.checkpoint_every
     # The path of a new run folder is known only when training starts.
     writers: list[Callback] = [
-        DeferredCallback(lambda: Health(str(folder.health), overwrite=True)),
-        DeferredCallback(
-            lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
-        ),
+        DeferredCallback(lambda: Health(str(folder.health), overwrite=True))
     ]
+    if model.bagging is None:  # the networks of folds aren't resumed: a run of theirs begins anew
+        writers.append(
+            DeferredCallback(
+                lambda: Checkpoint(
+                    str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True
+                )
+            )
+        )
     if options.tensorboard:
         writers.append(
             DeferredCallback(lambda: TensorBoard(str(folder.tensorboard), overwrite=True))

@@ -45,6 +45,11 @@ CLASSES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Parameters that estimators have gained, at the values that change nothing.
+_ADDED: Mapping[str, Any] = MappingProxyType(
+    {"learning_rate": "auto", "preset": "default", "bagging": None}
+)
+
 
 def current_name(parameter: str) -> str:
     """Return today's name of a parameter, of a nested one as well.
@@ -177,7 +182,7 @@ def _with_added(value: Any) -> Any:
         return [_with_added(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    added = {"learning_rate": "auto"} if {"is", "lr_schedule", "subsample"} <= set(value) else {}
+    added = _ADDED if {"is", "lr_schedule", "subsample"} <= set(value) else {}
     return {**added, **{name: _with_added(item) for name, item in value.items()}}
 
 

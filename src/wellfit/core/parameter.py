@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError, did_you_mean, shown
 from wellfit.core.hyper import Config, Hyper
@@ -81,7 +81,10 @@ class Parameter:
             if not self._holds(one):
                 raise HyperparameterError(f"{name} is {value!r}; expected {self._expected(one)}")
         only = self.choices if self.hyper is None and self.family is None else ()
-        if only and isinstance(value, str) and value not in only:
+        # Of a literal type nothing else is allowed, text or not.
+        if only and (isinstance(value, str) or get_origin(self.form) is Literal):
+            if value in only:
+                return
             expected = " or ".join([*map(repr, only), *["None"] * self.optional])
             near = did_you_mean(value, self.choices).rstrip(".")
             raise HyperparameterError(f"{name} is {value!r}; expected {expected}{near}")

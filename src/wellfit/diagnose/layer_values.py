@@ -99,7 +99,7 @@ def layer_values(model: Any, X: Any, y: ArrayLike | None = None) -> LayerValues:
     output    (3, 2)       (3, 2)           (3, 2)  (4, 2)  (2,)
     """
     check_is_fitted(model, "network_")
-    network: FittedNetwork = model.network_
+    network: FittedNetwork = model.network_.first
     if network.weights.network.rows_per_example[0] != 1:
         raise InputError(f"{type(model).__name__} reads several rows at a time; expected one")
     table = validate_features(model, X, network.features)

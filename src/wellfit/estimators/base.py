@@ -13,15 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from wellfit.estimators import persistence
+from wellfit.estimators.bagging import trained
 from wellfit.estimators.batch_problems import warn_of
 from wellfit.estimators.build import JobBuilder
 from wellfit.estimators.display import model_plots, with_summary
-from wellfit.estimators.encoding import learned_attributes, refuse_preprocessing
+from wellfit.estimators.encoding import SOMETIMES, learned_attributes, refuse_preprocessing
 from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.transferring import estimator_from
 from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting import Compute, FittedNetwork, TargetEncoder, TrainingJob
-from wellfit.fitting.runner import run_alone
 from wellfit.fitting.validation import validate_features
 from wellfit.training.sparse import zero_shares
 
@@ -93,7 +93,7 @@ class BaseMLP(Parameters):
     def _run(self, builder: JobBuilder, job: TrainingJob) -> Self:
         warn_of(builder.problems, self._warned, stacklevel=6)
         self._warned |= builder.problems.keys()
-        return self.keep(run_alone(job))
+        return self.keep(trained(builder, job))
 
     def prepare(
         self,
@@ -112,8 +112,9 @@ class BaseMLP(Parameters):
         self.history_, self.status_ = record.history, record.status
         self.n_epochs_, self.best_epoch_ = record.n_epochs, record.best_epoch
         self.precision_, self.batch_size_ = record.precision, record.batch_size
-        self.n_parameters_ = network.weights.network.size
-        self.__dict__.pop("pretrained_", None)
+        self.n_parameters_ = network.weights.network.size * network.weights.members
+        for name in SOMETIMES:
+            self.__dict__.pop(name, None)
         self.__dict__.update(learned_attributes(network))
         return self
 
@@ -178,7 +179,7 @@ class BaseMLP(Parameters):
     def sparsity_(self) -> float:
         """The share of weights (not biases) that are exactly zero."""
         check_is_fitted(self, "network_")
-        return float(zero_shares(self.network_.weights)[0])
+        return float(zero_shares(self.network_.weights).mean())
 
     def prune(self, *, threshold: float = 0.0, share: float = 0.0) -> Self:
         """Set small weights to zero, and predict by sparse matrices from here on.

@@ -95,12 +95,13 @@ class JobBuilder:
         before = self._network() if self.estimator.warm_start else None
         origin, known = self._begun(before)
         x = validate_features(self.estimator, X, known.features)
-        targets = known.targets or settings.targets(self.estimator, y)
+        n_samples, targets = x.shape[0], known.targets or settings.targets(self.estimator, y)
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
         seed = seed_of(self.estimator, before, resume_from)
         train, held_out = split_rows(self.estimator, targets, y, X_val is not None, seed)
-        split = RowSplit(kept[train], None if held_out is None else kept[held_out])
+        held = None if held_out is None else kept[held_out]
+        split = RowSplit(kept[train], held, n_samples)
         table = self._encoded(x, y, weight, known.features, targets, train, origin)
         if X_val is not None:
             table, held_out = extended(self.estimator, table, X_val, y_val)

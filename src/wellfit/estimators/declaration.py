@@ -66,13 +66,14 @@ def _constructor(cls: type, table: Mapping[str, Parameter]) -> Callable[..., Non
     """Return a constructor that keeps the parameters as given, as scikit-learn wants it."""
     given = {name: each.default for name, each in table.items()}
     signature, refuse = _signature(table), getattr(cls, "refuse", list)
+    with_preset = getattr(cls, "with_preset", dict)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         if args or not given.keys() >= kwargs.keys():
             refuse(kwargs)
             kwargs = signature.bind(self, *args, **kwargs).arguments  # or Python's TypeError
             del kwargs["self"]
-        self.__dict__.update(given, **kwargs)
+        self.__dict__.update(given, **with_preset(kwargs))
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     __init__.__annotations__ = {name: each.form for name, each in table.items()}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wellfit.core.errors import DataError, InputError
 from wellfit.estimators import settings
 from wellfit.fitting import (
+    ClassTargets,
     Compute,
     EncodedRows,
     FeatureEncoder,
@@ -23,6 +24,9 @@ from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import features_of, keep_head
 from wellfit.fitting.validation import validate_features
 from wellfit.preprocessing.batches import has_other_scale
+
+SOMETIMES = ("pretrained_", "oob_prediction_", "oob_decision_function_")
+"""The attributes that only some fits leave behind."""
 
 
 class Encoders(NamedTuple):
@@ -141,7 +145,8 @@ def encoding_key(estimator: Any) -> Hashable:
 def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
     """Return the attributes of an estimator that not every network has.
 
-    Those by which scikit-learn knows the columns and the targets, and ``pretrained_``.
+    Those by which scikit-learn knows the columns and the targets, ``pretrained_``, and the
+    out-of-fold predictions of several networks.
     """
     features, targets = network.features, network.targets
     found: dict[str, Any] = {}
@@ -155,6 +160,10 @@ def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
         found["classes_"] = targets.classes
     if isinstance(targets, NumberTargets):
         found["n_outputs_"] = targets.n_targets
+    if network.oob is not None and isinstance(targets, NumberTargets):
+        found["oob_prediction_"] = targets.decode(network.oob)
+    elif network.oob is not None and isinstance(targets, ClassTargets):
+        found["oob_decision_function_"] = targets.probabilities(network.oob)
     return found
 
 

@@ -36,7 +36,8 @@ def stackable(cls: Class) -> Class:
 
 def can_be_stacked(estimator: Any) -> bool:
     """Say whether stacks give what the estimator's own ``fit`` and ``predict`` would give."""
-    return _stackable_base(estimator) is not None and not overridden(estimator)
+    several = getattr(estimator, "bagging", None) is not None  # networks, a stack of their own
+    return not several and _stackable_base(estimator) is not None and not overridden(estimator)
 
 
 def is_overridden(estimator: Any, method: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from wellfit.augment import Augmentation
 from wellfit.core.parameter import Parameter, parameter
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.nesting import NestedConfigs
+from wellfit.estimators.presets import changes_by_preset, preset_values
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import (
     Activation,
@@ -29,8 +30,8 @@ _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the p
 
 
 @with_parameters()
-class Parameters(NestedConfigs):
-    """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
+class NetworkParameters(NestedConfigs):
+    """Declares the parameters of the network itself."""
 
     declared_parameters: ClassVar[Mapping[str, Parameter]]
 
@@ -94,6 +95,27 @@ class Parameters(NestedConfigs):
         stands_for=(GaussianNoise, "std"),
         group="Network",
     )
+    numeric_embedding: str | NumericEmbedding | None = parameter(
+        "embedding of each numeric column in several numbers before the first layer; "
+        '``"piecewise_linear"``, ``"periodic"`` or an object, such as '
+        "``PiecewiseLinear(n_bins=32)``; None leaves it one number. Dates, pixels, sparse columns "
+        "and columns of two values are never embedded.",
+        default=None,
+        family=NumericEmbedding,
+        group="Network",
+    )
+
+
+@with_parameters()
+class Parameters(NetworkParameters):
+    """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
+
+    preset: Literal["fast", "default"] = parameter(
+        'named defaults of other parameters; ``"fast"`` is the plain network. What is given '
+        "explicitly wins; ``get_params`` shows all.",
+        default="default",
+        choices=("fast", "default"),
+    )
     l1: float | L1 = parameter(
         "strength λ of the L1 penalty λ Σ|w| on weights, at least 0; or an "
         ":class:`~wellfit.optim.L1`, such as ``L1(0.01, decoupled=True)``.",
@@ -110,15 +132,6 @@ class Parameters(NestedConfigs):
         "largest norm of a hidden unit's incoming weights, above 0; None for no limit.",
         default=None,
         stands_for=(MaxNorm, "limit"),
-    )
-    numeric_embedding: str | NumericEmbedding | None = parameter(
-        "embedding of each numeric column in several numbers before the first layer; "
-        '``"piecewise_linear"``, ``"periodic"`` or an object, such as '
-        "``PiecewiseLinear(n_bins=32)``; None leaves it one number. Dates, pixels, sparse columns "
-        "and columns of two values are never embedded.",
-        default=None,
-        family=NumericEmbedding,
-        group="Network",
     )
     loss: str | Loss = parameter(
         'loss function; by name or as an object; ``"auto"`` goes with the targets.',
@@ -207,6 +220,16 @@ class Parameters(NestedConfigs):
         optional=True,
         group="Validation and stopping",
     )
+    bagging: int | None = parameter(
+        "number of folds of the training rows; a network for each is trained on the others, all "
+        "as one stack, stops by its own fold, and the average predicts. None for one network.",
+        default=None,
+        whole=True,
+        low=2,
+        high=100,
+        optional=True,
+        group="Validation and stopping",
+    )
     scoring: Any = parameter(
         "scorers, such as roc_auc, computed on the validation rows; scikit-learn's, one or a "
         'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
@@ -273,6 +296,32 @@ class Parameters(NestedConfigs):
     verbose: int = parameter(
         "0, or a number from 1 to show progress in a terminal.", default=0, whole=True, low=0
     )
+
+    @classmethod
+    def with_preset(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters given to a constructor, and below them those of their preset."""
+        if "preset" not in given:
+            return dict(given)
+        return {**preset_values(given["preset"], cls.declared_parameters), **given}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, ``optimizer__learning_rate`` and the like among them.
+
+        Another ``preset`` changes the parameters that are at the values of the present one, or
+        at their defaults; those that were given explicitly stay.
+
+        Raises:
+            UnknownNameError: naming the nearest parameter there is.
+            HyperparameterError: part of a config where there is none.
+
+        >>> from wellfit import MLPClassifier
+        >>> MLPClassifier(epochs=5).set_params(preset="fast").get_params()["numeric_embedding"]
+        """
+        if "preset" in params and "preset" in self.declared_parameters:
+            now = self.get_params(deep=False)
+            changed = changes_by_preset(params["preset"], now, self.declared_parameters)
+            params = {**changed, **params}
+        return super().set_params(**params)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -86,7 +86,8 @@ def split_rows(
             f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
         )
     train, held_out = np.arange(len(y)), None
-    whole = given or not settings.holds_out(estimator) or len(y) < 2
+    folds = estimator.bagging is not None  # each network holds out its own
+    whole = given or folds or not settings.holds_out(estimator) or len(y) < 2
     if whole and estimator.subsample >= 1:
         return train, None
     strata = targets.strata(y)

@@ -324,10 +324,10 @@ def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
 def holds_out(estimator: Any) -> bool:
     """Say whether some of the rows to train on are held out.
 
-    A share that is given always is. Else it is a tenth, where early stopping looks at validation
-    rows, or where something else does while it is on.
+    A share that is given always is, and a fold for each of several networks. Else it is a tenth,
+    where early stopping looks at validation rows, or where something else does while it is on.
     """
-    if estimator.validation_fraction is not None:
+    if estimator.validation_fraction is not None or estimator.bagging is not None:
         return True
     stopping = early_stopping(estimator.early_stopping)
     if stopping is None:

@@ -39,7 +39,7 @@ def estimator_from(model: Any, taken: Mapping[str, Any], params: Mapping[str, An
 
 
 def fitted_network(model: Any) -> Any:
-    """Return the fitted network of a model that layers are to be taken from.
+    """Return the fitted network of a model that layers are to be taken from; the first of several.
 
     Raises:
         InputError: it isn't fitted.
@@ -48,4 +48,4 @@ def fitted_network(model: Any) -> Any:
         raise InputError(
             f"the pretrained {type(model).__name__} is not fitted; expected a fitted one"
         )
-    return model.network_
+    return model.network_.first

@@ -58,6 +58,7 @@ class ModelDocument(TypedDict):
     estimator: str
     params: dict[str, Any]
     network: dict[str, Any]
+    n_networks: NotRequired[Positive]
     inputs: dict[str, Any]
     targets: dict[str, Any]
     n_features_in: Positive
@@ -84,6 +85,8 @@ def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]
         "feature_names_in": None if features.names is None else list(features.names),
         "learned": _learned(network),
     }
+    if weights.members > 1:
+        document["n_networks"] = weights.members
     tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
     tensors["parameters"] = weights.parameters.cpu()
     tensors["statistics"] = weights.statistics.cpu()
@@ -157,7 +160,7 @@ def _learned(network: FittedNetwork) -> dict[str, Any]:
     learned = {f"{key}_": value for key, value in asdict(network.record).items()}
     if learned["pretrained_"] is None:
         del learned["pretrained_"]
-    return {**learned, "n_parameters_": network.weights.network.size}
+    return {**learned, "n_parameters_": network.weights.network.size * network.weights.members}
 
 
 def from_document(
@@ -237,19 +240,20 @@ def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weig
         raise ModelFileError(
             f"network reads {network.rows_per_example[0]} rows at a time; expected 1"
         )
-    dtype = dtype_of(document["learned"]["precision_"])
+    dtype, count = dtype_of(document["learned"]["precision_"]), document.get("n_networks", 1)
     for name, layout in (("parameters", network.parameters), ("statistics", network.statistics)):
         if name not in tensors:
             raise ModelFileError(f"tensor {name!r} is missing")
         found = tensors[name]
-        if found.shape != (layout.size,) or found.dtype != dtype:
+        if found.shape != (count * layout.size,) or found.dtype != dtype:
             raise ModelFileError(
                 f"tensor {name!r} is of type {found.dtype} and shape {tuple(found.shape)}; "
-                f"the network asks for {dtype} and ({layout.size},)"
+                f"the network asks for {dtype} and ({count * layout.size},)"
             )
         if not torch.isfinite(found).all():
             raise ModelFileError(f"tensor {name!r} holds NaN or infinities")
-    blocks = network.statistics.views(tensors["statistics"], 1)
-    for layer, block in zip(network.layers, blocks, strict=True):
-        layer.check_statistics(block[0])
-    return Weights(network, 1, tensors["parameters"], tensors["statistics"], {})
+    views = network.statistics.views(tensors["statistics"], count)
+    for layer, blocks in zip(network.layers, views, strict=True):
+        for block in blocks:
+            layer.check_statistics(block)
+    return Weights(network, count, tensors["parameters"], tensors["statistics"], {})

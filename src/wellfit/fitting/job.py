@@ -65,10 +65,12 @@ class RowSplit:
     Attributes:
         train: of the training rows.
         held_out: of the validation rows; None where they were given apart, or there are none.
+        n_samples: the rows of X; None where nobody asks.
     """
 
     train: NDArray[np.integer]
     held_out: NDArray[np.integer] | None = None
+    n_samples: int | None = None
 
     def is_of(self, n_samples: int) -> bool:
         """Say whether all positions are below a number of rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -100,9 +100,19 @@ class TrainedLayers:
         return [place for place, layer in enumerate(self.layers) if not layer.training_only]
 
 
+class Fold(NamedTuple):
+    """How a network went that was trained without a fold of the rows, and which rows these are."""
+
+    record: TrainingRecord
+    split: RowSplit | None
+
+
 @dataclass(frozen=True, eq=False)
 class FittedNetwork(TrainedLayers):
     """A trained network, with the encoders that it was trained with.
+
+    Its weights may be those of several networks, one for each fold of the rows, whose average
+    predicts: see :mod:`wellfit.fitting.bagging`.
 
     A value: estimators keep one and are nothing without it, files hold one, and whoever predicts,
     exports, examines or goes on training starts from one.
@@ -117,6 +127,9 @@ class FittedNetwork(TrainedLayers):
         result: all that is needed to go on training with the optimizer's memory, if it is kept.
         seed: of everything random in its training; None where nobody knows.
         sparse: whether it predicts by sparse matrices.
+        folds: the records and splits of several networks, in their order, if they are known.
+        oob: (n_samples, n_outputs) the outputs of several networks for the rows of X, each by the
+            one that hasn't seen it; NaN for rows of weight 0. None where nobody knows.
     """
 
     features: FeatureEncoder
@@ -128,6 +141,8 @@ class FittedNetwork(TrainedLayers):
     result: Result | None = None
     seed: int | None = None
     sparse: bool = False
+    folds: tuple[Fold, ...] = ()
+    oob: NDArray[np.floating] | None = None
 
     @classmethod
     def of(cls, job: TrainingJob, result: Result, precision: str) -> Self:
@@ -178,21 +193,35 @@ class FittedNetwork(TrainedLayers):
     def evaluate(
         self, x: Numbers, compute: Compute, link: Callable[[Tensor], Tensor] = torch.clone
     ) -> NDArray[np.floating]:
-        """Return ``link`` of the logits (n_rows, n_outputs) of encoded rows."""
+        """Return ``link`` of the logits (n_rows, n_outputs) of encoded rows.
+
+        Of several networks, it is the mean.
+        """
         weights, device = self.weights, compute.torch_device
         if weights.parameters.device != device:
             weights = weights.to(weights.parameters.dtype, device)
         with threads(compute.n_threads):
-            return predict(
+            outputs = predict(
                 weights,
                 x,
                 link,
                 precision=self.record.precision,
                 pixel_max=self.features.pixel_max,
                 predictor=SparsePredictor if self.sparse else Predictor,
-            )[0]
+            )
+        mean: NDArray[np.floating] = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean
 
     # Variants.
+
+    @property
+    def first(self) -> Self:
+        """The first of several networks by itself; this one, where it is the only one."""
+        if self.weights.members == 1:
+            return self
+        record, split = self.folds[0] if self.folds else (self.record, None)
+        weights = self.weights.select(torch.zeros(1, dtype=torch.long))
+        return replace(self, weights=weights, record=record, split=split, folds=(), oob=None)
 
     def pruned(self, threshold: float, share: float) -> Self:
         """Return the network with small weights set to zero, which predicts sparsely.
@@ -206,7 +235,8 @@ class FittedNetwork(TrainedLayers):
                 "least 0 and a share in [0, 1)"
             )
         weights = pruned(self.weights, threshold=threshold, share=share)
-        return replace(self, weights=weights, sparse=True)
+        # SciPy's products are of one network.
+        return replace(self, weights=weights, sparse=weights.members == 1)
 
     def without_memory(self) -> Self:
         """Return the network without what only more training would need."""

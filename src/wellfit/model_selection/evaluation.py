@@ -21,7 +21,7 @@ from wellfit.core._sklearn_compat import (
     safe_indexing,
     score_estimator,
 )
-from wellfit.core.errors import UnknownNameError
+from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.encoding import encoding_key
 from wellfit.fitting import (
@@ -153,6 +153,11 @@ class Evaluation(FitEvaluator):
     def _prepared(self, fit: FoldFit) -> TrainingJob:
         """Return a fit's job; what candidates have in common is read and encoded once."""
         estimator = copy.copy(self._estimator(fit))
+        if estimator.bagging is not None:
+            raise HyperparameterError(
+                f"bagging is {estimator.bagging} in a candidate; expected it in the search's "
+                "estimator, whose candidates are then fitted one by one"
+            )
         builder = estimator.job_builder(estimator)
         key = (encoding_key(estimator), fit.train.tobytes())
         if key in self._seen:

@@ -33,7 +33,7 @@ from wellfit.training.plateau_schedule import ReduceLROnPlateau
 from wellfit.training.prediction import predict
 from wellfit.training.result import Result, Status
 from wellfit.training.rows import Rows
-from wellfit.training.splits import fraction_of, split
+from wellfit.training.splits import folds, fraction_of, split
 from wellfit.training.stack import Stack, Weights
 from wellfit.training.streams import Stream
 
@@ -66,6 +66,7 @@ __all__ = [
     "TimeLimit",
     "TrainingView",
     "Weights",
+    "folds",
     "fraction_of",
     "load_checkpoint",
     "predict",

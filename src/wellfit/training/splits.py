@@ -49,6 +49,33 @@ def split(
     return train, validation
 
 
+def folds(
+    rows: int, count: int, seed: int, *, strata: ArrayLike | None = None
+) -> NDArray[np.int64]:
+    """Return row numbers in ``count`` folds of equal size, (count, ceil(rows / count)).
+
+    Every row is in one fold, and each stratum has its share in every fold. Where ``count`` doesn't
+    divide the rows, some are in two folds: folds of equal size train as one stack.
+
+    Args:
+        rows: how many rows there are.
+        count: how many folds, at most one for each row.
+        seed: of the draw.
+        strata: (rows,) labels that are dealt to the folds in turn.
+
+    >>> folds(5, 2, seed=0).shape, sorted(set(folds(5, 2, seed=0).ravel().tolist()))
+    ((2, 3), [0, 1, 2, 3, 4])
+    """
+    # scikit-learn's generator: the same rows on every platform.
+    order = np.random.RandomState(derive(seed, "folds") % (1 << 32)).permutation(rows)
+    if strata is not None:
+        order = order[np.argsort(np.asarray(strata)[order], kind="stable")]
+    size = -(-rows // count)
+    # Row i goes to fold i modulo count. Those dealt twice go to another fold the second time.
+    dealt = np.resize(order, size * count)
+    return np.sort(dealt.reshape(size, count).T, axis=1)
+
+
 def fraction_of(
     ids: NDArray[np.integer], fraction: float, seed: int, *, strata: ArrayLike | None = None
 ) -> NDArray[np.integer]:

@@ -82,7 +82,7 @@ class SiameseJobBuilder(JobBuilder):
 
 _WITHOUT = (
     *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
-    "numeric_embedding",
+    *("numeric_embedding", "preset", "bagging"),
 )
 _DEFAULTS = {
     "hidden_layer_sizes": (100, 100, 100, 100, 100),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ class FittedTraining(Training):
     """A fitted estimator's training.
 
     Args:
-        estimator: fitted.
+        estimator: fitted; of several networks, the first is judged, by the fold that it left out.
         X: the rows it was fitted to, if they are at hand.
         y: their targets.
         X_test: rows that it hasn't seen, if there are any; else those that it held out of X.
@@ -58,6 +59,9 @@ class FittedTraining(Training):
     def __init__(
         self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "unseen"
     ) -> None:
+        network = estimator.network_
+        if network.weights.members > 1:  # each has rows of its own that it hasn't seen
+            estimator = copy.copy(estimator).keep(network.first)
         self.estimator = estimator
         self.weights: Weights = estimator.network_.weights.to(torch.float32, torch.device("cpu"))
         self._loss = estimator.network_.targets.loss

@@ -82,11 +82,9 @@ def _named(layer: str) -> str:
 
 def histograms(run: RunData) -> Iterator[Plot]:
     """Yield histograms of each layer's weights, and of its outputs on some test rows."""
-    network = run.model.network_.weights.network
+    network, values = run.model.network_.weights.network, run.model.network_.weights.blocks(0)
     names = layer_names(network)
-    blocks = zip(
-        names, run.model.network_.weights.blocks(0), network.parameters.shapes, strict=True
-    )
+    blocks = zip(names, values, network.parameters.shapes, strict=True)
     weights = [(name, b[: shape.weight_rows]) for name, b, shape in blocks if shape.weight_rows]
     yield _histogram("Weights, layer by layer", "weight", weights)
     outputs = _outputs(run)
@@ -104,7 +102,7 @@ def _outputs(run: RunData) -> list[tuple[str, Tensor]]:
     features = model.network_.features
     x = validate_features(model, run.data.X_test[:_SHOWN_ROWS], features)
     x = features.encode(x, Compute.of(model).numpy_dtype)
-    weights = model.network_.weights.to(torch.float32, torch.device("cpu"))
+    weights = model.network_.first.weights.to(torch.float32, torch.device("cpu"))
     table = Rows(x, np.zeros(0), dtype=torch.float32, pixel_max=features.pixel_max)
     features = table.features(torch.arange(x.shape[0])).expand(1, -1, -1)
     with torch.no_grad():

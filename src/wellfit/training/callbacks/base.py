@@ -108,6 +108,14 @@ class EpochLogs:
     metrics: Mapping[str, NDArray[np.float64]]
     view: TrainingView | None = None
 
+    def means(self) -> dict[str, float]:
+        """Return each metric's mean over the members that train; NaN where it isn't computed.
+
+        >>> EpochLogs(1, 0.5, np.array([True, True]), {"loss": np.array([2.0, 3.0])}).means()
+        {'loss': 2.5}
+        """
+        return {name: float(values[self.active].mean()) for name, values in self.metrics.items()}
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -102,6 +102,11 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
     kind_of(model, "an export")
     network = model.network_
+    if network.weights.members > 1:
+        raise InputError(
+            f"this {type(model).__name__} averages {network.weights.members} networks, of a fold "
+            "each, which no export can hold; expected bagging=None"
+        )
     targets, features = network.targets, network.features
     form = ExportSpec(
         parts=_with_pixels(network),

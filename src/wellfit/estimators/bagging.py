@@ -1,0 +1,95 @@
+"""The trainings of an estimator whose networks each leave out a fold of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.rng import derive
+from wellfit.fitting import FittedNetwork, TrainingJob
+from wellfit.fitting.bagging import run_folds
+from wellfit.fitting.job import RowSplit
+from wellfit.fitting.runner import run_alone
+from wellfit.training import folds
+
+
+def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
+    """Return what a job leads to: one network, or the average of one for each fold.
+
+    Args:
+        builder: a ``JobBuilder`` of an estimator, whose ``bagging`` counts.
+        job: its training, on all rows where it has folds.
+
+    Raises:
+        DivergedError: the loss became infinite before any epoch was worth keeping.
+        HyperparameterError: more folds than rows, or what takes a single network.
+    """
+    if builder.estimator.bagging is None:
+        return run_alone(job)
+    _refuse_single(builder.estimator, job)
+    jobs, held_out = fold_jobs(builder, job)
+    assert job.split is not None  # but of one epoch, which is refused
+    return run_folds(jobs, held_out, job.split)
+
+
+def fold_jobs(
+    builder: Any, job: TrainingJob
+) -> tuple[list[TrainingJob], list[NDArray[np.integer]]]:
+    """Return a training for each fold, without its rows, and the positions of these.
+
+    Args:
+        builder: a ``JobBuilder`` of an estimator, whose ``bagging`` counts.
+        job: its training on all rows.
+
+    Raises:
+        HyperparameterError: more folds than rows.
+    """
+    count, stream, split = builder.estimator.bagging, job.stream, job.split
+    assert split is not None
+    assert job.y is not None
+    rows = len(stream.train)
+    if count > rows:
+        raise HyperparameterError(
+            f"bagging is {count}, and there are {rows} rows to train on; expected at most one "
+            "fold for each row"
+        )
+    strata = job.targets.strata(job.y[stream.train])
+    jobs, held_out = [], []
+    for number, fold in enumerate(folds(rows, count, stream.seed, strata=strata)):
+        rest = np.delete(np.arange(rows), fold)
+        own = replace(
+            stream,
+            train=stream.train[rest],
+            # Rows that are given to validate on serve all networks.
+            validation=stream.train[fold] if stream.validation is None else stream.validation,
+            seed=derive(stream.seed, "fold", number),
+        )
+        part = RowSplit(split.train[rest], split.train[fold], split.n_samples)
+        jobs.append(builder.job_like(replace(job, stream=own, split=part)))
+        held_out.append(stream.train[fold])
+    return jobs, held_out
+
+
+def _refuse_single(estimator: Any, job: TrainingJob) -> None:
+    """Refuse what goes with a single network only.
+
+    Raises:
+        HyperparameterError: naming it.
+    """
+    given = {
+        "warm_start": estimator.warm_start or None,
+        "validation_fraction": estimator.validation_fraction,
+        "resume_from": None if job.resume is None else "given",
+        "partial_fit": "called" if job.split is None else None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise HyperparameterError(
+                f"{name} is {value}, and bagging is {estimator.bagging!r}: its networks begin "
+                "anew, and each is validated by a fold of its own; expected bagging=None, or no "
+                f"{name}"
+            )
