@@ -12,7 +12,7 @@ import torch
 from wellfit.augment import Augmentation
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activation, Initializer, Layer, Loss, NumericEmbedding, mlp
+from wellfit.nn import Activation, Initializer, Layer, Loss, NumericEmbedding, Submodels, mlp
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
 from wellfit.training import Callback, Member, Rows, Stream, train
 from wellfit.training.step import Step
@@ -32,6 +32,7 @@ FAMILIES = {
     "optimizer": Optimizer,
     "penalty": Penalty,
     "schedule": Schedule,
+    "submodels": Submodels,
 }
 
 

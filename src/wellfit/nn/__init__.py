@@ -48,6 +48,10 @@ from wellfit.nn.layers import (
     Layer,
     Linear,
     MaskingNoise,
+    RepeatRows,
+    SubmodelLinear,
+    SubmodelMean,
+    SubmodelScale,
 )
 from wellfit.nn.losses import (
     AbsoluteError,
@@ -62,6 +66,7 @@ from wellfit.nn.losses import (
 )
 from wellfit.nn.network import Layout, Network, mlp
 from wellfit.nn.shapes import Bottleneck, NetworkShape, OverComplete, Regular, Tapered
+from wellfit.nn.submodels import MiniTabM, Packed, Submodels, TabM
 
 __all__ = [
     "ELU",
@@ -97,6 +102,7 @@ __all__ = [
     "Linear",
     "Loss",
     "MaskingNoise",
+    "MiniTabM",
     "Mish",
     "Network",
     "NetworkShape",
@@ -106,12 +112,14 @@ __all__ = [
     "Orthogonal",
     "OverComplete",
     "PReLU",
+    "Packed",
     "Periodic",
     "PiecewiseLinear",
     "Poisson",
     "Quantile",
     "ReLU",
     "Regular",
+    "RepeatRows",
     "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -120,6 +128,11 @@ __all__ = [
     "Softplus",
     "Softsign",
     "SquaredError",
+    "SubmodelLinear",
+    "SubmodelMean",
+    "SubmodelScale",
+    "Submodels",
+    "TabM",
     "Tanh",
     "Tapered",
     "TruncatedNormal",

@@ -50,8 +50,8 @@ def layer_hypers(networks: Sequence[Network], device: torch.device) -> list[dict
 class Executor:
     """Computes the logits and gradients of K networks on batches of B rows.
 
-    Training (with ``memory.gradients``), dropout and batch norm are at work; otherwise the
-    network predicts.
+    Training (with ``memory.gradients``), dropout and batch norm are at work, and each submodel has
+    logits of its own: ``network.logit_rows`` rows an example. Otherwise the network predicts.
 
     Args:
         network: the structure (rates and the like come from ``memory.hypers``).
@@ -76,7 +76,7 @@ class Executor:
         self._active = [
             index
             for index, layer in enumerate(network.layers)
-            if training or not layer.training_only
+            if not (layer.predicting_only if training else layer.training_only)
         ]
         self._learns = learns or [[True] * memory.members] * len(network.layers)
         self._learning = [

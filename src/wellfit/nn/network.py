@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,20 +17,26 @@ from wellfit.nn.initializers import Initializer
 from wellfit.nn.layers import (
     Activate,
     BatchNorm,
+    ConcatRows,
     Dropout,
     GaussianNoise,
     Layer,
     Linear,
     ParameterShape,
+    SubmodelLinear,
+    SubmodelMean,
 )
+
+# What may follow the output layer, whose numbers may be normalized, averaged and so on.
+_ENDS = (BatchNorm, Activate, ConcatRows, SubmodelMean)
 
 
 class Network(Config):
     """A feed-forward network: its inputs, and its layers from the input to the logits.
 
     Raises:
-        HyperparameterError: no layers, or the last that isn't batch norm or an activation isn't
-            linear.
+        HyperparameterError: no layers, or the last that isn't batch norm, an activation or a mean
+            of submodels isn't linear; an example has several rows in the end.
 
     >>> network = mlp(784, (100,), 10)
     >>> network.widths, network.size
@@ -41,12 +48,31 @@ class Network(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # What the units put out may still be normalized, or run through a function.
-        ends = [layer for layer in self.layers if not isinstance(layer, BatchNorm | Activate)]
-        if not ends or not isinstance(ends[-1], Linear):
+        last = next((each for each in self.layers[::-1] if not isinstance(each, _ENDS)), None)
+        if not isinstance(last, Linear | SubmodelLinear):
             raise HyperparameterError(
                 f"a network needs a linear layer as its last; given {self.layers!r}"
             )
+        if any(layer.rows_per_input > 1 for layer in self.layers):
+            self._check_rows()
+
+    def _check_rows(self) -> None:
+        """Refuse layers that leave several rows of an example."""
+        rows = self.rows_per_example
+        # Layers above a mean would read one row when predicting, and several while training.
+        above = [at for at, layer in enumerate(self.layers) if layer.predicting_only]
+        if above and above[0] < len(self.layers) - 1:
+            raise HyperparameterError(
+                f"a network ends in its {self.layers[above[0]].name}; given layers above it: "
+                f"{self.layers[above[0] + 1 :]!r}"
+            )
+        for layer, before, after in zip(self.layers, rows, rows[1:], strict=False):
+            if before * layer.rows_per_input != after * layer.rows_per_output:
+                raise HyperparameterError(
+                    f"{layer!r} makes {layer.rows_per_input} rows of each, and the layers above "
+                    f"it leave {after} of an example; expected a SubmodelMean or ConcatRows of as "
+                    "many above it"
+                )
 
     @property
     def widths(self) -> list[int]:
@@ -63,8 +89,20 @@ class Network(Config):
         rows_per_example = [1]
         # From the output down, since only the output's count is known: one row an example.
         for layer in reversed(self.layers):
-            rows_per_example.append(rows_per_example[-1] * layer.rows_per_output)
+            rows = rows_per_example[-1] * layer.rows_per_output
+            rows_per_example.append(max(1, rows // layer.rows_per_input))
         return rows_per_example[::-1]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The numbers of an example at the input, then after every layer, in all of its rows."""
+        pairs = zip(self.widths, self.rows_per_example, strict=True)
+        return [width * rows for width, rows in pairs]
+
+    @property
+    def logit_rows(self) -> int:
+        """The rows of logits that an example has while training: one, or one a submodel."""
+        return math.prod(each.rows_per_output for each in self.layers if each.predicting_only)
 
     @property
     def outputs(self) -> int:

@@ -54,6 +54,7 @@ class BoundStack:
             first.loss,
             stack.network.outputs,
             rows_independent=first.rows_independent,
+            logit_rows=stack.network.logit_rows,
         )
         self.per_epoch = self.batches.per_epoch
         self._predictor = Predictor(stack.weights.for_prediction())
@@ -145,7 +146,7 @@ class BoundStack:
         return np.stack([ids for ids in judged if ids is not None])
 
     def _chunk_steps(self) -> int:
-        widest = self.stack.k * max(self.stack.network.widths[1:])
+        widest = self.stack.k * max(self.stack.network.sizes[1:])
         streams = len({id(stream) for stream in self._streams})
         numbers = self.batches.batch * max(widest, streams * self._rows.width)
         # A GPU has no such cache to respect, and every call to it takes longer to start.
@@ -159,7 +160,8 @@ class BoundStack:
             stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
             # Logits of all steps of a chunk, so that metrics are computed in one call for many
             # steps.
-            logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, batch)
+            rows = batch * stack.network.logit_rows
+            logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, rows)
             if self.minimizer_runs is None:
                 self._bound[batch] = Step(stack, batch, steps), logits
             else:

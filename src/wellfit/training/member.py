@@ -91,8 +91,10 @@ class Member(Config):
         """Whether a row's output and gradient don't depend on the other rows of its batch."""
         if isinstance(self.optimizer, Minimizer):
             return False  # it takes all rows at once
+        # Rows that a mean of submodels takes together are of one example anyway.
         return not any(
-            layer.mixes_rows or layer.rows_per_output > 1 for layer in self.network.layers
+            layer.mixes_rows or (layer.rows_per_output > 1 and not layer.predicting_only)
+            for layer in self.network.layers
         )
 
     def slots(self) -> tuple[str, ...]:

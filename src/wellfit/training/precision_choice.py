@@ -34,8 +34,9 @@ def choose_precision(precision: str, member: Member, rows: Rows, stream: Stream)
     """
     if precision != "auto":
         return precision
-    widest = max(layer.units for layer in member.network.layers if isinstance(layer, Linear))
-    if widest < _SMALL:
+    # Only these round their products.
+    units = [layer.units for layer in member.network.layers if isinstance(layer, Linear)]
+    if max(units, default=0) < _SMALL:
         return "float32"
     few = _PrecisionTrial(member, rows, stream)
     few.run("float32")  # warms up

@@ -28,10 +28,9 @@ class Predictor:
         keys = [torch.empty(0) for _ in self._network.layers]
         self._memory = Memory(weights.members, like, None, weights.statistics, hypers, keys)
         self.rows = self._network.rows_per_example[0]  # of an example
-        widths = zip(self._network.widths, self._network.rows_per_example, strict=True)
         # Blocks are cut by the widest layer, so that what passes between layers stays in the
         # caches.
-        widest = max(w * h for w, h in widths) * like.element_size() * weights.members
+        widest = max(self._network.sizes) * like.element_size() * weights.members
         self.most = max(1, _BLOCK_BYTES // widest)
         self._bound: dict[int, Executor] = {}
 

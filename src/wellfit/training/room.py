@@ -29,9 +29,10 @@ def check_room(member: Member, rows: int, dtype: torch.dtype, device: torch.devi
     """
     network, size = member.network, member.network.size
     batch = min(member.batch_size, rows)
-    units = [shape.columns for shape in network.parameters.shapes if shape.weight_rows]
+    shapes = zip(network.parameters.shapes, network.sizes[1:], strict=True)
+    units = sum(numbers for shape, numbers in shapes if shape.weight_rows)
     # Parameters, their gradients and the optimizer's memory; outputs and deltas of a batch.
-    kept = size * (2 + len(member.slots())) + 2 * batch * sum(units)
+    kept = size * (2 + len(member.slots())) + 2 * batch * units
     needed = max(kept * dtype.itemsize, size * (_DRAWN + dtype.itemsize))
     if needed < _SMALL:
         return

@@ -47,7 +47,7 @@ class Step:
 
     Args:
         stack: whose weights move.
-        batch: B.
+        batch: B; logits, targets and weights have ``network.logit_rows`` times as many rows.
         steps: how many steps' randomness is drawn at once.
     """
 
@@ -58,7 +58,8 @@ class Step:
         self._executor = stack.executor(batch, steps)
         self._segments = segments(stack)
         self._bind_weights(stack)
-        self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, batch)
+        rows = batch * stack.network.logit_rows
+        self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, rows)
         # Losses want rows last. Matrix products want deltas (K, B, C) in the memory layout of the
         # logits that they wrote: rows first, or rows last where there are few outputs.
         self._logits = self._executor.logits.transpose(1, 2)

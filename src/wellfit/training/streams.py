@@ -61,6 +61,9 @@ class Chunk:
     zeros with a single 1. Members that have fewer examples left than B get some of weight 0;
     ``filled`` (n, K, 1, 1) is B by those that they have, or None where all have as many.
 
+    Where an example has several ``logit_rows``, its target and weight are there for each of them:
+    (n, K, C, B · logit_rows).
+
     Where some members share a stream and others don't, ``x`` has the features (n, S, B, D + 1) of
     the streams, and ``spread`` gives those of a batch to the members.
     """
@@ -71,6 +74,7 @@ class Chunk:
     certain: bool = False
     filled: Tensor | None = None
     spread: Callable[[Tensor], Tensor] | None = None
+    logit_rows: int = 1
 
     @property
     def steps(self) -> int:
@@ -80,7 +84,7 @@ class Chunk:
     @property
     def batch(self) -> int:
         """B, the examples of each batch."""
-        return self.target.shape[3]
+        return self.target.shape[3] // self.logit_rows
 
     def features(self) -> Iterable[Tensor]:
         """Return every batch's features (K, B, D + 1), which may lie in the same memory."""
@@ -118,6 +122,7 @@ class Batches:
         loss: of the targets.
         outputs: of the networks.
         rows_independent: an example's gradient doesn't depend on the others of its batch.
+        logit_rows: rows of logits that an example has while training.
 
     Raises:
         InputError: streams whose epochs differ (:func:`pattern`), or whose augmentations differ in
@@ -134,8 +139,10 @@ class Batches:
         outputs: int,
         *,
         rows_independent: bool = False,
+        logit_rows: int = 1,
     ) -> None:
         self._rows, self._loss, self._outputs = rows, loss, outputs
+        self._logit_rows = logit_rows
         # Streams compare by identity: members given the same object share their batches.
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
@@ -183,12 +190,12 @@ class Batches:
         for start in range(0, self._whole, steps * self.batch):
             part = ids[:, start : min(start + steps * self.batch, self._whole)]
             examples = self._examples(part, self.batch)
-            yield self._chunk(self._augmented(examples, first + start // self.batch, steps))
+            augmented = self._augmented(examples, first + start // self.batch, steps)
+            yield self._for_logits(self._chunk(augmented))
         if self._whole < self.length:
             examples = self._examples(ids[:, self._whole :], self.length - self._whole)
-            yield self._chunk(
-                self._augmented(examples, first + self.per_epoch - 1, 1), self._there
-            )
+            augmented = self._augmented(examples, first + self.per_epoch - 1, 1)
+            yield self._for_logits(self._chunk(augmented, self._there))
 
     def _drawn(self, epoch: int) -> Tensor:
         """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
@@ -268,6 +275,17 @@ class Batches:
             filled,
             self._spread if mixed else None,
         )
+
+    def _for_logits(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with a target and a weight for each row of logits of its examples."""
+        if self._logit_rows == 1:
+            return chunk
+        target, weight = (
+            None if each is None else each.repeat_interleave(self._logit_rows, dim=-1)
+            for each in (chunk.target, chunk.weight)
+        )
+        assert target is not None
+        return replace(chunk, target=target, weight=weight, logit_rows=self._logit_rows)
 
     def _spread(self, x: Tensor) -> Tensor:
         """Give every member its stream's features (S, B, D + 1): batch by batch, in the cache."""

@@ -14,6 +14,12 @@ from wellfit.nn.layers.batch_norm import BatchNorm
 from wellfit.nn.layers.grouped import ConcatRows, GroupedLinear
 from wellfit.nn.layers.linear import Linear
 from wellfit.nn.layers.noise import AlphaDropout, Dropout, GaussianNoise, MaskingNoise
+from wellfit.nn.layers.submodels import (
+    RepeatRows,
+    SubmodelLinear,
+    SubmodelMean,
+    SubmodelScale,
+)
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 __all__ = [
@@ -30,6 +36,10 @@ __all__ = [
     "MaskingNoise",
     "Op",
     "ParameterShape",
+    "RepeatRows",
+    "SubmodelLinear",
+    "SubmodelMean",
+    "SubmodelScale",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

@@ -22,6 +22,7 @@ class Layer(Config, family="layer"):
 
     reads_ones: ClassVar[bool] = False  # whether its input comes with a column of ones
     training_only: ClassVar[bool] = False  # whether it does nothing when predicting
+    predicting_only: ClassVar[bool] = False  # whether it does nothing while training
     starts_from_rows: ClassVar[bool] = False  # whether training rows decide on its statistics
     mixes_rows: ClassVar[bool] = False  # whether a row's output depends on others of its batch
 
@@ -32,6 +33,11 @@ class Layer(Config, family="layer"):
     @property
     def rows_per_output(self) -> int:
         """The rows that become one row here."""
+        return 1
+
+    @property
+    def rows_per_input(self) -> int:
+        """The rows that one row becomes here."""
         return 1
 
     def parameters(self, inputs: int) -> ParameterShape:
