@@ -21,6 +21,8 @@ from wellfit.estimators.settings import (
 )
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import HiddenLayer, Layer
+from wellfit.preprocessing import TablePreprocessor
+from wellfit.preprocessing.table_documents import settings_of
 from wellfit.training import EarlyStopping
 from wellfit.transfer import Pretrained
 
@@ -168,6 +170,8 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
+    if isinstance(value, TablePreprocessor):
+        return settings_of(value)
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     return value

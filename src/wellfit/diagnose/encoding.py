@@ -9,6 +9,7 @@ import pandas as pd
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.context import CheckContext
+from wellfit.preprocessing import preprocessor_of
 from wellfit.preprocessing.merged import merged_levels
 
 _NAMED = 3  # columns that a sentence names
@@ -29,9 +30,11 @@ class EncodedColumns(Check, name="encoded_columns"):
 
     def examine(self, context: CheckContext) -> Finding | None:
         """Warn of the columns by name."""
-        if context.estimator.preprocess is None or not isinstance(context.table, pd.DataFrame):
+        encoder = preprocessor_of(context.estimator.preprocess)
+        if encoder is None or not isinstance(context.table, pd.DataFrame):
             return None
-        losses = sorted(merged_levels(context.columns, self.most), key=lambda one: -one.rows)
+        merged = merged_levels(context.columns, self.most, encoder)
+        losses = sorted(merged, key=lambda one: -one.rows)
         if not losses:
             return self.finding(
                 Outcome.PASS, "the encoder keeps the levels of nearly all rows", columns=0

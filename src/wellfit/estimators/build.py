@@ -323,10 +323,10 @@ def _fitted_encoders(estimator: Any) -> Encoders:
     known: Encoders = getattr(estimator, "preprocessing_", Encoders())
     if known.features is None:
         return known
-    before, now = None if known.features.kind == "raw" else "auto", estimator.preprocess
-    if now != before and not hasattr(estimator, "network_"):
+    now = estimator.preprocess
+    if not known.features.encodes_as(now) and not hasattr(estimator, "network_"):
         raise HyperparameterError(
-            f"preprocess is {now!r}, and was {before!r} when "
+            f"preprocess is {now!r}, and was {known.features.preprocess!r} when "
             "fit_preprocessing was called; expected the same, or another call of it"
         )
     if known.targets is None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
+from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.embedding import embedded_columns
@@ -15,6 +16,7 @@ from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, Training
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import for_member
 from wellfit.nn import Layer, Network
+from wellfit.preprocessing import settings_key
 from wellfit.training import Member, Result, Status
 
 
@@ -62,6 +64,8 @@ def settled(estimator: Any, before: FittedNetwork | None = None) -> dict[str, An
     """
     given = estimator.get_params(deep=False)
     now = {name: given[name] for name in _SETTLED if name in given}
+    # A copy: what the user does with the object later is not what rows were encoded by.
+    now["preprocess"] = clone(now["preprocess"], safe=False)
     if before is not None and now.get("pretrained") is None:
         now["pretrained"] = before.settings.get("pretrained")
     return now
@@ -151,7 +155,7 @@ _EXPECTED = "Expected the same as then; fit with warm_start=False starts from ne
 
 def _check_encoding(now: Any, then: Any, old: TargetEncoder, new: TargetEncoder) -> None:
     """Refuse to encode rows or targets in another way than the weights were trained on."""
-    if now.preprocess != then.preprocess:
+    if settings_key(now.preprocess) != settings_key(then.preprocess):
         raise HyperparameterError(
             f"preprocess is {now.preprocess!r}, and the weights to go on from were trained with "
             f"{then.preprocess!r}: they would read other numbers. {_EXPECTED}"

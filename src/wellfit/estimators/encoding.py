@@ -23,6 +23,7 @@ from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import features_of, keep_head
 from wellfit.fitting.validation import validate_features
+from wellfit.preprocessing import settings_key
 from wellfit.preprocessing.batches import has_other_scale
 
 SOMETIMES = ("pretrained_", "oob_prediction_", "oob_decision_function_")
@@ -128,7 +129,7 @@ def encoding_key(estimator: Any) -> Hashable:
     """Return the parameters by which rows are encoded and split."""
     pretrained = estimator.pretrained
     return (
-        estimator.preprocess,
+        settings_key(estimator.preprocess),
         repr(estimator.image_shape),
         estimator.validation_fraction,
         settings.holds_out(estimator),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.hyper import Config
+from wellfit.core.parameter import Parameter
 
 
 class NestedConfigs(BaseEstimator):  # type: ignore[misc]
@@ -18,7 +20,10 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
     Configs are frozen: setting one of their hyper-parameters puts a changed copy in place.
     """
 
+    declared_parameters: ClassVar[Mapping[str, Parameter]] = {}
     nested_configs: ClassVar[Mapping[str, type[Config]]] = {}
+    # Of parameters that may be scikit-learn's objects: a function that returns a copy of a value.
+    nested_estimators: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     # Parameters of other estimators that people may look for here, and why there are none.
     refused_parameters: ClassVar[Mapping[str, str]] = {}
 
@@ -50,6 +55,10 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
             except InputError:
                 continue  # an invalid value is reported by fit, as scikit-learn does
             params |= {f"{key}__{name}": value for name, value in config.values()}
+        for key, copied in self.nested_estimators.items() if deep else ():
+            with suppress(InputError):
+                nested = copied(params.get(key))
+                params |= {f"{key}__{name}": v for name, v in _parts(nested).items()}
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -61,22 +70,38 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
         """
         self.refuse(params)
         known = self.get_params(deep=True)
-        own = [key for key in params if key.partition("__")[0] not in self.nested_configs]
+        nested = {**self.nested_configs, **self.nested_estimators}
+        own = [key for key in params if key.partition("__")[0] not in nested]
         for key in own:
             if key not in known:
                 raise UnknownNameError(f"parameter of {type(self).__name__}", key, known)
         whole = {key: value for key, value in params.items() if "__" not in key or key in own}
         super().set_params(**whole)
         for key, changes in _grouped(params, whole).items():
-            base, given = self.nested_configs[key], getattr(self, key)
-            if given is None or given is False:
-                wanted = getattr(base, "example", f"{base.__name__}(…), or the like")
-                raise HyperparameterError(
-                    f"{key}__{next(iter(changes))} can't be set, since {key} is {given!r}; "
-                    f"expected {wanted}"
-                )
-            setattr(self, key, base.from_value(given).replace(**changes))
+            setattr(self, key, self._changed(key, getattr(self, key), changes))
         return self
+
+    def _changed(self, key: str, given: Any, changes: Mapping[str, Any]) -> Any:
+        """Return a copy of a parameter's value with some of its parts changed."""
+        base = self.nested_configs.get(key)
+        if given is None or given is False:
+            kind = "an object" if base is None else f"{base.__name__}(…), or the like"
+            raise HyperparameterError(
+                f"{key}__{next(iter(changes))} can't be set, since {key} is {given!r}; "
+                f"expected {getattr(base, 'example', kind)}"
+            )
+        if base is not None:
+            return base.from_value(given).replace(**changes)
+        copy = self.nested_estimators[key](given)
+        for name in changes:
+            if name not in _parts(copy):
+                raise UnknownNameError(f"setting of {type(copy).__name__}", name, _parts(copy))
+        return copy.set_params(**changes)
+
+
+def _parts(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of an object of scikit-learn's kind; none of None."""
+    return {} if estimator is None else dict(estimator.get_params(deep=False))
 
 
 def _grouped(params: Mapping[str, Any], whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
 from wellfit.augment import Augmentation
-from wellfit.core.parameter import Parameter, parameter
+from wellfit.core.parameter import parameter
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.presets import changes_by_preset, preset_values
@@ -23,6 +24,7 @@ from wellfit.nn import (
     NumericEmbedding,
 )
 from wellfit.optim import L1, L2, ClipByNorm, Clipping, MaxNorm, Optimizer, Schedule
+from wellfit.preprocessing import TablePreprocessor, preprocessor_of
 from wellfit.training import Callback, EarlyStopping, Member
 from wellfit.training.precision import PRECISIONS
 
@@ -32,8 +34,6 @@ _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the p
 @with_parameters()
 class NetworkParameters(NestedConfigs):
     """Declares the parameters of the network itself."""
-
-    declared_parameters: ClassVar[Mapping[str, Parameter]]
 
     hidden_layer_sizes: Sequence[int] | int = parameter(
         "units of the hidden layers, from the lowest; ``()`` is a linear model.",
@@ -110,6 +110,8 @@ class NetworkParameters(NestedConfigs):
 class Parameters(NetworkParameters):
     """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
 
+    nested_estimators = MappingProxyType({"preprocess": preprocessor_of})
+
     preset: Literal["fast", "default"] = parameter(
         'named defaults of other parameters; ``"fast"`` is the plain network. What is given '
         "explicitly wins; ``get_params`` shows all.",
@@ -181,9 +183,7 @@ class Parameters(NetworkParameters):
         choices=("auto",),
         stands_for=(Member, "batch_size"),
     )
-    shuffle: bool = parameter(
-        "a new random order of the rows in every epoch.", default=True, flag=True
-    )
+    shuffle: bool = parameter("a new order of the rows in every epoch.", default=True, flag=True)
     subsample: float = parameter(
         "fraction of the training rows to use, in (0, 1].",
         default=1.0,
@@ -251,8 +251,9 @@ class Parameters(NetworkParameters):
         "(uint8) of that size are pixels.",
         default=None,
     )
-    preprocess: Literal["auto"] | None = parameter(
-        'preprocessing; ``"auto"`` scales, imputes and encodes; None takes numbers as they are.',
+    preprocess: Literal["auto"] | TablePreprocessor | None = parameter(
+        'preprocessing; ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by '
+        "settings of its own; None takes numbers as they are.",
         default="auto",
         choices=("auto",),
         optional=True,
@@ -326,5 +327,5 @@ class Parameters(NetworkParameters):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.preprocess == "auto"
+        tags.input_tags.allow_nan = self.preprocess is not None
         return tags

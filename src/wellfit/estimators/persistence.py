@@ -33,6 +33,8 @@ from wellfit.fitting import FittedNetwork
 from wellfit.fitting.documents import document_at, from_document, to_document
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import Linear, Network
+from wellfit.preprocessing import TablePreprocessor
+from wellfit.preprocessing.table_documents import Settings, settings_of
 from wellfit.training.checkpoint import checkpoints
 from wellfit.training.snapshot import read_snapshot
 
@@ -216,6 +218,8 @@ def _plain(value: Any) -> Any:
     """Return a parameter as data for JSON; a dictionary as pairs, its keys being any label."""
     if isinstance(value, Config):
         return {"config": value.to_dict()}
+    if isinstance(value, TablePreprocessor):
+        return {"preprocessor": settings_of(value)}
     if isinstance(value, Mapping):
         return {"pairs": [[_plain(key), _plain(item)] for key, item in value.items()]}
     if isinstance(value, (tuple, list, np.ndarray)):
@@ -266,8 +270,12 @@ def _restored(value: Any) -> Any:
             data = value["config"]
             base: type[Config] = lookup(data["family"], data["name"])
             return from_dict(base, data)
+        case "preprocessor":
+            return TablePreprocessor(**conform(value["preprocessor"], Settings, "preprocessor"))
         case "pairs":
             return {_restored(key): _restored(item) for key, item in value["pairs"]}
         case "items":
             return tuple(_restored(item) for item in value["items"])
-    raise ModelFileError(f"{kind!r} is no kind of value; expected 'config', 'pairs' or 'items'")
+    raise ModelFileError(
+        f"{kind!r} is no kind of value; expected 'config', 'preprocessor', 'pairs' or 'items'"
+    )

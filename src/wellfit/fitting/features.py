@@ -16,8 +16,16 @@ from wellfit.core.arrays import declared_array
 from wellfit.core.errors import ModelFileError
 from wellfit.core.schema import Range, conform
 from wellfit.datasets.schema import TableSchema
-from wellfit.preprocessing import ColumnInfo, TablePreprocessor, batches, is_image_like
+from wellfit.preprocessing import (
+    ColumnInfo,
+    TablePreprocessor,
+    batches,
+    is_image_like,
+    preprocessor_of,
+    settings_key,
+)
 from wellfit.preprocessing.cells import Labels, check_cells, number_matrix
+from wellfit.preprocessing.choice import Preprocess
 
 _BRIGHTER, _LARGER = 1.2, 10  # times the largest of training: that of a batch on another scale
 Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
@@ -65,7 +73,7 @@ class FeatureEncoder:
     def fit(
         cls,
         x: Table,
-        preprocess: str | None,
+        preprocess: Preprocess,
         rows: NDArray[np.integer] | None = None,
         image_shape: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
@@ -74,22 +82,26 @@ class FeatureEncoder:
 
         Args:
             x: (n_samples, n_columns), validated.
-            preprocess: the estimator's parameter.
+            preprocess: the estimator's parameter; bytes are pixels where it is ``"auto"``
+                or a preprocessor of default settings, and else a table like any other.
             rows: positions of the training rows; None for all.
             image_shape: the estimator's parameter: bytes of that size are pixels.
             names: of the columns, where they have names.
 
         Raises:
             DataError: a column that can't be used, by name.
+            HyperparameterError: ``preprocess`` is none of its values.
         """
         own = cls("raw", x.shape[1], None if names is None else tuple(map(str, names)))
-        if preprocess is None:
+        table = preprocessor_of(preprocess)
+        if table is None:
             return own
         # Selecting all rows would copy the table for nothing.
         if rows is not None and len(rows) == x.shape[0]:
             rows = None
         # Bytes stay bytes: a quarter of the memory, and the division is done batch by batch.
-        if is_image_like(x, image_shape):
+        plain = settings_key(preprocess) == settings_key("auto")
+        if plain and is_image_like(x, image_shape):
             pixel_max = max(1, int((x if rows is None else x[rows]).max()))
             return replace(own, kind="pixels", pixel_max=pixel_max)
         if sparse.issparse(x):
@@ -97,7 +109,7 @@ class FeatureEncoder:
             # Division keeps zeros zero, and with them the table sparse; shifting would fill it.
             largest = MaxAbsScaler().fit(x if rows is None else x[rows]).scale_
             return replace(own, kind="sparse", largest=largest)
-        return replace(own, kind="table", table=TablePreprocessor().fit_on(x, rows))
+        return replace(own, kind="table", table=table.fit_on(x, rows))
 
     def encode(self, x: Table, dtype: np.dtype[Any]) -> Numbers:
         """Return validated rows (n_samples, n_columns) as bytes, ``dtype`` or sparse rows."""
@@ -114,6 +126,21 @@ class FeatureEncoder:
             return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
         dense = x.toarray() if sparse.issparse(x) else x
         return (np.asarray(dense, dtype=np.float64) / self.pixel_max).astype(dtype)
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The value of ``preprocess`` that rows are encoded by, ``"auto"`` where it would do."""
+        if self.kind == "raw":
+            return None
+        if self.table is None or settings_key(self.table) == settings_key("auto"):
+            return "auto"
+        return preprocessor_of(self.table)
+
+    def encodes_as(self, preprocess: Preprocess) -> bool:
+        """Return whether rows are encoded as a value of ``preprocess`` asks for."""
+        if self.kind == "sparse":  # for which there are no settings
+            return preprocess is not None
+        return settings_key(self.preprocess) == settings_key(preprocess)
 
     @property
     def columns(self) -> tuple[ColumnInfo, ...]:

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from wellfit.core.arrays import LARGEST
-from wellfit.core.errors import DataError, HyperparameterError
+from wellfit.core.errors import DataError
 from wellfit.fitting.features import FeatureEncoder, Table, cell_labels
-from wellfit.preprocessing import as_table
+from wellfit.preprocessing import as_table, preprocessor_of
 from wellfit.preprocessing.categories import with_lasting_kinds
 from wellfit.preprocessing.cells import check_cells, refuse_text
+from wellfit.preprocessing.choice import Preprocess
 
 
 def validate_features(
@@ -34,15 +35,14 @@ def validate_features(
         X as a table: a DataFrame of pandas, an array or a sparse matrix.
 
     Raises:
-        HyperparameterError: ``preprocess`` is neither "auto" nor None.
+        HyperparameterError: ``preprocess`` is none of its values.
         DataError or ValueError: no rows, no columns, wrong shape, other columns than at fit.
     """
-    preprocess = estimator.preprocess
-    if encoder is not None:  # as it was in training, whatever set_params has said since
-        preprocess = None if encoder.kind == "raw" else "auto"
-    if preprocess not in ("auto", None):
-        raise HyperparameterError(f"preprocess is {preprocess!r}; expected 'auto' or None")
-    if preprocess is None:
+    # As it was in training, whatever set_params has said since.
+    raw = (
+        preprocessor_of(estimator.preprocess) is None if encoder is None else encoder.kind == "raw"
+    )
+    if raw:
         return _validate_numbers(estimator, x, reset=encoder is None)
     table = as_table(x)
     named = hasattr(table, "columns")  # the preprocessor checks them, and knows more
@@ -74,7 +74,7 @@ def _validate_numbers(estimator: BaseEstimator, x: Any, *, reset: bool) -> Table
     return numbers
 
 
-def with_columns_of_all_rows(x: Any, preprocess: str | None) -> Any:
+def with_columns_of_all_rows(x: Any, preprocess: Preprocess) -> Any:
     """Return features of which each fold has columns of the kinds that all rows have.
 
     Raises:

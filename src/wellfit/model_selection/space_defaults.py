@@ -81,7 +81,8 @@ def check(space: Space, estimator: Any) -> None:
     for name, each in space.axes.items():
         layered = name.rpartition(".")[0]
         parameter = layered if layered in space.layered else name
-        nested = "__" in name and name.partition("__")[0] in estimator.nested_configs
+        outer, mark, _ = name.partition("__")
+        nested = mark and outer in {**estimator.nested_configs, **estimator.nested_estimators}
         if not nested and parameter not in known:
             raise UnknownNameError(f"parameter of {type(estimator).__name__}", parameter, known)
         for value in () if name.endswith((".depth", ".shape")) else each.ends():
@@ -105,6 +106,8 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
         _CHECKED[name](value)
     elif isinstance(value, Config) or value == getattr(type(estimator)(), name):
         return
+    elif name in estimator.nested_estimators:
+        estimator.nested_estimators[name](value)
     elif configured:  # activations may be one for each layer
         for each in value if isinstance(value, (list, tuple)) else [value]:
             estimator.nested_configs[name].from_value(each)
@@ -123,4 +126,6 @@ def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None
         values = list(space.axes[outer].values() or given)
         given = values if allowed is None else [each for each in values if each in allowed]
     for each in given:
-        clone(estimator).set_params(**{outer: each, name: value})
+        changed = clone(estimator).set_params(**{outer: each, name: value})
+        if outer in estimator.nested_estimators:  # whose settings aren't checked when set
+            estimator.nested_estimators[outer](getattr(changed, outer))

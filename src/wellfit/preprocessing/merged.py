@@ -47,12 +47,15 @@ class MergedLevels(NamedTuple):
         )
 
 
-def merged_levels(table: pd.DataFrame, most: float = 0.2) -> Iterator[MergedLevels]:
+def merged_levels(
+    table: pd.DataFrame, most: float = 0.2, encoder: TablePreprocessor | None = None
+) -> Iterator[MergedLevels]:
     """Yield the columns in which more than a share ``most`` of the rows has a merged level.
 
     Args:
         table: (rows, columns) as the estimator is given it.
         most: share of the rows with a value.
+        encoder: whose settings count; None for those of ``preprocess="auto"``.
 
     >>> names = [f"n{i}" for i in range(300)]
     >>> table = pd.DataFrame({"name": names, "town": ["Bern", "Ulm", "Bonn"] * 100})
@@ -60,7 +63,7 @@ def merged_levels(table: pd.DataFrame, most: float = 0.2) -> Iterator[MergedLeve
     column 'name' is an identifier or free text (100 % of its 300 values occur once): the encoder
     keeps none of them
     """
-    encoder = TablePreprocessor()
+    encoder = encoder or TablePreprocessor()
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if kind_of(column) == "category":

@@ -54,20 +54,24 @@ def check_settings(table: Any) -> None:
         raise HyperparameterError(f"dtype is {table.dtype!r}; expected 'float32' or 'float64'")
 
 
-def to_document(table: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return all that a preprocessor has learned, as data for JSON and as arrays by name."""
-    names = getattr(table, "feature_names_in_", None)
-    numbers, numbers_arrays = table.numbers_.to_document()
-    flags, flags_arrays = table.flags_.to_document()
-    settings = {
+def settings_of(table: Any) -> dict[str, Any]:
+    """Return a preprocessor's settings as data for JSON."""
+    return {
         "numeric": table.numeric,
         "clip": table.clip,
         "max_categories": int(table.max_categories),
         "min_frequency": int(table.min_frequency),
         "dtype": np.dtype(table.dtype).name,
     }
+
+
+def to_document(table: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return all that a preprocessor has learned, as data for JSON and as arrays by name."""
+    names = getattr(table, "feature_names_in_", None)
+    numbers, numbers_arrays = table.numbers_.to_document()
+    flags, flags_arrays = table.flags_.to_document()
     document = {
-        "settings": settings,
+        "settings": settings_of(table),
         "kinds": list(table.kinds_),
         "names": None if names is None else names.tolist(),
         "numbers": numbers,

@@ -233,7 +233,7 @@ class Outperformed(Diagnosis, name="outperformed"):
             ),
             Suggestion(
                 "preprocess",
-                'TablePreprocessor("robust+quantile") in a pipeline',
+                'TablePreprocessor("robust+quantile")',
                 "ranks spread crowded values apart",
             ),
             Suggestion("epochs", "twice as many", "sharp bends are learned last"),

@@ -72,7 +72,7 @@ class Diverging(Diagnosis, name="diverging"):
         scale = Suggestion(
             "preprocess", '"auto"', "inputs on a large scale make all gradients large"
         )
-        return SLOWER, clip, *(() if training.settings.get("preprocess") == "auto" else (scale,))
+        return SLOWER, clip, *((scale,) if training.settings.get("preprocess") is None else ())
 
 
 class LearningRateHigh(Diagnosis, name="learning_rate_high"):

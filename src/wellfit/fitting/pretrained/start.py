@@ -18,6 +18,7 @@ from wellfit.fitting.pretrained.borrowed import BorrowedLayers, sectioned
 from wellfit.fitting.pretrained.prefix import frozen_output_index
 from wellfit.fitting.targets import NumberTargets, TargetEncoder
 from wellfit.nn import Layer, Linear, Network
+from wellfit.preprocessing.choice import Preprocess
 from wellfit.training import Member, Weights
 
 
@@ -30,7 +31,7 @@ def borrow(pretrained: PretrainedLayers, source: TrainedLayers) -> BorrowedLayer
 
 
 def features_of(
-    source: TrainedLayers, preprocess: str | None, n_columns: int, names: Sequence[str] | None
+    source: TrainedLayers, preprocess: Preprocess, n_columns: int, names: Sequence[str] | None
 ) -> FeatureEncoder | None:
     """Return the encoder that rows keep, which the borrowed layers were trained with.
 
@@ -44,8 +45,8 @@ def features_of(
         None where the source has none, or the estimator takes numbers as they are.
 
     Raises:
-        InputError: it reads other columns, or takes numbers as they are while the estimator
-            would scale them.
+        InputError: it reads other columns, takes numbers as they are while the estimator would
+            scale them, or encodes them by other settings than the estimator asks for.
     """
     features = source.features
     if features is None or preprocess is None:
@@ -54,7 +55,12 @@ def features_of(
     if features.kind == "raw":
         raise InputError(
             "the pretrained model takes numbers as they are, and this estimator has "
-            "preprocess='auto'; expected preprocess=None here too"
+            f"preprocess={preprocess!r}; expected preprocess=None here too"
+        )
+    if preprocess != "auto" and not features.encodes_as(preprocess):
+        raise InputError(
+            f"preprocess is {preprocess!r}, and the pretrained model was trained with "
+            f"{features.preprocess!r}; expected the same, or 'auto'"
         )
     return FeatureEncoder.from_document(*features.to_document(), n_columns, names)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,8 @@ from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting import Compute, FeatureEncoder
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
+from wellfit.preprocessing import preprocessor_of
+from wellfit.preprocessing.choice import Preprocess
 from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.pretraining.encoding import computed, units_of
 
@@ -26,7 +29,9 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
     it reads rows as this does.
     """
 
-    preprocess: Any
+    nested_estimators = MappingProxyType({"preprocess": preprocessor_of})
+
+    preprocess: Preprocess
     precision: str = "float32"
     device: str = "auto"
     n_threads: int | None = None
@@ -91,5 +96,5 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.preprocess == "auto"
+        tags.input_tags.allow_nan = self.preprocess is not None
         return tags

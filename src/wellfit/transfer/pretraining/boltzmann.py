@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from sklearn.neural_network import BernoulliRBM
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.rng import random_state_of
+from wellfit.preprocessing.choice import Preprocess
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.pretraining.base import Pretraining
 
@@ -39,7 +40,8 @@ class RBMPretraining(Pretraining):
         learning_rate: step size, above 0.
         n_iter: passes over the rows for each layer.
         batch_size: rows of a step.
-        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
+        preprocess: ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by settings of
+            its own; None takes numbers as they are.
         random_state: a whole number makes fits repeatable.
         verbose: 1 prints each pass's likelihood.
 
@@ -60,7 +62,7 @@ class RBMPretraining(Pretraining):
         learning_rate: float = 0.05,
         n_iter: int = 10,
         batch_size: int = 32,
-        preprocess: Literal["auto"] | None = "auto",
+        preprocess: Preprocess = "auto",
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:

@@ -15,6 +15,7 @@ from wellfit.core.rng import random_state_of
 from wellfit.estimators import MLPClassifier
 from wellfit.nn import Activation, BatchNorm, Layer, Linear
 from wellfit.optim import Optimizer, Schedule
+from wellfit.preprocessing.choice import Preprocess
 from wellfit.training import EarlyStopping
 from wellfit.transfer.interop.fitted_layers import FittedLayer, at_work, layers_of
 from wellfit.transfer.pretraining.base import Pretraining
@@ -49,7 +50,8 @@ class CorruptionPretraining(Pretraining):
         epochs: passes over the rows, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             a tenth of the rows, held out, and keep the best weights.
-        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
+        preprocess: ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by settings of
+            its own; None takes numbers as they are.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"auto"``.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
         n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
@@ -88,7 +90,7 @@ class CorruptionPretraining(Pretraining):
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,
         early_stopping: bool | EarlyStopping = False,
-        preprocess: Literal["auto"] | None = "auto",
+        preprocess: Preprocess = "auto",
         precision: str = "float32",
         device: str = "auto",
         n_threads: int | None = None,

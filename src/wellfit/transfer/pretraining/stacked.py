@@ -12,6 +12,7 @@ from wellfit.core.hyper import Config, resolve
 from wellfit.core.rng import random_state_of
 from wellfit.nn import Activation, BatchNorm, Layer, Loss, Sigmoid
 from wellfit.optim import Optimizer, Schedule
+from wellfit.preprocessing.choice import Preprocess
 from wellfit.training import EarlyStopping
 from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.pretraining.autoencoder import MLPAutoencoder, each_activation
@@ -50,7 +51,8 @@ class AutoencoderPretraining(Pretraining):
         epochs: passes over the rows for each autoencoder, at most.
         early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
             a tenth of the rows, held out, and keep the best weights.
-        preprocess: ``"auto"`` scales, imputes and encodes; None takes numbers as they are.
+        preprocess: ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by settings of
+            its own; None takes numbers as they are.
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` for rounded matrix products, or
             ``"auto"``.
         device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
@@ -93,7 +95,7 @@ class AutoencoderPretraining(Pretraining):
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 20,
         early_stopping: bool | EarlyStopping = False,
-        preprocess: Literal["auto"] | None = "auto",
+        preprocess: Preprocess = "auto",
         precision: str = "float32",
         device: str = "auto",
         n_threads: int | None = None,
