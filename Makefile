@@ -69,8 +69,8 @@ test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions
 bench: $(BENCH_VENV)/.installed  ## Time wellfit against its peers, each in its own process
 	@$(BENCH_VENV)/bin/python -m benchmarks.bench --out runs/bench/epochs.json
 
-bench-tabular: $(BENCH_VENV)/.installed  ## Compare the defaults with scikit-learn's on 15 tables
-	@$(BENCH_VENV)/bin/python -m benchmarks.tabular --out runs/bench/tabular.json
+bench-tabular: $(BENCH_VENV)/.installed  ## Compare with seven peers on 15 tables; hours, may be interrupted
+	@$(BENCH_VENV)/bin/python -m benchmarks.tabular --out runs/bench/tabular.json --picture runs/bench/tabular.png
 
 bench-mnist: $(VENV)/.installed  ## Measure on MNIST what the methods reach and cost
 	@$(BIN)/python -m benchmarks.mnist

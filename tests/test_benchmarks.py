@@ -8,12 +8,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is no installed package
 
-from benchmarks import bench, report, tabular
+from benchmarks import bench, report
 from benchmarks.peers import harness, scikit_learn, torch_loop, wellfit_mlp
 from benchmarks.workloads import WORKLOADS, Workload, make_rows
 
@@ -106,45 +105,3 @@ def test_the_report_shows_ratios_shares_and_failures() -> None:
     )
     assert "| one | 2.00 | – | 2.00 |" in text
     assert "| one | 20% | 10% | not installed |" in text
-
-
-def test_adults_two_files_are_one_table(tmp_path: Path) -> None:
-    folder = tmp_path / "tabular"
-    folder.mkdir()
-    index = []
-    for part in ("train", "test"):
-        frame = pd.DataFrame({"id": [1], "flag": [True], "text": ["None"], "income": ["low"]})
-        frame.to_csv(folder / f"adult_{part}.csv", index=False)
-        index.append(
-            {
-                "name": f"adult_{part}",
-                "file": f"tabular/adult_{part}.csv",
-                "target": "income",
-                "drop_before_modelling": ["id"],
-            }
-        )
-    (folder / "index.json").write_text(json.dumps(index))
-    tables = tabular.load_tables(tmp_path)
-    assert list(tables) == ["adult"]
-    X, y = tabular.read(tables["adult"], tmp_path)
-    assert X.to_dict("list") == {"flag": [1, 1], "text": ["None", "None"]}
-    assert list(y) == ["low", "low"]
-
-
-def test_the_winner_has_the_higher_mean() -> None:
-    assert tabular.winner({"accuracy": [0.9, 0.7]}, {"accuracy": [0.8, 0.7]}) == "wellfit"
-    assert tabular.winner({"r2": [0.1]}, {"r2": [0.2]}) == "sklearn"
-    assert tabular.winner({"r2": [0.2]}, {"r2": [0.2]}) == "tie"
-
-
-def test_sides_are_compared_on_the_splits_that_both_ran() -> None:
-    ours = {"accuracy": [0.9], "log_loss": [1.0], "seconds": [1.0]}
-    theirs = {"accuracy": [0.8, 1.0], "log_loss": [0.1, 0.1], "seconds": [4.0, 400.0]}
-    text = tabular.markdown(
-        {
-            "machine": {"processor": "P", "cores": 2, "versions": {"python": "3"}},
-            "sides": {"wellfit": {"one": ours}, "sklearn": {"one": theirs, "two": theirs}},
-        }
-    )
-    assert text.splitlines()[-2].endswith("| 4.0 | wellfit |")
-    assert text.splitlines()[-1] == "| all |  |  | 1.0 |  |  | 4.0 | 1 of 1 to wellfit |"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets as sk
 
-from benchmarks.tabular import is_regression, load_tables, read
+from benchmarks.tabular.tables import is_regression, load_tables, read
 
 MOST_TRAINING, MOST_UNSEEN, MOST_EXTRA = 1500, 1000, 3000
 

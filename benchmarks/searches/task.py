@@ -23,7 +23,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.tabular import load_tables, read
+from benchmarks.tabular.tables import load_tables, read
 
 EPOCHS, FOLDS, BATCH, HIDDEN = 10, 3, 64, (64, 64)
 # Learning rate and L2 are drawn log-uniformly, momentum and dropout uniformly.

@@ -210,7 +210,7 @@ class Table(Recipe):
         return MLPEnsembleClassifier(MLPClassifier(), n_estimators=members, random_state=seed)
 
 
-_SKLEARN = "scikit-learn's default MLP, mean of five other splits (benchmarks/tabular.py)"
+_SKLEARN = "scikit-learn's default MLP, mean of five other splits"
 _UNSCALED = f"{_SKLEARN}; it leaves the target unscaled"
 _SCALED = "the same with the target scaled, on the splits of seeds 0, 1 and 2"
 

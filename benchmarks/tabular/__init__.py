@@ -1,0 +1,1 @@
+"""wellfit against seven other ways to learn from tables, on fifteen real ones."""
