@@ -16,6 +16,6 @@ def make(_: pd.DataFrame, regression: bool, **params: Any) -> Any:
 
 
 SIDES = {
-    "wellfit_fast": ("wellfit, fast", "wellfit-nn", partial(make, numeric_embedding=None)),
+    "wellfit_fast": ("wellfit, fast", "wellfit-nn", partial(make, preset="fast")),
     "wellfit": ("wellfit", "wellfit-nn", make),
 }
