@@ -138,6 +138,8 @@ def recipe_section(name: str, cls: type[Recipe]) -> str:
     ]
     done = results(recipe)
     parts += [figure_table(done), circumstances(done)] if done else []
+    if done and documents()[name]["settings"] != recipe.settings_text():
+        parts.append("*These results are of other settings, which have been changed since.*")
     missing = [way for way in recipe.ways if way not in done]
     if missing:
         titles = {"published": "The published experiment", "better": "The better way"}

@@ -173,6 +173,16 @@ def test_a_recipe_is_shown_with_its_results_and_its_picture(hooks: ModuleType) -
     assert re.search(r"\| test accuracy \(.+\) \| published 97\.70 % \| .*9[78]\.\d\d % ", shown)
 
 
+def test_results_of_other_settings_are_marked(
+    hooks: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls: Any = registry.lookup("recipe", "indaba-512")
+    shown = "These results are of other settings"
+    assert shown not in hooks.recipe_section("indaba-512", cls)
+    monkeypatch.setattr(cls, "settings", {**cls.settings, "batch size": "another"})
+    assert shown in hooks.recipe_section("indaba-512", cls)
+
+
 def test_an_unknown_family_on_a_page_is_an_error(hooks: ModuleType) -> None:
     with pytest.raises(ValueError, match="unknown family 'optimiser'; did you mean 'optimizer'"):
         hooks.on_page_markdown("<!-- family: optimiser -->")

@@ -126,6 +126,34 @@ def test_halving_is_that_of_sklearn(resource: str, limits: dict[str, Any]):
         assert getattr(pair[0], name) == getattr(pair[1], name)
 
 
+@pytest.mark.parametrize(
+    ("model", "resource", "space"),
+    [
+        (clf(max_steps=30), "epochs", {"l2": [0, 0.1]}),
+        (clf(), "epochs", {"max_steps": [10, 20]}),
+        (make_pipeline(StandardScaler(), clf(max_steps=30)), "mlpclassifier__epochs", {}),
+    ],
+)
+def test_halving_by_epochs_that_steps_overrule_is_refused(
+    model: Any, resource: str, space: dict[str, Any]
+):
+    steps = resource.replace("epochs", "max_steps")
+    for search in (ours.HalvingGridSearchCV, ours.HalvingRandomSearchCV):
+        halving = search(model, space, resource=resource, max_resources=6)
+        with pytest.raises(HyperparameterError, match=f"expected {steps}=None, or resource="):
+            halving.fit(*CLASSES)
+
+
+def test_halving_may_grow_the_steps():
+    search = ours.HalvingGridSearchCV(
+        clf(), {"l2": [0, 0.01, 0.1]}, resource="max_steps", min_resources=3, max_resources=9, cv=3
+    ).fit(*CLASSES)
+    assert search.n_resources_ == [3, 9]
+    lengths = [{len(fold["loss"]) for fold in folds} for folds in search.histories_]
+    assert lengths[:3] == [{1}] * 3  # of 4 or 5 steps
+    assert min(lengths[3]) > 1
+
+
 def test_files_are_the_best_ones_as_it_is_refitted(tmp_path: Path):
     X, y = CLASSES
     log = CSVLog(tmp_path / "log.csv")

@@ -197,6 +197,13 @@ def test_a_published_training_returns_each_figure_and_what_it_never_reached(blot
     assert not math.isnan(measured["training cost, epoch 2"])
 
 
+def test_the_first_training_compares_its_last_cost_with_its_first(blots: None) -> None:
+    measured = networks.FirstEpochs().run(RecipeContext())
+    first, last = (measured[f"training cost, epoch {epoch}"] for epoch in (1, 10))
+    assert measured["training cost, epoch 10 over epoch 1"] == pytest.approx(last / first)
+    assert last < first
+
+
 # --- real data -------------------------------------------------------------------------------
 
 

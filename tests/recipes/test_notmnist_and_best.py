@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wellfit import MLPClassifier
 from wellfit.datasets import Dataset
 from wellfit.recipes import RecipeContext, recipes, reproduce
 from wellfit.recipes.notmnist import cost_at, letters
@@ -49,15 +50,23 @@ def test_each_training_stands_beside_keras_and_the_source_cant_be_compared(recip
     assert "can't be compared" in recipe.differs
 
 
-def test_steps_of_the_source_are_whole_epochs_here():
-    for recipe in NOTMNIST:
-        for setting in recipe.trainings.values():
-            assert 0 <= setting.params["epochs"] * setting.per_epoch - 3001 <= setting.per_epoch
+@pytest.mark.parametrize("recipe", NOTMNIST, ids=lambda recipe: recipe.name)
+def test_each_training_has_the_steps_of_the_source(recipe, drawn):
+    split = letters(drawn)
+    for setting in recipe.trainings.values():
+        rows = split.first(setting.rows)
+        member = MLPClassifier(**setting.params).prepare(rows.X, rows.y).member
+        assert member.steps(setting.per_epoch) == 3001
 
 
 def test_a_cost_between_epochs_lies_on_the_line_of_its_logarithm():
     history = {"objective": [8.0, 4.0, 2.0]}
     assert [cost_at(history, 10, step) for step in (10, 15, 30)] == pytest.approx([8, 32**0.5, 2])
+
+
+def test_the_last_epoch_ends_with_the_last_step():
+    history = {"objective": [8.0, 4.0]}
+    assert cost_at(history, 3000, 3001) == pytest.approx(4)
 
 
 def test_the_best_has_to_be_a_point_better_than_any_setting_of_the_source_in_keras():

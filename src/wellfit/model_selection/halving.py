@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from wellfit.core.errors import HyperparameterError
 
 _ROUNDING = 1e-9  # log(81) / log(3) is 4, and a little less in floating point
 
@@ -57,6 +61,30 @@ def hyperband(candidates: int, epochs: int, factor: float) -> list[list[Rung]]:
         for count, power in zip(counts, powers, strict=True)
         if count
     ]
+
+
+def check_resource(resource: str, params: Mapping[str, Any], searched: Collection[str]) -> None:
+    """Refuse epochs as the resource of a halving where ``max_steps`` decides in their place.
+
+    Args:
+        resource: name of the parameter that grows, as in ``"epochs"`` or ``"mlp__epochs"``.
+        params: parameters of the estimator.
+        searched: names of the parameters that differ between candidates.
+
+    Raises:
+        HyperparameterError: ``max_steps`` is set or searched, so that all candidates would train
+            for equally long whatever their epochs.
+
+    >>> check_resource("epochs", {"epochs": 20, "max_steps": None}, ["l2"])
+    """
+    prefix, _, name = resource.rpartition("__")
+    rival = f"{prefix}__max_steps" if prefix else "max_steps"
+    given = "searched" if rival in searched else params.get(rival)
+    if name == "epochs" and given is not None:
+        raise HyperparameterError(
+            f"resource is {resource!r}, and {rival} is {given}, which counts in place of epochs; "
+            f"expected {rival}=None, or resource={rival!r}"
+        )
 
 
 def _bracket(candidates: int, epochs: int, factor: float, last: int) -> list[Rung]:

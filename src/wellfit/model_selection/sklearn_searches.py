@@ -32,6 +32,7 @@ from wellfit.fitting.scoring import each_scorer, with_own_scorers
 from wellfit.model_selection.evaluation import Evaluation
 from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of, splits_of
 from wellfit.model_selection.fold_fit import FoldFit
+from wellfit.model_selection.halving import check_resource
 from wellfit.model_selection.separate import SeparateFits
 from wellfit.preprocessing.target_arrays import plain_targets
 
@@ -272,7 +273,22 @@ class RandomizedSearchCV(theirs.RandomizedSearchCV, StackedSearch):  # type: ign
     """
 
 
-class HalvingGridSearchCV(theirs.HalvingGridSearchCV, StackedSearch):  # type: ignore[misc]
+class StackedHalving(StackedSearch):
+    """Halves the candidates of scikit-learn's searches; what grows may be the epochs."""
+
+    def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
+        """Refuse epochs that don't count, and fit.
+
+        scikit-learn's classes of halving stand before this one, and call it.
+        """
+        space: Any = vars(self).get("param_grid", vars(self).get("param_distributions"))
+        spaces = [space] if isinstance(space, Mapping) else space
+        searched = {name for one in spaces for name in one}
+        check_resource(self.resource, self.estimator.get_params(), searched)
+        return super().fit(X, y, **params)
+
+
+class HalvingGridSearchCV(theirs.HalvingGridSearchCV, StackedHalving):  # type: ignore[misc]
     """Tries a whole grid with little, the best of it with more; scikit-learn's, with stacks.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
@@ -290,7 +306,7 @@ class HalvingGridSearchCV(theirs.HalvingGridSearchCV, StackedSearch):  # type: i
     """
 
 
-class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, StackedSearch):  # type: ignore[misc]
+class HalvingRandomSearchCV(theirs.HalvingRandomSearchCV, StackedHalving):  # type: ignore[misc]
     """Tries many candidates with little, the best of them with more; scikit-learn's, with stacks.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter

@@ -12,7 +12,7 @@ from wellfit.core.hyper import Config, hyper
 class NetworkShape(Config, family="network_shape"):
     """The widths of the hidden layers, from the input on, by their number and the widest of them.
 
-    Source: the names and the question which of them to take are those of Gouws, Chandoo and
+    Source: the names and the question which of them to take are those of Gouws, Bhoopchand and
     Paquet, "Deep Learning Indaba, practical 2", 2017.
 
     >>> Tapered().sizes(depth=3, units=512)

@@ -182,6 +182,7 @@ class Table(Recipe):
     better_way: ClassVar[str] = "A single network in place of four."
     settings: ClassVar[Mapping[str, Any]] = {
         "model": "an ensemble of four default estimators",
+        "embedding of numeric columns": "none",
         "test rows": "a fifth, drawn by the seed",
     }
     members: ClassVar[int] = 4
@@ -205,9 +206,10 @@ class Table(Recipe):
         return {what: model.score(data.X_test, data.y_test), "parameters": parameters}
 
     def _model(self, members: int, seed: int) -> Any:
+        options: dict[str, Any] = {"n_estimators": members, "random_state": seed}
         if self.regression:
-            return MLPEnsembleRegressor(MLPRegressor(), n_estimators=members, random_state=seed)
-        return MLPEnsembleClassifier(MLPClassifier(), n_estimators=members, random_state=seed)
+            return MLPEnsembleRegressor(MLPRegressor(numeric_embedding=None), **options)
+        return MLPEnsembleClassifier(MLPClassifier(numeric_embedding=None), **options)
 
 
 _SKLEARN = "scikit-learn's default MLP, mean of five other splits"

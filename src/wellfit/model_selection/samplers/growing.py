@@ -20,7 +20,7 @@ class Grow(Sampler, name="grow"):
     space. The search ends when ``patience`` candidates in a row score no better than the best one
     before, by at least ``min_delta``: more capacity no longer helps on unseen rows.
 
-    Source: "gradually build up the capacity of your model", Gouws, Chandoo and Paquet, "Deep
+    Source: "gradually build up the capacity of your model", Gouws, Bhoopchand and Paquet, "Deep
     Learning Indaba, practical 2", 2017.
 
     >>> run = Grow().start(Space.of({"hidden_layer_sizes": [(64,), (8,), (16, 16)]}), seed=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -92,7 +93,10 @@ def training_costs(history: Mapping[str, Any], l2: float, sizes: Sequence[int]) 
 
 
 def by_epoch(
-    place: str, costs: Mapping[int | str, tuple[float, float]], accuracies: Mapping[int, float]
+    place: str,
+    costs: Mapping[int | str, tuple[float, float]],
+    accuracies: Mapping[int, float],
+    costs_not_comparable: str = "",
 ) -> tuple[Figure, ...]:
     """Return figures of some epochs, costs with their tolerance for one seed.
 
@@ -100,17 +104,19 @@ def by_epoch(
         place: where the source prints them.
         costs: cost and tolerance by epoch, of the ``"last"`` too.
         accuracies: validation accuracies by epoch.
+        costs_not_comparable: why the costs can't be compared; empty if they can.
     """
-    found = {}
-    for epoch, cost in costs.items():
-        found[f"{COST}, last epoch" if epoch == "last" else f"{COST}, epoch {epoch}"] = cost
+    found = []
+    for epoch, (cost, slack) in costs.items():
+        what = f"{COST}, last epoch" if epoch == "last" else f"{COST}, epoch {epoch}"
+        figure = Figure(what, cost, place, "near", slack, way="published")
+        found.append(replace(figure, not_comparable=costs_not_comparable))
     for number, accuracy in accuracies.items():
         # From weights of N(0, 1), the first epochs go up and down by several points.
-        found[f"validation accuracy, epoch {number}"] = accuracy, 0.1 if number <= 10 else 0.015
-    return tuple(
-        Figure(what, value, place, "near", slack, way="published")
-        for what, (value, slack) in found.items()
-    )
+        slack = 0.1 if number <= 10 else 0.015
+        what = f"validation accuracy, epoch {number}"
+        found.append(Figure(what, accuracy, place, "near", slack, way="published"))
+    return tuple(found)
 
 
 class Published(Recipe):
