@@ -69,7 +69,10 @@ def fold_jobs(
             seed=derive(stream.seed, "fold", number),
         )
         part = RowSplit(split.train[rest], split.train[fold], split.n_samples)
-        jobs.append(builder.job_like(replace(job, stream=own, split=part)))
+        like = builder.job_like(replace(job, stream=own, split=part))
+        # Which columns are embedded is a matter of all rows, so that networks share a stack.
+        member = like.member.replace(network=job.member.network)
+        jobs.append(replace(like, member=member))
         held_out.append(stream.train[fold])
     return jobs, held_out
 

@@ -15,7 +15,13 @@ from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
-from wellfit.estimators.continuing import continued, memory_of, network_to_continue, settled
+from wellfit.estimators.continuing import (
+    continued,
+    memory_of,
+    network_before,
+    network_to_continue,
+    settled,
+)
 from wellfit.estimators.embedding import columns_to_embed, embedded_columns, embedding_of
 from wellfit.estimators.encoding import (
     Encoded,
@@ -92,7 +98,7 @@ class JobBuilder:
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
         settings.check_options(self.estimator)
-        before = self._network() if self.estimator.warm_start else None
+        before = network_before(self.estimator) if self.estimator.warm_start else None
         origin, known = self._begun(before)
         x = validate_features(self.estimator, X, known.features)
         n_samples, targets = x.shape[0], known.targets or settings.targets(self.estimator, y)
@@ -122,7 +128,7 @@ class JobBuilder:
             first_targets: that the first call's encoder is fitted to.
         """
         settings.check_options(self.estimator)
-        before, beforehand = self._network(), _fitted_encoders(self.estimator)
+        before, beforehand = network_before(self.estimator), _fitted_encoders(self.estimator)
         origin, known = self._begun(before)
         known = known if before else beforehand
         x = validate_features(self.estimator, X, known.features)
@@ -214,9 +220,6 @@ class JobBuilder:
 
     # The network before, and what it is to become.
 
-    def _network(self) -> FittedNetwork | None:
-        return getattr(self.estimator, "network_", None)
-
     def _begun(self, before: FittedNetwork | None) -> tuple[Origin, Encoders]:
         """Return where training begins, and the encoders that are settled by that."""
         if before is None:
@@ -257,7 +260,7 @@ class JobBuilder:
             eval_steps=interval.steps,
             split=split,
             settings=settled(estimator, before),
-            name=type(estimator).__name__,
+            name=type(estimator).__name__, calibration=getattr(estimator, "calibration", None),
             saved_as=persistence.saved_as(estimator, member.network, before, origin.borrowed),
             borrowed=origin.borrowed,
             pretrained=before.record.pretrained if before else None,

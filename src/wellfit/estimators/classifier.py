@@ -46,6 +46,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         pretrained_: with ``pretrained``, what came of it: ``layers`` taken, ``frozen``, ``cached``
             (whether frozen layers were computed once), ``head``, ``model``, and ``tried``, the
             scores behind ``freeze="auto"``.
+        temperature_: with ``calibration``, what the logits were divided by; above 1, the network
+            was too sure. With ``bagging``, the mean of the networks' own.
         oob_decision_function_: with ``bagging``, (n_samples, n_classes): probabilities for the
             rows of ``fit``, each by the network that hasn't seen it; NaN for rows of weight 0.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
@@ -78,6 +80,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         'weights of the classes; ``"balanced"`` for all classes to count alike.',
         default=None,
         choices=("balanced",),
+    )
+
+    calibration: Literal["temperature"] | None = parameter(
+        'calibration of the probabilities; ``"temperature"`` divides the logits by the number '
+        "that suits the validation rows best, which are held out for it. None for none.",
+        default=None,
+        choices=("temperature",),
+        optional=True,
+        group="Validation and stopping",
     )
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:

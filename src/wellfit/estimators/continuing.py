@@ -71,6 +71,12 @@ def settled(estimator: Any, before: FittedNetwork | None = None) -> dict[str, An
     return now
 
 
+def network_before(estimator: Any) -> FittedNetwork | None:
+    """Return the network that training may go on from, if an estimator has one."""
+    network: FittedNetwork | None = getattr(estimator, "network_", None)
+    return network and network.uncalibrated
+
+
 def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     """Return the network for another training of an estimator's weights.
 

@@ -26,7 +26,7 @@ from wellfit.fitting.validation import validate_features
 from wellfit.preprocessing import settings_key
 from wellfit.preprocessing.batches import has_other_scale
 
-SOMETIMES = ("pretrained_", "oob_prediction_", "oob_decision_function_")
+SOMETIMES = ("pretrained_", "temperature_", "oob_prediction_", "oob_decision_function_")
 """The attributes that only some fits leave behind."""
 
 
@@ -153,6 +153,8 @@ def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if network.record.pretrained is not None:
         found["pretrained_"] = dict(network.record.pretrained)
+    if network.record.temperature is not None:
+        found["temperature_"] = network.record.temperature
     if features is not None:
         found["n_features_in_"] = features.n_columns
         if features.names is not None:

@@ -325,9 +325,12 @@ def holds_out(estimator: Any) -> bool:
     """Say whether some of the rows to train on are held out.
 
     A share that is given always is, and a fold for each of several networks. Else it is a tenth,
-    where early stopping looks at validation rows, or where something else does while it is on.
+    where the probabilities are calibrated, where early stopping looks at validation rows, or
+    where something else does while it is on.
     """
-    if estimator.validation_fraction is not None or estimator.bagging is not None:
+    calibration = getattr(estimator, "calibration", None)
+    asked = estimator.validation_fraction, estimator.bagging, calibration
+    if any(each is not None for each in asked):
         return True
     stopping = early_stopping(estimator.early_stopping)
     if stopping is None:
@@ -372,6 +375,11 @@ def check_options(estimator: Any) -> None:
     """
     for name, each in estimator.declared_parameters.items():
         each.check(name, getattr(estimator, name))
+    if estimator.bagging is not None and estimator.pretrained is not None:
+        raise HyperparameterError(
+            f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "
+            "network; expected bagging=None, or pretrained=None"
+        )
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -76,8 +76,10 @@ def _mean_record(records: Sequence[TrainingRecord]) -> TrainingRecord:
     """Return the record of a training of several networks: means, and the median best epoch."""
     statuses = {record.status for record in records}
     worst = [str(Status.INTERRUPTED), str(Status.DIVERGED), str(Status.FINISHED)]
+    known = [record.temperature for record in records if record.temperature is not None]
     return replace(
         records[0],
+        temperature=float(np.mean(known)) if known else None,
         history=_mean_history([record.history for record in records]),
         status=next((status for status in worst if status in statuses), records[0].status),
         n_epochs=max(record.n_epochs for record in records),

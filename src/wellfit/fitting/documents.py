@@ -50,6 +50,7 @@ class LearnedDocument(TypedDict):
     precision_: Literal["float32", "float64", "bfloat16"]
     batch_size_: Count
     pretrained_: NotRequired[PretrainedDocument]
+    temperature_: NotRequired[float]
 
 
 class ModelDocument(TypedDict):
@@ -158,8 +159,9 @@ def document_at(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _learned(network: FittedNetwork) -> dict[str, Any]:
     learned = {f"{key}_": value for key, value in asdict(network.record).items()}
-    if learned["pretrained_"] is None:
-        del learned["pretrained_"]
+    for name in ("pretrained_", "temperature_"):
+        if learned[name] is None:
+            del learned[name]
     return {**learned, "n_parameters_": network.weights.network.size * network.weights.members}
 
 
@@ -220,6 +222,7 @@ def _record(learned: Mapping[str, Any]) -> TrainingRecord:
         learned["batch_size_"],
         learned["precision_"],
         learned.get("pretrained_"),
+        learned.get("temperature_"),
     )
 
 

@@ -100,6 +100,7 @@ class TrainingJob:
         split: the rows' positions in X.
         start: the weights to begin with, where they aren't drawn.
         resume: a result to go on from, in place of a beginning.
+        calibration: ``"temperature"`` for logits scaled by validation rows; None for none.
         settings: the estimator's parameters that predictions depend on.
         name: of what is trained, such as ``"MLPClassifier"``.
         saved_as: the name and the parameters that files hold of its estimator, as plain data; None
@@ -124,6 +125,7 @@ class TrainingJob:
     split: RowSplit | None = None
     start: Weights | None = None
     resume: Result | None = None
+    calibration: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     saved_as: Mapping[str, Any] | None = None

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from wellfit.core.errors import DivergedError, HyperparameterError
 from wellfit.core.words import moment
+from wellfit.fitting.calibration import temperature
 from wellfit.fitting.features import FeatureEncoder, Numbers, Table
 from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
-from wellfit.fitting.targets import TargetEncoder
+from wellfit.fitting.targets import ClassTargets, TargetEncoder
 from wellfit.nn import Layer, Linear
 from wellfit.training import Result, Status, Weights, predict
 from wellfit.training.precision import threads
@@ -39,6 +40,7 @@ class TrainingRecord:
         batch_size: rows of a step.
         precision: of the arithmetic: ``"float32"``, ``"float64"`` or ``"bfloat16"``.
         pretrained: how borrowed layers were used, if there were any.
+        temperature: that the logits were divided by after training; None where they weren't.
     """
 
     history: History = field(default_factory=History)
@@ -48,6 +50,7 @@ class TrainingRecord:
     batch_size: int = 0
     precision: str = "float32"
     pretrained: Mapping[str, Any] | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,7 @@ class FittedNetwork(TrainedLayers):
         """
         _report_trouble(result)
         whole = result if job.prefix is None else job.prefix.joined(result)
-        return cls(
+        network = cls(
             weights=whole.weights(),
             features=job.features,
             targets=job.targets,
@@ -170,6 +173,9 @@ class FittedNetwork(TrainedLayers):
             result=whole,
             seed=job.stream.seed,
         )
+        if job.calibration is None or job.stream.validation is None:
+            return network
+        return network.tempered(network._temperature(job, job.stream.validation))
 
     # Predictions.
 
@@ -237,6 +243,32 @@ class FittedNetwork(TrainedLayers):
         weights = pruned(self.weights, threshold=threshold, share=share)
         # SciPy's products are of one network.
         return replace(self, weights=weights, sparse=weights.members == 1)
+
+    def tempered(self, by: float) -> Self:
+        """Return the network with its logits divided by a number: its last layer's weights are."""
+        everyone = torch.arange(self.weights.members, device=self.weights.parameters.device)
+        weights = self.weights.select(everyone)  # a copy: what more training needs stays
+        views = weights.network.parameters.views(weights.parameters, weights.members)
+        next(view for view in reversed(views) if view.numel()).div_(by)
+        record = replace(self.record, temperature=by)
+        return replace(self, weights=weights, record=record)
+
+    @property
+    def uncalibrated(self) -> Self:
+        """The network with the logits that it was trained to have, for training to go on."""
+        by = self.record.temperature
+        if by is None:
+            return self
+        network = self.tempered(1 / by)
+        return replace(network, record=replace(self.record, temperature=None))
+
+    def _temperature(self, job: TrainingJob, validation: NDArray[np.integer]) -> float:
+        """Return the temperature that suits a job's validation rows best."""
+        rows = (job.full_job or job).rows
+        assert isinstance(self.targets, ClassTargets)
+        logits = self.evaluate(rows.x[validation], job.compute)
+        weight = None if rows.weight is None else rows.weight[validation]
+        return temperature(self.targets, logits, rows.y[validation], weight)
 
     def without_memory(self) -> Self:
         """Return the network without what only more training would need."""

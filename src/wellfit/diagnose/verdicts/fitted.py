@@ -88,7 +88,8 @@ class FittedTraining(Training):
 
     def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
         """Keep the training rows, and those held out of them if they can be found again."""
-        split = self.estimator.network_.split  # not in a model from a folder
+        network = self.estimator.network_
+        split = network.split  # not in a model from a folder
         train: NDArray[np.integer] = np.arange(len(y))
         held: NDArray[np.integer] | None = None
         if split is not None and split.is_of(len(y)):
@@ -97,6 +98,8 @@ class FittedTraining(Training):
             unseen = self._part(X, y, held)
             stored, again = super().unseen, Mean.of(self._losses(unseen))
             by_chance = 4 * again.error if len(held) > _MOST else 0.0
+            if network.record.temperature is not None:
+                stored = None  # the history's losses are those before calibration
             if stored is not None and not np.isclose(
                 again.value, stored.value, 0.05, 1e-3 + by_chance
             ):

@@ -20,6 +20,8 @@ from wellfit.nn import Loss
 from wellfit.preprocessing import ClassLabels
 from wellfit.preprocessing.target_arrays import target_array
 
+_TINY = float(np.finfo(np.float32).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class ClassTargets(TargetEncoder):
@@ -136,6 +138,27 @@ class ClassTargets(TargetEncoder):
             return np.hstack([1 - outputs, outputs])
         outputs = outputs + np.finfo(np.float32).tiny  # where every class is ruled out
         return outputs / outputs.sum(axis=1, keepdims=True)
+
+    def log_loss(
+        self, encoded: NDArray[Any], outputs: NDArray[np.floating], smoothing: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return each row's log loss (n_samples,), the sum over the labels of a set.
+
+        Args:
+            encoded: targets as :meth:`encode` returns them.
+            outputs: (n_samples, n_outputs) as the loss makes them of logits.
+            smoothing: how much of each target is shared by all classes alike.
+        """
+        p = self.probabilities(outputs).astype(np.float64)
+        shares = np.eye(p.shape[1])[encoded] if encoded.ndim == 1 else encoded
+        if shares.shape[1] == 1:
+            shares = np.hstack([1 - shares, shares])
+        if self.multilabel:  # each has two classes: there, or not
+            p, shares = np.hstack([1 - p, p]), np.hstack([1 - shares, shares])
+        even = 1 / 2 if self.multilabel else 1 / p.shape[1]
+        shares = (1 - smoothing) * shares + smoothing * even
+        loss: NDArray[np.float64] = -(shares * np.log(np.maximum(p, _TINY))).sum(axis=1)
+        return loss
 
     def label(self, probabilities: NDArray[np.floating]) -> NDArray[Any]:
         """Return the likeliest label (n_samples,)."""

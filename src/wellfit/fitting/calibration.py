@@ -1,0 +1,48 @@
+"""Temperature scaling: one number that makes a classifier's confidence agree with its accuracy.
+
+Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from wellfit.fitting.targets import ClassTargets
+
+_WIDEST = 3.0  # of log T: temperatures from 0.05 to 20
+
+
+def temperature(
+    targets: ClassTargets,
+    logits: NDArray[np.floating],
+    encoded: NDArray[np.generic],
+    weight: NDArray[np.float64] | None = None,
+) -> float:
+    """Return the T for which the mean log loss of the outputs of logits / T is least.
+
+    Targets are smoothed by 1 / (n_rows + 1), as Laplace's rule estimates a share: where few rows
+    are all classified correctly, nothing else would keep T from 0.
+
+    Args:
+        targets: the encoder, whose loss makes outputs of logits.
+        logits: (n_rows, n_logits) of rows that the network wasn't trained on.
+        encoded: their targets, as the encoder encodes them.
+        weight: (n_rows,) or None.
+
+    >>> targets = ClassTargets.fit(["no", "yes"])
+    >>> right, sure = np.repeat([0, 0, 0, 1], 25), np.array([[4.0, 0.0]] * 100)
+    >>> round(temperature(targets, sure, right), 2)  # a probability of 0.75, not of 0.98
+    3.69
+    """
+    z, smoothing = torch.from_numpy(np.asarray(logits, dtype=np.float64).T), 1 / (len(logits) + 1)
+
+    def loss(log_temperature: float) -> float:
+        outputs = targets.loss.predict(z / np.exp(log_temperature)).T.numpy()
+        losses = targets.log_loss(encoded, outputs, smoothing)
+        return float(np.average(losses, weights=weight))
+
+    found = minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded")
+    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
