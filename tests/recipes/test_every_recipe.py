@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from wellfit.recipes import Recipe, recipes
+import wellfit.recipes
+from wellfit.recipes import Recipe, RecipeContext, recipes
 from wellfit.recipes.base import Origin
 
 EVERY = recipes()
@@ -46,6 +48,16 @@ def test_every_recipe_has_a_way_and_says_why_it_lacks_the_other(recipe: Recipe) 
     assert recipe.ways
     assert recipe.better_way
     assert ("better" in recipe.ways) != recipe.better_way.startswith("None: ")
+
+
+def test_classifiers_have_no_defaults_that_the_sources_lack() -> None:
+    clf = RecipeContext(seed=3).classifier(hidden_layer_sizes=(8,))
+    assert clf.early_stopping is False
+    assert clf.numeric_embedding is None
+    assert (clf.ema_decay, clf.random_state) == (0.0, 3)
+    folder = Path(wellfit.recipes.__file__).parent
+    makers = {path.name for path in folder.rglob("*.py") if "MLPClassifier(" in path.read_text()}
+    assert makers == {"context.py", "reference_models.py"}  # the latter's are of ensembles
 
 
 @pytest.mark.parametrize("recipe", DECLARED, ids=named)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit import MLPClassifier
 from wellfit.datasets import Dataset, load
 
 
@@ -84,6 +85,18 @@ class RecipeContext:
     def load(self, name: str) -> Dataset:
         """Return another named data set."""
         return _loaded(name, self.data_dir)
+
+    def classifier(self, **params: Any) -> MLPClassifier:
+        """Return a classifier with this seed, and without the defaults that no source has.
+
+        It has no early stopping, no average of weights and no embedding of numeric columns,
+        unless ``params`` say so: recipes stay what they are where wellfit's defaults change.
+
+        >>> RecipeContext(seed=1).classifier(hidden_layer_sizes=(64,)).ema_decay
+        0.0
+        """
+        plain = {"early_stopping": False, "ema_decay": 0.0, "numeric_embedding": None}
+        return MLPClassifier(**{**plain, "random_state": self.seed, **params})
 
     def keep(self, name: str, model: Any) -> None:
         """Store a fitted estimator's learning curves."""

@@ -140,7 +140,7 @@ class Regularized(Recipe):
         split, measured = letters(context.load("notmnist")), {}
         for what, setting in self.trainings.items():
             rows = split.first(setting.rows)
-            clf = MLPClassifier(**setting.params, early_stopping=False, random_state=context.seed)
+            clf = context.classifier(**setting.params)
             clf.fit(centred(rows.X), rows.y)
             context.keep(what, clf)
             parts = {"test": (rows.X_test, rows.y_test), "training": (rows.X, rows.y)}
@@ -158,18 +158,16 @@ class Regularized(Recipe):
         split, measured = letters(context.load("notmnist")), {}
         for what, setting in self.trainings.items():
             rows = split.first(setting.rows)
-            clf = _short(setting, self.short[what], context.seed).fit(rows.X, rows.y)
+            clf = _short(context, setting, self.short[what]).fit(rows.X, rows.y)
             context.keep(what, clf)
             measured[what] = clf.score(rows.X_test, rows.y_test)
             measured[what.replace("test", "training")] = clf.score(rows.X, rows.y)
         return measured
 
 
-def _short(setting: Setting, changes: Mapping[str, Any], seed: int) -> MLPClassifier:
+def _short(context: RecipeContext, setting: Setting, changes: Mapping[str, Any]) -> MLPClassifier:
     options = {"dropout": setting.dropout, "optimizer": Adam(0.004), "epochs": 8, **changes}
-    return MLPClassifier(
-        setting.hidden, batch_size=BATCH, early_stopping=False, random_state=seed, **options
-    )
+    return context.classifier(hidden_layer_sizes=setting.hidden, batch_size=BATCH, **options)
 
 
 def figures_of(

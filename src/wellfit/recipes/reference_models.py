@@ -47,7 +47,7 @@ class Digits(Recipe):
 
     def _trained(self, context: RecipeContext, changes: Mapping[str, Any]) -> Mapping[str, float]:
         options = {**self.settings["training"], **changes}
-        clf = MLPClassifier(early_stopping=False, random_state=context.seed, **options)
+        clf = context.classifier(**options)
         return _judged(context, self.name, clf, self._split(context))
 
     def _split(self, context: RecipeContext) -> Split:
@@ -182,7 +182,7 @@ class Table(Recipe):
     better_way: ClassVar[str] = "A single network in place of four."
     settings: ClassVar[Mapping[str, Any]] = {
         "model": "an ensemble of four default estimators",
-        "embedding of numeric columns": "none",
+        "embedding of numeric columns, average of weights": "none",
         "test rows": "a fifth, drawn by the seed",
     }
     members: ClassVar[int] = 4
@@ -207,9 +207,10 @@ class Table(Recipe):
 
     def _model(self, members: int, seed: int) -> Any:
         options: dict[str, Any] = {"n_estimators": members, "random_state": seed}
+        plain: dict[str, Any] = {"numeric_embedding": None, "ema_decay": 0.0}
         if self.regression:
-            return MLPEnsembleRegressor(MLPRegressor(numeric_embedding=None), **options)
-        return MLPEnsembleClassifier(MLPClassifier(numeric_embedding=None), **options)
+            return MLPEnsembleRegressor(MLPRegressor(**plain), **options)
+        return MLPEnsembleClassifier(MLPClassifier(**plain), **options)
 
 
 _SKLEARN = "scikit-learn's default MLP, mean of five other splits"

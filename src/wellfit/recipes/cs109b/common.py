@@ -28,7 +28,7 @@ NETWORK: Mapping[str, Any] = {
 
 def network(context: RecipeContext, **settings: Any) -> MLPClassifier:
     """Return the lab's network."""
-    return MLPClassifier(**{**NETWORK, "random_state": context.seed, **settings})
+    return context.classifier(**{**NETWORK, **settings})
 
 
 def tested(context: RecipeContext, name: str, clf: MLPClassifier) -> dict[str, float]:

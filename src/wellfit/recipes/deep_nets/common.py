@@ -50,8 +50,7 @@ def published(what: str, value: float, place: str, slack: float = SLACK) -> Figu
 
 def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:
     """Return a classifier without dropout and early stopping."""
-    usual = {"dropout": 0.0, "early_stopping": False, "random_state": context.seed}
-    return MLPClassifier(sizes, **{**usual, **params})
+    return context.classifier(**{"hidden_layer_sizes": sizes, "dropout": 0.0, **params})
 
 
 def as_published(context: RecipeContext, settings: Mapping[str, Any], rows: int) -> MLPClassifier:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from wellfit import MLPClassifier
 from wellfit.diagnose import check
 from wellfit.nn import Normal, mlp
 from wellfit.recipes.base import Figure, Recipe, Source
@@ -72,9 +71,8 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
 
     def _losses(self, context: RecipeContext, std: float) -> dict[str, float]:
         """Return the loss of a linear model with weights of N(0, std²), without and with L2."""
-        clf = MLPClassifier(
-            (), initializer=Normal(std), l2=1.0, preprocess=None, early_stopping=False
-        )
+        start = {"initializer": Normal(std), "l2": 1.0, "preprocess": None}
+        clf = context.classifier(hidden_layer_sizes=(), **start)
         checks = ["initial_loss", "penalty"]
         report = check(clf, *self._noise(context), checks=checks, random_state=context.seed)
         loss, added = report["initial_loss"].numbers["loss"], report["penalty"].numbers["added"]

@@ -66,9 +66,7 @@ def as_published(
     split, sizes = context.mnist(), params["hidden_layer_sizes"]
     # Each epoch's cost is below that of the epoch before, or training ends: a patience of 1.
     stopping = EarlyStopping(patience=1, monitor="val_objective", restore_best=False)
-    clf = MLPClassifier(
-        **params, early_stopping=stopping if stops else False, random_state=context.seed
-    )
+    clf = context.classifier(**params, early_stopping=stopping if stops else False)
     clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
     context.keep("-".join(map(str, (784, *sizes, 10))), clf)
     costs = training_costs(clf.history_, params["l2"], sizes)
@@ -152,10 +150,8 @@ def short_classifier(
         "optimizer": Adam(0.004),
         "batch_size": 128,
         "epochs": 5,
-        "early_stopping": False,
-        "random_state": context.seed,
     }
-    return MLPClassifier(sizes, **{**shared, **changes})
+    return context.classifier(hidden_layer_sizes=sizes, **{**shared, **changes})
 
 
 def short_training(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from wellfit import MLPClassifier
 from wellfit.nn import LecunNormal
 from wellfit.optim import SGD
 from wellfit.recipes.base import Figure, Recipe, Source
@@ -68,7 +67,7 @@ class Chapter(Recipe, name="tips-chapter-3"):
     def _trained(self, context: RecipeContext, **changes: Any) -> Mapping[str, float]:
         split = context.mnist(10_000, last=True)
         params = {**self.settings["training"], **changes}
-        clf = MLPClassifier(**params, random_state=context.seed)
+        clf = context.classifier(**params)
         clf.fit(split.X, split.y, X_val=split.X_val, y_val=split.y_val)
         context.keep("784-100-10", clf)
         return {
