@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import math
 import pkgutil
 import re
 import tomllib
@@ -24,7 +23,7 @@ from wellfit.core.errors import UnknownNameError
 from wellfit.core.hyper import Config, Hyper
 from wellfit.recipes import Measured, Recipe, Reproduction
 from wellfit.recipes.base import Way
-from wellfit.recipes.comparison import compare, result_text, verdict_text
+from wellfit.recipes.comparison import compare, result_text, time_text, verdict_text
 
 ROOT = Path(__file__).parents[1]
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
@@ -203,15 +202,8 @@ def circumstances(done: dict[Way, Reproduction]) -> str:
     """Return how many seeds each way ran, and how long one took."""
     titles = {"published": "As published", "better": "The better way"}
     parts = [
-        f"{titles[way]}: {len(one.seeds)} seed{'s' * (len(one.seeds) > 1)}, {_time(one)}"
+        f"{titles[way]}: {len(one.seeds)} seed{'s' * (len(one.seeds) > 1)}, {time_text(one)}"
         f"{' each' * (len(one.seeds) > 1)}"
         for way, one in done.items()
     ]
     return ". ".join(parts) + "."
-
-
-def _time(one: Reproduction) -> str:
-    """Return a seed's time; of the oldest results only the clock on two cores is known."""
-    if math.isfinite(one.cpu_seconds):
-        return f"{one.cpu_seconds:.3g} s of CPU time"
-    return f"{one.seconds:.3g} s on two cores"

@@ -187,14 +187,14 @@ def _show(done: Reproduction, folder: ResultsFolder) -> None:
     """Print the results of a recipe, beside those of its other way if the folder has them."""
     from rich.text import Text
 
-    from wellfit.recipes.comparison import MARKS, compare
+    from wellfit.recipes.comparison import MARKS, compare, time_text
 
     ways = {done.way: done}
     for way in done.recipe.ways:
         if way != done.way and (kept := folder.finished(done.recipe, way)):
             ways[way] = kept
     colours = {"✓": "green", "≈": "yellow", "✗": "red"}
-    times = ", ".join(f"{_TITLES[way]} {duration(one.seconds)}" for way, one in ways.items())
+    times = ", ".join(f"{_TITLES[way]} {time_text(one)}" for way, one in ways.items())
     screen().print(Text.assemble((done.recipe.name, "bold"), f"  {times}"), soft_wrap=True)
     for row in compare(ways):
         mine = row.published if done.way == "published" else row.better

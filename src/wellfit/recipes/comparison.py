@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,6 +79,20 @@ def verdict_text(one: Measured) -> str:
         "within tolerance": f"reached only within the tolerance of {tolerance}",
         "missed": "missed",
     }[one.verdict]
+
+
+def time_text(done: Reproduction) -> str:
+    """Return the time of a seed; of the oldest results only the clock on two cores is known.
+
+    >>> from wellfit.recipes import recipes, Reproduction, SeedRun
+    >>> (recipe,) = recipes(["cs109b-saved"])
+    >>> run = SeedRun(0, 9.0, 2.5, {"predictions changed": 0.0})
+    >>> time_text(Reproduction.of(recipe, "published", [run]))
+    '2.5 s of CPU time'
+    """
+    if math.isfinite(done.cpu_seconds):
+        return f"{done.cpu_seconds:.3g} s of CPU time"
+    return f"{done.seconds:.3g} s on two cores"
 
 
 def _amount(one: Measured, value: float) -> str:

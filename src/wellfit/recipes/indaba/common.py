@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from time import process_time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,7 +68,9 @@ def as_published(
     # Each epoch's cost is below that of the epoch before, or training ends: a patience of 1.
     stopping = EarlyStopping(patience=1, monitor="val_objective", restore_best=False)
     clf = context.classifier(**params, early_stopping=stopping if stops else False)
+    began = process_time()  # what else the machine does must not count
     clf.fit(split.X[:rows], split.y[:rows], X_val=split.X_val, y_val=split.y_val)
+    seconds = process_time() - began
     context.keep("-".join(map(str, (784, *sizes, 10))), clf)
     costs = training_costs(clf.history_, params["l2"], sizes)
     measured = {f"{COST}, epoch {epoch}": cost for epoch, cost in enumerate(costs, 1)}
@@ -76,7 +79,7 @@ def as_published(
         measured[f"validation accuracy, epoch {epoch}"] = accuracy
     measured["test accuracy"] = clf.score(split.X_test, split.y_test)
     measured["epochs"] = clf.n_epochs_
-    measured["seconds"] = clf.history_["seconds"][-1]
+    measured["CPU seconds"] = seconds
     return measured
 
 
