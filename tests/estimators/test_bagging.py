@@ -124,6 +124,16 @@ def test_saved_loaded_and_predicted_the_same(kind, tmp_path):
     np.testing.assert_array_equal(again.outputs(rows), model.outputs(rows))
 
 
+def test_a_column_of_two_values_in_some_folds_is_embedded_in_all():
+    rows = X.copy()
+    rows[:, 1] = 0.0
+    rows[:2, 1] = 1.0, 2.0  # a fold that lacks one of these rows sees two values
+    model = MLPRegressor(
+        (8,), bagging=3, epochs=2, numeric_embedding="piecewise_linear", random_state=0
+    ).fit(rows, Y)
+    assert np.isfinite(model.oob_prediction_).all()
+
+
 def test_repeatable_and_cloned():
     np.testing.assert_array_equal(fitted().predict(X), fitted().predict(X))
     assert clone(fitted()).bagging == 3

@@ -33,6 +33,17 @@ def test_each_preset_holds_parameters_that_an_estimator_has_and_allows(kind, pre
     assert preset in kind.declared_parameters["preset"].choices
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_best_preset_predicts_by_several_networks(kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = X[:, 0] > 0 if kind is MLPClassifier else X[:, 0]
+    model = kind((8,), preset="best", epochs=3, random_state=0).fit(X, y)
+    assert model.network_.weights.members == model.bagging == 8
+    assert model.score(X, y) > 0.0
+    assert clone(model).get_params() == model.get_params()
+
+
 def test_parameters_that_only_one_kind_has_are_left_out_of_the_other():
     assert MLPClassifier(preset="small").class_weight == "balanced"
     assert not hasattr(MLPRegressor(preset="small"), "class_weight")

@@ -47,7 +47,13 @@ CLASSES: Mapping[str, str] = MappingProxyType(
 
 # Parameters that estimators have gained, at the values that change nothing.
 _ADDED: Mapping[str, Any] = MappingProxyType(
-    {"learning_rate": "auto", "preset": "default", "bagging": None, "calibration": None}
+    {
+        "learning_rate": "auto",
+        "preset": "default",
+        "bagging": None,
+        "calibration": None,
+        "clip_predictions": False,
+    }
 )
 
 

@@ -70,8 +70,8 @@ def encoded(
     features = known[0] or fit_features(estimator, x, train, source)
     numbers = features.encode(x, Compute.of(estimator).numpy_dtype)
     targets = known[1].with_features(features, numbers.shape[1])
-    if not targets.has_scale:
-        targets = targets.with_scale(y, train)
+    known_scale = targets.has_scale
+    targets = targets.with_range(y, train) if known_scale else targets.with_scale(y, train)
     if source is not None and estimator.pretrained.keeps_head():
         targets = keep_head(source, targets)
     return Encoded(EncodedRows(numbers, targets.encode(y, numbers), weight), y, features, targets)
@@ -139,6 +139,7 @@ def encoding_key(estimator: Any) -> Hashable:
         repr(estimator.loss),
         repr(settings.output_activation(estimator)),
         repr(getattr(estimator, "class_weight", None)),
+        getattr(estimator, "clip_predictions", False),
         pretrained.encoding_key() if isinstance(pretrained, PretrainedLayers) else None,
     )
 

@@ -112,11 +112,11 @@ class Parameters(NetworkParameters):
 
     nested_estimators = MappingProxyType({"preprocess": preprocessor_of})
 
-    preset: Literal["fast", "default"] = parameter(
-        'named defaults of other parameters; ``"fast"`` is the plain network. What is given '
-        "explicitly wins; ``get_params`` shows all.",
+    preset: Literal["fast", "default", "best"] = parameter(
+        'named defaults of other parameters; ``"fast"`` is the plain network, ``"best"`` the '
+        "average of several, calibrated. What is given explicitly wins; ``get_params`` shows all.",
         default="default",
-        choices=("fast", "default"),
+        choices=("fast", "default", "best"),
     )
     l1: float | L1 = parameter(
         "strength λ of the L1 penalty λ Σ|w| on weights, at least 0; or an "

@@ -74,6 +74,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         group="Network",
     )
 
+    clip_predictions: bool = parameter(
+        "keep predictions within the range of the training rows' targets; quantiles aren't.",
+        default=False,
+        flag=True,
+    )
+
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
 

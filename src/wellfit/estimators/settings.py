@@ -91,7 +91,8 @@ def with_end(estimator: Any, encoder: TargetEncoder) -> TargetEncoder:
     """Return an encoder of targets for a network that ends as an estimator's parameters say."""
     if not isinstance(encoder, NumberTargets):
         return encoder
-    return encoder.with_activation(output_activation(estimator))
+    encoder = encoder.with_activation(output_activation(estimator))
+    return encoder.with_clipping(bool(getattr(estimator, "clip_predictions", False)))
 
 
 def check_saved(estimator: Any) -> None:

@@ -57,6 +57,10 @@ class TargetEncoder(ABC):
         """
         return self
 
+    def with_range(self, y: NDArray[Any], rows: NDArray[np.integer]) -> Self:
+        """Return the encoder for predictions in the range of more training rows, if it has one."""
+        return self
+
     @property
     def has_scale(self) -> bool:
         """Whether a scale was learned already."""

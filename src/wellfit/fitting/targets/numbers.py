@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
-from wellfit.core.schema import conform
+from wellfit.core.schema import Length, conform
 from wellfit.fitting.features import Numbers
 from wellfit.fitting.losses import resolve_loss
 from wellfit.fitting.targets.base import TargetEncoder
@@ -23,9 +23,13 @@ from wellfit.preprocessing.target_arrays import target_array, target_numbers
 
 
 class NumberTargetsDocument(ScalerDocument):
-    """The scale of :class:`NumberTargets`; ``flat`` where they were (n_samples,)."""
+    """The scale of :class:`NumberTargets`; ``flat`` where they were (n_samples,).
+
+    ``range`` holds the least and the largest of each, where predictions are kept between them.
+    """
 
     flat: bool
+    range: NotRequired[Annotated[list[list[float]], Length(2)]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,8 @@ class NumberTargets(TargetEncoder):
         flat: whether they come, and are predicted, as (n_samples,).
         scaler: what scales them; None until :meth:`with_scale`.
         activation: that the network ends in, if it ends in one: see :meth:`with_activation`.
+        clips: whether predictions are kept within ``range``.
+        range: (2, n_targets) the least and the largest target of the training rows, if it clips.
 
     >>> y = np.array([10.0, 20.0, 30.0])
     >>> targets = NumberTargets.fit(y).scaled(y)
@@ -48,6 +54,8 @@ class NumberTargets(TargetEncoder):
     flat: bool
     scaler: TargetScaler | None = None
     activation: Activation | None = None
+    clips: bool = False
+    range: NDArray[np.float64] | None = None
 
     @classmethod
     def fit(cls, y: ArrayLike, loss: Any = "auto") -> NumberTargets:
@@ -77,7 +85,24 @@ class NumberTargets(TargetEncoder):
 
     def scaled(self, y: NDArray[Any]) -> Self:
         """Return the encoder with the scale of these targets."""
-        return replace(self, scaler=TargetScaler(self._scaling).fit(self.columns(y)))
+        columns = self.columns(y)
+        scaled = replace(self, scaler=TargetScaler(self._scaling).fit(columns))
+        return scaled.with_range(columns, np.arange(len(columns)))
+
+    def with_clipping(self, clips: bool) -> Self:
+        """Return the encoder whose predictions are, or aren't, kept in the range of the targets.
+
+        Quantiles never are: the outer ones may lie beyond what has been seen.
+        """
+        return replace(self, clips=clips and not self.loss.levels())
+
+    def with_range(self, y: NDArray[Any], rows: NDArray[np.integer]) -> Self:
+        """Return the encoder for predictions in the range of more training rows."""
+        if not self.clips:
+            return replace(self, range=None)
+        columns = self.columns(y)[rows]
+        known = columns if self.range is None else np.vstack([self.range, columns])
+        return replace(self, range=np.stack([known.min(axis=0), known.max(axis=0)]))
 
     def with_activation(self, activation: Activation | None) -> Self:
         """Return the encoder for a network that ends in an activation.
@@ -159,7 +184,7 @@ class NumberTargets(TargetEncoder):
         wrong = np.argwhere((scaled < low) | (scaled > high))
         if len(wrong) and self.activation is not None:
             row, column = wrong[0]
-            lowest, highest = (self.decode(np.full((1, self.n_outputs), b)) for b in (low, high))
+            lowest, highest = (self._units(np.full((1, self.n_outputs), b)) for b in (low, high))
             raise DataError(
                 f"the target is {self.columns(y)[row, column]:g} in row {row}, and "
                 f"output_activation {self.activation.name!r} puts out numbers from "
@@ -170,7 +195,13 @@ class NumberTargets(TargetEncoder):
 
     def decode(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return estimates in the targets' own units, one a target."""
-        return self._flattened(self.scale.inverse_transform(outputs[:, self.loss.point]))
+        estimates = self._units(outputs)
+        return self._flattened(
+            np.clip(estimates, *self.range) if self.range is not None else estimates
+        )
+
+    def _units(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+        return self.scale.inverse_transform(outputs[:, self.loss.point])
 
     def quantiles(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return each target's quantiles (n_samples, [n_targets,] n_quantiles)."""
@@ -199,7 +230,8 @@ class NumberTargets(TargetEncoder):
 
     def to_document(self) -> dict[str, Any]:
         """Return the scale as data for JSON."""
-        return {**self.scale.to_document(), "flat": self.flat}
+        document = {**self.scale.to_document(), "flat": self.flat}
+        return document if self.range is None else {**document, "range": self.range.tolist()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], loss: Any) -> NumberTargets:
@@ -209,8 +241,14 @@ class NumberTargets(TargetEncoder):
             ModelFileError: it is of another form; names the field.
         """
         conform(document, NumberTargetsDocument, "targets")
-        scale = {key: value for key, value in document.items() if key != "flat"}
+        scale = {k: value for k, value in document.items() if k not in ("flat", "range")}
         scaler, n_targets = TargetScaler.from_document(scale), len(document["mean"])
         if document["flat"] and n_targets != 1:
             raise ModelFileError(f"targets.flat is True of {n_targets} outputs; expected 1")
-        return cls(cls.loss_of(loss), n_targets, document["flat"], scaler)
+        known = cls(cls.loss_of(loss), n_targets, document["flat"], scaler)
+        if "range" not in document:
+            return known
+        low, high = document["range"]
+        conform(low, Annotated[list[float], Length(n_targets)], "targets.range[0]")
+        conform(high, Annotated[list[float], Length(n_targets)], "targets.range[1]")
+        return replace(known, clips=True, range=np.array([low, high]))

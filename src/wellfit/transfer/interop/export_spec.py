@@ -40,6 +40,7 @@ class ExportSpec:
         multilabel: whether each output is a yes or no by itself.
         levels: how many quantiles each target has; 0 for none.
         flat: whether a regressor has one target, and predicts (rows,).
+        range: (2, n_targets) what a regressor's predictions are kept between; None for nothing.
         features: the encoder of its rows' features.
         names: of its columns.
         precision: of its numbers, ``"float32"`` or ``"float64"``.
@@ -54,6 +55,7 @@ class ExportSpec:
     features: FeatureEncoder
     names: list[str]
     precision: str
+    range: NDArray[np.float64] | None = None
 
     @property
     def width(self) -> int:
@@ -66,6 +68,11 @@ class ExportSpec:
         Raises:
             InputError: naming it, and the formats that have it.
         """
+        if self.range is not None:
+            raise InputError(
+                f"{target} can't keep predictions within a range (clip_predictions); expected "
+                "another format: 'onnx', 'torch' and 'numpy' can"
+            )
         if self.link not in links:
             raise InputError(
                 f"{target} can't express this model's outputs ({_WORDS[self.link]}); "
@@ -118,6 +125,7 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
         features=features,
         names=list(features.names or ()),
         precision=str(network.weights.parameters.dtype).removeprefix("torch."),
+        range=targets.range if isinstance(targets, NumberTargets) else None,
     )
     if isinstance(targets, NumberTargets):
         return _in_units(form, targets)

@@ -18,6 +18,7 @@ from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 
+_RANGE = ("least", "largest")  # arrays
 _INSIDE = 500  # numbers that a source holds itself; more go into a file beside it
 
 # Each activation as an expression of h; {f} is the activation itself.
@@ -90,6 +91,7 @@ def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     for part in simplified(form.parts):
         writer.layer(part, np.dtype(form.precision))
     writer.lines += _ends(form)
+    writer.range(form)
     weights = source.with_suffix(".npz")
     inside = sum(array.size for array in writer.arrays.values()) <= _INSIDE
     source.write_text(writer.text(form, None if inside else weights.name), encoding="utf-8")
@@ -148,6 +150,14 @@ class _Writer:
                 self.lines.append(f"h = {_formula(function)}")
             case layer:
                 raise InputError(f"NumPy export doesn't know layer {layer!r}")
+
+    def range(self, form: ExportSpec) -> None:
+        """Write how predictions are kept in the range of the targets, if they are."""
+        if form.range is not None:
+            low, high = (
+                self._array(name, row) for name, row in zip(_RANGE, form.range, strict=True)
+            )
+            self.lines.append(f"h = np.clip(h, {low}, {high})")
 
     def text(self, form: ExportSpec, weights: str | None) -> str:
         """Return the whole source."""

@@ -108,6 +108,9 @@ def _activation(graph: Graph, function: Activation, x: str) -> str:
 def _finish(graph: Graph, form: ExportSpec, z: str) -> None:
     """Add what is done to the last numbers, and the graph's outputs."""
     outputs = _link(graph, form, z)
+    if form.range is not None:
+        least, largest = map(graph.floats, form.range)
+        outputs = graph.add("Min", graph.add("Max", outputs, least), largest)
     if form.classes is None:
         name = "quantiles" if form.levels else "estimate"
         graph.output(name, outputs, np.float32, form.width)

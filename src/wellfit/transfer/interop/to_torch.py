@@ -65,8 +65,25 @@ class Quantiles(nn.Module):
         return f"{self.levels}"
 
 
+class WithinRange(nn.Module):
+    """Numbers kept between the least and the largest of each column."""
+
+    def __init__(self, limits: list[list[float]]) -> None:
+        super().__init__()
+        self.limits = limits
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return (rows, columns)."""
+        low, high = z.new_tensor(self.limits)
+        return z.clamp(low, high)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, as Python writes them."""
+        return f"{self.limits}"
+
+
 _ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
-_OWN = (*_ENDS.values(), ColumnEmbedding)  # modules that PyTorch hasn't
+_OWN = (*_ENDS.values(), ColumnEmbedding, WithinRange)  # modules that PyTorch hasn't
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "hard_sigmoid": nn.Hardsigmoid,
     "identity": nn.Identity,
@@ -101,8 +118,11 @@ def to_torch(model: Any) -> nn.Sequential:
     """
     form = form_of(model)
     modules = [module for part in form.parts if (module := _module(part)) is not None]
-    end = _end(form)
-    network = nn.Sequential(*modules, *([] if end is None else [end]))
+    if (end := _end(form)) is not None:
+        modules.append(end)
+    if form.range is not None:
+        modules.append(WithinRange(form.range.tolist()))
+    network = nn.Sequential(*modules)
     return network.to(getattr(torch, form.precision)).eval()
 
 
