@@ -45,14 +45,13 @@ CLASSES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Parameters that estimators have gained, at the values that change nothing.
-_ADDED: Mapping[str, Any] = MappingProxyType(
+# Parameters that estimators have gained, at the values that change nothing: by one that all with
+# them have had from the start.
+_ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "learning_rate": "auto",
-        "preset": "default",
-        "bagging": None,
-        "calibration": None,
-        "clip_predictions": False,
+        "subsample": {"learning_rate": "auto", "preset": "default", "bagging": None},
+        "class_weight": {"calibration": None},
+        "output_activation": {"clip_predictions": False},
     }
 )
 
@@ -188,7 +187,13 @@ def _with_added(value: Any) -> Any:
         return [_with_added(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    added = _ADDED if {"is", "lr_schedule", "subsample"} <= set(value) else {}
+    estimator = {"is", "lr_schedule", "subsample"} <= set(value)
+    added = {
+        name: default
+        for known, more in _ADDED.items()
+        if estimator and known in value
+        for name, default in more.items()
+    }
     return {**added, **{name: _with_added(item) for name, item in value.items()}}
 
 

@@ -222,12 +222,27 @@ class FittedNetwork(TrainedLayers):
 
     @property
     def first(self) -> Self:
-        """The first of several networks by itself; this one, where it is the only one."""
-        if self.weights.members == 1:
-            return self
-        record, split = self.folds[0] if self.folds else (self.record, None)
-        weights = self.weights.select(torch.zeros(1, dtype=torch.long))
-        return replace(self, weights=weights, record=record, split=split, folds=(), oob=None)
+        """The first of several networks by itself."""
+        return self.members[0]
+
+    @property
+    def members(self) -> list[Self]:
+        """The networks that are averaged, each by itself; this one, where it is the only one."""
+        count = self.weights.members
+        if count == 1:
+            return [self]
+        folds = self.folds or (Fold(self.record, None),) * count
+        return [
+            replace(
+                self,
+                weights=self.weights.select(torch.tensor([place])),
+                record=record,
+                split=split,
+                folds=(),
+                oob=None,
+            )
+            for place, (record, split) in enumerate(folds)
+        ]
 
     def pruned(self, threshold: float, share: float) -> Self:
         """Return the network with small weights set to zero, which predicts sparsely.

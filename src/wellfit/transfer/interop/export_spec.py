@@ -91,14 +91,29 @@ _WORDS = {
 
 
 def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
-    """Return how a fitted estimator predicts.
+    """Return how a fitted estimator predicts by its only network.
 
     Args:
         model: a fitted MLPClassifier or MLPRegressor.
         two_sided: give a single sigmoid two outputs, one for each class.
 
     Raises:
-        InputError: another model, one that isn't fitted, or that predicts by methods of its own.
+        InputError: another model, one that isn't fitted, or that predicts by methods of its own
+            or by several networks.
+    """
+    first, *others = forms_of(model, two_sided=two_sided)
+    if others:
+        raise InputError(
+            f"this {type(model).__name__} averages {1 + len(others)} networks, of a fold each, "
+            "which this format can't; expected 'onnx' or 'numpy', or bagging=None"
+        )
+    return first
+
+
+def forms_of(model: Any, *, two_sided: bool = True) -> list[ExportSpec]:
+    """Return how each of a fitted estimator's networks predicts; their average is its own.
+
+    See :func:`form_of`.
     """
     if not isinstance(model, MLPClassifier | MLPRegressor):
         raise InputError(
@@ -108,12 +123,10 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
     kind_of(model, "an export")
-    network = model.network_
-    if network.weights.members > 1:
-        raise InputError(
-            f"this {type(model).__name__} averages {network.weights.members} networks, of a fold "
-            "each, which no export can hold; expected bagging=None"
-        )
+    return [_form(network, two_sided) for network in model.network_.members]
+
+
+def _form(network: FittedNetwork, two_sided: bool) -> ExportSpec:
     targets, features = network.targets, network.features
     form = ExportSpec(
         parts=_with_pixels(network),
@@ -150,7 +163,7 @@ def network_input(model: Any, X: Any) -> NDArray[np.floating]:
     >>> network_input(clf, [[0.0], [1.0]]).shape
     (2, 1)
     """
-    dtype, features = np.dtype(form_of(model).precision), model.network_.features
+    dtype, features = np.dtype(forms_of(model)[0].precision), model.network_.features
     rows = validate_features(model, X, features)
     if features.table is not None:
         return np.asarray(features.encode(rows, dtype))

@@ -15,7 +15,7 @@ from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, NumericEmb
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
 from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
-from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 
 _RANGE = ("least", "largest")  # arrays
@@ -52,10 +52,7 @@ _ENDS: dict[str, list[str]] = {
     ],
     "sigmoid": ["h = sigmoid(h)"],
     "exp": ["h = np.exp(h)"],
-    "shares": [
-        "h = sigmoid(h) + np.finfo(np.float32).tiny",
-        "h = h / h.sum(axis=1, keepdims=True)",
-    ],
+    "shares": ["h = sigmoid(h) + np.finfo(np.float32).tiny"],
 }
 
 
@@ -86,12 +83,17 @@ def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     source = Path(path)
     if source.suffix != ".py":
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
-    form, writer = form_of(model), _Writer()
+    forms, writer = forms_of(model), _Writer()
+    form, several = forms[0], len(forms) > 1
     writer.read(form)
-    for part in simplified(form.parts):
-        writer.layer(part, np.dtype(form.precision))
-    writer.lines += _ends(form)
-    writer.range(form)
+    writer.lines += ["features, total = h, 0"] * several
+    for each in forms:
+        writer.lines += ["h = features"] * several
+        for part in simplified(each.parts):
+            writer.layer(part, np.dtype(form.precision))
+        writer.lines += [*_ends(form), *["total = total + h"] * several]
+    writer.lines += [f"h = total / {len(forms)}"] * several
+    writer.finish(form)
     weights = source.with_suffix(".npz")
     inside = sum(array.size for array in writer.arrays.values()) <= _INSIDE
     source.write_text(writer.text(form, None if inside else weights.name), encoding="utf-8")
@@ -151,8 +153,10 @@ class _Writer:
             case layer:
                 raise InputError(f"NumPy export doesn't know layer {layer!r}")
 
-    def range(self, form: ExportSpec) -> None:
-        """Write how predictions are kept in the range of the targets, if they are."""
+    def finish(self, form: ExportSpec) -> None:
+        """Write what is done to the networks' mean: scaled to sum to 1, or kept in a range."""
+        if form.link == "shares":
+            self.lines.append("h = h / h.sum(axis=1, keepdims=True)")
         if form.range is not None:
             low, high = (
                 self._array(name, row) for name, row in zip(_RANGE, form.range, strict=True)

@@ -13,7 +13,7 @@ import wellfit
 from wellfit.core.errors import InputError
 from wellfit.nn import Activate, Activation, BatchNorm, Linear, NumericEmbedding, PReLU
 from wellfit.transfer.interop.embeddings import onnx_nodes
-from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.interop.onnx_graph import Graph
 from wellfit.transfer.interop.onnx_tables import features
@@ -61,11 +61,14 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
     >>> [output.name for output in to_onnx(clf).graph.output]
     ['label', 'probabilities']
     """
-    form, graph = form_of(model), Graph()
-    value = features(graph, model, form)
-    for part in simplified(form.parts):
-        value = _layer(graph, part, value)
-    _finish(graph, form, value)
+    forms, graph = forms_of(model), Graph()
+    read, each = features(graph, model, forms[0]), []
+    for form in forms:
+        value = read
+        for part in simplified(form.parts):
+            value = _layer(graph, part, value)
+        each.append(_link(graph, form, value))
+    _finish(graph, forms[0], each[0] if len(each) == 1 else graph.add("Mean", *each))
     built = graph.model(f"wellfit {wellfit.__version__}")
     if path is not None:
         Path(path).write_bytes(built.SerializeToString())
@@ -105,9 +108,11 @@ def _activation(graph: Graph, function: Activation, x: str) -> str:
     )
 
 
-def _finish(graph: Graph, form: ExportSpec, z: str) -> None:
-    """Add what is done to the last numbers, and the graph's outputs."""
-    outputs = _link(graph, form, z)
+def _finish(graph: Graph, form: ExportSpec, outputs: str) -> None:
+    """Add what is done to the networks' mean, and the graph's outputs."""
+    if form.link == "shares":
+        total = graph.add("ReduceSum", outputs, graph.whole([1]), keepdims=1)
+        outputs = graph.add("Div", outputs, total)
     if form.range is not None:
         least, largest = map(graph.floats, form.range)
         outputs = graph.add("Min", graph.add("Max", outputs, least), largest)
@@ -137,9 +142,7 @@ def _link(graph: Graph, form: ExportSpec, z: str) -> str:
         case "exp":
             return graph.add("Exp", z)
         case "shares":
-            each = graph.add("Add", graph.add("Sigmoid", z), graph.floats(_TINY))
-            total = graph.add("ReduceSum", each, graph.whole([1]), keepdims=1)
-            return graph.add("Div", each, total)
+            return graph.add("Add", graph.add("Sigmoid", z), graph.floats(_TINY))
         case "quantiles":
             apart = graph.add(
                 "Reshape", z, graph.whole([-1, form.width // form.levels, form.levels])
