@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -82,15 +83,20 @@ def commands() -> Iterator[tuple[str, str]]:
                 yield f"{identifier(page)}:{line}", command
 
 
+@functools.cache
+def options_of(*names: str) -> set[str]:
+    """The options that a command's help lists; it takes longer to draw than to read."""
+    asked = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
+    assert asked.exit_code == 0, names
+    return set(re.findall(r"--?[a-z][\w-]*", asked.output))
+
+
 @pytest.mark.parametrize(("place", "command"), list(commands()))
 def test_commands_and_their_options_exist(place: str, command: str) -> None:
     words = command.partition("#")[0].split()
     names = words[: 2 if words[0] in ("data", "models") else 1]
     options = [word.partition("=")[0] for word in words if word.startswith("-")]
-    asked = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "200"})
-    assert asked.exit_code == 0, place
-    known = set(re.findall(r"--?[a-z][\w-]*", asked.output))
-    assert set(options) <= known, place
+    assert set(options) <= options_of(*names), place
 
 
 def test_the_readmes_commands_run_one_after_the_other(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -30,17 +31,22 @@ SOURCE = ROOT / "src" / "wellfit"
 X = np.random.default_rng(0).normal(size=(60, 3))
 
 
-def modules() -> dict[str, ast.Module]:
-    """Every module of the package by name, parsed."""
+def paths() -> dict[str, Path]:
+    """The file of every module of the package by name."""
     found = {}
     for path in SOURCE.rglob("*.py"):
         parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text())
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-MODULES = modules()
+MODULES = paths()
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Every module of the package by name, parsed: by the first test, not where all collect."""
+    return {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -63,7 +69,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def test_no_imports_go_in_a_circle() -> None:
-    graph = {name: set(imported(tree)) - {name} for name, tree in MODULES.items()}
+    graph = {name: set(imported(tree)) - {name} for name, tree in trees().items()}
     assert circle(graph) == []
     back = graph | {"wellfit.core.rng": {"wellfit.training.loop"}}
     assert "wellfit.core.rng" in circle(back)
@@ -72,7 +78,7 @@ def test_no_imports_go_in_a_circle() -> None:
 def test_floors_above_are_named_in_the_lazy_table_only() -> None:
     by_name = [
         name
-        for name, tree in MODULES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).endswith("import_module")
@@ -97,7 +103,7 @@ EXPERIMENTS = [
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_published_experiment_uses_the_public_interface(name: str) -> None:
-    imports = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in ast.walk(trees()[name]) if isinstance(node, ast.ImportFrom)]
     for node in imports:
         home = str(node.module)
         if home.split(".")[0] != "wellfit" or home.startswith("wellfit.recipes"):
@@ -121,7 +127,7 @@ def test_private_members_are_refused_by_the_linter_everywhere() -> None:
 def test_no_module_imports_private_names_of_another() -> None:
     borrowed = [
         f"{name}: {node.module}.{alias.name}"
-        for name, tree in MODULES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("wellfit")
         for alias in node.names
@@ -134,7 +140,7 @@ def test_only_the_runner_trains() -> None:
     above = ("fitting", "estimators", "model_selection", "transfer", "diagnose", "report", "cli")
     callers = {
         name
-        for name, tree in MODULES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if name.split(".")[1:2] and name.split(".")[1] in above
         and isinstance(node, ast.Call)
@@ -230,7 +236,7 @@ _QUESTION = re.compile(r"(What|Which|How|From|Who|Where|Whether)\b")
 
 def test_module_docstrings_name_the_thing() -> None:
     """A docstring's first line is the standard term for what the module holds."""
-    opening = {name: ast.get_docstring(tree) or "" for name, tree in MODULES.items()}
+    opening = {name: ast.get_docstring(tree) or "" for name, tree in trees().items()}
     assert {name for name, text in opening.items() if not text} <= {"wellfit.cli.dashboard"}
     assert {name: text for name, text in opening.items() if _QUESTION.match(text)} == {}
 
@@ -239,7 +245,7 @@ def test_classes_are_at_most_250_lines() -> None:
     """Docstrings count: who uses a class reads them."""
     lengths = {
         f"{name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for name, tree in MODULES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from wellfit.cli.app import app
+from wellfit.diagnose.verdicts import baselines
 
 Wellfit = Callable[..., Result]
 
@@ -66,13 +67,28 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(Figure, "savefig", leave_out)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Compare networks with small forests in verdicts: a whole one takes as long as a training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "_TREES", 5)
+        patch.setattr(baselines, "_ROUNDS", 30)
+        yield
+
+
 @pytest.fixture(scope="session")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adult(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table ``adult.csv``, for runs that several tests share."""
+    path = tmp_path_factory.mktemp("table") / "adult.csv"
+    make_table().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory, adult: Path) -> Path:
     """A run that classifies ``income`` by age, job and hours."""
-    folder = tmp_path_factory.mktemp("classifier")
-    make_table().to_csv(folder / "adult.csv", index=False)
-    run = folder / "run"
-    words = ["train", str(folder / "adult.csv"), "--target", "income", "--drop", "pay"]
+    run = tmp_path_factory.mktemp("classifier") / "run"
+    words = ["train", str(adult), "--target", "income", "--drop", "pay"]
     done = CliRunner().invoke(app, [*words, "--run", str(run), *QUICK])
     assert done.exit_code == 0, done.output
     return run

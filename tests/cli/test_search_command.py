@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from processes import said, start
+from wellfit.cli.app import app
 from wellfit.cli.leaderboard import Leaderboard, leaderboard_table, ranked
 from wellfit.core.locking import lock
 from wellfit.core.metrics import Metric
@@ -55,16 +56,32 @@ def alike(one: Path, other: Path) -> None:
             assert first == second
 
 
+@pytest.fixture(scope="module")
+def finished_search(tmp_path_factory: pytest.TempPathFactory, adult: Path) -> Path:
+    """The run of ``QUICK`` with its pictures, and beside it what the command printed."""
+    run = tmp_path_factory.mktemp("search") / "run"
+    words = [str(adult) if word == "adult.csv" else word for word in QUICK[:-1]]
+    done = CliRunner().invoke(app, [*words, str(run)], env={"COLUMNS": "100"})
+    assert done.exit_code == 0, done.output
+    (run.parent / "output.txt").write_text(done.output)
+    return run
+
+
+@pytest.fixture
+def searched(here: Path, finished_search: Path) -> Path:
+    """A copy of that run, as the folder ``run``."""
+    return shutil.copytree(finished_search, here / "run")
+
+
 # --- the whole way ---------------------------------------------------------------------------
 
 
 def test_a_search_ends_with_a_table_and_the_best_model(
-    here: Path, wellfit: Wellfit, drawn: None
+    here: Path, wellfit: Wellfit, finished_search: Path, searched: Path
 ) -> None:
-    done = wellfit(*QUICK)
-    assert done.exit_code == 0, done.output
-    assert "4 candidates x 3 folds, random" in done.output
-    assert "12/12 fits" in done.output
+    told = (finished_search.parent / "output.txt").read_text()
+    assert "4 candidates x 3 folds, random" in told
+    assert "12/12 fits" in told
     table = pd.read_csv("run/results.csv")
     assert table["rank"].tolist() == table["mean"].rank(ascending=False, method="min").tolist()
     assert table["mean"].is_monotonic_decreasing
@@ -75,7 +92,7 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     found = result(here / "run")
     assert found["search"]["candidates"] == 4
     assert found["search"]["mean"] == table["mean"][0]
-    assert ACCURACY.format(table["mean"][0], more=1) in done.output
+    assert ACCURACY.format(table["mean"][0], more=1) in told
     model = load_model(here / "run" / "model")
     assert model.hidden_layer_sizes == (4,)
     for name, value in found["search"]["best_params"].items():
@@ -99,13 +116,14 @@ def test_a_grid_has_as_many_candidates_as_it_lists(here: Path, wellfit: Wellfit)
     assert result(here / "run")["search"]["candidates"] == 2
 
 
-def test_the_same_seed_gives_the_same_search_quietly(here: Path, wellfit: Wellfit) -> None:
-    assert wellfit(*QUICK).exit_code == 0
+def test_the_same_seed_gives_the_same_search_quietly(
+    here: Path, wellfit: Wellfit, searched: Path
+) -> None:
     done = wellfit(*QUICK[:-1], "again", "--quiet")
     assert done.exit_code == 0
     assert "fits  best" not in done.output
     assert "accuracy" in done.output
-    alike(here / "run", here / "again")
+    alike(searched, here / "again")
     assert wellfit(*QUICK[:-1], "other", "--seed", "1").exit_code == 0
     assert not ended(here / "run")[1].equals(ended(here / "other")[1])
 
@@ -142,8 +160,9 @@ def ended_without_result(run: Path) -> tuple[bytes, bytes]:
     return weights, (run / "results.csv").read_bytes()
 
 
-def test_a_search_is_shown_again(here: Path, wellfit: Wellfit, drawn: None) -> None:
-    assert wellfit(*QUICK).exit_code == 0
+def test_a_search_is_shown_again(
+    here: Path, wellfit: Wellfit, drawn: None, searched: Path
+) -> None:
     done = wellfit("search", "show", "run", "--top", "3")
     assert done.exit_code == 0
     assert "and 1 more" in done.output
@@ -202,10 +221,12 @@ def test_a_search_that_has_nothing_to_vary_is_refused(here: Path, wellfit: Wellf
     assert not (here / "run").exists()
 
 
-def test_a_search_that_is_refused_leaves_all_as_it_was(here: Path, wellfit: Wellfit) -> None:
+def test_a_search_that_is_refused_leaves_all_as_it_was(
+    here: Path, wellfit: Wellfit, finished_search: Path
+) -> None:
     assert wellfit(*QUICK, "--cv", "70").exit_code == 2
     assert not (here / "run").exists()
-    assert wellfit(*QUICK).exit_code == 0
+    shutil.copytree(finished_search, here / "run")
     before = result(here / "run")
     assert wellfit(*QUICK, "--overwrite", "--cv", "70").exit_code == 2
     assert result(here / "run") == before
@@ -236,9 +257,8 @@ def test_data_may_have_any_name(here: Path, wellfit: Wellfit) -> None:
 
 
 def test_ctrl_c_as_the_best_is_trained_leaves_that_to_do(
-    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+    here: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch, finished_search: Path
 ) -> None:
-    assert wellfit(*QUICK[:-1], "whole").exit_code == 0
     refit = SearchCV._refit
 
     def press(self: SearchCV, *given: Any) -> None:
@@ -250,11 +270,12 @@ def test_ctrl_c_as_the_best_is_trained_leaves_that_to_do(
         assert wellfit(*QUICK).exit_code == 130
     assert not (here / "run" / "model").exists()
     assert wellfit("search", "--resume", "run").exit_code == 0
-    alike(here / "whole", here / "run")
+    alike(finished_search, here / "run")
 
 
-def test_searches_and_trainings_are_told_apart(here: Path, wellfit: Wellfit) -> None:
-    assert wellfit(*QUICK).exit_code == 0
+def test_searches_and_trainings_are_told_apart(
+    here: Path, wellfit: Wellfit, searched: Path
+) -> None:
     train = ("train", *INCOME[1:], "--hidden", "4")
     assert wellfit(*train, "--run", "trained").exit_code == 0
     for words, told in (

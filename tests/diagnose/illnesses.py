@@ -25,7 +25,6 @@ from wellfit.optim import SGD, Adam
 from wellfit.training import Callback, Decision, EpochLogs
 
 SEEDS = range(30, 40)
-QUICK = 2  # seeds of the quick suite: one for each way to plant an illness
 UNSEEN = 1000  # rows that a verdict judges by
 Data = tuple[Any, Any]
 
@@ -188,12 +187,12 @@ def case(diagnosis: str, place: int) -> Verdict:
     return plans[place % len(plans)].judged(SEEDS[place])
 
 
-def cases(diagnosis: str, many: int = QUICK) -> list[Verdict]:
-    """Return verdicts on trainings that have an illness, the first of ten."""
-    return [case(diagnosis, place) for place in range(many)]
+def cases(diagnosis: str, many: int | None = None) -> list[Verdict]:
+    """Return verdicts on trainings with an illness, by default one for each way to plant it."""
+    return [case(diagnosis, place) for place in range(many or len(ILL[diagnosis]))]
 
 
 @cache
-def well(plan: str, many: int = QUICK, first: int = 0) -> list[Verdict]:
+def well(plan: str, many: int, first: int = 0) -> list[Verdict]:
     """Return verdicts on healthy trainings, so many of ten from the first on."""
     return [HEALTHY[plan].judged(seed) for seed in SEEDS[first : first + many]]

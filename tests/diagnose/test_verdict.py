@@ -50,7 +50,7 @@ def healthy() -> list[Verdict]:
     return [
         found
         for place, plan in enumerate(illnesses.HEALTHY)
-        for found in illnesses.well(plan, many=1, first=place * illnesses.QUICK)
+        for found in illnesses.well(plan, many=1, first=2 * place)
     ]
 
 
@@ -83,7 +83,7 @@ def test_every_diagnosis_has_its_trainings() -> None:
 def test_an_illness_is_named(diagnosis: str) -> None:
     verdicts = illnesses.cases(diagnosis)
     named = [is_named(diagnosis, found) for found in verdicts]
-    assert sum(named) >= len(named) - 1, [found.sentence for found in verdicts]
+    assert sum(named) >= max(1, len(named) - 1), [found.sentence for found in verdicts]
     assert all(bool(found.alarms) <= len(found.suggestions) <= 3 for found in verdicts)
     for found in verdicts:
         check_plain(found)

@@ -90,11 +90,8 @@ def same(ours, theirs):
 
 
 @by_rule
-@pytest.mark.parametrize("together", [False, True])
-def test_what_is_frozen_does_not_move_by_a_bit(rule, together):
-    members = [busy(rule, LayerRates((0, 1, 1)))]
-    if together:
-        members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES)]
+def test_what_is_frozen_does_not_move_by_a_bit(rule):
+    members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES)]
     result, before = run(members, ROWS), started(members)
     for k, one in enumerate(members):
         now = layers(result, k)
@@ -140,8 +137,16 @@ def test_wide_layers_of_members_who_disagree_are_updated_one_by_one(rule, own, c
     assert [(cut.start, cut.stop, cut.layers) for cut in found] == cuts
 
 
-@by_rule
-@pytest.mark.parametrize("rates", ["one", "own", "own, one by one"])
+@pytest.mark.parametrize(
+    ("rule", "rates"),
+    [
+        pytest.param(rule, rates, id=f"{rates}-{label(rule)}")
+        for rates in ("one", "own", "own, one by one")
+        for rule in RULES
+        # Members are updated one by one by rules with a kernel only.
+        if rates != "own, one by one" or rule.has_fused_kernel
+    ],
+)
 def test_alone_is_together(rule, rates, monkeypatch):
     if rates == "own, one by one":  # but for the last layer, which has fewer parameters
         monkeypatch.setattr(step_schedule, "_WIDE", 30)
@@ -158,8 +163,12 @@ def test_alone_is_together(rule, rates, monkeypatch):
         same(alone.history(0)["loss"], together.history(k)["loss"])
 
 
-@by_rule
-@pytest.mark.parametrize("pause", [1, 2])
+# Layers thaw in the second and in the third epoch; rules with and without a kernel do it alike.
+@pytest.mark.parametrize(
+    ("rule", "pause"),
+    [pytest.param(rule, 1, id=f"1-{label(rule)}") for rule in RULES]
+    + [pytest.param(rule, 2, id=f"2-{label(rule)}") for rule in (Adam(), Lion())],
+)
 def test_pausing_changes_nothing(rule, pause):
     members = [busy(rule, layer_rates, k) for k, layer_rates in enumerate(LAYER_RATES)]
     whole = run(members, ROWS)
