@@ -251,4 +251,9 @@ class NumberTargets(TargetEncoder):
         low, high = document["range"]
         conform(low, Annotated[list[float], Length(n_targets)], "targets.range[0]")
         conform(high, Annotated[list[float], Length(n_targets)], "targets.range[1]")
-        return replace(known, clips=True, range=np.array([low, high]))
+        limits = np.array([low, high])
+        if not (np.isfinite(limits).all() and (limits[0] <= limits[1]).all()):
+            raise ModelFileError(
+                "targets.range holds NaN, infinities, or a least number above the largest"
+            )
+        return replace(known, clips=True, range=limits)
