@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from wellfit.report import Images
+from wellfit.report import TerminalImages
 from wellfit.report.pixels import reduced
 
 
@@ -24,9 +24,9 @@ def test_images_are_reduced_to_means_of_blocks() -> None:
 def test_images_fit_the_terminal(colour: str | None, shape: tuple[int, int, int]) -> None:
     file = io.StringIO()
     console = Console(file=file, width=60, color_system=colour, force_terminal=colour is not None)
-    console.print(Images(np.random.default_rng(0).random(shape), ["a label"] * shape[0]))
+    console.print(TerminalImages(np.random.default_rng(0).random(shape), ["a label"] * shape[0]))
     with console.capture() as capture:
-        console.print(Images(np.zeros(shape), ["a label"] * shape[0]), style=None)
+        console.print(TerminalImages(np.zeros(shape), ["a label"] * shape[0]), style=None)
     assert capture.get()
     if colour is None:
         assert max(map(len, file.getvalue().splitlines())) <= 60

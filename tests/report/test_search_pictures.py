@@ -110,10 +110,10 @@ def test_several_metrics() -> None:
     both = {"mean_test_r2": [0.1, 0.9], "mean_test_max_error": [-1.0, -2.0]}
     found = {"params": [{"l2": 0.1}, {"l2": 0.2}], **both}
     assert (
-        "max_error -1 with l2 = 0.1"
+        "max error -1 with l2 = 0.1"
         in parallel_coordinates(found, metric="max_error").axes[0].get_title()
     )
-    assert slices(found, metric="r2").axes[0].get_ylabel() == "r2"
+    assert slices(found, metric="r2").axes[0].get_ylabel() == "R²"
     with pytest.raises(UnknownNameError, match="did you mean 'r2'"):
         slices(found, metric="r3")
 
@@ -223,6 +223,18 @@ def test_leaders_are_drawn_the_best_first_by_fold_and_on_average() -> None:
     np.testing.assert_allclose(accuracy.lines[0].get_ydata(), [55])
 
 
+def test_scores_are_printed_as_their_metric_is() -> None:
+    found = {"params": [{"l2": 0.1}, {"l2": 0.2}], "mean_test_accuracy": np.array([0.9, 0.875])}
+    tried = SearchTable.of(found, "accuracy")
+    assert coordinates_chart(tried).summary == "Best: accuracy 90.00 % with l2 = 0.1"
+    histories = [[{"loss": [2.0, 1.0]}], [{"loss": [2.0, 1.5]}]]
+    lines = learning_curves(found, histories, metric="accuracy").axes[0].lines
+    assert [line.get_label() for line in lines] == [
+        "accuracy 90.00 %: l2 = 0.1",
+        "accuracy 87.50 %: l2 = 0.2",
+    ]
+
+
 def test_only_as_many_leaders_as_asked_for() -> None:
     assert len(learning_curves(LED, FOLDS, top=1).legends[0].get_texts()) == 1
 
@@ -273,12 +285,12 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
     found: dict[str, Any] = {}
     compute, conclude = space.importance, search_run._conclude
     monkeypatch.setattr(
-        space, "importance", lambda given: found.setdefault("page", compute(given))
+        space, "importance", lambda given, **by: found.setdefault("page", compute(given, **by))
     )
     monkeypatch.setattr(
         search_pictures.searches,
         "importance",
-        lambda given: found.setdefault("terminal", compute(given)),
+        lambda given, **by: found.setdefault("terminal", compute(given, **by)),
     )
     monkeypatch.setattr(
         search_run,

@@ -15,7 +15,7 @@ from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
     from wellfit.cli.settings import Model
-    from wellfit.cli.source import Source
+    from wellfit.cli.source import SplitData
     from wellfit.diagnose import RangeTest, Report
 
 
@@ -54,7 +54,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(model: Model, source: Source, seed: int) -> Report:
+def _checked(model: Model, source: SplitData, seed: int) -> Report:
     """Run all checks and print what they find."""
     import time
 
@@ -81,7 +81,7 @@ def _checked(model: Model, source: Source, seed: int) -> Report:
     return report
 
 
-def _drawn(model: Model, source: Source, seed: int, path: Path) -> RangeTest:
+def _drawn(model: Model, source: SplitData, seed: int, path: Path) -> RangeTest:
     """Plot the range test into a file, and print its result."""
     from wellfit.charts.to_matplotlib import figure, png
     from wellfit.core.writing import write

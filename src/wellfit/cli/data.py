@@ -116,10 +116,10 @@ def _draw(data: Dataset, path: Path, console: Console) -> None:
     from wellfit.charts.to_matplotlib import png
     from wellfit.core.writing import write
     from wellfit.datasets import picture
-    from wellfit.report import Images
+    from wellfit.report import TerminalImages
 
     figure = picture(data, _IMAGES)
     drawn = np.stack([np.asarray(axes.images[0].get_array()) for axes in figure.axes])
-    console.print(Images(drawn, [axes.get_title() for axes in figure.axes]))
+    console.print(TerminalImages(drawn, [axes.get_title() for axes in figure.axes]))
     write(path, png(figure))
     console.print(f"\n{pluralize(len(drawn), 'image')} in {path}", soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wellfit.cli.console import key_value_table, note, spinner
 from wellfit.cli.settings import Model, resolved
-from wellfit.cli.source import Source
+from wellfit.cli.source import SplitData
 from wellfit.core.words import percent, pluralize, short
 from wellfit.datasets import Column, Summary, Target, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
@@ -21,7 +21,7 @@ _MOST_NAMED = 4
 _MOST_COLUMNS = 100
 
 
-def training_summary(model: Model, source: Source) -> Table:
+def training_summary(model: Model, source: SplitData) -> Table:
     """Return a table about the data (size, types, missing values, duplicates) and the network."""
     data = source.data
     summary = describe(data.X, data.y, task=source.kind)
@@ -45,7 +45,7 @@ def training_summary(model: Model, source: Source) -> Table:
     return table
 
 
-def show_data(model: Model, source: Source, console: Console, quiet: bool) -> Report:
+def show_data(model: Model, source: SplitData, console: Console, quiet: bool) -> Report:
     """Print a summary of the data and the network, check the data, and return the findings.
 
     With ``quiet``, only failed checks are printed, as notes.
@@ -109,7 +109,7 @@ def classes(target: Target) -> str:
     return ", ".join(f"{name} {percent(count / rows)}" for name, count in counts.items())
 
 
-def _duplicates(source: Source, summary: Summary) -> Text:
+def _duplicates(source: SplitData, summary: Summary) -> Text:
     data = source.data
     text = Text("none" if not summary.duplicate_rows else f"{summary.duplicate_rows:,}")
     text.append(" in the training set")

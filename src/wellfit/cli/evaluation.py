@@ -17,7 +17,7 @@ from wellfit.charts.to_matplotlib import cells_size, figure, png
 from wellfit.charts.to_terminal import cells
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
-from wellfit.cli.source import Source
+from wellfit.cli.source import SplitData
 from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.words import percent, pluralize, short
 from wellfit.diagnose import Report, Verdict, verdict
@@ -71,7 +71,7 @@ class TestEvaluation:
         return document
 
 
-def evaluate(model: Model, source: Source) -> TestEvaluation:
+def evaluate(model: Model, source: SplitData) -> TestEvaluation:
     """Predict the test and training rows, and score the predictions."""
     data = source.data
     y, ids = np.asarray(data.y_test), _trained(model, source)
@@ -86,7 +86,7 @@ def evaluate(model: Model, source: Source) -> TestEvaluation:
     )
 
 
-def _trained(model: Model, source: Source) -> NDArray[np.integer]:
+def _trained(model: Model, source: SplitData) -> NDArray[np.integer]:
     """Return the positions of the rows that the model was trained on, without validation rows.
 
     Returns all rows if this is unknown, as for a model that was loaded from a folder.
@@ -96,7 +96,7 @@ def _trained(model: Model, source: Source) -> NDArray[np.integer]:
 
 
 def verdict_on(
-    model: Model, source: Source, judged: str, checks: Report, result: TestEvaluation
+    model: Model, source: SplitData, judged: str, checks: Report, result: TestEvaluation
 ) -> Verdict:
     """Return the verdict on the model, based on the validation rows if there are any.
 
@@ -120,7 +120,7 @@ def verdict_on(
 
 
 def _scored(
-    model: Model, X: Any, y: NDArray[Any], source: Source
+    model: Model, X: Any, y: NDArray[Any], source: SplitData
 ) -> tuple[NDArray[Any], list[Score]]:
     if source.learning == "regression":
         predicted = np.asarray(model.predict(X))
@@ -132,7 +132,7 @@ def _scored(
 
 
 def _baseline(
-    y_train: NDArray[Any], y: NDArray[Any], source: Source, model: Model
+    y_train: NDArray[Any], y: NDArray[Any], source: SplitData, model: Model
 ) -> tuple[list[Score], str, NDArray[Any]]:
     """Return the test scores of the best constant predictions, their name, and the predictions."""
     if source.learning == "regression":
@@ -153,7 +153,7 @@ def _baseline(
     return classification_scores(y, constant, chances, classes), f"always {name}", constant
 
 
-def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
+def names_of(source: SplitData, classes: Sequence[Any]) -> list[str]:
     """Return the names of classes, such as ``trouser`` for 1, if the data have names."""
     named = source.data.class_names
     if named and all(isinstance(c, int) and 0 <= c < len(named) for c in classes):
@@ -161,7 +161,7 @@ def names_of(source: Source, classes: Sequence[Any]) -> list[str]:
     return [str(c) for c in classes]
 
 
-def print_errors(evaluation: TestEvaluation, source: Source, console: Console) -> None:
+def print_errors(evaluation: TestEvaluation, source: SplitData, console: Console) -> None:
     """Print the baseline, then the confusion matrix or the residuals."""
     console.print(Text(_baseline_text(evaluation), "dim"))
     console.print()
@@ -271,7 +271,7 @@ def residual_table(evaluation: TestEvaluation) -> Table:
     return table
 
 
-def pictures(evaluation: TestEvaluation, source: Source) -> Iterator[tuple[str, bytes]]:
+def pictures(evaluation: TestEvaluation, source: SplitData) -> Iterator[tuple[str, bytes]]:
     """Yield the names and contents of the figures of the test set."""
     title = f"{source.data.name}: test rows"
     if evaluation.confusions is not None:

@@ -22,7 +22,7 @@ from wellfit.cli.console import duration
 from wellfit.core.metrics import Metric
 from wellfit.core.words import short
 from wellfit.model_selection.journal import Entry, Journal
-from wellfit.report.searches.candidates import FIGURES, FOLD, cells
+from wellfit.report.searches.candidates import FIGURES, cells, parameters_of
 
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10
@@ -45,19 +45,21 @@ def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
     return frame.assign(rank=range(1, len(frame) + 1)).reset_index(drop=True)
 
 
-def search_results(entries: Iterable[Entry]) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
+def search_results(
+    entries: Iterable[Entry], metric: Metric
+) -> tuple[dict[str, Any], list[list[dict[str, Any]]]]:
     """Return the parts of ``cv_results_`` and ``histories_`` that figures need, of finished fits.
 
     >>> outcome = {"test_scores": 0.5, "history": {"loss": [1.5]}}
-    >>> search_results([Entry("k", {"l2": 0.1}, 0, outcome)])[1]
+    >>> search_results([Entry("k", {"l2": 0.1}, 0, outcome)], Metric.of("accuracy"))[1]
     [[{'loss': [1.5]}]]
     """
     candidates = _by_candidate(entries)
     scores = [[float(e.outcome["test_scores"]) for e in some] for _, some in candidates]
     results = {
         "params": [candidate for candidate, _ in candidates],
-        "mean_test_score": np.array([np.mean(each) for each in scores]),
-        "std_test_score": np.array([np.std(each) for each in scores]),
+        f"mean_test_{metric.name}": np.array([np.mean(each) for each in scores]),
+        f"std_test_{metric.name}": np.array([np.std(each) for each in scores]),
     }
     return results, [[e.outcome.get("history", {}) for e in some] for _, some in candidates]
 
@@ -105,15 +107,6 @@ def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, An
     seconds = sum(entry.outcome["fit_time"] + entry.outcome["score_time"] for entry in entries)
     figures = (0, float(np.mean(scores)), float(np.std(scores)), len(entries), float(seconds))
     return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate)}
-
-
-def metric_of(scoring: str | None, estimator: str) -> Metric:
-    """Return what a search ranks by: its scorer, or else what an estimator's ``score`` returns.
-
-    >>> metric_of(None, "MLPClassifier").title, metric_of("neg_log_loss", "MLPClassifier").title
-    ('accuracy', 'negative log loss')
-    """
-    return Metric.of(scoring or ("accuracy" if "Classifier" in estimator else "r2"))
 
 
 def leaderboard_table(
@@ -195,12 +188,6 @@ def _deviation(row: Any, metric: Metric) -> str:
     """Return the standard deviation of a candidate's scores; nothing where it has one fit."""
     known = row["fits"] > 1 and np.isfinite(row["std"])
     return f"± {metric.format(row['std'], more=1)}" if known else ""
-
-
-def parameters_of(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that are parameters."""
-    names = map(str, frame.columns)
-    return [name for name in names if name not in FIGURES and not name.startswith(FOLD)]
 
 
 def _named(name: str) -> str:

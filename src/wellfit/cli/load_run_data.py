@@ -19,7 +19,7 @@ from wellfit.cli.run_folder import (
 )
 from wellfit.cli.run_forms import health_in, metrics_in, read_lines
 from wellfit.cli.search_folder import read_results
-from wellfit.cli.source import Source, open_source
+from wellfit.cli.source import SplitData, open_source
 from wellfit.core.errors import InputError, WellfitError
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
@@ -151,7 +151,7 @@ def _is_too_large(config: dict[str, Any], notes: list[str]) -> bool:
 
 def _source(
     config: dict[str, Any], model: Any, data_dir: Path | None, notes: list[str]
-) -> Source | None:
+) -> SplitData | None:
     """Return the data as the run read them, unless they are missing or have changed."""
     try:
         if data_dir is not None:
@@ -171,7 +171,7 @@ def _source(
     return source
 
 
-def _changed(source: Source, about: dict[str, Any]) -> str:
+def _changed(source: SplitData, about: dict[str, Any]) -> str:
     """Return how the data differ from the training data, or an empty text if they don't."""
     data = source.data
     columns = list(map(str, data.X.columns)) if hasattr(data.X, "columns") else data.X.shape[1]

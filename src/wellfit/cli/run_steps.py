@@ -18,13 +18,13 @@ from wellfit.cli.console import note, spinner
 from wellfit.cli.plan import Plan
 from wellfit.cli.run_folder import RunFolder
 from wellfit.cli.settings import Model, estimator, resolved
-from wellfit.cli.source import Learning, Request, Source, open_source
+from wellfit.cli.source import Learning, Request, SplitData, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import InputError
 from wellfit.core.version import __version__
 
 
-def prepare(plan: Plan) -> tuple[Source, Model]:
+def prepare(plan: Plan) -> tuple[SplitData, Model]:
     """Return the data and the estimator for them."""
     with spinner(f"reading {plan.request.name}"):
         source = open_source(plan.request)
@@ -50,7 +50,7 @@ def build_estimator(plan: Plan, learning: Learning) -> Model:
     return estimator(learning, {**plan.parameters, "random_state": plan.request.seed}, plan.extra)
 
 
-def run_config(model: Model, source: Source, request: Request) -> dict[str, Any]:
+def run_config(model: Model, source: SplitData, request: Request) -> dict[str, Any]:
     """Return everything needed to repeat a run."""
     data = source.data
     now = datetime.datetime.now(datetime.UTC)

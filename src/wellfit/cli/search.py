@@ -101,15 +101,16 @@ def show(
 
     config = read_run(run, "show")  # a wrong folder is named before PyTorch is imported
     with spinner("reading"):
-        from wellfit.cli.leaderboard import leaderboard_table, metric_of
+        from wellfit.cli.leaderboard import leaderboard_table
         from wellfit.cli.search_folder import has_ended, read_fits, read_results
         from wellfit.cli.search_pictures import draw_search
+        from wellfit.report.searches.candidates import metric_of
 
         table, fits = read_results(run), read_fits(run)
     metric = metric_of(config["search"]["score"], config["estimator"])
     screen().print(leaderboard_table(table, metric, top))
     with spinner("drawing"):
-        mattered = draw_search(run, fits) if fits else None
+        mattered = draw_search(run, fits, metric) if fits else None
     if mattered is not None:
         screen().print()
         screen().print(mattered)

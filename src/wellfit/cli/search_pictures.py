@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -14,18 +15,20 @@ from wellfit.charts.to_terminal import bars
 from wellfit.cli.console import note
 from wellfit.cli.leaderboard import search_results
 from wellfit.core.errors import InputError
+from wellfit.core.metrics import Metric
 from wellfit.core.writing import write
 from wellfit.model_selection.journal import Entry
 from wellfit.report import searches
 from wellfit.report.searches.importances import share_chart
 
 
-def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None:
+def draw_search(folder: Path, entries: Iterable[Entry], metric: Metric) -> RenderableType | None:
     """Write the figures of a search into its folder; return the parameters' importance.
 
     Args:
         folder: the run folder.
         entries: its finished fits.
+        metric: whose values the scores are.
 
     Returns:
         A table; None if there are too few candidates.
@@ -33,12 +36,12 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
     Raises:
         OSError: a figure can't be written.
     """
-    results, histories = search_results(entries)
+    results, histories = search_results(entries, metric)
     found = None
     with suppress(InputError):  # too few candidates
-        found = searches.importance(results)
+        found = searches.importance(results, metric=metric.name)
     try:
-        for name, picture in _pictures(folder.name, results, histories, found):
+        for name, picture in _pictures(folder.name, metric, results, histories, found):
             write(folder / name, picture)
     except InputError as error:
         note(f"could not draw the figures: {error}")
@@ -47,17 +50,19 @@ def draw_search(folder: Path, entries: Iterable[Entry]) -> RenderableType | None
 
 def _pictures(
     title: str,
+    metric: Metric,
     results: searches.Results,
     histories: searches.AllHistories,
     found: searches.Importances | None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield names and contents."""
-    yield "parallel_coordinates.png", png(searches.parallel_coordinates(results, title=title))
-    yield "slices.png", png(searches.slices(results, title=title))
+    shown: Any = {"metric": metric.name, "title": title}
+    yield "parallel_coordinates.png", png(searches.parallel_coordinates(results, **shown))
+    yield "slices.png", png(searches.slices(results, **shown))
     if found is not None:
         yield "importance.png", png(searches.importance_picture(found, title))
     if any(map(any, histories)):  # which older journals don't have
-        yield "learning_curves.png", png(searches.learning_curves(results, histories, title=title))
+        yield "learning_curves.png", png(searches.learning_curves(results, histories, **shown))
 
 
 def importance_table(found: searches.Importances) -> RenderableType:

@@ -22,7 +22,6 @@ from wellfit.cli.leaderboard import (
     brief,
     failures,
     leaderboard_table,
-    metric_of,
 )
 from wellfit.cli.options import SearchOptions
 from wellfit.cli.run_folder import refuse_target, resumed
@@ -38,7 +37,7 @@ from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
 from wellfit.cli.settings import Model
-from wellfit.cli.source import Source
+from wellfit.cli.source import SplitData
 from wellfit.cli.train_run import complete
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
@@ -47,6 +46,7 @@ from wellfit.estimators.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.model_selection.search import Halving
 from wellfit.report.searches import candidates
+from wellfit.report.searches.candidates import metric_of
 
 _SHOWN_IN_TABLE = "One or more of the test scores are non-finite"
 
@@ -88,7 +88,7 @@ def resume_search(path: Path, *, quiet: bool) -> None:
 
 def _carry_out(
     plan: SearchPlan,
-    source: Source,
+    source: SplitData,
     model: Model,
     folder: SearchFolder,
     config: Mapping[str, Any],
@@ -138,7 +138,7 @@ def _options_table(options: SearchOptions, n_candidates: int, space: Space) -> T
 def _searched(
     plan: SearchPlan,
     space: Space,
-    source: Source,
+    source: SplitData,
     model: Model,
     journal: DisplayedJournal,
     leaderboard: Leaderboard,
@@ -185,7 +185,7 @@ def _searched(
 
 def _conclude(
     search: Any,
-    source: Source,
+    source: SplitData,
     checks: Report,
     folder: SearchFolder,
     console: Console,
@@ -201,7 +201,7 @@ def _conclude(
     metric = metric_of(search.scoring, type(best).__name__)
     console.print(leaderboard_table(frame, metric))
     console.print()
-    mattered = draw_search(folder.path, search.journal.entries.values())
+    mattered = draw_search(folder.path, search.journal.entries.values(), metric)
     if mattered is not None and not quiet:
         console.print(mattered)
         console.print()

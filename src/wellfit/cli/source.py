@@ -107,7 +107,7 @@ def _validation(given: Mapping[str, Any]) -> float:
 
 
 @dataclass(frozen=True)
-class Source:
+class SplitData:
     """Data with a test set, the kind of their target, and the origin of the test set.
 
     ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
@@ -136,7 +136,7 @@ class Source:
         return replace(report, findings=kept)
 
 
-def open_source(wanted: Request) -> Source:
+def open_source(wanted: Request) -> SplitData:
     """Load data by name or path, and prepare them for training.
 
     Raises:
@@ -168,7 +168,7 @@ def open_source(wanted: Request) -> Source:
     data, split = _divided(data, kind, wanted, cut)
     heeded = ("row_order",) if wanted.time_column else ()
     heeded = ("repeated_entities",) if wanted.group_column else heeded
-    return Source(data, kind, split, notes, heeded)
+    return SplitData(data, kind, split, notes, heeded)
 
 
 def _of_classes(data: Dataset, wanted: Request) -> Dataset:

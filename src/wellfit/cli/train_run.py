@@ -37,7 +37,7 @@ from wellfit.cli.run_steps import (
     training_seconds,
 )
 from wellfit.cli.settings import Model
-from wellfit.cli.source import Source
+from wellfit.cli.source import SplitData
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
 from wellfit.core.model_folder import is_model
@@ -113,7 +113,7 @@ def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
 
 def _carry_out(
     plan: Plan,
-    source: Source,
+    source: SplitData,
     model: Model,
     folder: RunFolder,
     config: Mapping[str, Any],
@@ -169,7 +169,7 @@ def _writers(options: ProgressOptions, folder: RunFolder, model: Model) -> list[
     return writers
 
 
-def _validates(model: Model, source: Source) -> bool:
+def _validates(model: Model, source: SplitData) -> bool:
     """Return whether the training has a validation set."""
     return holds_out(model) or source.data.X_val is not None
 
@@ -185,7 +185,7 @@ def _shows(options: ProgressOptions, console: Console, judged: str, quiet: bool)
 
 
 def _fit(
-    model: Model, source: Source, judged: str, callbacks: list[Callback], folder: RunFolder
+    model: Model, source: SplitData, judged: str, callbacks: list[Callback], folder: RunFolder
 ) -> None:
     """Train; warnings become notes, and scikit-learn's errors about data a DataError."""
     data = source.data
@@ -213,7 +213,7 @@ def _fit(
         note(message)
 
 
-def _has_test_classes(source: Source) -> bool:
+def _has_test_classes(source: SplitData) -> bool:
     """Return whether the training set has every class of the test set."""
     y, y_test = np.asarray(source.data.y), np.asarray(source.data.y_test)
     if source.learning == "regression" or y.ndim > 1:
@@ -223,7 +223,7 @@ def _has_test_classes(source: Source) -> bool:
 
 def _conclude(
     model: Model,
-    source: Source,
+    source: SplitData,
     checks: Report,
     folder: RunFolder,
     judged: str,
@@ -251,7 +251,7 @@ def _conclude(
 
 
 def _draw(
-    model: Model, source: Source, folder: RunFolder, result: evaluation.TestEvaluation
+    model: Model, source: SplitData, folder: RunFolder, result: evaluation.TestEvaluation
 ) -> None:
     """Write the figures of a training."""
     history = model.history_
@@ -263,7 +263,7 @@ def _draw(
         folder.picture(name, picture)
 
 
-def _judged(model: Model, source: Source) -> str:
+def _judged(model: Model, source: SplitData) -> str:
     """Return the name of the rows that ``val_…`` metrics are computed on."""
     return "validation" if _validates(model, source) else "test"
 

@@ -2,7 +2,7 @@
 
 from wellfit.core.registry import discover
 from wellfit.diagnose.base import Check, Finding, Outcome
-from wellfit.diagnose.columns import ConstantColumns, DuplicateColumns, Scale
+from wellfit.diagnose.columns import ColumnScales, ConstantColumns, DuplicateColumns
 from wellfit.diagnose.encoding import EncodedColumns
 from wellfit.diagnose.initial import (
     Gradients,
@@ -45,6 +45,7 @@ __all__ = [
     "BatchNormOff",
     "BeatsChance",
     "Check",
+    "ColumnScales",
     "ConstantColumns",
     "DeadUnits",
     "Diagnosis",
@@ -76,7 +77,6 @@ __all__ = [
     "RepeatedEntities",
     "Report",
     "RowOrder",
-    "Scale",
     "Scores",
     "ShuffledLabels",
     "Signals",

@@ -93,8 +93,8 @@ class Check(Examiner, family="check"):
         whole: whether a random sample of the rows would mislead it.
         in_verdict: whether the verdict on a training begins with what it finds.
 
-    >>> from wellfit.diagnose import Scale
-    >>> Scale().stage, Scale().most
+    >>> from wellfit.diagnose import ColumnScales
+    >>> ColumnScales().stage, ColumnScales().most
     ('data', 100.0)
     """
 

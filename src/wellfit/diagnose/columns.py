@@ -67,7 +67,7 @@ class DuplicateColumns(Check, name="duplicate_columns"):
         )
 
 
-class Scale(Check, name="scale"):
+class ColumnScales(Check, name="scale"):
     """No single learning rate suits columns of very different scales.
 
     Where the estimator scales its inputs (``preprocess="auto"``) there is nothing to check.

@@ -1,6 +1,6 @@
 """Scores, figures and reports of trained models."""
 
-from wellfit.report.pixels import Images
+from wellfit.report.pixels import TerminalImages
 from wellfit.report.scores import (
     Score,
     classification_scores,
@@ -9,8 +9,8 @@ from wellfit.report.scores import (
 )
 
 __all__ = [
-    "Images",
     "Score",
+    "TerminalImages",
     "classification_scores",
     "confusion",
     "regression_scores",

@@ -16,14 +16,14 @@ _MOST = 14  # pixels across, and down; larger images are reduced
 
 
 @dataclass(frozen=True)
-class Images:
+class TerminalImages:
     """Images in rows, as many beside each other as fit, their labels above.
 
     Args:
         pixels: (n, height, width) numbers of any range.
         labels: (n,) what to write above each.
 
-    >>> Console(width=40).print(Images(np.eye(4)[None], ["one"]))
+    >>> Console(width=40).print(TerminalImages(np.eye(4)[None], ["one"]))
     one
     ++
       ++

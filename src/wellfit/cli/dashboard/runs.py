@@ -243,8 +243,9 @@ def _fits(journal: Tail) -> list[dict[str, Any]]:
 
 def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
     """Return a table of the best candidates, with the column names as its first row."""
-    from wellfit.cli.leaderboard import parameters_of, ranked
+    from wellfit.cli.leaderboard import ranked
     from wellfit.model_selection.journal import Entry
+    from wellfit.report.searches.candidates import parameters_of
 
     try:
         entries = [

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wellfit.datasets.schema import TableSchema
 
 
-class Table(Reader, name="table"):
+class TableFile(Reader, name="table"):
     """A csv file, gzipped or not, or a parquet file."""
 
     endings = TABLES

@@ -19,7 +19,7 @@ _FEW_CLASSES = 10  # so that boosting has rounds enough
 _ROUNDS, _TREES = 300, 100  # of boosting in all: a round grows a tree for each class
 
 
-class Rows(NamedTuple):
+class BaselineRows(NamedTuple):
     """Rows as baselines read them.
 
     Attributes:
@@ -47,7 +47,9 @@ def affordable(columns: int, rows: int) -> int:
     return min(rows, MOST_ROWS, max(_MOST_CELLS // max(columns, 1), 1000))
 
 
-def compare(metric: RowMetric, training: Rows, unseen: Rows, errors: Values) -> Iterator[Baseline]:
+def compare(
+    metric: RowMetric, training: BaselineRows, unseen: BaselineRows, errors: Values
+) -> Iterator[Baseline]:
     """Yield the baselines' scores on unseen rows, compared with the network's errors (N,) there.
 
     The first uses no column: majority class, mean, or quantile. The others are a linear model,
@@ -61,7 +63,7 @@ def compare(metric: RowMetric, training: Rows, unseen: Rows, errors: Values) -> 
 
 
 def _beside(
-    metric: RowMetric, name: str, rows: Rows, predicted: NDArray[Any], errors: Values
+    metric: RowMetric, name: str, rows: BaselineRows, predicted: NDArray[Any], errors: Values
 ) -> Baseline:
     own = metric.errors(rows.y, predicted)
     saved = errors - own
@@ -85,7 +87,7 @@ def _difference(saved: Values, is_share: bool) -> tuple[float, float]:
 
 
 def _predictions(
-    metric: RowMetric, training: Rows, unseen: Rows
+    metric: RowMetric, training: BaselineRows, unseen: BaselineRows
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     y = training.y
     if not metric.is_share:
@@ -106,7 +108,9 @@ def _predictions(
             yield "boosted trees", np.asarray(boosted.fit(training.all, y).predict(unseen.all))
 
 
-def _linear(metric: RowMetric, training: Rows, y: NDArray[Any], unseen: Rows) -> NDArray[Any]:
+def _linear(
+    metric: RowMetric, training: BaselineRows, y: NDArray[Any], unseen: BaselineRows
+) -> NDArray[Any]:
     from sklearn.linear_model import LogisticRegression, Ridge  # needed by verdicts with rows only
 
     if not metric.is_share or y.ndim > 1:

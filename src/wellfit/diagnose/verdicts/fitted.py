@@ -229,7 +229,7 @@ class FittedTraining(Training):
         truth = [measured.targets(self.estimator, part.y) for part in (training, self._unseen)]
         extra = measured.encoded_by_target(self.estimator, training.X, truth[0], self._unseen.X)
         first, other = (
-            baselines.Rows(_numbers(part.rows), more, y)
+            baselines.BaselineRows(_numbers(part.rows), more, y)
             for part, more, y in zip((training, self._unseen), extra, truth, strict=True)
         )
         yield from baselines.compare(self.metric, first, other, self._unseen_errors)

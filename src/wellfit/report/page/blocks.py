@@ -109,7 +109,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Figure:
+class KeyFigure:
     """A key figure: its name, value, and a line below."""
 
     name: str
@@ -118,10 +118,10 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Figures:
+class KeyFigures:
     """The key figures."""
 
-    figures: Sequence[Figure]
+    figures: Sequence[KeyFigure]
     kind: ClassVar[str] = "figures"
 
 
@@ -173,7 +173,7 @@ class Drawing:
     kind: ClassVar[str] = "drawing"
 
 
-Block = Table | Plot | Gallery | Facts | Figures | Findings | Prose | Code | Drawing
+Block = Table | Plot | Gallery | Facts | KeyFigures | Findings | Prose | Code | Drawing
 
 
 @dataclass(frozen=True)

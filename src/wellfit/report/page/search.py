@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wellfit.charts import Axis, Chart, Points, floats
+from wellfit.core.metrics import Metric
 from wellfit.report.page.blocks import (
     Block,
     Facts,
@@ -20,12 +21,11 @@ from wellfit.report.page.blocks import (
 )
 from wellfit.report.page.run_data import RunData
 from wellfit.report.page.space import space_blocks
+from wellfit.report.searches.candidates import metric_of, parameters_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIGURES = ("rank", "mean", "std", "fits", "seconds", "epochs")
-_FOLD = "fold "
 _MOST_ROWS = 50
 
 
@@ -36,10 +36,19 @@ def search_blocks(run: RunData) -> Iterator[Block]:
     if frame is None or not len(frame):
         yield Prose("No candidate was finished.", "warn")
         return
-    names = parameters_of(frame)
-    yield ranks_plot(frame, names)
-    yield from space_blocks(frame, names)
-    yield _table(frame, names)
+    # Halving chooses the epochs, and they aren't a parameter.
+    halved = {"epochs"} if (run.config.get("search") or {}).get("halving") else set()
+    names = [name for name in parameters_of(frame) if name not in halved]
+    metric = _metric(run)
+    yield ranks_plot(frame, names, metric)
+    yield from space_blocks(frame, names, metric)
+    yield _table(frame, names, metric)
+
+
+def _metric(run: RunData) -> Metric:
+    """Return what the candidates are ranked by."""
+    scoring = (run.config.get("search") or {}).get("score")
+    return metric_of(scoring, str(run.config.get("estimator")))
 
 
 def _facts(run: RunData) -> Iterator[tuple[str, str]]:
@@ -51,47 +60,46 @@ def _facts(run: RunData) -> Iterator[tuple[str, str]]:
     if options.get("space"):
         yield "space", json.dumps(options["space"], ensure_ascii=False)
     if found:
-        yield "best mean score on the folds", _score(found.get("mean"), found.get("std"))
+        best = _score(_metric(run), found.get("mean"), found.get("std"))
+        yield "best mean score on the folds", best
         yield "seconds", number(found.get("seconds"))
     for key, value in (found.get("best_params") or {}).items():
         yield f"best {_named(key)}", setting(value)
-
-
-def parameters_of(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that are parameters."""
-    names = [str(name) for name in frame.columns]
-    return [name for name in names if name not in _FIGURES and not name.startswith(_FOLD)]
 
 
 def _named(name: str) -> str:
     return name.rpartition("__")[2].replace("_", " ")
 
 
-def ranks_plot(frame: pd.DataFrame, names: Sequence[str]) -> Plot:
+def ranks_plot(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Plot:
     """Return the candidates' scores by rank, with standard deviations over the folds."""
     ranks, means, spreads = (floats(frame[key]) for key in ("rank", "mean", "std"))
     known = means[np.isfinite(means)]
     text = "No candidate has a score"
     if known.size:
-        best, half = number(float(known.max())), number(float(np.median(known)))
+        best, half = (metric.format(float(of(known)), more=1) for of in (np.max, np.median))
         text = f"The scores of {len(frame)} candidates: best {best}, median {half}"
     chart = Chart(
         "All candidates by rank",
         text,
-        [Points(ranks, means, errors=(spreads, spreads), hover=_hover(frame, names))],
+        [Points(ranks, means, errors=(spreads, spreads), hover=_hover(frame, names, metric))],
         Axis("rank", whole=True),
-        Axis("mean score on the folds"),
+        Axis(f"mean {metric.title} on the folds"),
         "Bars are standard deviations over the folds.",
     )
-    rows = [[f"{r:.0f}", number(float(m))] for r, m in zip(ranks, means, strict=True)]
-    return Plot(chart, Table(["rank", "mean score"], rows[:_MOST_ROWS], title="Scores by rank"))
+    rows = [
+        [f"{r:.0f}", _score(metric, float(m), None)] for r, m in zip(ranks, means, strict=True)
+    ]
+    return Plot(
+        chart, Table(["rank", f"mean {metric.title}"], rows[:_MOST_ROWS], title="Scores by rank")
+    )
 
 
-def _hover(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def _hover(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> list[str]:
     return [
         "\n".join(
             [
-                f"rank {row['rank']}: {_score(row['mean'], row['std'])}",
+                f"rank {row['rank']}: {_score(metric, row['mean'], row['std'])}",
                 *(f"{_named(name)} {_text(row[name])}" for name in names),
             ]
         )
@@ -99,12 +107,12 @@ def _hover(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _table(frame: pd.DataFrame, names: Sequence[str]) -> Table:
+def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Table:
     shown = frame.head(_MOST_ROWS)
     rows = [
         [
             str(row["rank"]),
-            _score(row["mean"], row["std"]),
+            _score(metric, row["mean"], row["std"]),
             str(row["fits"]),
             number(row["seconds"]),
             *(_text(row[name]) for name in names),
@@ -113,15 +121,16 @@ def _table(frame: pd.DataFrame, names: Sequence[str]) -> Table:
     ]
     left = len(frame) - len(shown)
     title = "The candidates" + (f" (the first {len(shown)}; {left:,} more)" if left else "")
-    head = ["rank", "score", "fits", "seconds", *map(_named, names)]
+    head = ["rank", metric.title, "fits", "seconds", *map(_named, names)]
     return Table(head, rows, title=title)
 
 
-def _score(mean: Any, std: Any) -> str:
+def _score(metric: Metric, mean: Any, std: Any) -> str:
     """Return a mean with its deviation over the folds."""
     if mean is None or mean != mean:
         return "–"
-    return f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None and std == std else "")
+    text = metric.format(mean, more=1)
+    return text + (f" ± {metric.format(std, more=1)}" if std is not None and std == std else "")
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellfit.core.errors import InputError
-from wellfit.report.page.blocks import Block, Plot, Table, number
+from wellfit.core.metrics import Metric
+from wellfit.report.page.blocks import Block, Plot, Table
 from wellfit.report.searches.coordinates import coordinates_chart
 from wellfit.report.searches.importances import Importances, importance, share_chart
 from wellfit.report.searches.search_table import Results, SearchTable
@@ -21,18 +22,18 @@ _AXIS = 100  # pixels: a line and the numbers beside it
 _MOST_ROWS, _MOST_AXES = 50, 12
 
 
-def space_blocks(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Block]:
+def space_blocks(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Iterator[Block]:
     """Yield charts of all parameters together, then of each parameter."""
-    results = _results(frame, names)
+    results = _results(frame, names, metric.name)
     try:
-        found = importance(results)
+        found = importance(results, metric=metric.name)
     except InputError:  # too few candidates
         pass
     else:
         if found.explained > 0:
             yield importance_plot(found)
     try:
-        tried = SearchTable.of(results, "score")
+        tried = SearchTable.of(results, metric.name)
     except InputError:  # no candidate has a score
         return
     if len(names) > 1:
@@ -50,7 +51,7 @@ def importance_plot(found: Importances) -> Plot:
 def lines_plot(tried: SearchTable) -> Plot:
     """Return every candidate as a line through its parameters to its score."""
     rows = [[*_words(tried, one), _score(tried, one)] for one in _ranked(tried)]
-    head = [*(parameter.title for parameter in tried.parameters), "score"]
+    head = [*(parameter.title for parameter in tried.parameters), tried.title]
     table = Table(head, rows, title="Candidates, the best first")
     return Plot(coordinates_chart(tried), table, height=420, wide=True, least=_AXIS * len(head))
 
@@ -63,7 +64,7 @@ def slice_plots(tried: SearchTable) -> Iterator[Plot]:
             [parameter.describe(one).rpartition(" = ")[2], _score(tried, one)]
             for one in _ranked(tried)
         ]
-        yield Plot(chart, Table([parameter.title, "score"], rows, title=chart.title))
+        yield Plot(chart, Table([parameter.title, tried.title], rows, title=chart.title))
 
 
 def _ranked(tried: SearchTable) -> list[int]:
@@ -76,14 +77,15 @@ def _words(tried: SearchTable, candidate: int) -> list[str]:
 
 
 def _score(tried: SearchTable, candidate: int) -> str:
-    return number(float(tried.scores[candidate]))
+    score = float(tried.scores[candidate])
+    return "–" if np.isnan(score) else tried.format(score)
 
 
-def _results(frame: pd.DataFrame, names: Sequence[str]) -> Results:
+def _results(frame: pd.DataFrame, names: Sequence[str], metric: str) -> Results:
     """Return the candidates of a search's ``cv_results_``."""
     params = [
         {name: row[name] for name in names if row[name] is not None and row[name] == row[name]}
         for row in frame.to_dict("records")
     ]
-    found = {"params": params, "mean_test_score": frame["mean"].to_numpy(dtype=float)}
-    return {**found, "std_test_score": frame["std"].to_numpy(dtype=float)}
+    found = {"params": params, f"mean_test_{metric}": frame["mean"].to_numpy(dtype=float)}
+    return {**found, f"std_test_{metric}": frame["std"].to_numpy(dtype=float)}

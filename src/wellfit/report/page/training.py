@@ -13,10 +13,10 @@ from wellfit.report.page.blocks import (
     Block,
     Code,
     Facts,
-    Figure,
-    Figures,
     FindingBlock,
     Findings,
+    KeyFigure,
+    KeyFigures,
     Page,
     Prose,
     Section,
@@ -77,7 +77,7 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
     """Yield the summary."""
     verdict = verdict_of(run)
     yield from verdict_blocks(verdict)
-    yield Figures(list(_figures(run)))
+    yield KeyFigures(list(_figures(run)))
     if run.ended.get("test"):
         yield score_table(run.ended)
     yield from evidence(verdict)
@@ -85,11 +85,11 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
         yield network_drawing(run.model.network_.weights.network)
 
 
-def _figures(run: RunData) -> Iterator[Figure]:
+def _figures(run: RunData) -> Iterator[KeyFigure]:
     ended = run.ended
     for score in ended.get("test", ())[:2]:
         interval = f"{format_score(score, 'low')} to {format_score(score, 'high')}"
-        yield Figure(
+        yield KeyFigure(
             str(score.get("name")), format_score(score, "value"), f"test rows; 95 %: {interval}"
         )
     epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
@@ -98,11 +98,11 @@ def _figures(run: RunData) -> Iterator[Figure]:
     if best and best != epochs:
         kept = f"best {moment(history, best)}"
     count, unit = spent(history, epochs).split()
-    yield Figure(unit if unit.endswith("s") else f"{unit}s", count, kept)
+    yield KeyFigure(unit if unit.endswith("s") else f"{unit}s", count, kept)
     seconds = ended.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None)
-    yield Figure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
+    yield KeyFigure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
     if ended.get("parameters"):
-        yield Figure("parameters", number(ended["parameters"]))
+        yield KeyFigure("parameters", number(ended["parameters"]))
 
 
 def _steps(run: RunData) -> dict[str, list[float]]:

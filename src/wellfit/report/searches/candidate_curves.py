@@ -11,7 +11,6 @@ import numpy as np
 from wellfit.charts import Chart, Line, curve, metric_chart, shown_metrics
 from wellfit.charts.to_matplotlib import draw, empty_figure
 from wellfit.core.errors import InputError
-from wellfit.core.words import short
 from wellfit.report.searches.search_table import Results, SearchTable
 
 if TYPE_CHECKING:
@@ -111,4 +110,4 @@ def _has(histories: Histories, name: str) -> bool:
 
 def _label(tried: SearchTable, place: int) -> str:
     text = tried.describe(place, across=len(tried.parameters))
-    return f"{tried.metric} {short(tried.scores[place])}: {text}"
+    return f"{tried.title} {tried.format(tried.scores[place])}: {text}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wellfit.core.metrics import Metric
 from wellfit.report.searches.search_table import Results, scores_of
 
 # The columns that are not parameters, in front of them.
@@ -48,6 +49,21 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
         name = "epochs" if "bracket" in results else "n_resources"
         frame.insert(len(FIGURES), name, results["n_resources"])
     return frame.sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def parameters_of(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that are parameters."""
+    names = map(str, frame.columns)
+    return [name for name in names if name not in FIGURES and not name.startswith(FOLD)]
+
+
+def metric_of(scoring: str | None, estimator: str) -> Metric:
+    """Return what a search ranks by: its scorer, or else what an estimator's ``score`` returns.
+
+    >>> metric_of(None, "MLPClassifier").title, metric_of("neg_log_loss", "MLPClassifier").title
+    ('accuracy', 'negative log loss')
+    """
+    return Metric.of(scoring or ("accuracy" if "Classifier" in estimator else "r2"))
 
 
 def cells(candidate: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from wellfit.charts import Axis, Chart, Line, Note, cut, floats
 from wellfit.charts.to_matplotlib import figure
-from wellfit.core.words import short
 from wellfit.report.searches.search_table import Results, SearchedParameter, SearchTable
 
 if TYPE_CHECKING:
@@ -63,20 +62,21 @@ def coordinates_chart(tried: SearchTable) -> Chart:
     best = order[-_BEST:].tolist()
     lines = [_line(tried, one, floats([h[one] for h in heights]), best) for one in order.tolist()]
     failed = int(np.isnan(tried.scores).sum())
-    score = f"{tried.metric} {short(tried.scores[tried.best])}"
+    score = f"{tried.title} {tried.format(tried.scores[tried.best])}"
     text = f"Each line is a candidate; the best {len(best)} stand out."
     return Chart(
         "Parallel coordinates",
         f"Best: {score} with {tried.describe(tried.best)}",
         [*_scales(tried), *lines, *_notes(tried)],
-        Axis(names=[*(cut(p.title) for p in tried.parameters), tried.metric]),
+        Axis(names=[*(cut(p.title) for p in tried.parameters), tried.title]),
         Axis(low=-0.2, high=1.06, hidden=True),
         f"{text} Dotted are {failed} that failed." if failed else text,
     )
 
 
 def _line(tried: SearchTable, candidate: int, heights: Floats, best: list[int]) -> Line:
-    texts = ["failed" if np.isnan(tried.scores[candidate]) else short(tried.scores[candidate])]
+    score = float(tried.scores[candidate])
+    texts = ["failed" if np.isnan(score) else tried.format(score)]
     texts += [text for parameter in tried.parameters if (text := parameter.describe(candidate))]
     stands_out = candidate in best and np.isfinite(heights[-1])
     return Line(
@@ -119,4 +119,6 @@ def _notes(tried: SearchTable) -> Iterator[Note]:
             yield Note(place, float(height), cut(text))
     below = "≤ " if float(np.nanmin(tried.scores)) < tried.floor else ""
     for height, score in ((0.0, tried.floor), (1.0, float(np.nanmax(tried.scores)))):
-        yield Note(len(tried.parameters), height, f"{'' if height else below}{short(score)}")
+        yield Note(
+            len(tried.parameters), height, f"{'' if height else below}{tried.format(score)}"
+        )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.metrics import Metric
 from wellfit.core.words import short
 
 Results = Mapping[str, Any]  # a search's ``cv_results_``, or the parts that figures need
@@ -120,6 +121,15 @@ class SearchTable:
         deviations = results.get(f"std_test_{metric}")
         known = None if deviations is None else np.nan_to_num(np.asarray(deviations, float))
         return cls(metric, parameters, scores, known)
+
+    @cached_property
+    def title(self) -> str:
+        """The metric in words."""
+        return Metric.of(self.metric).title
+
+    def format(self, score: float) -> str:
+        """Return a score as text, with a digit more than usual: candidates are close."""
+        return Metric.of(self.metric).format(score, more=1)
 
     @cached_property
     def best(self) -> int:

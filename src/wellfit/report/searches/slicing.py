@@ -9,7 +9,6 @@ import numpy as np
 
 from wellfit.charts import Axis, Chart, Points, cut, floats
 from wellfit.charts.to_matplotlib import figure
-from wellfit.core.words import short
 from wellfit.report.searches.search_table import Results, SearchedParameter, SearchTable
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _chart(parameter: SearchedParameter, tried: SearchTable) -> Chart:
             parameter.names,
             log=parameter.log,
         ),
-        Axis(tried.metric),
+        Axis(tried.title),
         "Bars are standard deviations over the folds." if tried.deviations is not None else "",
     )
 
@@ -89,7 +88,7 @@ def _points(parameter: SearchedParameter, tried: SearchTable) -> list[Mark]:
     shown = ~failed & ~low
     spread = None if tried.deviations is None else tried.deviations[shown]
     hover = [
-        f"{parameter.describe(one)}\n{tried.metric} {short(scores[one])}"
+        f"{parameter.describe(one)}\n{tried.title} {tried.format(scores[one])}"
         for one in np.flatnonzero(shown).tolist()
     ]
     errors = None if spread is None else (spread, spread)
