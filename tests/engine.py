@@ -12,7 +12,16 @@ import torch
 from wellfit.augment import Augmentation
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
-from wellfit.nn import Activation, Initializer, Layer, Loss, NumericEmbedding, Submodels, mlp
+from wellfit.nn import (
+    Activation,
+    CategoricalEmbedding,
+    Initializer,
+    Layer,
+    Loss,
+    NumericEmbedding,
+    Submodels,
+    mlp,
+)
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
 from wellfit.training import Callback, Member, Rows, Stream, train
 from wellfit.training.step import Step
@@ -22,6 +31,7 @@ CPU = torch.device("cpu")
 FAMILIES = {
     "activation": Activation,
     "augmentation": Augmentation,
+    "categorical_embedding": CategoricalEmbedding,
     "clipping": Clipping,
     "constraint": Constraint,
     "initializer": Initializer,
@@ -39,8 +49,8 @@ FAMILIES = {
 def every(family: str) -> list:
     """One default object of every registered member of a family; embeddings are layers."""
     base = FAMILIES[family]
-    more = every("numeric_embedding") if family == "layer" else []
-    return more + [
+    more = ("numeric_embedding", "categorical_embedding") if family == "layer" else ()
+    return [each for name in more for each in every(name)] + [
         resolve(base, name)
         for name in registry.names(family)
         if registry.lookup(family, name).__module__.startswith("wellfit.")

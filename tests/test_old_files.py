@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ def rows() -> pd.DataFrame:
     return pd.read_csv(FILES / "rows.csv", parse_dates=["since"])[:5]
 
 
+# What these parameters were by default then.
+FORMER_DEFAULTS: dict[str, Any] = {"categorical_embedding": None}
 PREDICTIONS = {
     "classifier": lambda model: model.predict_proba(rows()),
     "regressor": lambda model: model.predict(rows()),
@@ -60,7 +63,14 @@ def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     shutil.copy(FILES / "journal.jsonl", journal)
     before = journal.read_bytes()
-    network = MLPClassifier((3,), epochs=2, random_state=0, preprocess=None, early_stopping=False)
+    network = MLPClassifier(
+        (3,),
+        epochs=2,
+        random_state=0,
+        preprocess=None,
+        early_stopping=False,
+        **FORMER_DEFAULTS,
+    )
     space = {"l2": [0.0, 0.1]}
     search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)
     search.fit(RAW, LABELS)
@@ -89,6 +99,7 @@ def test_a_journal_with_former_names_is_gone_on_with(tmp_path: Path) -> None:
         lr_schedule=ReduceLROnPlateau(0.5, patience=1, monitor="loss"),
         ema_decay=0.5,
         n_threads=1,
+        **FORMER_DEFAULTS,
     )
     space = {"gradient_clipping": [ClipByNorm(0.5), None], "subsample": [1.0, 0.5]}
     search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)

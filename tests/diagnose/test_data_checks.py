@@ -152,7 +152,12 @@ def test_what_the_encoder_merges_is_told() -> None:
         name=[f"n{i}" for i in range(rows)],
         town=rng.choice(["Bern", "Ulm"], rows),
     )
-    one = found("encoded_columns", MLPClassifier(), table, rng.integers(0, 2, rows))
+    y = rng.integers(0, 2, rows)
+    embedded = found("encoded_columns", MLPClassifier(), table, y)
+    assert "'name' is an identifier or free text" in embedded.observed
+    assert "'zip'" not in embedded.observed  # whose levels all have numbers of their own
+    columns = MLPClassifier(categorical_embedding=None, epochs=1)
+    one = found("encoded_columns", columns, table, y)
     assert one.outcome is Outcome.WARN
     assert (
         "'zip' has 1,500 levels: the encoder keeps 99 and merges the other 1,401 (93 %"
@@ -160,11 +165,8 @@ def test_what_the_encoder_merges_is_told() -> None:
     )
     assert "'name' is an identifier or free text" in one.observed
     assert "town" not in one.observed
-    kept = (
-        MLPClassifier(epochs=1)
-        .fit(table, rng.integers(0, 2, rows))
-        .network_.features.table.columns
-    )
+    with pytest.warns(UserWarning, match="the 99 most frequent are told apart"):
+        kept = columns.fit(table, y).network_.features.table.columns
     assert len(kept[1].levels) <= 99  # as the encoder does it
     assert not len(
         check(MLPClassifier(preprocess=None), table[["a"]], codes % 2, checks=[one.check])

@@ -85,7 +85,7 @@ def test_its_settings_have_names():
     given = clone(OTHER)
     model = MLPClassifier(preprocess=given)
     assert model.get_params()["preprocess__max_categories"] == 3
-    assert MLPClassifier().get_params()["preprocess__max_categories"] == 100
+    assert MLPClassifier().get_params()["preprocess__max_categories"] == "auto"
     model.set_params(preprocess__max_categories=5)
     assert (model.preprocess.max_categories, given.max_categories) == (5, 3)
     auto = MLPClassifier().set_params(preprocess__numeric="standard")

@@ -40,6 +40,7 @@ from wellfit.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    EntityEmbedding,
     GaussianNoise,
     Linear,
     MaskingNoise,
@@ -93,6 +94,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "batch_norm": "after",
     },
     "norm below periodic": {"layers": [BatchNorm(), Periodic(sigma=1.0), Dense(6)]},
+    "codes": {"layers": [EntityEmbedding(3, levels=(3, 7)), Dense(6)], "preprocess": None},
     "averaged": {"ema_decay": 0.9, "optimizer": "sgd"},
     "stopped early": {"early_stopping": True, "epochs": 4},
 }
@@ -184,6 +186,18 @@ def test_onnx_reads_a_table_of_all_kinds() -> None:
         np.testing.assert_array_equal(label, model.predict(given))
 
 
+def test_onnx_reads_categories_that_are_embedded() -> None:
+    table = frame().assign(town=np.resize([f"s{at}" for at in range(15)], 90))
+    model = classifier(rows=table, categorical_embedding=EntityEmbedding(3, std=0.5, min_levels=9))
+    assert model.network_.layers[0] == EntityEmbedding(3, std=0.5, min_levels=9, levels=(18,))
+    fresh = table.assign(town=np.resize(["s3", "new", None, "s14"], 90))
+    for given in (table, fresh):
+        label, probabilities = by_onnx(model, columns(given))
+        np.testing.assert_allclose(probabilities, answers(model, given), **CLOSE)
+        np.testing.assert_array_equal(label, model.predict(given))
+        np.testing.assert_allclose(by_torch(model, given), answers(model, given), **CLOSE)
+
+
 def test_onnx_reads_categories_of_any_type_as_they_are_commonly_written() -> None:
     codes = np.resize([0, 1, 2, 1], 90)
     day = datetime.date(2024, 1, 1)
@@ -250,6 +264,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "counts": {"loss": "poisson"},
     "piecewise": {"numeric_embedding": "piecewise_linear", "learning_rate": 0.05},
     "periodic": {"numeric_embedding": "periodic"},
+    "codes": {"layers": [EntityEmbedding(3, levels=(3, 7)), Dense(6)], "preprocess": None},
 }
 
 

@@ -11,7 +11,16 @@ import pytest
 from samples import LABELS, NUMBER, NUMBERS, THREE, TWO, X, answers, classifier, regressor
 
 from wellfit.core.errors import InputError, ModelFileError
-from wellfit.nn import GELU, AlphaDropout, BatchNorm, Dense, MaskingNoise, PiecewiseLinear, PReLU
+from wellfit.nn import (
+    GELU,
+    AlphaDropout,
+    BatchNorm,
+    Dense,
+    EntityEmbedding,
+    MaskingNoise,
+    PiecewiseLinear,
+    PReLU,
+)
 from wellfit.transfer import from_keras, import_model, network_input, to_keras
 
 pytest.importorskip("h5py")
@@ -120,6 +129,7 @@ def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:
     [
         ({"activation": GELU("tanh")}, "approximate='tanh'"),
         ({"numeric_embedding": "periodic"}, "no layer for embedding 'periodic'"),
+        ({"layers": [EntityEmbedding(), 4], "preprocess": None}, "know layer EntityEmbedding"),
         ({"loss": "sigmoid_cross_entropy"}, "one class against the rest"),
     ],
 )

@@ -9,6 +9,7 @@ import typer
 
 from wellfit.cli import options
 from wellfit.cli.console import key_value_table, note, screen
+from wellfit.core.declared import declared_hypers
 from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def show_data(
     if hasattr(rows, "columns"):
         from wellfit.preprocessing.merged import merged_levels  # takes a second
 
-        doubts += [str(one) for one in merged_levels(rows)][:_DOUBTS]
+        least = declared_hypers("categorical_embedding", "entity")["min_levels"].default
+        doubts += [str(one) for one in merged_levels(rows, coded_from=least)][:_DOUBTS]
     for doubt in doubts:
         note(doubt)
     _show(name, data, summary, out)

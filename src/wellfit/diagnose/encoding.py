@@ -9,6 +9,7 @@ import pandas as pd
 from wellfit.core.hyper import hyper
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.context import CheckContext
+from wellfit.estimators.categories import coded_from
 from wellfit.preprocessing import preprocessor_of
 from wellfit.preprocessing.merged import merged_levels
 
@@ -18,9 +19,9 @@ _NAMED = 3  # columns that a sentence names
 class EncodedColumns(Check, name="encoded_columns"):
     """The encoder merges rare levels of a category into one.
 
-    A column of text or categories becomes a column of 0 and 1 for each of its most frequent
-    levels; the others are merged into one. The network can't
-    learn from merged levels: an identifier or free text is lost entirely.
+    Of text and categories, the encoder tells the frequent levels apart; the others are merged
+    into one. The network can't learn from merged levels: an identifier or free text is lost
+    entirely.
     """
 
     action: ClassVar[str] = "compared the levels of categories with those that the encoder keeps"
@@ -33,11 +34,15 @@ class EncodedColumns(Check, name="encoded_columns"):
         encoder = preprocessor_of(context.estimator.preprocess)
         if encoder is None or not isinstance(context.table, pd.DataFrame):
             return None
-        merged = merged_levels(context.columns, self.most, encoder)
-        losses = sorted(merged, key=lambda one: -one.rows)
+        found = merged_levels(context.columns, 0.0, encoder, coded_from(context.estimator))
+        merged = sorted(found, key=lambda one: -one.rows)
+        losses = [one for one in merged if one.rows > self.most]
         if not losses:
+            some = "; ".join(map(str, merged[:_NAMED]))
             return self.finding(
-                Outcome.PASS, "the encoder keeps the levels of nearly all rows", columns=0
+                Outcome.PASS,
+                "the encoder keeps the levels of nearly all rows" + (f": {some}" if some else ""),
+                columns=0,
             )
         more = [f"{len(losses) - _NAMED} more"] if len(losses) > _NAMED else []
         return self.finding(

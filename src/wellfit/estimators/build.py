@@ -15,6 +15,7 @@ from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
+from wellfit.estimators.categories import categories_of, room_for_codes
 from wellfit.estimators.continuing import (
     continued,
     memory_of,
@@ -197,13 +198,15 @@ class JobBuilder:
         n_outputs: int,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
+        codes: tuple[int, ...] = (),
     ) -> settings.Architecture:
         """Return the layers for so many inputs, and what their weights are subject to.
 
-        ``columns`` are those that an embedding of numeric columns is for.
+        An embedding is for the numeric ``columns``, and for the last ones, of so many ``codes``.
         """
-        embedding = embedding_of(self.estimator, columns, borrowed)
-        return settings.architecture(self.estimator, inputs, n_outputs, borrowed, embedding)
+        e = self.estimator
+        below = embedding_of(e, columns, borrowed), categories_of(e, codes, borrowed)
+        return settings.architecture(e, inputs, n_outputs, borrowed, *below)
 
     def stream(
         self, train: NDArray[np.integer], held_out: NDArray[np.integer] | None, seed: int
@@ -291,7 +294,8 @@ class JobBuilder:
         width, n_outputs = table.rows.x.shape[1], table.targets.n_outputs
         known = embedded_columns(origin.network) if origin.network else ()
         columns = known or columns_to_embed(e, table, stream.train)
-        built = self.architecture(width, n_outputs, origin.borrowed, columns)
+        codes = room_for_codes(e, table.features, origin.network)
+        built = self.architecture(width, n_outputs, origin.borrowed, columns, codes)
         fixed = one_epoch or self._minimizes()
         member = Member(
             network=origin.network or built.network,

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError
+from wellfit.estimators.categories import embedded_codes
 from wellfit.estimators.embedding import embedded_columns
 from wellfit.estimators.settings import Architecture
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
@@ -33,6 +34,7 @@ class Builder(Protocol):
         n_outputs: int,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
+        codes: tuple[int, ...] = (),
     ) -> Architecture:
         """Return the layers for so many inputs, and what their weights are subject to."""
 
@@ -49,6 +51,7 @@ _OF_NETWORK = (
     "input_dropout",
     "input_noise",
     "numeric_embedding",
+    "categorical_embedding",
     "noise",
     "shared",
     "head",
@@ -102,16 +105,14 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     targets = before.targets.with_loss(now.loss)
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
-    columns = embedded_columns(trained)
-    built = builder.architecture(trained.inputs, targets.n_outputs, borrowed, columns).network
+    below = borrowed, embedded_columns(trained), embedded_codes(trained)
+    built = builder.architecture(trained.inputs, targets.n_outputs, *below).network
     if _prediction_forms(built) == _prediction_forms(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
         return trained
-    former = type(builder)(then).architecture(
-        trained.inputs, before.targets.n_outputs, borrowed, columns
-    )
+    former = type(builder)(then).architecture(trained.inputs, before.targets.n_outputs, *below)
     if _prediction_forms(former.network) == _prediction_forms(trained) and _shapes(
         built
     ) == _shapes(trained):

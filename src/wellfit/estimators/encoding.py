@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, InputError
 from wellfit.estimators import settings
+from wellfit.estimators.categories import coded_from
 from wellfit.fitting import (
     ClassTargets,
     Compute,
@@ -90,7 +91,9 @@ def fit_features(
         if known is not None:
             return known
     shape = settings.image_shape(estimator.image_shape)
-    return FeatureEncoder.fit(x, estimator.preprocess, train, shape, names)
+    # Borrowed layers that come without an encoder read no codes.
+    least = coded_from(estimator) if source is None else None
+    return FeatureEncoder.fit(x, estimator.preprocess, train, shape, names, least)
 
 
 def extended(
@@ -130,6 +133,7 @@ def encoding_key(estimator: Any) -> Hashable:
     pretrained = estimator.pretrained
     return (
         settings_key(estimator.preprocess),
+        coded_from(estimator),
         repr(estimator.image_shape),
         estimator.validation_fraction,
         settings.holds_out(estimator),

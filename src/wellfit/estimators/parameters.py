@@ -15,6 +15,7 @@ from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.nn import (
     Activation,
     BatchNorm,
+    CategoricalEmbedding,
     Dropout,
     GaussianNoise,
     HiddenLayer,
@@ -102,6 +103,15 @@ class NetworkParameters(NestedConfigs):
         "and columns of two values are never embedded.",
         default=None,
         family=NumericEmbedding,
+        group="Network",
+    )
+    categorical_embedding: str | CategoricalEmbedding | None = parameter(
+        "embedding of each category of many levels in several numbers; "
+        '``"auto"``, ``"entity"`` or an object, such as ``EntityEmbedding(16, min_levels=10)``; '
+        "None makes a column of 0 and 1 for each level, up to 100.",
+        default="auto",
+        choices=("auto",),
+        family=CategoricalEmbedding,
         group="Network",
     )
 

@@ -237,8 +237,9 @@ def _parameter(cls: Any, key: str, value: Any, form: Any) -> Any:
             return found if found is None and family else conform(found, form, where)
         if isinstance(found, Mapping):  # a config given as a dictionary, which estimators take too
             return resolve(family, found)
+        words = cls.declared_parameters[key].choices
         for each in found if isinstance(found, (list, tuple)) else [found]:
-            if isinstance(each, str) and not (key == "loss" and each == "auto"):
+            if isinstance(each, str) and each not in words:
                 family.from_value(each)
         return conform(found, form, where)
     except (*_WRONG, InputError) as error:

@@ -51,10 +51,12 @@ def architecture(
     n_outputs: int,
     borrowed: BorrowedLayers | None = None,
     embedding: Sequence[Layer] = (),
+    categories: Sequence[Layer] = (),
 ) -> Architecture:
     """Return what an estimator's parameters describe, for so many inputs and outputs.
 
-    ``borrowed`` layers take the place of the lowest; an ``embedding`` of columns is below all.
+    ``borrowed`` layers take the place of the lowest; an ``embedding`` of columns is below all, but
+    for that of ``categories``, which is below what disturbs the inputs too.
 
     Raises:
         HyperparameterError: a parameter out of its range, or parameters that don't go together.
@@ -64,7 +66,7 @@ def architecture(
     if borrowed is not None:
         layers, own = borrowed.under(layers, whole, inputs)
     before = disturb(estimator.input_dropout, estimator.input_noise)
-    below, end = (*before, *embedding), output_activation(estimator)
+    below, end = (*categories, *before, *embedding), output_activation(estimator)
     network, asked = build_network(inputs, below, layers, whole, n_outputs, end)
     asked[: len(own)] = own
     penalties = [

@@ -77,6 +77,7 @@ class FeatureEncoder:
         rows: NDArray[np.integer] | None = None,
         image_shape: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
+        coded_from: int | None = None,
     ) -> Self:
         """Learn the encoding: the kinds of columns from all rows, the rest from some.
 
@@ -87,6 +88,8 @@ class FeatureEncoder:
             rows: positions of the training rows; None for all.
             image_shape: the estimator's parameter: bytes of that size are pixels.
             names: of the columns, where they have names.
+            coded_from: how many frequent levels a category must have to become one of codes; None
+                where none does.
 
         Raises:
             DataError: a column that can't be used, by name.
@@ -109,7 +112,7 @@ class FeatureEncoder:
             # Division keeps zeros zero, and with them the table sparse; shifting would fill it.
             largest = MaxAbsScaler().fit(x if rows is None else x[rows]).scale_
             return replace(own, kind="sparse", largest=largest)
-        return replace(own, kind="table", table=table.fit_on(x, rows))
+        return replace(own, kind="table", table=table.fit_on(x, rows, coded_from))
 
     def encode(self, x: Table, dtype: np.dtype[Any]) -> Numbers:
         """Return validated rows (n_samples, n_columns) as bytes, ``dtype`` or sparse rows."""
@@ -153,6 +156,12 @@ class FeatureEncoder:
         if self.table is not None:
             return self.table.numeric_outputs
         return tuple(range(self.n_columns)) if self.kind == "raw" else ()
+
+    @property
+    def code_counts(self) -> tuple[int, ...]:
+        """How many codes each of the last encoded columns has; empty where none has codes."""
+        levels = () if self.table is None else self.table.categories_
+        return tuple(each.n_codes for each in levels if each.coded)
 
     def problems_of(self, x: Table, *, narrow: bool) -> dict[str, list[str]]:
         """Return what validated rows hold that lies outside of what was learned, by columns.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from sklearn.base import clone
 
@@ -104,7 +104,11 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
     configured = name in estimator.nested_configs
     if name in _CHECKED:
         _CHECKED[name](value)
-    elif isinstance(value, Config) or value == getattr(type(estimator)(), name):
+    elif (
+        isinstance(value, Config)
+        or value == getattr(type(estimator)(), name)
+        or (configured and value is None and _may_be_none(estimator, name))
+    ):
         return
     elif name in estimator.nested_estimators:
         estimator.nested_estimators[name](value)
@@ -115,6 +119,11 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
         return
     elif name in estimator.declared_parameters:  # but for those of a user's subclass
         estimator.declared_parameters[name].check(name, value)
+
+
+def _may_be_none(estimator: BaseMLP, name: str) -> bool:
+    """Return whether a parameter is declared with None among its types."""
+    return type(None) in get_args(estimator.declared_parameters[name].form)
 
 
 def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:

@@ -19,7 +19,13 @@ from wellfit.nn.activations import (
     Tanh,
 )
 from wellfit.nn.dense import Dense, HiddenLayer
-from wellfit.nn.embeddings import NumericEmbedding, Periodic, PiecewiseLinear
+from wellfit.nn.embeddings import (
+    CategoricalEmbedding,
+    EntityEmbedding,
+    NumericEmbedding,
+    Periodic,
+    PiecewiseLinear,
+)
 from wellfit.nn.initializers import (
     Constant,
     GlorotNormal,
@@ -78,10 +84,12 @@ __all__ = [
     "AlphaDropout",
     "BatchNorm",
     "Bottleneck",
+    "CategoricalEmbedding",
     "ConcatRows",
     "Constant",
     "Dense",
     "Dropout",
+    "EntityEmbedding",
     "GaussianNoise",
     "GlorotNormal",
     "GlorotUniform",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wellfit.preprocessing.categories import Levels
+from wellfit.preprocessing.categories import Levels, most_levels
 from wellfit.preprocessing.cells import number_matrix
 from wellfit.preprocessing.columns import Kind, Table
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
@@ -114,6 +114,7 @@ def _has_new_levels(
     unknown = column[cells & ~levels.are_known(column, name)]
     counts = unknown.value_counts()
     new = counts[counts >= table.min_frequency].sum()
-    if levels.other and len(levels.levels) >= table.max_categories - 1:
+    most = most_levels(table.max_categories, levels.coded)
+    if levels.other and len(levels.levels) >= most - 1:
         return bool(new) and len(unknown) == cells.sum()  # of so many, some were left out
     return bool(new > _NEW * cells.sum())

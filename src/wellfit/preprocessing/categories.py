@@ -1,8 +1,9 @@
-"""Text and categories: one column of 0 and 1 for each frequent level."""
+"""Text and categories: a column of 0 and 1 for each frequent level, or one column of codes."""
 
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +18,10 @@ from wellfit.core.errors import CellTypeError, ModelFileError
 from wellfit.preprocessing.cells import refuse_containers
 from wellfit.preprocessing.columns import is_mixed
 
+_MOST = 100  # columns of 0 and 1 by default
+_MOST_CODES = 10_000  # by default: numbers of each are learned, and updated at every step
+_OTHER, _MISSING, _FIRST = range(3)  # codes of rare and unseen levels, of none, and of the first
+
 
 class LevelsDocument(TypedDict):
     """The levels of one column as plain data."""
@@ -25,6 +30,7 @@ class LevelsDocument(TypedDict):
     other: bool
     missing: bool
     aliases: NotRequired[dict[str, str]]
+    coded: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -36,32 +42,45 @@ class Levels:
         other: whether one more column stands for the rare levels, and for unseen ones.
         missing: whether one more column stands for missing values.
         aliases: other spellings of levels that weren't text: ``"1.0"`` and ``"True"`` of ``"1"``.
+        coded: whether the column becomes one of codes: 0 for rare and unseen levels, 1 for missing
+            values, from 2 the levels; else columns of 0 and 1.
 
     >>> column = pd.Series(["red", "red", "green", "green", None])
     >>> levels = Levels.fit(column, "colour", max_categories=100, min_frequency=2)
     >>> levels.labels
     ['green', 'red', '(missing)']
-    >>> levels.one_hot(pd.Series(["red", "blue"]), "colour")
+    >>> levels.encode(pd.Series(["red", "blue"]), "colour")
     array([[0., 1., 0.],
            [0., 0., 0.]], dtype=float32)
+    >>> Levels(["green", "red"], False, False, coded=True).encode(column, "colour").T
+    array([[3., 3., 2., 2., 1.]], dtype=float32)
     """
 
     levels: list[str]
     other: bool
     missing: bool
     aliases: dict[str, str] = field(default_factory=dict)
+    coded: bool = False
 
     @classmethod
     def fit(
-        cls, column: pd.Series[Any], name: str, max_categories: int, min_frequency: int
+        cls,
+        column: pd.Series[Any],
+        name: str,
+        max_categories: int | str,
+        min_frequency: int,
+        coded_from: int | None = None,
     ) -> Self:
         """Learn the levels of a training column.
 
         Args:
             column: (rows,) hashable values.
             name: the column's name, for errors.
-            max_categories: how many levels to tell apart, the rare ones counting as one.
+            max_categories: how many levels to tell apart, the rare ones counting as one; for
+                ``"auto"``, see :func:`most_levels`.
             min_frequency: how many rows a level must have not to be rare.
+            coded_from: how many frequent levels a column must have to become one of codes; None
+                where none does.
 
         Raises:
             DataError: a cell holds a list, a dictionary or the like.
@@ -74,9 +93,13 @@ class Levels:
         # kept.
         ranked = sorted(counts, key=lambda text: (-counts[text], text))
         kept = [text for text in ranked if counts[text] >= min_frequency]
-        if len(kept) < len(ranked) or len(kept) > max_categories:
+        coded = coded_from is not None and len(kept) >= coded_from
+        most, frequent = most_levels(max_categories, coded), len(kept)
+        if len(kept) < len(ranked) or len(kept) > most:
             # One place less: the rare levels together take it.
-            kept = kept[: max_categories - 1]
+            kept = kept[: most - 1]
+        if len(kept) < frequent and max_categories == "auto":
+            _warn_of_cut(name, len(kept), frequent)
         other = len(kept) < len(ranked)
         known = set(kept)
         aliases = {
@@ -86,7 +109,17 @@ class Levels:
             for spelling in _other_spellings(value)
             if spelling not in counts
         }
-        return cls(sorted(kept), other, bool((codes < 0).any()), aliases)
+        return cls(sorted(kept), other, bool((codes < 0).any()), aliases, coded)
+
+    @property
+    def width(self) -> int:
+        """The number of columns that this one becomes."""
+        return 1 if self.coded else len(self.labels)
+
+    @property
+    def n_codes(self) -> int:
+        """The number of codes, where the column becomes one of codes."""
+        return _FIRST + len(self.levels)
 
     @property
     def labels(self) -> list[str]:
@@ -94,18 +127,15 @@ class Levels:
         every = self.levels + ["(other)"] * self.other + ["(missing)"] * self.missing
         return every[1:] if len(every) == 2 else every
 
-    def one_hot(self, column: pd.Series[Any], name: str) -> NDArray[np.float32]:
-        """Return (rows, labels) with a 1 where a row has that level.
+    def encode(self, column: pd.Series[Any], name: str) -> NDArray[np.float32]:
+        """Return (rows, labels) with a 1 where a row has that level; of codes, (rows, 1).
 
         A level that training didn't have counts as rare, or as none where there was no rare one.
         """
         codes, values = _factorize(column, name)
-        count = len(self.levels)
-        elsewhere = count if self.other else -1
-        nowhere = count + self.other if self.missing else -1
-        places = [elsewhere if place is None else place for place in self._places(values)]
-        found = np.array([*places, nowhere])[codes]
-        found -= int(count + self.other + self.missing == 2)  # the first of two has no column
+        found = np.array([*self._places(values), self.nowhere])[codes]
+        if self.coded:  # whole numbers up to 2**24 are exact in float32
+            return found[:, None].astype(np.float32)
         rows = np.flatnonzero(found >= 0)
         marked = np.zeros((len(codes), len(self.labels)), dtype=np.float32)
         marked[rows, found[rows]] = 1
@@ -114,18 +144,45 @@ class Levels:
     def are_known(self, column: pd.Series[Any], name: str) -> NDArray[np.bool_]:
         """Return (rows,) whether a cell holds one of the levels."""
         codes, values = _factorize(column, name)
-        return np.array([*(place is not None for place in self._places(values)), False])[codes]
+        known = self.places()
+        found = [_text(value) in known or str(value) in known for value in values]
+        return np.array([*found, False])[codes]
 
-    def _places(self, values: Iterable[Any]) -> list[int | None]:
-        """Return which of the levels each value is; None for another."""
-        places = {level: place for place, level in enumerate(self.levels)}
-        places = {alias: places[level] for alias, level in self.aliases.items()} | places
+    def places(self) -> dict[str, int]:
+        """Return the code, or the column of 0 and 1, of each level's text; -1 for no column."""
+        places = {level: self._first + place for place, level in enumerate(self.levels)}
+        return {alias: places[level] for alias, level in self.aliases.items()} | places
+
+    @property
+    def elsewhere(self) -> int:
+        """The place of other levels; -1 for none."""
+        if self.coded:
+            return _OTHER
+        return self._first + len(self.levels) if self.other else -1
+
+    @property
+    def nowhere(self) -> int:
+        """The place of missing values; -1 for none."""
+        if self.coded:
+            return _MISSING
+        return self._first + len(self.levels) + self.other if self.missing else -1
+
+    @property
+    def _first(self) -> int:
+        """The place of the first level: of two columns, the first is left out."""
+        two = len(self.levels) + self.other + self.missing == 2
+        return _FIRST if self.coded else -int(two)
+
+    def _places(self, values: Iterable[Any]) -> list[int]:
+        """Return the place of each value."""
+        places, elsewhere = self.places(), self.elsewhere
         # Older models may hold a level as it was spelled: not all dates had one text then.
-        return [places.get(_text(value), places.get(str(value))) for value in values]
+        return [places.get(_text(value), places.get(str(value), elsewhere)) for value in values]
 
     def to_document(self) -> dict[str, Any]:
         """Return plain data; :meth:`from_document` is the way back."""
         document = {"levels": self.levels, "other": self.other, "missing": self.missing}
+        document |= {"coded": True} if self.coded else {}
         return document | ({"aliases": self.aliases} if self.aliases else {})
 
     @classmethod
@@ -140,6 +197,26 @@ class Levels:
             if level not in self.levels:
                 raise ModelFileError(f"aliases[{alias!r}] is {level!r}, which is none of levels")
         return self
+
+
+def most_levels(max_categories: int | str, coded: bool) -> int:
+    """Return how many levels of a column are told apart at most, the rare ones counting as one.
+
+    >>> most_levels("auto", coded=False), most_levels("auto", coded=True), most_levels(7, True)
+    (100, 10000, 7)
+    """
+    if isinstance(max_categories, str):
+        return _MOST_CODES if coded else _MOST
+    return int(max_categories)
+
+
+def _warn_of_cut(name: str, kept: int, frequent: int) -> None:
+    warnings.warn(
+        f"column {name!r} has {frequent:,} frequent levels: the {kept:,} most frequent are told "
+        "apart, and the others count as one; max_categories of a TablePreprocessor sets the limit",
+        UserWarning,
+        stacklevel=8,
+    )
 
 
 def with_lasting_kinds(frame: pd.DataFrame) -> pd.DataFrame:

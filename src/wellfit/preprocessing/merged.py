@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from wellfit.core.words import percent
+from wellfit.preprocessing.categories import most_levels
 from wellfit.preprocessing.columns import kind_of
 from wellfit.preprocessing.table import TablePreprocessor
 
@@ -48,7 +49,10 @@ class MergedLevels(NamedTuple):
 
 
 def merged_levels(
-    table: pd.DataFrame, most: float = 0.2, encoder: TablePreprocessor | None = None
+    table: pd.DataFrame,
+    most: float = 0.2,
+    encoder: TablePreprocessor | None = None,
+    coded_from: int | None = None,
 ) -> Iterator[MergedLevels]:
     """Yield the columns in which more than a share ``most`` of the rows has a merged level.
 
@@ -56,6 +60,8 @@ def merged_levels(
         table: (rows, columns) as the estimator is given it.
         most: share of the rows with a value.
         encoder: whose settings count; None for those of ``preprocess="auto"``.
+        coded_from: how many levels a column must have to become one of codes; None where none
+            does.
 
     >>> names = [f"n{i}" for i in range(300)]
     >>> table = pd.DataFrame({"name": names, "town": ["Bern", "Ulm", "Bonn"] * 100})
@@ -67,18 +73,21 @@ def merged_levels(
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if kind_of(column) == "category":
-            one = _merged(column, encoder)
+            one = _merged(column, encoder, coded_from)
             if one.rows > most:
                 yield one
 
 
-def _merged(column: pd.Series[Any], encoder: TablePreprocessor) -> MergedLevels:
+def _merged(
+    column: pd.Series[Any], encoder: TablePreprocessor, coded_from: int | None
+) -> MergedLevels:
     codes = pd.factorize(column)[0]
     counts = np.sort(np.bincount(codes[codes >= 0]))[::-1]
     levels = len(counts)
     kept = int((counts >= encoder.min_frequency).sum())
-    if kept < levels or kept > encoder.max_categories:  # as Levels.fit does
-        kept = min(kept, encoder.max_categories - 1)
+    limit = most_levels(encoder.max_categories, coded_from is not None and kept >= coded_from)
+    if kept < levels or kept > limit:  # as Levels.fit does
+        kept = min(kept, limit - 1)
     rows = float(counts[kept:].sum() / max(counts.sum(), 1))
     single = float((counts == 1).mean()) if levels else 0.0
     return MergedLevels(str(column.name), levels, kept, rows, single)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - Columns of True and False become one column of 0 and 1.
     - Each of these gets one more column, 1 where a value is missing, if training had any missing.
     - Text and categories become a column of 0 and 1 for each level; missing values are a level.
-      Levels that training didn't have count as rare ones, or as none of the levels.
+      Levels that training didn't have count as rare ones, or as none of the levels. For an
+      estimator that embeds categories, a column of many levels becomes codes, which come last.
     - Columns without any value are left out, and may hold anything later; columns that don't
       vary are 0.
     - Sparse matrices are scaled by each column's largest value and not centred.
@@ -47,8 +48,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             several joined by ``+``, e.g. ``"robust+quantile"``, for a column of each.
         clip: what becomes of scaled numbers far from 0: ``"smooth"`` bends them towards ±3,
             ``"hard"`` cuts them off at ±5, ``"none"`` leaves them.
-        max_categories: how many levels of a column to tell apart at most, the rare ones
-            together counting as one; at least 2.
+        max_categories: how many levels of a column to tell apart at most, the rare ones counting
+            as one; at least 2. ``"auto"`` is 100, or 10,000 of codes, and warns of what it cuts.
         min_frequency: how many training rows a level must have not to be rare; at least 1.
         dtype: of the result: ``"float32"`` or ``"float64"``.
 
@@ -73,7 +74,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         numeric: str = "robust",
         *,
         clip: str = "smooth",
-        max_categories: int = 100,
+        max_categories: int | Literal["auto"] = "auto",
         min_frequency: int = 2,
         dtype: Any = "float32",
     ) -> None:
@@ -98,14 +99,15 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self.fit_on(X, None)
 
-    def fit_on(self, X: Any, rows: NDArray[np.integer] | None) -> Self:
-        """Learn the kinds of columns from all rows of a table, and their values from some.
-
-        A column that holds text in one row only is text, also where that row isn't learned from.
+    def fit_on(
+        self, X: Any, rows: NDArray[np.integer] | None, coded_from: int | None = None
+    ) -> Self:
+        """Learn the kinds of columns from all rows, as one word makes them, the rest from some.
 
         Args:
             X: as for :meth:`fit`.
             rows: positions of the rows whose medians, levels and so on are learned; None for all.
+            coded_from: how many frequent levels give a category codes; None where none has them.
 
         Raises:
             DataError, HyperparameterError, UnknownNameError: as :meth:`fit`.
@@ -123,14 +125,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             numbers = self._matrix(table, "number", "date", "duration")
             self.numbers_ = Numbers.fit(_some(numbers, rows), self.numeric, self.clip)
         self.flags_ = Numbers.fit(_some(self._matrix(table, "flag"), rows), "none", "none")
-        self.categories_ = [
-            Levels.fit(
-                _some(table.iloc[:, at], rows), names[at], self.max_categories, self.min_frequency
-            )
-            for at in self._positions("category")
-        ]
+        limits, self.categories_ = (self.max_categories, self.min_frequency, coded_from), []
         for at in self._positions("category"):
-            warn_of_strays(table.iloc[:, at], names[at])
+            column = table.iloc[:, at]
+            self.categories_.append(Levels.fit(_some(column, rows), names[at], *limits))
+            warn_of_strays(column, names[at])
         if not self._width:
             raise DataError("no column of X has any value")
         return self
@@ -177,7 +176,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             [names[at] for at in self._positions(*kinds)]
             for kinds in (("number", "date", "duration"), ("flag",), ("category",))
         )
-        levels = zip(category, self.categories_, strict=True)
+        levels = codes_last(category, self.categories_)
         out = _output_names(self.numbers_, number, self.flags_, flag, levels)
         return np.array(out, dtype=object)
 
@@ -260,7 +259,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def _width(self) -> int:
         """The number of columns that :meth:`transform` returns."""
-        levels = sum(len(each.labels) for each in self.categories_)
+        levels = sum(each.width for each in self.categories_)
         return self.numbers_.width + self.flags_.width + levels
 
     def _matrix(
@@ -273,11 +272,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         flags = self._matrix(table, "flag", rows=rows)
         parts = [self.numbers_.transform(numbers), self.flags_.transform(flags)]
         names = self._names_in()
-        for at, levels in zip(self._positions("category"), self.categories_, strict=True):
-            parts.append(levels.one_hot(table.iloc[:, at], names[at]))
+        for at, levels in codes_last(self._positions("category"), self.categories_):
+            parts.append(levels.encode(table.iloc[:, at], names[at]))
         ends = np.cumsum([part.shape[1] for part in parts])
         for end, part in zip(ends, parts, strict=True):
             out[:, end - part.shape[1] : end] = part
+
+
+def codes_last(columns: Sequence[Any], categories: Sequence[Levels]) -> list[tuple[Any, Levels]]:
+    """Return what goes with each category's levels, in the order of :meth:`transform`'s result."""
+    # Codes come last, so that no other column's place depends on them.
+    pairs = zip(columns, categories, strict=True)
+    return sorted(pairs, key=lambda pair: pair[1].coded)
 
 
 def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
@@ -315,7 +321,7 @@ def _output_names(
     """Return the names of the result's columns; numbers and flags keep theirs if they can."""
     out = [*numbers.names(number), *flags.names(flag)]
     for name, each in categories:
-        out += [f"{name}_{label}" for label in each.labels]
+        out += [name] if each.coded else [f"{name}_{label}" for label in each.labels]
     kept = len(number) if len(numbers.scalings) == 1 else 0
     own = range(numbers.width, numbers.width + len(flag))
     return _unique_names(out, {*range(kept), *own})

@@ -20,7 +20,7 @@ class Settings(TypedDict):
 
     numeric: str
     clip: str
-    max_categories: Annotated[int, Range(2)]
+    max_categories: Annotated[int, Range(2)] | Literal["auto"]
     min_frequency: Positive
     dtype: Literal["float32", "float64"]
 
@@ -45,10 +45,12 @@ def check_settings(table: Any) -> None:
     """
     check_names(table.numeric, table.clip)
     for key, low in (("max_categories", 2), ("min_frequency", 1)):
-        value = getattr(table, key)
+        value, auto = getattr(table, key), key == "max_categories"
+        if auto and isinstance(value, str) and value == "auto":
+            continue
         if not isinstance(value, (int, np.integer)) or value < low:
             raise HyperparameterError(
-                f"{key} is {value!r}; expected a whole number, at least {low}"
+                f"{key} is {value!r}; expected a whole number, at least {low}{' or auto' * auto}"
             )
     if np.dtype(table.dtype) not in (np.float32, np.float64):
         raise HyperparameterError(f"dtype is {table.dtype!r}; expected 'float32' or 'float64'")
@@ -56,10 +58,11 @@ def check_settings(table: Any) -> None:
 
 def settings_of(table: Any) -> dict[str, Any]:
     """Return a preprocessor's settings as data for JSON."""
+    most = table.max_categories
     return {
         "numeric": table.numeric,
         "clip": table.clip,
-        "max_categories": int(table.max_categories),
+        "max_categories": most if isinstance(most, str) else int(most),
         "min_frequency": int(table.min_frequency),
         "dtype": np.dtype(table.dtype).name,
     }

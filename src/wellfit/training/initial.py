@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wellfit.nn import Network
+from wellfit.nn import CategoricalEmbedding, Network
 from wellfit.training.member import Member
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Weights
@@ -38,14 +38,25 @@ def initial_weights(
         layer = member.network.layers[place]
         key = id(stream), layer
         if key not in known:
-            known[key] = layer.statistics_of(*_read(rows, stream))
+            x, target, weight = _read(rows, stream)
+            below = member.network.layers[0]
+            if isinstance(below, CategoricalEmbedding):
+                x = below.without_codes(x)
+            known[key] = layer.statistics_of(x, target, weight)
         views[place][index] = known[key].to(views[place])
     return weights
 
 
 def _lowest(network: Network) -> int:
-    """Return the place of the lowest layer that is at work when predicting."""
-    return next(i for i, layer in enumerate(network.layers) if not layer.training_only)
+    """Return the place of the lowest layer that is at work when predicting.
+
+    An embedding of categories is passed over: it leaves the other columns where they are.
+    """
+    return next(
+        index
+        for index, layer in enumerate(network.layers)
+        if not (layer.training_only or isinstance(layer, CategoricalEmbedding))
+    )
 
 
 def _read(rows: Rows, stream: Stream) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -51,6 +51,7 @@ class SiameseJobBuilder(JobBuilder):
         n_outputs: int,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
+        codes: tuple[int, ...] = (),
     ) -> Architecture:
         """Return towers whose rows merge below the head, or which read merged rows."""
         estimator = self.estimator
@@ -82,7 +83,7 @@ class SiameseJobBuilder(JobBuilder):
 
 _WITHOUT = (
     *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
-    *("numeric_embedding", "preset", "bagging"),
+    *("numeric_embedding", "categorical_embedding", "preset", "bagging"),
 )
 _DEFAULTS = {
     "hidden_layer_sizes": (100, 100, 100, 100, 100),
@@ -121,6 +122,7 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     (297, 32)
     """
 
+    categorical_embedding = None  # towers read numbers
     target_encoder = PairTargets
     job_builder = SiameseJobBuilder
 

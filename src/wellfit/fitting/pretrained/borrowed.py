@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellfit.core.errors import HyperparameterError, InputError
-from wellfit.nn import Dense, HiddenLayer, Layer, Linear
+from wellfit.nn import CategoricalEmbedding, Dense, HiddenLayer, Layer, Linear
 
 Wanted = HiddenLayer | Layer
 
@@ -29,6 +29,11 @@ class BorrowedLayers:
     head: tuple[Layer, ...] = ()
 
     @property
+    def categorical(self) -> tuple[CategoricalEmbedding, ...]:
+        """The embedding of categories, which stands below all else; or nothing."""
+        return tuple(each for each in self.before if isinstance(each, CategoricalEmbedding))
+
+    @property
     def count(self) -> int:
         """How many hidden layers are taken."""
         return len(self.sections)
@@ -43,7 +48,9 @@ class BorrowedLayers:
     ) -> tuple[list[Layer | Wanted], list[Dense]]:
         """Put them in the place of an estimator's own lowest hidden layers.
 
-        Dropout and noise stay the estimator's: they are a matter of training.
+        Dropout and noise stay the estimator's: they are a matter of training. An embedding of
+        categories is left out: what disturbs the inputs stands above it, and these layers above
+        that.
 
         Args:
             hidden: the estimator's own, from the input on.
@@ -59,7 +66,8 @@ class BorrowedLayers:
         before, *sections = sectioned(hidden)
         own = [_units(section[0]) for section in sections]
         _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], bool(self.head))
-        layers: list[Layer | Wanted] = [*_noise_layers(before), *self.before]
+        taken = [layer for layer in self.before if layer not in self.categorical]
+        layers: list[Layer | Wanted] = [*_noise_layers(before), *taken]
         asked = []
         for borrowed, (first, *others) in zip(self.sections, sections, strict=False):
             settled = first.with_defaults(whole) if isinstance(first, Dense) else whole

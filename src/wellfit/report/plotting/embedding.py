@@ -23,7 +23,7 @@ def embedded_values(model: Any, X: Any, column: str) -> tuple[NDArray[Any], NDAr
     """Return a column's distinct values (n,), and what they are embedded in, (n, size).
 
     Args:
-        model: a fitted network with an embedding as its lowest layer.
+        model: a fitted network with an embedding of numeric columns.
         X: (rows, columns) that hold the values.
         column: by name.
 
@@ -32,13 +32,14 @@ def embedded_values(model: Any, X: Any, column: str) -> tuple[NDArray[Any], NDAr
         UnknownNameError: the column isn't embedded; names those that are.
     """
     network = model.network_
-    place = network.at_work[0]
-    layer, width = network.layers[place], network.weights.network.inputs
-    if not isinstance(layer, NumericEmbedding):
+    layers, width = [network.layers[at] for at in network.at_work], network.weights.network.inputs
+    place = next((i for i, each in enumerate(layers) if isinstance(each, NumericEmbedding)), None)
+    if place is None:
         raise InputError(
             "plot.embedding is for a network with numeric_embedding=, and this one has none"
         )
-    names = _encoded_names(model, width)
+    layer, names = layers[place], _encoded_names(model, width)
+    assert isinstance(layer, NumericEmbedding)
     embedded = [names[at] for at in layer.embedded(width)]
     if column not in embedded:
         raise UnknownNameError("embedded column", column, embedded)
@@ -48,7 +49,7 @@ def embedded_values(model: Any, X: Any, column: str) -> tuple[NDArray[Any], NDAr
     table = Rows(x, np.zeros(0), dtype=torch.float32)
     given = table.features(torch.arange(len(values))).expand(1, -1, -1)
     with torch.no_grad():
-        numbers = Predictor(weights).outputs(given)[0][1][0].numpy()
+        numbers = Predictor(weights).outputs(given)[place][1][0].numpy()
     first = embedded.index(column) * layer.size
     return values, numbers[:, first : first + layer.size]
 

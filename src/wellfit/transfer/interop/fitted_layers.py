@@ -16,6 +16,7 @@ from wellfit.nn import (
     Activate,
     Activation,
     BatchNorm,
+    CategoricalEmbedding,
     Identity,
     Layer,
     Linear,
@@ -269,7 +270,7 @@ def _filled(part: FittedLayer, width: int) -> FittedLayer:
 def inputs_of(parts: Sequence[FittedLayer]) -> int:
     """Return how many numbers a row has: what the first layer that knows expects."""
     for part in parts:
-        if isinstance(part.layer, NumericEmbedding) and part.inputs:
+        if isinstance(part.layer, NumericEmbedding | CategoricalEmbedding) and part.inputs:
             return part.inputs
         if part.parameters.size > 1 or isinstance(part.layer, Linear | BatchNorm):
             rows, columns = part.parameters.shape

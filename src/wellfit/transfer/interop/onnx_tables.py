@@ -12,6 +12,7 @@ from wellfit.core.errors import InputError
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
+from wellfit.preprocessing.table import codes_last
 from wellfit.transfer.interop.export_spec import ExportSpec
 from wellfit.transfer.interop.onnx_graph import Graph
 
@@ -31,8 +32,8 @@ def features(graph: Graph, model: Any, form: ExportSpec) -> str:
         *_numbers(graph, table.numbers_, columns, columns.at(*_NUMERIC)),
         *_numbers(graph, table.flags_, columns, columns.at("flag")),
     ]
-    for at, levels in zip(columns.at("category"), table.categories_, strict=True):
-        blocks.append(_one_hot(graph, levels, columns.text(at)))
+    for at, levels in codes_last(columns.at("category"), table.categories_):
+        blocks.append(_encoded(graph, levels, columns.text(at)))
     return graph.add("Concat", *blocks, axis=1)
 
 
@@ -104,22 +105,18 @@ def _clipped(graph: Graph, clip: str, values: str) -> str:
     return graph.add("Div", bounded, root)
 
 
-def _one_hot(graph: Graph, levels: Levels, text: str) -> str:
-    """Add a column of 0 and 1 for each level, as :meth:`Levels.one_hot` gives them."""
-    count = len(levels.levels)
-    elsewhere = count if levels.other else -1
-    nowhere = count + levels.other if levels.missing else -1
-    known = {level: at for at, level in enumerate(levels.levels)}
-    aliases = {alias: known[level] for alias, level in levels.aliases.items()}
-    places = {_MISSING: nowhere} | aliases | known
+def _encoded(graph: Graph, levels: Levels, text: str) -> str:
+    """Add the code, or a column of 0 and 1 for each level, as :meth:`Levels.encode` does."""
+    places = {_MISSING: levels.nowhere} | levels.places()
     code = graph.add(
         "LabelEncoder",
         text,
         domain="ai.onnx.ml",
         keys_strings=list(places),
         values_int64s=list(places.values()),
-        default_int64=elsewhere,
+        default_int64=levels.elsewhere,
     )
-    first = int(count + levels.other + levels.missing == 2)  # the first of two has no column
-    columns = graph.whole(np.arange(first, first + len(levels.labels))[None])
+    if levels.coded:
+        return graph.cast(code, np.float32)
+    columns = graph.whole(np.arange(len(levels.labels))[None])
     return graph.cast(graph.add("Equal", code, columns), np.float32)

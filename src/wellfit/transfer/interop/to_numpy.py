@@ -11,9 +11,20 @@ from numpy.typing import NDArray
 
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
-from wellfit.nn import GELU, Activate, Activation, BatchNorm, Linear, NumericEmbedding, PReLU
+from wellfit.nn import (
+    GELU,
+    Activate,
+    Activation,
+    BatchNorm,
+    CategoricalEmbedding,
+    Linear,
+    NumericEmbedding,
+    PReLU,
+)
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
+from wellfit.transfer.interop import categories
+from wellfit.transfer.interop.categories import CodeTables
 from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
 from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
@@ -148,6 +159,13 @@ class _Writer:
                     for key, array in arrays.items()
                 }
                 self.lines += numpy_lines(own, names)
+            case CategoricalEmbedding():
+                codes = CodeTables.of(part)
+                tables = [
+                    self._array(f"table{number}_{at}", table.astype(dtype))
+                    for at, table in enumerate(codes.tables)
+                ]
+                self.lines += categories.numpy_lines(codes, tables)
             case Activate(activation=function):
                 self.lines.append(f"h = {_formula(function)}")
             case layer:

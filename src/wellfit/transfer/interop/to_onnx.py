@@ -11,7 +11,16 @@ import numpy as np
 
 import wellfit
 from wellfit.core.errors import InputError
-from wellfit.nn import Activate, Activation, BatchNorm, Linear, NumericEmbedding, PReLU
+from wellfit.nn import (
+    Activate,
+    Activation,
+    BatchNorm,
+    CategoricalEmbedding,
+    Linear,
+    NumericEmbedding,
+    PReLU,
+)
+from wellfit.transfer.interop import categories
 from wellfit.transfer.interop.embeddings import onnx_nodes
 from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
@@ -88,6 +97,8 @@ def _layer(graph: Graph, part: FittedLayer, x: str) -> str:
             return graph.add("PRelu", x, graph.floats(part.parameters))
         case NumericEmbedding():
             return onnx_nodes(graph, part, x)
+        case CategoricalEmbedding():
+            return categories.onnx_nodes(graph, part, x)
         case Activate(activation=function):
             return _activation(graph, function, x)
     raise InputError(f"ONNX export doesn't know layer {part.layer!r}")

@@ -18,6 +18,7 @@ from wellfit.nn import (
     Activation,
     AlphaDropout,
     BatchNorm,
+    CategoricalEmbedding,
     Dropout,
     GaussianNoise,
     LeakyReLU,
@@ -27,6 +28,8 @@ from wellfit.nn import (
     PReLU,
     Softplus,
 )
+from wellfit.transfer.interop import categories
+from wellfit.transfer.interop.categories import CodeEmbedding
 from wellfit.transfer.interop.embeddings import ColumnEmbedding, torch_module
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer
@@ -83,7 +86,7 @@ class WithinRange(nn.Module):
 
 
 _ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
-_OWN = (*_ENDS.values(), ColumnEmbedding, WithinRange)  # modules that PyTorch hasn't
+_OWN = (*_ENDS.values(), ColumnEmbedding, CodeEmbedding, WithinRange)  # that PyTorch hasn't
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "hard_sigmoid": nn.Hardsigmoid,
     "identity": nn.Identity,
@@ -204,6 +207,9 @@ def _module(part: FittedLayer) -> nn.Module | None:
             return _activation(function)
         case NumericEmbedding():
             embedding, values = torch_module(part)
+            return _filled(embedding, **values)
+        case CategoricalEmbedding():
+            embedding, values = categories.torch_module(part)
             return _filled(embedding, **values)
     raise InputError(f"PyTorch export doesn't know layer {part.layer!r}")
 

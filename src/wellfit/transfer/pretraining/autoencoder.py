@@ -36,7 +36,7 @@ from wellfit.transfer.pretraining.encoding import checked_codes, computed, in_un
 _WITHOUT = (
     *("layers", "input_dropout", "input_noise", "l1", "ema_decay", "learning_rate", "max_norm"),
     *("schedules", "scoring", "image_shape", "pretrained", "augment", "shuffle", "subsample"),
-    *("eval_every", "numeric_embedding", "preset", "bagging"),
+    *("eval_every", "numeric_embedding", "categorical_embedding", "preset", "bagging"),
 )
 
 
@@ -75,6 +75,7 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
     """
 
     target_encoder = ReconstructionTargets
+    categorical_embedding = None  # codes aren't numbers that can be reconstructed
 
     hidden_layer_sizes: Sequence[int] | int = parameter(
         "units of the encoder's layers, the code last.", default=(64,), kw_only=False
