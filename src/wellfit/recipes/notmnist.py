@@ -24,8 +24,8 @@ DIFFERS = (
     "distinct images of its smaller set: 6,804 for training, 2,000 for testing. So its accuracies "
     "can't be compared; ours stand beside those of the same settings in Keras on the same rows, "
     "the means of three seeds (`python -m benchmarks.notmnist`), which take the rows in random "
-    "order; the source and ours in a fixed one, in which the source's batches start at other rows "
-    "in each epoch."
+    "order and end with an epoch, hence with its small last batch; the source and ours take a "
+    "fixed order, in which the source's batches start at other rows in each epoch."
 )
 OTHER_ROWS = "30 times as many training rows, other test rows"
 TEST, VALIDATION, SEED = 2000, 1000, 0
