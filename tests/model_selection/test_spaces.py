@@ -302,6 +302,15 @@ def test_the_default_space_holds_for_every_optimizer(name):
         clf.set_params(**candidate)
 
 
+def test_the_default_space_leaves_an_embedding_out_and_in():
+    clf = MLPClassifier(numeric_embedding="periodic")
+    space = default_space(clf)
+    check(space, clf)
+    assert space.axes["numeric_embedding"].values() == ("periodic", None)
+    none = default_space(MLPClassifier(numeric_embedding=None))
+    assert "numeric_embedding" not in none.axes
+
+
 def test_the_default_space_varies_the_learning_rate_that_counts():
     """The estimator's own overrides the optimizer's, which would be varied to no effect."""
     axes = default_space(MLPClassifier(learning_rate=0.1)).axes

@@ -30,8 +30,8 @@ _CHECKED: Mapping[str, Callable[[Any], Any]] = {
 def default_space(estimator: BaseMLP) -> Space:
     """Return what is worth searching, as the hyper-parameters' own declarations say.
 
-    The optimizer's learning rate and momentum, the strength of L2, the share of dropout, and the
-    hidden layers' sizes, where the estimator has such.
+    The optimizer's learning rate and momentum, the strength of L2, the share of dropout, the
+    hidden layers' sizes, and whether numeric columns are embedded, where the estimator has such.
 
     >>> from wellfit import MLPClassifier
     >>> list(default_space(MLPClassifier(optimizer="sgd", layers=[8])).axes)
@@ -54,6 +54,9 @@ def default_space(estimator: BaseMLP) -> Space:
         # Activations may be one for each layer, and layers that are reused have their sizes.
         if not isinstance(estimator.activation, (list, tuple)) and estimator.pretrained is None:
             axes["hidden_layer_sizes"] = Choices(_SIZES)
+    embedding = estimator.get_params(deep=False).get("numeric_embedding")
+    if embedding is not None and estimator.pretrained is None:
+        axes["numeric_embedding"] = Choices((embedding, None))
     return Space(axes)
 
 
