@@ -203,6 +203,11 @@ def test_sides_are_grouped_by_the_cells_that_all_have() -> None:
     ]
 
 
+def test_places_without_the_constant_are_left_out() -> None:
+    partial = {cell: one for cell, one in RESULTS.items() if cell[:2] != ("constant", "one")}
+    assert groups(partial) == [Group(["wellfit", "lightgbm"], [("two", 0)])]
+
+
 def test_standings_by_hand() -> None:
     pair, three = groups(RESULTS)
     found = standings(RESULTS, pair)

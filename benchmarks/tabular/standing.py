@@ -53,11 +53,15 @@ def accuracy(result: Result) -> float:
 
 
 def groups(results: Results) -> list[Group]:
-    """Return nested groups: the sides measured at most places, then more sides at fewer places."""
+    """Return nested groups: the sides measured at most places, then more sides at fewer places.
+
+    Only places count where the constant was measured: without it there is no score.
+    """
     places: dict[str, set[Place]] = {}
     for side, table, split in results:
-        if side != BASELINE:
-            places.setdefault(side, set()).add((table, split))
+        places.setdefault(side, set()).add((table, split))
+    scored = places.pop(BASELINE, set())
+    places = {side: one & scored for side, one in places.items() if one & scored}
     found = []
     for size in sorted({len(one) for one in places.values()}, reverse=True):
         sides = [side for side, one in places.items() if len(one) >= size]
