@@ -18,4 +18,5 @@ def make(_: pd.DataFrame, regression: bool, **params: Any) -> Any:
 SIDES = {
     "wellfit_fast": ("wellfit, fast", "wellfit-nn", partial(make, preset="fast")),
     "wellfit": ("wellfit", "wellfit-nn", make),
+    "wellfit_best": ("wellfit, best", "wellfit-nn", partial(make, preset="best")),
 }
