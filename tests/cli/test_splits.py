@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from typer.testing import Result
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
 from wellfit.cli.source import Request, open_source
-from wellfit.core.errors import InputError
+from wellfit.core.errors import DataError, InputError
+from wellfit.model_selection import SearchCV
 
 Wellfit = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -108,6 +110,57 @@ def test_a_check_by_time_has_nothing_to_say_of_the_order(visits: Path, wellfit: 
     assert "checks:" in done.output
     assert "--time-column" not in done.output
     assert "row order" not in done.output
+
+
+@pytest.mark.parametrize("more", [{"time_column": ("when",)}, {"group_column": "patient"}])
+def test_folds_are_made_as_the_test_set_is(visits: Path, more: dict) -> None:
+    source = open_source(asked(visits, **more, validation_fraction=0.0))
+    assert source.columns is not None
+    X, folds = source.data.X, source.columns.folds(3)
+    assert len(folds) == 3
+    for train, held in folds:
+        assert len(held) == pytest.approx(len(X) / (4 if "time_column" in more else 3), rel=0.3)
+        if "time_column" in more:
+            assert X.when.iloc[train].max() < X.when.iloc[held].min()
+        else:
+            assert set(X.patient.iloc[train]).isdisjoint(X.patient.iloc[held])
+            np.testing.assert_array_equal(np.union1d(train, held), np.arange(len(X)))
+    held = np.concatenate([each for _, each in folds])
+    assert len(set(held)) == len(held)
+
+
+def test_a_search_by_groups_keeps_them_together_and_can_be_resumed(
+    visits: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    fit = SearchCV.fit
+
+    def spy(self: SearchCV, X: Any, y: Any) -> Any:
+        seen.append((X, self.cv))
+        return fit(self, X, y)
+
+    monkeypatch.setattr(SearchCV, "fit", spy)
+    words = ("--target", "y", "--hidden", "4", "--epochs", "1", "--drop", "note", "--run", "s")
+    more = ("--group-column", "patient", "--candidates", "2", "--cv", "2")
+    done = wellfit("search", "visits.csv", *words, *more)
+    assert done.exit_code == 0, done.output
+    Path("s/result.json").unlink()
+    assert wellfit("search", "--resume", "s").exit_code == 0
+    assert len(seen) == 2
+    for X, folds in seen:
+        assert len(X) > 300  # no rows are set aside for validation
+        for train, held in folds:
+            assert set(X.patient.iloc[train]).isdisjoint(X.patient.iloc[held])
+
+
+def test_more_folds_than_groups_are_refused(visits: Path) -> None:
+    source = open_source(asked(visits, group_column="patient", validation_fraction=0.0))
+    assert source.columns is not None
+    with pytest.raises(
+        DataError,
+        match="41 folds are too many; of the last rows, --group-column patient has one group",
+    ):
+        source.columns.folds(41)
 
 
 def test_the_settings_of_older_runs_are_read() -> None:

@@ -45,6 +45,7 @@ search_app = typer.Typer(cls=_OneByDefault, help="Search hyper-parameters by cro
 )
 @options.takes(
     options.DataOptions,
+    options.SplitOptions,
     options.SearchOptions,
     parameter_options("scoring"),  # the search has its own
     options.ModelOptions,
@@ -74,7 +75,8 @@ def search(
         resume_search(given["resume"], quiet=given["quiet"])
         return
     refuse_undeclared("sampler", given["sampler"])
-    plan = begin(ctx, given)
+    # Candidates are judged by folds of all rows that aren't in the test set.
+    plan = begin(ctx, given, validates=False)
     with starting():
         from wellfit.cli.search_plan import SearchPlan
         from wellfit.cli.search_run import run_search

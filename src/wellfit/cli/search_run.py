@@ -161,7 +161,7 @@ def _searched(
         journal=journal,
         scoring=options.score,
         n_jobs=options.jobs,
-        cv=options.cv,
+        cv=options.cv if source.columns is None else source.columns.folds(options.cv),
         random_state=plan.common.request.seed,
     )
     with warnings.catch_warnings(record=True) as caught, leaderboard:

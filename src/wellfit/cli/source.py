@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wellfit.cli.reading_notes import notes_on, unknown_levels
-from wellfit.cli.splits import Cut, later_rows, set_aside, whole_groups
+from wellfit.cli.splits import ColumnSplit, Cut, later_rows, set_aside, whole_groups
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.core.words import percent, pluralize
@@ -85,8 +85,13 @@ class Request:
             )
 
     @classmethod
-    def from_options(cls, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Request:
-        """Return the request from a command's options, and the estimator's parameters in them."""
+    def from_options(
+        cls, given: Mapping[str, Any], parameters: Mapping[str, Any], *, validates: bool = True
+    ) -> Request:
+        """Return the request from a command's options, and the estimator's parameters in them.
+
+        Without ``validates``, a split by columns sets no validation set aside.
+        """
         schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
         same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "classes")
         return cls(
@@ -95,7 +100,7 @@ class Request:
             schema=schema,
             time_column=tuple(given.get("time_column") or ()),
             group_column=given.get("group_column"),
-            validation_fraction=_validation(parameters),
+            validation_fraction=_validation(parameters) if validates else 0.0,
             **{name: given[name] for name in (*same, "task", "seed")},
         )
 
@@ -111,7 +116,7 @@ class SplitData:
     """Data with a test set, the kind of their target, and the origin of the test set.
 
     ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
-    split already follows.
+    split already follows; ``columns`` is the split by columns, None where it is random or given.
     """
 
     data: Dataset
@@ -119,6 +124,7 @@ class SplitData:
     split: str
     notes: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    columns: ColumnSplit | None = None
 
     @property
     def learning(self) -> Learning:
@@ -165,10 +171,14 @@ def open_source(wanted: Request) -> SplitData:
     _refuse_missing_targets(data)
     refuse_infinities(data, wanted.name, wanted.test)
     notes = (*notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
+    n_rows = len(data.X)
     data, split = _divided(data, kind, wanted, cut)
     heeded = ("row_order",) if wanted.time_column else ()
     heeded = ("repeated_entities",) if wanted.group_column else heeded
-    return SplitData(data, kind, split, notes, heeded)
+    columns = None
+    if cut is not None:
+        columns = ColumnSplit(cut, n_rows, wanted.test_fraction, bool(wanted.time_column))
+    return SplitData(data, kind, split, notes, heeded, columns)
 
 
 def _of_classes(data: Dataset, wanted: Request) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,6 +94,49 @@ def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Datase
     found = {f"{name}{part}": ids for part, ids in {"": train, **parts}.items() for name in "Xy"}
     taken = {name: safe_indexing(getattr(data, name[0]), ids) for name, ids in found.items()}
     return replace(data, **taken)
+
+
+@dataclass(frozen=True)
+class ColumnSplit:
+    """A split by the columns of time or of groups, of which a test set was the first part.
+
+    Attributes:
+        cut: splits off rows.
+        n_rows: number of rows, those of the test set included.
+        test: fraction of the rows in the test set.
+        forward: whether rows that are held out come after all others, as by time.
+    """
+
+    cut: Cut
+    n_rows: int
+    test: float
+    forward: bool
+
+    def folds(self, n: int) -> list[tuple[Ids, Ids]]:
+        """Return the training and the held-out rows of ``n`` folds of the training set.
+
+        By time, the latest rows are held out of all, then of those that are left, and so on; by
+        groups, each group is held out once.
+
+        Raises:
+            DataError: there are too few times or groups.
+
+        >>> cut = later_rows(pd.DataFrame({"year": range(8)}), ["year"])
+        >>> folds = ColumnSplit(cut, 8, 0.25, forward=True).folds(2)
+        >>> [(train.tolist(), held.tolist()) for train, held in folds]
+        [([0, 1, 2, 3], [4, 5]), ([0, 1], [2, 3])]
+        """
+        rows = self.cut(np.arange(self.n_rows), self.test)[0]
+        found, left = [], rows
+        for parts in range(n + self.forward, self.forward, -1):
+            try:
+                left, held = self.cut(left, 1 / parts) if parts > 1 else (left[:0], left)
+            except DataError as error:
+                raise DataError(f"{n} folds are too many; of the last rows, {error}") from error
+            train = left if self.forward else np.setdiff1d(rows, held)
+            # As positions in the training set, whose rows stand in this order.
+            found.append((np.searchsorted(rows, train), np.searchsorted(rows, held)))
+        return found
 
 
 def _column(X: Any, name: str, option: str) -> pd.Series[Any]:

@@ -46,7 +46,7 @@ def begin_again(ctx: typer.Context, run: Path) -> None:
     read_run(run)
 
 
-def begin(ctx: typer.Context, given: Mapping[str, Any]) -> Plan:
+def begin(ctx: typer.Context, given: Mapping[str, Any], *, validates: bool = True) -> Plan:
     """Return the plan of a training by a command's options.
 
     Data, columns, names and values that can't be meant are refused, before PyTorch is imported.
@@ -58,7 +58,7 @@ def begin(ctx: typer.Context, given: Mapping[str, Any]) -> Plan:
     from wellfit.cli.preflight import refuse_unknown_data
     from wellfit.cli.source import Request
 
-    request = Request.from_options(given, parameters)
+    request = Request.from_options(given, parameters, validates=validates)
     refuse_unknown_data(request)
     own = options.chosen(options.ProgressOptions, given)
     return Plan(request, parameters, tuple(given["settings"] or ()), own)
