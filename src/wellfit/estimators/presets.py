@@ -21,7 +21,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # The plain network: columns as they are, each one number, and the weights of one moment.
         "fast": MappingProxyType({"numeric_embedding": None, "ema_decay": 0.0}),
         DEFAULT: MappingProxyType({}),
-        # Several networks, calibrated: as good as it gets, for about eight times the time.
+        # Several networks, calibrated: as good as it gets, for about five times the time.
         "best": MappingProxyType(
             {"bagging": 8, "calibration": "temperature", "clip_predictions": True}
         ),
