@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -191,9 +191,14 @@ def _inherited(one: _Statement, found: Mapping[str, list[_Statement]]) -> dict[s
     """Return the fields of a class, its bases' first."""
     fields: dict[str, _Field] = {}
     for base in reversed(one.bases):
-        for other in found.get(base, ())[:1]:
+        for other in _named(base, one.path, found)[:1]:
             fields |= _inherited(other, found)
     return fields | dict(_own(one.cls, one.path))
+
+
+def _named(cls: str, path: Path, found: Mapping[str, list[_Statement]]) -> Sequence[_Statement]:
+    """Return the classes of a name that a file may mean, its own first: others have it as well."""
+    return sorted(found.get(cls, ()), key=lambda one: one.path != path)
 
 
 def _own(cls: str, path: Path) -> Iterator[tuple[str, _Field]]:
@@ -260,5 +265,6 @@ def _family(
     if "family" in one.keywords:
         return one.keywords["family"]
     below = (*below, one)  # classes of one name may seem to derive from each other
-    bases = (base for name in one.bases for base in found.get(name, ()) if base not in below)
+    named = (base for name in one.bases for base in _named(name, one.path, found))
+    bases = (base for base in named if base not in below)
     return next((family for base in bases if (family := _family(base, found, below))), None)
