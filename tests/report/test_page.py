@@ -465,6 +465,10 @@ def test_wilsons_interval_is_scipys():
     low, high = wilson(np.array([0.9]), np.array([20]))
     expected = binomtest(18, 20).proportion_ci(method="wilson")
     assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
+    shares, counts = np.repeat([0.0, 1.0], 50), np.tile(np.arange(1, 51), 2)
+    low, high = wilson(shares, counts)
+    assert (low <= shares).all()  # not even by a rounding error
+    assert (high >= shares).all()
 
 
 def test_the_worst_mistake_comes_first(answers):

@@ -176,7 +176,8 @@ def wilson(shares: Floats, counts: NDArray[np.integer]) -> tuple[Floats, Floats]
     z = _Z**2 / counts
     middle = (shares + z / 2) / (1 + z)
     half = np.sqrt(z * (shares * (1 - shares) + z / 4)) / (1 + z)
-    return middle - half, middle + half
+    # Shares of 0 and 1 are bounds themselves, but for rounding.
+    return np.minimum(middle - half, shares), np.maximum(middle + half, shares)
 
 
 def roc_chart(truths: Truths) -> tuple[Chart, dict[str, float]]:
