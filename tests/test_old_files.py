@@ -27,7 +27,11 @@ def rows() -> pd.DataFrame:
 
 
 # What these parameters were by default then.
-FORMER_DEFAULTS: dict[str, Any] = {"categorical_embedding": None}
+FORMER_DEFAULTS: dict[str, Any] = {
+    "categorical_embedding": None,
+    "numeric_embedding": None,
+    "ema_decay": 0.0,
+}
 PREDICTIONS = {
     "classifier": lambda model: model.predict_proba(rows()),
     "regressor": lambda model: model.predict(rows()),
@@ -54,6 +58,7 @@ def test_a_checkpoint_of_format_0_1_is_taken_up() -> None:
         preprocess=None,
         early_stopping=EarlyStopping(patience=3),
         validation_fraction=0.2,
+        **FORMER_DEFAULTS,
     ).fit(RAW, LABELS, resume_from=FILES / "checkpoints")
     assert len(model.history_["loss"]) == 4
     np.testing.assert_allclose(model.predict_proba(RAW[:5]), EXPECTED["checkpoints"], rtol=1e-5)
@@ -97,9 +102,8 @@ def test_a_journal_with_former_names_is_gone_on_with(tmp_path: Path) -> None:
         preprocess=None,
         early_stopping=False,
         lr_schedule=ReduceLROnPlateau(0.5, patience=1, monitor="loss"),
-        ema_decay=0.5,
         n_threads=1,
-        **FORMER_DEFAULTS,
+        **{**FORMER_DEFAULTS, "ema_decay": 0.5},
     )
     space = {"gradient_clipping": [ClipByNorm(0.5), None], "subsample": [1.0, 0.5]}
     search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)

@@ -21,6 +21,7 @@ def fit(workload: Workload, X: Array, y: Array, epochs: int) -> Trained:
         activation="relu",
         batch_norm=False,
         dropout=0.0,
+        ema_decay=0.0,
         l2=workload.l2,
         optimizer=optimizer,
         lr_schedule="constant",

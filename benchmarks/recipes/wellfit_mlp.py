@@ -17,6 +17,7 @@ def fit(task: Task, images: Images, epochs: int, seed: int) -> Run:
         batch_size=task.ours["batch_size"],
         epochs=epochs,
         dropout=0.0,
+        ema_decay=0.0,
         early_stopping=False,
         precision="bfloat16",
         random_state=seed,

@@ -55,6 +55,7 @@ def initializers(data_dir: Path, candidates: int, _: list[str]) -> list[Row]:
     X, y = np.asarray(data.X), np.asarray(data.y)
     model = MLPClassifier(
         (64, 64),
+        ema_decay=0.0,
         dropout=0.5,
         optimizer="rmsprop",
         lr_schedule="constant",

@@ -35,6 +35,8 @@ def network() -> MLPClassifier:
     """Return the network that every candidate is a variant of."""
     return MLPClassifier(
         HIDDEN,
+        numeric_embedding=None,
+        ema_decay=0.0,
         dropout=0.1,
         optimizer=SGD(0.01, momentum=0.9),
         lr_schedule="constant",

@@ -231,6 +231,7 @@ def test_options_reach_the_estimator(here: Path, wellfit: Wellfit) -> None:
     done = wellfit(
         *TRAIN,
         *("--hidden", "8,4", "--activation", "tanh", "--batch-norm", "--dropout", "0.2"),
+        *("--set", "numeric_embedding=None"),
         *("--input-dropout", "0.1", "--optimizer", "sgd", "--learning-rate", "0.05"),
         *("--lr-schedule", "exponential", "--batch-size", "16", "--epochs", "2", "--l1", "1e-4"),
         *("--l2", "1e-3", "--no-early-stopping", "--validation-fraction", "0.25"),

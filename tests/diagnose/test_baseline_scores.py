@@ -29,7 +29,10 @@ from wellfit.diagnose.verdicts.training import Outlying
 from wellfit.nn import Quantile
 from wellfit.optim import Adam
 
+# The verdicts here are on plain networks, whose faults are known.
+PLAIN: dict[str, Any] = {"numeric_embedding": None, "ema_decay": 0.0}
 BARE: dict[str, Any] = {
+    **PLAIN,
     "dropout": 0.0,
     "early_stopping": False,
     "epochs": 20,
@@ -44,7 +47,8 @@ def halved(X: Any, y: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def small(**given: Any) -> dict[str, Any]:
-    return {"hidden_layer_sizes": (16,), "epochs": 10, "random_state": 0, "n_threads": 1, **given}
+    brief = {"hidden_layer_sizes": (16,), "epochs": 10, "random_state": 0, "n_threads": 1}
+    return {**PLAIN, **brief, **given}
 
 
 # What stands first: training against unseen rows, and the baselines.
@@ -69,7 +73,7 @@ def test_worse_than_the_mean_is_never_well_fit(seed: int) -> None:
     X, y = make_regression(900, 6, n_informative=4, noise=20.0, random_state=seed)
     y[450:454] += 30 * y.std() * np.array([1, -1, 1, -1])
     X, y, X_test, y_test = halved(X, y)
-    net = MLPRegressor((32,), epochs=30, random_state=seed, n_threads=1).fit(X, y)
+    net = MLPRegressor((32,), epochs=30, random_state=seed, n_threads=1, **PLAIN).fit(X, y)
     found = verdict(net, X, y, X_test, y_test)
     assert net.score(X_test, y_test) < 0.5
     assert found.name == "outliers"
@@ -174,7 +178,7 @@ def test_a_loss_that_hardly_falls_is_no_slow_rate_where_nothing_can_be_learned()
 def test_a_linear_model_that_is_better_is_told() -> None:
     X, y = make_regression(3000, 40, n_informative=20, noise=80.0, random_state=0)
     rows = (X[:2000], y[:2000])
-    net = MLPRegressor((64,), epochs=8, early_stopping=False, random_state=0, n_threads=1)
+    net = MLPRegressor(**small(hidden_layer_sizes=(64,), epochs=8, early_stopping=False))
     found = verdict(net.fit(*rows), *rows, X[2000:], y[2000:])
     assert found.name in ("outperformed", "under_fitting", "still_improving")
     assert found.scores is not None

@@ -143,7 +143,7 @@ def test_the_first_loss_is_log_c_or_the_variance() -> None:
 
 
 def test_the_penalty_is_its_formula() -> None:
-    estimator = MLPClassifier((8,), l2=0.1, dropout=0.0)
+    estimator = MLPClassifier((8,), l2=0.1, dropout=0.0, numeric_embedding=None)
     found = one("penalty", estimator, *IRIS, random_state=3)
     member = estimator.set_params(random_state=3).prepare(*IRIS).member
     drawn = [block for block in member.network.initial_parameters(member.seed) if len(block)]

@@ -106,7 +106,8 @@ def test_the_output_delta_of_softmax_is_probability_minus_one_hot() -> None:
 
 def test_tables_and_pixels_are_encoded_as_in_training() -> None:
     table = pd.DataFrame({"a": X[:, 0], "b": NAMES[Y]})
-    model = MLPClassifier((4,), epochs=1, random_state=0).fit(table, Y > 0)
+    model = MLPClassifier((4,), epochs=1, numeric_embedding=None, random_state=0)
+    model.fit(table, Y > 0)
     assert layer_values(model, table).activations[0].shape == (40, model.coefs_[0].shape[0])
     pixels = RNG.integers(0, 256, (40, 9)).astype(np.uint8)
     model = MLPClassifier((4,), epochs=1, random_state=0, image_shape=(3, 3)).fit(pixels, Y)

@@ -30,6 +30,8 @@ IRIS = load_iris(return_X_y=True)
 
 SMALL = {
     "hidden_layer_sizes": (32,),
+    "numeric_embedding": None,
+    "ema_decay": 0.0,
     "optimizer": Adam(0.01),
     "epochs": 30,
     "early_stopping": False,

@@ -211,7 +211,7 @@ def test_an_embedding_is_transferred_with_its_layers(kind):
         for name in ("parameters", "statistics"):
             theirs, ours = (getattr(each.network_, name)[:2] for each in (source, taken))
             torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
-    plain = MLPRegressor(**QUICK).fit(X, Y)
+    plain = MLPRegressor(**QUICK, numeric_embedding=None).fit(X, Y)
     with pytest.raises(HyperparameterError, match="the pretrained model has none"):
         MLPRegressor(
             **params, pretrained=Pretrained(plain), numeric_embedding=kind

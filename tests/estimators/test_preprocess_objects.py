@@ -15,7 +15,13 @@ from wellfit.transfer import Pretrained, RBMPretraining
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({"size": np.exp(RNG.normal(size=120)), "town": RNG.choice(list("abcdef"), 120)})
 Y = (np.log(X["size"]) + X["town"].isin(list("abc")) > 0.5).astype(int)
-QUICK = {"hidden_layer_sizes": (8,), "epochs": 2, "random_state": 0, "early_stopping": False}
+QUICK = {
+    "hidden_layer_sizes": (8,),
+    "numeric_embedding": None,
+    "epochs": 2,
+    "random_state": 0,
+    "early_stopping": False,
+}
 OTHER = TablePreprocessor("quantile", max_categories=3)
 
 

@@ -21,6 +21,7 @@ BOTH = pytest.mark.parametrize(
 )
 SETTINGS = {
     "hidden_layer_sizes": (12,),
+    "numeric_embedding": None,
     "dropout": 0.2,
     "batch_norm": True,
     "batch_size": 16,

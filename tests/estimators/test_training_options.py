@@ -22,6 +22,8 @@ BOTH = pytest.mark.parametrize(
 )
 PLAIN = {
     "hidden_layer_sizes": (8,),
+    "numeric_embedding": None,
+    "ema_decay": 0.0,
     "dropout": 0.0,
     "lr_schedule": "constant",
     "early_stopping": False,

@@ -21,7 +21,15 @@ def journal(tmp_path: Path) -> Path:
 
 
 def search(journal: Path) -> SearchCV:
-    network = MLPClassifier((3,), epochs=2, random_state=0, preprocess=None, early_stopping=False)
+    network = MLPClassifier(
+        (3,),
+        epochs=2,
+        random_state=0,
+        preprocess=None,
+        early_stopping=False,
+        numeric_embedding=None,
+        ema_decay=0.0,
+    )
     space = {"l2": [0.0, 0.1]}
     return SearchCV(
         network, space, sampler="grid", cv=2, random_state=0, journal=journal, refit=False

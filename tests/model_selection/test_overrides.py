@@ -26,7 +26,12 @@ from wellfit.transfer import to_sklearn
 
 X, y = make_classification(60, 4, n_informative=3, n_redundant=0, random_state=0)
 GRID = {"l2": [0.0, 0.1]}
-SMALL: dict[str, Any] = {"epochs": 2, "early_stopping": False, "precision": "float64"}
+SMALL: dict[str, Any] = {
+    "epochs": 2,
+    "early_stopping": False,
+    "numeric_embedding": None,
+    "precision": "float64",
+}
 SAID = "its candidates are trained one by one"
 
 

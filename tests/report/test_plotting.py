@@ -57,7 +57,7 @@ def diabetes() -> Data:
 
 @pytest.fixture(scope="module")
 def two(cancer: Data) -> MLPClassifier:
-    return MLPClassifier((5,), epochs=8, random_state=0).fit(*cancer)
+    return MLPClassifier((5,), numeric_embedding=None, epochs=8, random_state=0).fit(*cancer)
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +238,17 @@ def test_weights_of_a_table_are_a_heat_map_with_names(two: MLPClassifier, cancer
     assert axes.get_ylabel() == "feature"
 
 
+def test_weights_above_an_embedding_have_its_columns_names(cancer: Data) -> None:
+    few = cancer[0].iloc[:, :2]
+    model = MLPClassifier((5,), epochs=2, random_state=0).fit(few, cancer[1])
+    axes = model.plot.weights()
+    assert axes.images[0].get_array().shape == (8, 5)
+    assert [each.get_text() for each in axes.get_yticklabels()[3:5]] == [
+        "mean radius 4",
+        "mean texture 1",
+    ]
+
+
 def test_the_network_shows_its_layers(two: MLPClassifier) -> None:
     axes = two.plot.network()
     told = " ".join(text.get_text() for text in axes.texts)
@@ -259,7 +270,7 @@ def test_an_embedding_is_drawn_by_the_columns_value(diabetes: Data) -> None:
     options: dict[str, Any] = {"epochs": 8, "random_state": 0, "learning_rate": 0.02}
     model = MLPRegressor((8,), numeric_embedding="piecewise_linear", **options).fit(rows, y)
     axes = model.plot.embedding(rows, "hour")
-    assert len(axes.lines) == 8
+    assert len(axes.lines) == 4
     assert axes.lines[0].get_xdata().tolist() == list(range(24))
     heights = np.stack([line.get_ydata() for line in axes.lines])
     assert abs(np.diff(heights, axis=1)).sum(0).argmax() == 12
@@ -272,7 +283,7 @@ def test_an_embedding_is_drawn_by_the_columns_value(diabetes: Data) -> None:
     X, target = diabetes
     assert len(raw.fit(X, target).plot.embedding(X, "x2").lines) == 4
     with pytest.raises(InputError, match="and this one has none"):
-        MLPRegressor((8,), epochs=1).fit(X, target).plot.embedding(X, "x2")
+        MLPRegressor((8,), numeric_embedding=None, epochs=1).fit(X, target).plot.embedding(X, "x2")
 
 
 ONE = ("confusion", "roc", "precision_recall", "calibration", "importance", "weights", "network")

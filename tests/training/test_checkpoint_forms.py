@@ -27,6 +27,8 @@ def path(tmp_path: Path) -> Path:
 def resume(path: Path) -> MLPClassifier:
     return MLPClassifier(
         (3,),
+        numeric_embedding=None,
+        ema_decay=0.0,
         epochs=4,
         random_state=0,
         preprocess=None,

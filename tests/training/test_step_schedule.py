@@ -105,7 +105,7 @@ def test_members_with_schedules_of_their_own_numbers(of):
 def test_the_share_of_new_weights_in_averages():
     ours = schedule_of(member(ema_decay=0.5), member(ema_decay=0.9))
     ema_weight = [numbers(values.ema_weight, 2) for values in ours.values(0, 12)]
-    decays = [[min(decay, t / (t + 1)) for decay in (0.5, 0.9)] for t in range(12)]
+    decays = [[min(decay, t / (t + 9)) for decay in (0.5, 0.9)] for t in range(12)]
     np.testing.assert_allclose(ema_weight, 1 - np.array(decays))
     assert next(schedule_of(member()).values(0, 1)).ema_weight is None
 

@@ -22,7 +22,13 @@ TWO = np.where(X[:, 0] > X[:, 1], "yes", "no")
 LABELS = (X[:, :3] > 3).astype(int)
 NUMBER = np.exp(X[:, 0] / 3) + 0.1 * X[:, 1] ** 2
 NUMBERS = np.column_stack([NUMBER, 5 * np.abs(X[:, 2])])
-QUICK = {"epochs": 2, "random_state": 0, "early_stopping": False, "n_threads": 1}
+QUICK = {
+    "epochs": 2,
+    "random_state": 0,
+    "early_stopping": False,
+    "numeric_embedding": None,
+    "n_threads": 1,
+}
 
 
 def classifier(y: Any = THREE, rows: Any = X, **params: Any) -> MLPClassifier:

@@ -520,7 +520,7 @@ def test_a_run_goes_to_the_registry_with_its_figures_and_predicts_from_there(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     train = ("train", "iris", "--hidden", "8", "--epochs", "2", "--run", "run", "--quiet")
-    assert wellfit(*train).exit_code == 0
+    assert wellfit(*train, "--preset", "fast").exit_code == 0
     done = wellfit("models", "add", "registry", "run", "--name", "iris", "--license", "CC0")
     assert done.exit_code == 0, done.output
     assert "Added iris (classifier, 67 parameters) to registry" in done.output

@@ -38,7 +38,13 @@ from wellfit.transfer import AutoencoderPretraining, FittedLayer, GradualUnfreez
 X, Y = load_digits(return_X_y=True)
 LOW, HIGH = np.flatnonzero(Y < 5), np.flatnonzero(Y >= 5)
 FEW, REST = HIGH[:150], HIGH[150:]
-QUICK = {"epochs": 3, "random_state": 0, "n_threads": 1, "early_stopping": False}
+QUICK = {
+    "epochs": 3,
+    "random_state": 0,
+    "n_threads": 1,
+    "early_stopping": False,
+    "numeric_embedding": None,
+}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError, did_you_mean, shown
 from wellfit.core.hyper import Config, Hyper
@@ -81,13 +81,19 @@ class Parameter:
             if not self._holds(one):
                 raise HyperparameterError(f"{name} is {value!r}; expected {self._expected(one)}")
         only = self.choices if self.hyper is None and self.family is None else ()
-        # Of a literal type nothing else is allowed, text or not.
-        if only and (isinstance(value, str) or get_origin(self.form) is Literal):
-            if value in only:
-                return
+        # Where its type has nothing but names, nothing else is allowed, text or not.
+        named = isinstance(value, str) or (self._holds_names_only() and value is not None)
+        if only and named and value not in only:
             expected = " or ".join([*map(repr, only), *["None"] * self.optional])
-            near = did_you_mean(value, self.choices).rstrip(".")
+            near = did_you_mean(str(value), self.choices).rstrip(".")
             raise HyperparameterError(f"{name} is {value!r}; expected {expected}{near}")
+
+    def _holds_names_only(self) -> bool:
+        """Say whether its type has nothing but names, and perhaps None."""
+        kinds = get_args(self.form) if get_origin(self.form) is not Literal else (self.form,)
+        return bool(kinds) and all(
+            get_origin(kind) is Literal or kind is type(None) for kind in kinds
+        )
 
     def _numbers(self, value: Any) -> tuple[Any, ...]:
         """Return what has to be a number in the range: nothing where the value is something else.

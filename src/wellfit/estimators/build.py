@@ -23,6 +23,7 @@ from wellfit.estimators.continuing import (
     network_to_continue,
     settled,
 )
+from wellfit.estimators.duration import Interval, batch_size, eval_interval, length
 from wellfit.estimators.embedding import columns_to_embed, embedded_columns, embedding_of
 from wellfit.estimators.encoding import (
     Encoded,
@@ -254,7 +255,7 @@ class JobBuilder:
         before, pretrained = origin.before, estimator.pretrained
         member = self._member(table, stream, origin, one_epoch)
         wanted = () if one_epoch else settings.scored(estimator)
-        interval = settings.Interval() if one_epoch else self._interval()
+        interval = Interval() if one_epoch else self._interval()
         job = TrainingJob(
             rows, stream, member, features, targets, y, self.compute,
             callbacks=tuple(settings.callbacks(estimator, one_epoch)),
@@ -276,11 +277,11 @@ class JobBuilder:
             job = continued(job, before, one_epoch=one_epoch)
         return job
 
-    def _interval(self) -> settings.Interval:
+    def _interval(self) -> Interval:
         """Return the time from one judgement to the next; a minimizer's steps are its epochs."""
-        interval = settings.eval_interval(self.estimator.eval_every)
+        interval = eval_interval(self.estimator.eval_every)
         if interval.steps is not None and self._minimizes():
-            return settings.Interval(interval.steps)
+            return Interval(interval.steps)
         return interval
 
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
@@ -293,7 +294,7 @@ class JobBuilder:
             )
         width, n_outputs = table.rows.x.shape[1], table.targets.n_outputs
         known = embedded_columns(origin.network) if origin.network else ()
-        columns = known or columns_to_embed(e, table, stream.train)
+        columns = known or columns_to_embed(e, table, stream.train, one_epoch=one_epoch)
         codes = room_for_codes(e, table.features, origin.network)
         built = self.architecture(width, n_outputs, origin.borrowed, columns, codes)
         fixed = one_epoch or self._minimizes()
@@ -306,10 +307,10 @@ class JobBuilder:
             penalties=built.penalties,
             constraints=built.constraints,
             gradient_clipping=settings.clipping(e.gradient_clipping),
-            ema_decay=e.ema_decay,
-            batch_size=settings.batch_size(e.batch_size, rows),
+            ema_decay=settings.ema_decay(e, built.penalties),
+            batch_size=batch_size(e.batch_size, rows),
             seed=stream.seed,
-            **(settings.length(e, rows) if not one_epoch else {"epochs": 1}),
+            **(length(e, rows) if not one_epoch else {"epochs": 1}),
         )
         check_room(member, rows, self.compute.dtype, self.compute.torch_device)
         memory = memory_of(origin.before, member) if one_epoch else None

@@ -68,7 +68,8 @@ def settled(estimator: Any, before: FittedNetwork | None = None) -> dict[str, An
     given = estimator.get_params(deep=False)
     now = {name: given[name] for name in _SETTLED if name in given}
     # A copy: what the user does with the object later is not what rows were encoded by.
-    now["preprocess"] = clone(now["preprocess"], safe=False)
+    if "preprocess" in now:  # which a subclass's constructor may leave out
+        now["preprocess"] = clone(now["preprocess"], safe=False)
     if before is not None and now.get("pretrained") is None:
         now["pretrained"] = before.settings.get("pretrained")
     return now

@@ -10,9 +10,17 @@ from scipy import sparse
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.estimators import settings
 from wellfit.estimators.encoding import Encoded
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import Network, NumericEmbedding
+from wellfit.nn.embeddings import is_auto
+from wellfit.optim import SGD, Optimizer
+
+# The least image has so many columns, 8 by 8. Pixels gain nothing by an embedding, and one of so
+# many columns costs several times what the other layers do.
+_MANY_COLUMNS = 64
+_NUMERIC = ("number", "duration")
 
 
 def embedding_of(
@@ -29,21 +37,22 @@ def embedding_of(
     Raises:
         HyperparameterError: an embedding below borrowed layers that were trained without one.
     """
-    if estimator.numeric_embedding is None:
+    given = estimator.numeric_embedding
+    if given is None or (is_auto(given) and (borrowed is not None or not columns)):
         return ()
-    layer = resolve(NumericEmbedding, estimator.numeric_embedding)
+    layer = NumericEmbedding.from_value(given)
     if borrowed is None:
         return (layer if layer.columns else layer.replace(columns=columns),)
     if not any(isinstance(each, NumericEmbedding) for each in borrowed.before):
         raise HyperparameterError(
-            f"numeric_embedding is {estimator.numeric_embedding!r}, and the pretrained model has "
+            f"numeric_embedding is {given!r}, and the pretrained model has "
             "none, so that its layers read columns as they are; expected None"
         )
     return ()
 
 
 def columns_to_embed(
-    estimator: Any, table: Encoded, train: NDArray[np.integer]
+    estimator: Any, table: Encoded, train: NDArray[np.integer], *, one_epoch: bool
 ) -> tuple[int, ...]:
     """Return the encoded columns that an embedding is for: numbers of three values or more.
 
@@ -53,22 +62,39 @@ def columns_to_embed(
         estimator: whose ``numeric_embedding`` counts.
         table: the encoded rows, and their encoder.
         train: positions of the training rows.
+        one_epoch: whether they are one of many batches.
 
     Raises:
         HyperparameterError: there are none, and an embedding is asked for.
     """
     given, x = estimator.numeric_embedding, table.rows.x
-    if given is None:
+    if given is None or (is_auto(given) and (one_epoch or not _may_embed(estimator, table))):
         return ()
     there = () if sparse.issparse(x) else table.features.numeric
     found = tuple(at for at in there if _has_three_values(x[train, at]))
-    if not found and not resolve(NumericEmbedding, given).columns:
+    if not is_auto(given) and not found and not resolve(NumericEmbedding, given).columns:
         raise HyperparameterError(
             f"numeric_embedding is {given!r}, and X, which is encoded as "
             f"{'sparse rows' if sparse.issparse(x) else table.features.kind}, has no numeric "
             "column with more than two values; expected None"
         )
     return found
+
+
+def _may_embed(estimator: Any, table: Encoded) -> bool:
+    """Say whether ``"auto"`` embeds: columns of a table, below hidden layers without embedding."""
+    if table.features.kind != "table" or estimator.image_shape is not None:
+        return False
+    # e(x) has as many ones as there are bins below x: at a rate that suits the other weights,
+    # plain gradient steps on W would diverge.
+    if isinstance(resolve(Optimizer, estimator.optimizer), SGD):
+        return False
+    numeric = [column for column in table.features.columns if column.kind in _NUMERIC]
+    if len(numeric) >= _MANY_COLUMNS:
+        return False
+    layers = settings.hidden(estimator)
+    # A linear model stays one.
+    return bool(layers) and not any(isinstance(layer, NumericEmbedding) for layer in layers)
 
 
 def embedded_columns(network: Network) -> tuple[int, ...]:

@@ -91,7 +91,10 @@ class NestedConfigs(BaseEstimator):  # type: ignore[misc]
                 f"expected {getattr(base, 'example', kind)}"
             )
         if base is not None:
-            return base.from_value(given).replace(**changes)
+            config = base.from_value(given)
+            changed = config.replace(**changes)
+            # A name stays one where nothing changes: ``"auto"`` means more than its object.
+            return given if changed == config else changed
         copy = self.nested_estimators[key](given)
         for name in changes:
             if name not in _parts(copy):

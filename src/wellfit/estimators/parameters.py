@@ -98,10 +98,13 @@ class NetworkParameters(NestedConfigs):
     )
     numeric_embedding: str | NumericEmbedding | None = parameter(
         "embedding of each numeric column in several numbers before the first layer; "
-        '``"piecewise_linear"``, ``"periodic"`` or an object, such as '
-        "``PiecewiseLinear(n_bins=32)``; None leaves it one number. Dates, pixels, sparse columns "
-        "and columns of two values are never embedded.",
-        default=None,
+        '``"auto"`` is ``"piecewise_linear"`` for tables of fewer than 64 numeric columns (not '
+        'with ``"sgd"``, nor in ``partial_fit``), and else None, which leaves a column one '
+        'number; ``"periodic"`` or an object, such as ``PiecewiseLinear(n_bins=32)``. Dates, '
+        "pixels, sparse columns and columns of two values are never embedded.",
+        default="auto",
+        choices=("auto",),
+        optional=True,
         family=NumericEmbedding,
         group="Network",
     )
@@ -180,10 +183,12 @@ class Parameters(NetworkParameters):
         family=Clipping,
         stands_for=(ClipByNorm, "limit"),
     )
-    ema_decay: float = parameter(
+    ema_decay: float | Literal["auto"] = parameter(
         "decay of the exponential moving average of the weights, in [0, 1); the averaged weights "
-        "predict. 0 for none.",
-        default=0.0,
+        'predict. 0 for none; ``"auto"`` is 0.99, or 0 where the optimizer is a minimizer or a '
+        "decoupled L1 penalty makes weights 0.",
+        default="auto",
+        choices=("auto",),
         stands_for=(Member, "ema_decay"),
     )
     batch_size: int | Literal["auto"] = parameter(

@@ -232,14 +232,13 @@ def _parameter(cls: Any, key: str, value: Any, form: Any) -> Any:
     where = f"params.{key}"
     try:
         found = _restored(value)
-        family = cls.nested_configs.get(key)
+        family, declared = cls.nested_configs.get(key), cls.declared_parameters.get(key)
         if family is None or found is None or isinstance(found, bool):
             return found if found is None and family else conform(found, form, where)
         if isinstance(found, Mapping):  # a config given as a dictionary, which estimators take too
             return resolve(family, found)
-        words = cls.declared_parameters[key].choices
         for each in found if isinstance(found, (list, tuple)) else [found]:
-            if isinstance(each, str) and each not in words:
+            if isinstance(each, str) and not (declared and each in declared.choices):
                 family.from_value(each)
         return conform(found, form, where)
     except (*_WRONG, InputError) as error:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numbers
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wellfit.core.errors import HyperparameterError, shown
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.estimators.duration import batch_size, eval_interval, is_size
 from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.scoring import OWN, bare
@@ -32,8 +32,7 @@ from wellfit.optim import (
 from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
 
 _DROPOUT = 0.1  # by default, where the loss may be random
-_INTERVAL = re.compile(r"([1-9][0-9_,]*) ?(step|epoch)s?")
-_MOST_STEPS = 2**53  # whole numbers below are exact as floats
+_EMA_DECAY = 0.99  # by default, of weights that move at every batch
 _DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
 
@@ -150,11 +149,24 @@ def optimizer(estimator: Any) -> Optimizer:
 
 def dropout(estimator: Any) -> float | Layer:
     """Return the hidden dropout, ``"auto"`` resolved: none where the loss must not be random."""
-    if estimator.dropout != "auto":
-        given: float | Layer = estimator.dropout
+    given: float | Layer = _unless_minimized(estimator, estimator.dropout, _DROPOUT)
+    return given
+
+
+def ema_decay(estimator: Any, penalties: Iterable[Penalty]) -> float:
+    """Return the decay of the averaged weights, ``"auto"`` resolved."""
+    # A mean of weights, some of which were 0 and others not, isn't 0.
+    if estimator.ema_decay == "auto" and any(each.proximal for each in penalties):
+        return 0.0
+    given: float = _unless_minimized(estimator, estimator.ema_decay, _EMA_DECAY)
+    return given
+
+
+def _unless_minimized(estimator: Any, given: Any, default: float) -> Any:
+    """Return a number, where ``"auto"`` is 0 for a minimizer and else the default."""
+    if not isinstance(given, str) or given != "auto":
         return given
-    fixed = isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
-    return 0.0 if fixed else _DROPOUT
+    return 0.0 if isinstance(resolve(Optimizer, estimator.optimizer), Minimizer) else default
 
 
 def hidden(estimator: Any, borrowed: BorrowedLayers | None = None) -> list[HiddenLayer | Layer]:
@@ -165,7 +177,7 @@ def hidden(estimator: Any, borrowed: BorrowedLayers | None = None) -> list[Hidde
                 f"layers is {estimator.layers!r}; expected a list of hidden layers, such as "
                 "[Dense(64), 32]"
             )
-        return [layer if not _is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
+        return [layer if not is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     if borrowed is not None and sizes == _DEFAULT_SIZES:
         sizes = borrowed.units
@@ -187,7 +199,7 @@ def hidden_sizes(given: Sequence[int] | int) -> tuple[int, ...]:
     """
     sizes = tuple(given) if isinstance(given, (Sequence, np.ndarray)) else (given,)
     for size in sizes:
-        if not _is_size(size) or size < 1:
+        if not is_size(size) or size < 1:
             raise HyperparameterError(
                 f"hidden_layer_sizes is {given!r}; expected whole numbers, at least 1"
             )
@@ -219,29 +231,6 @@ def _max_norms(given: float | None, asked: Sequence[float | None]) -> Iterable[C
             yield MaxNorm(limit, only=(index,))
 
 
-def batch_size(given: Any, rows: int) -> int:
-    """Return the rows of a step; ``"auto"`` is the power of 2 next to a hundredth of the rows.
-
-    >>> batch_size("auto", 150), batch_size("auto", 5000), batch_size("auto", 10**6)
-    (16, 64, 256)
-    """
-    if given == "auto":
-        return int(2 ** np.clip(np.round(np.log2(rows / 100)), 4, 8))
-    size: int = given
-    return size
-
-
-def length(estimator: Any, rows: int) -> dict[str, int | None]:
-    """Return ``epochs`` and ``max_steps`` of a training on so many rows."""
-    steps: int | None = estimator.max_steps
-    if steps is None:
-        return {"epochs": estimator.epochs}
-    if isinstance(resolve(Optimizer, estimator.optimizer), Minimizer):
-        return {"epochs": steps}  # each of which is a step
-    per_epoch = -(-rows // min(batch_size(estimator.batch_size, rows), rows))
-    return {"epochs": -(-steps // per_epoch), "max_steps": steps}
-
-
 def clipping(given: Any) -> tuple[Clipping, ...]:
     """Return how gradients are clipped; a number is the longest norm of all of them.
 
@@ -253,35 +242,6 @@ def clipping(given: Any) -> tuple[Clipping, ...]:
     if _is_number(given):
         return (ClipByNorm(given),)
     return (resolve(Clipping, given),)
-
-
-class Interval(NamedTuple):
-    """The time from one judgement to the next: epochs, or steps where they aren't None."""
-
-    epochs: int = 1
-    steps: int | None = None
-
-
-def eval_interval(given: int | str) -> Interval:
-    """Return what ``eval_every`` stands for.
-
-    Raises:
-        HyperparameterError: neither epochs nor steps.
-
-    >>> eval_interval(2), eval_interval("500 steps"), eval_interval("1 epoch")
-    (Interval(epochs=2, steps=None), Interval(epochs=1, steps=500), Interval(epochs=1, steps=None))
-    """
-    found = _INTERVAL.fullmatch(given) if isinstance(given, str) else None
-    if found is not None:
-        count = int(re.sub("[_,]", "", found[1]))
-        if count < _MOST_STEPS:
-            return Interval(steps=count) if found[2] == "step" else Interval(count)
-    if not _is_size(given) or not 1 <= int(given) < _MOST_STEPS:
-        raise HyperparameterError(
-            f"eval_every is {shown(given)}; expected a whole number of epochs, at least 1, or a "
-            "number of steps such as '500 steps'"
-        )
-    return Interval(int(given))
 
 
 def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
@@ -388,10 +348,6 @@ def check_options(estimator: Any) -> None:
 def _is_number(value: Any) -> TypeGuard[float]:
     """Say whether a value is a real number, of any type of Python's or NumPy's."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _is_list(value: Any) -> bool:

@@ -105,6 +105,9 @@ def check(space: Space, estimator: Any) -> None:
 def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
     """Make what a value of an estimator's own parameter means, where that is declared."""
     configured = name in estimator.nested_configs
+    declared = estimator.declared_parameters.get(name)
+    if value is None and declared is not None and declared.optional:
+        return
     if name in _CHECKED:
         _CHECKED[name](value)
     elif (
@@ -120,8 +123,8 @@ def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
             estimator.nested_configs[name].from_value(each)
     elif value is None:
         return
-    elif name in estimator.declared_parameters:  # but for those of a user's subclass
-        estimator.declared_parameters[name].check(name, value)
+    elif declared is not None:  # but for those of a user's subclass
+        declared.check(name, value)
 
 
 def _may_be_none(estimator: BaseMLP, name: str) -> bool:

@@ -296,7 +296,7 @@ def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
 def _varying(kinds: Sequence[Kind], numbers: Numbers) -> tuple[int, ...]:
     """Return the positions in the result of numbers and durations that vary."""
     own = [kind for kind in kinds if kind in ("number", "date", "duration")]
-    usable = [kind != "date" for kind in own] & numbers.varies
+    usable = np.array([kind != "date" for kind in own], dtype=bool) & numbers.varies
     return tuple(np.flatnonzero(np.tile(usable, len(numbers.scalings))).tolist())
 
 

@@ -122,12 +122,13 @@ class ScheduledNumbers:
         return self._step_by_step(scheduled * rate if penalty.decoupled else scheduled, len(ts))
 
     def ema_weights(self, ts: Tensor) -> Iterable[Strength | None]:
-        """Return 1 - decay, where the first steps' decay t / (t + 1) gives a plain mean."""
+        """Return 1 - decay, the first steps' decay being t / (t + 9)."""
         if not self.averages:
             return repeat(None)
-        # Early on, t / (t + 1) is smaller than the decay: the average is then the plain mean of
-        # all weights so far, and doesn't drag the initial weights along.
-        return self._step_by_step(1 - torch.minimum(self._average, ts / (ts + 1)), len(ts))
+        # Early on, the average is over about a tenth of the steps so far, much as in TensorFlow
+        # with ``num_updates``: of a short training it would else be far behind the weights. The
+        # first step's decay is 0, so that nothing is left of what the slot held before.
+        return self._step_by_step(1 - torch.minimum(self._average, ts / (ts + 9)), len(ts))
 
     def learning_rates(self, ts: Tensor, per_epoch: int) -> Tensor:
         """Return the learning rates (n, K) at steps (n, 1)."""

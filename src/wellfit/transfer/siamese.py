@@ -90,6 +90,7 @@ _DEFAULTS = {
     "activation": "elu",
     "initializer": "he_normal",
     "dropout": 0.0,
+    "ema_decay": 0.0,
     "optimizer": Adam(0.003),  # reaches in 10 epochs of MNIST what 0.001 does not in 12
 }
 
@@ -124,6 +125,7 @@ class SiamesePretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     categorical_embedding = None  # towers read numbers
     target_encoder = PairTargets
+    numeric_embedding = None  # towers are borrowed by networks of pixels, mostly
     job_builder = SiameseJobBuilder
 
     head: Sequence[int | HiddenLayer | Layer] = parameter(

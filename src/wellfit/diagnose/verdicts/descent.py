@@ -286,7 +286,7 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
         """Return more validation rows, and steadier weights."""
-        calm = Suggestion("ema_decay", "0.99", "averaged weights jump less from epoch to epoch")
+        calm = Suggestion("ema_decay", "0.999", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
         return (MORE_ROWS,) if error > self.error else (SLOWER, calm, MORE_ROWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +17,11 @@ from wellfit.nn.ops import BindContext, Op
 # Numbers of the widest buffer of a block of rows: what a block needs stays in the caches, and
 # long batches don't take rows times features times bins of memory.
 _BLOCK = 1 << 19
+
+
+def is_auto(given: Any) -> bool:
+    """Say whether a parameter's value leaves it to the data whether there is an embedding."""
+    return isinstance(given, str) and given == "auto"
 
 
 class NumericEmbedding(Layer, family="numeric_embedding"):
@@ -50,6 +56,11 @@ class NumericEmbedding(Layer, family="numeric_embedding"):
         kw_only=True,
     )
 
+    @classmethod
+    def from_value(cls, given: Any) -> Self:
+        """Return the embedding that a parameter's value stands for: ``"auto"`` where it suits."""
+        return super().from_value("piecewise_linear" if is_auto(given) else given)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         given = self.columns
@@ -82,6 +93,17 @@ class NumericEmbedding(Layer, family="numeric_embedding"):
     def width(self, inputs: int) -> int:
         """Return the numbers of all columns."""
         return len(self.embedded(inputs)) * self.size + len(self.kept(inputs))
+
+    def names(self, inputs: Sequence[str]) -> list[str]:
+        """Return the names of all its numbers, of inputs with such names.
+
+        >>> from wellfit.nn import Periodic
+        >>> Periodic(size=2, columns=(1,)).names(["town_Ulm", "age"])
+        ['age 1', 'age 2', 'town_Ulm']
+        """
+        embedded = [inputs[at] for at in self.embedded(len(inputs))]
+        own = [f"{name} {number}" for name in embedded for number in range(1, self.size + 1)]
+        return own + [inputs[at] for at in self.kept(len(inputs))]
 
     def learning_rate_factor(self) -> float:
         """Return the factor on the learning rate of what it learns."""

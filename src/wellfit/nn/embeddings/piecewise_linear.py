@@ -31,9 +31,9 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
     every edge. W starts at 0: a network begins as if only the lines x u + b were there.
 
     The edges are learned from the training rows before the first step, and belong to the
-    weights: folds with other edges share a stack. They are quantiles (as many rows in every bin,
-    duplicates removed), or the splits of a regression tree on the target, which lie where its mean
-    changes; a column of at most ``n_bins`` + 1 values has an edge at each.
+    weights: folds with other edges share a stack. They are the splits of a regression tree on the
+    target, which lie where its mean changes, or quantiles (as many rows in every bin, duplicates
+    removed); a column of at most ``n_bins`` + 1 values has an edge at each.
 
     Source: Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep
     learning", 2022; with x u and without an activation, Gorishniy, Kotelnikov and Babenko, "TabM",
@@ -43,21 +43,22 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
         size: numbers that a feature becomes.
         activation: None, or ``"relu"``.
         n_bins: T, at most: a feature with fewer distinct values has fewer.
-        bins: ``"quantile"`` or ``"tree"``.
+        bins: ``"tree"`` or ``"quantile"``.
         columns, lr_multiplier: as of every embedding.
 
     >>> PiecewiseLinear(n_bins=16).parameters(inputs=3)
-    ParameterShape(rows=18, columns=24, weight_rows=0, matrices=1)
+    ParameterShape(rows=18, columns=12, weight_rows=0, matrices=1)
     """
 
     starts_from_rows: ClassVar[bool] = True
 
+    size: int = hyper("numbers that a feature becomes", default=4, low=1)
     n_bins: int = hyper(
         "bins of a feature, at most", default=48, low=2, high=4096, scale="log", search=(8, 128)
     )
     bins: str = hyper(
         "where the edges of the bins come from",
-        default="quantile",
+        default="tree",
         choices=("quantile", "tree"),
         init_only=True,
     )

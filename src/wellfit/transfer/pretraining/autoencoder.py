@@ -76,6 +76,8 @@ class MLPAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseMLP)
 
     target_encoder = ReconstructionTargets
     categorical_embedding = None  # codes aren't numbers that can be reconstructed
+    numeric_embedding = None  # what is reconstructed are the columns as the network reads them
+    ema_decay = 0.0
 
     hidden_layer_sizes: Sequence[int] | int = parameter(
         "units of the encoder's layers, the code last.", default=(64,), kw_only=False
