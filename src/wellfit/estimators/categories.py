@@ -9,6 +9,7 @@ from wellfit.core.hyper import resolve
 from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import CategoricalEmbedding, Network
+from wellfit.nn.embeddings import is_auto
 
 _EIGHTHS = 3  # steps of rounding, as a power of 2
 
@@ -24,7 +25,7 @@ def coded_from(estimator: Any) -> int | None:
         return None
     # What is mixed of two codes, or moved, is another level's code.
     if estimator.augment:
-        if _is_auto(given):
+        if is_auto(given):
             return None
         raise HyperparameterError(
             f"categorical_embedding is {given!r}, and augment changes rows, in which codes must "
@@ -35,7 +36,7 @@ def coded_from(estimator: Any) -> int | None:
 
 def embedding_of(given: Any) -> CategoricalEmbedding:
     """Return the embedding that a value of ``categorical_embedding`` stands for, but None."""
-    return resolve(CategoricalEmbedding, "entity" if _is_auto(given) else given)
+    return resolve(CategoricalEmbedding, "entity" if is_auto(given) else given)
 
 
 def categories_of(
@@ -83,7 +84,7 @@ def room_for_codes(
 
 
 def _refuse_if_asked_for(given: Any, why: str) -> None:
-    if given is not None and not _is_auto(given):
+    if given is not None and not is_auto(given):
         raise HyperparameterError(
             f"categorical_embedding is {given!r}, and {why}; expected None or 'auto'"
         )
@@ -93,10 +94,6 @@ def embedded_codes(network: Network) -> tuple[int, ...]:
     """Return the codes that a network's embedding of categories has room for; none without."""
     layer = network.layers[0]
     return layer.levels if isinstance(layer, CategoricalEmbedding) else ()
-
-
-def _is_auto(given: Any) -> bool:
-    return isinstance(given, str) and given == "auto"
 
 
 def _rounded(count: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -77,6 +79,12 @@ class CategoricalEmbedding(Layer, family="categorical_embedding"):
         """Return rows (rows, inputs) as they come out, with 0 for all numbers of categories."""
         numbers = x.new_zeros(len(x), len(self.levels) * self.size)
         return torch.cat([x[:, : self.kept(x.shape[1])], numbers], 1)
+
+    def names(self, inputs: Sequence[str]) -> list[str]:
+        """Return the names of all its numbers, of inputs with such names."""
+        kept = self.kept(len(inputs))
+        numbers = range(1, self.size + 1)
+        return [*inputs[:kept], *(f"{name} {at}" for name in inputs[kept:] for at in numbers)]
 
     def learning_rate_factor(self) -> float:
         """Return the factor on the learning rate of what it learns."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wellfit.charts.to_matplotlib import PALETTE, QUIET, short_name
 from wellfit.core.errors import InputError
-from wellfit.nn import Network, NumericEmbedding
+from wellfit.nn import CategoricalEmbedding, Network, NumericEmbedding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,9 @@ def first_weights(model: Any) -> NDArray[np.float64]:
         InputError: that layer doesn't read the inputs.
     """
     network, blocks = model.network_.weights.network, model.network_.weights.blocks(0)
-    embedding = _embedding(network)
-    read = network.inputs if embedding is None else embedding.width(network.inputs)
+    read = network.inputs
+    for embedding in _embeddings(network):
+        read = embedding.width(read)
     for shape, block in zip(network.parameters.shapes, blocks, strict=True):
         if shape.weight_rows and shape.weight_rows == read:
             return block[: shape.weight_rows].detach().cpu().double().numpy()
@@ -45,15 +46,14 @@ def input_names(model: Any, inputs: int) -> NDArray[Any] | None:
     names = getattr(model, "feature_names_in_", None)
     if table is not None and names is not None:
         names = table.get_feature_names_out(names)
-    embedding = _embedding(model.network_.weights.network)
-    if names is not None and embedding is not None:
+    for embedding in _embeddings(model.network_.weights.network) if names is not None else ():
         names = np.array(embedding.names(list(names)), dtype=object)
     return names if names is not None and len(names) == inputs else None
 
 
-def _embedding(network: Network) -> NumericEmbedding | None:
-    """Return the layer that embeds numeric columns, if a network has one."""
-    return next((each for each in network.layers if isinstance(each, NumericEmbedding)), None)
+def _embeddings(network: Network) -> list[CategoricalEmbedding | NumericEmbedding]:
+    """Return the layers that embed columns, from the lowest."""
+    return [e for e in network.layers if isinstance(e, CategoricalEmbedding | NumericEmbedding)]
 
 
 def image_shape(model: Any, inputs: int) -> tuple[int, ...] | None:
