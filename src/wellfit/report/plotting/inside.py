@@ -46,9 +46,11 @@ def input_names(model: Any, inputs: int) -> NDArray[Any] | None:
     names = getattr(model, "feature_names_in_", None)
     if table is not None and names is not None:
         names = table.get_feature_names_out(names)
-    for embedding in _embeddings(model.network_.weights.network) if names is not None else ():
+    if names is None:
+        return None
+    for embedding in _embeddings(model.network_.weights.network):
         names = np.array(embedding.names(list(names)), dtype=object)
-    return names if names is not None and len(names) == inputs else None
+    return names if len(names) == inputs else None
 
 
 def _embeddings(network: Network) -> list[CategoricalEmbedding | NumericEmbedding]:
