@@ -354,7 +354,7 @@ def test_a_model_that_was_not_fitted_has_no_figures(figure: str, iris: Data) -> 
 
 def test_a_search_draws_its_candidates(search: RandomizedSearchCV) -> None:
     lines = search.plot.parallel_coordinates()
-    assert f"{search.best_score_:.3g}" in lines.get_title()
+    assert f"{search.best_score_:.4g}" in lines.get_title()
     panels = search.plot.slices()
     assert {axes.get_xlabel() for axes in panels} == {"l2", "learning rate"}
     bars = search.plot.importance()
