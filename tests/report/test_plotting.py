@@ -386,7 +386,7 @@ def test_several_metrics_go_by_refit(iris: Data) -> None:
     clf = MLPClassifier((4,), epochs=2, random_state=0)
     scoring = ["accuracy", "neg_log_loss"]
     search = GridSearchCV(clf, grid, scoring=scoring, refit="neg_log_loss", cv=2).fit(*iris)
-    assert "neg_log_loss" in search.plot.parallel_coordinates().get_title()
+    assert "negative log loss" in search.plot.parallel_coordinates().get_title()
     assert search.plot.slices(metric="accuracy")[0].get_ylabel() == "accuracy"
     with pytest.raises(UnknownNameError, match="did you mean 'accuracy'"):
         search.plot.learning_curves(metric="acuracy")
