@@ -42,6 +42,21 @@ def _signal_handlers_are_put_back() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Compare networks with small models in verdicts: whole forests take longer than a training.
+
+    Boosting has few rounds, and two classes at the most, since each round grows a tree a class.
+    """
+    from wellfit.diagnose.verdicts import baselines  # with torch, which most of a session needs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "_TREES", 5)
+        patch.setattr(baselines, "_ROUNDS", 30)
+        patch.setattr(baselines, "_FEW_CLASSES", 2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real data, as WELLFIT_DATA names it."""

@@ -63,7 +63,7 @@ def own_registry(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # A page's blocks share their names, as they do in its reader's session.
-@pytest.mark.usefixtures("own_registry")
+@pytest.mark.usefixtures("own_registry", "few_trees")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(blocks(page, "python"))], ids=identifier
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from wellfit.cli.app import app
-from wellfit.diagnose.verdicts import baselines
 
 Wellfit = Callable[..., Result]
 
@@ -68,12 +67,8 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_trees() -> Iterator[None]:
-    """Compare networks with small forests in verdicts: a whole one takes as long as a training."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "_TREES", 5)
-        patch.setattr(baselines, "_ROUNDS", 30)
-        yield
+def _judged_by_few_trees(few_trees: None) -> None:
+    """Most commands of these tests train, and so print a verdict."""
 
 
 @pytest.fixture(scope="session")
