@@ -80,9 +80,9 @@ def adult(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def classifier(tmp_path_factory: pytest.TempPathFactory, adult: Path) -> Path:
-    """A run that classifies ``income`` by age, job and hours."""
-    run = tmp_path_factory.mktemp("classifier") / "run"
+def classifier(adult: Path) -> Path:
+    """A run that classifies ``income`` by age, job and hours, beside its table."""
+    run = adult.parent / "run"
     words = ["train", str(adult), "--target", "income", "--drop", "pay"]
     done = CliRunner().invoke(app, [*words, "--run", str(run), *QUICK])
     assert done.exit_code == 0, done.output

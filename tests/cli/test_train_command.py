@@ -16,7 +16,7 @@ from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.evaluation import evaluate, names_of
-from wellfit.cli.source import Request, Source, open_source
+from wellfit.cli.source import Request, SplitData, open_source
 from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
 
@@ -144,7 +144,7 @@ def test_the_baseline_is_computed_on_the_same_rows(classifier: Path) -> None:
 
 def test_scores_on_training_rows_leave_out_the_rows_held_out() -> None:
     X, y = load_breast_cancer(return_X_y=True)
-    source = Source(Dataset("cancer", X[:400], y[:400], X[400:], y[400:]), "binary", "")
+    source = SplitData(Dataset("cancer", X[:400], y[:400], X[400:], y[400:]), "binary", "")
     fitted = MLPClassifier((8,), epochs=5, random_state=0).fit(X[:400], y[:400])
     judged = evaluate(fitted, source)
     ids = fitted.network_.split.train
@@ -160,13 +160,15 @@ def test_several_outputs_have_a_baseline_too() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     both = np.c_[y, y]
     labels = MLPClassifier((8,), epochs=2, random_state=0).fit(X[:400], both[:400])
-    source = Source(Dataset("cancer", X[:400], both[:400], X[400:], both[400:]), "multilabel", "")
+    source = SplitData(
+        Dataset("cancer", X[:400], both[:400], X[400:], both[400:]), "multilabel", ""
+    )
     baseline = {score.name: score.value for score in evaluate(labels, source).baseline}
     assert baseline["label accuracy"] == pytest.approx(np.mean(y[400:] == (y[:400].mean() > 0.5)))
     numbers = MLPRegressor((8,), epochs=2, random_state=0).fit(X[:400, 2:], X[:400, :2])
     target = Dataset("cancer", X[:400, 2:], X[:400, :2], X[400:, 2:], X[400:, :2])
     scores = {
-        s.name: s.value for s in evaluate(numbers, Source(target, "regression", "")).baseline
+        s.name: s.value for s in evaluate(numbers, SplitData(target, "regression", "")).baseline
     }
     mean = X[:400, 0][numbers.network_.split.train].mean()
     assert scores["MAE, output 1"] == pytest.approx(np.abs(X[400:, 0] - mean).mean())
@@ -484,9 +486,9 @@ def test_a_validation_part_that_the_data_bring_is_used(here: Path, wellfit: Well
 def test_classes_are_called_as_the_data_call_them() -> None:
     X, y = np.eye(4), np.array([0, 1, 1, 0])
     clothes = Dataset("clothes", X, y, X, y, class_names=("shirt", "shoe"))
-    assert names_of(Source(clothes, "binary", ""), [1, 0]) == ["shoe", "shirt"]
-    assert names_of(Source(clothes, "binary", ""), [1, 7]) == ["1", "7"]
-    assert names_of(Source(clothes, "binary", ""), ["1"]) == ["1"]
+    assert names_of(SplitData(clothes, "binary", ""), [1, 0]) == ["shoe", "shirt"]
+    assert names_of(SplitData(clothes, "binary", ""), [1, 7]) == ["1", "7"]
+    assert names_of(SplitData(clothes, "binary", ""), ["1"]) == ["1"]
 
 
 def test_several_outputs_and_several_labels(here: Path, wellfit: Wellfit) -> None:

@@ -22,7 +22,7 @@ from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.diagnose import Baseline, Outliers, Scores, Verdict, judge, verdict
 from wellfit.diagnose.base import Finding, Outcome
-from wellfit.diagnose.verdicts.baselines import Rows, affordable, compare
+from wellfit.diagnose.verdicts.baselines import BaselineRows, affordable, compare
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.scores import Mean, RowMetric
 from wellfit.diagnose.verdicts.training import Outlying
@@ -300,7 +300,7 @@ def test_boosting_stays_above_the_majority_where_classes_are_rare() -> None:
     y = np.digitize(latent, [-4.0, -2.6, -0.7, 0.7, 2.6, 4.0])
     numbers = X.astype(np.float32)
     first, other = (
-        Rows(numbers[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None))
+        BaselineRows(numbers[s], np.empty((0, 0)), y[s]) for s in (slice(2000), slice(2000, None))
     )
     errors = np.ones(1000)
     scores = {one.name: one.score for one in compare(RowMetric("accuracy"), first, other, errors)}
