@@ -28,6 +28,7 @@ def search(journal: Path) -> SearchCV:
         preprocess=None,
         early_stopping=False,
         numeric_embedding=None,
+        categorical_embedding=None,
         ema_decay=0.0,
     )
     space = {"l2": [0.0, 0.1]}
