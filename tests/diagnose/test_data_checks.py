@@ -290,7 +290,6 @@ REAL = {
     },
     "churn_modelling": {
         "row_order": "column 'RowNumber' numbers the rows",
-        "encoded_columns": "column 'Surname' has 2,932 levels: the encoder keeps 99",
     },
     "ames": {"row_order": "column 'Order' numbers the rows; targets of neighbouring rows are"},
 }

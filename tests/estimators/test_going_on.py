@@ -86,7 +86,10 @@ REFUSED = {
 }
 WITHOUT_EFFECT = {"initializer": "he_normal", "bias_initializer": "ones", "random_state": 7}
 # What a preset sets, and what becomes of predictions: in tests of their own.
-ELSEWHERE = {"preset", "bagging", "calibration", "clip_predictions", "n_submodels"}
+ELSEWHERE = {
+    *("preset", "bagging", "calibration", "clip_predictions"),
+    *("n_submodels", "categorical_embedding"),
+}
 LOSS = {MLPClassifier: "sigmoid_cross_entropy", MLPRegressor: "huber"}
 ONE_EPOCH = {  # of partial_fit
     *("epochs", "subsample", "lr_schedule", "schedules", "early_stopping", "validation_fraction"),

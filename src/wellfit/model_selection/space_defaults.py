@@ -35,7 +35,7 @@ def default_space(estimator: BaseMLP) -> Space:
 
     >>> from wellfit import MLPClassifier
     >>> list(default_space(MLPClassifier(optimizer="sgd", layers=[8])).axes)
-    ['optimizer__learning_rate', 'optimizer__momentum', 'l2']
+    ['optimizer__learning_rate', 'optimizer__momentum', 'l2', 'numeric_embedding']
     """
     optimizer = resolve(Optimizer, estimator.optimizer)
     axes: dict[str, Number | Choices] = {}
