@@ -145,7 +145,7 @@ ILL: dict[str, list[Plan]] = {
     "no_skill": [Plan({"hidden_layer_sizes": (8,), "epochs": 10}, rows=1500, wrong=1.0)],
     # A weak relation, judged by 30 rows.
     "unproven_skill": [Plan({"epochs": 15}, (friedman, line), 300, wrong=0.8, unseen=0)],
-    "outperformed": [Plan({"batch_norm": True}, (wide_line,), 1500)],
+    "outperformed": [Plan({"batch_norm": True, "numeric_embedding": None}, (wide_line,), 1500)],
     "noisy_validation": [
         Plan(
             {
