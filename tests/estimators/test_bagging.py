@@ -12,8 +12,9 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.model_selection import cross_val_score
 
+from hostile import reseal_model
 from wellfit import MLPClassifier, MLPRegressor, load_model
-from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
 from wellfit.diagnose import layer_values, verdict
 from wellfit.estimators.bagging import fold_jobs
 from wellfit.fitting.runner import run_alone
@@ -267,3 +268,29 @@ def _index(place):
 def _with_weights(model, weights):
     network = replace(model.network_, weights=weights, folds=(), oob=None)
     return copy.copy(model).keep(network)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"n_networks": 0}, "n_networks"),
+        ({"n_networks": "3"}, "n_networks"),
+        ({"n_networks": 2}, "parameters"),
+        ({"n_networks": 10**9}, "parameters"),
+        ({"learned": {"temperature_": "1"}}, "temperature_"),
+        ({"targets": {"range": [[0.0]]}}, "range"),
+        ({"targets": {"range": [[0.0, 1.0], [2.0, 3.0]]}}, "range"),
+        ({"targets": {"range": [[2.0], [1.0]]}}, "range"),
+        ({"targets": {"range": [[float("nan")], [1.0]]}}, "range"),
+    ],
+)
+def test_a_changed_file_is_refused_by_the_name_of_the_field(change, named, tmp_path):
+    folder = fitted(clip_predictions=True).save(tmp_path / "model")
+
+    def changed(document):
+        for key, value in change.items():
+            document[key] = {**document[key], **value} if isinstance(value, dict) else value
+
+    reseal_model(folder, changed)
+    with pytest.raises(ModelFileError, match=named):
+        load_model(folder)
