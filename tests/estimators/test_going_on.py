@@ -81,14 +81,21 @@ REFUSED = {
     "batch_norm": True,
     "output_activation": "relu",
     "numeric_embedding": "periodic",
+    "n_submodels": 2,
     "preprocess": None,
     "pretrained": Pretrained(DONOR),
 }
 WITHOUT_EFFECT = {"initializer": "he_normal", "bias_initializer": "ones", "random_state": 7}
 # What a preset sets, and what becomes of predictions: in tests of their own.
 ELSEWHERE = {
-    *("preset", "bagging", "calibration", "clip_predictions"),
-    *("n_submodels", "categorical_embedding"),
+    *(
+        "preset",
+        "bagging",
+        "calibration",
+        "clip_predictions",
+        "categorical_embedding",
+        "submodels",
+    ),
 }
 LOSS = {MLPClassifier: "sigmoid_cross_entropy", MLPRegressor: "huber"}
 ONE_EPOCH = {  # of partial_fit

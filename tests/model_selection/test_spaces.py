@@ -311,6 +311,13 @@ def test_the_default_space_leaves_an_embedding_out_and_in():
     assert "numeric_embedding" not in none.axes
 
 
+def test_the_default_space_varies_what_submodels_share():
+    assert "submodels" not in default_space(MLPClassifier()).axes
+    space = default_space(MLPClassifier(n_submodels=8))
+    assert set(space.axes["submodels"].values()) == {"mini", "tabm"}
+    check(space, MLPClassifier(n_submodels=8))
+
+
 def test_the_default_space_varies_the_learning_rate_that_counts():
     """The estimator's own overrides the optimizer's, which would be varied to no effect."""
     axes = default_space(MLPClassifier(learning_rate=0.1)).axes

@@ -14,6 +14,7 @@ from wellfit.nn import (
     Activate,
     BatchNorm,
     ConcatRows,
+    EntityEmbedding,
     Linear,
     Network,
     Normal,
@@ -212,6 +213,8 @@ def test_what_cannot_have_submodels_is_refused():
         applied("tabm", pairs)
     with pytest.raises(HyperparameterError, match="the layers above it leave 1 of an example"):
         Network(4, (RepeatRows(3), Linear(3)))
+    with pytest.raises(HyperparameterError, match="reads 3 rows of an example; expected as many"):
+        Network(4, (RepeatRows(3), SubmodelScale(2), SubmodelLinear(3, 3), SubmodelMean(3)))
     with pytest.raises(HyperparameterError, match="a network ends in its submodel_mean; given"):
         Network(4, (RepeatRows(3), SubmodelLinear(3, 3), SubmodelMean(3), Linear(2)))
     with pytest.raises(HyperparameterError, match="widths of SubmodelScale add up to 3"):
@@ -406,6 +409,9 @@ def test_only_the_lowest_scales_are_random():
         assert scales[0].start == starts
         assert {layer.start for layer in scales[1:]} == {"ones"}
     assert applied("mini", EMBEDDED).layers[2].widths == (3, 3, 1, 1)
+    codes = (EntityEmbedding(2, levels=(5,)), *EMBEDDED.layers[:1])
+    both = Network(5, (*codes, *mlp(10, (5,), 3).layers))
+    assert applied("mini", both).layers[3].widths == (3, 3, 1, 1, 2)
     assert applied(TabM("signs"), EMBEDDED).layers[2].start == "signs"
     assert [layer.name for layer in Packed().applied(mlp(4, (6,), 3), 2, LOSS).layers] == [
         *("repeat_rows", "submodel_linear", "activation", "submodel_linear", "submodel_mean")

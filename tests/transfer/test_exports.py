@@ -95,6 +95,16 @@ NETWORKS: dict[str, dict[str, Any]] = {
     },
     "norm below periodic": {"layers": [BatchNorm(), Periodic(sigma=1.0), Dense(6)]},
     "codes": {"layers": [EntityEmbedding(3, levels=(3, 7)), Dense(6)], "preprocess": None},
+    "submodels": {"n_submodels": 3, "submodels": "tabm", "learning_rate": 0.05},
+    "submodels of scaled inputs": {
+        "n_submodels": 2,
+        "submodels": "mini",
+        "numeric_embedding": "piecewise_linear",
+        "batch_norm": BatchNorm(output=True),
+        "activation": "prelu",
+    },
+    "packed submodels": {"n_submodels": 2, "submodels": "packed", "precision": "float64"},
+    "linear submodels": {"n_submodels": 2, "hidden_layer_sizes": ()},
     "averaged": {"ema_decay": 0.9, "optimizer": "sgd"},
     "stopped early": {"early_stopping": True, "epochs": 4},
 }
@@ -121,7 +131,8 @@ WAYS = [
 
 @pytest.mark.parametrize(("loss", "y"), WAYS)
 def test_every_way_to_classify(loss: str, y: np.ndarray, tmp_path: Path) -> None:
-    model = classifier(y, loss=loss)
+    n = 2 if y is not THREE else 1
+    model = classifier(y, loss=loss, n_submodels=n)
     label, probabilities = by_onnx(model)
     np.testing.assert_array_equal(label, model.predict(X))
     np.testing.assert_allclose(probabilities, answers(model), **CLOSE)
@@ -134,7 +145,8 @@ def test_every_way_to_classify(loss: str, y: np.ndarray, tmp_path: Path) -> None
 @pytest.mark.parametrize("loss", own("loss", "regression"))
 @pytest.mark.parametrize("y", [NUMBER, NUMBERS], ids=["one", "two"])
 def test_every_way_to_estimate(loss: str, y: np.ndarray, tmp_path: Path) -> None:
-    model = regressor(y, loss=loss)
+    n = 2 if y is NUMBERS else 1
+    model = regressor(y, loss=loss, n_submodels=n)
     expected = answers(model)
     np.testing.assert_allclose(by_onnx(model)[0], expected, **CLOSE)
     np.testing.assert_allclose(by_torch(model), expected, **CLOSE)
@@ -262,6 +274,7 @@ def test_weights_beside_a_source_are_those_inside(tmp_path: Path) -> None:
 SOURCES: dict[str, dict[str, Any]] = {
     "classifier": {"batch_norm": True},
     "counts": {"loss": "poisson"},
+    "submodels": {"n_submodels": 3},
     "piecewise": {"numeric_embedding": "piecewise_linear", "learning_rate": 0.05},
     "periodic": {"numeric_embedding": "periodic"},
     "codes": {"layers": [EntityEmbedding(3, levels=(3, 7)), Dense(6)], "preprocess": None},
@@ -335,6 +348,7 @@ def test_scikit_learn_predicts_the_same(name: str, tmp_path: Path) -> None:
         ({"layers": [Dense(5), BatchNorm(), Dense(5, "prelu")]}, "prelu"),
         ({"loss": "sigmoid_cross_entropy"}, "one class against the rest"),
         ({"numeric_embedding": "periodic"}, "periodic"),
+        ({"n_submodels": 2}, "repeat_rows"),
     ],
 )
 def test_what_scikit_learn_cannot_express_is_named(params: dict[str, Any], named: str) -> None:

@@ -130,6 +130,7 @@ def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:
         ({"activation": GELU("tanh")}, "approximate='tanh'"),
         ({"numeric_embedding": "periodic"}, "no layer for embedding 'periodic'"),
         ({"layers": [EntityEmbedding(), 4], "preprocess": None}, "know layer EntityEmbedding"),
+        ({"n_submodels": 2}, "Keras export has no layers for submodels"),
         ({"loss": "sigmoid_cross_entropy"}, "one class against the rest"),
     ],
 )

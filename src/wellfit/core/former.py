@@ -49,7 +49,13 @@ CLASSES: Mapping[str, str] = MappingProxyType(
 # them have had from the start.
 _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "subsample": {"learning_rate": "auto", "preset": "default", "bagging": None},
+        "subsample": {
+            "learning_rate": "auto",
+            "preset": "default",
+            "bagging": None,
+            "n_submodels": 1,
+            "submodels": "tabm",
+        },
         "class_weight": {"calibration": None},
         "output_activation": {"clip_predictions": False},
     }

@@ -38,7 +38,8 @@ class InitialLoss(Check, name="initial_loss"):
         """Warn of a first loss that is too high or too low."""
         start = Start(context.prepared, [context.plain()], context.rows64(context.sample[:_ROWS]))
         loss = float(start.losses())
-        zeros = torch.zeros(1, start.stack.network.outputs, start.batch, dtype=torch.float64)
+        shape = 1, start.stack.network.outputs, start.target.shape[-1]
+        zeros = torch.zeros(shape, dtype=torch.float64)
         expected = float(start.loss.value(zeros, start.target).mean())
         if expected <= 0:
             return None

@@ -102,6 +102,11 @@ def layer_values(model: Any, X: Any, y: ArrayLike | None = None) -> LayerValues:
     network: FittedNetwork = model.network_.first
     if network.weights.network.rows_per_example[0] != 1:
         raise InputError(f"{type(model).__name__} reads several rows at a time; expected one")
+    if network.n_submodels > 1:
+        raise InputError(
+            f"each of {network.n_submodels} submodels has values of its own; expected a model "
+            "with n_submodels=1"
+        )
     table = validate_features(model, X, network.features)
     numbers = network.features.encode(table, Compute(precision="float64").numpy_dtype)
     n_rows = numbers.shape[0]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wellfit.fitting import TrainingJob
 from wellfit.fitting.runner import weights_at_start
-from wellfit.nn import Activate, Linear, Loss
+from wellfit.nn import Activate, Linear, Loss, SubmodelLinear
 from wellfit.optim import LayerRates
 from wellfit.training import Member, Rows, Stack, Stream, Weights
 from wellfit.training.step import Step
@@ -49,7 +49,9 @@ class Start:
             weights_at_start(prepared, members, rows, [Stream(np.arange(batch))]),
         )
         self.x = rows.features(ids).expand(len(members), -1, -1)
-        self.target = rows.targets(ids[None], first.loss, first.network.outputs)
+        target = rows.targets(ids[None], first.loss, first.network.outputs)
+        # Submodels have logits of their own, each of which is compared with the target.
+        self.target = target.repeat_interleave(first.network.logit_rows, dim=-1)
         self.loss, self.batch = first.loss, batch
 
     def losses(self) -> Tensor:
@@ -74,8 +76,9 @@ class Start:
         stack = self.stack
         step = Step(stack, self.batch, 1)
         step.refresh(0, 1)
-        logits = torch.empty(stack.k, stack.network.outputs, self.batch, dtype=torch.float64)
         target = self.target.expand(stack.k, -1, -1)
+        shape = stack.k, stack.network.outputs, target.shape[-1]
+        logits = torch.empty(shape, dtype=torch.float64)
         step.compute(logits, next(stack.step_schedule.values(0, 1)), self.x, target)
         return stack.network.parameters.views(stack.gradients, stack.k)
 
@@ -161,6 +164,6 @@ def hidden_weights(prepared: TrainingJob) -> list[Tensor]:
     linear = [
         view[0]
         for layer, view in zip(network.layers, views, strict=True)
-        if isinstance(layer, Linear)
+        if isinstance(layer, Linear | SubmodelLinear)
     ]
     return linear[:-1]

@@ -34,6 +34,7 @@ from wellfit.estimators.encoding import (
     problems_of,
 )
 from wellfit.estimators.rows import seed_of, split_rows, weighed
+from wellfit.estimators.submodels import with_submodels
 from wellfit.fitting import (
     Compute,
     FeatureEncoder,
@@ -196,7 +197,7 @@ class JobBuilder:
     def architecture(
         self,
         inputs: int,
-        n_outputs: int,
+        targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
         codes: tuple[int, ...] = (),
@@ -207,7 +208,8 @@ class JobBuilder:
         """
         e = self.estimator
         below = embedding_of(e, columns, borrowed), categories_of(e, codes, borrowed)
-        return settings.architecture(e, inputs, n_outputs, borrowed, *below)
+        built = settings.architecture(e, inputs, targets.n_outputs, borrowed, *below)
+        return built._replace(network=with_submodels(e, built.network, targets))
 
     def stream(
         self, train: NDArray[np.integer], held_out: NDArray[np.integer] | None, seed: int
@@ -292,11 +294,10 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        width, n_outputs = table.rows.x.shape[1], table.targets.n_outputs
         known = embedded_columns(origin.network) if origin.network else ()
         columns = known or columns_to_embed(e, table, stream.train, one_epoch=one_epoch)
-        codes = room_for_codes(e, table.features, origin.network)
-        built = self.architecture(width, n_outputs, origin.borrowed, columns, codes)
+        below = origin.borrowed, columns, room_for_codes(e, table.features, origin.network)
+        built = self.architecture(table.rows.x.shape[1], table.targets, *below)
         fixed = one_epoch or self._minimizes()
         member = Member(
             network=origin.network or built.network,

@@ -16,6 +16,7 @@ from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
+from wellfit.estimators.submodels import separate_predictions
 from wellfit.fitting import ClassTargets
 from wellfit.nn import Loss
 from wellfit.preprocessing import ClassLabels
@@ -110,6 +111,30 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Return the logarithms of :meth:`predict_proba`."""
         tiny = np.finfo(np.float32).tiny
         return np.log(np.maximum(self.predict_proba(X), tiny))
+
+    def predict_std(self, X: Any) -> NDArray[np.floating]:
+        """Return how far submodels and folds disagree about the class that is predicted.
+
+        Returns:
+            (n_samples,): the standard deviation of that class's probability over them,
+            in [0, 0.5]; (n_samples, n_labels) for several labels a row.
+
+        Raises:
+            HyperparameterError: a single network, without ``n_submodels`` and ``bagging``.
+            NotFittedError: before ``fit``.
+
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = MLPClassifier((16,), n_submodels=4, random_state=0).fit(X, y)
+        >>> clf.predict_std(X).shape
+        (150,)
+        """
+        check_is_fitted(self, "network_")
+        each = separate_predictions(self, X, self._targets.probabilities)
+        spread, likeliest = each.std(axis=0), each.mean(axis=0).argmax(axis=1)
+        if self._targets.multilabel:
+            return spread
+        return spread[np.arange(len(spread)), likeliest]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""

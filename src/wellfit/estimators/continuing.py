@@ -31,7 +31,7 @@ class Builder(Protocol):
     def architecture(
         self,
         inputs: int,
-        n_outputs: int,
+        targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
         codes: tuple[int, ...] = (),
@@ -52,6 +52,8 @@ _OF_NETWORK = (
     "input_noise",
     "numeric_embedding",
     "categorical_embedding",
+    "n_submodels",
+    "submodels",
     "noise",
     "shared",
     "head",
@@ -107,13 +109,13 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
     below = borrowed, embedded_columns(trained), embedded_codes(trained)
-    built = builder.architecture(trained.inputs, targets.n_outputs, *below).network
+    built = builder.architecture(trained.inputs, targets, *below).network
     if _prediction_forms(built) == _prediction_forms(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
         return trained
-    former = type(builder)(then).architecture(trained.inputs, before.targets.n_outputs, *below)
+    former = type(builder)(then).architecture(trained.inputs, before.targets, *below)
     if _prediction_forms(former.network) == _prediction_forms(trained) and _shapes(
         built
     ) == _shapes(trained):

@@ -23,6 +23,7 @@ from wellfit.nn import (
     Layer,
     Loss,
     NumericEmbedding,
+    Submodels,
 )
 from wellfit.optim import L1, L2, ClipByNorm, Clipping, MaxNorm, Optimizer, Schedule
 from wellfit.preprocessing import TablePreprocessor, preprocessor_of
@@ -115,6 +116,21 @@ class NetworkParameters(NestedConfigs):
         default="auto",
         choices=("auto",),
         family=CategoricalEmbedding,
+        group="Network",
+    )
+    n_submodels: int = parameter(
+        "number of submodels, networks in one that predict by their mean; at least 1.",
+        default=1,
+        whole=True,
+        low=1,
+        group="Network",
+    )
+    submodels: str | Submodels = parameter(
+        'what submodels share; by name or as an object. ``"tabm"``: all but scales in every '
+        'layer, ``"mini"``: all but scales of the inputs, ``"packed"``: no layer; each has an '
+        "output layer of its own.",
+        default="tabm",
+        family=Submodels,
         group="Network",
     )
 

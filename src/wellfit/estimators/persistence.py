@@ -32,7 +32,7 @@ from wellfit.estimators.settings import check_saved
 from wellfit.fitting import FittedNetwork
 from wellfit.fitting.documents import document_at, from_document, to_document
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
-from wellfit.nn import Linear, Network
+from wellfit.nn import Network
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.table_documents import Settings, settings_of
 from wellfit.training.checkpoint import checkpoints
@@ -94,7 +94,7 @@ def saved_as(
     Returns:
         Plain data; None where no file can hold the estimator.
     """
-    sizes = [layer.units for layer in network.layers if isinstance(layer, Linear)][:-1]
+    sizes = network.units[:-1]
     try:
         kind = kind_of(model, "a checkpoint")
     except InputError:

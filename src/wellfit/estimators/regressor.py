@@ -13,6 +13,7 @@ from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import stackable
+from wellfit.estimators.submodels import separate_predictions
 from wellfit.fitting import NumberTargets
 from wellfit.nn import Activation, Loss
 
@@ -119,6 +120,25 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         check_is_fitted(self, "network_")
         self._targets.check_quantiles()
         return self._targets.quantiles(self.outputs(X))
+
+    def predict_std(self, X: Any) -> NDArray[np.floating]:
+        """Return the standard deviation of submodels and folds, in y's units.
+
+        It is shaped like ``predict``, and shows how far networks disagree that predict by their
+        mean; it says nothing of the noise in y itself.
+
+        Raises:
+            HyperparameterError: a single network, without ``n_submodels`` and ``bagging``.
+            NotFittedError: before ``fit``.
+
+        >>> from sklearn.datasets import load_diabetes
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = MLPRegressor((16,), n_submodels=4, random_state=0).fit(X, y)
+        >>> bool((reg.predict_std(X) > 0).all())
+        True
+        """
+        check_is_fitted(self, "network_")
+        return separate_predictions(self, X, self._targets.decode).std(axis=0)
 
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.

@@ -20,6 +20,8 @@ def temperature(
     logits: NDArray[np.floating],
     encoded: NDArray[np.generic],
     weight: NDArray[np.float64] | None = None,
+    *,
+    submodels: int = 1,
 ) -> float:
     """Return the T for which the mean log loss of the outputs of logits / T is least.
 
@@ -28,19 +30,23 @@ def temperature(
 
     Args:
         targets: the encoder, whose loss makes outputs of logits.
-        logits: (n_rows, n_logits) of rows that the network wasn't trained on.
+        logits: (n_rows, n_logits) of rows that the network wasn't trained on; those of each
+            submodel side by side.
         encoded: their targets, as the encoder encodes them.
         weight: (n_rows,) or None.
+        submodels: networks whose mean outputs count.
 
     >>> targets = ClassTargets.fit(["no", "yes"])
     >>> right, sure = np.repeat([0, 0, 0, 1], 25), np.array([[4.0, 0.0]] * 100)
     >>> round(temperature(targets, sure, right), 2)  # a probability of 0.75, not of 0.98
     3.69
     """
-    z, smoothing = torch.from_numpy(np.asarray(logits, dtype=np.float64).T), 1 / (len(logits) + 1)
+    smoothing = 1 / (len(logits) + 1)
+    columns = np.asarray(logits, dtype=np.float64).T
+    z = torch.from_numpy(columns.reshape(submodels, -1, len(logits)))
 
     def loss(log_temperature: float) -> float:
-        outputs = targets.loss.predict(z / np.exp(log_temperature)).T.numpy()
+        outputs = targets.loss.predict(z / np.exp(log_temperature)).mean(0).T.numpy()
         losses = targets.log_loss(encoded, outputs, smoothing)
         return float(np.average(losses, weights=weight))
 

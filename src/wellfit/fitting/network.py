@@ -21,7 +21,7 @@ from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.targets import ClassTargets, TargetEncoder
-from wellfit.nn import Layer, Linear
+from wellfit.nn import ConcatRows, Layer, Linear
 from wellfit.training import Result, Status, Weights, predict
 from wellfit.training.precision import threads
 from wellfit.training.prediction import Predictor
@@ -88,14 +88,28 @@ class TrainedLayers:
 
     @property
     def linear(self) -> list[Tensor]:
-        """The linear layers' weights from the input on, each (inputs + 1, units), biases last."""
+        """The linear layers' weights from the input on, each (inputs + 1, units), biases last.
+
+        Raises:
+            AttributeError: submodels, which have weights of their own.
+        """
+        if self.n_submodels > 1:
+            raise AttributeError(
+                f"each of {self.n_submodels} submodels has weights of its own; expected "
+                "n_submodels=1, or network_.parameters for what each layer has learned"
+            )
         pairs = zip(self.layers, self.parameters, strict=True)
         return [block for layer, block in pairs if isinstance(layer, Linear)]
 
     @property
     def hidden_units(self) -> tuple[int, ...]:
         """The units of the hidden layers, from the input on."""
-        return tuple(block.shape[1] for block in self.linear[:-1])
+        return tuple(self.weights.network.units[:-1])
+
+    @property
+    def n_submodels(self) -> int:
+        """The networks in one that predict by their mean; 1 of a plain network."""
+        return self.weights.network.logit_rows
 
     @property
     def at_work(self) -> list[int]:
@@ -189,6 +203,27 @@ class FittedNetwork(TrainedLayers):
         numbers = self.features.encode(x, compute.numpy_dtype)
         return self.evaluate(numbers, compute, self.targets.loss.predict)
 
+    def separate_outputs(self, x: Table, compute: Compute) -> NDArray[np.floating]:
+        """Return the outputs (n, n_samples, n_outputs) of n networks that predict by their mean.
+
+        They are those of each fold of a bagging, and of each submodel; one, where it is alone.
+
+        Args:
+            x: as of :meth:`outputs`, which returns the mean.
+            compute: likewise.
+        """
+        n, predict_of = self.n_submodels, self.targets.loss.predict
+
+        def link(z: Tensor) -> Tensor:
+            return predict_of(z.reshape(len(z), n, -1, z.shape[-1])).flatten(1, 2)
+
+        numbers = self.features.encode(x, compute.numpy_dtype)
+        outputs = self._apart.evaluate_each(
+            numbers, compute, link
+        )  # (folds, n_samples, n · outputs)
+        apart = outputs.reshape(*outputs.shape[:2], n, -1).swapaxes(1, 2)
+        return apart.reshape(-1, *apart.shape[2:])
+
     def encode(
         self, x: Table, y: ArrayLike, compute: Compute
     ) -> tuple[Numbers, NDArray[np.generic]]:
@@ -203,11 +238,19 @@ class FittedNetwork(TrainedLayers):
 
         Of several networks, it is the mean.
         """
+        outputs = self.evaluate_each(x, compute, link)
+        mean: NDArray[np.floating] = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
+        return mean
+
+    def evaluate_each(
+        self, x: Numbers, compute: Compute, link: Callable[[Tensor], Tensor]
+    ) -> NDArray[np.floating]:
+        """Return ``link`` of the logits (n_networks, n_rows, n_outputs) of encoded rows."""
         weights, device = self.weights, compute.torch_device
         if weights.parameters.device != device:
             weights = weights.to(weights.parameters.dtype, device)
         with threads(compute.n_threads):
-            outputs = predict(
+            return predict(
                 weights,
                 x,
                 link,
@@ -215,10 +258,21 @@ class FittedNetwork(TrainedLayers):
                 pixel_max=self.features.pixel_max,
                 predictor=SparsePredictor if self.sparse else Predictor,
             )
-        mean: NDArray[np.floating] = outputs[0] if len(outputs) == 1 else outputs.mean(axis=0)
-        return mean
 
     # Variants.
+
+    @property
+    def _apart(self) -> Self:
+        """The network with the logits of each submodel side by side, and no mean of them."""
+        n = self.n_submodels
+        if n == 1:
+            return self
+        networks = tuple(
+            each.replace(layers=(*each.layers[:-1], ConcatRows(n)))
+            for each in self.weights.networks
+        )
+        weights = replace(self.weights, network=networks[0], networks=networks)
+        return replace(self, weights=weights)
 
     @property
     def first(self) -> Self:
@@ -260,7 +314,10 @@ class FittedNetwork(TrainedLayers):
         return replace(self, weights=weights, sparse=weights.members == 1)
 
     def tempered(self, by: float) -> Self:
-        """Return the network with its logits divided by a number: its last layer's weights are."""
+        """Return the network with its logits divided by a number: its last layer's weights are.
+
+        Of submodels, it is each one's logits, before the mean of their predictions.
+        """
         everyone = torch.arange(self.weights.members, device=self.weights.parameters.device)
         weights = self.weights.select(everyone)  # a copy: what more training needs stays
         views = weights.network.parameters.views(weights.parameters, weights.members)
@@ -281,9 +338,11 @@ class FittedNetwork(TrainedLayers):
         """Return the temperature that suits a job's validation rows best."""
         rows = (job.full_job or job).rows
         assert isinstance(self.targets, ClassTargets)
-        logits = self.evaluate(rows.x[validation], job.compute)
+        logits = self._apart.evaluate(rows.x[validation], job.compute)
         weight = None if rows.weight is None else rows.weight[validation]
-        return temperature(self.targets, logits, rows.y[validation], weight)
+        return temperature(
+            self.targets, logits, rows.y[validation], weight, submodels=self.n_submodels
+        )
 
     def without_memory(self) -> Self:
         """Return the network without what only more training would need."""

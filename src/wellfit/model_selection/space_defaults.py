@@ -17,6 +17,7 @@ from wellfit.optim import Minimizer, Optimizer
 
 # Few structures, so that candidates share stacks.
 _SIZES = ((64,), (128,), (256,), (64, 64), (128, 128), (256, 256))
+_SUBMODELS = ("mini", "tabm")  # packed ones have as many weights as so many networks
 _OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
 
 _CHECKED: Mapping[str, Callable[[Any], Any]] = {
@@ -30,8 +31,9 @@ _CHECKED: Mapping[str, Callable[[Any], Any]] = {
 def default_space(estimator: BaseMLP) -> Space:
     """Return what is worth searching, as the hyper-parameters' own declarations say.
 
-    The optimizer's learning rate and momentum, the strength of L2, the share of dropout, the
-    hidden layers' sizes, and whether numeric columns are embedded, where the estimator has such.
+    The optimizer's learning rate and momentum, the strength of L2, what submodels share, the share
+    of dropout, the hidden layers' sizes, and whether numeric columns are embedded, where the
+    estimator has such.
 
     >>> from wellfit import MLPClassifier
     >>> list(default_space(MLPClassifier(optimizer="sgd", layers=[8])).axes)
@@ -48,6 +50,8 @@ def default_space(estimator: BaseMLP) -> Space:
                 declared, getattr(optimizer, name)
             )
     axes["l2"] = _searched(estimator.declared_parameters["l2"].hyper, 0.0)
+    if estimator.n_submodels > 1:
+        axes["submodels"] = Choices(_SUBMODELS)
     if estimator.layers is None:
         if not isinstance(optimizer, Minimizer):
             axes["dropout"] = _searched(estimator.declared_parameters["dropout"].hyper, 0.0)

@@ -23,12 +23,15 @@ from wellfit.nn.layers import (
     Layer,
     Linear,
     ParameterShape,
+    RepeatRows,
     SubmodelLinear,
     SubmodelMean,
+    SubmodelScale,
 )
 
 # What may follow the output layer, whose numbers may be normalized, averaged and so on.
 _ENDS = (BatchNorm, Activate, ConcatRows, SubmodelMean)
+_OF_SUBMODELS = (RepeatRows, SubmodelScale, SubmodelLinear, SubmodelMean)
 
 
 class Network(Config):
@@ -53,20 +56,23 @@ class Network(Config):
             raise HyperparameterError(
                 f"a network needs a linear layer as its last; given {self.layers!r}"
             )
-        if any(layer.rows_per_input > 1 for layer in self.layers):
+        if any(isinstance(layer, _OF_SUBMODELS) for layer in self.layers):
             self._check_rows()
 
     def _check_rows(self) -> None:
         """Refuse layers that leave several rows of an example."""
         rows = self.rows_per_example
         # Layers above a mean would read one row when predicting, and several while training.
-        above = [at for at, layer in enumerate(self.layers) if layer.predicting_only]
-        if above and above[0] < len(self.layers) - 1:
+        mean = next((each for each in self.layers[:-1] if each.predicting_only), None)
+        if mean is not None and mean.rows_per_output > 1:
             raise HyperparameterError(
-                f"a network ends in its {self.layers[above[0]].name}; given layers above it: "
-                f"{self.layers[above[0] + 1 :]!r}"
+                f"a network ends in its {mean.name}; given layers above it: {self.layers!r}"
             )
         for layer, before, after in zip(self.layers, rows, rows[1:], strict=False):
+            if getattr(layer, "submodels", 1) not in (1, before):
+                raise HyperparameterError(
+                    f"{layer!r} reads {before} rows of an example; expected as many submodels"
+                )
             if before * layer.rows_per_input != after * layer.rows_per_output:
                 raise HyperparameterError(
                     f"{layer!r} makes {layer.rows_per_input} rows of each, and the layers above "
@@ -82,6 +88,11 @@ class Network(Config):
         for layer in self.layers:
             widths.append(layer.width(widths[-1]))
         return widths
+
+    @property
+    def units(self) -> list[int]:
+        """The units of every linear layer, from the input on; of a submodel, where they differ."""
+        return [each.units for each in self.layers if isinstance(each, Linear | SubmodelLinear)]
 
     @property
     def rows_per_example(self) -> list[int]:

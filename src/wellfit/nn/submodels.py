@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import Config, hyper
-from wellfit.nn.embeddings import NumericEmbedding
+from wellfit.nn.embeddings import CategoricalEmbedding, NumericEmbedding
 from wellfit.nn.initializers import Zeros
 from wellfit.nn.layers import (
     Layer,
@@ -86,7 +87,7 @@ class Submodels(Config, family="submodels"):
         """
 
 
-class _Scaled(Submodels):
+class _ScaledInputs(Submodels):
     """Submodels that share each matrix of weights, and scale what it reads."""
 
     start: str = hyper(
@@ -102,7 +103,7 @@ class _Scaled(Submodels):
         return SubmodelScale(n, start=start, widths=tuple(features))
 
 
-class TabM(_Scaled, name="tabm"):
+class TabM(_ScaledInputs, name="tabm"):
     r"""yᵢ = ((x ⊙ rᵢ) W + b) ⊙ sᵢ + bᵢ: all share W, and scale inputs and outputs of each layer.
 
     All scales start at 1 but the lowest rᵢ, which are random signs, or N(0, 1) where columns are
@@ -124,7 +125,7 @@ class TabM(_Scaled, name="tabm"):
         yield SubmodelScale(n, shift=True, shift_initializer=layer.bias_initializer)
 
 
-class MiniTabM(_Scaled, name="mini", aliases=("tabm_mini",)):
+class MiniTabM(_ScaledInputs, name="mini", aliases=("tabm_mini",)):
     r"""y = (x ⊙ rᵢ) W + b: all share all hidden layers, and scale the features that these read.
 
     The scales rᵢ are random signs at first, or N(0, 1) where columns are embedded.
@@ -179,9 +180,14 @@ def _link(loss: Loss) -> str:
 
 def _widths(network: Network, below: Sequence[Layer]) -> list[int]:
     """Return the numbers that each feature became below the lowest linear layer, if embedded."""
-    inputs = network.inputs
+    features, embeds = list(range(network.inputs)), False
     for layer in below:
-        if isinstance(layer, NumericEmbedding):
-            kept = [1] * len(layer.kept(inputs))
-            return [layer.size] * len(layer.embedded(inputs)) + kept
-    return []
+        inputs = len(features)
+        if isinstance(layer, CategoricalEmbedding):
+            kept, codes = features[: layer.kept(inputs)], features[layer.kept(inputs) :]
+            features = [*kept, *(each for each in codes for _ in range(layer.size))]
+        elif isinstance(layer, NumericEmbedding):
+            numbers = [features[at] for at in layer.embedded(inputs) for _ in range(layer.size)]
+            features = [*numbers, *(features[at] for at in layer.kept(inputs))]
+        embeds |= isinstance(layer, CategoricalEmbedding | NumericEmbedding)
+    return [len(list(run)) for _, run in groupby(features)] if embeds else []

@@ -22,7 +22,7 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.build import JobBuilder
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.settings import Architecture, architecture, hidden
-from wellfit.fitting import Compute, FittedNetwork, PairTargets
+from wellfit.fitting import Compute, FittedNetwork, PairTargets, TargetEncoder
 from wellfit.fitting.features import Numbers, dense_numbers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.validation import validate_features
@@ -48,7 +48,7 @@ class SiameseJobBuilder(JobBuilder):
     def architecture(
         self,
         inputs: int,
-        n_outputs: int,
+        targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
         columns: tuple[int, ...] = (),
         codes: tuple[int, ...] = (),
@@ -66,7 +66,7 @@ class SiameseJobBuilder(JobBuilder):
             ConcatRows(_SIDES),
             *(_described(layer) for layer in estimator.head),
         )
-        built = architecture(both, inputs, n_outputs)
+        built = architecture(both, inputs, targets.n_outputs)
         return built if shared else built._replace(network=_apart(built.network))
 
     def stream(
@@ -83,7 +83,8 @@ class SiameseJobBuilder(JobBuilder):
 
 _WITHOUT = (
     *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
-    *("numeric_embedding", "categorical_embedding", "preset", "bagging"),
+    *("numeric_embedding", "categorical_embedding", "n_submodels", "submodels"),
+    *("preset", "bagging"),
 )
 _DEFAULTS = {
     "hidden_layer_sizes": (100, 100, 100, 100, 100),

@@ -23,7 +23,16 @@ from wellfit.training import Member, Weights
 
 
 def borrow(pretrained: PretrainedLayers, source: TrainedLayers) -> BorrowedLayers:
-    """Return what of a network is taken."""
+    """Return what of a network is taken.
+
+    Raises:
+        InputError: it has submodels.
+    """
+    if source.n_submodels > 1:
+        raise InputError(
+            f"the pretrained model has {source.n_submodels} submodels, of which none is a network "
+            "by itself; expected a model with n_submodels=1"
+        )
     before, *sections = sectioned(source.layers[place] for place in source.at_work)
     kept = tuple(map(tuple, sections[: pretrained.taken(source)]))
     head = tuple(sections[-1]) if pretrained.keeps_head() else ()

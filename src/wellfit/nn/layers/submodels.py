@@ -17,7 +17,7 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.initializers import GlorotUniform, Initializer, Zeros
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.links import mean_logits
-from wellfit.nn.matmul_backend import is_large, use_backend
+from wellfit.nn.matmul_backend import is_large, is_narrow, use_backend
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 
@@ -200,7 +200,8 @@ class SubmodelLinear(Layer, name="submodel_linear"):
 
     def bind(self, context: BindContext) -> Op:
         """Return the op, bound to ``context``."""
-        return _SubmodelLinearOp(context, self.submodels)
+        kind = _NarrowSubmodelOp if is_narrow(self.units) else _SubmodelLinearOp
+        return kind(context, self.submodels)
 
 
 class _SubmodelLinearOp(Op):
@@ -210,8 +211,7 @@ class _SubmodelLinearOp(Op):
         super().__init__(context)
         self._n, self._learns, self._mean = n, context.learns, 1 / context.batch
         self._out = _matrices(_by_submodel(self.out, n))
-        self._weight, self._bias = _by_columns(context.weight, n)
-        self._grad, self._bias_grad = _by_columns(context.grad, n)
+        self._weight, self._grad = _by_columns(context.weight, n), _by_columns(context.grad, n)
         self._down = context.empty(context.inputs) if context.passes_down else None
         self._x = self._out
         rows, units = context.members * context.batch, self.out.shape[-1]
@@ -220,26 +220,61 @@ class _SubmodelLinearOp(Op):
     def forward(self, x: Tensor) -> Tensor:
         use_backend(self._large)
         self._x = _matrices(_by_submodel(x, self._n))
-        for out, bias, own, weight in zip(
-            self._out, self._bias, self._x, self._weight, strict=True
-        ):
-            torch.baddbmm(bias, own, weight, out=out)
+        for own, weight, out in zip(self._x, self._weight, self._out, strict=True):
+            self._multiply(own, weight, out)
         return self.padded_output
 
     def backward(self, delta: Tensor) -> Tensor:
         use_backend(self._large)
         deltas = _matrices(_by_submodel(delta, self._n))
         if self._learns:
-            parts = zip(self._x, deltas, self._grad, self._bias_grad, strict=True)
-            for x, own, grad, bias in parts:
-                torch.baddbmm(grad, x.transpose(1, 2), own, beta=0, alpha=self._mean, out=grad)
-                torch.sum(own, dim=1, keepdim=True, out=bias).mul_(self._mean)
+            for own, delta_of, grad in zip(self._x, deltas, self._grad, strict=True):
+                self._learn(own, delta_of, grad)
+                torch.sum(delta_of, dim=1, keepdim=True, out=grad[:, -1:]).mul_(self._mean)
         if self._down is None:
             return delta
         downs = _matrices(_by_submodel(self._down, self._n))
-        for own, weight, down in zip(deltas, self._weight, downs, strict=True):
-            torch.bmm(own, weight.transpose(1, 2), out=down)
+        for delta_of, weight, down in zip(deltas, self._weight, downs, strict=True):
+            self._descend(delta_of, weight, down)
         return self._down
+
+    def _multiply(self, x: Tensor, weight: Tensor, out: Tensor) -> None:
+        """Write x (n, B, inputs) times weights (n, inputs + 1, units) to ``out``."""
+        torch.baddbmm(weight[:, -1:], x, weight[:, :-1], out=out)
+
+    def _learn(self, x: Tensor, delta: Tensor, grad: Tensor) -> None:
+        """Write the gradient of the weights, all but the biases, from delta (n, B, units)."""
+        own = grad[:, :-1]
+        torch.baddbmm(own, x.transpose(1, 2), delta, beta=0, alpha=self._mean, out=own)
+
+    def _descend(self, delta: Tensor, weight: Tensor, down: Tensor) -> None:
+        """Write ∂loss/∂x (n, B, inputs)."""
+        torch.bmm(delta, weight[:, :-1].transpose(1, 2), out=down)
+
+
+class _NarrowSubmodelOp(_SubmodelLinearOp):
+    """The same for few units: products of (units, inputs) matrices are up to ten times as fast."""
+
+    def __init__(self, context: BindContext, n: int) -> None:
+        super().__init__(context, n)
+        new, units, inputs = context.out.new_empty, self.out.shape[-1], context.inputs
+        examples = context.batch // n
+        self._turned, self._products = new(n, units, inputs + 1), new(n, units, examples)
+        self._grads, self._downs = new(n, units, inputs), new(n, examples, inputs)
+
+    def _multiply(self, x: Tensor, weight: Tensor, out: Tensor) -> None:
+        turned, products = self._turned.copy_(weight.transpose(1, 2)), self._products
+        torch.baddbmm(turned[..., -1:], turned[..., :-1], x.transpose(1, 2), out=products)
+        out.copy_(products.transpose(1, 2))
+
+    def _learn(self, x: Tensor, delta: Tensor, grad: Tensor) -> None:
+        few = self._products.copy_(delta.transpose(1, 2))
+        grads = torch.bmm(few, x, out=self._grads).mul_(self._mean)
+        grad[:, :-1].copy_(grads.transpose(1, 2))
+
+    def _descend(self, delta: Tensor, weight: Tensor, down: Tensor) -> None:
+        turned = self._turned.copy_(weight.transpose(1, 2))[..., :-1]
+        down.copy_(torch.bmm(delta.contiguous(), turned, out=self._downs))
 
 
 class SubmodelMean(Layer, name="submodel_mean"):
@@ -305,7 +340,6 @@ def _matrices(parts: Tensor) -> tuple[Tensor, ...]:
     return parts.transpose(1, 2).unbind(0)
 
 
-def _by_columns(block: Tensor, n: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return each member's weights (n, inputs, units) and biases (n, 1, units), views of it."""
-    whole = _matrices(block.view(*block.shape[:2], n, -1))
-    return tuple(each[:, :-1] for each in whole), tuple(each[:, -1:] for each in whole)
+def _by_columns(block: Tensor, n: int) -> tuple[Tensor, ...]:
+    """Return each member's weights and biases (n, inputs + 1, units), views of its block."""
+    return _matrices(block.view(*block.shape[:2], n, -1))

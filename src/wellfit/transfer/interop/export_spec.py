@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.estimators import MLPClassifier, MLPRegressor
 from wellfit.estimators.overrides import kind_of
 from wellfit.fitting import ClassTargets, FeatureEncoder, FittedNetwork, NumberTargets
 from wellfit.fitting.validation import validate_features
-from wellfit.nn import Linear, Loss
+from wellfit.nn import Linear, Loss, SubmodelLinear
+from wellfit.nn.links import LINKS, link_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, layers_of, simplified
-
-# What is done to the last layer's numbers z (C, rows); a loss's own `predict` is one of these.
-LINKS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda z: z,
-    "softmax": lambda z: torch.softmax(z, 0),
-    "sigmoid": torch.sigmoid,
-    "exp": torch.exp,
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,8 @@ class ExportSpec:
     @property
     def width(self) -> int:
         """The number of outputs."""
-        return [part.layer.units for part in self.parts if isinstance(part.layer, Linear)][-1]
+        kinds = Linear | SubmodelLinear
+        return [part.layer.units for part in self.parts if isinstance(part.layer, kinds)][-1]
 
     def refuse(self, target: str, links: tuple[str, ...]) -> None:
         """Refuse a link that a format hasn't.
@@ -188,10 +179,9 @@ def _link(loss: Loss) -> str:
     """Return what a loss makes of logits, by trying it."""
     if loss.levels():
         return "quantiles"
-    z = torch.linspace(-2, 2, 6, dtype=torch.float64).view(3, 2)
-    for name, function in LINKS.items():
-        if torch.allclose(loss.predict(z), function(z)):
-            return name
+    link = link_of(loss)
+    if link is not None:
+        return link
     raise InputError(
         f"what loss {loss.name!r} makes of a network's outputs has no name in other libraries; "
         f"expected one of {', '.join([*LINKS, 'quantiles'])}"

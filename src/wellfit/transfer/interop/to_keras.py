@@ -33,6 +33,7 @@ from wellfit.nn import (
 from wellfit.transfer.interop.embeddings import keras_layers
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, inputs_of
+from wellfit.transfer.interop.submodels import SUBMODEL_LAYERS
 
 KERAS_VERSION = "3.0.0"  # whose files these are; later ones read them
 _BY_NAME = {"hard_sigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus", "softsign"}
@@ -109,6 +110,11 @@ def _layer(part: FittedLayer) -> Described:
             return "PReLU", {}, [part.parameters[0]]
         case Activate(activation=function):
             return _activation(function)
+    if isinstance(part.layer, SUBMODEL_LAYERS):
+        raise InputError(
+            "Keras export has no layers for submodels (rows of an example); expected "
+            "n_submodels=1, or another format: 'onnx', 'torch' and 'numpy' compute them"
+        )
     raise InputError(f"Keras export doesn't know layer {part.layer!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from wellfit.transfer.interop.categories import CodeTables
 from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
 from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
+from wellfit.transfer.interop.submodels import (
+    SUBMODEL_LAYERS,
+    numpy_submodel_lines,
+    submodel_arrays,
+)
 
 _RANGE = ("least", "largest")  # arrays
 _INSIDE = 500  # numbers that a source holds itself; more go into a file beside it
@@ -154,11 +160,7 @@ class _Writer:
             case NumericEmbedding():
                 own = EmbeddingArrays.of(part)
                 arrays = {**own.functions, "weight": own.weight, "bias": own.bias}
-                names = {
-                    key: self._array(f"{key}{number}", array.astype(dtype))
-                    for key, array in arrays.items()
-                }
-                self.lines += numpy_lines(own, names)
+                self.lines += numpy_lines(own, self._named(arrays, dtype))
             case CategoricalEmbedding():
                 codes = CodeTables.of(part)
                 tables = [
@@ -166,10 +168,20 @@ class _Writer:
                     for at, table in enumerate(codes.tables)
                 ]
                 self.lines += categories.numpy_lines(codes, tables)
+            case layer if isinstance(layer, SUBMODEL_LAYERS):
+                self.lines += numpy_submodel_lines(part, self._named(submodel_arrays(part), dtype))
             case Activate(activation=function):
                 self.lines.append(f"h = {_formula(function)}")
             case layer:
                 raise InputError(f"NumPy export doesn't know layer {layer!r}")
+
+    def _named(self, arrays: Mapping[str, NDArray[Any]], dtype: np.dtype[Any]) -> dict[str, str]:
+        """Add a layer's arrays; return an expression for each."""
+        number = len(self.arrays)
+        return {
+            key: self._array(f"{key}{number}", array.astype(dtype))
+            for key, array in arrays.items()
+        }
 
     def finish(self, form: ExportSpec) -> None:
         """Write what is done to the networks' mean: scaled to sum to 1, or kept in a range."""

@@ -26,6 +26,7 @@ from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.interop.onnx_graph import Graph
 from wellfit.transfer.interop.onnx_tables import features
+from wellfit.transfer.interop.submodels import SUBMODEL_LAYERS, onnx_submodel_nodes
 
 # Activations that ONNX has an operator for: its name, and its attributes.
 _OPERATORS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -99,6 +100,8 @@ def _layer(graph: Graph, part: FittedLayer, x: str) -> str:
             return onnx_nodes(graph, part, x)
         case CategoricalEmbedding():
             return categories.onnx_nodes(graph, part, x)
+        case layer if isinstance(layer, SUBMODEL_LAYERS):
+            return onnx_submodel_nodes(graph, part, x)
         case Activate(activation=function):
             return _activation(graph, function, x)
     raise InputError(f"ONNX export doesn't know layer {part.layer!r}")

@@ -33,6 +33,7 @@ from wellfit.transfer.interop.categories import CodeEmbedding
 from wellfit.transfer.interop.embeddings import ColumnEmbedding, torch_module
 from wellfit.transfer.interop.export_spec import ExportSpec, form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer
+from wellfit.transfer.interop.submodels import SUBMODEL_LAYERS, TORCH_MODULES, submodel_module
 
 
 class Exp(nn.Module):
@@ -86,7 +87,8 @@ class WithinRange(nn.Module):
 
 
 _ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
-_OWN = (*_ENDS.values(), ColumnEmbedding, CodeEmbedding, WithinRange)  # that PyTorch hasn't
+# Modules that PyTorch hasn't.
+_OWN = (*_ENDS.values(), ColumnEmbedding, CodeEmbedding, WithinRange, *TORCH_MODULES)
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "hard_sigmoid": nn.Hardsigmoid,
     "identity": nn.Identity,
@@ -145,6 +147,7 @@ def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
     network = to_torch(model)
     own = sorted({type(m) for m in network if type(m) in _OWN}, key=lambda c: c.__name__)
+    functional = any("F." in inspect.getsource(cls) for cls in own)
     modules = [f"    {_constructed(module)}," for module in network]
     text = _SOURCE.format(
         classes="".join(f"\n\n{inspect.getsource(cls)}" for cls in own),
@@ -152,6 +155,7 @@ def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         dtype=next(network.parameters()).dtype,
         weights=source.with_suffix(".pt").name,
         imports="from torch import Tensor, nn" if own else "from torch import nn",
+        functional="from torch.nn import functional as F\n" if functional else "",
     )
     torch.save(network.state_dict(), source.with_suffix(".pt"))
     source.write_text(text, encoding="utf-8")
@@ -164,7 +168,7 @@ from pathlib import Path
 
 import torch
 {imports}
-{classes}
+{functional}{classes}
 
 def network() -> nn.Sequential:
     """Return the trained network; see wellfit's documentation on what it takes and gives."""
@@ -211,6 +215,9 @@ def _module(part: FittedLayer) -> nn.Module | None:
         case CategoricalEmbedding():
             embedding, values = categories.torch_module(part)
             return _filled(embedding, **values)
+        case layer if isinstance(layer, SUBMODEL_LAYERS):
+            module, arrays = submodel_module(part)
+            return _filled(module, **arrays)
     raise InputError(f"PyTorch export doesn't know layer {part.layer!r}")
 
 

@@ -36,7 +36,8 @@ from wellfit.transfer.pretraining.encoding import checked_codes, computed, in_un
 _WITHOUT = (
     *("layers", "input_dropout", "input_noise", "l1", "ema_decay", "learning_rate", "max_norm"),
     *("schedules", "scoring", "image_shape", "pretrained", "augment", "shuffle", "subsample"),
-    *("eval_every", "numeric_embedding", "categorical_embedding", "preset", "bagging"),
+    *("eval_every", "numeric_embedding", "categorical_embedding", "n_submodels", "submodels"),
+    *("preset", "bagging"),
 )
 
 

@@ -1,0 +1,58 @@
+"""The submodels that an estimator asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.core.errors import HyperparameterError
+from wellfit.core.hyper import resolve
+from wellfit.fitting import Compute, FittedNetwork, TargetEncoder
+from wellfit.fitting.validation import validate_features
+from wellfit.nn import Network, Submodels
+
+
+def with_submodels(estimator: Any, network: Network, targets: TargetEncoder) -> Network:
+    """Return an estimator's network with as many submodels as it asks for.
+
+    Args:
+        estimator: whose ``n_submodels`` and ``submodels`` count.
+        network: that each submodel is like.
+        targets: whose loss says what the mean of predictions is.
+
+    Raises:
+        HyperparameterError: several of them, where layers are another model's.
+    """
+    n, kind = estimator.n_submodels, resolve(Submodels, estimator.submodels)
+    if n > 1 and estimator.pretrained is not None:
+        raise HyperparameterError(
+            f"n_submodels is {n}, and the layers of a pretrained model are of one network; "
+            "expected n_submodels=1, or pretrained=None"
+        )
+    return kind.applied(network, n, targets.loss)
+
+
+def separate_predictions(
+    model: Any, X: Any, decode: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[np.floating]:
+    """Return the predictions (n, n_samples, …) of the networks that an estimator averages.
+
+    Args:
+        model: the fitted estimator.
+        X: (n_samples, n_features) rows.
+        decode: from outputs (n_samples, n_outputs) to predictions.
+
+    Raises:
+        HyperparameterError: a single network.
+    """
+    network: FittedNetwork = model.network_
+    if network.n_submodels * network.weights.members == 1:
+        raise HyperparameterError(
+            "n_submodels is 1, and one network has nothing to differ from; expected a model "
+            "trained with n_submodels of 2 or more or with bagging, or an ensemble"
+        )
+    x = validate_features(model, X, network.features)
+    return np.stack([decode(each) for each in network.separate_outputs(x, Compute.of(model))])
