@@ -225,7 +225,7 @@ def test_a_side_worse_than_a_constant_scores_zero() -> None:
 
 def test_the_report_shows_every_group_and_losses_too() -> None:
     text = markdown(RESULTS)
-    assert "## 2 sides on 2 tables, 2 splits in all" in text
+    assert "## Tables: 2, splits: 2, sides: 2" in text
     assert "| LightGBM | 1.50 | 0.750 | 2 | 1.0 | 1 of 2 |" in text
     assert "| two | 0.6 | **0.5** |" in text
     assert "| TabM | some 1.0, 2026-01-01 | 1 |" in text

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from benchmarks.tabular.report import title
-from benchmarks.tabular.standing import Group, Results, groups, standings
+from benchmarks.tabular.standing import Results, groups, standings
+
+MIN_TABLES = 5  # mean ranks over fewer say little
 
 
 def draw(results: Results, path: Path) -> None:
-    """Draw the group with most places, and beside it the one with most sides."""
+    """Draw the group with most sides of those on enough tables, else that with most places."""
     from matplotlib.figure import Figure
 
-    found = groups(results)
-    shown = found[:1] if len(found) == 1 else [found[0], found[-1]]
-    figure = Figure(figsize=(6.5 * len(shown), 4.5), layout="constrained")
-    for axes, group in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        _draw_group(axes, results, group)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-
-
-def _draw_group(axes: Any, results: Results, group: Group) -> None:
-    for side, one in standings(results, group).items():
-        point = (one.fit_seconds / len(group.places), one.rank)
+    first, *others = groups(results)
+    group = [first, *(one for one in others if len(one.tables) >= MIN_TABLES)][-1]
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    found = {
+        side: (one.fit_seconds / len(group.places), one.rank)
+        for side, one in standings(results, group).items()
+    }
+    for side, point in found.items():
         color = "teal" if side.startswith("wellfit") else "0.45"
         axes.plot(*point, "o", color=color)
-        axes.annotate(
-            title(side),
-            point,
-            xytext=(6, 4),
-            textcoords="offset points",
-            color=color,
-        )
+        axes.annotate(title(side), point, xytext=(6, 4), textcoords="offset points", color=color)
+    seconds = [point[0] for point in found.values()]
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.12)
+    axes.set_xlim(min(seconds) / 3, max(seconds) * 6)  # room for the names, and a tick or two
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(y=0.12)
     axes.invert_yaxis()  # the best on top
     axes.set_xlabel("CPU seconds of a fit, mean")
     axes.set_ylabel("mean rank by log loss or RMSE")
-    axes.set_title(f"{len(group.tables)} tables, {len(group.places)} splits in all")
+    axes.set_title(f"tables: {len(group.tables)}, splits: {len(group.places)}")
     axes.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)

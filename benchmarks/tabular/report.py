@@ -31,8 +31,7 @@ def markdown(results: Results) -> str:
 def section(results: Results, group: Group) -> str:
     """Return the standings of a group and two tables of scores."""
     title = (
-        f"## {len(group.sides)} sides on {len(group.tables)} tables, "
-        f"{len(group.places)} splits in all"
+        f"## Tables: {len(group.tables)}, splits: {len(group.places)}, sides: {len(group.sides)}"
     )
     return "\n\n".join(
         [
