@@ -326,6 +326,10 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
+def test_equal_results_have_no_spread() -> None:
+    assert Measured(Figure("best rate", None, ""), (0.1, 0.1, 0.1)).spread == 0
+
+
 def test_the_list_names_every_recipe() -> None:
     done = command("list")
     assert done.exit_code == 0, done.output

@@ -54,7 +54,9 @@ class Measured:
     @property
     def spread(self) -> float:
         """The standard deviation over the seeds: of a sample, 0 for a single seed."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+        if len(set(self.values)) < 2:  # the mean of equal values may differ in the last digit
+            return 0.0
+        return float(np.std(self.values, ddof=1))
 
     @property
     def tolerance(self) -> float:
