@@ -159,7 +159,7 @@ def test_a_tree_is_scikit_learns():
     draw = np.random.default_rng(1)
     x = draw.normal(size=(500, 1))
     y = np.sin(3 * x[:, 0]) + 0.1 * draw.normal(size=500)
-    tree = DecisionTreeRegressor(max_leaf_nodes=8, min_samples_leaf=math.ceil(500 * 0.25 / 8))
+    tree = DecisionTreeRegressor(max_leaf_nodes=8, min_samples_leaf=math.ceil(500 * 0.1 / 8))
     found = tree.fit(x, y).tree_
     splits = np.sort(found.threshold[found.children_left >= 0])
     ours = edges_of(x, y, n_bins=8, bins="tree")[0][1:-1]

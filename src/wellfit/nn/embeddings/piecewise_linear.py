@@ -20,7 +20,9 @@ Numbers = NDArray[np.float64]
 
 _SPAN = 3.0  # of scaled numbers, where no rows say more
 _ROUNDING = 1e-9  # of shares of the rows
-_LEAST_SHARE = 0.25  # of the rows that a bin of a tree holds, where all hold as many
+# Of the rows that a bin of a tree holds, where all hold as many. It is small, so that single
+# values of many rows, such as a capital gain of exactly 7,688, can have a bin of their own.
+_LEAST_SHARE = 0.1
 
 
 class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
