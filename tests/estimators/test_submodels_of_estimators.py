@@ -253,7 +253,9 @@ def test_set_params_reaches_their_settings():
     model = MLPRegressor(n_submodels=4).set_params(submodels__start="normal")
     assert clone(model).submodels == TabM(start="normal")
     assert model.get_params()["submodels__start"] == "normal"
-    normal, signs = (fitted(submodels=TabM(start=each)) for each in ("normal", "signs"))
+    normal, signs = (
+        fitted(submodels=TabM(start=each), numeric_embedding=None) for each in ("normal", "signs")
+    )
     assert not torch.equal(normal.network_.parameters[1], signs.network_.parameters[1])
 
 
