@@ -84,14 +84,17 @@ def varied(choice, count=4):
 
 
 def varied_network(choice, noisy=True):
-    """With batch norm, below which a bias has no effect: but Lion goes by its gradient's sign."""
+    """With batch norm, below which a bias has no effect.
+
+    But Lion goes by its gradient's sign, and so does the first step of AdaGrad.
+    """
     more = [] if choice["layer"].training_only and not noisy else [choice["layer"]]
     more = [Linear(5) if isinstance(layer, Linear) else layer for layer in more]
     rates = {} if noisy else {"dropout": 0.0, "input_dropout": 0.0}
     net = network(
         activation=choice["activation"],
         initializer=choice["initializer"],
-        batch_norm=choice["optimizer"].name != "lion",
+        batch_norm=choice["optimizer"].name not in ("lion", "adagrad"),
         **rates,
     )
     return net.replace(layers=(*net.layers[:-1], *more, net.layers[-1]))
