@@ -109,6 +109,7 @@ class Plan:
 SLOW_NORM = [
     layer for _ in range(2) for layer in (Linear(32), BatchNorm(momentum=0.999), Activate(ReLU()))
 ]
+COLUMNS = {"numeric_embedding": None}  # above whose numbers small networks have units that rest
 UNHELD = {"early_stopping": False, "validation_fraction": 0.3}
 WIDE = {**UNHELD, "hidden_layer_sizes": (256, 256), "dropout": 0.0, "lr_schedule": "constant"}
 
@@ -142,10 +143,14 @@ ILL: dict[str, list[Plan]] = {
     ],
     "over_regularized": [Plan({"l2": 1.0}), Plan({"l1": 0.3})],
     "outliers": [Plan({}, (friedman, line), spoilt=5)],
-    "no_skill": [Plan({"hidden_layer_sizes": (8,), "epochs": 10}, rows=1500, wrong=1.0)],
+    "no_skill": [
+        Plan({**COLUMNS, "hidden_layer_sizes": (8,), "epochs": 10}, rows=1500, wrong=1.0)
+    ],
     # A weak relation, judged by 30 rows.
-    "unproven_skill": [Plan({"epochs": 15}, (friedman, line), 300, wrong=0.8, unseen=0)],
-    "outperformed": [Plan({"batch_norm": True, "numeric_embedding": None}, (wide_line,), 1500)],
+    "unproven_skill": [
+        Plan({**COLUMNS, "epochs": 15}, (friedman, line), 300, wrong=0.8, unseen=0)
+    ],
+    "outperformed": [Plan({**COLUMNS, "batch_norm": True}, (wide_line,), 1500)],
     "noisy_validation": [
         Plan(
             {
