@@ -25,7 +25,9 @@ def draw(results: Results, path: Path) -> None:
     for side, point in found.items():
         color = "teal" if side.startswith("wellfit") else "0.45"
         axes.plot(*point, "o", color=color)
-        axes.annotate(title(side), point, xytext=(6, 4), textcoords="offset points", color=color)
+        # Above the point or below it, so that neighbours of two kinds don't cross.
+        place = (6, 4) if side.startswith("wellfit") else (6, -12)
+        axes.annotate(title(side), point, xytext=place, textcoords="offset points", color=color)
     seconds = [point[0] for point in found.values()]
     axes.set_xscale("log")
     axes.set_xlim(min(seconds) / 3, max(seconds) * 6)  # room for the names, and a tick or two
