@@ -18,6 +18,16 @@ Group = Literal["Network", "Training", "Validation and stopping", "Pretrained", 
 _HUGE = 2**63  # no library below takes whole numbers of more than 64 bits
 
 
+def is_auto(value: Any) -> bool:
+    """Say whether a parameter's value leaves the choice to the library.
+
+    >>> is_auto("auto"), is_auto(0.1), is_auto(None)
+    (True, False, False)
+    """
+    # An array of text would be compared item by item.
+    return isinstance(value, str) and value == "auto"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """The declaration of one parameter.

@@ -6,10 +6,10 @@ from typing import Any
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import CategoricalEmbedding, Network
-from wellfit.nn.embeddings import is_auto
 
 _EIGHTHS = 3  # steps of rounding, as a power of 2
 

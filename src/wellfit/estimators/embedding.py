@@ -10,11 +10,11 @@ from scipy import sparse
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.estimators import settings
 from wellfit.estimators.encoding import Encoded
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import Network, NumericEmbedding
-from wellfit.nn.embeddings import is_auto
 from wellfit.optim import SGD, Optimizer
 
 # The least image has so many columns, 8 by 8. Pixels gain nothing by an embedding, and one of so

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.estimators.duration import batch_size, eval_interval, is_size
 from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
@@ -138,7 +139,7 @@ def optimizer(estimator: Any) -> Optimizer:
         HyperparameterError: a rate that is none, or a rule that has no learning rate.
     """
     rule, rate = resolve(Optimizer, estimator.optimizer), estimator.learning_rate
-    if isinstance(rate, str) and rate == "auto":
+    if is_auto(rate):
         return rule
     if isinstance(rule, Minimizer):
         raise HyperparameterError(
@@ -156,7 +157,7 @@ def dropout(estimator: Any) -> float | Layer:
 def ema_decay(estimator: Any, penalties: Iterable[Penalty]) -> float:
     """Return the decay of the averaged weights, ``"auto"`` resolved."""
     # A mean of weights, some of which were 0 and others not, isn't 0.
-    if estimator.ema_decay == "auto" and any(each.proximal for each in penalties):
+    if is_auto(estimator.ema_decay) and any(each.proximal for each in penalties):
         return 0.0
     given: float = _unless_minimized(estimator, estimator.ema_decay, _EMA_DECAY)
     return given
@@ -164,7 +165,7 @@ def ema_decay(estimator: Any, penalties: Iterable[Penalty]) -> float:
 
 def _unless_minimized(estimator: Any, given: Any, default: float) -> Any:
     """Return a number, where ``"auto"`` is 0 for a minimizer and else the default."""
-    if not isinstance(given, str) or given != "auto":
+    if not is_auto(given):
         return given
     return 0.0 if isinstance(resolve(Optimizer, estimator.optimizer), Minimizer) else default
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.core.registry import lookup, names
 from wellfit.nn import Loss
 
@@ -19,7 +20,7 @@ def resolve_loss(spec: Any, default: str, task: str) -> Loss:
     >>> resolve_loss("auto", "squared_error", task="regression")
     SquaredError()
     """
-    loss = resolve(Loss, default if _is_auto(spec) else spec)
+    loss = resolve(Loss, default if is_auto(spec) else spec)
     if task not in loss.tasks:
         members: dict[str, type[Loss]] = {name: lookup("loss", name) for name in names("loss")}
         fitting = [name for name, member in members.items() if task in member.tasks]
@@ -35,8 +36,4 @@ def each_output_alone(spec: Any) -> bool | None:
     >>> each_output_alone("sigmoid_cross_entropy"), each_output_alone("auto")
     (True, None)
     """
-    return None if _is_auto(spec) else resolve(Loss, spec).each_output_alone
-
-
-def _is_auto(spec: Any) -> bool:
-    return isinstance(spec, str) and spec == "auto"
+    return None if is_auto(spec) else resolve(Loss, spec).each_output_alone

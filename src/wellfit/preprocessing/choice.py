@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError
+from wellfit.core.parameter import is_auto
 from wellfit.preprocessing.table import TablePreprocessor
 from wellfit.preprocessing.table_documents import check_settings
 
@@ -32,7 +33,7 @@ def preprocessor_of(given: Any) -> TablePreprocessor | None:
     """
     if given is None:
         return None
-    if isinstance(given, str) and given == "auto":
+    if is_auto(given):
         return TablePreprocessor()
     # A subclass may do anything, and a model folder could not hold it.
     if type(given) is not TablePreprocessor:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError, ModelFileError
+from wellfit.core.parameter import is_auto
 from wellfit.core.schema import Positive, Range, conform
 from wellfit.preprocessing.categories import Levels, LevelsDocument
 from wellfit.preprocessing.columns import Kind, positions
@@ -46,7 +47,7 @@ def check_settings(table: Any) -> None:
     check_names(table.numeric, table.clip)
     for key, low in (("max_categories", 2), ("min_frequency", 1)):
         value, auto = getattr(table, key), key == "max_categories"
-        if auto and isinstance(value, str) and value == "auto":
+        if auto and is_auto(value):
             continue
         if not isinstance(value, (int, np.integer)) or value < low:
             raise HyperparameterError(

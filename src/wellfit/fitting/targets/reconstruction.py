@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import DataError, HyperparameterError, ModelFileError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.fitting.features import FeatureEncoder, Numbers, dense_numbers
 from wellfit.fitting.targets.base import TargetEncoder
 from wellfit.nn import Loss, SigmoidCrossEntropy, SquaredError
@@ -101,7 +102,7 @@ class ReconstructionTargets(TargetEncoder):
 
 
 def _loss(given: Any, pixels: bool) -> Loss:
-    if isinstance(given, str) and given == "auto":
+    if is_auto(given):
         return SigmoidCrossEntropy() if pixels else SquaredError()
     loss = resolve(Loss, given)
     if loss.outputs(2) != 2 or not {"regression", "multilabel"} & set(loss.tasks):

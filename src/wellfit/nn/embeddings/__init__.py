@@ -9,7 +9,7 @@ To add one, write a class here: its name, its parameters, its op, its source.
 """
 
 from wellfit.core.registry import discover
-from wellfit.nn.embeddings.base import NumericEmbedding, is_auto
+from wellfit.nn.embeddings.base import NumericEmbedding
 from wellfit.nn.embeddings.categorical import CategoricalEmbedding
 from wellfit.nn.embeddings.entity import EntityEmbedding
 from wellfit.nn.embeddings.periodic import Periodic
@@ -21,7 +21,6 @@ __all__ = [
     "NumericEmbedding",
     "Periodic",
     "PiecewiseLinear",
-    "is_auto",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

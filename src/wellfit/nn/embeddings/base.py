@@ -11,17 +11,13 @@ from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
+from wellfit.core.parameter import is_auto
 from wellfit.nn.layers.base import Layer
 from wellfit.nn.ops import BindContext, Op
 
 # Numbers of the widest buffer of a block of rows: what a block needs stays in the caches, and
 # long batches don't take rows times features times bins of memory.
 _BLOCK = 1 << 19
-
-
-def is_auto(given: Any) -> bool:
-    """Say whether a parameter's value leaves it to the data whether there is an embedding."""
-    return isinstance(given, str) and given == "auto"
 
 
 class NumericEmbedding(Layer, family="numeric_embedding"):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.hyper import Config, resolve
+from wellfit.core.parameter import is_auto
 from wellfit.core.rng import random_state_of
 from wellfit.nn import Activation, BatchNorm, Layer, Loss, Sigmoid
 from wellfit.optim import Optimizer, Schedule
@@ -135,13 +136,12 @@ class AutoencoderPretraining(Pretraining):
         """Return the autoencoder of some layers; ``shares``: its inputs are from 0 to 1."""
         own = ("hidden_layer_sizes", "layerwise", "activation", "loss", "preprocess")
         given = self.get_params(deep=False).items()
-        auto = isinstance(self.loss, str) and self.loss == "auto"
         chosen = "sigmoid_cross_entropy" if shares else "squared_error"
         return MLPAutoencoder(
             units,
             **{key: value for key, value in given if key not in (*own, "random_state")},
             activation=functions,
-            loss=chosen if auto else self.loss,
+            loss=chosen if is_auto(self.loss) else self.loss,
             preprocess=None,
             random_state=seed,
         )
