@@ -32,6 +32,15 @@ FORMER_DEFAULTS: dict[str, Any] = {
     "numeric_embedding": None,
     "ema_decay": 0.0,
 }
+# The network of the fixture's searches.
+SEARCHED: dict[str, Any] = {
+    "hidden_layer_sizes": (3,),
+    "epochs": 2,
+    "random_state": 0,
+    "preprocess": None,
+    "early_stopping": False,
+    **FORMER_DEFAULTS,
+}
 PREDICTIONS = {
     "classifier": lambda model: model.predict_proba(rows()),
     "regressor": lambda model: model.predict(rows()),
@@ -68,15 +77,8 @@ def test_a_journal_of_format_0_1_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     shutil.copy(FILES / "journal.jsonl", journal)
     before = journal.read_bytes()
-    network = MLPClassifier(
-        (3,),
-        epochs=2,
-        random_state=0,
-        preprocess=None,
-        early_stopping=False,
-        **FORMER_DEFAULTS,
-    )
     space = {"l2": [0.0, 0.1]}
+    network = MLPClassifier(**SEARCHED)
     search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)
     search.fit(RAW, LABELS)
     assert search.cv_results_["mean_test_score"].tolist() == EXPECTED["journal"]
@@ -95,16 +97,8 @@ def test_a_journal_with_former_names_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     shutil.copy(FILES / "renamed.jsonl", journal)
     before = journal.read_bytes()
-    network = MLPClassifier(
-        (3,),
-        epochs=2,
-        random_state=0,
-        preprocess=None,
-        early_stopping=False,
-        lr_schedule=ReduceLROnPlateau(0.5, patience=1, monitor="loss"),
-        n_threads=1,
-        **{**FORMER_DEFAULTS, "ema_decay": 0.5},
-    )
+    own = {"lr_schedule": ReduceLROnPlateau(0.5, patience=1, monitor="loss"), "ema_decay": 0.5}
+    network = MLPClassifier(**{**SEARCHED, **own}, n_threads=1)
     space = {"gradient_clipping": [ClipByNorm(0.5), None], "subsample": [1.0, 0.5]}
     search = SearchCV(network, space, sampler="grid", cv=2, random_state=0, journal=journal)
     search.fit(RAW, LABELS)

@@ -8,12 +8,11 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.model_selection import KFold
+from stacked_folds import FOLDS, scores_alone, scores_of, stack_sizes
 
 from wellfit import MLPClassifier, MLPEnsembleRegressor, MLPRegressor, load_model
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.estimators.persistence import described
-from wellfit.fitting import runner
 from wellfit.model_selection import SearchCV
 from wellfit.nn import EntityEmbedding, PiecewiseLinear
 from wellfit.preprocessing import TablePreprocessor
@@ -219,27 +218,15 @@ def test_its_own_parameters_are_reached():
 
 
 def test_folds_share_a_stack(monkeypatch):
-    sizes = []
-    monkeypatch.setattr(
-        runner, "train", lambda members, *rest, real=runner.train, **more: (
-            sizes.append(len(members)) or real(members, *rest, **more)
-        )
-    )  # fmt: skip
+    sizes = stack_sizes(monkeypatch)
     rows = X.copy()
     rows.loc[:1, "town"] = "only in the first fold"
     model = MLPRegressor(**QUICK)
-    search = SearchCV(model, {"learning_rate": [0.001, 0.003]}, cv=KFold(3), refit=False)
+    search = SearchCV(model, {"learning_rate": [0.001, 0.003]}, cv=FOLDS, refit=False)
     search.fit(rows, Y)
     assert sizes == [6]
-    alone = [
-        clone(model)
-        .set_params(**search.cv_results_["params"][1])
-        .fit(rows.iloc[a], Y[a])
-        .score(rows.iloc[b], Y[b])
-        for a, b in KFold(3).split(rows)
-    ]
-    ours = [search.cv_results_[f"split{k}_test_score"][1] for k in range(3)]
-    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-4)
+    alone = scores_alone(model, search.cv_results_["params"][1], rows, Y)
+    np.testing.assert_allclose(scores_of(search, 1), alone, rtol=1e-3, atol=1e-4)
 
 
 def test_candidates_with_and_without_one_are_searched_together():

@@ -6,13 +6,12 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.model_selection import KFold
+from stacked_folds import FOLDS, scores_alone, scores_of, stack_sizes
 
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.estimators import embedding as module
 from wellfit.estimators.persistence import described
-from wellfit.fitting import runner
 from wellfit.model_selection import SearchCV
 from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear
 from wellfit.transfer import MLPAutoencoder, Pretrained
@@ -173,25 +172,13 @@ def test_a_weight_is_a_number_of_rows():
 
 @KINDS
 def test_folds_and_candidates_share_a_stack(kind, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(
-        runner, "train", lambda members, *rest, real=runner.train, **more: (
-            sizes.append(len(members)) or real(members, *rest, **more)
-        )
-    )  # fmt: skip
+    sizes = stack_sizes(monkeypatch)
     model = MLPRegressor(**QUICK, numeric_embedding=kind)
     space = {"numeric_embedding__lr_multiplier": [0.5, 1.0], "learning_rate": [0.001, 0.003]}
-    search = SearchCV(model, space, cv=KFold(3), refit=False).fit(X, Y)
+    search = SearchCV(model, space, cv=FOLDS, refit=False).fit(X, Y)
     assert sizes == [12]
-    alone = [
-        clone(model)
-        .set_params(**search.cv_results_["params"][2])
-        .fit(X[a], Y[a])
-        .score(X[b], Y[b])
-        for a, b in KFold(3).split(X)
-    ]
-    ours = [search.cv_results_[f"split{k}_test_score"][2] for k in range(3)]
-    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-4)
+    alone = scores_alone(model, search.cv_results_["params"][2], X, Y)
+    np.testing.assert_allclose(scores_of(search, 2), alone, rtol=1e-3, atol=1e-4)
 
 
 def test_candidates_with_and_without_one_are_searched_together():

@@ -9,13 +9,13 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.model_selection import KFold
+from stacked_folds import FOLDS, scores_alone, scores_of, stack_sizes
 
 from engine import every
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.diagnose import check, layer_values, verdict
-from wellfit.fitting import Compute, runner
+from wellfit.fitting import Compute
 from wellfit.model_selection import MLPEnsembleRegressor, SearchCV
 from wellfit.nn import Dropout, Quantile, SubmodelMean, TabM
 from wellfit.training import Checkpoint
@@ -134,26 +134,14 @@ def test_a_weight_is_a_number_of_rows(kind):
 
 @kinds
 def test_folds_and_candidates_share_a_stack(kind, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(
-        runner, "train", lambda members, *rest, real=runner.train, **more: (
-            sizes.append(len(members)) or real(members, *rest, **more)
-        )
-    )  # fmt: skip
+    sizes = stack_sizes(monkeypatch)
     model = MLPRegressor(**QUICK, n_submodels=3, submodels=kind)
     X, y = DIABETES
-    search = SearchCV(model, {"learning_rate": [0.001, 0.003]}, cv=KFold(3), refit=False)
+    search = SearchCV(model, {"learning_rate": [0.001, 0.003]}, cv=FOLDS, refit=False)
     search.fit(X, y)
     assert sizes == [6]
-    alone = [
-        clone(model)
-        .set_params(**search.cv_results_["params"][1])
-        .fit(X[a], y[a])
-        .score(X[b], y[b])
-        for a, b in KFold(3).split(X)
-    ]
-    ours = [search.cv_results_[f"split{k}_test_score"][1] for k in range(3)]
-    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-4)
+    alone = scores_alone(model, search.cv_results_["params"][1], X, y)
+    np.testing.assert_allclose(scores_of(search, 1), alone, rtol=1e-3, atol=1e-4)
 
 
 def test_their_number_and_kind_are_searched():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hostile import reseal_journal
-from test_old_files import EXPECTED, FILES, LABELS, RAW
+from test_old_files import EXPECTED, FILES, LABELS, RAW, SEARCHED
 from wellfit import MLPClassifier
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.model_selection import SearchCV
@@ -21,19 +21,15 @@ def journal(tmp_path: Path) -> Path:
 
 
 def search(journal: Path) -> SearchCV:
-    network = MLPClassifier(
-        (3,),
-        epochs=2,
-        random_state=0,
-        preprocess=None,
-        early_stopping=False,
-        numeric_embedding=None,
-        categorical_embedding=None,
-        ema_decay=0.0,
-    )
     space = {"l2": [0.0, 0.1]}
     return SearchCV(
-        network, space, sampler="grid", cv=2, random_state=0, journal=journal, refit=False
+        MLPClassifier(**SEARCHED),
+        space,
+        sampler="grid",
+        cv=2,
+        random_state=0,
+        journal=journal,
+        refit=False,
     ).fit(RAW, LABELS)
 
 
