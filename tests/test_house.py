@@ -250,3 +250,14 @@ def test_classes_are_at_most_250_lines() -> None:
         if isinstance(node, ast.ClassDef)
     }
     assert {name: length for name, length in lengths.items() if length > 250} == {}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """One name, one meaning: in a traceback, a repr or a search, the name alone says which."""
+    homes: dict[str, set[str]] = {}
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(name)
+    assert homes.keys() >= {"MLPClassifier", "Linear", "Grid"}
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

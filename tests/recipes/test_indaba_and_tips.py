@@ -82,7 +82,7 @@ def neuron(delta: Callable[[float], float], bias: float) -> int:
 
 
 def test_steps_of_saturated_neurons_are_those_of_the_formulas() -> None:
-    told = reproduce(claims.CrossEntropy(), seeds=(0,))
+    told = reproduce(claims.CrossEntropyClaim(), seeds=(0,))
     ratios = [
         neuron(lambda a: a * a * (1 - a), bias) / neuron(lambda a: a, bias) for bias in (2.0, 5.0)
     ]
@@ -107,7 +107,7 @@ def test_large_first_weights_cost_what_they_are_expected_to() -> None:
 
 
 def _initial():
-    return reproduce(checks.InitialLoss(), seeds=range(10))
+    return reproduce(checks.LossOnNoise(), seeds=range(10))
 
 
 def test_untrained_networks_are_as_good_as_chance(blots: None) -> None:
@@ -149,14 +149,18 @@ def test_one_stack_holds_what_differs_in_numbers_only(
 
     real = claims.train
     monkeypatch.setattr(claims, "train", watched)
-    for recipe in (claims.Initialization(), claims.Momentum(), claims.LearningRate()):
+    for recipe in (
+        claims.InitializationClaim(),
+        claims.MomentumClaim(),
+        claims.LearningRateClaim(),
+    ):
         recipe.run(RecipeContext())
     assert sizes == [2, 2, 1, 7]
 
 
 def test_a_large_rate_is_told_from_the_best(blots: None) -> None:
-    told = claims.LearningRate().run(RecipeContext())
-    ratios = [told[figure.what] for figure in claims.LearningRate.figures[:2]]
+    told = claims.LearningRateClaim().run(RecipeContext())
+    ratios = [told[figure.what] for figure in claims.LearningRateClaim.figures[:2]]
     assert min(ratios) > 1
     assert told["best learning rate"] not in (0.01, 30.0)
 

@@ -8,10 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure as Drawing
+from matplotlib.figure import Figure
 from PIL import Image
 
-from wellfit.recipes import Figure, Recipe, RecipeContext, Reproduction, Source, recipes, reproduce
+from wellfit.recipes import (
+    Publication,
+    Recipe,
+    RecipeContext,
+    Reference,
+    Reproduction,
+    recipes,
+    reproduce,
+)
 from wellfit.recipes.pictures import picture, small_png
 
 
@@ -19,11 +27,11 @@ class Variants(Recipe):
     """Two trainings by name, an accuracy of each, and a cost of another kind; nobody finds it."""
 
     name: ClassVar[str] = "variants"
-    source: ClassVar[Source] = Source("nowhere", "made up", "by hand")
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy, plain", 0.90, "page 1"),
-        Figure("test accuracy, $costly$", 0.95, "page 2"),
-        Figure("seconds", 3.0, "page 3", better="lower"),
+    source: ClassVar[Publication] = Publication("nowhere", "made up", "by hand")
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy, plain", 0.90, "page 1"),
+        Reference("test accuracy, $costly$", 0.95, "page 2"),
+        Reference("seconds", 3.0, "page 3", better="lower"),
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
@@ -39,8 +47,8 @@ class Variants(Recipe):
 
 class Untrained(Variants):
     name: ClassVar[str] = "untrained"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("initial loss", 2.3026, "page 1", "near", 0.01),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("initial loss", 2.3026, "page 1", "near", 0.01),
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
@@ -49,7 +57,7 @@ class Untrained(Variants):
 
 class Diverged(Variants):
     name: ClassVar[str] = "diverged"
-    figures: ClassVar[tuple[Figure, ...]] = ()
+    figures: ClassVar[tuple[Reference, ...]] = ()
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         context.curves["too fast"] = {"loss": [2.0, float("inf"), float("nan")]}
@@ -61,7 +69,7 @@ def done(recipe: Recipe) -> Reproduction:
     return reproduce(recipe, seeds=(0, 1))
 
 
-def words(drawing: Drawing) -> str:
+def words(drawing: Figure) -> str:
     return "\n".join(
         text.get_text() for text in drawing.findobj(match=lambda a: hasattr(a, "get_text"))
     )

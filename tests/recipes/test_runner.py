@@ -20,13 +20,13 @@ from wellfit.cli.recipe_results import ResultsFolder
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.recipes import (
-    Figure,
     Measured,
+    Publication,
     Recipe,
     RecipeContext,
+    Reference,
     Reproduction,
     SeedRun,
-    Source,
     Split,
     recipes,
     reproduce,
@@ -34,15 +34,15 @@ from wellfit.recipes import (
 from wellfit.recipes.comparison import compare, verdict_text
 from wellfit.training import Call
 
-NOWHERE = Source("nowhere", "made up", "by hand")
+NOWHERE = Publication("nowhere", "made up", "by hand")
 
 
 class Tiny(Recipe):
     """Returns its seed as an accuracy; without name=, so that nobody else finds it."""
 
     name: ClassVar[str] = "tiny"
-    source: ClassVar[Source] = NOWHERE
-    figures: ClassVar[tuple[Figure, ...]] = (Figure("test accuracy", 0.1, "page 1"),)
+    source: ClassVar[Publication] = NOWHERE
+    figures: ClassVar[tuple[Reference, ...]] = (Reference("test accuracy", 0.1, "page 1"),)
     settings: ClassVar[Mapping[str, Any]] = {"network": "784-10", "l2": 0.001}
     differs: ClassVar[str] = "It is all luck."
     better_way: ClassVar[str] = "More luck."
@@ -58,7 +58,7 @@ class Tiny(Recipe):
 
 class OneWay(Recipe):
     name: ClassVar[str] = "one-way"
-    source: ClassVar[Source] = NOWHERE
+    source: ClassVar[Publication] = NOWHERE
     better_way: ClassVar[str] = "There is none."
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
@@ -103,13 +103,13 @@ class InterruptedTraining(Tiny):
 def test_a_value_is_reached_in_its_own_direction(
     better: Any, good: tuple[float, ...], bad: tuple[float, ...]
 ) -> None:
-    figure = Figure("loss", 4.0, "page 1", better, slack=0.25)
+    figure = Reference("loss", 4.0, "page 1", better, slack=0.25)
     assert all(Measured(figure, (value,)).reached for value in good)
     assert not any(Measured(figure, (value,)).reached for value in (*bad, float("nan")))
 
 
 def test_what_has_no_reference_value_is_always_reached() -> None:
-    assert Measured(Figure("loss", None, ""), (float("inf"),)).reached
+    assert Measured(Reference("loss", None, ""), (float("inf"),)).reached
 
 
 DIRECTIONS: tuple[Any, ...] = ("higher", "lower", "near")
@@ -117,9 +117,9 @@ DIRECTIONS: tuple[Any, ...] = ("higher", "lower", "near")
 
 def test_what_counts_is_the_mean_or_the_best() -> None:
     values = (1.0, 2.0, 6.0)
-    means = [Measured(Figure("loss", 3.0, "", kind), values).result for kind in DIRECTIONS]
+    means = [Measured(Reference("loss", 3.0, "", kind), values).result for kind in DIRECTIONS]
     bests = [
-        Measured(Figure("loss", 3.0, "", kind), values, best=True).result for kind in DIRECTIONS
+        Measured(Reference("loss", 3.0, "", kind), values, best=True).result for kind in DIRECTIONS
     ]
     assert means == [3.0, 3.0, 3.0]
     assert bests == [6.0, 1.0, 3.0]  # no run is the best at being near
@@ -129,14 +129,14 @@ def test_the_tolerance_is_the_prediction_interval_of_one_more_run() -> None:
     # A published run that is drawn as the seeds are is missed in 5 of 100 cases, at both ends.
     draw = np.random.default_rng(0).normal(size=(4000, 4))
     missed = [
-        not Measured(Figure("loss", run[0], "", "near"), tuple(run[1:])).reached for run in draw
+        not Measured(Reference("loss", run[0], "", "near"), tuple(run[1:])).reached for run in draw
     ]
     assert np.mean(missed) == pytest.approx(0.05, abs=0.015)
 
 
 def test_one_seed_and_values_that_are_no_runs_have_the_declared_tolerance() -> None:
-    published = Figure("test accuracy", 0.9, "page 1", slack=0.01)
-    required = Figure("test accuracy", 0.9, "", slack=0.01, origin="required")
+    published = Reference("test accuracy", 0.9, "page 1", slack=0.01)
+    required = Reference("test accuracy", 0.9, "", slack=0.01, origin="required")
     assert Measured(published, (0.5,)).tolerance == 0.01
     assert Measured(required, (0.5, 0.9)).tolerance == 0.01
     expected = student_t.ppf(0.975, 1) * np.std((0.5, 0.9), ddof=1) * np.sqrt(1.5)
@@ -156,7 +156,7 @@ def test_one_seed_and_values_that_are_no_runs_have_the_declared_tolerance() -> N
 def test_a_verdict_tells_a_pass_by_tolerance_from_a_pass(
     value: float, way: Any, verdict: str
 ) -> None:
-    figure = Figure("test accuracy", 0.9, "page 1", slack=0.01)
+    figure = Reference("test accuracy", 0.9, "page 1", slack=0.01)
     one = Measured(figure, (value,), way=way)
     assert one.verdict == verdict
     assert ("tolerance of 1.00" in verdict_text(one)) == (verdict not in ("reached", "missed"))
@@ -172,7 +172,7 @@ def test_a_verdict_tells_a_pass_by_tolerance_from_a_pass(
     ],
 )
 def test_only_what_a_source_prints_is_called_published(origin: Any, reference: str) -> None:
-    assert Figure("test accuracy", 0.9, "page 1", origin=origin).reference == reference
+    assert Reference("test accuracy", 0.9, "page 1", origin=origin).reference == reference
 
 
 # --- a recipe --------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_each_seed_is_a_run_and_their_mean_counts() -> None:
     assert accuracy.values == (0.0, 0.1, 0.4)
     assert accuracy.result == pytest.approx(0.5 / 3)
     assert done.reached
-    assert told.figure == Figure("epochs", None, "")
+    assert told.figure == Reference("epochs", None, "")
     assert done.curves["a go"]["loss"] == [2.0, 1.0]
 
 
@@ -208,8 +208,8 @@ def test_a_way_that_a_recipe_lacks_is_an_error() -> None:
 def test_a_value_of_one_way_is_not_asked_of_the_other() -> None:
     class Two(Tiny):
         figures = (
-            Figure("test accuracy", 0.1, "page 1", way="published"),
-            Figure("test accuracy", 0.5, "as asked", origin="required", way="better"),
+            Reference("test accuracy", 0.1, "page 1", way="published"),
+            Reference("test accuracy", 0.5, "as asked", origin="required", way="better"),
         )
 
     published, better = (reproduce(Two(), way=way, seeds=(1,)) for way in Two().ways)
@@ -327,7 +327,7 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 def test_equal_results_have_no_spread() -> None:
-    assert Measured(Figure("best rate", None, ""), (0.1, 0.1, 0.1)).spread == 0
+    assert Measured(Reference("best rate", None, ""), (0.1, 0.1, 0.1)).spread == 0
 
 
 def test_the_list_names_every_recipe() -> None:
@@ -461,7 +461,10 @@ def test_results_of_other_settings_or_seeds_are_not_taken(tmp_path: Path) -> Non
         settings: ClassVar[Mapping[str, Any]] = {"network": "784-20-10"}
 
     class Asked(Tiny):
-        figures: ClassVar[tuple[Figure, ...]] = (*Tiny.figures, Figure("seconds", 1.0, "page 2"))
+        figures: ClassVar[tuple[Reference, ...]] = (
+            *Tiny.figures,
+            Reference("seconds", 1.0, "page 2"),
+        )
 
     assert folder.finished(Changed(), "published", (0, 1)) is None
     assert folder.finished(Asked(), "published", (0, 1)) is None

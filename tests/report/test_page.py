@@ -20,7 +20,7 @@ from wellfit.core.errors import MissingExtraError
 from wellfit.nn import Dropout, mlp
 from wellfit.report.page import Page, RunData, comparison_page, render_page, run_page
 from wellfit.report.page import data as data_module
-from wellfit.report.page.blocks import Plot, Prose, Table
+from wellfit.report.page.blocks import Plot, Prose, TableBlock
 from wellfit.report.page.classes import calibration, mistakes, threshold_plots
 from wellfit.report.page.curves import curve_plots
 from wellfit.report.page.drawing import grouped, network_drawing
@@ -432,7 +432,7 @@ def answers():
     )
 
 
-def column(table: Table, place=1):
+def column(table: TableBlock, place=1):
     return {row[0]: float(row[place]) for row in table.rows}
 
 

@@ -24,7 +24,7 @@ class Ended(KeyboardInterrupt):
         self.signum = signum
 
 
-class _Handler:
+class _SignalHandler:
     """Raises :class:`Ended`, or ends the process at once during imports.
 
     Signals shortly after the first, as from pressing Ctrl-C twice, are ignored: they must not
@@ -46,7 +46,7 @@ class _Handler:
         raise Ended(signum)
 
 
-_handler = _Handler()
+_handler = _SignalHandler()
 
 
 def listen() -> None:

@@ -2,18 +2,18 @@
 
 from wellfit.core.registry import discover
 from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.runner import Measured, Reproduction, SeedRun, recipes, reproduce
 
 __all__ = [
-    "Figure",
     "Measured",
+    "Publication",
     "Recipe",
     "RecipeContext",
+    "Reference",
     "Reproduction",
     "SeedRun",
-    "Source",
     "Split",
     "cs109b",
     "deep_nets",

@@ -18,7 +18,7 @@ Origin = Literal[
 
 
 @dataclass(frozen=True)
-class Source:
+class Publication:
     """A document that publishes figures.
 
     Attributes:
@@ -33,7 +33,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Reference:
     """A reference value, where it comes from, and the tolerance for reproducing it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Figure:
         way: the way that measures it; "both" by default.
         not_comparable: why a result can't be held against the value; it is shown all the same.
 
-    >>> figure = Figure("test accuracy", 0.977, "practical 2", slack=0.002)
+    >>> figure = Reference("test accuracy", 0.977, "practical 2", slack=0.002)
     >>> figure.shortfall(0.9755) <= figure.slack, figure.shortfall(0.974) <= figure.slack
     (True, False)
     """
@@ -68,7 +68,7 @@ class Figure:
     def metric(self) -> Metric:
         """The metric: the last word before the conditions; a ratio has no unit.
 
-        >>> Figure("test accuracy, dropout", 0.9, "").metric.title
+        >>> Reference("test accuracy, dropout", 0.9, "").metric.title
         'accuracy'
         """
         if " over " in self.what and not self.difference:
@@ -83,9 +83,9 @@ class Figure:
     def format(self, value: float) -> str:
         """Return a value as text.
 
-        >>> Figure("test accuracy", 0.977, "").format(0.9815)
+        >>> Reference("test accuracy", 0.977, "").format(0.9815)
         '98.15 %'
-        >>> Figure("accuracy gained by dropout", 0.01, "").format(0.0123)
+        >>> Reference("accuracy gained by dropout", 0.01, "").format(0.0123)
         '+1.23 percentage points'
         """
         print_value = self.metric.format_difference if self.difference else self.metric.format
@@ -95,9 +95,9 @@ class Figure:
     def reference(self) -> str:
         """The reference value as text, with its origin; empty if there is none.
 
-        >>> Figure("test accuracy", 0.977, "practical 2").reference
+        >>> Reference("test accuracy", 0.977, "practical 2").reference
         'published 97.70 %'
-        >>> Figure("accuracy", 0.76, "", origin="required").reference
+        >>> Reference("accuracy", 0.76, "", origin="required").reference
         'required: at least 76.00 %'
         """
         if self.value is None:
@@ -136,9 +136,9 @@ class Recipe(Config, family="recipe"):
         remark: note on the comparison.
     """
 
-    source: ClassVar[Source]
+    source: ClassVar[Publication]
     data: ClassVar[str] = ""
-    figures: ClassVar[tuple[Figure, ...]] = ()
+    figures: ClassVar[tuple[Reference, ...]] = ()
     settings: ClassVar[Mapping[str, Any]] = {}
     differs: ClassVar[str] = ""
     better_way: ClassVar[str] = ""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wellfit.recipes.base import Figure, Way
+from wellfit.recipes.base import Reference, Way
 from wellfit.recipes.runner import Measured, Reproduction
 
 MARKS = {
@@ -29,7 +29,7 @@ class Row:
         better: result of the better way; None if it has none.
     """
 
-    figure: Figure
+    figure: Reference
     published: Measured | None = None
     better: Measured | None = None
 
@@ -37,14 +37,14 @@ class Row:
 def compare(done: Mapping[Way, Reproduction]) -> list[Row]:
     """Return a row for each reference value and each further measurement.
 
-    >>> from wellfit.recipes import Figure, Measured, recipes, Reproduction, SeedRun
+    >>> from wellfit.recipes import Reference, Measured, recipes, Reproduction, SeedRun
     >>> (recipe,) = recipes(["cs109b-beale"])
     >>> run = SeedRun(0, 0.1, 0.1, {one.what: one.value or 0.0 for one in recipe.figures})
     >>> row, *_ = compare({"published": Reproduction.of(recipe, "published", [run])})
     >>> row.figure.reference, result_text(row.published), verdict_text(row.published)
     ('published 68,891', '68,891', 'reached')
     """
-    found: dict[Figure, dict[Way, Measured]] = {}
+    found: dict[Reference, dict[Way, Measured]] = {}
     for way, reproduction in done.items():
         for one in reproduction.figures:
             found.setdefault(one.figure, {})[way] = one
@@ -57,7 +57,7 @@ def compare(done: Mapping[Way, Reproduction]) -> list[Row]:
 def result_text(one: Measured) -> str:
     """Return a result with the spread of its seeds.
 
-    >>> result_text(Measured(Figure("test accuracy", 0.97, ""), (0.968, 0.974)))
+    >>> result_text(Measured(Reference("test accuracy", 0.97, ""), (0.968, 0.974)))
     '97.10 % ± 0.42'
     """
     text = one.figure.format(one.result)
@@ -67,7 +67,7 @@ def result_text(one: Measured) -> str:
 def verdict_text(one: Measured) -> str:
     """Return how a result compares with its reference value; empty if it has none.
 
-    >>> verdict_text(Measured(Figure("test accuracy", 0.97, "", slack=0.002), (0.969,)))
+    >>> verdict_text(Measured(Reference("test accuracy", 0.97, "", slack=0.002), (0.969,)))
     'reached only within the tolerance of 0.20'
     """
     tolerance = _amount(one, one.tolerance)

@@ -15,10 +15,10 @@ from wellfit import MLPClassifier
 from wellfit.datasets import Dataset
 from wellfit.nn import TruncatedNormal
 from wellfit.optim import SGD, Adam, Exponential
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
 
-NOTMNIST = Source("notmnist", "Deep Learning, assignment 3: Regularization", "TensorFlow 1")
+NOTMNIST = Publication("notmnist", "Deep Learning, assignment 3: Regularization", "TensorFlow 1")
 DIFFERS = (
     "The source learned from 200,000 images and was tested on 10,000 others. At hand are 9,804 "
     "distinct images of its smaller set: 6,804 for training, 2,000 for testing. So its accuracies "
@@ -126,7 +126,7 @@ class Regularized(Recipe):
             own steps.
     """
 
-    source: ClassVar[Source] = NOTMNIST
+    source: ClassVar[Publication] = NOTMNIST
     data: ClassVar[str] = "notmnist"
     differs: ClassVar[str] = DIFFERS
     better_way: ClassVar[str] = (
@@ -177,21 +177,21 @@ def figures_of(
     keras: float,
     slack: float = 0.01,
     costs: Mapping[int, float] | None = None,
-) -> tuple[Figure, ...]:
+) -> tuple[Reference, ...]:
     """Return the figures of a training: the source's, Keras's, and costs by step."""
-    found = [Figure(what, keras, place, slack=slack, origin="measured with Keras")]
+    found = [Reference(what, keras, place, slack=slack, origin="measured with Keras")]
     if published is not None:
-        found.append(Figure(what, published, place, not_comparable=OTHER_ROWS))
+        found.append(Reference(what, published, place, not_comparable=OTHER_ROWS))
     for step, cost in (costs or {}).items():
         name = what.replace("test accuracy", f"training cost, step {step}")
-        found.append(Figure(name, cost, place, "near", 0.3 * cost, way="published"))
+        found.append(Reference(name, cost, place, "near", 0.3 * cost, way="published"))
     return tuple(found)
 
 
 class Logistic(Regularized, name="notmnist-logistic"):
     """Logistic regression with L2."""
 
-    figures: ClassVar[tuple[Figure, ...]] = figures_of(
+    figures: ClassVar[tuple[Reference, ...]] = figures_of(
         "Problem 1, first network", "test accuracy", 0.854, 0.7917, 0.02, {500: 0.944785}
     )
     trainings: ClassVar[Mapping[str, Setting]] = {"test accuracy": Setting((), l2=0.05)}
@@ -204,7 +204,7 @@ class Logistic(Regularized, name="notmnist-logistic"):
 class Penalized(Regularized, name="notmnist-l2"):
     """784-1024-10 with L2."""
 
-    figures: ClassVar[tuple[Figure, ...]] = figures_of(
+    figures: ClassVar[tuple[Reference, ...]] = figures_of(
         "Problem 1, second network",
         "test accuracy",
         0.908,
@@ -224,7 +224,7 @@ class FewRows(Regularized, name="notmnist-overfitting"):
     L2: ClassVar[str] = "test accuracy, L2"
     DROPOUT: ClassVar[str] = "test accuracy, L2 and dropout"
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         *figures_of("Problem 2, which the source doesn't train", PLAIN, None, 0.8732),
         *figures_of("Problem 2", L2, 0.886, 0.8688, 0.09, {500: 128.225174, 1000: 10.765879}),
         *figures_of("Problem 3; the source takes all rows instead", DROPOUT, None, 0.8982),
@@ -242,10 +242,10 @@ class FewRows(Regularized, name="notmnist-overfitting"):
     }
 
 
-class DroppedOut(Regularized, name="notmnist-dropout"):
+class DropoutWithL2(Regularized, name="notmnist-dropout"):
     """784-1024-10 with L2 and dropout."""
 
-    figures: ClassVar[tuple[Figure, ...]] = figures_of(
+    figures: ClassVar[tuple[Reference, ...]] = figures_of(
         "Problem 3",
         "test accuracy",
         0.905,
@@ -260,7 +260,7 @@ class DroppedOut(Regularized, name="notmnist-dropout"):
 class RateDecay(Regularized, name="notmnist-decay"):
     """The same, with a learning rate that falls from the first step on."""
 
-    figures: ClassVar[tuple[Figure, ...]] = figures_of(
+    figures: ClassVar[tuple[Reference, ...]] = figures_of(
         "Problem 4",
         "test accuracy",
         0.908,

@@ -18,7 +18,7 @@ from wellfit.core.metrics import Metric, split_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.figure import Figure
 
     from wellfit.recipes.runner import Measured, Reproduction
 
@@ -33,7 +33,7 @@ _SAME = 1e-3  # how near a figure comes to the end of a curve that it was read f
 History = Mapping[str, Sequence[float]]
 
 
-def small_png(drawing: Drawing, colours: int = 64) -> bytes:
+def small_png(drawing: Figure, colours: int = 64) -> bytes:
     """Return a picture as the bytes of a small PNG file, of so many colours.
 
     >>> from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def small_png(drawing: Drawing, colours: int = 64) -> bytes:
     return small.getvalue()
 
 
-def picture(done: Reproduction, score: str | None = None) -> Drawing:
+def picture(done: Reproduction, score: str | None = None) -> Figure:
     """Draw the learning curves of a recipe, and each result with its reference value.
 
     A lone figure is a dashed line among the curves; several, and those of another kind than the
@@ -56,7 +56,7 @@ def picture(done: Reproduction, score: str | None = None) -> Drawing:
         done: the results.
         score: which list of the histories to draw; the one that fits the figures when not given.
     """
-    from matplotlib.figure import Figure as NewDrawing
+    from matplotlib.figure import Figure as NewFigure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     key = score or _score(done)
@@ -64,7 +64,7 @@ def picture(done: Reproduction, score: str | None = None) -> Drawing:
     strips = _strips(done, key, bool(lines))
     heights = [_CURVES] * bool(lines) + [_STRIP] * len(strips)
     size = (_WIDTH, max(sum(heights) + 0.5, _SHORTEST))
-    drawing = NewDrawing(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
+    drawing = NewFigure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
     drawing.suptitle(_title(done), x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
     grid = drawing.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=(3, 1.3))
     if lines:

@@ -15,11 +15,11 @@ from wellfit.augment import Mixup, Rotation, Scale, Shear, Shift
 from wellfit.datasets import train_test_split
 from wellfit.nn import SoftmaxCrossEntropy
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.notmnist import letters
 
-OWN = Source("wellfit", "Known good models", "wellfit")
+OWN = Publication("wellfit", "Known good models", "wellfit")
 NO_SOURCE = "No source publishes this model: settings and experiment are wellfit's own."
 AFFINE = (Shift(2.0, whole=False), Rotation(12.0), Scale(0.12), Shear(10.0))
 
@@ -31,7 +31,7 @@ class Digits(Recipe):
         short: what the shorter version changes.
     """
 
-    source: ClassVar[Source] = OWN
+    source: ClassVar[Publication] = OWN
     data: ClassVar[str] = "mnist"
     differs: ClassVar[str] = NO_SOURCE
     settings: ClassVar[Mapping[str, Any]] = {}
@@ -66,8 +66,8 @@ def _judged(
 class Fast(Digits, name="mnist-98-fast"):
     """784-512-10 in a few seconds: six epochs of Adam along one cycle."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.98, "its name", origin="required"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.98, "its name", origin="required"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {
@@ -83,8 +83,8 @@ class Fast(Digits, name="mnist-98-fast"):
 class Augmented(Digits, name="mnist-99-augmented"):
     """784-1024-1024-10 with batch norm on slightly shifted, rotated, scaled and sheared images."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.99, "its name", origin="required"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.99, "its name", origin="required"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {
@@ -107,8 +107,8 @@ class Augmented(Digits, name="mnist-99-augmented"):
 class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
     """784-1024-1024-10 with batch norm, dropout and mixup; it ignores pixel positions."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.984, "Simard, Steinkraus and Platt, 2003: no distortions"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.984, "Simard, Steinkraus and Platt, 2003: no distortions"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {
@@ -131,14 +131,14 @@ class Letters(Digits, name="notmnist-best"):
     """784-1024-1024-10 with batch norm and dropout on distorted letters."""
 
     data: ClassVar[str] = "notmnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             "test accuracy",
             0.9082,
             "a point above 89.82 %, the best of the source's settings in Keras",
             origin="required",
         ),
-        Figure(
+        Reference(
             "test accuracy",
             0.971,
             "Deep Learning, assignment 3, Problem 4: the best that it has heard of",
@@ -167,7 +167,7 @@ class Letters(Digits, name="notmnist-best"):
         return letters(context.load("notmnist"))
 
 
-class Table(Recipe):
+class TabularModel(Recipe):
     """An ensemble of default networks for a table, with a fifth of the rows as the test set.
 
     The seed also chooses the test rows, unless the data have a test set.
@@ -177,7 +177,7 @@ class Table(Recipe):
         regression: whether the task is a regression.
     """
 
-    source: ClassVar[Source] = OWN
+    source: ClassVar[Publication] = OWN
     differs: ClassVar[str] = NO_SOURCE
     better_way: ClassVar[str] = "A single network in place of four."
     settings: ClassVar[Mapping[str, Any]] = {
@@ -218,50 +218,50 @@ _UNSCALED = f"{_SKLEARN}; it leaves the target unscaled"
 _SCALED = "the same with the target scaled, on the splits of seeds 0, 1 and 2"
 
 
-def measured(what: str, value: float, place: str = _SKLEARN) -> Figure:
+def measured(what: str, value: float, place: str = _SKLEARN) -> Reference:
     """Return a score of scikit-learn's default MLP that this project measured."""
-    return Figure(what, value, place, origin="measured with scikit-learn")
+    return Reference(what, value, place, origin="measured with scikit-learn")
 
 
-class Adult(Table, name="adult"):
+class Adult(TabularModel, name="adult"):
     """Income above 50,000 dollars a year, from a census with missing values, numbers and text."""
 
     data: ClassVar[str] = "adult"
-    figures: ClassVar[tuple[Figure, ...]] = (measured("test accuracy", 0.8449),)
+    figures: ClassVar[tuple[Reference, ...]] = (measured("test accuracy", 0.8449),)
 
 
-class LetterTable(Table, name="letter"):
+class LetterTable(TabularModel, name="letter"):
     """26 letters from 16 measurements of their images."""
 
     data: ClassVar[str] = "letter"
-    figures: ClassVar[tuple[Figure, ...]] = (measured("test accuracy", 0.9511),)
+    figures: ClassVar[tuple[Reference, ...]] = (measured("test accuracy", 0.9511),)
 
 
-class California(Table, name="california"):
+class California(TabularModel, name="california"):
     """Prices of houses, by district."""
 
     data: ClassVar[str] = "california_housing"
     regression: ClassVar[bool] = True
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         measured("test R²", -1.1022, _UNSCALED),
         measured("test R²", 0.7804, _SCALED),
     )
 
 
-class Bikes(Table, name="bike-hour"):
+class Bikes(TabularModel, name="bike-hour"):
     """Bicycles rented in an hour, by weather and calendar."""
 
     data: ClassVar[str] = "bike_hour"
     regression: ClassVar[bool] = True
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         measured("test R²", 0.6312, _UNSCALED),
         measured("test R²", 0.7336, f"{_SCALED}, dates as text"),
     )
 
 
-class Diamonds(Table, name="diamonds"):
+class Diamonds(TabularModel, name="diamonds"):
     """Prices of diamonds."""
 
     data: ClassVar[str] = "diamonds"
     regression: ClassVar[bool] = True
-    figures: ClassVar[tuple[Figure, ...]] = (measured("test R²", 0.9674, _UNSCALED),)
+    figures: ClassVar[tuple[Reference, ...]] = (measured("test R²", 0.9674, _UNSCALED),)

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
 from wellfit.core.version import __version__
-from wellfit.recipes.base import Figure, Recipe, Way
+from wellfit.recipes.base import Recipe, Reference, Way
 from wellfit.recipes.context import RecipeContext
 
 Verdict = Literal["", "not comparable", "reached", "exceeded", "within tolerance", "missed"]
@@ -34,12 +34,12 @@ class Measured:
         best: whether the best seed counts and not the mean.
         way: the way that the recipe went.
 
-    >>> measured = Measured(Figure("test accuracy", 0.97, "page 3"), (0.968, 0.974))
+    >>> measured = Measured(Reference("test accuracy", 0.97, "page 3"), (0.968, 0.974))
     >>> round(measured.result, 3), measured.verdict
     (0.971, 'reached')
     """
 
-    figure: Figure
+    figure: Reference
     values: tuple[float, ...]
     best: bool = False
     way: Way = "published"
@@ -161,7 +161,7 @@ class Reproduction:
         """
         known = [one for one in recipe.figures if one.way in ("both", way)]
         names = {figure.what for figure in known}
-        more = [Figure(what, None, "") for what in runs[0].values if what not in names]
+        more = [Reference(what, None, "") for what in runs[0].values if what not in names]
         figures = tuple(
             Measured(one, tuple(float(run.values[one.what]) for run in runs), recipe.best, way)
             for one in (*known, *more)

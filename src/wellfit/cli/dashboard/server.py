@@ -42,7 +42,7 @@ class WatchServer(ThreadingHTTPServer):
         self.policy = _policy(self.page.decode())
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         self.address_family = family
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), _RequestHandler)
 
     def server_bind(self) -> None:
         """Bind, without looking up this machine's name on a name server."""
@@ -92,7 +92,7 @@ def _policy(page: str) -> str:
     return "; ".join([*allowed, "img-src data:", "frame-ancestors 'none'"])
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     server: WatchServer
     server_version, sys_version = "wellfit", ""
     timeout = _TIMEOUT

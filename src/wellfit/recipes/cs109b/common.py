@@ -9,10 +9,12 @@ import numpy as np
 from sklearn.metrics import log_loss, r2_score
 
 from wellfit import MLPClassifier
-from wellfit.recipes.base import Source
+from wellfit.recipes.base import Publication
 from wellfit.recipes.context import RecipeContext
 
-CS109B = Source("cs109b", "CS109B lab 3: Optimization in Artificial Neural Networks", "Keras 2.1")
+CS109B = Publication(
+    "cs109b", "CS109B lab 3: Optimization in Artificial Neural Networks", "Keras 2.1"
+)
 NO_FIGURE = "An exercise that the lab leaves to its readers: it publishes no figure."
 
 # What all of the lab's trainings share: two layers of 64 rectified units.

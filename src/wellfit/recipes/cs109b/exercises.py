@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wellfit import MLPClassifier
 from wellfit.model_selection import GridSearchCV
 from wellfit.optim import SGD, Adam, Cosine, Exponential, RMSProp
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.cs109b.common import CS109B, NETWORK, NO_FIGURE, network, tested
 
@@ -22,10 +22,10 @@ from wellfit.recipes.cs109b.common import CS109B, NETWORK, NO_FIGURE, network, t
 class ExponentialDecay(Recipe, name="cs109b-exponential"):
     """The exercise of step 2: a rate of 0.1 exp(-k t), t in steps, falling to a hundredth."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", None, "Step 2, exercise: exponential decay"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", None, "Step 2, exercise: exponential decay"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {
@@ -62,11 +62,11 @@ class Restarts(Recipe, name="cs109b-restarts"):
     the learning rate up again and goes on from where it is.
     """
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy, best of 8 restarts", None, "Step 5: Random restarts"),
-        Figure("test accuracy, warm restarts", None, "Step 5: Random restarts"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy, best of 8 restarts", None, "Step 5: Random restarts"),
+        Reference("test accuracy, warm restarts", None, "Step 5: Random restarts"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "network": NETWORK,
@@ -117,14 +117,14 @@ class Restarts(Recipe, name="cs109b-restarts"):
         }
 
 
-class Grid(Recipe, name="cs109b-grid"):
+class GridSearch(Recipe, name="cs109b-grid"):
     """Exercise 1: learning rates, momenta from 0.1 to 0.9 and numbers of epochs, three folds."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("accuracy, best of the grid", None, "Exercise 1"),
-        Figure("accuracy, worst of the grid", None, "Exercise 1"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("accuracy, best of the grid", None, "Exercise 1"),
+        Reference("accuracy, worst of the grid", None, "Exercise 1"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "network": NETWORK,
@@ -192,10 +192,10 @@ def saved_and_loaded(clf: MLPClassifier, X: NDArray[Any]) -> Reloaded:
 class Saved(Recipe, name="cs109b-saved"):
     """A model written as JSON and weights, and read again: the same predictions."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             "predictions changed",
             0.0,
             "Save Your Neural Network Model to JSON",

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from wellfit.landscapes import Beale, compare_optimizers
 from wellfit.model_selection import GridSearchCV
 from wellfit.optim import LBFGS, SGD, Adam, OneCycle, RMSProp, TimeBased
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.cs109b.common import CS109B, NETWORK, network, tested
 
@@ -48,15 +48,15 @@ ADAM = "Eight epochs of Adam along one cycle of the learning rate, the same netw
 class BealeByLBFGS(Recipe, name="cs109b-beale"):
     """From (4, 4) down Beale's function by L-BFGS-B, to its minimum at (3, 0.5)."""
 
-    source: ClassVar[Source] = CS109B
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("height of the start", 68891.203125, _BEALE, "near", 1e-6),
-        Figure("x", 3.0, _BEALE, "near", 1e-4),
-        Figure("y", 0.5, _BEALE, "near", 1e-4),
-        Figure("height", 2.068e-12, f"{_BEALE}, fun", "lower", 1e-9),
-        Figure("evaluations", 60, f"{_BEALE}, nfev", "near", 6, way="published"),
-        Figure("evaluations", 60, f"{_BEALE}, nfev", "lower", way="better"),
-        Figure("iterations", 14, f"{_BEALE}, nit", "near", 1, way="published"),
+    source: ClassVar[Publication] = CS109B
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("height of the start", 68891.203125, _BEALE, "near", 1e-6),
+        Reference("x", 3.0, _BEALE, "near", 1e-4),
+        Reference("y", 0.5, _BEALE, "near", 1e-4),
+        Reference("height", 2.068e-12, f"{_BEALE}, fun", "lower", 1e-9),
+        Reference("evaluations", 60, f"{_BEALE}, nfev", "near", 6, way="published"),
+        Reference("evaluations", 60, f"{_BEALE}, nfev", "lower", way="better"),
+        Reference("iterations", 14, f"{_BEALE}, nit", "near", 1, way="published"),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "minimizer": "scipy.optimize.minimize with bounds, hence L-BFGS-B",
@@ -103,23 +103,23 @@ class BealeByLBFGS(Recipe, name="cs109b-beale"):
 
 def _trained_figures(
     place: str, test: tuple[float, float], training: tuple[float, float], seconds: float
-) -> tuple[Figure, ...]:
+) -> tuple[Reference, ...]:
     """Return the figures of a training: accuracy and loss on both sets, and the time."""
     return (
-        Figure("test accuracy", test[0], place, slack=0.003),
-        Figure("test loss", test[1], place, "lower", 0.03),
-        Figure("training accuracy", training[0], place, "near", 0.002, way="published"),
-        Figure("training loss", training[1], place, "near", 0.004, way="published"),
-        Figure("seconds", seconds, place, "lower", not_comparable=_MACHINE),
+        Reference("test accuracy", test[0], place, slack=0.003),
+        Reference("test loss", test[1], place, "lower", 0.03),
+        Reference("training accuracy", training[0], place, "near", 0.002, way="published"),
+        Reference("training loss", training[1], place, "near", 0.004, way="published"),
+        Reference("seconds", seconds, place, "lower", not_comparable=_MACHINE),
     )
 
 
 class TimeDecay(Recipe, name="cs109b-sgd"):
     """64-64 by SGD with momentum 0.8 and a rate that time decays, 60 epochs in batches of 28."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = _trained_figures(
+    figures: ClassVar[tuple[Reference, ...]] = _trained_figures(
         _DECAY, (0.9757, 0.0853), (0.9967, 0.0170), 152
     )
     settings: ClassVar[Mapping[str, Any]] = {
@@ -151,11 +151,11 @@ class TimeDecay(Recipe, name="cs109b-sgd"):
 class ByRMSProp(Recipe, name="cs109b-rmsprop"):
     """64-64 by RMSProp at the constant rate 0.001, 20 epochs in batches of 32."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         *_trained_figures(_RMSPROP, (0.9759, 0.1504), (0.9934, 0.0266), 50.7),
-        Figure("test R²", 0.9542, f"{_RMSPROP}, of one-hot classes", slack=0.005),
+        Reference("test R²", 0.9542, f"{_RMSPROP}, of one-hot classes", slack=0.005),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {
@@ -183,11 +183,11 @@ class ByRMSProp(Recipe, name="cs109b-rmsprop"):
 class Initializers(Recipe, name="cs109b-initializers"):
     """Eight initializers, three folds each, dropout 0.5, 10 epochs: 24 networks in one stack."""
 
-    source: ClassVar[Source] = CS109B
+    source: ClassVar[Publication] = CS109B
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         *(
-            Figure(
+            Reference(
                 f"accuracy, {name}",
                 mean,
                 _GRID,
@@ -197,10 +197,10 @@ class Initializers(Recipe, name="cs109b-initializers"):
             for name, (mean, _) in INITIALIZERS.items()
         ),
         *(
-            Figure(f"deviation of folds, {name}", deviation, _GRID, "near", 0.003)
+            Reference(f"deviation of folds, {name}", deviation, _GRID, "near", 0.003)
             for name, (_, deviation) in INITIALIZERS.items()
         ),
-        Figure("seconds", 96, _GRID, "lower", not_comparable=_MACHINE),
+        Reference("seconds", 96, _GRID, "lower", not_comparable=_MACHINE),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wellfit.nn import Dense
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import (
     HE_THERE,
@@ -82,7 +82,7 @@ def towers_there(data_dir: Path | None, seed: int) -> SiamesePretraining:
 class Pairs(DeepNets, name="deep-pairs"):
     """Are two images of one digit? Two towers of 5 × 100 ELU units, each with its own weights."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(f"{TEST} of pairs", 0.97619, "exercise 10 c", slack=0.01),
         published(f"{TRAINING} of pairs", 0.97814, "exercise 10 c", slack=0.01),
         with_threshold(f"{TEST} of pairs", 0.97619, "exercise 10 c", threshold=0.978),
@@ -129,7 +129,7 @@ def drawn_there(y: NDArray[Any], seed: int) -> tuple[NDArray[np.int64], NDArray[
 class OneTower(DeepNets, name="deep-pairs-softmax"):
     """One frozen tower, and a softmax layer trained on 500 images of each digit."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.9667, "exercise 10 d", slack=0.01),
         published(TRAINING, 0.9818, "exercise 10 d", slack=0.01),
         with_threshold(TEST, 0.9667, "exercise 10 d", threshold=0.97),

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 from wellfit import MLPClassifier
 from wellfit.nn import LecunNormal
 from wellfit.optim import SGD
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.training import EarlyStopping
 
-DEEP_NETS = Source("deep-nets", "Chapter 11: Training Deep Neural Nets, notes", "TensorFlow 1")
+DEEP_NETS = Publication(
+    "deep-nets", "Chapter 11: Training Deep Neural Nets, notes", "TensorFlow 1"
+)
 VALIDATION, TEST, TRAINING = "validation accuracy", "test accuracy", "training accuracy"
 SLACK = 0.004  # of one run: about two standard errors of a difference on 5,000 rows
 PLAIN, MOMENTUM = SGD(0.01, momentum=0.0), SGD(0.01, momentum=0.9)
@@ -28,24 +30,24 @@ NOT_HE = (
 class DeepNets(Recipe):
     """A recipe of these notes, which all run on MNIST."""
 
-    source: ClassVar[Source] = DEEP_NETS
+    source: ClassVar[Publication] = DEEP_NETS
     data: ClassVar[str] = "mnist"
 
 
-def with_threshold(what: str, published: float, place: str, threshold: float) -> Figure:
+def with_threshold(what: str, published: float, place: str, threshold: float) -> Reference:
     """Return a required value of the better way, beside what the source publishes.
 
     >>> with_threshold("test accuracy", 0.624, "exercise 9 b", threshold=0.76).reference
     'required: at least 76.00 %'
     """
-    shown = Figure(what, published, place).format(published)
+    shown = Reference(what, published, place).format(published)
     why = f"{place} publishes {shown}"
-    return Figure(what, threshold, why, origin="required", way="better")
+    return Reference(what, threshold, why, origin="required", way="better")
 
 
-def published(what: str, value: float, place: str, slack: float = SLACK) -> Figure:
+def published(what: str, value: float, place: str, slack: float = SLACK) -> Reference:
     """Return a figure that only the source's own experiment is compared with."""
-    return Figure(what, value, place, "near", slack=slack, way="published")
+    return Reference(what, value, place, "near", slack=slack, way="published")
 
 
 def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:

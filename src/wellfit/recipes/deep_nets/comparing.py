@@ -18,7 +18,7 @@ from wellfit.optim import (
     Power,
     RMSProp,
 )
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import (
     MOMENTUM,
@@ -109,8 +109,8 @@ class Clipped(DeepNets, name="deep-clipping"):
 class Optimizers(DeepNets, name="deep-optimizers"):
     """The source's update rules with its numbers and TensorFlow 1's defaults."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             BY_RMSPROP,
             0.0,
             'RMSProp: "typically performs better than AdaGrad"',

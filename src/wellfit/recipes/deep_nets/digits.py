@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from wellfit import MLPClassifier
 from wellfit.nn import BatchNorm, Dense, LeakyReLU, SoftmaxCrossEntropy
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import (
     HE_THERE,
@@ -116,8 +116,8 @@ def judged(clf: MLPClassifier, split: Split) -> dict[str, float]:
 class ByHand(DeepNets, name="deep-digits"):
     """Five ELU layers of 100 units and Adam, until the training loss stays."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9941, "exercise 8 b, epoch 100", slack=0.003),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9941, "exercise 8 b, epoch 100", slack=0.003),
     )
     settings: ClassVar[Mapping[str, Any]] = BY_HAND
     differs: ClassVar[str] = (
@@ -148,7 +148,7 @@ class ByHand(DeepNets, name="deep-digits"):
 class Searched(DeepNets, name="deep-digits-searched"):
     """What the source's search of 40 settings found, cross-validated and trained on all rows."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(FOLDS, 0.99012, "exercise 8 c, best_score_, 3 folds", slack=0.002),
         published(TEST, 0.99494, "exercise 8 c", slack=0.002),
         with_threshold(TEST, 0.99494, "exercise 8 c", threshold=0.995),
@@ -198,10 +198,10 @@ class Normalized(DeepNets, name="deep-digits-batch-norm"):
         widths: parameters of the better way.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.995719, "exercise 8 d", slack=0.002),
         published(TRAINING, 1.0, "exercise 8 d", slack=0.0005),
-        Figure(
+        Reference(
             FASTER,
             1.0,
             'exercise 8 d: "the model did converge faster"',
@@ -254,8 +254,8 @@ def _epochs_to(accuracy: float, clf: MLPClassifier) -> float:
 class NormalizedDropout(Normalized, name="deep-digits-dropout"):
     """The same with batch norm, and dropout of what every hidden layer reads."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(TEST, 0.99397, "exercise 8 e", slack=0.002),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(TEST, 0.99397, "exercise 8 e", slack=0.002),
         published(TRAINING, 0.99704, "exercise 8 e", slack=0.002),
     )
     settings: ClassVar[Mapping[str, Any]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import TEST, DeepNets, network
 from wellfit.transfer import AutoencoderPretraining, Pretrained, RBMPretraining
@@ -39,8 +39,8 @@ class Autoencoders(DeepNets, name="deep-autoencoders"):
     The gain is the mean of five seeds with ``--seeds 5``.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(GAINED, 0.01, f"Unsupervised Training {NO_FIGURE}", origin="required"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(GAINED, 0.01, f"Unsupervised Training {NO_FIGURE}", origin="required"),
     )
     better_way: ClassVar[str] = f"Unsupervised Training {NO_FIGURE}; this is wellfit's own."
 

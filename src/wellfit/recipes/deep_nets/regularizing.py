@@ -15,7 +15,7 @@ from wellfit.core.errors import DivergedError
 from wellfit.fitting import run
 from wellfit.nn import BatchNorm
 from wellfit.optim import L1, Adam, Constraint
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import (
     MOMENTUM,
@@ -39,8 +39,8 @@ ZEROS, TINY = "share of weights at 0", "share of weights within ±0.001"
 class BatchNormalized(DeepNets, name="deep-batch-norm"):
     """784-300-100-10, ELU and batch norm, also of the logits, 20 epochs of plain SGD."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9696, "Implementing Batch Normalization, epoch 19", slack=SLACK),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9696, "Implementing Batch Normalization, epoch 19", slack=SLACK),
         published(FIRST, 0.8842, "Implementing Batch Normalization, epoch 0", slack=0.01),
     )
     settings: ClassVar[Mapping[str, Any]] = {
@@ -86,9 +86,11 @@ class Sparse(DeepNets, name="deep-l1"):
     proximal step, after which they are 0.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(f"{VALIDATION}, {WIDE}", 0.9052, "L1 and L2 Regularization, epoch 19", slack=SLACK),
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
+            f"{VALIDATION}, {WIDE}", 0.9052, "L1 and L2 Regularization, epoch 19", slack=SLACK
+        ),
+        Reference(
             f"{VALIDATION}, {NARROW}",
             0.9174,
             "L1 and L2 Regularization, by l1_regularizer, epoch 19",
@@ -158,14 +160,14 @@ def _small(clf: MLPClassifier, name: str) -> dict[str, float]:
     }
 
 
-class DroppedOut(DeepNets, name="deep-dropout"):
+class UnusedDropout(DeepNets, name="deep-dropout"):
     """784-300-100-10 with dropout of the inputs and of both hidden layers, as the source means it.
 
     The source trains without: it never sets ``training``, by which its dropout would work.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9732, "Dropout, epoch 19", slack=SLACK),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9732, "Dropout, epoch 19", slack=SLACK),
         published(FIRST, 0.9022, "Dropout, epoch 0", slack=0.01),
     )
     settings: ClassVar[Mapping[str, Any]] = {
@@ -225,9 +227,9 @@ class NormLimited(DeepNets, name="deep-max-norm"):
     reached, where dropout makes weights long.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9844, "Max-Norm Regularization, epoch 19", slack=SLACK),
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9844, "Max-Norm Regularization, epoch 19", slack=SLACK),
+        Reference(
             f"{VALIDATION}, no limit",
             0.9822,
             "Max-Norm Regularization, by a regularizer, epoch 19",

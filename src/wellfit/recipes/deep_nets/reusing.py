@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from wellfit import MLPClassifier
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.deep_nets.common import (
     PLAIN,
@@ -82,8 +82,8 @@ def reused_there(context: RecipeContext, name: str, frozen: int) -> list[float]:
 class Reused(DeepNets, name="deep-reuse"):
     """The lower three of four layers of 300 units, reused for the same task, all learning on."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9674, "Reusing a TensorFlow Model, epoch 15", slack=SLACK),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9674, "Reusing a TensorFlow Model, epoch 15", slack=SLACK),
         published(
             f"{VALIDATION}, first epoch", 0.9498, "Reusing a TensorFlow Model, epoch 0", 0.01
         ),
@@ -113,15 +113,15 @@ class Reused(DeepNets, name="deep-reuse"):
 class Frozen(DeepNets, name="deep-frozen"):
     """The same with the lower two layers frozen, which are then computed once for all rows."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(VALIDATION, 0.9600, "Freezing Lower Layers, epoch 16", slack=SLACK),
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(VALIDATION, 0.9600, "Freezing Lower Layers, epoch 16", slack=SLACK),
+        Reference(
             f"{VALIDATION}, by a stop",
             0.9580,
             "Freezing Lower Layers, by stop_gradient, epoch 16",
             slack=SLACK,
         ),
-        Figure(f"{VALIDATION}, cached", 0.9582, "Caching Frozen Layers, epoch 16", slack=SLACK),
+        Reference(f"{VALIDATION}, cached", 0.9582, "Caching Frozen Layers, epoch 16", slack=SLACK),
         published(f"{VALIDATION}, first epoch", 0.9532, "Freezing Lower Layers, epoch 0", 0.02),
     )
     settings: ClassVar[Mapping[str, Any]] = {

@@ -17,7 +17,7 @@ import torch
 from wellfit import MLPClassifier
 from wellfit.nn import ELU, Activate, Activation
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext, Split
 from wellfit.recipes.deep_nets.common import (
     HE_THERE,
@@ -123,7 +123,7 @@ class Transfer(DeepNets):
 class AllFrozen(Transfer, name="deep-transfer-frozen"):
     """All five layers frozen: only the output layer learns."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.62353, "exercise 9 b", slack=0.1),
         with_threshold(TEST, 0.62353, "exercise 9 b", threshold=0.76),
     )
@@ -140,11 +140,13 @@ class AllFrozen(Transfer, name="deep-transfer-frozen"):
 class Cached(Transfer, name="deep-transfer-cached"):
     """The same at ten times the learning rate, and what computing frozen layers once is worth."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.68772, "exercise 9 c", slack=0.06),
-        Figure("times as fast", 8.735 / 6.521, "exercise 9 b and c, 8.7 s and 6.5 s", slack=0.3),
+        Reference(
+            "times as fast", 8.735 / 6.521, "exercise 9 b and c, 8.7 s and 6.5 s", slack=0.3
+        ),
         with_threshold(TEST, 0.68772, "exercise 9 c", threshold=0.76),
-        Figure(
+        Reference(
             "largest difference of weights",
             0.0,
             "caching changes no result",
@@ -205,7 +207,7 @@ class FourFrozen(Transfer, name="deep-transfer-four"):
     """Four layers frozen: the fifth learns too."""
 
     frozen: ClassVar[int] = 4
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.72290, "exercise 9 d", slack=0.07),
         with_threshold(TEST, 0.72290, "exercise 9 d", threshold=0.82),
     )
@@ -225,7 +227,7 @@ class ThreeFrozen(Transfer, name="deep-transfer-unfrozen"):
     """Two hidden layers unfrozen, three frozen; with ELU and batches of 50."""
 
     frozen: ClassVar[int] = 3
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         published(TEST, 0.85147, "exercise 9 e", slack=0.03),
         with_threshold(TEST, 0.85147, "exercise 9 e", threshold=0.86),
     )
@@ -244,8 +246,8 @@ class ThreeFrozen(Transfer, name="deep-transfer-unfrozen"):
 class BestFrozen(DeepNets, name="deep-transfer-auto"):
     """As many layers frozen as pay, by cross-validation, against the same network from scratch."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             "accuracy gained over scratch",
             0.0,
             "the source doesn't try; choosing has to pay",

@@ -11,7 +11,7 @@ import torch
 
 from wellfit.diagnose import check
 from wellfit.nn import Normal, mlp
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.indaba.common import INDABA
 from wellfit.training import Member, Weights, predict
@@ -19,13 +19,13 @@ from wellfit.training import Member, Weights, predict
 _RANDOM = "Check the loss of a random model"
 
 
-class InitialLoss(Recipe, name="indaba-initial-loss"):
+class LossOnNoise(Recipe, name="indaba-initial-loss"):
     """A linear model's first loss on noise, without and with L2."""
 
-    source: ClassVar[Source] = INDABA
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("loss of the mean probability", 2.30259, _RANDOM, "near", 1e-5, way="published"),
-        Figure(
+    source: ClassVar[Publication] = INDABA
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("loss of the mean probability", 2.30259, _RANDOM, "near", 1e-5, way="published"),
+        Reference(
             "loss from small weights",
             2.3026,
             "the source says that a random model's loss should be log 10",
@@ -34,8 +34,8 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
             origin="claimed",
             way="better",
         ),
-        Figure("loss from weights of N(0, 1)", 46.3142, _RANDOM, "near", slack=10.0),
-        Figure("the same with L2", 4025.31, _RANDOM, "near", slack=200.0),
+        Reference("loss from weights of N(0, 1)", 46.3142, _RANDOM, "near", slack=10.0),
+        Reference("the same with L2", 4025.31, _RANDOM, "near", slack=200.0),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "network": "784-10, weights of N(0, 1)",
@@ -82,10 +82,10 @@ class InitialLoss(Recipe, name="indaba-initial-loss"):
 class Untrained(Recipe, name="indaba-untrained"):
     """32 networks, 784-512-10, before their first step: their accuracy is that of guessing."""
 
-    source: ClassVar[Source] = INDABA
+    source: ClassVar[Publication] = INDABA
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             "test accuracy",
             0.1,
             "the source says that a random model prefers no class",

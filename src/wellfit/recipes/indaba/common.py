@@ -14,11 +14,11 @@ import numpy as np
 from wellfit import MLPClassifier
 from wellfit.nn import Normal
 from wellfit.optim import Adam
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.training import EarlyStopping
 
-INDABA = Source("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
+INDABA = Publication("indaba", "Deep Learning Indaba 2017, practical 2", "TensorFlow 1")
 
 COST = "training cost"  # of a batch, with the penalty: what the source prints
 STOP = "where the validation cost, with its penalty, is not below that of the epoch before"
@@ -98,7 +98,7 @@ def by_epoch(
     costs: Mapping[int | str, tuple[float, float]],
     accuracies: Mapping[int, float],
     costs_not_comparable: str = "",
-) -> tuple[Figure, ...]:
+) -> tuple[Reference, ...]:
     """Return figures of some epochs, costs with their tolerance for one seed.
 
     Args:
@@ -110,13 +110,13 @@ def by_epoch(
     found = []
     for epoch, (cost, slack) in costs.items():
         what = f"{COST}, last epoch" if epoch == "last" else f"{COST}, epoch {epoch}"
-        figure = Figure(what, cost, place, "near", slack, way="published")
+        figure = Reference(what, cost, place, "near", slack, way="published")
         found.append(replace(figure, not_comparable=costs_not_comparable))
     for number, accuracy in accuracies.items():
         # From weights of N(0, 1), the first epochs go up and down by several points.
         slack = 0.1 if number <= 10 else 0.015
         what = f"validation accuracy, epoch {number}"
-        found.append(Figure(what, accuracy, place, "near", slack, way="published"))
+        found.append(Reference(what, accuracy, place, "near", slack, way="published"))
     return tuple(found)
 
 
@@ -128,7 +128,7 @@ class Published(Recipe):
         stops: whether the source's rule for stopping is at work.
     """
 
-    source: ClassVar[Source] = INDABA
+    source: ClassVar[Publication] = INDABA
     data: ClassVar[str] = "mnist"
     rows: ClassVar[int | None] = None
     stops: ClassVar[bool] = True

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from wellfit.optim import SGD, Adam
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.indaba.common import (
     BATCHES,
@@ -41,9 +41,11 @@ class FirstEpochs(Published, name="indaba-first-epochs"):
 
     rows: ClassVar[int | None] = 550
     stops: ClassVar[bool] = False
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.1226, f"{_WRAPPING}, first run", "near", 0.05, way="published"),
-        Figure(_FALL, 13.119 / 22.728, f"{_WRAPPING}, first run", "near", 0.1, way="published"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
+            "test accuracy", 0.1226, f"{_WRAPPING}, first run", "near", 0.05, way="published"
+        ),
+        Reference(_FALL, 13.119 / 22.728, f"{_WRAPPING}, first run", "near", 0.1, way="published"),
         *by_epoch(
             f"{_WRAPPING}, first run",
             {1: (22.728, 5.0), 10: (13.119, 3.0)},
@@ -78,9 +80,9 @@ class OverfitFew(Published, name="indaba-overfit"):
 
     rows: ClassVar[int | None] = 2750
     stops: ClassVar[bool] = False
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("training loss", 2.006e-6, f"{_WRAPPING}, epoch 100", "lower", 1e-5),
-        Figure("test accuracy", 0.8289, f"{_WRAPPING}, at its end", slack=0.02),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("training loss", 2.006e-6, f"{_WRAPPING}, epoch 100", "lower", 1e-5),
+        Reference("test accuracy", 0.8289, f"{_WRAPPING}, at its end", slack=0.02),
         *by_epoch(
             _WRAPPING,
             {1: (86.671, 35.0), 10: (3.1521, 1.0), 20: (0.2118, 0.15)},
@@ -108,11 +110,11 @@ class OverfitFew(Published, name="indaba-overfit"):
         return {"training loss": clf.history_["loss"][-1], "test accuracy": accuracy}
 
 
-class Linear(Published, name="indaba-linear"):
+class NoHiddenLayer(Published, name="indaba-linear"):
     """784-10, a linear model; up to 50 epochs, of which the source's machine finished one."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.91, "A Linear 784-10 Model: ~91 %", slack=0.01),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.91, "A Linear 784-10 Model: ~91 %", slack=0.01),
         *by_epoch("A Linear 784-10 Model", {1: (4.4706, 1.0)}, {1: 0.6948}),
     )
     settings: ClassVar[Mapping[str, Any]] = {
@@ -133,9 +135,9 @@ class Linear(Published, name="indaba-linear"):
 class OneHiddenLayer(Published, name="indaba-512"):
     """784-512-10 with L2 for 50 epochs, in which the rule for stopping never ended it."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.977, _ONE, slack=0.005),
-        Figure("epochs", 50, _ONE, "near", 15, way="published"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.977, _ONE, slack=0.005),
+        Reference("epochs", 50, _ONE, "near", 15, way="published"),
         *by_epoch(
             _ONE,
             {1: (199.93, 10.0), 2: (141.99, 10.0), 25: (3.1298, 0.5)},
@@ -160,10 +162,10 @@ class TwoHiddenLayers(Published, name="indaba-512-512"):
     The time of 50 epochs with one hidden layer is ten times that of five. Times are CPU seconds.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.9742, _TWO, slack=0.005),
-        Figure("epochs", 101, _TWO, "near", 30, way="published"),
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.9742, _TWO, slack=0.005),
+        Reference("epochs", 101, _TWO, "near", 30, way="published"),
+        Reference(
             "seconds of two hidden layers over one", 166 / 64, _TWO, "near", 1.0, way="published"
         ),
         *by_epoch(
@@ -196,10 +198,10 @@ class TwoHiddenLayers(Published, name="indaba-512-512"):
 class KnownGood(Published, name="indaba-500-300"):
     """784-500-300-10 with L2 by SGD with momentum, stopped after 88 of up to 100 epochs."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("test accuracy", 0.9798, f"{_KNOWN}, the run printed there", slack=0.003),
-        Figure("test accuracy, best run", 0.9802, f"{_KNOWN}, best so far", way="better"),
-        Figure("epochs", 88, _KNOWN, "near", 26, way="published"),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("test accuracy", 0.9798, f"{_KNOWN}, the run printed there", slack=0.003),
+        Reference("test accuracy, best run", 0.9802, f"{_KNOWN}, best so far", way="better"),
+        Reference("epochs", 88, _KNOWN, "near", 26, way="published"),
         *by_epoch(
             _KNOWN,
             {1: (327.26, 30.0), 2: (251.31, 20.0), 50: (1.3527, 0.2), "last": (0.13708, 0.03)},

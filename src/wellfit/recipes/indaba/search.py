@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from wellfit.core.errors import DivergedError
 from wellfit.model_selection import RandomizedSearchCV
 from wellfit.optim import SGD
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.indaba.common import (
     BATCHES,
@@ -47,13 +47,15 @@ RUNS = (
 class RandomSearch(Recipe, name="indaba-random-search"):
     """Ten networks of the source's sizes and penalties, with rates and momenta drawn at random."""
 
-    source: ClassVar[Source] = INDABA
+    source: ClassVar[Publication] = INDABA
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure("best test accuracy", RUNS[0][2], _SEARCH, slack=0.03),
-        Figure("best less worst accuracy", RUNS[0][2] - RUNS[-1][2], _SEARCH, slack=0.1),
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("best test accuracy", RUNS[0][2], _SEARCH, slack=0.03),
+        Reference("best less worst accuracy", RUNS[0][2] - RUNS[-1][2], _SEARCH, slack=0.1),
         *(
-            Figure(f"test accuracy, rank {rank}", accuracy, _SEARCH, "near", 0.5, way="published")
+            Reference(
+                f"test accuracy, rank {rank}", accuracy, _SEARCH, "near", 0.5, way="published"
+            )
             for rank, (_, _, accuracy) in enumerate(RUNS, 1)
         ),
     )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from wellfit.nn import LecunNormal
 from wellfit.optim import SGD
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.tips.common import TIPS
 from wellfit.training import EarlyStopping
@@ -16,10 +16,10 @@ from wellfit.training import EarlyStopping
 class Chapter(Recipe, name="tips-chapter-3"):
     """784-100-10 of sigmoids with weight decay, until 100 epochs bring nothing."""
 
-    source: ClassVar[Source] = TIPS
+    source: ClassVar[Publication] = TIPS
     data: ClassVar[str] = "mnist"
-    figures: ClassVar[tuple[Figure, ...]] = (
-        Figure(
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference(
             "validation accuracy",
             0.9804,
             "Nielsen's chapter 3, whose results the source's code should replicate",

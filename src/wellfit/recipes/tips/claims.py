@@ -26,17 +26,17 @@ from wellfit.nn import (
     mlp,
 )
 from wellfit.optim import L2, SGD, OneCycle, Optimizer
-from wellfit.recipes.base import Figure
+from wellfit.recipes.base import Reference
 from wellfit.recipes.context import RecipeContext
 from wellfit.recipes.tips.common import Claim, claim
 from wellfit.training import Member, Rows, Status, Stream, train
 
 
-class CrossEntropy(Claim, name="tips-cross-entropy"):
+class CrossEntropyClaim(Claim, name="tips-cross-entropy"):
     """Sigmoid units that start saturated and wrong: the bias is 2 or 5, the target 0."""
 
     data: ClassVar[str] = ""
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim(
             "steps by quadratic cost over cross-entropy, from 2", "Takeaway on cross-entropy", 1.0
         ),
@@ -63,10 +63,10 @@ class CrossEntropy(Claim, name="tips-cross-entropy"):
         return dict(zip(names, (*ratios, ratios[1] / ratios[0]), strict=True))
 
 
-class Initialization(Claim, name="tips-initialization"):
+class InitializationClaim(Claim, name="tips-initialization"):
     """784-30-10 from weights of N(0, 1), and of N(0, 1/n) for n units read; ten epochs."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim("accuracy gained by 1/√n, after one epoch", "Takeaway on initialization", 0.0),
         claim("accuracy gained by 1/√n, after ten epochs", "Takeaway on initialization", 0.0),
     )
@@ -90,10 +90,10 @@ class Initialization(Claim, name="tips-initialization"):
         return {self.figures[0].what: gains[0], self.figures[1].what: gains[-1]}
 
 
-class Momentum(Claim, name="tips-momentum"):
+class MomentumClaim(Claim, name="tips-momentum"):
     """784-30-10 on 1,000 rows, all of them a step: no momentum, momentum 0.9, and Nesterov's."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim("loss without momentum over that with it", "on momentum and NAG", 1.0),
         claim("loss with momentum over that with Nesterov's", "on momentum and NAG", 1.0),
     )
@@ -124,10 +124,10 @@ class Momentum(Claim, name="tips-momentum"):
         return dict(zip(names, np.divide(losses[:-1], losses[1:]).tolist(), strict=True))
 
 
-class LearningRate(Claim, name="tips-learning-rate"):
+class LearningRateClaim(Claim, name="tips-learning-rate"):
     """784-30-10 at rates from 0.01 to 30, one stack, ten epochs of 10,000 rows."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim("loss at the smallest rate over the lowest", "Learning rate", 1.0),
         claim("loss at the largest rate over the lowest", "Learning rate", 1.0),
         claim("epochs at the largest rate in which the loss rose", "Learning rate", 1.0),
@@ -160,10 +160,10 @@ class LearningRate(Claim, name="tips-learning-rate"):
         }
 
 
-class BatchSize(Claim, name="tips-batch-size"):
+class BatchSizeClaim(Claim, name="tips-batch-size"):
     """784-30-10 by batches of 1, 10, 100 and 1,000 rows at one rate, three epochs each."""
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim("seconds of an epoch, batches of 1 over 100", "Mini-batch size", 1.0),
         claim("loss after three epochs, batches of 1,000 over 100", "Mini-batch size", 1.0),
     )
@@ -191,13 +191,13 @@ class BatchSize(Claim, name="tips-batch-size"):
         return dict(zip(names, (time[1] / time[100], loss[1000] / loss[100]), strict=True))
 
 
-class Overfitting(Claim, name="tips-overfitting"):
+class OverfittingClaim(Claim, name="tips-overfitting"):
     """784-100-10 on 1,000 rows: bare, with L2, with dropout, with shifts; five of each, one stack.
 
     One stack holds all, as they differ in numbers only, some of which are 0.
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = (
+    figures: ClassVar[tuple[Reference, ...]] = (
         claim(
             "validation loss at the end over the lowest",
             "Takeaways on early stopping, weight decay, dropout and augmentation",

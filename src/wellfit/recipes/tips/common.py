@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from wellfit.recipes.base import Figure, Recipe, Source
+from wellfit.recipes.base import Publication, Recipe, Reference
 
-TIPS = Source("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
+TIPS = Publication("tips", "Neural network tips, after Nielsen's chapter 3", "nntools on Theano")
 
 CLAIMS = "The source describes no experiment: network, rates and rows are chosen here."
 NO_BETTER = "None: the experiment tests what the source says."
@@ -14,15 +14,15 @@ NO_BETTER = "None: the experiment tests what the source says."
 
 def claim(
     what: str, place: str, value: float, better: Literal["higher", "lower"] = "higher"
-) -> Figure:
+) -> Reference:
     """Return a comparison that the source makes in words."""
-    return Figure(what, value, place, better, origin="claimed")
+    return Reference(what, value, place, better, origin="claimed")
 
 
 class Claim(Recipe):
     """An experiment of our own that tests what the source says."""
 
-    source: ClassVar[Source] = TIPS
+    source: ClassVar[Publication] = TIPS
     data: ClassVar[str] = "mnist"
     differs: ClassVar[str] = CLAIMS
     better_way: ClassVar[str] = NO_BETTER

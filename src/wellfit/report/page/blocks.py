@@ -15,7 +15,7 @@ Tone = Literal["", "good", "warn", "bad"]
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A table; the first column names the rows.
 
     Attributes:
@@ -48,7 +48,7 @@ class Plot:
     """
 
     chart: Chart
-    table: Table
+    table: TableBlock
     controls: tuple[str, ...] = ()
     height: int = 340
     wide: bool = False
@@ -173,7 +173,7 @@ class Drawing:
     kind: ClassVar[str] = "drawing"
 
 
-Block = Table | Plot | Gallery | Facts | KeyFigures | Findings | Prose | Code | Drawing
+Block = TableBlock | Plot | Gallery | Facts | KeyFigures | Findings | Prose | Code | Drawing
 
 
 @dataclass(frozen=True)

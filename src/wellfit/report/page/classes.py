@@ -18,7 +18,7 @@ from wellfit.charts import (
     roc_chart,
 )
 from wellfit.core.words import percent, short
-from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, Table
+from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, TableBlock
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.run_data import RunData, TestPredictions
 from wellfit.report.scores import confusion
@@ -64,17 +64,17 @@ def confusion_block(counts: NDArray[np.int64], names: Sequence[str]) -> Block:
         for name, row in zip(names, counts.tolist(), strict=True)
     ]
     title = "Rows by true and predicted class"
-    table = Table(["true \\ predicted", *names], rows, title=title)
+    table = TableBlock(["true \\ predicted", *names], rows, title=title)
     height = min(620, max(300, 110 + 34 * len(names)))
     return Plot(confusion_chart(counts, names), table, height=height)
 
 
-def most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> Table:
+def most_frequent(counts: NDArray[np.int64], names: Sequence[str]) -> TableBlock:
     """Return a table of the pairs of classes that are confused most often."""
     found = frequent_errors(counts, names, _MOST_CONFUSIONS)
     rows = [[*pair, f"{count:,}", percent(share)] for *pair, count, share in found]
     head = ["true class", "predicted as", "rows", "of the true class"]
-    return Table(head, rows, title="The most frequent errors")
+    return TableBlock(head, rows, title="The most frequent errors")
 
 
 def mistakes(run: RunData, predictions: TestPredictions) -> Iterator[Block]:
@@ -106,7 +106,7 @@ def _pictures(
     )
 
 
-def _rows(predictions: TestPredictions, worst: NDArray[np.int64]) -> Table:
+def _rows(predictions: TestPredictions, worst: NDArray[np.int64]) -> TableBlock:
     shown = worst[:_MOST_ROWS]
     columns, cells = row_cells(predictions.X, shown)
     pairs = _pairs(predictions, shown)
@@ -118,7 +118,7 @@ def _rows(predictions: TestPredictions, worst: NDArray[np.int64]) -> Table:
     ]
     head = ["test row", "true", "predicted", "probability of true class", *columns]
     title = f"The largest {len(rows)} of {len(worst):,} errors"
-    return Table(head, rows, title=title, figures=False)
+    return TableBlock(head, rows, title=title, figures=False)
 
 
 def row_cells(X: Any, shown: NDArray[np.int64]) -> tuple[list[str], list[list[str]]]:
@@ -180,7 +180,7 @@ def calibration(predictions: TestPredictions) -> Plot:
         )
     ]
     head = ["probability", "rows", "mean probability", "accuracy"]
-    return Plot(calibration_chart(found), Table(head, rows, title="Calibration by bins"))
+    return Plot(calibration_chart(found), TableBlock(head, rows, title="Calibration by bins"))
 
 
 def threshold_plots(predictions: TestPredictions) -> Iterator[Plot]:
@@ -196,7 +196,7 @@ def threshold_plots(predictions: TestPredictions) -> Iterator[Plot]:
             left = f"Shown are the {len(worst)} of {len(areas)} classes with the lowest {name}."
             chart = replace(chart, details=f"{chart.details} {left}")
         rows = [[c, f"{area:.4f}"] for c, area in sorted(areas.items(), key=lambda pair: pair[1])]
-        yield Plot(chart, Table(["class", name], rows, title=f"{chart.title}: {name}"))
+        yield Plot(chart, TableBlock(["class", name], rows, title=f"{chart.title}: {name}"))
 
 
 def _truths(predictions: TestPredictions) -> dict[str, tuple[NDArray[np.bool_], Floats]]:

@@ -15,7 +15,7 @@ from wellfit.report.page.blocks import (
     Plot,
     Prose,
     Section,
-    Table,
+    TableBlock,
     number,
     setting,
 )
@@ -56,7 +56,7 @@ def _summary(runs: Sequence[RunData]) -> Iterator[Block]:
         yield _intervals(runs, name)
 
 
-def _table(runs: Sequence[RunData], names: Sequence[str]) -> Table:
+def _table(runs: Sequence[RunData], names: Sequence[str]) -> TableBlock:
     rows = []
     for run in runs:
         scores = {score["name"]: score for score in run.ended.get("test", ())}
@@ -64,7 +64,7 @@ def _table(runs: Sequence[RunData], names: Sequence[str]) -> Table:
         ended = [number(run.ended.get(key)) for key in ("epochs", "seconds", "parameters")]
         rows.append([run.name, *figures, *ended, str(run.ended.get("status", "not ended"))])
     head = ["run", *names, "epochs", "seconds", "parameters", "status"]
-    return Table(head, rows, title="On test rows")
+    return TableBlock(head, rows, title="On test rows")
 
 
 def _intervals(runs: Sequence[RunData], name: str) -> Plot:
@@ -78,7 +78,7 @@ def _intervals(runs: Sequence[RunData], name: str) -> Plot:
         rows.append([run.name, *(format_score(score, key) for key in ("value", "low", "high"))])
     metric = Metric.of(name)
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
-    table = Table(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
+    table = TableBlock(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
     chart = Chart(
         f"{name[:1].upper()}{name[1:]} on test rows, with 95 % confidence intervals",
         f"{name} on test rows: {words}",
@@ -128,7 +128,7 @@ def _settings(runs: Sequence[RunData]) -> Iterator[Block]:
     ]
     if rows:
         head = ["", *(run.name for run in runs)]
-        yield Table(head, rows, title="What differs", figures=False)
+        yield TableBlock(head, rows, title="What differs", figures=False)
     else:
         yield Prose("All settings are the same.")
 

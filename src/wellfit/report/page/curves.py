@@ -17,7 +17,7 @@ from wellfit.charts import (
     sampled,
 )
 from wellfit.charts.model import Color, Dash
-from wellfit.report.page.blocks import Plot, Table
+from wellfit.report.page.blocks import Plot, TableBlock
 from wellfit.report.page.run_data import Lines, RunData
 
 _MOST_ROWS = 60
@@ -58,13 +58,13 @@ def curve_plot(
     return Plot(chart, curve_table(chart.lines, chart), ("log", "smooth") if noisy else ("log",))
 
 
-def curve_table(lines: Sequence[Line], chart: Any) -> Table:
+def curve_table(lines: Sequence[Line], chart: Any) -> TableBlock:
     """Return the curves' numbers: of all epochs, or of some that are evenly spread."""
     epochs = sorted({int(epoch) for line in lines for epoch in line.x})
     values = [dict(zip(line.x.tolist(), line.y.tolist(), strict=True)) for line in lines]
     chosen = [epochs[place] for place in sampled(len(epochs), _MOST_ROWS)]
     rows = [[str(e), *(_cell(of.get(e), chart) for of in values)] for e in chosen]
-    return Table(
+    return TableBlock(
         [chart.x.title, *(line.label or chart.title for line in lines)],
         rows,
         title=f"{chart.title} by {chart.x.title}",

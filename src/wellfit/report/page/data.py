@@ -24,7 +24,7 @@ from wellfit.report.page.blocks import (
     Findings,
     Plot,
     Prose,
-    Table,
+    TableBlock,
     Tone,
     number,
 )
@@ -102,7 +102,9 @@ def _target(run: RunData, summary: Summary) -> Iterator[Block]:
     figures += [("deviation", target.std)]
     unit = str(run.about.get("target") or "target")
     chart = histogram_chart(values, "The target", unit, "training rows")
-    table = Table(["figure", "value"], [[n, number(v)] for n, v in figures], title="The target")
+    table = TableBlock(
+        ["figure", "value"], [[n, number(v)] for n, v in figures], title="The target"
+    )
     yield Plot(chart, table, ("log",))
 
 
@@ -120,10 +122,10 @@ def _class_plot(run: RunData, classes: dict[Any, int]) -> Plot:
         unit="training rows",
     )
     rows = [[n, f"{c:,}", percent(c / total)] for n, c in zip(names, counts, strict=True)]
-    return Plot(chart, Table(["class", "training rows", "share"], rows, title="Classes"))
+    return Plot(chart, TableBlock(["class", "training rows", "share"], rows, title="Classes"))
 
 
-def _columns(summary: Summary) -> Table:
+def _columns(summary: Summary) -> TableBlock:
     rows = [
         [c.name, c.kind, f"{c.missing:,}" if c.missing else "–", f"{c.distinct:,}", _values(c)]
         for c in summary.columns[:_MOST_COLUMNS]
@@ -131,7 +133,7 @@ def _columns(summary: Summary) -> Table:
     left = len(summary.columns) - len(rows)
     title = "Columns" + (f" (the first {len(rows)}; {left:,} more)" if left else "")
     head = ["column", "type", "missing", "distinct", "values"]
-    return Table(head, rows, title=title, figures=False)
+    return TableBlock(head, rows, title=title, figures=False)
 
 
 def _values(column: Column) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from wellfit.core.hyper import Config
 from wellfit.nn import Network
 from wellfit.nn.layers import Activate
-from wellfit.report.page.blocks import Drawing, Table
+from wellfit.report.page.blocks import Drawing, TableBlock
 
 _BOX, _GAP, _TALL, _LINE = 138, 44, 150, 17
 _TOP = 14
@@ -49,7 +49,7 @@ def network_drawing(network: Network) -> Drawing:
     return Drawing(title, svg)
 
 
-def network_table(network: Network) -> Table:
+def network_table(network: Network) -> TableBlock:
     """Return every layer with its size and settings."""
     rows = []
     widths, blocks = network.widths[1:], network.parameters.shapes
@@ -58,7 +58,9 @@ def network_table(network: Network) -> Table:
     ):
         size = block.rows * block.columns
         rows.append([f"{place}", layer_label(layer), f"{units:,}", f"{size:,}" if size else "–"])
-    return Table(["layer", "kind", "outputs", "parameters"], rows, title="Layers", figures=False)
+    return TableBlock(
+        ["layer", "kind", "outputs", "parameters"], rows, title="Layers", figures=False
+    )
 
 
 def grouped(network: Network) -> list[LayerGroup]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wellfit.charts import importance_chart
 from wellfit.core.metrics import Metric
-from wellfit.report.page.blocks import Block, Plot, Prose, Table, number
+from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
 from wellfit.report.page.run_data import RunData, TestPredictions
 
 _ROWS, _FEWEST_ROWS = 1000, 200
@@ -96,4 +96,4 @@ def _plot(names: list[str], found: Any, metric: Metric, how: tuple[int, int]) ->
     rows = [[name, number(means[name]), number(deviations[name])] for name in order]
     head = ["column", chart.x.title, "standard deviation"]
     height = max(260, 110 + 24 * len(chart.y.names))
-    return Plot(chart, Table(head, rows, title=chart.title), height=height, wide=True)
+    return Plot(chart, TableBlock(head, rows, title=chart.title), height=height, wide=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from wellfit.charts import Axis, Chart, Line, curve, outline, sampled
 from wellfit.fitting import Compute
 from wellfit.fitting.validation import validate_features
-from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, Table, number
+from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, TableBlock, number
 from wellfit.report.page.curves import curve_plot
 from wellfit.report.page.pixels import diverging, tiled
 from wellfit.report.page.run_data import RunData
@@ -130,7 +130,7 @@ def _histogram(title: str, of: str, layers: Sequence[tuple[str, Tensor]]) -> Plo
     head = ["layer", "count", "mean", "deviation", "least", "5 %", "median", "95 %", "most"]
     text = "; ".join(f"{row[0]}: mean {row[2]}, standard deviation {row[3]}" for row in rows)
     chart = Chart(title, title, lines, Axis(of), Axis(f"share of {of}s"), f"{text}.")
-    return Plot(chart, Table(head, rows, title), ("log",))
+    return Plot(chart, TableBlock(head, rows, title), ("log",))
 
 
 def _quantiles(values: NDArray[np.float64]) -> list[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wellfit.charts import agreement_chart, residual_chart, residual_histogram
 from wellfit.charts.numbers import MOST_OUTPUTS
 from wellfit.core.words import percent
-from wellfit.report.page.blocks import Block, Plot, Prose, Table, number
+from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
 from wellfit.report.page.classes import row_cells
 from wellfit.report.page.run_data import RunData, TestPredictions
 
@@ -43,7 +43,7 @@ def _plots(y: Floats, predicted: Floats, name: str) -> Iterator[Plot]:
     yield Plot(residual_histogram(y, predicted, name), table, ("log",))
 
 
-def _quantiles(y: Floats, predicted: Floats) -> Table:
+def _quantiles(y: Floats, predicted: Floats) -> TableBlock:
     columns = [np.quantile(v, _QUANTILES).tolist() for v in (y, predicted, y - predicted)]
     words = {0: "least", 0.5: "median", 1: "most"}
     rows = [
@@ -51,10 +51,10 @@ def _quantiles(y: Floats, predicted: Floats) -> Table:
         for share, values in zip(_QUANTILES, zip(*columns, strict=True), strict=True)
     ]
     head = ["of test rows", "true", "predicted", "true - predicted"]
-    return Table(head, rows, title="Quantiles of test rows")
+    return TableBlock(head, rows, title="Quantiles of test rows")
 
 
-def _worst(predictions: TestPredictions, errors: Floats) -> Table:
+def _worst(predictions: TestPredictions, errors: Floats) -> TableBlock:
     shown = np.argsort(-errors, kind="stable")[:_MOST_ROWS]
     columns, cells = row_cells(predictions.X, shown)
     rows = [
@@ -62,7 +62,7 @@ def _worst(predictions: TestPredictions, errors: Floats) -> Table:
         for row, values in zip(shown.tolist(), cells, strict=True)
     ]
     head = ["test row", "true", "predicted", *columns]
-    return Table(head, rows, title="The largest residuals", figures=False)
+    return TableBlock(head, rows, title="The largest residuals", figures=False)
 
 
 def _format(value: Floats) -> str:

@@ -15,7 +15,7 @@ from wellfit.report.page.blocks import (
     Facts,
     Plot,
     Prose,
-    Table,
+    TableBlock,
     number,
     setting,
 )
@@ -91,7 +91,8 @@ def ranks_plot(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Plo
         [f"{r:.0f}", _score(metric, float(m), None)] for r, m in zip(ranks, means, strict=True)
     ]
     return Plot(
-        chart, Table(["rank", f"mean {metric.title}"], rows[:_MOST_ROWS], title="Scores by rank")
+        chart,
+        TableBlock(["rank", f"mean {metric.title}"], rows[:_MOST_ROWS], title="Scores by rank"),
     )
 
 
@@ -107,7 +108,7 @@ def _hover(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> list[st
     ]
 
 
-def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Table:
+def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> TableBlock:
     shown = frame.head(_MOST_ROWS)
     rows = [
         [
@@ -122,7 +123,7 @@ def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Table:
     left = len(frame) - len(shown)
     title = "The candidates" + (f" (the first {len(shown)}; {left:,} more)" if left else "")
     head = ["rank", metric.title, "fits", "seconds", *map(_named, names)]
-    return Table(head, rows, title=title)
+    return TableBlock(head, rows, title=title)
 
 
 def _score(metric: Metric, mean: Any, std: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from wellfit.core.errors import InputError
 from wellfit.core.metrics import Metric
-from wellfit.report.page.blocks import Block, Plot, Table
+from wellfit.report.page.blocks import Block, Plot, TableBlock
 from wellfit.report.searches.coordinates import coordinates_chart
 from wellfit.report.searches.importances import Importances, importance, share_chart
 from wellfit.report.searches.search_table import Results, SearchTable
@@ -44,7 +44,7 @@ def space_blocks(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> I
 def importance_plot(found: Importances) -> Plot:
     """Return a bar for each parameter, the most important on top."""
     rows = [[name, f"{share:.0%}"] for name, share in found.shares.items()]
-    table = Table(["parameter", "share"], rows, title="Importance by parameter")
+    table = TableBlock(["parameter", "share"], rows, title="Importance by parameter")
     return Plot(share_chart(found), table, height=max(240, 120 + 28 * len(rows)))
 
 
@@ -52,7 +52,7 @@ def lines_plot(tried: SearchTable) -> Plot:
     """Return every candidate as a line through its parameters to its score."""
     rows = [[*_words(tried, one), _score(tried, one)] for one in _ranked(tried)]
     head = [*(parameter.title for parameter in tried.parameters), tried.title]
-    table = Table(head, rows, title="Candidates, the best first")
+    table = TableBlock(head, rows, title="Candidates, the best first")
     return Plot(coordinates_chart(tried), table, height=420, wide=True, least=_AXIS * len(head))
 
 
@@ -64,7 +64,7 @@ def slice_plots(tried: SearchTable) -> Iterator[Plot]:
             [parameter.describe(one).rpartition(" = ")[2], _score(tried, one)]
             for one in _ranked(tried)
         ]
-        yield Plot(chart, Table([parameter.title, tried.title], rows, title=chart.title))
+        yield Plot(chart, TableBlock([parameter.title, tried.title], rows, title=chart.title))
 
 
 def _ranked(tried: SearchTable) -> list[int]:

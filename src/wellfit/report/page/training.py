@@ -20,7 +20,7 @@ from wellfit.report.page.blocks import (
     Page,
     Prose,
     Section,
-    Table,
+    TableBlock,
     Tone,
     number,
     setting,
@@ -119,7 +119,7 @@ def format_score(score: Mapping[str, Any], key: str) -> str:
     return Metric.of(str(score.get("name"))).format(value)
 
 
-def score_table(ended: Mapping[str, Any]) -> Table:
+def score_table(ended: Mapping[str, Any]) -> TableBlock:
     """Return the test scores, with those of the baseline and of the training set."""
     beside = ("baseline", "training")
     parts = [{score["name"]: score for score in ended.get(part, ())} for part in beside]
@@ -144,7 +144,7 @@ def score_table(ended: Mapping[str, Any]) -> Table:
         "baseline on the test set",
         "on training rows" if trained is None else f"on {number(trained)} training rows",
     ]
-    return Table(head, rows, title="Scores")
+    return TableBlock(head, rows, title="Scores")
 
 
 def verdict_blocks(verdict: Any) -> Iterator[Block]:
@@ -197,7 +197,7 @@ def _suggestions(suggestions: Sequence[Any]) -> Iterator[Block]:
         if isinstance(one, Mapping)
     ]
     if rows:
-        yield Table(["parameter", "change", "why"], rows, title="Suggestions", figures=False)
+        yield TableBlock(["parameter", "change", "why"], rows, title="Suggestions", figures=False)
 
 
 def learning_blocks(run: RunData) -> Iterator[Block]:
@@ -221,7 +221,7 @@ def run_blocks(run: RunData) -> Iterator[Block]:
         yield network_table(run.model.network_.weights.network)
     settings = config.get("settings") or {}
     rows = [[key, setting(value)] for key, value in settings.items()]
-    yield Table(["parameter", "value"], rows, title="Settings", figures=False)
+    yield TableBlock(["parameter", "value"], rows, title="Settings", figures=False)
     versions, machine = config.get("versions") or {}, config.get("machine") or {}
     about = {"started": config.get("started"), "seed": config.get("seed"), **versions, **machine}
     pairs = [(key, str(value)) for key, value in about.items() if value is not None]

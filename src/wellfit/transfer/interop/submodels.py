@@ -38,7 +38,7 @@ def submodel_arrays(part: FittedLayer) -> dict[str, Array]:
     return {}
 
 
-class Repeat(nn.Module):
+class RepeatedRows(nn.Module):
     """Each row several times, once for each submodel."""
 
     def __init__(self, n: int) -> None:
@@ -54,7 +54,7 @@ class Repeat(nn.Module):
         return f"{self.n}"
 
 
-class Scale(nn.Module):
+class SubmodelScales(nn.Module):
     """Each submodel's factors of every column, and what it adds."""
 
     def __init__(self, n: int, columns: int, shift: bool) -> None:
@@ -114,7 +114,7 @@ class MeanPrediction(nn.Module):
         return f"{self.n}, {self.link!r}"
 
 
-TORCH_MODULES = (Repeat, Scale, LinearApart, MeanPrediction)
+TORCH_MODULES = (RepeatedRows, SubmodelScales, LinearApart, MeanPrediction)
 
 
 def submodel_module(part: FittedLayer) -> tuple[nn.Module, dict[str, Array]]:
@@ -122,14 +122,14 @@ def submodel_module(part: FittedLayer) -> tuple[nn.Module, dict[str, Array]]:
     values, units = submodel_arrays(part), part.parameters.shape[1]
     match part.layer:
         case SubmodelScale(submodels=n, shift=shift):
-            return Scale(n, units, shift), values
+            return SubmodelScales(n, units, shift), values
         case SubmodelLinear(submodels=n):
             return LinearApart(n, *values["weight"].shape[1:]), values
         case SubmodelMean(submodels=n, link=link):
             return MeanPrediction(n, link), values
         case layer:
             assert isinstance(layer, RepeatRows)
-            return Repeat(layer.rows), values
+            return RepeatedRows(layer.rows), values
 
 
 def numpy_submodel_lines(part: FittedLayer, names: dict[str, str]) -> list[str]:
