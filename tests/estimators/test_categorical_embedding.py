@@ -160,10 +160,30 @@ def test_noise_leaves_codes_as_they_are():
     kinds = [layer.name for layer in model.network_.layers]
     assert kinds[:5] == ["entity", "dropout", "gaussian_noise", "piecewise_linear", "linear"]
     counts = torch.bincount(torch.as_tensor(CODES) + 2, minlength=28)
-    start = ENTITY.replace(std=0.0)
+    start = ENTITY.replace(std=0.0, unknown_rate=0.0)
     moved = fitted(input_noise=5.0, input_dropout=0.5, categorical_embedding=start, epochs=1)
     rows = moved.network_.parameters[0][:28]
     assert ((rows != 0).any(1) == (counts > 0)).all()
+
+
+def test_unseen_levels_are_predicted_by_what_hidden_codes_learn():
+    y = EFFECT[CODES] ** 2  # towns differ, and their mean isn't that of a town near 0
+    errors = []
+    for rate in (0.0, 0.3):
+        layer = ENTITY.replace(unknown_rate=rate)
+        model = fitted(y=y, categorical_embedding=layer, epochs=60, hidden_layer_sizes=(32,))
+        errors.append(abs(model.predict(X.assign(town="unheard of")).mean() - y.mean()))
+    assert errors[1] < errors[0] / 4
+
+
+def test_a_minimizer_and_frozen_layers_read_all_codes():
+    model = fitted(optimizer="lbfgs", epochs=2)
+    assert embedding(model).unknown_rate == 0
+    source = fitted()
+    assert embedding(source).unknown_rate == 0.3
+    for freeze in (0, 1):
+        taken = fitted(pretrained=Pretrained(source, freeze=freeze), epochs=1)
+        assert embedding(taken).unknown_rate == (0 if freeze else 0.3)
 
 
 def test_it_composes_with_an_embedding_of_numbers():

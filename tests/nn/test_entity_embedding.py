@@ -40,7 +40,8 @@ def by_formula(p, x, size):
 @pytest.mark.parametrize("size", [1, 3])
 def test_autograd_agrees(below, size):
     # A layer of fixed codes below: the identity, whose own gradient is compared too.
-    layers = (*([Linear(4)] if below else []), embedding(size, std=1.0), Linear(3))
+    known = embedding(size, std=1.0, unknown_rate=0.0)
+    layers = (*([Linear(4)] if below else []), known, Linear(3))
     members = [member(network=Network(4, layers), seed=seed) for seed in range(K)]
     stack = Stack(members, Weights.initial(members, FLOAT64, CPU))
     if below:
@@ -76,7 +77,10 @@ FOLDS = [Stream(np.arange(40), np.arange(40, 60)), Stream(np.arange(20, 60), np.
 def test_members_are_as_alone(numeric):
     members = [
         member(
-            network=network(embedding(std=0.1 * (k + 1), lr_multiplier=1.0 + k), *numeric),
+            network=network(
+                embedding(std=0.1 * (k + 1), lr_multiplier=1.0 + k, unknown_rate=0.2 * (k + 1)),
+                *numeric,
+            ),
             seed=k,
             epochs=2 + k,
         )
@@ -119,12 +123,55 @@ def test_codes_that_no_row_has_keep_their_rows():
 
 
 def test_codes_out_of_range_are_the_nearest():
-    one = member(network=Network(2, (EntityEmbedding(1, levels=(2,)), Linear(1))))
+    layer = EntityEmbedding(1, levels=(2,), unknown_rate=0.0)
+    one = member(network=Network(2, (layer, Linear(1))))
     stack = Stack([one], Weights.initial([one], FLOAT64, CPU))
     x = torch.tensor([[[0, -5.0, 1], [0, 0, 1], [0, 1, 1], [0, 1e9, 1]]], dtype=FLOAT64)
-    out = stack.executor(4, 1).forward(x)[0, :, 0]
+    executor = stack.executor(4, 1)
+    executor.refresh(0, 1)
+    out = executor.forward(x)[0, :, 0]
     assert (out[0], out[3]) == (out[1], out[2])
     assert out[0] != out[3]
+
+
+def looked_up(rates, seeds, step=0):
+    """Return which of 4,000 codes each member looks up at a step of training."""
+    members = [
+        member(
+            network=Network(1, (EntityEmbedding(1, levels=(9,), unknown_rate=rate), Linear(1))),
+            seed=seed,
+        )
+        for rate, seed in zip(rates, seeds, strict=True)
+    ]
+    stack = Stack(members, Weights.initial(members, FLOAT64, CPU))
+    stack.network.parameters.views(stack.weights.parameters, len(members))[0].copy_(
+        torch.arange(9.0)[:, None]
+    )
+    executor = stack.executor(4000, 1)
+    executor.refresh(step, 1)
+    x = torch.tensor([[3.0, 1]], dtype=FLOAT64).expand(len(members), 4000, 2)
+    executor.forward(x)
+    return executor.outputs()[0][1][..., 0]
+
+
+def test_codes_are_hidden_at_random_while_training():
+    codes = looked_up([0.0, 0.25, 0.6, 0.25], [0, 0, 1, 2])
+    assert set(codes.unique().tolist()) == {0, 3}
+    shares = (codes == 0).double().mean(1)
+    np.testing.assert_allclose(shares, [0, 0.25, 0.6, 0.25], atol=0.03)
+    assert not torch.equal(codes[1], codes[3])
+    # As alone, and others at the next step.
+    assert torch.equal(codes[3], looked_up([0.25], [2])[0])
+    assert not torch.equal(codes[3], looked_up([0.25], [2], step=1)[0])
+
+
+def test_the_row_of_unknown_codes_learns_from_hidden_ones():
+    seen = Rows(np.column_stack([X[:, :2], 1 + X[:, 2:]]), RNG.integers(0, 3, 60), dtype=FLOAT64)
+    for rate in (0.0, 0.5):
+        one = member(network=network(embedding(levels=(6, 4), unknown_rate=rate)))
+        start = Weights.initial([one], FLOAT64, CPU).blocks(0)[0]
+        moved = (start != run([one], seen).weights().blocks(0)[0]).any(1)
+        assert moved[[0, 6]].tolist() == [rate > 0] * 2
 
 
 def test_what_it_refuses():

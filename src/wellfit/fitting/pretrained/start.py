@@ -17,7 +17,7 @@ from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers, sectioned
 from wellfit.fitting.pretrained.prefix import frozen_output_index
 from wellfit.fitting.targets import NumberTargets, TargetEncoder
-from wellfit.nn import Layer, Linear, Network
+from wellfit.nn import CategoricalEmbedding, Layer, Linear, Network
 from wellfit.preprocessing.choice import Preprocess
 from wellfit.training import Member, Weights
 
@@ -166,7 +166,8 @@ def _check_fits(theirs: Tensor, own: Tensor) -> None:
 def without_noise(network: Network, frozen: int) -> Network:
     """Return a network whose lowest layers, so many, are without dropout and noise between them.
 
-    They are read as when predicting. What disturbs their inputs, or their last outputs, stays.
+    They are read as when predicting, codes of categories too. What disturbs the other inputs, or
+    their last outputs, stays.
 
     >>> from wellfit.nn import mlp
     >>> [layer.rate for layer in without_noise(mlp(4, (8, 8), 3, dropout=0.2), 2).layers[2::3]]
@@ -177,12 +178,15 @@ def without_noise(network: Network, frozen: int) -> Network:
     linear = [place for place, each in enumerate(network.layers) if isinstance(each, Linear)]
     between = range(linear[0], frozen_output_index(network, frozen))
     layers = tuple(
-        _still(layer) if place in between else layer for place, layer in enumerate(network.layers)
+        _still(layer) if place in between or isinstance(layer, CategoricalEmbedding) else layer
+        for place, layer in enumerate(network.layers)
     )
     return network.replace(layers=layers)
 
 
 def _still(layer: Layer) -> Layer:
+    if isinstance(layer, CategoricalEmbedding):
+        return layer.replace(unknown_rate=0.0)
     if not layer.training_only:
         return layer
     return layer.replace(**{key: 0.0 for key in layer.hypers() if key in ("rate", "std")})

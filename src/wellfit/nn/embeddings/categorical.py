@@ -19,6 +19,10 @@ class CategoricalEmbedding(Layer, family="categorical_embedding"):
     each where it was, so that what reads them needn't know of the codes; the numbers of the
     categories follow, column by column. It is the lowest layer: codes must not be disturbed.
 
+    While training, a code counts as 0, that of other levels, at random. So the row of code 0
+    learns the effect of a level that training didn't have, and the network doesn't rely on levels
+    of few rows.
+
     It has no weights in the sense of penalties, constraints and layer rates: it belongs to the
     linear layer above it, with which it is frozen and transferred.
 
@@ -28,6 +32,7 @@ class CategoricalEmbedding(Layer, family="categorical_embedding"):
             columns of 0 and 1.
         levels: how many codes each of the last columns has.
         lr_multiplier: factor on its learning rate.
+        unknown_rate: share of the codes that count as other levels at a step.
     """
 
     size: int = hyper(
@@ -44,6 +49,16 @@ class CategoricalEmbedding(Layer, family="categorical_embedding"):
         open_low=True,
         scale="log",
         search=(0.1, 10),
+        per_member=True,
+        kw_only=True,
+    )
+    unknown_rate: float = hyper(
+        "share of codes that count as other levels while training",
+        default=0.3,
+        low=0,
+        high=1,
+        open_high=True,
+        search=(0, 0.6),
         per_member=True,
         kw_only=True,
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from wellfit.core.hyper import hyper
+from wellfit.core.rng import Bits
 from wellfit.nn.embeddings.base import add_rows
 from wellfit.nn.embeddings.categorical import CategoricalEmbedding
 from wellfit.nn.ops import BindContext, Op, ParameterShape
@@ -18,14 +19,16 @@ class EntityEmbedding(CategoricalEmbedding, name="entity"):
 
     It is what a linear layer without bias makes of a column of 0 and 1 for each code, and costs
     as much for a million of them as for two. A code that training rows don't have keeps its
-    initial row, which is near 0; a code beyond the last counts as the last.
+    initial row, which is near 0, unless it is 0; a code beyond the last counts as the last.
 
-    Source: Guo and Berkhahn, "Entity embeddings of categorical variables", 2016.
+    Source: Guo and Berkhahn, "Entity embeddings of categorical variables", 2016; codes that count
+    as unknown at random: Iyyer, Manjunatha, Boyd-Graber and Daumé, "Deep unordered composition
+    rivals syntactic methods for text classification", 2015.
 
     Args:
         size: numbers that a column becomes.
         std: standard deviation of the initial rows.
-        min_levels, levels, lr_multiplier: as of every embedding of categories.
+        min_levels, levels, lr_multiplier, unknown_rate: as of every embedding of categories.
 
     >>> layer = EntityEmbedding(4, levels=(100, 30))
     >>> layer.parameters(inputs=5), layer.width(inputs=5)
@@ -73,11 +76,19 @@ class _EntityOp(Op):
         # What is passed down for codes is 0, once and for all.
         below = context.empty(context.inputs).zero_() if context.passes_down else None
         self._down = below
+        self._hidden = _HiddenCodes(context, len(layer.levels)) if context.training else None
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Draw which codes count as unknown."""
+        if self._hidden is not None:
+            self._hidden.refresh(step, steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Copy the other columns, and look the rows of the codes up."""
         kept = self._kept
         codes = x[..., kept:].long().clamp_(min=0)
+        if self._hidden is not None:
+            codes = self._hidden.applied(codes)
         self._places = torch.minimum(codes, self._last).add_(self._first).flatten()
         rows = self._weight.index_select(0, self._places)
         self.out[..., :kept] = x[..., :kept]
@@ -95,3 +106,24 @@ class _EntityOp(Op):
             return delta
         self._down[..., :kept] = delta[..., :kept]
         return self._down
+
+
+class _HiddenCodes:
+    """Sets codes to 0 at random, by each member's own seed and the step alone."""
+
+    def __init__(self, context: BindContext, columns: int) -> None:
+        self._rate = context.hypers["unknown_rate"].view(1, -1, 1, 1)
+        self._bits = Bits(context.keys, (context.batch, columns), context.steps)
+        self._masks: list[Tensor] = []
+
+    def refresh(self, step: int, steps: int) -> None:
+        # Bits are uniform on [-32768, 32767], as dropout takes them.
+        threshold = (self._rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+        kept = self._bits.draw(step)[:steps] >= threshold
+        # Reversed, so that pop() hands masks out in the order of the steps.
+        self._masks = list(kept.long().unbind(0))[::-1]
+
+    def applied(self, codes: Tensor) -> Tensor:
+        """Return codes (K, rows, columns) of the next step, 0 where they are hidden."""
+        # Checks of gradients and layers look at rows as they are, and draw nothing.
+        return codes * self._masks.pop() if self._masks else codes
