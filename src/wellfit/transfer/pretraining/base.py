@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,34 +11,37 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from wellfit.estimators.nesting import NestedConfigs
+from wellfit.core.parameter import parameter
+from wellfit.estimators.declaration import with_parameters
+from wellfit.estimators.parameters import Parameters
 from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting import Compute, FeatureEncoder
 from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
-from wellfit.preprocessing import preprocessor_of
-from wellfit.preprocessing.choice import Preprocess
 from wellfit.transfer.interop.fitted_layers import FittedLayer
 from wellfit.transfer.pretraining.encoding import computed, units_of
 
+_SHARED = {
+    *("hidden_layer_sizes", "activation", "batch_norm", "dropout", "optimizer", "lr_schedule"),
+    *("batch_size", "epochs", "early_stopping", "preprocess", "precision", "device", "n_threads"),
+    *("random_state", "verbose"),
+}
 
-class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfigs):  # type: ignore[misc]
+
+@with_parameters(
+    without=Parameters.declared_parameters.keys() - _SHARED,
+    defaults={"epochs": 20, "early_stopping": False},
+)
+class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parameters):  # type: ignore[misc]
     """Learns a network's hidden layers from rows without labels.
 
     Subclasses say how. What is learned is handed on by :meth:`parts`; a network that starts from
     it reads rows as this does.
     """
 
-    nested_estimators = MappingProxyType({"preprocess": preprocessor_of})
-
-    preprocess: Preprocess
-    precision: str = "float32"
-    device: str = "auto"
-    n_threads: int | None = None
-
-    hidden_layer_sizes: Any
-    features_: FeatureEncoder
-    _parts: list[FittedLayer]
+    hidden_layer_sizes: Sequence[int] | int = parameter(
+        "units of each layer.", default=(256, 256), whole=True, each=True, low=1, kw_only=False
+    )
 
     @abstractmethod
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
@@ -55,10 +58,12 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
         Raises:
             InputError: data or parameters that cannot be used, saying what was expected.
         """
+        for name, each in self.declared_parameters.items():
+            each.check(name, getattr(self, name))
         x = validate_features(self, X)
         names = getattr(self, "feature_names_in_", None)
         self.features_ = FeatureEncoder.fit(x, self.preprocess, names=names)
-        self._parts = self._learn(self._numbers(x), units_of(self.hidden_layer_sizes))
+        self._parts: list[FittedLayer] = self._learn(self._numbers(x), units_of(self.hidden_layer_sizes))
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating]:
@@ -95,6 +100,4 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedConfi
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.preprocess is not None
         return tags

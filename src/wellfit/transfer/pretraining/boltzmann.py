@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import BernoulliRBM
 
-from wellfit.core.errors import HyperparameterError
+from wellfit.core.parameter import parameter
 from wellfit.core.rng import random_state_of
-from wellfit.preprocessing.choice import Preprocess
+from wellfit.estimators.declaration import with_parameters
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.pretraining.base import Pretraining
 
 
+@with_parameters(
+    without=(
+        *("activation", "batch_norm", "dropout", "optimizer", "lr_schedule", "epochs"),
+        *("early_stopping", "precision", "device", "n_threads"),
+    )
+)
 class RBMPretraining(Pretraining):
     r"""Learns a network's hidden layers as restricted Boltzmann machines, one upon the other.
 
@@ -36,14 +40,7 @@ class RBMPretraining(Pretraining):
     gradient", 2008.
 
     Args:
-        hidden_layer_sizes: units of each layer.
-        learning_rate: step size, above 0.
-        n_iter: passes over the rows for each layer.
-        batch_size: rows of a step.
-        preprocess: ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by settings of
-            its own; None takes numbers as they are.
-        random_state: a whole number makes fits repeatable.
-        verbose: 1 prints each pass's likelihood.
+        {parameters}
 
     Attributes:
         rbms_: the fitted ``BernoulliRBM`` of each layer.
@@ -55,23 +52,11 @@ class RBMPretraining(Pretraining):
     ['linear', 'activation', 'linear', 'activation']
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (256, 256),
-        *,
-        learning_rate: float = 0.05,
-        n_iter: int = 10,
-        batch_size: int = 32,
-        preprocess: Preprocess = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.learning_rate, self.n_iter, self.batch_size = learning_rate, n_iter, batch_size
-        self.preprocess, self.random_state, self.verbose = preprocess, random_state, verbose
+    learning_rate: float = parameter("step size, above 0.", default=0.05, low=0, open_low=True)
+    n_iter: int = parameter("passes over the rows for each layer.", default=10, whole=True, low=0)
+    batch_size: int = parameter("rows of a step.", default=32, whole=True, low=1)
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
-        self._check_numbers()
         low, span = self._range(numbers)
         rows: NDArray[np.floating] = ((numbers - low) / span).astype(np.float32)
         draw, self.rbms_, parts = random_state_of(self.random_state), [], list[FittedLayer]()
@@ -90,22 +75,6 @@ class RBMPretraining(Pretraining):
             parts += [linear, FittedLayer.activation("sigmoid")]
         scaling = FittedLayer.scaling(1 / span, -low / span)
         return [*simplified([scaling, parts[0]]), *parts[1:]]
-
-    def _check_numbers(self) -> None:
-        """Refuse what scikit-learn's machine would refuse under its own name.
-
-        Raises:
-            HyperparameterError: naming the parameter.
-        """
-        rate: Any = self.learning_rate
-        if not isinstance(rate, int | float | np.number) or not 0 < rate < np.inf:
-            raise HyperparameterError(f"learning_rate is {rate!r}; expected a number above 0")
-        for name, low in (("n_iter", 0), ("batch_size", 1), ("verbose", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < low:
-                raise HyperparameterError(
-                    f"{name} is {value!r}; expected a whole number of at least {low}"
-                )
 
     def _range(self, numbers: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return each column's lowest value and spread; 0 and 1 where all are from 0 to 1."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, HyperparameterError
-from wellfit.core.hyper import Config
+from wellfit.core.parameter import parameter
 from wellfit.core.rng import random_state_of
 from wellfit.estimators import MLPClassifier
-from wellfit.nn import Activation, BatchNorm, Layer, Linear
-from wellfit.optim import Optimizer, Schedule
-from wellfit.preprocessing.choice import Preprocess
-from wellfit.training import EarlyStopping
+from wellfit.estimators.declaration import with_parameters
+from wellfit.nn import Linear
 from wellfit.transfer.interop.fitted_layers import FittedLayer, at_work, layers_of
 from wellfit.transfer.pretraining.base import Pretraining
 
 Modify = Callable[[NDArray[np.floating], np.random.RandomState], NDArray[np.floating]]
 
 
+@with_parameters()
 class CorruptionPretraining(Pretraining):
     r"""Learns a network's hidden layers by an auxiliary task: telling rows from modified ones.
 
@@ -37,26 +36,7 @@ class CorruptionPretraining(Pretraining):
     2020.
 
     Args:
-        hidden_layer_sizes: units of each layer.
-        modify: share of a row's numbers that come from other rows, in (0, 1]; or a function of the
-            rows (n_samples, n_inputs) as the network reads them and a NumPy ``RandomState``, which
-            returns them modified.
-        activation: of the layers, by name or as an object, or one for each.
-        batch_norm: normalize every layer's batch; see :class:`~wellfit.MLPClassifier`.
-        dropout: share of hidden units silenced at a step, in [0, 1), or a layer.
-        optimizer: the update rule, by name or as an object.
-        lr_schedule: of the learning rate, by name or as an object.
-        batch_size: rows of a step; ``"auto"`` goes by their number.
-        epochs: passes over the rows, at most.
-        early_stopping: True or an :class:`~wellfit.training.EarlyStopping`: judge every epoch on
-            a tenth of the rows, held out, and keep the best weights.
-        preprocess: ``"auto"`` scales, imputes and encodes, a ``TablePreprocessor`` by settings of
-            its own; None takes numbers as they are.
-        precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"auto"``.
-        device: ``"auto"`` is the GPU where there is one; ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
-        n_threads: of the processor, from 1 to 1024; None for as many as PyTorch would take.
-        random_state: a whole number makes fits repeatable.
-        verbose: 0, or a number from 1 to show progress in a terminal.
+        {parameters}
 
     Attributes:
         classifier_: the fitted :class:`~wellfit.MLPClassifier` of good (1) and bad (0) rows; its
@@ -69,41 +49,12 @@ class CorruptionPretraining(Pretraining):
     ['linear', 'activation', 'linear', 'activation']
     """
 
-    nested_configs: ClassVar[Mapping[str, type[Config]]] = {
-        "activation": Activation,
-        "batch_norm": BatchNorm,
-        "optimizer": Optimizer,
-        "lr_schedule": Schedule,
-        "early_stopping": EarlyStopping,
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] | int = (256, 256),
-        *,
-        modify: float | Modify = 0.5,
-        activation: str | Activation | Sequence[str | Activation] = "relu",
-        batch_norm: bool | Literal["before", "after"] | BatchNorm = False,
-        dropout: float | Layer | Literal["auto"] = "auto",
-        optimizer: str | Optimizer = "adam",
-        lr_schedule: str | Schedule = "one_cycle",
-        batch_size: int | Literal["auto"] = "auto",
-        epochs: int = 20,
-        early_stopping: bool | EarlyStopping = False,
-        preprocess: Preprocess = "auto",
-        precision: str = "float32",
-        device: str = "auto",
-        n_threads: int | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes, self.modify = hidden_layer_sizes, modify
-        self.activation, self.batch_norm, self.dropout = activation, batch_norm, dropout
-        self.optimizer, self.lr_schedule = optimizer, lr_schedule
-        self.batch_size, self.epochs = batch_size, epochs
-        self.early_stopping, self.preprocess = early_stopping, preprocess
-        self.precision, self.device, self.n_threads = precision, device, n_threads
-        self.random_state, self.verbose = random_state, verbose
+    modify: float | Modify = parameter(
+        "share of a row's numbers that come from other rows, in (0, 1]; or a function of the rows "
+        "(n_samples, n_inputs) as the network reads them and a NumPy ``RandomState``, which "
+        "returns them modified.",
+        default=0.5,
+    )
 
     def _learn(self, numbers: NDArray[np.floating], sizes: tuple[int, ...]) -> list[FittedLayer]:
         draw = random_state_of(self.random_state)
