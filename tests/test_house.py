@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, clone
 
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.lazy import HOME, public
 from wellfit.core.parameter import parameter
@@ -261,3 +262,17 @@ def test_no_two_classes_share_a_name() -> None:
                 homes.setdefault(node.name, set()).add(name)
     assert homes.keys() >= {"MLPClassifier", "Linear", "Grid"}
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+@pytest.mark.parametrize("floor", ["augment", "diagnose", "model_selection", "nn", "optim"])
+def test_every_named_algorithm_is_imported_from_its_floor(floor: str) -> None:
+    """An algorithm that is found by name can also be given as an object with settings."""
+    home = importlib.import_module(f"wellfit.{floor}")
+    named = {
+        cls.__name__
+        for family in registry.families()
+        for name in registry.names(family)
+        if (cls := registry.lookup(family, name)).__module__.startswith(f"wellfit.{floor}.")
+    }
+    assert len(named) > 3
+    assert named - set(home.__all__) == set()

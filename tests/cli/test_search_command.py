@@ -515,6 +515,18 @@ def test_a_table_that_is_too_wide_has_one_column_of_words() -> None:
             assert text in shown, (width, shown)
 
 
+def test_parameters_of_the_same_last_word_have_columns_of_their_own() -> None:
+    momenta = {"optimizer__momentum": 0.123, "batch_norm__momentum": 0.456}
+    table = ranked([entry(1e-05, 0, 0.5, **momenta)])
+    for width in (100, 45):
+        with open(os.devnull, "w") as file:
+            console = Console(width=width, record=True, file=file)
+            console.print(leaderboard_table(table, ACCURACY))
+        shown = console.export_text()
+        for text in ("optimizer", "norm", "0.123", "0.456"):
+            assert text in shown, (width, shown)
+
+
 def test_the_live_table_grows_and_tells_the_time_left(tmp_path: Path) -> None:
     now = [0.0]
     with (tmp_path / "out").open("w") as file:

@@ -18,12 +18,13 @@ from wellfit.charts.classes import wilson
 from wellfit.core import extras
 from wellfit.core.errors import MissingExtraError
 from wellfit.nn import Dropout, mlp
+from wellfit.report.network_diagram import grouped
 from wellfit.report.page import Page, RunData, comparison_page, render_page, run_page
 from wellfit.report.page import data as data_module
 from wellfit.report.page.blocks import Plot, Prose, TableBlock
 from wellfit.report.page.classes import calibration, mistakes, threshold_plots
 from wellfit.report.page.curves import curve_plots
-from wellfit.report.page.drawing import grouped, network_drawing
+from wellfit.report.page.drawing import network_drawing
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.run_data import TestPredictions
 from wellfit.report.page.training import verdict_blocks

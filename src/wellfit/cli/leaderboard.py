@@ -20,7 +20,7 @@ from rich.text import Text
 
 from wellfit.cli.console import duration
 from wellfit.core.metrics import Metric
-from wellfit.core.words import short
+from wellfit.core.words import parameter_titles, short
 from wellfit.model_selection.journal import Entry, Journal
 from wellfit.report.searches.candidates import FIGURES, cells, parameters_of
 
@@ -140,9 +140,10 @@ def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]], metric:
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[str]]:
     """Return the values of each parameter by its name, one word a line to stay narrow."""
+    names = parameters_of(frame)
     return {
-        _named(name).replace(" ", "\n"): [_short(value) for value in frame[name].tolist()]
-        for name in parameters_of(frame)
+        title.replace(" ", "\n"): [_short(value) for value in frame[name].tolist()]
+        for title, name in zip(parameter_titles(names), names, strict=True)
     }
 
 
@@ -152,10 +153,15 @@ def _one_column(frame: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _in_words(frame: pd.DataFrame) -> list[list[str]]:
-    rows = frame[parameters_of(frame)].to_dict("records")
+    names = parameters_of(frame)
+    titles = parameter_titles(names)
     return [
-        [f"{_named(str(name))} {text}" for name, value in row.items() if (text := _short(value))]
-        for row in rows
+        [
+            f"{title} {text}"
+            for title, value in zip(titles, row, strict=True)
+            if (text := _short(value))
+        ]
+        for row in frame[names].astype(object).to_numpy().tolist()
     ]
 
 
@@ -188,11 +194,6 @@ def _deviation(row: Any, metric: Metric) -> str:
     """Return the standard deviation of a candidate's scores; nothing where it has one fit."""
     known = row["fits"] > 1 and np.isfinite(row["std"])
     return f"± {metric.format(row['std'], more=1)}" if known else ""
-
-
-def _named(name: str) -> str:
-    """Return a parameter's own name: ``learning rate`` of ``optimizer__learning_rate``."""
-    return name.rpartition("__")[2].replace("_", " ")
 
 
 def _short(value: Any) -> str:

@@ -19,6 +19,7 @@ from wellfit.datasets import load, read_features
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.class_selection import choose_classes, has_class
 from wellfit.datasets.files import ending
+from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in, table_blocks
 from wellfit.estimators.table_schema import known_levels, table_schema
 
@@ -155,17 +156,13 @@ class NewRows:
             X = select(X, columns, self.name)
         size = _rows(X.shape[1])
         parts = (slice(first, first + size) for first in range(0, len(X), size))
-        found = (Block(_sliced(X, p), None if y is None else _sliced(y, p)) for p in parts)
+        found = (Block(take_rows(X, p), None if y is None else take_rows(y, p)) for p in parts)
         return self._of_classes(found, model, names)
 
 
 def _rows(columns: int) -> int:
     """Return the features of a block."""
     return min(max(_CELLS // columns, 1), _MOST_ROWS)
-
-
-def _sliced(values: Any, part: slice) -> Any:
-    return values.iloc[part] if hasattr(values, "iloc") else values[part]
 
 
 def _labels(cells: pd.Series[Any], target: str, schema: TableSchema) -> pd.Series[Any]:

@@ -72,16 +72,14 @@ def reproduce(
         raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
     if better and both:
         raise InputError("--better and --both exclude each other")
-    ways: tuple[Way, ...] = ("published", "better") if both else _one_way(better)
+    ways: tuple[Way, ...] = (
+        ("published", "better") if both else ("better",) if better else ("published",)
+    )
     count = range(seeds or (1 if quick else 3))
     missed = _reproduce(_jobs(found, ways), count, data_dir, out)
     if missed:
         screen().print(f"missed: {', '.join(missed)}")
         raise typer.Exit(1)
-
-
-def _one_way(better: bool) -> tuple[Way, ...]:
-    return ("better",) if better else ("published",)
 
 
 def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]]:

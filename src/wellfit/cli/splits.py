@@ -43,7 +43,7 @@ def later_rows(X: Any, columns: Sequence[str]) -> Cut:
         later = codes[ids] >= first
         if later.all():
             raise DataError(
-                f"{fraction:.0%} of the rows have the same {_listed(columns)}, so none are "
+                f"{fraction:.0%} of the rows have the same {' and '.join(columns)}, so none are "
                 "later; expected at least two times"
             )
         return ids[~later], ids[later]
@@ -161,7 +161,3 @@ def _key(X: Any, name: str) -> pd.Series[Any]:
             "expected a value in every row"
         )
     return column
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return "by " + ", ".join(columns)

@@ -169,11 +169,6 @@ def _writers(options: ProgressOptions, folder: RunFolder, model: Model) -> list[
     return writers
 
 
-def _validates(model: Model, source: SplitData) -> bool:
-    """Return whether the training has a validation set."""
-    return holds_out(model) or source.data.X_val is not None
-
-
 def _shows(options: ProgressOptions, console: Console, judged: str, quiet: bool) -> list[Callback]:
     if quiet:
         return []
@@ -265,7 +260,8 @@ def _draw(
 
 def _judged(model: Model, source: SplitData) -> str:
     """Return the name of the rows that ``val_…`` metrics are computed on."""
-    return "validation" if _validates(model, source) else "test"
+    validates = holds_out(model) or source.data.X_val is not None
+    return "validation" if validates else "test"
 
 
 def _print_training(model: Model, judged: str, console: Console) -> None:

@@ -163,7 +163,8 @@ def former_candidate(candidate: Any) -> Any:
     >>> former_candidate({"gradient_clipping": {"is": "ClipByNorm", "limit": 1.0}})
     {'clipping': {'is': 'ByNorm', 'limit': 1.0}}
     """
-    names, parts, classes = map(_inverted, (PARAMETERS, PRETRAINED, CLASSES))
+    now = (PARAMETERS, PRETRAINED, CLASSES)
+    names, parts, classes = ({new: old for old, new in each.items()} for each in now)
     given = {_translated_name(name, names, parts): value for name, value in candidate.items()}
     return _translated(given, names, parts, {**classes, "ConstantSchedule": "Constant"})
 
@@ -207,7 +208,3 @@ def _translated_name(name: str, names: Mapping[str, str], parts: Mapping[str, st
     first, *rest = name.split("__")
     known = parts if first in ("reuse", "pretrained") else names
     return "__".join([names.get(first, first), *(known.get(part, part) for part in rest)])
-
-
-def _inverted(names: Mapping[str, str]) -> dict[str, str]:
-    return {now: once for once, now in names.items()}

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and names as people read them."""
 
 from __future__ import annotations
 
@@ -53,3 +53,16 @@ def pluralize(count: int, noun: str) -> str:
     ('1 row', '1,200 rows')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def parameter_titles(names: Sequence[str]) -> list[str]:
+    """Return the last words of parameters' names, or the whole names where these are the same.
+
+    >>> parameter_titles(["optimizer__learning_rate", "l2"])
+    ['learning rate', 'l2']
+    >>> parameter_titles(["optimizer__momentum", "batch_norm__momentum"])
+    ['optimizer momentum', 'batch norm momentum']
+    """
+    last = [name.rpartition("__")[2].replace("_", " ") for name in names]
+    whole = [name.replace("__", " ").replace("_", " ") for name in names]
+    return [a if last.count(a) == 1 else b for a, b in zip(last, whole, strict=True)]

@@ -91,7 +91,7 @@ def is_plain(column: pd.Series[Any]) -> bool:
 def inferred_type(column: pd.Series[Any]) -> CellType:
     """Return "date" or "boolean" if all cells of a text column are such, else "text"."""
     probe = _probe(column)
-    if len(probe) and _matches(probe, _DATE).all() and not _unread(column, "date", None).any():
+    if len(probe) and _matches(probe, _DATE).all() and not read_as(column, "date", None)[1].any():
         return "date"
     if (
         len(probe)
@@ -217,10 +217,6 @@ def _booleans(column: pd.Series[Any]) -> pd.Series[Any]:
     meant = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
     values = _lower(column.astype("str")).map(meant).astype(object)
     return values.astype(bool) if values.notna().all() else values
-
-
-def _unread(column: pd.Series[Any], kind: CellType, decimal: Decimal | None) -> pd.Series[Any]:
-    return read_as(column, kind, decimal)[1]
 
 
 def _probe(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -50,7 +50,11 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int
     )
     X, y = dataset.X, dataset.y
     return replace(
-        dataset, X=_rows(X, train), y=_rows(y, train), X_test=_rows(X, test), y_test=_rows(y, test)
+        dataset,
+        X=take_rows(X, train),
+        y=take_rows(y, train),
+        X_test=take_rows(X, test),
+        y_test=take_rows(y, test),
     )
 
 
@@ -72,5 +76,6 @@ def _strata(dataset: Dataset, smaller: int) -> Array | None:
     return codes if 1 < strata <= smaller else None
 
 
-def _rows(values: Any, index: Array) -> Any:
+def take_rows(values: Any, index: Any) -> Any:
+    """Return rows of a table, a column or an array, by numbers or as a slice."""
     return values.iloc[index] if hasattr(values, "iloc") else values[index]

@@ -20,7 +20,7 @@ from wellfit.diagnose.rows import DuplicateRows, Imbalance, Labels
 from wellfit.diagnose.running import check, check_data
 from wellfit.diagnose.trials import BeatsChance, LearningRate, OverfitsFew, ShuffledLabels
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
-from wellfit.diagnose.verdicts.comparison import NoSkill, Outliers, Outperformed
+from wellfit.diagnose.verdicts.comparison import NoSkill, Outliers, Outperformed, UnprovenSkill
 from wellfit.diagnose.verdicts.descent import (
     Diverging,
     LearningRateHigh,
@@ -85,6 +85,7 @@ __all__ = [
     "Symmetry",
     "Training",
     "UnderFitting",
+    "UnprovenSkill",
     "Verdict",
     "check",
     "check_data",

@@ -290,7 +290,8 @@ class _RateTrial:
     def losses(self, rates: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the loss at which each rate ends; infinite where it diverged."""
         members = _members(self.prepared.member, rates, self.batch)
-        most = _most(self.prepared.member)
+        # As many as a stack takes before it outgrows the cores' caches.
+        most = max(1, STACK_BYTES // bytes_of(self.prepared.member))
         parts = [self._part(members[k : k + most]) for k in range(0, len(members), most)]
         losses = np.array([loss for part in parts for loss in part])
         return np.where(np.isfinite(losses), losses, np.inf)
@@ -306,7 +307,7 @@ def _members(
     """Return a member for each rate."""
     return [
         member.replace(
-            optimizer=_at(member.optimizer, rate),
+            optimizer=member.optimizer.replace(learning_rate=float(rate)),
             lr_schedule=ConstantSchedule(),
             schedules=(),
             ema_decay=0.0,
@@ -315,15 +316,6 @@ def _members(
         )
         for rate in rates
     ]
-
-
-def _most(member: Member) -> int:
-    """Return how many such members a stack takes before it outgrows the cores' caches."""
-    return max(1, STACK_BYTES // bytes_of(member))
-
-
-def _at(optimizer: Optimizer, rate: float) -> Optimizer:
-    return optimizer.replace(learning_rate=float(rate))
 
 
 def _rates(optimizer: Optimizer, rates: int | Sequence[float]) -> NDArray[np.float64]:

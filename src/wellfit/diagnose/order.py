@@ -76,7 +76,7 @@ class RowOrder(Check, name="row_order"):
         found = [
             one
             for one in _orders(table.iloc[place], context.targets[place])
-            if self._is_suspicious(one)
+            if one.sorted or self._alike(one)
         ]
         if not found:
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
@@ -88,9 +88,6 @@ class RowOrder(Check, name="row_order"):
 
     def _alike(self, one: Order) -> bool:
         return one.likeness > self.alike and one.surprise > self.errors
-
-    def _is_suspicious(self, one: Order) -> bool:
-        return one.sorted or self._alike(one)
 
     def _observed(self, one: Order, also: str) -> tuple[str, str]:
         """Return what was seen, and what to do."""

@@ -16,6 +16,7 @@ from wellfit.cli.run_folder import CONFIG, FORMAT, JOURNAL, METRICS, RESULT
 from wellfit.core import former
 from wellfit.core.digests import sha256
 from wellfit.core.metrics import Metric, title_of
+from wellfit.core.words import parameter_titles
 
 _DEPTH = 3  # levels of subfolders that are searched for runs
 _PAUSE = 0.25  # seconds between two reads, for any number of requests
@@ -257,9 +258,8 @@ def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
         return []  # not a valid journal
     varied = parameters_of(frame)
     shown = frame.head(_SHOWN_CANDIDATES)[["rank", "mean", "std", "fits", *varied]]
-    named = [name.rpartition("__")[2].replace("_", " ") for name in varied]
     rows = [[_cell(value) for value in row] for row in shown.astype(object).to_numpy().tolist()]
-    return [["", "score", "±", "fits", *map(_text, named)], *rows]
+    return [["", "score", "±", "fits", *map(_text, parameter_titles(varied))], *rows]
 
 
 def _cell(value: Any) -> Any:

@@ -64,7 +64,7 @@ class BorrowedLayers:
             InputError: they have other units, or there are fewer of them.
         """
         before, *sections = sectioned(hidden)
-        own = [_units(section[0]) for section in sections]
+        own = [int(section[0].units) for section in sections]
         _check_shapes([inputs, *self.units[: self.count]], [inputs, *own], bool(self.head))
         taken = [layer for layer in self.before if layer not in self.categorical]
         layers: list[Layer | Wanted] = [*_noise_layers(before), *taken]
@@ -109,10 +109,6 @@ def _noise_layers(layers: Iterable[Wanted]) -> Iterator[Layer]:
     for layer in layers:
         if isinstance(layer, Layer) and layer.training_only:
             yield layer
-
-
-def _units(layer: Any) -> int:
-    return int(layer.units)
 
 
 def _taken(count: int) -> str:

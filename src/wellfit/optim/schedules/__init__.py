@@ -16,6 +16,7 @@ from wellfit.optim.schedules.decay import (
     Ramp,
     TimeBased,
 )
+from wellfit.optim.schedules.log_cosine import LogCosine
 from wellfit.optim.schedules.warm_up import WarmUp
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Cosine",
     "Custom",
     "Exponential",
+    "LogCosine",
     "OneCycle",
     "PiecewiseConstant",
     "Polynomial",

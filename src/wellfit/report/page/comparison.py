@@ -36,7 +36,10 @@ def comparison_page(runs: Sequence[RunData]) -> Page:
             "Learning", list(_curves(runs)) or [Prose("No run has finished an epoch.", "warn")]
         ),
         Section("Settings", list(_settings(runs))),
-        Section("Runs", list(_commands(runs))),
+        Section(
+            "Runs",
+            [Code(run.name, str(run.config.get("command", "command unknown"))) for run in runs],
+        ),
     ]
     return Page(f"{len(runs)} runs compared", names, sections, notes)
 
@@ -139,8 +142,3 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
     versions = {f"version: {k}": str(v) for k, v in (config.get("versions") or {}).items()}
     seed = {"seed": setting(config.get("seed"))}
     return {**{k: setting(v) for k, v in settings.items()}, **seed, **data, **versions}
-
-
-def _commands(runs: Sequence[RunData]) -> Iterator[Block]:
-    for run in runs:
-        yield Code(run.name, str(run.config.get("command", "command unknown")))

@@ -11,6 +11,7 @@ import numpy as np
 
 from wellfit.charts import importance_chart
 from wellfit.core.metrics import Metric
+from wellfit.datasets.splitting import take_rows
 from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
 from wellfit.report.page.run_data import RunData, TestPredictions
 
@@ -41,11 +42,11 @@ def _measured(model: Any, predictions: TestPredictions) -> Block:
     table = predictions.X if isinstance(predictions.X, pd.DataFrame) else np.asarray(predictions.X)
     # A fixed seed: the same run gives the same report.
     chosen = np.random.default_rng(0).permutation(len(table))[:_ROWS]
-    part, y = _take(table, chosen), predictions.y[chosen]
+    part, y = take_rows(table, chosen), predictions.y[chosen]
     rows, repeats = _affordable(model, part)
     if not repeats:
         return Prose(f"With {table.shape[1]:,} columns, shuffling each of them takes too long.")
-    part, y = _take(part, np.arange(rows)), y[:rows]
+    part, y = take_rows(part, np.arange(rows)), y[:rows]
     scoring = _scoring(predictions, y)
     found = permutation_importance(
         model, part, y, scoring=scoring, n_repeats=repeats, random_state=0
@@ -54,17 +55,13 @@ def _measured(model: Any, predictions: TestPredictions) -> Block:
     return _plot(names, found, Metric.of(scoring.removeprefix("neg_")), (rows, repeats))
 
 
-def _take(table: Any, rows: Any) -> Any:
-    return table.iloc[rows] if hasattr(table, "iloc") else table[rows]
-
-
 def _affordable(model: Any, part: Any) -> tuple[int, int]:
     """Return the numbers of rows and of shuffles that fit the time limit; 0 if none do."""
-    model.predict(_take(part, np.arange(1)))  # the first call includes one-time preparations
+    model.predict(take_rows(part, np.arange(1)))  # the first call includes one-time preparations
     # Fewer rows before fewer repeats: the standard deviations need at least two shuffles.
     for rows in (len(part), min(len(part), _FEWEST_ROWS)):
         began = time.perf_counter()
-        model.predict(_take(part, np.arange(rows)))
+        model.predict(take_rows(part, np.arange(rows)))
         each = (time.perf_counter() - began) * part.shape[1]
         repeats = min(_REPEATS, int(_SECONDS / max(each, 1e-9)))
         if repeats >= _FEWEST_REPEATS:

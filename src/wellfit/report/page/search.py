@@ -10,6 +10,7 @@ import numpy as np
 
 from wellfit.charts import Axis, Chart, Points, floats
 from wellfit.core.metrics import Metric
+from wellfit.core.words import parameter_titles
 from wellfit.report.page.blocks import (
     Block,
     Facts,
@@ -63,12 +64,9 @@ def _facts(run: RunData) -> Iterator[tuple[str, str]]:
         best = _score(_metric(run), found.get("mean"), found.get("std"))
         yield "best mean score on the folds", best
         yield "seconds", number(found.get("seconds"))
-    for key, value in (found.get("best_params") or {}).items():
-        yield f"best {_named(key)}", setting(value)
-
-
-def _named(name: str) -> str:
-    return name.rpartition("__")[2].replace("_", " ")
+    best_params = found.get("best_params") or {}
+    for title, value in zip(parameter_titles([*best_params]), best_params.values(), strict=True):
+        yield f"best {title}", setting(value)
 
 
 def ranks_plot(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Plot:
@@ -97,11 +95,12 @@ def ranks_plot(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> Plo
 
 
 def _hover(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> list[str]:
+    titles = parameter_titles(names)
     return [
         "\n".join(
             [
                 f"rank {row['rank']}: {_score(metric, row['mean'], row['std'])}",
-                *(f"{_named(name)} {_text(row[name])}" for name in names),
+                *(f"{t} {_text(row[name])}" for t, name in zip(titles, names, strict=True)),
             ]
         )
         for row in frame.to_dict("records")
@@ -122,7 +121,7 @@ def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> TableBl
     ]
     left = len(frame) - len(shown)
     title = "The candidates" + (f" (the first {len(shown)}; {left:,} more)" if left else "")
-    head = ["rank", metric.title, "fits", "seconds", *map(_named, names)]
+    head = ["rank", metric.title, "fits", "seconds", *parameter_titles(names)]
     return TableBlock(head, rows, title=title)
 
 

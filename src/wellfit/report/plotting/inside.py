@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from wellfit.charts.to_matplotlib import PALETTE, QUIET, short_name
 from wellfit.core.errors import InputError
 from wellfit.nn import CategoricalEmbedding, Network, NumericEmbedding
+from wellfit.report.network_diagram import LayerGroup, relative_heights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from wellfit.report.page.drawing import LayerGroup
 
 _SMALLEST = 8  # pixels of a side, below which a table is no image
 _MOST_NAMES = 40  # beside a heat map
@@ -119,8 +118,7 @@ def draw_network(axes: Axes, layers: Sequence[LayerGroup], size: int) -> None:
     """Draw the layers from left to right, taller where there are more units."""
     from matplotlib.patches import Polygon, Rectangle
 
-    most = math.log1p(max(group.units for group in layers))
-    tall = [0.25 + 0.75 * math.log1p(group.units) / most for group in layers]
+    tall = relative_heights(layers, 0.25)
     for place, (group, height) in enumerate(zip(layers, tall, strict=True)):
         box = Rectangle((place - 0.28, -height / 2), 0.56, height)
         box.set(facecolor=PALETTE[0], alpha=0.2, zorder=2)

@@ -24,6 +24,7 @@ from wellfit.charts import (
 from wellfit.charts.to_matplotlib import cells_size, draw
 from wellfit.core.errors import InputError
 from wellfit.core.metrics import Metric
+from wellfit.report.network_diagram import grouped
 from wellfit.report.plotting import classes, inside
 from wellfit.report.plotting.canvas import one, several
 from wellfit.report.plotting.embedding import embedded_values
@@ -253,8 +254,6 @@ class ModelPlots:
         Args:
             ax: where to draw.
         """
-        from wellfit.report.page.drawing import grouped
-
         network = self._network("network").network_.weights.network
         layers = grouped(network)
         axes = one(ax, (1.5 * len(layers) + 0.6, 3.8))

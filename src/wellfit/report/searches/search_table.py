@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.core.metrics import Metric
-from wellfit.core.words import short
+from wellfit.core.words import parameter_titles, short
 
 Results = Mapping[str, Any]  # a search's ``cv_results_``, or the parts that figures need
 
@@ -116,7 +116,7 @@ class SearchTable:
             SearchedParameter.of(
                 title, columns[key], None if log is None else bool({key, title} & {*log})
             )
-            for key, title in zip(keys, titles(keys), strict=True)
+            for key, title in zip(keys, parameter_titles(keys), strict=True)
         ]
         deviations = results.get(f"std_test_{metric}")
         known = None if deviations is None else np.nan_to_num(np.asarray(deviations, float))
@@ -166,16 +166,6 @@ def scores_of(results: Results, metric: str) -> NDArray[np.float64]:
         raise UnknownNameError("metric", metric, known)
     scores = np.asarray(results[start + metric], dtype=np.float64)
     return np.where(np.isfinite(scores), scores, np.nan)
-
-
-def titles(keys: Sequence[str]) -> list[str]:
-    """Return the parameters' short names if they are unique.
-
-    >>> titles(["optimizer__learning_rate", "l2"])
-    ['learning rate', 'l2']
-    """
-    last = [key.rpartition("__")[2].replace("_", " ") for key in keys]
-    return [own if last.count(own) == 1 else key for own, key in zip(last, keys, strict=True)]
 
 
 def named(value: Any) -> str:

@@ -7,7 +7,6 @@ import io
 import json
 import math
 import os
-from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +28,8 @@ _LARGEST = 1 << 28  # bytes of a log to go on with
 class Log(Callback):
     """A file that gets a line for each epoch and member that trained in it.
 
-    A run that is resumed goes on with its file: lines of epochs that are trained again are cut.
+    A line is a JSON object unless a subclass says otherwise. A run that is resumed goes on with
+    its file: lines of epochs that are trained again are cut.
 
     Raises:
         InputError: a new run would write over the file of another.
@@ -44,13 +44,13 @@ class Log(Callback):
         object.__setattr__(self, "path", os.fspath(self.path))
         super().__post_init__()
 
-    @abstractmethod
     def _read(self, text: str) -> list[Line]:
         """Return the lines of a file, each with its epoch as a number."""
+        return [json.loads(line) for line in text.splitlines()]
 
-    @abstractmethod
     def _text(self, lines: Iterable[Line], state: State) -> str:
         """Return the file for these lines, whole."""
+        return "".join(json.dumps(_finite(line), allow_nan=False) + "\n" for line in lines)
 
     def on_train_begin(self, run: Run, state: State) -> None:
         """Begin the file, or cut what a resumed run will write again."""
@@ -112,6 +112,15 @@ class Log(Callback):
         write(Path(self.path), self._text(lines, state).encode())
 
 
+def _finite(value: Any) -> Any:
+    """Return plain data with null for what is no finite number, which JSON lacks."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class JSONLines(Log, name="json_lines"):
     """Appends a JSON object for each epoch and member to a file; null where a value isn't finite.
 
@@ -127,16 +136,6 @@ class JSONLines(Log, name="json_lines"):
 
     path: str = hyper("the file", default="log.jsonl")
     overwrite: bool = hyper("whether a new run may replace the file of another", default=False)
-
-    def _read(self, text: str) -> list[Line]:
-        return [json.loads(line) for line in text.splitlines()]
-
-    def _text(self, lines: Iterable[Line], state: State) -> str:
-        finite = (
-            {key: value if math.isfinite(value or 0) else None for key, value in line.items()}
-            for line in lines
-        )
-        return "".join(json.dumps(line, allow_nan=False) + "\n" for line in finite)
 
 
 class CSVLog(Log, name="csv"):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -69,20 +66,6 @@ class Health(Log, name="health"):
             warn_of(f"epoch {logs.epoch} could not be written to {self.path}", error, state)
         state["spent"] = spent + time.perf_counter() - began
         return None
-
-    def _read(self, text: str) -> list[Line]:
-        return [json.loads(line) for line in text.splitlines()]
-
-    def _text(self, lines: Iterable[Line], state: State) -> str:
-        return "".join(json.dumps(_finite(line), allow_nan=False) + "\n" for line in lines)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lines(

@@ -63,7 +63,9 @@ class Pretraining(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parameters)
         x = validate_features(self, X)
         names = getattr(self, "feature_names_in_", None)
         self.features_ = FeatureEncoder.fit(x, self.preprocess, names=names)
-        self._parts: list[FittedLayer] = self._learn(self._numbers(x), units_of(self.hidden_layer_sizes))
+        self._parts: list[FittedLayer] = self._learn(
+            self._numbers(x), units_of(self.hidden_layer_sizes)
+        )
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating]:
