@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test coverage test-fast lint test-heavy test-lowest bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
+.PHONY: help demo test coverage test-fast lint test-heavy test-lowest sanitize bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -15,6 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 LOWEST_VENV := .venv-lowest
+# What an installation is made of: it is made again when one of these changes.
+STEP := setup.py $(wildcard src/wellfit/training/native/*.cpp src/wellfit/training/native/*.h)
 RELEASE_VENV := .venv-release
 WORKERS ?= 2
 
@@ -62,6 +64,16 @@ lint: $(VENV)/.installed-test  ## Check style, types and floors only
 
 test-heavy: $(VENV)/.installed-test  ## Run the long checks that `make test` leaves out
 	@$(call pytest,$(BIN)) -m "heavy or hypothesis" --hypothesis-profile thorough
+
+# With the sanitizers' allocator beneath Python, whose own leaks aren't ours.
+sanitize: $(VENV)/.installed-test  ## Run the compiled step's tests under address and undefined-behaviour sanitizers
+	@mkdir -p build
+	@g++ -std=c++17 -O1 -g -fPIC -shared -pthread -fno-math-errno -fno-trapping-math -ffp-contract=fast \
+		-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+		-o build/step.sanitized.so src/wellfit/training/native/step.cpp
+	@LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 WELLFIT_NATIVE=build/step.sanitized.so \
+		$(call pytest,$(BIN)) tests/training/test_native.py
 
 test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions allowed
 	@$(call pytest,$(LOWEST_VENV)/bin) -n $(WORKERS) --dist worksteal
@@ -143,11 +155,11 @@ define install
 	@$(call pip,$(1)) --constraint $(3) --editable ".$(2)"
 endef
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml constraints.txt $(STEP) | $(BIN)/python
 	$(call install,$(BIN),,constraints.txt)
 	@touch $@
 
-$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-test: pyproject.toml constraints.txt $(STEP) | $(BIN)/python
 	$(call install,$(BIN),[test],constraints.txt)
 	@touch $@ $(VENV)/.installed
 
@@ -159,7 +171,7 @@ $(VENV)/.installed-release: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,$(BIN),[release],constraints.txt)
 	@touch $@ $(VENV)/.installed
 
-$(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt | $(BENCH_VENV)/bin/python
+$(BENCH_VENV)/.installed: pyproject.toml benchmarks/constraints.txt $(STEP) | $(BENCH_VENV)/bin/python
 	$(call install,$(BENCH_VENV)/bin,[bench],benchmarks/constraints.txt)
 	@touch $@
 

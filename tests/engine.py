@@ -23,7 +23,8 @@ from wellfit.nn import (
     mlp,
 )
 from wellfit.optim import Clipping, Constraint, Optimizer, Penalty, Schedule
-from wellfit.training import Callback, Member, Rows, Stream, train
+from wellfit.training import Callback, Member, Rows, Stream, bound_stack, train
+from wellfit.training.native import NativeStep
 from wellfit.training.step import Step
 
 FLOAT64 = torch.float64
@@ -86,17 +87,38 @@ def parameters(result, member: int) -> np.ndarray:
     return np.concatenate([block.flatten().numpy() for block in result.weights().blocks(member)])
 
 
-def press_ctrl_c_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> list:
-    """Send what Ctrl-C sends after so many steps; return a list that grows by one at each step."""
-    taken, step = [], Step.__call__
+def train_by_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PyTorch take all steps, as on a machine without a compiler."""
+    monkeypatch.setattr(bound_stack, "obstacle", lambda *args: "left out by a test")
+
+
+def count_steps(monkeypatch: pytest.MonkeyPatch, then=lambda taken: None) -> list:
+    """Return a list that grows by one at each step, whoever takes it; call ``then`` after each."""
+    taken, by_pytorch, native = [], Step.__call__, NativeStep.move
 
     def counted(self, *args):
-        taken.append(step(self, *args))
+        taken.append(by_pytorch(self, *args))
+        then(taken)
+
+    def counted_native(self, *args):
+        self._at_once = 1
+        taken.append(native(self, *args))
+        then(taken)
+        return taken[-1]
+
+    monkeypatch.setattr(Step, "__call__", counted)
+    monkeypatch.setattr(NativeStep, "move", counted_native)
+    return taken
+
+
+def press_ctrl_c_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> list:
+    """Send what Ctrl-C sends after so many steps; return a list that grows by one at each step."""
+
+    def press(taken):
         if len(taken) == steps:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Step, "__call__", counted)
-    return taken
+    return count_steps(monkeypatch, press)
 
 
 def run(members, rows, streams=None, **options):

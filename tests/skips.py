@@ -22,6 +22,7 @@ INSTALLABLE = (
         "apt-get install chromium, or {python} -m playwright install chromium",
     ),
     (r"could not import '\w|is not installed", "a package", _PACKAGES),
+    (r"the compiled step is", "a C++ compiler", "install g++, then {python} -m pip install -e ."),
 )
 # A pattern of the reason, and why nothing that can be installed would help.
 ALLOWED = (

@@ -11,6 +11,7 @@ from wellfit.core.lazy import public
 from wellfit.core.version import __version__
 
 if TYPE_CHECKING:
+    from wellfit.diagnose.versions import show_versions
     from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
     from wellfit.model_selection import MLPEnsembleClassifier, MLPEnsembleRegressor
 
@@ -21,6 +22,7 @@ __all__ = [
     "MLPRegressor",
     "__version__",
     "load_model",
+    "show_versions",
 ]
 
 

@@ -75,7 +75,8 @@ def test_a_limit_that_is_never_reached_changes_nothing():
     free, held = (
         run([member(optimizer=SGD(0.1), constraints=held)], ROWS) for held in ((), (MaxNorm(1e6),))
     )
-    np.testing.assert_array_equal(parameters(free, 0), parameters(held, 0))
+    # PyTorch takes the steps of the one, the compiled step those of the other.
+    np.testing.assert_allclose(parameters(free, 0), parameters(held, 0), atol=1e-13)
 
 
 @pytest.mark.parametrize("limit", [0, -1.0, float("nan"), float("inf")])

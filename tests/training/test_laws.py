@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import FLOAT64, every, label, member, network, parameters, run, table
+from engine import FLOAT64, every, label, member, network, parameters, run, table, train_by_pytorch
 from wellfit.core.errors import InputError
 from wellfit.nn import (
     Activate,
@@ -38,6 +38,7 @@ from wellfit.training import (
     predict,
     save_checkpoint,
 )
+from wellfit.training.native.library import missing
 from wellfit.training.stack import Stack
 
 LOSS = SoftmaxCrossEntropy()
@@ -59,6 +60,15 @@ VARIETY = [
         max(len(every(family)) for family in VARIED),
     )
 ]  # as many combinations as it takes for every member of every family to occur
+
+
+@pytest.fixture(autouse=True, params=["compiled", "PyTorch"])
+def step(request, monkeypatch):
+    """Hold every law for both kinds of step; what the compiled one lacks is the same twice."""
+    if request.param == "PyTorch":
+        train_by_pytorch(monkeypatch)
+    elif missing():
+        pytest.skip(f"the compiled step is {missing()}")
 
 
 def varied(choice, count=4):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine import member, network, parameters, press_ctrl_c_after, run, table
+from engine import count_steps, member, network, parameters, press_ctrl_c_after, run, table
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.charts import learning_charts
 from wellfit.core.errors import HyperparameterError, InputError
@@ -21,7 +21,6 @@ from wellfit.training import (
     train,
 )
 from wellfit.training.periods import Periods
-from wellfit.training.step import Step
 
 LOSS = SoftmaxCrossEntropy()
 ROWS, STREAM = table(LOSS, rows=110), Stream(np.arange(90), np.arange(90, 110))
@@ -66,12 +65,7 @@ def test_periods_leave_training_as_it_is(name, length):
 
 @pytest.mark.parametrize("steps", [1, 5, 6, 13])
 def test_max_steps_are_the_first_steps(steps, monkeypatch):
-    taken, step = [], Step.__call__
-
-    def counted(self, *args):
-        taken.append(step(self, *args))
-
-    monkeypatch.setattr(Step, "__call__", counted)
+    taken = count_steps(monkeypatch)
     some = run([ours(max_steps=steps)], ROWS, [STREAM])
     assert len(taken) == steps
     assert some.step == steps

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.optim.minimizers import Minimizer
+from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreCollector, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
+from wellfit.training.native import NativeStep, obstacle
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step import Step
-from wellfit.training.step_schedule import StepValues
-from wellfit.training.streams import CHUNK_BYTES, Batches, Chunk, Stream
+from wellfit.training.streams import CHUNK_BYTES, Batches, Stream
 
+_log = logging.getLogger(__name__)
 _MOST_STEPS = 256  # of a chunk: keeps Ctrl-C and progress prompt on tiny networks
 _SHOWN_ROWS = 256  # whose activations callbacks see
 
@@ -32,6 +35,9 @@ class BoundStack:
         rows: the table.
         streams: K streams.
         minimizer_runs: those of the members, where a minimizer moves them and has begun.
+
+    Attributes:
+        trained_by: the kind of step that moves them, once one is bound.
     """
 
     def __init__(
@@ -59,7 +65,8 @@ class BoundStack:
         self.per_epoch = self.batches.per_epoch
         self._predictor = Predictor(stack.weights.for_prediction())
         self._steps = self._chunk_steps()
-        self._bound: dict[int, tuple[Step, Tensor]] = {}
+        self._bound: dict[int, tuple[Step | NativeStep, Tensor]] = {}
+        self.trained_by = ""
 
     def begin(self, epochs: int) -> None:
         """Get ready to go on after so many epochs."""
@@ -77,9 +84,8 @@ class BoundStack:
         """Repeat the epochs of minimizers, since SciPy can't save the state of a search."""
         statistics = self.stack.weights.statistics.clone()
         for epoch in range(epochs):
-            for part in self.chunks(epoch, epoch):
-                for args in part.batches():
-                    part.step(*args)
+            for bound in self.chunks(epoch, epoch):
+                bound.run(lambda: False)
         # The repeated epochs also moved batch norm's statistics, which are already those of now.
         self.stack.weights.statistics.copy_(statistics)
 
@@ -112,7 +118,8 @@ class BoundStack:
             if done < stop:
                 bound, memory = self._binding(whole.batch)
                 bound.refresh(step + begun + done, whole.steps - done)
-                yield BoundChunk(whole, done, stop, bound, memory[: whole.steps], values)
+                part = ChunkPart(whole, done, stop, memory[: whole.steps], values)
+                yield BoundChunk(bound, part)
             begun += whole.steps
 
     def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
@@ -154,7 +161,7 @@ class BoundStack:
         fitting = budget // (numbers * self.stack.gradients.element_size())
         return max(1, min(fitting, _MOST_STEPS, self.per_epoch))
 
-    def _binding(self, batch: int) -> tuple[Step, Tensor]:
+    def _binding(self, batch: int) -> tuple[Step | NativeStep, Tensor]:
         """Return the step for batches of a size, and memory for its logits."""
         if batch not in self._bound:
             stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
@@ -162,43 +169,31 @@ class BoundStack:
             # steps.
             rows = batch * stack.network.logit_rows
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, rows)
-            if self.minimizer_runs is None:
-                self._bound[batch] = Step(stack, batch, steps), logits
-            else:
-                self._bound[batch] = MinimizerStep(stack, batch, self.minimizer_runs), logits
+            self._bound[batch] = self._bind(batch, steps), logits
         return self._bound[batch]
+
+    def _bind(self, batch: int, steps: int) -> Step | NativeStep:
+        """Return what moves the members by batches of a size: the fastest that can."""
+        if self.minimizer_runs is not None:
+            return MinimizerStep(self.stack, batch, self.minimizer_runs)
+        reason = obstacle(self.stack, batch)
+        self.trained_by = "PyTorch" if reason else "compiled step"
+        if not reason:
+            return NativeStep(self.stack, batch, self.per_epoch)
+        _log.debug("PyTorch takes the steps: %s", reason)
+        return Step(self.stack, batch, steps)
 
 
 class BoundChunk(NamedTuple):
-    """A chunk of batches, and what moves the members by them.
+    """Batches that are to be done, and the step that moves the members by them."""
 
-    Attributes:
-        chunk: n batches.
-        done: how many of them are done already.
-        stop: the first of them that is not to be done now.
-        step: for batches of this size.
-        logits: memory (n, K, C, B) for what the steps put out.
-        values: the numbers that each step needs, to be taken one by one.
-    """
+    step: Step | NativeStep
+    part: ChunkPart
 
-    chunk: Chunk
-    done: int
-    stop: int
-    step: Step
-    logits: Tensor
-    values: Iterator[StepValues]
+    def run(self, stopped: Callable[[], bool]) -> int:
+        """Move the members by the batches that are left; return how many of the chunk are done.
 
-    def batches(self) -> Iterator[tuple[Any, ...]]:
-        """Yield what the step takes, for each batch that is left."""
-        chunk, logits = self.chunk, self.logits
-        if self.done or self.stop < chunk.steps:
-            chunk = chunk.part(self.done, self.stop)
-            logits = logits[self.done : self.stop]
-        return zip(logits.unbind(0), self.values, *unbound(chunk), strict=False)
-
-
-def unbound(chunk: Chunk) -> tuple[Iterable[Tensor], ...]:
-    """Return a chunk's batches one by one; views are made all at once, which is cheaper."""
-    pull = chunk.pull
-    weight = () if pull is None else (pull.unbind(0),)
-    return chunk.features(), chunk.target.unbind(0), *weight
+        Args:
+            stopped: asked again and again: whether to end before the next batch.
+        """
+        return self.step.run(self.part, stopped)

@@ -94,7 +94,8 @@ def load_checkpoint(
         ModelFileError: the data aren't of the declared form, or a tensor doesn't fit the members'
             networks; names the field.
     """
-    document = former.renamed(document, former.RESULT)
+    # Files written before 0.1.0 don't say what took the steps.
+    document = {"trained_by": "", **former.renamed(document, former.RESULT)}
     conform(document, ResultDocument, "result")
     networks = tuple(member.network for member in members)
     best = "best.parameters" in tensors

@@ -40,6 +40,7 @@ class ResultDocument(TypedDict):
     data: str
     position: Annotated[int, Range(0, _STEPS)]
     metric_sums: Any
+    trained_by: str
     callbacks: list[dict[str, Any]]
 
 

@@ -17,17 +17,17 @@ from wellfit.training.streams import Stream
 
 @contextmanager
 def numbers_in_range(member: Member, rows: Rows) -> Iterator[None]:
-    """Report a number that PyTorch can't convert to the type of the weights.
+    """Report a number that doesn't fit the type of the weights.
 
     Raises:
         HyperparameterError: naming what holds such numbers.
     """
     try:
         yield
-    except RuntimeError as error:
-        # PyTorch's message for a Python number that float32 can't hold; it has no class of its
-        # own.
-        if "without overflow" not in str(error):
+    except (RuntimeError, OverflowError) as error:
+        # The compiled step raises the latter. PyTorch has no class of its own for a Python number
+        # that float32 can't hold.
+        if not isinstance(error, OverflowError) and "without overflow" not in str(error):
             raise
         rules = (
             member.optimizer,

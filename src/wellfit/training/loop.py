@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,6 +32,8 @@ from wellfit.training.room import check_room
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack, Weights
 from wellfit.training.streams import Stream
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -239,13 +242,9 @@ class _Loop:
         self._metric_sums = sums = MetricSums(self._stack, result.metric_sums)
         result.metric_sums = None
         steps = self._periods.end(result.step) - result.step
-        for part in self._periods.chunks(bound, result):
-            done, step = part.done, part.step
-            for args in part.batches():
-                if interrupt.asked:
-                    break
-                step(*args)
-                done += 1
+        for chunk in self._periods.chunks(bound, result):
+            part, done = chunk.part, chunk.run(lambda: interrupt.asked)
+            _note_step(result, bound.trained_by)
             result.position += done - part.done
             sums.add(part.logits, part.chunk, slice(part.done, done))
             # Interrupted within a chunk: the steps that were done count, and their sums are kept.
@@ -345,6 +344,13 @@ class _Loop:
         if self._bound.minimizer_runs is not None:
             done[self._active] = self._bound.minimizer_runs.done
         return done
+
+
+def _note_step(result: Result, kind: str) -> None:
+    """Keep in the result which kind of step trains, and tell a change of it."""
+    before, result.trained_by = result.trained_by, kind
+    if before not in ("", kind):
+        _log.info("%s goes on where %s ended: last digits may differ", kind, before)
 
 
 def _seconds_before(result: Result) -> float:

@@ -47,6 +47,8 @@ class Result:
     (where ``kept``); ``weights()`` are the ones to use. ``scale`` (K,) is what callbacks made of
     the learning rates; ``data`` in a snapshot is the fingerprint of its data; ``position`` counts
     the steps of an epoch that is not over, and ``metric_sums`` (3, K) are the sums over its rows.
+    ``trained_by`` is the kind of step that took the last ones: resumed by the other kind, a
+    training ends in numbers that differ in their last digits.
     """
 
     members: list[Member]
@@ -62,6 +64,7 @@ class Result:
     data: str = ""
     position: int = 0
     metric_sums: NDArray[np.float64] | None = None
+    trained_by: str = ""
     callbacks: list[CallbackState] = field(default_factory=list)
 
     @classmethod

@@ -118,17 +118,35 @@ class ScheduledNumbers:
     ) -> Iterable[Strength]:
         if not penalty.decoupled and penalty.name not in self._others:
             return repeat(self.number(strength))
+        return self._step_by_step(self._acting(penalty, strength, ts, rate, per_epoch), len(ts))
+
+    def _acting(
+        self, penalty: Penalty, strength: Tensor, ts: Tensor, rate: Tensor, per_epoch: int
+    ) -> Tensor:
+        """Return a penalty's strength, times the learning rate where it is decoupled."""
         scheduled = self.at(penalty.name, strength, ts, per_epoch)
-        return self._step_by_step(scheduled * rate if penalty.decoupled else scheduled, len(ts))
+        return scheduled * rate if penalty.decoupled else scheduled
+
+    def strength_table(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Tensor:
+        """Return every penalty's strength, (n, K, penalties)."""
+        penalties = zip(self._first.penalties, self._strengths, strict=True)
+        each = [self._acting(p, value, ts, rate, per_epoch) for p, value in penalties]
+        shape = len(ts), self._k
+        return torch.stack([own.expand(shape) for own in each] or [ts.expand(shape)], dim=-1)
 
     def ema_weights(self, ts: Tensor) -> Iterable[Strength | None]:
-        """Return 1 - decay, the first steps' decay being t / (t + 9)."""
+        """Return 1 - decay, step by step."""
+        table = self.ema_table(ts)
+        return repeat(None) if table is None else self._step_by_step(table, len(ts))
+
+    def ema_table(self, ts: Tensor) -> Tensor | None:
+        """Return 1 - decay, (n, K), the first steps' decay being t / (t + 9)."""
         if not self.averages:
-            return repeat(None)
+            return None
         # Early on, the average is over about a tenth of the steps so far, much as in TensorFlow
         # with ``num_updates``: of a short training it would else be far behind the weights. The
         # first step's decay is 0, so that nothing is left of what the slot held before.
-        return self._step_by_step(1 - torch.minimum(self._average, ts / (ts + 9)), len(ts))
+        return (1 - torch.minimum(self._average, ts / (ts + 9))).expand(len(ts), self._k)
 
     def learning_rates(self, ts: Tensor, per_epoch: int) -> Tensor:
         """Return the learning rates (n, K) at steps (n, 1)."""

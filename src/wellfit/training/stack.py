@@ -234,8 +234,13 @@ class Stack:
 
     def executor(self, batch: int, steps: int) -> Executor:
         """Return the network bound for training on batches of ``batch`` rows."""
+        learns = learners(self.step_schedule.groups, self.network, self.k)
+        return Executor(self.network, self.memory(), batch, steps, learns)
+
+    def memory(self) -> Memory:
+        """Return the tensors that training works on."""
         weights = self.weights
-        memory = Memory(
+        return Memory(
             self.k,
             weights.parameters,
             self.gradients,
@@ -243,8 +248,6 @@ class Stack:
             self._layers,
             [self._keys(index) for index in range(len(self.network.layers))],
         )
-        learns = learners(self.step_schedule.groups, self.network, self.k)
-        return Executor(self.network, memory, batch, steps, learns)
 
     def limits(self, kind: str) -> list[Strength]:
         """Return the limits of the members' ``"constraints"`` or ``"gradient_clipping"``."""

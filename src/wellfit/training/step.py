@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from wellfit.nn.network import Layout
 from wellfit.nn.ops import collapsed
 from wellfit.optim import Constraint, Minimizer, Penalty
 from wellfit.optim.penalties import Strength
+from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.parameter_groups import ParameterGroup, learners
 from wellfit.training.segments import segments
 from wellfit.training.stack import Stack
@@ -70,6 +71,21 @@ class Step:
     def refresh(self, step: int, steps: int) -> None:
         """Draw the randomness of ``steps`` steps from global step ``step`` on."""
         self._executor.refresh(step, steps)
+
+    def run(self, part: ChunkPart, stopped: Callable[[], bool]) -> int:
+        """Move the members by the batches of a chunk that are left; return which are done.
+
+        Args:
+            part: batches, some of which may be done already.
+            stopped: asked before each: whether to end here.
+        """
+        done = part.done
+        for args in part.batches():
+            if stopped():
+                break
+            self(*args)
+            done += 1
+        return done
 
     def __call__(
         self,

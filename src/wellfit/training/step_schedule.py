@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
@@ -33,17 +34,34 @@ class StepValues(NamedTuple):
     ema_weight: Strength | None = None
 
 
-class _Ahead(NamedTuple):
-    """The numbers of steps from ``start`` on, and their learning rates (n, K)."""
+class StepTable(NamedTuple):
+    """The numbers of n steps as tensors in double precision, for a step that takes many at once.
+
+    Attributes:
+        updates: the update rule's coefficients, each (n, m), for each group of m members.
+        strengths: (n, K, penalties), without the learning rate's factors of groups.
+        ema_weights: (n, K); None where there are no averaged weights.
+    """
+
+    updates: Sequence[Coefficients]
+    strengths: Tensor
+    ema_weights: Tensor | None
+
+
+@dataclass
+class _Ahead:
+    """Steps (n, 1) from ``start`` on and their learning rates (n, K); other numbers when asked."""
 
     start: int
     per_epoch: int
-    values: list[StepValues]
+    ts: Tensor
     rates: Tensor
+    values: list[StepValues] | None = None
+    table: StepTable | None = None
 
     def holds(self, step: int, per_epoch: int) -> bool:
         """Return whether a step's numbers are among them."""
-        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.values)
+        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.ts)
 
 
 class StepSchedule:
@@ -92,9 +110,18 @@ class StepSchedule:
         end = step + per_epoch
         while step < end:
             ahead = self._computed_ahead(step, per_epoch)
+            if ahead.values is None:
+                ahead.values = list(self._values(ahead.ts, ahead.rates, per_epoch))
             these = ahead.values[step - ahead.start : end - ahead.start]
             yield from these
             step += len(these)
+
+    def table(self, step: int, per_epoch: int) -> tuple[int, StepTable]:
+        """Return a table that holds a step's numbers, and the step that it starts from."""
+        ahead = self._computed_ahead(step, per_epoch)
+        if ahead.table is None:
+            ahead.table = self._tabled(ahead.ts, ahead.rates, per_epoch)
+        return ahead.start, ahead.table
 
     def learning_rates(self, step: int, per_epoch: int) -> Tensor:
         """Return each member's scheduled learning rate (K,) at one step."""
@@ -127,15 +154,30 @@ class StepSchedule:
             self._looked += steps
             ts = torch.arange(step, step + steps, device=self._device).double()[:, None]
             rates = self.scheduled.learning_rates(ts, per_epoch)
-            values = list(self._values(ts, rates, per_epoch))
-            self._ahead = ahead = _Ahead(step, per_epoch, values, rates)
+            self._ahead = ahead = _Ahead(step, per_epoch, ts, rates)
         return ahead
 
-    def _values(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterator[StepValues]:
-        hypers = {
+    def _hypers(self, ts: Tensor, per_epoch: int) -> dict[str, Tensor]:
+        """Return the update rule's hyper-parameters, (K,) or (n, K)."""
+        return {
             key: self.scheduled.at(key, value, ts, per_epoch)
             for key, value in self.scheduled.optimizer.items()
         }
+
+    def _tabled(self, ts: Tensor, rate: Tensor, per_epoch: int) -> StepTable:
+        hypers, updates = self._hypers(ts, per_epoch), []
+        for group in self.groups:
+            own = {key: value[..., group.members] for key, value in hypers.items()}
+            steps, rates = ts, rate[:, group.members]
+            if not group.default_rates:
+                steps, rates = self._with_rates(group, group.members, ts, rates, per_epoch)
+            table = self._first.optimizer.coefficients(steps, rates, own)
+            updates.append({key: value.expand(rates.shape) for key, value in table.items()})
+        strengths = self.scheduled.strength_table(ts, rate, per_epoch)
+        return StepTable(updates, strengths, self.scheduled.ema_table(ts))
+
+    def _values(self, ts: Tensor, rate: Tensor, per_epoch: int) -> Iterator[StepValues]:
+        hypers = self._hypers(ts, per_epoch)
         groups = [
             self._updates(group, ts, rate, hypers, per_epoch) for group in self.update_groups
         ]

@@ -65,7 +65,8 @@ class Chunk:
     (n, K, C, B · logit_rows).
 
     Where some members share a stream and others don't, ``x`` has the features (n, S, B, D + 1) of
-    the streams, and ``spread`` gives those of a batch to the members.
+    the streams, ``shared`` (K,) says whose a member reads, and ``spread`` gives those of a batch
+    to the members.
     """
 
     x: Tensor
@@ -74,6 +75,7 @@ class Chunk:
     certain: bool = False
     filled: Tensor | None = None
     spread: Callable[[Tensor], Tensor] | None = None
+    shared: Tensor | None = None
     logit_rows: int = 1
 
     @property
@@ -274,6 +276,7 @@ class Batches:
             self._certain,
             filled,
             self._spread if mixed else None,
+            self._shared,
         )
 
     def _for_logits(self, chunk: Chunk) -> Chunk:

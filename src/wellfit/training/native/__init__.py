@@ -1,0 +1,6 @@
+"""The compiled step: many steps of small networks in one call (see ``step.cpp``)."""
+
+from wellfit.training.native.native_step import NativeStep
+from wellfit.training.native.plan import obstacle
+
+__all__ = ["NativeStep", "obstacle"]

@@ -1,0 +1,168 @@
+"""NativeStep: the compiled step, behind the same waist as PyTorch's."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wellfit.training.chunk_part import ChunkPart
+from wellfit.training.native.library import library
+from wellfit.training.native.plan import NativePlan
+from wellfit.training.native.structures import CallPlan, GroupPlan
+from wellfit.training.stack import Stack
+from wellfit.training.step_schedule import StepTable
+
+_SECONDS = 0.05  # that a call takes at most, so that Ctrl-C is answered
+
+
+class NativeStep:
+    """Moves all members of a stack by many batches of B rows in one call.
+
+    It is called as :class:`~wellfit.training.step.Step` is, chunk by chunk.
+
+    Args:
+        stack: whose weights move; the library must be able to (:func:`obstacle`).
+        batch: B.
+        per_epoch: steps of an epoch, for schedules.
+    """
+
+    def __init__(self, stack: Stack, batch: int, per_epoch: int) -> None:
+        loaded = library()
+        assert loaded is not None
+        self._stack, self._per_epoch, self._plan = stack, per_epoch, NativePlan(stack, batch)
+        self._train, plan = loaded.wellfit_train, ctypes.byref(self._plan.structure)
+        room = loaded.wellfit_workspace(plan)
+        self._threads = min(torch.get_num_threads(), stack.k)
+        self._workspace = torch.zeros(self._threads * room, dtype=torch.uint8)
+        self._call = CallPlan(
+            threads=self._threads, workspace=self._workspace.data_ptr(), workspace_bytes=room
+        )
+        groups = stack.step_schedule.groups
+        self._rates = [np.array(group.rates, dtype=np.float64) for group in groups]
+        self._groups = (GroupPlan * len(groups))(
+            *(
+                GroupPlan(start=group.start, members=len(group.rates), rates=rates.ctypes.data)
+                for group, rates in zip(groups, self._rates, strict=True)
+            )
+        )
+        self._call.groups = ctypes.cast(self._groups, ctypes.c_void_p)
+        self._table: _Table | None = None
+        self._x = self._target = self._workspace
+        self._pull: Tensor | None = None
+        self._step = 0
+        self._at_once = 1  # steps of a call
+
+    def refresh(self, step: int, steps: int) -> None:
+        """Go on from global step ``step``."""
+        self._step = step
+
+    def run(self, part: ChunkPart, stopped: Callable[[], bool]) -> int:
+        """Move the members by the batches of a chunk that are left; return which were done.
+
+        Args:
+            part: batches, some of which may be done already.
+            stopped: asked every so many steps: whether to end here.
+        """
+        self._point_at(part)
+        done = part.done
+        while done < part.stop and not stopped():
+            done += self.move(part, done)
+        return done
+
+    def move(self, part: ChunkPart, done: int) -> int:
+        """Move the members by some batches after those that are done; return how many."""
+        steps = self._steps_at(self._step, min(part.stop - done, self._at_once))
+        self._place(part, done, steps)
+        began = time.perf_counter()
+        self._train(ctypes.byref(self._plan.structure), ctypes.byref(self._call))
+        self._pace(steps, time.perf_counter() - began)
+        self._step += steps
+        return steps
+
+    def _point_at(self, part: ChunkPart) -> None:
+        """Write down how a chunk's tensors lie in memory, and hold those made for it."""
+        call, rows = self._call, part.chunk
+        self._x, self._target, self._pull = rows.x, rows.target.contiguous(), rows.pull
+        if rows.target.stride(3) == 1 and rows.target.stride(2) == rows.target.shape[3]:
+            self._target = rows.target  # which members may share
+        call.x_step, call.x_member, call.x_row, unit = self._x.stride()
+        assert unit == 1
+        call.target_step, call.target_member = self._target.stride()[:2]
+        call.streams = 0 if rows.shared is None else rows.shared.data_ptr()
+        if self._pull is not None:
+            self._pull = self._pull.expand(-1, self._stack.k, -1, -1)
+            call.weight_step, call.weight_member = self._pull.stride()[:2]
+
+    def _place(self, part: ChunkPart, done: int, steps: int) -> None:
+        """Write down which batches come now, and where the numbers of their steps lie."""
+        call, size = self._call, self._stack.gradients.element_size()
+        assert self._table is not None
+        call.steps, call.first = steps, self._step
+        call.x = self._x.data_ptr() + done * call.x_step * size
+        call.target = self._target.data_ptr() + done * call.target_step * size
+        call.weight = 0
+        if self._pull is not None:
+            call.weight = self._pull.data_ptr() + done * call.weight_step * size
+        call.logits = part.logits.data_ptr() + done * part.logits.stride(0) * size
+        self._table.place(call, self._groups, self._step)
+
+    def _steps_at(self, step: int, most: int) -> int:
+        """Look the numbers of the coming steps up; return for how many, up to ``most``."""
+        schedule = self._stack.step_schedule
+        start, table = schedule.table(step, self._per_epoch)
+        if self._table is None or self._table.of is not table:
+            self._table = _Table(table, start, self._plan.coefficients)
+            self._table.check(torch.finfo(self._stack.gradients.dtype).max)
+        return min(most, start + len(table.strengths) - step)
+
+    def _pace(self, steps: int, seconds: float) -> None:
+        """Choose how many steps the next call takes, from what the last one did."""
+        fitting = int(steps * _SECONDS / max(seconds, 1e-9))
+        # Slowly upwards: the first call also waits for memory.
+        self._at_once = max(1, min(fitting, 4 * self._at_once))
+
+
+class _Table:
+    """The numbers of many steps from ``start`` on, as arrays that the library reads."""
+
+    def __init__(self, table: StepTable, start: int, names: Sequence[str]) -> None:
+        self.of, self._start = table, start
+        self._strengths = _array(table.strengths)
+        self._averaging = None if table.ema_weights is None else _array(table.ema_weights)
+        self._values = [
+            _array(torch.stack([*(c[name] for name in names), _own_decay(c)], dim=-1))
+            for c in table.updates
+        ]
+
+    def check(self, largest: float) -> None:
+        """Refuse numbers that the type of the weights can't hold.
+
+        Raises:
+            OverflowError: there are some.
+        """
+        if any(np.abs(each).max(initial=0) > largest for each in (self._strengths, *self._values)):
+            raise OverflowError(f"a number of a step is larger than {largest:.2g}")
+
+    def place(self, call: CallPlan, groups: ctypes.Array[GroupPlan], step: int) -> None:
+        """Point at the numbers of a step and of those that follow."""
+        at = step - self._start
+        call.strengths = self._strengths[at:].ctypes.data
+        call.averaging = 0 if self._averaging is None else self._averaging[at:].ctypes.data
+        for group, values in zip(groups, self._values, strict=True):
+            group.count, group.values = values.shape[2], values[at:].ctypes.data
+
+
+def _own_decay(coefficients: dict[str, Tensor]) -> Tensor:
+    """Return the factor on weights of a rule's own decay: 1 where it has none."""
+    if "shrink" in coefficients:
+        return coefficients["shrink"]
+    return torch.ones_like(next(iter(coefficients.values())))
+
+
+def _array(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.ascontiguousarray(values.numpy(), dtype=np.float64)

@@ -1,0 +1,1128 @@
+// The arithmetic of a step, for vectors of VECTOR_BYTES; included once for each instruction set.
+//
+// Matrices are row by row, with rows of a leading dimension `ld` that is a multiple of a vector, so
+// that a vector may begin at any of their columns. Loops over numbers are left to the compiler's
+// vectorizer; only the matrix product is written with vectors.
+
+template <typename T>
+struct Lanes {
+    typedef T Vector __attribute__((vector_size(VECTOR_BYTES)));
+    typedef T Loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+    static constexpr i64 count = VECTOR_BYTES / sizeof(T);
+};
+
+template <typename T>
+static inline i64 padded(i64 width) {
+    const i64 lanes = 64 / sizeof(T);
+    i64 ld = (width + lanes - 1) / lanes * lanes;
+    // Rows a power of two apart would compete for the same few lines of the first cache.
+    if (ld * sizeof(T) % 512 == 0) ld += lanes;
+    return ld;
+}
+
+// ---- the matrix product
+
+// One tile of R rows and V vectors of columns: acc += A B, over `depth` terms.
+template <typename T, int R, int V>
+static inline void tile(i64 depth, const T *a, i64 a_row, i64 a_step, const T *b, i64 b_step,
+                        typename Lanes<T>::Vector (&acc)[R][V]) {
+    typedef typename Lanes<T>::Vector Vector;
+    typedef typename Lanes<T>::Loose Loose;
+    constexpr i64 L = Lanes<T>::count;
+    for (i64 k = 0; k < depth; ++k) {
+        Vector row[V];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) row[v] = *reinterpret_cast<const Loose *>(b + v * L);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const Vector factor = a[r * a_row] - Vector{};
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) acc[r][v] += factor * row[v];
+        }
+        a += a_step;
+        b += b_step;
+    }
+}
+
+// Columns that a tile computes at once: two vectors.
+template <typename T>
+constexpr i64 STRIP = 2 * Lanes<T>::count;
+
+template <typename T>
+struct Product {
+    i64 m, n, depth;
+    const T *a;  // a(i, k) lies at a + i a_row + k a_step
+    i64 a_row, a_step;
+    const T *b;  // b(k, j) lies at b + j / STRIP · b_strip + k b_step + j % STRIP
+    i64 b_step, b_strip;
+    T *c;  // (m, n)
+    i64 c_row;
+    T scale;        // of the product
+    const T *bias;  // (n,) added to it, or null
+    bool add;       // to what c holds
+};
+
+// R rows from row i, V vectors of columns from column j, of which `columns` belong to c.
+template <typename T, int R, int V>
+static inline void block(const Product<T> &p, i64 i, i64 j, i64 columns) {
+    typedef typename Lanes<T>::Vector Vector;
+    typedef typename Lanes<T>::Loose Loose;
+    constexpr i64 L = Lanes<T>::count;
+    Vector acc[R][V];
+    for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V; ++v) acc[r][v] = Vector{};
+    tile<T, R, V>(p.depth, p.a + i * p.a_row, p.a_row, p.a_step,
+                  p.b + j / STRIP<T> * p.b_strip, p.b_step, acc);
+    T edge[V * L];
+    for (int v = 0; v < V; ++v) *reinterpret_cast<Loose *>(edge + v * L) = Vector{};
+    if (p.bias) std::memcpy(edge, p.bias + j, columns * sizeof(T));
+    Vector bias[V];
+    for (int v = 0; v < V; ++v) bias[v] = *reinterpret_cast<const Loose *>(edge + v * L);
+    const Vector scale = p.scale - Vector{};
+    for (int r = 0; r < R; ++r) {
+        T *c = p.c + (i + r) * p.c_row + j;
+        if (columns == V * L) {
+            for (int v = 0; v < V; ++v) {
+                Loose *place = reinterpret_cast<Loose *>(c + v * L);
+                const Vector sum = acc[r][v] * scale + bias[v];
+                *place = p.add ? *place + sum : sum;
+            }
+        } else {
+            for (int v = 0; v < V; ++v)
+                *reinterpret_cast<Loose *>(edge + v * L) = acc[r][v] * scale + bias[v];
+            for (i64 x = 0; x < columns; ++x) c[x] = p.add ? c[x] + edge[x] : edge[x];
+        }
+    }
+}
+
+#if VECTOR_BYTES == 64
+constexpr int ROWS = 12;  // 12 × 2 sums and 2 vectors of b in 32 registers
+#elif defined(__aarch64__)
+constexpr int ROWS = 8;
+#else
+constexpr int ROWS = 6;  // 6 × 2 sums and 2 vectors of b in 16 registers
+#endif
+
+template <typename T, int R, int V>
+static inline void last_rows(const Product<T> &p, i64 i, i64 j, i64 columns) {
+    if constexpr (R > 0) {
+        if (p.m - i == R)
+            block<T, R, V>(p, i, j, columns);
+        else
+            last_rows<T, R - 1, V>(p, i, j, columns);
+    }
+}
+
+template <typename T, int V>
+static inline void strip(const Product<T> &p, i64 j, i64 columns) {
+    i64 i = 0;
+    // Fifteen rows are cheaper as 8 and 7 than as 12 and 3, whose sums would wait for each other.
+    for (; p.m - i >= 2 * ROWS || p.m - i == ROWS; i += ROWS) block<T, ROWS, V>(p, i, j, columns);
+    if (p.m - i > ROWS) {
+        constexpr int HALF = ROWS * 2 / 3;
+        block<T, HALF, V>(p, i, j, columns);
+        i += HALF;
+        if (p.m - i > ROWS) {
+            block<T, HALF, V>(p, i, j, columns);
+            i += HALF;
+        }
+    }
+    last_rows<T, ROWS, V>(p, i, j, columns);
+}
+
+// c = scale · a b + bias, or added to c.
+template <typename T>
+static void multiply(const Product<T> &whole) {
+    constexpr i64 L = Lanes<T>::count, DEPTH = 1024 / sizeof(T);
+    for (i64 k = 0; k < whole.depth || k == 0; k += DEPTH) {
+        // A strip of b of so many rows stays in the first cache.
+        Product<T> p = whole;
+        p.depth = whole.depth - k < DEPTH ? whole.depth - k : DEPTH;
+        p.a += k * p.a_step;
+        p.b += k * p.b_step;
+        if (k) {
+            p.add = true;
+            p.bias = nullptr;
+        }
+        for (i64 j = 0; j < p.n; j += 2 * L) {
+            const i64 left = p.n - j;
+            if (left > L)
+                strip<T, 2>(p, j, left < 2 * L ? left : 2 * L);
+            else
+                strip<T, 1>(p, j, left);
+        }
+    }
+}
+
+// Swap the off-diagonal blocks of size H between two rows.
+template <typename T, int H, int... I>
+static inline void swap_blocks(typename Lanes<T>::Vector &a, typename Lanes<T>::Vector &b,
+                               std::integer_sequence<int, I...>) {
+    constexpr int L = Lanes<T>::count;
+    const auto low = __builtin_shufflevector(a, b, ((I & H) ? L + I - H : I)...);
+    b = __builtin_shufflevector(a, b, ((I & H) ? L + I : I + H)...);
+    a = low;
+}
+
+// Transpose L vectors of L numbers: blocks of half the size first, single numbers last.
+template <typename T, int H = Lanes<T>::count / 2>
+static inline void transpose_square(typename Lanes<T>::Vector (&v)[Lanes<T>::count]) {
+    if constexpr (H > 0) {
+        constexpr int L = Lanes<T>::count;
+#pragma GCC unroll 16
+        for (int r = 0; r < L; ++r)
+            if (!(r & H)) swap_blocks<T, H>(v[r], v[r + H], std::make_integer_sequence<int, L>());
+        transpose_square<T, H / 2>(v);
+    }
+}
+
+// out (columns, rows) = in (rows, columns) transposed.
+template <typename T>
+static void transpose(i64 rows, i64 columns, const T *in, i64 in_row, T *out, i64 out_row) {
+    typedef typename Lanes<T>::Vector Vector;
+    typedef typename Lanes<T>::Loose Loose;
+    constexpr int L = Lanes<T>::count;
+    i64 i = 0;
+    for (; i + L <= rows; i += L) {
+        i64 j = 0;
+        for (; j + L <= columns; j += L) {
+            Vector v[L];
+#pragma GCC unroll 16
+            for (int r = 0; r < L; ++r)
+                v[r] = *reinterpret_cast<const Loose *>(in + (i + r) * in_row + j);
+            transpose_square<T>(v);
+#pragma GCC unroll 16
+            for (int r = 0; r < L; ++r)
+                *reinterpret_cast<Loose *>(out + (j + r) * out_row + i) = v[r];
+        }
+        for (; j < columns; ++j)
+            for (int r = 0; r < L; ++r) out[j * out_row + i + r] = in[(i + r) * in_row + j];
+    }
+    for (; i < rows; ++i)
+        for (i64 j = 0; j < columns; ++j) out[j * out_row + i] = in[i * in_row + j];
+}
+
+// ---- functions that the compiler can turn into vectors
+
+template <typename T>
+struct Bits;
+template <>
+struct Bits<float> {
+    typedef std::int32_t Int;
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr float low = -103.0f, high = 89.0f;  // e^x is 0, or infinite, beyond
+};
+template <>
+struct Bits<double> {
+    typedef std::int64_t Int;
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr double low = -746.0, high = 710.0;
+};
+
+static inline float root(float x) { return __builtin_sqrtf(x); }
+static inline double root(double x) { return __builtin_sqrt(x); }
+
+// 2^n, for n that may leave the range of normal numbers by one factor.
+template <typename T>
+static inline T power_of_two(typename Bits<T>::Int n) {
+    typename Bits<T>::Int word = (n + Bits<T>::bias) << Bits<T>::mantissa;
+    T value;
+    std::memcpy(&value, &word, sizeof(T));
+    return value;
+}
+
+// e^x to the last bit or two; NaN stays NaN.
+template <typename T>
+static inline T exponential(T x) {
+    typedef typename Bits<T>::Int Int;
+    x = x < Bits<T>::low ? Bits<T>::low : x;
+    x = x > Bits<T>::high ? Bits<T>::high : x;
+    // x = n log 2 + r, |r| ≤ log 2 / 2. Adding and taking away 1.5 · 2^mantissa rounds to a whole.
+    const T round = T(1.5) * T(Int(1) << Bits<T>::mantissa);
+    const T scaled = x * T(1.4426950408889634) + round;
+    const T whole = scaled - round;
+    T r, sum;
+    if constexpr (sizeof(T) == 4) {
+        r = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
+        sum = 1.9875691500e-4f;
+        sum = sum * r + 1.3981999507e-3f;
+        sum = sum * r + 8.3334519073e-3f;
+        sum = sum * r + 4.1665795894e-2f;
+        sum = sum * r + 1.6666665459e-1f;
+        sum = sum * r + 5.0000001201e-1f;
+    } else {
+        r = (x - whole * 6.93147180369123816490e-01) - whole * 1.90821492927058770002e-10;
+        sum = 1.6059043836821613e-10;  // 1 / 13!, and so on down to 1 / 2!
+        sum = sum * r + 2.08767569878681e-09;
+        sum = sum * r + 2.505210838544172e-08;
+        sum = sum * r + 2.755731922398589e-07;
+        sum = sum * r + 2.7557319223985893e-06;
+        sum = sum * r + 2.48015873015873e-05;
+        sum = sum * r + 1.984126984126984e-04;
+        sum = sum * r + 1.3888888888888889e-03;
+        sum = sum * r + 8.333333333333333e-03;
+        sum = sum * r + 4.1666666666666664e-02;
+        sum = sum * r + 1.6666666666666666e-01;
+        sum = sum * r + 0.5;
+    }
+    const T value = sum * r * r + r + T(1);
+    // In two factors, since 2^n alone may be too large or too small for a normal number. The low
+    // bits of the rounded sum are n; of NaN they are anything, and the product is NaN anyway.
+    Int word;
+    std::memcpy(&word, &scaled, sizeof(T));
+    Int zero;
+    std::memcpy(&zero, &round, sizeof(T));
+    const Int n = word - zero, half = n >> 1;
+    return value * power_of_two<T>(half) * power_of_two<T>(n - half);
+}
+
+template <typename T>
+static inline T logistic(T x) {
+    return T(1) / (T(1) + exponential(-x));
+}
+
+template <typename T>
+static inline T hyperbolic(T x) {
+    return T(2) / (T(1) + exponential(T(-2) * x)) - T(1);
+}
+
+static constexpr double SELU_ALPHA = 1.6732632423543772, SELU_SCALE = 1.0507009873554805;
+
+// f(z), for a function whose number is `a` where it has one.
+template <typename T, i64 F>
+static inline T value_of(T z, T a) {
+    if constexpr (F == RELU) return z < 0 ? T(0) : z;
+    if constexpr (F == LEAKY_RELU) return z > 0 ? z : a * z;
+    if constexpr (F == ELU) return z > 0 ? z : a * (exponential(z) - 1);
+    if constexpr (F == SELU)
+        return T(SELU_SCALE) * (z > 0 ? z : T(SELU_ALPHA) * (exponential(z) - 1));
+    if constexpr (F == SIGMOID) return logistic(z);
+    if constexpr (F == HARD_SIGMOID) {
+        T moved = z + 3;
+        moved = moved < 0 ? T(0) : moved;
+        return (moved > 6 ? T(6) : moved) / 6;
+    }
+    if constexpr (F == TANH) return hyperbolic(z);
+    if constexpr (F == SOFTSIGN) return z / (1 + (z < 0 ? -z : z));
+    if constexpr (F == SILU) return z * logistic(z);
+    if constexpr (F == MISH) {
+        // tanh log(1 + e) = (e² + 2e) / (e² + 2e + 2); beyond 20 it is 1, before e² overflows.
+        const T e = exponential(z > 20 ? T(20) : z), s = e * (e + 2);
+        return z * (s / (s + 2));
+    }
+    if constexpr (F == GELU_TANH) {
+        const T inner = T(0.7978845608028654) * (z + T(0.044715) * z * z * z);
+        return T(0.5) * z * (1 + hyperbolic(inner));
+    }
+    return z;
+}
+
+// f'(z), given y = f(z) as well.
+template <typename T, i64 F>
+static inline T slope_of(T z, T y, T a) {
+    if constexpr (F == RELU) return y <= 0 ? T(0) : T(1);
+    if constexpr (F == LEAKY_RELU) return z > 0 ? T(1) : a;
+    if constexpr (F == ELU) return z > 0 ? T(1) : y + a;
+    if constexpr (F == SELU) return z > 0 ? T(SELU_SCALE) : y + T(SELU_SCALE * SELU_ALPHA);
+    if constexpr (F == SIGMOID) return y * (1 - y);
+    if constexpr (F == HARD_SIGMOID) return z > -3 && z < 3 ? T(1) / 6 : T(0);
+    if constexpr (F == TANH) return 1 - y * y;
+    if constexpr (F == SOFTSIGN) {
+        const T rest = 1 - (y < 0 ? -y : y);
+        return rest * rest;
+    }
+    if constexpr (F == SILU) {
+        const T s = logistic(z);
+        return s * (1 + z * (1 - s));
+    }
+    if constexpr (F == MISH) {
+        const T e = exponential(z > 20 ? T(20) : z), s = e * (e + 2), t = s / (s + 2);
+        return t + z * logistic(z) * (1 - t * t);
+    }
+    if constexpr (F == GELU_TANH) {
+        const T k = T(0.7978845608028654), t = hyperbolic(k * (z + T(0.044715) * z * z * z));
+        return T(0.5) * (1 + t) + T(0.5) * z * (1 - t * t) * k * (1 + T(0.134145) * z * z);
+    }
+    return T(1);
+}
+
+template <typename T, i64 F>
+static void apply(i64 n, const T *__restrict z, T *__restrict y, T a) {
+    for (i64 i = 0; i < n; ++i) y[i] = value_of<T, F>(z[i], a);
+}
+
+template <typename T, i64 F>
+static void unapply(i64 n, T *__restrict delta, const T *__restrict z, const T *__restrict y,
+                    T a) {
+    for (i64 i = 0; i < n; ++i) delta[i] *= slope_of<T, F>(z[i], y[i], a);
+}
+
+// Where relu is closed its gradient is 0, also of an infinite delta.
+template <typename T>
+static void close(i64 n, T *__restrict delta, const T *__restrict y) {
+    for (i64 i = 0; i < n; ++i) delta[i] = y[i] <= 0 ? T(0) : delta[i];
+}
+
+#define EACH_FUNCTION(DO)                                                                       \
+    DO(LEAKY_RELU) DO(ELU) DO(SELU) DO(SIGMOID) DO(HARD_SIGMOID) DO(TANH) DO(SOFTSIGN) DO(SILU) \
+    DO(MISH) DO(GELU_TANH)
+
+template <typename T>
+static void activate(i64 function, i64 n, const T *z, T *y, T a) {
+    switch (function) {
+#define ONE(F) \
+    case F: return apply<T, F>(n, z, y, a);
+        ONE(RELU) EACH_FUNCTION(ONE)
+#undef ONE
+        default: std::memcpy(y, z, n * sizeof(T));
+    }
+}
+
+template <typename T>
+static void deactivate(i64 function, i64 n, T *delta, const T *z, const T *y, T a) {
+    switch (function) {
+        case RELU: return close(n, delta, y);
+#define ONE(F) \
+    case F: return unapply<T, F>(n, delta, z, y, a);
+        EACH_FUNCTION(ONE)
+#undef ONE
+        default: return;
+    }
+}
+
+// ---- memory of a thread
+
+struct Room {
+    unsigned char *base;
+    i64 used;
+    template <typename N>
+    N *take(i64 count) {
+        N *place = reinterpret_cast<N *>(base + used);
+        used += (count * static_cast<i64>(sizeof(N)) + 63) / 64 * 64;
+        return place;
+    }
+};
+
+// What a layer writes in its forward pass. All matrices have a batch's rows.
+template <typename T>
+struct Buffers {
+    T *out;     // (batch, outputs), rows of `ld`
+    T *kept;    // what the backward pass needs: a mask, normalized inputs, shares of bins
+    T *extra;   // a row or a table of the layer's own
+    i64 ld;
+    std::int32_t *places;  // bins
+};
+
+template <typename T>
+struct Work {
+    Buffers<T> *layers;
+    T *delta, *below;  // ∂loss/∂outputs of the layer at hand, and of the one below it
+    T *by_output;      // (outputs, batch), as losses want it
+    T *gradient;       // of one layer: it is used up before the next one's is computed
+    T *packed;         // weights, in strips
+    std::uint64_t *bits;
+};
+
+// Numbers of an embedding's tables (bins × columns each): rows of sums, what is real, two sums.
+template <typename T>
+struct Tables {
+    T *inner, *start, *steepness;  // (features, bins), inner with the edges that can be passed
+    T *real, *below;               // (bins, columns): whether a bin has a width; sums below it
+    T *of_below, *of_inside, *of_slope;
+};
+
+template <typename T>
+static Tables<T> tables(const Layer &layer, T *extra) {
+    const i64 columns = layer.n_embedded * layer.size, cells = layer.n_embedded * layer.bins;
+    Tables<T> t;
+    t.inner = extra;
+    t.start = t.inner + cells;
+    t.steepness = t.start + cells;
+    t.real = t.steepness + cells;
+    t.below = t.real + layer.bins * columns;
+    t.of_below = t.below + layer.bins * columns;
+    t.of_inside = t.of_below + layer.bins * columns;
+    t.of_slope = t.of_inside + layer.bins * columns;
+    return t;
+}
+
+template <typename T>
+static Work<T> laid_out(const Plan &plan, Room &room) {
+    Work<T> work;
+    i64 widest = 0, largest = 0, packed = 0, bits = 0;
+    work.layers = room.take<Buffers<T>>(plan.n_layers);
+    for (i64 l = 0; l < plan.n_layers; ++l) {
+        const Layer &layer = plan.layers[l];
+        Buffers<T> own;
+        own.ld = padded<T>(layer.outputs);
+        own.out = room.take<T>(plan.batch * own.ld);
+        const bool kept = layer.kind == DROPOUT || layer.kind == BATCH_NORM;
+        own.kept = room.take<T>(kept ? plan.batch * own.ld : 0);
+        own.extra = room.take<T>(layer.kind == BATCH_NORM ? 4 * own.ld : 0);
+        own.places = nullptr;
+        if (layer.kind == PIECEWISE_LINEAR) {
+            const i64 columns = layer.n_embedded * layer.size;
+            own.kept = room.take<T>(plan.batch * layer.n_embedded);
+            own.places = room.take<std::int32_t>(plan.batch * layer.n_embedded);
+            own.extra = room.take<T>(3 * layer.n_embedded * layer.bins +
+                                     4 * layer.bins * columns + columns);
+        }
+        if (layer.kind == DROPOUT && bits < plan.batch * layer.inputs)
+            bits = plan.batch * layer.inputs;
+        // `base` is null where the size is asked for: nothing is written then.
+        if (room.base) work.layers[l] = own;
+        const i64 size = layer.rows * layer.columns;
+        if (largest < size) largest = size;
+        if (widest < own.ld) widest = own.ld;
+        if (widest < padded<T>(layer.inputs)) widest = padded<T>(layer.inputs);
+        if (layer.kind == LINEAR) {
+            const i64 up = (layer.outputs + STRIP<T> - 1) / STRIP<T> * STRIP<T> * layer.inputs;
+            const i64 down = (layer.inputs + STRIP<T> - 1) / STRIP<T> * STRIP<T> * layer.outputs;
+            if (packed < up) packed = up;
+            if (packed < down) packed = down;
+        }
+    }
+    work.delta = room.take<T>(plan.batch * widest);
+    work.below = room.take<T>(plan.batch * widest);
+    work.by_output = room.take<T>(plan.batch * plan.outputs);
+    work.gradient = room.take<T>(largest);
+    work.packed = room.take<T>(packed);
+    work.bits = room.take<std::uint64_t>(bits / 4 + 1);
+    return work;
+}
+
+// ---- one member at work
+
+template <typename T>
+struct Member {
+    const Plan &plan;
+    const Call &call;
+    i64 member;
+    Work<T> work;
+    T mean;  // 1 / batch
+
+    T *block(void *flat, const Layer &layer) const {
+        const i64 size = layer.rows * layer.columns;
+        return static_cast<T *>(flat) + layer.parameters + member * size;
+    }
+
+    T *tracked(const Layer &layer, i64 rows, i64 columns) const {
+        return static_cast<T *>(plan.statistics) + layer.statistics + member * rows * columns;
+    }
+
+    bool learns(const Layer &layer) const { return layer.rows && layer.groups[member] >= 0; }
+
+    T number(const double *numbers) const { return numbers ? T(numbers[member]) : T(0); }
+};
+
+// ---- layers
+
+template <typename T>
+static void linear(const Member<T> &me, const Layer &layer, const T *x, i64 ld, T *out,
+                   i64 out_ld) {
+    const i64 units = layer.columns;
+    const T *w = me.block(me.plan.parameters, layer);
+    Product<T> p{me.plan.batch, units, layer.inputs, x, ld, 1, w, units, STRIP<T>, out, out_ld,
+                 T(1), w + layer.inputs * units, false};
+    // Rows of whole vectors are read where they lie, as long as they lie close together.
+    if (units % Lanes<T>::count || units * sizeof(T) > 512) {
+        for (i64 j = 0; j < units; j += STRIP<T>) {
+            T *strip = me.work.packed + j * layer.inputs;
+            const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
+            for (i64 k = 0; k < layer.inputs; ++k)
+                std::memcpy(strip + k * STRIP<T>, w + k * units + j, width * sizeof(T));
+        }
+        p.b = me.work.packed;
+        p.b_step = STRIP<T>;
+        p.b_strip = STRIP<T> * layer.inputs;
+    }
+    multiply(p);
+}
+
+// ∂loss/∂x of a linear layer, into `below`.
+template <typename T>
+static void linear_down(const Member<T> &me, const Layer &layer, const T *delta, i64 ld, T *below,
+                        i64 below_ld) {
+    const i64 units = layer.columns, inputs = layer.inputs;
+    const T *w = me.block(me.plan.parameters, layer);
+    for (i64 i = 0; i < inputs; i += STRIP<T>) {
+        const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
+        transpose<T>(width, units, w + i * units, units, me.work.packed + i * units, STRIP<T>);
+    }
+    multiply(Product<T>{me.plan.batch, inputs, units, delta, ld, 1, me.work.packed, STRIP<T>,
+                        STRIP<T> * units, below, below_ld, T(1), nullptr, false});
+}
+
+template <typename T>
+static void add_up(i64 rows, i64 columns, const T *__restrict in, i64 ld, T scale,
+                   T *__restrict sums) {
+    for (i64 j = 0; j < columns; ++j) sums[j] = 0;
+    for (i64 i = 0; i < rows; ++i)
+        for (i64 j = 0; j < columns; ++j) sums[j] += in[i * ld + j];
+    for (i64 j = 0; j < columns; ++j) sums[j] *= scale;
+}
+
+template <typename T>
+static void linear_gradient(const Member<T> &me, const Layer &layer, const T *x, i64 x_ld,
+                            const T *delta, i64 ld) {
+    const i64 units = layer.columns;
+    multiply(Product<T>{layer.inputs, units, me.plan.batch, x, 1, x_ld, delta, ld, STRIP<T>,
+                        me.work.gradient, units, me.mean, nullptr, false});
+    add_up(me.plan.batch, units, delta, ld, me.mean, me.work.gradient + layer.inputs * units);
+}
+
+// Bits of SplitMix64 on a counter of steps: those of wellfit.core.rng.Bits.
+static inline void draw(std::uint64_t key, std::uint64_t block, i64 words, std::uint64_t *out) {
+    const std::uint64_t gamma = 0x9E3779B97F4A7C15u;
+    const std::uint64_t start = key + (block << 32) * gamma;
+    for (i64 i = 0; i < words; ++i) {
+        std::uint64_t z = start + static_cast<std::uint64_t>(i) * gamma;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+        out[i] = z ^ (z >> 31);
+    }
+}
+
+template <typename T>
+static void drop(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x, i64 ld,
+                 i64 step) {
+    const i64 width = layer.inputs, rows = me.plan.batch;
+    const double rate = layer.first[me.member];
+    const double cut = __builtin_nearbyint(rate * 65536 - 32768);
+    const std::int16_t least = static_cast<std::int16_t>(cut > 32767 ? 32767 : cut);
+    const T scale = T(1 / (1 - rate));
+    draw(static_cast<std::uint64_t>(layer.keys[me.member]), static_cast<std::uint64_t>(step),
+         (rows * width + 3) / 4, me.work.bits);
+    // A word is four numbers of 16 bits, the lowest first: so they lie in memory.
+    const auto *bits = reinterpret_cast<const unsigned char *>(me.work.bits);
+    for (i64 i = 0; i < rows; ++i) {
+        T *mask = own.kept + i * own.ld, *out = own.out + i * own.ld;
+        const T *in = x + i * ld;
+        const unsigned char *row = bits + i * width * 2;
+        for (i64 j = 0; j < width; ++j) {
+            std::int16_t drawn;
+            std::memcpy(&drawn, row + 2 * j, 2);
+            mask[j] = drawn >= least ? scale : T(0);
+        }
+        for (i64 j = 0; j < width; ++j) out[j] = in[j] * mask[j];
+    }
+}
+
+// Rows of BatchNorm's own: scale, shift, mean and variance of the batch.
+template <typename T>
+static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                      i64 ld) {
+    const i64 width = layer.inputs, rows = me.plan.batch;
+    const T *gamma = me.block(me.plan.parameters, layer), *beta = gamma + width;
+    T *running = me.tracked(layer, 2, width);
+    const T epsilon = me.number(layer.second), fresh = T(1 - layer.first[me.member]);
+    T *__restrict inverse = own.extra, *__restrict middle = own.extra + own.ld;
+    T *__restrict spread = own.extra + 2 * own.ld;
+    if (!me.learns(layer)) {
+        for (i64 j = 0; j < width; ++j) {
+            inverse[j] = gamma[j] / root(running[width + j] + epsilon);
+            middle[j] = beta[j] - running[j] * inverse[j];
+        }
+        for (i64 i = 0; i < rows; ++i)
+            for (i64 j = 0; j < width; ++j)
+                own.out[i * own.ld + j] = middle[j] + x[i * ld + j] * inverse[j];
+        return;
+    }
+    add_up(rows, width, x, ld, me.mean, middle);
+    for (i64 j = 0; j < width; ++j) spread[j] = 0;
+    for (i64 i = 0; i < rows; ++i) {
+        T *__restrict normal = own.kept + i * own.ld;
+        for (i64 j = 0; j < width; ++j) {
+            normal[j] = x[i * ld + j] - middle[j];
+            spread[j] += normal[j] * normal[j];
+        }
+    }
+    for (i64 j = 0; j < width; ++j) {
+        spread[j] *= me.mean;
+        inverse[j] = T(1) / root(spread[j] + epsilon);
+    }
+    for (i64 i = 0; i < rows; ++i) {
+        T *__restrict normal = own.kept + i * own.ld, *__restrict out = own.out + i * own.ld;
+        for (i64 j = 0; j < width; ++j) {
+            normal[j] *= inverse[j];
+            out[j] = beta[j] + normal[j] * gamma[j];
+        }
+    }
+    // The running variance estimates that of new rows, hence B / (B - 1).
+    const T unbias = T(rows) / T(rows > 1 ? rows - 1 : 1);
+    for (i64 j = 0; j < width; ++j) {
+        running[j] += fresh * (middle[j] - running[j]);
+        running[width + j] += fresh * (spread[j] * unbias - running[width + j]);
+    }
+}
+
+template <typename T>
+static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *delta,
+                        i64 ld) {
+    const i64 width = layer.inputs, rows = me.plan.batch;
+    const T *gamma = me.block(me.plan.parameters, layer);
+    T *__restrict inverse = own.extra, *__restrict of_gamma = me.work.gradient;
+    T *__restrict of_beta = me.work.gradient + width;
+    if (!me.learns(layer)) {
+        for (i64 i = 0; i < rows; ++i)
+            for (i64 j = 0; j < width; ++j) delta[i * ld + j] *= inverse[j];
+        return;
+    }
+    for (i64 j = 0; j < width; ++j) of_gamma[j] = of_beta[j] = 0;
+    for (i64 i = 0; i < rows; ++i) {
+        const T *__restrict d = delta + i * ld, *__restrict normal = own.kept + i * own.ld;
+        for (i64 j = 0; j < width; ++j) {
+            of_gamma[j] += d[j] * normal[j];
+            of_beta[j] += d[j];
+        }
+    }
+    for (i64 j = 0; j < width; ++j) {
+        of_gamma[j] *= me.mean;
+        of_beta[j] *= me.mean;
+        inverse[j] *= gamma[j];
+    }
+    for (i64 i = 0; i < rows; ++i) {
+        T *__restrict d = delta + i * ld;
+        const T *__restrict normal = own.kept + i * own.ld;
+        for (i64 j = 0; j < width; ++j)
+            d[j] = (d[j] - of_beta[j] - normal[j] * of_gamma[j]) * inverse[j];
+    }
+}
+
+// ---- the piecewise linear embedding
+
+// What depends on the edges alone, once for all steps of a call.
+template <typename T>
+static void look_at_edges(const Member<T> &me, const Layer &layer, const Tables<T> &t) {
+    const i64 bins = layer.bins, features = layer.n_embedded;
+    const T *edges = me.tracked(layer, bins + 1, features);
+    for (i64 f = 0; f < features; ++f) {
+        const T last = edges[bins * features + f];
+        for (i64 b = 0; b < bins; ++b) {
+            const T low = edges[b * features + f], high = edges[(b + 1) * features + f];
+            // Above the last bin of some width there is none.
+            const bool inner = b + 1 < bins && high < last;
+            t.inner[f * bins + b] = inner ? high : T(INFINITY);
+            t.start[f * bins + b] = low;
+            t.steepness[f * bins + b] = high > low ? T(1) / (high - low) : T(0);
+            for (i64 s = 0; s < layer.size; ++s)
+                t.real[(b * features + f) * layer.size + s] = high > low ? T(1) : T(0);
+        }
+    }
+}
+
+template <typename T, int S>
+static void embed_rows(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
+                       const Tables<T> &t, const T *x, i64 ld) {
+    const i64 bins = layer.bins, features = layer.n_embedded;
+    const i64 size = S ? S : layer.size, columns = features * size;
+    const T *w = me.block(me.plan.parameters, layer), *slope = w + bins * columns;
+    for (i64 i = 0; i < me.plan.batch; ++i) {
+        for (i64 f = 0; f < features; ++f) {
+            const T value = x[i * ld + layer.embedded[f]];
+            const T *inner = t.inner + f * bins;
+            std::int32_t place = 0;
+            for (i64 b = 0; b < bins; ++b) place += inner[b] <= value;
+            const T share = (value - t.start[f * bins + place]) * t.steepness[f * bins + place];
+            own.places[i * features + f] = place;
+            own.kept[i * features + f] = share;
+            const T *below = t.below + place * columns + f * size;
+            const T *inside = w + place * columns + f * size, *line = slope + f * size;
+            T *out = own.out + i * own.ld + f * size;
+            for (i64 s = 0; s < size; ++s)
+                out[s] = below[s] + share * inside[s] + value * line[s];
+        }
+        if (layer.bends)
+            for (i64 j = 0; j < columns; ++j)
+                own.out[i * own.ld + j] = value_of<T, RELU>(own.out[i * own.ld + j], 0);
+        for (i64 j = 0; j < layer.n_kept; ++j)
+            own.out[i * own.ld + columns + j] = x[i * ld + layer.kept[j]];
+    }
+}
+
+template <typename T>
+static void embed(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                  i64 ld) {
+    const Tables<T> t = tables(layer, own.extra);
+    const i64 bins = layer.bins, columns = layer.n_embedded * layer.size;
+    const T *w = me.block(me.plan.parameters, layer), *bias = w + (bins + 1) * columns;
+    for (i64 j = 0; j < columns; ++j) t.below[j] = bias[j];
+    for (i64 b = 1; b < bins; ++b) {
+        const T *__restrict before = t.below + (b - 1) * columns, *row = w + (b - 1) * columns;
+        const T *real = t.real + (b - 1) * columns;
+        T *__restrict sum = t.below + b * columns;
+        for (i64 j = 0; j < columns; ++j) sum[j] = before[j] + row[j] * real[j];
+    }
+    if (layer.size == 4)
+        embed_rows<T, 4>(me, layer, own, t, x, ld);
+    else
+        embed_rows<T, 0>(me, layer, own, t, x, ld);
+}
+
+template <typename T, int S>
+static void embedding_sums(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
+                           const Tables<T> &t, const T *x, i64 x_ld, T *delta, i64 ld) {
+    const i64 features = layer.n_embedded, size = S ? S : layer.size, columns = features * size;
+    for (i64 i = 0; i < me.plan.batch; ++i) {
+        if (layer.bends) {
+            const T *out = own.out + i * own.ld;
+            for (i64 j = 0; j < columns; ++j)
+                delta[i * ld + j] *= out[j] > 0 ? T(1) : T(0);
+        }
+        for (i64 f = 0; f < features; ++f) {
+            const i64 place = own.places[i * features + f] * columns + f * size;
+            const T share = own.kept[i * features + f], value = x[i * x_ld + layer.embedded[f]];
+            const T *d = delta + i * ld + f * size;
+            T *below = t.of_below + place, *inside = t.of_inside + place;
+            T *slope = t.of_slope + f * size;
+            for (i64 s = 0; s < size; ++s) {
+                below[s] += d[s];
+                inside[s] += d[s] * share;
+                slope[s] += d[s] * value;
+            }
+        }
+    }
+}
+
+template <typename T>
+static void embedding_gradient(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
+                               const T *x, i64 x_ld, T *delta, i64 ld) {
+    const Tables<T> t = tables(layer, own.extra);
+    const i64 bins = layer.bins, columns = layer.n_embedded * layer.size;
+    // The three sums lie one after the other.
+    std::memset(t.of_below, 0, (2 * bins + 1) * columns * sizeof(T));
+    if (layer.size == 4)
+        embedding_sums<T, 4>(me, layer, own, t, x, x_ld, delta, ld);
+    else
+        embedding_sums<T, 0>(me, layer, own, t, x, x_ld, delta, ld);
+    T *g = me.work.gradient, *__restrict above = g + (bins + 1) * columns;
+    for (i64 j = 0; j < columns; ++j) {
+        above[j] = 0;
+        g[bins * columns + j] = t.of_slope[j] * me.mean;
+    }
+    // A bin's row is whole in the embedding of all that lies in bins above its own.
+    for (i64 b = bins - 1; b >= 0; --b) {
+        const T *__restrict inside = t.of_inside + b * columns, *real = t.real + b * columns;
+        const T *__restrict own_sum = t.of_below + b * columns;
+        T *__restrict row = g + b * columns;
+        for (i64 j = 0; j < columns; ++j) {
+            row[j] = (inside[j] + above[j]) * me.mean * real[j];
+            above[j] += own_sum[j];
+        }
+    }
+    for (i64 j = 0; j < columns; ++j) above[j] *= me.mean;
+}
+
+// ---- prelu, whose slopes are learned
+
+template <typename T>
+static void bend(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                 i64 ld) {
+    const T *a = me.block(me.plan.parameters, layer);
+    for (i64 i = 0; i < me.plan.batch; ++i)
+        for (i64 j = 0; j < layer.inputs; ++j) {
+            const T z = x[i * ld + j];
+            own.out[i * own.ld + j] = z > 0 ? z : a[j] * z;
+        }
+}
+
+template <typename T>
+static void unbend(const Member<T> &me, const Layer &layer, const T *x, i64 x_ld, T *delta,
+                   i64 ld) {
+    const T *a = me.block(me.plan.parameters, layer);
+    T *__restrict g = me.work.gradient;
+    for (i64 j = 0; j < layer.inputs; ++j) g[j] = 0;
+    for (i64 i = 0; i < me.plan.batch; ++i)
+        for (i64 j = 0; j < layer.inputs; ++j) {
+            const T z = x[i * x_ld + j], d = delta[i * ld + j];
+            g[j] += z > 0 ? T(0) : d * z;
+            delta[i * ld + j] = z > 0 ? d : d * a[j];
+        }
+    for (i64 j = 0; j < layer.inputs; ++j) g[j] *= me.mean;
+}
+
+// ---- losses: ∂loss/∂logits, (outputs, batch)
+
+template <typename T>
+static void loss_delta(const Member<T> &me, const T *z, const T *target, const T *weight,
+                       T *delta) {
+    const i64 n = me.plan.batch, classes = me.plan.outputs;
+    const T smoothing = me.number(me.plan.smoothing);
+    switch (me.plan.loss) {
+        case SOFTMAX: {
+            T *__restrict top = me.work.below, *__restrict sum = me.work.below + n;
+            for (i64 i = 0; i < n; ++i) top[i] = z[i];
+            for (i64 c = 1; c < classes; ++c)
+                for (i64 i = 0; i < n; ++i) top[i] = z[c * n + i] > top[i] ? z[c * n + i] : top[i];
+            for (i64 i = 0; i < n; ++i) sum[i] = 0;
+            for (i64 c = 0; c < classes; ++c) {
+                T *__restrict row = delta + c * n;
+                for (i64 i = 0; i < n; ++i) {
+                    row[i] = exponential(z[c * n + i] - top[i]);
+                    sum[i] += row[i];
+                }
+            }
+            for (i64 i = 0; i < n; ++i) sum[i] = T(1) / sum[i];
+            const T share = 1 - smoothing, rest = smoothing / T(classes);
+            for (i64 c = 0; c < classes; ++c) {
+                T *__restrict row = delta + c * n;
+                const T *__restrict goal = target + c * n;
+                for (i64 i = 0; i < n; ++i) row[i] = row[i] * sum[i] - (share * goal[i] + rest);
+            }
+            break;
+        }
+        case SIGMOID_ENTROPY:
+            for (i64 i = 0; i < n * classes; ++i)
+                delta[i] = logistic(z[i]) - (target[i] * (1 - smoothing) + smoothing / 2);
+            break;
+        case SIGMOID_SQUARES:
+            for (i64 i = 0; i < n * classes; ++i) {
+                const T a = logistic(z[i]);
+                delta[i] = (a - target[i]) * (a - a * a);
+            }
+            break;
+        default:
+            for (i64 i = 0; i < n * classes; ++i)
+                delta[i] = (z[i] - target[i]) * (T(2) / T(classes));
+    }
+    if (weight)
+        for (i64 c = 0; c < classes; ++c)
+            for (i64 i = 0; i < n; ++i) delta[c * n + i] *= weight[i];
+}
+
+// ---- the update of a layer
+
+template <typename T>
+static void adam(i64 n, T *__restrict p, const T *__restrict g, T *__restrict mean,
+                 T *__restrict square, const double *c) {
+    const T fresh = T(c[0]), fresh_square = T(c[1]), a = T(c[2]), b = T(c[3]);
+    for (i64 i = 0; i < n; ++i) {
+        mean[i] += fresh * (g[i] - mean[i]);
+        square[i] += fresh_square * (g[i] * g[i] - square[i]);
+        p[i] -= mean[i] / (a * root(square[i]) + b);
+    }
+}
+
+template <typename T>
+static void rmsprop(i64 n, T *__restrict p, const T *__restrict g, T *__restrict square,
+                    const double *c) {
+    const T rate = T(c[0]), fresh = T(c[1]), epsilon = T(c[2]);
+    for (i64 i = 0; i < n; ++i) {
+        square[i] += fresh * (g[i] * g[i] - square[i]);
+        p[i] -= rate * g[i] / (root(square[i]) + epsilon);
+    }
+}
+
+template <typename T>
+static void sgd(i64 n, T *__restrict p, const T *__restrict g, T *__restrict velocity,
+                bool nesterov, const double *c) {
+    const T rate = T(c[0]), kept = T(c[1]);
+    if (!velocity)
+        for (i64 i = 0; i < n; ++i) p[i] -= rate * g[i];
+    else if (nesterov)
+        for (i64 i = 0; i < n; ++i) {
+            velocity[i] = kept * velocity[i] + g[i];
+            p[i] -= rate * (g[i] + kept * velocity[i]);
+        }
+    else
+        for (i64 i = 0; i < n; ++i) {
+            velocity[i] = kept * velocity[i] + g[i];
+            p[i] -= rate * velocity[i];
+        }
+}
+
+template <typename T>
+static void penalize(i64 n, const Penalty &penalty, T strength, const T *__restrict w,
+                     T *__restrict g) {
+    if (!penalty.l1)
+        for (i64 i = 0; i < n; ++i) g[i] += strength * w[i];
+    else
+        for (i64 i = 0; i < n; ++i) g[i] += w[i] > 0 ? strength : w[i] < 0 ? -strength : T(0);
+}
+
+// A decoupled penalty: L2 multiplies; L1 brings every weight nearer to 0, the nearest to it.
+template <typename T>
+static void shrink(i64 n, const Penalty &penalty, T amount, T *w) {
+    if (!penalty.l1)
+        for (i64 i = 0; i < n; ++i) w[i] *= 1 - amount;
+    else
+        for (i64 i = 0; i < n; ++i) {
+            T cut = w[i] < -amount ? -amount : w[i];
+            cut = cut > amount ? amount : cut;
+            w[i] -= cut;
+        }
+}
+
+template <typename T>
+static void update(const Member<T> &me, const Layer &layer, i64 step) {
+    const Plan &plan = me.plan;
+    const Group &group = me.call.groups[layer.groups[me.member]];
+    const i64 size = layer.rows * layer.columns, weights = layer.weight_rows * layer.columns;
+    const i64 at = me.member - group.start;
+    const double *c = group.values + (step * group.members + at) * group.count;
+    const double *strengths =
+        me.call.strengths + (step * plan.members + me.member) * plan.n_penalties;
+    T *p = me.block(plan.parameters, layer), *g = me.work.gradient;
+    for (i64 k = 0; k < plan.n_penalties; ++k) {
+        const Penalty &penalty = plan.penalties[k];
+        if (!layer.penalized[k]) continue;
+        if (!penalty.decoupled)
+            penalize(weights, penalty, T(strengths[k]), p, g);
+        else if (!penalty.l1)
+            shrink(weights, penalty, T(strengths[k] * group.rates[at]), p);
+    }
+    // The last coefficient is the rule's own decay, which acts on weights before the update.
+    const T kept = T(c[group.count - 1]);
+    if (kept != 1)
+        for (i64 i = 0; i < weights; ++i) p[i] *= kept;
+    switch (plan.rule) {
+        case ADAM:
+            adam(size, p, g, me.block(plan.slots[0], layer), me.block(plan.slots[1], layer), c);
+            break;
+        case RMSPROP: rmsprop(size, p, g, me.block(plan.slots[0], layer), c); break;
+        default:
+            sgd(size, p, g, plan.has_momentum ? me.block(plan.slots[0], layer) : nullptr,
+                plan.nesterov != 0, c);
+    }
+    // Decoupled L1 comes last, or the update would move weights off their exact zeros.
+    for (i64 k = 0; k < plan.n_penalties; ++k)
+        if (plan.penalties[k].decoupled && plan.penalties[k].l1 && layer.penalized[k])
+            shrink(weights, plan.penalties[k], T(strengths[k] * group.rates[at]), p);
+}
+
+// Move a layer's averaged weights towards the new ones.
+template <typename T>
+static void average(const Member<T> &me, const Layer &layer, T share) {
+    T *__restrict mean = me.block(me.plan.average, layer);
+    const T *__restrict now = me.block(me.plan.parameters, layer);
+    const i64 size = layer.rows * layer.columns;
+    // From the nearer end, so that a share of 1 leaves nothing of what the average held.
+    if (share < T(0.5))
+        for (i64 i = 0; i < size; ++i) mean[i] += share * (now[i] - mean[i]);
+    else
+        for (i64 i = 0; i < size; ++i) mean[i] = now[i] - (now[i] - mean[i]) * (1 - share);
+}
+
+// ---- a step
+
+template <typename T>
+struct Rows {
+    const T *at;
+    i64 ld;
+};
+
+template <typename T>
+static Rows<T> forward(const Member<T> &me, Rows<T> x, i64 step) {
+    for (i64 l = 0; l < me.plan.n_layers; ++l) {
+        const Layer &layer = me.plan.layers[l];
+        const Buffers<T> &own = me.work.layers[l];
+        switch (layer.kind) {
+            case LINEAR: linear(me, layer, x.at, x.ld, own.out, own.ld); break;
+            case DROPOUT: drop(me, layer, own, x.at, x.ld, step); break;
+            case BATCH_NORM: normalize(me, layer, own, x.at, x.ld); break;
+            case PIECEWISE_LINEAR: embed(me, layer, own, x.at, x.ld); break;
+            default:
+                if (layer.function == PRELU)
+                    bend(me, layer, own, x.at, x.ld);
+                else if (x.ld == own.ld)
+                    activate(layer.function, me.plan.batch * own.ld, x.at, own.out,
+                             me.number(layer.first));
+                else
+                    for (i64 i = 0; i < me.plan.batch; ++i)
+                        activate(layer.function, layer.outputs, x.at + i * x.ld,
+                                 own.out + i * own.ld, me.number(layer.first));
+        }
+        x = {own.out, own.ld};
+    }
+    return x;
+}
+
+// Back through the layers, each updated as soon as nothing below needs its old weights.
+template <typename T>
+static void backward(Member<T> &me, Rows<T> first, i64 lowest, i64 step) {
+    for (i64 l = me.plan.n_layers - 1; l >= lowest; --l) {
+        const Layer &layer = me.plan.layers[l];
+        const Buffers<T> &own = me.work.layers[l];
+        const Rows<T> x = l ? Rows<T>{me.work.layers[l - 1].out, me.work.layers[l - 1].ld} : first;
+        T *delta = me.work.delta;
+        const i64 ld = own.ld;
+        switch (layer.kind) {
+            case LINEAR: {
+                const i64 below_ld = padded<T>(layer.inputs);
+                if (l > lowest) linear_down(me, layer, delta, ld, me.work.below, below_ld);
+                if (me.learns(layer)) linear_gradient(me, layer, x.at, x.ld, delta, ld);
+                me.work.delta = me.work.below;
+                me.work.below = delta;
+                break;
+            }
+            case DROPOUT:
+                for (i64 i = 0; i < me.plan.batch * ld; ++i) delta[i] *= own.kept[i];
+                break;
+            case BATCH_NORM: denormalize(me, layer, own, delta, ld); break;
+            case PIECEWISE_LINEAR:
+                if (me.learns(layer)) embedding_gradient(me, layer, own, x.at, x.ld, delta, ld);
+                break;
+            default:
+                if (layer.function == PRELU)
+                    unbend(me, layer, x.at, x.ld, delta, ld);
+                else if (x.ld == ld)
+                    deactivate(layer.function, me.plan.batch * ld, delta, x.at, own.out,
+                               me.number(layer.first));
+                else
+                    for (i64 i = 0; i < me.plan.batch; ++i)
+                        deactivate(layer.function, layer.outputs, delta + i * ld, x.at + i * x.ld,
+                                   own.out + i * own.ld, me.number(layer.first));
+        }
+        if (me.learns(layer)) update(me, layer, step);
+    }
+}
+
+template <typename T>
+static void train_member(const Plan &plan, const Call &call, i64 member, unsigned char *base) {
+    Room room{base, 0};
+    Member<T> me{plan, call, member, laid_out<T>(plan, room), T(1) / T(plan.batch)};
+    i64 lowest = plan.n_layers;
+    for (i64 l = plan.n_layers - 1; l >= 0; --l) {
+        if (me.learns(plan.layers[l])) lowest = l;
+        if (plan.layers[l].kind == PIECEWISE_LINEAR)
+            look_at_edges(me, plan.layers[l], tables(plan.layers[l], me.work.layers[l].extra));
+    }
+    const i64 whose = call.streams ? call.streams[member] : member;
+    const i64 ld = me.work.layers[plan.n_layers - 1].ld;
+    for (i64 step = 0; step < call.steps; ++step) {
+        const Rows<T> x{static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
+                        call.x_row};
+        const Rows<T> out = forward(me, x, call.first + step);
+        T *logits = static_cast<T *>(call.logits) +
+                    (step * plan.members + member) * plan.outputs * plan.batch;
+        transpose(plan.batch, plan.outputs, out.at, out.ld, logits, plan.batch);
+        const T *weight = static_cast<const T *>(call.weight);
+        if (weight) weight += step * call.weight_step + member * call.weight_member;
+        const T *target = static_cast<const T *>(call.target) + step * call.target_step +
+                          member * call.target_member;
+        loss_delta(me, logits, target, weight, me.work.by_output);
+        transpose(plan.outputs, plan.batch, me.work.by_output, plan.batch, me.work.delta, ld);
+        backward(me, x, lowest, step);
+        if (call.averaging)
+            for (i64 l = 0; l < plan.n_layers; ++l)
+                if (plan.layers[l].rows)
+                    average(me, plan.layers[l],
+                            T(call.averaging[step * plan.members + member]));
+    }
+}
+
+static i64 workspace(const Plan &plan) {
+    Room room{nullptr, 0};
+    if (plan.doubles)
+        laid_out<double>(plan, room);
+    else
+        laid_out<float>(plan, room);
+    return room.used;
+}
+
+static void train(const Plan &plan, const Call &call, i64 member, unsigned char *room) {
+    if (plan.doubles)
+        train_member<double>(plan, call, member, room);
+    else
+        train_member<float>(plan, call, member, room);
+}

@@ -1,0 +1,62 @@
+"""The structures of ``plan.h``, field by field, for ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
+
+ABI = 1  # of the structures; the library says which it was built with
+
+_Fields: TypeAlias = Sequence[tuple[str, Any]]
+_Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
+
+
+def _fields(numbers: str = "", pointers: str = "") -> list[tuple[str, Any]]:
+    both = (numbers, _Number), (pointers, _Pointer)
+    return [(name, kind) for names, kind in both for name in names.split()]
+
+
+class LayerPlan(ctypes.Structure):
+    """A layer: what it computes, and where its parameters lie."""
+
+    _fields_: ClassVar[_Fields] = [
+        *_fields("kind function inputs outputs parameters rows columns weight_rows statistics"),
+        *_fields(pointers="first second keys groups embedded kept"),
+        *_fields("n_embedded n_kept size bins bends", "penalized"),
+    ]
+
+
+class PenaltyPlan(ctypes.Structure):
+    """A penalty on weights."""
+
+    _fields_: ClassVar[_Fields] = _fields("l1 decoupled")
+
+
+class StepPlan(ctypes.Structure):
+    """All that stays the same from step to step."""
+
+    _fields_: ClassVar[_Fields] = [
+        *_fields("abi doubles members batch outputs n_layers n_penalties"),
+        *_fields("loss rule nesterov has_momentum"),
+        *_fields(pointers="smoothing layers penalties parameters statistics average"),
+        ("slots", _Pointer * 2),
+    ]
+
+
+class GroupPlan(ctypes.Structure):
+    """Members that learn the same layers, and the coefficients of their steps."""
+
+    _fields_: ClassVar[_Fields] = _fields("start members count", "rates values")
+
+
+class CallPlan(ctypes.Structure):
+    """The rows and numbers of the steps of one call."""
+
+    _fields_: ClassVar[_Fields] = [
+        *_fields("steps first threads", "x"),
+        *_fields("x_step x_member x_row", "streams target"),
+        *_fields("target_step target_member", "weight"),
+        *_fields("weight_step weight_member", "logits groups strengths averaging workspace"),
+        *_fields("workspace_bytes"),
+    ]

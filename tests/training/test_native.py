@@ -1,0 +1,313 @@
+"""The compiled step against PyTorch's: the same numbers from everything that it covers."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from engine import every, label, member, parameters, run, table, train_by_pytorch
+from wellfit.nn import (
+    GELU,
+    BatchNorm,
+    Identity,
+    LeakyReLU,
+    Network,
+    PiecewiseLinear,
+    ReLU,
+    SigmoidCrossEntropy,
+    SigmoidSquaredError,
+    SoftmaxCrossEntropy,
+    Softplus,
+    SquaredError,
+    Tanh,
+    mlp,
+)
+from wellfit.optim import L1, L2, SGD, Adam, AdamW, LayerRates, OneCycle, RMSProp
+from wellfit.training import (
+    Rows,
+    Status,
+    Stream,
+    load_checkpoint,
+    save_checkpoint,
+    train,
+)
+from wellfit.training.native import NativeStep, obstacle
+from wellfit.training.native.library import instructions, missing
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"the compiled step is {missing()}")
+
+LOSS = SoftmaxCrossEntropy()
+ROWS = table(LOSS, rows=150, inputs=11)
+STREAM = Stream(np.arange(110), np.arange(110, 150), seed=3)
+FUNCTIONS = [each for each in every("activation") if each not in (GELU(), Softplus())] + [
+    GELU(approximate="tanh")
+]
+PENALTIES = [
+    (each(0.01, decoupled=decoupled),) for each in (L1, L2) for decoupled in (False, True)
+]
+RULES = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    Adam(0.01),
+    AdamW(0.01, weight_decay=0.1),
+    RMSProp(0.01),
+]
+
+
+def net(*hidden, **options):
+    return mlp(11, hidden or (33, 17), 3, **options)
+
+
+def embedded(layer):
+    width = layer.width(11)
+    return Network(11, (layer, *mlp(width, (20,), 3).layers))
+
+
+def both(monkeypatch, members, rows=ROWS, streams=(STREAM,), **options):
+    """Train natively, then by PyTorch; return both results."""
+    took, move = [], NativeStep.move
+    with monkeypatch.context() as patch:
+        patch.setattr(NativeStep, "move", lambda *args: took.append(move(*args)) or took[-1])
+        ours = run(members, rows, list(streams), **options)
+    assert took, "the compiled step wasn't used"
+    with monkeypatch.context() as patch:
+        train_by_pytorch(patch)
+        theirs = run(members, rows, list(streams), **options)
+    return ours, theirs
+
+
+def assert_alike(ours, theirs, atol=1e-12):
+    for k in range(len(ours.members)):
+        np.testing.assert_allclose(
+            parameters(ours, k), parameters(theirs, k), rtol=1e-11, atol=atol
+        )
+        for name in {"loss", "val_loss"} & set(ours.history(k)):
+            np.testing.assert_allclose(
+                ours.history(k)[name], theirs.history(k)[name], rtol=max(1e-10, atol)
+            )
+    np.testing.assert_allclose(
+        ours.weights().statistics, theirs.weights().statistics, rtol=1e-11, atol=1e-12
+    )
+
+
+# SGD, since rules that divide by the gradient's size make noise of gradients that ought to be 0.
+PLAIN = {"optimizer": SGD(0.1, momentum=0.9)}
+CASES = {
+    **{f"{label(each)}": {"network": net(activation=each)} for each in FUNCTIONS},
+    **{f"rule {each}": {"optimizer": each} for each in RULES},
+    **{f"penalty {each[0]}": {"penalties": each} for each in PENALTIES},
+    "one penalty of a layer": {"penalties": (L2(0.1, only=(1,)), L1(0.01, only=(0, 2)))},
+    "dropout": {"network": net(dropout=0.3, input_dropout=0.1)},
+    "batch norm before": {"network": net(batch_norm=True)},
+    "batch norm after": {"network": net(batch_norm=BatchNorm(place="after", momentum=0.5))},
+    "batch norm of logits": {"network": net(batch_norm=BatchNorm(output=True))},
+    "averages": {"ema_decay": 0.9},
+    "smoothed labels": {"loss": SoftmaxCrossEntropy(label_smoothing=0.1)},
+    "no hidden layer": {"network": mlp(11, (), 3)},
+    "wide": {"network": net(513, 300)},
+    "one unit": {"network": net(1)},
+    "one cycle": {"lr_schedule": OneCycle()},
+    "frozen": {"layer_rates": LayerRates((0.0, 1.0, 0.5))},
+    "unfrozen": {"layer_rates": LayerRates((1.0, 1.0, 1.0), start_epochs=(3, 1, 2))},
+    "frozen batch norm": {
+        "network": net(batch_norm=True),
+        "layer_rates": LayerRates((0.0, 1.0, 1.0), start_epochs=(1, 2, 1)),
+    },
+    "embedding": {"network": embedded(PiecewiseLinear(n_bins=16))},
+    "embedding of some": {
+        "network": embedded(PiecewiseLinear(3, "relu", 5, columns=(1, 4, 7), lr_multiplier=2.0))
+    },
+    "one row a batch": {"batch_size": 1},
+    "all rows a batch": {"batch_size": 1000},
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_everything_it_covers_is_as_by_pytorch(case, monkeypatch):
+    options = {"network": net(), "batch_size": 32, "epochs": 3, **PLAIN, **case}
+    # PyTorch's derivative of hard_sigmoid is 1/6 in single precision.
+    atol = 1e-8 if "HardSigmoid" in str(case) else 1e-12
+    members = [member(seed=seed, **options) for seed in range(2)]
+    assert_alike(*both(monkeypatch, members), atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [
+        (SquaredError(), 1),
+        (SquaredError(), 4),
+        (SigmoidCrossEntropy(), 1),
+        (SigmoidCrossEntropy(label_smoothing=0.2), 5),
+        (SigmoidSquaredError(), 3),
+    ],
+    ids=label,
+)
+def test_losses_are_as_by_pytorch(loss, outputs, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(150, 7)), rng.normal(size=(150, outputs))
+    y = y if isinstance(loss, SquaredError) else (y > 0).astype(float)
+    rows = Rows(x, y, dtype=torch.float64)
+    ours = member(network=mlp(7, (9,), outputs), loss=loss, **PLAIN)
+    assert_alike(*both(monkeypatch, [ours], rows))
+
+
+def test_members_have_their_own_numbers(monkeypatch):
+    members = [
+        member(
+            network=net(activation=LeakyReLU(0.1 * k), dropout=0.1 * k + 0.1),
+            optimizer=SGD(0.05 * (k + 1), momentum=0.3 * k),
+            penalties=(L2(0.01 * k),),
+            loss=SoftmaxCrossEntropy(label_smoothing=0.1 * k),
+            ema_decay=0.5 * (k > 0),
+            epochs=2 + k,
+            seed=k,
+        )
+        for k in range(3)
+    ]
+    assert_alike(*both(monkeypatch, members))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_are_as_by_pytorch(weighted, monkeypatch):
+    weights = np.random.default_rng(1).uniform(size=150) if weighted else None
+    rows = table(LOSS, rows=150, inputs=11, weight=weights)
+    shared, other = Stream(np.arange(100), seed=1), Stream(np.arange(30, 141), seed=2)
+    members = [member(network=net(dropout=0.2), seed=k, **PLAIN) for k in range(3)]
+    assert_alike(*both(monkeypatch, members, rows, (shared, other, shared)))
+
+
+def test_alone_is_together_to_the_bit_on_any_number_of_threads():
+    members = [member(network=net(dropout=0.2, batch_norm=True), seed=k) for k in range(5)]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        together = run(members, ROWS, [STREAM])
+    finally:
+        torch.set_num_threads(before)
+    for k in range(5):
+        alone = run(members[k : k + 1], ROWS, [STREAM])
+        np.testing.assert_array_equal(parameters(alone, 0), parameters(together, k))
+
+
+def test_a_member_that_diverges_leaves_the_others(monkeypatch):
+    rates = [0.1, 1e300, 0.2]
+    members = [member(optimizer=SGD(rate), network=net(), seed=k) for k, rate in enumerate(rates)]
+    ours, theirs = both(monkeypatch, members)
+    assert ours.status == theirs.status
+    assert ours.status == [Status.FINISHED, Status.DIVERGED, Status.FINISHED]
+    np.testing.assert_allclose(parameters(ours, 2), parameters(theirs, 2), atol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_none_stay_what_they_are(bad, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    x[7, 2] = bad
+    rows = Rows(x, np.arange(60) % 3, dtype=torch.float64)
+    members = [member(network=mlp(4, (8,), 3, activation=each)) for each in (ReLU(), Tanh())]
+    for each in members:
+        ours, theirs = both(monkeypatch, [each], rows, [Stream(np.arange(60))])
+        assert ours.status == theirs.status == [Status.DIVERGED]
+
+
+def test_single_precision_is_near(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(150, 11)), np.arange(150) % 3
+    rows, ours = Rows(x, y), member(network=net(activation=Tanh()), **PLAIN)
+    one = train([ours], rows, [STREAM])
+    train_by_pytorch(monkeypatch)
+    other = train([ours], rows, [STREAM])
+    np.testing.assert_allclose(parameters(one, 0), parameters(other, 0), atol=2e-5)
+
+
+def test_what_it_lacks_is_said(caplog):
+    caplog.set_level("DEBUG", logger="wellfit.training.bound_stack")
+    run([member(network=net(activation=Softplus()))], ROWS, [STREAM])
+    assert "PyTorch takes the steps: activation 'softplus'" in caplog.text
+
+
+def test_a_derived_class_is_not_taken_for_its_base():
+    class Doubled(Identity, name="doubled_for_a_test"):
+        """Twice the identity."""
+
+    from wellfit.training.stack import Stack, Weights
+
+    members = [member(network=net(activation=Doubled()))]
+    stack = Stack(members, Weights.initial(members, torch.float64, torch.device("cpu")))
+    assert "doubled_for_a_test" in obstacle(stack, 16)
+
+
+def test_threads_of_python_may_train_at_once():
+    results = {}
+
+    def fit(seed):
+        results[seed] = parameters(run([member(network=net(), seed=seed)], ROWS, [STREAM]), 0)
+
+    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    for seed in range(4):
+        alone = parameters(run([member(network=net(), seed=seed)], ROWS, [STREAM]), 0)
+        np.testing.assert_array_equal(results[seed], alone)
+
+
+def test_a_process_that_forked_trains_on():
+    code = (
+        "import os, numpy as np, torch\n"
+        "from wellfit import MLPClassifier\n"
+        "torch.set_num_threads(3)\n"
+        "x = np.random.default_rng(0).normal(size=(80, 3)); y = x[:, 0] > 0\n"
+        "fit = lambda: MLPClassifier((8,), epochs=2, bagging=4, random_state=0).fit(x, y)\n"
+        "before = fit().predict_proba(x)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    torch.set_num_threads(1)  # OpenMP's threads are gone\n"
+        "    os._exit(0 if np.allclose(fit().predict_proba(x), before) else 1)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+    )
+    if not hasattr(os, "fork"):
+        pytest.skip("signals come to the main thread")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+
+
+def test_without_the_library_training_goes_on():
+    code = (
+        "import numpy as np\n"
+        "from wellfit import MLPClassifier\n"
+        "from wellfit.training.native.library import missing\n"
+        "assert missing() == 'WELLFIT_NATIVE is 0'\n"
+        "x = np.random.default_rng(0).normal(size=(80, 3))\n"
+        "y = x[:, 0] > 0\n"
+        "print(MLPClassifier((8,), epochs=2, random_state=0).fit(x, y).score(x, y))\n"
+    )
+    environment = {**os.environ, "WELLFIT_NATIVE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert 0 <= float(done.stdout) <= 1
+
+
+def test_the_instructions_have_a_name():
+    assert instructions() in ("AVX-512", "AVX2", "SSE2", "NEON", "generic")
+
+
+def test_a_checkpoint_says_which_step_made_it(monkeypatch, caplog):
+    caplog.set_level("INFO", logger="wellfit.training.loop")
+    ours = [member(network=net(), **PLAIN)]
+    first = run(ours, ROWS, [STREAM], until=2)
+    assert first.trained_by == "compiled step"
+    first = load_checkpoint(ours, *save_checkpoint(first))
+    np.testing.assert_array_equal(
+        parameters(run(ours, ROWS, [STREAM], resume=first), 0),
+        parameters(run(ours, ROWS, [STREAM]), 0),
+    )
+    assert not caplog.records
+    train_by_pytorch(monkeypatch)
+    rest = run(ours, ROWS, [STREAM], resume=first)
+    assert rest.trained_by == "PyTorch"
+    assert "PyTorch goes on where compiled step ended" in caplog.text
