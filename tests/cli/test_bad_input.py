@@ -199,7 +199,15 @@ def test_a_pickle_is_read_only_where_it_is_trusted(here: Path, wellfit: Wellfit)
     refused = wellfit(*words)
     assert refused.exit_code == 2
     assert "--allow-pickle" in refused.stderr
-    assert wellfit(*words, "--allow-pickle").exit_code == 0
+    assert wellfit(*words, "--allow-pickle", "--run", "letters").exit_code == 0
+    asked = ("predict", "letters", "letters.pickle", "--out", "-")
+    refused = wellfit(*asked)
+    assert refused.exit_code == 2
+    assert "--allow-pickle" in refused.stderr
+    answered = wellfit(*asked, "--allow-pickle")
+    assert answered.exit_code == 0, answered.stderr
+    assert len(answered.stdout.splitlines()) == 1 + 40  # a header, the rows
+    assert "against the labels" in answered.stderr
 
 
 def test_an_error_that_nobody_thought_of_has_a_line_too(

@@ -64,6 +64,45 @@ def test_it_looks_at_the_data_trains_judges_and_says_where_all_of_it_is(
 
 
 @pytest.mark.parametrize(
+    ("word", "key", "settings"),
+    [
+        ("batch_norm=BatchNorm(momentum=.95, output=true)", "batch_norm", {"momentum": 0.95}),
+        ("optimizer=SGD(0.3, momentum=0.9)", "optimizer", {"learning_rate": 0.3}),
+        ("optimizer=adagrad(learning_rate=0.3)", "optimizer", {"learning_rate": 0.3}),
+        ("lr_schedule=Exponential(0.5, unit=steps)", "lr_schedule", {"unit": "steps"}),
+    ],
+)
+def test_an_algorithm_is_written_as_in_python(
+    here: Path, wellfit: Wellfit, word: str, key: str, settings: dict
+) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--quiet", "--run", "run", "--set", word)
+    assert done.exit_code == 0, done.output
+    model = load_model(here / "run" / "model")
+    used = getattr(model, key)
+    used = used if isinstance(used, dict) else used.to_dict()
+    assert used.items() >= settings.items()
+
+
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("optimizer=SGD(0.1, 0.9, True, 1)", "unknown optimizer 'SGD(0.1, 0.9, True, 1)'"),
+        ("optimizer=SGD(rate=0.1)", "unknown hyper-parameter of sgd 'rate'"),
+        ("optimizer=SGD(**{})", "unknown optimizer 'SGD(**{})'"),
+        ("optimizer=print(1)", "unknown optimizer 'print(1)'"),
+        ("batch_norm=BatchNorm(momentum=2)", "momentum of layer 'batch_norm' is 2"),
+        ("batch_norm=Dropout(0.1)", "layer is 'dropout'; expected a BatchNorm"),
+    ],
+)
+def test_an_algorithm_that_is_written_wrongly(
+    here: Path, wellfit: Wellfit, word: str, complaint: str
+) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--set", word)
+    assert done.exit_code == 2
+    assert complaint in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
     ("words", "note"),
     [
         (("--loss", "sigmoid_cross_entropy"), ""),  # one output: it is the log loss

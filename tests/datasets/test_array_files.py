@@ -235,6 +235,15 @@ def test_pairs_that_do_not_fit_are_refused(found, complaint, tmp_path):
         load(path, allow_pickle=True)
 
 
+@pytest.mark.parametrize("lost", ["valid_labels", "test_dataset"])
+def test_half_of_a_part_is_refused(course, lost, tmp_path):
+    del course[lost]
+    path = tmp_path / "notMNIST.pickle"
+    path.write_bytes(pickle.dumps(course))
+    with pytest.raises(DataError, match=f"without {lost}; expected both, or neither"):
+        load(path, allow_pickle=True)
+
+
 def test_a_pickle_needs_permission(course, tmp_path):
     path = tmp_path / "notMNIST.pickle"
     path.write_bytes(pickle.dumps(course))

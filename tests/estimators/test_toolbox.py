@@ -174,6 +174,13 @@ def test_batch_norm_that_is_none(cls, data, given, message):
         plain(cls, data, batch_norm=given)
 
 
+def test_settings_of_batch_norm_need_no_name():
+    given = {"momentum": 0.95, "output": True}
+    assert BatchNorm.from_value(given) == BatchNorm(0.95, output=True)
+    with pytest.raises(InputError, match="unknown hyper-parameter of batch_norm 'momentm'"):
+        BatchNorm.from_value({"momentm": 0.95})
+
+
 def test_settings_of_a_batch_norm_that_is_not_there():
     with pytest.raises(InputError, match="batch_norm__momentum can't be set, since batch_norm is"):
         MLPClassifier().set_params(batch_norm__momentum=0.9)

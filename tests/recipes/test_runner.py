@@ -343,6 +343,31 @@ def test_the_list_of_a_source_is_its_own() -> None:
     assert "indaba-512" not in done.output
 
 
+def test_the_list_has_a_line_for_each_recipe_in_a_narrow_terminal() -> None:
+    done = CliRunner().invoke(app, ["reproduce", "list"], env={"COLUMNS": "80"})
+    lines = done.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in registry.names("recipe"):
+        (line,) = (line for line in lines if line.startswith(f"  {name} "))
+        assert len(line.removeprefix(f"  {name}").split()) >= 2  # what it does
+
+
+def test_a_recipe_is_shown_in_full_without_a_run() -> None:
+    done = command("show", "deep-batch-norm")
+    assert done.exit_code == 0, done.output
+    recipe = registry.lookup("recipe", "deep-batch-norm")
+    told = " ".join(done.output.split())
+    for text in ("published 96.96 %", "epoch 19", "TensorFlow 1", *recipe().settings_text()):
+        assert text in told
+    assert "indaba" not in told
+
+
+def test_what_is_shown_has_to_exist() -> None:
+    done = command("show", "indaba-521")
+    assert done.exit_code == 2
+    assert "did you mean 'indaba-512'" in done.output
+
+
 def test_nothing_to_do_is_an_error_that_says_what_is_missing() -> None:
     done = command()
     assert done.exit_code == 2

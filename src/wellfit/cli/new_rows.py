@@ -16,6 +16,7 @@ from wellfit.cli.unusable import refuse_infinity
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
 from wellfit.datasets import load, read_features
+from wellfit.datasets.arrays import is_pickle
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.class_selection import choose_classes, has_class
 from wellfit.datasets.files import ending
@@ -52,6 +53,7 @@ class NewRows:
         na_values: cell values that mean missing, in addition to those of the training table.
         header: whether the first line of a csv is a header; None as in training.
         classes: the classes whose rows to predict, such as ``"0-4"``; None for all rows.
+        allow_pickle: whether to read pickled arrays, whose test set then counts.
     """
 
     name: str
@@ -60,6 +62,7 @@ class NewRows:
     na_values: Sequence[str] = ()
     header: bool | None = None
     classes: str | None = None
+    allow_pickle: bool = False
 
     def blocks(self, model: Any) -> Iterator[Block]:
         """Return blocks of rows with the model's input columns.
@@ -143,13 +146,14 @@ class NewRows:
     def _whole(
         self, path: Path, columns: Sequence[str], schema: TableSchema | None, model: Any
     ) -> Iterator[Block]:
-        """Return blocks of an array's rows, or of the test set of a named data set."""
+        """Return blocks of an array's rows, or of the test set of a named or pickled data set."""
         y: Labels | None = None
         names: Sequence[str] | None = None
-        if path.is_file():
+        if path.is_file() and not is_pickle(path):
             X = read_features(path, schema)
         else:
-            data = load(self.name, data_dir=self.data_dir, schema=schema)
+            options = {"data_dir": self.data_dir, "allow_pickle": self.allow_pickle}
+            data = load(self.name, **options, schema=schema)
             X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
             names = data.class_names
         if columns:

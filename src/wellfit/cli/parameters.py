@@ -14,6 +14,7 @@ import typer
 
 from wellfit.core.declared import (
     DeclaredParameter,
+    declared_class,
     declared_hypers,
     declared_parameters,
     refuse_undeclared,
@@ -185,7 +186,9 @@ def _refuse_part(family: str, config: str, inner: str, value: Any) -> None:
 
 
 def _texts(value: Any) -> list[str]:
-    """Return the texts of a value: itself, or those among its items."""
+    """Return the texts of a value: itself, or those among its items; of an algorithm its name."""
+    if isinstance(value, Mapping) and "name" in value:
+        value = value["name"]
     items = list(value.values()) if isinstance(value, Mapping) else value
     return [
         one
@@ -228,8 +231,14 @@ def assignment(text: str) -> tuple[str, Any]:
 def literal(text: str) -> Any:
     """Return a Python value; names, also within lists and dictionaries, become text.
 
+    An algorithm with its hyper-parameters, as it is written in Python, becomes a dictionary. What
+    is called is only looked up among the names of classes.
+
     >>> literal("(28, 28)"), literal("[relu, elu]"), literal("{momentum: ramp}"), literal("a b")
     ((28, 28), ['relu', 'elu'], {'momentum': 'ramp'}, 'a b')
+    >>> literal("BatchNorm(momentum=0.95, output=true)"), literal("SGD(0.1)"), literal("open(1)")
+    ({'name': 'batch_norm', 'momentum': 0.95, 'output': True},
+     {'name': 'sgd', 'learning_rate': 0.1}, 'open(1)')
     """
     try:
         return ast.literal_eval(_Quoted().visit(ast.parse(text, mode="eval")))
@@ -238,7 +247,21 @@ def literal(text: str) -> Any:
 
 
 class _Quoted(ast.NodeTransformer):
-    """Replaces names by strings."""
+    """Replaces names by strings, and calls by dictionaries."""
 
     def visit_Name(self, node: ast.Name) -> ast.Constant:
-        return ast.Constant(node.id)
+        # YAML, which search spaces are written in, has its booleans in lower case.
+        return ast.Constant({"true": True, "false": False}.get(node.id, node.id))
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if not isinstance(node.func, ast.Name) or any(each.arg is None for each in node.keywords):
+            return node
+        name, fields = declared_class(node.func.id)
+        if len(node.args) > len(fields):
+            return node
+        values = {"name": ast.Constant(name), **dict(zip(fields, node.args, strict=False))}
+        values |= {str(each.arg): each.value for each in node.keywords}
+        return ast.Dict(
+            [ast.Constant(key) for key in values],
+            [self.visit(value) for value in values.values()],
+        )

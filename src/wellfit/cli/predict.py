@@ -25,7 +25,8 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            help="New rows: a csv, parquet, npz or idx file, or the test set of a named data set."
+            help="New rows: a csv, parquet, npz or idx file, or the test set of a named data set "
+            "or of a pickle."
         ),
     ],
     out: Annotated[
@@ -48,6 +49,7 @@ def predict(
             "with the target."
         ),
     ] = None,
+    allow_pickle: options.AllowPickle = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
     """Predict each row of a file; for a classifier, also the probability of each class.
@@ -78,7 +80,7 @@ def predict(
     schema = table_schema(model)
     recorded = None if schema is None else schema.target
     target = recorded or read_config(run).get("data", {}).get("target")
-    rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes)
+    rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes, allow_pickle)
     if printed:
         _, comparison = _predict(model, rows, lambda text: print(text, end=""))
     else:

@@ -21,7 +21,8 @@ _TITLES = {"published": "as published", "better": "the better way"}
 
 def reproduce(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of recipes; `list` lists them.")
+        list[str] | None,
+        typer.Argument(help="Names of recipes; `list` lists them, `show NAME` shows one in full."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All recipes.")] = False,
     source: Annotated[
@@ -58,15 +59,16 @@ def reproduce(
     from wellfit.core.declared import refuse_undeclared
     from wellfit.core.errors import InputError
 
-    listed = names == ["list"]
-    for name in [] if listed or not names else names:
+    only, names = _told(names or [])
+    for name in names:
         refuse_undeclared("recipe", name)
     with spinner("loading recipes"):
+        from wellfit.cli.recipe_listing import show_list, show_recipes
         from wellfit.recipes import recipes
 
-        found = recipes([] if listed or not names else names, source)
-    if listed:
-        _show_list(found)
+        found = recipes(names, source)
+    if only:
+        (show_list if only == "list" else show_recipes)(found)
         return
     if not (names or everything or source):
         raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
@@ -80,6 +82,12 @@ def reproduce(
     if missed:
         screen().print(f"missed: {', '.join(missed)}")
         raise typer.Exit(1)
+
+
+def _told(names: list[str]) -> tuple[str, list[str]]:
+    """Return whether to list or show recipes in place of running them, and the recipes' names."""
+    only = names[0] if names[:1] in (["list"], ["show"]) else ""
+    return only, names[1:] if only else names
 
 
 def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]]:
@@ -164,21 +172,6 @@ def _progress(total: int) -> Iterator[Any]:
     with Progress(*columns, console=screen(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda text, runs: bar.update(task, description=text, advance=runs)
-
-
-def _show_list(found: list[Recipe]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in ("recipe", "source", "data", "ways", "reference values"):
-        table.add_column(head, overflow="fold")
-    for recipe in found:
-        texts = [f"{one.what} {one.reference}" for one in recipe.figures if one.value is not None]
-        ways = ", ".join(recipe.ways)
-        cells = (recipe.name, recipe.source.key, recipe.data, ways, ", ".join(texts))
-        table.add_row(*map(Text, cells))
-    screen().print(table)
 
 
 def _show(done: Reproduction, folder: ResultsFolder) -> None:

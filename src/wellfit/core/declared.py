@@ -126,6 +126,18 @@ def refuse_undeclared(family: str, name: str) -> None:
         raise UnknownNameError(family, name, known.names, known.aliases)
 
 
+def declared_class(cls: str) -> tuple[str, tuple[str, ...]]:
+    """Return the name by which a class is registered, and its hyper-parameters in their order.
+
+    Any other name stays as it is, and has none.
+
+    >>> declared_class("SGD"), declared_class("sgd")
+    (('sgd', ('learning_rate', 'momentum', 'nesterov')), ('sgd', ()))
+    """
+    found = [one for one in _statements().get(cls, ()) if "name" in one.keywords]
+    return (found[0].keywords["name"], tuple(_fields(cls))) if found else (cls, ())
+
+
 @cache
 def declared_parameters(*classes: str) -> dict[str, DeclaredParameter]:
     """Return the parameters that classes of ``estimators`` declare, the first class's first.

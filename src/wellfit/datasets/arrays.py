@@ -13,7 +13,7 @@ import numpy as np
 from wellfit.core.errors import DataError
 from wellfit.core.words import pluralize
 from wellfit.datasets.dataset import Array, Dataset
-from wellfit.datasets.files import open_plain, reading, stem
+from wellfit.datasets.files import ending, open_plain, reading, stem
 from wellfit.datasets.idx import flatten
 
 # The usual names of rows and labels of each part, in lower case.
@@ -26,6 +26,7 @@ _EXPECTED = (
     "X and y, or x_train and y_train (with x_test, y_test, x_val, y_val where there are any)"
 )
 
+PICKLES = (".pickle", ".pkl")
 _PAIRS = "three pairs (rows, labels) for training, validation and test"
 
 
@@ -54,6 +55,15 @@ def _load_npz(path: Path) -> dict[str, Array]:
             raise DataError(f"{path} holds a single array; expected {_EXPECTED}")
         with loaded:
             return {name: loaded[name] for name in loaded.files}
+
+
+def is_pickle(path: Path) -> bool:
+    """Return whether a file has the name of pickled arrays.
+
+    >>> is_pickle(Path("mnist.pkl.gz")), is_pickle(Path("mnist.npz"))
+    (True, False)
+    """
+    return ending(path) in PICKLES
 
 
 def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
@@ -151,6 +161,9 @@ def _part(
         if rows in found and labels in found:
             X, shape = flatten(_numbers(found[rows], path), path)
             return X, _labels(found[labels], path), shape
+        if part and (rows in found) != (labels in found):
+            there, missing = (rows, labels) if rows in found else (labels, rows)
+            raise DataError(f"{path} holds {there} without {missing}; expected both, or neither")
     return None, None, None
 
 

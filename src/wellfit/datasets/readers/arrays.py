@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wellfit.datasets.arrays import read_npz, read_npz_rows, read_pickle
+from wellfit.datasets.arrays import PICKLES, read_npz, read_npz_rows, read_pickle
 from wellfit.datasets.readers.base import Reader, ReadOptions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Npz(Reader, name="npz"):
 class Pickle(Reader, name="pickle"):
     """Pickled arrays, read only if ``allow_pickle`` says so."""
 
-    endings = (".pickle", ".pkl")
+    endings = PICKLES
     kinds = "pickled arrays (--allow-pickle)"
 
     def read(self, path: Path, options: ReadOptions) -> Dataset:

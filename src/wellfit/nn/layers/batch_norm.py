@@ -61,6 +61,8 @@ class BatchNorm(Layer, name="batch_norm"):
         if isinstance(given, str) and given in _PLACES:
             return cls(place=given)
         if given is True or isinstance(given, cls | Mapping):
+            if isinstance(given, Mapping):
+                given = {"name": cls.name, **given}
             return cls() if given is True else resolve(cls, given)
         raise HyperparameterError(
             f"batch_norm is {given!r}{did_you_mean(str(given), _PLACES)} "
