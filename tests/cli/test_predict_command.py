@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
+from wellfit.core.errors import ModelFileError
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
@@ -181,6 +182,10 @@ def test_a_run_that_was_killed_predicts_by_its_last_checkpoint(
     exported = wellfit("export", "run", "--to", "torch", "--out", "model.py")
     assert exported.exit_code == 0, exported.output
     assert "the run run isn't finished" in " ".join(exported.output.split())
+
+    with pytest.raises(ModelFileError, match=r"holds no model yet.*did you mean '.*checkpoints'"):
+        load_model(run)
+    assert load_model(run / "checkpoints").n_epochs_ == 4
 
     for path in (run / "checkpoints").iterdir():
         path.write_bytes(b"torn")

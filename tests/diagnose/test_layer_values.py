@@ -54,8 +54,46 @@ def test_pre_activations_and_outputs_are_the_models(fitted: tuple[Any, Any]) -> 
 
 def test_deltas_and_gradients_are_autograds(fitted: tuple[Any, Any]) -> None:
     model, y = fitted
-    found = layer_values(model, X, y)
-    module = to_torch(model).double().eval()
+    equal_to_autograd(model, y)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_batch_norm_in_training_is_autograds(place: str) -> None:
+    model = MLPClassifier((6, 5), batch_norm=place, dropout=0.0, **EASY).fit(X, Y)
+    equal_to_autograd(model, Y, training=True)
+
+
+def test_noise_in_training_is_drawn_and_leaves_the_model_alone() -> None:
+    model = MLPClassifier((50,), dropout=0.5, input_dropout=0.4, batch_norm=True, **EASY).fit(X, Y)
+    before = model.predict_proba(X)
+    found, again, other = (
+        layer_values(model, X, Y, training=True, random_state=s) for s in (0, 0, 1)
+    )
+    still = layer_values(model, X, Y)
+    for a, b in zip(found.activations, again.activations, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (found.activations[1] != other.activations[1]).any()
+    dropped = found.activations[0] == 0
+    assert 0.3 < dropped.mean() < 0.5
+    np.testing.assert_allclose(found.activations[0][~dropped], X[~dropped] / 0.6)
+    silent = (found.activations[1] == 0).mean() - (still.activations[1] == 0).mean()
+    assert 0.1 < silent < 0.4  # half of those that rectified units leave
+    for h, delta, grad in zip(
+        found.activations, found.deltas or [], found.coef_grads or [], strict=False
+    ):
+        np.testing.assert_allclose(grad, h.T @ delta / len(X), atol=1e-12)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_one_row_has_no_batch_norm_in_training() -> None:
+    model = MLPClassifier((6,), batch_norm=True, **EASY).fit(X, Y)
+    with pytest.raises(DataError, match="expected at least 2, found 1"):
+        layer_values(model, X[:1], training=True)
+
+
+def equal_to_autograd(model: Any, y: Any, *, training: bool = False) -> None:
+    found = layer_values(model, X, y, training=training)
+    module = to_torch(model).double().train(training)
     while not isinstance(module[-1], torch.nn.Linear):  # probabilities are made of logits
         module = module[:-1]
     linear = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]

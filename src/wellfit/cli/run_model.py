@@ -26,9 +26,15 @@ def load_run_model(run: Path, folder: Path) -> Any:
     # A model records how its table was read when it is saved, which this one never was.
     document = read_config(run).get("data", {}).get("schema")
     record_schema(model, None if document is None else TableSchema.from_document(document))
+    if model.n_epochs_:
+        when = (
+            f"of {moment(model.history_, model.best_epoch_)}, from its last checkpoint, after "
+            f"{spent(model.history_, model.n_epochs_)}"
+        )
+    else:
+        when = "from its last checkpoint, which is within the first epoch"
     note(
-        f"the run {run} isn't finished: these are the weights of "
-        f"{moment(model.history_, model.best_epoch_)}, from its last checkpoint, after "
-        f"{spent(model.history_, model.n_epochs_)}; `wellfit train --resume {run}` resumes it"
+        f"the run {run} isn't finished: these are the weights {when}; "
+        f"`wellfit train --resume {run}` resumes it"
     )
     return model

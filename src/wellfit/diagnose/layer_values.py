@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from wellfit.core.errors import DataError, InputError
+from wellfit.core.rng import derive, random_state_of
 from wellfit.fitting import Compute, FittedNetwork
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import Linear, Network
@@ -29,7 +30,8 @@ class LayerValues:
     entry for each linear layer, from the input on, in the order of ``coefs_``.
 
     Attributes:
-        activations: L + 1 arrays: the encoded rows (n, n_inputs); each hidden layer's outputs
+        activations: L + 1 arrays, what each linear layer reads, and what comes out at the end:
+            the encoded rows (n, n_inputs); each hidden layer's outputs
             h = f(z) (n, units); the outputs (n, n_outputs): probabilities, or estimates of scaled
             targets.
         pre_activations: L arrays z = h W + b, (n, units), of the activations h below.
@@ -69,21 +71,32 @@ class LayerValues:
         )
 
 
-def layer_values(model: Any, X: Any, y: ArrayLike | None = None) -> LayerValues:
+def layer_values(
+    model: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    training: bool = False,
+    random_state: Any = None,
+) -> LayerValues:
     """Return a fitted network's activations on some rows, and with targets the deltas below.
 
     Everything is computed in double precision and as when predicting: dropout and noise are off,
     and batch norm, between the pre-activations and the activations, uses its running statistics.
+    With ``training``, it is as in a step whose batch the rows are: dropout and noise are drawn,
+    and batch norm uses the mean and variance of these rows. The model stays as it is.
     All rows count alike; penalties aren't part of the gradients (L2 adds ``l2 * W``).
 
     Args:
         model: a fitted classifier or regressor.
         X: (n_samples, n_features) rows, as in training.
         y: their targets, as in training; None for the forward pass only.
+        training: whether the layers work as in training, and not as when predicting.
+        random_state: of dropout and noise; a whole number makes them repeatable.
 
     Raises:
         NotFittedError: before ``fit``.
-        DataError: rows and targets of different number.
+        DataError: rows and targets of different number; one row, and batch norm in training.
         InputError: a model without linear layers of its own, such as one of pairs of rows.
 
     Source: the backward pass is that of Rumelhart, Hinton and Williams, "Learning representations
@@ -116,20 +129,29 @@ def layer_values(model: Any, X: Any, y: ArrayLike | None = None) -> LayerValues:
         if len(read) != n_rows:
             raise DataError(f"X has {n_rows:,} rows and y {len(read):,}; expected as many")
         targets = network.targets.encode(read, numbers)
+    if training and n_rows < 2 and any(layer.mixes_rows for layer in network.layers):
+        raise DataError("batch norm in training needs several rows; expected at least 2, found 1")
+    seed = random_state_of(random_state).randint(2**31 - 1) if training else None
     rows = Rows(numbers, targets, dtype=torch.float64, pixel_max=network.features.pixel_max)
     with torch.no_grad():
-        passes = _Passes(network, n_rows)
+        passes = _Passes(network, n_rows, seed)
         return passes.run(rows, with_targets=y is not None)
 
 
 class _Passes:
-    """A fitted network bound to some rows, in double precision."""
+    """A fitted network bound to some rows, in double precision.
 
-    def __init__(self, network: FittedNetwork, n_rows: int) -> None:
+    Args:
+        network: the network.
+        n_rows: number of rows.
+        seed: of the noise of a step of training; None to compute as when predicting.
+    """
+
+    def __init__(self, network: FittedNetwork, n_rows: int, seed: int | None) -> None:
         weights = network.weights.to(torch.float64, torch.device("cpu"))
         # Layers that only disturb training have no parameters, so the flat buffers stay as they
         # are without them.
-        layers = [layer for layer in network.layers if not layer.training_only]
+        layers = [one for one in network.layers if seed is not None or not one.training_only]
         bare = Network(weights.network.inputs, layers=tuple(layers))
         self._loss, self._layers, self._n_rows = network.targets.loss, layers, n_rows
         self._gradients = torch.zeros_like(weights.parameters)
@@ -137,13 +159,14 @@ class _Passes:
             1,
             weights.parameters,
             self._gradients,
-            weights.statistics,
+            weights.statistics.clone(),  # a step of training updates them
             layer_hypers([bare], torch.device("cpu")),
-            [torch.empty(0)] * len(layers),
+            [torch.tensor([derive(seed or 0, "noise", place)]) for place in range(len(layers))],
         )
         # A layer that tracks statistics and doesn't learn works as when predicting.
-        tracking = [bool(shape.rows) for shape in bare.statistics.shapes]
-        self._executor = Executor(bare, memory, n_rows, learns=[[not one] for one in tracking])
+        still = [seed is None and bool(shape.rows) for shape in bare.statistics.shapes]
+        self._executor = Executor(bare, memory, n_rows, learns=[[not one] for one in still])
+        self._executor.refresh(0, 1)
         self._views = bare.parameters.views(self._gradients, 1)
 
     def run(self, rows: Rows, *, with_targets: bool) -> LayerValues:
@@ -152,9 +175,11 @@ class _Passes:
         logits = self._executor.forward(x).transpose(1, 2)
         outputs = [each for _, each in self._executor.outputs()]
         linear = [place for place, layer in enumerate(self._layers) if isinstance(layer, Linear)]
+        noise = self._layers[: linear[0]]
+        disturbed = bool(noise) and all(layer.training_only for layer in noise)
         forward = LayerValues(
             [
-                _array(x[0, :, :-1]),
+                _array(outputs[linear[0] - 1][0] if disturbed else x[0, :, :-1]),
                 *(_array(outputs[place - 1][0]) for place in linear[1:]),
                 _array(self._loss.predict(logits)[0].T),
             ],

@@ -143,11 +143,23 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     if is_checkpoint(path):
         document, tensors = document_at(read_snapshot(path))
     else:
+        _refuse_unfinished(Path(path))
         document, tensors = store.load(path)
     try:
         return rebuilt(document, tensors)
     except (*_WRONG, InputError) as error:
         raise ModelFileError(f"{path} holds a model that can't be read here: {error}") from error
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    """Name the checkpoints of a folder that has no model yet, as of a run that was killed."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not any(map(is_model, (folder, *inside))):
+        for place in inside:
+            if place.is_dir() and is_checkpoint(place):
+                raise ModelFileError(
+                    f"{folder} holds no model yet, but checkpoints; did you mean {str(place)!r}?"
+                )
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:

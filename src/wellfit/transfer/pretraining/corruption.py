@@ -25,10 +25,11 @@ Modify = Callable[[NDArray[np.floating], np.random.RandomState], NDArray[np.floa
 class CorruptionPretraining(Pretraining):
     r"""Learns a network's hidden layers by an auxiliary task: telling rows from modified ones.
 
-    Every row comes once as it is, labelled good, and once modified, labelled bad; a classifier of
-    the two has to find out how columns depend on one another, and its hidden layers are what is
-    handed on. By default a modified row has a share of its numbers from other rows, each from
-    another, so that no column by itself gives it away.
+    Every row comes once as it is, labelled good, and once modified, labelled bad. The modified
+    rows are drawn once, and are the same in all epochs. A classifier of the two has to find out
+    how columns depend on one another, and its hidden layers are what is handed on. By default a
+    modified row has a share of its numbers from other rows, each from another, so that no column
+    by itself gives it away.
 
     Source: Collobert and Weston, "A unified architecture for natural language processing", 2008,
     with words replaced at random; numbers of other rows as in Yoon, Zhang, Jordon and van der
