@@ -13,6 +13,7 @@ import json
 import pkgutil
 import re
 import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from wellfit.recipes.comparison import compare, result_text, time_text, verdict_
 
 ROOT = Path(__file__).parents[1]
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
+SUMMARY = "<!-- summary of recipes -->"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
 NEWS = "<!-- towncrier release notes start -->"
 INCLUDE = re.compile(r"^<!-- include: ([\w.]+) -->$", flags=re.MULTILINE)
@@ -37,6 +39,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the lines ``<!-- family: … -->`` and ``<!-- include: … -->`` of a page."""
     import_everything()
     markdown = FAMILY.sub(lambda match: family_section(match[1]), markdown)
+    if SUMMARY in markdown:
+        markdown = markdown.replace(SUMMARY, recipe_summary())
     return INCLUDE.sub(lambda match: included(match[1]), markdown)
 
 
@@ -168,6 +172,37 @@ def results(recipe: Recipe) -> dict[Way, Reproduction]:
         for way in recipe.ways
         if way in document
     }
+
+
+def recipe_summary() -> str:
+    """Return two tables on the numbers that sources print: how many are reached, and the rest."""
+    columns = {
+        "equal or better": ("reached", "exceeded"),
+        "only within the tolerance": ("within tolerance",),
+        "outside it, and why": ("explained",),
+        "missed": ("missed",),
+        "not comparable": ("not comparable",),
+    }
+    counts: dict[str, Counter[str]] = {}
+    apart: list[tuple[str, ...]] = []
+    for name in registry.names("recipe"):
+        recipe = registry.lookup("recipe", name)()
+        done = results(recipe).get("published")
+        for one in done.figures if done else ():
+            if one.figure.value is None or one.figure.origin != "published":
+                continue
+            counts.setdefault(recipe.source.title, Counter())[one.verdict] += 1
+            if one.verdict in ("explained", "missed", "exceeded"):
+                texts = (one.figure.what, one.figure.reference, result_text(one))
+                apart.append((f"[{name}](#{name})", *texts, verdict_text(one)))
+    summed = [
+        (title, *(str(sum(found[v] for v in verdicts)) for verdicts in columns.values()))
+        for title, found in counts.items()
+    ]
+    right = ("---", *["---:"] * len(columns))
+    heads = ("recipe", "figure", "reference", "reproduced", "")
+    each = [("source", *columns), right, *summed], [heads, ("---",) * 5, *apart]
+    return "\n\n".join("\n".join(f"| {' | '.join(row)} |" for row in rows) for rows in each)
 
 
 def settings_table(recipe: Recipe) -> str:

@@ -179,6 +179,23 @@ def test_a_recipe_is_shown_with_its_results_and_its_picture(hooks: ModuleType) -
     assert re.search(r"\| test accuracy \(.+\) \| published 97\.70 % \| .*9[78]\.\d\d % ", shown)
 
 
+def test_the_summary_counts_every_number_that_a_source_prints(hooks: ModuleType) -> None:
+    page = hooks.on_page_markdown("<!-- summary of recipes -->")
+    counts, apart = page.split("\n\n")
+    counted = sum(int(cell) for cell in re.findall(r"(?<=\| )\d+(?= \|)", counts))
+    documents = json.loads((ROOT / "docs" / "recipes" / "results.json").read_text())
+    figures = [
+        one
+        for document in documents.values()
+        for one in document.get("published", {}).get("figures", ())
+        if one["origin"] == "published"
+    ]
+    assert counted == len(figures) > 100
+    told = [one for one in figures if one["verdict"] in ("explained", "missed", "exceeded")]
+    assert len(apart.splitlines()) == 2 + len(told)
+    assert all(f"| {one['what']} |" in apart for one in told)
+
+
 def test_results_of_other_settings_are_marked(
     hooks: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

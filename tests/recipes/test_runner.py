@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,6 +142,17 @@ def test_one_seed_and_values_that_are_no_runs_have_the_declared_tolerance() -> N
     assert Measured(required, (0.5, 0.9)).tolerance == 0.01
     expected = student_t.ppf(0.975, 1) * np.std((0.5, 0.9), ddof=1) * np.sqrt(1.5)
     assert Measured(published, (0.5, 0.9)).tolerance == pytest.approx(expected)
+
+
+def test_a_known_reason_explains_what_the_seeds_do_not() -> None:
+    figure = Reference("loss", 100.0, "page 1", "near", slack=3.0, outside="the rows are others")
+    near, apart, far = ((98.0, 100.0, 102.0), (101.4, 101.5, 101.6), (103.4, 103.5, 103.6))
+    found = [Measured(figure, values) for values in (near, apart, far)]
+    assert [one.verdict for one in found] == ["reached", "explained", "missed"]
+    assert [one.reached for one in found] == [True, True, False]
+    assert verdict_text(found[0]) == "reached within ±9.9"
+    assert verdict_text(found[1]) == ("outside the seeds' interval of 0.5: the rows are others")
+    assert Measured(replace(figure, outside=""), apart).verdict == "missed"
 
 
 @pytest.mark.parametrize(

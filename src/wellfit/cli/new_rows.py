@@ -152,8 +152,12 @@ class NewRows:
         if path.is_file() and not is_pickle(path):
             X = read_features(path, schema)
         else:
-            options = {"data_dir": self.data_dir, "allow_pickle": self.allow_pickle}
-            data = load(self.name, **options, schema=schema)
+            data = load(
+                self.name,
+                data_dir=self.data_dir,
+                allow_pickle=self.allow_pickle,
+                schema=schema,
+            )
             X, y = (data.X, data.y) if data.X_test is None else (data.X_test, data.y_test)
             names = data.class_names
         if columns:

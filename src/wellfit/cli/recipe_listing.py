@@ -13,7 +13,7 @@ from rich.text import Text
 from wellfit.cli.console import screen
 
 if TYPE_CHECKING:
-    from wellfit.recipes import Figure, Recipe
+    from wellfit.recipes import Recipe, Reference
 
 _RUNS = {"published": "as published", "better": "the better way (--better)"}
 
@@ -62,7 +62,7 @@ def _details(recipe: Recipe) -> list[tuple[str, str]]:
     ]
 
 
-def _reference(figure: Figure) -> str:
+def _reference(figure: Reference) -> str:
     """Return a reference value with its place in the source."""
     value = figure.reference or "no published value"
     way = "" if figure.way == "both" else f", {_RUNS[figure.way]}"

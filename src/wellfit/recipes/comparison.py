@@ -15,6 +15,7 @@ MARKS = {
     "reached": "✓",
     "exceeded": "✓",
     "within tolerance": "≈",
+    "explained": "≈",
     "missed": "✗",
 }
 
@@ -71,12 +72,14 @@ def verdict_text(one: Measured) -> str:
     'reached only within the tolerance of 0.20'
     """
     tolerance = _amount(one, one.tolerance)
+    near = one.figure.better == "near"
     return {
         "": "",
         "not comparable": f"not comparable: {one.figure.not_comparable}",
-        "reached": "reached",
+        "reached": f"reached within ±{tolerance}" if near else "reached",
         "exceeded": f"better by more than the tolerance of {tolerance}",
         "within tolerance": f"reached only within the tolerance of {tolerance}",
+        "explained": f"outside the seeds' interval of {tolerance}: {one.figure.outside}",
         "missed": "missed",
     }[one.verdict]
 

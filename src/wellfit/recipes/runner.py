@@ -21,7 +21,9 @@ from wellfit.core.version import __version__
 from wellfit.recipes.base import Recipe, Reference, Way
 from wellfit.recipes.context import RecipeContext
 
-Verdict = Literal["", "not comparable", "reached", "exceeded", "within tolerance", "missed"]
+Verdict = Literal[
+    "", "not comparable", "reached", "exceeded", "within tolerance", "explained", "missed"
+]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Measured:
         """How the result compares with the value; empty if there is no value.
 
         "exceeded": the source's experiment came out better than the source prints, by more than
-        the tolerance, so that it must differ in something.
+        the tolerance, so that it must differ in something. "explained": it came out worse, or
+        apart, by more than the seeds' spread tells, and the figure says why.
         """
         if self.figure.value is None:
             return ""
@@ -87,7 +90,8 @@ class Measured:
             return "not comparable"
         shortfall = self.figure.shortfall(self.result)
         if not shortfall <= self.tolerance:  # NaN too
-            return "missed"
+            known = self.figure.outside and shortfall <= self.figure.slack
+            return "explained" if known else "missed"
         if shortfall > 0:
             return "reached" if self.figure.better == "near" else "within tolerance"
         printed = self.figure.origin == "published" and self.way == "published"

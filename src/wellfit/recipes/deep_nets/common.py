@@ -45,9 +45,11 @@ def with_threshold(what: str, published: float, place: str, threshold: float) ->
     return Reference(what, threshold, why, origin="required", way="better")
 
 
-def published(what: str, value: float, place: str, slack: float = SLACK) -> Reference:
+def published(
+    what: str, value: float, place: str, slack: float = SLACK, outside: str = ""
+) -> Reference:
     """Return a figure that only the source's own experiment is compared with."""
-    return Reference(what, value, place, "near", slack=slack, way="published")
+    return Reference(what, value, place, "near", slack, way="published", outside=outside)
 
 
 def network(context: RecipeContext, sizes: Sequence[int], **params: Any) -> MLPClassifier:

