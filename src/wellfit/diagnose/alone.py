@@ -1,4 +1,4 @@
-"""Predictions of a target from one column: small models, fitted and scored in moments."""
+"""Predictions of a target from one column, by small models that are fitted quickly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forward and backward pass of a fitted network, layer by layer, as arrays to look at."""
+"""Forward and backward pass of a fitted network, layer by layer, as arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor 4: the faces of the engine, estimators that obey scikit-learn's conventions."""
+"""Floor 4: the estimators, which follow scikit-learn's conventions."""
 
 from wellfit.estimators.classifier import MLPClassifier
 from wellfit.estimators.persistence import load_model

@@ -1,4 +1,4 @@
-"""Warnings of batches that preprocessing, learned from other rows, can't express."""
+"""Warnings about batches that the preprocessing, fitted to earlier rows, can't encode well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods that change an object wholly, or not at all."""
+"""Rollback: a method that fails leaves its object as it was."""
 
 from __future__ import annotations
 

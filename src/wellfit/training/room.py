@@ -1,4 +1,4 @@
-"""The memory that training a network takes, compared with what there is."""
+"""The memory check: what a training would take, against what the machine has."""
 
 from __future__ import annotations
 

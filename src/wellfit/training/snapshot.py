@@ -1,4 +1,4 @@
-"""Snapshot: what a checkpoint holds for predictions, read without the member that it is of."""
+"""Snapshot: the part of a checkpoint that predicts, read without its training's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained networks put to further use; from and to other libraries."""
+"""Floor 5: transfer learning, pretraining, export and import, model registries."""
 
 from wellfit.transfer.interop import (
     FittedLayer,

@@ -1,4 +1,4 @@
-"""Layers of a trained network as the start of another: taken, frozen, thawed, slowed."""
+"""Pretrained: a trained network's layers as the start of another, frozen or fine-tuned."""
 
 from __future__ import annotations
 

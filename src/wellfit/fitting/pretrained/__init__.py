@@ -1,1 +1,1 @@
-"""Layers of another network at the bottom of a new one: borrowed, frozen, computed once."""
+"""Pretrained layers at the bottom of a new network: borrowed, frozen, computed once."""

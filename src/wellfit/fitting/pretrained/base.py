@@ -1,4 +1,4 @@
-"""The form of an estimator's ``pretrained`` parameter."""
+"""The base class of what an estimator's ``pretrained`` parameter takes."""
 
 from __future__ import annotations
 

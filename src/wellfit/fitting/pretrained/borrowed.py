@@ -1,4 +1,4 @@
-"""BorrowedLayers: the layers that a network takes from another, and those in whose place."""
+"""BorrowedLayers: layers taken from another network, and the new layers that they replace."""
 
 from __future__ import annotations
 

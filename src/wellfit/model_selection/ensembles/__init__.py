@@ -1,4 +1,4 @@
-"""Several networks that predict by their average, and say how far they disagree."""
+"""Ensembles: networks that predict by their average, with their disagreement."""
 
 from wellfit.core.registry import discover
 from wellfit.model_selection.ensembles.classifier import MLPEnsembleClassifier

@@ -1,4 +1,4 @@
-"""Samplers that no score changes: a grid, random numbers, a Sobol sequence."""
+"""Samplers that don't learn from scores: a grid, random numbers, a Sobol sequence."""
 
 from __future__ import annotations
 

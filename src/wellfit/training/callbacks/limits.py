@@ -1,4 +1,4 @@
-"""Ends of training that save time: a limit on the clock, and losses that only grow."""
+"""Callbacks that end a training early: a time limit, and divergence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings of numeric features as other libraries compute them: functions, and one product."""
+"""Embeddings of numeric features in other libraries: element-wise functions, then a product."""
 
 from __future__ import annotations
 

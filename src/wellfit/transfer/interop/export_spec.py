@@ -1,4 +1,4 @@
-"""A fitted estimator's network as it predicts: parts, and what becomes of its last numbers."""
+"""ExportSpec: a fitted estimator's layers, and the function that turns outputs to predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers with their numbers: what every format is translated from, and to."""
+"""Layers with their parameters: the form that every format is converted from and to."""
 
 from __future__ import annotations
 

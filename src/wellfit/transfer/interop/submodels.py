@@ -1,4 +1,4 @@
-"""Layers of submodels as other libraries compute them: rows apart, products, and a mean."""
+"""Layers of submodels in other libraries: repeated rows, batched products, a mean."""
 
 from __future__ import annotations
 

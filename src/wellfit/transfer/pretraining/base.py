@@ -1,4 +1,4 @@
-"""Base of all pretraining: rows in, layers out."""
+"""The base class of pretraining, which learns hidden layers from rows without labels."""
 
 from __future__ import annotations
 

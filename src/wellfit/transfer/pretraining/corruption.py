@@ -1,4 +1,4 @@
-"""Layers learned by telling rows from modified ones."""
+"""Layers learned by classifying rows as original or corrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers at work on numbers, and numbers back in the units that rows came in."""
+"""Outputs of fitted layers, and reconstructions in the units of the original rows."""
 
 from __future__ import annotations
 
