@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,10 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> Dataset:
         )
     with reading(path), open_plain(path) as file:
         try:
-            found = _ArrayUnpickler(file, encoding="latin1").load()
+            # numpy 2.4.0 to 2.4.4 warn of types as numpy 1 has pickled them: align=0, not False.
+            old = np.exceptions.VisibleDeprecationWarning
+            with warnings.catch_warnings(action="ignore", category=old):
+                found = _ArrayUnpickler(file, encoding="latin1").load()
         except DataError:
             raise
         except Exception as error:  # a damaged pickle may raise anything

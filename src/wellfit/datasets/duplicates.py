@@ -48,6 +48,8 @@ def _keys(parts: Sequence[Rows]) -> list[Array]:
         return [_array_keys(np.asarray(part), dtype) for part in parts]
     # Joined, so that equal values get the same type, such as 1 and 1.0.
     table = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+    # Before version 3.1, pandas gives -0.0 another hash than 0.0; adding 0.0 makes them one.
+    table = table.apply(lambda column: column + 0.0 if column.dtype.kind == "f" else column)
     keys = pd.util.hash_pandas_object(table, index=False).to_numpy()
     return np.split(keys, np.cumsum([len(part) for part in parts])[:-1])
 
