@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import KFold, cross_val_score
 from test_behaviour import classifier, regressor
@@ -251,3 +251,22 @@ def test_a_loaded_model_predicts_as_before(model, x, y, tmp_path):
     assert loaded.score(x, y) == model.score(x, y)
     if isinstance(model.loss, Quantile):
         np.testing.assert_array_equal(loaded.predict_quantiles(x), model.predict_quantiles(x))
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "sigmoid_cross_entropy", "quadratic"])
+@pytest.mark.parametrize("augment", [(), ("mixup",)])
+def test_the_accuracy_of_an_epoch_is_the_score(loss, augment):
+    X, y = load_digits(return_X_y=True)
+    params = {"epochs": 3, "early_stopping": False, "dropout": 0.0, "random_state": 0}
+    clf = MLPClassifier((12,), loss=loss, augment=augment, **params)
+    clf.fit(X[:600], y[:600], X_val=X[600:900], y_val=y[600:900])
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X[600:900], y[600:900]))
+    assert 0.15 < clf.history_["val_accuracy"][-1] < 0.99
+
+
+def test_the_accuracy_of_label_sets_is_of_whole_sets():
+    X, y = load_digits(return_X_y=True)
+    sets = np.column_stack([y % 2, y > 4]).astype(int)
+    clf = MLPClassifier((12,), epochs=3, early_stopping=False, random_state=0)
+    clf.fit(X[:600], sets[:600], X_val=X[600:900], y_val=sets[600:900])
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(clf.score(X[600:900], sets[600:900]))

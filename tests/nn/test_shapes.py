@@ -38,6 +38,7 @@ def test_the_widest_layer_has_the_units(cls: type[NetworkShape], units: int) -> 
         ("over_complete", 3, (32, 64, 32)),
         ("over_complete", 4, (32, 64, 64, 32)),
         ("over_complete", 5, (16, 32, 64, 32, 16)),
+        ("over-complete", 3, (32, 64, 32)),
     ],
 )
 def test_widths(name: str, depth: int, expected: tuple[int, ...]) -> None:

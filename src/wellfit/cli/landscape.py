@@ -57,10 +57,9 @@ def landscape(
         if (rule := name.partition(":")[0].strip()) not in _VARIANTS:
             refuse_undeclared("optimizer", rule)
     with spinner("comparing"):
-        from wellfit.core.hyper import resolve
-        from wellfit.landscapes import Landscape, compare_optimizers
+        from wellfit.landscapes import compare_optimizers
 
-        ground = resolve(Landscape, function if n is None else {"name": function, "n": n})
+        ground = _function(function, n)
         place = ground.start if start is None else _numbers(start, "start", ground.n_parameters)
         within: Any = None if bounds is None else _numbers(bounds, "bounds", 2)
         rules = [_rule(name, ground, place, steps, within) for name in optimizers.split(",")]
@@ -70,6 +69,26 @@ def landscape(
     with spinner("drawing"):
         _draw(ground, paths, target)
     screen().print(f"picture  {target}", soft_wrap=True)
+
+
+def _function(name: str, n: int | None) -> Landscape:
+    """Return a test function, of so many parameters if a number is given."""
+    from wellfit.core import registry
+    from wellfit.core.errors import InputError
+    from wellfit.core.hyper import resolve
+    from wellfit.landscapes import Landscape
+
+    ground = resolve(Landscape, name)
+    if n is None:
+        return ground
+    every = [resolve(Landscape, one) for one in registry.names(Landscape.family)]
+    scalable = [one.name for one in every if "n" in one.hypers()]
+    if ground.name not in scalable:
+        raise InputError(
+            f"{ground.name} has {ground.n_parameters} parameters; --parameters is for "
+            f"{', '.join(scalable)}"
+        )
+    return ground.replace(n=n)
 
 
 def _rule(
@@ -103,7 +122,8 @@ def _numbers(text: str, option: str, count: int) -> tuple[float, ...]:
         found = ()
     if len(found) != count or not all(map(isfinite, found)):
         told = "two numbers" if count == 2 else f"{count} numbers"
-        raise InputError(f"--{option} is {text!r}; expected {told}, such as 4,4")
+        example = ",".join(["4"] * count)
+        raise InputError(f"--{option} is {text!r}; expected {told}, such as {example}")
     return found
 
 

@@ -36,7 +36,7 @@ _PARTS: Mapping[str, tuple[str, str, str]] = {
     "patience": ("early_stopping", "Epochs without improvement before training stops.", "N"),
     "monitor": (
         "early_stopping",
-        "The metric that has to improve: val_loss, or a scorer.",
+        "The metric that has to improve: val_loss, val_objective, or a scorer.",
         "METRIC",
     ),
     "n_layers": (

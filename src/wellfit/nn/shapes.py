@@ -93,7 +93,7 @@ class Bottleneck(_Stepped, name="bottleneck"):
         return float(self.ratio ** min(place, depth - 1 - place))
 
 
-class OverComplete(_Stepped, name="over_complete", aliases=("overcomplete",)):
+class OverComplete(_Stepped, name="over_complete", aliases=("over-complete", "overcomplete")):
     """Small, large, small: wide in the middle.
 
     >>> OverComplete().sizes(depth=3, units=256)

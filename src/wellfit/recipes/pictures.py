@@ -199,7 +199,8 @@ def _draw_levels(
     panel: Axes, levels: Sequence[Measured], lines: Sequence[Line], alone: bool
 ) -> None:
     """Draw reference values as dashed lines, and results as diamonds at the end of the curves."""
-    last = max(len(line.y) for line in lines)
+    # Not their number: where every fifth epoch is evaluated, a curve has fewer points.
+    last = max(line.x[-1] for line in lines)
     colours = {line.label: hue(line.color) for line in lines if line.label}
     for number, one in enumerate(levels):
         first = alone or number == 0

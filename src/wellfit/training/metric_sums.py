@@ -42,7 +42,11 @@ class MetricSums:
     def add(self, logits: Tensor, chunk: Chunk, steps: slice = EVERY) -> None:
         """Count the logits (n, K, C, B) of a chunk, or of some of its steps only."""
         values, hits = self._loss_of.measure(
-            logits, chunk.target, self._hypers, certain=chunk.certain
+            logits,
+            chunk.target,
+            self._hypers,
+            certain=chunk.certain,
+            one_class=chunk.one_class,
         )
         self._classifies = hits is not None
         if chunk.weight is None:

@@ -61,7 +61,7 @@ class Rows:
         return self._table.shape[0]
 
     @property
-    def certain(self) -> bool:
+    def one_class(self) -> bool:
         """Whether targets are class numbers."""
         return not self._y.is_floating_point()
 

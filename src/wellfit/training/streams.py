@@ -57,9 +57,10 @@ class Chunk:
     """Consecutive batches of B examples, for each of K members.
 
     Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None. Of pairs,
-    features are (n, K, 2B, D + 1), one pair after the other. ``certain`` targets are columns of
-    zeros with a single 1. Members that have fewer examples left than B get some of weight 0;
-    ``filled`` (n, K, 1, 1) is B by those that they have, or None where all have as many.
+    features are (n, K, 2B, D + 1), one pair after the other. Each example is of ``one_class``, or
+    of a set of them; ``certain`` targets are columns of zeros with a single 1. Members that have
+    fewer examples left than B get some of weight 0; ``filled`` (n, K, 1, 1) is B by those that
+    they have, or None where all have as many.
 
     Where an example has several ``logit_rows``, its target and weight are there for each of them:
     (n, K, C, B · logit_rows).
@@ -77,6 +78,7 @@ class Chunk:
     spread: Callable[[Tensor], Tensor] | None = None
     shared: Tensor | None = None
     logit_rows: int = 1
+    one_class: bool = False
 
     @property
     def steps(self) -> int:
@@ -175,7 +177,8 @@ class Batches:
         self._there = self._found_there()
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
         self._augment = _augmenter(self._streams, rows)
-        self._certain = self._augment is None and rows.certain
+        self._one_class = rows.one_class
+        self._certain = self._augment is None and rows.one_class
 
     @property
     def has_validation(self) -> bool:
@@ -277,6 +280,7 @@ class Batches:
             filled,
             self._spread if mixed else None,
             self._shared,
+            one_class=self._one_class,
         )
 
     def _for_logits(self, chunk: Chunk) -> Chunk:

@@ -94,13 +94,11 @@ class ClassTargets(TargetEncoder):
         return self.labels.read(y, warn=warn)
 
     def encode(self, y: ArrayLike, x: Numbers) -> NDArray[Any]:
-        """Return codes (n_samples,), or a column a class where the loss takes outputs alone."""
+        """Return codes (n_samples,); a column of 0 and 1 for two classes of one output."""
         encoded = self.labels.encode(y)
-        if self.labels.soft_ or not self.loss.each_output_alone:
+        if self.labels.soft_ or self.n_outputs > 1:
             return encoded
-        if self.n_outputs == 1:
-            return encoded[:, None].astype(np.float32)
-        return np.eye(self.n_outputs, dtype=np.float32)[encoded]
+        return encoded[:, None].astype(np.float32)
 
     def with_all_classes(self, y: ArrayLike) -> Self:
         """Return the encoder with the codes of this very ``y`` by heart, for many to ask."""

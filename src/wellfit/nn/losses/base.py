@@ -95,9 +95,19 @@ class Loss(Config, family="loss"):
         return None
 
     def measure(
-        self, z: Tensor, target: Tensor, hypers: Hypers = OWN, *, certain: bool = False
+        self,
+        z: Tensor,
+        target: Tensor,
+        hypers: Hypers = OWN,
+        *,
+        certain: bool = False,
+        one_class: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return :meth:`value` and :meth:`hits`; ``certain`` targets name one class a row."""
+        """Return :meth:`value` and :meth:`hits`.
+
+        Each row is of ``one_class``, not of a set of them; ``certain`` targets name it, while
+        others may be mixtures.
+        """
         return self.value(z, target, hypers), self.hits(z, target)
 
     def _hyper(self, hypers: Hypers, key: str) -> Tensor | float:

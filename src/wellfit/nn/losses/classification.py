@@ -49,10 +49,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
                     f"integers, or {outputs} probabilities a row"
                 )
             return super().encode(y, outputs, dtype)
-        # Numbers of one type are compared five times as fast as they are compared and converted.
-        classes = torch.arange(outputs, dtype=dtype, device=y.device)[:, None]
-        out = classes.new_empty(*y.shape[:-1], outputs, y.shape[-1])
-        return torch.eq(y.to(dtype).unsqueeze(-2), classes, out=out)
+        return _columns(y, outputs, dtype)
 
     def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
         """Return each row's cross-entropy, its negative log-likelihood where it has one class."""
@@ -79,12 +76,16 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
 
     def hits(self, z: Tensor, target: Tensor) -> Tensor:
         """Return where the target's most likely class has the largest logit."""
-        # Probabilities may have ties: any of the most likely classes then counts.
-        likeliest = target == target.amax(-2, keepdim=True)
-        return z.amax(-2) > z.masked_fill(likeliest, -torch.inf).amax(-2)
+        return _likeliest_is_largest(z, target)
 
     def measure(
-        self, z: Tensor, target: Tensor, hypers: Hypers = OWN, *, certain: bool = False
+        self,
+        z: Tensor,
+        target: Tensor,
+        hypers: Hypers = OWN,
+        *,
+        certain: bool = False,
+        one_class: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return :meth:`value` and :meth:`hits`, in half the time where targets are certain."""
         smoothing = self._hyper(hypers, "label_smoothing")
@@ -95,6 +96,20 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy", aliases=("cross_en
         own = (z * target).sum(-2)
         others = torch.sub(z, target, alpha=_BEYOND).amax(-2)
         return _log_sum_exp(z).sub_(own), own > others
+
+
+def _columns(y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+    """Turn class numbers (…, B) into columns (…, C, B) of zeros with a 1."""
+    # Numbers of one type are compared five times as fast as they are compared and converted.
+    classes = torch.arange(outputs, dtype=dtype, device=y.device)[:, None]
+    out = classes.new_empty(*y.shape[:-1], outputs, y.shape[-1])
+    return torch.eq(y.to(dtype).unsqueeze(-2), classes, out=out)
+
+
+def _likeliest_is_largest(z: Tensor, target: Tensor) -> Tensor:
+    # Probabilities may have ties: any of the most likely classes then counts.
+    likeliest = target == target.amax(-2, keepdim=True)
+    return z.amax(-2) > z.masked_fill(likeliest, -torch.inf).amax(-2)
 
 
 def _log_sum_exp(z: Tensor) -> Tensor:
@@ -109,6 +124,26 @@ class _SigmoidLoss(Loss):
 
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
     each_output_alone: ClassVar[bool] = True
+
+    def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+        """Turn class numbers (…, B), or 0 and 1 for each output (…, B, C), into (…, C, B)."""
+        if y.dtype == torch.int64 and outputs > 1:
+            return _columns(y, outputs, dtype)
+        return super().encode(y, outputs, dtype)
+
+    def measure(
+        self,
+        z: Tensor,
+        target: Tensor,
+        hypers: Hypers = OWN,
+        *,
+        certain: bool = False,
+        one_class: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return :meth:`value` and :meth:`hits`; of classes, the one of the largest logit."""
+        if one_class and z.shape[-2] > 1:
+            return self.value(z, target, hypers), _likeliest_is_largest(z, target)
+        return super().measure(z, target, hypers)
 
     def predict(self, z: Tensor) -> Tensor:
         """Return the probability of the positive class of each output."""

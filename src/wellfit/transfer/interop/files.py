@@ -119,4 +119,7 @@ def import_model(
             f"{file} is a pickle, which can run any code and is not read; expected {known} (of "
             "scikit-learn: wellfit.transfer.from_sklearn(model), in Python)"
         )
-    raise ModelFileError(f"{file} can't be imported; expected a name that ends in {known}")
+    raise ModelFileError(
+        f"{file} can't be imported; expected a name that ends in {known}. Weights that another "
+        "library has read become a model by wellfit.transfer.from_parts"
+    )
