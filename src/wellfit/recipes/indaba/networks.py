@@ -29,6 +29,10 @@ _TWO = "Going deeper! A 784-512-512-10 architecture w/ L2"
 _KNOWN = "Known Good Models: 784-500-300-10 w/ L2 + SGD + Momentum"
 
 
+_INFERRED = (
+    "initial weights and batch size, which the text omits, are inferred from its first costs; "
+    "half a point is allowed"
+)
 _OVERHEAD = (
     "twice the epochs of 1.6 times the products are 3.3 times the work; the source spent part of "
     "a step on what doesn't grow with the network"
@@ -145,7 +149,7 @@ class OneHiddenLayer(Published, name="indaba-512"):
     """784-512-10 with L2 for 50 epochs, in which the rule for stopping never ended it."""
 
     figures: ClassVar[tuple[Reference, ...]] = (
-        Reference("test accuracy", 0.977, _ONE, slack=0.005),
+        Reference("test accuracy", 0.977, _ONE, slack=0.005, outside=_INFERRED),
         Reference("epochs", 50, _ONE, "near", 15, way="published"),
         *by_epoch(
             _ONE,
@@ -172,7 +176,7 @@ class TwoHiddenLayers(Published, name="indaba-512-512"):
     """
 
     figures: ClassVar[tuple[Reference, ...]] = (
-        Reference("test accuracy", 0.9742, _TWO, slack=0.005),
+        Reference("test accuracy", 0.9742, _TWO, slack=0.005, outside=_INFERRED),
         Reference("epochs", 101, _TWO, "near", 30, way="published"),
         Reference(
             "seconds of two hidden layers over one",
