@@ -10,7 +10,6 @@ from wellfit.core.parameter import is_auto
 from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import CategoricalEmbedding, Network
-from wellfit.optim import Minimizer, Optimizer
 
 _EIGHTHS = 3  # steps of rounding, as a power of 2
 
@@ -58,10 +57,7 @@ def categories_of(
     if borrowed is not None and borrowed.categorical:
         return borrowed.categorical
     if codes:
-        layer = embedding_of("auto" if given is None else given).replace(levels=codes)
-        # A minimizer compares losses, which then mustn't be random.
-        fixed = isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
-        return (layer.replace(unknown_rate=0.0) if fixed else layer,)
+        return (embedding_of("auto" if given is None else given).replace(levels=codes),)
     if borrowed is not None:
         _refuse_if_asked_for(given, "the pretrained model has none")
     return ()

@@ -82,6 +82,9 @@ class MinimizerStep(Step):
             for penalty in stack.members[0].penalties
         ]
 
+    def refresh(self, step: int, steps: int) -> None:
+        """Draw nothing: losses are compared, so that codes of categories stay as they are."""
+
     def __call__(
         self,
         logits: Tensor,
