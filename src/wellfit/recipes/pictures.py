@@ -28,6 +28,7 @@ _WIDTH, _CURVES, _STRIP = 7.6, 2.9, 0.52  # inches
 _SHORTEST = 1.6  # a picture of a strip or two still has room for its words
 _FEW = 3  # figures that the legend tells one by one
 _LINE = 30  # characters in a line of the legend
+_WIDE = 100  # characters in the line above a strip
 _SAME = 1e-3  # how near a figure comes to the end of a curve that it was read from
 
 History = Mapping[str, Sequence[float]]
@@ -331,5 +332,7 @@ def _draw_strip(axes: Axes, one: Measured) -> None:
     colour = RESULT if one.reached else MISSED
     spread = scale * one.spread if len(one.values) > 1 else None
     axes.errorbar(scale * one.result, 0, xerr=spread, fmt="o", color=colour, markersize=5)
-    axes.set_title(plain(figure.what), loc="left", fontsize=8.5, pad=3, wrap=True)
+    # Where both don't fit in a line, the name stands above.
+    above = "\n" * (len(figure.what) + len(told) > _WIDE)
+    axes.set_title(plain(figure.what) + above, loc="left", fontsize=8.5, pad=3, wrap=True)
     axes.set_title(told, loc="right", fontsize=8.5, pad=3, color=colour, wrap=True)
