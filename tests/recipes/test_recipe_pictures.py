@@ -100,6 +100,38 @@ def test_every_training_is_a_line_and_every_figure_a_strip() -> None:
     assert r"\$costly\$" in told  # and no formula
 
 
+class EveryFifth(Recipe):
+    """A training that is evaluated every fifth epoch, and a figure with a long name."""
+
+    name: ClassVar[str] = "every-fifth"
+    source: ClassVar[Publication] = Publication("nowhere", "made up", "by hand")
+    long: ClassVar[str] = "validation accuracy of a network that has a name as long as this one"
+    figures: ClassVar[tuple[Reference, ...]] = (
+        Reference("validation accuracy", 0.8, "page 1"),
+        Reference(long, 0.8, "page 2", origin="measured with scikit-learn"),
+    )
+
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        epochs = np.arange(1, 41)
+        rising = np.where(epochs % 5, np.nan, 0.9 - 0.3 * 0.9**epochs)
+        context.curves["one"] = {"val_accuracy": rising.tolist()}
+        return dict.fromkeys(("validation accuracy", self.long), 0.85)
+
+
+def test_a_result_stands_at_the_last_epoch_and_a_long_name_above_its_values() -> None:
+    drawing = picture(done(EveryFifth()))
+    curves, *strips = (axes for axes in drawing.axes if axes.axison)
+    results = [line for line in curves.lines if line.get_marker() == "D"]
+    assert [float(np.ravel(line.get_xdata())[0]) for line in results] == [40.0, 40.0]
+    drawing.draw_without_rendering()
+    for strip in strips:
+        name, values = strip._left_title, strip._right_title  # type: ignore[attr-defined]
+        assert not name.get_window_extent().overlaps(values.get_window_extent()) or (
+            name.get_text().endswith("\n")
+        )
+        assert name.get_text().endswith("\n") == name.get_text().startswith(EveryFifth.long)
+
+
 def test_what_was_not_trained_is_a_strip_alone() -> None:
     drawing = picture(done(Untrained()))
     assert len(drawing.axes) == 1
