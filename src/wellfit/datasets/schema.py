@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
+from wellfit.core.cell_types import INFERRED
 from wellfit.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,20 +14,6 @@ if TYPE_CHECKING:
 
 CellType: TypeAlias = Literal["number", "boolean", "date", "duration", "text", "empty"]
 Decimal: TypeAlias = Literal[".", ","]
-
-_TYPES: dict[str, CellType] = {
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "boolean": "boolean",
-    "datetime64": "date",
-    "datetime": "date",
-    "date": "date",
-    "timedelta64": "duration",
-    "timedelta": "duration",
-    "empty": "empty",
-}
 
 
 @dataclass(frozen=True)
@@ -136,4 +123,4 @@ def cell_type(column: pd.Series[Any]) -> CellType:
         return "empty"
     if isinstance(column.dtype, pd.CategoricalDtype):
         values = column.cat.categories
-    return _TYPES.get(pd.api.types.infer_dtype(values, skipna=True), "text")
+    return INFERRED.get(pd.api.types.infer_dtype(values, skipna=True), "text")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 from sklearn.utils import check_array
 
+from wellfit.core.cell_types import INFERRED
 from wellfit.core.errors import DataError
 
 Kind = Literal["number", "flag", "date", "duration", "category", "empty"]
@@ -27,17 +28,7 @@ _ALIKE = 0.85  # times the differences between far columns: those between neighb
 _FEWEST_ROWS, _SAMPLE = 10, 300  # for means of columns; looked at
 
 _KINDS: dict[str, Kind] = {
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "boolean": "flag",
-    "datetime64": "date",
-    "datetime": "date",
-    "date": "date",
-    "timedelta64": "duration",
-    "timedelta": "duration",
-    "empty": "empty",
+    found: "flag" if kind == "boolean" else kind for found, kind in INFERRED.items()
 }
 
 
