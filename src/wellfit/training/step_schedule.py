@@ -17,6 +17,7 @@ from wellfit.training.parameter_groups import ParameterGroup, ParameterGroups
 from wellfit.training.scheduled import ScheduledNumbers
 
 _LOOK_AHEAD = 1024  # steps whose numbers are computed at once
+_TABLE = 256  # steps of a table
 _WIDE = 1 << 14  # parameters of a layer from which on a pass for each member beats one for all
 
 
@@ -91,6 +92,7 @@ class StepSchedule:
         self.groups = self._groups.at(1)
         self.update_groups = self._split_for_update()
         self._ahead: _Ahead | None = None
+        self._tabled: _Ahead | None = None
         self._looked = 0  # steps ahead, in all
 
     def advance(self, epoch: int) -> bool:
@@ -99,6 +101,7 @@ class StepSchedule:
         changed = self.groups is not before
         if changed:
             self.update_groups, self._ahead = self._split_for_update(), None
+            self._tabled = None
         return changed
 
     def share_coefficients(self, group: ParameterGroup) -> bool:
@@ -118,10 +121,17 @@ class StepSchedule:
 
     def table(self, step: int, per_epoch: int) -> tuple[int, StepTable]:
         """Return a table that holds a step's numbers, and the step that it starts from."""
-        ahead = self._computed_ahead(step, per_epoch)
-        if ahead.table is None:
-            ahead.table = self._tabled(ahead.ts, ahead.rates, per_epoch)
-        return ahead.start, ahead.table
+        if self._tabled is None or not self._tabled.holds(step, per_epoch):
+            # Tables begin at the same steps and are as long however training was divided into
+            # runs: PyTorch's powers round by their place in a tensor.
+            start = step - step % _TABLE
+            last = max(self.scheduled.steps(per_epoch) - 1, step)
+            ts = torch.arange(start, start + _TABLE).double()[:, None].clamp(max=last)
+            rates = self.scheduled.learning_rates(ts, per_epoch)
+            table = self._table(ts, rates, per_epoch)
+            self._tabled = _Ahead(start, per_epoch, ts, rates, table=table)
+        assert self._tabled.table is not None
+        return self._tabled.start, self._tabled.table
 
     def learning_rates(self, step: int, per_epoch: int) -> Tensor:
         """Return each member's scheduled learning rate (K,) at one step."""
@@ -164,15 +174,17 @@ class StepSchedule:
             for key, value in self.scheduled.optimizer.items()
         }
 
-    def _tabled(self, ts: Tensor, rate: Tensor, per_epoch: int) -> StepTable:
+    def _table(self, ts: Tensor, rate: Tensor, per_epoch: int) -> StepTable:
         hypers, updates = self._hypers(ts, per_epoch), []
         for group in self.groups:
-            own = {key: value[..., group.members] for key, value in hypers.items()}
-            steps, rates = ts, rate[:, group.members]
+            agree, shape = self.share_coefficients(group), (len(ts), group.stop - group.start)
+            members = slice(group.start, group.start + 1) if agree else group.members
+            own = {key: value[..., members] for key, value in hypers.items()}
+            steps, rates = ts, rate[:, members]
             if not group.default_rates:
-                steps, rates = self._with_rates(group, group.members, ts, rates, per_epoch)
+                steps, rates = self._with_rates(group, members, ts, rates, per_epoch)
             table = self._first.optimizer.coefficients(steps, rates, own)
-            updates.append({key: value.expand(rates.shape) for key, value in table.items()})
+            updates.append({key: value.expand(shape) for key, value in table.items()})
         strengths = self.scheduled.strength_table(ts, rate, per_epoch)
         return StepTable(updates, strengths, self.scheduled.ema_table(ts))
 

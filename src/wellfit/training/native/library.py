@@ -51,7 +51,7 @@ def _opened() -> ctypes.CDLL:
     opened.wellfit_abi.restype = ctypes.c_int64
     opened.wellfit_instructions.restype = ctypes.c_char_p
     opened.wellfit_workspace.restype = ctypes.c_int64
-    opened.wellfit_workspace.argtypes = [ctypes.POINTER(StepPlan)]
+    opened.wellfit_workspace.argtypes = [ctypes.POINTER(StepPlan), ctypes.c_int64]
     opened.wellfit_train.restype = None
     opened.wellfit_train.argtypes = [ctypes.POINTER(StepPlan), ctypes.POINTER(CallPlan)]
     return opened

@@ -17,6 +17,8 @@ from wellfit.training.native.structures import CallPlan, GroupPlan
 from wellfit.training.stack import Stack
 from wellfit.training.step_schedule import StepTable
 
+_TRIES = 40  # calls from one trial of both numbers of threads to the next
+_WORTH = 5e5  # operations of a step, for each thread
 _SECONDS = 0.05  # that a call takes at most, so that Ctrl-C is answered
 
 
@@ -36,12 +38,11 @@ class NativeStep:
         assert loaded is not None
         self._stack, self._per_epoch, self._plan = stack, per_epoch, NativePlan(stack, batch)
         self._train, plan = loaded.wellfit_train, ctypes.byref(self._plan.structure)
-        room = loaded.wellfit_workspace(plan)
-        self._threads = min(torch.get_num_threads(), stack.k)
-        self._workspace = torch.zeros(self._threads * room, dtype=torch.uint8)
-        self._call = CallPlan(
-            threads=self._threads, workspace=self._workspace.data_ptr(), workspace_bytes=room
-        )
+        threads = _threads(stack, batch)
+        self._paces = ThreadPaces(threads)
+        room = loaded.wellfit_workspace(plan, threads)
+        self._workspace = torch.zeros(min(threads, stack.k) * room, dtype=torch.uint8)
+        self._call = CallPlan(workspace=self._workspace.data_ptr(), workspace_bytes=room)
         groups = stack.step_schedule.groups
         self._rates = [np.array(group.rates, dtype=np.float64) for group in groups]
         self._groups = (GroupPlan * len(groups))(
@@ -78,9 +79,12 @@ class NativeStep:
         """Move the members by some batches after those that are done; return how many."""
         steps = self._steps_at(self._step, min(part.stop - done, self._at_once))
         self._place(part, done, steps)
+        self._call.threads = threads = self._paces.next()
         began = time.perf_counter()
         self._train(ctypes.byref(self._plan.structure), ctypes.byref(self._call))
-        self._pace(steps, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._paces.saw(threads, seconds / steps)
+        self._pace(steps, seconds)
         self._step += steps
         return steps
 
@@ -125,6 +129,48 @@ class NativeStep:
         fitting = int(steps * _SECONDS / max(seconds, 1e-9))
         # Slowly upwards: the first call also waits for memory.
         self._at_once = max(1, min(fitting, 4 * self._at_once))
+
+
+class ThreadPaces:
+    """Chooses between all threads and one, by what each took: results are the same to the bit.
+
+    Threads that share a member wait for each other at every layer. On a machine that is busy with
+    something else they may wait for longer than they compute, which no count of cores tells.
+
+    Args:
+        threads: all.
+
+    >>> paces = ThreadPaces(2)
+    >>> for seconds in (9.0, 9.0, 3.0, 1.0):  # the first two calls also wait for memory
+    ...     paces.saw(paces.next(), seconds)
+    >>> paces.next()
+    1
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._choices = (threads, 1) if threads > 1 else (1,)
+        self._seconds: dict[int, float] = {}
+        self._calls = 0
+
+    def next(self) -> int:
+        """Return how many threads the next call takes."""
+        warm, trying = self._calls - 2, self._calls % _TRIES
+        if len(self._choices) == 1 or warm < len(self._choices) or trying in (0, 1):
+            return self._choices[self._calls % len(self._choices)]
+        return min(self._seconds, key=lambda threads: self._seconds[threads])
+
+    def saw(self, threads: int, seconds: float) -> None:
+        """Count a call that took so many seconds a step."""
+        if self._calls >= len(self._choices):
+            before = self._seconds.get(threads, seconds)
+            self._seconds[threads] = (before + seconds) / 2
+        self._calls += 1
+
+
+def _threads(stack: Stack, batch: int) -> int:
+    """Return how many threads are worth their start, and their waiting for each other."""
+    operations = 6.0 * stack.k * batch * stack.network.size
+    return max(1, min(torch.get_num_threads(), int(operations / _WORTH)))
 
 
 class _Table:

@@ -54,14 +54,12 @@ _RULES: Mapping[type[Config], tuple[int, Sequence[str]]] = {
     optimizers.AdamW: (1, _ADAM),
     optimizers.RMSProp: (2, ("learning_rate", "one_minus_rho", "epsilon")),
 }
-_LARGE = 2e7  # operations of a step from which on threads gain by sharing its products
-_IDLE = 0.3  # share of the threads' time; below it, the library gains more than they lose
 _SLOTS = ("momentum", "mean", "square")
 _Numbers: TypeAlias = NDArray[Any]
 _Hypers: TypeAlias = Mapping[str, Tensor]
 
 
-def obstacle(stack: Stack, batch: int) -> str:
+def obstacle(stack: Stack) -> str:
     """Return why PyTorch takes a stack's steps and not the library; empty where the latter does.
 
     Types are compared exactly: a class derived from one of them computes something else.
@@ -69,8 +67,6 @@ def obstacle(stack: Stack, batch: int) -> str:
     first, parts = stack.members[0], stack.gradients
     if missing():
         return f"the compiled step is {missing()}"
-    if _gains_threads(stack, batch):
-        return "one large network takes all threads for each product"
     if parts.device.type != "cpu" or parts.dtype not in (torch.float32, torch.float64):
         return f"{parts.dtype} on {parts.device.type}"
     if rounding():
@@ -88,17 +84,6 @@ def obstacle(stack: Stack, batch: int) -> str:
         return "a penalty of another kind"
     layers = enumerate(stack.network.layers)
     return next((_named(each) for place, each in layers if not _has(each, place)), "")
-
-
-def _gains_threads(stack: Stack, batch: int) -> bool:
-    """Return whether threads that share each product beat threads that take a member each."""
-    threads = torch.get_num_threads()
-    turns = -(-stack.k // threads)
-    # The library's products alone are as fast as those of PyTorch, so what counts is how many
-    # threads wait while the last members train.
-    idle = 1 - stack.k / (turns * threads)
-    operations = 6.0 * batch * stack.network.size
-    return idle > _IDLE and operations > _LARGE
 
 
 def _has(layer: Layer, place: int) -> bool:

@@ -3,7 +3,8 @@
 // steps.h has the arithmetic; it is compiled once for each instruction set, and the best one that
 // the machine has is chosen when the library is loaded. A member's steps need nothing of another's:
 // a thread takes member after member through all steps of a call, so that a member's weights stay
-// in the caches of one core. Threads end with the call, and none is left when a process forks.
+// in the caches of one core. Where there are more threads than members, several share each. Threads
+// end with the call, and none is left when a process forks.
 
 #include "plan.h"
 
@@ -19,6 +20,36 @@
 #include <immintrin.h>
 #define X86 1
 #endif
+
+#if X86
+#define PAUSE() _mm_pause()
+#else
+#define PAUSE()
+#endif
+
+// Threads that share the work on a member. They wait for each other by looking, since a step takes
+// some twenty microseconds; and give way after a while, in case there are fewer cores than threads.
+struct Team {
+    i64 size = 1;
+    alignas(64) std::atomic<i64> arrived{0};
+    alignas(64) std::atomic<i64> turn{0};
+};
+
+static void meet(Team &team) {
+    if (team.size == 1) return;
+    const i64 turn = team.turn.load(std::memory_order_acquire);
+    if (team.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == team.size) {
+        team.arrived.store(0, std::memory_order_relaxed);
+        team.turn.store(turn + 1, std::memory_order_release);
+        return;
+    }
+    for (i64 looks = 0; team.turn.load(std::memory_order_acquire) == turn; ++looks) {
+        if (looks < 40000)
+            PAUSE();
+        else
+            std::this_thread::yield();
+    }
+}
 
 namespace baseline {
 #define VECTOR_BYTES 16
@@ -65,8 +96,8 @@ namespace {
 
 struct Version {
     const char *name;
-    i64 (*workspace)(const Plan &);
-    void (*train)(const Plan &, const Call &, i64 member, unsigned char *room);
+    i64 (*workspace)(const Plan &, i64 threads);
+    void (*train)(const Plan &, const Call &, i64 member, Team &, i64 thread, unsigned char *room);
 };
 
 Version chosen() {
@@ -97,9 +128,18 @@ struct Rounding {
 #endif
 };
 
-void work(const Plan &plan, const Call &call, std::atomic<i64> &next, unsigned char *room) {
-    for (i64 member = next++; member < plan.members; member = next++)
-        version.train(plan, call, member, room);
+// How threads are divided: teams that each take every so many members.
+struct Division {
+    i64 teams, each;
+    Division(i64 threads, i64 members)
+        : teams(threads < members ? threads : members), each(threads / teams) {}
+};
+
+void work(const Plan &plan, const Call &call, const Division &division, Team &team, i64 number,
+          i64 thread) {
+    auto *room = static_cast<unsigned char *>(call.workspace) + number * call.workspace_bytes;
+    for (i64 member = number; member < plan.members; member += division.teams)
+        version.train(plan, call, member, team, thread, room);
 }
 
 }  // namespace
@@ -112,27 +152,36 @@ PUBLIC i64 wellfit_abi() { return ABI; }
 
 PUBLIC const char *wellfit_instructions() { return version.name; }
 
-// Bytes that one thread needs for a plan.
-PUBLIC i64 wellfit_workspace(const Plan *plan) { return version.workspace(*plan); }
+// Bytes that one team needs for a plan.
+PUBLIC i64 wellfit_workspace(const Plan *plan, i64 threads) {
+    return version.workspace(*plan, Division(threads, plan->members).each);
+}
 
 // Move all members by all steps of a call.
 PUBLIC void wellfit_train(const Plan *plan, const Call *call) {
-    std::atomic<i64> next{0};
-    auto *room = static_cast<unsigned char *>(call->workspace);
-    const i64 threads = call->threads < plan->members ? call->threads : plan->members;
     const Rounding rounding;
     std::vector<std::thread> others;
-    for (i64 thread = 1; thread < threads; ++thread) {
+    std::vector<Team> teams(static_cast<std::size_t>(call->threads));
+    std::atomic<i64> threads{0};  // how many there are, once that is known
+    for (i64 thread = 1; thread < call->threads; ++thread) {
         try {
             others.emplace_back([&, thread] {
+                while (!threads.load(std::memory_order_acquire)) std::this_thread::yield();
+                const Division division(threads.load(), plan->members);
+                const i64 number = thread / division.each;
+                if (number >= division.teams) return;
                 rounding.take();
-                work(*plan, *call, next, room + thread * call->workspace_bytes);
+                work(*plan, *call, division, teams[static_cast<std::size_t>(number)], number,
+                     thread % division.each);
             });
         } catch (...) {
-            break;  // the system gives no more threads: those that there are do the work
+            break;  // the system gives no more: those that there are do the work
         }
     }
-    work(*plan, *call, next, room);
+    const Division division(static_cast<i64>(others.size()) + 1, plan->members);
+    for (auto &team : teams) team.size = division.each;
+    threads.store(static_cast<i64>(others.size()) + 1, std::memory_order_release);
+    work(*plan, *call, division, teams[0], 0, 0);
     for (auto &other : others) other.join();
 }
 }

@@ -209,12 +209,14 @@ struct Bits;
 template <>
 struct Bits<float> {
     typedef std::int32_t Int;
+    typedef std::uint32_t Word;
     static constexpr int mantissa = 23, bias = 127;
     static constexpr float low = -103.0f, high = 89.0f;  // e^x is 0, or infinite, beyond
 };
 template <>
 struct Bits<double> {
     typedef std::int64_t Int;
+    typedef std::uint64_t Word;
     static constexpr int mantissa = 52, bias = 1023;
     static constexpr double low = -746.0, high = 710.0;
 };
@@ -225,7 +227,9 @@ static inline double root(double x) { return __builtin_sqrt(x); }
 // 2^n, for n that may leave the range of normal numbers by one factor.
 template <typename T>
 static inline T power_of_two(typename Bits<T>::Int n) {
-    typename Bits<T>::Int word = (n + Bits<T>::bias) << Bits<T>::mantissa;
+    typedef typename Bits<T>::Word Word;
+    // Unsigned, since of NaN n is anything.
+    const Word word = (static_cast<Word>(n) + Bits<T>::bias) << Bits<T>::mantissa;
     T value;
     std::memcpy(&value, &word, sizeof(T));
     return value;
@@ -268,12 +272,11 @@ static inline T exponential(T x) {
     const T value = sum * r * r + r + T(1);
     // In two factors, since 2^n alone may be too large or too small for a normal number. The low
     // bits of the rounded sum are n; of NaN they are anything, and the product is NaN anyway.
-    Int word;
+    typename Bits<T>::Word word, zero;
     std::memcpy(&word, &scaled, sizeof(T));
-    Int zero;
     std::memcpy(&zero, &round, sizeof(T));
-    const Int n = word - zero, half = n >> 1;
-    return value * power_of_two<T>(half) * power_of_two<T>(n - half);
+    const Int n = static_cast<Int>(word - zero), half = n >> 1;
+    return value * power_of_two<T>(half) * power_of_two<T>(static_cast<Int>(word - zero - half));
 }
 
 template <typename T>
@@ -403,32 +406,34 @@ struct Room {
     }
 };
 
-// What a layer writes in its forward pass. All matrices have a batch's rows.
+// What a layer writes. All matrices have a batch's rows.
 template <typename T>
 struct Buffers {
-    T *out;     // (batch, outputs), rows of `ld`
-    T *kept;    // what the backward pass needs: a mask, normalized inputs, shares of bins
-    T *extra;   // a row or a table of the layer's own
+    T *out;    // (batch, outputs), rows of `ld`
+    T *kept;   // what the backward pass needs: a mask, normalized inputs, shares of bins
+    T *extra;  // rows or tables of the layer's own
+    T *delta;  // ∂loss/∂outputs, of linear layers and the lowest
+    T *up, *down;  // weights in strips, for the products upwards and downwards
     i64 ld;
     std::int32_t *places;  // bins
+    std::uint64_t *bits;   // a layer's own: a thread may be at the next layer already
 };
 
 template <typename T>
 struct Work {
     Buffers<T> *layers;
-    T *delta, *below;  // ∂loss/∂outputs of the layer at hand, and of the one below it
-    T *by_output;      // (outputs, batch), as losses want it
-    T *gradient;       // of one layer: it is used up before the next one's is computed
-    T *packed;         // weights, in strips
-    std::uint64_t *bits;
+    T *by_output;  // (outputs + 2, batch), as losses want it, and two rows of theirs
+    T *gradient;  // of some rows of a layer; each thread has its own
 };
 
-// Numbers of an embedding's tables (bins × columns each): rows of sums, what is real, two sums.
+// Tables of an embedding: bins × features, or bins × columns, and one row of columns.
 template <typename T>
 struct Tables {
     T *inner, *start, *steepness;  // (features, bins), inner with the edges that can be passed
     T *real, *below;               // (bins, columns): whether a bin has a width; sums below it
-    T *of_below, *of_inside, *of_slope;
+    T *of_below, *of_inside;       // (bins, columns): sums of deltas
+    T *of_slope;                   // (columns,)
+    T *gradient;                   // (bins + 2, columns)
 };
 
 template <typename T>
@@ -443,55 +448,99 @@ static Tables<T> tables(const Layer &layer, T *extra) {
     t.of_below = t.below + layer.bins * columns;
     t.of_inside = t.of_below + layer.bins * columns;
     t.of_slope = t.of_inside + layer.bins * columns;
+    t.gradient = t.of_slope + columns;
     return t;
 }
 
+static i64 table_size(const Layer &layer) {
+    const i64 columns = layer.n_embedded * layer.size;
+    return 3 * layer.n_embedded * layer.bins + (5 * layer.bins + 3) * columns;
+}
+
 template <typename T>
-static Work<T> laid_out(const Plan &plan, Room &room) {
+static i64 in_strips(i64 width, i64 depth) {
+    return (width + STRIP<T> - 1) / STRIP<T> * STRIP<T> * depth;
+}
+
+// Rows of whole vectors are multiplied where they lie, as long as they lie close together.
+template <typename T>
+static bool needs_strips(i64 units) {
+    return units % Lanes<T>::count || units * static_cast<i64>(sizeof(T)) > 512;
+}
+
+// Rows of a gradient that a thread computes at once, and uses up while they are in its cache.
+template <typename T>
+static i64 rows_at_once(i64 columns) {
+    const i64 fitting = 65536 / (columns * static_cast<i64>(sizeof(T))) / ROWS * ROWS;
+    return fitting < ROWS ? ROWS : fitting;
+}
+
+template <typename T>
+static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
+    const Layer &layer = plan.layers[l];
+    Buffers<T> own{};
+    own.ld = padded<T>(layer.outputs);
+    const i64 size = plan.batch * own.ld, cells = plan.batch * layer.n_embedded;
+    own.out = room.take<T>(size);
+    // Layers between two of these hand deltas on in the memory of the lower one.
+    if (l == 0 || layer.kind == LINEAR) own.delta = room.take<T>(size);
+    switch (layer.kind) {
+        case LINEAR:
+            if (needs_strips<T>(layer.outputs))
+                own.up = room.take<T>(in_strips<T>(layer.outputs, layer.inputs));
+            own.down = room.take<T>(in_strips<T>(layer.inputs, layer.outputs));
+            break;
+        case DROPOUT:
+            own.kept = room.take<T>(size);
+            own.bits = room.take<std::uint64_t>(plan.batch * layer.inputs / 4 + 1);
+            break;
+        case BATCH_NORM:
+            own.kept = room.take<T>(size);
+            own.extra = room.take<T>(5 * own.ld);
+            break;
+        case PIECEWISE_LINEAR:
+            own.kept = room.take<T>(cells);
+            own.places = room.take<std::int32_t>(cells);
+            own.extra = room.take<T>(table_size(layer));
+            break;
+        default: own.extra = room.take<T>(layer.function == PRELU ? own.ld : 0);
+    }
+    return own;
+}
+
+// The same memory for all threads of a team, but for the gradients; the first writes it down.
+template <typename T>
+static Work<T> laid_out(const Plan &plan, Room &room, i64 thread, i64 threads) {
     Work<T> work;
-    i64 widest = 0, largest = 0, packed = 0, bits = 0;
+    i64 largest = 0;
     work.layers = room.take<Buffers<T>>(plan.n_layers);
     for (i64 l = 0; l < plan.n_layers; ++l) {
         const Layer &layer = plan.layers[l];
-        Buffers<T> own;
-        own.ld = padded<T>(layer.outputs);
-        own.out = room.take<T>(plan.batch * own.ld);
-        const bool kept = layer.kind == DROPOUT || layer.kind == BATCH_NORM;
-        own.kept = room.take<T>(kept ? plan.batch * own.ld : 0);
-        own.extra = room.take<T>(layer.kind == BATCH_NORM ? 4 * own.ld : 0);
-        own.places = nullptr;
-        if (layer.kind == PIECEWISE_LINEAR) {
-            const i64 columns = layer.n_embedded * layer.size;
-            own.kept = room.take<T>(plan.batch * layer.n_embedded);
-            own.places = room.take<std::int32_t>(plan.batch * layer.n_embedded);
-            own.extra = room.take<T>(3 * layer.n_embedded * layer.bins +
-                                     4 * layer.bins * columns + columns);
-        }
-        if (layer.kind == DROPOUT && bits < plan.batch * layer.inputs)
-            bits = plan.batch * layer.inputs;
-        // `base` is null where the size is asked for: nothing is written then.
-        if (room.base) work.layers[l] = own;
-        const i64 size = layer.rows * layer.columns;
-        if (largest < size) largest = size;
-        if (widest < own.ld) widest = own.ld;
-        if (widest < padded<T>(layer.inputs)) widest = padded<T>(layer.inputs);
-        if (layer.kind == LINEAR) {
-            const i64 up = (layer.outputs + STRIP<T> - 1) / STRIP<T> * STRIP<T> * layer.inputs;
-            const i64 down = (layer.inputs + STRIP<T> - 1) / STRIP<T> * STRIP<T> * layer.outputs;
-            if (packed < up) packed = up;
-            if (packed < down) packed = down;
-        }
+        const Buffers<T> own = layer_buffers<T>(plan, l, room);
+        if (room.base && !thread) work.layers[l] = own;
+        const i64 rows = rows_at_once<T>(layer.columns ? layer.columns : 1);
+        if (largest < rows * layer.columns) largest = rows * layer.columns;
     }
-    work.delta = room.take<T>(plan.batch * widest);
-    work.below = room.take<T>(plan.batch * widest);
-    work.by_output = room.take<T>(plan.batch * plan.outputs);
-    work.gradient = room.take<T>(largest);
-    work.packed = room.take<T>(packed);
-    work.bits = room.take<std::uint64_t>(bits / 4 + 1);
+    work.by_output = room.take<T>(plan.batch * (plan.outputs + 2));
+    for (i64 each = 0; each < threads; ++each) {
+        T *gradient = room.take<T>(largest);
+        if (each == thread) work.gradient = gradient;
+    }
     return work;
 }
 
-// ---- one member at work
+// ---- one member at work, or a thread's share of it
+
+struct Range {
+    i64 from, to;
+};
+
+// A thread's share of some items, in groups of four.
+static inline Range share(i64 items, i64 thread, i64 threads) {
+    const i64 each = ((items + threads - 1) / threads + 3) / 4 * 4;
+    const i64 from = thread * each < items ? thread * each : items;
+    return {from, from + each < items ? from + each : items};
+}
 
 template <typename T>
 struct Member {
@@ -500,6 +549,9 @@ struct Member {
     i64 member;
     Work<T> work;
     T mean;  // 1 / batch
+    Team &team;
+    i64 thread;
+    Range rows;  // of the batch, for this thread
 
     T *block(void *flat, const Layer &layer) const {
         const i64 size = layer.rows * layer.columns;
@@ -513,26 +565,41 @@ struct Member {
     bool learns(const Layer &layer) const { return layer.rows && layer.groups[member] >= 0; }
 
     T number(const double *numbers) const { return numbers ? T(numbers[member]) : T(0); }
+
+    Range mine(i64 items) const { return share(items, thread, team.size); }
 };
 
 // ---- layers
 
 template <typename T>
-static void linear(const Member<T> &me, const Layer &layer, const T *x, i64 ld, T *out,
-                   i64 out_ld) {
-    const i64 units = layer.columns;
+static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g);
+
+// Put a linear layer's weights into strips; a thread takes every so many.
+template <typename T>
+static void pack(const Member<T> &me, const Layer &layer, const Buffers<T> &own, bool down) {
+    const i64 units = layer.columns, inputs = layer.inputs, every = me.team.size * STRIP<T>;
     const T *w = me.block(me.plan.parameters, layer);
-    Product<T> p{me.plan.batch, units, layer.inputs, x, ld, 1, w, units, STRIP<T>, out, out_ld,
-                 T(1), w + layer.inputs * units, false};
-    // Rows of whole vectors are read where they lie, as long as they lie close together.
-    if (units % Lanes<T>::count || units * sizeof(T) > 512) {
-        for (i64 j = 0; j < units; j += STRIP<T>) {
-            T *strip = me.work.packed + j * layer.inputs;
-            const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
-            for (i64 k = 0; k < layer.inputs; ++k)
-                std::memcpy(strip + k * STRIP<T>, w + k * units + j, width * sizeof(T));
-        }
-        p.b = me.work.packed;
+    for (i64 j = me.thread * STRIP<T>; own.up && j < units; j += every) {
+        T *strip = own.up + j * inputs;
+        const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
+        for (i64 k = 0; k < inputs; ++k)
+            std::memcpy(strip + k * STRIP<T>, w + k * units + j, width * sizeof(T));
+    }
+    for (i64 i = me.thread * STRIP<T>; down && i < inputs; i += every) {
+        const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
+        transpose<T>(width, units, w + i * units, units, own.down + i * units, STRIP<T>);
+    }
+}
+
+template <typename T>
+static void linear(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                   i64 ld) {
+    const i64 units = layer.columns, from = me.rows.from;
+    const T *w = me.block(me.plan.parameters, layer);
+    Product<T> p{me.rows.to - from, units, layer.inputs, x + from * ld, ld, 1, w, units, STRIP<T>,
+                 own.out + from * own.ld, own.ld, T(1), w + layer.inputs * units, false};
+    if (own.up) {
+        p.b = own.up;
         p.b_step = STRIP<T>;
         p.b_strip = STRIP<T> * layer.inputs;
     }
@@ -541,16 +608,12 @@ static void linear(const Member<T> &me, const Layer &layer, const T *x, i64 ld, 
 
 // ∂loss/∂x of a linear layer, into `below`.
 template <typename T>
-static void linear_down(const Member<T> &me, const Layer &layer, const T *delta, i64 ld, T *below,
+static void linear_down(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *below,
                         i64 below_ld) {
-    const i64 units = layer.columns, inputs = layer.inputs;
-    const T *w = me.block(me.plan.parameters, layer);
-    for (i64 i = 0; i < inputs; i += STRIP<T>) {
-        const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
-        transpose<T>(width, units, w + i * units, units, me.work.packed + i * units, STRIP<T>);
-    }
-    multiply(Product<T>{me.plan.batch, inputs, units, delta, ld, 1, me.work.packed, STRIP<T>,
-                        STRIP<T> * units, below, below_ld, T(1), nullptr, false});
+    const i64 units = layer.columns, from = me.rows.from;
+    multiply(Product<T>{me.rows.to - from, layer.inputs, units, own.delta + from * own.ld, own.ld,
+                        1, own.down, STRIP<T>, STRIP<T> * units, below + from * below_ld, below_ld,
+                        T(1), nullptr, false});
 }
 
 template <typename T>
@@ -562,20 +625,12 @@ static void add_up(i64 rows, i64 columns, const T *__restrict in, i64 ld, T scal
     for (i64 j = 0; j < columns; ++j) sums[j] *= scale;
 }
 
-template <typename T>
-static void linear_gradient(const Member<T> &me, const Layer &layer, const T *x, i64 x_ld,
-                            const T *delta, i64 ld) {
-    const i64 units = layer.columns;
-    multiply(Product<T>{layer.inputs, units, me.plan.batch, x, 1, x_ld, delta, ld, STRIP<T>,
-                        me.work.gradient, units, me.mean, nullptr, false});
-    add_up(me.plan.batch, units, delta, ld, me.mean, me.work.gradient + layer.inputs * units);
-}
-
 // Bits of SplitMix64 on a counter of steps: those of wellfit.core.rng.Bits.
-static inline void draw(std::uint64_t key, std::uint64_t block, i64 words, std::uint64_t *out) {
+static inline void draw(std::uint64_t key, std::uint64_t block, i64 from, i64 to,
+                        std::uint64_t *out) {
     const std::uint64_t gamma = 0x9E3779B97F4A7C15u;
     const std::uint64_t start = key + (block << 32) * gamma;
-    for (i64 i = 0; i < words; ++i) {
+    for (i64 i = from; i < to; ++i) {
         std::uint64_t z = start + static_cast<std::uint64_t>(i) * gamma;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
@@ -586,16 +641,18 @@ static inline void draw(std::uint64_t key, std::uint64_t block, i64 words, std::
 template <typename T>
 static void drop(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x, i64 ld,
                  i64 step) {
-    const i64 width = layer.inputs, rows = me.plan.batch;
+    const i64 width = layer.inputs, first = me.rows.from * width / 4;
+    if (me.rows.from == me.rows.to) return;
     const double rate = layer.first[me.member];
     const double cut = __builtin_nearbyint(rate * 65536 - 32768);
     const std::int16_t least = static_cast<std::int16_t>(cut > 32767 ? 32767 : cut);
     const T scale = T(1 / (1 - rate));
-    draw(static_cast<std::uint64_t>(layer.keys[me.member]), static_cast<std::uint64_t>(step),
-         (rows * width + 3) / 4, me.work.bits);
+    // Threads begin at every fourth row, hence with a word of their own.
+    draw(static_cast<std::uint64_t>(layer.keys[me.member]), static_cast<std::uint64_t>(step), first,
+         (me.rows.to * width + 3) / 4, own.bits);
     // A word is four numbers of 16 bits, the lowest first: so they lie in memory.
-    const auto *bits = reinterpret_cast<const unsigned char *>(me.work.bits);
-    for (i64 i = 0; i < rows; ++i) {
+    const auto *bits = reinterpret_cast<const unsigned char *>(own.bits);
+    for (i64 i = me.rows.from; i < me.rows.to; ++i) {
         T *mask = own.kept + i * own.ld, *out = own.out + i * own.ld;
         const T *in = x + i * ld;
         const unsigned char *row = bits + i * width * 2;
@@ -608,49 +665,52 @@ static void drop(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
     }
 }
 
-// Rows of BatchNorm's own: scale, shift, mean and variance of the batch.
+// Batch norm takes all rows of a thread's share of the columns. Rows of its own: scale, mean,
+// variance, and the two gradients.
 template <typename T>
 static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                       i64 ld) {
     const i64 width = layer.inputs, rows = me.plan.batch;
+    const Range columns = me.mine(width);
+    const i64 from = columns.from, to = columns.to;
     const T *gamma = me.block(me.plan.parameters, layer), *beta = gamma + width;
     T *running = me.tracked(layer, 2, width);
     const T epsilon = me.number(layer.second), fresh = T(1 - layer.first[me.member]);
     T *__restrict inverse = own.extra, *__restrict middle = own.extra + own.ld;
     T *__restrict spread = own.extra + 2 * own.ld;
     if (!me.learns(layer)) {
-        for (i64 j = 0; j < width; ++j) {
+        for (i64 j = from; j < to; ++j) {
             inverse[j] = gamma[j] / root(running[width + j] + epsilon);
             middle[j] = beta[j] - running[j] * inverse[j];
         }
         for (i64 i = 0; i < rows; ++i)
-            for (i64 j = 0; j < width; ++j)
+            for (i64 j = from; j < to; ++j)
                 own.out[i * own.ld + j] = middle[j] + x[i * ld + j] * inverse[j];
         return;
     }
-    add_up(rows, width, x, ld, me.mean, middle);
-    for (i64 j = 0; j < width; ++j) spread[j] = 0;
+    add_up(rows, to - from, x + from, ld, me.mean, middle + from);
+    for (i64 j = from; j < to; ++j) spread[j] = 0;
     for (i64 i = 0; i < rows; ++i) {
         T *__restrict normal = own.kept + i * own.ld;
-        for (i64 j = 0; j < width; ++j) {
+        for (i64 j = from; j < to; ++j) {
             normal[j] = x[i * ld + j] - middle[j];
             spread[j] += normal[j] * normal[j];
         }
     }
-    for (i64 j = 0; j < width; ++j) {
+    for (i64 j = from; j < to; ++j) {
         spread[j] *= me.mean;
         inverse[j] = T(1) / root(spread[j] + epsilon);
     }
     for (i64 i = 0; i < rows; ++i) {
         T *__restrict normal = own.kept + i * own.ld, *__restrict out = own.out + i * own.ld;
-        for (i64 j = 0; j < width; ++j) {
+        for (i64 j = from; j < to; ++j) {
             normal[j] *= inverse[j];
             out[j] = beta[j] + normal[j] * gamma[j];
         }
     }
     // The running variance estimates that of new rows, hence B / (B - 1).
     const T unbias = T(rows) / T(rows > 1 ? rows - 1 : 1);
-    for (i64 j = 0; j < width; ++j) {
+    for (i64 j = from; j < to; ++j) {
         running[j] += fresh * (middle[j] - running[j]);
         running[width + j] += fresh * (spread[j] * unbias - running[width + j]);
     }
@@ -660,23 +720,25 @@ template <typename T>
 static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *delta,
                         i64 ld) {
     const i64 width = layer.inputs, rows = me.plan.batch;
+    const Range columns = me.mine(width);
+    const i64 from = columns.from, to = columns.to;
     const T *gamma = me.block(me.plan.parameters, layer);
-    T *__restrict inverse = own.extra, *__restrict of_gamma = me.work.gradient;
-    T *__restrict of_beta = me.work.gradient + width;
+    T *__restrict inverse = own.extra, *__restrict of_gamma = own.extra + 3 * own.ld;
+    T *__restrict of_beta = own.extra + 4 * own.ld;
     if (!me.learns(layer)) {
         for (i64 i = 0; i < rows; ++i)
-            for (i64 j = 0; j < width; ++j) delta[i * ld + j] *= inverse[j];
+            for (i64 j = from; j < to; ++j) delta[i * ld + j] *= inverse[j];
         return;
     }
-    for (i64 j = 0; j < width; ++j) of_gamma[j] = of_beta[j] = 0;
+    for (i64 j = from; j < to; ++j) of_gamma[j] = of_beta[j] = 0;
     for (i64 i = 0; i < rows; ++i) {
         const T *__restrict d = delta + i * ld, *__restrict normal = own.kept + i * own.ld;
-        for (i64 j = 0; j < width; ++j) {
+        for (i64 j = from; j < to; ++j) {
             of_gamma[j] += d[j] * normal[j];
             of_beta[j] += d[j];
         }
     }
-    for (i64 j = 0; j < width; ++j) {
+    for (i64 j = from; j < to; ++j) {
         of_gamma[j] *= me.mean;
         of_beta[j] *= me.mean;
         inverse[j] *= gamma[j];
@@ -684,7 +746,7 @@ static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T
     for (i64 i = 0; i < rows; ++i) {
         T *__restrict d = delta + i * ld;
         const T *__restrict normal = own.kept + i * own.ld;
-        for (i64 j = 0; j < width; ++j)
+        for (i64 j = from; j < to; ++j)
             d[j] = (d[j] - of_beta[j] - normal[j] * of_gamma[j]) * inverse[j];
     }
 }
@@ -717,7 +779,7 @@ static void embed_rows(const Member<T> &me, const Layer &layer, const Buffers<T>
     const i64 bins = layer.bins, features = layer.n_embedded;
     const i64 size = S ? S : layer.size, columns = features * size;
     const T *w = me.block(me.plan.parameters, layer), *slope = w + bins * columns;
-    for (i64 i = 0; i < me.plan.batch; ++i) {
+    for (i64 i = me.rows.from; i < me.rows.to; ++i) {
         for (i64 f = 0; f < features; ++f) {
             const T value = x[i * ld + layer.embedded[f]];
             const T *inner = t.inner + f * bins;
@@ -740,39 +802,51 @@ static void embed_rows(const Member<T> &me, const Layer &layer, const Buffers<T>
     }
 }
 
+// Add the bins up, a thread's share of the columns: W has moved since the last step.
 template <typename T>
-static void embed(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
-                  i64 ld) {
+static void add_bins_up(const Member<T> &me, const Layer &layer, const Buffers<T> &own) {
     const Tables<T> t = tables(layer, own.extra);
     const i64 bins = layer.bins, columns = layer.n_embedded * layer.size;
     const T *w = me.block(me.plan.parameters, layer), *bias = w + (bins + 1) * columns;
-    for (i64 j = 0; j < columns; ++j) t.below[j] = bias[j];
+    const Range mine = me.mine(columns);
+    for (i64 j = mine.from; j < mine.to; ++j) t.below[j] = bias[j];
     for (i64 b = 1; b < bins; ++b) {
         const T *__restrict before = t.below + (b - 1) * columns, *row = w + (b - 1) * columns;
         const T *real = t.real + (b - 1) * columns;
         T *__restrict sum = t.below + b * columns;
-        for (i64 j = 0; j < columns; ++j) sum[j] = before[j] + row[j] * real[j];
+        for (i64 j = mine.from; j < mine.to; ++j) sum[j] = before[j] + row[j] * real[j];
     }
+}
+
+template <typename T>
+static void embed(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                  i64 ld) {
+    const Tables<T> t = tables(layer, own.extra);
     if (layer.size == 4)
         embed_rows<T, 4>(me, layer, own, t, x, ld);
     else
         embed_rows<T, 0>(me, layer, own, t, x, ld);
 }
 
+// Where an embedding's numbers pass through relu, so do their deltas.
+template <typename T>
+static void embedding_delta(const Member<T> &me, const Layer &layer, const Buffers<T> &own) {
+    const i64 columns = layer.n_embedded * layer.size;
+    for (i64 i = me.rows.from; layer.bends && i < me.rows.to; ++i) {
+        const T *out = own.out + i * own.ld;
+        for (i64 j = 0; j < columns; ++j) own.delta[i * own.ld + j] *= out[j] > 0 ? T(1) : T(0);
+    }
+}
+
 template <typename T, int S>
 static void embedding_sums(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
-                           const Tables<T> &t, const T *x, i64 x_ld, T *delta, i64 ld) {
+                           const Tables<T> &t, Range mine, const T *x, i64 x_ld) {
     const i64 features = layer.n_embedded, size = S ? S : layer.size, columns = features * size;
     for (i64 i = 0; i < me.plan.batch; ++i) {
-        if (layer.bends) {
-            const T *out = own.out + i * own.ld;
-            for (i64 j = 0; j < columns; ++j)
-                delta[i * ld + j] *= out[j] > 0 ? T(1) : T(0);
-        }
-        for (i64 f = 0; f < features; ++f) {
+        for (i64 f = mine.from; f < mine.to; ++f) {
             const i64 place = own.places[i * features + f] * columns + f * size;
             const T share = own.kept[i * features + f], value = x[i * x_ld + layer.embedded[f]];
-            const T *d = delta + i * ld + f * size;
+            const T *d = own.delta + i * own.ld + f * size;
             T *below = t.of_below + place, *inside = t.of_inside + place;
             T *slope = t.of_slope + f * size;
             for (i64 s = 0; s < size; ++s) {
@@ -784,19 +858,24 @@ static void embedding_sums(const Member<T> &me, const Layer &layer, const Buffer
     }
 }
 
+// The gradients of a thread's share of the features, and their update.
 template <typename T>
-static void embedding_gradient(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
-                               const T *x, i64 x_ld, T *delta, i64 ld) {
+static void move_embedding(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
+                           const T *x, i64 x_ld, i64 step) {
     const Tables<T> t = tables(layer, own.extra);
     const i64 bins = layer.bins, columns = layer.n_embedded * layer.size;
-    // The three sums lie one after the other.
-    std::memset(t.of_below, 0, (2 * bins + 1) * columns * sizeof(T));
+    const Range mine = me.mine(layer.n_embedded);
+    const i64 from = mine.from * layer.size, to = mine.to * layer.size;
+    for (i64 b = 0; b < bins; ++b)
+        for (i64 j = from; j < to; ++j)
+            t.of_below[b * columns + j] = t.of_inside[b * columns + j] = 0;
+    for (i64 j = from; j < to; ++j) t.of_slope[j] = 0;
     if (layer.size == 4)
-        embedding_sums<T, 4>(me, layer, own, t, x, x_ld, delta, ld);
+        embedding_sums<T, 4>(me, layer, own, t, mine, x, x_ld);
     else
-        embedding_sums<T, 0>(me, layer, own, t, x, x_ld, delta, ld);
-    T *g = me.work.gradient, *__restrict above = g + (bins + 1) * columns;
-    for (i64 j = 0; j < columns; ++j) {
+        embedding_sums<T, 0>(me, layer, own, t, mine, x, x_ld);
+    T *g = t.gradient, *__restrict above = g + (bins + 1) * columns;
+    for (i64 j = from; j < to; ++j) {
         above[j] = 0;
         g[bins * columns + j] = t.of_slope[j] * me.mean;
     }
@@ -805,12 +884,14 @@ static void embedding_gradient(const Member<T> &me, const Layer &layer, const Bu
         const T *__restrict inside = t.of_inside + b * columns, *real = t.real + b * columns;
         const T *__restrict own_sum = t.of_below + b * columns;
         T *__restrict row = g + b * columns;
-        for (i64 j = 0; j < columns; ++j) {
+        for (i64 j = from; j < to; ++j) {
             row[j] = (inside[j] + above[j]) * me.mean * real[j];
             above[j] += own_sum[j];
         }
     }
-    for (i64 j = 0; j < columns; ++j) above[j] *= me.mean;
+    for (i64 j = from; j < to; ++j) above[j] *= me.mean;
+    for (i64 b = 0; b < bins + 2; ++b)
+        update(me, layer, step, b * columns + from, to - from, g + b * columns + from);
 }
 
 // ---- prelu, whose slopes are learned
@@ -819,26 +900,28 @@ template <typename T>
 static void bend(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                  i64 ld) {
     const T *a = me.block(me.plan.parameters, layer);
-    for (i64 i = 0; i < me.plan.batch; ++i)
+    for (i64 i = me.rows.from; i < me.rows.to; ++i)
         for (i64 j = 0; j < layer.inputs; ++j) {
             const T z = x[i * ld + j];
             own.out[i * own.ld + j] = z > 0 ? z : a[j] * z;
         }
 }
 
+// All rows of a thread's share of the units.
 template <typename T>
-static void unbend(const Member<T> &me, const Layer &layer, const T *x, i64 x_ld, T *delta,
-                   i64 ld) {
+static void unbend(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                   i64 x_ld, T *delta, i64 ld) {
     const T *a = me.block(me.plan.parameters, layer);
-    T *__restrict g = me.work.gradient;
-    for (i64 j = 0; j < layer.inputs; ++j) g[j] = 0;
+    T *__restrict g = own.extra;
+    const Range mine = me.mine(layer.inputs);
+    for (i64 j = mine.from; j < mine.to; ++j) g[j] = 0;
     for (i64 i = 0; i < me.plan.batch; ++i)
-        for (i64 j = 0; j < layer.inputs; ++j) {
+        for (i64 j = mine.from; j < mine.to; ++j) {
             const T z = x[i * x_ld + j], d = delta[i * ld + j];
             g[j] += z > 0 ? T(0) : d * z;
             delta[i * ld + j] = z > 0 ? d : d * a[j];
         }
-    for (i64 j = 0; j < layer.inputs; ++j) g[j] *= me.mean;
+    for (i64 j = mine.from; j < mine.to; ++j) g[j] *= me.mean;
 }
 
 // ---- losses: ∂loss/∂logits, (outputs, batch)
@@ -846,48 +929,51 @@ static void unbend(const Member<T> &me, const Layer &layer, const T *x, i64 x_ld
 template <typename T>
 static void loss_delta(const Member<T> &me, const T *z, const T *target, const T *weight,
                        T *delta) {
-    const i64 n = me.plan.batch, classes = me.plan.outputs;
+    const i64 n = me.plan.batch, classes = me.plan.outputs, from = me.rows.from, to = me.rows.to;
     const T smoothing = me.number(me.plan.smoothing);
     switch (me.plan.loss) {
         case SOFTMAX: {
-            T *__restrict top = me.work.below, *__restrict sum = me.work.below + n;
-            for (i64 i = 0; i < n; ++i) top[i] = z[i];
+            T *__restrict top = delta + classes * n, *__restrict sum = top + n;
+            for (i64 i = from; i < to; ++i) top[i] = z[i];
             for (i64 c = 1; c < classes; ++c)
-                for (i64 i = 0; i < n; ++i) top[i] = z[c * n + i] > top[i] ? z[c * n + i] : top[i];
-            for (i64 i = 0; i < n; ++i) sum[i] = 0;
+                for (i64 i = from; i < to; ++i) top[i] = z[c * n + i] > top[i] ? z[c * n + i] : top[i];
+            for (i64 i = from; i < to; ++i) sum[i] = 0;
             for (i64 c = 0; c < classes; ++c) {
                 T *__restrict row = delta + c * n;
-                for (i64 i = 0; i < n; ++i) {
+                for (i64 i = from; i < to; ++i) {
                     row[i] = exponential(z[c * n + i] - top[i]);
                     sum[i] += row[i];
                 }
             }
-            for (i64 i = 0; i < n; ++i) sum[i] = T(1) / sum[i];
+            for (i64 i = from; i < to; ++i) sum[i] = T(1) / sum[i];
             const T share = 1 - smoothing, rest = smoothing / T(classes);
             for (i64 c = 0; c < classes; ++c) {
                 T *__restrict row = delta + c * n;
                 const T *__restrict goal = target + c * n;
-                for (i64 i = 0; i < n; ++i) row[i] = row[i] * sum[i] - (share * goal[i] + rest);
+                for (i64 i = from; i < to; ++i) row[i] = row[i] * sum[i] - (share * goal[i] + rest);
             }
             break;
         }
         case SIGMOID_ENTROPY:
-            for (i64 i = 0; i < n * classes; ++i)
-                delta[i] = logistic(z[i]) - (target[i] * (1 - smoothing) + smoothing / 2);
+            for (i64 c = 0; c < classes * n; c += n)
+                for (i64 i = c + from; i < c + to; ++i)
+                    delta[i] = logistic(z[i]) - (target[i] * (1 - smoothing) + smoothing / 2);
             break;
         case SIGMOID_SQUARES:
-            for (i64 i = 0; i < n * classes; ++i) {
-                const T a = logistic(z[i]);
-                delta[i] = (a - target[i]) * (a - a * a);
-            }
+            for (i64 c = 0; c < classes * n; c += n)
+                for (i64 i = c + from; i < c + to; ++i) {
+                    const T a = logistic(z[i]);
+                    delta[i] = (a - target[i]) * (a - a * a);
+                }
             break;
         default:
-            for (i64 i = 0; i < n * classes; ++i)
-                delta[i] = (z[i] - target[i]) * (T(2) / T(classes));
+            for (i64 c = 0; c < classes * n; c += n)
+                for (i64 i = c + from; i < c + to; ++i)
+                    delta[i] = (z[i] - target[i]) * (T(2) / T(classes));
     }
     if (weight)
         for (i64 c = 0; c < classes; ++c)
-            for (i64 i = 0; i < n; ++i) delta[c * n + i] *= weight[i];
+            for (i64 i = from; i < to; ++i) delta[c * n + i] *= weight[i];
 }
 
 // ---- the update of a layer
@@ -953,54 +1039,78 @@ static void shrink(i64 n, const Penalty &penalty, T amount, T *w) {
         }
 }
 
+// Move averaged weights towards the new ones.
 template <typename T>
-static void update(const Member<T> &me, const Layer &layer, i64 step) {
+static void average(i64 n, T *__restrict mean, const T *__restrict now, T share) {
+    // From the nearer end, so that a share of 1 leaves nothing of what the average held.
+    if (share < T(0.5))
+        for (i64 i = 0; i < n; ++i) mean[i] += share * (now[i] - mean[i]);
+    else
+        for (i64 i = 0; i < n; ++i) mean[i] = now[i] - (now[i] - mean[i]) * (1 - share);
+}
+
+template <typename T>
+static void average(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n) {
+    if (me.call.averaging)
+        average(n, me.block(me.plan.average, layer) + at,
+                me.block(me.plan.parameters, layer) + at,
+                T(me.call.averaging[step * me.plan.members + me.member]));
+}
+
+// Update n of a layer's numbers from place `at` on, by their gradients.
+template <typename T>
+static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g) {
     const Plan &plan = me.plan;
     const Group &group = me.call.groups[layer.groups[me.member]];
-    const i64 size = layer.rows * layer.columns, weights = layer.weight_rows * layer.columns;
-    const i64 at = me.member - group.start;
-    const double *c = group.values + (step * group.members + at) * group.count;
+    const i64 member = me.member - group.start, end = layer.weight_rows * layer.columns;
+    const i64 weights = at + n <= end ? n : at < end ? end - at : 0;
+    const double *c = group.values + (step * group.members + member) * group.count;
     const double *strengths =
         me.call.strengths + (step * plan.members + me.member) * plan.n_penalties;
-    T *p = me.block(plan.parameters, layer), *g = me.work.gradient;
+    T *p = me.block(plan.parameters, layer) + at;
     for (i64 k = 0; k < plan.n_penalties; ++k) {
         const Penalty &penalty = plan.penalties[k];
         if (!layer.penalized[k]) continue;
         if (!penalty.decoupled)
             penalize(weights, penalty, T(strengths[k]), p, g);
         else if (!penalty.l1)
-            shrink(weights, penalty, T(strengths[k] * group.rates[at]), p);
+            shrink(weights, penalty, T(strengths[k] * group.rates[member]), p);
     }
     // The last coefficient is the rule's own decay, which acts on weights before the update.
     const T kept = T(c[group.count - 1]);
     if (kept != 1)
         for (i64 i = 0; i < weights; ++i) p[i] *= kept;
+    T *first = plan.slots[0] ? me.block(plan.slots[0], layer) + at : nullptr;
     switch (plan.rule) {
-        case ADAM:
-            adam(size, p, g, me.block(plan.slots[0], layer), me.block(plan.slots[1], layer), c);
-            break;
-        case RMSPROP: rmsprop(size, p, g, me.block(plan.slots[0], layer), c); break;
-        default:
-            sgd(size, p, g, plan.has_momentum ? me.block(plan.slots[0], layer) : nullptr,
-                plan.nesterov != 0, c);
+        case ADAM: adam(n, p, g, first, me.block(plan.slots[1], layer) + at, c); break;
+        case RMSPROP: rmsprop(n, p, g, first, c); break;
+        default: sgd(n, p, g, plan.has_momentum ? first : nullptr, plan.nesterov != 0, c);
     }
     // Decoupled L1 comes last, or the update would move weights off their exact zeros.
     for (i64 k = 0; k < plan.n_penalties; ++k)
         if (plan.penalties[k].decoupled && plan.penalties[k].l1 && layer.penalized[k])
-            shrink(weights, plan.penalties[k], T(strengths[k] * group.rates[at]), p);
+            shrink(weights, plan.penalties[k], T(strengths[k] * group.rates[member]), p);
+    average(me, layer, step, at, n);
 }
 
-// Move a layer's averaged weights towards the new ones.
+// The gradients of a thread's share of a linear layer's weights, some rows at a time, each updated
+// while it is in the cache.
 template <typename T>
-static void average(const Member<T> &me, const Layer &layer, T share) {
-    T *__restrict mean = me.block(me.plan.average, layer);
-    const T *__restrict now = me.block(me.plan.parameters, layer);
-    const i64 size = layer.rows * layer.columns;
-    // From the nearer end, so that a share of 1 leaves nothing of what the average held.
-    if (share < T(0.5))
-        for (i64 i = 0; i < size; ++i) mean[i] += share * (now[i] - mean[i]);
-    else
-        for (i64 i = 0; i < size; ++i) mean[i] = now[i] - (now[i] - mean[i]) * (1 - share);
+static void move_linear(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                        i64 x_ld, i64 step) {
+    const i64 units = layer.columns, most = rows_at_once<T>(units);
+    const Range mine = me.mine(layer.inputs);
+    T *g = me.work.gradient;
+    for (i64 i = mine.from; i < mine.to; i += most) {
+        const i64 rows = mine.to - i < most ? mine.to - i : most;
+        multiply(Product<T>{rows, units, me.plan.batch, x + i, 1, x_ld, own.delta, own.ld, STRIP<T>,
+                            g, units, me.mean, nullptr, false});
+        update(me, layer, step, i * units, rows * units, g);
+    }
+    if (me.thread + 1 == me.team.size) {
+        add_up(me.plan.batch, units, own.delta, own.ld, me.mean, g);
+        update(me, layer, step, layer.inputs * units, units, g);
+    }
 }
 
 // ---- a step
@@ -1011,118 +1121,188 @@ struct Rows {
     i64 ld;
 };
 
+// The memory of ∂loss/∂outputs of a layer: that of the next linear one below, or of the lowest.
+template <typename T>
+static T *delta_of(const Member<T> &me, i64 l) {
+    while (!me.work.layers[l].delta) --l;
+    return me.work.layers[l].delta;
+}
+
+// What all threads need of the weights as they are now.
+template <typename T>
+static void prepare(const Member<T> &me, i64 lowest) {
+    for (i64 l = 0; l < me.plan.n_layers; ++l) {
+        const Layer &layer = me.plan.layers[l];
+        if (layer.kind == LINEAR) pack(me, layer, me.work.layers[l], l > lowest);
+        if (layer.kind == PIECEWISE_LINEAR) add_bins_up(me, layer, me.work.layers[l]);
+    }
+}
+
+template <typename T>
+static void activations(const Member<T> &me, const Layer &layer, const Buffers<T> &own, Rows<T> x) {
+    const T a = me.number(layer.first);
+    const i64 from = me.rows.from, to = me.rows.to;
+    if (layer.function == PRELU)
+        bend(me, layer, own, x.at, x.ld);
+    else if (x.ld == own.ld)
+        activate(layer.function, (to - from) * own.ld, x.at + from * x.ld, own.out + from * own.ld,
+                 a);
+    else
+        for (i64 i = from; i < to; ++i)
+            activate(layer.function, layer.outputs, x.at + i * x.ld, own.out + i * own.ld, a);
+}
+
 template <typename T>
 static Rows<T> forward(const Member<T> &me, Rows<T> x, i64 step) {
     for (i64 l = 0; l < me.plan.n_layers; ++l) {
         const Layer &layer = me.plan.layers[l];
         const Buffers<T> &own = me.work.layers[l];
         switch (layer.kind) {
-            case LINEAR: linear(me, layer, x.at, x.ld, own.out, own.ld); break;
+            case LINEAR: linear(me, layer, own, x.at, x.ld); break;
             case DROPOUT: drop(me, layer, own, x.at, x.ld, step); break;
-            case BATCH_NORM: normalize(me, layer, own, x.at, x.ld); break;
+            case BATCH_NORM:
+                meet(me.team);
+                normalize(me, layer, own, x.at, x.ld);
+                meet(me.team);
+                break;
             case PIECEWISE_LINEAR: embed(me, layer, own, x.at, x.ld); break;
-            default:
-                if (layer.function == PRELU)
-                    bend(me, layer, own, x.at, x.ld);
-                else if (x.ld == own.ld)
-                    activate(layer.function, me.plan.batch * own.ld, x.at, own.out,
-                             me.number(layer.first));
-                else
-                    for (i64 i = 0; i < me.plan.batch; ++i)
-                        activate(layer.function, layer.outputs, x.at + i * x.ld,
-                                 own.out + i * own.ld, me.number(layer.first));
+            default: activations(me, layer, own, x);
         }
         x = {own.out, own.ld};
     }
     return x;
 }
 
-// Back through the layers, each updated as soon as nothing below needs its old weights.
 template <typename T>
-static void backward(Member<T> &me, Rows<T> first, i64 lowest, i64 step) {
-    for (i64 l = me.plan.n_layers - 1; l >= lowest; --l) {
-        const Layer &layer = me.plan.layers[l];
-        const Buffers<T> &own = me.work.layers[l];
-        const Rows<T> x = l ? Rows<T>{me.work.layers[l - 1].out, me.work.layers[l - 1].ld} : first;
-        T *delta = me.work.delta;
-        const i64 ld = own.ld;
-        switch (layer.kind) {
-            case LINEAR: {
-                const i64 below_ld = padded<T>(layer.inputs);
-                if (l > lowest) linear_down(me, layer, delta, ld, me.work.below, below_ld);
-                if (me.learns(layer)) linear_gradient(me, layer, x.at, x.ld, delta, ld);
-                me.work.delta = me.work.below;
-                me.work.below = delta;
-                break;
-            }
-            case DROPOUT:
-                for (i64 i = 0; i < me.plan.batch * ld; ++i) delta[i] *= own.kept[i];
-                break;
-            case BATCH_NORM: denormalize(me, layer, own, delta, ld); break;
-            case PIECEWISE_LINEAR:
-                if (me.learns(layer)) embedding_gradient(me, layer, own, x.at, x.ld, delta, ld);
-                break;
-            default:
-                if (layer.function == PRELU)
-                    unbend(me, layer, x.at, x.ld, delta, ld);
-                else if (x.ld == ld)
-                    deactivate(layer.function, me.plan.batch * ld, delta, x.at, own.out,
-                               me.number(layer.first));
-                else
-                    for (i64 i = 0; i < me.plan.batch; ++i)
-                        deactivate(layer.function, layer.outputs, delta + i * ld, x.at + i * x.ld,
-                                   own.out + i * own.ld, me.number(layer.first));
-        }
-        if (me.learns(layer)) update(me, layer, step);
-    }
+static Rows<T> inputs_of(const Member<T> &me, i64 l, Rows<T> first) {
+    return l ? Rows<T>{me.work.layers[l - 1].out, me.work.layers[l - 1].ld} : first;
 }
 
 template <typename T>
-static void train_member(const Plan &plan, const Call &call, i64 member, unsigned char *base) {
+static void slopes(const Member<T> &me, const Layer &layer, const Buffers<T> &own, Rows<T> x,
+                   T *delta) {
+    const T a = me.number(layer.first);
+    const i64 from = me.rows.from, to = me.rows.to, ld = own.ld;
+    if (layer.function == PRELU) {
+        meet(me.team);
+        unbend(me, layer, own, x.at, x.ld, delta, ld);
+        meet(me.team);
+    } else if (x.ld == ld) {
+        deactivate(layer.function, (to - from) * ld, delta + from * ld, x.at + from * ld,
+                   own.out + from * ld, a);
+    } else {
+        for (i64 i = from; i < to; ++i)
+            deactivate(layer.function, layer.outputs, delta + i * ld, x.at + i * x.ld,
+                       own.out + i * ld, a);
+    }
+}
+
+// Deltas, from the outputs down to the lowest layer that learns.
+template <typename T>
+static void backward(const Member<T> &me, Rows<T> first, i64 lowest) {
+    for (i64 l = me.plan.n_layers - 1; l >= lowest; --l) {
+        const Layer &layer = me.plan.layers[l];
+        const Buffers<T> &own = me.work.layers[l];
+        T *delta = delta_of(me, l);
+        switch (layer.kind) {
+            case LINEAR:
+                if (l > lowest)
+                    linear_down(me, layer, own, delta_of(me, l - 1), padded<T>(layer.inputs));
+                break;
+            case DROPOUT:
+                for (i64 i = me.rows.from * own.ld; i < me.rows.to * own.ld; ++i)
+                    delta[i] *= own.kept[i];
+                break;
+            case BATCH_NORM:
+                meet(me.team);
+                denormalize(me, layer, own, delta, own.ld);
+                meet(me.team);
+                break;
+            case PIECEWISE_LINEAR: embedding_delta(me, layer, own); break;
+            default: slopes(me, layer, own, inputs_of(me, l, first), delta);
+        }
+    }
+}
+
+// Gradients and updates: a thread's share of each layer.
+template <typename T>
+static void move(const Member<T> &me, Rows<T> first, i64 step) {
+    for (i64 l = 0; l < me.plan.n_layers; ++l) {
+        const Layer &layer = me.plan.layers[l];
+        const Buffers<T> &own = me.work.layers[l];
+        const Rows<T> x = inputs_of(me, l, first);
+        if (!me.learns(layer)) {
+            const Range mine = me.mine(layer.rows * layer.columns);
+            average(me, layer, step, mine.from, mine.to - mine.from);
+        } else if (layer.kind == LINEAR) {
+            move_linear(me, layer, own, x.at, x.ld, step);
+        } else if (layer.kind == PIECEWISE_LINEAR) {
+            move_embedding(me, layer, own, x.at, x.ld, step);
+        } else if (me.thread == 0 && layer.kind == BATCH_NORM) {
+            for (i64 row = 0; row < 2; ++row)
+                update(me, layer, step, row * layer.columns, layer.columns,
+                       own.extra + (3 + row) * own.ld);
+        } else if (me.thread == 0) {
+            update(me, layer, step, 0, layer.columns, own.extra);
+        }
+    }
+}
+
+// A thread's share of all steps of a call. Threads meet where one needs what others have written:
+// weights in strips; deltas of all rows; new weights.
+template <typename T>
+static void train_member(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
+                         unsigned char *base) {
     Room room{base, 0};
-    Member<T> me{plan, call, member, laid_out<T>(plan, room), T(1) / T(plan.batch)};
+    const Work<T> work = laid_out<T>(plan, room, thread, team.size);
+    meet(team);
+    Member<T> me{plan, call, member, work, T(1) / T(plan.batch), team, thread, {}};
+    me.rows = me.mine(plan.batch);
     i64 lowest = plan.n_layers;
     for (i64 l = plan.n_layers - 1; l >= 0; --l) {
         if (me.learns(plan.layers[l])) lowest = l;
-        if (plan.layers[l].kind == PIECEWISE_LINEAR)
-            look_at_edges(me, plan.layers[l], tables(plan.layers[l], me.work.layers[l].extra));
+        if (plan.layers[l].kind == PIECEWISE_LINEAR && thread == 0)
+            look_at_edges(me, plan.layers[l], tables(plan.layers[l], work.layers[l].extra));
     }
-    const i64 whose = call.streams ? call.streams[member] : member;
-    const i64 ld = me.work.layers[plan.n_layers - 1].ld;
+    const i64 whose = call.streams ? call.streams[member] : member, from = me.rows.from;
+    const i64 rows = me.rows.to - from, n = plan.batch;
     for (i64 step = 0; step < call.steps; ++step) {
         const Rows<T> x{static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
                         call.x_row};
+        meet(team);
+        prepare(me, lowest);
+        meet(team);
         const Rows<T> out = forward(me, x, call.first + step);
         T *logits = static_cast<T *>(call.logits) +
-                    (step * plan.members + member) * plan.outputs * plan.batch;
-        transpose(plan.batch, plan.outputs, out.at, out.ld, logits, plan.batch);
+                    (step * plan.members + member) * plan.outputs * n;
+        transpose(rows, plan.outputs, out.at + from * out.ld, out.ld, logits + from, n);
         const T *weight = static_cast<const T *>(call.weight);
         if (weight) weight += step * call.weight_step + member * call.weight_member;
         const T *target = static_cast<const T *>(call.target) + step * call.target_step +
                           member * call.target_member;
-        loss_delta(me, logits, target, weight, me.work.by_output);
-        transpose(plan.outputs, plan.batch, me.work.by_output, plan.batch, me.work.delta, ld);
-        backward(me, x, lowest, step);
-        if (call.averaging)
-            for (i64 l = 0; l < plan.n_layers; ++l)
-                if (plan.layers[l].rows)
-                    average(me, plan.layers[l],
-                            T(call.averaging[step * plan.members + member]));
+        loss_delta(me, logits, target, weight, work.by_output);
+        T *delta = delta_of(me, plan.n_layers - 1);
+        transpose(plan.outputs, rows, work.by_output + from, n, delta + from * out.ld, out.ld);
+        backward(me, x, lowest);
+        meet(team);
+        move(me, x, step);
     }
+    meet(team);
 }
 
-static i64 workspace(const Plan &plan) {
+static i64 workspace(const Plan &plan, i64 threads) {
     Room room{nullptr, 0};
     if (plan.doubles)
-        laid_out<double>(plan, room);
+        laid_out<double>(plan, room, 0, threads);
     else
-        laid_out<float>(plan, room);
+        laid_out<float>(plan, room, 0, threads);
     return room.used;
 }
 
-static void train(const Plan &plan, const Call &call, i64 member, unsigned char *room) {
+static void train(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
+                  unsigned char *room) {
     if (plan.doubles)
-        train_member<double>(plan, call, member, room);
+        train_member<double>(plan, call, member, team, thread, room);
     else
-        train_member<float>(plan, call, member, room);
+        train_member<float>(plan, call, member, team, thread, room);
 }
