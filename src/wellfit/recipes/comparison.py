@@ -43,7 +43,7 @@ def compare(done: Mapping[Way, Reproduction]) -> list[Row]:
     >>> run = SeedRun(0, 0.1, 0.1, {one.what: one.value or 0.0 for one in recipe.figures})
     >>> row, *_ = compare({"published": Reproduction.of(recipe, "published", [run])})
     >>> row.figure.reference, result_text(row.published), verdict_text(row.published)
-    ('published 68,891', '68,891', 'reached')
+    ('published 68,891', '68,891', 'reached within ±1e-06')
     """
     found: dict[Reference, dict[Way, Measured]] = {}
     for way, reproduction in done.items():
