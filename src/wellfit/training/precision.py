@@ -11,6 +11,7 @@ from wellfit.core.errors import HyperparameterError, did_you_mean
 from wellfit.nn.matmul_backend import matmul_mode
 
 _ONE_THREAD = 1e6
+_available = 0  # threads before a block of `arithmetic` took some from PyTorch
 
 PRECISIONS = ("float32", "float64", "bfloat16", "auto")
 
@@ -68,7 +69,9 @@ def arithmetic(
     Products of few ``operations`` on average are computed by one thread: a second one hardly
     helps, and waits long where another program needs its core.
     """
-    threads = torch.get_num_threads()
+    global _available
+    threads, available = torch.get_num_threads(), _available
+    _available = threads
     if operations < _ONE_THREAD:
         torch.set_num_threads(1)
     flushed = _flushes_denormals()
@@ -80,6 +83,12 @@ def arithmetic(
     finally:
         torch.set_flush_denormal(flushed)
         torch.set_num_threads(threads)
+        _available = available
+
+
+def available_threads() -> int:
+    """Return how many threads may be used, PyTorch's products or not."""
+    return _available or torch.get_num_threads()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.native.library import library
 from wellfit.training.native.plan import NativePlan
 from wellfit.training.native.structures import CallPlan, GroupPlan
+from wellfit.training.precision import available_threads
 from wellfit.training.stack import Stack
 from wellfit.training.step_schedule import StepTable
 
@@ -170,7 +171,7 @@ class ThreadPaces:
 def _threads(stack: Stack, batch: int) -> int:
     """Return how many threads are worth their start, and their waiting for each other."""
     operations = 6.0 * stack.k * batch * stack.network.size
-    return max(1, min(torch.get_num_threads(), int(operations / _WORTH)))
+    return max(1, min(available_threads(), int(operations / _WORTH)))
 
 
 class _Table:
