@@ -36,8 +36,9 @@ from wellfit.training import (
     save_checkpoint,
     train,
 )
-from wellfit.training.native import NativeStep, native_step, obstacle
+from wellfit.training.native import NativeStep, native_step, obstacle, plan
 from wellfit.training.native.library import instructions, missing
+from wellfit.training.stack import Stack, Weights
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"the compiled step is {missing()}")
 
@@ -240,11 +241,9 @@ def test_a_derived_class_is_not_taken_for_its_base():
     class Doubled(Identity, name="doubled_for_a_test"):
         """Twice the identity."""
 
-    from wellfit.training.stack import Stack, Weights
-
     members = [member(network=net(activation=Doubled()))]
     stack = Stack(members, Weights.initial(members, torch.float64, torch.device("cpu")))
-    assert "doubled_for_a_test" in obstacle(stack)
+    assert "doubled_for_a_test" in obstacle(stack, 16)
 
 
 def test_threads_of_python_may_train_at_once():
@@ -318,3 +317,11 @@ def test_a_checkpoint_says_which_step_made_it(monkeypatch, caplog):
     rest = run(ours, ROWS, [STREAM], resume=first)
     assert rest.trained_by == "PyTorch"
     assert "PyTorch goes on where compiled step ended" in caplog.text
+
+
+@pytest.mark.parametrize(("threads", "units", "taken"), [(1, 2000, 1), (2, 2000, 0), (2, 200, 1)])
+def test_large_networks_have_their_products_shared(threads, units, taken, monkeypatch):
+    monkeypatch.setattr(plan, "available_threads", lambda: threads)
+    members = [member(network=net(units, units))]
+    stack = Stack(members, Weights.initial(members, torch.float32, torch.device("cpu")))
+    assert bool(obstacle(stack, 16)) != bool(taken)

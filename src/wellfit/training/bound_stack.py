@@ -176,7 +176,7 @@ class BoundStack:
         """Return what moves the members by batches of a size: the fastest that can."""
         if self.minimizer_runs is not None:
             return MinimizerStep(self.stack, batch, self.minimizer_runs)
-        reason = obstacle(self.stack)
+        reason = obstacle(self.stack, batch)
         self.trained_by = "PyTorch" if reason else "compiled step"
         if not reason:
             return NativeStep(self.stack, batch, self.per_epoch)

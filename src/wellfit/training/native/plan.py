@@ -20,6 +20,7 @@ from wellfit.nn.matmul_backend import rounding
 from wellfit.optim import optimizers, penalties
 from wellfit.training.native.library import missing
 from wellfit.training.native.structures import ABI, LayerPlan, PenaltyPlan, StepPlan
+from wellfit.training.precision import available_threads
 from wellfit.training.stack import Stack
 from wellfit.training.step import covers
 
@@ -54,12 +55,14 @@ _RULES: Mapping[type[Config], tuple[int, Sequence[str]]] = {
     optimizers.AdamW: (1, _ADAM),
     optimizers.RMSProp: (2, ("learning_rate", "one_minus_rho", "epsilon")),
 }
+_LARGE = 5e7  # operations of a step from which on threads gain by sharing its products
+_IDLE = 0.3  # share of the threads' time; below it, the library gains more than they lose
 _SLOTS = ("momentum", "mean", "square")
 _Numbers: TypeAlias = NDArray[Any]
 _Hypers: TypeAlias = Mapping[str, Tensor]
 
 
-def obstacle(stack: Stack) -> str:
+def obstacle(stack: Stack, batch: int) -> str:
     """Return why PyTorch takes a stack's steps and not the library; empty where the latter does.
 
     Types are compared exactly: a class derived from one of them computes something else.
@@ -67,6 +70,8 @@ def obstacle(stack: Stack) -> str:
     first, parts = stack.members[0], stack.gradients
     if missing():
         return f"the compiled step is {missing()}"
+    if _gains_by_sharing(stack, batch):
+        return "its products are large, and PyTorch's threads share them"
     if parts.device.type != "cpu" or parts.dtype not in (torch.float32, torch.float64):
         return f"{parts.dtype} on {parts.device.type}"
     if rounding():
@@ -84,6 +89,18 @@ def obstacle(stack: Stack) -> str:
         return "a penalty of another kind"
     layers = enumerate(stack.network.layers)
     return next((_named(each) for place, each in layers if not _has(each, place)), "")
+
+
+def _gains_by_sharing(stack: Stack, batch: int) -> bool:
+    """Return whether threads that share each product beat those of the library.
+
+    PyTorch's stay awake from one product to the next, while the library's are made for a call. Its
+    products alone are as fast, so what counts is how many threads wait while the last members
+    train.
+    """
+    threads = available_threads()
+    idle = 1 - stack.k / (-(-stack.k // threads) * threads)
+    return idle > _IDLE and 6.0 * batch * stack.network.size > _LARGE
 
 
 def _has(layer: Layer, place: int) -> bool:
