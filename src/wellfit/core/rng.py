@@ -114,6 +114,16 @@ class Bits:
         halves = bits.view(torch.int16)[..., : self._size]
         return halves.reshape(self._steps, len(self._keys), *self._shape)
 
+    @staticmethod
+    def threshold(share: Tensor) -> Tensor:
+        """Return the integers (int16) below which such shares of all lie, exact to 1/65536.
+
+        >>> Bits.threshold(torch.tensor([0.0, 0.5]))
+        tensor([-32768,      0], dtype=torch.int16)
+        """
+        # Bits are signed, uniform on [-32768, 32767].
+        return (share * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+
     def _xor_shift(self, bits: Tensor, shift: int) -> None:
         # torch's >> keeps the sign; the mask makes it the logical shift of the paper.
         torch.bitwise_right_shift(bits, shift, out=self._scratch)

@@ -29,7 +29,7 @@ def show_versions() -> None:
 
 
 def _lines() -> list[tuple[str, str]]:
-    step = f"PyTorch's: the compiled one is {missing()}" if missing() else ""
+    step = f"PyTorch's; the compiled one is left out: {missing()}" if missing() else ""
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return [
         ("wellfit", __version__),

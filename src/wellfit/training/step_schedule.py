@@ -177,13 +177,9 @@ class StepSchedule:
     def _table(self, ts: Tensor, rate: Tensor, per_epoch: int) -> StepTable:
         hypers, updates = self._hypers(ts, per_epoch), []
         for group in self.groups:
-            agree, shape = self.share_coefficients(group), (len(ts), group.stop - group.start)
-            members = slice(group.start, group.start + 1) if agree else group.members
-            own = {key: value[..., members] for key, value in hypers.items()}
-            steps, rates = ts, rate[:, members]
-            if not group.default_rates:
-                steps, rates = self._with_rates(group, members, ts, rates, per_epoch)
-            table = self._first.optimizer.coefficients(steps, rates, own)
+            shape = len(ts), group.stop - group.start
+            own = self._of_group(group, ts, rate, hypers, per_epoch)
+            table = self._first.optimizer.coefficients(*own)
             updates.append({key: value.expand(shape) for key, value in table.items()})
         strengths = self.scheduled.strength_table(ts, rate, per_epoch)
         return StepTable(updates, strengths, self.scheduled.ema_table(ts))
@@ -210,12 +206,7 @@ class StepSchedule:
     ) -> list[Coefficients]:
         """Return the update rule's coefficients: plain numbers where the group's members agree."""
         rule, steps, agree = self._first.optimizer, len(ts), self.share_coefficients(group)
-        members = slice(group.start, group.start + 1) if agree else group.members
-        # Where members agree, the first one's numbers stand for all of the group.
-        own = {key: value[..., members] for key, value in hypers.items()}
-        rate = rate[:, members]
-        if not group.default_rates:
-            ts, rate = self._with_rates(group, members, ts, rate, per_epoch)
+        ts, rate, own = self._of_group(group, ts, rate, hypers, per_epoch)
         if agree and self._device.type == "cpu":
             scalars = rule.scalars(ts, rate, own)
             if scalars is not None:
@@ -228,6 +219,26 @@ class StepSchedule:
             for value in table.values()
         ]
         return [dict(zip(table, row, strict=True)) for row in zip(*rows, strict=True)]
+
+    def _of_group(
+        self,
+        group: ParameterGroup,
+        ts: Tensor,
+        rate: Tensor,
+        hypers: Mapping[str, Tensor],
+        per_epoch: int,
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return a group's steps, learning rates and hyper-parameters, as the rule takes them.
+
+        Where members agree, the first one's numbers stand for all of the group.
+        """
+        agree = self.share_coefficients(group)
+        members = slice(group.start, group.start + 1) if agree else group.members
+        own = {key: value[..., members] for key, value in hypers.items()}
+        rate = rate[:, members]
+        if not group.default_rates:
+            ts, rate = self._with_rates(group, members, ts, rate, per_epoch)
+        return ts, rate, own
 
     def _with_rates(
         self, group: ParameterGroup, members: slice, ts: Tensor, rate: Tensor, per_epoch: int

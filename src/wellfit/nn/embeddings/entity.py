@@ -117,9 +117,7 @@ class _HiddenCodes:
         self._masks: list[Tensor] = []
 
     def refresh(self, step: int, steps: int) -> None:
-        # Bits are uniform on [-32768, 32767], as dropout takes them.
-        threshold = (self._rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
-        kept = self._bits.draw(step)[:steps] >= threshold
+        kept = self._bits.draw(step)[:steps] >= Bits.threshold(self._rate)
         # Reversed, so that pop() hands masks out in the order of the steps.
         self._masks = list(kept.long().unbind(0))[::-1]
 

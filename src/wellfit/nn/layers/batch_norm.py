@@ -60,10 +60,12 @@ class BatchNorm(Layer, name="batch_norm"):
         """
         if isinstance(given, str) and given in _PLACES:
             return cls(place=given)
-        if given is True or isinstance(given, cls | Mapping):
-            if isinstance(given, Mapping):
-                given = {"name": cls.name, **given}
-            return cls() if given is True else resolve(cls, given)
+        if given is True:
+            return cls()
+        if isinstance(given, Mapping):
+            given = {"name": cls.name, **given}
+        if isinstance(given, cls | Mapping):
+            return resolve(cls, given)
         raise HyperparameterError(
             f"batch_norm is {given!r}{did_you_mean(str(given), _PLACES)} "
             "Expected True, False, 'before' or 'after' (the activation), or a BatchNorm such as "

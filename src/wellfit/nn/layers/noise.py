@@ -49,10 +49,9 @@ class _DropoutOp(Op):
         self._mask = context.out
 
     def refresh(self, step: int, steps: int) -> None:
-        # 16 bits a unit: rates are exact to 1/65536, and four units share a 64-bit word.
+        # 16 bits a unit, so that four units share a 64-bit word.
         rate = _once(self._rate).view(1, -1, 1, 1)  # a schedule may have moved it
-        # Bits are signed, uniform on [-32768, 32767]: those below the threshold are dropped.
-        threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+        threshold = Bits.threshold(rate)  # units whose bits are below it are dropped
         bits = self._bits.draw(step)
         members = max(bits.shape[1], rate.shape[1])
         # As integers: booleans in between, or memory taken anew, would take several times as long.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.native.library import library
-from wellfit.training.native.plan import NativePlan
+from wellfit.training.native.plan import NativePlan, operations
 from wellfit.training.native.structures import CallPlan, GroupPlan
 from wellfit.training.precision import available_threads
 from wellfit.training.stack import Stack
@@ -92,9 +92,10 @@ class NativeStep:
     def _point_at(self, part: ChunkPart) -> None:
         """Write down how a chunk's tensors lie in memory, and hold those made for it."""
         call, rows = self._call, part.chunk
-        self._x, self._target, self._pull = rows.x, rows.target.contiguous(), rows.pull
-        if rows.target.stride(3) == 1 and rows.target.stride(2) == rows.target.shape[3]:
-            self._target = rows.target  # which members may share
+        self._x, self._target, self._pull = rows.x, rows.target, rows.pull
+        if self._target.stride()[2:] != (self._target.shape[3], 1):
+            # Only where they lie otherwise: of targets that all share, it is a copy a member.
+            self._target = self._target.contiguous()
         call.x_step, call.x_member, call.x_row, unit = self._x.stride()
         assert unit == 1
         call.target_step, call.target_member = self._target.stride()[:2]
@@ -170,8 +171,8 @@ class ThreadPaces:
 
 def _threads(stack: Stack, batch: int) -> int:
     """Return how many threads are worth their start, and their waiting for each other."""
-    operations = 6.0 * stack.k * batch * stack.network.size
-    return max(1, min(available_threads(), int(operations / _WORTH)))
+    worth = int(stack.k * operations(stack, batch) / _WORTH)
+    return max(1, min(available_threads(), worth))
 
 
 class _Table:

@@ -8,7 +8,7 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 2;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 3;  // of the structures below; plan.py asks for it
 
 enum Kind : i64 { LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR };
 
@@ -39,14 +39,14 @@ struct Penalty {
 };
 
 struct Plan {
-    i64 abi, doubles, members, batch, outputs;
+    i64 doubles, members, batch, outputs;
     i64 n_layers, n_penalties;
-    i64 loss, rule, nesterov, has_momentum;
+    i64 loss, rule, nesterov;
     const double *smoothing;  // (K,) of labels
     const Layer *layers;
     const Penalty *penalties;
     void *parameters, *statistics, *average;  // average is null where there is none
-    void *slots[2];
+    void *slots[2];  // null where the rule remembers less
 };
 
 struct Group {

@@ -19,7 +19,7 @@ from wellfit.nn.layers import Activate, BatchNorm, Dropout, Layer, Linear
 from wellfit.nn.matmul_backend import rounding
 from wellfit.optim import optimizers, penalties
 from wellfit.training.native.library import missing
-from wellfit.training.native.structures import ABI, LayerPlan, PenaltyPlan, StepPlan
+from wellfit.training.native.structures import LayerPlan, PenaltyPlan, StepPlan
 from wellfit.training.precision import available_threads
 from wellfit.training.stack import Stack
 from wellfit.training.step import covers
@@ -69,7 +69,7 @@ def obstacle(stack: Stack, batch: int) -> str:
     """
     first, parts = stack.members[0], stack.gradients
     if missing():
-        return f"the compiled step is {missing()}"
+        return f"the compiled step is left out: {missing()}"
     if _gains_by_sharing(stack, batch):
         return "its products are large, and PyTorch's threads share them"
     if parts.device.type != "cpu" or parts.dtype not in (torch.float32, torch.float64):
@@ -100,7 +100,12 @@ def _gains_by_sharing(stack: Stack, batch: int) -> bool:
     """
     threads = available_threads()
     idle = 1 - stack.k / (-(-stack.k // threads) * threads)
-    return idle > _IDLE and 6.0 * batch * stack.network.size > _LARGE
+    return idle > _IDLE and operations(stack, batch) > _LARGE
+
+
+def operations(stack: Stack, batch: int) -> float:
+    """Return about how many operations a member's step takes: three products of each layer."""
+    return 6.0 * batch * stack.network.size
 
 
 def _has(layer: Layer, place: int) -> bool:
@@ -152,21 +157,18 @@ class _PlanWriter:
 
     def layers(self) -> ctypes.Array[LayerPlan]:
         """Return the layers, each with the places of its parameters."""
-        network, k = self.stack.network, self.stack.k
-        written = (LayerPlan * len(network.layers))()
+        network, k, rules = self.stack.network, self.stack.k, self.stack.members[0].penalties
+        written, widths = (LayerPlan * len(network.layers))(), network.widths
+        shapes = zip(network.parameters.shapes, network.statistics.shapes, strict=True)
         parameters = statistics = weights = 0
-        for index, (layer, plan) in enumerate(zip(network.layers, written, strict=True)):
-            shape, tracked = network.parameters.shapes[index], network.statistics.shapes[index]
-            plan.inputs, plan.outputs = network.widths[index : index + 2]
+        for index, (shape, tracked) in enumerate(shapes):
+            layer, plan = network.layers[index], written[index]
+            plan.inputs, plan.outputs = widths[index : index + 2]
             plan.parameters, plan.statistics = parameters, statistics
-            plan.rows, plan.columns, plan.weight_rows = (
-                shape.rows,
-                shape.columns,
-                shape.weight_rows,
-            )
+            plan.rows, plan.columns = shape.rows, shape.columns
+            plan.weight_rows = shape.weight_rows
             plan.keys = self.tensor(self.memory.keys[index])
             plan.groups = self.array(_groups(self.stack, index), np.int64)
-            rules = self.stack.members[0].penalties
             plan.penalized = self.array(
                 [bool(shape.weight_rows) and covers(each, weights) for each in rules], np.uint8
             )
@@ -247,7 +249,6 @@ class NativePlan:
         numbers = smoothing.flatten() if isinstance(smoothing, Tensor) else smoothing
         layers = writer.layers()
         self.structure = StepPlan(
-            abi=ABI,
             doubles=stack.gradients.dtype == torch.float64,
             members=stack.k,
             batch=batch,
@@ -257,7 +258,6 @@ class NativePlan:
             loss=_LOSSES.index(type(first.loss)),
             rule=rule,
             nesterov=getattr(first.optimizer, "nesterov", False),
-            has_momentum="momentum" in weights.slots,
             smoothing=writer.array(np.broadcast_to(numbers, stack.k), np.float64),
             layers=ctypes.cast(layers, ctypes.c_void_p),
             penalties=ctypes.cast(

@@ -1084,7 +1084,7 @@ static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i6
     switch (plan.rule) {
         case ADAM: adam(n, p, g, first, me.block(plan.slots[1], layer) + at, c); break;
         case RMSPROP: rmsprop(n, p, g, first, c); break;
-        default: sgd(n, p, g, plan.has_momentum ? first : nullptr, plan.nesterov != 0, c);
+        default: sgd(n, p, g, first, plan.nesterov != 0, c);
     }
     // Decoupled L1 comes last, or the update would move weights off their exact zeros.
     for (i64 k = 0; k < plan.n_penalties; ++k)

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 2  # of the structures; the library says which it was built with
+ABI = 3  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -37,8 +37,8 @@ class StepPlan(ctypes.Structure):
     """All that stays the same from step to step."""
 
     _fields_: ClassVar[_Fields] = [
-        *_fields("abi doubles members batch outputs n_layers n_penalties"),
-        *_fields("loss rule nesterov has_momentum"),
+        *_fields("doubles members batch outputs n_layers n_penalties"),
+        *_fields("loss rule nesterov"),
         *_fields(pointers="smoothing layers penalties parameters statistics average"),
         ("slots", _Pointer * 2),
     ]
