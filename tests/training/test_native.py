@@ -9,26 +9,52 @@ import numpy as np
 import pytest
 import torch
 
-from engine import every, label, member, parameters, run, table, train_by_pytorch
+from engine import every, label, member, parameters, run, table, targets, train_by_pytorch
 from wellfit.core import registry
 from wellfit.nn import (
     GELU,
+    AlphaDropout,
     BatchNorm,
+    Dropout,
+    EntityEmbedding,
+    GaussianNoise,
     Identity,
     LeakyReLU,
+    MaskingNoise,
+    MiniTabM,
     Network,
+    Periodic,
     PiecewiseLinear,
     PReLU,
     ReLU,
     SigmoidCrossEntropy,
     SigmoidSquaredError,
     SoftmaxCrossEntropy,
-    Softplus,
     SquaredError,
+    TabM,
     Tanh,
     mlp,
 )
-from wellfit.optim import L1, L2, SGD, Adam, AdamW, LayerRates, OneCycle, RMSProp
+from wellfit.optim import (
+    L1,
+    L2,
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    ClipByLayerNorm,
+    ClipByNorm,
+    ClipByValue,
+    LayerRates,
+    Lion,
+    MaxNorm,
+    Nadam,
+    OneCycle,
+    RMSProp,
+)
 from wellfit.training import (
     Rows,
     Status,
@@ -45,10 +71,19 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f"the compiled step is {
 
 LOSS = SoftmaxCrossEntropy()
 ROWS = table(LOSS, rows=150, inputs=11)
+# The same with two columns of codes, some of which are beyond those that a layer has.
+CODES = Rows(
+    np.hstack(
+        [
+            np.random.default_rng(0).normal(size=(150, 9)),
+            np.random.default_rng(1).integers(-1, 11, (150, 2)),
+        ]
+    ),
+    targets(LOSS, 150, 3),
+    dtype=torch.float64,
+)
 STREAM = Stream(np.arange(110), np.arange(110, 150), seed=3)
-FUNCTIONS = [each for each in every("activation") if each not in (GELU(), Softplus())] + [
-    GELU(approximate="tanh")
-]
+FUNCTIONS = [*every("activation"), GELU(approximate="tanh")]
 PENALTIES = [
     (each(0.01, decoupled=decoupled),) for each in (L1, L2) for decoupled in (False, True)
 ]
@@ -59,11 +94,43 @@ RULES = [
     Adam(0.01),
     AdamW(0.01, weight_decay=0.1),
     RMSProp(0.01),
+    RMSProp(0.01, momentum=0.9),
+    RMSProp(0.01, centered=True),
+    RMSProp(0.01, momentum=0.9, centered=True),
+    AMSGrad(0.01),
+    AdaGrad(0.01),
+    AdaGrad(0.01, initial=0.1),
+    AdaDelta(),
+    Lion(0.001, weight_decay=0.1),
+    Nadam(0.01),
+    Adamax(0.01),
 ]
+CLIPPINGS = [
+    (ClipByValue(0.01),),
+    (ClipByNorm(0.1),),
+    (ClipByLayerNorm(0.05),),
+    (ClipByNorm(0.2), ClipByValue(0.02), ClipByLayerNorm(0.05)),
+]
+NOISES = [Dropout(0.2), MaskingNoise(0.3), AlphaDropout(0.1), GaussianNoise(0.2)]
 
 
-def net(*hidden, **options):
-    return mlp(11, hidden or (33, 17), 3, **options)
+def net(*hidden, before=(), **options):
+    network = mlp(11, hidden or (33, 17), 3, **options)
+    return network.replace(layers=(*before, *network.layers))
+
+
+def with_codes(*above):
+    """A network of numbers and codes, which the last columns hold."""
+    layer = EntityEmbedding(3, levels=(5, 9), std=0.5)
+    width = layer.width(11)
+    for each in above:
+        width = each.width(width)
+    return Network(11, (layer, *above, *mlp(width, (20,), 3).layers))
+
+
+def of_submodels(kind, n=5, **options):
+    """A network of some submodels."""
+    return kind.applied(net(**options), n, LOSS)
 
 
 def embedded(layer):
@@ -104,6 +171,47 @@ CASES = {
     **{f"{label(each)}": {"network": net(activation=each)} for each in FUNCTIONS},
     **{f"rule {each}": {"optimizer": each} for each in RULES},
     **{f"penalty {each[0]}": {"penalties": each} for each in PENALTIES},
+    **{f"clipping {each}": {"gradient_clipping": each} for each in CLIPPINGS},
+    "clipping and penalties": {
+        "gradient_clipping": (ClipByNorm(0.1),),
+        "penalties": (L2(0.1), L1(0.01, decoupled=True)),
+        "ema_decay": 0.9,
+    },
+    "clipping frozen layers": {
+        "gradient_clipping": (ClipByNorm(0.1),),
+        "layer_rates": LayerRates((0.0, 1.0, 0.5)),
+    },
+    "max norm": {"constraints": (MaxNorm(0.5),), "ema_decay": 0.9},
+    "max norm of some": {
+        "constraints": (MaxNorm(0.5, only=(1,)), MaxNorm(0.9)),
+        "gradient_clipping": (ClipByValue(0.1),),
+        "penalties": (L1(0.01, decoupled=True),),
+        "layer_rates": LayerRates((1.0, 1.0, 0.0)),
+    },
+    **{f"{each} of inputs": {"network": net(before=(each,))} for each in NOISES},
+    **{f"{each} of units": {"network": net(dropout=each)} for each in NOISES},
+    "noise and embedding": {
+        "network": Network(11, (GaussianNoise(0.2), *embedded(PiecewiseLinear(n_bins=16)).layers))
+    },
+    "codes": {"network": with_codes()},
+    "codes, noise and embedding": {
+        "network": with_codes(Dropout(0.2), PiecewiseLinear(3, "relu", 5, columns=(1, 4)))
+    },
+    **{f"{each}": {"network": of_submodels(each)} for each in every("submodels")},
+    "submodels with all else": {
+        "network": of_submodels(TabM(), activation=PReLU(), batch_norm=True, dropout=0.2),
+        "penalties": (L2(0.1),),
+        "constraints": (MaxNorm(0.5),),
+        "gradient_clipping": (ClipByNorm(1.0),),
+        "ema_decay": 0.9,
+    },
+    "submodels of codes": {
+        "network": MiniTabM().applied(with_codes(PiecewiseLinear(n_bins=8)), 4, LOSS)
+    },
+    "frozen submodels": {
+        "network": of_submodels(TabM(), n=2),
+        "layer_rates": LayerRates((0.0, 1.0, 1.0)),
+    },
     "one penalty of a layer": {"penalties": (L2(0.1, only=(1,)), L1(0.01, only=(0, 2)))},
     "dropout": {"network": net(dropout=0.3, input_dropout=0.1)},
     "batch norm before": {"network": net(batch_norm=True)},
@@ -136,7 +244,8 @@ def test_everything_it_covers_is_as_by_pytorch(case, monkeypatch):
     # PyTorch's derivative of hard_sigmoid is 1/6 in single precision.
     atol = 1e-8 if "HardSigmoid" in str(case) else 1e-12
     members = [member(seed=seed, **options) for seed in range(2)]
-    assert_alike(*both(monkeypatch, members), atol=atol)
+    rows = CODES if EntityEmbedding in map(type, options["network"].layers) else ROWS
+    assert_alike(*both(monkeypatch, members, rows), atol=atol)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +271,15 @@ def test_losses_are_as_by_pytorch(loss, outputs, monkeypatch):
 def test_members_have_their_own_numbers(monkeypatch):
     members = [
         member(
-            network=net(activation=LeakyReLU(0.1 * k), dropout=0.1 * k + 0.1),
+            network=net(
+                activation=LeakyReLU(0.1 * k),
+                dropout=0.1 * k + 0.1,
+                before=(EntityEmbedding(3, levels=(4,), unknown_rate=0.2 * k), GaussianNoise(k)),
+            ),
             optimizer=SGD(0.05 * (k + 1), momentum=0.3 * k),
             penalties=(L2(0.01 * k),),
+            gradient_clipping=(ClipByValue(0.05 + 0.01 * k), ClipByNorm(0.1 + 0.1 * k)),
+            constraints=(MaxNorm(0.6 + 0.1 * k),),
             loss=SoftmaxCrossEntropy(label_smoothing=0.1 * k),
             ema_decay=0.5 * (k > 0),
             epochs=2 + k,
@@ -185,22 +300,29 @@ def test_folds_are_as_by_pytorch(weighted, monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
-@pytest.mark.parametrize("kind", ["batch norm", "embedding", "prelu", "one row"])
+@pytest.mark.parametrize(
+    "kind", ["batch norm", "embedding", "prelu", "one row", "codes", "submodels", "clipped"]
+)
 def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, monkeypatch):
     networks = {
         "embedding": embedded(PiecewiseLinear(n_bins=16)),
         "prelu": net(activation=PReLU()),
+        "codes": with_codes(GaussianNoise(0.2), PiecewiseLinear(3, "relu", 5, columns=(1, 4))),
+        "submodels": of_submodels(TabM(), activation=PReLU(), batch_norm=True, dropout=0.2),
     }
     network = networks.get(kind, net(dropout=0.2, batch_norm=kind != "one row"))
     options = {"network": network, "batch_size": 1 if kind == "one row" else 30, "epochs": 2}
+    if kind == "clipped":
+        options |= {"gradient_clipping": (ClipByNorm(0.1),), "constraints": (MaxNorm(0.5),)}
     members = [member(seed=k, ema_decay=0.9, **options) for k in range(3)]
-    alone = [parameters(run([each], ROWS, [STREAM]), 0) for each in members]
+    rows = CODES if kind == "codes" else ROWS
+    alone = [parameters(run([each], rows, [STREAM]), 0) for each in members]
     # As many as asked for, though so little work isn't worth them.
     monkeypatch.setattr(native_step, "_threads", lambda *args: threads)
-    together = run(members, ROWS, [STREAM])
+    together = run(members, rows, [STREAM])
     for k, each in enumerate(members):
         np.testing.assert_array_equal(alone[k], parameters(together, k))
-        np.testing.assert_array_equal(alone[k], parameters(run([each], ROWS, [STREAM]), 0))
+        np.testing.assert_array_equal(alone[k], parameters(run([each], rows, [STREAM]), 0))
 
 
 def test_a_member_that_diverges_leaves_the_others(monkeypatch):
@@ -234,8 +356,8 @@ def test_single_precision_is_near(monkeypatch):
 
 def test_what_it_lacks_is_said(caplog):
     caplog.set_level("DEBUG", logger="wellfit.training.bound_stack")
-    run([member(network=net(activation=Softplus()))], ROWS, [STREAM])
-    assert "PyTorch takes the steps: activation 'softplus'" in caplog.text
+    run([member(network=embedded(Periodic()))], ROWS, [STREAM])
+    assert "PyTorch takes the steps: layer 'periodic'" in caplog.text
 
 
 def test_a_derived_class_is_not_taken_for_its_base(monkeypatch):

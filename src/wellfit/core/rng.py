@@ -8,6 +8,7 @@ to save for a resumed run, and the same numbers on every device and in every sta
 from __future__ import annotations
 
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -147,8 +148,14 @@ class Normals:
         self, keys: Tensor, shape: tuple[int, ...], steps: int, dtype: torch.dtype
     ) -> None:
         self._bits = Bits(keys, shape, steps)
+        self._table = self.table(dtype).to(keys.device)
+
+    @staticmethod
+    @cache
+    def table(dtype: torch.dtype) -> Tensor:
+        """Return the value (65536,) that each integer, from the lowest on, stands for."""
         shares = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
-        self._table = torch.special.ndtri(shares).to(keys.device, dtype)
+        return torch.special.ndtri(shares).to(dtype)
 
     def draw(self, step: int) -> Tensor:
         """Return (steps, K, *shape) normal numbers from block ``step``; new memory each time."""

@@ -8,45 +8,73 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 3;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 4;  // of the structures below; plan.py asks for it
 
-enum Kind : i64 { LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR };
+enum Kind : i64 {
+    LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
+    SUBMODEL_SCALE
+};
+
+// What a layer of kind DROPOUT makes of units that it silences, and of the others.
+enum Silence : i64 { SCALED, MASKED, ALPHA };
 
 enum Function : i64 {
     IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SELU, SIGMOID, HARD_SIGMOID, TANH, SOFTSIGN, SILU, MISH,
-    GELU_TANH
+    GELU, SOFTPLUS, GELU_TANH
 };
 
 enum LossKind : i64 { SOFTMAX, SIGMOID_ENTROPY, SIGMOID_SQUARES, SQUARES };
 
-enum Rule : i64 { SGD, ADAM, RMSPROP };
+enum Rule : i64 { SGD, ADAM, RMSPROP, ADAGRAD, ADADELTA, LION, NADAM, ADAMAX };
+
+enum ClippingKind : i64 { BY_VALUE, BY_NORM, BY_LAYER_NORM };
 
 struct Layer {
     i64 kind, function;
     i64 inputs, outputs;
     i64 parameters, rows, columns, weight_rows;  // its block of the flat buffers, and its shape
     i64 statistics;                              // its block of the tracked statistics
+    i64 height;  // rows that an example has in its outputs
+    i64 parts;   // submodels with weights of their own, or rows that each row becomes
     const double *first, *second;  // (K,) hyper-parameters: slope; rate; momentum and epsilon; …
     const i64 *keys;               // (K,) of its random numbers
     const i64 *groups;             // (K,) the group by which a member learns it, or -1: frozen
     const i64 *embedded, *kept;    // input columns of an embedding, and those it copies
+    const i64 *levels;             // codes of each embedded column
+    const void *normals;           // 65,536 equally likely numbers, of T
     i64 n_embedded, n_kept, size, bins, bends;  // bends: whether its numbers pass through relu
+    i64 shifts;                                 // whether a scale adds something too
     const unsigned char *penalized;             // (penalties,) which are for it
+    const unsigned char *constrained;           // (constraints,) which are for it
 };
 
 struct Penalty {
     i64 l1, decoupled;
 };
 
+struct Clipping {
+    i64 kind;
+    const double *limits;  // (K,)
+};
+
+// A limit on the norms of the incoming weights of units.
+struct Constraint {
+    const double *limits;  // (K,)
+};
+
 struct Plan {
     i64 doubles, members, batch, outputs;
-    i64 n_layers, n_penalties;
+    i64 logit_rows;  // of an example
+    i64 n_layers, n_penalties, n_clippings, n_constraints;
     i64 loss, rule, nesterov;
     const double *smoothing;  // (K,) of labels
     const Layer *layers;
     const Penalty *penalties;
-    void *parameters, *statistics, *average;  // average is null where there is none
-    void *slots[2];  // null where the rule remembers less
+    const Clipping *clippings;
+    const Constraint *constraints;
+    void *parameters, *gradients;    // gradients are written where norms clip them
+    void *statistics, *average;      // average is null where there is none
+    void *slots[3];                  // null where the rule remembers less
 };
 
 struct Group {
@@ -64,7 +92,7 @@ struct Call {
     i64 target_step, target_member;
     const void *weight;  // null where all rows count alike
     i64 weight_step, weight_member;
-    void *logits;  // (steps, K, outputs, batch)
+    void *logits;  // (steps, K, outputs, batch · logit_rows)
     const Group *groups;
     const double *strengths;  // (steps, K, penalties)
     const double *averaging;  // (steps, K), or null

@@ -212,6 +212,7 @@ struct Bits<float> {
     typedef std::uint32_t Word;
     static constexpr int mantissa = 23, bias = 127;
     static constexpr float low = -103.0f, high = 89.0f;  // e^x is 0, or infinite, beyond
+    static constexpr float tiny = 1.17549435e-38f;       // the smallest of full precision
 };
 template <>
 struct Bits<double> {
@@ -219,6 +220,7 @@ struct Bits<double> {
     typedef std::uint64_t Word;
     static constexpr int mantissa = 52, bias = 1023;
     static constexpr double low = -746.0, high = 710.0;
+    static constexpr double tiny = 2.2250738585072014e-308;
 };
 
 static inline float root(float x) { return __builtin_sqrtf(x); }
@@ -289,6 +291,53 @@ static inline T hyperbolic(T x) {
     return T(2) / (T(1) + exponential(T(-2) * x)) - T(1);
 }
 
+// log(1 + e) for e from 0 to 1: the series of 2 artanh of e / (2 + e), which is 1/3 at most.
+template <typename T>
+static inline T log_of_one_and(T e) {
+    const T s = e / (T(2) + e), square = s * s;
+    constexpr int TERMS = sizeof(T) == 4 ? 7 : 16;
+    T sum = T(1) / T(2 * TERMS + 1);
+#pragma GCC unroll 16
+    for (int k = TERMS - 1; k >= 0; --k) sum = sum * square + T(1) / T(2 * k + 1);
+    return 2 * s * sum;
+}
+
+// The share of the normal distribution below z, to 1e-15: Cody, "Rational Chebyshev approximations
+// for the error function", 1969.
+template <typename T>
+static inline T normal_below(T z) {
+    const T x = z * T(0.70710678118654752), square = x * x, a = x < 0 ? -x : x;
+    T above = T(1.85777706184603153e-1), below = square;
+    above = above * square;
+    above = (above + T(3.16112374387056560)) * square;
+    below = (below + T(2.36012909523441209e1)) * square;
+    above = (above + T(1.13864154151050156e2)) * square;
+    below = (below + T(2.44024637934444173e2)) * square;
+    above = (above + T(3.77485237685302021e2)) * square;
+    below = (below + T(1.28261652607737228e3)) * square;
+    const T near = T(0.5) + T(0.5) * x * (above + T(3.20937758913846947e3)) /
+                                (below + T(2.84423683343917062e3));
+    const T c = a > 26 ? T(26) : a;  // beyond, in either precision, nothing is left
+    T over = T(2.15311535474403846e-8) * c, under = c;
+    over = (over + T(5.64188496988670089e-1)) * c;
+    under = (under + T(1.57449261107098347e1)) * c;
+    over = (over + T(8.88314979438837594)) * c;
+    under = (under + T(1.17693950891312499e2)) * c;
+    over = (over + T(6.61191906371416295e1)) * c;
+    under = (under + T(5.37181101862009858e2)) * c;
+    over = (over + T(2.98635138197400131e2)) * c;
+    under = (under + T(1.62138957456669019e3)) * c;
+    over = (over + T(8.81952221241769090e2)) * c;
+    under = (under + T(3.29079923573345963e3)) * c;
+    over = (over + T(1.71204761263407058e3)) * c;
+    under = (under + T(4.36261909014324716e3)) * c;
+    over = (over + T(2.05107837782607147e3)) * c;
+    under = (under + T(3.43936767414372164e3)) * c;
+    const T tail = T(0.5) * exponential(-square) * (over + T(1.23033935479799725e3)) /
+                   (under + T(1.23033935480374942e3));
+    return a <= T(0.46875) ? near : z < 0 ? tail : 1 - tail;
+}
+
 static constexpr double SELU_ALPHA = 1.6732632423543772, SELU_SCALE = 1.0507009873554805;
 
 // f(z), for a function whose number is `a` where it has one.
@@ -313,6 +362,9 @@ static inline T value_of(T z, T a) {
         const T e = exponential(z > 20 ? T(20) : z), s = e * (e + 2);
         return z * (s / (s + 2));
     }
+    if constexpr (F == GELU) return z * normal_below(z);
+    if constexpr (F == SOFTPLUS)
+        return (z < 0 ? T(0) : z) + log_of_one_and(exponential(z < 0 ? z : -z));
     if constexpr (F == GELU_TANH) {
         const T inner = T(0.7978845608028654) * (z + T(0.044715) * z * z * z);
         return T(0.5) * z * (1 + hyperbolic(inner));
@@ -342,6 +394,9 @@ static inline T slope_of(T z, T y, T a) {
         const T e = exponential(z > 20 ? T(20) : z), s = e * (e + 2), t = s / (s + 2);
         return t + z * logistic(z) * (1 - t * t);
     }
+    if constexpr (F == GELU)
+        return normal_below(z) + z * T(0.39894228040143268) * exponential(T(-0.5) * z * z);
+    if constexpr (F == SOFTPLUS) return logistic(z);
     if constexpr (F == GELU_TANH) {
         const T k = T(0.7978845608028654), t = hyperbolic(k * (z + T(0.044715) * z * z * z));
         return T(0.5) * (1 + t) + T(0.5) * z * (1 - t * t) * k * (1 + T(0.134145) * z * z);
@@ -368,7 +423,7 @@ static void close(i64 n, T *__restrict delta, const T *__restrict y) {
 
 #define EACH_FUNCTION(DO)                                                                       \
     DO(LEAKY_RELU) DO(ELU) DO(SELU) DO(SIGMOID) DO(HARD_SIGMOID) DO(TANH) DO(SOFTSIGN) DO(SILU) \
-    DO(MISH) DO(GELU_TANH)
+    DO(MISH) DO(GELU) DO(SOFTPLUS) DO(GELU_TANH)
 
 template <typename T>
 static void activate(i64 function, i64 n, const T *z, T *y, T a) {
@@ -406,23 +461,24 @@ struct Room {
     }
 };
 
-// What a layer writes. All matrices have a batch's rows.
+// What a layer writes. All matrices have the rows of a batch's outputs there.
 template <typename T>
 struct Buffers {
     T *out;    // (batch, outputs), rows of `ld`
     T *kept;   // what the backward pass needs: a mask, normalized inputs, shares of bins
     T *extra;  // rows or tables of the layer's own
-    T *delta;  // ∂loss/∂outputs, of linear layers and the lowest
+    T *delta;  // ∂loss/∂outputs, where a layer's inputs have another shape, or of the lowest
     T *up, *down;  // weights in strips, for the products upwards and downwards
     i64 ld;
-    std::int32_t *places;  // bins
+    std::int32_t *places;  // bins, or rows of codes
     std::uint64_t *bits;   // a layer's own: a thread may be at the next layer already
 };
 
 template <typename T>
 struct Work {
     Buffers<T> *layers;
-    T *by_output;  // (outputs + 2, batch), as losses want it, and two rows of theirs
+    T *by_output;  // (outputs + 2, rows), as losses want it, and two rows of theirs
+    double *squares;  // sums of each row of all gradients
     T *gradient;  // of some rows of a layer; each thread has its own
 };
 
@@ -464,8 +520,8 @@ static i64 in_strips(i64 width, i64 depth) {
 
 // Rows of whole vectors are multiplied where they lie, as long as they lie close together.
 template <typename T>
-static bool needs_strips(i64 units) {
-    return units % Lanes<T>::count || units * static_cast<i64>(sizeof(T)) > 512;
+static bool needs_strips(const Layer &layer) {
+    return layer.outputs % Lanes<T>::count || layer.columns * static_cast<i64>(sizeof(T)) > 512;
 }
 
 // Rows of a gradient that a thread computes at once, and uses up while they are in its cache.
@@ -475,25 +531,40 @@ static i64 rows_at_once(i64 columns) {
     return fitting < ROWS ? ROWS : fitting;
 }
 
+static bool changes_shape(const Layer &layer) {
+    return layer.kind == LINEAR || layer.kind == PIECEWISE_LINEAR || layer.kind == ENTITY ||
+           layer.kind == REPEAT_ROWS;
+}
+
 template <typename T>
 static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
     const Layer &layer = plan.layers[l];
     Buffers<T> own{};
     own.ld = padded<T>(layer.outputs);
-    const i64 size = plan.batch * own.ld, cells = plan.batch * layer.n_embedded;
+    const i64 rows = plan.batch * layer.height, size = rows * own.ld;
+    const i64 cells = rows * layer.n_embedded;
     own.out = room.take<T>(size);
     // Layers between two of these hand deltas on in the memory of the lower one.
-    if (l == 0 || layer.kind == LINEAR) own.delta = room.take<T>(size);
+    if (l == 0 || changes_shape(layer)) own.delta = room.take<T>(size);
     switch (layer.kind) {
         case LINEAR:
-            if (needs_strips<T>(layer.outputs))
-                own.up = room.take<T>(in_strips<T>(layer.outputs, layer.inputs));
-            own.down = room.take<T>(in_strips<T>(layer.inputs, layer.outputs));
+            if (needs_strips<T>(layer))
+                own.up = room.take<T>(layer.parts * in_strips<T>(layer.outputs, layer.inputs));
+            own.down = room.take<T>(layer.parts * in_strips<T>(layer.inputs, layer.outputs));
             break;
         case DROPOUT:
             own.kept = room.take<T>(size);
-            own.bits = room.take<std::uint64_t>(plan.batch * layer.inputs / 4 + 1);
+            own.bits = room.take<std::uint64_t>(rows * layer.inputs / 4 + 1);
             break;
+        case GAUSSIAN_NOISE:
+            own.bits = room.take<std::uint64_t>(rows * layer.inputs / 4 + 1);
+            break;
+        case ENTITY:
+            own.places = room.take<std::int32_t>(cells);
+            own.bits = room.take<std::uint64_t>(cells / 4 + 1);
+            own.extra = room.take<T>(layer.rows * layer.columns);
+            break;
+        case SUBMODEL_SCALE: own.extra = room.take<T>(layer.rows * own.ld); break;
         case BATCH_NORM:
             own.kept = room.take<T>(size);
             own.extra = room.take<T>(5 * own.ld);
@@ -512,7 +583,7 @@ static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
 template <typename T>
 static Work<T> laid_out(const Plan &plan, Room &room, i64 thread, i64 threads) {
     Work<T> work;
-    i64 largest = 0;
+    i64 largest = 0, all_rows = 0;
     work.layers = room.take<Buffers<T>>(plan.n_layers);
     for (i64 l = 0; l < plan.n_layers; ++l) {
         const Layer &layer = plan.layers[l];
@@ -520,8 +591,10 @@ static Work<T> laid_out(const Plan &plan, Room &room, i64 thread, i64 threads) {
         if (room.base && !thread) work.layers[l] = own;
         const i64 rows = rows_at_once<T>(layer.columns ? layer.columns : 1);
         if (largest < rows * layer.columns) largest = rows * layer.columns;
+        all_rows += layer.rows;
     }
-    work.by_output = room.take<T>(plan.batch * (plan.outputs + 2));
+    work.by_output = room.take<T>(plan.batch * plan.logit_rows * (plan.outputs + 2));
+    work.squares = room.take<double>(plan.n_clippings ? all_rows : 0);
     for (i64 each = 0; each < threads; ++each) {
         T *gradient = room.take<T>(largest);
         if (each == thread) work.gradient = gradient;
@@ -548,10 +621,10 @@ struct Member {
     const Call &call;
     i64 member;
     Work<T> work;
-    T mean;  // 1 / batch
     Team &team;
     i64 thread;
-    Range rows;  // of the batch, for this thread
+    Range examples;  // of the batch, for this thread
+    bool waits;      // whether gradients are clipped by a norm, so that all must be there first
 
     T *block(void *flat, const Layer &layer) const {
         const i64 size = layer.rows * layer.columns;
@@ -564,6 +637,15 @@ struct Member {
 
     bool learns(const Layer &layer) const { return layer.rows && layer.groups[member] >= 0; }
 
+    i64 all_rows(const Layer &layer) const { return plan.batch * layer.height; }
+
+    // A thread's share of a layer's rows.
+    Range rows(const Layer &layer) const {
+        return {examples.from * layer.height, examples.to * layer.height};
+    }
+
+    T mean(const Layer &layer) const { return T(1) / T(all_rows(layer)); }
+
     T number(const double *numbers) const { return numbers ? T(numbers[member]) : T(0); }
 
     Range mine(i64 items) const { return share(items, thread, team.size); }
@@ -574,46 +656,65 @@ struct Member {
 template <typename T>
 static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g);
 
-// Put a linear layer's weights into strips; a thread takes every so many.
+// Put a linear layer's weights into strips; a thread takes every so many. Where submodels have
+// weights of their own, these lie side by side, and the strips of one behind those of another.
 template <typename T>
 static void pack(const Member<T> &me, const Layer &layer, const Buffers<T> &own, bool down) {
-    const i64 units = layer.columns, inputs = layer.inputs, every = me.team.size * STRIP<T>;
-    const T *w = me.block(me.plan.parameters, layer);
-    for (i64 j = me.thread * STRIP<T>; own.up && j < units; j += every) {
-        T *strip = own.up + j * inputs;
-        const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
-        for (i64 k = 0; k < inputs; ++k)
-            std::memcpy(strip + k * STRIP<T>, w + k * units + j, width * sizeof(T));
-    }
-    for (i64 i = me.thread * STRIP<T>; down && i < inputs; i += every) {
-        const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
-        transpose<T>(width, units, w + i * units, units, own.down + i * units, STRIP<T>);
+    const i64 units = layer.outputs, inputs = layer.inputs, columns = layer.columns;
+    i64 turn = 0;
+    for (i64 part = 0; part < layer.parts; ++part) {
+        const T *w = me.block(me.plan.parameters, layer) + part * units;
+        T *up = own.up + part * in_strips<T>(units, inputs);
+        T *downwards = own.down + part * in_strips<T>(inputs, units);
+        for (i64 j = 0; own.up && j < units; j += STRIP<T>) {
+            if (turn++ % me.team.size != me.thread) continue;
+            const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
+            for (i64 k = 0; k < inputs; ++k)
+                std::memcpy(up + j * inputs + k * STRIP<T>, w + k * columns + j, width * sizeof(T));
+        }
+        for (i64 i = 0; down && i < inputs; i += STRIP<T>) {
+            if (turn++ % me.team.size != me.thread) continue;
+            const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
+            transpose<T>(width, units, w + i * columns, columns, downwards + i * units, STRIP<T>);
+        }
     }
 }
 
+// Of so many rows one after the other, each belongs to the next submodel.
 template <typename T>
 static void linear(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                    i64 ld) {
-    const i64 units = layer.columns, from = me.rows.from;
-    const T *w = me.block(me.plan.parameters, layer);
-    Product<T> p{me.rows.to - from, units, layer.inputs, x + from * ld, ld, 1, w, units, STRIP<T>,
-                 own.out + from * own.ld, own.ld, T(1), w + layer.inputs * units, false};
-    if (own.up) {
-        p.b = own.up;
-        p.b_step = STRIP<T>;
-        p.b_strip = STRIP<T> * layer.inputs;
+    const i64 units = layer.outputs, columns = layer.columns, n = layer.parts;
+    const Range mine = me.rows(layer);
+    const T *w = me.block(me.plan.parameters, layer), *bias = w + layer.inputs * columns;
+    for (i64 part = 0; part < n; ++part) {
+        const i64 first = mine.from + part;
+        Product<T> p{(mine.to - mine.from) / n, units, layer.inputs, x + first * ld, n * ld, 1,
+                     w + part * units, columns, STRIP<T>, own.out + first * own.ld, n * own.ld,
+                     T(1), bias + part * units, false};
+        if (own.up) {
+            p.b = own.up + part * in_strips<T>(units, layer.inputs);
+            p.b_step = STRIP<T>;
+            p.b_strip = STRIP<T> * layer.inputs;
+        }
+        multiply(p);
     }
-    multiply(p);
 }
 
 // ∂loss/∂x of a linear layer, into `below`.
 template <typename T>
 static void linear_down(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *below,
                         i64 below_ld) {
-    const i64 units = layer.columns, from = me.rows.from;
-    multiply(Product<T>{me.rows.to - from, layer.inputs, units, own.delta + from * own.ld, own.ld,
-                        1, own.down, STRIP<T>, STRIP<T> * units, below + from * below_ld, below_ld,
-                        T(1), nullptr, false});
+    const i64 units = layer.outputs, n = layer.parts;
+    const Range mine = me.rows(layer);
+    for (i64 part = 0; part < n; ++part) {
+        const i64 first = mine.from + part;
+        multiply(Product<T>{(mine.to - mine.from) / n, layer.inputs, units,
+                            own.delta + first * own.ld, n * own.ld, 1,
+                            own.down + part * in_strips<T>(layer.inputs, units), STRIP<T>,
+                            STRIP<T> * units, below + first * below_ld, n * below_ld, T(1),
+                            nullptr, false});
+    }
 }
 
 template <typename T>
@@ -638,31 +739,68 @@ static inline void draw(std::uint64_t key, std::uint64_t block, i64 from, i64 to
     }
 }
 
+// The first of all numbers of 16 bits of which such a share lies below.
+static inline std::int16_t threshold(double share) {
+    const double cut = __builtin_nearbyint(share * 65536 - 32768);
+    return static_cast<std::int16_t>(cut > 32767 ? 32767 : cut);
+}
+
+// Draw a number of 16 bits for each of `width` of a thread's rows. Threads begin at every fourth
+// row, hence with a word of their own; a word is four numbers, the lowest first, as they lie in
+// memory.
+template <typename T>
+static const unsigned char *draw_rows(const Member<T> &me, const Layer &layer,
+                                      const Buffers<T> &own, i64 width, i64 step) {
+    const Range mine = me.rows(layer);
+    draw(static_cast<std::uint64_t>(layer.keys[me.member]), static_cast<std::uint64_t>(step),
+         mine.from * width / 4, (mine.to * width + 3) / 4, own.bits);
+    return reinterpret_cast<const unsigned char *>(own.bits);
+}
+
+static inline std::int16_t number_at(const unsigned char *bits, i64 place) {
+    std::int16_t drawn;
+    std::memcpy(&drawn, bits + 2 * place, 2);
+    return drawn;
+}
+
 template <typename T>
 static void drop(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x, i64 ld,
                  i64 step) {
-    const i64 width = layer.inputs, first = me.rows.from * width / 4;
-    if (me.rows.from == me.rows.to) return;
-    const double rate = layer.first[me.member];
-    const double cut = __builtin_nearbyint(rate * 65536 - 32768);
-    const std::int16_t least = static_cast<std::int16_t>(cut > 32767 ? 32767 : cut);
-    const T scale = T(1 / (1 - rate));
-    // Threads begin at every fourth row, hence with a word of their own.
-    draw(static_cast<std::uint64_t>(layer.keys[me.member]), static_cast<std::uint64_t>(step), first,
-         (me.rows.to * width + 3) / 4, own.bits);
-    // A word is four numbers of 16 bits, the lowest first: so they lie in memory.
-    const auto *bits = reinterpret_cast<const unsigned char *>(own.bits);
-    for (i64 i = me.rows.from; i < me.rows.to; ++i) {
+    const i64 width = layer.inputs;
+    const Range mine = me.rows(layer);
+    if (mine.from == mine.to) return;
+    const double rate = layer.first[me.member], alpha = -1.7580993408473766;  // selu's lowest
+    const double keeps_variance = 1 / root((1 - rate) * (1 + alpha * alpha * rate));
+    const bool moves = layer.function == ALPHA;
+    const T scale = T(moves ? keeps_variance : layer.function == MASKED ? 1 : 1 / (1 - rate));
+    const T zero = moves ? T(alpha) : T(0), shift = T(alpha * (1 - rate) * keeps_variance);
+    const std::int16_t least = threshold(rate);
+    const unsigned char *bits = draw_rows(me, layer, own, width, step);
+    for (i64 i = mine.from; i < mine.to; ++i) {
         T *mask = own.kept + i * own.ld, *out = own.out + i * own.ld;
         const T *in = x + i * ld;
         const unsigned char *row = bits + i * width * 2;
-        for (i64 j = 0; j < width; ++j) {
-            std::int16_t drawn;
-            std::memcpy(&drawn, row + 2 * j, 2);
-            mask[j] = drawn >= least ? scale : T(0);
-        }
-        for (i64 j = 0; j < width; ++j) out[j] = in[j] * mask[j];
+        for (i64 j = 0; j < width; ++j) mask[j] = number_at(row, j) >= least ? scale : T(0);
+        if (moves)
+            for (i64 j = 0; j < width; ++j) out[j] = (in[j] - zero) * mask[j] + shift;
+        else
+            for (i64 j = 0; j < width; ++j) out[j] = in[j] * mask[j];
     }
+}
+
+template <typename T>
+static void add_noise(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                      i64 ld, i64 step) {
+    const i64 width = layer.inputs;
+    const Range mine = me.rows(layer);
+    if (mine.from == mine.to) return;
+    const T deviation = me.number(layer.first);
+    const T *normals = static_cast<const T *>(layer.normals) + 32768;
+    const unsigned char *bits = draw_rows(me, layer, own, width, step);
+    for (i64 i = mine.from; i < mine.to; ++i)
+        for (i64 j = 0; j < width; ++j)
+            own.out[i * own.ld + j] =
+                x[i * ld + j] + normals[number_at(bits, i * width + j)] * deviation;
 }
 
 // Batch norm takes all rows of a thread's share of the columns. Rows of its own: scale, mean,
@@ -670,7 +808,8 @@ static void drop(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
 template <typename T>
 static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                       i64 ld) {
-    const i64 width = layer.inputs, rows = me.plan.batch;
+    const i64 width = layer.inputs, rows = me.all_rows(layer);
+    const T mean = me.mean(layer);
     const Range columns = me.mine(width);
     const i64 from = columns.from, to = columns.to;
     const T *gamma = me.block(me.plan.parameters, layer), *beta = gamma + width;
@@ -688,7 +827,7 @@ static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> 
                 own.out[i * own.ld + j] = middle[j] + x[i * ld + j] * inverse[j];
         return;
     }
-    add_up(rows, to - from, x + from, ld, me.mean, middle + from);
+    add_up(rows, to - from, x + from, ld, mean, middle + from);
     for (i64 j = from; j < to; ++j) spread[j] = 0;
     for (i64 i = 0; i < rows; ++i) {
         T *__restrict normal = own.kept + i * own.ld;
@@ -698,7 +837,7 @@ static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> 
         }
     }
     for (i64 j = from; j < to; ++j) {
-        spread[j] *= me.mean;
+        spread[j] *= mean;
         inverse[j] = T(1) / root(spread[j] + epsilon);
     }
     for (i64 i = 0; i < rows; ++i) {
@@ -719,7 +858,8 @@ static void normalize(const Member<T> &me, const Layer &layer, const Buffers<T> 
 template <typename T>
 static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *delta,
                         i64 ld) {
-    const i64 width = layer.inputs, rows = me.plan.batch;
+    const i64 width = layer.inputs, rows = me.all_rows(layer);
+    const T mean = me.mean(layer);
     const Range columns = me.mine(width);
     const i64 from = columns.from, to = columns.to;
     const T *gamma = me.block(me.plan.parameters, layer);
@@ -739,8 +879,8 @@ static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T
         }
     }
     for (i64 j = from; j < to; ++j) {
-        of_gamma[j] *= me.mean;
-        of_beta[j] *= me.mean;
+        of_gamma[j] *= mean;
+        of_beta[j] *= mean;
         inverse[j] *= gamma[j];
     }
     for (i64 i = 0; i < rows; ++i) {
@@ -779,7 +919,8 @@ static void embed_rows(const Member<T> &me, const Layer &layer, const Buffers<T>
     const i64 bins = layer.bins, features = layer.n_embedded;
     const i64 size = S ? S : layer.size, columns = features * size;
     const T *w = me.block(me.plan.parameters, layer), *slope = w + bins * columns;
-    for (i64 i = me.rows.from; i < me.rows.to; ++i) {
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i) {
         for (i64 f = 0; f < features; ++f) {
             const T value = x[i * ld + layer.embedded[f]];
             const T *inner = t.inner + f * bins;
@@ -828,13 +969,31 @@ static void embed(const Member<T> &me, const Layer &layer, const Buffers<T> &own
         embed_rows<T, 0>(me, layer, own, t, x, ld);
 }
 
-// Where an embedding's numbers pass through relu, so do their deltas.
+// Where an embedding's numbers pass through relu, so do their deltas; ∂loss/∂x, into `below`, where
+// a layer there learns.
 template <typename T>
-static void embedding_delta(const Member<T> &me, const Layer &layer, const Buffers<T> &own) {
-    const i64 columns = layer.n_embedded * layer.size;
-    for (i64 i = me.rows.from; layer.bends && i < me.rows.to; ++i) {
+static void embedding_delta(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
+                            T *below, i64 below_ld) {
+    const Tables<T> t = tables(layer, own.extra);
+    const i64 bins = layer.bins, features = layer.n_embedded, size = layer.size;
+    const i64 columns = features * size;
+    const T *w = me.block(me.plan.parameters, layer), *slope = w + bins * columns;
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i) {
         const T *out = own.out + i * own.ld;
-        for (i64 j = 0; j < columns; ++j) own.delta[i * own.ld + j] *= out[j] > 0 ? T(1) : T(0);
+        T *delta = own.delta + i * own.ld;
+        for (i64 j = 0; layer.bends && j < columns; ++j) delta[j] *= out[j] > 0 ? T(1) : T(0);
+        for (i64 f = 0; below && f < features; ++f) {
+            const i64 place = own.places[i * features + f];
+            const T steepness = t.steepness[f * bins + place];
+            const T *inside = w + place * columns + f * size, *line = slope + f * size;
+            T sum = 0;
+            for (i64 s = 0; s < size; ++s)
+                sum += (inside[s] * steepness + line[s]) * delta[f * size + s];
+            below[i * below_ld + layer.embedded[f]] = sum;
+        }
+        for (i64 j = 0; below && j < layer.n_kept; ++j)
+            below[i * below_ld + layer.kept[j]] = delta[columns + j];
     }
 }
 
@@ -842,7 +1001,7 @@ template <typename T, int S>
 static void embedding_sums(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
                            const Tables<T> &t, Range mine, const T *x, i64 x_ld) {
     const i64 features = layer.n_embedded, size = S ? S : layer.size, columns = features * size;
-    for (i64 i = 0; i < me.plan.batch; ++i) {
+    for (i64 i = 0; i < me.all_rows(layer); ++i) {
         for (i64 f = mine.from; f < mine.to; ++f) {
             const i64 place = own.places[i * features + f] * columns + f * size;
             const T share = own.kept[i * features + f], value = x[i * x_ld + layer.embedded[f]];
@@ -875,9 +1034,10 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
     else
         embedding_sums<T, 0>(me, layer, own, t, mine, x, x_ld);
     T *g = t.gradient, *__restrict above = g + (bins + 1) * columns;
+    const T mean = me.mean(layer);
     for (i64 j = from; j < to; ++j) {
         above[j] = 0;
-        g[bins * columns + j] = t.of_slope[j] * me.mean;
+        g[bins * columns + j] = t.of_slope[j] * mean;
     }
     // A bin's row is whole in the embedding of all that lies in bins above its own.
     for (i64 b = bins - 1; b >= 0; --b) {
@@ -885,13 +1045,119 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
         const T *__restrict own_sum = t.of_below + b * columns;
         T *__restrict row = g + b * columns;
         for (i64 j = from; j < to; ++j) {
-            row[j] = (inside[j] + above[j]) * me.mean * real[j];
+            row[j] = (inside[j] + above[j]) * mean * real[j];
             above[j] += own_sum[j];
         }
     }
-    for (i64 j = from; j < to; ++j) above[j] *= me.mean;
+    for (i64 j = from; j < to; ++j) above[j] *= mean;
     for (i64 b = 0; b < bins + 2; ++b)
         update(me, layer, step, b * columns + from, to - from, g + b * columns + from);
+}
+
+// ---- the embedding of categories, whose codes are the last columns
+
+template <typename T>
+static void look_up(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                    i64 ld, i64 step) {
+    const i64 kept = layer.n_kept, codes = layer.n_embedded, size = layer.columns;
+    const Range mine = me.rows(layer);
+    if (mine.from == mine.to) return;
+    const T *w = me.block(me.plan.parameters, layer);
+    const std::int16_t least = threshold(layer.first[me.member]);
+    const unsigned char *bits = draw_rows(me, layer, own, codes, step);
+    for (i64 i = mine.from; i < mine.to; ++i) {
+        T *out = own.out + i * own.ld;
+        std::memcpy(out, x + i * ld, kept * sizeof(T));
+        i64 first = 0;
+        for (i64 c = 0; c < codes; ++c) {
+            const i64 last = layer.levels[c] - 1;
+            const T code = x[i * ld + kept + c];
+            const bool hidden = number_at(bits, i * codes + c) < least || !(code > 0);
+            const i64 place = first + (hidden ? 0 : code < T(last) ? static_cast<i64>(code) : last);
+            own.places[i * codes + c] = static_cast<std::int32_t>(place);
+            std::memcpy(out + kept + c * size, w + place * size, size * sizeof(T));
+            first += layer.levels[c];
+        }
+    }
+}
+
+// The gradients of a thread's share of the rows of all codes, and their update.
+template <typename T>
+static void move_codes(const Member<T> &me, const Layer &layer, const Buffers<T> &own, i64 step) {
+    const i64 kept = layer.n_kept, codes = layer.n_embedded, size = layer.columns;
+    const i64 all = me.all_rows(layer);
+    const Range mine = me.mine(layer.rows);
+    const T mean = me.mean(layer);
+    T *g = own.extra;
+    for (i64 j = mine.from * size; j < mine.to * size; ++j) g[j] = 0;
+    for (i64 i = 0; i < all; ++i)
+        for (i64 c = 0; c < codes; ++c) {
+            const i64 place = own.places[i * codes + c];
+            if (place < mine.from || place >= mine.to) continue;
+            const T *d = own.delta + i * own.ld + kept + c * size;
+            for (i64 s = 0; s < size; ++s) g[place * size + s] += d[s];
+        }
+    for (i64 j = mine.from * size; j < mine.to * size; ++j) g[j] *= mean;
+    update(me, layer, step, mine.from * size, (mine.to - mine.from) * size, g + mine.from * size);
+}
+
+// ---- submodels, whose rows of an example are neighbours
+
+template <typename T>
+static void repeat(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                   i64 ld) {
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i)
+        std::memcpy(own.out + i * own.ld, x + i / layer.parts * ld, layer.inputs * sizeof(T));
+}
+
+// Gradients are means over rows: below there are fewer of them to every example.
+template <typename T>
+static void join_rows(const Member<T> &me, const Layer &layer, const Buffers<T> &own, T *below,
+                      i64 below_ld) {
+    const i64 n = layer.parts, width = layer.inputs;
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; i += n)
+        add_up(n, width, own.delta + i * own.ld, own.ld, T(1) / T(n), below + i / n * below_ld);
+}
+
+template <typename T>
+static void scale(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                  i64 ld) {
+    const i64 n = layer.parts, width = layer.inputs;
+    const T *factors = me.block(me.plan.parameters, layer);
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i) {
+        const T *__restrict factor = factors + i % n * width, *__restrict shift = factor + n * width;
+        const T *__restrict in = x + i * ld;
+        T *__restrict out = own.out + i * own.ld;
+        if (layer.shifts)
+            for (i64 j = 0; j < width; ++j) out[j] = in[j] * factor[j] + shift[j];
+        else
+            for (i64 j = 0; j < width; ++j) out[j] = in[j] * factor[j];
+    }
+}
+
+// All rows of a thread's share of the columns.
+template <typename T>
+static void unscale(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                    i64 x_ld, T *delta) {
+    const i64 n = layer.parts, width = layer.inputs, ld = own.ld;
+    const T *factors = me.block(me.plan.parameters, layer);
+    const Range mine = me.mine(width);
+    const T mean = me.mean(layer);
+    for (i64 row = 0; row < layer.rows; ++row)
+        for (i64 j = mine.from; j < mine.to; ++j) own.extra[row * ld + j] = 0;
+    for (i64 i = 0; i < me.all_rows(layer); ++i) {
+        const T *__restrict factor = factors + i % n * width, *__restrict in = x + i * x_ld;
+        T *__restrict g = own.extra + i % n * ld, *__restrict d = delta + i * ld;
+        for (i64 j = mine.from; j < mine.to; ++j) g[j] += d[j] * in[j];
+        if (layer.shifts)
+            for (i64 j = mine.from; j < mine.to; ++j) g[n * ld + j] += d[j];
+        for (i64 j = mine.from; j < mine.to; ++j) d[j] *= factor[j];
+    }
+    for (i64 row = 0; row < layer.rows; ++row)
+        for (i64 j = mine.from; j < mine.to; ++j) own.extra[row * ld + j] *= mean;
 }
 
 // ---- prelu, whose slopes are learned
@@ -900,7 +1166,8 @@ template <typename T>
 static void bend(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                  i64 ld) {
     const T *a = me.block(me.plan.parameters, layer);
-    for (i64 i = me.rows.from; i < me.rows.to; ++i)
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i)
         for (i64 j = 0; j < layer.inputs; ++j) {
             const T z = x[i * ld + j];
             own.out[i * own.ld + j] = z > 0 ? z : a[j] * z;
@@ -915,13 +1182,14 @@ static void unbend(const Member<T> &me, const Layer &layer, const Buffers<T> &ow
     T *__restrict g = own.extra;
     const Range mine = me.mine(layer.inputs);
     for (i64 j = mine.from; j < mine.to; ++j) g[j] = 0;
-    for (i64 i = 0; i < me.plan.batch; ++i)
+    const T mean = me.mean(layer);
+    for (i64 i = 0; i < me.all_rows(layer); ++i)
         for (i64 j = mine.from; j < mine.to; ++j) {
             const T z = x[i * x_ld + j], d = delta[i * ld + j];
             g[j] += z > 0 ? T(0) : d * z;
             delta[i * ld + j] = z > 0 ? d : d * a[j];
         }
-    for (i64 j = mine.from; j < mine.to; ++j) g[j] *= me.mean;
+    for (i64 j = mine.from; j < mine.to; ++j) g[j] *= mean;
 }
 
 // ---- losses: ∂loss/∂logits, (outputs, batch)
@@ -929,7 +1197,8 @@ static void unbend(const Member<T> &me, const Layer &layer, const Buffers<T> &ow
 template <typename T>
 static void loss_delta(const Member<T> &me, const T *z, const T *target, const T *weight,
                        T *delta) {
-    const i64 n = me.plan.batch, classes = me.plan.outputs, from = me.rows.from, to = me.rows.to;
+    const i64 each = me.plan.logit_rows, n = me.plan.batch * each, classes = me.plan.outputs;
+    const i64 from = me.examples.from * each, to = me.examples.to * each;
     const T smoothing = me.number(me.plan.smoothing);
     switch (me.plan.loss) {
         case SOFTMAX: {
@@ -980,8 +1249,17 @@ static void loss_delta(const Member<T> &me, const T *z, const T *target, const T
 
 template <typename T>
 static void adam(i64 n, T *__restrict p, const T *__restrict g, T *__restrict mean,
-                 T *__restrict square, const double *c) {
+                 T *__restrict square, T *__restrict largest, const double *c) {
     const T fresh = T(c[0]), fresh_square = T(c[1]), a = T(c[2]), b = T(c[3]);
+    if (largest) {
+        for (i64 i = 0; i < n; ++i) {
+            mean[i] += fresh * (g[i] - mean[i]);
+            square[i] += fresh_square * (g[i] * g[i] - square[i]);
+            largest[i] = largest[i] > square[i] ? largest[i] : square[i];
+            p[i] -= mean[i] / (a * root(largest[i]) + b);
+        }
+        return;
+    }
     for (i64 i = 0; i < n; ++i) {
         mean[i] += fresh * (g[i] - mean[i]);
         square[i] += fresh_square * (g[i] * g[i] - square[i]);
@@ -991,8 +1269,23 @@ static void adam(i64 n, T *__restrict p, const T *__restrict g, T *__restrict me
 
 template <typename T>
 static void rmsprop(i64 n, T *__restrict p, const T *__restrict g, T *__restrict square,
-                    const double *c) {
-    const T rate = T(c[0]), fresh = T(c[1]), epsilon = T(c[2]);
+                    T *__restrict mean, T *__restrict velocity, const double *c) {
+    const T rate = T(c[0]), fresh = T(c[1]), epsilon = T(c[2]), kept = T(c[3]);
+    if (mean || velocity) {
+        for (i64 i = 0; i < n; ++i) {
+            square[i] += fresh * (g[i] * g[i] - square[i]);
+            T spread = square[i], moved = 0;
+            if (mean) {
+                mean[i] += fresh * (g[i] - mean[i]);
+                spread -= mean[i] * mean[i];
+                spread = spread < 0 ? T(0) : spread;  // what rounding could leave
+            }
+            moved = g[i] / (root(spread) + epsilon);
+            if (velocity) moved = velocity[i] = kept * velocity[i] + moved;
+            p[i] -= rate * moved;
+        }
+        return;
+    }
     for (i64 i = 0; i < n; ++i) {
         square[i] += fresh * (g[i] * g[i] - square[i]);
         p[i] -= rate * g[i] / (root(square[i]) + epsilon);
@@ -1015,6 +1308,63 @@ static void sgd(i64 n, T *__restrict p, const T *__restrict g, T *__restrict vel
             velocity[i] = kept * velocity[i] + g[i];
             p[i] -= rate * velocity[i];
         }
+}
+
+template <typename T>
+static void adagrad(i64 n, T *__restrict p, const T *__restrict g, T *__restrict seen,
+                    const double *c) {
+    const T rate = T(c[0]), initial = T(c[1]), epsilon = T(c[2]);
+    for (i64 i = 0; i < n; ++i) {
+        seen[i] += g[i] * g[i];
+        p[i] -= rate * g[i] / (root(seen[i] + initial) + epsilon);
+    }
+}
+
+template <typename T>
+static void adadelta(i64 n, T *__restrict p, const T *__restrict g, T *__restrict square,
+                     T *__restrict moved, const double *c) {
+    const T rate = T(c[0]), fresh = T(c[1]), epsilon = T(c[2]);
+    for (i64 i = 0; i < n; ++i) {
+        square[i] += fresh * (g[i] * g[i] - square[i]);
+        const T d = g[i] * root((moved[i] + epsilon) / (square[i] + epsilon));
+        moved[i] += fresh * (d * d - moved[i]);
+        p[i] -= rate * d;
+    }
+}
+
+template <typename T>
+static void lion(i64 n, T *__restrict p, const T *__restrict g, T *__restrict mean,
+                 const double *c) {
+    const T rate = T(c[0]), share = T(c[1]), fresh = T(c[2]);
+    for (i64 i = 0; i < n; ++i) {
+        const T direction = mean[i] + share * (g[i] - mean[i]);
+        mean[i] += fresh * (g[i] - mean[i]);
+        p[i] -= direction > 0 ? rate : direction < 0 ? -rate : T(0);
+    }
+}
+
+template <typename T>
+static void nadam(i64 n, T *__restrict p, const T *__restrict g, T *__restrict mean,
+                  T *__restrict square, const double *c) {
+    const T fresh = T(c[0]), fresh_square = T(c[1]), of_gradient = T(c[2]), of_mean = T(c[3]);
+    const T unbias = T(c[4]), epsilon = T(c[5]);
+    for (i64 i = 0; i < n; ++i) {
+        mean[i] += fresh * (g[i] - mean[i]);
+        square[i] += fresh_square * (g[i] * g[i] - square[i]);
+        p[i] -= (of_gradient * g[i] + of_mean * mean[i]) / (unbias * root(square[i]) + epsilon);
+    }
+}
+
+template <typename T>
+static void adamax(i64 n, T *__restrict p, const T *__restrict g, T *__restrict mean,
+                   T *__restrict largest, const double *c) {
+    const T rate = T(c[0]), fresh = T(c[1]), kept = T(c[2]), epsilon = T(c[3]);
+    for (i64 i = 0; i < n; ++i) {
+        const T before = kept * largest[i], now = (g[i] < 0 ? -g[i] : g[i]) + epsilon;
+        mean[i] += fresh * (g[i] - mean[i]);
+        largest[i] = before > now ? before : now;
+        p[i] -= rate * mean[i] / largest[i];
+    }
 }
 
 template <typename T>
@@ -1057,40 +1407,197 @@ static void average(const Member<T> &me, const Layer &layer, i64 step, i64 at, i
                 T(me.call.averaging[step * me.plan.members + me.member]));
 }
 
-// Update n of a layer's numbers from place `at` on, by their gradients.
 template <typename T>
-static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g) {
+static void move_by_rule(const Member<T> &me, const Layer &layer, i64 at, i64 n, const T *g,
+                         const double *c) {
+    const Plan &plan = me.plan;
+    T *p = me.block(plan.parameters, layer) + at, *slots[3];
+    for (i64 k = 0; k < 3; ++k)
+        slots[k] = plan.slots[k] ? me.block(plan.slots[k], layer) + at : nullptr;
+    switch (plan.rule) {
+        case ADAM: return adam(n, p, g, slots[0], slots[1], slots[2], c);
+        case RMSPROP: return rmsprop(n, p, g, slots[0], slots[1], slots[2], c);
+        case ADAGRAD: return adagrad(n, p, g, slots[0], c);
+        case ADADELTA: return adadelta(n, p, g, slots[0], slots[1], c);
+        case LION: return lion(n, p, g, slots[0], c);
+        case NADAM: return nadam(n, p, g, slots[0], slots[1], c);
+        case ADAMAX: return adamax(n, p, g, slots[0], slots[1], c);
+        default: return sgd(n, p, g, slots[0], plan.nesterov != 0, c);
+    }
+}
+
+// How many of n of a layer's numbers from place `at` on are weights, which come first.
+static inline i64 weights_among(const Layer &layer, i64 at, i64 n) {
+    const i64 end = layer.weight_rows * layer.columns;
+    return at + n <= end ? n : at < end ? end - at : 0;
+}
+
+template <typename T>
+static const double *strengths_of(const Member<T> &me, i64 step) {
+    return me.call.strengths + (step * me.plan.members + me.member) * me.plan.n_penalties;
+}
+
+// Move n of a layer's numbers from place `at` on, by their gradients, which are whole and clipped.
+template <typename T>
+static void apply_gradient(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n,
+                           const T *g) {
     const Plan &plan = me.plan;
     const Group &group = me.call.groups[layer.groups[me.member]];
-    const i64 member = me.member - group.start, end = layer.weight_rows * layer.columns;
-    const i64 weights = at + n <= end ? n : at < end ? end - at : 0;
+    const i64 member = me.member - group.start, weights = weights_among(layer, at, n);
     const double *c = group.values + (step * group.members + member) * group.count;
-    const double *strengths =
-        me.call.strengths + (step * plan.members + me.member) * plan.n_penalties;
+    const double *strengths = strengths_of(me, step);
     T *p = me.block(plan.parameters, layer) + at;
-    for (i64 k = 0; k < plan.n_penalties; ++k) {
-        const Penalty &penalty = plan.penalties[k];
-        if (!layer.penalized[k]) continue;
-        if (!penalty.decoupled)
-            penalize(weights, penalty, T(strengths[k]), p, g);
-        else if (!penalty.l1)
-            shrink(weights, penalty, T(strengths[k] * group.rates[member]), p);
-    }
+    const auto shrinks = [&](i64 k, bool l1) {
+        return layer.penalized[k] && plan.penalties[k].decoupled && (plan.penalties[k].l1 != 0) == l1;
+    };
+    for (i64 k = 0; k < plan.n_penalties; ++k)
+        if (shrinks(k, false))
+            shrink(weights, plan.penalties[k], T(strengths[k] * group.rates[member]), p);
     // The last coefficient is the rule's own decay, which acts on weights before the update.
     const T kept = T(c[group.count - 1]);
     if (kept != 1)
         for (i64 i = 0; i < weights; ++i) p[i] *= kept;
-    T *first = plan.slots[0] ? me.block(plan.slots[0], layer) + at : nullptr;
-    switch (plan.rule) {
-        case ADAM: adam(n, p, g, first, me.block(plan.slots[1], layer) + at, c); break;
-        case RMSPROP: rmsprop(n, p, g, first, c); break;
-        default: sgd(n, p, g, first, plan.nesterov != 0, c);
-    }
+    move_by_rule(me, layer, at, n, g, c);
     // Decoupled L1 comes last, or the update would move weights off their exact zeros.
     for (i64 k = 0; k < plan.n_penalties; ++k)
-        if (plan.penalties[k].decoupled && plan.penalties[k].l1 && layer.penalized[k])
+        if (shrinks(k, true))
             shrink(weights, plan.penalties[k], T(strengths[k] * group.rates[member]), p);
-    average(me, layer, step, at, n);
+    if (!plan.n_constraints) average(me, layer, step, at, n);
+}
+
+template <typename T>
+static void cut(i64 n, T limit, T *g) {
+    for (i64 i = 0; i < n; ++i) {
+        const T low = g[i] < -limit ? -limit : g[i];
+        g[i] = low > limit ? limit : low;
+    }
+}
+
+// Update n of a layer's numbers from place `at` on, by their gradients; or keep these, where the
+// norm of others decides on how much of them counts.
+template <typename T>
+static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g) {
+    const Plan &plan = me.plan;
+    const double *strengths = strengths_of(me, step);
+    for (i64 k = 0; k < plan.n_penalties; ++k)
+        if (layer.penalized[k] && !plan.penalties[k].decoupled)
+            penalize(weights_among(layer, at, n), plan.penalties[k], T(strengths[k]),
+                     me.block(plan.parameters, layer) + at, g);
+    if (me.waits) {
+        std::memcpy(me.block(plan.gradients, layer) + at, g, n * sizeof(T));
+        return;
+    }
+    for (i64 k = 0; k < plan.n_clippings; ++k) cut(n, me.number(plan.clippings[k].limits), g);
+    apply_gradient(me, layer, step, at, n, g);
+}
+
+// The sum of squares, in an order that is the same for all threads and vectors.
+template <typename T>
+static double sum_of_squares(i64 n, const T *g) {
+    constexpr i64 L = 16;
+    T sums[L] = {};
+    i64 i = 0;
+    for (; i + L <= n; i += L)
+        for (i64 l = 0; l < L; ++l) sums[l] += g[i + l] * g[i + l];
+    for (i64 l = 0; i + l < n; ++l) sums[l] += g[i + l] * g[i + l];
+    double sum = 0;
+    for (i64 l = 0; l < L; ++l) sum += static_cast<double>(sums[l]);
+    return sum;
+}
+
+// Call `act` with each layer that the member learns, and where its rows begin among all of them.
+template <typename T, typename Act>
+static void each_learned(const Member<T> &me, Act act) {
+    i64 before = 0;
+    for (i64 l = 0; l < me.plan.n_layers; ++l) {
+        const Layer &layer = me.plan.layers[l];
+        if (me.learns(layer)) act(layer, before);
+        before += layer.rows;
+    }
+}
+
+// Cut a thread's share of all gradients by norms of all of them, or of a layer's.
+template <typename T>
+static void cut_by_norm(const Member<T> &me, const Clipping &clipping) {
+    each_learned(me, [&](const Layer &layer, i64 before) {
+        const Range mine = me.mine(layer.rows);
+        const T *g = me.block(me.plan.gradients, layer);
+        for (i64 row = mine.from; row < mine.to; ++row)
+            me.work.squares[before + row] = sum_of_squares(layer.columns, g + row * layer.columns);
+    });
+    meet(me.team);
+    double all = 0;
+    const auto sum_of = [&](const Layer &layer, i64 before) {
+        double sum = 0;
+        for (i64 row = 0; row < layer.rows; ++row) sum += me.work.squares[before + row];
+        return sum;
+    };
+    each_learned(me, [&](const Layer &layer, i64 before) { all += sum_of(layer, before); });
+    each_learned(me, [&](const Layer &layer, i64 before) {
+        const double sum = clipping.kind == BY_NORM ? all : sum_of(layer, before);
+        const double share = clipping.limits[me.member] / root(sum);
+        const T factor = T(share > 1 ? 1 : share);  // NaN stays NaN
+        const Range mine = me.mine(layer.rows);
+        T *g = me.block(me.plan.gradients, layer);
+        for (i64 i = mine.from * layer.columns; i < mine.to * layer.columns; ++i) g[i] *= factor;
+    });
+    meet(me.team);  // before the sums are written anew
+}
+
+// Clip gradients that were kept, and update by them.
+template <typename T>
+static void update_clipped(const Member<T> &me, i64 step) {
+    meet(me.team);
+    for (i64 k = 0; k < me.plan.n_clippings; ++k) {
+        const Clipping &clipping = me.plan.clippings[k];
+        if (clipping.kind != BY_VALUE) {
+            cut_by_norm(me, clipping);
+            continue;
+        }
+        each_learned(me, [&](const Layer &layer, i64) {
+            const Range mine = me.mine(layer.rows);
+            cut((mine.to - mine.from) * layer.columns, me.number(clipping.limits),
+                me.block(me.plan.gradients, layer) + mine.from * layer.columns);
+        });
+    }
+    each_learned(me, [&](const Layer &layer, i64) {
+        const Range mine = me.mine(layer.rows);
+        const i64 at = mine.from * layer.columns;
+        apply_gradient(me, layer, step, at, (mine.to - mine.from) * layer.columns,
+                       me.block(me.plan.gradients, layer) + at);
+    });
+}
+
+// Scale the weights of a thread's share of the units, where their norm is beyond the limit.
+template <typename T>
+static void constrain(const Member<T> &me, const Layer &layer, T limit) {
+    const Range mine = me.mine(layer.columns);
+    T *w = me.block(me.plan.parameters, layer), *__restrict factor = me.work.gradient;
+    for (i64 j = mine.from; j < mine.to; ++j) factor[j] = 0;
+    for (i64 i = 0; i < layer.weight_rows; ++i)
+        for (i64 j = mine.from; j < mine.to; ++j)
+            factor[j] += w[i * layer.columns + j] * w[i * layer.columns + j];
+    for (i64 j = mine.from; j < mine.to; ++j) {
+        const T norm = root(factor[j]), tiny = Bits<T>::tiny;
+        const T share = limit / (norm < tiny ? tiny : norm);
+        factor[j] = share > 1 ? T(1) : share;
+    }
+    for (i64 i = 0; i < layer.weight_rows; ++i)
+        for (i64 j = mine.from; j < mine.to; ++j) w[i * layer.columns + j] *= factor[j];
+}
+
+template <typename T>
+static void constrain_all(const Member<T> &me, i64 step) {
+    meet(me.team);
+    for (i64 k = 0; k < me.plan.n_constraints; ++k)
+        each_learned(me, [&](const Layer &layer, i64) {
+            if (layer.constrained[k]) constrain(me, layer, me.number(me.plan.constraints[k].limits));
+        });
+    meet(me.team);
+    each_learned(me, [&](const Layer &layer, i64) {
+        const Range mine = me.mine(layer.rows * layer.columns);
+        average(me, layer, step, mine.from, mine.to - mine.from);
+    });
 }
 
 // The gradients of a thread's share of a linear layer's weights, some rows at a time, each updated
@@ -1098,18 +1605,23 @@ static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i6
 template <typename T>
 static void move_linear(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
                         i64 x_ld, i64 step) {
-    const i64 units = layer.columns, most = rows_at_once<T>(units);
+    const i64 units = layer.outputs, columns = layer.columns, n = layer.parts;
+    const i64 depth = me.all_rows(layer) / n, most = rows_at_once<T>(columns);
     const Range mine = me.mine(layer.inputs);
+    const T mean = me.mean(layer);
     T *g = me.work.gradient;
     for (i64 i = mine.from; i < mine.to; i += most) {
         const i64 rows = mine.to - i < most ? mine.to - i : most;
-        multiply(Product<T>{rows, units, me.plan.batch, x + i, 1, x_ld, own.delta, own.ld, STRIP<T>,
-                            g, units, me.mean, nullptr, false});
-        update(me, layer, step, i * units, rows * units, g);
+        for (i64 part = 0; part < n; ++part)
+            multiply(Product<T>{rows, units, depth, x + part * x_ld + i, 1, n * x_ld,
+                                own.delta + part * own.ld, n * own.ld, STRIP<T>, g + part * units,
+                                columns, mean, nullptr, false});
+        update(me, layer, step, i * columns, rows * columns, g);
     }
     if (me.thread + 1 == me.team.size) {
-        add_up(me.plan.batch, units, own.delta, own.ld, me.mean, g);
-        update(me, layer, step, layer.inputs * units, units, g);
+        for (i64 part = 0; part < n; ++part)
+            add_up(depth, units, own.delta + part * own.ld, n * own.ld, mean, g + part * units);
+        update(me, layer, step, layer.inputs * columns, columns, g);
     }
 }
 
@@ -1141,7 +1653,7 @@ static void prepare(const Member<T> &me, i64 lowest) {
 template <typename T>
 static void activations(const Member<T> &me, const Layer &layer, const Buffers<T> &own, Rows<T> x) {
     const T a = me.number(layer.first);
-    const i64 from = me.rows.from, to = me.rows.to;
+    const i64 from = me.rows(layer).from, to = me.rows(layer).to;
     if (layer.function == PRELU)
         bend(me, layer, own, x.at, x.ld);
     else if (x.ld == own.ld)
@@ -1166,6 +1678,10 @@ static Rows<T> forward(const Member<T> &me, Rows<T> x, i64 step) {
                 meet(me.team);
                 break;
             case PIECEWISE_LINEAR: embed(me, layer, own, x.at, x.ld); break;
+            case ENTITY: look_up(me, layer, own, x.at, x.ld, step); break;
+            case GAUSSIAN_NOISE: add_noise(me, layer, own, x.at, x.ld, step); break;
+            case REPEAT_ROWS: repeat(me, layer, own, x.at, x.ld); break;
+            case SUBMODEL_SCALE: scale(me, layer, own, x.at, x.ld); break;
             default: activations(me, layer, own, x);
         }
         x = {own.out, own.ld};
@@ -1182,7 +1698,7 @@ template <typename T>
 static void slopes(const Member<T> &me, const Layer &layer, const Buffers<T> &own, Rows<T> x,
                    T *delta) {
     const T a = me.number(layer.first);
-    const i64 from = me.rows.from, to = me.rows.to, ld = own.ld;
+    const i64 from = me.rows(layer).from, to = me.rows(layer).to, ld = own.ld;
     if (layer.function == PRELU) {
         meet(me.team);
         unbend(me, layer, own, x.at, x.ld, delta, ld);
@@ -1203,22 +1719,31 @@ static void backward(const Member<T> &me, Rows<T> first, i64 lowest) {
     for (i64 l = me.plan.n_layers - 1; l >= lowest; --l) {
         const Layer &layer = me.plan.layers[l];
         const Buffers<T> &own = me.work.layers[l];
-        T *delta = delta_of(me, l);
+        T *delta = delta_of(me, l), *below = l > lowest ? delta_of(me, l - 1) : nullptr;
+        const i64 below_ld = padded<T>(layer.inputs);
+        const Range mine = me.rows(layer);
         switch (layer.kind) {
             case LINEAR:
-                if (l > lowest)
-                    linear_down(me, layer, own, delta_of(me, l - 1), padded<T>(layer.inputs));
+                if (below) linear_down(me, layer, own, below, below_ld);
                 break;
             case DROPOUT:
-                for (i64 i = me.rows.from * own.ld; i < me.rows.to * own.ld; ++i)
-                    delta[i] *= own.kept[i];
+                for (i64 i = mine.from * own.ld; i < mine.to * own.ld; ++i) delta[i] *= own.kept[i];
+                break;
+            case ENTITY:
+            case GAUSSIAN_NOISE: break;
+            case REPEAT_ROWS: join_rows(me, layer, own, below, below_ld); break;
+            case SUBMODEL_SCALE:
+                meet(me.team);
+                unscale(me, layer, own, inputs_of(me, l, first).at, inputs_of(me, l, first).ld,
+                        delta);
+                meet(me.team);
                 break;
             case BATCH_NORM:
                 meet(me.team);
                 denormalize(me, layer, own, delta, own.ld);
                 meet(me.team);
                 break;
-            case PIECEWISE_LINEAR: embedding_delta(me, layer, own); break;
+            case PIECEWISE_LINEAR: embedding_delta(me, layer, own, below, below_ld); break;
             default: slopes(me, layer, own, inputs_of(me, l, first), delta);
         }
     }
@@ -1238,6 +1763,13 @@ static void move(const Member<T> &me, Rows<T> first, i64 step) {
             move_linear(me, layer, own, x.at, x.ld, step);
         } else if (layer.kind == PIECEWISE_LINEAR) {
             move_embedding(me, layer, own, x.at, x.ld, step);
+        } else if (layer.kind == ENTITY) {
+            move_codes(me, layer, own, step);
+        } else if (layer.kind == SUBMODEL_SCALE) {
+            const Range mine = me.mine(layer.rows);
+            for (i64 row = mine.from; row < mine.to; ++row)
+                update(me, layer, step, row * layer.columns, layer.columns,
+                       own.extra + row * own.ld);
         } else if (me.thread == 0 && layer.kind == BATCH_NORM) {
             for (i64 row = 0; row < 2; ++row)
                 update(me, layer, step, row * layer.columns, layer.columns,
@@ -1246,6 +1778,8 @@ static void move(const Member<T> &me, Rows<T> first, i64 step) {
             update(me, layer, step, 0, layer.columns, own.extra);
         }
     }
+    if (me.waits) update_clipped(me, step);
+    if (me.plan.n_constraints) constrain_all(me, step);
 }
 
 // A thread's share of all steps of a call. Threads meet where one needs what others have written:
@@ -1256,16 +1790,18 @@ static void train_member(const Plan &plan, const Call &call, i64 member, Team &t
     Room room{base, 0};
     const Work<T> work = laid_out<T>(plan, room, thread, team.size);
     meet(team);
-    Member<T> me{plan, call, member, work, T(1) / T(plan.batch), team, thread, {}};
-    me.rows = me.mine(plan.batch);
+    Member<T> me{plan, call, member, work, team, thread, {}, false};
+    me.examples = me.mine(plan.batch);
+    for (i64 k = 0; k < plan.n_clippings; ++k) me.waits |= plan.clippings[k].kind != BY_VALUE;
     i64 lowest = plan.n_layers;
     for (i64 l = plan.n_layers - 1; l >= 0; --l) {
         if (me.learns(plan.layers[l])) lowest = l;
         if (plan.layers[l].kind == PIECEWISE_LINEAR && thread == 0)
             look_at_edges(me, plan.layers[l], tables(plan.layers[l], work.layers[l].extra));
     }
-    const i64 whose = call.streams ? call.streams[member] : member, from = me.rows.from;
-    const i64 rows = me.rows.to - from, n = plan.batch;
+    const i64 whose = call.streams ? call.streams[member] : member;
+    const i64 from = me.examples.from * plan.logit_rows, n = plan.batch * plan.logit_rows;
+    const i64 rows = me.examples.to * plan.logit_rows - from;
     for (i64 step = 0; step < call.steps; ++step) {
         const Rows<T> x{static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
                         call.x_row};

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 3  # of the structures; the library says which it was built with
+ABI = 4  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -22,8 +22,9 @@ class LayerPlan(ctypes.Structure):
 
     _fields_: ClassVar[_Fields] = [
         *_fields("kind function inputs outputs parameters rows columns weight_rows statistics"),
-        *_fields(pointers="first second keys groups embedded kept"),
-        *_fields("n_embedded n_kept size bins bends", "penalized"),
+        *_fields("height parts"),
+        *_fields(pointers="first second keys groups embedded kept levels normals"),
+        *_fields("n_embedded n_kept size bins bends shifts", "penalized constrained"),
     ]
 
 
@@ -33,14 +34,28 @@ class PenaltyPlan(ctypes.Structure):
     _fields_: ClassVar[_Fields] = _fields("l1 decoupled")
 
 
+class ClippingPlan(ctypes.Structure):
+    """A limit on gradients."""
+
+    _fields_: ClassVar[_Fields] = _fields("kind", "limits")
+
+
+class ConstraintPlan(ctypes.Structure):
+    """A limit on the norms of the units' weights."""
+
+    _fields_: ClassVar[_Fields] = _fields("", "limits")
+
+
 class StepPlan(ctypes.Structure):
     """All that stays the same from step to step."""
 
     _fields_: ClassVar[_Fields] = [
-        *_fields("doubles members batch outputs n_layers n_penalties"),
+        *_fields("doubles members batch outputs logit_rows"),
+        *_fields("n_layers n_penalties n_clippings n_constraints"),
         *_fields("loss rule nesterov"),
-        *_fields(pointers="smoothing layers penalties parameters statistics average"),
-        ("slots", _Pointer * 2),
+        *_fields(pointers="smoothing layers penalties clippings constraints"),
+        *_fields(pointers="parameters gradients statistics average"),
+        ("slots", _Pointer * 3),
     ]
 
 
