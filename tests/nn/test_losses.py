@@ -13,6 +13,7 @@ from wellfit.nn import (
     AbsoluteError,
     Huber,
     Loss,
+    MeanAndQuantiles,
     Poisson,
     Quantile,
     SigmoidCrossEntropy,
@@ -183,6 +184,21 @@ def test_quantiles_are_sorted_and_the_point_is_nearest_to_the_median():
     assert PINBALL.outputs(2) == 6
 
 
+def test_mean_and_quantiles_is_the_squared_error_and_twice_the_pinball():
+    both, alone = MeanAndQuantiles((0.2, 0.95)), Quantile((0.2, 0.95))
+    y = torch.as_tensor(np.random.default_rng(0).normal(size=(K, B, 2)))
+    z = logits()
+    means, quantiles = z[:, [0, 3]], z[:, [1, 2, 4, 5]]
+    expected = SquaredError().value(means, SquaredError().encode(y, 2, FLOAT64))
+    expected = expected + 2 * alone.value(quantiles, alone.encode(y, 4, FLOAT64))
+    torch.testing.assert_close(both.value(z, both.encode(y, C, FLOAT64)), expected)
+    found = both.predict(z)
+    torch.testing.assert_close(found[:, both.point], means)
+    torch.testing.assert_close(found[:, [1, 2, 4, 5]], alone.predict(quantiles))
+    assert both.outputs(2) == C
+    assert both.point_level is None
+
+
 def test_a_soft_label_is_hit_where_its_likeliest_class_is():
     loss = SoftmaxCrossEntropy()
     soft = loss.encode(probabilities(), C, FLOAT64)
@@ -207,8 +223,9 @@ def test_softmax_measures_certain_targets_as_it_does_others(smoothing: float) ->
     "quantiles", [(), (0.5, 0.1), (0.5, 0.5), (0.0, 0.5), (1.0,), ("a",), 0.5, (float("nan"),)]
 )
 def test_quantiles_out_of_order_or_range_are_refused(quantiles):
-    with pytest.raises(HyperparameterError, match=r"rising numbers in \(0, 1\)"):
-        Quantile(quantiles=quantiles)
+    for loss in (Quantile, MeanAndQuantiles):
+        with pytest.raises(HyperparameterError, match=r"rising numbers in \(0, 1\)"):
+            loss(quantiles=quantiles)
 
 
 def test_quantiles_come_back_from_plain_data():

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from wellfit.core._sklearn_compat import safe_indexing
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.rng import derive
+from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
 from wellfit.fitting import ClassTargets, TrainingJob
@@ -48,7 +49,7 @@ class CheckContext:
         self.estimator.set_params(random_state=seed, verbose=0)
         if y is None:
             raise InputError("y is None; expected a target for each row")
-        self.encoder = self.estimator.target_encoder.fit(y, self.estimator.loss)
+        self.encoder = self.estimator.target_encoder.fit(y, settings.loss(self.estimator))
         targets = np.asarray(self.encoder.read(y, warn=False))
         self.targets = targets.ravel() if targets.ndim == 2 and targets.shape[1] == 1 else targets
         self.table = as_table(X)

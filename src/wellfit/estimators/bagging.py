@@ -12,7 +12,6 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.core.rng import derive
 from wellfit.fitting import FittedNetwork, TrainingJob
 from wellfit.fitting.bagging import run_folds
-from wellfit.fitting.job import RowSplit
 from wellfit.fitting.runner import run_alone
 from wellfit.training import folds
 
@@ -68,7 +67,7 @@ def fold_jobs(
             validation=stream.train[fold] if stream.validation is None else stream.validation,
             seed=derive(stream.seed, "fold", number),
         )
-        part = RowSplit(split.train[rest], split.train[fold], split.n_samples)
+        part = replace(split, train=split.train[rest], held_out=split.train[fold])
         like = builder.job_like(replace(job, stream=own, split=part))
         # Which columns are embedded is a matter of all rows, so that networks share a stack.
         member = like.member.replace(network=job.member.network)

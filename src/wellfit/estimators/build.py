@@ -23,7 +23,7 @@ from wellfit.estimators.continuing import (
     network_to_continue,
     settled,
 )
-from wellfit.estimators.duration import Interval, batch_size, eval_interval, length
+from wellfit.estimators.duration import Interval, batch_size, interval_of, length
 from wellfit.estimators.embedding import columns_to_embed, embedded_columns, embedding_of
 from wellfit.estimators.encoding import (
     Encoded,
@@ -108,13 +108,13 @@ class JobBuilder:
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
         seed = seed_of(self.estimator, before, resume_from)
-        train, held_out = split_rows(self.estimator, targets, y, X_val is not None, seed)
-        held = None if held_out is None else kept[held_out]
-        split = RowSplit(kept[train], held, n_samples)
-        table = self._encoded(x, y, weight, known.features, targets, train, origin)
+        parts = split_rows(self.estimator, targets, y, X_val is not None, seed)
+        split, held_out = parts.of(kept, n_samples), parts.held_out
+        table = self._encoded(x, y, weight, known.features, targets, parts.train, origin)
         if X_val is not None:
             table, held_out = extended(self.estimator, table, X_val, y_val)
-        job = self._assembled(table, self.stream(train, held_out, seed), split, origin)
+        job = self._assembled(table, self.stream(parts.train, held_out, seed), split, origin)
+        job = replace(job, conformal_rows=parts.conformal)
         if resume_from is not None:
             job = replace(job, resume=read_checkpoint(resume_from, [job.member])[0])
         return job
@@ -175,10 +175,13 @@ class JobBuilder:
         # Members share batches that are one stream's.
         if _order(own) != _order(stream):
             stream = own
-        targets = settings.with_end(self.estimator, other.targets.with_loss(self.estimator.loss))
+        targets = settings.with_end(
+            self.estimator, other.targets.with_loss(settings.loss(self.estimator))
+        )
         assert other.y is not None
         table = Encoded(other.rows, other.y, other.features, targets)
-        return self._assembled(table, stream, other.split, origin)
+        job = self._assembled(table, stream, other.split, origin)
+        return replace(job, conformal_rows=other.conformal_rows)
 
     def encoders(self, X: Any, y: ArrayLike | None) -> Encoders:
         """Return encoders that are fitted to all rows; of targets only where they have a scale."""
@@ -232,7 +235,7 @@ class JobBuilder:
             source = _source(self.estimator)
             borrowed = None if source is None else borrow(self.estimator.pretrained, source)
             return Origin(source=source, borrowed=borrowed), Encoders()
-        targets = before.targets.with_loss(self.estimator.loss)
+        targets = before.targets.with_loss(settings.loss(self.estimator))
         known = Encoders(before.features, settings.with_end(self.estimator, targets))
         network = network_to_continue(self, before)
         return Origin(before, network, borrowed=before.borrowed), known
@@ -257,7 +260,7 @@ class JobBuilder:
         before, pretrained = origin.before, estimator.pretrained
         member = self._member(table, stream, origin, one_epoch)
         wanted = () if one_epoch else settings.scored(estimator)
-        interval = Interval() if one_epoch else self._interval()
+        interval = Interval() if one_epoch else interval_of(estimator)
         job = TrainingJob(
             rows, stream, member, features, targets, y, self.compute,
             callbacks=tuple(settings.callbacks(estimator, one_epoch)),
@@ -278,13 +281,6 @@ class JobBuilder:
         if before is not None and job.start is None:
             job = continued(job, before, one_epoch=one_epoch)
         return job
-
-    def _interval(self) -> Interval:
-        """Return the time from one judgement to the next; a minimizer's steps are its epochs."""
-        interval = eval_interval(self.estimator.eval_every)
-        if interval.steps is not None and self._minimizes():
-            return Interval(interval.steps)
-        return interval
 
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
@@ -340,7 +336,7 @@ def _fitted_encoders(estimator: Any) -> Encoders:
         )
     if known.targets is None:
         return known
-    targets = known.targets.with_loss(estimator.loss)
+    targets = known.targets.with_loss(settings.loss(estimator))
     return Encoders(known.features, settings.with_end(estimator, targets))
 
 

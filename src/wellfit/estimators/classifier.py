@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import DataError
 from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.conformal import Elsewhere, conformal_fraction, conformalize, predict_set
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
 from wellfit.estimators.submodels import separate_predictions
@@ -92,6 +93,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         group="Validation and stopping",
     )
 
+    conformal: Literal["split"] | None = parameter(
+        'calibration of prediction sets; ``"split"`` sets rows apart from training, for '
+        "``predict_set``. None for none.",
+        default=None,
+        choices=("split",),
+        optional=True,
+        group="Validation and stopping",
+    )
+    conformal_fraction: float = conformal_fraction()
+
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return probabilities (n_samples, n_classes), or of each label (n_samples, n_labels).
 
@@ -111,6 +122,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Return the logarithms of :meth:`predict_proba`."""
         tiny = np.finfo(np.float32).tiny
         return np.log(np.maximum(self.predict_proba(X), tiny))
+
+    predict_set = predict_set
+    conformalize = conformalize
+    predict_interval = Elsewhere(
+        "MLPClassifier predicts classes, and intervals are of numbers; expected "
+        "predict_set(X, level), or an MLPRegressor"
+    )
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return how far submodels and folds disagree about the class that is predicted.

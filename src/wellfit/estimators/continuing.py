@@ -12,7 +12,7 @@ from sklearn.base import clone
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.categories import embedded_codes
 from wellfit.estimators.embedding import embedded_columns
-from wellfit.estimators.settings import Architecture
+from wellfit.estimators.settings import Architecture, loss
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import for_member
@@ -58,6 +58,7 @@ _OF_NETWORK = (
     "shared",
     "head",
     "loss",
+    "conformal",  # with which "auto" is another loss
 )
 _SETTLED = (*_OF_NETWORK, "preprocess", "pretrained")
 
@@ -105,7 +106,7 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     then = copy.copy(now)
     vars(then).update(before.settings)
     assert before.targets is not None
-    targets = before.targets.with_loss(now.loss)
+    targets = before.targets.with_loss(loss(now))
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
     below = borrowed, embedded_columns(trained), embedded_codes(trained)

@@ -67,6 +67,14 @@ def eval_interval(given: int | str) -> Interval:
     return Interval(int(given))
 
 
+def interval_of(estimator: Any) -> Interval:
+    """Return the time from one judgement to the next; a minimizer's steps are its epochs."""
+    interval = eval_interval(estimator.eval_every)
+    if interval.steps and isinstance(resolve(Optimizer, estimator.optimizer), Minimizer):
+        return Interval(interval.steps)
+    return interval
+
+
 def is_size(value: Any) -> bool:
     """Say whether a value is a whole number, of Python's types or NumPy's."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

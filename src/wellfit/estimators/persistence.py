@@ -28,7 +28,7 @@ from wellfit.core.registry import lookup
 from wellfit.core.schema import arguments_form, conform
 from wellfit.estimators.continuing import settled
 from wellfit.estimators.overrides import kind_of
-from wellfit.estimators.settings import check_saved
+from wellfit.estimators.settings import check_saved, loss
 from wellfit.fitting import FittedNetwork
 from wellfit.fitting.documents import document_at, from_document, to_document
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
@@ -216,7 +216,7 @@ def filled(model: Any, document: Mapping[str, Any], tensors: Mapping[str, Tensor
         ModelFileError: the document or a tensor isn't of the declared form, or they don't fit each
             other; names the field.
     """
-    network = from_document(document, tensors, model.target_encoder, model.loss)
+    network = from_document(document, tensors, model.target_encoder, loss(model))
     check_saved(model)
     if (model.preprocess is None) != (network.features.kind == "raw"):
         raise ModelFileError(

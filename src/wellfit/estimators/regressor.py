@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.conformal import (
+    Elsewhere,
+    conformal_fraction,
+    conformalize,
+    predict_interval,
+)
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import stackable
 from wellfit.estimators.submodels import separate_predictions
@@ -81,6 +87,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         flag=True,
     )
 
+    conformal: Literal["split"] | None = parameter(
+        'calibration of prediction intervals; ``"split"`` sets rows apart from training, for '
+        '``predict_interval``, and with the loss ``"auto"`` estimates quantiles beside the mean, '
+        "by which intervals are wide where the target is uncertain. None for none.",
+        default=None,
+        choices=("split",),
+        optional=True,
+        group="Validation and stopping",
+    )
+    conformal_fraction: float = conformal_fraction()
+
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
 
@@ -120,6 +137,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         check_is_fitted(self, "network_")
         self._targets.check_quantiles()
         return self._targets.quantiles(self.outputs(X))
+
+    predict_interval = predict_interval
+    conformalize = conformalize
+    predict_set = Elsewhere(
+        "MLPRegressor predicts numbers, and sets are of classes; expected "
+        "predict_interval(X, level), or an MLPClassifier"
+    )
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return the standard deviation of submodels and folds, in y's units.

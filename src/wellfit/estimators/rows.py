@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import numbers
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core._sklearn_compat import check_sample_weight, safe_indexing
 from wellfit.core.errors import DataError, HyperparameterError
-from wellfit.core.rng import drawn_seed
+from wellfit.core.rng import derive, drawn_seed
 from wellfit.estimators import settings
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder
+from wellfit.fitting.job import RowSplit
 from wellfit.training import fraction_of, split
 from wellfit.training.checkpoint import seeds
 
 Positions = NDArray[np.integer]
+
+
+class Parts(NamedTuple):
+    """The rows to train on, those that are held out, and those that calibrate, if any do."""
+
+    train: Positions
+    held_out: Positions | None = None
+    conformal: Positions | None = None
+
+    def of(self, kept: Positions, n_samples: int) -> RowSplit:
+        """Return the same rows by their positions in X, ``kept`` of its ``n_samples`` rows."""
+        held, calibrating = (None if ids is None else kept[ids] for ids in self[1:])
+        return RowSplit(kept[self.train], held, n_samples, calibrating)
 
 
 def weighed(
@@ -69,16 +83,33 @@ def weighed(
 
 def split_rows(
     estimator: Any, targets: TargetEncoder, y: NDArray[Any], given: bool, seed: int
-) -> tuple[Positions, Positions | None]:
-    """Return the rows to train on, and those that are held out, if any are.
+) -> Parts:
+    """Return the rows to train on, those that are held out, and those that calibrate.
+
+    The rows that calibrate intervals or sets are others than those held out: these have chosen
+    the epoch, and a network is better on them than on rows that nobody has looked at.
 
     Args:
-        estimator: whose ``validation_fraction``, ``subsample`` and ``early_stopping`` count.
+        estimator: whose ``validation_fraction``, ``subsample``, ``early_stopping`` and
+            ``conformal`` count.
         targets: the encoder of y.
         y: (n_samples, ...), read.
         given: whether validation rows are given apart.
         seed: of the draw.
     """
+    if getattr(estimator, "conformal", None) is None:
+        return _held_out(estimator, targets, y, given, seed)
+    draw = derive(seed, "conformal")
+    rest, calibrating = split(len(y), estimator.conformal_fraction, draw, strata=targets.strata(y))
+    rest, calibrating = np.sort(rest), np.sort(calibrating)
+    train, held, _ = _held_out(estimator, targets, y[rest], given, seed)
+    return Parts(rest[train], None if held is None else rest[held], calibrating)
+
+
+def _held_out(
+    estimator: Any, targets: TargetEncoder, y: NDArray[Any], given: bool, seed: int
+) -> Parts:
+    """Return the rows to train on, and those that are held out, if any are."""
     fraction = estimator.validation_fraction
     real = isinstance(fraction, numbers.Real)
     if fraction is not None and not (real and 0 < fraction < 1):
@@ -89,12 +120,12 @@ def split_rows(
     folds = estimator.bagging is not None  # each network holds out its own
     whole = given or folds or not settings.holds_out(estimator) or len(y) < 2
     if whole and estimator.subsample >= 1:
-        return train, None
+        return Parts(train)
     strata = targets.strata(y)
     if not whole:
         train, held_out = split(len(y), fraction or 0.1, seed, strata=strata)
     left = None if strata is None else strata[train]
-    return fraction_of(train, estimator.subsample, seed, strata=left), held_out
+    return Parts(fraction_of(train, estimator.subsample, seed, strata=left), held_out)
 
 
 def seed_of(

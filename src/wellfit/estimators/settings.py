@@ -16,7 +16,15 @@ from wellfit.estimators.duration import batch_size, eval_interval, is_size
 from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.scoring import OWN, bare
-from wellfit.nn import Activation, Dense, HiddenLayer, Initializer, Layer, Network
+from wellfit.nn import (
+    Activation,
+    Dense,
+    HiddenLayer,
+    Initializer,
+    Layer,
+    MeanAndQuantiles,
+    Network,
+)
 from wellfit.nn.network import build_network, disturb
 from wellfit.optim import (
     L1,
@@ -34,6 +42,8 @@ from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
 
 _DROPOUT = 0.1  # by default, where the loss may be random
 _EMA_DECAY = 0.99  # by default, of weights that move at every batch
+# Estimates the mean, and quantiles for intervals of any level up to 0.95 and beyond.
+_SPREAD = MeanAndQuantiles((0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975))
 _DEFAULT_SIZES = (256, 256)  # of the hidden layers
 
 
@@ -85,8 +95,15 @@ def output_activation(estimator: Any) -> Activation | None:
 
 def targets(estimator: Any, y: ArrayLike) -> TargetEncoder:
     """Return the encoder of an estimator's targets, their form learned from all rows."""
-    encoder = estimator.target_encoder.fit(y, estimator.loss)
+    encoder = estimator.target_encoder.fit(y, loss(estimator))
     return with_end(estimator, encoder)
+
+
+def loss(estimator: Any) -> Any:
+    """Return the loss asked for; ``"auto"`` estimates what calibrated intervals are made of."""
+    numbers_asked = issubclass(estimator.target_encoder, NumberTargets)
+    calibrated = getattr(estimator, "conformal", None) is not None
+    return _SPREAD if is_auto(estimator.loss) and numbers_asked and calibrated else estimator.loss
 
 
 def with_end(estimator: Any, encoder: TargetEncoder) -> TargetEncoder:
@@ -343,6 +360,12 @@ def check_options(estimator: Any) -> None:
         raise HyperparameterError(
             f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "
             "network; expected bagging=None, or pretrained=None"
+        )
+    if estimator.warm_start and getattr(estimator, "conformal", None) is not None:
+        raise HyperparameterError(
+            f"conformal is {estimator.conformal!r} and warm_start is True: rows that an earlier "
+            "fit has learned from can't calibrate. Expected conformal=None, and "
+            "conformalize(X, y) with rows of their own after fit"
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.fitting.conformalizing import conformalized
 from wellfit.fitting.history import History
 from wellfit.fitting.job import RowSplit, TrainingJob
 from wellfit.fitting.network import FittedNetwork, Fold, TrainingRecord
@@ -44,7 +45,7 @@ def run_folds(
     outputs = _out_of_fold(networks, jobs[0], held_out)
     oob = np.full((split.n_samples or len(split.train), outputs.shape[1]), np.nan, outputs.dtype)
     oob[split.train] = outputs
-    return replace(
+    mean = replace(
         networks[0],
         weights=Weights.join([network.weights for network in networks]),
         record=_mean_record([network.record for network in networks]),
@@ -53,6 +54,7 @@ def run_folds(
         folds=tuple(Fold(network.record, network.split) for network in networks),
         oob=oob,
     )
+    return conformalized(mean, jobs[0])
 
 
 def _out_of_fold(

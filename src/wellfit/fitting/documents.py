@@ -17,6 +17,7 @@ from wellfit.core import former
 from wellfit.core.errors import ModelFileError
 from wellfit.core.hyper import from_dict
 from wellfit.core.schema import Count, Length, Positive, conform
+from wellfit.fitting.conformalizing import from_array
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
 from wellfit.fitting.job import TrainingJob
@@ -91,6 +92,8 @@ def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]
     tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
     tensors["parameters"] = weights.parameters.cpu()
     tensors["statistics"] = weights.statistics.cpu()
+    if network.conformal is not None:
+        tensors["conformal"] = network.conformal.array
     return document, tensors
 
 
@@ -201,9 +204,11 @@ def from_document(
             "targets"
         )
     expected = {f"inputs.{key}" for key in features.to_document()[1]}
-    for name in sorted(tensors.keys() - expected - {"parameters", "statistics"}):
+    for name in sorted(tensors.keys() - expected - {"parameters", "statistics", "conformal"}):
         raise ModelFileError(f"tensor {name!r} is none of the model's")
-    return FittedNetwork(weights, features, targets, document["estimator"], record)
+    found, name = tensors.get("conformal"), document["estimator"]
+    known = None if found is None else from_array(targets, found.numpy())
+    return FittedNetwork(weights, features, targets, name, record, conformal=known)
 
 
 def _record(learned: Mapping[str, Any]) -> TrainingRecord:

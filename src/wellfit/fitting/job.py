@@ -66,11 +66,13 @@ class RowSplit:
         train: of the training rows.
         held_out: of the validation rows; None where they were given apart, or there are none.
         n_samples: the rows of X; None where nobody asks.
+        conformal: of the rows that calibrate intervals or sets; None where there are none.
     """
 
     train: NDArray[np.integer]
     held_out: NDArray[np.integer] | None = None
     n_samples: int | None = None
+    conformal: NDArray[np.integer] | None = None
 
     def is_of(self, n_samples: int) -> bool:
         """Say whether all positions are below a number of rows."""
@@ -101,6 +103,7 @@ class TrainingJob:
         start: the weights to begin with, where they aren't drawn.
         resume: a result to go on from, in place of a beginning.
         calibration: ``"temperature"`` for logits scaled by validation rows; None for none.
+        conformal_rows: positions of the rows that calibrate intervals or sets; None for none.
         settings: the estimator's parameters that predictions depend on.
         name: of what is trained, such as ``"MLPClassifier"``.
         saved_as: the name and the parameters that files hold of its estimator, as plain data; None
@@ -126,6 +129,7 @@ class TrainingJob:
     start: Weights | None = None
     resume: Result | None = None
     calibration: str | None = None
+    conformal_rows: NDArray[np.integer] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     saved_as: Mapping[str, Any] | None = None

@@ -16,6 +16,7 @@ from torch import Tensor
 from wellfit.core.errors import DivergedError, HyperparameterError
 from wellfit.core.words import moment
 from wellfit.fitting.calibration import temperature
+from wellfit.fitting.conformal import IntervalScores, SetScores
 from wellfit.fitting.features import FeatureEncoder, Numbers, Table
 from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
@@ -147,6 +148,7 @@ class FittedNetwork(TrainedLayers):
         folds: the records and splits of several networks, in their order, if they are known.
         oob: (n_samples, n_outputs) the outputs of several networks for the rows of X, each by the
             one that hasn't seen it; NaN for rows of weight 0. None where nobody knows.
+        conformal: the scores of calibration rows, if it is calibrated for intervals or sets.
     """
 
     features: FeatureEncoder
@@ -160,6 +162,7 @@ class FittedNetwork(TrainedLayers):
     sparse: bool = False
     folds: tuple[Fold, ...] = ()
     oob: NDArray[np.floating] | None = None
+    conformal: IntervalScores | SetScores | None = None
 
     @classmethod
     def of(cls, job: TrainingJob, result: Result, precision: str) -> Self:
@@ -294,6 +297,7 @@ class FittedNetwork(TrainedLayers):
                 split=split,
                 folds=(),
                 oob=None,
+                conformal=None,
             )
             for place, (record, split) in enumerate(folds)
         ]
@@ -311,7 +315,7 @@ class FittedNetwork(TrainedLayers):
             )
         weights = pruned(self.weights, threshold=threshold, share=share)
         # SciPy's products are of one network.
-        return replace(self, weights=weights, sparse=weights.members == 1)
+        return replace(self, weights=weights, sparse=weights.members == 1, conformal=None)
 
     def tempered(self, by: float) -> Self:
         """Return the network with its logits divided by a number: its last layer's weights are.
@@ -323,7 +327,7 @@ class FittedNetwork(TrainedLayers):
         views = weights.network.parameters.views(weights.parameters, weights.members)
         next(view for view in reversed(views) if view.numel()).div_(by)
         record = replace(self.record, temperature=by)
-        return replace(self, weights=weights, record=record)
+        return replace(self, weights=weights, record=record, conformal=None)
 
     @property
     def uncalibrated(self) -> Self:

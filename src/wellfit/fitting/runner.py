@@ -13,6 +13,7 @@ from scipy import sparse
 from wellfit.core.errors import DivergedError
 from wellfit.core.memory import machine_memory
 from wellfit.core.stacking import stack_key
+from wellfit.fitting.conformalizing import conformalized
 from wellfit.fitting.documents import described
 from wellfit.fitting.encoded import EncodedRows
 from wellfit.fitting.job import TrainingJob
@@ -59,7 +60,8 @@ def run(jobs: Sequence[TrainingJob]) -> list[FittedNetwork | DivergedError]:
             # Taking a member out copies its weights, which a result of one has no need of.
             own = result if alone else result.member(index)
             try:
-                done[place] = FittedNetwork.of(jobs[place], own, precision)
+                network = FittedNetwork.of(jobs[place], own, precision)
+                done[place] = conformalized(network, jobs[place])
             except DivergedError as error:
                 done[place] = error
     return [each for each in done if each is not None]

@@ -28,9 +28,8 @@ def metric_of(estimator: BaseMLP, loss: Loss) -> RowMetric:
         weighted = getattr(estimator, "class_weight", None) is not None
         single = not _classes(estimator).multilabel
         return RowMetric("balanced accuracy" if weighted and single else "accuracy")
-    levels = loss.levels()
-    if levels:
-        return RowMetric("D²", min(levels, key=lambda level: abs(level - 0.5)))
+    if loss.point_level is not None:
+        return RowMetric("D²", loss.point_level)
     return RowMetric("D²", 0.5) if isinstance(loss, _MEDIAN) else RowMetric("R²")
 
 

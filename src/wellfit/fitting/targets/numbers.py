@@ -94,7 +94,7 @@ class NumberTargets(TargetEncoder):
 
         Quantiles never are: the outer ones may lie beyond what has been seen.
         """
-        return replace(self, clips=clips and not self.loss.levels())
+        return replace(self, clips=clips and self.loss.point_level is None)
 
     def with_range(self, y: NDArray[Any], rows: NDArray[np.integer]) -> Self:
         """Return the encoder for predictions in the range of more training rows."""
@@ -113,7 +113,7 @@ class NumberTargets(TargetEncoder):
         Raises:
             HyperparameterError: the loss makes something else of what the network puts out.
         """
-        z = torch.arange(12.0).view(12, 1)
+        z = torch.arange(1.0, 1 + self.n_outputs).view(-1, 1)
         if activation is not None and not torch.equal(self.loss.predict(z), z):
             raise HyperparameterError(
                 f"output_activation is {activation.name!r}, and loss {self.loss.name!r} puts a "
@@ -205,9 +205,19 @@ class NumberTargets(TargetEncoder):
 
     def quantiles(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return each target's quantiles (n_samples, [n_targets,] n_quantiles)."""
+        return self._flattened(self.estimates(outputs))
+
+    def estimates(self, outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return each target's quantiles (n_samples, n_targets, n_quantiles), rising.
+
+        Where the loss estimates none, they are the predictions (n_samples, n_targets, 1).
+        """
         count = len(self.loss.levels())
-        each = [self.scale.inverse_transform(outputs[:, q::count]) for q in range(count)]
-        return self._flattened(np.stack(each, axis=-1))
+        if not count:
+            return self.decode(outputs).reshape(len(outputs), self.n_targets, 1)
+        each = outputs.reshape(len(outputs), self.n_targets, -1)[..., -count:]
+        columns = [self.scale.inverse_transform(each[..., q]) for q in range(count)]
+        return np.stack(columns, axis=-1)
 
     def check_quantiles(self) -> None:
         """Refuse a loss that estimates no quantiles.

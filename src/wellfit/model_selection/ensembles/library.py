@@ -149,7 +149,7 @@ def divided(template: BaseMLP, data: Data, share: float, seed: int) -> tuple[Dat
     X = with_columns_of_all_rows(data.X, template.preprocess)
     data = Data(*indexable(X, data.y, data.weight)).that_count()
     validate_features(template, data.X)
-    encoder = template.target_encoder.fit(data.y, template.loss)
+    encoder = template.target_encoder.fit(data.y, settings.loss(template))
     targets = encoder.read(data.y, warn=False)
     kept, held = set_apart(len(targets), share, seed, encoder.strata(targets))
     return data.rows(kept), data.rows(held)

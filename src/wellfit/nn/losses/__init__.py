@@ -7,13 +7,15 @@ from wellfit.nn.losses.classification import (
     SigmoidSquaredError,
     SoftmaxCrossEntropy,
 )
-from wellfit.nn.losses.regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from wellfit.nn.losses.quantiles import MeanAndQuantiles, Quantile
+from wellfit.nn.losses.regression import AbsoluteError, Huber, Poisson, SquaredError
 
 __all__ = [
     "AbsoluteError",
     "Huber",
     "Hypers",
     "Loss",
+    "MeanAndQuantiles",
     "Poisson",
     "Quantile",
     "SigmoidCrossEntropy",

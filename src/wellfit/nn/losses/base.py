@@ -53,13 +53,18 @@ class Loss(Config, family="loss"):
         return targets
 
     def levels(self) -> tuple[float, ...]:
-        """Return the quantiles that are estimated of each target, none if it is another value."""
+        """Return the quantiles that are estimated of each target, its last logits; often none."""
         return ()
 
     @property
     def point(self) -> slice:
         """The predictions (…, C) that are the targets' single best estimates."""
         return slice(None)
+
+    @property
+    def point_level(self) -> float | None:
+        """The quantile that the single best estimate is; None if it is another value."""
+        return None
 
     def check(self, y: NDArray[np.float64]) -> None:
         """Refuse regression targets (N, targets) that the loss isn't defined for.

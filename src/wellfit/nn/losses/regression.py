@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import numbers
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -13,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wellfit.core.errors import DataError, HyperparameterError
-from wellfit.core.hyper import hyper, positive
+from wellfit.core.errors import DataError
+from wellfit.core.hyper import positive
 from wellfit.nn.losses.base import OWN, Hypers, Loss, Scaling
 
 
@@ -107,78 +103,6 @@ class Huber(_RegressionLoss, name="huber"):
         return torch.clamp(error, -threshold, threshold, out=out)  # type: ignore[arg-type]
 
 
-class Quantile(_RegressionLoss, name="quantile", aliases=("pinball",)):
-    r"""loss = mean of max(q r, (q - 1) r), r = y - z, over targets and quantiles q.
-
-    Its delta is 1 - q above the target and -q below, over C. A row has a logit for each quantile
-    of each target, those of the first target first. A share q of the rows comes to lie below the
-    estimate for q: (0.1, 0.9) bound a band that holds 80 % of them.
-
-    Source: Koenker and Bassett, "Regression quantiles", 1978.
-
-    >>> loss, z = Quantile(quantiles=(0.1, 0.5)), torch.zeros(2, 1)
-    >>> target = loss.encode(torch.tensor([[10.0]]), outputs=2, dtype=z.dtype)
-    >>> loss.value(z, target)  # the mean of 1 and 5
-    tensor([3.])
-    """
-
-    scaling: ClassVar[Scaling] = "robust"
-
-    quantiles: tuple[float, ...] = hyper(
-        "shares of rows below the estimates, rising, each in (0, 1)", default=(0.1, 0.5, 0.9)
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        given = self.quantiles
-        if not _rises_within_0_and_1(given):
-            raise HyperparameterError(
-                f"quantiles of loss 'quantile' is {given!r}; expected one or more rising numbers "
-                "in (0, 1), like (0.1, 0.5, 0.9)"
-            )
-        object.__setattr__(self, "quantiles", tuple(map(float, given)))
-
-    def outputs(self, targets: int) -> int:
-        """Return a logit for each quantile of each target."""
-        return targets * len(self.quantiles)
-
-    def levels(self) -> tuple[float, ...]:
-        """Return the quantiles."""
-        return self.quantiles
-
-    @property
-    def point(self) -> slice:
-        """The quantile nearest to the median, of each target."""
-        nearest = min(range(len(self.quantiles)), key=lambda i: abs(self.quantiles[i] - 0.5))
-        return slice(nearest, None, len(self.quantiles))
-
-    def encode(self, y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
-        """Turn targets (…, B, T) into (…, T Q, B): each is there for each of its Q quantiles."""
-        columns = super().encode(y, outputs, dtype)
-        # A target's quantiles are neighbours: logit t Q + q belongs to target t.
-        return columns.repeat_interleave(len(self.quantiles), dim=-2)
-
-    def value(self, z: Tensor, target: Tensor, hypers: Hypers = OWN) -> Tensor:
-        """Return each row's mean over targets and quantiles."""
-        error = target - z
-        # q r where r ≥ 0 and (q - 1) r = q r - r below: the larger of the two in both cases.
-        below = error * self._column(z)
-        return torch.maximum(below, below - error).mean(-2)
-
-    def delta(self, z: Tensor, target: Tensor, out: Tensor, hypers: Hypers = OWN) -> Tensor:
-        """Write (1 - q) / C where z is above the target, else -q / C."""
-        return torch.gt(z, target, out=out).sub_(self._column(z)).mul_(1 / z.shape[-2])
-
-    def predict(self, z: Tensor) -> Tensor:
-        """Return each target's quantiles, sorted: nothing keeps logits from crossing."""
-        per_target = z.reshape(*z.shape[:-2], -1, len(self.quantiles), z.shape[-1])
-        return per_target.sort(dim=-2).values.flatten(-3, -2)
-
-    def _column(self, z: Tensor) -> Tensor:
-        """Return every output's quantile (C, 1)."""
-        return _tiled(self.quantiles, z.shape[-2], z.dtype, z.device)
-
-
 class Poisson(_RegressionLoss, name="poisson"):
     r"""loss = 2 Σⱼ (μⱼ - yⱼ zⱼ - yⱼ + yⱼ log yⱼ) / C, μ = exp z; delta = 2 (μ - y) / C.
 
@@ -217,20 +141,3 @@ class Poisson(_RegressionLoss, name="poisson"):
     def predict(self, z: Tensor) -> Tensor:
         """Return exp z."""
         return z.exp()
-
-
-def _rises_within_0_and_1(given: object) -> bool:
-    if not isinstance(given, Sequence) or not given:
-        return False
-    if not all(isinstance(q, numbers.Real) and 0 < float(q) < 1 for q in given):
-        return False
-    return all(low < high for low, high in itertools.pairwise(given))
-
-
-@lru_cache(maxsize=64)
-def _tiled(
-    quantiles: tuple[float, ...], outputs: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Return the quantiles, again and again, as a column (outputs, 1); made once, not per step."""
-    once = torch.tensor(quantiles, dtype=dtype, device=device)
-    return once.repeat(outputs // len(quantiles)).unsqueeze(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,10 +102,10 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
     return first
 
 
-def forms_of(model: Any, *, two_sided: bool = True) -> list[ExportSpec]:
+def forms_of(model: Any, *, two_sided: bool = True, quiet: bool = False) -> list[ExportSpec]:
     """Return how each of a fitted estimator's networks predicts; their average is its own.
 
-    See :func:`form_of`.
+    See :func:`form_of`. Warns of what no export holds, unless ``quiet``.
     """
     if not isinstance(model, MLPClassifier | MLPRegressor):
         raise InputError(
@@ -114,17 +115,26 @@ def forms_of(model: Any, *, two_sided: bool = True) -> list[ExportSpec]:
     if not model.__sklearn_is_fitted__():
         raise InputError(f"this {type(model).__name__} is not fitted; call fit before export")
     kind_of(model, "an export")
+    if model.network_.conformal is not None and not quiet:
+        what = "sets" if model.network_.targets.classes is not None else "intervals"
+        warnings.warn(
+            f"the export predicts, and leaves out the calibrated {what}: a model folder holds "
+            "them, which save writes",
+            UserWarning,
+            stacklevel=3,
+        )
     return [_form(network, two_sided) for network in model.network_.members]
 
 
 def _form(network: FittedNetwork, two_sided: bool) -> ExportSpec:
     targets, features = network.targets, network.features
+    parts, link, levels = _predicting(network)
     form = ExportSpec(
-        parts=_with_pixels(network),
-        link=_link(targets.loss),
+        parts=parts,
+        link=link,
         classes=targets.classes,
         multilabel=isinstance(targets, ClassTargets) and targets.multilabel,
-        levels=len(targets.loss.levels()),
+        levels=levels,
         flat=isinstance(targets, NumberTargets) and targets.flat,
         features=features,
         names=list(features.names or ()),
@@ -154,7 +164,8 @@ def network_input(model: Any, X: Any) -> NDArray[np.floating]:
     >>> network_input(clf, [[0.0], [1.0]]).shape
     (2, 1)
     """
-    dtype, features = np.dtype(forms_of(model)[0].precision), model.network_.features
+    dtype = np.dtype(forms_of(model, quiet=True)[0].precision)
+    features = model.network_.features
     rows = validate_features(model, X, features)
     if features.table is not None:
         return np.asarray(features.encode(rows, dtype))
@@ -173,6 +184,18 @@ def _with_pixels(network: FittedNetwork) -> list[FittedLayer]:
     first = next(i for i, part in enumerate(parts) if not part.layer.training_only)
     merged = simplified([FittedLayer.scaling(scale, 0 * scale), parts[first]])
     return [*parts[:first], *merged, *parts[first + 1 :]]
+
+
+def _predicting(network: FittedNetwork) -> tuple[list[FittedLayer], str, int]:
+    """Return the layers up to what is exported, its link, and the quantiles of each target.
+
+    Of a loss that estimates the mean and quantiles, the mean is exported.
+    """
+    parts, loss = _with_pixels(network), network.targets.loss
+    if not loss.levels() or loss.point_level is not None:
+        return parts, _link(loss), len(loss.levels())
+    means = np.eye(network.weights.network.outputs)[:, loss.point]
+    return _followed(parts, FittedLayer.linear(means)), "identity", 0
 
 
 def _link(loss: Loss) -> str:

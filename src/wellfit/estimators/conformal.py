@@ -1,0 +1,192 @@
+"""Prediction intervals and sets of fitted estimators, and their calibration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.core.parameter import parameter
+from wellfit.fitting import FittedNetwork, NumberTargets
+from wellfit.fitting.conformal import (
+    SET_METHODS,
+    IntervalScores,
+    SetMethod,
+    SetScores,
+    check_level,
+)
+from wellfit.fitting.conformalizing import scores
+
+Model = TypeVar("Model")
+
+
+class Elsewhere:
+    """A method that another kind of estimator has: looked for here, it says where it is.
+
+    Args:
+        message: what is said.
+
+    >>> hasattr(type("Here", (), {"there": Elsewhere("it is there")})(), "there")
+    False
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __get__(self, model: Any, owner: Any = None) -> Any:
+        raise AttributeError(self.message)
+
+
+def conformal_fraction() -> Any:
+    """Return the declaration of the share of rows that calibrate."""
+    return parameter(
+        "share of the training rows that ``conformal`` sets apart, in (0, 1); some hundred rows "
+        "keep the coverage near the level.",
+        default=0.2,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        group="Validation and stopping",
+    )
+
+
+def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.floating]:
+    """Return intervals, in y's units, that hold the targets of a share ``level`` of new rows.
+
+    That is guaranteed on average over rows drawn like those that calibrated the intervals,
+    whatever the network: conformal prediction. Rows of another kind have no guarantee.
+
+    Args:
+        model: the fitted regressor.
+        X: (n_samples, n_features).
+        level: the share, in (0, 1); the guarantee is for one level at a time, and for each
+            target by itself.
+
+    Returns:
+        (n_samples, 2) lower and upper bounds, or (n_samples, n_outputs, 2) where y had several
+        columns.
+
+    Raises:
+        HyperparameterError: a level outside of (0, 1).
+        InputError: the model was trained without ``conformal``, and never calibrated.
+        DataError: too few calibration rows for the level: it takes 9 for 0.9, 99 for 0.99.
+        NotFittedError: before ``fit``.
+
+    Source: Romano, Patterson and Candès, "Conformalized quantile regression", 2019.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from wellfit import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressor(conformal="split", random_state=0).fit(X[:300], y[:300])
+    >>> low, high = reg.predict_interval(X[300:], level=0.9).T
+    >>> bool(np.mean((low <= y[300:]) & (y[300:] <= high)) > 0.8)
+    True
+    """
+    network, share = _network(model), check_level(level)
+    known, targets = network.conformal, network.targets
+    if not isinstance(known, IntervalScores):
+        raise InputError(_uncalibrated(model, "intervals"))
+    assert isinstance(targets, NumberTargets)
+    found = known.interval(targets.estimates(model.outputs(X)), share)
+    return found[:, 0] if targets.flat else found
+
+
+def predict_set(
+    model: Any, X: Any, level: float = 0.9, *, method: SetMethod = "lac"
+) -> NDArray[np.bool_]:
+    """Return sets of classes, one a row, that hold the class of a share ``level`` of new rows.
+
+    That is guaranteed on average over rows drawn like those that calibrated the sets, whatever
+    the network: conformal prediction. Rows of another kind have no guarantee.
+
+    Args:
+        model: the fitted classifier.
+        X: (n_samples, n_features).
+        level: the share, in (0, 1); the guarantee is for one level at a time.
+        method: ``"lac"`` for the smallest sets on average; ``"aps"`` for sets that are about as
+            often right on hard rows as on easy ones, and larger.
+
+    Returns:
+        (n_samples, n_classes) whether a class is in the set, in the order of ``classes_``; the
+        likeliest class always is.
+
+    Raises:
+        HyperparameterError: a level outside of (0, 1).
+        InputError: the model was trained without ``conformal``, and never calibrated.
+        DataError: too few calibration rows for the level: it takes 9 for 0.9, 99 for 0.99.
+        NotFittedError: before ``fit``.
+
+    Source: Sadinle, Lei and Wasserman, "Least ambiguous set-valued classifiers with bounded
+    error levels", 2019; ``"aps"``: Romano, Sesia and Candès, "Classification with valid and
+    adaptive coverage", 2020.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from wellfit import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier(conformal="split", random_state=0).fit(X, y)
+    >>> clf.predict_set(X[:2], level=0.9)
+    array([[ True, False, False],
+           [ True, False, False]])
+    """
+    network, share = _network(model), check_level(level)
+    if method not in SET_METHODS:
+        raise UnknownNameError("method of prediction sets", method, SET_METHODS)
+    if not isinstance(network.conformal, SetScores):
+        raise InputError(_uncalibrated(model, "sets"))
+    return network.conformal.sets(model.predict_proba(X), share, method)
+
+
+def conformalize(model: Model, X: Any, y: ArrayLike) -> Model:
+    """Calibrate intervals or sets by rows that the model hasn't learned from.
+
+    Their scores take the place of any others. Predictions and probabilities are as before.
+    Intervals of a loss that estimates no quantiles are equally wide in all rows; those of
+    ``"quantile"`` and ``"mean_and_quantiles"`` aren't.
+
+    Args:
+        model: the fitted estimator.
+        X: (n_samples, n_features) rows drawn like those that will be predicted.
+        y: their targets.
+
+    Returns:
+        The estimator itself.
+
+    Raises:
+        DataError: targets that don't go with the rows, or labels that training hasn't seen.
+        InputError: a classifier of several labels a row.
+        NotFittedError: before ``fit``.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from wellfit import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressor(random_state=0).fit(X[:300], y[:300])
+    >>> reg.conformalize(X[300:], y[300:]).predict_interval(X[:2]).shape
+    (2, 2)
+    """
+    fitted: Any = model
+    network = _network(model)
+    targets, outputs = network.targets.read(y, warn=False), fitted.outputs(X)
+    if len(targets) != len(outputs):
+        raise DataError(
+            f"X has {len(outputs)} rows and y has {len(targets)}; expected a target for each row"
+        )
+    fitted.network_ = replace(network, conformal=scores(network.targets, outputs, targets))
+    return model
+
+
+def _network(model: Any) -> FittedNetwork:
+    check_is_fitted(model, "network_")
+    network: FittedNetwork = model.network_
+    return network
+
+
+def _uncalibrated(model: Any, what: str) -> str:
+    return (
+        f"this {type(model).__name__} isn't calibrated for {what}; expected conformal='split' "
+        "before fit, or conformalize(X, y) with rows that it hasn't learned from"
+    )
