@@ -108,6 +108,79 @@ def test_several_outputs_have_a_column_each(here: Path, wellfit: Wellfit) -> Non
     assert done.stdout.splitlines()[0] == "prediction_1,prediction_2"
 
 
+# Intervals, sets, quantiles
+
+
+def trained(wellfit: Wellfit, target: str, *words: str) -> str:
+    given = ("--drop", "income" if target == "pay" else "pay", "--hidden", "8", "--epochs", "2")
+    done = wellfit("train", "adult.csv", "--target", target, *given, *words, "--run", "run")
+    assert done.exit_code == 0, done.output
+    return "run"
+
+
+def test_intervals_have_two_columns_a_level(table: pd.DataFrame, wellfit: Wellfit) -> None:
+    run = trained(wellfit, "pay", "--conformal", "split", "--conformal-fraction", "0.3")
+    done = wellfit("predict", run, "adult.csv", "--interval", "90", "--interval", "50", "-o", "p")
+    assert done.exit_code == 0, done.output
+    answers, model = pd.read_csv("p"), load_model("run/model")
+    assert list(answers) == ["prediction", "low_90", "high_90", "low_50", "high_50"]
+    expected = model.predict_interval(table[["age", "job", "hours"]], 0.9)
+    np.testing.assert_allclose(answers[["low_90", "high_90"]], expected, rtol=1e-6)
+    held = answers["low_90"].le(table["pay"]) & answers["high_90"].ge(table["pay"])
+    assert f"90 % intervals hold {100 * held.mean():.1f} % of 120 rows" in done.stderr
+
+
+def test_sets_are_labels(table: pd.DataFrame, wellfit: Wellfit) -> None:
+    run = trained(wellfit, "income", "--conformal", "split")
+    done = wellfit("predict", run, "adult.csv", "--set", "90", "--out", "p.csv")
+    assert done.exit_code == 0, done.output
+    sets, model = pd.read_csv("p.csv")["set_90"], load_model("run/model")
+    chosen = model.predict_set(table[["age", "job", "hours"]], 0.9)
+    assert sets.tolist() == ["|".join(model.classes_[each]) for each in chosen]
+    held = [label in each.split("|") for label, each in zip(table["income"], sets, strict=True)]
+    assert f"90 % sets hold the class of {100 * np.mean(held):.1f} % of 120 rows" in done.stderr
+
+
+def test_all_quantiles_of_a_quantile_loss_are_written(
+    table: pd.DataFrame, wellfit: Wellfit
+) -> None:
+    run = trained(wellfit, "pay", "--loss", "quantile")
+    done = wellfit("predict", run, "adult.csv", "--out", "p.csv")
+    assert done.exit_code == 0, done.output
+    answers = pd.read_csv("p.csv")
+    assert list(answers) == ["prediction", "quantile_0.1", "quantile_0.5", "quantile_0.9"]
+    expected = load_model("run/model").predict_quantiles(table[["age", "job", "hours"]])
+    np.testing.assert_allclose(answers.iloc[:, 1:], expected, rtol=1e-6)
+
+
+def test_several_outputs_have_an_interval_each(here: Path, wellfit: Wellfit) -> None:
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    np.savez("data.npz", X=X, y=X * [2.0, 3.0])
+    words = ("--hidden", "8", "--epochs", "1", "--conformal", "split", "--run", "run")
+    assert wellfit("train", "data.npz", *words).exit_code == 0
+    done = wellfit("predict", "run", "data.npz", "--interval", "80", "--out", "-")
+    head = "prediction_1,prediction_2,low_80_1,high_80_1,low_80_2,high_80_2"
+    assert done.stdout.splitlines()[0] == head
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--interval", "90"), "predicts classes; expected --set 90"),
+        (("--set", "90"), "isn't calibrated; expected a model trained with --conformal split"),
+        (("--set", "0.9"), "expected per cent, from 1 to below 100; did you mean 90?"),
+        (("--set", "100"), "expected per cent, from 1 to below 100"),
+    ],
+)
+def test_intervals_and_sets_that_are_not_there(
+    classifier: Path, here: Path, wellfit: Wellfit, words: tuple[str, ...], told: str
+) -> None:
+    done = wellfit("predict", str(classifier), "adult.csv", "--out", "new.csv", *words)
+    assert done.exit_code != 0
+    assert told in " ".join(done.stderr.split())
+    assert not Path("new.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("run", "data", "out", "told"),
     [

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wellfit.cli.comparison import Comparison
     from wellfit.cli.new_rows import NewRows
+    from wellfit.cli.spread import Spread
     from wellfit.datasets.dataset import Rows
 
 
@@ -49,10 +50,27 @@ def predict(
             "with the target."
         ),
     ] = None,
+    interval: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Write the bounds of intervals that hold so many per cent of the targets: 90; of "
+            "a regression trained with --conformal split.",
+            metavar="PERCENT",
+        ),
+    ] = None,
+    sets: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--set",
+            help="Write the classes of sets that hold the class of so many per cent of the rows; "
+            "of a classifier trained with --conformal split.",
+            metavar="PERCENT",
+        ),
+    ] = None,
     allow_pickle: options.AllowPickle = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, …")] = "auto",
 ) -> None:
-    """Predict each row of a file; for a classifier, also the probability of each class.
+    """Predict each row of a file, with probabilities of classes, quantiles and intervals.
 
     Columns are matched by name and read as in training; other columns are ignored. If the file
     contains the target, the score is printed. A run that was killed predicts by its last
@@ -60,21 +78,21 @@ def predict(
     """
     from wellfit.cli.preflight import refuse_missing_data
     from wellfit.cli.run_folder import model_folder, read_config
-    from wellfit.core.errors import InputError
     from wellfit.core.writing import writing
 
     printed = str(out) == "-"
-    if not printed and not out.parent.is_dir():
-        raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
-    if out.exists() and Path(data).exists() and out.samefile(data):
-        raise InputError(f"--out {out} holds the rows to predict; expected another file")
+    if not printed:
+        _refuse_output(out, data)
     folder = model_folder(run)
     refuse_missing_data(data, data_dir)
     with starting():
         from wellfit.cli.new_rows import NewRows
         from wellfit.cli.run_model import load_run_model
+        from wellfit.cli.spread import Spread
         from wellfit.estimators.table_schema import table_schema
+    spread = Spread(interval or (), sets or ())
     model = load_run_model(run, folder)
+    spread.refuse(model, str(run))
     for network in getattr(model, "estimators_", [model]):  # an ensemble has several networks
         network.set_params(device=device)
     schema = table_schema(model)
@@ -82,24 +100,39 @@ def predict(
     target = recorded or read_config(run).get("data", {}).get("target")
     rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes, allow_pickle)
     if printed:
-        _, comparison = _predict(model, rows, lambda text: print(text, end=""))
+        _, comparison = _predict(model, rows, spread, lambda text: print(text, end=""))
     else:
         with writing(out) as file:
-            count, comparison = _predict(model, rows, lambda text: file.write(text.encode()))
+            count, comparison = _predict(
+                model, rows, spread, lambda text: file.write(text.encode())
+            )
         screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
     if comparison is not None:
         comparison.print_notes()
+        spread.print_notes()
+
+
+def _refuse_output(out: Path, data: str) -> None:
+    """Refuse a file that can't be written, or that holds the rows to predict."""
+    from wellfit.core.errors import InputError
+
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise InputError(f"--out {out} holds the rows to predict; expected another file")
 
 
 def _predict(
-    model: Any, rows: NewRows, write: Callable[[str], Any]
+    model: Any, rows: NewRows, spread: Spread, write: Callable[[str], Any]
 ) -> tuple[int, Comparison | None]:
     """Write predictions in blocks; return their number and the comparison with the target."""
+    import pandas as pd
+
     from wellfit.cli.comparison import Comparison
 
     count, comparison = 0, None
     for block in rows.blocks(model):
-        table = predictions(model, block.X)
+        table = pd.concat([predictions(model, block.X), spread.columns(model, block.X)], axis=1)
         # Without a format, numbers have all digits, so that reading them back is exact.
         write(table.to_csv(index=False, header=not count, lineterminator="\n"))
         count += len(table)
@@ -107,12 +140,13 @@ def _predict(
             if comparison is None:
                 name = rows.target or "the labels"
                 comparison = Comparison(name, getattr(model, "classes_", None))
+            spread.add(table, block.y)
             comparison.add(block.y, table.filter(regex=r"^prediction(_\d+)?$").to_numpy())
     return count, comparison
 
 
 def predictions(model: Any, X: Rows) -> pd.DataFrame:
-    """Return a table of predictions, with a column of probabilities for each class.
+    """Return a table of predictions, with a column for each class's probability or quantile.
 
     Args:
         model: a fitted classifier or regressor.
@@ -126,6 +160,8 @@ def predictions(model: Any, X: Rows) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
+    from wellfit.cli.spread import quantiles
+
     answers = np.asarray(model.predict(X))
     if answers.ndim == 1:
         table = pd.DataFrame({"prediction": answers})
@@ -135,5 +171,5 @@ def predictions(model: Any, X: Rows) -> pd.DataFrame:
     if hasattr(model, "predict_proba"):
         names = [f"probability_{name}" for name in np.asarray(model.classes_).tolist()]
         chances = pd.DataFrame(model.predict_proba(X), columns=names)
-        table = pd.concat([table, chances], axis=1)
-    return table
+        return pd.concat([table, chances], axis=1)
+    return pd.concat([table, quantiles(model, X)], axis=1)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import DataError
 from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.conformal import Elsewhere, conformal_fraction, conformalize, predict_set
+from wellfit.estimators.conformal import Elsewhere, conformalize, predict_set
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
 from wellfit.estimators.submodels import separate_predictions
@@ -94,14 +94,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     )
 
     conformal: Literal["split"] | None = parameter(
-        'calibration of prediction sets; ``"split"`` sets rows apart from training, for '
-        "``predict_set``. None for none.",
+        "calibration of prediction intervals of numbers, and of prediction sets of classes; "
+        '``"split"`` sets rows apart from training for it. Of numbers, the loss ``"auto"`` then '
+        "estimates quantiles beside the mean, so that intervals are wide where the target is "
+        "uncertain. None for none.",
         default=None,
         choices=("split",),
         optional=True,
         group="Validation and stopping",
     )
-    conformal_fraction: float = conformal_fraction()
+    conformal_fraction: float = parameter(
+        "fraction of the training rows that ``conformal`` sets apart, in (0, 1); some hundred "
+        "rows keep the coverage near the level.",
+        default=0.2,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        group="Validation and stopping",
+    )
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return probabilities (n_samples, n_classes), or of each label (n_samples, n_labels).

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
-from wellfit.core.parameter import parameter
 from wellfit.fitting import FittedNetwork, NumberTargets
 from wellfit.fitting.conformal import (
     SET_METHODS,
@@ -39,20 +38,6 @@ class Elsewhere:
 
     def __get__(self, model: Any, owner: Any = None) -> Any:
         raise AttributeError(self.message)
-
-
-def conformal_fraction() -> Any:
-    """Return the declaration of the share of rows that calibrate."""
-    return parameter(
-        "share of the training rows that ``conformal`` sets apart, in (0, 1); some hundred rows "
-        "keep the coverage near the level.",
-        default=0.2,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        group="Validation and stopping",
-    )
 
 
 def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.floating]:

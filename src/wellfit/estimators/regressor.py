@@ -13,7 +13,6 @@ from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.conformal import (
     Elsewhere,
-    conformal_fraction,
     conformalize,
     predict_interval,
 )
@@ -88,15 +87,25 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     )
 
     conformal: Literal["split"] | None = parameter(
-        'calibration of prediction intervals; ``"split"`` sets rows apart from training, for '
-        '``predict_interval``, and with the loss ``"auto"`` estimates quantiles beside the mean, '
-        "by which intervals are wide where the target is uncertain. None for none.",
+        "calibration of prediction intervals of numbers, and of prediction sets of classes; "
+        '``"split"`` sets rows apart from training for it. Of numbers, the loss ``"auto"`` then '
+        "estimates quantiles beside the mean, so that intervals are wide where the target is "
+        "uncertain. None for none.",
         default=None,
         choices=("split",),
         optional=True,
         group="Validation and stopping",
     )
-    conformal_fraction: float = conformal_fraction()
+    conformal_fraction: float = parameter(
+        "fraction of the training rows that ``conformal`` sets apart, in (0, 1); some hundred "
+        "rows keep the coverage near the level.",
+        default=0.2,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        group="Validation and stopping",
+    )
 
     def predict(self, X: Any) -> NDArray[np.floating]:
         """Return estimates (n_samples,), or (n_samples, n_outputs) where y had several columns.
