@@ -28,9 +28,11 @@ from wellfit.charts import (
     calibration_chart,
     confusion_chart,
     count_chart,
+    coverage_chart,
     floats,
     histogram_chart,
     importance_chart,
+    interval_chart,
     learning_charts,
     member_chart,
     outline,
@@ -77,6 +79,10 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "members": lambda: member_chart("accuracy", [HISTORY, HISTORY]),
     "confusion": lambda: confusion_chart(COUNTS, NAMES),
     "confusion in shares": lambda: confusion_chart(COUNTS, NAMES, COUNTS / COUNTS.sum()),
+    "coverage": lambda: coverage_chart([0.5, 0.9, 0.95], [0.48, 0.93, 0.95], 300, "intervals"),
+    "intervals": lambda: interval_chart(
+        Y, np.column_stack([NEAR - 0.3, NEAR + 0.3]), 0.9, HOSTILE
+    ),
     "calibration": lambda: calibration_chart(Calibration.of(RNG.uniform(size=300), Y > 0)),
     "roc": lambda: roc_chart(TRUTHS)[0],
     "precision and recall": lambda: precision_recall_chart(TRUTHS)[0],

@@ -92,6 +92,8 @@ ELSEWHERE = {
         "preset",
         "bagging",
         "calibration",
+        "conformal",
+        "conformal_fraction",
         "clip_predictions",
         "categorical_embedding",
         "submodels",

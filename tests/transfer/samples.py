@@ -43,7 +43,8 @@ def answers(model: Any, rows: Any = X) -> np.ndarray:
     """What a model gives, as (rows, outputs)."""
     if isinstance(model, MLPClassifier):
         return model.predict_proba(rows)
-    if model.network_.targets.loss.levels():
+    loss = model.network_.targets.loss
+    if loss.levels() and loss.point_level is not None:  # of the mean and quantiles, the mean
         return model.predict_quantiles(rows).reshape(len(rows), -1)
     return model.predict(rows).reshape(len(rows), -1)
 

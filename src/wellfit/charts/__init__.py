@@ -12,6 +12,7 @@ from wellfit.charts.classes import (
     precision_recall_chart,
     roc_chart,
 )
+from wellfit.charts.coverage import coverage_chart, interval_chart
 from wellfit.charts.learning import (
     History,
     curve,
@@ -66,6 +67,7 @@ __all__ = [
     "calibration_chart",
     "confusion_chart",
     "count_chart",
+    "coverage_chart",
     "curve",
     "cut",
     "embedding_chart",
@@ -73,6 +75,7 @@ __all__ = [
     "frequent_errors",
     "histogram_chart",
     "importance_chart",
+    "interval_chart",
     "learning_charts",
     "member_chart",
     "metric_chart",

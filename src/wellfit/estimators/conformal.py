@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from wellfit.fitting.conformal import (
 from wellfit.fitting.conformalizing import scores
 
 Model = TypeVar("Model")
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # that a report looks at
 
 
 class Elsewhere:
@@ -40,7 +42,7 @@ class Elsewhere:
         raise AttributeError(self.message)
 
 
-def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.floating]:
+def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.float64]:
     """Return intervals, in y's units, that hold the targets of a share ``level`` of new rows.
 
     That is guaranteed on average over rows drawn like those that calibrated the intervals,
@@ -72,13 +74,20 @@ def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.float
     >>> bool(np.mean((low <= y[300:]) & (y[300:] <= high)) > 0.8)
     True
     """
-    network, share = _network(model), check_level(level)
+    (found,) = intervals_at(model, X, [level])
+    return found
+
+
+def intervals_at(model: Any, X: Any, levels: Sequence[float]) -> list[NDArray[np.float64]]:
+    """Return the intervals of several levels, as :func:`predict_interval` returns those of one."""
+    network, shares = _network(model), [check_level(level) for level in levels]
     known, targets = network.conformal, network.targets
     if not isinstance(known, IntervalScores):
         raise InputError(_uncalibrated(model, "intervals"))
     assert isinstance(targets, NumberTargets)
-    found = known.interval(targets.estimates(model.outputs(X)), share)
-    return found[:, 0] if targets.flat else found
+    estimates = targets.estimates(model.outputs(X))
+    found = [known.interval(estimates, share) for share in shares]
+    return [each[:, 0] for each in found] if targets.flat else found
 
 
 def predict_set(
@@ -118,12 +127,30 @@ def predict_set(
     array([[ True, False, False],
            [ True, False, False]])
     """
-    network, share = _network(model), check_level(level)
+    (found,) = sets_at(model, X, [level], method)
+    return found
+
+
+def sets_at(
+    model: Any, X: Any, levels: Sequence[float], method: SetMethod = "lac"
+) -> list[NDArray[np.bool_]]:
+    """Return the sets of several levels, as :func:`predict_set` returns those of one."""
+    network, shares = _network(model), [check_level(level) for level in levels]
     if method not in SET_METHODS:
         raise UnknownNameError("method of prediction sets", method, SET_METHODS)
-    if not isinstance(network.conformal, SetScores):
+    known = network.conformal
+    if not isinstance(known, SetScores):
         raise InputError(_uncalibrated(model, "sets"))
-    return network.conformal.sets(model.predict_proba(X), share, method)
+    probabilities = model.predict_proba(X)
+    return [known.sets(probabilities, share, method) for share in shares]
+
+
+def levels_of(model: Any, levels: Sequence[float] = LEVELS) -> list[float]:
+    """Return the levels that a model has calibration rows for; none where it isn't calibrated."""
+    network = getattr(model, "network_", None)
+    known = None if network is None else network.conformal
+    rows = 0 if known is None else len(known.array)
+    return [level for level in levels if level * (rows + 1) <= rows]
 
 
 def conformalize(model: Model, X: Any, y: ArrayLike) -> Model:

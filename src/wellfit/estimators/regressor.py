@@ -179,7 +179,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         All rows are trained on, at the optimizer's own learning rate: ``epochs``, ``max_steps``,
         ``subsample``, ``lr_schedule``, ``schedules``, ``early_stopping``,
         ``validation_fraction``, ``scoring``, ``eval_every`` and ``warm_start`` have no effect.
-        Other parameters are taken up or refused as with ``warm_start``.
+        Other parameters are taken up or refused as with ``warm_start``. No rows are set apart for
+        ``conformal``: call :meth:`conformalize` with rows that weren't trained on.
 
         The first call's rows and targets set their scales, unless :meth:`fit_preprocessing` was
         called before. A warning is given, once a kind of problem, for rows that these don't fit.

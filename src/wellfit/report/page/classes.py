@@ -21,6 +21,7 @@ from wellfit.core.words import percent, short
 from wellfit.report.page.blocks import Block, Gallery, Plot, Prose, TableBlock
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.run_data import RunData, TestPredictions
+from wellfit.report.page.spread import set_blocks
 from wellfit.report.scores import confusion
 
 _MOST_CLASSES = 30  # more classes are shown as a list of confusions
@@ -42,6 +43,7 @@ def class_blocks(run: RunData) -> Iterator[Block]:
         names = [*predictions.names, *map(str, classes[len(predictions.names) :])]
         yield confusion_block(counts, names)
         yield calibration(predictions)
+        yield from set_blocks(run.model, predictions)
         yield from mistakes(run, predictions)
     yield from threshold_plots(predictions)
 

@@ -13,6 +13,7 @@ from wellfit.core.words import percent
 from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
 from wellfit.report.page.classes import row_cells
 from wellfit.report.page.run_data import RunData, TestPredictions
+from wellfit.report.page.spread import interval_blocks
 
 _MOST_ROWS = 10
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -33,6 +34,7 @@ def residual_blocks(run: RunData) -> Iterator[Block]:
         yield from _plots(y[:, output], predicted[:, output], name)
     if y.shape[1] > MOST_OUTPUTS:
         yield Prose(f"The other {y.shape[1] - MOST_OUTPUTS} outputs are not shown.")
+    yield from interval_blocks(run.model, predictions, unit)
     yield _worst(predictions, np.abs(y - predicted).max(axis=1))
 
 
