@@ -45,6 +45,8 @@ CLASSES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_UNCALIBRATED: Mapping[str, Any] = MappingProxyType({"conformal": None, "conformal_fraction": 0.2})
+
 # Parameters that estimators have gained, at the values that change nothing: by one that all with
 # them have had from the start.
 _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -56,8 +58,8 @@ _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "n_submodels": 1,
             "submodels": "tabm",
         },
-        "class_weight": {"calibration": None},
-        "output_activation": {"clip_predictions": False},
+        "class_weight": {"calibration": None, **_UNCALIBRATED},
+        "output_activation": {"clip_predictions": False, **_UNCALIBRATED},
     }
 )
 
