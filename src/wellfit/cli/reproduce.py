@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellfit.cli.console import duration, note, screen, spinner
+from wellfit.cli.recipe_runs import TITLES
 
 if TYPE_CHECKING:
     from wellfit.cli.recipe_results import ResultsFolder
+    from wellfit.cli.recipe_runs import RecipeRuns
     from wellfit.recipes import Recipe, Reproduction
     from wellfit.recipes.base import Way
-
-_TITLES = {"published": "as published", "better": "the better way"}
 
 
 def reproduce(
@@ -43,6 +44,12 @@ def reproduce(
         Path | None,
         typer.Option(help="A folder with named data sets; default: WELLFIT_DATA, or a download."),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Number of processes; -1 for one per core. Each needs about 1 GB."
+        ),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,14 +63,14 @@ def reproduce(
     `--better` reaches the same figures by the shortest training that is known here. The exit code
     is 1 if a result misses its reference value by more than the tolerance.
     """
-    from wellfit.core.declared import refuse_undeclared
     from wellfit.core.errors import InputError
 
     only, names = _told(names or [])
-    for name in names:
-        refuse_undeclared("recipe", name)
+    _refuse_unknown(names)
     with spinner("loading recipes"):
         from wellfit.cli.recipe_listing import show_list, show_recipes
+        from wellfit.cli.recipe_results import ResultsFolder
+        from wellfit.cli.recipe_runs import RecipeRuns
         from wellfit.recipes import recipes
 
         found = recipes(names, source)
@@ -74,13 +81,14 @@ def reproduce(
         raise InputError("nothing to reproduce; expected names of recipes, --source or --all")
     if better and both:
         raise InputError("--better and --both exclude each other")
+    if jobs == 0:
+        raise InputError("--jobs is 0; expected a number of processes, or -1 for one per core")
     ways: tuple[Way, ...] = (
         ("published", "better") if both else ("better",) if better else ("published",)
     )
     count = range(seeds or (1 if quick else 3))
-    missed = _reproduce(_jobs(found, ways), count, data_dir, out)
-    if missed:
-        screen().print(f"missed: {', '.join(missed)}")
+    folder = ResultsFolder(out)
+    if _reproduce(RecipeRuns(_jobs(found, ways), count, data_dir, folder, jobs)):
         raise typer.Exit(1)
 
 
@@ -90,76 +98,77 @@ def _told(names: list[str]) -> tuple[str, list[str]]:
     return only, names[1:] if only else names
 
 
+def _refuse_unknown(names: list[str]) -> None:
+    """Refuse a name that no recipe has, before libraries are imported."""
+    from wellfit.core.declared import refuse_undeclared
+    from wellfit.core.errors import InputError, UnknownNameError, did_you_mean
+
+    for name in names:
+        try:
+            refuse_undeclared("recipe", name)
+        except UnknownNameError as error:
+            from wellfit.recipes import recipes
+
+            if name in {recipe.source.key for recipe in recipes()}:
+                hint = f"; it is a source: `--source {name}` runs its recipes."
+            else:  # there are too many to name all
+                hint = did_you_mean(name, error.known)
+            message = f"unknown recipe {name!r}{hint} `wellfit reproduce list` lists all"
+            raise InputError(message) from error
+
+
 def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]]:
     """Return what to run, and say what can't be run."""
     for recipe in found:
         for way in ways:
             if way not in recipe.ways:
                 reason = (way == "published" and recipe.differs) or recipe.better_way
-                note(f"{recipe.name} has no run for {_TITLES[way]}: {reason}")
+                note(f"{recipe.name} has no run for {TITLES[way]}: {reason}")
     return [(recipe, way) for recipe in found for way in ways if way in recipe.ways]
 
 
-def _reproduce(
-    jobs: list[tuple[Recipe, Way]], seeds: range, data_dir: Path | None, out: Path | None
-) -> list[str]:
-    """Run recipes, show the results of each, and return the names of those that missed."""
-    from wellfit.cli.recipe_results import ResultsFolder
-
-    folder = ResultsFolder(out)
+def _reproduce(runs: RecipeRuns) -> bool:
+    """Run recipes, show the results of each, and return whether a reference value is missed."""
     results: list[Reproduction] = []
-    folder.document()  # an invalid file is an error now, and not after the first recipe
+    runs.folder.document()  # an invalid file is an error now, and not after the first recipe
     try:
-        with _progress(len(jobs) * len(seeds)) as advance:
-            for recipe, way in jobs:
-                done = folder.finished(recipe, way, seeds)
-                if done is None:
-                    done = _run(recipe, way, seeds, data_dir, folder, advance)
-                else:
-                    advance(f"{recipe.name}: finished before", len(seeds))
+        with (
+            _progress(len(runs.jobs) * len(runs.seeds)) as progress,
+            closing(runs.results(progress)) as found,
+        ):
+            for done in found:
                 results.append(done)
-                _show(done, folder)
+                _show(done, runs.folder, f"{len(results)} of {len(runs.jobs)}")
     except KeyboardInterrupt:
-        if out is not None:
+        if (out := runs.folder.path) is not None:
             note(f"interrupted; finished seeds are kept in {out}: the same command continues")
         raise
     finally:  # after Ctrl-C too: finished recipes count
-        total = sum(done.seconds * len(done.seeds) for done in results)
-        reached = sum(done.reached for done in results)
-        screen().print(
-            f"\n{len(results)} of {len(jobs)} recipes in {duration(total)}, "
-            f"{reached} reach their reference values"
-        )
-    return list(dict.fromkeys(done.recipe.name for done in results if not done.reached))
+        _sum_up(results, len(runs.jobs))
+    return any(done.missed for done in results)
 
 
-def _run(
-    recipe: Recipe,
-    way: Way,
-    seeds: Sequence[int],
-    data_dir: Path | None,
-    folder: ResultsFolder,
-    advance: Any,
-) -> Reproduction:
-    """Run the seeds that aren't done yet, keep each as it ends, and write the results."""
-    from wellfit.recipes import SeedRun, reproduce
-
-    earlier = folder.unfinished(recipe, way)
-    count = sum(run.seed in seeds for run in earlier)
-    where = f"{recipe.name}, {_TITLES[way]}"
-    advance(f"{where}, seed {min(count + 1, len(seeds))} of {len(seeds)}", count)
-
-    def on_seed(run: SeedRun) -> None:
-        nonlocal count
-        folder.keep(recipe, way, run)
-        count += 1
-        advance(f"{where}, seed {min(count + 1, len(seeds))} of {len(seeds)}", 1)
-
-    done = reproduce(
-        recipe, way=way, data_dir=data_dir, seeds=seeds, earlier=earlier, on_seed=on_seed
+def _sum_up(results: list[Reproduction], wanted: int) -> None:
+    """Print how many recipes were run, in which time, and which ones reach their values."""
+    times = [
+        len(done.seeds) * (done.cpu_seconds if isfinite(done.cpu_seconds) else done.seconds)
+        for done in results
+    ]
+    reached = sum(done.reached for done in results)
+    screen().print(
+        f"\n{len(results)} of {wanted} recipes in {duration(sum(times))} of CPU time, "
+        f"{reached} reach their reference values"
     )
-    folder.finish(done)
-    return done
+    apart = {
+        "outside the tolerance for a known reason": [
+            done for done in results if not (done.reached or done.missed)
+        ],
+        "missed": [done for done in results if done.missed],
+    }
+    for what, which in apart.items():
+        if which:
+            names = ", ".join(dict.fromkeys(done.recipe.name for done in which))
+            screen().print(f"{what}: {names}", soft_wrap=True)
 
 
 @contextmanager
@@ -167,14 +176,17 @@ def _progress(total: int) -> Iterator[Any]:
     """Show a bar of finished runs in a terminal; yield a function of a text and of a number."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
+    # The text last, and cut off where it is too long: the bar has to stay.
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+    columns = (BarColumn(20), MofNCompleteColumn(), Elapsed(), text)
     with Progress(*columns, console=screen(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda text, runs: bar.update(task, description=text, advance=runs)
 
 
-def _show(done: Reproduction, folder: ResultsFolder) -> None:
+def _show(done: Reproduction, folder: ResultsFolder, place: str) -> None:
     """Print the results of a recipe, beside those of its other way if the folder has them."""
     from rich.text import Text
 
@@ -184,9 +196,10 @@ def _show(done: Reproduction, folder: ResultsFolder) -> None:
     for way in done.recipe.ways:
         if way != done.way and (kept := folder.finished(done.recipe, way)):
             ways[way] = kept
-    colours = {"✓": "green", "≈": "yellow", "✗": "red"}
-    times = ", ".join(f"{_TITLES[way]} {time_text(one)}" for way, one in ways.items())
-    screen().print(Text.assemble((done.recipe.name, "bold"), f"  {times}"), soft_wrap=True)
+    colours = {"✓": "green", "≈": "yellow", "≠": "yellow", "✗": "red"}
+    times = ", ".join(f"{TITLES[way]} {time_text(one)}" for way, one in ways.items())
+    head = Text.assemble((done.recipe.name, "bold"), f"  {times}", (f"  ({place})", "dim"))
+    screen().print(head, soft_wrap=True)
     for row in compare(ways):
         mine = row.published if done.way == "published" else row.better
         mark = MARKS[mine.verdict] if mine else " "

@@ -4,7 +4,14 @@ from wellfit.core.registry import discover
 from wellfit.recipes import cs109b, deep_nets, indaba, notmnist, reference_models, tips
 from wellfit.recipes.base import Publication, Recipe, Reference
 from wellfit.recipes.context import RecipeContext, Split
-from wellfit.recipes.runner import Measured, Reproduction, SeedRun, recipes, reproduce
+from wellfit.recipes.runner import (
+    Measured,
+    Reproduction,
+    SeedRun,
+    recipes,
+    reproduce,
+    run_seed,
+)
 
 __all__ = [
     "Measured",
@@ -22,6 +29,7 @@ __all__ = [
     "recipes",
     "reference_models",
     "reproduce",
+    "run_seed",
     "tips",
 ]
 

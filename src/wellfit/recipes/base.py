@@ -50,7 +50,7 @@ class Reference:
         way: the way that measures it; "both" by default.
         not_comparable: why a result can't be held against the value; it is shown all the same.
         outside: why a result may lie further from the value than the seeds lie apart, if it is
-            known; it still has to be within ``slack``.
+            known; it still has to be within ``slack``. Such a result isn't counted as reached.
 
     >>> figure = Reference("test accuracy", 0.977, "practical 2", slack=0.002)
     >>> figure.shortfall(0.9755) <= figure.slack, figure.shortfall(0.974) <= figure.slack

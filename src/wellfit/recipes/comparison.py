@@ -15,7 +15,7 @@ MARKS = {
     "reached": "✓",
     "exceeded": "✓",
     "within tolerance": "≈",
-    "explained": "≈",
+    "explained": "≠",
     "missed": "✗",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -100,7 +100,12 @@ class Measured:
     @property
     def reached(self) -> bool:
         """Whether the result reaches the value, if need be by the tolerance."""
-        return self.verdict != "missed"
+        return self.verdict not in ("missed", "explained")
+
+    @property
+    def missed(self) -> bool:
+        """Whether the result doesn't reach the value, and no known reason explains it."""
+        return self.verdict == "missed"
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Reproduction:
         seeds: the seeds.
         figures: reference values with the results.
         seconds, cpu_seconds: median time of a seed, on the clock and of all threads together.
-        curves: training histories of the first seed, by name.
+        curves: training histories of the first seed that has them, by name.
     """
 
     recipe: Recipe
@@ -173,7 +178,8 @@ class Reproduction:
         times = [(run.seconds, run.cpu_seconds) for run in runs]
         seconds, cpu_seconds = map(float, np.median(times, axis=0))
         seeds = tuple(run.seed for run in runs)
-        return cls(recipe, way, seeds, figures, seconds, cpu_seconds, runs[0].curves)
+        curves = next((run.curves for run in runs if run.curves), {})
+        return cls(recipe, way, seeds, figures, seconds, cpu_seconds, curves)
 
     @classmethod
     def from_document(cls, recipe: Recipe, way: Way, document: Mapping[str, Any]) -> Reproduction:
@@ -192,6 +198,11 @@ class Reproduction:
     def reached(self) -> bool:
         """Whether all values are reached."""
         return all(measured.reached for measured in self.figures)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a value is missed, and no known reason explains it."""
+        return any(measured.missed for measured in self.figures)
 
     def to_document(self) -> dict[str, Any]:
         """Return the results as data for JSON."""
@@ -248,8 +259,6 @@ def reproduce(
     way: Way = "published",
     data_dir: Path | None = None,
     seeds: Sequence[int] = (0, 1, 2),
-    earlier: Sequence[SeedRun] = (),
-    on_seed: Callable[[SeedRun], None] | None = None,
 ) -> Reproduction:
     """Run a recipe once for each seed.
 
@@ -258,25 +267,29 @@ def reproduce(
         way: "published" repeats the source's experiment, "better" goes the shorter way.
         data_dir: a folder with named data sets; None for WELLFIT_DATA or a download.
         seeds: seeds.
-        earlier: runs that are done already; their seeds aren't run again.
-        on_seed: called with each run as it ends, so that it can be kept.
 
     Raises:
         NotImplementedError: the recipe doesn't have this way.
         DataError: the data are unavailable.
         KeyboardInterrupt: Ctrl-C, also during a training.
     """
-    runs = {run.seed: run for run in earlier}
-    for seed in seeds:
-        if seed not in runs:
-            runs[seed] = _run(recipe, way, RecipeContext(data_dir, seed))
-            if on_seed is not None:
-                on_seed(runs[seed])
-    return Reproduction.of(recipe, way, [runs[seed] for seed in seeds])
+    runs = [run_seed(recipe, way, RecipeContext(data_dir, seed)) for seed in seeds]
+    return Reproduction.of(recipe, way, runs)
 
 
-def _run(recipe: Recipe, way: Way, context: RecipeContext) -> SeedRun:
-    """Run a recipe once; Ctrl-C ends the recipe, not only the current training."""
+def run_seed(recipe: Recipe, way: Way, context: RecipeContext) -> SeedRun:
+    """Run a recipe once, with the seed of ``context``.
+
+    Args:
+        recipe: the recipe.
+        way: "published" repeats the source's experiment, "better" goes the shorter way.
+        context: data and seed.
+
+    Raises:
+        NotImplementedError: the recipe doesn't have this way.
+        DataError: the data are unavailable.
+        KeyboardInterrupt: Ctrl-C, which ends the recipe, not only the current training.
+    """
     interrupted = "training was interrupted"
     run = recipe.run if way == "published" else recipe.run_better
     began, cpu_began = perf_counter(), _cpu_seconds()

@@ -1,0 +1,105 @@
+"""``reproduce`` ended by a signal, and going on, in processes of its own; with made-up recipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from joblib.externals.loky import get_reusable_executor
+
+import wellfit.recipes
+from processes import SERVER, alive, call, children, said
+from wellfit.core import declared
+from wellfit.recipes import Publication, Recipe, RecipeContext
+
+
+class Quick(Recipe):
+    """Writes down that it ran; without name=, so that nobody else finds it."""
+
+    name: ClassVar[str] = "quick"
+    source: ClassVar[Publication] = Publication("nowhere", "made up", "by hand")
+    settings: ClassVar[Mapping[str, Any]] = {"network": "none"}
+
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        with Path("ran").open("a") as file:
+            file.write(f"{self.name} {context.seed}\n")
+        return {"test accuracy": context.seed / 10}
+
+
+class Slow(Quick):
+    """Waits from its second seed on, until there is a file ``go``."""
+
+    name: ClassVar[str] = "slow"
+
+    def run(self, context: RecipeContext) -> Mapping[str, float]:
+        if context.seed and not Path("go").exists():
+            Path("waits").touch()
+            time.sleep(60)
+        return super().run(context)
+
+
+def begun(folder: Path, *words: str) -> Any:
+    process = SERVER.Process(target=_reproduced, args=(folder, words))
+    process.start()
+    return process
+
+
+def _reproduced(folder: Path, words: tuple[str, ...]) -> None:
+    wellfit.recipes.recipes = lambda names=(), source=None: [Quick(), Slow()]
+    declared.refuse_undeclared = lambda family, name: None
+    try:
+        call(("reproduce", "--all", "--seeds", "3", "--out", "out", *words), folder, "utf-8")
+    finally:  # a fork has no interpreter's exit, which would do this
+        get_reusable_executor().shutdown(kill_workers=True)
+
+
+@pytest.mark.parametrize(
+    ("signals", "jobs"),
+    [
+        ((signal.SIGINT,), 1),
+        ((signal.SIGINT, signal.SIGINT), 1),
+        ((signal.SIGTERM,), 1),
+        ((signal.SIGKILL,), 1),
+        ((signal.SIGINT,), 2),
+    ],
+)
+def test_what_was_finished_is_kept_and_not_run_again(
+    tmp_path: Path, signals: tuple[int, ...], jobs: int
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    process = begun(here, "--jobs", str(jobs))
+    unfinished = here / "out" / "unfinished" / "slow-published.json"
+    while process.is_alive() and not ((here / "waits").exists() and unfinished.exists()):
+        time.sleep(0.05)
+    below = children(process.pid)
+    for signum in signals:
+        os.kill(process.pid, signum)
+    process.join(60)
+    assert process.exitcode == (-signum if signum == signal.SIGKILL else 128 + signum), said(here)
+    if signum != signal.SIGKILL:
+        assert "finished seeds are kept in out: the same command continues" in said(here)
+        assert "1 of 2 recipes in" in said(here, "out")
+    deadline = time.monotonic() + 30
+    while any(map(alive, below)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, below))
+
+    (here / "go").touch()
+    process = begun(here, "--jobs", str(jobs))
+    process.join(120)
+    assert process.exitcode == 0, said(here)
+    assert "2 of 2 recipes in" in said(here, "out")
+    ran = (here / "ran").read_text().splitlines()
+    assert sorted(ran) == [f"{name} {seed}" for name in ("quick", "slow") for seed in range(3)]
+    results = json.loads((here / "out" / "results.json").read_text())
+    for name in ("quick", "slow"):
+        (figure,) = results[name]["published"]["figures"]
+        assert figure["values"] == [0.0, 0.1, 0.2]
+    assert not unfinished.parent.exists()
