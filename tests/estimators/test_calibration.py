@@ -7,9 +7,10 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
 
 from wellfit import MLPClassifier, load_model
-from wellfit.core.errors import HyperparameterError
+from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.diagnose import verdict
 from wellfit.fitting import Compute, run
 from wellfit.nn import BatchNorm
@@ -134,3 +135,74 @@ def test_a_verdict_is_given():
 def test_another_method_is_refused():
     with pytest.raises(HyperparameterError, match=r"calibration is 'platt'; expected 'temper"):
         MLPClassifier(calibration="platt").fit(X, Y)
+
+
+# By rows of their own, after fit
+
+
+@pytest.mark.parametrize(
+    ("y", "params"),
+    [*CASES, (Y, {"bagging": 3, "validation_fraction": None}), (Y, {"n_submodels": 3})],
+)
+def test_calibrate_finds_the_temperature_of_other_rows(y, params):
+    given = {"hidden_layer_sizes": (8,), **GIVEN, **params}
+    model = MLPClassifier(**given).fit(X[:160], y[:160])
+    plain, answers = logits(model), model.predict(X[:160])
+    targets = model.network_.targets
+    encoded = targets.encode(targets.read(y[160:]), X[160:])
+
+    def loss():
+        outputs = model.outputs(X[160:])
+        return targets.log_loss(encoded, outputs, 1 / (len(encoded) + 1)).mean()
+
+    before = loss()
+    assert model.calibrate(X[160:], y[160:]) is model
+    found = model.temperature_
+    assert loss() < before or found == 1.0
+    if params.get("n_submodels", 1) == 1:
+        np.testing.assert_allclose(plain / found, logits(model), rtol=1e-9, atol=1e-12)
+        assert (model.predict(X[:160]) == answers).mean() > 0.95  # of averages, a few may change
+    for other in (0.9 * found, 1.1 * found):  # no other number is better
+        best = loss()
+        network = model.network_
+        model.network_ = network.tempered(other / found)
+        assert loss() >= best - 1e-9
+        model.network_ = network
+
+
+def test_calibrating_twice_is_calibrating_once():
+    model = MLPClassifier((8,), **GIVEN, calibration="temperature").fit(X[:160], Y[:160])
+    first = model.temperature_
+    model.calibrate(X[160:], Y[160:])
+    once = MLPClassifier((8,), **GIVEN).fit(X[:160], Y[:160]).calibrate(X[160:], Y[160:])
+    assert model.temperature_ == pytest.approx(once.temperature_, rel=1e-3) != first
+    np.testing.assert_allclose(model.predict_proba(X), once.predict_proba(X), atol=1e-4)
+
+
+def test_calibrated_rows_count_by_weight(tmp_path):
+    model = MLPClassifier((8,), **GIVEN).fit(X[:160], Y[:160])
+    weight = np.repeat([1.0, 0.0], [40, 40])
+    model.calibrate(X[160:], Y[160:], sample_weight=weight)
+    other = MLPClassifier((8,), **GIVEN).fit(X[:160], Y[:160]).calibrate(X[160:200], Y[160:200])
+    assert model.temperature_ == pytest.approx(other.temperature_)
+    loaded = load_model(model.save(tmp_path / "model"))
+    assert loaded.temperature_ == model.temperature_
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_what_cannot_calibrate_is_refused():
+    model = MLPClassifier((8,), epochs=1, random_state=0)
+    with pytest.raises(NotFittedError):
+        model.calibrate(X, Y)
+    model.fit(X, Y)
+    with pytest.raises(DataError, match="X has 240 rows and y has 3"):
+        model.calibrate(X, Y[:3])
+    with pytest.raises(DataError, match="labels unseen in training"):
+        model.calibrate(X[:2], [0, 9])
+
+
+def test_calibrating_probabilities_drops_sets_of_others():
+    model = MLPClassifier((8,), epochs=2, conformal="split", random_state=0).fit(X, Y)
+    model.calibrate(X[:50], Y[:50])
+    with pytest.raises(InputError, match="isn't calibrated for sets"):
+        model.predict_set(X)

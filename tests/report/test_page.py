@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from reported import HOSTILE_RUN, IMAGE, LINE, SCRIPT, done
+from reported import HOSTILE_RUN, IMAGE, LINE, SCRIPT, done, table
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from wellfit import MLPRegressor
 from wellfit.charts.classes import wilson
 from wellfit.core import extras
 from wellfit.core.errors import MissingExtraError
@@ -27,6 +28,7 @@ from wellfit.report.page.curves import curve_plots
 from wellfit.report.page.drawing import network_drawing
 from wellfit.report.page.pixels import grey, tiled
 from wellfit.report.page.run_data import TestPredictions
+from wellfit.report.page.spread import interval_blocks
 from wellfit.report.page.training import verdict_blocks
 
 REPORT = "report.html"
@@ -126,6 +128,37 @@ def test_a_table_shows_importances_and_its_columns(written, quantities):
     assert "Permutation importance" in page.text
     assert "decrease in R²" in page.text
     assert "Predicted and true values" in page.text
+
+
+def test_calibrated_intervals_and_sets_are_drawn(tmp_path):
+    table().to_csv(tmp_path / "table.csv", index=False)
+    words = ("--hidden", "8", "--epochs", "2", "--conformal", "split", "--quiet")
+    for target, other, kind in (("pay", "label", "intervals"), ("label", "pay", "sets")):
+        run, page = tmp_path / target, tmp_path / f"{target}.html"
+        given = ("--target", target, "--drop", other, *words)
+        done("train", tmp_path / "table.csv", *given, "--run", run)
+        done("report", run, "--out", page)
+        text = page.read_text()
+        assert f"Coverage of prediction {kind}" in text
+        wanted = (
+            "Prediction intervals at 90 %" if kind == "intervals" else "Classes in a prediction"
+        )
+        assert wanted in text
+
+
+def test_the_drawn_coverage_is_that_of_the_test_rows():
+    X = np.random.default_rng(0).normal(size=(600, 2))
+    y = X[:, 0] + np.random.default_rng(1).normal(size=600)
+    model = MLPRegressor((8,), epochs=5, conformal="split", random_state=0).fit(X[:300], y[:300])
+    predictions = TestPredictions(X[300:], y[300:], model.predict(X[300:]))
+    coverage, intervals = interval_blocks(model, predictions, "y")
+    low, high = model.predict_interval(X[300:], 0.9).T
+    held = ((low <= y[300:]) & (y[300:] <= high)).mean()
+    row = next(row for row in coverage.table.rows if row[0] == "90 %")
+    assert row[1] == f"{100 * held:.1f} %"
+    assert "99 %" not in [row[0] for row in coverage.table.rows]  # 60 rows are too few for it
+    plain = MLPRegressor((8,), epochs=1).fit(X, y)
+    assert list(interval_blocks(plain, predictions, "y")) == []
 
 
 def test_layers_are_followed(written, images):

@@ -11,6 +11,8 @@ from wellfit.charts.model import Axis, Chart, Floats, Line, Points, floats, samp
 from wellfit.core.words import percent, short
 
 _MOST_INTERVALS = 80  # rows whose intervals are drawn
+_USUAL = 0.9  # the level that most ask for
+_SETS = " The likeliest class is in every set: no coverage is below the accuracy."
 
 
 def coverage_chart(levels: Sequence[float], held: Sequence[float], rows: int, of: str) -> Chart:
@@ -29,16 +31,16 @@ def coverage_chart(levels: Sequence[float], held: Sequence[float], rows: int, of
         Line(ends, ends, "as asked for", "quiet", "dot", 1.5, reference=True),
         Line(asked, shares, "test rows", points=True, errors=(shares - low, high - shares)),
     ]
-    furthest = int(np.abs(shares - asked).argmax())
+    shown = int(np.abs(asked - _USUAL).argmin())
     return Chart(
         f"Coverage of prediction {of}",
-        f"Furthest from its level: {percent(float(shares[furthest]))} of the rows at "
-        f"{percent(float(asked[furthest]), 0)}",
+        f"At {percent(float(asked[shown]), 0)}, {of} hold {percent(float(shares[shown]))} of the "
+        "test rows",
         marks,
         Axis("level asked for", high=1.0),
         Axis("share of rows held", high=1.02),
         f"On the line, {of} hold as many of the {rows:,} rows as they promise. Bars are 95 % "
-        "confidence intervals.",
+        f"confidence intervals.{_SETS if of == 'sets' else ''}",
     )
 
 

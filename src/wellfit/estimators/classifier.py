@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from wellfit.core.errors import DataError
 from wellfit.core.parameter import parameter
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.calibrating import calibrate
 from wellfit.estimators.conformal import Elsewhere, conformalize, predict_set
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
@@ -134,6 +135,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         tiny = np.finfo(np.float32).tiny
         return np.log(np.maximum(self.predict_proba(X), tiny))
 
+    calibrate = calibrate
     predict_set = predict_set
     conformalize = conformalize
     predict_interval = Elsewhere(

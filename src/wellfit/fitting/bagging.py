@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from wellfit.fitting.conformalizing import conformalized
 from wellfit.fitting.history import History
 from wellfit.fitting.job import RowSplit, TrainingJob
-from wellfit.fitting.network import FittedNetwork, Fold, TrainingRecord
+from wellfit.fitting.network import FittedNetwork, Fold
+from wellfit.fitting.record import TrainingRecord
 from wellfit.fitting.runner import JobGroup, train_group
 from wellfit.training import Status, Weights
 

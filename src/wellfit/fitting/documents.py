@@ -21,7 +21,8 @@ from wellfit.fitting.conformalizing import from_array
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
 from wellfit.fitting.job import TrainingJob
-from wellfit.fitting.network import FittedNetwork, TrainingRecord
+from wellfit.fitting.network import FittedNetwork
+from wellfit.fitting.record import TrainingRecord
 from wellfit.fitting.targets import TargetEncoder
 from wellfit.nn import Network
 from wellfit.training import Status, Weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
@@ -10,48 +9,21 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from wellfit.core.errors import DivergedError, HyperparameterError
-from wellfit.core.words import moment
+from wellfit.core.errors import HyperparameterError
 from wellfit.fitting.calibration import temperature
 from wellfit.fitting.conformal import IntervalScores, SetScores
 from wellfit.fitting.features import FeatureEncoder, Numbers, Table
-from wellfit.fitting.history import History
 from wellfit.fitting.job import Compute, RowSplit, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
+from wellfit.fitting.record import TrainingRecord, record_of, report_trouble
 from wellfit.fitting.targets import ClassTargets, TargetEncoder
 from wellfit.nn import ConcatRows, Layer, Linear
-from wellfit.training import Result, Status, Weights, predict
+from wellfit.training import Result, Weights, predict
 from wellfit.training.precision import threads
 from wellfit.training.prediction import Predictor
 from wellfit.training.sparse import SparsePredictor, pruned
-
-
-@dataclass(frozen=True)
-class TrainingRecord:
-    """How a training went.
-
-    Attributes:
-        history: metrics by name, a value for each epoch.
-        status: how it ended, a :class:`~wellfit.training.Status`.
-        n_epochs: epochs trained.
-        best_epoch: the epoch, from 1, whose weights are in use.
-        batch_size: rows of a step.
-        precision: of the arithmetic: ``"float32"``, ``"float64"`` or ``"bfloat16"``.
-        pretrained: how borrowed layers were used, if there were any.
-        temperature: that the logits were divided by after training; None where they weren't.
-    """
-
-    history: History = field(default_factory=History)
-    status: str = "finished"
-    n_epochs: int = 0
-    best_epoch: int = 0
-    batch_size: int = 0
-    precision: str = "float32"
-    pretrained: Mapping[str, Any] | None = None
-    temperature: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,13 +148,13 @@ class FittedNetwork(TrainedLayers):
         Raises:
             DivergedError: the loss became infinite before any epoch was worth keeping.
         """
-        _report_trouble(result)
+        report_trouble(result)
         whole = result if job.prefix is None else job.prefix.joined(result)
         network = cls(
             weights=whole.weights(),
             features=job.features,
             targets=job.targets,
-            record=_record(whole, precision, job.pretrained),
+            record=record_of(whole, precision, job.pretrained),
             split=job.split,
             settings=job.settings,
             name=job.name,
@@ -190,9 +162,11 @@ class FittedNetwork(TrainedLayers):
             result=whole,
             seed=job.stream.seed,
         )
-        if job.calibration is None or job.stream.validation is None:
+        held, rows = job.stream.validation, (job.full_job or job).rows
+        if job.calibration is None or held is None:
             return network
-        return network.tempered(network._temperature(job, job.stream.validation))
+        weight = None if rows.weight is None else rows.weight[held]
+        return network.calibrated(rows.x[held], rows.y[held], weight, job.compute)
 
     # Predictions.
 
@@ -326,7 +300,7 @@ class FittedNetwork(TrainedLayers):
         weights = self.weights.select(everyone)  # a copy: what more training needs stays
         views = weights.network.parameters.views(weights.parameters, weights.members)
         next(view for view in reversed(views) if view.numel()).div_(by)
-        record = replace(self.record, temperature=by)
+        record = replace(self.record, temperature=by * (self.record.temperature or 1.0))
         return replace(self, weights=weights, record=record, conformal=None)
 
     @property
@@ -338,59 +312,27 @@ class FittedNetwork(TrainedLayers):
         network = self.tempered(1 / by)
         return replace(network, record=replace(self.record, temperature=None))
 
-    def _temperature(self, job: TrainingJob, validation: NDArray[np.integer]) -> float:
-        """Return the temperature that suits a job's validation rows best."""
-        rows = (job.full_job or job).rows
+    def calibrated(
+        self,
+        x: Numbers,
+        y: NDArray[np.generic],
+        weight: NDArray[np.float64] | None,
+        compute: Compute,
+    ) -> Self:
+        """Return a classifier's network at the temperature that suits some rows best.
+
+        Args:
+            x: the encoded rows.
+            y: their encoded targets.
+            weight: (n_rows,) or None.
+            compute: where and how to compute.
+        """
         assert isinstance(self.targets, ClassTargets)
-        logits = self._apart.evaluate(rows.x[validation], job.compute)
-        weight = None if rows.weight is None else rows.weight[validation]
-        return temperature(
-            self.targets, logits, rows.y[validation], weight, submodels=self.n_submodels
-        )
+        each = self._apart.evaluate_each(x, compute, torch.clone)  # networks that are averaged
+        logits = np.concatenate(list(each), axis=1)
+        n = self.n_submodels * len(each)
+        return self.tempered(temperature(self.targets, logits, y, weight, submodels=n))
 
     def without_memory(self) -> Self:
         """Return the network without what only more training would need."""
         return replace(self, result=None)
-
-
-def _record(
-    result: Result, precision: str, pretrained: Mapping[str, Any] | None
-) -> TrainingRecord:
-    epochs = int(result.epochs[0])
-    return TrainingRecord(
-        history=History(result.history()),
-        status=str(result.status[0]),
-        n_epochs=epochs,
-        best_epoch=int(result.best_epoch[0]) if result.kept[0] else epochs,
-        batch_size=result.members[0].batch_size,
-        precision=precision,
-        pretrained=pretrained,
-    )
-
-
-def _report_trouble(result: Result) -> None:
-    """Raise the error of a training that led to nothing; warn of one that ended early."""
-    status, history, epochs = result.status[0], result.history(), int(result.epochs[0])
-    where = moment(history, epochs)
-    if status is Status.DIVERGED:
-        rate = history["learning_rate"][-1]
-        if not result.kept[0]:
-            raise DivergedError(
-                f"the loss became {history['loss'][-1]} in {where}, at a "
-                f"learning rate of {rate:.3g}, with "
-                f"{result.members[0].optimizer!r}; expected it to stay finite: try a learning "
-                "rate ten times smaller, gradient_clipping=1, or preprocess='auto'"
-            )
-        _warn(
-            f"training diverged in {where}, at a learning rate of {rate:.3g}; kept the weights of "
-            f"{moment(history, int(result.best_epoch[0]))}. A smaller learning rate or "
-            "gradient_clipping=1 may help"
-        )
-    if status is Status.INTERRUPTED:
-        unit = "steps" if "step" in history else "whole epochs"
-        count = int(history["step"][-1]) if "step" in history else epochs
-        _warn(f"training was interrupted after {count} {unit}")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, ConvergenceWarning, stacklevel=8)

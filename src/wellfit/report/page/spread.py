@@ -35,7 +35,7 @@ def interval_blocks(model: Any, predictions: TestPredictions, unit: str) -> Iter
     table = TableBlock(head, rows, title="Coverage of prediction intervals")
     shares = [float(h.mean()) for h in held]
     yield Plot(coverage_chart(levels, shares, len(y), "intervals"), table)
-    place = _place(levels)
+    place = max(sum(level <= _SHOWN for level in levels) - 1, 0)
     for output in range(min(y.shape[1], MOST_OUTPUTS)):
         name = f"{unit}, output {output + 1}" if y.shape[1] > 1 else unit
         chart = interval_chart(y[:, output], each[place][:, output], levels[place], name)
@@ -59,13 +59,10 @@ def set_blocks(model: Any, predictions: TestPredictions) -> Iterator[Block]:
     head = ["level", "test rows held", "mean classes in a set"]
     table = TableBlock(head, rows, title="Coverage of prediction sets")
     yield Plot(coverage_chart(levels, held, len(places), "sets"), table)
-    place = _place(levels)
+    accuracy = float(np.mean(predictions.y == predictions.predicted))
+    # Below the accuracy, a set is the likeliest class alone.
+    place = next((p for p, level in enumerate(levels) if level > max(accuracy, _SHOWN)), -1)
     yield Plot(_sizes(each[place], levels[place]), table)
-
-
-def _place(levels: list[float]) -> int:
-    """Return which level to draw."""
-    return max(sum(level <= _SHOWN for level in levels) - 1, 0)
 
 
 def _sizes(sets: NDArray[np.bool_], level: float) -> Any:

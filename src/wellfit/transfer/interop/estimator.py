@@ -19,7 +19,7 @@ from wellfit.fitting import (
     NumberTargets,
     TargetEncoder,
 )
-from wellfit.fitting.network import TrainingRecord
+from wellfit.fitting.record import TrainingRecord
 from wellfit.nn import Linear, Network
 from wellfit.preprocessing import ClassLabels
 from wellfit.transfer.interop.fitted_layers import FittedLayer, weights_of
