@@ -151,7 +151,7 @@ def test_the_drawn_coverage_is_that_of_the_test_rows():
     y = X[:, 0] + np.random.default_rng(1).normal(size=600)
     model = MLPRegressor((8,), epochs=5, conformal="split", random_state=0).fit(X[:300], y[:300])
     predictions = TestPredictions(X[300:], y[300:], model.predict(X[300:]))
-    coverage, intervals = interval_blocks(model, predictions, "y")
+    coverage, _ = interval_blocks(model, predictions, "y")
     low, high = model.predict_interval(X[300:], 0.9).T
     held = ((low <= y[300:]) & (y[300:] <= high)).mean()
     row = next(row for row in coverage.table.rows if row[0] == "90 %")

@@ -321,6 +321,25 @@ def test_what_is_no_axes_is_refused(three: MLPClassifier) -> None:
         three.plot.network(ax=plt.figure())
 
 
+@pytest.mark.parametrize("kind", ["intervals", "sets"])
+def test_the_coverage_of_calibrated_models_is_drawn(diabetes: Data, iris: Data, kind: str) -> None:
+    X, y = diabetes if kind == "intervals" else iris
+    cls = MLPRegressor if kind == "intervals" else MLPClassifier
+    model = cls((8,), epochs=2, conformal="split", random_state=0).fit(X, y)
+    axes = model.plot.coverage(X, y)
+    assert f"At 90 %, {kind} hold" in axes.get_title()
+    line = next(each for each in axes.lines if len(each.get_xdata()) > 2)
+    place = line.get_xdata().tolist().index(0.9)
+    if kind == "intervals":
+        low, high = model.predict_interval(X, 0.9).T
+        held = (low <= y) & (y <= high)
+    else:
+        held = model.predict_set(X, 0.9)[np.arange(len(y)), np.searchsorted(model.classes_, y)]
+    assert line.get_ydata()[place] == pytest.approx(held.mean())
+    with pytest.raises(InputError, match="isn't calibrated by enough rows"):
+        cls((8,), epochs=1).fit(X, y).plot.coverage(X, y)
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 
@@ -341,7 +360,7 @@ def test_residuals_are_refused_to_classifiers(three: MLPClassifier, iris: Data) 
         three.plot.residuals(*iris)
 
 
-@pytest.mark.parametrize("figure", [*ONE, "learning_curve", "residuals"])
+@pytest.mark.parametrize("figure", [*ONE, "learning_curve", "residuals", "coverage"])
 def test_a_model_that_was_not_fitted_has_no_figures(figure: str, iris: Data) -> None:
     given = () if figure in ("learning_curve", "weights", "network") else iris
     with pytest.raises(NotFittedError):

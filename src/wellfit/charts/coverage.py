@@ -29,13 +29,13 @@ def coverage_chart(levels: Sequence[float], held: Sequence[float], rows: int, of
     ends = floats([asked.min(), 1.0])
     marks = [
         Line(ends, ends, "as asked for", "quiet", "dot", 1.5, reference=True),
-        Line(asked, shares, "test rows", points=True, errors=(shares - low, high - shares)),
+        Line(asked, shares, "rows held", points=True, errors=(shares - low, high - shares)),
     ]
     shown = int(np.abs(asked - _USUAL).argmin())
     return Chart(
         f"Coverage of prediction {of}",
         f"At {percent(float(asked[shown]), 0)}, {of} hold {percent(float(shares[shown]))} of the "
-        "test rows",
+        "rows",
         marks,
         Axis("level asked for", high=1.0),
         Axis("share of rows held", high=1.02),

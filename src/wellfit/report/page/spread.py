@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.charts import count_chart, coverage_chart, interval_chart
+from wellfit.charts import count_chart, interval_chart
 from wellfit.charts.numbers import MOST_OUTPUTS
 from wellfit.core.words import percent, pluralize
-from wellfit.estimators.conformal import intervals_at, levels_of, sets_at
+from wellfit.estimators.conformal import levels_of
+from wellfit.report.coverage import Coverage
 from wellfit.report.page.blocks import Block, Plot, TableBlock, number
 from wellfit.report.page.run_data import TestPredictions
 
@@ -21,48 +22,41 @@ _MOST_SIZES = 10  # bars of set sizes; larger sets count in the last
 
 def interval_blocks(model: Any, predictions: TestPredictions, unit: str) -> Iterator[Block]:
     """Yield coverage and widths of a calibrated regressor's intervals; nothing of others."""
-    levels = levels_of(model)
-    if not levels:
+    if not levels_of(model):
         return
     y = predictions.y.reshape(len(predictions.y), -1)
-    each = [bounds.reshape(*y.shape, 2) for bounds in intervals_at(model, predictions.X, levels)]
-    held = [(b[..., 0] <= y) & (y <= b[..., 1]) for b in each]
-    rows = [
-        [percent(level, 0), percent(float(h.mean())), number(float(np.diff(b).mean()))]
-        for level, h, b in zip(levels, held, each, strict=True)
-    ]
-    head = ["level", "test rows held", "mean width"]
-    table = TableBlock(head, rows, title="Coverage of prediction intervals")
-    shares = [float(h.mean()) for h in held]
-    yield Plot(coverage_chart(levels, shares, len(y), "intervals"), table)
-    place = max(sum(level <= _SHOWN for level in levels) - 1, 0)
+    found = Coverage.of_intervals(model, predictions.X, y)
+    table = _table(found, "mean width", [number(float(np.diff(b).mean())) for b in found.each])
+    yield Plot(found.chart, table)
+    place = max(sum(level <= _SHOWN for level in found.levels) - 1, 0)
+    bounds, level = found.each[place], found.levels[place]
     for output in range(min(y.shape[1], MOST_OUTPUTS)):
         name = f"{unit}, output {output + 1}" if y.shape[1] > 1 else unit
-        chart = interval_chart(y[:, output], each[place][:, output], levels[place], name)
-        yield Plot(chart, table)
+        yield Plot(interval_chart(y[:, output], bounds[:, output], level, name), table)
 
 
 def set_blocks(model: Any, predictions: TestPredictions) -> Iterator[Block]:
     """Yield coverage and sizes of a calibrated classifier's sets; nothing of others."""
-    levels = levels_of(model)
-    if not levels:
+    if not levels_of(model):
         return
-    known, places = predictions.places >= 0, predictions.places
-    everyone = np.arange(len(places))
-    each = sets_at(model, predictions.X, levels)
-    held = [float((sets[everyone, places] & known).mean()) for sets in each]
-    sizes = [float(sets.sum(axis=1).mean()) for sets in each]
-    rows = [
-        [percent(level, 0), percent(share), f"{size:.2f}"]
-        for level, share, size in zip(levels, held, sizes, strict=True)
-    ]
-    head = ["level", "test rows held", "mean classes in a set"]
-    table = TableBlock(head, rows, title="Coverage of prediction sets")
-    yield Plot(coverage_chart(levels, held, len(places), "sets"), table)
+    found = Coverage.of_sets(model, predictions.X, predictions.places)
+    sizes = [f"{sets.sum(axis=1).mean():.2f}" for sets in found.each]
+    table = _table(found, "mean classes in a set", sizes)
+    yield Plot(found.chart, table)
     accuracy = float(np.mean(predictions.y == predictions.predicted))
     # Below the accuracy, a set is the likeliest class alone.
-    place = next((p for p, level in enumerate(levels) if level > max(accuracy, _SHOWN)), -1)
-    yield Plot(_sizes(each[place], levels[place]), table)
+    wanted = max(accuracy, _SHOWN)
+    place = next((p for p, level in enumerate(found.levels) if level > wanted), -1)
+    yield Plot(_sizes(found.each[place], found.levels[place]), table)
+
+
+def _table(found: Coverage, size: str, sizes: list[str]) -> TableBlock:
+    rows = [
+        [percent(level, 0), percent(share), text]
+        for level, share, text in zip(found.levels, found.shares, sizes, strict=True)
+    ]
+    head = ["level", "test rows held", size]
+    return TableBlock(head, rows, title=f"Coverage of prediction {found.of}")
 
 
 def _sizes(sets: NDArray[np.bool_], level: float) -> Any:

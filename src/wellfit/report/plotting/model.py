@@ -24,6 +24,7 @@ from wellfit.charts import (
 from wellfit.charts.to_matplotlib import cells_size, draw
 from wellfit.core.errors import InputError
 from wellfit.core.metrics import Metric
+from wellfit.report.coverage import Coverage
 from wellfit.report.network_diagram import grouped
 from wellfit.report.plotting import classes, inside
 from wellfit.report.plotting.canvas import one, several
@@ -141,6 +142,16 @@ class ModelPlots:
         model = self._classifier("calibration", "residuals(X, y)")
         return _drawn(classes.calibration_of(model, X, y), ax)
 
+    def coverage(self, X: Any, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
+        """Draw the share of rows that intervals or sets hold, by the level asked for.
+
+        Args:
+            X: (n_samples, n_features) rows.
+            y: (n_samples,) their classes or values, or (n_samples, n_outputs).
+            ax: where to draw.
+        """
+        return _drawn(Coverage.of_model(_single(self._fitted(), "coverage"), X, y).chart, ax)
+
     def residuals(
         self,
         X: Any,
@@ -224,7 +235,7 @@ class ModelPlots:
             most: how many units; by default 25 images, or 100 columns of a table.
             ax: where to draw.
         """
-        model = self._network("weights")
+        model = _single(self._fitted(), "weights")
         weights = inside.first_weights(model)
         shape = inside.image_shape(model, len(weights))
         if shape is not None:
@@ -245,7 +256,7 @@ class ModelPlots:
             column: its name; ``"x0"``, ``"x1"``… where columns have none.
             ax: where to draw.
         """
-        values, numbers = embedded_values(self._network("embedding"), X, column)
+        values, numbers = embedded_values(_single(self._fitted(), "embedding"), X, column)
         return _drawn(embedding_chart(values, numbers, column), ax, (6.6, 4.4))
 
     def network(self, *, ax: Axes | None = None) -> Axes:
@@ -254,7 +265,7 @@ class ModelPlots:
         Args:
             ax: where to draw.
         """
-        network = self._network("network").network_.weights.network
+        network = _single(self._fitted(), "network").network_.weights.network
         layers = grouped(network)
         axes = one(ax, (1.5 * len(layers) + 0.6, 3.8))
         inside.draw_network(axes, layers, network.size)
@@ -264,21 +275,21 @@ class ModelPlots:
         check_is_fitted(self._model)
         return self._model
 
-    def _network(self, figure: str) -> Any:
-        """Return the model, which is a single network."""
-        model = self._fitted()
-        if hasattr(model, "estimators_"):
-            raise InputError(
-                f"plot.{figure} is for a single network, and this {type(model).__name__} has "
-                f"{len(model.estimators_)}; expected estimators_[0].plot.{figure}()"
-            )
-        return model
-
     def _classifier(self, figure: str, instead: str) -> Any:
         model = self._fitted()
         if not is_classifier(model):
             raise _wrong(self._model, figure, "classifiers", instead)
         return model
+
+
+def _single(model: Any, figure: str) -> Any:
+    """Return a fitted model, which is to be a single network."""
+    if hasattr(model, "estimators_"):
+        raise InputError(
+            f"plot.{figure} is for a single network, and this {type(model).__name__} has "
+            f"{len(model.estimators_)}; expected estimators_[0].plot.{figure}()"
+        )
+    return model
 
 
 def _drawn(chart: Chart, ax: Axes | None, size: tuple[float, float] = _SIZE) -> Axes:
