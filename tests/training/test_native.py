@@ -1,23 +1,38 @@
 """The compiled step against PyTorch's: the same numbers from everything that it covers."""
 
+import ctypes
 import os
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engine import every, label, member, parameters, run, table, targets, train_by_pytorch
+from engine import (
+    every,
+    label,
+    member,
+    parameters,
+    press_ctrl_c_after,
+    run,
+    table,
+    targets,
+    train_by_pytorch,
+)
 from wellfit.core import registry
 from wellfit.nn import (
     GELU,
+    AbsoluteError,
     AlphaDropout,
     BatchNorm,
     Dropout,
     EntityEmbedding,
     GaussianNoise,
+    Huber,
     Identity,
     LeakyReLU,
     MaskingNoise,
@@ -25,7 +40,9 @@ from wellfit.nn import (
     Network,
     Periodic,
     PiecewiseLinear,
+    Poisson,
     PReLU,
+    Quantile,
     ReLU,
     SigmoidCrossEntropy,
     SigmoidSquaredError,
@@ -61,11 +78,13 @@ from wellfit.training import (
     Stream,
     load_checkpoint,
     save_checkpoint,
+    streams,
     train,
 )
-from wellfit.training.native import NativeStep, native_step, obstacle, plan
-from wellfit.training.native.library import instructions, missing
+from wellfit.training.native import NativeStep, layers, native_step, obstacle, plan, structures
+from wellfit.training.native.library import instructions, library, missing
 from wellfit.training.stack import Stack, Weights
+from wellfit.training.streams import Batches
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"the compiled step is {missing()}")
 
@@ -156,7 +175,8 @@ def assert_alike(ours, theirs, atol=1e-12):
         np.testing.assert_allclose(
             parameters(ours, k), parameters(theirs, k), rtol=1e-11, atol=atol
         )
-        for name in {"loss", "val_loss"} & set(ours.history(k)):
+        assert set(ours.history(k)) == set(theirs.history(k))
+        for name in {"loss", "val_loss", "accuracy", "val_accuracy"} & set(ours.history(k)):
             np.testing.assert_allclose(
                 ours.history(k)[name], theirs.history(k)[name], rtol=max(1e-10, atol)
             )
@@ -256,16 +276,59 @@ def test_everything_it_covers_is_as_by_pytorch(case, monkeypatch):
         (SigmoidCrossEntropy(), 1),
         (SigmoidCrossEntropy(label_smoothing=0.2), 5),
         (SigmoidSquaredError(), 3),
+        (AbsoluteError(), 3),
+        (Huber(0.5), 3),
+        (Quantile((0.1, 0.5, 0.8)), 6),
+        (Poisson(), 2),
+        (SoftmaxCrossEntropy(), 3),
     ],
     ids=label,
 )
-def test_losses_are_as_by_pytorch(loss, outputs, monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("picked", [False, True])
+def test_losses_are_as_by_pytorch(loss, outputs, weighted, picked, monkeypatch):
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(150, 7)), rng.normal(size=(150, outputs))
-    y = y if isinstance(loss, SquaredError) else (y > 0).astype(float)
-    rows = Rows(x, y, dtype=torch.float64)
+    x, y = rng.normal(size=(150, 7)), targets(loss, 150, outputs)
+    rows = Rows(x, y, rng.uniform(size=150) if weighted else None, dtype=torch.float64)
     ours = member(network=mlp(7, (9,), outputs), loss=loss, **PLAIN)
+    monkeypatch.setattr(Batches, "can_be_picked", picked)
     assert_alike(*both(monkeypatch, [ours], rows))
+
+
+@pytest.mark.parametrize("loss", [SigmoidCrossEntropy(), SigmoidSquaredError(), LOSS], ids=label)
+@pytest.mark.parametrize("probable", [False, True])
+def test_classes_are_judged_as_by_pytorch(loss, probable, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (150, 11), dtype=np.uint8)
+    shares = rng.dirichlet(np.ones(3), 150)
+    shares[:50] = 0.25, 0.5, 0.25
+    y = shares if probable else rng.integers(0, 3, 150)
+    rows = Rows(x, y, dtype=torch.float64)
+    assert_alike(*both(monkeypatch, [member(network=net(), loss=loss, **PLAIN)], rows))
+
+
+def test_members_that_share_rows_of_a_large_table_have_them_gathered(monkeypatch):
+    shared, other = Stream(np.arange(100), seed=1), Stream(np.arange(30, 130), seed=2)
+    members = [member(network=net(), seed=k, **PLAIN) for k in range(3)]
+    picked = run(members, ROWS, [shared, other, shared])
+    monkeypatch.setattr(streams, "PICKED_BYTES", 0)
+    gathered = run(members, ROWS, [shared, other, shared])
+    for k in range(3):
+        np.testing.assert_array_equal(parameters(picked, k), parameters(gathered, k))
+        assert picked.history(k)["loss"] == gathered.history(k)["loss"]
+
+
+def test_sums_dont_depend_on_where_an_epoch_was_cut(monkeypatch):
+    ours = [member(network=net(), **PLAIN)]
+    whole = run(ours, ROWS, [STREAM])
+    with monkeypatch.context() as patch:
+        press_ctrl_c_after(3, patch)
+        cut = run(ours, ROWS, [STREAM])
+    assert cut.status == [Status.INTERRUPTED]
+    resumed = run(ours, ROWS, [STREAM], resume=cut)
+    for name in ("loss", "accuracy"):
+        assert resumed.history(0)[name] == whole.history(0)[name]
+    np.testing.assert_array_equal(parameters(resumed, 0), parameters(whole, 0))
 
 
 def test_members_have_their_own_numbers(monkeypatch):
@@ -423,6 +486,45 @@ def test_without_the_library_training_goes_on():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert 0 <= float(done.stdout) <= 1
+
+
+def test_the_plan_is_in_python_what_it_is_in_c():
+    """Fields have the same names in the same order, and all are eight bytes wide."""
+    header = (Path(structures.__file__).parent / "plan.h").read_text()
+    header = re.sub(r"//.*", "", header)
+    sizes = (ctypes.c_int64 * 7)()
+    library().wellfit_sizes(sizes)
+    plans = {
+        "Layer": structures.LayerPlan,
+        "Penalty": structures.PenaltyPlan,
+        "Clipping": structures.ClippingPlan,
+        "Constraint": structures.ConstraintPlan,
+        "Plan": structures.StepPlan,
+        "Group": structures.GroupPlan,
+        "Call": structures.CallPlan,
+    }
+    for (name, plan_class), size in zip(plans.items(), sizes, strict=True):
+        body = re.search(rf"struct {name} {{(.*?)}};", header, re.DOTALL)[1]
+        fields = re.findall(r"[*\s](\*?)(\w+)(?:\[\d+\])?(?=[,;])", body)
+        assert [field for _, field in fields] == [field[0] for field in plan_class._fields_]
+        for (star, field), (_, kind) in zip(fields, plan_class._fields_, strict=True):
+            is_pointer = getattr(kind, "_type_", kind) in (ctypes.c_void_p, "P")
+            assert bool(star) == is_pointer, f"{name}.{field}"
+        assert size == ctypes.sizeof(plan_class), name
+
+
+@pytest.mark.parametrize(
+    ("enum", "names"),
+    [
+        ("Function", [*(each.name for each in layers._FUNCTIONS), "gelu_tanh"]),
+        ("ClippingKind", [each.name for each in plan._CLIPPINGS]),
+        ("Silence", ["scaled", "masked", "alpha"]),
+    ],
+)
+def test_numbers_of_kinds_are_in_python_what_they_are_in_c(enum, names):
+    header = (Path(structures.__file__).parent / "plan.h").read_text()
+    body = re.search(rf"enum {enum} : i64 {{(.*?)}};", header, re.DOTALL)[1]
+    assert re.findall(r"\w+", body) == [name.upper() for name in names]
 
 
 def test_the_instructions_have_a_name():

@@ -12,7 +12,8 @@ from wellfit.augment import Elastic, Mixup, Noise, Rotation, Shift
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
 from wellfit.training import Rows, Stream, fraction_of, split
-from wellfit.training.streams import Batches, Chunk
+from wellfit.training.chunk import Chunk
+from wellfit.training.streams import Batches
 
 LOSS = SoftmaxCrossEntropy()
 

@@ -66,6 +66,7 @@ class BoundStack:
         self._predictor = Predictor(stack.weights.for_prediction())
         self._steps = self._chunk_steps()
         self._bound: dict[int, tuple[Step | NativeStep, Tensor]] = {}
+        self._picked: bool | None = None  # whether the step picks rows itself, once that is known
         self.trained_by = ""
 
     def begin(self, epochs: int) -> None:
@@ -110,7 +111,9 @@ class BoundStack:
         # steps before `position` are skipped.
         values = islice(self.stack.step_schedule.values(step, self.per_epoch), position, None)
         begun = 0
-        for whole in self.batches.epoch(epoch, self._steps):
+        if self._picked is None:
+            self._picked = self._picks()
+        for whole in self.batches.epoch(epoch, self._steps, picked=self._picked):
             done = max(0, position - begun)
             stop = whole.steps if end is None else min(whole.steps, end - begun)
             if stop <= 0:
@@ -165,12 +168,20 @@ class BoundStack:
         """Return the step for batches of a size, and memory for its logits."""
         if batch not in self._bound:
             stack, steps = self.stack, self._steps if batch == self.batches.batch else 1
-            # Logits of all steps of a chunk, so that metrics are computed in one call for many
+            step = self._bind(batch, steps)
+            # Logits of all steps of a chunk, so that PyTorch computes metrics in one call for many
             # steps.
-            rows = batch * stack.network.logit_rows
+            rows = 0 if isinstance(step, NativeStep) else batch * stack.network.logit_rows
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, rows)
-            self._bound[batch] = self._bind(batch, steps), logits
+            self._bound[batch] = step, logits
         return self._bound[batch]
+
+    def _picks(self) -> bool:
+        """Return whether the step picks rows from the table, which then aren't gathered."""
+        if self._minimizes or not self.batches.can_be_picked:
+            return False
+        # What takes whole batches takes the smaller last one as well.
+        return not obstacle(self.stack, self.batches.batch)
 
     def _bind(self, batch: int, steps: int) -> Step | NativeStep:
         """Return what moves the members by batches of a size: the fastest that can."""
@@ -179,7 +190,7 @@ class BoundStack:
         reason = obstacle(self.stack, batch)
         self.trained_by = "PyTorch" if reason else "compiled step"
         if not reason:
-            return NativeStep(self.stack, batch, self.per_epoch)
+            return NativeStep(self.stack, batch, self.per_epoch, steps, self._rows)
         _log.debug("PyTorch takes the steps: %s", reason)
         return Step(self.stack, batch, steps)
 

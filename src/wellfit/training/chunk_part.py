@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from wellfit.training.chunk import Chunk
 from wellfit.training.step_schedule import StepValues
-from wellfit.training.streams import Chunk
 
 
 class ChunkPart(NamedTuple):

@@ -246,7 +246,7 @@ class _Loop:
             part, done = chunk.part, chunk.run(lambda: interrupt.asked)
             _note_step(result, bound.trained_by)
             result.position += done - part.done
-            sums.add(part.logits, part.chunk, slice(part.done, done))
+            chunk.step.count(sums, part, done)
             # Interrupted within a chunk: the steps that were done count, and their sums are kept.
             if done < part.stop:
                 return None

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.training.chunk import Chunk
 from wellfit.training.stack import Stack
-from wellfit.training.streams import Chunk
 
+Numbers: TypeAlias = NDArray[np.float64]
 Metrics: TypeAlias = dict[str, NDArray[np.float64]]
 # From predictions (N, C) of the rows with the given numbers (N,) to a score.
 ScoreFunction: TypeAlias = Callable[[NDArray[np.floating], NDArray[np.integer]], float]
@@ -59,6 +60,14 @@ class MetricSums:
         _add(self._loss, values, steps)
         if hits is not None:
             _add(self._hits, hits, steps)
+
+    def add_sums(self, losses: Numbers, hits: Numbers | None, weights: Numbers) -> None:
+        """Count steps by their sums (n, K) over rows."""
+        self._classifies = hits is not None
+        add_in_turn(self._loss.numpy(), losses)
+        add_in_turn(self._weight.numpy(), weights)
+        if hits is not None:
+            add_in_turn(self._hits.numpy(), hits)
 
     def sums(self) -> NDArray[np.float64]:
         """Return a copy of the sums (3, K), from which another object can go on."""

@@ -65,6 +65,11 @@ class Rows:
         """Whether targets are class numbers."""
         return not self._y.is_floating_point()
 
+    @property
+    def pixel_scale(self) -> float:
+        """What a batch multiplies pixels by."""
+        return 1 / self._pixel_max
+
     def parts(self) -> tuple[Tensor | sparse.csr_array | None, ...]:
         """Return the table, the targets and the weights, as they lie."""
         return self._table, self._y, self._weight
@@ -82,7 +87,7 @@ class Rows:
         elif self._table.dtype == torch.uint8:
             pixels = self._table.index_select(0, ids.flatten())
             # Bytes take a quarter of the memory of float32, in the caches too.
-            out.copy_(pixels.view(shape)).mul_(1 / self._pixel_max)
+            out.copy_(pixels.view(shape)).mul_(self.pixel_scale)
         else:
             torch.index_select(self._table, 0, ids.flatten(), out=out.view(-1, self.width))
         return out

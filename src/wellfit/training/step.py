@@ -13,6 +13,7 @@ from wellfit.nn.ops import collapsed
 from wellfit.optim import Constraint, Minimizer, Penalty
 from wellfit.optim.penalties import Strength
 from wellfit.training.chunk_part import ChunkPart
+from wellfit.training.metric_sums import MetricSums
 from wellfit.training.parameter_groups import ParameterGroup, learners
 from wellfit.training.segments import segments
 from wellfit.training.stack import Stack
@@ -86,6 +87,10 @@ class Step:
             self(*args)
             done += 1
         return done
+
+    def count(self, sums: MetricSums, part: ChunkPart, done: int) -> None:
+        """Add the losses of the steps of a chunk that :meth:`run` has taken, as far as it came."""
+        sums.add(part.logits, part.chunk, slice(part.done, done))
 
     def __call__(
         self,

@@ -7,7 +7,7 @@ once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,12 +19,14 @@ from wellfit.augment import Augmentation, Augmenter, Examples
 from wellfit.core.errors import InputError
 from wellfit.core.rng import generator, permutation
 from wellfit.nn.losses import Loss
+from wellfit.training.chunk import Chunk
 from wellfit.training.pairing import Pairing
 from wellfit.training.rows import Rows
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
 # enough that they are still in the cache that cores share (32 MB here) when their turn comes.
 CHUNK_BYTES = 1 << 24
+PICKED_BYTES = 1 << 22  # of a table whose rows members that share them may pick one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,70 +52,6 @@ class Stream:
     image_shape: tuple[int, ...] | None = None
     shuffle: bool = True
     pairs: bool = False
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive batches of B examples, for each of K members.
-
-    Features (n, K, B, D + 1), targets (n, K, C, B), weights (n, K, 1, B) or None. Of pairs,
-    features are (n, K, 2B, D + 1), one pair after the other. Each example is of ``one_class``, or
-    of a set of them; ``certain`` targets are columns of zeros with a single 1. Members that have
-    fewer examples left than B get some of weight 0; ``filled`` (n, K, 1, 1) is B by those that
-    they have, or None where all have as many.
-
-    Where an example has several ``logit_rows``, its target and weight are there for each of them:
-    (n, K, C, B · logit_rows).
-
-    Where some members share a stream and others don't, ``x`` has the features (n, S, B, D + 1) of
-    the streams, ``shared`` (K,) says whose a member reads, and ``spread`` gives those of a batch
-    to the members.
-    """
-
-    x: Tensor
-    target: Tensor
-    weight: Tensor | None
-    certain: bool = False
-    filled: Tensor | None = None
-    spread: Callable[[Tensor], Tensor] | None = None
-    shared: Tensor | None = None
-    logit_rows: int = 1
-    one_class: bool = False
-
-    @property
-    def steps(self) -> int:
-        """The number of batches, n."""
-        return self.x.shape[0]
-
-    @property
-    def batch(self) -> int:
-        """B, the examples of each batch."""
-        return self.target.shape[3] // self.logit_rows
-
-    def features(self) -> Iterable[Tensor]:
-        """Return every batch's features (K, B, D + 1), which may lie in the same memory."""
-        batches = self.x.unbind(0)
-        return batches if self.spread is None else map(self.spread, batches)
-
-    @property
-    def pull(self) -> Tensor | None:
-        """The weights with which a mean over B examples is one over those that are there."""
-        if self.weight is None or self.filled is None:
-            return self.weight
-        return self.weight * self.filled
-
-    def part(self, start: int, end: int | None = None) -> Chunk:
-        """Return the batches from ``start`` to ``end``, in the same memory."""
-        weight, filled = (
-            None if every is None else every[start:end] for every in (self.weight, self.filled)
-        )
-        return replace(
-            self,
-            x=self.x[start:end],
-            target=self.target[start:end],
-            weight=weight,
-            filled=filled,
-        )
 
 
 class Batches:
@@ -185,22 +123,52 @@ class Batches:
         """Whether members are judged on rows of their own."""
         return self._validation is not None
 
-    def epoch(self, epoch: int, steps: int) -> Iterator[Chunk]:
+    @property
+    def can_be_picked(self) -> bool:
+        """Whether batches are rows of the table as they lie, that each stream reads but once."""
+        table, own = self._rows.parts()[0], len(self._streams) == self._members
+        if self._augment is not None or self.rows_each > 1 or not isinstance(table, Tensor):
+            return False
+        # Members that share a stream would each pick its rows anew: from memory, if not a cache.
+        return own or table.numel() * table.element_size() <= PICKED_BYTES
+
+    def epoch(self, epoch: int, steps: int, *, picked: bool = False) -> Iterator[Chunk]:
         """Yield the shuffled training batches in chunks of up to ``steps``; the odd rest last.
 
-        A chunk lasts until the next is asked for, which lies in the same memory.
+        A chunk lasts until the next is asked for, which lies in the same memory. Where the step
+        picks rows from the table itself, they aren't gathered here.
         """
         first = epoch * self.per_epoch
         ids = self._drawn(epoch)
         for start in range(0, self._whole, steps * self.batch):
             part = ids[:, start : min(start + steps * self.batch, self._whole)]
-            examples = self._examples(part, self.batch)
-            augmented = self._augmented(examples, first + start // self.batch, steps)
-            yield self._for_logits(self._chunk(augmented))
+            step = first + start // self.batch
+            yield self._trained_on(part, self.batch, step, steps, picked=picked)
         if self._whole < self.length:
-            examples = self._examples(ids[:, self._whole :], self.length - self._whole)
-            augmented = self._augmented(examples, first + self.per_epoch - 1, 1)
-            yield self._for_logits(self._chunk(augmented, self._there))
+            part, step = ids[:, self._whole :], first + self.per_epoch - 1
+            batch = self.length - self._whole
+            yield self._trained_on(part, batch, step, 1, self._there, picked=picked)
+
+    def _trained_on(
+        self,
+        ids: Tensor,
+        batch: int,
+        step: int,
+        most: int,
+        there: Tensor | None = None,
+        *,
+        picked: bool,
+    ) -> Chunk:
+        """Return a chunk of the examples ``ids``, changed as at the steps from ``step`` on."""
+        if not picked:
+            examples = self._examples(ids, batch)
+            if self._augment is not None:
+                self._augment(examples, step, most)
+            return self._for_logits(self._chunk(examples, there))
+        flat = ids.view(len(ids), -1, batch).transpose(0, 1)
+        x = self._memory.new_empty(*flat.shape, 0)
+        examples = Examples(x, x.transpose(2, 3), self._rows.weights(flat))
+        return replace(self._for_logits(self._chunk(examples, there)), ids=flat)
 
     def _drawn(self, epoch: int) -> Tensor:
         """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
@@ -258,11 +226,6 @@ class Batches:
         flat = shaped.flatten(2)
         x, target = self._features(flat), self._target(shaped, flat)
         return Examples(x, target, self._rows.weights(flat))
-
-    def _augmented(self, examples: Examples, step: int, most: int) -> Examples:
-        if self._augment is not None:
-            self._augment(examples, step, most)
-        return examples
 
     def _chunk(self, examples: Examples, there: Tensor | None = None) -> Chunk:
         weight, filled = examples.weight, None

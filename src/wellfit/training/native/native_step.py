@@ -11,10 +11,13 @@ import torch
 from torch import Tensor
 
 from wellfit.training.chunk_part import ChunkPart
+from wellfit.training.metric_sums import MetricSums, Numbers
 from wellfit.training.native.library import library
 from wellfit.training.native.plan import NativePlan, operations
 from wellfit.training.native.structures import CallPlan, GroupPlan
+from wellfit.training.native.table_rows import TableRows
 from wellfit.training.precision import available_threads
+from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step_schedule import StepTable
 
@@ -32,12 +35,18 @@ class NativeStep:
         stack: whose weights move; the library must be able to (:func:`obstacle`).
         batch: B.
         per_epoch: steps of an epoch, for schedules.
+        steps: of a chunk, at most.
+        rows: the table, from which rows may be picked.
     """
 
-    def __init__(self, stack: Stack, batch: int, per_epoch: int) -> None:
+    def __init__(self, stack: Stack, batch: int, per_epoch: int, steps: int, rows: Rows) -> None:
         loaded = library()
         assert loaded is not None
-        self._stack, self._per_epoch, self._plan = stack, per_epoch, NativePlan(stack, batch)
+        self._stack, self._per_epoch = stack, per_epoch
+        self._plan = NativePlan(stack, batch, rows.one_class)
+        self._table_rows = TableRows(rows, stack)
+        self._sums = np.zeros((3, steps, stack.k))  # losses, hits, weights
+        self._summed = [_Located(each) for each in self._sums]
         self._train, plan = loaded.wellfit_train, ctypes.byref(self._plan.structure)
         threads = _threads(stack, batch)
         self._paces = ThreadPaces(threads)
@@ -56,6 +65,7 @@ class NativeStep:
         self._table: _Table | None = None
         self._x = self._target = self._workspace
         self._pull: Tensor | None = None
+        self._ids: Tensor | None = None
         self._step = 0
         self._at_once = 1  # steps of a call
 
@@ -76,6 +86,15 @@ class NativeStep:
             done += self.move(part, done)
         return done
 
+    def count(self, sums: MetricSums, part: ChunkPart, done: int) -> None:
+        """Add the losses of the steps of a chunk that :meth:`run` has taken, as far as it came."""
+        taken = self._sums[:, : done - part.done]
+        if part.chunk.filled is not None:
+            # What weights were multiplied with, so that a mean over B is one over fewer.
+            taken = taken / part.chunk.filled[part.done : done, :, 0, 0].numpy()
+        loss, hits, weight = taken
+        sums.add_sums(loss, hits if self._plan.classifies else None, weight)
+
     def move(self, part: ChunkPart, done: int) -> int:
         """Move the members by some batches after those that are done; return how many."""
         steps = self._steps_at(self._step, min(part.stop - done, self._at_once))
@@ -93,28 +112,36 @@ class NativeStep:
         """Write down how a chunk's tensors lie in memory, and hold those made for it."""
         call, rows = self._call, part.chunk
         self._x, self._target, self._pull = rows.x, rows.target, rows.pull
+        self._ids = rows.ids
+        call.streams = 0 if rows.shared is None else rows.shared.data_ptr()
+        if self._pull is not None:
+            self._pull = self._pull.expand(-1, self._stack.k, -1, -1)
+            call.weight_step, call.weight_member = self._pull.stride()[:2]
+        if self._ids is not None:
+            self._table_rows.point_at(call, self._ids)
+            return
         if self._target.stride()[2:] != (self._target.shape[3], 1):
             # Only where they lie otherwise: of targets that all share, it is a copy a member.
             self._target = self._target.contiguous()
         call.x_step, call.x_member, call.x_row, unit = self._x.stride()
         assert unit == 1
         call.target_step, call.target_member = self._target.stride()[:2]
-        call.streams = 0 if rows.shared is None else rows.shared.data_ptr()
-        if self._pull is not None:
-            self._pull = self._pull.expand(-1, self._stack.k, -1, -1)
-            call.weight_step, call.weight_member = self._pull.stride()[:2]
 
     def _place(self, part: ChunkPart, done: int, steps: int) -> None:
         """Write down which batches come now, and where the numbers of their steps lie."""
         call, size = self._call, self._stack.gradients.element_size()
         assert self._table is not None
         call.steps, call.first = steps, self._step
-        call.x = self._x.data_ptr() + done * call.x_step * size
-        call.target = self._target.data_ptr() + done * call.target_step * size
+        if self._ids is None:
+            call.x = self._x.data_ptr() + done * call.x_step * size
+            call.target = self._target.data_ptr() + done * call.target_step * size
+        else:
+            call.x, call.ids = 0, self._ids.data_ptr() + done * call.ids_step * 8
         call.weight = 0
         if self._pull is not None:
             call.weight = self._pull.data_ptr() + done * call.weight_step * size
-        call.logits = part.logits.data_ptr() + done * part.logits.stride(0) * size
+        taken = done - part.done
+        call.losses, call.hits, call.weights = (each.after(taken) for each in self._summed)
         self._table.place(call, self._groups, self._step)
 
     def _steps_at(self, step: int, most: int) -> int:
@@ -180,10 +207,11 @@ class _Table:
 
     def __init__(self, table: StepTable, start: int, names: Sequence[str]) -> None:
         self.of, self._start = table, start
-        self._strengths = _array(table.strengths)
-        self._averaging = None if table.ema_weights is None else _array(table.ema_weights)
+        self._strengths = _Located(_array(table.strengths))
+        ema = table.ema_weights
+        self._averaging = None if ema is None else _Located(_array(ema))
         self._values = [
-            _array(torch.stack([*(c[name] for name in names), _own_decay(c)], dim=-1))
+            _Located(_array(torch.stack([*(c[name] for name in names), _own_decay(c)], dim=-1)))
             for c in table.updates
         ]
 
@@ -193,16 +221,28 @@ class _Table:
         Raises:
             OverflowError: there are some.
         """
-        if any(np.abs(each).max(initial=0) > largest for each in (self._strengths, *self._values)):
+        tables = (self._strengths.array, *(each.array for each in self._values))
+        if any(np.abs(each).max(initial=0) > largest for each in tables):
             raise OverflowError(f"a number of a step is larger than {largest:.2g}")
 
     def place(self, call: CallPlan, groups: ctypes.Array[GroupPlan], step: int) -> None:
         """Point at the numbers of a step and of those that follow."""
         at = step - self._start
-        call.strengths = self._strengths[at:].ctypes.data
-        call.averaging = 0 if self._averaging is None else self._averaging[at:].ctypes.data
+        call.strengths = self._strengths.after(at)
+        call.averaging = 0 if self._averaging is None else self._averaging.after(at)
         for group, values in zip(groups, self._values, strict=True):
-            group.count, group.values = values.shape[2], values[at:].ctypes.data
+            group.count, group.values = values.array.shape[2], values.after(at)
+
+
+class _Located:
+    """An array with the address of each step's numbers, which numpy takes a microsecond to say."""
+
+    def __init__(self, array: Numbers) -> None:
+        self.array, self._address, self._bytes = array, array.ctypes.data, array.strides[0]
+
+    def after(self, steps: int) -> int:
+        """Return where the numbers after those of so many steps lie."""
+        return self._address + steps * self._bytes
 
 
 def _own_decay(coefficients: dict[str, Tensor]) -> Tensor:
@@ -212,5 +252,5 @@ def _own_decay(coefficients: dict[str, Tensor]) -> Tensor:
     return torch.ones_like(next(iter(coefficients.values())))
 
 
-def _array(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _array(values: Tensor) -> Numbers:
     return np.ascontiguousarray(values.numpy(), dtype=np.float64)

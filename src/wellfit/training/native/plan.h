@@ -8,7 +8,7 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 4;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 5;  // of the structures below; plan.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
@@ -23,7 +23,9 @@ enum Function : i64 {
     GELU, SOFTPLUS, GELU_TANH
 };
 
-enum LossKind : i64 { SOFTMAX, SIGMOID_ENTROPY, SIGMOID_SQUARES, SQUARES };
+enum LossKind : i64 {
+    SOFTMAX, SIGMOID_ENTROPY, SIGMOID_SQUARES, SQUARES, ABSOLUTES, HUBER, QUANTILES, POISSON
+};
 
 enum Rule : i64 { SGD, ADAM, RMSPROP, ADAGRAD, ADADELTA, LION, NADAM, ADAMAX };
 
@@ -67,7 +69,9 @@ struct Plan {
     i64 logit_rows;  // of an example
     i64 n_layers, n_penalties, n_clippings, n_constraints;
     i64 loss, rule, nesterov;
-    const double *smoothing;  // (K,) of labels
+    const double *number;     // (K,) of the loss: how much labels are smoothed; the threshold
+    const double *quantiles;  // (outputs,)
+    i64 one_class;            // whether each row is of one class, and not of a set of them
     const Layer *layers;
     const Penalty *penalties;
     const Clipping *clippings;
@@ -83,16 +87,24 @@ struct Group {
     const double *values;       // (steps, members, count)
 };
 
+// Rows are those of a chunk, or picked from the whole table where they lie.
 struct Call {
     i64 steps, first, threads;
-    const void *x;
+    const void *x;  // null where rows are picked
     i64 x_step, x_member, x_row;
     const i64 *streams;  // (K,) whose rows a member reads, or null: its own
     const void *target;
     i64 target_step, target_member;
-    const void *weight;  // null where all rows count alike
+    const void *table;  // (N, width) of T, or of bytes, which `pixel` is the factor of
+    i64 table_row, is_bytes;
+    double pixel;
+    const i64 *ids;  // (steps, streams, batch) numbers of rows
+    i64 ids_step, ids_stream;
+    const i64 *classes;   // (N,), or null
+    const void *numbers;  // (N, outputs) targets, where they are no classes
+    const void *weight;   // null where all rows count alike
     i64 weight_step, weight_member;
-    void *logits;  // (steps, K, outputs, batch · logit_rows)
+    double *losses, *hits, *weights;  // (steps, K) sums over rows
     const Group *groups;
     const double *strengths;  // (steps, K, penalties)
     const double *averaging;  // (steps, K), or null

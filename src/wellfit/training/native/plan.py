@@ -7,10 +7,11 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from wellfit.core.hyper import Config
-from wellfit.nn import losses
+from wellfit.nn import Loss, losses
 from wellfit.nn.matmul_backend import rounding
 from wellfit.optim import Penalty, clipping, constraints, optimizers, penalties
 from wellfit.training.member import Member
@@ -30,6 +31,10 @@ _LOSSES: Sequence[type[Config]] = (
     losses.SigmoidCrossEntropy,
     losses.SigmoidSquaredError,
     losses.SquaredError,
+    losses.AbsoluteError,
+    losses.Huber,
+    losses.Quantile,
+    losses.Poisson,
 )
 _CLIPPINGS: Sequence[type[Config]] = (
     clipping.ClipByValue,
@@ -137,26 +142,27 @@ class NativePlan:
     Args:
         stack: that the library is to train.
         batch: B.
+        one_class: whether each row is of one class, and not of a set of them.
 
     Attributes:
         structure: what the library reads.
         coefficients: the names of the update rule's coefficients, in the library's order.
+        classifies: whether rows are classified correctly or not.
     """
 
-    def __init__(self, stack: Stack, batch: int) -> None:
-        writer, first, weights = LayerWriter(stack), stack.members[0], stack.weights
-        rule = _RULES[type(first.optimizer)]
-        slots = [writer.tensor(weights.slots.get(name)) for name in rule.slots]
-        layers = writer.layers()
+    def __init__(self, stack: Stack, batch: int, one_class: bool) -> None:
+        writer, first, network = LayerWriter(stack), stack.members[0], stack.network
+        rule, layers = _RULES[type(first.optimizer)], writer.layers()
         self.coefficients = rule.coefficients
+        self.classifies = "classification" in first.loss.tasks
         kinds = _penalties(first.penalties)
         clippings, limits = _clippings(stack, writer), _constraints(stack, writer)
         self.structure = StepPlan(
             doubles=stack.gradients.dtype == torch.float64,
             members=stack.k,
             batch=batch,
-            outputs=stack.network.outputs,
-            logit_rows=stack.network.logit_rows,
+            outputs=network.outputs,
+            logit_rows=network.logit_rows,
             n_layers=len(layers),
             n_penalties=len(kinds),
             n_clippings=len(clippings),
@@ -164,19 +170,33 @@ class NativePlan:
             loss=_LOSSES.index(type(first.loss)),
             rule=rule.place,
             nesterov=getattr(first.optimizer, "nesterov", False),
-            smoothing=writer.numbers(stack.loss.get("label_smoothing", 0.0)),
+            number=writer.numbers(next(iter(stack.loss.values()), 0.0)),
+            quantiles=writer.array(_quantiles(first.loss, network.outputs), np.float64),
+            one_class=one_class,
             layers=_address(layers),
             penalties=_address(kinds),
             clippings=_address(clippings),
             constraints=_address(limits),
-            parameters=writer.tensor(weights.parameters),
-            gradients=writer.tensor(stack.gradients),
-            statistics=writer.tensor(weights.statistics),
-            average=writer.tensor(weights.slots.get("average")),
-            slots=(ctypes.c_void_p * 3)(*slots),
         )
+        self._point_at(stack, writer, rule.slots)
         # Everything that the structure points to lives as long as the plan.
         self._held = writer.held, layers, kinds, clippings, limits
+
+    def _point_at(self, stack: Stack, writer: LayerWriter, names: Sequence[str]) -> None:
+        """Write down where the members' numbers lie, with the slots of these names."""
+        plan, weights = self.structure, stack.weights
+        slots = [writer.tensor(weights.slots.get(name)) for name in names]
+        plan.parameters = writer.tensor(weights.parameters)
+        plan.gradients = writer.tensor(stack.gradients)
+        plan.statistics = writer.tensor(weights.statistics)
+        plan.average = writer.tensor(weights.slots.get("average"))
+        plan.slots = (ctypes.c_void_p * 3)(*slots)
+
+
+def _quantiles(loss: Loss, outputs: int) -> Sequence[float]:
+    """Return the quantile that each output estimates, if any does."""
+    levels = loss.levels()
+    return levels * (outputs // len(levels)) if levels else ()
 
 
 def _penalties(rules: Sequence[Penalty]) -> ctypes.Array[PenaltyPlan]:

@@ -180,6 +180,13 @@ extern "C" {
 
 PUBLIC i64 wellfit_abi() { return ABI; }
 
+// The sizes of the structures of plan.h, in the order in which they stand there.
+PUBLIC void wellfit_sizes(i64 *sizes) {
+    const i64 all[] = {sizeof(Layer), sizeof(Penalty), sizeof(Clipping), sizeof(Constraint),
+                       sizeof(Plan),  sizeof(Group),   sizeof(Call)};
+    std::memcpy(sizes, all, sizeof all);
+}
+
 PUBLIC const char *wellfit_instructions() { return version.name; }
 
 // Bytes that one team needs for a plan.

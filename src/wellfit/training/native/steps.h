@@ -302,6 +302,28 @@ static inline T log_of_one_and(T e) {
     return 2 * s * sum;
 }
 
+// The logarithm of a positive number; of what is none, or infinite, NaN.
+template <typename T>
+static inline T logarithm(T x) {
+    typedef typename Bits<T>::Int Int;
+    typedef typename Bits<T>::Word Word;
+    Word word, half;
+    const T root_of_half = T(0.70710678118654752);
+    std::memcpy(&word, &x, sizeof(T));
+    std::memcpy(&half, &root_of_half, sizeof(T));
+    // x = 2^n m, √½ ≤ m < √2.
+    const Int n = static_cast<Int>(word - half) >> Bits<T>::mantissa;
+    word -= static_cast<Word>(n) << Bits<T>::mantissa;
+    T m;
+    std::memcpy(&m, &word, sizeof(T));
+    const T s = (m - 1) / (m + 1), square = s * s;  // s is 0.172 at most
+    constexpr int TERMS = sizeof(T) == 4 ? 5 : 11;
+    T sum = T(1) / T(2 * TERMS + 1);
+#pragma GCC unroll 16
+    for (int k = TERMS - 1; k >= 0; --k) sum = sum * square + T(1) / T(2 * k + 1);
+    return 2 * s * sum + T(n) * T(0.69314718055994531) + (x - x);
+}
+
 // The share of the normal distribution below z, to 1e-15: Cody, "Rational Chebyshev approximations
 // for the error function", 1969.
 template <typename T>
@@ -477,7 +499,9 @@ struct Buffers {
 template <typename T>
 struct Work {
     Buffers<T> *layers;
-    T *by_output;  // (outputs + 2, rows), as losses want it, and two rows of theirs
+    T *x;          // (batch, inputs) that were picked
+    T *logits, *target, *by_output;  // (outputs, rows), as losses want them; the last are deltas
+    T *value, *hit, *rest;           // (rows,) losses, whether classified correctly; (3, rows)
     double *squares;  // sums of each row of all gradients
     T *gradient;  // of some rows of a layer; each thread has its own
 };
@@ -593,7 +617,14 @@ static Work<T> laid_out(const Plan &plan, Room &room, i64 thread, i64 threads) {
         if (largest < rows * layer.columns) largest = rows * layer.columns;
         all_rows += layer.rows;
     }
-    work.by_output = room.take<T>(plan.batch * plan.logit_rows * (plan.outputs + 2));
+    const i64 rows = plan.batch * plan.logit_rows, outputs = plan.outputs * rows;
+    work.x = room.take<T>(plan.batch * padded<T>(plan.layers[0].inputs));
+    work.logits = room.take<T>(outputs);
+    work.target = room.take<T>(outputs);
+    work.by_output = room.take<T>(outputs);
+    work.value = room.take<T>(rows);
+    work.hit = room.take<T>(rows);
+    work.rest = room.take<T>(3 * rows);
     work.squares = room.take<double>(plan.n_clippings ? all_rows : 0);
     for (i64 each = 0; each < threads; ++each) {
         T *gradient = room.take<T>(largest);
@@ -1192,57 +1223,232 @@ static void unbend(const Member<T> &me, const Layer &layer, const Buffers<T> &ow
     for (i64 j = mine.from; j < mine.to; ++j) g[j] *= mean;
 }
 
-// ---- losses: ∂loss/∂logits, (outputs, batch)
+// ---- losses: each row's value, and ∂loss/∂logits, (outputs, rows)
 
 template <typename T>
-static void loss_delta(const Member<T> &me, const T *z, const T *target, const T *weight,
-                       T *delta) {
-    const i64 each = me.plan.logit_rows, n = me.plan.batch * each, classes = me.plan.outputs;
-    const i64 from = me.examples.from * each, to = me.examples.to * each;
-    const T smoothing = me.number(me.plan.smoothing);
-    switch (me.plan.loss) {
-        case SOFTMAX: {
-            T *__restrict top = delta + classes * n, *__restrict sum = top + n;
-            for (i64 i = from; i < to; ++i) top[i] = z[i];
-            for (i64 c = 1; c < classes; ++c)
-                for (i64 i = from; i < to; ++i) top[i] = z[c * n + i] > top[i] ? z[c * n + i] : top[i];
-            for (i64 i = from; i < to; ++i) sum[i] = 0;
-            for (i64 c = 0; c < classes; ++c) {
-                T *__restrict row = delta + c * n;
-                for (i64 i = from; i < to; ++i) {
-                    row[i] = exponential(z[c * n + i] - top[i]);
-                    sum[i] += row[i];
-                }
-            }
-            for (i64 i = from; i < to; ++i) sum[i] = T(1) / sum[i];
-            const T share = 1 - smoothing, rest = smoothing / T(classes);
-            for (i64 c = 0; c < classes; ++c) {
-                T *__restrict row = delta + c * n;
-                const T *__restrict goal = target + c * n;
-                for (i64 i = from; i < to; ++i) row[i] = row[i] * sum[i] - (share * goal[i] + rest);
-            }
-            break;
-        }
-        case SIGMOID_ENTROPY:
-            for (i64 c = 0; c < classes * n; c += n)
-                for (i64 i = c + from; i < c + to; ++i)
-                    delta[i] = logistic(z[i]) - (target[i] * (1 - smoothing) + smoothing / 2);
-            break;
-        case SIGMOID_SQUARES:
-            for (i64 c = 0; c < classes * n; c += n)
-                for (i64 i = c + from; i < c + to; ++i) {
-                    const T a = logistic(z[i]);
-                    delta[i] = (a - target[i]) * (a - a * a);
-                }
-            break;
-        default:
-            for (i64 c = 0; c < classes * n; c += n)
-                for (i64 i = c + from; i < c + to; ++i)
-                    delta[i] = (z[i] - target[i]) * (T(2) / T(classes));
+struct Outputs {
+    i64 n, classes, from, to;  // rows, outputs, and which of the rows
+    const T *z, *target;
+    T number;  // of the loss
+    const double *quantiles;
+    T *delta, *value, *hit, *rest;
+};
+
+template <typename T>
+static void softmax_entropy(const Outputs<T> &o) {
+    const i64 n = o.n, from = o.from, to = o.to;
+    T *__restrict top = o.rest, *__restrict sum = o.rest + n, *__restrict mean = o.rest + 2 * n;
+    T *__restrict value = o.value;
+    for (i64 i = from; i < to; ++i) {
+        top[i] = o.z[i];
+        sum[i] = value[i] = mean[i] = 0;
     }
+    for (i64 c = 1; c < o.classes; ++c) {
+        const T *__restrict z = o.z + c * n;
+        for (i64 i = from; i < to; ++i) top[i] = z[i] > top[i] ? z[i] : top[i];
+    }
+    for (i64 c = 0; c < o.classes; ++c) {
+        const T *__restrict z = o.z + c * n, *__restrict goal = o.target + c * n;
+        T *__restrict row = o.delta + c * n;
+        for (i64 i = from; i < to; ++i) {
+            row[i] = exponential(z[i] - top[i]);
+            sum[i] += row[i];
+            value[i] += z[i] * goal[i];
+            mean[i] += z[i];
+        }
+    }
+    const T share = 1 - o.number, spread = o.number / T(o.classes);
+    for (i64 i = from; i < to; ++i) {
+        value[i] = logarithm(sum[i]) + top[i] - share * value[i];
+        if (o.number != 0) value[i] -= spread * mean[i];
+        sum[i] = T(1) / sum[i];
+    }
+    for (i64 c = 0; c < o.classes; ++c) {
+        const T *__restrict goal = o.target + c * n;
+        T *__restrict row = o.delta + c * n;
+        for (i64 i = from; i < to; ++i) row[i] = row[i] * sum[i] - (share * goal[i] + spread);
+    }
+}
+
+// Losses that are sums over outputs, each of its own: `of` writes a delta and returns a value.
+template <typename T, typename Of>
+static void each_output(const Outputs<T> &o, T factor, Of of) {
+    T *__restrict value = o.value;
+    for (i64 i = o.from; i < o.to; ++i) value[i] = 0;
+    for (i64 c = 0; c < o.classes; ++c) {
+        const T *__restrict z = o.z + c * o.n, *__restrict goal = o.target + c * o.n;
+        T *__restrict delta = o.delta + c * o.n;
+        for (i64 i = o.from; i < o.to; ++i) value[i] += of(z[i], goal[i], delta[i], c);
+    }
+    for (i64 i = o.from; i < o.to; ++i) value[i] *= factor;
+}
+
+template <typename T>
+static void losses_of(i64 kind, const Outputs<T> &o) {
+    const T number = o.number, share = T(1) / T(o.classes);
+    switch (kind) {
+        case SOFTMAX: return softmax_entropy(o);
+        case SIGMOID_ENTROPY:
+            return each_output(o, T(1), [=](T z, T y, T &delta, i64) {
+                const T goal = y * (1 - number) + number / 2;
+                delta = logistic(z) - goal;
+                return value_of<T, SOFTPLUS>(z, 0) - z * goal;
+            });
+        case SIGMOID_SQUARES:
+            return each_output(o, T(0.5), [=](T z, T y, T &delta, i64) {
+                const T a = logistic(z), error = a - y;
+                delta = error * (a - a * a);
+                return error * error;
+            });
+        case SQUARES:
+            return each_output(o, share, [=](T z, T y, T &delta, i64) {
+                const T error = z - y;
+                delta = error * (2 * share);
+                return error * error;
+            });
+        case ABSOLUTES:
+            return each_output(o, share, [=](T z, T y, T &delta, i64) {
+                const T error = z - y;
+                delta = error > 0 ? share : error < 0 ? -share : T(0);
+                return error < 0 ? -error : error;
+            });
+        case HUBER:
+            return each_output(o, share, [=](T z, T y, T &delta, i64) {
+                const T error = z - y, low = error < -number ? -number : error;
+                const T held = low > number ? number : low;
+                delta = held * share;
+                return (error - held / 2) * held;
+            });
+        case QUANTILES: {
+            const double *quantiles = o.quantiles;
+            return each_output(o, share, [=](T z, T y, T &delta, i64 c) {
+                const T q = T(quantiles[c]), error = y - z, below = error * q;
+                delta = ((z > y ? T(1) : T(0)) - q) * share;
+                return below > below - error ? below : below - error;
+            });
+        }
+        default:
+            return each_output(o, 2 * share, [=](T z, T y, T &delta, i64) {
+                const T e = exponential(z);
+                delta = (e - y) * (2 * share);
+                // y log y is 0 for a count of 0.
+                return e - z * y + ((y > 0 ? y * logarithm(y > 0 ? y : T(1)) : T(0)) - y);
+            });
+    }
+}
+
+// Whether the likeliest class has the largest logit; of ties among targets any counts.
+template <typename T>
+static void likeliest(const Outputs<T> &o) {
+    const i64 n = o.n, from = o.from, to = o.to;
+    T *__restrict most = o.rest, *__restrict right = o.rest + n, *__restrict wrong = right + n;
+    for (i64 i = from; i < to; ++i) {
+        most[i] = o.target[i];
+        right[i] = wrong[i] = -T(INFINITY);
+    }
+    for (i64 c = 1; c < o.classes; ++c)
+        for (i64 i = from; i < to; ++i) {
+            const T goal = o.target[c * n + i];
+            most[i] = goal > most[i] ? goal : most[i];
+        }
+    for (i64 c = 0; c < o.classes; ++c) {
+        const T *__restrict z = o.z + c * n, *__restrict goal = o.target + c * n;
+        for (i64 i = from; i < to; ++i) {
+            const T better = z[i] > right[i] ? z[i] : right[i];
+            const T worse = z[i] > wrong[i] ? z[i] : wrong[i];
+            right[i] = goal[i] == most[i] ? better : right[i];
+            wrong[i] = goal[i] == most[i] ? wrong[i] : worse;
+        }
+    }
+    for (i64 i = from; i < to; ++i) o.hit[i] = right[i] > wrong[i] ? T(1) : T(0);
+}
+
+// Whether all outputs are on the right side of 1/2.
+template <typename T>
+static void all_right(const Outputs<T> &o) {
+    for (i64 i = o.from; i < o.to; ++i) o.hit[i] = 1;
+    for (i64 c = 0; c < o.classes; ++c) {
+        const T *__restrict z = o.z + c * o.n, *__restrict goal = o.target + c * o.n;
+        for (i64 i = o.from; i < o.to; ++i)
+            o.hit[i] = (z[i] > 0) == (goal[i] > T(0.5)) ? o.hit[i] : T(0);
+    }
+}
+
+// The values and deltas of a thread's rows, from the logits.
+template <typename T>
+static void judge(const Member<T> &me, const T *target, const T *weight) {
+    const Plan &plan = me.plan;
+    const i64 each = plan.logit_rows, n = plan.batch * each;
+    const Outputs<T> o{n, plan.outputs, me.examples.from * each, me.examples.to * each,
+                       me.work.logits, target, me.number(plan.number), plan.quantiles,
+                       me.work.by_output, me.work.value, me.work.hit, me.work.rest};
+    losses_of(plan.loss, o);
+    if (plan.loss == SOFTMAX || (plan.loss <= SIGMOID_SQUARES && plan.one_class && o.classes > 1))
+        likeliest(o);
+    else if (plan.loss <= SIGMOID_SQUARES)
+        all_right(o);
     if (weight)
-        for (i64 c = 0; c < classes; ++c)
-            for (i64 i = from; i < to; ++i) delta[c * n + i] *= weight[i];
+        for (i64 c = 0; c < o.classes; ++c)
+            for (i64 i = o.from; i < o.to; ++i) o.delta[c * n + i] *= weight[i];
+}
+
+template <typename T>
+static double weighted_sum(i64 n, const T *values, const T *weight) {
+    constexpr i64 L = 8;
+    double sums[L] = {}, sum = 0;
+    for (i64 i = 0; i < n; i += L)
+        for (i64 l = 0; l < L && i + l < n; ++l)
+            sums[l] += static_cast<double>(values[i + l]) * (weight ? weight[i + l] : T(1));
+    for (i64 l = 0; l < L; ++l) sum += sums[l];
+    return sum;
+}
+
+// Write a step's sums down; values and hits of all rows are there.
+template <typename T>
+static void sum_up(const Member<T> &me, i64 step, const T *weight) {
+    const i64 n = me.plan.batch * me.plan.logit_rows, at = step * me.plan.members + me.member;
+    me.call.losses[at] = weighted_sum(n, me.work.value, weight);
+    if (me.plan.loss <= SIGMOID_SQUARES) me.call.hits[at] = weighted_sum(n, me.work.hit, weight);
+    me.call.weights[at] = static_cast<double>(n);
+    if (weight) me.call.weights[at] = weighted_sum<T>(n, weight, nullptr);
+}
+
+// ---- rows that are picked from the table
+
+template <typename T>
+static void pick(const Member<T> &me, const i64 *ids) {
+    const Call &call = me.call;
+    const i64 width = me.plan.layers[0].inputs, ld = padded<T>(width);
+    const T pixel = T(call.pixel);
+    for (i64 i = me.examples.from; i < me.examples.to; ++i) {
+        T *__restrict out = me.work.x + i * ld;
+        const i64 at = ids[i] * call.table_row;
+        if (!call.is_bytes) {
+            std::memcpy(out, static_cast<const T *>(call.table) + at, width * sizeof(T));
+            continue;
+        }
+        const unsigned char *__restrict bytes = static_cast<const unsigned char *>(call.table) + at;
+        for (i64 j = 0; j < width; ++j) out[j] = T(bytes[j]) * pixel;
+    }
+}
+
+// The targets of a thread's rows: those of an example for all of its rows.
+template <typename T>
+static void pick_targets(const Member<T> &me, const i64 *ids) {
+    const Call &call = me.call;
+    const i64 each = me.plan.logit_rows, n = me.plan.batch * each, outputs = me.plan.outputs;
+    const i64 from = me.examples.from * each, to = me.examples.to * each;
+    T *target = me.work.target;
+    if (call.classes) {
+        for (i64 c = 0; c < outputs; ++c)
+            for (i64 i = from; i < to; ++i) target[c * n + i] = 0;
+        for (i64 i = from; i < to; ++i) target[call.classes[ids[i / each]] * n + i] = 1;
+        return;
+    }
+    for (i64 i = from; i < to; ++i) {
+        const T *numbers = static_cast<const T *>(call.numbers) + ids[i / each] * outputs;
+        for (i64 c = 0; c < outputs; ++c) target[c * n + i] = numbers[c];
+    }
 }
 
 // ---- the update of a layer
@@ -1803,24 +2009,30 @@ static void train_member(const Plan &plan, const Call &call, i64 member, Team &t
     const i64 from = me.examples.from * plan.logit_rows, n = plan.batch * plan.logit_rows;
     const i64 rows = me.examples.to * plan.logit_rows - from;
     for (i64 step = 0; step < call.steps; ++step) {
-        const Rows<T> x{static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
-                        call.x_row};
+        const T *weight = static_cast<const T *>(call.weight), *target = work.target;
+        if (weight) weight += step * call.weight_step + member * call.weight_member;
+        Rows<T> x{work.x, padded<T>(plan.layers[0].inputs)};
         meet(team);
         prepare(me, lowest);
+        if (call.x) {
+            x = {static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
+                 call.x_row};
+            target = static_cast<const T *>(call.target) + step * call.target_step +
+                     member * call.target_member;
+        } else {
+            const i64 *ids = call.ids + step * call.ids_step + whose * call.ids_stream;
+            pick(me, ids);
+            pick_targets(me, ids);
+        }
         meet(team);
         const Rows<T> out = forward(me, x, call.first + step);
-        T *logits = static_cast<T *>(call.logits) +
-                    (step * plan.members + member) * plan.outputs * n;
-        transpose(rows, plan.outputs, out.at + from * out.ld, out.ld, logits + from, n);
-        const T *weight = static_cast<const T *>(call.weight);
-        if (weight) weight += step * call.weight_step + member * call.weight_member;
-        const T *target = static_cast<const T *>(call.target) + step * call.target_step +
-                          member * call.target_member;
-        loss_delta(me, logits, target, weight, work.by_output);
+        transpose(rows, plan.outputs, out.at + from * out.ld, out.ld, work.logits + from, n);
+        judge(me, target, weight);
         T *delta = delta_of(me, plan.n_layers - 1);
         transpose(plan.outputs, rows, work.by_output + from, n, delta + from * out.ld, out.ld);
         backward(me, x, lowest);
         meet(team);
+        if (thread == 0) sum_up(me, step, weight);
         move(me, x, step);
     }
     meet(team);

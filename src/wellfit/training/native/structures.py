@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 4  # of the structures; the library says which it was built with
+ABI = 5  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -53,7 +53,8 @@ class StepPlan(ctypes.Structure):
         *_fields("doubles members batch outputs logit_rows"),
         *_fields("n_layers n_penalties n_clippings n_constraints"),
         *_fields("loss rule nesterov"),
-        *_fields(pointers="smoothing layers penalties clippings constraints"),
+        *_fields(pointers="number quantiles"),
+        *_fields("one_class", "layers penalties clippings constraints"),
         *_fields(pointers="parameters gradients statistics average"),
         ("slots", _Pointer * 3),
     ]
@@ -71,7 +72,12 @@ class CallPlan(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [
         *_fields("steps first threads", "x"),
         *_fields("x_step x_member x_row", "streams target"),
-        *_fields("target_step target_member", "weight"),
-        *_fields("weight_step weight_member", "logits groups strengths averaging workspace"),
+        *_fields("target_step target_member", "table"),
+        *_fields("table_row is_bytes"),
+        ("pixel", ctypes.c_double),
+        *_fields(pointers="ids"),
+        *_fields("ids_step ids_stream", "classes numbers weight"),
+        *_fields("weight_step weight_member", "losses hits weights"),
+        *_fields(pointers="groups strengths averaging workspace"),
         *_fields("workspace_bytes"),
     ]
