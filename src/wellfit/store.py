@@ -26,15 +26,12 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
-from torch import Tensor
+from safetensors.numpy import load as arrays_from_bytes
 
 from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError, did_you_mean
@@ -49,6 +46,9 @@ from wellfit.core.model_folder import DOCUMENT, FORMAT, WEIGHTS, is_model
 from wellfit.core.schema import Count, conform
 from wellfit.core.version import __version__
 from wellfit.core.writing import sync_folder, write_and_sync
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT_VERSION = 1
 
@@ -84,6 +84,7 @@ def save(
         OSError: the disk is full or not writable; the message says which model is there now.
 
     >>> import tempfile
+    >>> import torch
     >>> folder = save(Path(tempfile.mkdtemp()) / "model", {"epochs": 3}, {"w": torch.ones(2)})
     >>> load(folder)
     ({'epochs': 3}, {'w': tensor([1., 1.])})
@@ -125,14 +126,42 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
         ModelFileError: no folder there, no model in it, a newer format, a damaged file, or
             something else than a regular file in the place of one.
     """
-    folder = Path(path)
+    document, weights = _read_both(Path(path))
+    return document, _unpack_tensors(weights, Path(path))
+
+
+def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a model folder as :func:`load` does, without PyTorch: its tensors as NumPy's arrays.
+
+    Raises:
+        ModelFileError: as :func:`load`; or a tensor of a type that NumPy doesn't have.
+    """
+    document, weights = _read_both(Path(path))
+    try:
+        return document, arrays_from_bytes(weights)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{Path(path) / WEIGHTS} can't be read: {error}") from error
+
+
+def load_document(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the document of a model folder alone, checked as :func:`load` checks it.
+
+    Raises:
+        ModelFileError: no folder there, no model in it, a newer format, or a damaged file.
+    """
+    document: dict[str, Any] = _parse(_read_document(Path(path)), Path(path))["model"]
+    return document
+
+
+def _read_both(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the document and the bytes of the weights, both whole and of one save."""
     while True:
         raw = _read_document(folder)
         # The document first: only its checksum says which weights are the model's.
         header = _parse(raw, folder)
         weights = _find_weights(folder, header["weights"])
         if weights is not None:
-            return header["model"], _unpack_tensors(weights, folder)
+            return header["model"], weights
         if raw == _read_document(folder):  # otherwise a save came in between: look again
             raise ModelFileError(_damage(folder / WEIGHTS, header["weights"]))
 
@@ -141,6 +170,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
 
 
 def _pack_tensors(tensors: Mapping[str, Tensor | NDArray[Any]]) -> bytes:
+    from safetensors.torch import save as tensors_to_bytes  # PyTorch is for saving only
+
     ready = {}
     for name, values in tensors.items():
         if not isinstance(name, str) or name == "__metadata__":
@@ -155,13 +186,17 @@ def _pack_tensors(tensors: Mapping[str, Tensor | NDArray[Any]]) -> bytes:
 
 def _contiguous(values: Tensor | NDArray[Any]) -> Tensor:
     """Return a copy in memory of its own: safetensors takes no views."""
-    if isinstance(values, Tensor):
+    import torch  # takes a second
+
+    if isinstance(values, torch.Tensor):
         return values.detach().to("cpu", copy=True).contiguous()
     array = np.asarray(values)
     return torch.tensor(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
 def _pack_document(document: Mapping[str, Any], weights: bytes) -> bytes:
+    import torch  # takes a second
+
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -358,6 +393,8 @@ def _damage(path: Path, expected: Mapping[str, Any]) -> str:
 
 
 def _unpack_tensors(weights: bytes, folder: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load as tensors_from_bytes  # imports PyTorch
+
     try:
         return tensors_from_bytes(weights)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -112,13 +112,13 @@ def test_of_a_column_of_another_kind_the_culprit_is_named(kind, values, cell):
 
 
 def test_rows_are_counted_from_the_first_of_the_table(monkeypatch):
-    monkeypatch.setattr("wellfit.preprocessing.table._MATRIX_CELLS", 4)
+    monkeypatch.setattr("wellfit.preprocessing.table_encoding._MATRIX_CELLS", 4)
     X = np.arange(20.0).reshape(10, 2)
     fitted = TablePreprocessor().fit(X)
     X[7, 1] = np.inf
     with pytest.raises(DataError, match="column 'x1' holds inf in row 7"):
         fitted.transform(X)
-    monkeypatch.setattr("wellfit.preprocessing.table._FRAME_CELLS", 4)
+    monkeypatch.setattr("wellfit.preprocessing.table_encoding._FRAME_CELLS", 4)
     with (
         pytest.warns(UserWarning, match="was fitted without feature names"),
         pytest.raises(DataError, match="column 'x1' holds inf in row 'seven'"),

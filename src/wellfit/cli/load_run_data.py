@@ -24,7 +24,7 @@ from wellfit.core.errors import InputError, WellfitError
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
 from wellfit.estimators import load_model
-from wellfit.estimators.table_schema import table_schema
+from wellfit.inference.table_schema import table_schema
 from wellfit.report.page import RunData
 from wellfit.report.page.data import MOST_TOLD
 

@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from wellfit import store
 from wellfit.cli.console import note
 from wellfit.cli.reading_notes import header_note, unknown_note
 from wellfit.cli.source import refuse_missing, select
 from wellfit.cli.unusable import refuse_infinity
 from wellfit.core.errors import DataError, InputError
+from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
-from wellfit.datasets import load, read_features
+from wellfit.datasets import TableSchema, load, read_features
 from wellfit.datasets.arrays import is_pickle
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.class_selection import choose_classes, has_class
 from wellfit.datasets.files import ending
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in, table_blocks
-from wellfit.estimators.table_schema import known_levels, table_schema
+from wellfit.inference.table_schema import known_levels, table_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wellfit.datasets import TableSchema
     from wellfit.datasets.dataset import Rows
     from wellfit.datasets.task import Labels
 
@@ -114,13 +115,7 @@ class NewRows:
     def _table(
         self, path: Path, columns: Sequence[str], schema: TableSchema, levels: _UnknownLevels
     ) -> Iterator[Block]:
-        there = column_names(path, schema)
-        try:
-            refuse_missing(there, columns, self.name)
-        except DataError as error:
-            if any(number_of(name) is not None for name in there):
-                raise DataError(f"{error}. If its first line holds data: --no-header") from error
-            raise
+        there = refuse_lacking(path, columns, schema, self.name)
         target = schema.target if schema.target in there else None
         target = None if target in columns else target
         left = [name for name in there if name not in {*columns, target}]
@@ -166,6 +161,47 @@ class NewRows:
         parts = (slice(first, first + size) for first in range(0, len(X), size))
         found = (Block(take_rows(X, p), None if y is None else take_rows(y, p)) for p in parts)
         return self._of_classes(found, model, names)
+
+
+def refuse_lacking(
+    path: Path, columns: Sequence[str], schema: TableSchema, name: str
+) -> list[str]:
+    """Return the names of a table's columns, which have to include those of a model.
+
+    Raises:
+        DataError: a column is missing; names the nearest one.
+    """
+    there = column_names(path, schema)
+    try:
+        refuse_missing(there, columns, name)
+    except DataError as error:
+        if any(number_of(each) is not None for each in there):
+            raise DataError(f"{error}. If its first line holds data: --no-header") from error
+        raise
+    return there
+
+
+def refuse_other_columns(folder: Path, name: str, header: bool | None) -> None:
+    """Raise a DataError if a table lacks a column of a model, before the model is loaded.
+
+    Args:
+        folder: of the model; of a checkpoint nothing is known yet.
+        name: of the table's file; other data are left to whoever reads them.
+        header: whether the first line of a csv is a header; None as in training.
+    """
+    path = Path(name)
+    if not is_table(path) or not is_model(folder):
+        return
+    document = store.load_document(folder)
+    try:
+        first = document.get("members", [document])[0]  # an ensemble's have the same columns
+        columns, inputs = first["feature_names_in"], first["inputs"]
+        schema = TableSchema.from_document(inputs["schema"]) if "schema" in inputs else None
+    except (AttributeError, LookupError, TypeError, DataError):
+        return  # loading the model says what is wrong with it
+    if columns:
+        own = schema or TableSchema(dict.fromkeys(columns, "number"))
+        refuse_lacking(path, columns, own.adding(header=header), name)
 
 
 def _rows(columns: int) -> int:

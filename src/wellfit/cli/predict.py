@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from wellfit.datasets.dataset import Rows
 
 
+_SMALL = 2**24  # bytes of a table that NumPy predicts
+
+
 def predict(
     run: Annotated[Path, typer.Argument(help="The folder of a run or of a model.")],
     data: Annotated[
@@ -85,16 +88,16 @@ def predict(
         _refuse_output(out, data)
     folder = model_folder(run)
     refuse_missing_data(data, data_dir)
-    with starting():
-        from wellfit.cli.new_rows import NewRows
-        from wellfit.cli.run_model import load_run_model
-        from wellfit.cli.spread import Spread
-        from wellfit.estimators.table_schema import table_schema
+    from wellfit.cli.new_rows import NewRows, refuse_other_columns
+    from wellfit.cli.spread import Spread
+    from wellfit.inference.table_schema import table_schema
+
     spread = Spread(interval or (), sets or ())
-    model = load_run_model(run, folder)
+    refuse_other_columns(folder, data, header)
+    # NumPy's form of a model has no intervals and sets.
+    quick = not (interval or sets) and device in ("auto", "cpu") and _is_small(data)
+    model = _model(run, folder, device, quick=quick)
     spread.refuse(model, str(run))
-    for network in getattr(model, "estimators_", [model]):  # an ensemble has several networks
-        network.set_params(device=device)
     schema = table_schema(model)
     recorded = None if schema is None else schema.target
     target = recorded or read_config(run).get("data", {}).get("target")
@@ -120,6 +123,29 @@ def _refuse_output(out: Path, data: str) -> None:
         raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
     if out.exists() and Path(data).exists() and out.samefile(data):
         raise InputError(f"--out {out} holds the rows to predict; expected another file")
+
+
+def _is_small(data: str) -> bool:
+    """Return whether NumPy predicts the rows sooner than PyTorch would be imported."""
+    from wellfit.datasets.tables import is_table
+
+    return is_table(Path(data)) and Path(data).stat().st_size <= _SMALL
+
+
+def _model(run: Path, folder: Path, device: str, *, quick: bool) -> Any:
+    """Return a run's model: one that predicts with NumPy if it is to be quick, where it can."""
+    if quick:
+        from wellfit.inference import read_numpy_model
+
+        small = read_numpy_model(folder)
+        if small is not None:
+            return small
+    with starting():
+        from wellfit.cli.run_model import load_run_model
+    model = load_run_model(run, folder)
+    for network in getattr(model, "estimators_", [model]):  # an ensemble has several networks
+        network.set_params(device=device)
+    return model
 
 
 def _predict(

@@ -10,7 +10,7 @@ from wellfit.cli.run_folder import CHECKPOINTS, read_config
 from wellfit.core.words import moment, spent
 from wellfit.datasets import TableSchema
 from wellfit.estimators import load_model
-from wellfit.estimators.table_schema import record_schema
+from wellfit.inference.table_schema import record_schema
 
 
 def load_run_model(run: Path, folder: Path) -> Any:

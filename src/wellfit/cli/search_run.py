@@ -42,7 +42,7 @@ from wellfit.cli.train_run import complete
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
-from wellfit.estimators.table_schema import record_schema
+from wellfit.inference.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.model_selection.search import Halving
 from wellfit.report.searches import candidates

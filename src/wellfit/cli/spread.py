@@ -123,8 +123,9 @@ class Spread:
 def quantiles(model: Any, X: Rows) -> pd.DataFrame:
     """Return a column of each quantile, of models trained with a loss of quantiles."""
     first = getattr(model, "estimators_", [model])[0]
-    targets = first.network_.targets
-    levels = targets.loss.levels() if hasattr(first, "predict_quantiles") else ()
+    if not hasattr(first, "predict_quantiles"):
+        return pd.DataFrame()
+    levels = first.network_.targets.loss.levels()
     if not levels or is_auto(first.loss):  # which estimates them for intervals only
         return pd.DataFrame()
     found = model.predict_quantiles(X).reshape(len(X), -1, len(levels))

@@ -45,8 +45,8 @@ from wellfit.core.words import moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
-from wellfit.estimators.table_schema import record_schema
 from wellfit.fitting.pretrained.start import in_words
+from wellfit.inference.table_schema import record_schema
 from wellfit.report.scores import positions
 from wellfit.training import Callback, Checkpoint, Health, TensorBoard, TimeLimit
 from wellfit.training.checkpoint import latest

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,17 @@ from wellfit.core.errors import ModelFileError
 LARGEST = 1e30  # fits float32, and its square float64; a larger number is taken for a mistake
 
 _TYPES = {"f": "floats", "b": "booleans", "i": "whole numbers"}
+
+
+def is_sparse(values: Any) -> TypeGuard[Any]:
+    """Return whether values are a sparse matrix of SciPy's, without importing it for that.
+
+    >>> is_sparse(np.zeros((2, 2)))
+    False
+    """
+    # Whoever made a sparse matrix has imported its module.
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(values))
 
 
 def declared_array(

@@ -1,6 +1,6 @@
 """The files of a model folder, and how to recognize one without loading it.
 
-The command line looks for models before it imports PyTorch, which :mod:`wellfit.store` needs.
+Whoever only looks for models reads no weights.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
-from wellfit.core.arrays import LARGEST
+from wellfit.core.arrays import LARGEST, is_sparse
 from wellfit.core.errors import CellTypeError, DataError
 from wellfit.preprocessing.columns import (
     Kind,
@@ -232,7 +231,7 @@ def number_matrix(
         rows = table.index
     else:
         chosen = table if len(positions) == table.shape[1] else table[:, positions]
-        values = chosen.toarray() if sparse.issparse(chosen) else chosen
+        values = chosen.toarray() if is_sparse(chosen) else chosen
         if values.dtype not in (np.float32, np.float64):
             values = values.astype(np.float64)
     check_cells(values, [names[at] for at in positions], rows)
@@ -256,7 +255,7 @@ def check_cells(
         largest: the largest number that is accepted.
         missing: whether NaN is accepted.
     """
-    cells: Any = values.data if sparse.issparse(values) else values
+    cells: Any = values.data if is_sparse(values) else values
     if cells.dtype.kind != "f" or not cells.size:
         return
     # float16 can't hold the limit, which would become infinity.
@@ -267,7 +266,7 @@ def check_cells(
     wrong = np.abs(cells) > largest if missing else ~(np.abs(cells) <= largest)
     if not wrong.any():
         return
-    if sparse.issparse(values):
+    if is_sparse(values):
         at = int(wrong.argmax())
         # A CSR matrix stores cells row by row; indptr says where each row begins.
         row = int(np.searchsorted(values.indptr, at, side="right")) - 1

@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
-from sklearn.utils import check_array
 
 from wellfit.core.cell_types import INFERRED
 from wellfit.core.errors import DataError
@@ -99,6 +98,8 @@ def as_table(X: Any) -> Table:
             X = pyarrow.table(X).to_pandas()  # polars and others
     if isinstance(X, pd.DataFrame):
         return _checked_frame(X)
+    from sklearn.utils import check_array  # takes half a second, and frames don't need it
+
     try:
         # Without dtype=object, numpy would turn the numbers of a mixed list into text.
         dtype = object if isinstance(X, (list, tuple)) else None

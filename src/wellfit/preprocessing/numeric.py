@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from wellfit.core.arrays import LARGEST, declared_array
 from wellfit.core.errors import ModelFileError, UnknownNameError
@@ -60,6 +59,8 @@ class StandardScaling(AffineScaling):
     @classmethod
     def fit(cls, values: Array) -> Self:
         """Learn each column's mean and standard deviation."""
+        from sklearn.preprocessing import StandardScaler  # takes a second: predictions don't
+
         scaler = StandardScaler().fit(values)
         return cls(scaler.mean_.astype(np.float64), scaler.scale_.astype(np.float64))
 
@@ -110,7 +111,9 @@ class QuantileScaling:
         return np.asarray(transformer.transform(values.astype(np.float64)))
 
 
-def _normal(count: int) -> QuantileTransformer:
+def _normal(count: int) -> Any:
+    from sklearn.preprocessing import QuantileTransformer  # takes a second: most tables don't
+
     return QuantileTransformer(n_quantiles=count, output_distribution="normal", random_state=0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, count
 from typing import Any, Literal, Self
 
@@ -12,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, gen_batches
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wellfit.core._sklearn_compat import check_feature_names_in
@@ -22,10 +21,7 @@ from wellfit.preprocessing.cells import number_matrix, warn_of_strays
 from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of, positions
 from wellfit.preprocessing.numeric import Numbers
 from wellfit.preprocessing.table_documents import check_settings, from_document, to_document
-
-# Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
-# columns each cost some time, 32 MiB, which still bounds the memory.
-_MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
+from wellfit.preprocessing.table_encoding import TableEncoding, codes_last
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -130,7 +126,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             column = table.iloc[:, at]
             self.categories_.append(Levels.fit(_some(column, rows), names[at], *limits))
             warn_of_strays(column, names[at])
-        if not self._width:
+        if not self.encoding.width:
             raise DataError("no column of X has any value")
         return self
 
@@ -148,18 +144,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def numbers(self, table: Table) -> NDArray[Any]:
         """Return what :meth:`transform` does, of a table whose columns were checked."""
-        rows, columns = table.shape
-        if not isinstance(table, pd.DataFrame) and set(self.kinds_) - {"number", "flag", "empty"}:
-            table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
-        # Written in place by every part: stacking parts would need twice the memory.
-        out = np.empty((rows, self._width), dtype=self.dtype)
-        framed = isinstance(table, pd.DataFrame)
-        cells = _FRAME_CELLS if framed else _MATRIX_CELLS
-        # Batch by batch, so that the intermediate copies stay in the cache, and memory is bounded.
-        for batch in gen_batches(rows, max(1, cells // columns)):
-            part = table.iloc[batch] if framed else table[batch]
-            self._transform_into(out[batch], part, range(rows)[batch])
-        return out
+        return self.encoding.encode(table, self.dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns that :meth:`transform` returns, each another.
@@ -193,8 +178,18 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         age number None
         code category ('01',)
         """
+        return self.encoding.columns
+
+    @property
+    def encoding(self) -> TableEncoding:
+        """What was learned, apart from the estimator.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
         check_is_fitted(self, "categories_")
-        return _column_infos(self._names_in(), self.kinds_, self.categories_)
+        names = self._names_in()
+        return TableEncoding(self.kinds_, names, self.numbers_, self.flags_, self.categories_)
 
     @property
     def numeric_outputs(self) -> tuple[int, ...]:
@@ -256,34 +251,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _positions(self, *kinds: Kind) -> list[int]:
         return positions(self.kinds_, *kinds)
 
-    @property
-    def _width(self) -> int:
-        """The number of columns that :meth:`transform` returns."""
-        levels = sum(each.width for each in self.categories_)
-        return self.numbers_.width + self.flags_.width + levels
-
-    def _matrix(
-        self, table: Table, *kinds: Kind, rows: Sequence[int] | None = None
-    ) -> NDArray[Any]:
-        return number_matrix(table, self._positions(*kinds), self.kinds_, self._names_in(), rows)
-
-    def _transform_into(self, out: NDArray[Any], table: Table, rows: Sequence[int]) -> None:
-        numbers = self._matrix(table, "number", "date", "duration", rows=rows)
-        flags = self._matrix(table, "flag", rows=rows)
-        parts = [self.numbers_.transform(numbers), self.flags_.transform(flags)]
-        names = self._names_in()
-        for at, levels in codes_last(self._positions("category"), self.categories_):
-            parts.append(levels.encode(table.iloc[:, at], names[at]))
-        ends = np.cumsum([part.shape[1] for part in parts])
-        for end, part in zip(ends, parts, strict=True):
-            out[:, end - part.shape[1] : end] = part
-
-
-def codes_last(columns: Sequence[Any], categories: Sequence[Levels]) -> list[tuple[Any, Levels]]:
-    """Return what goes with each category's levels, in the order of :meth:`transform`'s result."""
-    # Codes come last, so that no other column's place depends on them.
-    pairs = zip(columns, categories, strict=True)
-    return sorted(pairs, key=lambda pair: pair[1].coded)
+    def _matrix(self, table: Table, *kinds: Kind) -> NDArray[Any]:
+        return number_matrix(table, self._positions(*kinds), self.kinds_, self._names_in())
 
 
 def _some(values: Any, rows: NDArray[np.integer] | None) -> Any:
@@ -298,17 +267,6 @@ def _varying(kinds: Sequence[Kind], numbers: Numbers) -> tuple[int, ...]:
     own = [kind for kind in kinds if kind in ("number", "date", "duration")]
     usable = np.array([kind != "date" for kind in own], dtype=bool) & numbers.varies
     return tuple(np.flatnonzero(np.tile(usable, len(numbers.scalings))).tolist())
-
-
-def _column_infos(
-    names: Sequence[str], kinds: Sequence[Kind], categories: Sequence[Levels]
-) -> tuple[ColumnInfo, ...]:
-    """Return the name and kind of each column, and the levels of the categories in turn."""
-    columns = [ColumnInfo(*pair) for pair in zip(names, kinds, strict=True)]
-    for at, each in zip(positions(kinds, "category"), categories, strict=True):
-        levels, spellings = tuple(each.levels), tuple(each.aliases)
-        columns[at] = replace(columns[at], levels=levels, spellings=spellings)
-    return tuple(columns)
 
 
 def _output_names(

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.core.errors import HyperparameterError, ModelFileError
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.parameter import is_auto
 from wellfit.core.schema import Positive, Range, conform
-from wellfit.preprocessing.categories import Levels, LevelsDocument
-from wellfit.preprocessing.columns import Kind, positions
-from wellfit.preprocessing.numeric import Numbers, NumbersDocument, arrays_under, check_names
+from wellfit.preprocessing.categories import LevelsDocument
+from wellfit.preprocessing.columns import Kind
+from wellfit.preprocessing.numeric import NumbersDocument, check_names
+from wellfit.preprocessing.table_encoding import TableEncoding
 
 
 class Settings(TypedDict):
@@ -96,30 +97,12 @@ def from_document(
         ModelFileError: it is of another form; names the field.
     """
     conform(document, TableDocument, "table")
+    encoding = TableEncoding.from_document(document, arrays)
     table = kind(**document["settings"])
-    table.kinds_ = list(document["kinds"])
+    table.kinds_ = list(encoding.kinds)
     table.n_features_in_ = len(table.kinds_)
     if document["names"] is not None:
         table.feature_names_in_ = np.array(document["names"], dtype=object)
-    for part, kinds in (("numbers", ("number", "date", "duration")), ("flags", ("flag",))):
-        columns = len(positions(table.kinds_, *kinds))
-        own = arrays_under(f"{part}.", arrays)
-        setattr(table, f"{part}_", Numbers.from_document(document[part], own, columns))
-    table.categories_ = [Levels.from_document(levels) for levels in document["categories"]]
-    _check_counts(table, document["names"])
+    table.numbers_, table.flags_ = encoding.numbers, encoding.flags
+    table.categories_ = list(encoding.categories)
     return table
-
-
-def _check_counts(table: Any, names: list[str] | None) -> None:
-    """Check that what was read from a file is of as many columns as there are kinds."""
-    columns, categories = len(table.kinds_), len(positions(table.kinds_, "category"))
-    if names is not None and (len(names) != columns or len(set(names)) != columns):
-        raise ModelFileError(
-            f"table.names holds {len(names)} names; expected {columns} different ones"
-        )
-    if len(table.categories_) != categories:
-        raise ModelFileError(
-            f"table.categories holds {len(table.categories_)} columns; expected {categories}"
-        )
-    if not len(table.get_feature_names_out()):
-        raise ModelFileError("table has no column with any value")

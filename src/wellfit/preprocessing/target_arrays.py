@@ -9,11 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
-from scipy import sparse
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target
 
-from wellfit.core.arrays import LARGEST
+from wellfit.core.arrays import LARGEST, is_sparse
 from wellfit.core.errors import DataError
 from wellfit.preprocessing.cells import noun_and_example
 from wellfit.preprocessing.columns import kind_of
@@ -66,7 +63,7 @@ def plain_targets(y: Any) -> Any:
     >>> plain_targets(np.array(["a", "b"], dtype=object))
     array(['a', 'b'], dtype=object)
     """
-    if sparse.issparse(y) or not hasattr(y, "__array__"):
+    if is_sparse(y) or not hasattr(y, "__array__"):
         return y
     values = np.asarray(y)
     plain = plain_array(values)
@@ -91,6 +88,8 @@ def matrix_kind(values: NDArray[Any]) -> str:
     """Return ``"flags"`` of a matrix of 0, 1, ``"shares"`` for one of fractions, or ``""``."""
     if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "bifu":
         return ""
+    from sklearn.utils.multiclass import type_of_target  # takes half a second: predictions don't
+
     found = type_of_target(values) if np.isfinite(values).all() else ""
     kinds = {"multilabel-indicator": "flags", "continuous-multioutput": "shares"}
     return kinds.get(found, "")
@@ -106,6 +105,9 @@ def column_names(y: Any, count: int) -> NDArray[Any]:
 
 def label_array(y: Any, *, warn: bool = False) -> NDArray[Any]:
     """Return (rows,) labels, or (rows, L) of 0 and 1; ``warn`` of a single column (rows, 1)."""
+    from sklearn.utils import column_or_1d  # takes half a second: predictions don't
+    from sklearn.utils.multiclass import type_of_target
+
     values = target_array(y)
     if values.dtype == object:
         values = _of_one_type(values)
@@ -154,7 +156,7 @@ def _unlike_types_kept(y: Any, text: NDArray[Any]) -> NDArray[Any]:
 def target_array(y: Any) -> NDArray[Any]:
     """Return ``y`` as an array of one or two axes, in which nothing is missing."""
     try:
-        values: NDArray[Any] = y.toarray() if sparse.issparse(y) else np.asarray(y)
+        values: NDArray[Any] = y.toarray() if is_sparse(y) else np.asarray(y)
         if isinstance(y, (list, tuple)) and values.dtype.kind in "US":
             # np.asarray([1, "a"]) is ['1', 'a']: the mix has to be seen to be refused.
             values = _unlike_types_kept(y, values)

@@ -9,9 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.preprocessing import RobustScaler, StandardScaler
 
+from wellfit.core.arrays import is_sparse
 from wellfit.core.errors import DataError, ModelFileError, did_you_mean
 from wellfit.core.schema import conform
 from wellfit.preprocessing.documents import LabelsDocument, ScalerDocument, classes_from
@@ -63,6 +62,8 @@ class TargetScaler:
         Raises:
             DataError: text, missing values or infinities in ``y``.
         """
+        from sklearn.preprocessing import StandardScaler  # takes a second: predictions don't
+
         values = target_numbers(y)
         columns = values.reshape(len(values), -1)
         scaler = StandardScaler().fit(columns)
@@ -78,6 +79,8 @@ class TargetScaler:
 
     def _resist(self, columns: NDArray[np.float64]) -> None:
         """Use median and quartiles where half of an output's values aren't all alike."""
+        from sklearn.preprocessing import RobustScaler  # as above
+
         # Scaled so that, for normal targets, the unit is the standard deviation all the same.
         robust = RobustScaler(unit_variance=True).fit(columns)
         low, high = np.percentile(columns, [25, 75], axis=0)
@@ -207,7 +210,7 @@ class ClassLabels:
     @staticmethod
     def listed(classes: Any) -> NDArray[Any]:
         """Return classes as users list them, of a plain dtype: (C,), or (rows, L) targets."""
-        given = classes if sparse.issparse(classes) or hasattr(classes, "shape") else list(classes)
+        given = classes if is_sparse(classes) or hasattr(classes, "shape") else list(classes)
         return target_array(given)
 
     def check_listed(self, given: NDArray[Any]) -> None:
@@ -251,6 +254,25 @@ class ClassLabels:
         """Return the labels of codes (rows,), or a multi-label matrix as it is."""
         found: NDArray[Any] = np.asarray(codes)
         return found if self.multilabel_ else self.classes_[found]
+
+    def probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probabilities that a network's outputs (rows, outputs) stand for.
+
+        Returns:
+            (rows, C), of sum 1; of several labels a row, each label's own (rows, L).
+        """
+        if self.multilabel_:
+            return outputs
+        if outputs.shape[1] == 1:
+            return np.hstack([1 - outputs, outputs])
+        outputs = outputs + np.finfo(np.float32).tiny  # where every class is ruled out
+        return outputs / outputs.sum(axis=1, keepdims=True)
+
+    def likeliest(self, probabilities: NDArray[Any]) -> NDArray[Any]:
+        """Return the likeliest label (rows,), or a row of 0 and 1 for several labels."""
+        if self.multilabel_:
+            return (probabilities > 0.5).astype(int)
+        return self.decode(probabilities.argmax(axis=1))
 
     def to_document(self) -> dict[str, Any]:
         """Return what was learned as data for JSON."""

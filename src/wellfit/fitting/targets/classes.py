@@ -132,10 +132,7 @@ class ClassTargets(TargetEncoder):
 
     def probabilities(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return probabilities (n_samples, n_classes), of sum 1 unless labels form sets."""
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        outputs = outputs + np.finfo(np.float32).tiny  # where every class is ruled out
-        return outputs / outputs.sum(axis=1, keepdims=True)
+        return self.labels.probabilities(outputs)
 
     def log_loss(
         self, encoded: NDArray[Any], outputs: NDArray[np.floating], smoothing: float = 0.0
@@ -159,8 +156,8 @@ class ClassTargets(TargetEncoder):
         return loss
 
     def label(self, probabilities: NDArray[np.floating]) -> NDArray[Any]:
-        """Return the likeliest label (n_samples,)."""
-        return self.labels.decode(probabilities.argmax(axis=1))
+        """Return the likeliest label (n_samples,); of sets, a row of 0 and 1 for each row."""
+        return self.labels.likeliest(probabilities)
 
     def decode(self, outputs: NDArray[np.floating]) -> NDArray[Any]:
         """Return the likeliest label of each row; of label sets, a row of 0 and 1."""
@@ -215,14 +212,6 @@ class LabelSetTargets(ClassTargets):
 
     def strata(self, y: NDArray[Any]) -> None:
         """Return None: sets of labels have no shares that a split could keep."""
-
-    def probabilities(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return the probability of each label, (n_samples, n_labels)."""
-        return outputs
-
-    def label(self, probabilities: NDArray[np.floating]) -> NDArray[Any]:
-        """Return a row of 0 and 1 for each row, (n_samples, n_labels)."""
-        return (probabilities > 0.5).astype(int)
 
 
 def _warn_of_one_hot(y: ArrayLike) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wellfit.core.errors import InputError
+from wellfit.inference.learned import tables_of
 from wellfit.nn import CategoricalEmbedding, EntityEmbedding
 from wellfit.transfer.interop.onnx_graph import Graph
 
@@ -44,8 +44,7 @@ class CodeTables:
         assert isinstance(layer, CategoricalEmbedding)
         if not isinstance(layer, EntityEmbedding):
             raise InputError(f"embedding {layer.name!r} can't be exported; expected a known one")
-        ends = pairwise(accumulate(layer.levels, initial=0))
-        return cls(layer.kept(part.inputs), [part.parameters[slice(*each)] for each in ends])
+        return cls(layer.kept(part.inputs), tables_of(part.parameters, layer.levels))
 
 
 class CodeEmbedding(nn.Module):
@@ -90,14 +89,10 @@ def onnx_nodes(graph: Graph, part: FittedLayer, rows: str) -> str:
 
 
 def numpy_lines(own: CodeTables, names: list[str]) -> list[str]:
-    """Return the lines of NumPy that turn rows ``h`` into their embedding.
+    """Return the line of NumPy that turns rows ``h`` into their embedding.
 
     Args:
         own: the embedding.
         names: an expression for each of its tables.
     """
-    found = [
-        f"{name}[np.clip(h[:, {at}].astype(int), 0, {len(table) - 1})]"
-        for at, (name, table) in enumerate(zip(names, own.tables, strict=True), start=own.kept)
-    ]
-    return [f"h = np.hstack([h[:, :{own.kept}], {', '.join(found)}])"]
+    return [f"h = entity(h, {own.kept}, [{', '.join(names)}])"]

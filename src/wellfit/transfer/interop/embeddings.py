@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 from torch import Tensor, nn
 
-from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
+from wellfit.inference.functions import periodic, piecewise_linear
+from wellfit.inference.learned import bins_product, lines_of, waves_of
 from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear
 from wellfit.transfer.interop.onnx_graph import Graph
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wellfit.transfer.interop.fitted_layers import FittedLayer
 
 Array = NDArray[np.float64]
+_LINES = ("start", "steepness", "low", "high")
 KerasLayer = tuple[str, dict[str, Any], list[Any]]  # its class, its settings, its arrays
 
 
@@ -60,31 +62,12 @@ class EmbeddingArrays:
         columns, kept = list(layer.embedded(inputs)), list(layer.kept(inputs))
         relu, p = layer.activation == "relu", part.parameters
         if isinstance(layer, PiecewiseLinear):
-            weight = p.reshape(len(p), -1, layer.size).swapaxes(0, 1)
-            functions = _cut_lines(part.statistics)
-            return cls(columns, kept, functions, weight[:, :-1], weight[:, -1], relu, False)
+            functions = dict(zip(_LINES, lines_of(part.statistics), strict=True))
+            return cls(columns, kept, functions, *bins_product(p, layer.size), relu, False)
         if isinstance(layer, Periodic):
-            n, made = layer.n_frequencies, layer.size - 1
-            w, phase, a, b = np.split(p, [n, 2 * n, len(p) - made])
-            functions = {"w": 2 * np.pi * w.T, "p": phase.T}
-            weight = a.reshape(n, made, -1).transpose(2, 0, 1)
-            return cls(columns, kept, functions, weight, b.T, relu, True)
+            w, phase, weight, bias = waves_of(p, layer.n_frequencies, layer.size)
+            return cls(columns, kept, {"w": w, "p": phase}, weight, bias, relu, True)
         raise InputError(f"embedding {layer.name!r} can't be exported; expected a known one")
-
-
-def _cut_lines(edges: Array) -> dict[str, Array]:
-    """Return the functions of bins, and the column itself as the last one, (F, T + 1) each."""
-    below, above = edges[:-1].T, edges[1:].T
-    real = above > below
-    steepness = np.divide(1, above - below, out=np.zeros_like(below), where=real)
-    low, high = np.zeros_like(below), np.ones_like(below)
-    low[:, 0], high[real & (above == above[:, -1:])] = -LARGEST, LARGEST
-    whole = {"start": (below, 0.0), "steepness": (steepness, 1.0)}
-    whole |= {"low": (low, -LARGEST), "high": (high, LARGEST)}
-    return {
-        name: np.hstack([part, np.full((len(part), 1), end)])
-        for name, (part, end) in whole.items()
-    }
 
 
 class ColumnEmbedding(nn.Module):
@@ -163,22 +146,16 @@ def onnx_nodes(graph: Graph, part: FittedLayer, rows: str) -> str:
 
 
 def numpy_lines(own: EmbeddingArrays, names: dict[str, str]) -> list[str]:
-    """Return the lines of NumPy that turn rows ``h`` into their embedding.
+    """Return the line of NumPy that turns rows ``h`` into their embedding.
 
     Args:
         own: the embedding.
         names: an expression for each of its arrays, by name.
     """
-    lines = [f"x = h[:, {own.columns}][:, :, None]"]
-    if own.plain:
-        lines.append(f"e = np.cos(x * {names['w']} + {names['p']})")
-    else:
-        scaled = f"(x - {names['start']}) * {names['steepness']}"
-        lines.append(f"e = np.clip({scaled}, {names['low']}, {names['high']})")
-    lines.append(f"e = np.einsum('rfn,fns->rfs', e, {names['weight']}) + {names['bias']}")
-    lines += ["e = np.maximum(e, 0)"] * own.relu
-    lines += ["e = np.concatenate([e, x], axis=2)"] * own.plain
-    return [*lines, f"h = np.hstack([e.reshape(len(h), -1), h[:, {own.kept}]])"]
+    function = periodic if own.plain else piecewise_linear
+    arrays = ", ".join(names[name] for name in own.functions)
+    product = f"{names['weight']}, {names['bias']}, {own.relu}"
+    return [f"h = {function.__name__}(h, {own.columns}, {own.kept}, ({arrays}), {product})"]
 
 
 def keras_layers(part: FittedLayer) -> Iterator[KerasLayer]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import InputError
 from wellfit.core.hyper import resolve
+from wellfit.inference.learned import scale_and_shift
 from wellfit.nn import (
     Activate,
     Activation,
@@ -132,9 +133,7 @@ class FittedLayer:
     def affine(self) -> tuple[Array, Array]:
         """Return a batch norm as a scale and a shift of each unit, (units,) each."""
         assert isinstance(self.layer, BatchNorm)
-        (gamma, beta), (mean, variance) = self.parameters, self.statistics
-        scale: Array = gamma / np.sqrt(variance + self.layer.epsilon)
-        return scale, beta - mean * scale
+        return scale_and_shift(self.parameters, self.statistics, self.layer.epsilon)
 
     @property
     def weights(self) -> Array:

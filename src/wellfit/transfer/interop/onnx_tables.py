@@ -12,7 +12,7 @@ from wellfit.core.errors import InputError
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
-from wellfit.preprocessing.table import codes_last
+from wellfit.preprocessing.table_encoding import codes_last
 from wellfit.transfer.interop.export_spec import ExportSpec
 from wellfit.transfer.interop.onnx_graph import Graph
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wellfit.inference.learned import apart
 from wellfit.nn import RepeatRows, SubmodelLinear, SubmodelMean, SubmodelScale
 from wellfit.transfer.interop.onnx_graph import Graph
 
@@ -33,8 +34,7 @@ def submodel_arrays(part: FittedLayer) -> dict[str, Array]:
             scale, shift = part.parameters[:n], part.parameters[n:]
             return {"scale": scale, **({"shift": shift} if len(shift) else {})}
         case SubmodelLinear(submodels=n):
-            whole = part.parameters.reshape(len(part.parameters), n, -1).swapaxes(0, 1)
-            return {"weight": whole[:, :-1], "bias": whole[:, -1:]}
+            return dict(zip(("weight", "bias"), apart(part.parameters, n), strict=True))
     return {}
 
 
@@ -141,35 +141,14 @@ def numpy_submodel_lines(part: FittedLayer, names: dict[str, str]) -> list[str]:
     """
     match part.layer:
         case RepeatRows(rows=n):
-            return [f"h = np.repeat(h, {n}, axis=0)"]
+            return [f"h = repeated(h, {n})"]
         case SubmodelScale(submodels=n):
-            shift = f" + {names['shift']}" if "shift" in names else ""
-            apart = f"h.reshape(-1, {n}, h.shape[1])"
-            return [f"h = ({apart} * {names['scale']}{shift}).reshape(h.shape)"]
-        case SubmodelLinear(submodels=n, units=units):
-            return [
-                f"h = np.swapaxes(h.reshape(-1, {n}, h.shape[1]), 0, 1)",
-                f"h = np.swapaxes(h @ {names['weight']} + {names['bias']}, 0, 1)",
-                f"h = h.reshape(-1, {units})",
-            ]
+            return [f"h = submodel_scaled(h, {n}, {names['scale']}, {names.get('shift', 0)})"]
+        case SubmodelLinear(submodels=n):
+            return [f"h = submodel_linear(h, {n}, {names['weight']}, {names['bias']})"]
         case layer:
             assert isinstance(layer, SubmodelMean)
-            return [f"h = h.reshape(-1, {layer.submodels}, h.shape[1])", *_MEANS[layer.link]]
-
-
-_MEANS = {
-    "identity": ["h = h.mean(axis=1)"],
-    "softmax": [
-        "h = np.exp(h - h.max(axis=2, keepdims=True))",
-        "h = (h / h.sum(axis=2, keepdims=True)).mean(axis=1)",
-        "h = np.log(h + np.finfo(np.float32).tiny)",
-    ],
-    "sigmoid": [
-        "h = np.stack([sigmoid(h), sigmoid(-h)]).mean(axis=2) + np.finfo(np.float32).tiny",
-        "h = np.log(h[0]) - np.log(h[1])",
-    ],
-    "exp": ["h = np.log(np.exp(h).mean(axis=1))"],
-}
+            return [f"h = submodel_mean(h, {layer.submodels}, {layer.link!r})"]
 
 
 def onnx_submodel_nodes(graph: Graph, part: FittedLayer, x: str) -> str:

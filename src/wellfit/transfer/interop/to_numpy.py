@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import InputError
+from wellfit.inference import functions
+from wellfit.inference.functions import ACTIVATIONS
 from wellfit.nn import (
     GELU,
     Activate,
@@ -38,35 +42,9 @@ from wellfit.transfer.interop.submodels import (
 _RANGE = ("least", "largest")  # arrays
 _INSIDE = 500  # numbers that a source holds itself; more go into a file beside it
 
-# Each activation as an expression of h; {f} is the activation itself.
-_FORMULAS = {
-    "elu": "np.where(h > 0, h, {f.alpha} * np.expm1(np.minimum(h, 0)))",
-    "gelu": "h / 2 * (1 + np.vectorize(math.erf, otypes=[h.dtype])(h / math.sqrt(2)))",
-    "hard_sigmoid": "np.clip(h / 6 + 0.5, 0, 1)",
-    "leaky_relu": "np.where(h > 0, h, {f.slope} * h)",
-    "mish": "h * np.tanh(np.logaddexp(h, 0))",
-    "relu": "np.maximum(h, 0)",
-    "selu": "1.0507009873554805"
-    " * np.where(h > 0, h, 1.6732632423543772 * np.expm1(np.minimum(h, 0)))",
-    "sigmoid": "sigmoid(h)",
-    "silu": "h * sigmoid(h)",
-    "softplus": "np.logaddexp(h, 0)",
-    "softsign": "h / (1 + np.abs(h))",
-    "tanh": "np.tanh(h)",
-}
-_GELU_BY_TANH = "h / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (h + 0.044715 * h**3)))"
-_SIGMOID = '''
-
-def sigmoid(h):
-    """Return 1 / (1 + exp(-h)), for large h too."""
-    return (1 + np.tanh(h / 2)) / 2
-'''
 _ENDS: dict[str, list[str]] = {
     "identity": [],
-    "softmax": [
-        "h = np.exp(h - h.max(axis=1, keepdims=True))",
-        "h = h / h.sum(axis=1, keepdims=True)",
-    ],
+    "softmax": ["h = softmax(h)"],
     "sigmoid": ["h = sigmoid(h)"],
     "exp": ["h = np.exp(h)"],
     "shares": ["h = sigmoid(h) + np.finfo(np.float32).tiny"],
@@ -148,15 +126,15 @@ class _Writer:
             case Linear():
                 w = self._array(f"w{number}", part.weights.astype(dtype))
                 b = self._array(f"b{number}", part.bias.astype(dtype))
-                self.lines.append(f"h = h @ {w} + {b}")
+                self.lines.append(f"h = linear(h, {w}, {b})")
             case BatchNorm():
                 scale, shift = part.affine()
                 s = self._array(f"scale{number}", scale.astype(dtype))
                 t = self._array(f"shift{number}", shift.astype(dtype))
-                self.lines.append(f"h = h * {s} + {t}")
+                self.lines.append(f"h = normalized(h, {s}, {t})")
             case Activate(activation=PReLU()):
                 slopes = self._array(f"slopes{number}", part.parameters.astype(dtype))
-                self.lines.append(f"h = np.where(h > 0, h, h * {slopes})")
+                self.lines.append(f"h = prelu(h, {slopes})")
             case NumericEmbedding():
                 own = EmbeddingArrays.of(part)
                 arrays = {**own.functions, "weight": own.weight, "bias": own.bias}
@@ -195,7 +173,8 @@ class _Writer:
 
     def text(self, form: ExportSpec, weights: str | None) -> str:
         """Return the whole source."""
-        imports = ["import math"] * any("math." in line for line in self.lines)
+        used = _used(self.lines)
+        imports = ["import math"] * ("math." in used)
         imports += ["from pathlib import Path"] * (weights is not None)
         arrays = _BESIDE.format(weights=weights)
         if weights is None:
@@ -205,7 +184,7 @@ class _Writer:
         return _SOURCE.format(
             imports="".join(f"{line}\n" for line in imports) + "\n" * bool(imports),
             arrays=arrays,
-            sigmoid=_SIGMOID if any("sigmoid(" in line for line in self.lines) else "",
+            functions=used,
             function=function,
             words=words,
             body="\n".join(f"    {line}" for line in self.lines),
@@ -261,7 +240,7 @@ _SOURCE = '''"""A model that wellfit trained; it needs NumPy alone."""
 
 {imports}import numpy as np
 
-{arrays}{sigmoid}
+{arrays}{functions}
 
 def {function}(X):
     """Return {words} for X (rows, columns)."""
@@ -271,14 +250,25 @@ def {function}(X):
 
 
 def _formula(function: Activation) -> str:
+    name = function.name
     if isinstance(function, GELU) and function.approximate == "tanh":
-        return _GELU_BY_TANH
-    if function.name not in _FORMULAS:
-        known = ", ".join(sorted([*_FORMULAS, "identity", "prelu"]))
-        raise InputError(
-            f"NumPy export has no formula for activation {function.name!r}; it has {known}"
-        )
-    return _FORMULAS[function.name].format(f=function)
+        name = "gelu_by_tanh"
+    if name not in ACTIVATIONS:
+        known = ", ".join(sorted([*ACTIVATIONS, "identity", "prelu"]))
+        raise InputError(f"NumPy export has no formula for activation {name!r}; it has {known}")
+    made, hypers = ACTIVATIONS[name]
+    given = "".join(f", {getattr(function, each)!r}" for each in hypers)
+    return f"{made.__name__}(h{given})"
+
+
+def _used(lines: list[str]) -> str:
+    """Return the sources of the functions that some lines call."""
+    called = set(re.findall(r"(?<![\w.])(\w+)\(", "\n".join(lines)))
+    known = inspect.getmembers(functions, inspect.isfunction)
+    sources = [inspect.getsource(function) for name, function in known if name in called]
+    if not sources:
+        return ""
+    return "".join(["\n\nArray = np.ndarray\n", *(f"\n\n{source}" for source in sources)])
 
 
 _BESIDE = """with np.load(Path(__file__).with_name("{weights}")) as file:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from wellfit.datasets.schema import CellType, TableSchema
-from wellfit.fitting import FeatureEncoder
 
 _TYPES: dict[str, CellType] = {
     "number": "number",
@@ -66,7 +65,8 @@ def known_levels(model: Any) -> dict[str, tuple[str, ...]]:
     return {column.name: column.levels + column.spellings for column in columns if column.levels}
 
 
-def _features(model: Any) -> FeatureEncoder | None:
+def _features(model: Any) -> Any:
+    # Of estimators and of models read without PyTorch, whose encoders have these attributes.
     first = getattr(model, "estimators_", [model])[0]  # an ensemble has several, of one table
     network = getattr(first, "network_", None)
     return None if network is None else network.features

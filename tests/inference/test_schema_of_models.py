@@ -9,7 +9,7 @@ import pandas as pd
 
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.datasets import TableSchema
-from wellfit.estimators.table_schema import known_levels, record_schema, table_schema
+from wellfit.inference.table_schema import known_levels, record_schema, table_schema
 
 
 def frame() -> pd.DataFrame:

@@ -1,0 +1,243 @@
+"""NumpyNetwork: a network's layers as NumPy functions, read from a model's document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellfit.inference import functions, learned
+
+Array = NDArray[Any]
+Function = Callable[..., Array]
+
+_BLOCK = 2**20  # numbers of the widest layer at a time: what a block needs stays in the caches
+# Layers that only disturb training.
+_TRAINING_ONLY = {"dropout", "masking_noise", "alpha_dropout", "gaussian_noise"}
+
+
+class UnsupportedModelError(Exception):
+    """A model that isn't read here, and that PyTorch's form of it is needed for."""
+
+
+@dataclass(frozen=True)
+class NumpyNetwork:
+    """Networks of one shape, whose mean predicts.
+
+    Attributes:
+        members: the functions of each network, from its input to the logits.
+        widest: numbers that a row needs at most, of one network.
+        outputs: the logits of a row.
+    """
+
+    members: Sequence[Sequence[Function]]
+    widest: int
+    outputs: int
+
+    @classmethod
+    def of(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, Array], count: int
+    ) -> NumpyNetwork:
+        """Return the networks that a document describes.
+
+        Args:
+            document: a network's, with its inputs and layers.
+            tensors: ``parameters`` and ``statistics`` of all of them, each flat.
+            count: how many networks there are.
+
+        Raises:
+            UnsupportedModelError: a layer that isn't known here, or numbers that don't fit.
+        """
+        reader = _Reader(document["inputs"], tensors, count)
+        for layer in document["layers"]:
+            reader.read(layer)
+        return reader.finished()
+
+    def predict(self, x: Array, link: Function) -> Array:
+        """Return ``link`` of the logits (rows, outputs) of encoded rows, the networks' mean."""
+        size = max(1, _BLOCK // self.widest)
+        blocks = [self._block(x[at : at + size], link) for at in range(0, len(x), size)]
+        return np.concatenate(blocks) if blocks else np.empty((0, self.outputs), x.dtype)
+
+    def _block(self, x: Array, link: Function) -> Array:
+        each = []
+        for member in self.members:
+            h = x
+            for function in member:
+                h = function(h)
+            each.append(link(h))
+        # As of PyTorch's networks: a mean of one is the network itself, without rounding.
+        mean: Array = each[0] if len(each) == 1 else np.stack(each).mean(axis=0)
+        return mean
+
+
+class _Reader:
+    """Reads layer after layer, and takes what each has learned from the flat tensors."""
+
+    def __init__(self, inputs: int, tensors: Mapping[str, Array], count: int) -> None:
+        self.width = self.widest = inputs
+        self._rows = 1  # of an example
+        self._members: list[list[Function]] = [[] for _ in range(count)]
+        self._left = {name: tensors[name] for name in ("parameters", "statistics")}
+        if not all(np.isfinite(flat).all() for flat in self._left.values()):
+            raise UnsupportedModelError("numbers that aren't finite")
+
+    def read(self, layer: Mapping[str, Any]) -> None:
+        """Add a layer."""
+        name = layer["name"]
+        if name in _TRAINING_ONLY:
+            return
+        if name not in _LAYERS:
+            raise UnsupportedModelError(f"layer {name!r}")
+        _LAYERS[name](self, layer)
+        self._reach(self.width)
+
+    def finished(self) -> NumpyNetwork:
+        """Return the networks of all layers that were read."""
+        if self._rows != 1 or any(len(flat) for flat in self._left.values()):
+            raise UnsupportedModelError("other rows or more numbers than the layers have")
+        return NumpyNetwork(self._members, self.widest, self.width)
+
+    def linear(self, layer: Mapping[str, Any]) -> None:
+        blocks = self._take("parameters", self.width + 1, layer["units"])
+        self._add(functions.linear, [{"weights": p[:-1], "bias": p[-1]} for p in blocks])
+        self.width = layer["units"]
+
+    def batch_norm(self, layer: Mapping[str, Any]) -> None:
+        blocks = self._take("parameters", 2, self.width)
+        tracked = self._take("statistics", 2, self.width)
+        arguments = []
+        for own, known in zip(blocks, tracked, strict=True):
+            scale, shift = learned.scale_and_shift(own, known, layer["epsilon"])
+            arguments.append({"scale": scale, "shift": shift})
+        self._add(functions.normalized, arguments)
+
+    def activation(self, layer: Mapping[str, Any]) -> None:
+        given = layer["activation"]
+        name = given["name"]
+        if name == "identity":
+            return
+        if name == "prelu":
+            blocks = self._take("parameters", 1, self.width)
+            self._add(functions.prelu, [{"slopes": p[0]} for p in blocks])
+            return
+        if name == "gelu" and given["approximate"] == "tanh":
+            name = "gelu_by_tanh"
+        # NumPy has no error function: the exact GELU of a large file would take an hour.
+        if name not in functions.ACTIVATIONS or name == "gelu":
+            raise UnsupportedModelError(f"activation {name!r}")
+        function, hypers = functions.ACTIVATIONS[name]
+        self._add(function, [{key: given[key] for key in hypers}] * len(self._members))
+
+    def piecewise_linear(self, layer: Mapping[str, Any]) -> None:
+        columns, own = self._embedded(layer)
+        size, bins = layer["size"], layer["n_bins"]
+        blocks = self._take("parameters", bins + 2, len(columns) * size)
+        edges = self._take("statistics", bins + 1, len(columns))
+        if (edges[:, 1:] < edges[:, :-1]).any():
+            raise UnsupportedModelError("edges that descend")
+        arguments = []
+        for block, known in zip(blocks, edges, strict=True):
+            weight, bias = learned.bins_product(block, size)
+            # Steepness in double precision, as bins may be narrow.
+            lines = (part.astype(block.dtype) for part in learned.lines_of(known.astype(float)))
+            arguments.append({**own, "lines": tuple(lines), "weight": weight, "bias": bias})
+        self._add(functions.piecewise_linear, arguments)
+        self._reach(len(columns) * (bins + 1))
+        self.width = len(columns) * size + len(own["kept"])
+
+    def periodic(self, layer: Mapping[str, Any]) -> None:
+        columns, own = self._embedded(layer)
+        n, size = layer["n_frequencies"], layer["size"]
+        arguments = []
+        for block in self._take("parameters", 2 * n + (n + 1) * (size - 1), len(columns)):
+            w, phase, weight, bias = learned.waves_of(block, n, size)
+            arguments.append({**own, "waves": (w, phase), "weight": weight, "bias": bias})
+        self._add(functions.periodic, arguments)
+        self._reach(len(columns) * n)
+        self.width = len(columns) * size + len(own["kept"])
+
+    def entity(self, layer: Mapping[str, Any]) -> None:
+        levels = layer["levels"]
+        kept = self.width - len(levels)
+        blocks = self._take("parameters", sum(levels), layer["size"])
+        tables = [learned.tables_of(block, levels) for block in blocks]
+        self._add(functions.entity, [{"kept": kept, "tables": each} for each in tables])
+        self.width = kept + len(levels) * layer["size"]
+
+    def repeat_rows(self, layer: Mapping[str, Any]) -> None:
+        n = layer["rows"]
+        self._rows *= n
+        self._add(functions.repeated, [{"n": n}] * len(self._members))
+
+    def submodel_scale(self, layer: Mapping[str, Any]) -> None:
+        n = self._submodels(layer)
+        blocks = self._take("parameters", n * (1 + layer["shift"]), self.width)
+        zero = blocks.dtype.type(0)
+        arguments = [
+            {"n": n, "scale": p[:n], "shift": p[n:] if layer["shift"] else zero} for p in blocks
+        ]
+        self._add(functions.submodel_scaled, arguments)
+
+    def submodel_linear(self, layer: Mapping[str, Any]) -> None:
+        n, units = self._submodels(layer), layer["units"]
+        pairs = [learned.apart(p, n) for p in self._take("parameters", self.width + 1, n * units)]
+        self._add(functions.submodel_linear, [{"n": n, "weight": w, "bias": b} for w, b in pairs])
+        self.width = units
+
+    def submodel_mean(self, layer: Mapping[str, Any]) -> None:
+        n = self._submodels(layer)
+        self._rows = 1
+        arguments = {"n": n, "link": layer["link"]}
+        self._add(functions.submodel_mean, [arguments] * len(self._members))
+
+    def _submodels(self, layer: Mapping[str, Any]) -> int:
+        """Return how many submodels a layer has, one for each row of an example."""
+        n: int = layer["submodels"]
+        if n != self._rows:
+            raise UnsupportedModelError("another number of rows than of submodels")
+        return n
+
+    def _embedded(self, layer: Mapping[str, Any]) -> tuple[list[int], dict[str, Any]]:
+        """Return the columns that an embedding takes, and the arguments that all have."""
+        columns = list(layer["columns"]) or list(range(self.width))
+        kept = sorted(set(range(self.width)) - set(columns))
+        rectified = layer["activation"] == "relu"
+        return columns, {"columns": columns, "kept": kept, "rectified": rectified}
+
+    def _reach(self, width: int) -> None:
+        self.widest = max(self.widest, width * self._rows)
+
+    def _add(self, function: Function, arguments: Sequence[Mapping[str, Any]]) -> None:
+        for member, own in zip(self._members, arguments, strict=True):
+            member.append(partial(function, **own))
+
+    def _take(self, name: str, rows: int, columns: int) -> Array:
+        """Return the blocks (networks, rows, columns) that a layer has of a flat tensor."""
+        size = len(self._members) * rows * columns
+        flat = self._left[name]
+        if size < 0 or len(flat) < size:
+            raise UnsupportedModelError("fewer numbers than the layers have")
+        self._left[name] = flat[size:]
+        return flat[:size].reshape(len(self._members), rows, columns)
+
+
+_LAYERS: Mapping[str, Callable[[_Reader, Mapping[str, Any]], None]] = MappingProxyType(
+    {
+        "linear": _Reader.linear,
+        "activation": _Reader.activation,
+        "batch_norm": _Reader.batch_norm,
+        "piecewise_linear": _Reader.piecewise_linear,
+        "periodic": _Reader.periodic,
+        "entity": _Reader.entity,
+        "repeat_rows": _Reader.repeat_rows,
+        "submodel_scale": _Reader.submodel_scale,
+        "submodel_linear": _Reader.submodel_linear,
+        "submodel_mean": _Reader.submodel_mean,
+    }
+)

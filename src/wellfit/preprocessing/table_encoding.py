@@ -1,0 +1,143 @@
+"""TableEncoding: the columns of a fitted table as the matrix that a network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike, NDArray
+
+from wellfit.core.errors import ModelFileError
+from wellfit.preprocessing.categories import Levels
+from wellfit.preprocessing.cells import number_matrix
+from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, positions
+from wellfit.preprocessing.numeric import Numbers, arrays_under
+
+# Cells transformed at a time: of a matrix 1 MiB, which stays in the cache; of a data frame, whose
+# columns each cost some time, 32 MiB, which still bounds the memory.
+_MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
+
+
+@dataclass(frozen=True)
+class TableEncoding:
+    """What a :class:`TablePreprocessor` has learned, and all that predictions need of it.
+
+    It is apart from the estimator, since scikit-learn takes longer to import than a small file
+    takes to be predicted.
+
+    Attributes:
+        kinds: of each column of the table.
+        names: of each column.
+        numbers: the scaling of numbers, dates and durations.
+        flags: the encoding of True and False.
+        categories: the levels of each column of text or categories, in their order.
+
+    >>> numbers = Numbers.fit(np.array([[1.0], [3.0]]), "standard", "none")
+    >>> flags = Numbers.fit(np.empty((2, 0)), "none", "none")
+    >>> encoding = TableEncoding(["number"], ["age"], numbers, flags, [])
+    >>> encoding.encode(pd.DataFrame({"age": [2.0, 3.0]}), "float64")
+    array([[0.],
+           [1.]])
+    """
+
+    kinds: Sequence[Kind]
+    names: Sequence[str]
+    numbers: Numbers
+    flags: Numbers
+    categories: Sequence[Levels]
+
+    @classmethod
+    def from_document(
+        cls, document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> Self:
+        """Return the encoding of a table's document, whose form was checked.
+
+        Raises:
+            ModelFileError: parts that don't fit each other; names the field.
+        """
+        kinds, names = list(document["kinds"]), document["names"]
+        if names is not None and (len(names) != len(kinds) or len(set(names)) != len(kinds)):
+            raise ModelFileError(
+                f"table.names holds {len(names)} names; expected {len(kinds)} different ones"
+            )
+        parts = {}
+        for part, own in (("numbers", ("number", "date", "duration")), ("flags", ("flag",))):
+            columns = len(positions(kinds, *own))
+            found = arrays_under(f"{part}.", arrays)
+            parts[part] = Numbers.from_document(document[part], found, columns)
+        levels = [Levels.from_document(each) for each in document["categories"]]
+        categories = len(positions(kinds, "category"))
+        if len(levels) != categories:
+            raise ModelFileError(
+                f"table.categories holds {len(levels)} columns; expected {categories}"
+            )
+        names = [f"x{at}" for at in range(len(kinds))] if names is None else names
+        encoding = cls(kinds, names, **parts, categories=levels)
+        if not encoding.width:
+            raise ModelFileError("table has no column with any value")
+        return encoding
+
+    @property
+    def width(self) -> int:
+        """The number of columns that :meth:`encode` returns."""
+        levels = sum(each.width for each in self.categories)
+        return self.numbers.width + self.flags.width + levels
+
+    @property
+    def columns(self) -> tuple[ColumnInfo, ...]:
+        """The name and kind of each column, and its levels if it is a category."""
+        columns = [ColumnInfo(*pair) for pair in zip(self.names, self.kinds, strict=True)]
+        for at, each in zip(positions(self.kinds, "category"), self.categories, strict=True):
+            levels, spellings = tuple(each.levels), tuple(each.aliases)
+            columns[at] = replace(columns[at], levels=levels, spellings=spellings)
+        return tuple(columns)
+
+    def encode(self, table: Table, dtype: DTypeLike) -> NDArray[Any]:
+        """Return the matrix (rows, ``width``), C-contiguous, of a table with these columns.
+
+        Args:
+            table: (rows, columns) a pandas DataFrame, or a matrix where all columns are numbers.
+            dtype: of the result, of floats.
+
+        Raises:
+            DataError: a column with something else in it than in training.
+        """
+        rows, columns = table.shape
+        if not isinstance(table, pd.DataFrame) and set(self.kinds) - {"number", "flag", "empty"}:
+            table = pd.DataFrame(table if isinstance(table, np.ndarray) else table.toarray())
+        # Written in place by every part: stacking parts would need twice the memory.
+        out = np.empty((rows, self.width), dtype=dtype)
+        framed = isinstance(table, pd.DataFrame)
+        size = max(1, (_FRAME_CELLS if framed else _MATRIX_CELLS) // columns)
+        # Batch by batch, so that the intermediate copies stay in the cache, and memory is bounded.
+        for start in range(0, rows, size):
+            batch = slice(start, start + size)
+            part = table.iloc[batch] if framed else table[batch]
+            self._encode_into(out[batch], part, range(rows)[batch])
+        return out
+
+    def matrix(
+        self, table: Table, *kinds: Kind, rows: Sequence[int] | None = None
+    ) -> NDArray[Any]:
+        """Return the columns of some kinds as numbers, NaN where missing."""
+        return number_matrix(table, positions(self.kinds, *kinds), self.kinds, self.names, rows)
+
+    def _encode_into(self, out: NDArray[Any], table: Table, rows: Sequence[int]) -> None:
+        numbers = self.matrix(table, "number", "date", "duration", rows=rows)
+        flags = self.matrix(table, "flag", rows=rows)
+        parts = [self.numbers.transform(numbers), self.flags.transform(flags)]
+        for at, levels in codes_last(positions(self.kinds, "category"), self.categories):
+            parts.append(levels.encode(table.iloc[:, at], self.names[at]))
+        ends = np.cumsum([part.shape[1] for part in parts])
+        for end, part in zip(ends, parts, strict=True):
+            out[:, end - part.shape[1] : end] = part
+
+
+def codes_last(columns: Sequence[Any], categories: Sequence[Levels]) -> list[tuple[Any, Levels]]:
+    """Return what goes with each category's levels, in the order of an encoding's result."""
+    # Codes come last, so that no other column's place depends on them.
+    pairs = zip(columns, categories, strict=True)
+    return sorted(pairs, key=lambda pair: pair[1].coded)

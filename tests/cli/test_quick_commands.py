@@ -1,0 +1,89 @@
+"""A command imports what it needs: seen by the modules that its process has loaded, not timed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wellfit import MLPClassifier, load_model
+from wellfit.cli.predict import predictions
+from wellfit.model_selection import MLPEnsembleClassifier
+
+HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "plotly"}
+
+SCRIPT = """
+import json, sys
+from typer.testing import CliRunner
+from wellfit.cli.app import app
+
+done = CliRunner().invoke(app, sys.argv[1:], env={"COLUMNS": "200"})
+print(json.dumps([done.exit_code, done.output, sorted(sys.modules)]))
+"""
+
+
+def answer(folder: Path, *words: str) -> tuple[int, str, set[str]]:
+    """A command's exit code, what it prints, and which heavy packages it loads, alone."""
+    arguments = [sys.executable, "-c", SCRIPT, *words]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
+    found: Any = json.loads(done.stdout.splitlines()[-1])
+    return found[0], found[1], HEAVY & set(found[2])
+
+
+@pytest.fixture
+def rows(adult: Path, classifier: Path, tmp_path: Path) -> pd.DataFrame:
+    """The table that the run was trained on; beside ``new.csv``, which lacks its targets."""
+    table = pd.read_csv(adult)
+    table[["age", "job", "hours"]].to_csv(tmp_path / "new.csv", index=False)
+    return table
+
+
+def test_a_small_table_is_predicted_without_pytorch_and_scikit_learn(
+    rows: pd.DataFrame, classifier: Path, tmp_path: Path
+) -> None:
+    code, says, heavy = answer(tmp_path, "predict", str(classifier), "new.csv", "-o", "p.csv")
+    assert (code, heavy) == (0, set()), says
+    found = pd.read_csv(tmp_path / "p.csv")
+    # The same columns, and the same numbers but for rounding, as the estimator gives.
+    expected = predictions(load_model(classifier / "model"), rows[["age", "job", "hours"]])
+    assert list(found) == list(expected)
+    assert found["prediction"].tolist() == expected["prediction"].tolist()
+    np.testing.assert_allclose(found.iloc[:, 1:], expected.iloc[:, 1:], rtol=2e-5)
+
+
+def test_a_target_is_compared_without_them_too(
+    adult: Path, classifier: Path, tmp_path: Path
+) -> None:
+    code, says, heavy = answer(tmp_path, "predict", str(classifier), str(adult), "-o", "p.csv")
+    assert (code, heavy) == (0, set())
+    assert "against income" in says
+
+
+def test_another_device_is_pytorchs(rows: pd.DataFrame, classifier: Path, tmp_path: Path) -> None:
+    words = ("predict", str(classifier), "new.csv", "-o", "p.csv", "--device", "cdu")
+    code, says, heavy = answer(tmp_path, *words)
+    assert code == 2
+    assert "cdu" in says
+    assert "torch" in heavy
+
+
+def test_a_wrong_column_is_named_before_a_model_is_loaded(
+    rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    X = rows[["age", "job", "hours"]]
+    one = MLPClassifier((4,), epochs=1, random_state=0)
+    MLPEnsembleClassifier(one, n_estimators=2).fit(X, rows["income"]).save(tmp_path / "several")
+    one.fit(X, rows["income"]).save(tmp_path / "one")
+    X.rename(columns={"age": "aeg"}).to_csv(tmp_path / "wrong.csv", index=False)
+    for model in ("one", "several"):
+        code, says, heavy = answer(tmp_path, "predict", model, "wrong.csv", "-o", "p.csv")
+        assert (code, heavy) == (2, set())
+        assert "wrong.csv has no column 'age'; did you mean 'aeg'?" in says
+    code, says, heavy = answer(tmp_path, "predict", "several", "new.csv", "-o", "p.csv")
+    assert (code, "120 predictions" in says, "torch" in heavy) == (0, True, True)
