@@ -23,10 +23,10 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT_VERSION = 1
+Values = TypeVar("Values")
 
 _NEW = ".new"
 _FLOAT = "$float"  # {"$float": "nan"}: JSON has no NaN and no infinities
@@ -127,7 +128,9 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
             something else than a regular file in the place of one.
     """
     document, weights = _read_both(Path(path))
-    return document, _unpack_tensors(weights, Path(path))
+    from safetensors.torch import load as tensors_from_bytes  # imports PyTorch
+
+    return document, _unpacked(tensors_from_bytes, weights, Path(path))
 
 
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -137,20 +140,16 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         ModelFileError: as :func:`load`; or a tensor of a type that NumPy doesn't have.
     """
     document, weights = _read_both(Path(path))
-    try:
-        return document, arrays_from_bytes(weights)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{Path(path) / WEIGHTS} can't be read: {error}") from error
+    return document, _unpacked(arrays_from_bytes, weights, Path(path))
 
 
 def load_document(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the document of a model folder alone, checked as :func:`load` checks it.
 
     Raises:
-        ModelFileError: no folder there, no model in it, a newer format, or a damaged file.
+        ModelFileError: as :func:`load`, but for the weights.
     """
-    document: dict[str, Any] = _parse(_read_document(Path(path)), Path(path))["model"]
-    return document
+    return dict(_parse(_read_document(Path(path)), Path(path))["model"])
 
 
 def _read_both(folder: Path) -> tuple[dict[str, Any], bytes]:
@@ -392,10 +391,10 @@ def _damage(path: Path, expected: Mapping[str, Any]) -> str:
     return f"{path} is damaged or was altered: its checksum doesn't match {DOCUMENT}'s"
 
 
-def _unpack_tensors(weights: bytes, folder: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load as tensors_from_bytes  # imports PyTorch
-
+def _unpacked(
+    read: Callable[[bytes], dict[str, Values]], weights: bytes, folder: Path
+) -> dict[str, Values]:
     try:
-        return tensors_from_bytes(weights)
+        return read(weights)
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelFileError(f"{folder / WEIGHTS} can't be read: {error}") from error

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from wellfit import MLPClassifier, load_model
+from wellfit.cli.app import app
 from wellfit.cli.predict import predictions
 from wellfit.model_selection import MLPEnsembleClassifier
 
+QUICK = ("--hidden", "8", "--epochs", "3")
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "plotly"}
 
 SCRIPT = """
@@ -87,3 +90,42 @@ def test_a_wrong_column_is_named_before_a_model_is_loaded(
         assert "wrong.csv has no column 'age'; did you mean 'aeg'?" in says
     code, says, heavy = answer(tmp_path, "predict", "several", "new.csv", "-o", "p.csv")
     assert (code, "120 predictions" in says, "torch" in heavy) == (0, True, True)
+
+
+@pytest.fixture(scope="module")
+def search(adult: Path) -> Path:
+    """A finished search of a few candidates, beside the table."""
+    run = adult.parent / "search"
+    words = ["search", str(adult), "--target", "income", "--drop", "pay", "--run", str(run)]
+    done = CliRunner().invoke(app, [*words, "--candidates", "3", "--cv", "2", *QUICK])
+    assert done.exit_code == 0, done.output
+    return run
+
+
+def test_a_finished_search_is_shown_without_pytorch(search: Path, tmp_path: Path) -> None:
+    picture, changed = search / "slices.png", search / "parallel_coordinates.png"
+    picture.unlink()
+    before = changed.stat().st_mtime_ns
+    code, says, heavy = answer(tmp_path, "search", "show", str(search))
+    assert code == 0, says
+    assert "torch" not in heavy
+    assert "accuracy" in says
+    # What is there was drawn when the search ended; what isn't there is drawn.
+    assert picture.is_file()
+    assert changed.stat().st_mtime_ns == before
+
+
+def test_several_runs_are_compared_without_pytorch(
+    classifier: Path, search: Path, tmp_path: Path
+) -> None:
+    words = ("report", str(classifier), str(search), "-o", "report.html")
+    code, says, heavy = answer(tmp_path, *words)
+    assert code == 0, says
+    assert heavy <= {"plotly", "matplotlib"}
+    assert "Summary" in (tmp_path / "report.html").read_text()
+
+
+def test_a_table_is_shown_without_pytorch_and_scikit_learn(adult: Path, tmp_path: Path) -> None:
+    code, says, heavy = answer(tmp_path, "data", "show", str(adult), "--target", "income")
+    assert (code, heavy) == (0, set())
+    assert "nurse" in says

@@ -115,7 +115,8 @@ def test_what_needs_a_network_is_seen_to_load_torch(answers: dict[str, Any]) -> 
 def test_the_names_that_the_source_declares_are_those_that_the_registry_holds() -> None:
     import wellfit.diagnose
     import wellfit.landscapes
-    import wellfit.model_selection
+    import wellfit.model_selection.ensembles
+    import wellfit.model_selection.samplers
     import wellfit.recipes
     import wellfit.transfer  # noqa: F401  (all of them: their classes register themselves)
 

@@ -41,7 +41,8 @@ def test_parameters_read_from_the_source_are_those_of_the_class(name: str) -> No
 def test_hyper_parameters_read_from_the_source_are_those_of_the_class() -> None:
     import wellfit.diagnose
     import wellfit.landscapes
-    import wellfit.model_selection
+    import wellfit.model_selection.ensembles
+    import wellfit.model_selection.samplers
     import wellfit.recipes
     import wellfit.transfer  # noqa: F401  (all of them: their classes register themselves)
 

@@ -72,7 +72,7 @@ def show_data(
         doubts, summary = notes_on(data, name), describe(data.X, data.y, task=data.task)
         rows = data.X
     if hasattr(rows, "columns"):
-        from wellfit.preprocessing.merged import merged_levels  # takes a second
+        from wellfit.preprocessing.merged import merged_levels
 
         least = declared_hypers("categorical_embedding", "entity")["min_levels"].default
         doubts += [str(one) for one in merged_levels(rows, coded_from=least)][:_DOUBTS]

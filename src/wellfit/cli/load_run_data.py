@@ -23,10 +23,9 @@ from wellfit.cli.source import SplitData, open_source
 from wellfit.core.errors import InputError, WellfitError
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
-from wellfit.estimators import load_model
 from wellfit.inference.table_schema import table_schema
 from wellfit.report.page import RunData
-from wellfit.report.page.data import MOST_TOLD
+from wellfit.report.page.run_data import MOST_TOLD
 
 _PARTS = ("training", "validation", "test")
 
@@ -122,6 +121,8 @@ def _model(path: Path, notes: list[str]) -> Any:
     if not is_model(path / MODEL):
         notes.append("There is no model yet, so its predictions can't be shown.")
         return None
+    from wellfit.estimators import load_model  # imports PyTorch, which a comparison doesn't need
+
     try:
         return load_model(path / MODEL)
     except WellfitError as error:

@@ -29,7 +29,8 @@ def methods(
     import wellfit.datasets
     import wellfit.diagnose
     import wellfit.landscapes
-    import wellfit.model_selection
+    import wellfit.model_selection.ensembles
+    import wellfit.model_selection.samplers
     import wellfit.nn
     import wellfit.optim
     import wellfit.recipes

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wellfit.cli.console import duration, screen, spinner, starting
+
+if TYPE_CHECKING:
+    from wellfit.report.page import Page, RunData
 
 
 def report(
@@ -37,14 +40,20 @@ def report(
     with starting():
         from wellfit.cli.load_run_data import load_run_data, report_path
         from wellfit.core.writing import write
-        from wellfit.report.page import comparison_page, render_page, run_page
+        from wellfit.report.page import comparison_page, render_page
     place = report_path(runs, out)
     with spinner("reading"):
         found = [load_run_data(run, data_dir, whole=len(runs) == 1) for run in runs]
     with spinner("writing"):
-        page = run_page(found[0]) if len(found) == 1 else comparison_page(found)
+        page = _run_page(found[0]) if len(found) == 1 else comparison_page(found)
         write(place, render_page(page).encode(errors="replace"))
     size, took = place.stat().st_size / 1e6, duration(time.perf_counter() - began)
     screen().print(f"{place} ({size:.1f} MB, in {took})", soft_wrap=True)
     if show:
         typer.launch(str(place))
+
+
+def _run_page(run: RunData) -> Page:
+    from wellfit.report.page import run_page  # imports PyTorch, which a comparison doesn't need
+
+    return run_page(run)

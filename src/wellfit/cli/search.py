@@ -112,7 +112,9 @@ def show(
     metric = metric_of(config["search"]["score"], config["estimator"])
     screen().print(leaderboard_table(table, metric, top))
     with spinner("drawing"):
-        mattered = draw_search(run, fits, metric) if fits else None
+        # Nothing changes any more in a search that has ended, whose figures take a second.
+        redraw = not has_ended(run)
+        mattered = draw_search(run, fits, metric, redraw=redraw) if fits else None
     if mattered is not None:
         screen().print()
         screen().print(mattered)

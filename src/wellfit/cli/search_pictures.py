@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,16 @@ from wellfit.report import searches
 from wellfit.report.searches.importances import share_chart
 
 
-def draw_search(folder: Path, entries: Iterable[Entry], metric: Metric) -> RenderableType | None:
+def draw_search(
+    folder: Path, entries: Iterable[Entry], metric: Metric, *, redraw: bool = True
+) -> RenderableType | None:
     """Write the figures of a search into its folder; return the parameters' importance.
 
     Args:
         folder: the run folder.
         entries: its finished fits.
         metric: whose values the scores are.
+        redraw: whether to draw the figures that are there already, too.
 
     Returns:
         A table; None if there are too few candidates.
@@ -41,8 +44,9 @@ def draw_search(folder: Path, entries: Iterable[Entry], metric: Metric) -> Rende
     with suppress(InputError):  # too few candidates
         found = searches.importance(results, metric=metric.name)
     try:
-        for name, picture in _pictures(folder.name, metric, results, histories, found):
-            write(folder / name, picture)
+        for name, draw in _pictures(folder.name, metric, results, histories, found):
+            if redraw or not (folder / name).is_file():
+                write(folder / name, png(draw()))
     except InputError as error:
         note(f"could not draw the figures: {error}")
     return None if found is None else importance_table(found)
@@ -54,15 +58,15 @@ def _pictures(
     results: searches.Results,
     histories: searches.AllHistories,
     found: searches.Importances | None,
-) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents."""
+) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield names, and what draws the figures."""
     shown: Any = {"metric": metric.name, "title": title}
-    yield "parallel_coordinates.png", png(searches.parallel_coordinates(results, **shown))
-    yield "slices.png", png(searches.slices(results, **shown))
+    yield "parallel_coordinates.png", lambda: searches.parallel_coordinates(results, **shown)
+    yield "slices.png", lambda: searches.slices(results, **shown)
     if found is not None:
-        yield "importance.png", png(searches.importance_picture(found, title))
+        yield "importance.png", lambda: searches.importance_picture(found, title)
     if any(map(any, histories)):  # which older journals don't have
-        yield "learning_curves.png", png(searches.learning_curves(results, histories, **shown))
+        yield "learning_curves.png", lambda: searches.learning_curves(results, histories, **shown)
 
 
 def importance_table(found: searches.Importances) -> RenderableType:

@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from wellfit.cli import data_summary, evaluation
+from wellfit.cli import evaluation, training_summary
 from wellfit.cli.console import duration, key_value_table, note, screen
 from wellfit.cli.files import plain
 from wellfit.cli.leaderboard import (
@@ -98,7 +98,7 @@ def _carry_out(
     console = screen()
     space, options = plan.searched_space(model), plan.options
     n_candidates = plan.n_candidates(space)
-    checks = data_summary.show_data(model, source, console, quiet)
+    checks = training_summary.show_data(model, source, console, quiet)
     if not quiet:
         console.print(_options_table(options, n_candidates, space))
         console.print()

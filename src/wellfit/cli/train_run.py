@@ -14,7 +14,7 @@ from rich.console import Console
 from wellfit.charts import learning_charts
 from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_terminal import Plots
-from wellfit.cli import data_summary, evaluation
+from wellfit.cli import evaluation, training_summary
 from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.options import ProgressOptions
@@ -121,7 +121,7 @@ def _carry_out(
 ) -> None:
     """Show the data, train, save, evaluate, and remove checkpoints that are no longer needed."""
     console = screen()
-    checks = data_summary.show_data(model, source, console, quiet)
+    checks = training_summary.show_data(model, source, console, quiet)
     if not quiet:
         console.print()
     judged = _judged(model, source)

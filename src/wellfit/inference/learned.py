@@ -1,4 +1,4 @@
-"""What embeddings have learned, in the arrays that their functions of NumPy take."""
+"""Learned parameters of layers, in the arrays that their functions of NumPy take."""
 
 from __future__ import annotations
 

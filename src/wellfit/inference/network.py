@@ -53,7 +53,7 @@ class NumpyNetwork:
         Raises:
             UnsupportedModelError: a layer that isn't known here, or numbers that don't fit.
         """
-        reader = _Reader(document["inputs"], tensors, count)
+        reader = _LayerReader(document["inputs"], tensors, count)
         for layer in document["layers"]:
             reader.read(layer)
         return reader.finished()
@@ -76,7 +76,7 @@ class NumpyNetwork:
         return mean
 
 
-class _Reader:
+class _LayerReader:
     """Reads layer after layer, and takes what each has learned from the flat tensors."""
 
     def __init__(self, inputs: int, tensors: Mapping[str, Array], count: int) -> None:
@@ -227,17 +227,17 @@ class _Reader:
         return flat[:size].reshape(len(self._members), rows, columns)
 
 
-_LAYERS: Mapping[str, Callable[[_Reader, Mapping[str, Any]], None]] = MappingProxyType(
+_LAYERS: Mapping[str, Callable[[_LayerReader, Mapping[str, Any]], None]] = MappingProxyType(
     {
-        "linear": _Reader.linear,
-        "activation": _Reader.activation,
-        "batch_norm": _Reader.batch_norm,
-        "piecewise_linear": _Reader.piecewise_linear,
-        "periodic": _Reader.periodic,
-        "entity": _Reader.entity,
-        "repeat_rows": _Reader.repeat_rows,
-        "submodel_scale": _Reader.submodel_scale,
-        "submodel_linear": _Reader.submodel_linear,
-        "submodel_mean": _Reader.submodel_mean,
+        "linear": _LayerReader.linear,
+        "activation": _LayerReader.activation,
+        "batch_norm": _LayerReader.batch_norm,
+        "piecewise_linear": _LayerReader.piecewise_linear,
+        "periodic": _LayerReader.periodic,
+        "entity": _LayerReader.entity,
+        "repeat_rows": _LayerReader.repeat_rows,
+        "submodel_scale": _LayerReader.submodel_scale,
+        "submodel_linear": _LayerReader.submodel_linear,
+        "submodel_mean": _LayerReader.submodel_mean,
     }
 )

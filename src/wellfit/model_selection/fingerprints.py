@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from sklearn.base import BaseEstimator
 
+from wellfit.core.arrays import is_sparse
 from wellfit.core.digests import blake2b
 from wellfit.core.hyper import Config
 
@@ -36,7 +36,7 @@ def plain_data(value: Any) -> Any:
         return plain_data(value.identity())
     if isinstance(value, Config):
         return {"is": type(value).__name__, **{k: plain_data(v) for k, v in value.values()}}
-    if isinstance(value, BaseEstimator):
+    if _is_estimator(value):
         params = value.get_params(deep=False)
         return {
             "is": type(value).__name__,
@@ -51,6 +51,12 @@ def plain_data(value: Any) -> Any:
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return _ADDRESS.sub("", repr(value))
+
+
+def _is_estimator(value: Any) -> bool:
+    # Whoever has an estimator has imported its module; who reads a journal has not.
+    base = sys.modules.get("sklearn.base")
+    return base is not None and isinstance(value, base.BaseEstimator)
 
 
 def digest(*parts: Any) -> str:
@@ -72,7 +78,7 @@ def _pieces(part: Any) -> Iterator[bytes]:
     if isinstance(part, pd.DataFrame):
         yield str([list(part.columns), list(part.dtypes)]).encode()
         yield pd.util.hash_pandas_object(part, index=False, categorize=False).to_numpy().tobytes()
-    elif sparse.issparse(part):
+    elif is_sparse(part):
         rows = part.tocsr()
         yield from (b"sparse", *_pieces(rows.data), *_pieces(rows.indices), *_pieces(rows.indptr))
     elif isinstance(part, np.ndarray):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,10 @@ import pandas as pd
 from wellfit.core.words import percent
 from wellfit.preprocessing.categories import most_levels
 from wellfit.preprocessing.columns import kind_of
-from wellfit.preprocessing.table import TablePreprocessor
+from wellfit.preprocessing.table_documents import DEFAULTS
+
+if TYPE_CHECKING:
+    from wellfit.preprocessing.table import TablePreprocessor
 
 _FREE = 0.9  # share of values that occur once in an identifier, or in free text
 
@@ -69,23 +72,25 @@ def merged_levels(
     column 'name' is an identifier or free text (100 % of its 300 values occur once): the encoder
     keeps none of them
     """
-    encoder = encoder or TablePreprocessor()
+    rare, most_kept = DEFAULTS["min_frequency"], DEFAULTS["max_categories"]
+    if encoder is not None:
+        rare, most_kept = encoder.min_frequency, encoder.max_categories
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if kind_of(column) == "category":
-            one = _merged(column, encoder, coded_from)
+            one = _merged(column, rare, most_kept, coded_from)
             if one.rows > most:
                 yield one
 
 
 def _merged(
-    column: pd.Series[Any], encoder: TablePreprocessor, coded_from: int | None
+    column: pd.Series[Any], rare: int, most: int | str, coded_from: int | None
 ) -> MergedLevels:
     codes = pd.factorize(column)[0]
     counts = np.sort(np.bincount(codes[codes >= 0]))[::-1]
     levels = len(counts)
-    kept = int((counts >= encoder.min_frequency).sum())
-    limit = most_levels(encoder.max_categories, coded_from is not None and kept >= coded_from)
+    kept = int((counts >= rare).sum())
+    limit = most_levels(most, coded_from is not None and kept >= coded_from)
     if kept < levels or kept > limit:  # as Levels.fit does
         kept = min(kept, limit - 1)
     rows = float(counts[kept:].sum() / max(counts.sum(), 1))

@@ -20,7 +20,12 @@ from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.cells import number_matrix, warn_of_strays
 from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of, positions
 from wellfit.preprocessing.numeric import Numbers
-from wellfit.preprocessing.table_documents import check_settings, from_document, to_document
+from wellfit.preprocessing.table_documents import (
+    DEFAULTS,
+    check_settings,
+    from_document,
+    to_document,
+)
 from wellfit.preprocessing.table_encoding import TableEncoding, codes_last
 
 
@@ -67,12 +72,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        numeric: str = "robust",
+        numeric: str = DEFAULTS["numeric"],
         *,
-        clip: str = "smooth",
-        max_categories: int | Literal["auto"] = "auto",
-        min_frequency: int = 2,
-        dtype: Any = "float32",
+        clip: str = DEFAULTS["clip"],
+        max_categories: int | Literal["auto"] = DEFAULTS["max_categories"],
+        min_frequency: int = DEFAULTS["min_frequency"],
+        dtype: Any = DEFAULTS["dtype"],
     ) -> None:
         self.numeric = numeric
         self.clip = clip

@@ -27,6 +27,15 @@ class Settings(TypedDict):
     dtype: Literal["float32", "float64"]
 
 
+DEFAULTS: Settings = {
+    "numeric": "robust",
+    "clip": "smooth",
+    "max_categories": "auto",
+    "min_frequency": 2,
+    "dtype": "float32",
+}
+
+
 class TableDocument(TypedDict):
     """The document of a fitted :class:`TablePreprocessor`."""
 

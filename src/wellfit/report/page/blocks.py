@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from wellfit.charts import Chart
 from wellfit.charts.to_plotly import drawing
+from wellfit.core.metrics import Metric
 from wellfit.core.words import short
 
 Tone = Literal["", "good", "warn", "bad"]
@@ -245,3 +246,11 @@ def setting(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def format_score(score: Mapping[str, Any], key: str) -> str:
+    """Return a score's figure, shares in per cent."""
+    value = score.get(key)
+    if not isinstance(value, float):
+        return number(value)
+    return Metric.of(str(score.get("name"))).format(value)

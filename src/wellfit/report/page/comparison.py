@@ -16,12 +16,12 @@ from wellfit.report.page.blocks import (
     Prose,
     Section,
     TableBlock,
+    format_score,
     number,
     setting,
 )
 from wellfit.report.page.curves import curve_plot, held_out
 from wellfit.report.page.run_data import RunData
-from wellfit.report.page.training import format_score
 
 _DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot")
 

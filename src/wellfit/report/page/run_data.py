@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wellfit.datasets.dataset import Dataset
 
 Lines = Sequence[Mapping[str, Any]]
+MOST_TOLD = 400e6  # bytes of a table that a report tells about
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from wellfit.core.metrics import Metric
 from wellfit.core.words import moment, spent
 from wellfit.diagnose.verdicts.result import missing
 from wellfit.report.page.blocks import (
@@ -22,6 +21,7 @@ from wellfit.report.page.blocks import (
     Section,
     TableBlock,
     Tone,
+    format_score,
     number,
     setting,
 )
@@ -109,14 +109,6 @@ def _steps(run: RunData) -> dict[str, list[float]]:
     """Return the steps at the end of each epoch, where a run was judged in steps."""
     steps = [row["step"] for row in run.metrics if row.get("step")]
     return {"step": steps} if steps else {}
-
-
-def format_score(score: Mapping[str, Any], key: str) -> str:
-    """Return a score's figure, shares in per cent."""
-    value = score.get(key)
-    if not isinstance(value, float):
-        return number(value)
-    return Metric.of(str(score.get("name"))).format(value)
 
 
 def score_table(ended: Mapping[str, Any]) -> TableBlock:
