@@ -222,6 +222,7 @@ def _network(
     encoding = TableEncoding.from_document(inputs["table"], own)
     _require(list(encoding.names) == names and document["n_features_in"] == len(names))
     flat = {name: tensors[name] for name in ("parameters", "statistics")}
+    _require(len(tensors) - len(own) == 2 + ("conformal" in tensors))
     _require(all(array.dtype == precision and array.ndim == 1 for array in flat.values()))
     network = NumpyNetwork.of(document["network"], flat, document.get("n_networks", 1))
     _require(encoding.width == document["network"]["inputs"])
