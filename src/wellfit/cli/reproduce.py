@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import wellfit
 from wellfit.cli.console import duration, note, screen, spinner
 from wellfit.cli.recipe_runs import TITLES
 
@@ -107,14 +108,23 @@ def _refuse_unknown(names: list[str]) -> None:
         try:
             refuse_undeclared("recipe", name)
         except UnknownNameError as error:
-            from wellfit.recipes import recipes
-
-            if name in {recipe.source.key for recipe in recipes()}:
+            if _is_source(name):
                 hint = f"; it is a source: `--source {name}` runs its recipes."
             else:  # there are too many to name all
                 hint = did_you_mean(name, error.known)
             message = f"unknown recipe {name!r}{hint} `wellfit reproduce list` lists all"
             raise InputError(message) from error
+
+
+def _is_source(name: str) -> bool:
+    """Return whether a name is a source's."""
+    # A source has a module of its name, but for wellfit; importing the recipes takes seconds.
+    module = Path(wellfit.__file__).parent / "recipes" / name.replace("-", "_")
+    if name != "wellfit" and not (module.is_dir() or module.with_suffix(".py").is_file()):
+        return False
+    from wellfit.recipes import recipes
+
+    return name in {recipe.source.key for recipe in recipes()}
 
 
 def _jobs(found: list[Recipe], ways: tuple[Way, ...]) -> list[tuple[Recipe, Way]]:
