@@ -4,11 +4,11 @@
 
 A default network is trained on four fifths of the training rows, and the last fifth calibrates it:
 by ``calibrate``, and by ``CalibratedClassifierCV`` over the same fitted network, sigmoid and
-isotonic. Its default, which trains five networks by cross-validation, gets all training rows, and
-so does wellfit's own ``calibration="temperature"``. Test rows are each of five folds in turn
-(``tabular/tables.py``). Errors are of the predicted class, in ten bins; seconds are CPU seconds,
-of calibration alone for the fitted network, and of all that ``fit`` does otherwise. Results are
-kept fit by fit: those that the file holds aren't measured again.
+isotonic. With ``--refit``, its default, which trains five networks by cross-validation, gets all
+training rows, and so does wellfit's own ``calibration="temperature"``. Test rows are each of five
+folds in turn (``tabular/tables.py``). Errors are of the predicted class, in ten bins; seconds are
+CPU seconds, of calibration alone for the fitted network, and of all that ``fit`` does otherwise.
+Results are kept fit by fit: those that the file holds aren't measured again.
 """
 
 from __future__ import annotations
@@ -37,14 +37,19 @@ from wellfit.charts import Calibration
 
 SHARE = 0.2  # of the training rows that calibrate
 N_SPLITS = 5
-SIDES = {
+SAME = {
     "none": "the network as trained",
     "temperature": "wellfit: `calibrate(X, y)`",
     "sigmoid": "scikit-learn: sigmoid",
     "isotonic": "scikit-learn: isotonic",
+}
+REFIT = {
     "temperature_in_fit": 'wellfit: `calibration="temperature"`',
     "five_networks": "scikit-learn: sigmoid, 5 networks",
 }
+
+
+SIDES = {**SAME, **REFIT}
 
 
 def network(**params: Any) -> MLPClassifier:
@@ -73,7 +78,7 @@ def judged(model: Any, split: Split, seconds: float) -> Result:
 
 
 def measure(split: Split) -> Iterator[tuple[str, Result]]:
-    """Yield the results of every way to calibrate, on one split."""
+    """Yield the results of every way to calibrate one fitted network."""
     rows = np.arange(len(split.y_train))
     train, held = train_test_split(rows, test_size=SHARE, random_state=0, stratify=split.y_train)
     X, y = split.X_train.iloc[train], split.y_train[train]
@@ -86,6 +91,10 @@ def measure(split: Split) -> Iterator[tuple[str, Result]]:
         yield method, judged(found, split, seconds)
     _, seconds = timed(lambda: model.calibrate(*apart))
     yield "temperature", judged(model, split, seconds)
+
+
+def refitted(split: Split) -> Iterator[tuple[str, Result]]:
+    """Yield the results of calibration as a part of ``fit``, on all training rows."""
     everyone = split.X_train, split.y_train
     one, seconds = timed(lambda: network(calibration="temperature").fit(*everyone))
     yield "temperature_in_fit", judged(one, split, seconds)
@@ -98,22 +107,28 @@ def means(results: dict[Cell, Result], side: str, table: str, key: str) -> float
     return mean(each[key] for cell, each in results.items() if cell[:2] == (side, table))
 
 
-def markdown(results: dict[Cell, Result]) -> str:
-    """Return a table of calibration errors, and one of seconds."""
-    tables = list(dict.fromkeys(cell.table for cell in results))
-    head = ("table", *SIDES.values())
+def section(results: dict[Cell, Result], sides: dict[str, str]) -> str:
+    """Return tables of calibration errors, log losses and seconds of the splits of some sides."""
+    own = {cell: each for cell, each in results.items() if cell.side in sides}
+    if not own:
+        return ""
+    tables = list(dict.fromkeys(cell.table for cell in own))
+    head = ("table", *sides.values())
 
     def rows(key: str, form: str, scale: float = 1.0) -> list[list[str]]:
-        cells = {side: [means(results, side, table, key) for table in tables] for side in SIDES}
+        cells = {side: [means(own, side, table, key) for table in tables] for side in sides}
         lines = [
-            [table, *(format(scale * cells[side][place], form) for side in SIDES)]
+            [table, *(format(scale * cells[side][place], form) for side in sides)]
             for place, table in enumerate(tables)
         ]
-        return [*lines, ["mean", *(format(scale * mean(cells[side]), form) for side in SIDES)]]
+        return [
+            *lines,
+            ["mean", *(format(scale * mean(cells[side]), form) for side in sides)],
+        ]
 
-    splits = len({cell.split for cell in results})
+    places = {cell[1:] for cell in own}
     parts = (
-        f"Expected calibration error in per cent, mean of {splits} splits:",
+        f"Expected calibration error in per cent, {len(places)} splits of {len(tables)} tables:",
         markdown_table(head, rows("ece", ".2f", 100)),
         "Log loss:",
         markdown_table(head, rows("log_loss", ".4f")),
@@ -129,13 +144,17 @@ def run(args: argparse.Namespace) -> None:
     names = [name for name, table in tables.items() if not is_regression(table)]
     names = [name for name in names if not args.tables or name in args.tables]
     names.sort(key=lambda name: tables[name]["rows"])
+    sides, of = (REFIT, refitted) if args.refit else (SAME, measure)
     for number, name in product(args.splits, names):
-        cells = [Cell(side, name, number) for side in SIDES]
+        cells = [Cell(side, name, number) for side in sides]
         if all(cell in store.read() for cell in cells):
             continue
-        found = dict(measure(load_split(tables[name], number, args.data_dir)))
+        found = dict(of(load_split(tables[name], number, args.data_dir)))
         store.add({cell: found[cell.side] for cell in cells})
-        print(f"{name}:{number}", {side: round(each["ece"], 4) for side, each in found.items()})
+        print(
+            f"{name}:{number}",
+            {side: round(each["ece"], 4) for side, each in found.items()},
+        )
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -145,6 +164,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", help="names of tables, instead of all")
     numbers = range(N_SPLITS)
     parser.add_argument("--splits", nargs="+", type=int, choices=numbers, default=list(numbers))
+    parser.add_argument("--refit", action="store_true", help="measure calibration within fit")
     parser.add_argument("--no-run", action="store_true", help="print what the file holds")
     return parser.parse_args(argv)
 
@@ -154,7 +174,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if not args.no_run:
         run(args)
-    print(markdown(Store(args.out).read()))
+    results = Store(args.out).read()
+    print("\n\n".join(filter(None, (section(results, sides) for sides in (SAME, REFIT)))))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def test_the_threshold_is_the_lowest_that_enough_ranks_stay_below(count, level):
     if enough:
         assert threshold(scores, level) == enough[0] - 1
     else:
-        with pytest.raises(DataError, match=f"{count} rows calibrate it; expected at least"):
+        with pytest.raises(
+            DataError, match=f"the calibration rows are {count}; expected at least"
+        ):
             threshold(scores, level)
 
 
@@ -27,7 +29,7 @@ def test_the_threshold_is_the_lowest_that_enough_ranks_stay_below(count, level):
 def test_the_error_names_how_many_rows_suffice(level, least):
     threshold(np.zeros(least), level)
     if least > 1:
-        with pytest.raises(DataError, match=f"expected at least {least} calibration rows"):
+        with pytest.raises(DataError, match=f"expected at least {least}, or a lower level"):
             threshold(np.zeros(least - 1), level)
 
 

@@ -211,7 +211,7 @@ def test_what_was_never_calibrated_says_how():
 
 def test_too_few_rows_are_named():
     model = regressor(epochs=1).fit(X[:60], Y[:60])
-    with pytest.raises(DataError, match="12 rows calibrate it; expected at least 99"):
+    with pytest.raises(DataError, match="the calibration rows are 12; expected at least 99"):
         model.predict_interval(X, 0.99)
     with pytest.raises(DataError, match="expected at least one row in each part"):
         regressor(conformal_fraction=0.9, epochs=1).fit(X[:3], Y[:3])

@@ -60,8 +60,8 @@ def threshold(scores: Floats, level: float) -> Floats:
     if place > count:
         least = math.ceil(round(level / (1 - level), 9))
         raise DataError(
-            f"level is {level:g}, and {count} rows calibrate it; expected at least {least} "
-            "calibration rows, or a lower level"
+            f"level is {level:g}, and the calibration rows are {count}; expected at least "
+            f"{least}, or a lower level"
         )
     found: Floats = np.partition(scores, place - 1, axis=0)[place - 1]
     return found
