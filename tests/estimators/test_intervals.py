@@ -278,7 +278,7 @@ def test_scores_of_another_form_are_refused(tmp_path, scores, message):
 
 def test_exports_predict_the_mean_and_say_what_they_leave_out(tmp_path):
     model = regressor(epochs=2, precision="float64").fit(X[:300], Y[:300])
-    with pytest.warns(UserWarning, match="leaves out the calibrated intervals"):
+    with pytest.warns(UserWarning, match="leaves out the calibrated prediction intervals"):
         path = to_numpy(model, tmp_path / "net.py")[0]
     spec = importlib.util.spec_from_file_location("net", path)
     module = importlib.util.module_from_spec(spec)

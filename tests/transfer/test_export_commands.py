@@ -89,3 +89,10 @@ def test_what_cannot_be_done_is_told_in_a_line(
 def test_the_help_names_every_format() -> None:
     text = wellfit("export", "--help").output
     assert [name for name in EXPORTS if name not in text] == []
+
+
+def test_an_export_says_that_it_leaves_out_calibrated_sets(tmp_path: Path) -> None:
+    model = classifier(conformal="split").save(tmp_path / "model")
+    done = wellfit("export", model, "--to", "onnx", "--out", tmp_path / "net.onnx")
+    assert done.exit_code == 0, done.output
+    assert "leaves out the calibrated prediction sets" in " ".join(done.output.split())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wellfit.cli.console import screen, starting
+from wellfit.cli.console import note, screen, starting
 
 
 def export(
@@ -36,5 +37,10 @@ def export(
     with starting():
         from wellfit.cli.run_model import load_run_model
         from wellfit.transfer import export as write
-    files = write(load_run_model(run, folder), to, out)
+    model = load_run_model(run, folder)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        files = write(model, to, out)
+    for warning in caught:
+        note(str(warning.message))
     screen().print(f"wrote {' and '.join(map(str, files))}", soft_wrap=True)

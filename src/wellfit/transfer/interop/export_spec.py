@@ -118,8 +118,8 @@ def forms_of(model: Any, *, two_sided: bool = True, quiet: bool = False) -> list
     if model.network_.conformal is not None and not quiet:
         what = "sets" if model.network_.targets.classes is not None else "intervals"
         warnings.warn(
-            f"the export predicts, and leaves out the calibrated {what}: a model folder holds "
-            "them, which save writes",
+            f"the export leaves out the calibrated prediction {what}; a model folder, as save "
+            "writes it, holds them",
             UserWarning,
             stacklevel=3,
         )
