@@ -77,6 +77,10 @@ SIDES: dict[str, tuple[str, Intervals]] = {
         'wellfit, `loss="squared_error"`',
         partial(by_wellfit, loss="squared_error"),
     ),
+    "wellfit_cross": (
+        'wellfit, `bagging=10, conformal="cross"`',
+        partial(by_wellfit, bagging=10, conformal="cross"),
+    ),
     PEER: ("LightGBM, MAPIE", by_lightgbm),
 }
 

@@ -19,6 +19,8 @@ from wellfit.core.errors import (
     ModelFileError,
     UnknownNameError,
 )
+from wellfit.estimators.bagging import fold_jobs
+from wellfit.fitting import Compute
 from wellfit.model_selection import GridSearchCV
 from wellfit.nn import MeanAndQuantiles, Quantile
 from wellfit.transfer import to_numpy, to_onnx, to_torch
@@ -32,7 +34,7 @@ NAMES = np.array(["ant", "bee", "cat"])[YC]
 
 
 def regressor(**params):
-    given = {"epochs": 15, "random_state": 0, "conformal": "split", "n_threads": 1, **params}
+    given = {"epochs": 15, "random_state": 0, "conformal": "split", "n_threads": 1} | params
     return MLPRegressor((32,), **given)
 
 
@@ -45,7 +47,12 @@ def coverage(intervals, y):
     return ((intervals[..., 0] <= y) & (y <= intervals[..., 1])).mean()
 
 
-@pytest.mark.parametrize("params", [{}, {"bagging": 3}, {"n_submodels": 3}, {"loss": "huber"}])
+CROSS = {"bagging": 4, "conformal": "cross"}
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"bagging": 3}, {"n_submodels": 3}, {"loss": "huber"}, CROSS]
+)
 def test_intervals_hold_the_share_of_new_rows_that_was_asked_for(params):
     model = regressor(**params).fit(X[:800], Y[:800])
     for level in (0.5, 0.9):
@@ -99,6 +106,37 @@ def test_a_fold_of_bagging_holds_no_row_that_calibrates():
     assert np.flatnonzero(np.isnan(model.oob_prediction_)).tolist() == sorted(apart)
     known = np.setdiff1d(np.arange(300), list(apart))  # each row's prediction is its own
     assert np.corrcoef(model.oob_prediction_[known], clear[known])[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("rows", [120, 121])
+def test_a_fold_that_calibrates_is_neither_trained_nor_validated_on(rows):
+    model = regressor(**CROSS, epochs=1)
+    builder = model.job_builder(model)
+    jobs, held_out = fold_jobs(builder, model.prepare(X[:rows], Y[:rows]))
+    dealt, counts = np.unique(np.concatenate(held_out), return_counts=True)
+    twice = dealt[counts > 1]
+    assert len(twice) == (0 if rows == 120 else 3)
+    for job, fold in zip(jobs, held_out, strict=True):
+        seen = {*job.stream.train.tolist(), *job.stream.validation.tolist()}
+        assert not seen & set(np.setdiff1d(fold, twice).tolist())
+        assert not set(job.stream.train.tolist()) & set(job.stream.validation.tolist())
+    assert len({len(job.stream.train) for job in jobs}) == 1  # one stack
+    scores = model.fit(X[:rows], Y[:rows]).network_.conformal
+    assert len(scores.residuals) == rows - len(twice)
+    assert np.isfinite(model.oob_prediction_).all()
+
+
+def test_intervals_of_folds_follow_their_own_networks():
+    model = regressor(**CROSS).fit(X[:200], Y[:200])
+    network, scores = model.network_, model.network_.conformal
+    assert np.bincount(scores.folds).tolist() == [50] * 4
+    each = [network.targets.estimates(n.outputs(X[200:210], Compute())) for n in network.members]
+    low, high = (np.stack([one[:, 0, place] for one in each]) for place in (1, -2))  # 5 %, 95 %
+    missed = np.maximum(scores.residuals[:, 0, 1], -scores.residuals[:, 0, -2])
+    upper = np.sort(high[scores.folds] + missed[:, None], axis=0)[180]  # the 181st of 200
+    lower = -np.sort(missed[:, None] - low[scores.folds], axis=0)[180]
+    found = model.predict_interval(X[200:210], 0.9)
+    np.testing.assert_allclose(found, np.column_stack([lower, upper]), rtol=1e-5)
 
 
 def test_rows_of_weight_zero_calibrate_nothing():
@@ -159,7 +197,7 @@ def test_the_networks_of_a_search_are_calibrated_when_the_best_is_refitted():
 
 
 @pytest.mark.parametrize("method", ["lac", "aps"])
-@pytest.mark.parametrize("params", [{}, {"bagging": 3, "calibration": "temperature"}])
+@pytest.mark.parametrize("params", [{}, {"bagging": 3, "calibration": "temperature"}, CROSS])
 def test_sets_hold_the_share_of_new_rows_that_was_asked_for(method, params):
     model = classifier(**params).fit(XC[:600], NAMES[:600])
     sets = model.predict_set(XC[600:], 0.9, method=method)
@@ -222,8 +260,10 @@ def test_too_few_rows_are_named():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"conformal": "cross"}, "conformal is 'cross'; expected 'split'"),
+        ({"conformal": "jackknife"}, "conformal is 'jackknife'; expected"),
         ({"conformal_fraction": 1.0}, "conformal_fraction is 1.0; expected"),
+        ({"conformal": "cross"}, "conformal is 'cross' and bagging is None"),
+        ({"conformal": "cross", "bagging": 2}, "Expected bagging of 3 or more, such as 10"),
         ({"warm_start": True}, "rows that an earlier fit has learned from can't calibrate"),
     ],
 )
@@ -246,6 +286,9 @@ def test_folders_hold_the_scores(tmp_path):
     loaded = load_model(reg.save(tmp_path / "reg"))
     np.testing.assert_array_equal(loaded.predict_interval(X, 0.8), reg.predict_interval(X, 0.8))
     assert loaded.conformal == "split"
+    crossed = regressor(**CROSS, epochs=2).fit(X[:300], Y[:300])
+    loaded = load_model(crossed.save(tmp_path / "crossed"))
+    np.testing.assert_array_equal(loaded.predict_interval(X), crossed.predict_interval(X))
     loaded = load_model(clf.save(tmp_path / "clf"))
     np.testing.assert_array_equal(loaded.predict_set(XC), clf.predict_set(XC))
 
@@ -270,6 +313,25 @@ def test_scores_of_another_form_are_refused(tmp_path, scores, message):
 
     def change(tensors):
         tensors["conformal"] = torch.as_tensor(scores)
+
+    reseal_model(folder, change_tensors=change)
+    with pytest.raises(ModelFileError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        (np.zeros(3, dtype=np.int64), r"of type int64 and shape \(3,\); expected int64 and"),
+        (np.zeros(100), "of type float64"),
+        (np.full(100, 4), "numbers from 4 to 4; expected them from 0 to below 4"),
+    ],
+)
+def test_folds_of_another_form_are_refused(tmp_path, folds, message):
+    folder = regressor(**CROSS, epochs=1).fit(X[:100], Y[:100]).save(tmp_path / "model")
+
+    def change(tensors):
+        tensors["conformal_folds"] = torch.as_tensor(folds)
 
     reseal_model(folder, change_tensors=change)
     with pytest.raises(ModelFileError, match=message):

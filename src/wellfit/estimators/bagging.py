@@ -32,7 +32,7 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     _refuse_single(builder.estimator, job)
     jobs, held_out = fold_jobs(builder, job)
     assert job.split is not None  # but of one epoch, which is refused
-    return run_folds(jobs, held_out, job.split)
+    return run_folds(jobs, held_out, job.split, calibrate=_crosses(builder.estimator))
 
 
 def fold_jobs(
@@ -58,22 +58,31 @@ def fold_jobs(
         )
     strata = job.targets.strata(job.y[stream.train])
     jobs, held_out = [], []
-    for number, fold in enumerate(folds(rows, count, stream.seed, strata=strata)):
-        rest = np.delete(np.arange(rows), fold)
+    every = folds(rows, count, stream.seed, strata=strata)
+    # Rows that calibrate must not choose the epoch: those of the next fold do.
+    apart = stream.validation is None and _crosses(builder.estimator)
+    judging = np.roll(every, -1, axis=0) if apart else every
+    for number, (fold, judge) in enumerate(zip(every, judging, strict=True)):
+        rest = np.setdiff1d(np.arange(rows), [*fold, *judge])[: rows - (1 + apart) * len(fold)]
         own = replace(
             stream,
             train=stream.train[rest],
             # Rows that are given to validate on serve all networks.
-            validation=stream.train[fold] if stream.validation is None else stream.validation,
+            validation=stream.train[judge] if stream.validation is None else stream.validation,
             seed=derive(stream.seed, "fold", number),
         )
-        part = replace(split, train=split.train[rest], held_out=split.train[fold])
+        part = replace(split, train=split.train[rest], held_out=split.train[judge])
         like = builder.job_like(replace(job, stream=own, split=part))
         # Which columns are embedded is a matter of all rows, so that networks share a stack.
         member = like.member.replace(network=job.member.network)
         jobs.append(replace(like, member=member))
         held_out.append(stream.train[fold])
     return jobs, held_out
+
+
+def _crosses(estimator: Any) -> bool:
+    """Say whether the folds calibrate intervals or sets."""
+    return getattr(estimator, "conformal", None) == "cross"
 
 
 def _refuse_single(estimator: Any, job: TrainingJob) -> None:

@@ -94,13 +94,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         group="Validation and stopping",
     )
 
-    conformal: Literal["split"] | None = parameter(
+    conformal: Literal["split", "cross"] | None = parameter(
         "calibration of prediction intervals of numbers, and of prediction sets of classes; "
-        '``"split"`` sets rows apart from training for it. Of numbers, the loss ``"auto"`` then '
+        '``"split"`` sets rows apart from training for it, ``"cross"`` uses the folds of '
+        '``bagging``, at least 3. Of numbers, the loss ``"auto"`` then '
         "estimates quantiles beside the mean, so that intervals are wide where the target is "
         "uncertain. None for none.",
         default=None,
-        choices=("split",),
+        choices=("split", "cross"),
         optional=True,
         group="Validation and stopping",
     )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
-from wellfit.fitting import FittedNetwork, NumberTargets
+from wellfit.fitting import ClassTargets, Compute, FittedNetwork, NumberTargets
 from wellfit.fitting.conformal import (
     SET_METHODS,
     IntervalScores,
@@ -20,6 +20,7 @@ from wellfit.fitting.conformal import (
     check_level,
 )
 from wellfit.fitting.conformalizing import scores
+from wellfit.fitting.validation import validate_features
 
 Model = TypeVar("Model")
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # that a report looks at
@@ -85,7 +86,7 @@ def intervals_at(model: Any, X: Any, levels: Sequence[float]) -> list[NDArray[np
     if not isinstance(known, IntervalScores):
         raise InputError(_uncalibrated(model, "intervals"))
     assert isinstance(targets, NumberTargets)
-    estimates = targets.estimates(model.outputs(X))
+    estimates = np.stack([targets.estimates(each) for each in _outputs(model, X, known)])
     found = [known.interval(estimates, share) for share in shares]
     return [each[:, 0] for each in found] if targets.flat else found
 
@@ -141,7 +142,9 @@ def sets_at(
     known = network.conformal
     if not isinstance(known, SetScores):
         raise InputError(_uncalibrated(model, "sets"))
-    probabilities = model.predict_proba(X)
+    targets = network.targets
+    assert isinstance(targets, ClassTargets)
+    probabilities = np.stack([targets.probabilities(each) for each in _outputs(model, X, known)])
     return [known.sets(probabilities, share, method) for share in shares]
 
 
@@ -195,6 +198,17 @@ def _network(model: Any) -> FittedNetwork:
     check_is_fitted(model, "network_")
     network: FittedNetwork = model.network_
     return network
+
+
+def _outputs(model: Any, X: Any, known: IntervalScores | SetScores) -> NDArray[np.floating]:
+    """Return the outputs (n_networks, n_samples, n_outputs) of the networks that were scored."""
+    if known.folds is None:
+        mean: NDArray[np.floating] = model.outputs(X)[np.newaxis]
+        return mean
+    network = _network(model)
+    return network.outputs_of_each(
+        validate_features(model, X, network.features), Compute.of(model)
+    )
 
 
 def _uncalibrated(model: Any, what: str) -> str:

@@ -361,9 +361,16 @@ def check_options(estimator: Any) -> None:
             f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "
             "network; expected bagging=None, or pretrained=None"
         )
-    if estimator.warm_start and getattr(estimator, "conformal", None) is not None:
+    conformal = getattr(estimator, "conformal", None)
+    if conformal == "cross" and (estimator.bagging is None or estimator.bagging < 3):
         raise HyperparameterError(
-            f"conformal is {estimator.conformal!r} and warm_start is True: rows that an earlier "
+            f"conformal is 'cross' and bagging is {estimator.bagging}: a fold calibrates, another "
+            "chooses the epoch, and the others are trained on. Expected bagging of 3 or more, "
+            "such as 10, or conformal='split'"
+        )
+    if estimator.warm_start and conformal is not None:
+        raise HyperparameterError(
+            f"conformal is {conformal!r} and warm_start is True: rows that an earlier "
             "fit has learned from can't calibrate. Expected conformal=None, and "
             "conformalize(X, y) with rows of their own after fit"
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.fitting.conformalizing import conformalized
+from wellfit.fitting.conformalizing import conformalized, cross_conformalized
 from wellfit.fitting.history import History
 from wellfit.fitting.job import RowSplit, TrainingJob
 from wellfit.fitting.network import FittedNetwork, Fold
@@ -26,7 +26,11 @@ from wellfit.training import Status, Weights
 
 
 def run_folds(
-    jobs: Sequence[TrainingJob], held_out: Sequence[NDArray[np.integer]], split: RowSplit
+    jobs: Sequence[TrainingJob],
+    held_out: Sequence[NDArray[np.integer]],
+    split: RowSplit,
+    *,
+    calibrate: bool = False,
 ) -> FittedNetwork:
     """Train the networks of all folds as one stack, and return their average.
 
@@ -34,6 +38,7 @@ def run_folds(
         jobs: one for each fold, of the same rows.
         held_out: the positions, among these rows, of those outside of each job's training rows.
         split: the rows of X that the jobs read.
+        calibrate: whether these positions calibrate intervals or sets.
 
     Raises:
         DivergedError: a network's loss became infinite before any epoch was worth keeping.
@@ -55,6 +60,8 @@ def run_folds(
         folds=tuple(Fold(network.record, network.split) for network in networks),
         oob=oob,
     )
+    if calibrate:
+        return cross_conformalized(mean, networks, jobs[0], held_out)
     return conformalized(mean, jobs[0])
 
 

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from wellfit.core.errors import DataError, HyperparameterError
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+_HALVINGS = 64  # after which nothing is left to halve in a float64
 SetMethod = Literal["lac", "aps"]
 SET_METHODS = ("lac", "aps")
 
@@ -54,7 +56,12 @@ def threshold(scores: Floats, level: float) -> Floats:
     >>> threshold(np.arange(1.0, 20.0), 0.9)  # the 18th of 19
     np.float64(18.0)
     """
-    count = len(scores)
+    found: Floats = np.partition(scores, (rank := _rank(len(scores), level)) - 1, axis=0)[rank - 1]
+    return found
+
+
+def _rank(count: int, level: float) -> int:
+    """Return which of so many scores, from the lowest, a new one exceeds rarely enough."""
     # Without the rounding, 0.7 · 10 would ask for one more score than 7.
     place = math.ceil(round((count + 1) * level, 9))
     if place > count:
@@ -63,8 +70,46 @@ def threshold(scores: Floats, level: float) -> Floats:
             f"level is {level:g}, and the calibration rows are {count}; expected at least "
             f"{least}, or a lower level"
         )
-    found: Floats = np.partition(scores, place - 1, axis=0)[place - 1]
-    return found
+    return place
+
+
+def bounds(scores: Floats, folds: Places | None, shifts: Floats, level: float) -> Floats:
+    """Return upper bounds (n,) of new targets: the jackknife+ of folds, and of a single network.
+
+    Each calibration row's score is added to the new row's estimate by the network that scored it;
+    the bound is to these sums what :func:`threshold` is to scores.
+
+    Args:
+        scores: (n_rows,) of calibration rows.
+        folds: (n_rows,) the network that scored each; None of one network.
+        shifts: (n_networks, n) estimates of new rows.
+        level: in (0, 1).
+
+    Source: Barber, Candès, Ramdas and Tibshirani, "Predictive inference with the jackknife+",
+    2021.
+
+    >>> scores, folds = np.arange(1.0, 20.0), np.arange(19) % 2
+    >>> bounds(scores, folds, np.array([[5.0], [5.0]]), 0.9), bounds(scores, None, [[5.0]], 0.9)
+    (array([23.]), array([23.]))
+    """
+    shifts = np.asarray(shifts, dtype=np.float64)
+    if folds is None:
+        return shifts[0] + threshold(scores, level)
+    rank, each = (
+        _rank(len(scores), level),
+        [np.sort(scores[folds == place]) for place in range(len(shifts))],
+    )
+    low, high = shifts.min(axis=0) + scores.min(), shifts.max(axis=0) + scores.max()
+    # Halving finds the lowest number that as many as the rank don't exceed, for all rows at once.
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        below = sum(
+            np.searchsorted(own, middle - shift, "right")
+            for own, shift in zip(each, shifts, strict=True)
+        )
+        enough = below >= rank
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +119,8 @@ class IntervalScores:
     Attributes:
         residuals: (n_rows, n_targets, n_estimates) estimates less the target, in its units.
         levels: (n_estimates,) the quantiles that are estimated, rising; () of a single estimate.
+        folds: (n_rows,) the network that each row was estimated by, of several that each leave out
+            a fold; None where all were by what predicts.
 
     Where quantiles are estimated, intervals lie between two of them, moved alike in all rows:
     they are wide where the network is unsure. Around a single estimate all are equally wide.
@@ -81,12 +128,13 @@ class IntervalScores:
     Source: Romano, Patterson and Candès, "Conformalized quantile regression", 2019.
 
     >>> scores = IntervalScores(np.linspace(-1, 1, 19).reshape(19, 1, 1))
-    >>> scores.interval(np.zeros((1, 1, 1)), level=0.9).round(2)
+    >>> scores.interval(np.zeros((1, 1, 1, 1)), level=0.9).round(2)
     array([[[-1.,  1.]]])
     """
 
     residuals: Floats
     levels: tuple[float, ...] = ()
+    folds: Places | None = None
 
     @property
     def array(self) -> Floats:
@@ -97,16 +145,22 @@ class IntervalScores:
         """Return intervals (n, n_targets, 2) that hold each target with probability ``level``.
 
         Args:
-            estimates: (n, n_targets, n_estimates), in the targets' units.
+            estimates: (n_networks, n, n_targets, n_estimates), in the targets' units; of one
+                network where there are no folds.
             level: in (0, 1).
 
         Raises:
             DataError: too few calibration rows for the level.
         """
         low, high = self._between(self.residuals, level)
-        margin = threshold(np.maximum(low, -high), level)
-        low, high = self._between(estimates, level)
-        low, high = low - margin, high + margin
+        scores, shifts = np.maximum(low, -high), self._between(estimates, level)
+        targets = range(scores.shape[1])
+
+        def reached(shift: Floats) -> Floats:
+            columns = [bounds(scores[:, t], self.folds, shift[..., t], level) for t in targets]
+            return np.stack(columns, axis=-1)
+
+        low, high = -reached(-shifts[0]), reached(shifts[1])
         # A negative margin may turn narrow intervals inside out; these have no length.
         middle = (low + high) / 2
         return np.stack([np.minimum(low, middle), np.maximum(high, middle)], axis=-1)
@@ -134,15 +188,18 @@ class SetScores:
     Attributes:
         probabilities: (n_rows,) of each row's own class.
         above: (n_rows,) of all classes that are likelier than that one.
+        folds: (n_rows,) the network that each row was predicted by, of several that each leave out
+            a fold; None where all were by what predicts.
 
     >>> scores = SetScores.of(np.tile([0.75, 0.25], (20, 1)), np.repeat([0, 1], [15, 5]))
-    >>> scores.sets(np.array([[0.75, 0.25], [0.875, 0.125]]), level=0.9)
+    >>> scores.sets(np.array([[[0.75, 0.25], [0.875, 0.125]]]), level=0.9)
     array([[ True,  True],
            [ True, False]])
     """
 
     probabilities: Floats
     above: Floats
+    folds: Places | None = None
 
     @property
     def array(self) -> Floats:
@@ -150,15 +207,18 @@ class SetScores:
         return np.stack([self.probabilities, self.above], axis=1)
 
     @classmethod
-    def of(cls, probabilities: NDArray[Any], codes: NDArray[np.integer]) -> SetScores:
+    def of(
+        cls, probabilities: NDArray[Any], codes: NDArray[np.integer], folds: Places | None = None
+    ) -> SetScores:
         """Return the scores of rows.
 
         Args:
             probabilities: (n_rows, n_classes) by the network.
             codes: (n_rows,) of the rows' own classes.
+            folds: (n_rows,) the network of each, or None.
         """
         everyone, exact = np.arange(len(codes)), probabilities.astype(np.float64)
-        return cls(exact[everyone, codes], _above(exact)[everyone, codes])
+        return cls(exact[everyone, codes], _above(exact)[everyone, codes], folds)
 
     def sets(
         self, probabilities: NDArray[Any], level: float, method: SetMethod = "lac"
@@ -166,7 +226,7 @@ class SetScores:
         """Return which classes are in each row's set (n, n_classes); the likeliest always is.
 
         Args:
-            probabilities: (n, n_classes) by the network.
+            probabilities: (n_networks, n, n_classes); of one network where there are no folds.
             level: the share of rows whose set is to hold their class, in (0, 1).
             method: ``"lac"`` for all classes that are likely enough, which makes the smallest sets
                 on average; ``"aps"`` for the likeliest ones, until their sum is high enough, so
@@ -177,10 +237,18 @@ class SetScores:
         """
         exact = probabilities.astype(np.float64)
         if method == "lac":
-            sets = 1 - exact <= threshold(1 - self.probabilities, level)
+            own, new = 1 - self.probabilities, 1 - exact
         else:
-            sets = _above(exact) <= threshold(self.above, level)
-        sets[np.arange(len(sets)), exact.argmax(axis=1)] = True
+            own, new = self.above, np.stack([_above(each) for each in exact])
+        folds = np.zeros(len(own), dtype=np.int64) if self.folds is None else self.folds
+        rank = _rank(len(own), level)
+        # A class is left out where enough calibration rows had a lower score by the same network.
+        lower = sum(
+            np.searchsorted(np.sort(own[folds == place]), each, "left")
+            for place, each in enumerate(new)
+        )
+        sets: NDArray[np.bool_] = lower < rank
+        sets[np.arange(len(sets)), exact.mean(axis=0).argmax(axis=1)] = True
         return sets
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.fitting.conformal import IntervalScores, SetScores
@@ -26,8 +28,40 @@ def conformalized(network: FittedNetwork, job: TrainingJob) -> FittedNetwork:
     return replace(network, conformal=scores(targets, outputs, whole.y[rows]))
 
 
+def cross_conformalized(
+    mean: FittedNetwork,
+    networks: Sequence[FittedNetwork],
+    job: TrainingJob,
+    held_out: Sequence[NDArray[np.integer]],
+) -> FittedNetwork:
+    """Return the average of networks, calibrated by the folds that each of them left out.
+
+    Args:
+        mean: the average.
+        networks: one for each fold.
+        job: the training of any of them: all read the same rows.
+        held_out: the positions of each one's fold, which may share rows.
+    """
+    whole, rows = job.full_job or job, np.concatenate(held_out)
+    assert whole.y is not None
+    link = mean.targets.loss.predict
+    outputs = [
+        network.evaluate(whole.rows.x[ids], job.compute, link)
+        for network, ids in zip(networks, held_out, strict=True)
+    ]
+    folds = np.repeat(np.arange(len(held_out)), [len(ids) for ids in held_out])
+    # Rows that were dealt to two folds, to make these equal, may have chosen an epoch.
+    _, first, counts = np.unique(rows, return_index=True, return_counts=True)
+    once = first[counts == 1]
+    found = scores(mean.targets, np.concatenate(outputs)[once], whole.y[rows[once]], folds[once])
+    return replace(mean, conformal=found)
+
+
 def scores(
-    targets: TargetEncoder, outputs: NDArray[np.floating], y: NDArray[Any]
+    targets: TargetEncoder,
+    outputs: NDArray[np.floating],
+    y: NDArray[Any],
+    folds: NDArray[np.int64] | None = None,
 ) -> IntervalScores | SetScores:
     """Return the scores of calibration rows.
 
@@ -35,28 +69,48 @@ def scores(
         targets: the encoder of the network's targets.
         outputs: (n_rows, n_outputs) of the network.
         y: the rows' targets, read.
+        folds: (n_rows,) the network of each row, of several; or None.
 
     Raises:
         InputError: targets for which there are neither intervals nor sets.
     """
     if isinstance(targets, NumberTargets):
         columns = targets.columns(y)[..., np.newaxis]
-        return IntervalScores(targets.estimates(outputs) - columns, targets.loss.levels())
+        levels = targets.loss.levels()
+        return IntervalScores(targets.estimates(outputs) - columns, levels, folds)
     if isinstance(targets, ClassTargets) and targets.one_label:
         probabilities = targets.probabilities(outputs)
-        return SetScores.of(probabilities, targets.labels.encode(y))
+        return SetScores.of(probabilities, targets.labels.encode(y), folds)
     raise InputError(
         "prediction sets are of classes, of which a row has one; here it has several labels or "
         "probabilities. Expected targets of one label a row"
     )
 
 
-def from_array(targets: TargetEncoder, array: NDArray[Any]) -> IntervalScores | SetScores:
-    """Return the scores that a file holds for targets of this kind.
+def to_arrays(known: IntervalScores | SetScores) -> dict[str, NDArray[Any]]:
+    """Return scores as the tensors of a file, by name."""
+    if known.folds is None:
+        return {"conformal": known.array}
+    return {"conformal": known.array, "conformal_folds": known.folds}
+
+
+def from_arrays(
+    targets: TargetEncoder, tensors: Mapping[str, Tensor], n_networks: int
+) -> IntervalScores | SetScores | None:
+    """Return the scores that a file holds for targets of this kind; None if it holds none.
+
+    Args:
+        targets: the encoder of the network's targets.
+        tensors: all of the file's, by name.
+        n_networks: that are averaged.
 
     Raises:
         ModelFileError: an array of another form.
     """
+    folds = _folds(tensors, n_networks)
+    if "conformal" not in tensors:
+        return None
+    array = tensors["conformal"].numpy()
     width: tuple[int, ...] = (2,)
     if isinstance(targets, NumberTargets):
         width = targets.n_targets, max(len(targets.loss.levels()), 1)
@@ -68,7 +122,26 @@ def from_array(targets: TargetEncoder, array: NDArray[Any]) -> IntervalScores | 
     if not np.isfinite(array).all():
         raise ModelFileError("tensor 'conformal' holds NaN or infinities")
     if isinstance(targets, NumberTargets):
-        return IntervalScores(array, targets.loss.levels())
+        return IntervalScores(array, targets.loss.levels(), folds)
     if isinstance(targets, ClassTargets) and targets.one_label:
-        return SetScores(*array.T)
+        return SetScores(array[:, 0], array[:, 1], folds)
     raise ModelFileError("tensor 'conformal' is none of a model with several labels a row")
+
+
+def _folds(tensors: Mapping[str, Tensor], n_networks: int) -> NDArray[np.int64] | None:
+    """Return the network of each calibration row, if a file holds it."""
+    if "conformal_folds" not in tensors:
+        return None
+    rows = len(tensors["conformal"]) if "conformal" in tensors else 0
+    folds = tensors["conformal_folds"].numpy()
+    if folds.dtype != np.int64 or folds.shape != (rows,):
+        raise ModelFileError(
+            f"tensor 'conformal_folds' is of type {folds.dtype} and shape {folds.shape}; expected "
+            f"int64 and ({rows},), as tensor 'conformal' has rows"
+        )
+    if rows and not (folds.min() >= 0 and folds.max() < n_networks):
+        raise ModelFileError(
+            f"tensor 'conformal_folds' holds numbers from {folds.min()} to {folds.max()}; "
+            f"expected them from 0 to below {n_networks}, the number of networks"
+        )
+    return folds

@@ -17,7 +17,7 @@ from wellfit.core import former
 from wellfit.core.errors import ModelFileError
 from wellfit.core.hyper import from_dict
 from wellfit.core.schema import Count, Length, Positive, conform
-from wellfit.fitting.conformalizing import from_array
+from wellfit.fitting.conformalizing import from_arrays, to_arrays
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
 from wellfit.fitting.job import TrainingJob
@@ -28,6 +28,8 @@ from wellfit.nn import Network
 from wellfit.training import Status, Weights
 from wellfit.training.precision import dtype_of
 from wellfit.training.snapshot import Snapshot
+
+_TENSORS = {"parameters", "statistics", "conformal", "conformal_folds"}  # and those of inputs
 
 
 class PretrainedDocument(TypedDict):
@@ -94,7 +96,7 @@ def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]
     tensors["parameters"] = weights.parameters.cpu()
     tensors["statistics"] = weights.statistics.cpu()
     if network.conformal is not None:
-        tensors["conformal"] = network.conformal.array
+        tensors |= to_arrays(network.conformal)
     return document, tensors
 
 
@@ -205,10 +207,9 @@ def from_document(
             "targets"
         )
     expected = {f"inputs.{key}" for key in features.to_document()[1]}
-    for name in sorted(tensors.keys() - expected - {"parameters", "statistics", "conformal"}):
+    for name in sorted(tensors.keys() - expected - _TENSORS):
         raise ModelFileError(f"tensor {name!r} is none of the model's")
-    found, name = tensors.get("conformal"), document["estimator"]
-    known = None if found is None else from_array(targets, found.numpy())
+    known, name = from_arrays(targets, tensors, weights.members), document["estimator"]
     return FittedNetwork(weights, features, targets, name, record, conformal=known)
 
 

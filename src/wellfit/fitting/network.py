@@ -201,6 +201,11 @@ class FittedNetwork(TrainedLayers):
         apart = outputs.reshape(*outputs.shape[:2], n, -1).swapaxes(1, 2)
         return apart.reshape(-1, *apart.shape[2:])
 
+    def outputs_of_each(self, x: Table, compute: Compute) -> NDArray[np.floating]:
+        """Return the outputs (n_networks, n_samples, n_outputs) of networks that are averaged."""
+        numbers = self.features.encode(x, compute.numpy_dtype)
+        return self.evaluate_each(numbers, compute, self.targets.loss.predict)
+
     def encode(
         self, x: Table, y: ArrayLike, compute: Compute
     ) -> tuple[Numbers, NDArray[np.generic]]:
