@@ -132,7 +132,7 @@ def test_few_rows_without_a_relation_are_never_called_well_fit(seed: int) -> Non
     """By 44 rows chance alone makes R² positive now and then."""
     X, y = load_diabetes(return_X_y=True)
     y = np.random.default_rng(seed).permutation(y)
-    net = MLPRegressor(**small(hidden_layer_sizes=(32,))).fit(X, y)
+    net = MLPRegressor(**small(hidden_layer_sizes=(32,), validation_fraction=0.1)).fit(X, y)
     found = verdict(net, X, y, data_findings=())
     assert found.scores is not None
     assert found.scores.unseen > 0.02
@@ -320,7 +320,8 @@ def test_baselines_cost_about_a_second_whatever_the_table() -> None:
 def test_noise_is_told_by_its_cause() -> None:
     """Fifteen rows are few; that the loss doesn't jump isn't told as a reason."""
     X, y = load_iris(return_X_y=True)
-    found = verdict(MLPClassifier(**small(epochs=30)).fit(X, y), X, y)
+    given = small(epochs=30, validation_fraction=0.1)
+    found = verdict(MLPClassifier(**given).fit(X, y), X, y)
     told = found["noisy_validation"].observed
     assert "accuracy on 15 validation rows, 95 % confidence interval " in told
     assert found.scores is not None

@@ -63,7 +63,7 @@ def test_each_network_is_what_it_would_be_if_it_were_trained_alone(kind):
     model = fitted(kind)
     rows, y = (X, Y) if kind is MLPRegressor else (XC, YC)
     builder = model.job_builder(clone(model))
-    jobs, _ = fold_jobs(builder, builder.job(rows, y))
+    jobs, _ = fold_jobs(builder, builder.job(rows, y), model.bagging)
     for place, job in enumerate(jobs):
         own = run_alone(job)
         kept = model.network_.weights.select(_index(place))
@@ -143,7 +143,7 @@ def test_repeatable_and_cloned():
 
 def test_fitted_anew_without_bagging_nothing_is_left_of_it():
     model = fitted()
-    model.set_params(bagging=None).fit(X, Y)
+    model.set_params(bagging=None, validation_folds=None).fit(X, Y)
     assert model.network_.weights.members == 1
     assert not hasattr(model, "oob_prediction_")
 

@@ -340,6 +340,7 @@ def test_a_failed_fit_leaves_the_model_as_it_was():
 def test_divergence_after_a_good_epoch_keeps_it():
     X, y = IRIS
     options = {"optimizer": SGD(0.1), "lr_schedule": "constant", "preprocess": None}
+    options |= {"validation_fraction": 0.1}
 
     class Spoil(Callback, name="spoil"):
         def on_epoch_end(self, logs, state):

@@ -73,7 +73,8 @@ def test_the_best_weights_so_far_predict(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_from_a_checkpoints_model(tmp_path: Path) -> None:
-    model = MLPClassifier((5,), epochs=2, random_state=0, callbacks=[Checkpoint(tmp_path)])
+    given = {"epochs": 2, "validation_fraction": 0.1, "random_state": 0}
+    model = MLPClassifier((5,), **given, callbacks=[Checkpoint(tmp_path)])
     loss = model.fit(X, Y).history_["loss"][-1]
     more = load_model(tmp_path).set_params(warm_start=True, epochs=5).fit(X, Y)
     assert more.history_["loss"][0] < loss

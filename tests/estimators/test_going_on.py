@@ -91,6 +91,7 @@ ELSEWHERE = {
     *(
         "preset",
         "bagging",
+        "validation_folds",
         "calibration",
         "conformal",
         "conformal_fraction",

@@ -102,7 +102,7 @@ def test_parameters_are_reached_by_name():
 # Together = alone
 
 TOGETHER = {
-    "held-out rows of its own": {},
+    "held-out rows of its own": {"validation_folds": None},  # folds are for one network alone
     "no rows held out": {"early_stopping": False},
     "dropout and batch norm": {"early_stopping": False, "dropout": 0.3, "batch_norm": True},
     "part of the rows": {"early_stopping": False, "subsample": 0.5},
@@ -437,7 +437,11 @@ def test_from_a_search_nothing_is_trained_anew(monkeypatch):
 
 def test_a_candidates_score_is_that_of_its_held_out_rows():
     search = kept(
-        GridSearchCV(MLPRegressor(**SMALL, random_state=0), {"l2": [0, 1]}, cv=2), DX, DY
+        GridSearchCV(
+            MLPRegressor(**SMALL, validation_folds=None, random_state=0), {"l2": [0, 1]}, cv=2
+        ),
+        DX,
+        DY,
     )
     ensemble = MLPEnsembleRegressor.from_search(search, scoring="neg_mean_absolute_error")
     told = []

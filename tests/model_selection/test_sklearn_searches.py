@@ -39,6 +39,7 @@ CANDIDATES = [{RATES: [1e-3], "l2": [0]}, {RATES: [1e-2], "l2": [0.1]}]
 
 def clf(**params: Any) -> MLPClassifier:
     defaults = {"epochs": 4, "precision": "float64", "early_stopping": False, "random_state": 0}
+    defaults["validation_folds"] = None  # candidates hold rows out
     return MLPClassifier((8,), **{**defaults, **params})
 
 
@@ -313,7 +314,7 @@ def test_regression():
     assert_same(*both(CANDIDATES, X, y * 100 + 7, reg), 1e-10)
     stops = [EarlyStopping(monitor="val_loss"), EarlyStopping(monitor="val_r2", patience=2)]
     space = {"early_stopping": stops, RATES: [0.01, 0.1]}
-    reg.set_params(epochs=12)
+    reg.set_params(epochs=12, validation_folds=None)
     assert_same(*both(space, X, y * 100 + 7, reg), 1e-10)
     assert_same(*both(CANDIDATES, X, np.c_[y, -y], reg), 1e-10)
 

@@ -56,6 +56,7 @@ SPACES: dict[str, Any] = {
 def alone(estimator: Any, space: Any, scoring: str, x: Any, targets: Any) -> np.ndarray:
     """Return the scores (candidates, folds) of estimators fitted one by one."""
     scorer = get_scorer(scoring)
+    estimator = clone(estimator).set_params(validation_folds=None)  # candidates hold rows out
     return np.array(
         [
             [

@@ -1,4 +1,4 @@
-"""The trainings of an estimator whose networks each leave out a fold of the rows."""
+"""The trainings of networks that each leave out a fold of an estimator's rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wellfit.core.rng import derive
 from wellfit.fitting import FittedNetwork, TrainingJob
 from wellfit.fitting.bagging import run_folds
 from wellfit.fitting.runner import run_alone
+from wellfit.fitting.validation_folds import run_validated_by_folds
 from wellfit.training import folds
 
 
@@ -20,34 +21,37 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     """Return what a job leads to: one network, or the average of one for each fold.
 
     Args:
-        builder: a ``JobBuilder`` of an estimator, whose ``bagging`` counts.
+        builder: a ``JobBuilder`` of an estimator, whose ``folds`` and ``bagging`` count.
         job: its training, on all rows where it has folds.
 
     Raises:
         DivergedError: the loss became infinite before any epoch was worth keeping.
         HyperparameterError: more folds than rows, or what takes a single network.
     """
+    if builder.folds is not None:
+        return run_validated_by_folds(job, *fold_jobs(builder, job, builder.folds))
     if builder.estimator.bagging is None:
         return run_alone(job)
     _refuse_single(builder.estimator, job)
-    jobs, held_out = fold_jobs(builder, job)
+    jobs, held_out = fold_jobs(builder, job, builder.estimator.bagging)
     assert job.split is not None  # but of one epoch, which is refused
     return run_folds(jobs, held_out, job.split, calibrate=_crosses(builder.estimator))
 
 
 def fold_jobs(
-    builder: Any, job: TrainingJob
+    builder: Any, job: TrainingJob, count: int
 ) -> tuple[list[TrainingJob], list[NDArray[np.integer]]]:
     """Return a training for each fold, without its rows, and the positions of these.
 
     Args:
-        builder: a ``JobBuilder`` of an estimator, whose ``bagging`` counts.
+        builder: a ``JobBuilder`` of an estimator.
         job: its training on all rows.
+        count: how many folds.
 
     Raises:
         HyperparameterError: more folds than rows.
     """
-    count, stream, split = builder.estimator.bagging, job.stream, job.split
+    stream, split = job.stream, job.split
     assert split is not None
     assert job.y is not None
     rows = len(stream.train)

@@ -79,7 +79,7 @@ class BaseMLP(Parameters):
         if not (self.warm_start and hasattr(self, "network_")):
             self._warned = frozenset()
             self.__dict__.pop("preprocessing_", None)
-        builder = self.job_builder(self)
+        builder = self.job_builder(self, alone=True)
         return self._run(builder, builder.job(X, y, sample_weight, X_val, y_val, resume_from))
 
     @rollback_on_error

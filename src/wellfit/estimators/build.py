@@ -35,6 +35,7 @@ from wellfit.estimators.encoding import (
 )
 from wellfit.estimators.rows import seed_of, split_rows, weighed
 from wellfit.estimators.submodels import with_submodels
+from wellfit.estimators.validation_folds import folds_of
 from wellfit.fitting import (
     Compute,
     FeatureEncoder,
@@ -75,15 +76,18 @@ class JobBuilder:
     Args:
         estimator: whose parameters count. It remembers the columns of X; nothing else of it
             changes.
+        alone: whether its job is run by itself, so that networks of folds may validate it.
 
     Attributes:
+        folds: how many of these the last job has, if any.
         problems: of rows whose encoders were learned from other rows: what these can't express,
             as columns by kind of problem.
     """
 
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
+    def __init__(self, estimator: Any, *, alone: bool = False) -> None:
+        self.estimator, self.alone = estimator, alone
         self.compute = Compute.of(estimator)
+        self.folds: int | None = None
         self.problems: Mapping[str, list[str]] = {}
 
     # Jobs.
@@ -108,7 +112,8 @@ class JobBuilder:
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
         seed = seed_of(self.estimator, before, resume_from)
-        parts = split_rows(self.estimator, targets, y, X_val is not None, seed)
+        self.folds = folds_of(self.estimator, len(y), X_val is not None) if self.alone else None
+        parts = split_rows(self.estimator, targets, y, bool(self.folds) or X_val is not None, seed)
         split, held_out = parts.of(kept, n_samples), parts.held_out
         table = self._encoded(x, y, weight, known.features, targets, parts.train, origin)
         if X_val is not None:

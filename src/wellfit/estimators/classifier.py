@@ -51,8 +51,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             scores behind ``freeze="auto"``.
         temperature_: with ``calibration``, what the logits were divided by; above 1, the network
             was too sure. With ``bagging``, the mean of the networks' own.
-        oob_decision_function_: with ``bagging``, (n_samples, n_classes): probabilities for the
-            rows of ``fit``, each by the network that hasn't seen it; NaN for rows of weight 0.
+        oob_decision_function_: with ``bagging`` or validated by folds, (n_samples, n_classes):
+            probabilities for the rows of ``fit``, each by a network that hasn't seen it; NaN for
+            rows of weight 0.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 

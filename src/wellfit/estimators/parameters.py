@@ -251,6 +251,19 @@ class Parameters(NetworkParameters):
         optional=True,
         group="Validation and stopping",
     )
+    validation_folds: int | Literal["auto"] | None = parameter(
+        "number of folds of the training rows that validate, in place of held-out rows: a network "
+        "for each, trained on the others, all as one stack, judges the epochs of a network that "
+        'is trained on all rows. ``"auto"`` is 5 where early stopping would hold out some of 20 '
+        "to 999 rows, else None.",
+        default="auto",
+        choices=("auto",),
+        whole=True,
+        low=2,
+        high=100,
+        optional=True,
+        group="Validation and stopping",
+    )
     bagging: int | None = parameter(
         "number of folds of the training rows; a network for each is trained on the others, all "
         "as one stack, stops by its own fold, and the average predicts. None for one network.",

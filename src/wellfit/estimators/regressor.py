@@ -48,8 +48,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         pretrained_: with ``pretrained``, what came of it: ``layers`` taken, ``frozen``, ``cached``
             (whether frozen layers were computed once), ``head``, ``model``, and ``tried``, the
             scores behind ``freeze="auto"``.
-        oob_prediction_: with ``bagging``, (n_samples,) or (n_samples, n_outputs): estimates for
-            the rows of ``fit``, each by the network that hasn't seen it; NaN for rows of weight 0.
+        oob_prediction_: with ``bagging`` or validated by folds, (n_samples,) or (n_samples,
+            n_outputs): estimates for the rows of ``fit``, each by a network that hasn't seen it;
+            NaN for rows of weight 0.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
         coefs_, intercepts_: the linear layers' weights and biases.
 

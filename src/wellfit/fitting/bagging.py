@@ -48,9 +48,6 @@ def run_folds(
     networks = [
         FittedNetwork.of(job, result.member(place), precision) for place, job in enumerate(jobs)
     ]
-    outputs = _out_of_fold(networks, jobs[0], held_out)
-    oob = np.full((split.n_samples or len(split.train), outputs.shape[1]), np.nan, outputs.dtype)
-    oob[split.train] = outputs
     mean = replace(
         networks[0],
         weights=Weights.join([network.weights for network in networks]),
@@ -58,17 +55,29 @@ def run_folds(
         split=split,
         result=None,
         folds=tuple(Fold(network.record, network.split) for network in networks),
-        oob=oob,
+        oob=out_of_fold(networks, jobs[0], held_out, split),
     )
     if calibrate:
         return cross_conformalized(mean, networks, jobs[0], held_out)
     return conformalized(mean, jobs[0])
 
 
-def _out_of_fold(
-    networks: Sequence[FittedNetwork], job: TrainingJob, held_out: Sequence[NDArray[np.integer]]
+def out_of_fold(
+    networks: Sequence[FittedNetwork],
+    job: TrainingJob,
+    held_out: Sequence[NDArray[np.integer]],
+    split: RowSplit,
 ) -> NDArray[np.floating]:
-    """Return each row's outputs by the networks that haven't seen it, their mean if several."""
+    """Return the outputs (n_samples, n_outputs) for each row by networks that haven't seen it.
+
+    It is their mean if several haven't, and NaN for rows of X that no network has read.
+
+    Args:
+        networks: trained without a fold each.
+        job: of any of them.
+        held_out: the positions of the folds' rows.
+        split: the rows of X that were read.
+    """
     rows = (job.full_job or job).rows
     link, total, counts = job.targets.loss.predict, None, np.zeros((len(rows), 1))
     for network, ids in zip(networks, held_out, strict=True):
@@ -79,7 +88,10 @@ def _out_of_fold(
         counts[ids] += 1
     assert total is not None
     read = counts > 0  # rows given to validate on are in no fold
-    return (total / np.maximum(counts, 1).astype(total.dtype))[read[:, 0]]
+    outputs = (total / np.maximum(counts, 1).astype(total.dtype))[read[:, 0]]
+    oob = np.full((split.n_samples or len(split.train), outputs.shape[1]), np.nan, outputs.dtype)
+    oob[split.train] = outputs
+    return oob
 
 
 def _mean_record(records: Sequence[TrainingRecord]) -> TrainingRecord:
@@ -90,14 +102,14 @@ def _mean_record(records: Sequence[TrainingRecord]) -> TrainingRecord:
     return replace(
         records[0],
         temperature=float(np.mean(known)) if known else None,
-        history=_mean_history([record.history for record in records]),
+        history=mean_history([record.history for record in records]),
         status=next((status for status in worst if status in statuses), records[0].status),
         n_epochs=max(record.n_epochs for record in records),
         best_epoch=int(np.median([record.best_epoch for record in records])),
     )
 
 
-def _mean_history(several: Sequence[History]) -> History:
+def mean_history(several: Sequence[History]) -> History:
     """Return the mean of histories by epoch, of the networks that trained so long."""
     mean: dict[str, list[float]] = {}
     for name in several[0]:

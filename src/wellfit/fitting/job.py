@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,8 @@ class TrainingJob:
         metrics: of scikit-learn's scorers, by name, computed at every epoch.
         eval_every: epochs from one evaluation to the next, at least 1.
         eval_steps: steps from one evaluation to the next, where they aren't counted in epochs.
+        val_metrics: validation metrics that are known beforehand, by name, a value for each
+            epoch, in place of validation rows.
         split: the rows' positions in X.
         start: the weights to begin with, where they aren't drawn.
         resume: a result to go on from, in place of a beginning.
@@ -125,6 +127,7 @@ class TrainingJob:
     metrics: Mapping[str, ScorerMetric] = field(default_factory=dict)
     eval_every: int = 1
     eval_steps: int | None = None
+    val_metrics: Mapping[str, Sequence[float]] | None = None
     split: RowSplit | None = None
     start: Weights | None = None
     resume: Result | None = None

@@ -129,6 +129,7 @@ def train_group(
             precision=precision,
             eval_every=first.eval_every,
             eval_steps=first.eval_steps,
+            val_metrics=first.val_metrics,
             resume=resume,
             until=until,
             describe=partial(described, first, precision) if len(group.jobs) == 1 else None,
@@ -231,6 +232,7 @@ def _kind(job: TrainingJob) -> Hashable:
         (job.features.pixel_max, job.compute, repr(job.callbacks)),
         # Members that are judged in steps end together: an end cuts a period.
         (job.eval_every, job.eval_steps and (job.eval_steps, job.member.epochs)),
+        None if job.val_metrics is None else id(job.val_metrics),
         tuple((name, repr(metric.scorer)) for name, metric in job.metrics.items()),
         # Scorers look up their rows' targets by position.
         id(rows) if job.metrics else None,

@@ -19,6 +19,7 @@ from wellfit.training.checks import numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.initial import initial_weights
 from wellfit.training.interrupt import Interrupt
+from wellfit.training.judging import Judge
 from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
@@ -46,6 +47,7 @@ def train(
     precision: str = "float32",
     eval_every: int = 1,
     eval_steps: int | None = None,
+    val_metrics: Mapping[str, Sequence[float]] | None = None,
     resume: Result | None = None,
     until: int | None = None,
     describe: Callable[[], Mapping[str, Any]] | None = None,
@@ -64,6 +66,9 @@ def train(
             always judged. Metrics of epochs between are NaN.
         eval_steps: steps from one judgement to the next, where they are not counted in epochs:
             what histories, callbacks and ``until`` call an epoch is then so many steps.
+        val_metrics: validation metrics that are known beforehand, by name (``val_loss``), a value
+            for each epoch, in place of validation rows: those of like networks, for example, each
+            on the fold that it hasn't seen.
         resume: an earlier result to go on from, with the same callbacks; it stays as it is.
         until: pause after this epoch, to be resumed later.
         describe: returns what a checkpoint of the only member is to say of its model.
@@ -95,7 +100,7 @@ def train(
         if not loop.busy:
             return loop.result()
         loop.describe = describe
-        return loop.run(interrupt, until, scores or {}, eval_every)
+        return loop.run(interrupt, until, Judge(scores or {}, eval_every, val_metrics))
 
 
 class _Loop:
@@ -148,18 +153,17 @@ class _Loop:
         self,
         interrupt: Interrupt,
         until: int | None,
-        scores: Mapping[str, ScoreFunction],
-        eval_every: int,
+        judge: Judge,
     ) -> Result:
         result, bound = self._result, self._bound
         last = int(min(self._planned.max(), self._planned.max() if until is None else until))
-        self._judging = scores, eval_every
+        self._judge = judge
         run = Run(
             result.members,
             last,
             self._periods.length or bound.per_epoch,
             result.epoch,
-            bound.batches.has_validation,
+            judge.can_judge(bound),
             self,
             self.describe,
             self._periods.steps,
@@ -217,10 +221,11 @@ class _Loop:
         result.epoch += 1
         result.step = self._periods.end(result.step)
         result.position = 0
-        if self._bound.batches.has_validation:
+        if self._judge.can_judge(self._bound):
             # Validation comes after the last step: these are the metrics of the weights that are
             # kept.
-            metrics |= self._judge(metrics)
+            ends = self._planned[self._active]
+            metrics |= self._judge.metrics(self._bound, metrics, result.epoch, ends)
         metrics = with_objectives(metrics, self._stack, result.step - 1, per_epoch)
         rates = self._stack.step_schedule.learning_rates(result.step - 1, per_epoch)
         metrics["learning_rate"] = rates.cpu().numpy()
@@ -255,17 +260,6 @@ class _Loop:
                 for callback, state in self._callbacks
             ]
         return sums.means()
-
-    def _judge(self, trained: Metrics) -> Metrics:
-        """Return the validation metrics; NaN for members that are not judged in this epoch."""
-        scores, every = self._judging
-        epoch, ends = self._result.epoch, self._planned[self._active]
-        # A member's last epoch is judged in any case, whatever the interval.
-        due = (ends <= epoch) | (epoch % every == 0)
-        if not due.any():
-            return {f"val_{name}": np.full(len(due), np.nan) for name in (*trained, *scores)}
-        judged = self._bound.judge(scores)
-        return {f"val_{name}": np.where(due, value, np.nan) for name, value in judged.items()}
 
     def _apply(self, decisions: Sequence[Decision], logs: EpochLogs) -> None:
         """Keep weights, scale rates and let members go, as callbacks ask, or as they end."""

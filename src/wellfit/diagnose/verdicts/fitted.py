@@ -229,7 +229,7 @@ class FittedTraining(Training):
         truth = [measured.targets(self.estimator, part.y) for part in (training, self._unseen)]
         extra = measured.encoded_by_target(self.estimator, training.X, truth[0], self._unseen.X)
         first, other = (
-            baselines.BaselineRows(_numbers(part.rows), more, y)
+            baselines.BaselineRows(numbers_of(part.rows), more, y)
             for part, more, y in zip((training, self._unseen), extra, truth, strict=True)
         )
         yield from baselines.compare(self.metric, first, other, self._unseen_errors)
@@ -296,6 +296,6 @@ class FittedTraining(Training):
         return weight_changes(self.estimator.network_.result)
 
 
-def _numbers(rows: Rows) -> NDArray[np.float32]:
+def numbers_of(rows: Rows) -> NDArray[np.float32]:
     """Return rows as the network reads them."""
     return rows.features(torch.arange(len(rows))).numpy()[:, :-1]

@@ -42,9 +42,15 @@ def targets(estimator: BaseMLP, y: Any) -> NDArray[Any]:
 
 def predictions(estimator: BaseMLP, X: Any) -> NDArray[Any]:
     """Return the estimator's predictions as :func:`targets` returns the targets."""
+    predict = estimator.predict_proba if is_classifier(estimator) else estimator.predict
+    return as_predictions(estimator, predict(X))
+
+
+def as_predictions(estimator: BaseMLP, given: Any) -> NDArray[Any]:
+    """Return probabilities or estimates as :func:`targets` returns the targets."""
     if not is_classifier(estimator):
-        return _flat(np.asarray(estimator.predict(X), dtype=np.float64))
-    chances: NDArray[Any] = estimator.predict_proba(X)
+        return _flat(np.asarray(given, dtype=np.float64))
+    chances = np.asarray(given)
     return chances > 0.5 if _classes(estimator).multilabel else chances.argmax(axis=1)
 
 

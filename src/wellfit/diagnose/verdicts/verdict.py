@@ -16,6 +16,7 @@ from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.data import findings_of, with_data
 from wellfit.diagnose.verdicts.fitted import FittedTraining
+from wellfit.diagnose.verdicts.out_of_fold import OutOfFoldTraining, is_validated_by_folds
 from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.diagnose.verdicts.training import Training
 from wellfit.estimators.base import BaseMLP
@@ -46,7 +47,8 @@ def verdict(
 
     Args:
         estimator: a fitted classifier or regressor; it is left as it is.
-        X: the rows it was fitted to. Those that it held out count as unseen.
+        X: the rows it was fitted to. Those that it held out count as unseen; of a training that
+            was validated by folds, all rows do, each as predicted by a network without it.
         y: their targets.
         X_test: other unseen rows, to judge by instead of those held out.
         y_test: their targets.
@@ -69,7 +71,10 @@ def verdict(
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
     with torch.no_grad(), threads(estimator.n_threads or 1):
-        found = _judge(FittedTraining(estimator, X, y, X_test, y_test, kind))
+        if X_test is None and is_validated_by_folds(estimator, y):
+            found = _judge(OutOfFoldTraining(estimator, X, y))
+        else:
+            found = _judge(FittedTraining(estimator, X, y, X_test, y_test, kind))
     findings = findings_of(estimator, X, y) if data_findings is None else data_findings
     return with_data(found, findings)
 

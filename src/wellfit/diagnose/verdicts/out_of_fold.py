@@ -1,0 +1,111 @@
+"""Trainings that were validated by folds.
+
+Their unseen rows are the training rows, each as predicted by a network that hasn't seen it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wellfit.diagnose.verdicts import baselines, measured
+from wellfit.diagnose.verdicts.fitted import FittedTraining, RowSubset, numbers_of
+from wellfit.diagnose.verdicts.scores import Baseline
+from wellfit.diagnose.verdicts.training import Chances
+from wellfit.estimators.base import BaseMLP
+from wellfit.fitting import ClassTargets
+from wellfit.nn import Loss
+
+KIND = "out-of-fold"
+
+
+def is_validated_by_folds(estimator: BaseMLP, y: Any) -> bool:
+    """Say whether a single network has out-of-fold outputs for these targets' rows."""
+    network = estimator.network_
+    alone = network.weights.members == 1 and network.split is not None
+    return alone and y is not None and network.oob is not None and len(network.oob) == len(y)
+
+
+class OutOfFoldTraining(FittedTraining):
+    """A fitted estimator's training on all rows, judged by its out-of-fold outputs.
+
+    Args:
+        estimator: fitted, and validated by folds.
+        X: the rows it was fitted to.
+        y: their targets.
+    """
+
+    def __init__(self, estimator: BaseMLP, X: Any, y: Any) -> None:
+        super().__init__(estimator, X, y, None, None)
+        assert self._training is not None
+        self._kind = KIND
+        # The very rows that were learned from: no matter how many are looked at, they are pairs.
+        self._unseen = self._part(*self._training)
+        self.validation_rows = len(self._unseen.ids)
+
+    @cached_property
+    def _outputs(self) -> NDArray[np.floating]:
+        """The out-of-fold outputs (n_rows, n_outputs) of the unseen rows."""
+        oob = self.estimator.network_.oob
+        assert oob is not None
+        assert self._unseen is not None
+        return np.asarray(oob[self._unseen.ids])
+
+    def _logits(self, part: RowSubset) -> list[tuple[Tensor, Tensor]]:
+        if part is not self._unseen:
+            return super()._logits(part)
+        outputs = torch.from_numpy(self._outputs.astype(np.float32)).T[None]
+        ids = torch.arange(len(part.rows))
+        targets = part.rows.targets(ids, self._loss, self.weights.network.outputs)
+        return [(_logits_of(self._loss, outputs), targets)]
+
+    def _pair(self, part: RowSubset) -> tuple[NDArray[Any], NDArray[Any]]:
+        if part is not self._unseen:
+            return super()._pair(part)
+        encoder = self.estimator.network_.targets
+        decoded = (
+            encoder.probabilities(self._outputs)
+            if isinstance(encoder, ClassTargets)
+            else encoder.decode(self._outputs)
+        )
+        truth = measured.targets(self.estimator, part.y)
+        return truth, measured.as_predictions(self.estimator, decoded)
+
+    def _baselines(self) -> Iterator[Baseline]:
+        assert self._training is not None
+        X, y, ids = self._training
+        rows = self._part(X, y, ids)
+        truth = measured.targets(self.estimator, rows.y)
+        # A row's own target isn't in its means: the same columns serve all folds.
+        extra, _ = measured.encoded_by_target(self.estimator, rows.X, truth, rows.X)
+        table = baselines.BaselineRows(numbers_of(rows.rows), extra, truth)
+        yield from baselines.compare_by_folds(self.metric, table, self._unseen_errors)
+
+    @cached_property
+    def chances(self) -> Chances | None:
+        """The confidence in the classes of unseen rows, and whether they are right."""
+        known = self.estimator.network_.targets
+        if self._unseen is None or not isinstance(known, ClassTargets) or not known.one_label:
+            return None
+        given = known.probabilities(self._outputs)
+        right = known.classes[given.argmax(axis=1)] == self._unseen.y
+        return Chances(given.max(axis=1).astype(np.float64), np.asarray(right))
+
+
+def _logits_of(loss: Loss, outputs: Tensor) -> Tensor:
+    """Return logits whose predictions are these outputs (1, n_outputs, n_rows).
+
+    A loss predicts by the identity, by exp, by the soft-max or by the sigmoid: the inverse is the
+    one that leads back.
+    """
+    least = torch.finfo(outputs.dtype).tiny
+    log = outputs.clamp_min(least).log()
+    candidates = (outputs, log, log - (1 - outputs).clamp_min(least).log())
+    distances = [(loss.predict(z) - outputs).abs().max() for z in candidates]
+    return candidates[int(torch.stack(distances).nan_to_num(torch.inf).argmin())]
