@@ -143,6 +143,9 @@ def recipe_section(name: str, cls: type[Recipe]) -> str:
     parts += [figure_table(done), circumstances(done)] if done else []
     if done and documents()[name]["settings"] != recipe.settings_text():
         parts.append("*These results are of other settings, which have been changed since.*")
+    before = documents().get(name, {}).get("better", {}).get("better_way", recipe.better_way)
+    if before != recipe.better_way:
+        parts.append(f"*The better way was another one when it was run: {before}*")
     missing = [way for way in recipe.ways if way not in done]
     if missing:
         titles = {"published": "The published experiment", "better": "The better way"}

@@ -124,6 +124,7 @@ def test_layers_follow_from_a_shape():
     [
         ({"shape": ["taperd"]}, UnknownNameError, "did you mean 'tapered'"),
         ({"shape": []}, HyperparameterError, "shape of the space has no choices"),
+        ({"shapes": ["tapered"]}, UnknownNameError, "did you mean 'shape'"),
         ({"shape": "bottleneck", "depth": [2, 3]}, HyperparameterError, "at least 3 hidden"),
         ({"shape": {"name": "tapered", "ratio": 2}}, HyperparameterError, "ratio"),
         ({"shape": "tapered", "units": None}, HyperparameterError, "units"),

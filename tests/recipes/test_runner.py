@@ -552,3 +552,11 @@ def test_results_of_other_settings_or_seeds_are_not_taken(tmp_path: Path) -> Non
 
     assert folder.finished(Changed(), "published", (0, 1)) is None
     assert folder.finished(Asked(), "published", (0, 1)) is None
+
+    class Shorter(Tiny):
+        better_way: ClassVar[str] = "Less luck."
+
+    folder.finish(reproduce(Tiny(), way="better", seeds=(0, 1)))
+    assert folder.finished(Tiny(), "better", (0, 1))
+    assert folder.finished(Shorter(), "better", (0, 1)) is None
+    assert folder.finished(Shorter(), "published", (0, 1))

@@ -17,14 +17,12 @@ from wellfit.charts.learning import (
     History,
     curve,
     learning_charts,
-    loss_and_accuracy,
     member_chart,
     metric_chart,
     row_curve,
     row_curves,
     row_metrics,
     row_unit,
-    scorers_of,
     shown_metrics,
 )
 from wellfit.charts.model import (
@@ -79,7 +77,6 @@ __all__ = [
     "importance_chart",
     "interval_chart",
     "learning_charts",
-    "loss_and_accuracy",
     "member_chart",
     "metric_chart",
     "outline",
@@ -93,6 +90,5 @@ __all__ = [
     "row_metrics",
     "row_unit",
     "sampled",
-    "scorers_of",
     "shown_metrics",
 ]

@@ -52,6 +52,8 @@ class ResultsFolder:
             return None
         if kept["settings"] != recipe.settings_text():
             return None
+        if done.get("better_way", recipe.better_way) != recipe.better_way:
+            return None
         expected = {one.what for one in recipe.figures if one.way in ("both", way)}
         if not expected <= {one["what"] for one in done["figures"]}:
             return None
@@ -93,7 +95,7 @@ class ResultsFolder:
             "source": recipe.source.key,
             "settings": recipe.settings_text(),
             **{way: kept for way, kept in other.items() if kept},
-            done.way: done.to_document(),
+            done.way: done.to_document() | _settings_of(done),
         }
         images = self.path / "images"
         images.mkdir(parents=True, exist_ok=True)
@@ -108,6 +110,11 @@ class ResultsFolder:
     def _unfinished(self, recipe: Recipe, way: Way) -> Path:
         assert self.path is not None
         return self.path / "unfinished" / f"{recipe.name}-{way}.json"
+
+
+def _settings_of(done: Reproduction) -> dict[str, str]:
+    """Return what the better way did, by which results of another one are told."""
+    return {"better_way": done.recipe.better_way} if done.way == "better" else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from wellfit.cli.settings import Model
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
-from wellfit.fitting.scorer_choice import refuse_scorer
-from wellfit.fitting.scoring import scorer_list
+from wellfit.fitting.scoring import scorer_names
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.search import Halving
 from wellfit.model_selection.space_defaults import check, default_space
@@ -38,8 +37,9 @@ class SearchPlan:
         halvings, halving = get_args(Halving), self.options.halving
         if halving is not None and halving not in halvings:
             raise UnknownNameError("halving", halving, halvings)
-        for name in scorer_list(self.options.score):
-            refuse_scorer(name)
+        score = self.options.score
+        if score is not None and score not in scorer_names():
+            raise UnknownNameError("scorer", score, scorer_names())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data.

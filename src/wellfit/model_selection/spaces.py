@@ -34,6 +34,7 @@ from wellfit.nn import NetworkShape
 
 _LARGEST = 1 << 20  # bytes of a file
 _DEEPEST = 1000  # layers: each is an axis of the space
+_LAYERED = ("depth", "units", "shape", "if")  # keys of hidden layers whose number is searched
 
 Condition = Mapping[str, tuple[Any, ...]]
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -213,6 +214,9 @@ def _add(
         if condition:
             conditions[name] = condition
         return
+    for key in entry:
+        if key not in _LAYERED:
+            raise UnknownNameError(f"key of {name} in the space", key, _LAYERED)
     if "units" not in entry or "depth" not in entry:
         raise HyperparameterError(
             f"{name} of the space lacks depth or units; expected both: how many layers, and how "

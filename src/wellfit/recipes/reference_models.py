@@ -100,8 +100,14 @@ class Augmented(Digits, name="mnist-99-augmented"):
             "precision": "auto",
         }
     }
-    short: ClassVar[Mapping[str, Any]] = {"epochs": 8, "dropout": 0.0}
-    better_way: ClassVar[str] = "8 epochs in place of 26, without dropout."
+    short: ClassVar[Mapping[str, Any]] = {
+        "hidden_layer_sizes": (512, 512),
+        "batch_size": 200,
+        "epochs": 8,
+        "dropout": 0.0,
+        "precision": "float32",
+    }
+    better_way: ClassVar[str] = "512 units a layer, 8 epochs in place of 26, without dropout."
 
 
 class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
@@ -123,8 +129,19 @@ class PermutationInvariant(Digits, name="mnist-permutation-invariant"):
             "precision": "auto",
         }
     }
-    short: ClassVar[Mapping[str, Any]] = {"epochs": 10, "dropout": 0.2, "input_dropout": 0.1}
-    better_way: ClassVar[str] = "10 epochs in place of 36, with less dropout."
+    short: ClassVar[Mapping[str, Any]] = {
+        "hidden_layer_sizes": (512, 512),
+        "batch_norm": False,
+        "dropout": 0.2,
+        "input_dropout": 0.1,
+        "augment": (),
+        "batch_size": 128,
+        "epochs": 8,
+        "precision": "float32",
+    }
+    better_way: ClassVar[str] = (
+        "512 units a layer, 8 epochs in place of 36, less dropout, neither batch norm nor mixup."
+    )
 
 
 class Letters(Digits, name="notmnist-best"):
@@ -159,8 +176,12 @@ class Letters(Digits, name="notmnist-best"):
             "precision": "auto",
         }
     }
-    short: ClassVar[Mapping[str, Any]] = {"epochs": 20}
-    better_way: ClassVar[str] = "20 epochs in place of 60."
+    short: ClassVar[Mapping[str, Any]] = {
+        "hidden_layer_sizes": (512, 512),
+        "epochs": 16,
+        "precision": "float32",
+    }
+    better_way: ClassVar[str] = "512 units a layer, 16 epochs in place of 60."
 
     def _split(self, context: RecipeContext) -> Split:
         # The settings were chosen by the validation rows, which are therefore left out.

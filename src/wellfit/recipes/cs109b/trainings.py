@@ -215,7 +215,9 @@ class Initializers(Recipe, name="cs109b-initializers"):
         "folds": "3",
     }
     differs: ClassVar[str] = "Only the random numbers: initial weights and the order of rows."
-    better_way: ClassVar[str] = "9 epochs of Adam along one cycle, in batches of 256."
+    better_way: ClassVar[str] = (
+        "3 epochs of Adam along one cycle, without dropout, which takes more epochs."
+    )
     remark: ClassVar[str] = (
         "Accuracies are means over three folds of the training images. With zeros no unit ever "
         "differs from its neighbours: 11 % is the share of the commonest digit."
@@ -227,8 +229,8 @@ class Initializers(Recipe, name="cs109b-initializers"):
 
     def run_better(self, context: RecipeContext) -> Mapping[str, float]:
         """Search the grid along one cycle."""
-        cycle = {"optimizer": Adam(0.01), "lr_schedule": OneCycle(0.15), "batch_size": 256}
-        return self._searched(context, {"dropout": 0.5, "epochs": 9, **cycle})
+        cycle = {"optimizer": Adam(0.005), "lr_schedule": OneCycle(0.15), "batch_size": 128}
+        return self._searched(context, {"epochs": 3, **cycle})
 
     def _searched(self, context: RecipeContext, params: Mapping[str, Any]) -> dict[str, float]:
         """Return each initializer's mean over the folds, and the deviation of the folds."""

@@ -274,7 +274,7 @@ class NormLimited(DeepNets, name="deep-max-norm"):
         "of r / ‖w‖ and 1; the smaller is meant.)"
     )
     better_way: ClassVar[str] = (
-        "10 epochs of Adam along one cycle, dropout, and a limit of 1 on the weights into a unit."
+        "7 epochs of Adam along one cycle, dropout, and a limit of 1 on the weights into a unit."
     )
 
     def run(self, context: RecipeContext) -> Mapping[str, float]:
@@ -306,11 +306,11 @@ class NormLimited(DeepNets, name="deep-max-norm"):
                 context,
                 (300, 50),
                 max_norm=limit,
-                dropout=0.2,
+                dropout=0.1,
                 input_dropout=0.1,
                 optimizer=Adam(0.003),
                 batch_size=128,
-                epochs=10,
+                epochs=7,
             )
             told[f"{VALIDATION}{suffix}"] = validated(context, f"max-norm {limit}", clf, split)
             told[f"largest norm into a unit{suffix}"] = _longest(clf, axis=0)
