@@ -22,7 +22,8 @@ from wellfit import load_model
 from wellfit.cli import load_run_data, new_rows
 from wellfit.cli.app import app
 from wellfit.cli.plan import Plan
-from wellfit.cli.source import Request, open_source
+from wellfit.cli.request import Request
+from wellfit.cli.source import open_source
 from wellfit.inference.table_schema import record_schema, table_schema
 
 check_module = import_module("wellfit.cli.check")  # wellfit.cli.app has the command by its name

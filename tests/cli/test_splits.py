@@ -14,7 +14,8 @@ from typer.testing import Result
 
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
-from wellfit.cli.source import Request, open_source
+from wellfit.cli.request import Request
+from wellfit.cli.source import open_source
 from wellfit.core.errors import DataError, InputError
 from wellfit.model_selection import SearchCV
 

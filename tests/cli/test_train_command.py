@@ -16,7 +16,8 @@ from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.evaluation import evaluate, names_of
-from wellfit.cli.source import Request, SplitData, open_source
+from wellfit.cli.request import Request
+from wellfit.cli.source import SplitData, open_source
 from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
 

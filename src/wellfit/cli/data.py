@@ -52,17 +52,20 @@ def show_data(
         Path | None, typer.Option("--out", "-o", help="The file for images; default: NAME.png.")
     ] = None,
     na: options.MissingValues = None,
+    types: options.Types = None,
     no_header: options.NoHeader = False,
     allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Draw ten images, or summarize the columns of a table."""
     from wellfit.cli.reading_notes import notes_on, reading_notes
-    from wellfit.datasets import TableSchema, describe, load
+    from wellfit.cli.request import refuse_untyped, schema_of
+    from wellfit.datasets import describe, load
     from wellfit.datasets.tables import is_table, read_with_schema
 
     path, data = Path(name), None
     rows: Any
-    schema = TableSchema(na_values=tuple(na or ()), header=not no_header)
+    schema = schema_of({"na": na, "types": types, "no_header": no_header})
+    refuse_untyped(path, schema)
     if is_table(path) and target is None:
         rows, schema = read_with_schema(path, schema)
         doubts, summary = list(reading_notes(rows, path, schema)), describe(rows)

@@ -37,10 +37,11 @@ _MOST_ROWS = 2**16
 
 
 class Block(NamedTuple):
-    """A block of rows, and their target if the file has it."""
+    """A block of rows, their target if the file has it, and the columns that name them."""
 
     X: Rows
     y: Labels | None
+    ids: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class NewRows:
         header: whether the first line of a csv is a header; None as in training.
         classes: the classes whose rows to predict, such as ``"0-4"``; None for all rows.
         allow_pickle: whether to read pickled arrays, whose test set then counts.
+        ids: columns that name the rows; None for those of training, as far as they are there.
     """
 
     name: str
@@ -64,6 +66,7 @@ class NewRows:
     header: bool | None = None
     classes: str | None = None
     allow_pickle: bool = False
+    ids: tuple[str, ...] | None = None
 
     def blocks(self, model: Any) -> Iterator[Block]:
         """Return blocks of rows with the model's input columns.
@@ -78,6 +81,10 @@ class NewRows:
         if is_table(path) and columns and schema is not None:
             found = self._table(path, columns, schema, _UnknownLevels(model, schema))
             return found if self.classes is None else self._of_classes(found, model)
+        if self.ids:
+            raise InputError(
+                f"--id {self.ids[0]} needs a csv or parquet file, and a model with column names"
+            )
         return self._whole(path, columns, schema, model)
 
     def _of_classes(
@@ -92,7 +99,7 @@ class NewRows:
             raise InputError("--classes needs a classifier, and the model is a regression")
         chosen = choose_classes(self.classes, np.asarray(known).tolist(), "the model", names)
         empty = True
-        for X, y in blocks:
+        for X, y, ids in blocks:
             if y is None:
                 raise InputError(
                     f"--classes needs the classes of the rows, and {self.name} has none"
@@ -100,7 +107,7 @@ class NewRows:
             rows = has_class(y, chosen)
             if rows.any():
                 empty = False
-                yield Block(X[rows], y[rows])
+                yield Block(X[rows], y[rows], None if ids is None else ids[rows])
         if empty:
             raise DataError(f"no row of {self.name} is in the classes {self.classes}")
 
@@ -118,13 +125,15 @@ class NewRows:
         there = refuse_lacking(path, columns, schema, self.name)
         target = schema.target if schema.target in there else None
         target = None if target in columns else target
-        left = [name for name in there if name not in {*columns, target}]
+        ids = self._ids(there, schema)
+        left = [name for name in there if name not in {*columns, *ids, target}]
         if left:
             shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
             note(f"ignored {pluralize(len(left), 'column')} that the model doesn't use: {shown}")
-        read = [*columns, *([target] if target else [])]
+        read = list(dict.fromkeys([*columns, *([target] if target else []), *ids]))
         # An unreadable label doesn't prevent predictions, so the target is read as text.
-        loose = replace(schema, types={**schema.types, **({target: "text"} if target else {})})
+        texts = [name for name in (target, *ids) if name is not None and name not in columns]
+        loose = replace(schema, types={**schema.types, **dict.fromkeys(texts, "text")})
         place = place_in(path, schema)
         for at, table in enumerate(table_blocks(path, loose, read, _rows(len(read)))):
             X = table[list(columns)]
@@ -135,8 +144,23 @@ class NewRows:
                     note(doubt)
             refuse_infinity(X, place)
             levels.look(X)
-            yield Block(X, None if target is None else _labels(table[target], target, schema))
+            y = None if target is None else _labels(table[target], target, schema)
+            yield Block(X, y, table[list(ids)] if ids else None)
         levels.print_notes()
+
+    def _ids(self, there: Sequence[str], schema: TableSchema) -> Sequence[str]:
+        """Return the columns that name the rows; a note says which training had and aren't there.
+
+        Raises:
+            DataError: a column that was asked for isn't there; names the nearest one.
+        """
+        if self.ids is not None:
+            refuse_missing(there, self.ids, self.name)
+            return self.ids
+        gone = [name for name in schema.ids if name not in there]
+        if gone:
+            note(f"{self.name} has no column {gone[0]!r}, so predictions don't name their rows")
+        return [name for name in schema.ids if name in there]
 
     def _whole(
         self, path: Path, columns: Sequence[str], schema: TableSchema | None, model: Any

@@ -94,6 +94,23 @@ MissingValues = Annotated[
 NoHeader = Annotated[
     bool, typer.Option("--no-header", help="The first line of a csv file is data.")
 ]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Types of columns, in place of those that their cells suggest: zip=category,age="
+        "number; number, boolean, date, duration, category or text; repeatable.",
+        metavar="COLUMN=TYPE,…",
+    ),
+]
+Ids = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--id",
+        help="A column that names the rows: no feature, and written beside each prediction; "
+        "repeatable.",
+        metavar="COLUMN",
+    ),
+]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read pickle files; only if you trust their source.")
 ]
@@ -110,7 +127,16 @@ class DataOptions:
     drop: Drop = None
     classes: Classes = None
     task: Task = "auto"
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="A column with the weight of each row in training, at least 0: no feature.",
+            metavar="COLUMN",
+        ),
+    ] = None
+    ids: Ids = None
     na: MissingValues = None
+    types: Types = None
     no_header: NoHeader = False
     allow_pickle: AllowPickle = False
 
@@ -118,6 +144,14 @@ class DataOptions:
 class SplitOptions:
     """The options that choose the rows of the test set by a column."""
 
+    split_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Test on the latest rows by a column of dates, or on whole groups by one of "
+            "text.",
+            metavar="COLUMN",
+        ),
+    ] = None
     time_column: Annotated[
         list[str] | None,
         typer.Option(

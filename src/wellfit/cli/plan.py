@@ -9,14 +9,21 @@ from typing import Any
 
 from wellfit.cli.files import plain
 from wellfit.cli.options import ProgressOptions
-from wellfit.cli.source import Request
+from wellfit.cli.request import Request
 from wellfit.core import former
 from wellfit.core.errors import InputError
 from wellfit.core.schema import conform
 from wellfit.datasets import TableSchema, is_name
 
 # Runs of earlier versions lack these.
-_ADDED = {"time_column": (), "group_column": None, "validation_fraction": 0.0, "classes": None}
+_ADDED = {
+    "time_column": (),
+    "group_column": None,
+    "validation_fraction": 0.0,
+    "classes": None,
+    "split_by": None,
+    "weights": None,
+}
 _PATHS = ("data_dir", "test")
 
 

@@ -37,6 +37,14 @@ def predict(
         Path, typer.Option("--out", "-o", help="The csv file to write; - prints the predictions.")
     ],
     data_dir: options.DataDir = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id",
+            help="A column to write beside each prediction; repeatable; default: as in training.",
+            metavar="COLUMN",
+        ),
+    ] = None,
     na: options.MissingValues = None,
     header: Annotated[
         bool | None,
@@ -101,7 +109,8 @@ def predict(
     schema = table_schema(model)
     recorded = None if schema is None else schema.target
     target = recorded or read_config(run).get("data", {}).get("target")
-    rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes, allow_pickle)
+    own = tuple(dict.fromkeys(ids)) if ids else None
+    rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes, allow_pickle, own)
     if printed:
         _, comparison = _predict(model, rows, spread, lambda text: print(text, end=""))
     else:
@@ -159,8 +168,9 @@ def _predict(
     count, comparison = 0, None
     for block in rows.blocks(model):
         table = pd.concat([predictions(model, block.X), spread.columns(model, block.X)], axis=1)
+        named = table if block.ids is None else _named(block.ids, table)
         # Without a format, numbers have all digits, so that reading them back is exact.
-        write(table.to_csv(index=False, header=not count, lineterminator="\n"))
+        write(named.to_csv(index=False, header=not count, lineterminator="\n"))
         count += len(table)
         if block.y is not None:
             if comparison is None:
@@ -169,6 +179,13 @@ def _predict(
             spread.add(table, block.y)
             comparison.add(block.y, table.filter(regex=r"^prediction(_\d+)?$").to_numpy())
     return count, comparison
+
+
+def _named(ids: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions behind the columns that name their rows."""
+    import pandas as pd
+
+    return pd.concat([ids.reset_index(drop=True), table], axis=1)
 
 
 def predictions(model: Any, X: Rows) -> pd.DataFrame:

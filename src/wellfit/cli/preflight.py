@@ -6,11 +6,11 @@ later, too: a file or column that can't be there is read in the ordinary way, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from wellfit.cli.console import spinner
-from wellfit.cli.source import Request, open_source
+from wellfit.cli.request import Request
+from wellfit.cli.source import open_source
 from wellfit.datasets import is_name, load
 from wellfit.datasets.tables import column_names, is_table
 
@@ -49,6 +49,9 @@ def _lacks_columns(request: Request) -> bool:
     if is_named or not is_table(path):
         return False
     there = set(column_names(path, request.schema))
-    group = () if request.group_column is None else (request.group_column,)
-    features: Iterable[str] = (*request.drop, *request.time_column, *group)
-    return request.target not in there or not set(features) <= there - {request.target}
+    features = {
+        name
+        for name, option in request.named_columns.items()
+        if option != "--types" or name != request.target
+    }
+    return request.target not in there or not features <= there - {request.target}

@@ -16,9 +16,10 @@ from rich.text import Text
 from wellfit.augment import augmentations
 from wellfit.cli.console import note, spinner
 from wellfit.cli.plan import Plan
+from wellfit.cli.request import Request
 from wellfit.cli.run_folder import RunFolder
 from wellfit.cli.settings import Model, estimator, resolved
-from wellfit.cli.source import Learning, Request, SplitData, open_source
+from wellfit.cli.source import Learning, SplitData, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import InputError
 from wellfit.core.version import __version__

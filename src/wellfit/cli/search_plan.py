@@ -45,7 +45,7 @@ class SearchPlan:
         """Return plain data.
 
         >>> from wellfit.cli.options import ProgressOptions
-        >>> from wellfit.cli.source import Request
+        >>> from wellfit.cli.request import Request
         >>> common = Plan(Request("iris"), {}, (), ProgressOptions())
         >>> plan = SearchPlan(common, SearchOptions(cv=5))
         >>> SearchPlan.from_dict(plan.to_dict()) == plan

@@ -167,7 +167,8 @@ def _searched(
     with warnings.catch_warnings(record=True) as caught, leaderboard:
         warnings.simplefilter("always")
         try:
-            search.fit(source.data.X, source.data.y)
+            weights = {} if source.weights is None else {"sample_weight": source.weights}
+            search.fit(source.data.X, source.data.y, **weights)
         except InputError:
             raise
         except ValueError as error:

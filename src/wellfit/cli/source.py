@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from wellfit.cli.reading_notes import notes_on, unknown_levels
-from wellfit.cli.splits import ColumnSplit, Cut, later_rows, set_aside, whole_groups
+from wellfit.cli.request import Request, by_time_or_groups
+from wellfit.cli.splits import (
+    ColumnSplit,
+    Cut,
+    later_rows,
+    row_weights,
+    set_aside,
+    whole_groups,
+)
 from wellfit.cli.unusable import refuse_infinities
 from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets import (
     Dataset,
-    TableSchema,
     infer_task,
     load,
     select_classes,
@@ -32,91 +40,12 @@ Learning = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request for data, as the user gave it.
-
-    Args:
-        name: a file, a folder, or the name of a data set.
-        target: the column to predict.
-        data_dir: a folder with named data sets.
-        allow_pickle: whether to read pickle files.
-        drop: columns to leave out.
-        test: a file with the test set.
-        test_fraction: fraction of the rows for the test set, if none is given.
-        task: "auto", "classification" or "regression".
-        seed: seed of the split.
-        time_column: columns by which the latest rows become the test set.
-        group_column: column whose values are groups that a split keeps together.
-        validation_fraction: fraction of the other rows for validation, if the split isn't random.
-        classes: the classes whose rows to use, such as ``"0-4"``; None for all.
-        schema: how tables are read: what the command says of missing values and of the header,
-            and in a run that goes on, the types of its columns.
-    """
-
-    name: str
-    target: str | None = None
-    data_dir: Path | None = None
-    allow_pickle: bool = False
-    drop: tuple[str, ...] = ()
-    test: Path | None = None
-    test_fraction: float = 0.2
-    task: str = "auto"
-    seed: int = 0
-    time_column: tuple[str, ...] = ()
-    group_column: str | None = None
-    validation_fraction: float = 0.0
-    classes: str | None = None
-    schema: TableSchema = field(default_factory=TableSchema)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.test_fraction < 1:
-            given = f"{self.test_fraction:g}"
-            raise InputError(f"--test-fraction is {given}; expected a number between 0 and 1")
-        if self.time_column and self.group_column:
-            raise InputError("--time-column and --group-column are both given; expected one")
-        if self.test is not None and (self.time_column or self.group_column):
-            option = "--time-column" if self.time_column else "--group-column"
-            raise InputError(f"--test and {option} are both given; expected only one")
-        if self.seed >= 2**32:
-            raise InputError(f"--seed is {self.seed}; expected a number below {2**32}")
-        if self.classes is not None and self.task == "regression":
-            raise InputError(
-                "--classes and --task regression are both given; a regression has no classes"
-            )
-
-    @classmethod
-    def from_options(
-        cls, given: Mapping[str, Any], parameters: Mapping[str, Any], *, validates: bool = True
-    ) -> Request:
-        """Return the request from a command's options, and the estimator's parameters in them.
-
-        Without ``validates``, a split by columns sets no validation set aside.
-        """
-        schema = TableSchema(na_values=tuple(given["na"] or ()), header=not given["no_header"])
-        same = ("target", "data_dir", "allow_pickle", "test", "test_fraction", "classes")
-        return cls(
-            given["data"],
-            drop=tuple(given["drop"] or ()),
-            schema=schema,
-            time_column=tuple(given.get("time_column") or ()),
-            group_column=given.get("group_column"),
-            validation_fraction=_validation(parameters) if validates else 0.0,
-            **{name: given[name] for name in (*same, "task", "seed")},
-        )
-
-
-def _validation(given: Mapping[str, Any]) -> float:
-    """Return the fraction of rows that training would hold out for validation."""
-    asked = given.get("validation_fraction")
-    return asked if asked is not None else 0.0 if given.get("early_stopping") is False else 0.1
-
-
-@dataclass(frozen=True)
 class SplitData:
     """Data with a test set, the kind of their target, and the origin of the test set.
 
     ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
-    split already follows; ``columns`` is the split by columns, None where it is random or given.
+    split already follows; ``columns`` is the split by columns, None where it is random or given;
+    ``weights`` are those of the training rows, None where all count alike.
     """
 
     data: Dataset
@@ -125,6 +54,7 @@ class SplitData:
     notes: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
     columns: ColumnSplit | None = None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def learning(self) -> Learning:
@@ -159,11 +89,14 @@ def open_source(wanted: Request) -> SplitData:
         schema=wanted.schema,
     )
     loaded = data
+    _refuse_other_names(data, wanted)
+    weights = None if wanted.weights is None else row_weights(data.X, wanted.weights)
     if wanted.test is not None:
-        data = _with_test(data, wanted.test, wanted.allow_pickle)
+        data = _with_test(data, wanted.test, wanted)
     data = _of_classes(data, wanted)
+    wanted = by_time_or_groups(wanted, data.X)
     cut = _cut(wanted, data.X)
-    for column in wanted.drop:
+    for column in dict.fromkeys((*wanted.drop, *wanted.aside)):
         data = _without(data, column)
     kind = _kind(data, wanted.task)
     if kind == "regression":
@@ -178,7 +111,9 @@ def open_source(wanted: Request) -> SplitData:
     columns = None
     if cut is not None:
         columns = ColumnSplit(cut, n_rows, wanted.test_fraction, bool(wanted.time_column))
-    return SplitData(data, kind, split, notes, heeded, columns)
+    left: Any = data.X
+    own = None if weights is None else weights.loc[left.index].to_numpy(np.float64)
+    return SplitData(data, kind, split, notes, heeded, columns, own)
 
 
 def _of_classes(data: Dataset, wanted: Request) -> Dataset:
@@ -216,11 +151,12 @@ def _divided(data: Dataset, kind: Kind, wanted: Request, cut: Cut | None) -> tup
     return data, f"{share} of the groups by {wanted.group_column}, seed {wanted.seed}"
 
 
-def _with_test(data: Dataset, path: Path, allow_pickle: bool) -> Dataset:
-    test = load(path, target=data.target, allow_pickle=allow_pickle, schema=data.schema)
+def _with_test(data: Dataset, path: Path, wanted: Request) -> Dataset:
+    test = load(path, target=data.target, allow_pickle=wanted.allow_pickle, schema=data.schema)
     X: Any = test.X
     if hasattr(data.X, "columns"):
-        X = select(X, list(data.X.columns), str(path))
+        features = [str(name) for name in data.X.columns if name not in wanted.aside]
+        X = select(X, features, str(path))
     return replace(data, X_test=X, y_test=test.y)
 
 
@@ -253,10 +189,26 @@ def _without(data: Dataset, column: str) -> Dataset:
     if column not in known:
         raise UnknownNameError(f"column of {data.name}", column, known)
     if len(known) == 1:
-        raise InputError(f"--drop {column} leaves no columns")
+        raise InputError(f"without {column} there are no columns left; expected a feature")
     parts = ("X", "X_val", "X_test")
     kept = {part: getattr(data, part) for part in parts if getattr(data, part) is not None}
-    return replace(data, **{part: X.drop(columns=column) for part, X in kept.items()})
+    # A test file may lack what is no feature.
+    less = {part: X.drop(columns=column, errors="ignore") for part, X in kept.items()}
+    return replace(data, **less)
+
+
+def _refuse_other_names(data: Dataset, wanted: Request) -> None:
+    """Raise an error for a column that a command names and the data don't have."""
+    named = {name: option for name, option in wanted.named_columns.items() if option != "--drop"}
+    if not named:
+        return
+    if not hasattr(data.X, "columns"):
+        name, option = next(iter(named.items()))
+        raise InputError(f"{data.name} has no column names, so {option} {name} is invalid")
+    known = [str(name) for name in data.X.columns]
+    for name, option in named.items():
+        if name not in known and (option != "--types" or name != data.target):
+            raise UnknownNameError(f"column for {option}", name, known)
 
 
 def _kind(data: Dataset, task: str) -> Kind:

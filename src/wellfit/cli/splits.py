@@ -139,6 +139,26 @@ class ColumnSplit:
         return found
 
 
+def row_weights(X: Any, name: str) -> pd.Series[float]:
+    """Return the weight of each row from a column.
+
+    Raises:
+        DataError: a weight that is no number, missing, negative or infinite; all are 0.
+    """
+    column = X[name]
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = ~(numbers >= 0) | np.isinf(numbers)
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise DataError(
+            f"--weights {name} holds {column.iloc[row]!r} in row {row + 1:,}; expected a number "
+            "of at least 0 in every row"
+        )
+    if not numbers.any():
+        raise DataError(f"--weights {name} is 0 in all rows; expected at least one that counts")
+    return numbers
+
+
 def _column(X: Any, name: str, option: str) -> pd.Series[Any]:
     if not hasattr(X, "columns"):
         raise InputError(f"the data have no column names, so {option} {name} is invalid")

@@ -56,7 +56,7 @@ def begin(ctx: typer.Context, given: Mapping[str, Any], *, validates: bool = Tru
     parameters = given_parameters(given)
     from wellfit.cli.plan import Plan
     from wellfit.cli.preflight import refuse_unknown_data
-    from wellfit.cli.source import Request
+    from wellfit.cli.request import Request
 
     request = Request.from_options(given, parameters, validates=validates)
     refuse_unknown_data(request)

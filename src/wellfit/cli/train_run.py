@@ -193,7 +193,8 @@ def _fit(
         warnings.simplefilter("always")
         try:
             begun = latest(folder.checkpoints) if folder.resumed else None
-            model.fit(data.X, data.y, X_val=X_val, y_val=y_val, resume_from=begun)
+            parts: Any = {"sample_weight": source.weights, "X_val": X_val, "y_val": y_val}
+            model.fit(data.X, data.y, **parts, resume_from=begun)
         except InputError:
             raise
         except ValueError as error:

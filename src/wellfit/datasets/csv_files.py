@@ -95,6 +95,9 @@ def layout_of(path: Path, schema: TableSchema) -> CsvLayout:
 def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[str]:
     """Return the schema's names in order, or column_1, column_2, … without a schema."""
     names = list(schema.types)
+    numbered = [f"column_{number}" for number in range(1, width + 1)]
+    if schema.target is None and len(names) < width and set(names) <= set(numbered):
+        return numbered  # a command has set the types of some of them
     if len(names) == width + 1 and schema.target is not None:
         names.remove(schema.target)
     if names and len(names) != width:
@@ -102,7 +105,7 @@ def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[s
             f"{path} has no header and {width} columns; expected the {len(names)} of the "
             f"training table: {listed(names)}"
         )
-    return names or [f"column_{number}" for number in range(1, width + 1)]
+    return names or numbered
 
 
 def refuse_twins(names: Sequence[str], path: Path, hint: str = "") -> None:

@@ -29,6 +29,7 @@ class TableSchema:
         na_values: additional cell values that mean missing.
         header: whether the first line of a csv file has the column names.
         target: the column to predict, which new rows may lack.
+        ids: columns that name the rows, and are no features; new rows may lack them.
 
     >>> import pandas as pd
     >>> schema = TableSchema.of(pd.DataFrame({"code": ["01", "A1"], "size": [1.5, 2.5]}))
@@ -43,6 +44,7 @@ class TableSchema:
     na_values: tuple[str, ...] = ()
     header: bool = True
     target: str | None = None
+    ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: pd.DataFrame, decimals: Mapping[str, Decimal] | None = None) -> Self:
@@ -67,13 +69,14 @@ class TableSchema:
 
     def to_document(self) -> dict[str, Any]:
         """Return the schema as data for JSON."""
-        return {
+        document = {
             "types": dict(self.types),
             "decimals": dict(self.decimals),
             "na_values": list(self.na_values),
             "header": self.header,
             "target": self.target,
         }
+        return {**document, "ids": list(self.ids)} if self.ids else document
 
     @classmethod
     def from_document(cls, document: Any) -> Self:
@@ -88,17 +91,14 @@ class TableSchema:
             )
         types = _mapping(document, "types", get_args(CellType))
         decimals = _mapping(document, "decimals", get_args(Decimal))
-        na_values, header = document.get("na_values"), document.get("header")
-        if not isinstance(na_values, list) or not all(isinstance(na, str) for na in na_values):
-            raise DataError(
-                f"na_values of the table schema is {na_values!r}; expected a list of texts"
-            )
+        na_values, ids = _texts(document, "na_values"), _texts({"ids": [], **document}, "ids")
+        header = document.get("header")
         if not isinstance(header, bool):
             raise DataError(f"header of the table schema is {header!r}; expected true or false")
         target = document.get("target")
         if target is not None and not isinstance(target, str):
             raise DataError(f"target of the table schema is {target!r}; expected a column's name")
-        return cls(types, decimals, tuple(na_values), header, target)
+        return cls(types, decimals, na_values, header, target, ids)
 
 
 def _mapping(document: Mapping[str, Any], key: str, allowed: Sequence[str]) -> dict[str, Any]:
@@ -112,6 +112,13 @@ def _mapping(document: Mapping[str, Any], key: str, allowed: Sequence[str]) -> d
                 f"{', '.join(map(repr, allowed))}"
             )
     return dict(given)
+
+
+def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    given = document.get(key)
+    if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
+        raise DataError(f"{key} of the table schema is {given!r}; expected a list of texts")
+    return tuple(given)
 
 
 def cell_type(column: pd.Series[Any]) -> CellType:

@@ -46,9 +46,11 @@ def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place
                 row = int(unread.to_numpy().argmax())
                 cell = column.iloc[row]
                 shown = repr(cell) if isinstance(cell, str) else str(cell)
+                # Without a target, it isn't the schema of a training table.
+                why = "as in training" if schema.target else "as its type was given"
                 raise DataError(
                     f"column {name!r} holds {shown} in {place(int(table.index[row]))}; expected "
-                    f"{_expected(kind, schema.decimals.get(name))}, as in training{_hint(cell)}"
+                    f"{_expected(kind, schema.decimals.get(name))}, {why}{_hint(cell)}"
                 )
     return table.assign(**columns) if columns else table
 
