@@ -150,8 +150,10 @@ def row_weights(X: Any, name: str) -> pd.Series[float]:
     wrong = ~(numbers >= 0) | np.isinf(numbers)
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
+        cell = column.iloc[row]
+        shown = repr(cell) if isinstance(cell, str) else str(cell)
         raise DataError(
-            f"--weights {name} holds {column.iloc[row]!r} in row {row + 1:,}; expected a number "
+            f"--weights {name} holds {shown} in row {row + 1:,}; expected a number "
             "of at least 0 in every row"
         )
     if not numbers.any():
