@@ -156,7 +156,8 @@ def _with_test(data: Dataset, path: Path, wanted: Request) -> Dataset:
     X: Any = test.X
     if hasattr(data.X, "columns"):
         features = [str(name) for name in data.X.columns if name not in wanted.aside]
-        X = select(X, features, str(path))
+        # What is no feature may be missing here; its column is dropped from both below.
+        X = select(X, features, str(path)).reindex(columns=data.X.columns)
     return replace(data, X_test=X, y_test=test.y)
 
 
@@ -192,9 +193,7 @@ def _without(data: Dataset, column: str) -> Dataset:
         raise InputError(f"without {column} there are no columns left; expected a feature")
     parts = ("X", "X_val", "X_test")
     kept = {part: getattr(data, part) for part in parts if getattr(data, part) is not None}
-    # A test file may lack what is no feature.
-    less = {part: X.drop(columns=column, errors="ignore") for part, X in kept.items()}
-    return replace(data, **less)
+    return replace(data, **{part: X.drop(columns=column) for part, X in kept.items()})
 
 
 def _refuse_other_names(data: Dataset, wanted: Request) -> None:
