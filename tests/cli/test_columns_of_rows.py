@@ -95,7 +95,7 @@ def test_a_split_is_by_time_or_by_groups_as_its_column_is(
         ),
         ({"split_by": "whn"}, "unknown column for --split-by 'whn'; did you mean 'when'"),
         ({"split_by": "who", "group_column": "who"}, "--split-by and --group-column are both"),
-        ({"split_by": "who", "test": Path("t.csv")}, "--split-by and --test are both given"),
+        ({"split_by": "who", "test": Path("t.csv")}, "--test and --split-by are both given"),
         ({"weights": "wieght"}, "unknown column for --weights 'wieght'; did you mean 'weight'"),
         (
             {"weights": "who"},

@@ -73,10 +73,10 @@ class Request:
             given = f"{self.test_fraction:g}"
             raise InputError(f"--test-fraction is {given}; expected a number between 0 and 1")
         splits = {
+            "--test": self.test,
             "--split-by": self.split_by,
             "--time-column": self.time_column,
             "--group-column": self.group_column,
-            "--test": self.test,
         }
         first, second, *_ = *(option for option, value in splits.items() if value), "", ""
         if second:
