@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
+from wellfit import MLPRegressor
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
 from wellfit.cli.request import Request
 from wellfit.cli.source import open_source
 from wellfit.core.errors import DataError, InputError
+from wellfit.estimators.build import JobBuilder
 from wellfit.model_selection import SearchCV
 
 Wellfit = Callable[..., Result]
@@ -152,6 +154,54 @@ def test_a_search_by_groups_keeps_them_together_and_can_be_resumed(
         assert len(X) > 300  # no rows are set aside for validation
         for train, held in folds:
             assert set(X.patient.iloc[train]).isdisjoint(X.patient.iloc[held])
+
+
+@pytest.mark.parametrize("more", [{"time_column": ("when",)}, {"group_column": "patient"}])
+def test_early_stopping_in_a_fold_holds_rows_out_as_the_test_set_is(
+    visits: Path, more: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of every fit, of folds and of the refit, as the jobs are given them."""
+    seen = []
+    job = JobBuilder.job
+
+    def spy(self: JobBuilder, X: Any, y: Any, *args: Any, X_val: Any = None, **more: Any) -> Any:
+        seen.append((X, X_val, more.get("sample_weight")))
+        return job(self, X, y, *args, X_val=X_val, **more)
+
+    monkeypatch.setattr(JobBuilder, "job", spy)
+    source = open_source(asked(visits, **more, validation_fraction=0.0))
+    assert source.columns is not None
+    model = MLPRegressor((4,), epochs=2, random_state=0)
+    search = SearchCV(model, {"l2": [0.0, 0.1]}, n_iter=2, cv=source.columns.folds(2))
+    search.hold_out = source.columns.hold_out
+    search.fit(source.data.X, source.data.y, sample_weight=np.ones(len(source.data.X)))
+    assert len(seen) >= 3  # two folds, and the refit
+    for X, X_val, weight in seen[:2]:
+        assert len(weight) == len(X)
+        assert len(X_val) == pytest.approx(len(X) / 9, rel=0.5)
+        if "time_column" in more:
+            assert X.when.max() < X_val.when.min()
+        else:
+            assert set(X.patient).isdisjoint(X_val.patient)
+    refitted = search.best_estimator_.network_.split
+    assert refitted is not None
+
+
+def test_another_rule_of_holding_out_is_another_search(visits: Path, tmp_path: Path) -> None:
+    source = open_source(asked(visits, group_column="patient", validation_fraction=0.0))
+    assert source.columns is not None
+    model = MLPRegressor((4,), epochs=1, random_state=0)
+
+    def searched(hold_out: Any) -> None:
+        given: Any = {"n_iter": 1, "cv": 2, "random_state": 0, "journal": tmp_path / "j.jsonl"}
+        search = SearchCV(model, {"l2": [0.1]}, **given)
+        search.hold_out = hold_out
+        search.fit(source.data.X, source.data.y)
+
+    searched(source.columns.hold_out)
+    searched(source.columns.hold_out)
+    with pytest.raises(InputError, match="hold_out was 'wellfit.cli.splits.ColumnSplit.hold_out'"):
+        searched(None)
 
 
 def test_more_folds_than_groups_are_refused(visits: Path) -> None:

@@ -138,6 +138,23 @@ class ColumnSplit:
             found.append((np.searchsorted(rows, train), np.searchsorted(rows, held)))
         return found
 
+    def hold_out(self, positions: Ids, fraction: float) -> tuple[Ids, Ids]:
+        """Return the positions in the training set to train on, and those to hold out.
+
+        They are split as the test set was, for early stopping within a fold of a search.
+
+        Raises:
+            DataError: there is one time or group only.
+
+        >>> cut = later_rows(pd.DataFrame({"year": range(8)}), ["year"])
+        >>> split = ColumnSplit(cut, 8, 0.25, forward=True)
+        >>> [ids.tolist() for ids in split.hold_out(np.arange(4), 0.25)]
+        [[0, 1, 2], [3]]
+        """
+        rows = self.cut(np.arange(self.n_rows), self.test)[0]
+        kept, held = self.cut(rows[positions], fraction)
+        return np.searchsorted(rows, kept), np.searchsorted(rows, held)
+
 
 def row_weights(X: Any, name: str) -> pd.Series[float]:
     """Return the weight of each row from a column.

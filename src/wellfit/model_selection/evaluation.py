@@ -37,7 +37,13 @@ from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
 from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
 from wellfit.model_selection.dispatch import Job, JournaledResult, MergedResults, Trained, finished
-from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fits import (
+    Contexts,
+    FitEvaluator,
+    Outcome,
+    compact,
+    training_parts,
+)
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.training import Status, Weights, predict
 
@@ -163,8 +169,9 @@ class Evaluation(FitEvaluator):
         if key in self._seen:
             self._used.add(key)
             return _without_callbacks(builder.job_like(self._seen[key]))
-        X, y = safe_indexing(self._features, fit.train), safe_indexing(self._y, fit.train)
-        params = check_method_params(self._x, params=self._fit_params, indices=fit.train)
+        X, y, params = training_parts(
+            self._search, estimator, self._features, self._y, fit.train, self._fit_params
+        )
         self._seen[key] = _without_callbacks(builder.job(X, y, **params))
         self._used.add(key)
         return self._seen[key]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.exceptions import FitFailedWarning
 
 from wellfit.core._sklearn_compat import (
@@ -17,6 +18,7 @@ from wellfit.core._sklearn_compat import (
     safe_indexing,
     warn_or_raise_about_fit_failures,
 )
+from wellfit.estimators.settings import holds_out
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
@@ -41,6 +43,33 @@ def splits_of(cv: Any, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]
 def _rows(given: Any) -> NDArray[Any]:
     rows = np.asarray(given)
     return np.flatnonzero(rows) if rows.dtype == bool and rows.ndim == 1 else rows
+
+
+def training_parts(
+    search: Any, estimator: Any, X: Any, y: Any, rows: NDArray[Any], params: Mapping[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the features, targets and other arguments of the ``fit`` on some rows.
+
+    Args:
+        search: whose ``hold_out`` chooses the validation rows, where it is set.
+        estimator: that is to be fitted.
+        X, y: all rows.
+        rows: positions of those to fit on.
+        params: arguments of ``fit``; arrays of all rows among them are cut.
+    """
+    held, fraction = None, getattr(estimator, "validation_fraction", None)
+    # Another fraction is refused by the estimator itself.
+    usable = fraction is None or (isinstance(fraction, float) and 0 < fraction < 1)
+    own_rows = holds_out(estimator) and estimator.bagging is None
+    if search.hold_out is not None and own_rows and usable:
+        rows, held = search.hold_out(rows, fraction or 0.1)
+        if is_classifier(estimator) and np.ndim(y) == 1:
+            # A class that no training row has can't be judged.
+            held = held[np.isin(safe_indexing(y, held), safe_indexing(y, rows))]
+    own = dict(check_method_params(X, params=params, indices=rows))
+    if held is not None and len(held):
+        own |= {"X_val": safe_indexing(X, held), "y_val": safe_indexing(y, held)}
+    return safe_indexing(X, rows), safe_indexing(y, rows), own
 
 
 def contexts_of(fits: Sequence[FoldFit], task: Any, start: int = 0) -> Contexts:

@@ -237,7 +237,11 @@ class Recorder:
 
     def _identity(self) -> dict[str, Any]:
         search = self._search
+        hold_out = getattr(search, "hold_out", None)
+        # Only where it is set: journals of searches without it have no such entry.
+        chosen = {} if hold_out is None else {"hold_out": plain_data(hold_out)}
         return {
+            **chosen,
             "estimator": plain_data(search.estimator),
             "seed": plain_data(getattr(search, "random_state", None)),
             "scoring": plain_data(search.scoring),

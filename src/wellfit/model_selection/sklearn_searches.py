@@ -23,6 +23,7 @@ from wellfit.core._sklearn_compat import (
     MultimetricScorer,
     check_method_params,
     fit_context,
+    num_samples,
 )
 from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
@@ -30,7 +31,13 @@ from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
 from wellfit.fitting.scoring import each_scorer, with_own_scorers
 from wellfit.model_selection.evaluation import Evaluation
-from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of, splits_of
+from wellfit.model_selection.fits import (
+    FitEvaluator,
+    Outcome,
+    contexts_of,
+    splits_of,
+    training_parts,
+)
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.halving import check_resource
 from wellfit.model_selection.separate import SeparateFits
@@ -50,11 +57,15 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
             with the same journal goes on from there.
         keep_models: set it to True before ``fit``, and every network stays in memory with the
             rows, for ``MLPEnsembleClassifier.from_search``.
+        hold_out: set it to a function of row numbers and a fraction that returns the rows to train
+            on and those to hold out, and early stopping in folds and in the refit looks at these,
+            and not at random ones; of estimators that stacks train.
         histories_: after ``fit``, for each candidate its fits' losses and scores by epoch.
     """
 
     journal: Any = None
     keep_models = False
+    hold_out: Any = None
 
     @property
     def plot(self) -> Any:
@@ -231,6 +242,10 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
     def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
         best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
         rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
+        if self.hold_out is not None and can_be_stacked(best):
+            every = np.arange(num_samples(data["X"]))
+            X, y, fit_params = training_parts(self, best, data["X"], data["y"], every, fit_params)
+            rows = [X, y]
         task = context.subcontext(task_name="refit-with-best-params")
         with task.propagate_callback_context(best):
             task.call_on_fit_task_begin(estimator=self, **data)
