@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +165,11 @@ def test_early_stopping_in_a_fold_holds_rows_out_as_the_test_set_is(
     seen = []
     job = JobBuilder.job
 
-    def spy(self: JobBuilder, X: Any, y: Any, *args: Any, X_val: Any = None, **more: Any) -> Any:
-        seen.append((X, X_val, more.get("sample_weight")))
-        return job(self, X, y, *args, X_val=X_val, **more)
+    def spy(self: JobBuilder, *given: Any, **named: Any) -> Any:
+        asked = signature(job).bind(self, *given, **named)
+        asked.apply_defaults()
+        seen.append([asked.arguments[name] for name in ("X", "X_val", "sample_weight")])
+        return job(self, *given, **named)
 
     monkeypatch.setattr(JobBuilder, "job", spy)
     source = open_source(asked(visits, **more, validation_fraction=0.0))
@@ -176,15 +179,13 @@ def test_early_stopping_in_a_fold_holds_rows_out_as_the_test_set_is(
     search.hold_out = source.columns.hold_out
     search.fit(source.data.X, source.data.y, sample_weight=np.ones(len(source.data.X)))
     assert len(seen) >= 3  # two folds, and the refit
-    for X, X_val, weight in seen[:2]:
+    for X, X_val, weight in seen:
         assert len(weight) == len(X)
         assert len(X_val) == pytest.approx(len(X) / 9, rel=0.5)
         if "time_column" in more:
             assert X.when.max() < X_val.when.min()
         else:
             assert set(X.patient).isdisjoint(X_val.patient)
-    refitted = search.best_estimator_.network_.split
-    assert refitted is not None
 
 
 def test_another_rule_of_holding_out_is_another_search(visits: Path, tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ def test_another_rule_of_holding_out_is_another_search(visits: Path, tmp_path: P
 
     searched(source.columns.hold_out)
     searched(source.columns.hold_out)
-    with pytest.raises(InputError, match="hold_out was 'wellfit.cli.splits.ColumnSplit.hold_out'"):
+    with pytest.raises(InputError, match=r"hold_out was 'wellfit\.cli\.splits"):
         searched(None)
 
 

@@ -53,7 +53,8 @@ def training_parts(
     Args:
         search: whose ``hold_out`` chooses the validation rows, where it is set.
         estimator: that is to be fitted.
-        X, y: all rows.
+        X: (n_samples, n_features) all rows.
+        y: their targets.
         rows: positions of those to fit on.
         params: arguments of ``fit``; arrays of all rows among them are cut.
     """
