@@ -192,6 +192,14 @@ def test_data_show_reads_types(sales: pd.DataFrame, wellfit: Wellfit) -> None:
     assert "did you mean 'zip'" in done.output
 
 
+def test_a_named_data_set_has_its_types(here: Path) -> None:
+    schema = schema_of({"na": None, "no_header": False, "types": ["petal width (cm)=category"]})
+    with pytest.raises(
+        InputError, match=r"--types petal width \(cm\) needs a csv or parquet file"
+    ):
+        open_source(Request("iris", schema=schema))
+
+
 def test_types_of_a_file_without_a_header(sales: pd.DataFrame) -> None:
     sales.to_csv("sales.csv", index=False, header=False)
     schema = TableSchema({"column_2": "text"}, header=False)

@@ -208,6 +208,12 @@ def _refuse_other_names(data: Dataset, wanted: Request) -> None:
     for name, option in named.items():
         if name not in known and (option != "--types" or name != data.target):
             raise UnknownNameError(f"column for {option}", name, known)
+        read = {} if data.schema is None else data.schema.types
+        if option == "--types" and read.get(name) != wanted.schema.types[name]:
+            raise InputError(
+                f"--types {name} needs a csv or parquet file, and {data.name} is a data set whose "
+                "columns have their types"
+            )
 
 
 def _kind(data: Dataset, task: str) -> Kind:
