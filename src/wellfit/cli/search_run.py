@@ -164,8 +164,7 @@ def _searched(
         cv=options.cv if source.columns is None else source.columns.folds(options.cv),
         random_state=plan.common.request.seed,
     )
-    if source.columns is not None:
-        search.hold_out = source.columns.hold_out
+    search.hold_out = None if source.columns is None else source.columns.hold_out
     with warnings.catch_warnings(record=True) as caught, leaderboard:
         warnings.simplefilter("always")
         try:
