@@ -243,12 +243,54 @@ def test_candidates_that_fail_say_why(here: Path, wellfit: Wellfit) -> None:
 
 
 def test_a_scorer_that_always_fails_chooses_nothing(here: Path, wellfit: Wellfit) -> None:
-    done = wellfit(*QUICK, "--scoring", "precision")  # whose positive class is 1
+    Path("debts.csv").write_text("x,y\n" + "".join(f"{n},{-n - 0.5}\n" for n in range(60)))
+    words = ("--hidden", "4", "--candidates", "4", "--epochs", "2", "--run", "run")
+    done = wellfit(
+        "search", "debts.csv", "--target", "y", *words, "--scoring", "neg_mean_gamma_deviance"
+    )
     assert done.exit_code == 2
     assert "Scoring failed" in done.stderr
-    assert "ValueError: pos_label=1 is not a valid label" in done.stderr.replace("\n", " ")
+    assert "ValueError: Mean Tweedie deviance" in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.output
     assert "no candidate has a score" in done.stderr
+
+
+def test_of_several_scorers_the_first_ranks(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*QUICK, "--scoring", "roc_auc,f1")
+    assert done.exit_code == 0, done.output
+    assert "Scores are means over the folds of the training rows." in done.output
+    assert "The best candidate, trained on all training rows:" in done.output
+    table = pd.read_csv(here / "run" / "results.csv")
+    assert table["mean"].is_monotonic_decreasing
+    assert {"mean f1", "std f1"} <= {*table}
+    told = result(here / "run")
+    assert [score["name"] for score in told["test"][:2]] == ["roc_auc", "f1"]
+    assert told["search"]["mean"] == table["mean"][0]
+    assert told["search"]["others"]["f1"] == [table["mean f1"][0], table["std f1"][0]]
+    shown = wellfit("search", "show", "run")
+    assert "F1 score" in shown.output
+    report = wellfit("report", "run")
+    assert report.exit_code == 0, report.output
+    page = (here / "run" / "report.html").read_text()
+    assert "F1 score (low)" in page
+    # As it goes on, it is read from the journal.
+    before = (here / "run" / "results.csv").read_bytes()
+    for name in ("result.json", "results.csv"):
+        (here / "run" / name).unlink()
+    assert "F1 score" in wellfit("search", "show", "run").output
+    again = wellfit("search", "--resume", "run")
+    assert again.exit_code == 0, again.output
+    assert (here / "run" / "results.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("scoring", ["accuracy,r2", "v_measure_score"])
+def test_a_scorer_for_other_targets_is_refused_before_anything_is_written(
+    here: Path, wellfit: Wellfit, scoring: str
+) -> None:
+    done = wellfit(*QUICK, "--scoring", scoring)
+    assert done.exit_code == 2
+    assert "such as 'accuracy'" in done.stderr
+    assert not (here / "run").exists()
 
 
 def test_data_may_have_any_name(here: Path, wellfit: Wellfit) -> None:

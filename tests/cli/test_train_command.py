@@ -15,6 +15,7 @@ from sklearn.datasets import load_breast_cancer
 from typer.testing import Result
 
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.cli.dashboard.runs import RunMonitor
 from wellfit.cli.evaluation import evaluate, names_of
 from wellfit.cli.request import Request
 from wellfit.cli.source import SplitData, open_source
@@ -250,7 +251,7 @@ def test_a_number_is_learned_by_regression(here: Path, wellfit: Wellfit, drawn: 
         "R²",
         "RMSE",
         "MAE",
-        "(normal)",
+        "(bootstrap)",
         "true - predicted",
         "median",
         "training rows' mean",
@@ -623,3 +624,66 @@ def test_no_regressor_is_well_fit_by_a_negative_score_on_test_rows(
     assert "Well fit" not in done.output
     name = read(here / "run" / "result.json")["verdict"]["name"]
     assert name == "test_rows" if where == "far away" else name != "well_fit"
+
+
+def test_scorers_that_are_asked_for_are_wherever_results_are(here: Path, wellfit: Wellfit) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--scoring", "roc_auc,f1", "--scoring", "f1", "--run", "run")
+    assert done.exit_code == 0, done.output
+    output = " ".join(done.output.split())
+    for told in ("(DeLong)", "F1 score (low)", "keeps the best by validation ROC AUC"):
+        assert told in output, told
+    assert "precision, recall and F1 score by class on the test set" in output
+    assert read(here / "run" / "config.json")["settings"]["early_stopping"]["monitor"] == (
+        "val_roc_auc"
+    )
+    assert {"val_roc_auc", "val_f1"} <= lines(here / "run" / "metrics.jsonl")[-1].keys()
+    result = read(here / "run" / "result.json")
+    for part in ("test", "training", "baseline"):
+        names = [score["name"] for score in result[part]]
+        assert names[:2] == ["roc_auc", "f1"]
+        assert {"accuracy", "log loss"} <= {*names}
+    area, f1 = result["test"][:2]
+    assert (area["interval"], f1["interval"], f1["of"]) == ("DeLong", "Wilson", "low")
+    assert area["low"] <= area["value"] <= area["high"]
+    assert [each["name"] for each in result["classes"]] == ["high", "low"]
+    assert sum(each["rows"] for each in result["classes"]) == result["test_rows"]
+    assert [s["name"] for s in result["classes"][0]["scores"]] == ["precision", "recall", "f1"]
+    # And where results are read.
+    other = wellfit(*TRAIN, *QUICK, "--quiet", "--run", "other")
+    assert other.exit_code == 0, other.output
+    report = wellfit("report", "run", "other", "--out", "both.html")
+    assert report.exit_code == 0, report.output
+    for page in ("run/report.html", "both.html"):
+        if page.startswith("run"):
+            assert wellfit("report", "run").exit_code == 0
+        assert "F1 score (low)" in (here / page).read_text()
+    scores = RunMonitor(here / "run").summary()["runs"][0]["scores"]
+    assert [score["name"] for score in scores[:2]] == ["ROC AUC", "F1 score (low)"]
+    assert " to " in scores[0]["interval"]
+
+
+def test_scores_of_a_regression_and_of_label_sets(here: Path, wellfit: Wellfit) -> None:
+    words = ("--hidden", "4", "--epochs", "2", "--run", "run", "--scoring")
+    done = wellfit("train", "adult.csv", "--target", "pay", *words, "neg_max_error")
+    assert done.exit_code == 0, done.output
+    result = read(here / "run" / "result.json")
+    assert [score["name"] for score in result["test"]] == ["max_error", "R²", "RMSE", "MAE"]
+    assert (result["test"][0]["low"], result["test"][0]["interval"]) == (None, "")
+    assert "classes" not in result
+
+
+@pytest.mark.parametrize(
+    ("scoring", "told"),
+    [
+        ("rand_score", "which is for clusterings"),
+        ("roc_auc,r2", "which is for numbers; expected one for two classes, such as 'accuracy'"),
+        ("roc_auc,fi", "did you mean 'f1'"),
+    ],
+)
+def test_a_scorer_that_makes_no_sense_is_refused(
+    here: Path, wellfit: Wellfit, scoring: str, told: str
+) -> None:
+    done = wellfit(*TRAIN, *QUICK, "--scoring", scoring, "--run", "run")
+    assert done.exit_code == 2
+    assert told in done.stderr.replace("\n", " ")
+    assert not (here / "run").exists()

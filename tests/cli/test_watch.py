@@ -327,7 +327,7 @@ def test_a_search_shows_its_leaderboard(here: Path, wellfit: Wellfit) -> None:
     run = only(fresh(here / "runs"))
     assert (run["kind"], run["status"], run["done"], run["total"]) == ("search", "finished", 6, 6)
     head, *rows = run["leaderboard"]
-    assert head[:4] == ["", "score", "±", "fits"]
+    assert head[:4] == ["", "score on folds", "±", "fits"]
     assert [row[0] for row in rows] == [1, 2, 3]
     scores = [row[1] for row in rows]
     assert scores == sorted(scores, reverse=True)

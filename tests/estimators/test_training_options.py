@@ -152,7 +152,7 @@ def test_a_regressors_scorers_see_the_targets_own_scale():
 def test_a_scorer_of_another_task_is_named():
     X, y = IRIS
     model = MLPClassifier((4,), scoring="r2", epochs=1, random_state=0)
-    with pytest.raises(HyperparameterError, match=r"scoring by 'r2' fails on these targets"):
+    with pytest.raises(HyperparameterError, match=r"scoring is 'r2', which is for numbers"):
         model.fit(X, np.array(["a", "b", "b"])[y])
 
 

@@ -17,12 +17,14 @@ from wellfit.charts.learning import (
     History,
     curve,
     learning_charts,
+    loss_and_accuracy,
     member_chart,
     metric_chart,
     row_curve,
     row_curves,
     row_metrics,
     row_unit,
+    scorers_of,
     shown_metrics,
 )
 from wellfit.charts.model import (
@@ -77,6 +79,7 @@ __all__ = [
     "importance_chart",
     "interval_chart",
     "learning_charts",
+    "loss_and_accuracy",
     "member_chart",
     "metric_chart",
     "outline",
@@ -90,5 +93,6 @@ __all__ = [
     "row_metrics",
     "row_unit",
     "sampled",
+    "scorers_of",
     "shown_metrics",
 ]

@@ -32,12 +32,30 @@ def metric_names(keys: Iterable[str]) -> list[str]:
 
 
 def shown_metrics(history: History) -> list[str]:
+    """Return what is drawn by default: loss, objective and accuracy, and the scorers asked for.
+
+    >>> shown_metrics({"loss": [2.0, 1.0], "val_roc_auc": [0.5, 0.7], "seconds": [0.1, 0.2]})
+    ['loss', 'roc_auc']
+    """
+    return [*loss_and_accuracy(history), *scorers_of(history)]
+
+
+def loss_and_accuracy(history: History) -> list[str]:
     """Return what is drawn where there is room for little: loss, objective and accuracy, if any.
 
-    >>> shown_metrics({"loss": [2.0, 1.0], "seconds": [0.1, 0.2]})
+    >>> loss_and_accuracy({"loss": [2.0, 1.0], "val_roc_auc": [0.5, 0.7]})
     ['loss']
     """
     return [name for name in ("loss", "objective", "accuracy") if history.get(name)]
+
+
+def scorers_of(history: History) -> list[str]:
+    """Return the scorers that were asked for, which are of validation rows only.
+
+    >>> scorers_of({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4], "val_roc_auc": [0.5, 0.7]})
+    ['roc_auc']
+    """
+    return [name for name in metric_names(history) if name not in history]
 
 
 def learning_charts(

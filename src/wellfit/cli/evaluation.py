@@ -23,15 +23,20 @@ from wellfit.core.words import percent, pluralize, short
 from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.test_rows import with_test_rows
-from wellfit.report import (
+from wellfit.report.scores import (
+    ClassScores,
+    Predictions,
     Score,
-    classification_scores,
+    all_scores,
+    class_scores,
     confusion,
-    regression_scores,
+    label_names,
+    positions,
 )
-from wellfit.report.scores import positions
 
 _MOST_CLASSES = 20  # more classes are shown as a list of confusions
+_FEWER_CLASSES = 10
+_WIDTH_OF_CLASS_SCORES = 70  # characters, with the number of rows
 _MOST_CONFUSIONS = 10
 _LONGEST_NAME = 30
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -55,6 +60,7 @@ class TestEvaluation:
     constant: str
     commonest: NDArray[Any]
     confusions: tuple[list[Any], NDArray[np.int64]] | None
+    classes: list[ClassScores]
 
     def plain(self) -> dict[str, Any]:
         """Return the document that the run folder stores."""
@@ -65,24 +71,52 @@ class TestEvaluation:
             "trained_rows": self.trained,
             "baseline": [asdict(score) for score in self.baseline],
         }
+        if self.classes:
+            document["classes"] = [asdict(each) for each in self.classes]
         if self.confusions is not None:
             classes, counts = self.confusions
             document["confusion"] = {"classes": classes, "counts": counts.tolist()}
         return document
 
 
-def evaluate(model: Model, source: SplitData) -> TestEvaluation:
-    """Predict the test and training rows, and score the predictions."""
+def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvaluation:
+    """Predict the test and training rows, and score the predictions.
+
+    Args:
+        model: fitted.
+        source: what it was fitted to.
+        scoring: the scorers that are asked for; None for the model's own.
+
+    Raises:
+        HyperparameterError: a scorer for other targets.
+    """
     data = source.data
-    y, ids = np.asarray(data.y_test), _trained(model, source)
-    X_train, y_train = safe_indexing(data.X, ids), np.asarray(data.y)[ids]
-    predicted, test = _scored(model, data.X_test, y, source)
-    _, training = _scored(model, X_train, y_train, source)
-    one_class_each = source.learning == "classification" and y.ndim == 1
-    confusions = confusion(y, predicted, list(model.classes_)) if one_class_each else None
-    baseline, constant, commonest = _baseline(y_train, y, source, model)
+    ids = _trained(model, source)
+    y_train = np.asarray(data.y)[ids]
+    tested = Predictions.of(model, data.X_test, np.asarray(data.y_test))
+    trained = Predictions.of(model, safe_indexing(data.X, ids), y_train)
+    asked: dict[str, Any] = {
+        "scoring": model.scoring if scoring is None else scoring,
+        "name_of": lambda label: names_of(source, [label])[0],
+    }
+    baseline, constant = _baseline(tested, y_train, source)
+    confusions, classes = None, []
+    if tested.probabilities is not None:
+        names = label_names(tested)
+        classes = class_scores(tested, names_of(source, names))
+        if tested.y.ndim == 1:
+            confusions = confusion(tested.y, tested.predicted, names)
     return TestEvaluation(
-        y, predicted, test, training, len(ids), baseline, constant, commonest, confusions
+        tested.y,
+        tested.predicted,
+        test=all_scores(tested, **asked),
+        training=all_scores(trained, **asked, intervals=False),
+        trained=len(ids),
+        baseline=all_scores(baseline, **asked, intervals=False),
+        constant=constant,
+        commonest=baseline.predicted,
+        confusions=confusions,
+        classes=classes,
     )
 
 
@@ -119,38 +153,25 @@ def verdict_on(
     return with_data(found, checks)
 
 
-def _scored(
-    model: Model, X: Any, y: NDArray[Any], source: SplitData
-) -> tuple[NDArray[Any], list[Score]]:
-    if source.learning == "regression":
-        predicted = np.asarray(model.predict(X))
-        return predicted, regression_scores(y, predicted)
-    chances = model.predict_proba(X)
-    classes = model.classes_
-    predicted = model.predict(X) if y.ndim > 1 else np.asarray(classes)[chances.argmax(axis=1)]
-    return predicted, classification_scores(y, predicted, chances, classes)
-
-
 def _baseline(
-    y_train: NDArray[Any], y: NDArray[Any], source: SplitData, model: Model
-) -> tuple[list[Score], str, NDArray[Any]]:
-    """Return the test scores of the best constant predictions, their name, and the predictions."""
-    if source.learning == "regression":
+    tested: Predictions, y_train: NDArray[Any], source: SplitData
+) -> tuple[Predictions, str]:
+    """Return the best constant predictions of the test rows, and what to call them."""
+    y, classes = tested.y, np.asarray(tested.classes)
+    if tested.probabilities is None:
         mean = np.broadcast_to(y_train.astype(float).mean(axis=0), y.shape)
-        return regression_scores(y, mean), "the training rows' mean", mean
-    classes = np.asarray(model.classes_)
+        return Predictions(y, mean), "the training rows' mean"
     if y.ndim > 1:
         shares = y_train.mean(axis=0)
         constant = np.broadcast_to((shares > 0.5).astype(y.dtype), y.shape)
         chances = np.broadcast_to(shares, y.shape)
-        name = "each label's commoner value"
-        return classification_scores(y, constant, chances, classes), name, constant
+        return Predictions(y, constant, chances, classes), "each label's commoner value"
     shares = np.bincount(positions(y_train, classes), minlength=len(classes)) / len(y_train)
     commonest = classes[[shares.argmax()]]
     chances = np.broadcast_to(shares, (len(y), len(classes)))
-    name = names_of(source, commonest.tolist())[0]
     constant = np.broadcast_to(commonest, y.shape)
-    return classification_scores(y, constant, chances, classes), f"always {name}", constant
+    name = names_of(source, commonest.tolist())[0]
+    return Predictions(y, constant, chances, classes), f"always {name}"
 
 
 def names_of(source: SplitData, classes: Sequence[Any]) -> list[str]:
@@ -162,7 +183,7 @@ def names_of(source: SplitData, classes: Sequence[Any]) -> list[str]:
 
 
 def print_errors(evaluation: TestEvaluation, source: SplitData, console: Console) -> None:
-    """Print the baseline, then the confusion matrix or the residuals."""
+    """Print the baseline, then the confusion matrix and the classes' scores, or the residuals."""
     console.print(Text(_baseline_text(evaluation), "dim"))
     console.print()
     if evaluation.confusions is not None:
@@ -170,6 +191,9 @@ def print_errors(evaluation: TestEvaluation, source: SplitData, console: Console
         console.print(confusion_table(counts, names_of(source, classes), console.width))
     elif source.learning == "regression":
         console.print(residual_table(evaluation))
+    if evaluation.classes:
+        console.print()
+        console.print(class_table(evaluation.classes, console.width))
     console.print()
 
 
@@ -187,20 +211,56 @@ def _baseline_text(evaluation: TestEvaluation) -> str:
 def score_table(evaluation: TestEvaluation) -> Table:
     """Return a table of the scores with their intervals, beside the baseline and training rows."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     tested, trained = (pluralize(rows, "row") for rows in (len(evaluation.y), evaluation.trained))
     for name in (f"test\n{tested}", "95 % interval", "baseline", f"training\n{trained}"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     others = [
-        {one.name: one for one in part} for part in (evaluation.baseline, evaluation.training)
+        {one.title: one for one in part} for part in (evaluation.baseline, evaluation.training)
     ]
     for score in evaluation.test:
         shown = score.metric.format
-        bounds = f"{shown(score.low)} to {shown(score.high)} ({score.interval})"
-        same = [part.get(score.name) for part in others]
+        bounds = f"{score.bounds} ({score.interval})" if score.bounds else ""
+        same = [part.get(score.title) for part in others]
         values = [shown(one.value) if one else "" for one in same]
-        table.add_row(score.name, Text(shown(score.value), "bold green"), bounds, *values)
+        table.add_row(
+            Text(score.title), Text(shown(score.value), "bold green"), Text(bounds), *values
+        )
     return table
+
+
+def class_table(classes: Sequence[ClassScores], width: int) -> RenderableType:
+    """Return precision, recall and F1 score of each class, or of those with the lowest F1.
+
+    Args:
+        classes: the scores.
+        width: that there is room for; without room for the intervals, they are left out.
+    """
+    shown, title = list(classes), "by class"
+    if len(shown) > _MOST_CLASSES:
+        shown = sorted(shown, key=lambda one: np.nan_to_num(one.scores[-1].value, nan=-1.0))
+        shown = shown[:_FEWER_CLASSES]
+        title = f"of the {_FEWER_CLASSES} of {len(classes)} classes with the lowest F1 score"
+    names = [cut(each.name, _LONGEST_NAME) for each in shown]
+    bounded = max(map(len, names)) + _WIDTH_OF_CLASS_SCORES <= width
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for head in ("class", "rows", *(score.title for score in shown[0].scores)):
+        table.add_column(head, justify="left" if head == "class" else "right", no_wrap=True)
+    for name, each in zip(names, shown, strict=True):
+        cells = [_with_bounds(score, bounded) for score in each.scores]
+        table.add_row(Text(name), f"{each.rows:,}", *cells)
+    how = " (with 95 % intervals)" if bounded else ""
+    return Group(
+        Text(f"precision, recall and F1 score {title} on the test set{how}", "dim"), table
+    )
+
+
+def _with_bounds(score: Score, bounded: bool) -> Text:
+    """Return a score, and in brackets its interval."""
+    text = Text(score.metric.format(score.value))
+    if bounded and score.bounds:
+        text.append(f" ({score.bounds.replace(' to ', '–')})", "dim")
+    return text
 
 
 def loss_note(model: Model, evaluation: TestEvaluation) -> str:

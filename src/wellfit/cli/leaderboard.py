@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from wellfit.cli.console import duration
 from wellfit.core.metrics import Metric
 from wellfit.core.words import parameter_titles, short
 from wellfit.model_selection.journal import Entry, Journal
-from wellfit.report.searches.candidates import FIGURES, cells, parameters_of
+from wellfit.report.searches.candidates import (
+    FIGURES,
+    MEAN,
+    STD,
+    cells,
+    metrics_beside,
+    parameters_of,
+)
 
 _EVERY = 0.2  # seconds between two frames
 _PLAIN_LINES = 10
@@ -33,7 +41,8 @@ _UNBOUND = 10_000  # characters: wider than any table
 def ranked(entries: Iterable[Entry]) -> pd.DataFrame:
     """Return a row for each candidate, the best first, computed from the finished fits.
 
-    If a fit was scored several times during training, the last score counts.
+    If a fit was scored several times during training, the last score counts. Of several metrics,
+    the first ranks; the others have columns of their own.
 
     >>> entry = Entry("k", {"l2": 0.1}, 0, {"test_scores": 0.5, "fit_time": 1.0, "score_time": 0})
     >>> ranked([entry]).to_dict("records")
@@ -55,7 +64,7 @@ def search_results(
     [[{'loss': [1.5]}]]
     """
     candidates = _by_candidate(entries)
-    scores = [[float(e.outcome["test_scores"]) for e in some] for _, some in candidates]
+    scores = [[next(iter(_scores(e).values())) for e in some] for _, some in candidates]
     results = {
         "params": [candidate for candidate, _ in candidates],
         f"mean_test_{metric.name}": np.array([np.mean(each) for each in scores]),
@@ -103,10 +112,21 @@ def _raised(traceback: str) -> str:
 
 
 def _row(candidate: Mapping[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:
-    scores = [float(entry.outcome["test_scores"]) for entry in entries]
+    fits = [_scores(entry) for entry in entries]
+    first, *others = ([fit.get(name, math.nan) for fit in fits] for name in fits[0])
     seconds = sum(entry.outcome["fit_time"] + entry.outcome["score_time"] for entry in entries)
-    figures = (0, float(np.mean(scores)), float(np.std(scores)), len(entries), float(seconds))
-    return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate)}
+    figures = (0, float(np.mean(first)), float(np.std(first)), len(entries), float(seconds))
+    more: dict[str, float] = {}
+    for name, scores in zip([*fits[0]][1:], others, strict=True):
+        more[MEAN + name], more[STD + name] = float(np.mean(scores)), float(np.std(scores))
+    return {**dict(zip(FIGURES, figures, strict=True)), **cells(candidate), **more}
+
+
+def _scores(entry: Entry) -> dict[str, float]:
+    """Return the scores of a fit by the names of their metrics, the first of which ranks."""
+    scores = entry.outcome["test_scores"]
+    named = (scores or {"score": math.nan}) if isinstance(scores, Mapping) else {"score": scores}
+    return {name: float(score) for name, score in named.items()}
 
 
 def leaderboard_table(
@@ -129,7 +149,9 @@ def leaderboard_table(
 def _table(frame: pd.DataFrame, parameters: Mapping[str, Sequence[str]], metric: Metric) -> Table:
     """Return a table with scores on the left and parameter columns on the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("", metric.title, "", "fits", "seconds"):
+    others = metrics_beside(frame)
+    beside = (text for other in others.values() for text in (other.title, ""))
+    for name in ("", metric.title, "", *beside, "fits", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, texts in parameters.items():
         table.add_column(name, min_width=max(map(len, texts), default=0) if name else None)
@@ -178,11 +200,13 @@ class _Fitting:
 
 
 def _figures(frame: pd.DataFrame, metric: Metric) -> list[list[Any]]:
+    others = metrics_beside(frame)
     return [
         [
             str(row["rank"]),
             Text(metric.format(row["mean"], more=1), "bold green" if row["rank"] == 1 else ""),
             _deviation(row, metric),
+            *_beside(row, others),
             str(row["fits"]),
             _short(row["seconds"]),
         ]
@@ -190,10 +214,17 @@ def _figures(frame: pd.DataFrame, metric: Metric) -> list[list[Any]]:
     ]
 
 
-def _deviation(row: Any, metric: Metric) -> str:
+def _beside(row: Any, others: Mapping[str, Metric]) -> Iterator[str]:
+    """Yield the mean and the standard deviation of each further metric of a candidate."""
+    for name, metric in others.items():
+        yield metric.format(row[MEAN + name], more=1)
+        yield _deviation(row, metric, STD + name)
+
+
+def _deviation(row: Any, metric: Metric, key: str = "std") -> str:
     """Return the standard deviation of a candidate's scores; nothing where it has one fit."""
-    known = row["fits"] > 1 and np.isfinite(row["std"])
-    return f"± {metric.format(row['std'], more=1)}" if known else ""
+    known = row["fits"] > 1 and np.isfinite(row[key])
+    return f"± {metric.format(row[key], more=1)}" if known else ""
 
 
 def _short(value: Any) -> str:

@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.charts import learning_charts
+from wellfit.charts import learning_charts, loss_and_accuracy, scorers_of
 from wellfit.charts.to_terminal import Plots
 from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
@@ -187,13 +187,17 @@ class LiveDisplay(Callback):
         rates = history.get("learning_rate")
         if rates and not over:
             text.append(f"   learning rate {rates[-1]:.2g}", "dim")
+        for name in scorers_of(history):  # which have no room for a curve
+            value = history[f"val_{name}"][-1]
+            text.append(f"   {self.judged} {Metric.of(name).title} ", "dim")
+            text.append(Metric.of(name).format(value))
         line = Table.grid(padding=(0, 2, 0, 0))
         bar = ProgressBar(total=run.epochs, completed=done, width=24)
         line.add_row(live["at"], bar, text)
         if not history:
             return line
         ahead = 0 if over else run.steps if run.in_steps else run.epochs
-        charts = learning_charts(history, judged=self.judged)
+        charts = learning_charts(history, judged=self.judged, names=loss_and_accuracy(history))
         return Group(line, Text(), Plots(charts, end=ahead))
 
 

@@ -251,9 +251,10 @@ class SearchOptions:
         str | None,
         option(
             SEARCH,
-            "A scorer of scikit-learn; default: accuracy or R².",
+            "A scorer of scikit-learn, or several: roc_auc,f1; the first ranks the candidates. "
+            "Default: accuracy or R².",
             "--scoring",
-            metavar="SCORER",
+            metavar="SCORER,…",
         ),
     ] = None
     time_limit: Annotated[

@@ -82,6 +82,15 @@ class ScoreEntry(TypedDict):
     low: Number
     high: Number
     interval: NotRequired[str]
+    of: NotRequired[str]
+
+
+class ClassEntry(TypedDict):
+    """The scores of a class."""
+
+    name: str
+    rows: Count
+    scores: list[Annotated[ScoreEntry, OPEN]]
 
 
 class ConfusionEntry(TypedDict):
@@ -133,6 +142,8 @@ class RunResultDocument(TypedDict, total=False):
     test_rows: Count
     test: list[Annotated[ScoreEntry, OPEN]]
     training: list[Annotated[ScoreEntry, OPEN]]
+    baseline: list[Annotated[ScoreEntry, OPEN]]
+    classes: list[Annotated[ClassEntry, OPEN]]
     confusion: ConfusionEntry
     verdict: Annotated[VerdictEntry, OPEN]
     search: Annotated[FoundEntry, OPEN]

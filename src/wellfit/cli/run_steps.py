@@ -23,6 +23,7 @@ from wellfit.cli.source import Learning, SplitData, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import InputError
 from wellfit.core.version import __version__
+from wellfit.estimators.settings import refuse_scorers
 
 
 def prepare(plan: Plan) -> tuple[SplitData, Model]:
@@ -32,6 +33,7 @@ def prepare(plan: Plan) -> tuple[SplitData, Model]:
         model = build_estimator(plan, source.learning)
         if model.preprocess is None:
             refuse_missing_values(source.data)
+    refuse_scorers(model, model.scoring, source.data.y)
     for doubt in source.notes:
         note(doubt)
     moving = [one.name for one in augmentations(model.augment) if one.needs_image]

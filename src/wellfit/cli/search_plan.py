@@ -13,7 +13,8 @@ from wellfit.cli.settings import Model
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
-from wellfit.fitting.scoring import scorer_names
+from wellfit.fitting.scorer_choice import refuse_scorer
+from wellfit.fitting.scoring import scorer_list
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.search import Halving
 from wellfit.model_selection.space_defaults import check, default_space
@@ -37,9 +38,8 @@ class SearchPlan:
         halvings, halving = get_args(Halving), self.options.halving
         if halving is not None and halving not in halvings:
             raise UnknownNameError("halving", halving, halvings)
-        score = self.options.score
-        if score is not None and score not in scorer_names():
-            raise UnknownNameError("scorer", score, scorer_names())
+        for name in scorer_list(self.options.score):
+            refuse_scorer(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data.

@@ -42,11 +42,13 @@ from wellfit.cli.train_run import complete
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.words import pluralize
 from wellfit.diagnose import Report
+from wellfit.estimators.settings import refuse_scorers
+from wellfit.fitting.scoring import scorer_list
 from wellfit.inference.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
 from wellfit.model_selection.search import Halving
 from wellfit.report.searches import candidates
-from wellfit.report.searches.candidates import metric_of
+from wellfit.report.searches.candidates import metric_of, other_metrics
 
 _SHOWN_IN_TABLE = "One or more of the test scores are non-finite"
 
@@ -64,6 +66,7 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
     refuse_target(run, overwrite, "search")
     plan.searched_space(build_estimator(plan.common, "classification"))
     source, model = prepare(plan.common)
+    refuse_scorers(model, plan.options.score, source.data.y)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
     config = {**run_config(model, source, plan.common.request), **plan.to_dict()}
     _carry_out(plan, source, model, folder, config, quiet)
@@ -159,7 +162,7 @@ def _searched(
         factor=options.factor,
         time_limit=options.time_limit,
         journal=journal,
-        scoring=options.score,
+        scoring=_scoring(options.score),
         n_jobs=options.jobs,
         cv=options.cv if source.columns is None else source.columns.folds(options.cv),
         random_state=plan.common.request.seed,
@@ -180,9 +183,20 @@ def _searched(
     for message in dict.fromkeys([*messages, failures(leaderboard.entries)]):
         if message and not message.startswith(_SHOWN_IN_TABLE):
             note(message)
-    if not np.isfinite(search.cv_results_["mean_test_score"][search.best_index_]):
+    if not np.isfinite(search.cv_results_[f"mean_test_{_ranking(search)}"][search.best_index_]):
         raise DataError("no candidate has a score on all folds, so there is no best candidate")
     return search
+
+
+def _scoring(given: str | None) -> Any:
+    """Return the scorers that an option names, one or a list."""
+    names = scorer_list(given)
+    return names if len(names) > 1 else next(iter(names), None)
+
+
+def _ranking(search: Any) -> str:
+    """Return the name, in the results of a search, of the metric that candidates are ranked by."""
+    return str(search.scoring[0]) if isinstance(search.scoring, list) else "score"
 
 
 def _conclude(
@@ -195,19 +209,22 @@ def _conclude(
     quiet: bool,
 ) -> None:
     """Print the leaderboard and the best candidate's evaluation, and write the result."""
-    frame, best = candidates(search.cv_results_), search.best_estimator_
+    frame = candidates(search.cv_results_, metric=_ranking(search))
+    best = search.best_estimator_
     folder.tabulate(frame)
     if not quiet:
         tried = pluralize(len(frame), "candidate")
-        console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}\n")
-    metric = metric_of(search.scoring, type(best).__name__)
+        console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}")
+        console.print("Scores are means over the folds of the training rows.\n", style="dim")
+    metric = metric_of(",".join(scorer_list(search.scoring)), type(best).__name__)
     console.print(leaderboard_table(frame, metric))
     console.print()
     mattered = draw_search(folder.path, search.journal.entries.values(), metric)
     if mattered is not None and not quiet:
         console.print(mattered)
         console.print()
-    judged = evaluation.evaluate(best, source)
+    judged = evaluation.evaluate(best, source, search.scoring)
+    console.print("The best candidate, trained on all training rows:\n", style="dim")
     console.print(evaluation.score_table(judged))
     if not quiet:
         evaluation.print_errors(judged, source, console)
@@ -224,12 +241,16 @@ def _conclude(
 
 def _found(search: Any, frame: pd.DataFrame, seconds: float) -> dict[str, Any]:
     """Return the result of the search."""
-    place = search.best_index_
+    place, first = search.best_index_, _ranking(search)
     return {
         "candidates": len(frame),
         "folds": search.n_splits_,
         "seconds": round(seconds, 3),
         "best_params": search.best_params_,
-        "mean": search.cv_results_["mean_test_score"][place],
-        "std": search.cv_results_["std_test_score"][place],
+        "mean": search.cv_results_[f"mean_test_{first}"][place],
+        "std": search.cv_results_[f"std_test_{first}"][place],
+        "others": {
+            name: [search.cv_results_[f"{what}_test_{name}"][place] for what in ("mean", "std")]
+            for name in other_metrics(search.cv_results_, first)
+        },
     }

@@ -19,7 +19,10 @@ from wellfit.estimators.settings import (
     optimizer,
     resolve_schedule,
 )
+from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting.pretrained.base import PretrainedLayers
+from wellfit.fitting.scorer_choice import refuse_scorer
+from wellfit.fitting.scoring import scorer_list
 from wellfit.nn import HiddenLayer, Layer
 from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.table_documents import settings_of
@@ -140,10 +143,27 @@ def reused(model: Any) -> PretrainedLayers | None:
     return pretrained
 
 
+def scorers(given: Any) -> list[str] | None:
+    """Return the names of scorers, from a text that lists them or several of these.
+
+    Raises:
+        UnknownNameError: no such scorer.
+        HyperparameterError: one that is neither for classes nor for numbers.
+
+    >>> scorers("roc_auc,f1"), scorers([("roc_auc", "f1"), "accuracy"])
+    (['roc_auc', 'f1'], ['roc_auc', 'f1', 'accuracy'])
+    """
+    names = scorer_list(given)
+    for name in names:
+        refuse_scorer(str(name))
+    return names or None
+
+
 _AS_OBJECTS: Mapping[str, Callable[[Any], Any]] = {
     "augment": changes,
     "layers": hidden,
     "pretrained": reused,
+    "scoring": scorers,
 }
 
 
@@ -154,8 +174,7 @@ def resolved(model: Model) -> dict[str, Any]:
         params[key] = _resolved(model.nested_configs[key], params[key])
     params["optimizer"], params["dropout"] = optimizer(model), dropout(model)
     params["augment"] = augmentations(params["augment"])
-    if params["early_stopping"] is True:
-        params["early_stopping"] = EarlyStopping()
+    params["early_stopping"] = stopping_of(model) or False
     return {key: _plain(value) for key, value in params.items()}
 
 

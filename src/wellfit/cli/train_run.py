@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from wellfit.charts import learning_charts
+from wellfit.charts import learning_charts, loss_and_accuracy
 from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_terminal import Plots
 from wellfit.cli import evaluation, training_summary
@@ -40,11 +40,13 @@ from wellfit.cli.settings import Model
 from wellfit.cli.source import SplitData
 from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
+from wellfit.core.metrics import title_of
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out
+from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting.pretrained.start import in_words
 from wellfit.inference.table_schema import record_schema
 from wellfit.report.scores import positions
@@ -254,7 +256,8 @@ def _draw(
     if history:
         judged = _judged(model, source)
         charts = learning_charts(history, best_epoch=model.best_epoch_, judged=judged)
-        folder.picture(CURVE, png(figure(charts, f"{source.data.name}: learning curve")))
+        title, across = f"{source.data.name}: learning curve", min(len(charts), 2)
+        folder.picture(CURVE, png(figure(charts, title, across=across)))
     for name, picture in evaluation.pictures(result, source):
         folder.picture(name, picture)
 
@@ -269,9 +272,13 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
     """Print the curves, unless the terminal already shows them, and how training ended."""
     if model.history_ and not console.is_terminal:
         best = model.best_epoch_
-        console.print(Plots(learning_charts(model.history_, best_epoch=best, judged=judged)))
+        names = loss_and_accuracy(model.history_)
+        charts = learning_charts(model.history_, best_epoch=best, judged=judged, names=names)
+        console.print(Plots(charts))
     best, epochs = model.best_epoch_, spent(model.history_, model.n_epochs_)
     kept = "" if best == model.n_epochs_ else f", best {moment(model.history_, best)}"
+    if kept and (stopping := stopping_of(model)) is not None:
+        kept += f" by {title_of(stopping.monitor)}"
     console.print(
         f"\n{_ended(model.status_)} after {epochs} in {duration(training_seconds(model))}{kept}; "
         f"{pluralize(model.n_parameters_, 'parameter')}"

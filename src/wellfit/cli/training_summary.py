@@ -13,6 +13,7 @@ from wellfit.cli.console import key_value_table, note, spinner
 from wellfit.cli.data_summary import classes, missing_values, types
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import SplitData
+from wellfit.core.metrics import title_of
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets import Summary, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
@@ -128,7 +129,9 @@ def _training(settings: Mapping[str, Any]) -> str:
         texts.append(f"batch size {settings['batch_size']}")
     if settings["augment"]:
         texts.append(f"augmented by {_names(settings['augment'])}")
-    return ", ".join([*texts, f"{at_most}{epochs}"])
+    stopping = settings["early_stopping"]
+    kept = f"; keeps the best by {title_of(stopping['monitor'])}" if stopping else ""
+    return ", ".join([*texts, f"{at_most}{epochs}{kept}"])
 
 
 def _extras(settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,11 @@ file. ``safe_indexing`` takes rows of an array, a sparse matrix, a DataFrame or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from sklearn.base import _fit_context as fit_context
+from sklearn.metrics import make_scorer
 from sklearn.metrics._scorer import _CurveScorer, _PassthroughScorer, _Scorer
 from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
 from sklearn.model_selection._search import BaseSearchCV
@@ -26,6 +30,24 @@ from sklearn.utils.validation import _num_samples as num_samples
 # The classes of what ``make_scorer``, ``get_scorer`` and an estimator's own score come to.
 PLAIN_SCORERS = (_Scorer, _CurveScorer, _PassthroughScorer)
 
+
+def score_function(scorer: Any) -> Callable[..., Any]:
+    """Return the metric behind a scorer that ``make_scorer`` made."""
+    metric: Callable[..., Any] = vars(scorer)["_score_func"]
+    return metric
+
+
+def scorer_with_positive_class(scorer: Any, positive: Any) -> Any:
+    """Return a scorer that ``make_scorer`` made, with another positive class."""
+    parts = vars(scorer)
+    return make_scorer(
+        parts["_score_func"],
+        response_method=parts["_response_method"],
+        greater_is_better=parts["_sign"] > 0,
+        **{**parts["_kwargs"], "pos_label": positive},
+    )
+
+
 __all__ = [
     "PLAIN_SCORERS",
     "BaseSearchCV",
@@ -39,5 +61,7 @@ __all__ = [
     "num_samples",
     "safe_indexing",
     "score_estimator",
+    "score_function",
+    "scorer_with_positive_class",
     "warn_or_raise_about_fit_failures",
 ]

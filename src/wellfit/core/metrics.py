@@ -102,6 +102,17 @@ class Metric:
             return "–"
         return _PRINT[self.style](value, more) if math.isfinite(value) else f"{value:g}"
 
+    def format_interval(self, low: float | None, high: float | None) -> str:
+        """Return the bounds of a value as text; empty unless both are known.
+
+        >>> Metric.of("accuracy").format_interval(0.4, 0.6)
+        '40.0 % to 60.0 %'
+        >>> Metric.of("accuracy").format_interval(None, None)
+        ''
+        """
+        ends = [end for end in (low, high) if end is not None and math.isfinite(end)]
+        return " to ".join(map(self.format, ends)) if len(ends) == 2 else ""
+
     def format_difference(self, difference: float, more: int = 0) -> str:
         """Return how far two values are apart, with its sign.
 
@@ -123,14 +134,21 @@ def split_rows(name: str) -> tuple[str, str]:
     return (found[2], ROWS[found[1]]) if found else (name, "training")
 
 
-def title_of(name: str) -> str:
+def title_of(name: str, of: str = "") -> str:
     """Return what to call a metric of some rows; those that were trained on go without saying.
 
-    >>> title_of("val_roc_auc"), title_of("learning_rate")
-    ('validation ROC AUC', 'learning rate')
+    Args:
+        name: of the metric; what follows a comma says more of it.
+        of: the class that it is a metric of, if it is one class's.
+
+    >>> title_of("val_roc_auc"), title_of("learning_rate"), title_of("f1", "yes")
+    ('validation ROC AUC', 'learning rate', 'F1 score (yes)')
+    >>> title_of("r2, output 2")
+    'R², output 2'
     """
-    rows = split_rows(name)[1]
-    return ("" if rows == "training" else f"{rows} ") + Metric.of(name).title
+    rows, (_, comma, more) = split_rows(name)[1], name.partition(",")
+    title = ("" if rows == "training" else f"{rows} ") + Metric.of(name).title + comma + more
+    return f"{title} ({of})" if of else title
 
 
 def _score(value: float, more: int) -> str:

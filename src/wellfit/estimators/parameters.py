@@ -276,7 +276,8 @@ class Parameters(NetworkParameters):
     )
     scoring: Any = parameter(
         "scorers, such as roc_auc, computed on the validation rows; scikit-learn's, one or a "
-        'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``.',
+        'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``. Early '
+        "stopping monitors the first, unless its ``monitor`` names another metric.",
         default=None,
         group="Validation and stopping",
     )

@@ -13,9 +13,11 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
 from wellfit.estimators.duration import batch_size, eval_interval, is_size
+from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting import NumberTargets, TargetEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
-from wellfit.fitting.scoring import OWN, bare
+from wellfit.fitting.scorer_choice import refuse_scorer, task_of
+from wellfit.fitting.scoring import OWN, bare, scorer_list, scorer_name
 from wellfit.nn import (
     Activation,
     Dense,
@@ -38,7 +40,7 @@ from wellfit.optim import (
     Penalty,
     Schedule,
 )
-from wellfit.training import Callback, EarlyStopping, Progress, Scheduled
+from wellfit.training import Callback, Progress, Scheduled
 
 _DROPOUT = 0.1  # by default, where the loss may be random
 _EMA_DECAY = 0.99  # by default, of weights that move at every batch
@@ -277,17 +279,6 @@ def schedules(given: Mapping[str, Any] | None) -> tuple[Scheduled, ...]:
     return tuple(Scheduled(of, resolve(Schedule, schedule)) for of, schedule in items)
 
 
-def early_stopping(given: Any) -> EarlyStopping | None:
-    """Return the callback that stops early, if one is asked for."""
-    if given is None or isinstance(given, (bool, np.bool_)):
-        return EarlyStopping() if given else None
-    if not isinstance(given, (EarlyStopping, Mapping)):
-        raise HyperparameterError(
-            f"early_stopping is {given!r}; expected True, False, or EarlyStopping(patience=5)"
-        )
-    return resolve(EarlyStopping, given)
-
-
 def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
     """Return the callbacks of the training; nothing stops the one epoch of ``partial_fit``."""
     chosen = estimator.callbacks
@@ -296,7 +287,7 @@ def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
     for callback in chosen:
         if not isinstance(callback, Callback):
             raise HyperparameterError(f"callbacks hold {callback!r}; expected a Callback")
-    stopping = early_stopping(estimator.early_stopping)
+    stopping = stopping_of(estimator)
     # Before the others: what they see and write is what has been decided.
     first = [stopping] if stopping is not None and not one_more else []
     return [*first, *chosen, *([Progress()] if estimator.verbose else [])]
@@ -313,7 +304,7 @@ def holds_out(estimator: Any) -> bool:
     asked = estimator.validation_fraction, estimator.bagging, calibration
     if any(each is not None for each in asked):
         return True
-    stopping = early_stopping(estimator.early_stopping)
+    stopping = stopping_of(estimator)
     if stopping is None:
         return False
     monitoring = (
@@ -327,13 +318,31 @@ def holds_out(estimator: Any) -> bool:
 
 def scored(estimator: Any) -> list[Any]:
     """Return the scorers whose values an estimator wants to see, or to be judged by."""
-    given = estimator.scoring
-    wanted = list(given) if _is_list(given) else [] if given is None else [given]
-    for each in (early_stopping(estimator.early_stopping), resolve_schedule(estimator)):
+    wanted = scorer_list(estimator.scoring)
+    names = {scorer_name(each) for each in wanted}
+    for each in (stopping_of(estimator), resolve_schedule(estimator)):
         monitor = getattr(each, "monitor", None)
-        if monitor is not None and bare(monitor) not in (*OWN, *wanted):
+        if monitor is not None and bare(monitor) not in {*OWN, *names}:
             wanted.append(monitor)
     return wanted
+
+
+def refuse_scorers(estimator: Any, scoring: Any, y: ArrayLike) -> None:
+    """Refuse names of scorers for other targets, before an estimator is trained.
+
+    Args:
+        estimator: a classifier or a regressor.
+        scoring: names or functions, one or several.
+        y: the targets.
+
+    Raises:
+        UnknownNameError: no such scorer.
+        HyperparameterError: one for other targets; names the nearest that suits.
+    """
+    names = [name for name in scorer_list(scoring) if isinstance(name, str)]
+    task = task_of(targets(estimator, y)) if names else None
+    for name in names:
+        refuse_scorer(bare(name), task)
 
 
 def resolve_schedule(estimator: Any) -> Schedule:

@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer
 
 from wellfit.core import registry
 from wellfit.core._sklearn_compat import PLAIN_SCORERS, MultimetricScorer
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.hyper import resolve
+from wellfit.fitting.scorer_choice import (
+    PositiveClassScorer,
+    refuse_scorer,
+    takes_positive_class,
+    task_of,
+)
 from wellfit.fitting.scorers import Scorer
 from wellfit.fitting.targets import TargetEncoder
 
@@ -68,8 +74,12 @@ def metrics_of(
 
     Raises:
         UnknownNameError: naming the nearest scorer there is.
+        HyperparameterError: a scorer for other targets; names the nearest for these.
     """
-    metrics = (ScorerMetric(_name(w), _scorer(w), estimator, targets, y) for w in wanted)
+    task = task_of(targets)
+    metrics = (
+        ScorerMetric(scorer_name(w), scorer_of(w, task), estimator, targets, y) for w in wanted
+    )
     return {metric.name: metric for metric in metrics}
 
 
@@ -100,7 +110,7 @@ def precomputable(scorers: Any) -> bool:
     if isinstance(scorers, MultimetricScorer):
         return all(precomputable(each) for each in each_scorer(scorers).values())
     # Of the very classes: a subclass may ask for anything.
-    return type(scorers) in PLAIN_SCORERS or isinstance(scorers, Scorer)
+    return type(scorers) in PLAIN_SCORERS or isinstance(scorers, (Scorer, PositiveClassScorer))
 
 
 def each_scorer(scorers: Any) -> dict[str, ScorerFunction]:
@@ -117,22 +127,17 @@ def bare(monitor: str) -> str:
     return monitor.removeprefix("val_")
 
 
-def scorer_names() -> list[str]:
-    """Return the names that ``scoring`` may be.
-
-    >>> {"roc_auc", "neg_calibration_error"} <= set(scorer_names())
-    True
-    """
-    return sorted([*get_scorer_names(), *registry.names(Scorer.family)])
-
-
 def with_own_scorers(scoring: Any) -> Any:
     """Return what ``scoring`` is in terms that scikit-learn knows: our own scorers as functions.
 
     >>> with_own_scorers("roc_auc"), with_own_scorers(["accuracy", "neg_calibration_error"])
     ('roc_auc', {'accuracy': 'accuracy', 'neg_calibration_error': NegativeCalibrationError()})
+    >>> with_own_scorers("f1")
+    PositiveClassScorer(name='f1')
     """
     if isinstance(scoring, str):
+        if takes_positive_class(scoring):
+            return PositiveClassScorer(scoring)
         own = registry.is_registered(Scorer.family, scoring)
         return resolve(Scorer, scoring) if own else scoring
     if isinstance(scoring, Mapping):
@@ -143,24 +148,57 @@ def with_own_scorers(scoring: Any) -> Any:
     return scoring
 
 
-def _name(wanted: str | ScorerFunction) -> str:
+def scorer_list(scoring: Any) -> list[Any]:
+    """Return what ``scoring`` holds as a list: of names, also where a text lists them.
+
+    >>> scorer_list("roc_auc, f1"), scorer_list(["roc_auc", "f1"]), scorer_list(None)
+    (['roc_auc', 'f1'], ['roc_auc', 'f1'], [])
+    """
+    if scoring is None:
+        return []
+    if isinstance(scoring, str):
+        return list(dict.fromkeys(name.strip() for name in scoring.split(",")))
+    if not isinstance(scoring, (list, tuple, set)):
+        return [scoring]
+    # An option that is repeated gives a list of lists.
+    return list(dict.fromkeys(one for each in scoring for one in scorer_list(each)))
+
+
+def scorer_name(wanted: str | ScorerFunction) -> str:
+    """Return the name of a scorer, as of a metric without the rows that it is of.
+
+    >>> scorer_name("val_roc_auc"), scorer_name(get_scorer("neg_log_loss"))
+    ('roc_auc', 'neg_log_loss')
+    """
     if isinstance(wanted, str):
         return bare(wanted)
-    if isinstance(wanted, Scorer):
+    if isinstance(wanted, (Scorer, PositiveClassScorer)):
         return wanted.name
     name = str(getattr(getattr(wanted, "_score_func", wanted), "__name__", "score"))
     # A scorer that turns a cost's sign is a score, as scikit-learn's own names say.
     return f"neg_{name}" if getattr(wanted, "_sign", 1) < 0 else name
 
 
-def _scorer(wanted: str | ScorerFunction) -> ScorerFunction:
+def scorer_of(wanted: str | ScorerFunction, task: str | None = None) -> ScorerFunction:
+    """Return a scorer by its name, or as it was given.
+
+    Args:
+        wanted: a name, with or without ``val_``, or a scorer.
+        task: of the targets, as of :func:`~wellfit.fitting.scorer_choice.task_of`.
+
+    Raises:
+        UnknownNameError: no such scorer; names the nearest.
+        HyperparameterError: one for other targets, or neither a name nor a scorer.
+    """
     if not isinstance(wanted, str):
         if not callable(wanted):
             raise HyperparameterError(f"scoring holds {wanted!r}; expected a name or a scorer")
         return wanted
-    names = scorer_names()
-    if bare(wanted) not in names:
+    try:
+        refuse_scorer(bare(wanted), task)
+    except UnknownNameError as error:
         own = [*OWN, *(f"val_{name}" for name in OWN)]
-        known = list(dict.fromkeys([*own, *names]))
-        raise UnknownNameError("metric", wanted, known)
-    return get_scorer(with_own_scorers(bare(wanted)))
+        known = list(dict.fromkeys([*own, *error.known]))
+        raise UnknownNameError("metric", wanted, known, error.aliases) from None
+    scorer: ScorerFunction = get_scorer(with_own_scorers(bare(wanted)))
+    return scorer

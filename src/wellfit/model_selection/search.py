@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -56,10 +57,11 @@ class SearchCV(StackedSearch):
         time_limit: seconds, above 0. No rung begins later, and no candidate that, by the time
             the others took, would not be finished by then; what is finished counts.
         journal: a file that keeps every finished fit, by which a search that was killed goes on.
-        scoring: as in scikit-learn's searches. With several metrics, samplers that learn and
-            halving go by that of ``refit``.
+        scoring: as in scikit-learn's searches. Of several metrics, candidates are compared by
+            that of ``refit``, or by the first.
         n_jobs: processes; None for one.
-        refit: whether, or by which metric, to train the best candidate on all rows.
+        refit: whether, or by which metric, to train the best candidate on all rows; True is the
+            first of several metrics.
         cv: folds, as in scikit-learn's searches.
         error_score: of a fit that fails, or ``"raise"``.
         return_train_score: whether to score training rows too.
@@ -117,6 +119,27 @@ class SearchCV(StackedSearch):
             return_train_score=return_train_score,
         )
 
+    def _get_scorers(self) -> Any:
+        with self._first_as_refit():
+            return super()._get_scorers()
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Return the score of the best estimator, by what candidates were compared by."""
+        with self._first_as_refit():
+            score: float = super().score(X, y, **params)
+            return score
+
+    @contextmanager
+    def _first_as_refit(self) -> Iterator[None]:
+        """Name the metric that True stands for, which scikit-learn wants of several metrics."""
+        given: Any = vars(self)["refit"]
+        if given is True and _is_several(self.scoring):
+            self.refit = self._metric()
+        try:
+            yield
+        finally:
+            self.refit = given
+
     def _run_search(self, evaluate_candidates: Any, callback_ctx: Any = None) -> None:
         """Stand in for what scikit-learn's base class wants; nothing calls it here."""
         raise NotImplementedError
@@ -156,7 +179,7 @@ class SearchCV(StackedSearch):
         self.seeds_ = self._restart_seeds()
         splits = splits_of(self._checked_cv_orig, X, y, split_params)
         self._check_fits(self.n_iter, len(splits))
-        metric = self._metric(sampler)
+        metric = self._metric()
         task = context.subcontext(task_name="search", max_subtasks=None, sequential_subtasks=False)
         task.call_on_fit_task_begin(estimator=self)
         limits = self.time_limit, effective_n_jobs(self.n_jobs)
@@ -200,21 +223,12 @@ class SearchCV(StackedSearch):
                 )
         return space
 
-    def _metric(self, sampler: Sampler) -> str:
-        """Return what candidates are compared by while the search goes on.
-
-        Raises:
-            HyperparameterError: there are several metrics, and none is named.
-        """
-        if isinstance(self.refit, str):
-            return self.refit
-        several = isinstance(self.scoring, (list, tuple, set, Mapping))
-        if several and (self.halving or sampler.learns):
-            raise HyperparameterError(
-                f"refit is {self.refit!r}; with several metrics, expected the name of the one "
-                "that candidates are to be compared by"
-            )
-        return next(iter(self.scoring)) if several else "score"
+    def _metric(self) -> str:
+        """Return what candidates are compared by while the search goes on."""
+        refit: Any = vars(self)["refit"]
+        if isinstance(refit, str):
+            return refit
+        return next(iter(self.scoring)) if _is_several(self.scoring) else "score"
 
     def _draw(
         self, sampler: Sampler, sampler_run: SamplerRun, trials: Trials, metric: str
@@ -264,6 +278,10 @@ class SearchCV(StackedSearch):
             means = results[key.replace("rank", "mean")]
             results[key] = _ranks([trial.epochs for trial in tried], means)
         return results
+
+
+def _is_several(scoring: Any) -> bool:
+    return isinstance(scoring, (list, tuple, set, Mapping))
 
 
 def _epochs(estimator: Any, halving: str | None) -> int:

@@ -29,6 +29,7 @@ from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
+from wellfit.estimators.settings import refuse_scorers
 from wellfit.fitting.scoring import each_scorer, with_own_scorers
 from wellfit.model_selection.evaluation import Evaluation
 from wellfit.model_selection.fits import (
@@ -113,6 +114,7 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, plain_targets(y) if isinstance(self.estimator, BaseMLP) else y)
+        self._refuse_scorers(y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
@@ -142,6 +144,13 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, **data)
         return self
+
+    def _refuse_scorers(self, y: Any) -> None:
+        """Refuse names of scorers that are for other targets, which every fit would fail by."""
+        scoring: Any = vars(self)["scoring"]
+        named = list(scoring.values()) if isinstance(scoring, Mapping) else scoring
+        if isinstance(self.estimator, BaseMLP) and y is not None:
+            refuse_scorers(self.estimator, named, y)
 
     def _stacks(self) -> bool:
         """Say whether stacks may train the estimator; warn where its own methods forbid it."""

@@ -11,6 +11,7 @@ from wellfit.core.errors import HyperparameterError, InputError, UnknownNameErro
 from wellfit.core.hyper import Config, Hyper, resolve
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.stopping import early_stopping
 from wellfit.model_selection.distributions import Choices, Number
 from wellfit.model_selection.spaces import Space
 from wellfit.optim import Minimizer, Optimizer
@@ -23,7 +24,7 @@ _OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
 _CHECKED: Mapping[str, Callable[[Any], Any]] = {
     "hidden_layer_sizes": settings.hidden_sizes,
     "gradient_clipping": settings.clipping,
-    "early_stopping": settings.early_stopping,
+    "early_stopping": early_stopping,
     "schedules": settings.schedules,
 }
 

@@ -124,6 +124,12 @@ class MonitoredRun:
     def _is_search(self) -> bool:
         return isinstance(self._config.content.get("search"), Mapping)
 
+    @property
+    def _ranking(self) -> str:
+        """What to call the score that a search's candidates are ranked by."""
+        scoring = _text(_mapping(self._config.content["search"]).get("score"))
+        return Metric.of(scoring.partition(",")[0]).title if scoring else "score"
+
     def look(self, now: float, held: bool) -> None:
         """Read new data.
 
@@ -135,7 +141,7 @@ class MonitoredRun:
         for file in (self._config, self._result, self._metrics):
             file.look()
         if self._is_search and self._journal.look():
-            self._leaderboard = _leaderboard(_fits(self._journal))
+            self._leaderboard = _leaderboard(_fits(self._journal), self._ranking)
             self._marks = [*self._marks, (now, len(_fits(self._journal)))][-_PACE:]
         if self._metrics.grew or self._journal.grew:
             self._grew = now
@@ -242,11 +248,16 @@ def _fits(journal: Tail) -> list[dict[str, Any]]:
     return [row for row in journal.rows if "candidate" in row and "outcome" in row]
 
 
-def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
-    """Return a table of the best candidates, with the column names as its first row."""
+def _leaderboard(fits: list[dict[str, Any]], ranking: str) -> list[list[Any]]:
+    """Return a table of the best candidates, with the column names as its first row.
+
+    Args:
+        fits: those that are finished.
+        ranking: what to call the score that candidates are ranked by.
+    """
     from wellfit.cli.leaderboard import ranked
     from wellfit.model_selection.journal import Entry
-    from wellfit.report.searches.candidates import parameters_of
+    from wellfit.report.searches.candidates import MEAN, STD, metrics_beside, parameters_of
 
     try:
         entries = [
@@ -256,10 +267,13 @@ def _leaderboard(fits: list[dict[str, Any]]) -> list[list[Any]]:
         frame = ranked(entries)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return []  # not a valid journal
-    varied = parameters_of(frame)
-    shown = frame.head(_SHOWN_CANDIDATES)[["rank", "mean", "std", "fits", *varied]]
+    varied, others = parameters_of(frame), metrics_beside(frame)
+    beside = [column for name in others for column in (MEAN + name, STD + name)]
+    shown = frame.head(_SHOWN_CANDIDATES)[["rank", "mean", "std", *beside, "fits", *varied]]
     rows = [[_cell(value) for value in row] for row in shown.astype(object).to_numpy().tolist()]
-    return [["", "score", "±", "fits", *map(_text, parameter_titles(varied))], *rows]
+    titles = [text for metric in others.values() for text in (_text(metric.title), "±")]
+    head = ["", f"{ranking} on folds", "±", *titles, "fits", *map(_text, parameter_titles(varied))]
+    return [head, *rows]
 
 
 def _cell(value: Any) -> Any:
@@ -278,16 +292,17 @@ def _size(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 def _scores(test: Any) -> list[dict[str, Any]]:
     """Return the test scores."""
     given = [one for one in test if isinstance(one, Mapping)] if isinstance(test, list) else []
-    return [_score(_text(one.get("name")), one) for one in given]
+    return [_score(one) for one in given]
 
 
-def _score(name: str, score: Mapping[str, Any]) -> dict[str, str]:
+def _score(score: Mapping[str, Any]) -> dict[str, str]:
     """Return a score and its interval as text."""
-    metric = Metric.of(name)
+    name = _text(score.get("name"))
+    metric, title = Metric.of(name), title_of(name, _text(score.get("of")))
     value, low, high = (_number(score.get(key)) for key in ("value", "low", "high"))
     known = low is not None and high is not None
     interval = f"{metric.format(low)} to {metric.format(high)}" if known else ""
-    return {"name": name, "value": metric.format(value), "interval": interval}
+    return {"name": title, "value": metric.format(value), "interval": interval}
 
 
 def _latest(key: str, values: Mapping[str, float | None]) -> str:

@@ -18,10 +18,13 @@ class Scorer(Config, family="scorer"):
     Attributes:
         title: what to call the score; its name if empty.
         style: how it is printed.
+        tasks: the targets that it can score, among those of
+            :mod:`wellfit.fitting.scorer_choice`.
     """
 
     title: ClassVar[str] = ""
     style: ClassVar[Style] = "number"
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
 
     @abstractmethod
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:

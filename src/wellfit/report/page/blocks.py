@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from wellfit.charts import Chart
 from wellfit.charts.to_plotly import drawing
-from wellfit.core.metrics import Metric
+from wellfit.core.metrics import Metric, title_of
 from wellfit.core.words import short
 
 Tone = Literal["", "good", "warn", "bad"]
@@ -254,3 +254,17 @@ def format_score(score: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, float):
         return number(value)
     return Metric.of(str(score.get("name"))).format(value)
+
+
+def score_title(score: Mapping[str, Any]) -> str:
+    """Return what to call a score."""
+    return title_of(str(score.get("name")), str(score.get("of") or ""))
+
+
+def bounds_text(score: Mapping[str, Any]) -> str:
+    """Return the interval of a score, as a run's result holds it, as text; empty without one.
+
+    >>> bounds_text({"name": "accuracy", "value": 0.5, "low": 0.4, "high": 0.6})
+    '40.0 % to 60.0 %'
+    """
+    return Metric.of(str(score.get("name"))).format_interval(score.get("low"), score.get("high"))

@@ -16,8 +16,10 @@ from wellfit.report.page.blocks import (
     Prose,
     Section,
     TableBlock,
+    bounds_text,
     format_score,
     number,
+    score_title,
     setting,
 )
 from wellfit.report.page.curves import curve_plot, held_out
@@ -53,38 +55,49 @@ def _summary(runs: Sequence[RunData]) -> Iterator[Block]:
             "directly comparable.",
             "warn",
         )
-    names = dict.fromkeys(score["name"] for run in runs for score in run.ended.get("test", ()))
-    yield _table(runs, list(names))
-    for name in names:
-        yield _intervals(runs, name)
+    titles = dict.fromkeys(score_title(score) for run in runs for score in _scores(run))
+    yield _table(runs, list(titles))
+    for title in titles:
+        yield _intervals(runs, title)
 
 
-def _table(runs: Sequence[RunData], names: Sequence[str]) -> TableBlock:
+def _scores(run: RunData) -> Sequence[Mapping[str, Any]]:
+    """Return the scores of a run on its test rows."""
+    return run.ended.get("test", ())
+
+
+def _table(runs: Sequence[RunData], titles: Sequence[str]) -> TableBlock:
     rows = []
     for run in runs:
-        scores = {score["name"]: score for score in run.ended.get("test", ())}
-        figures = [format_score(scores.get(name, {"name": name}), "value") for name in names]
+        scores = {score_title(score): score for score in _scores(run)}
+        figures = [_with_interval(scores.get(title, {})) for title in titles]
         ended = [number(run.ended.get(key)) for key in ("epochs", "seconds", "parameters")]
         rows.append([run.name, *figures, *ended, str(run.ended.get("status", "not ended"))])
-    head = ["run", *names, "epochs", "seconds", "parameters", "status"]
-    return TableBlock(head, rows, title="On test rows")
+    head = ["run", *titles, "epochs", "seconds", "parameters", "status"]
+    return TableBlock(head, rows, title="On test rows, with 95 % intervals")
 
 
-def _intervals(runs: Sequence[RunData], name: str) -> Plot:
+def _with_interval(score: Mapping[str, Any]) -> str:
+    """Return a score with its interval; a dash for a run that lacks it."""
+    bounds = bounds_text(score)
+    return format_score(score, "value") + (f" ({bounds})" if bounds else "")
+
+
+def _intervals(runs: Sequence[RunData], title: str) -> Plot:
     """Return a score of each run with its interval."""
-    marks, rows = [], []
+    marks, rows, metric = [], [], Metric.of(title)
     for place, run in enumerate(runs):
-        score = next((s for s in run.ended.get("test", ()) if s["name"] == name), None)
+        score = next((one for one in _scores(run) if score_title(one) == title), None)
         if score is None or score["value"] is None:
             continue
+        metric = Metric.of(score["name"])
         marks.append(_score_mark(score, place))
         rows.append([run.name, *(format_score(score, key) for key in ("value", "low", "high"))])
-    metric = Metric.of(name)
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
-    table = TableBlock(["run", name, "from", "to"], rows, title=f"{name} with 95 % intervals")
+    table = TableBlock(["run", title, "from", "to"], rows, title=f"{title} with 95 % intervals")
     chart = Chart(
-        f"{name[:1].upper()}{name[1:]} on test rows, with 95 % confidence intervals",
-        f"{name} on test rows: {words}",
+        f"{title[:1].upper()}{title[1:]} on test rows, with 95 % confidence intervals",
+        f"{title} on test rows: {words}",
         marks,
         Axis(metric.label, metric=metric),
         Axis(names=[run.name for run in runs], downwards=True),

@@ -17,6 +17,7 @@ from wellfit.charts import (
     sampled,
 )
 from wellfit.charts.model import Color, Dash
+from wellfit.core.metrics import split_rows
 from wellfit.report.page.blocks import Plot, TableBlock
 from wellfit.report.page.run_data import Lines, RunData
 
@@ -35,11 +36,15 @@ def curve_plots(run: RunData) -> Iterator[Plot]:
 def held_out(
     metrics: Lines, name: str, label: str, color: Color, dash: Dash = "solid"
 ) -> Line | None:
-    """Return a run's curve of a metric, on the validation set if there is one."""
+    """Return a run's curve of a metric, on the validation set if there is one.
+
+    The label says which rows the curve is of, since those of other runs may be of others.
+    """
     known = {key for line in metrics for key in line}
     for key in (f"val_{name}", f"test_{name}", name):
         if key in known:
-            return replace(row_curve(metrics, key, label, color), dash=dash)
+            of = "" if name == "learning_rate" else f" ({split_rows(key)[1]})"
+            return replace(row_curve(metrics, key, f"{label}{of}", color), dash=dash)
     return None
 
 

@@ -22,7 +22,13 @@ from wellfit.report.page.blocks import (
 )
 from wellfit.report.page.run_data import RunData
 from wellfit.report.page.space import space_blocks
-from wellfit.report.searches.candidates import metric_of, parameters_of
+from wellfit.report.searches.candidates import (
+    MEAN,
+    STD,
+    metric_of,
+    metrics_beside,
+    parameters_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,11 +114,12 @@ def _hover(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> list[st
 
 
 def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> TableBlock:
-    shown = frame.head(_MOST_ROWS)
+    shown, others = frame.head(_MOST_ROWS), metrics_beside(frame)
     rows = [
         [
             str(row["rank"]),
             _score(metric, row["mean"], row["std"]),
+            *(_score(other, row[MEAN + key], row[STD + key]) for key, other in others.items()),
             str(row["fits"]),
             number(row["seconds"]),
             *(_text(row[name]) for name in names),
@@ -120,8 +127,11 @@ def _table(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> TableBl
         for row in shown.to_dict("records")
     ]
     left = len(frame) - len(shown)
-    title = "The candidates" + (f" (the first {len(shown)}; {left:,} more)" if left else "")
-    head = ["rank", metric.title, "fits", "seconds", *parameter_titles(names)]
+    title = "The candidates: means over the folds" + (
+        f" (the first {len(shown)}; {left:,} more)" if left else ""
+    )
+    titles = [metric.title, *(other.title for other in others.values())]
+    head = ["rank", *titles, "fits", "seconds", *parameter_titles(names)]
     return TableBlock(head, rows, title=title)
 
 

@@ -21,8 +21,10 @@ from wellfit.report.page.blocks import (
     Section,
     TableBlock,
     Tone,
+    bounds_text,
     format_score,
     number,
+    score_title,
     setting,
 )
 from wellfit.report.page.classes import class_blocks
@@ -80,6 +82,8 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
     yield KeyFigures(list(_figures(run)))
     if run.ended.get("test"):
         yield score_table(run.ended)
+    if run.ended.get("classes"):
+        yield class_score_table(run.ended["classes"])
     yield from evidence(verdict)
     if run.model is not None and hasattr(run.model, "network_"):
         yield network_drawing(run.model.network_.weights.network)
@@ -88,10 +92,9 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
 def _figures(run: RunData) -> Iterator[KeyFigure]:
     ended = run.ended
     for score in ended.get("test", ())[:2]:
-        interval = f"{format_score(score, 'low')} to {format_score(score, 'high')}"
-        yield KeyFigure(
-            str(score.get("name")), format_score(score, "value"), f"test rows; 95 %: {interval}"
-        )
+        bounds = bounds_text(score)
+        interval = f"; 95 %: {bounds}" if bounds else ""
+        yield KeyFigure(score_title(score), format_score(score, "value"), f"test rows{interval}")
     epochs = ended.get("epochs", run.metrics[-1]["epoch"] if run.metrics else 0)
     best, history = ended.get("best_epoch"), _steps(run)
     kept = str(ended.get("status", ""))
@@ -117,10 +120,9 @@ def score_table(ended: Mapping[str, Any]) -> TableBlock:
     parts = [{score["name"]: score for score in ended.get(part, ())} for part in beside]
     rows = [
         [
-            score["name"],
+            score_title(score),
             format_score(score, "value"),
-            f"{format_score(score, 'low')} to {format_score(score, 'high')} "
-            f"({score.get('interval', '')})",
+            _interval(score),
             *(
                 format_score(part.get(score["name"], {"name": score["name"]}), "value")
                 for part in parts
@@ -137,6 +139,31 @@ def score_table(ended: Mapping[str, Any]) -> TableBlock:
         "on training rows" if trained is None else f"on {number(trained)} training rows",
     ]
     return TableBlock(head, rows, title="Scores")
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    """Return a score's interval with its method."""
+    bounds = bounds_text(score)
+    return f"{bounds} ({score.get('interval', '')})" if bounds else "–"
+
+
+def class_score_table(classes: Sequence[Mapping[str, Any]]) -> TableBlock:
+    """Return precision, recall and F1 score of each class with their intervals."""
+    titles = [score_title(score) for score in classes[0]["scores"]]
+    head = ["class", "test rows", *(text for title in titles for text in (title, "95 % interval"))]
+    rows = [
+        [
+            str(each["name"]),
+            f"{each['rows']:,}",
+            *(
+                text
+                for score in each["scores"]
+                for text in (format_score(score, "value"), bounds_text(score) or "–")
+            ),
+        ]
+        for each in classes
+    ]
+    return TableBlock(head, rows, title="Precision, recall and F1 score by class, on test rows")
 
 
 def verdict_blocks(verdict: Any) -> Iterator[Block]:

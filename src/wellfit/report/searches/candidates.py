@@ -15,6 +15,9 @@ from wellfit.report.searches.search_table import Results, scores_of
 # The columns that are not parameters, in front of them.
 FIGURES = ("rank", "mean", "std", "fits", "seconds")
 FOLD = "fold "
+# Before the names of further metrics, as columns of their own.
+MEAN, STD = "mean ", "std "
+_OTHERS = (FOLD, MEAN, STD)
 
 
 def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
@@ -27,7 +30,7 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
     Returns:
         The columns ``rank``, ``mean``, ``std``, ``fits`` (those that didn't fail) and ``seconds``
         (of all fits), ``epochs`` or ``n_resources`` where candidates were halved, the parameters,
-        and each fold's score.
+        ``mean …`` and ``std …`` of each other metric, and each fold's score.
 
     Raises:
         UnknownNameError: no such metric among the results.
@@ -43,6 +46,9 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
     )
     frame = pd.DataFrame([cells(candidate) for candidate in results["params"]])
     frame = pd.concat([pd.DataFrame(dict(zip(FIGURES, figures, strict=True))), frame], axis=1)
+    for other in other_metrics(results, metric):
+        frame[MEAN + other] = results[f"mean_test_{other}"]
+        frame[STD + other] = results[f"std_test_{other}"]
     for fold, values in enumerate(folds):
         frame[f"{FOLD}{fold + 1}"] = values
     if "n_resources" in results:  # of halving: how many epochs each was given
@@ -51,19 +57,40 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
     return frame.sort_values("rank", kind="stable").reset_index(drop=True)
 
 
+def other_metrics(results: Results, metric: str) -> list[str]:
+    """Return the metrics of a search that candidates aren't ranked by."""
+    start = "mean_test_"
+    names = [key.removeprefix(start) for key in results if key.startswith(start)]
+    return [name for name in names if name != metric]
+
+
 def parameters_of(frame: pd.DataFrame) -> list[str]:
     """Return the columns that are parameters."""
     names = map(str, frame.columns)
-    return [name for name in names if name not in FIGURES and not name.startswith(FOLD)]
+    # No parameter's name holds a space.
+    return [name for name in names if name not in FIGURES and not name.startswith(_OTHERS)]
+
+
+def metrics_beside(frame: pd.DataFrame) -> dict[str, Metric]:
+    """Return the metrics that candidates aren't ranked by, by their names in the columns.
+
+    >>> metrics_beside(pd.DataFrame({"mean": [0.9], "mean f1": [0.8]}))["f1"].title
+    'F1 score'
+    """
+    names = [str(name) for name in frame.columns if str(name).startswith(MEAN)]
+    return {name.removeprefix(MEAN): Metric.of(name.removeprefix(MEAN)) for name in names}
 
 
 def metric_of(scoring: str | None, estimator: str) -> Metric:
-    """Return what a search ranks by: its scorer, or else what an estimator's ``score`` returns.
+    """Return what a search ranks by: its first scorer, or what an estimator's ``score`` returns.
 
     >>> metric_of(None, "MLPClassifier").title, metric_of("neg_log_loss", "MLPClassifier").title
     ('accuracy', 'negative log loss')
+    >>> metric_of("roc_auc,f1", "MLPClassifier").title
+    'ROC AUC'
     """
-    return Metric.of(scoring or ("accuracy" if "Classifier" in estimator else "r2"))
+    first = (scoring or "").partition(",")[0].strip()
+    return Metric.of(first or ("accuracy" if "Classifier" in estimator else "r2"))
 
 
 def cells(candidate: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.core.metrics import Metric
 from wellfit.training.callbacks.base import Callback, EpochLogs, Mask, Run, State
 
+_TIE, _NO_LOSS = 1e-10, 1e3  # a loss counts so much beside a score, and at most as this one
+
 MODES = ("auto", "min", "max")
 
 
@@ -57,6 +59,25 @@ def judged(logs: EpochLogs, monitor: str, mode: str) -> NDArray[np.float64]:
     sign = {"min": -1, "max": 1}.get(mode) or Metric.of(name).sign
     # One direction for all that follows: lower is better, so infinity is a start for everybody.
     return -sign * logs.metrics[name]
+
+
+def with_ties_broken(
+    value: NDArray[np.float64], logs: EpochLogs, by: str = "val_loss"
+) -> NDArray[np.float64]:
+    """Return monitored values (K,) of which equal ones differ by a loss; lower is better.
+
+    Few validation rows have few values of an accuracy or an area under the ROC curve, and many
+    epochs share the best one, from the first that happens to reach it.
+
+    >>> logs = EpochLogs(1, 0.5, np.array([True]), {"val_loss": np.array([0.25])})
+    >>> with_ties_broken(np.array([-1.0]), logs) > -1
+    array([ True])
+    """
+    if by not in logs.metrics:
+        return value
+    # Less than any two different values of a score on a million rows are apart.
+    loss = np.nan_to_num(logs.metrics[by], nan=_NO_LOSS, posinf=_NO_LOSS)
+    return value + _TIE * np.clip(loss, -_NO_LOSS, _NO_LOSS)
 
 
 def improved(
