@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 import wellfit
 from wellfit.cli import signals
+from wellfit.cli.card import card
 from wellfit.cli.check import check
 from wellfit.cli.console import complain, note
 from wellfit.cli.data import data_app
@@ -86,6 +87,7 @@ app.command()(watch)
 app.command()(check)
 app.command()(predict)
 app.command()(report)
+app.command()(card)
 app.command()(export)
 app.command("import")(import_file)
 app.add_typer(data_app, name="data")

@@ -27,12 +27,12 @@ _FORMER_PICTURES = ("leaders.png",)  # in folders of searches before version 0.1
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
 HEALTH = "health.jsonl"  # of the layers, as they train
-REPORT = "report.html"
+REPORT, CARD = "report.html", "MODEL_CARD.md"
 FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
-    *(HEALTH, REPORT, LOCK_FILE, *_FORMER_PICTURES),
+    *(HEALTH, REPORT, CARD, LOCK_FILE, *_FORMER_PICTURES),
 }
 _IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
 
