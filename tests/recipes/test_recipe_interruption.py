@@ -67,6 +67,7 @@ def _reproduced(folder: Path, words: tuple[str, ...]) -> None:
         ((signal.SIGTERM,), 1),
         ((signal.SIGKILL,), 1),
         ((signal.SIGINT,), 2),
+        ((signal.SIGKILL,), 2),
     ],
 )
 def test_what_was_finished_is_kept_and_not_run_again(

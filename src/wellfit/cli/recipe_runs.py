@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +131,23 @@ def _run(
     from wellfit.recipes import RecipeContext, run_seed
     from wellfit.training.precision import threads
 
+    if not alone:
+        _end_with(os.getppid())
     # Processes share the cores: one thread each, unless there is one process only.
     with threads(None if alone else 1):
         return number, run_seed(recipe, way, RecipeContext(data_dir, seed))
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, by which nothing that it runs would be kept.
+
+    A parent that is killed can't tell its processes: each would finish its recipe first.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
