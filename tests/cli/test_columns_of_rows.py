@@ -50,7 +50,7 @@ def asked(**more: Any) -> Request:
 def test_ids_are_no_features_and_stay_what_they_are(sales: pd.DataFrame) -> None:
     data = open_source(asked(ids=["id"])).data
     assert list(data.X) == ["zip", "age", "when", "who", "weight"]
-    assert list(data.X_test) == list(data.X)  # type: ignore[arg-type]
+    assert list(data.X_test) == list(data.X)
     assert data.schema is not None
     assert data.schema.ids == ("id",)
     assert data.schema.types["id"] == "text"
@@ -59,7 +59,7 @@ def test_ids_are_no_features_and_stay_what_they_are(sales: pd.DataFrame) -> None
 def test_weights_are_those_of_the_training_rows(sales: pd.DataFrame) -> None:
     source = open_source(asked(weights="weight"))
     assert "weight" not in source.data.X
-    index = source.data.X.index  # type: ignore[union-attr]
+    index = source.data.X.index
     np.testing.assert_array_equal(source.weights, sales["weight"].loc[index])
     assert open_source(asked()).weights is None
 
@@ -132,7 +132,7 @@ def test_wrong_weights_are_refused(sales: pd.DataFrame, weight: float, told: str
 def test_a_test_file_needs_neither_ids_nor_weights(sales: pd.DataFrame) -> None:
     sales.drop(columns=["id", "weight"]).to_csv("later.csv", index=False)
     source = open_source(asked(ids=["id"], weights="weight", test=Path("later.csv")))
-    assert len(source.data.X_test) == len(sales)  # type: ignore[arg-type]
+    assert len(source.data.X_test) == len(sales)
     assert source.weights is not None
     assert len(source.weights) == len(sales)
 

@@ -336,7 +336,7 @@ def test_folds_of_unequal_lengths_are_together_as_alone(kind, batch_size):
 @kinds
 def test_weight_zero_is_a_row_left_out_and_two_a_row_twice(kind):
     full = table(LOSS, rows=30)
-    x, y = full._table[:, :-1].numpy(), full._y.numpy()
+    x, y = full._table.numbers[:, :-1].numpy(), full._y.numpy()
     times = np.random.default_rng(2).integers(0, 3, 30)
     weighted = Rows(x, y, times / times.mean(), dtype=FLOAT64)
     repeated = Rows(x.repeat(times, axis=0), y.repeat(times, axis=0), dtype=FLOAT64)
@@ -374,7 +374,7 @@ def test_validation_judges_the_mean_prediction(kind):
     rows, stream = table(LOSS), Stream(np.arange(40), np.arange(40, 50))
     one = member(network=applied(kind), epochs=1, optimizer=SGD(0.0))
     result = run([one], rows, [stream])
-    x, y = rows._table[40:, :-1].numpy(), rows._y[40:]
+    x, y = rows._table.numbers[40:, :-1].numpy(), rows._y[40:]
     p = predict(result.weights(), x, LOSS.predict)[0]
     expected = F.nll_loss(torch.tensor(p).log(), y)
     np.testing.assert_allclose(result.history()["val_loss"], [float(expected)])

@@ -280,7 +280,7 @@ def test_divergence_is_a_loss_above_the_first(curve, epoch):
 def test_training_that_diverges_slowly_is_stopped():
     """Gradient descent on a quadratic with a step just too long: the loss grows by the epoch."""
     rows = table(SquaredError())
-    largest = torch.linalg.eigvalsh(rows._table.T @ rows._table / len(rows))[-1]
+    largest = torch.linalg.eigvalsh(rows._table.numbers.T @ rows._table.numbers / len(rows))[-1]
     linear = mlp(4, (), 3)
     tries = [
         member(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 def rows_on(device: str, loss, dtype=torch.float64) -> Rows:
     host = table(loss)
     return Rows(
-        host._table[:, :-1].numpy(),
+        host._table.numbers[:, :-1].numpy(),
         host._y.numpy(),
         np.linspace(0.5, 1.5, 50),
         dtype=dtype,

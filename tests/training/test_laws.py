@@ -341,7 +341,7 @@ def test_saved_weights_predict_the_same():
 @pytest.mark.parametrize("loss", every("loss"), ids=label)
 def test_weight_zero_is_a_row_left_out_and_two_a_row_twice(loss):
     full = table(loss, rows=30)
-    x, y = full._table[:, :-1].numpy(), full._y.numpy()
+    x, y = full._table.numbers[:, :-1].numpy(), full._y.numpy()
     times = np.random.default_rng(2).integers(0, 3, 30)
     weighted = Rows(x, y, times / times.mean(), dtype=torch.float64)
     repeated = Rows(x.repeat(times, axis=0), y.repeat(times, axis=0), dtype=torch.float64)
@@ -374,7 +374,7 @@ def test_the_history_is_the_training_loss():
     one = member(network=mlp(4, (), 3, initializer=None), batch_size=1000, epochs=1)
     rows = table(LOSS)
     result = run([one.replace(optimizer=SGD(0.0))], rows)
-    logits = predict(result.weights(), rows._table[:, :-1].numpy(), lambda z: z.clone())[0]
+    logits = predict(result.weights(), rows._table.numbers[:, :-1].numpy(), lambda z: z.clone())[0]
     expected = torch.nn.functional.cross_entropy(torch.tensor(logits), rows._y)
     np.testing.assert_allclose(result.history()["loss"], [float(expected)], rtol=1e-9)
 

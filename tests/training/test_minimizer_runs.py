@@ -54,7 +54,7 @@ def convex(**options):
 def test_a_convex_problems_optimum_is_scipys(rule):
     one = convex(optimizer=rule)
     result = run([one], ROWS)
-    x, y = ROWS._table.numpy(), np.eye(3)[ROWS._y.numpy()]
+    x, y = ROWS._table.numbers.numpy(), np.eye(3)[ROWS._y.numpy()]
 
     def loss(w):
         z = x @ w.reshape(5, 3)
@@ -120,7 +120,7 @@ def test_the_lowest_point_seen_is_kept_wherever_it_ends(rule):
         again = run([member(network=mlp(4, (5,), 3), optimizer=rule, epochs=30)], ROWS)
         assert len(result.history()["loss"]) == epochs
         assert result.history()["loss"] == again.history()["loss"][:epochs]
-        x, y = ROWS._table.numpy(), ROWS._y.numpy()
+        x, y = ROWS._table.numbers.numpy(), ROWS._y.numpy()
         hidden, output = [block for block in result.weights().blocks(0) if block.numel()]
         above = np.maximum(x @ hidden.numpy(), 0)
         z = np.hstack([above, np.ones((50, 1))]) @ output.numpy()

@@ -178,7 +178,7 @@ def test_large_products_are_exact_whichever_library_computes_them():
 
 def test_bfloat16_rounds_products_and_nothing_else():
     rows, one = table(LOSS, rows=40), member(network=mlp(4, (30, 20), 3), batch_size=40, epochs=1)
-    narrow = Rows(rows._table[:, :-1].numpy(), rows._y.numpy())
+    narrow = Rows(rows._table.numbers[:, :-1].numpy(), rows._y.numpy())
     start = Weights.initial([one], torch.float32, CPU).parameters
     exact, rounded = (
         train([one], narrow, [Stream(np.arange(40))], precision=precision).last

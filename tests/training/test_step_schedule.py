@@ -67,7 +67,7 @@ def test_training_with_scheduled_strength_is_the_formula():
         batch_size=1000,
         epochs=8,
     )
-    x, y = ROWS._table.numpy(), np.eye(3)[ROWS._y.numpy()]
+    x, y = ROWS._table.numbers.numpy(), np.eye(3)[ROWS._y.numpy()]
     w = torch.cat(one.network.initial_parameters(one.seed)).numpy().copy()
     velocity = np.zeros_like(w)
     for t in range(8):

@@ -41,10 +41,13 @@ def check(
     """
     plan = begin(ctx, given)
     with starting():
+        from wellfit.cli.sampling import in_memory, sample_notes
         from wellfit.cli.settings import estimator
         from wellfit.cli.source import open_source
-    source = open_source(plan.request)
-    for doubt in source.notes:
+    opened = open_source(plan.request)
+    source = in_memory(opened)
+    seen = sample_notes(opened.data, source.data, "the checks")
+    for doubt in (*source.notes, *seen):
         note(doubt)
     model = estimator(source.learning, plan.parameters, plan.extra)
     report = _checked(model, source, given["seed"])
@@ -73,7 +76,7 @@ def _checked(model: Model, source: SplitData, seed: int) -> Report:
         )
     report = source.relevant(report)
     console = screen()
-    rows, columns = data.X.shape
+    rows, columns = (source.whole or data).X.shape
     console.print(f"{data.name}: {pluralize(rows, 'row')}, {pluralize(columns, 'column')}", model)
     console.print()
     console.print(report)

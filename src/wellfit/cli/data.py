@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,7 +15,7 @@ from wellfit.core.words import pluralize
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from wellfit.datasets import Dataset, Summary
+    from wellfit.datasets import Dataset, Summary, TableSchema
 
 data_app = typer.Typer(no_args_is_help=True, help="List and show data sets.")
 
@@ -54,44 +54,96 @@ def show_data(
     na: options.MissingValues = None,
     types: options.Types = None,
     no_header: options.NoHeader = False,
+    memory: options.Memory = None,
     allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Draw ten images, or summarize the columns of a table."""
-    from wellfit.cli.reading_notes import notes_on, reading_notes
     from wellfit.cli.request import refuse_untyped, schema_of
-    from wellfit.datasets import describe, load
+    from wellfit.core.memory import bytes_in
+
+    schema = schema_of({"na": na, "types": types, "no_header": no_header})
+    refuse_untyped(Path(name), schema)
+    found = _of_table(Path(name), schema) if target is None else None
+    if found is None:
+        found = _of_data(
+            name,
+            target=target,
+            data_dir=data_dir,
+            allow_pickle=allow_pickle,
+            schema=schema,
+            memory=None if memory is None else bytes_in(memory),
+        )
+    for doubt in found.doubts:
+        note(doubt)
+    _show(name, found, out)
+
+
+class _Shown(NamedTuple):
+    """What is shown of a table, or of data with a target: a summary of ``rows`` of them."""
+
+    summary: Summary
+    doubts: list[str]
+    rows: str
+    data: Dataset | None = None
+
+
+def _of_table(path: Path, schema: TableSchema) -> _Shown | None:
+    """Summarize a table without a target: a file, or a sample of a folder's; None for others."""
+    from wellfit.cli.reading_notes import reading_notes
+    from wellfit.cli.sampling import MOST_ROWS
+    from wellfit.datasets import describe
+    from wellfit.datasets.table_files import streamed_files, table_files
     from wellfit.datasets.tables import is_table, read_with_schema
 
-    path, data = Path(name), None
-    rows: Any
-    schema = schema_of({"na": na, "types": types, "no_header": no_header})
-    refuse_untyped(path, schema)
-    if is_table(path) and target is None:
-        rows, schema = read_with_schema(path, schema)
-        doubts, summary = list(reading_notes(rows, path, schema)), describe(rows)
-    else:
-        options: Any = {"target": target, "data_dir": data_dir, "allow_pickle": allow_pickle}
-        data = load(name, schema=schema, **options)
-        doubts, summary = notes_on(data, name), describe(data.X, data.y, task=data.task)
-        rows = data.X
-    if hasattr(rows, "columns"):
-        from wellfit.preprocessing.merged import merged_levels
-
-        least = declared_hypers("categorical_embedding", "entity")["min_levels"].default
-        doubts += [str(one) for one in merged_levels(rows, coded_from=least)][:_DOUBTS]
-    for doubt in doubts:
-        note(doubt)
-    _show(name, data, summary, out)
+    if is_table(path):
+        table, schema = read_with_schema(path, schema)
+        doubts = [*reading_notes(table, path, schema), *_merged(table)]
+        return _Shown(describe(table), doubts, f"{len(table):,}")
+    if not path.is_dir() or not table_files(path):
+        return None
+    every = streamed_files(path, schema)
+    table = every.sample(MOST_ROWS)
+    doubts = _merged(table)
+    if len(table) < len(every):
+        doubts.append(f"this summary looked at a sample: {len(table):,} of {len(every):,} rows")
+    return _Shown(describe(table), doubts, f"{len(every):,}")
 
 
-def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -> None:
+def _of_data(name: str, **options: Any) -> _Shown:
+    """Summarize data with a target, or a sample of them if they needn't fit in memory."""
+    from wellfit.cli.reading_notes import notes_on
+    from wellfit.cli.sampling import sample_notes, sample_of
+    from wellfit.datasets import describe, load
+
+    whole = load(name, **options)
+    data = sample_of(whole)
+    doubts = [*notes_on(whole, name), *sample_notes(whole, data, "this summary")]
+    doubts += _merged(data.X)
+    summary = describe(data.X, data.y, task=data.task)
+    rows = f"{len(whole.X):,}"
+    if whole.X_test is not None:
+        rows += f" training, {len(whole.X_test):,} test"
+    return _Shown(summary, doubts, rows, data)
+
+
+def _merged(rows: Any) -> list[str]:
+    """Return notes on levels that would count as one."""
+    if not hasattr(rows, "columns"):
+        return []
+    from wellfit.preprocessing.merged import merged_levels  # takes a second
+
+    least = declared_hypers("categorical_embedding", "entity")["min_levels"].default
+    return [str(one) for one in merged_levels(rows, coded_from=least)][:_DOUBTS]
+
+
+def _show(name: str, shown: _Shown, out: Path | None) -> None:
     """Print a summary, then draw images or list the columns."""
     from wellfit.cli.data_summary import classes, columns, missing_values, types
 
-    console = screen()
+    console, data, summary = screen(), shown.data, shown.summary
     table = key_value_table()
     table.add_row("data", name if data is None else f"{data.name}: {data.description}")
-    table.add_row("rows", _rows(summary.rows, data))
+    table.add_row("rows", shown.rows)
     table.add_row("columns", types(summary))
     table.add_row("missing", missing_values(summary))
     if summary.target is not None and data is not None:
@@ -107,11 +159,6 @@ def _show(name: str, data: Dataset | None, summary: Summary, out: Path | None) -
         _draw(data, out or Path(f"{data.name}.png"), console)
     else:
         console.print(columns(summary))
-
-
-def _rows(rows: int, data: Dataset | None) -> str:
-    test = None if data is None or data.X_test is None else len(data.X_test)
-    return f"{rows:,}" if test is None else f"{rows:,} training, {test:,} test"
 
 
 def _draw(data: Dataset, path: Path, console: Console) -> None:

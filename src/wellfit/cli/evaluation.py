@@ -123,10 +123,11 @@ def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvalua
 def _trained(model: Model, source: SplitData) -> NDArray[np.integer]:
     """Return the positions of the rows that the model was trained on, without validation rows.
 
-    Returns all rows if this is unknown, as for a model that was loaded from a folder.
+    Returns all rows if this is unknown, as for a model that was loaded from a folder, and if they
+    are a sample of the rows that it was trained on.
     """
-    split = getattr(getattr(model, "network_", None), "split", None)
-    return np.arange(len(source.data.y)) if split is None else split.train
+    split, count = getattr(getattr(model, "network_", None), "split", None), len(source.data.y)
+    return np.arange(count) if split is None or not split.is_of(count) else split.train
 
 
 def verdict_on(

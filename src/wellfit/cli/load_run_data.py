@@ -18,6 +18,7 @@ from wellfit.cli.run_folder import (
     read_run,
 )
 from wellfit.cli.run_forms import health_in, metrics_in, read_lines
+from wellfit.cli.sampling import in_memory, sample_notes
 from wellfit.cli.search_folder import read_results
 from wellfit.cli.source import SplitData, open_source
 from wellfit.core.errors import InputError, WellfitError
@@ -135,6 +136,8 @@ def _is_too_large(config: dict[str, Any], notes: list[str]) -> bool:
     about = config.get("data") or {}
     try:
         file = Path(str(config["request"]["name"]))
+        if file.is_dir():  # of which a sample is read
+            return False
         size = file.stat().st_size if file.is_file() else 0
         columns = about.get("columns")
         if isinstance(columns, list):  # a table of 8-byte numbers, not images of one byte a pixel
@@ -169,7 +172,9 @@ def _source(
             f"The data have changed since training ({changed}), so test rows aren't shown."
         )
         return None
-    return source
+    tested = in_memory(source)
+    notes.extend(f"{text}." for text in sample_notes(source.data, tested.data, "This report"))
+    return tested
 
 
 def _changed(source: SplitData, about: dict[str, Any]) -> str:

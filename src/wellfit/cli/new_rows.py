@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +21,11 @@ from wellfit.datasets import TableSchema, load, read_features
 from wellfit.datasets.arrays import is_pickle
 from wellfit.datasets.cells import number_of, read_as
 from wellfit.datasets.class_selection import choose_classes, has_class
-from wellfit.datasets.files import ending
+from wellfit.datasets.files import ending, stem
 from wellfit.datasets.splitting import take_rows
-from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in, table_blocks
+from wellfit.datasets.table_files import folder_columns, table_files
+from wellfit.datasets.table_parts import FilePart
+from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in
 from wellfit.inference.table_schema import known_levels, table_schema
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class NewRows:
         classes: the classes whose rows to predict, such as ``"0-4"``; None for all rows.
         allow_pickle: whether to read pickled arrays, whose test set then counts.
         ids: columns that name the rows; None for those of training, as far as they are there.
+        constants: columns that the file's folders hold, as in ``day=2024-02-29``.
     """
 
     name: str
@@ -67,6 +70,7 @@ class NewRows:
     classes: str | None = None
     allow_pickle: bool = False
     ids: tuple[str, ...] | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
     def blocks(self, model: Any) -> Iterator[Block]:
         """Return blocks of rows with the model's input columns.
@@ -122,7 +126,7 @@ class NewRows:
     def _table(
         self, path: Path, columns: Sequence[str], schema: TableSchema, levels: _UnknownLevels
     ) -> Iterator[Block]:
-        there = refuse_lacking(path, columns, schema, self.name)
+        there = refuse_lacking(path, columns, schema, self.name, self.constants)
         target = schema.target if schema.target in there else None
         target = None if target in columns else target
         ids = self._ids(there, schema)
@@ -135,7 +139,8 @@ class NewRows:
         texts = [name for name in (target, *ids) if name is not None and name not in columns]
         loose = replace(schema, types={**schema.types, **dict.fromkeys(texts, "text")})
         place = place_in(path, schema)
-        for at, table in enumerate(table_blocks(path, loose, read, _rows(len(read)))):
+        part = FilePart(path, 0, dict.fromkeys(there, "empty"), self.constants)
+        for at, table in enumerate(part.blocks(loose, read, _rows(len(read)))):
             X = table[list(columns)]
             # The column names match the model: only numeric names suggest a missing header.
             numbered = any(number_of(name) is not None for name in there)
@@ -188,14 +193,25 @@ class NewRows:
 
 
 def refuse_lacking(
-    path: Path, columns: Sequence[str], schema: TableSchema, name: str
+    path: Path,
+    columns: Sequence[str],
+    schema: TableSchema,
+    name: str,
+    constants: Iterable[str] = (),
 ) -> list[str]:
     """Return the names of a table's columns, which have to include those of a model.
+
+    Args:
+        path: its file.
+        columns: those of the model.
+        schema: how it is read.
+        name: of the data, for messages.
+        constants: columns that the file's folders hold.
 
     Raises:
         DataError: a column is missing; names the nearest one.
     """
-    there = column_names(path, schema)
+    there = [*column_names(path, schema), *constants]
     try:
         refuse_missing(there, columns, name)
     except DataError as error:
@@ -226,6 +242,31 @@ def refuse_other_columns(folder: Path, name: str, header: bool | None) -> None:
     if columns:
         own = schema or TableSchema(dict.fromkeys(columns, "number"))
         refuse_lacking(path, columns, own.adding(header=header), name)
+
+
+def rows_of_folder(rows: NewRows, out: Path) -> Iterator[tuple[NewRows, Path]]:
+    """Yield the rows of each table below a folder, and the csv file for its predictions.
+
+    Args:
+        rows: of the folder.
+        out: the folder to write into, in which the files are named as they are in the other.
+
+    Raises:
+        DataError: there are no tables.
+        InputError: two files have names that differ in their endings only.
+    """
+    base = Path(rows.name).expanduser()
+    files = table_files(base)
+    if not files:
+        raise DataError(f"the folder {base} holds no tables; expected parquet or csv files")
+    places = [out / path.relative_to(base).with_name(f"{stem(path)}.csv") for path in files]
+    twice = next((path for path in places if places.count(path) > 1), None)
+    if twice is not None:
+        raise InputError(f"two files of {base} would have their predictions in {twice}")
+    parquet = all(ending(path) in PARQUET for path in files)
+    constants = folder_columns(base, files) if parquet else [{}] * len(files)
+    for path, place, more in zip(files, places, constants, strict=True):
+        yield replace(rows, name=str(path), constants=more), place
 
 
 def _rows(columns: int) -> int:

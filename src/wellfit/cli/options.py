@@ -111,6 +111,14 @@ Ids = Annotated[
         metavar="COLUMN",
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory that a table may take; larger ones are read in blocks. Default: half of what "
+        "is free.",
+        metavar="SIZE",
+    ),
+]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read pickle files; only if you trust their source.")
 ]
@@ -138,6 +146,7 @@ class DataOptions:
     na: MissingValues = None
     types: Types = None
     no_header: NoHeader = False
+    memory: Memory = None
     allow_pickle: AllowPickle = False
 
 

@@ -23,6 +23,7 @@ _ADDED = {
     "classes": None,
     "split_by": None,
     "weights": None,
+    "memory": None,
 }
 _PATHS = ("data_dir", "test")
 

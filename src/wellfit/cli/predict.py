@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,12 +29,18 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            help="New rows: a csv, parquet, npz or idx file, or the test set of a named data set "
-            "or of a pickle."
+            help="New rows: a csv, parquet, npz or idx file, a folder of csv or parquet files, "
+            "or the test set of a named data set or of a pickle."
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The csv file to write; - prints the predictions.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The csv file to write; - prints the predictions. Of a folder, the folder to "
+            "write a csv file into for each of its files.",
+        ),
     ],
     data_dir: options.DataDir = None,
     ids: Annotated[
@@ -84,19 +90,19 @@ def predict(
     """Predict each row of a file, with probabilities of classes, quantiles and intervals.
 
     Columns are matched by name and read as in training; other columns are ignored. If the file
-    contains the target, the score is printed. A run that was killed predicts by its last
-    checkpoint.
+    contains the target, the score is printed. Files are read in blocks, so that memory stays
+    bounded. A run that was killed predicts by its last checkpoint.
     """
     from wellfit.cli.preflight import refuse_missing_data
     from wellfit.cli.run_folder import model_folder, read_config
-    from wellfit.core.writing import writing
+    from wellfit.datasets import is_name
 
     printed = str(out) == "-"
-    if not printed:
-        _refuse_output(out, data)
+    several = not is_name(data, data_dir) and Path(data).is_dir()
+    _refuse_output(out, data, several=several, printed=printed)
     folder = model_folder(run)
     refuse_missing_data(data, data_dir)
-    from wellfit.cli.new_rows import NewRows, refuse_other_columns
+    from wellfit.cli.new_rows import NewRows, refuse_other_columns, rows_of_folder
     from wellfit.cli.spread import Spread
     from wellfit.inference.table_schema import table_schema
 
@@ -111,27 +117,59 @@ def predict(
     target = recorded or read_config(run).get("data", {}).get("target")
     own = tuple(dict.fromkeys(ids)) if ids else None
     rows = NewRows(data, data_dir, target, tuple(na or ()), header, classes, allow_pickle, own)
-    if printed:
+    if several:
+        comparison = _write_all(model, rows_of_folder(rows, out), spread)
+    elif printed:
         _, comparison = _predict(model, rows, spread, lambda text: print(text, end=""))
     else:
-        with writing(out) as file:
-            count, comparison = _predict(
-                model, rows, spread, lambda text: file.write(text.encode())
-            )
+        count, comparison = _write(model, rows, spread, out)
         screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
     if comparison is not None:
         comparison.print_notes()
         spread.print_notes()
 
 
-def _refuse_output(out: Path, data: str) -> None:
-    """Refuse a file that can't be written, or that holds the rows to predict."""
+def _write_all(
+    model: Any, files: Iterable[tuple[NewRows, Path]], spread: Spread
+) -> Comparison | None:
+    """Write the predictions of several files, each into a file of its own."""
+    total, comparison = 0, None
+    for rows, out in files:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        count, comparison = _write(model, rows, spread, out, comparison)
+        screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
+        total += count
+    screen().print(f"{pluralize(total, 'prediction')} in all", soft_wrap=True)
+    return comparison
+
+
+def _write(
+    model: Any, rows: NewRows, spread: Spread, out: Path, comparison: Comparison | None = None
+) -> tuple[int, Comparison | None]:
+    """Write predictions to a file; return their number and the comparison with the target."""
+    from wellfit.core.writing import writing
+
+    with writing(out) as file:
+        return _predict(model, rows, spread, lambda text: file.write(text.encode()), comparison)
+
+
+def _refuse_output(out: Path, data: str, *, several: bool, printed: bool) -> None:
+    """Refuse a place that can't be written to, or that holds the rows to predict.
+
+    Args:
+        out: where predictions are to go.
+        data: the rows.
+        several: whether these are a folder of files.
+        printed: whether predictions are printed.
+    """
     from wellfit.core.errors import InputError
 
-    if not out.parent.is_dir():
+    if several and (printed or out.is_file()):
+        raise InputError(f"--out {out}: {data} is a folder; expected a folder to write into")
+    if not several and not printed and not out.parent.is_dir():
         raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
     if out.exists() and Path(data).exists() and out.samefile(data):
-        raise InputError(f"--out {out} holds the rows to predict; expected another file")
+        raise InputError(f"--out {out} holds the rows to predict; expected another place")
 
 
 def _is_small(data: str) -> bool:
@@ -158,14 +196,18 @@ def _model(run: Path, folder: Path, device: str, *, quick: bool) -> Any:
 
 
 def _predict(
-    model: Any, rows: NewRows, spread: Spread, write: Callable[[str], Any]
+    model: Any,
+    rows: NewRows,
+    spread: Spread,
+    write: Callable[[str], Any],
+    comparison: Comparison | None = None,
 ) -> tuple[int, Comparison | None]:
     """Write predictions in blocks; return their number and the comparison with the target."""
     import pandas as pd
 
     from wellfit.cli.comparison import Comparison
 
-    count, comparison = 0, None
+    count = 0
     for block in rows.blocks(model):
         table = pd.concat([predictions(model, block.X), spread.columns(model, block.X)], axis=1)
         named = table if block.ids is None else _named(block.ids, table)

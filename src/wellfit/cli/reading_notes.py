@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.words import pluralize
+from wellfit.datasets import StreamedTable
 from wellfit.datasets.cells import is_text
 from wellfit.datasets.files import ending
 from wellfit.datasets.findings import StrayCells, find_stray_cells, header_looks_like_data
@@ -52,9 +53,9 @@ def header_note(table: pd.DataFrame, path: Path) -> Iterator[str]:
 
 def notes_on(data: Dataset, name: str) -> list[str]:
     """Return notes on data that were loaded from a file or by name."""
-    if data.schema is None:
-        return []
-    table = data.X.assign(**{str(data.target): data.y})  # type: ignore[union-attr]
+    if data.schema is None or isinstance(data.X, StreamedTable):
+        return []  # files of a table in blocks are compared when they are opened
+    table = data.X.assign(**{str(data.target): data.y})
     in_order = [column for column in data.schema.types if column in table]
     path = Path(name).expanduser()
     is_file = data.source == str(path) and is_table(path)
@@ -63,7 +64,7 @@ def notes_on(data: Dataset, name: str) -> list[str]:
 
 def unknown_levels(X: Any, X_test: Any) -> Iterator[str]:
     """Yield a note for each text column whose test and training rows share no value."""
-    if not hasattr(X, "columns") or X_test is None:
+    if not hasattr(X, "items") or not hasattr(X_test, "items"):
         return
     for name, column in X.items():
         cells = X_test[name].dropna()

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.memory import bytes_in
 from wellfit.datasets import TableSchema
 from wellfit.datasets.schema import CellType
 from wellfit.datasets.tables import column_names, is_table
@@ -49,6 +50,7 @@ class Request:
         classes: the classes whose rows to use, such as ``"0-4"``; None for all.
         schema: how tables are read: what the command says of missing values, types, ids and of
             the header, and in a run that goes on, the types of all columns.
+        memory: the bytes that a table may take; None for half of what is free.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Request:
     validation_fraction: float = 0.0
     classes: str | None = None
     schema: TableSchema = field(default_factory=TableSchema)
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.test_fraction < 1:
@@ -147,6 +150,7 @@ class Request:
             group_column=given.get("group_column"),
             split_by=given.get("split_by"),
             validation_fraction=_validation(parameters) if validates else 0.0,
+            memory=None if given["memory"] is None else bytes_in(given["memory"]),
             **{name: given[name] for name in same},
         )
 

@@ -18,6 +18,7 @@ from wellfit.cli.console import note, spinner
 from wellfit.cli.plan import Plan
 from wellfit.cli.request import Request
 from wellfit.cli.run_folder import RunFolder
+from wellfit.cli.sampling import streaming_notes
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, SplitData, open_source
 from wellfit.cli.unusable import refuse_missing_values
@@ -34,7 +35,7 @@ def prepare(plan: Plan) -> tuple[SplitData, Model]:
         if model.preprocess is None:
             refuse_missing_values(source.data)
     refuse_scorers(model, model.scoring, source.data.y)
-    for doubt in source.notes:
+    for doubt in (*streaming_notes(source.data), *source.notes):
         note(doubt)
     moving = [one.name for one in augmentations(model.augment) if one.needs_image]
     if moving and model.image_shape is None:

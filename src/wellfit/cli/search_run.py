@@ -33,6 +33,7 @@ from wellfit.cli.run_steps import (
     run_config,
     training_record,
 )
+from wellfit.cli.sampling import refuse_streamed
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
@@ -66,6 +67,7 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
     refuse_target(run, overwrite, "search")
     plan.searched_space(build_estimator(plan.common, "classification"))
     source, model = prepare(plan.common)
+    refuse_streamed(source, "a search")
     refuse_scorers(model, plan.options.score, source.data.y)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
     config = {**run_config(model, source, plan.common.request), **plan.to_dict()}
@@ -86,6 +88,7 @@ def resume_search(path: Path, *, quiet: bool) -> None:
             screen().print(f"{path} is finished already", soft_wrap=True)
             return
         source, model = prepare(plan.common)
+        refuse_streamed(source, "a search")
         _carry_out(plan, source, model, folder, config, quiet)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets import (
     Dataset,
+    StreamedTable,
     infer_task,
     load,
     select_classes,
@@ -46,6 +48,7 @@ class SplitData:
     ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
     split already follows; ``columns`` is the split by columns, None where it is random or given;
     ``weights`` are those of the training rows, None where all count alike.
+    ``whole`` is the data that ``data`` is a sample of, None where it is all of them.
     """
 
     data: Dataset
@@ -55,6 +58,7 @@ class SplitData:
     heeded: tuple[str, ...] = ()
     columns: ColumnSplit | None = None
     weights: NDArray[np.float64] | None = None
+    whole: Dataset | None = None
 
     @property
     def learning(self) -> Learning:
@@ -81,13 +85,7 @@ def open_source(wanted: Request) -> SplitData:
     >>> open_source(Request("iris", drop=("petal width (cm)",))).data
     <Dataset 'iris': 120 rows, 3 columns, 30 test rows>
     """
-    data = load(
-        wanted.name,
-        target=wanted.target,
-        data_dir=wanted.data_dir,
-        allow_pickle=wanted.allow_pickle,
-        schema=wanted.schema,
-    )
+    data, warned = _loaded(wanted)
     loaded = data
     _refuse_other_names(data, wanted)
     weights = None if wanted.weights is None else row_weights(data.X, wanted.weights)
@@ -103,7 +101,7 @@ def open_source(wanted: Request) -> SplitData:
         data = replace(data, **{part: _numbers(data, part) for part in ("y", "y_val", "y_test")})
     _refuse_missing_targets(data)
     refuse_infinities(data, wanted.name, wanted.test)
-    notes = (*notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
+    notes = (*warned, *notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
     n_rows = len(data.X)
     data, split = _divided(data, kind, wanted, cut)
     heeded = ("row_order",) if wanted.time_column else ()
@@ -112,8 +110,26 @@ def open_source(wanted: Request) -> SplitData:
     if cut is not None:
         columns = ColumnSplit(cut, n_rows, wanted.test_fraction, bool(wanted.time_column))
     left: Any = data.X
-    own = None if weights is None else weights.loc[left.index].to_numpy(np.float64)
+    own = None
+    if weights is not None:
+        there: Any = left.row_numbers if isinstance(left, StreamedTable) else left.index
+        own = weights.loc[there].to_numpy(np.float64)
     return SplitData(data, kind, split, notes, heeded, columns, own)
+
+
+def _loaded(wanted: Request) -> tuple[Dataset, list[str]]:
+    """Return data by name or path, and what reading them has warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        data = load(
+            wanted.name,
+            target=wanted.target,
+            data_dir=wanted.data_dir,
+            allow_pickle=wanted.allow_pickle,
+            schema=wanted.schema,
+            memory=wanted.memory,
+        )
+    return data, [str(one.message) for one in caught if one.category is UserWarning]
 
 
 def _of_classes(data: Dataset, wanted: Request) -> Dataset:
@@ -157,11 +173,13 @@ def _with_test(data: Dataset, path: Path, wanted: Request) -> Dataset:
     if hasattr(data.X, "columns"):
         features = [str(name) for name in data.X.columns if name not in wanted.aside]
         # What is no feature may be missing here; its column is dropped from both below.
-        X = select(X, features, str(path)).reindex(columns=data.X.columns)
+        X = select(X, features, str(path))
+        if not isinstance(X, StreamedTable):
+            X = X.reindex(columns=data.X.columns)
     return replace(data, X_test=X, y_test=test.y)
 
 
-def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
+def select(table: Any, columns: Sequence[str], origin: str) -> Any:
     """Return columns of a table by name, in this order.
 
     Raises:
@@ -170,6 +188,8 @@ def select(table: Any, columns: Sequence[str], origin: str) -> pd.DataFrame:
     if not hasattr(table, "columns"):
         raise DataError(f"{origin} has no column names; expected {', '.join(columns[:5])}, …")
     refuse_missing([str(column) for column in table.columns], columns, origin)
+    if isinstance(table, StreamedTable):
+        return table.select(columns)
     return table[list(columns)]
 
 

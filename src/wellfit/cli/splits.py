@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.datasets import Dataset
+from wellfit.datasets.splitting import in_reading_order, take_rows
 
 Ids: TypeAlias = "NDArray[np.intp]"
 # Splits a subset of the rows into those to keep and those to hold out.
@@ -85,14 +86,15 @@ def set_aside(data: Dataset, cut: Cut, test: float, validation: float) -> Datase
         test: fraction of the rows for the test set.
         validation: fraction of the other rows for the validation set.
     """
-    from wellfit.core._sklearn_compat import safe_indexing  # takes a second
-
     train, aside = cut(np.arange(len(data.X)), test)
     parts = {"_test": aside}
     if validation and data.X_val is None:
         train, parts["_val"] = cut(train, validation)
     found = {f"{name}{part}": ids for part, ids in {"": train, **parts}.items() for name in "Xy"}
-    taken = {name: safe_indexing(getattr(data, name[0]), ids) for name, ids in found.items()}
+    taken = {
+        name: take_rows(getattr(data, name[0]), in_reading_order(data.X, ids))
+        for name, ids in found.items()
+    }
     return replace(data, **taken)
 
 

@@ -36,6 +36,7 @@ from wellfit.cli.run_steps import (
     training_record,
     training_seconds,
 )
+from wellfit.cli.sampling import in_memory, sample_notes, store_notes, stored_beside
 from wellfit.cli.settings import Model
 from wellfit.cli.source import SplitData
 from wellfit.core.errors import DataError, InputError, MissingExtraError
@@ -106,8 +107,7 @@ def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
     result before the figures.
     """
     if folder.lacks_pictures(config):
-        source, _ = prepare(plan)
-        model = load_model(folder.model)
+        source, model = in_memory(prepare(plan)[0]), load_model(folder.model)
         _draw(model, source, folder, evaluation.evaluate(model, source))
     if not plan.options.keep_checkpoints:
         folder.clear(CHECKPOINTS)
@@ -122,20 +122,28 @@ def _carry_out(
     quiet: bool,
 ) -> None:
     """Show the data, train, save, evaluate, and remove checkpoints that are no longer needed."""
-    console = screen()
-    checks = training_summary.show_data(model, source, console, quiet)
+    console, looked_at = screen(), in_memory(source)
+    checks = training_summary.show_data(model, looked_at, console, quiet)
     if not quiet:
+        for text in sample_notes(source.data, looked_at.data, "the checks"):
+            note(text)
         console.print()
     judged = _judged(model, source)
     journal = MetricsWriter(folder, config, judged)
     writers = [journal, *_writers(plan.options, folder, model)]
     try:
         shows = _shows(plan.options, console, judged, quiet)
-        _fit(model, source, judged, [*writers, *shows], folder)
+        source = stored_beside(folder.path, source)
+        _fit(model, source, looked_at, [*writers, *shows], folder)
         # First of all, so that the model isn't lost if a later step fails.
         record_schema(model, source.data.schema)
         model.save(folder.model)
-        _conclude(model, source, checks, folder, judged, console, quiet)
+        tested = in_memory(source, model.network_.split)
+        for text in sample_notes(source.data, tested.data, "scores and figures"):
+            note(text)
+        _conclude(model, tested, checks, folder, judged, console, quiet)
+        for text in store_notes(source.data):
+            note(text)
         if model.status_ != "interrupted" and not plan.options.keep_checkpoints:
             folder.clear(CHECKPOINTS)
     except BaseException as error:
@@ -182,14 +190,18 @@ def _shows(options: ProgressOptions, console: Console, judged: str, quiet: bool)
 
 
 def _fit(
-    model: Model, source: SplitData, judged: str, callbacks: list[Callback], folder: RunFolder
+    model: Model,
+    source: SplitData,
+    looked_at: SplitData,
+    callbacks: list[Callback],
+    folder: RunFolder,
 ) -> None:
     """Train; warnings become notes, and scikit-learn's errors about data a DataError."""
     data = source.data
     X_val, y_val = data.X_val, data.y_val
-    if judged == "test" and _has_test_classes(source):
-        # The test set is only shown as a curve: it chooses no weights.
-        X_val, y_val = data.X_test, data.y_test
+    if _judged(model, source) == "test" and _has_test_classes(source):
+        # The test set is only shown as a curve: it chooses no weights, and a sample will do.
+        X_val, y_val = looked_at.data.X_test, looked_at.data.y_test
     model.set_params(callbacks=callbacks)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -28,10 +28,11 @@ def training_summary(model: Model, source: SplitData) -> Table:
         "data",
         Text(data.name, "bold cyan") + (f": {data.description}" if data.description else ""),
     )
-    test = 0 if data.X_test is None else len(data.X_test)
-    table.add_row("rows", f"{len(data.X):,} training, {test:,} test ({source.split})")
-    if data.X_val is not None:
-        table.add_row("", f"{len(data.X_val):,} validation")
+    every = source.whole or data
+    test = 0 if every.X_test is None else len(every.X_test)
+    table.add_row("rows", f"{len(every.X):,} training, {test:,} test ({source.split})")
+    if every.X_val is not None:
+        table.add_row("", f"{len(every.X_val):,} validation")
     table.add_row("columns", types(summary))
     table.add_row("missing", missing_values(summary))
     assert summary.target is not None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+
+from wellfit.core.errors import InputError
 
 _NO_LIMIT = 1 << 62
 
@@ -52,3 +55,26 @@ def in_bytes(count: float) -> str:
     units = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
     power = next((n for n in range(1, len(units)) if count < 1000 * 1024**n), len(units))
     return f"{count / 1024**power:.3g} {units[power - 1]}"
+
+
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt]?)(i?)b?", re.IGNORECASE)
+
+
+def bytes_in(text: str) -> int:
+    """Return the bytes that a text such as ``"2GB"`` or ``"512 MiB"`` says.
+
+    Raises:
+        InputError: it says none.
+
+    >>> bytes_in("2GB"), bytes_in("1.5 kiB"), bytes_in("300")
+    (2000000000, 1536, 300)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise InputError(f"{text!r} is no amount of memory; expected one such as 2GB or 512MB")
+    number, unit, binary = found.groups()
+    factor = _UNITS[unit.lower()]
+    if binary and unit:
+        factor = 1024 ** (["k", "m", "g", "t"].index(unit.lower()) + 1)
+    return int(float(number) * factor)

@@ -11,6 +11,7 @@ from wellfit.datasets.named import DatasetInfo
 from wellfit.datasets.readers import read_features
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.splitting import train_test_split
+from wellfit.datasets.streamed import StreamedTable
 from wellfit.datasets.summary import Column, Summary, Target, describe
 from wellfit.datasets.tables import read_table
 from wellfit.datasets.task import Task, infer_task
@@ -19,6 +20,7 @@ __all__ = [
     "Column",
     "Dataset",
     "DatasetInfo",
+    "StreamedTable",
     "Summary",
     "TableSchema",
     "Target",

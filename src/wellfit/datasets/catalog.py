@@ -27,6 +27,7 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     allow_pickle: bool = False,
     schema: TableSchema | None = None,
+    memory: int | None = None,
 ) -> Dataset:
     """Return the data of a file, a folder, or a named data set.
 
@@ -34,7 +35,7 @@ def load(
 
     Args:
         source: a name that :func:`list_datasets` lists, or a csv, csv.gz, parquet, npz, idx or
-            pickle file, or a folder of idx files.
+            pickle file, a folder of csv or parquet files that are one table, or of idx files.
         target: the column to predict. A table from a file needs it; a named table has its own.
         data_dir: a folder with named data sets: ``mnist/`` and the like, and the tables that
             ``tabular/index.json`` describes. ``WELLFIT_DATA`` where not given. A named image set
@@ -43,6 +44,8 @@ def load(
             ``mnist.pkl.gz`` has them.
         schema: the types of a table's columns, as ``Dataset.schema`` of an earlier table has them;
             others are inferred.
+        memory: the bytes that a table from files may take while a network trains; None for half of
+            what is free. Larger tables are read in blocks, whenever they are needed.
 
     Returns:
         The data, images flattened and as ``uint8``.
@@ -60,7 +63,9 @@ def load(
     if named:
         return named.load(LoadOptions(folder, target, schema))
     if path.exists():
-        return read_file(path, target=target, allow_pickle=allow_pickle, schema=schema)
+        return read_file(
+            path, target=target, allow_pickle=allow_pickle, schema=schema, memory=memory
+        )
     known = _known(folder)
     hint = did_you_mean(path.name, [*known, *siblings(path)])
     names = ", ".join(sorted(known))

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from wellfit.core.errors import DataError
 from wellfit.datasets.cells import MISSING, read_as, trimmed
 from wellfit.datasets.files import open_plain
-from wellfit.datasets.schema import Decimal, TableSchema
+from wellfit.datasets.schema import CellType, Decimal, TableSchema
 from wellfit.datasets.typed import infer_cell_types, typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SEPARATORS = ",;\t|"
+_TYPED = 2**16  # rows whose types are inferred together
 _PROBED = 2**16  # bytes examined to recognize text
 _UNNAMED = "Unnamed: {}"  # pandas' names of columns without one
 
@@ -172,6 +173,44 @@ def csv_blocks(
     """
     for table in _frames(layout, schema, rows):
         yield typed(table[list(columns)], schema, layout.separator, layout.place)
+
+
+def csv_types(
+    layout: CsvLayout, schema: TableSchema, rows: int = _TYPED
+) -> tuple[int, dict[str, CellType], dict[str, Decimal]]:
+    """Return the number of rows of a csv file and the type of each column, in bounded memory.
+
+    Args:
+        layout: layout of the file.
+        schema: columns whose types are known.
+        rows: maximal number of rows that are looked at together.
+
+    Returns:
+        The rows; the types, text where blocks of rows differ; and decimal separators as
+        :func:`~wellfit.datasets.typed.infer_cell_types` finds them.
+    """
+    n_rows, types, decimals = 0, dict[str, CellType](), dict[str, Decimal]()
+    for block in _frames(layout, schema, rows):
+        n_rows += len(block)
+        table, marks = infer_cell_types(block, schema, layout.separator)
+        for name, kind in TableSchema.of(table).types.items():
+            types[name] = merged_type(types.get(name, "empty"), kind)
+        decimals |= {name: mark for name, mark in marks.items() if name not in decimals}
+    index = _UNNAMED.format(0)
+    if layout.header and layout.names[0] == index and types.get(index) == "number":
+        del types[index]  # pandas writes its row index like this
+    return n_rows, {name: schema.types.get(name, kind) for name, kind in types.items()}, decimals
+
+
+def merged_type(first: CellType, second: CellType) -> CellType:
+    """Return the type of a column whose blocks have two.
+
+    >>> merged_type("empty", "number"), merged_type("number", "boolean")
+    ('number', 'text')
+    """
+    if "empty" in (first, second):
+        return second if first == "empty" else first
+    return first if first == second else "text"
 
 
 def _frames(

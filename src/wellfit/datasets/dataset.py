@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError
+from wellfit.datasets.files import stem
+from wellfit.datasets.schema import TableSchema
+from wellfit.datasets.streamed import StoreFolder, StreamedTable, split_streamed
+from wellfit.datasets.table_files import Paths, streamed_dask, streamed_files
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wellfit.datasets.schema import TableSchema
     from wellfit.datasets.task import Kind, Labels
 
     Rows: TypeAlias = NDArray[Any] | pd.DataFrame
@@ -26,7 +32,8 @@ class Dataset:
 
     Args:
         name: name of the data set.
-        X: (rows, columns) numbers, or a table. Pixels stay ``uint8``, one image a row.
+        X: (rows, columns) numbers, or a table, in memory or in files. Pixels stay ``uint8``, one
+            image a row.
         y: (rows,) labels or numbers.
         X_test: (rows, columns) the test set.
         y_test: (rows,) labels of the test set.
@@ -51,11 +58,11 @@ class Dataset:
     """
 
     name: str
-    X: Rows
+    X: Any  # Rows, or a StreamedTable
     y: Labels
-    X_test: Rows | None = None
+    X_test: Any = None
     y_test: Labels | None = None
-    X_val: Rows | None = None
+    X_val: Any = None
     y_val: Labels | None = None
     image_shape: tuple[int, int] | None = None
     target: str | None = None
@@ -71,12 +78,97 @@ class Dataset:
         self._check_part("X_val", self.X_val, self.y_val)
         self._check_part("X_test", self.X_test, self.y_test)
 
+    @classmethod
+    def from_parquet(
+        cls,
+        paths: Paths,
+        *,
+        target: str,
+        columns: Sequence[str] | None = None,
+        store: str | os.PathLike[str] | None = None,
+    ) -> Dataset:
+        """Return a table in parquet files that needn't fit in memory: only the target is read.
+
+        ``fit`` reads the files twice: once for categories, counts and a sample of the numbers,
+        then to encode all rows into a store on a disk, from which it trains.
+
+        Args:
+            paths: a file, a folder (and those below it), a pattern such as ``"clicks/*.parquet"``,
+                or several files. Folders' names such as ``day=2024-02-29`` are a column.
+            target: the column to predict.
+            columns: the features; None for every other column.
+            store: a folder for the encoded rows, which later trainings on the same data read
+                again; None for a temporary one that goes with the data.
+
+        Raises:
+            DataError: no file, a damaged one, files whose columns or types differ, or a target
+                that is missing in some row; names the file and the column.
+
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from wellfit import MLPClassifier
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for part in range(3):
+        ...     table = pd.DataFrame({"x": range(part, part + 50)})
+        ...     table.assign(y=table["x"] > 25).to_parquet(folder / f"{part}.parquet")
+        >>> data = Dataset.from_parquet(folder, target="y")
+        >>> data.X.shape
+        (150, 1)
+        >>> clf = MLPClassifier((8,), random_state=0).fit(data)
+        >>> clf.predict(data.X).shape
+        (150,)
+        """
+        return of_streamed(streamed_files(paths, store=_folder(store)), paths, target, columns)
+
+    @classmethod
+    def from_csv(
+        cls,
+        paths: Paths,
+        *,
+        target: str,
+        columns: Sequence[str] | None = None,
+        store: str | os.PathLike[str] | None = None,
+        schema: TableSchema | None = None,
+    ) -> Dataset:
+        """Return a table in csv files that needn't fit in memory; see :meth:`from_parquet`.
+
+        All files are read once more, for the types of their columns.
+
+        Args:
+            paths: as of :meth:`from_parquet`.
+            target: the column to predict.
+            columns: the features; None for every other column.
+            store: a folder for the encoded rows; None for a temporary one.
+            schema: how files are read: types of columns, missing values, the header.
+
+        Raises:
+            DataError: as :meth:`from_parquet`.
+        """
+        table = streamed_files(paths, schema, _folder(store))
+        return of_streamed(table, paths, target, columns)
+
+    @classmethod
+    def from_dask(
+        cls, frame: Any, *, target: str, store: str | os.PathLike[str] | None = None
+    ) -> Dataset:
+        """Return a dask DataFrame as data, of which one partition at a time is computed.
+
+        Args:
+            frame: the DataFrame, with the target among its columns.
+            target: the column to predict.
+            store: a folder for the encoded rows; None for a temporary one.
+
+        Raises:
+            DataError: no rows, or partitions whose columns differ.
+        """
+        return of_streamed(streamed_dask(frame, _folder(store)), "dask", target)
+
     def __repr__(self) -> str:
         test = "" if self.X_test is None else f", {len(self.X_test):,} test rows"
         rows, columns = self.X.shape
         return f"<Dataset {self.name!r}: {rows:,} rows, {columns:,} columns{test}>"
 
-    def _check_part(self, part: str, X: Rows | None, y: Labels | None) -> None:
+    def _check_part(self, part: str, X: Any, y: Labels | None) -> None:
         labels = part.replace("X", "y")
         if X is None and y is None:
             return
@@ -91,5 +183,30 @@ class Dataset:
             raise DataError(f"{self.name} has {columns}")
 
 
-def _shape(X: Rows) -> str:
+def _shape(X: Any) -> str:
     return " x ".join(f"{size:,}" for size in X.shape) or "a single number"
+
+
+def _folder(path: str | os.PathLike[str] | None) -> StoreFolder:
+    return StoreFolder(None if path is None else Path(path).expanduser())
+
+
+def of_streamed(
+    table: StreamedTable, paths: Any, target: str | None, columns: Sequence[str] | None = None
+) -> Dataset:
+    """Return the data of a table in parts, with the target of all rows in memory.
+
+    Args:
+        table: features and target.
+        paths: where it is from.
+        target: the column to predict.
+        columns: the features; None for all.
+
+    Raises:
+        DataError: no such column, or rows without a target.
+    """
+    X, y = split_streamed(table, target)
+    name = stem(Path(paths)) if isinstance(paths, (str, os.PathLike)) else "files"
+    found = X if columns is None else X.select(columns)
+    schema = replace(table.schema, target=target)
+    return Dataset(name, found, y, target=target, source=str(paths), schema=schema)

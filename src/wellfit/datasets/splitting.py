@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.datasets.dataset import Array, Dataset
+from wellfit.datasets.streamed import StreamedTable
 from wellfit.datasets.task import infer_task
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, random_state: int
         np.arange(rows), test_size=size, random_state=random_state, stratify=strata
     )
     X, y = dataset.X, dataset.y
+    train, test = (in_reading_order(X, ids) for ids in (train, test))
     return replace(
         dataset,
         X=take_rows(X, train),
@@ -79,3 +82,8 @@ def _strata(dataset: Dataset, smaller: int) -> Array | None:
 def take_rows(values: Any, index: Any) -> Any:
     """Return rows of a table, a column or an array, by numbers or as a slice."""
     return values.iloc[index] if hasattr(values, "iloc") else values[index]
+
+
+def in_reading_order(values: Any, index: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return rows' numbers as they are, or increasing where files are read in their order."""
+    return np.sort(index) if isinstance(values, StreamedTable) else index

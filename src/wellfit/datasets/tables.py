@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.cells import number_of, trimmed
 from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, refuse_twins
-from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.files import ending, reading, stem
-from wellfit.datasets.findings import header_looks_like_data
+from wellfit.datasets.files import ending, reading
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.typed import Place, typed
 
@@ -167,21 +165,6 @@ def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.D
     return typed(table, schema, ",", place_in(path, schema))
 
 
-def table_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:
-    """Read a table and split off its target."""
-    table, schema = read_with_schema(path, schema or TableSchema())
-    try:
-        X, y = split_target(table, target, str(path))
-    except DataError as error:
-        if ending(path) in PARQUET or not schema.header or not header_looks_like_data(table):
-            raise
-        raise DataError(
-            f"{error}. The first line of the file looks like data: --no-header reads it as a row"
-        ) from error
-    schema = replace(schema, target=target)
-    return Dataset(stem(path), X, y, target=target, source=str(path), schema=schema)
-
-
 def split_target(
     table: pd.DataFrame, target: str | None, origin: str
 ) -> tuple[pd.DataFrame, pd.Series[Any]]:
@@ -190,7 +173,12 @@ def split_target(
     Raises:
         DataError: no target was given, there is no such column, or there is no other column.
     """
-    names = [str(name) for name in table.columns]
+    refuse_no_target([str(name) for name in table.columns], target, origin)
+    return table.drop(columns=target), table[target]
+
+
+def refuse_no_target(names: Sequence[str], target: str | None, origin: str) -> None:
+    """Raise a DataError unless a table has the target among its columns, and others too."""
     if target is None:
         raise DataError(
             f"{origin} is a table: set the column to predict by target=… (--target …). "
@@ -201,7 +189,6 @@ def split_target(
         raise DataError(f"{origin} has no column {target!r}{hint} Its columns: {listed(names)}")
     if len(names) == 1:
         raise DataError(f"{origin} has no column except {target!r}; expected features too")
-    return table.drop(columns=target), table[target]
 
 
 def refuse_target(target: str | None, origin: str) -> None:

@@ -27,9 +27,7 @@ from wellfit.training.sparse import zero_shares
 
 
 class BaseMLP(Parameters):
-    """A multi-layer perceptron behind scikit-learn's conventions.
-
-    Subclasses say what their targets are; see :class:`wellfit.MLPClassifier`.
+    """A multi-layer perceptron; subclasses say what their targets are.
 
     Attributes:
         target_encoder: how targets are encoded.
@@ -49,7 +47,7 @@ class BaseMLP(Parameters):
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         X_val: Any = None,
@@ -59,8 +57,9 @@ class BaseMLP(Parameters):
         """Train on rows X and targets y, from fresh weights unless ``warm_start``.
 
         Args:
-            X: (n_samples, n_features): a DataFrame (pandas, polars), an array or a sparse matrix.
-            y: (n_samples,) or (n_samples, n_outputs).
+            X: (n_samples, n_features): a DataFrame (pandas, polars, dask), an array, a sparse
+                matrix, or a :class:`~wellfit.datasets.Dataset`, which needn't fit in memory.
+            y: (n_samples,) or (n_samples, n_outputs); None of a data set.
             sample_weight: (n_samples,), at least 0; a row of weight 0 counts as absent.
             X_val: rows to judge every epoch by, like X; else some of X's may be held out.
             y_val: their targets.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wellfit.augment import augmentations
-from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
 from wellfit.estimators.categories import categories_of, room_for_codes
@@ -33,6 +33,7 @@ from wellfit.estimators.encoding import (
     fit_features,
     problems_of,
 )
+from wellfit.estimators.parts import parts_of
 from wellfit.estimators.rows import seed_of, split_rows, weighed
 from wellfit.estimators.submodels import with_submodels
 from wellfit.estimators.validation_folds import folds_of
@@ -70,8 +71,7 @@ class Origin(NamedTuple):
 class JobBuilder:
     """Makes the training jobs that an estimator's parameters ask for.
 
-    Subclasses, of estimators whose networks are of another make, override :meth:`architecture`
-    and :meth:`stream`.
+    Subclasses, for networks of another make, override :meth:`architecture` and :meth:`stream`.
 
     Args:
         estimator: whose parameters count. It remembers the columns of X; nothing else of it
@@ -102,8 +102,7 @@ class JobBuilder:
         resume_from: str | os.PathLike[str] | None = None,
     ) -> TrainingJob:
         """Return the training that ``fit`` runs; the arguments are those of ``fit``."""
-        if y is None:
-            raise InputError("fit requires y to be passed, but the target y is None")
+        X, y, X_val, y_val = parts_of(X, y, X_val, y_val)
         settings.check_options(self.estimator)
         before = network_before(self.estimator) if self.estimator.warm_start else None
         origin, known = self._begun(before)
@@ -262,6 +261,7 @@ class JobBuilder:
     ) -> TrainingJob:
         """Return the job of encoded rows, from where it begins."""
         estimator, (rows, y, features, targets) = self.estimator, table
+        stream = stream.shuffled_by(rows.blocks)
         before, pretrained = origin.before, estimator.pretrained
         member = self._member(table, stream, origin, one_epoch)
         wanted = () if one_epoch else settings.scored(estimator)

@@ -67,11 +67,12 @@ def columns_to_embed(
     Raises:
         HyperparameterError: there are none, and an embedding is asked for.
     """
-    given, x = estimator.numeric_embedding, table.rows.x
+    given = estimator.numeric_embedding
     if given is None or (is_auto(given) and (one_epoch or not _may_embed(estimator, table))):
         return ()
+    x, rows = table.rows.in_memory(train)
     there = () if sparse.issparse(x) else table.features.numeric
-    found = tuple(at for at in there if _has_three_values(x[train, at]))
+    found = tuple(at for at in there if _has_three_values(x[rows, at]))
     if not is_auto(given) and not found and not resolve(NumericEmbedding, given).columns:
         raise HyperparameterError(
             f"numeric_embedding is {given!r}, and X, which is encoded as "

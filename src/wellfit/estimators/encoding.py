@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, InputError
+from wellfit.datasets import StreamedTable
 from wellfit.estimators import settings
 from wellfit.estimators.categories import coded_from
 from wellfit.fitting import (
@@ -69,7 +71,7 @@ def encoded(
         source: the layers that training starts from, if any.
     """
     features = known[0] or fit_features(estimator, x, train, source)
-    numbers = features.encode(x, Compute.of(estimator).numpy_dtype)
+    numbers = features.encode_all(x, Compute.of(estimator).numpy_dtype)
     targets = known[1].with_features(features, numbers.shape[1])
     known_scale = targets.has_scale
     targets = targets.with_range(y, train) if known_scale else targets.with_scale(y, train)
@@ -103,7 +105,9 @@ def extended(
     if y_val is None:
         raise DataError("X_val is given without y_val; expected both")
     x = validate_features(estimator, X_val, table.features)
-    numbers = table.features.encode(x, Compute.of(estimator).numpy_dtype)
+    if isinstance(x, StreamedTable):
+        x = replace(x, part="validation")
+    numbers = table.features.encode_all(x, Compute.of(estimator).numpy_dtype)
     read = table.targets.read(y_val, warn=False)
     targets = table.targets.encode(read, numbers)
     if numbers.shape[0] != len(targets):

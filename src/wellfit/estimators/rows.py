@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wellfit.core._sklearn_compat import check_sample_weight, safe_indexing
+from wellfit.core._sklearn_compat import check_sample_weight
 from wellfit.core.errors import DataError, HyperparameterError
 from wellfit.core.rng import derive, drawn_seed
+from wellfit.datasets.splitting import take_rows
 from wellfit.estimators import settings
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder
 from wellfit.fitting.job import RowSplit
@@ -77,7 +78,7 @@ def weighed(
     if not len(kept):
         raise DataError("all sample weights are 0; expected at least one row that counts")
     if len(kept) < rows:
-        x, y, weight = safe_indexing(x, kept), y[kept], weight[kept]
+        x, y, weight = take_rows(x, kept), y[kept], weight[kept]
     return x, y, weight / weight.mean(), kept
 
 

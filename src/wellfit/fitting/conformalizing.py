@@ -23,7 +23,8 @@ def conformalized(network: FittedNetwork, job: TrainingJob) -> FittedNetwork:
         return network
     whole = job.full_job or job
     assert whole.y is not None
-    rows, targets = job.conformal_rows, network.targets
+    # In the order in which files are read; scores are sorted anyhow.
+    rows, targets = np.sort(job.conformal_rows), network.targets
     outputs = network.evaluate(whole.rows.x[rows], job.compute, targets.loss.predict)
     return replace(network, conformal=scores(targets, outputs, whole.y[rows]))
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from wellfit.fitting.features import Numbers
+from wellfit.training.rows import host_table
+from wellfit.training.shuffling import ShuffleBlocks
+from wellfit.training.tables import ChainedTable, RowTable
+
+_MOST_ROWS = 100_000  # that are looked at, of those on a disk
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +23,8 @@ class EncodedRows:
     """Rows to train or to validate on, as the engine reads them.
 
     Attributes:
-        x: (n_rows, n_inputs) floats, bytes of pixels, or sparse rows.
+        x: (n_rows, n_inputs) floats, bytes of pixels, or sparse rows; a row store of those that
+            needn't fit in memory, or such tables one below the other.
         y: (n_rows,) codes of classes, or (n_rows, n_outputs) numbers.
         weight: (n_rows,) weights, of mean 1 over the training rows; or None.
 
@@ -27,14 +33,14 @@ class EncodedRows:
     array([0, 1, 1])
     """
 
-    x: Numbers
+    x: Numbers | RowTable
     y: NDArray[np.generic]
     weight: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
-    def extended(self, x: Numbers, y: NDArray[np.generic]) -> Self:
+    def extended(self, x: Numbers | RowTable, y: NDArray[np.generic]) -> Self:
         """Return these rows with others below, of weight 1."""
         weight = self.weight
         if weight is not None:
@@ -55,12 +61,31 @@ class EncodedRows:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that numbers and targets take."""
-        numbers = self.x.data if sparse.issparse(self.x) else self.x
-        return int(numbers.nbytes + self.y.nbytes)
+        """The bytes of memory that numbers and targets take."""
+        x: Any = self.x
+        return int((x.data if sparse.issparse(x) else x).nbytes + self.y.nbytes)
+
+    @property
+    def blocks(self) -> ShuffleBlocks | None:
+        """How rows are shuffled that lie on a disk; None in memory."""
+        return self.x.blocks if isinstance(self.x, RowTable) else None
+
+    def in_memory(self, rows: NDArray[np.integer]) -> tuple[Numbers, NDArray[np.integer]]:
+        """Return numbers in memory, and the positions of some rows among them.
+
+        Args:
+            rows: positions; of many on a disk, only some are looked at, evenly thinned out.
+        """
+        if not isinstance(self.x, RowTable):
+            return self.x, rows
+        few = np.asarray(self.x[rows[:: -(-len(rows) // _MOST_ROWS)]])
+        return few, np.arange(len(few))
 
 
-def _stacked(several: Sequence[Numbers]) -> Numbers:
+def _stacked(several: Sequence[Numbers | RowTable]) -> Numbers | RowTable:
+    in_memory: list[Any] = [each for each in several if not isinstance(each, RowTable)]
+    if len(in_memory) < len(several):
+        return ChainedTable([host_table(each) for each in several])
     if sparse.issparse(several[0]):
-        return sparse.csr_array(sparse.vstack(several))
-    return np.concatenate(several)
+        return sparse.csr_array(sparse.vstack(in_memory))
+    return np.concatenate(in_memory)

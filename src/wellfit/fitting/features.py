@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NotRequired, Self, TypeAlias, TypedDict
 
@@ -13,9 +13,13 @@ from scipy import sparse
 from sklearn.preprocessing import MaxAbsScaler
 
 from wellfit.core.arrays import declared_array
+from wellfit.core.digests import blake2b
 from wellfit.core.errors import ModelFileError
 from wellfit.core.schema import Range, conform
 from wellfit.datasets.schema import TableSchema
+from wellfit.datasets.streamed import StreamedTable
+from wellfit.fitting.profile import positions_in, profile
+from wellfit.fitting.stored import store_rows
 from wellfit.preprocessing import (
     ColumnInfo,
     TablePreprocessor,
@@ -26,9 +30,11 @@ from wellfit.preprocessing import (
 )
 from wellfit.preprocessing.cells import Labels, check_cells, number_matrix
 from wellfit.preprocessing.choice import Preprocess
+from wellfit.training.row_store import RowStore
 
+_LOOKED_AT = 10_000  # rows of a table that needn't fit in memory
 _BRIGHTER, _LARGER = 1.2, 10  # times the largest of training: that of a batch on another scale
-Table = Any  # a pandas DataFrame, a numpy matrix, or a scipy CSR matrix
+Table = Any  # a pandas DataFrame, a numpy or scipy CSR matrix, or a StreamedTable
 Numbers: TypeAlias = NDArray[Any] | sparse.csr_array
 
 
@@ -99,6 +105,10 @@ class FeatureEncoder:
         table = preprocessor_of(preprocess)
         if table is None:
             return own
+        if isinstance(x, StreamedTable):
+            known = profile(positions_in(x, rows))
+            fitted = table.fit_on(known.sample, None, coded_from, known.facts)
+            return replace(own, kind="table", table=fitted)
         # Selecting all rows would copy the table for nothing.
         if rows is not None and len(rows) == x.shape[0]:
             rows = None
@@ -129,6 +139,35 @@ class FeatureEncoder:
             return sparse.csr_array(x) @ sparse.diags_array(1 / self.largest)
         dense = x.toarray() if sparse.issparse(x) else x
         return (np.asarray(dense, dtype=np.float64) / self.pixel_max).astype(dtype)
+
+    def encode_all(self, x: Table, dtype: np.dtype[Any]) -> Numbers | RowStore:
+        """Return what training reads: :meth:`encode`'s numbers, or a store of them on a disk.
+
+        The latter are those of a table that needn't fit in memory.
+        """
+        if not isinstance(x, StreamedTable):
+            return self.encode(x, dtype)
+        whole = np.full(self.n_columns, -1)
+        if self.table is not None:
+            whole = self.table.encoding.largest_whole
+        blocks = self.encoded_blocks(x, dtype)
+        return store_rows(x, blocks, whole, dtype, self.key)
+
+    def encoded_blocks(self, x: Table, dtype: np.dtype[Any]) -> Iterator[Numbers]:
+        """Yield :meth:`encode`'s numbers of rows in memory at once, of others block by block."""
+        if not isinstance(x, StreamedTable):
+            yield self.encode(x, dtype)
+            return
+        for block in x.blocks():
+            numbers = _plain_numbers(block) if self.kind == "raw" else self.encode(block, dtype)
+            yield np.asarray(numbers, dtype)
+
+    @property
+    def key(self) -> str:
+        """A digest of all that was learned."""
+        document, arrays = self.to_document()
+        parts = [part for name in sorted(arrays) for part in (name, arrays[name])]
+        return blake2b([repr(document), *parts])
 
     @property
     def preprocess(self) -> Preprocess:
@@ -168,6 +207,8 @@ class FeatureEncoder:
 
         See :func:`wellfit.preprocessing.batches.problems_of`.
         """
+        if isinstance(x, StreamedTable):
+            x = x.sample(_LOOKED_AT)
         if self.table is not None:
             return batches.problems_of(self.table, x, narrow=narrow)
         if self.kind == "pixels":

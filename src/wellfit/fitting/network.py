@@ -162,7 +162,7 @@ class FittedNetwork(TrainedLayers):
             result=whole,
             seed=job.stream.seed,
         )
-        held, rows = job.stream.validation, (job.full_job or job).rows
+        held, rows = job.stream.judged, (job.full_job or job).rows
         if job.calibration is None or held is None:
             return network
         weight = None if rows.weight is None else rows.weight[held]
@@ -177,8 +177,11 @@ class FittedNetwork(TrainedLayers):
             x: validated rows, as the encoder of features takes them.
             compute: where and how to compute.
         """
-        numbers = self.features.encode(x, compute.numpy_dtype)
-        return self.evaluate(numbers, compute, self.targets.loss.predict)
+        found = [
+            self.evaluate(numbers, compute, self.targets.loss.predict)
+            for numbers in self.features.encoded_blocks(x, compute.numpy_dtype)
+        ]
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def separate_outputs(self, x: Table, compute: Compute) -> NDArray[np.floating]:
         """Return the outputs (n, n_samples, n_outputs) of n networks that predict by their mean.

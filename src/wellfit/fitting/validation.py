@@ -12,11 +12,15 @@ from sklearn.utils.validation import validate_data
 
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
+from wellfit.datasets.streamed import StreamedTable
+from wellfit.datasets.table_files import streamed
 from wellfit.fitting.features import FeatureEncoder, Table, cell_labels
 from wellfit.preprocessing import as_table, preprocessor_of
 from wellfit.preprocessing.categories import with_lasting_kinds
 from wellfit.preprocessing.cells import check_cells, refuse_text
 from wellfit.preprocessing.choice import Preprocess
+
+_FEW_ROWS = 10
 
 
 def validate_features(
@@ -42,6 +46,11 @@ def validate_features(
     raw = (
         preprocessor_of(estimator.preprocess) is None if encoder is None else encoder.kind == "raw"
     )
+    x = streamed(x)
+    if isinstance(x, StreamedTable):
+        # Cells are checked where they are read: a few rows have the columns that all have.
+        few = validate_features(estimator, x[:_FEW_ROWS].to_frame(), encoder)
+        return x if encoder is None or encoder.names is None else x.select(list(few.columns))
     if raw:
         return _validate_numbers(estimator, x, reset=encoder is None)
     table = as_table(x)

@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
@@ -89,6 +89,38 @@ class Levels:
         counts: Counter[str] = Counter()
         for value, count in zip(values, np.bincount(codes[codes >= 0]).tolist(), strict=True):
             counts[_text(value)] += count
+        limits = max_categories, min_frequency, coded_from
+        own = cls.of_counts(counts, name, bool((codes < 0).any()), *limits)
+        known = set(own.levels)
+        aliases = {
+            spelling: _text(value)
+            for value in values
+            if _text(value) in known
+            for spelling in _other_spellings(value)
+            if spelling not in counts
+        }
+        return replace(own, aliases=aliases)
+
+    @classmethod
+    def of_counts(
+        cls,
+        counts: Mapping[str, int],
+        name: str,
+        missing: bool,
+        max_categories: int | str,
+        min_frequency: int,
+        coded_from: int | None = None,
+    ) -> Self:
+        """Return the levels of a column of text of which the counts are known.
+
+        Args:
+            counts: how many rows each text has.
+            name: the column's name, for warnings.
+            missing: whether it has missing values.
+            max_categories: as of :meth:`fit`, like all that follow.
+            min_frequency: likewise.
+            coded_from: likewise.
+        """
         # Ties are broken by the text, so that the order of rows doesn't decide which levels are
         # kept.
         ranked = sorted(counts, key=lambda text: (-counts[text], text))
@@ -100,16 +132,7 @@ class Levels:
             kept = kept[: most - 1]
         if len(kept) < frequent and max_categories == "auto":
             _warn_of_cut(name, len(kept), frequent)
-        other = len(kept) < len(ranked)
-        known = set(kept)
-        aliases = {
-            spelling: _text(value)
-            for value in values
-            if _text(value) in known
-            for spelling in _other_spellings(value)
-            if spelling not in counts
-        }
-        return cls(sorted(kept), other, bool((codes < 0).any()), aliases, coded)
+        return cls(sorted(kept), len(kept) < len(ranked), missing, coded=coded)
 
     @property
     def width(self) -> int:
@@ -120,6 +143,11 @@ class Levels:
     def n_codes(self) -> int:
         """The number of codes, where the column becomes one of codes."""
         return _FIRST + len(self.levels)
+
+    @property
+    def largest_whole(self) -> NDArray[np.int64]:
+        """The largest number (width,) of each column that this one becomes."""
+        return np.full(self.width, self.n_codes - 1 if self.coded else 1)
 
     @property
     def labels(self) -> list[str]:
@@ -215,7 +243,7 @@ def _warn_of_cut(name: str, kept: int, frequent: int) -> None:
         f"column {name!r} has {frequent:,} frequent levels: the {kept:,} most frequent are told "
         "apart, and the others count as one; max_categories of a TablePreprocessor sets the limit",
         UserWarning,
-        stacklevel=8,
+        stacklevel=9,
     )
 
 

@@ -186,18 +186,30 @@ class Numbers:
     gaps: Array
 
     @classmethod
-    def fit(cls, values: Array, numeric: str, clip: str) -> Self:
+    def fit(
+        cls,
+        values: Array,
+        numeric: str,
+        clip: str,
+        varies: Array | None = None,
+        gaps: Array | None = None,
+    ) -> Self:
         """Learn from training values (rows, columns), NaN where missing; each column has some.
 
         Args:
             values: float32 or float64.
             numeric: names in :data:`SCALINGS`, joined by ``+`` for several versions.
             clip: a name in :data:`CLIPS`.
+            varies: (columns,) whether all rows have more than one value, where ``values`` are
+                those of a sample of them.
+            gaps: (columns,) likewise, whether some are missing.
         """
-        gaps: Array = np.any(np.isnan(values), axis=0)
-        # fmin and fmax skip NaN; a variance would be rounded, and could miss that all values are
-        # equal.
-        varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
+        if gaps is None:
+            gaps = np.any(np.isnan(values), axis=0)
+        if varies is None:
+            # fmin and fmax skip NaN; a variance would be rounded, and could miss that all values
+            # are equal.
+            varies = np.fmin.reduce(values, axis=0) < np.fmax.reduce(values, axis=0)
         fill = np.nanmedian(values, axis=0).astype(np.float64)
         names = numeric.split("+") if values.shape[1] else []
         scalings = {name: SCALINGS[name].fit(values) for name in names}
@@ -231,6 +243,16 @@ class Numbers:
     def width(self) -> int:
         """The number of columns that :meth:`transform` returns."""
         return len(self.scalings) * len(self.fill) + int(self.gaps.sum())
+
+    def largest_whole(self, *, flags: bool) -> NDArray[np.int64]:
+        """Return the largest number of each column if all are whole, and else -1.
+
+        Args:
+            flags: whether columns hold True and False.
+        """
+        whole = flags & (self.fill == np.round(self.fill))
+        own = np.where(np.tile(whole, len(self.scalings)), 1, -1)
+        return np.concatenate([own, np.ones(int(self.gaps.sum()), dtype=np.int64)])
 
     def names(self, inputs: list[str]) -> list[str]:
         """Return the names of the columns that :meth:`transform` returns."""

@@ -19,6 +19,7 @@ from wellfit.core.errors import DataError, did_you_mean
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.cells import number_matrix, warn_of_strays
 from wellfit.preprocessing.columns import ColumnInfo, Kind, Table, as_table, kinds_of, positions
+from wellfit.preprocessing.facts import ColumnFacts, facts_of_numbers, levels_of
 from wellfit.preprocessing.numeric import Numbers
 from wellfit.preprocessing.table_documents import (
     DEFAULTS,
@@ -27,6 +28,8 @@ from wellfit.preprocessing.table_documents import (
     to_document,
 )
 from wellfit.preprocessing.table_encoding import TableEncoding, codes_last
+
+_NUMERIC: tuple[Kind, ...] = ("number", "date", "duration")
 
 
 class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -101,7 +104,11 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.fit_on(X, None)
 
     def fit_on(
-        self, X: Any, rows: NDArray[np.integer] | None, coded_from: int | None = None
+        self,
+        X: Any,
+        rows: NDArray[np.integer] | None,
+        coded_from: int | None = None,
+        facts: Sequence[ColumnFacts] | None = None,
     ) -> Self:
         """Learn the kinds of columns from all rows, as one word makes them, the rest from some.
 
@@ -109,27 +116,32 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X: as for :meth:`fit`.
             rows: positions of the rows whose medians, levels and so on are learned; None for all.
             coded_from: how many frequent levels give a category codes; None where none has them.
+            facts: of each column in all rows, where X is a sample of them: then only medians and
+                the like are learned from it.
 
         Raises:
             DataError, HyperparameterError, UnknownNameError: as :meth:`fit`.
         """
         check_settings(self)
         table = self._read(X, reset=True)
-        # Kinds are those of all rows, held-out ones too: otherwise a word among validation rows
-        # would be an error, and not make the column a category.
-        self.kinds_ = kinds_of(table, rows)
+        # Of all rows, held-out ones too: a word among these makes the column a category.
+        self.kinds_ = [each.kind for each in facts] if facts else kinds_of(table, rows)
         names = self._names_in()
         if sparse.issparse(table):
             self.numbers_ = Numbers.fit_sparse(_some(table, rows), self.clip, names)
             table, rows = table[:1], None  # it has no other columns
         else:
-            numbers = self._matrix(table, "number", "date", "duration")
-            self.numbers_ = Numbers.fit(_some(numbers, rows), self.numeric, self.clip)
-        self.flags_ = Numbers.fit(_some(self._matrix(table, "flag"), rows), "none", "none")
-        limits, self.categories_ = (self.max_categories, self.min_frequency, coded_from), []
+            numbers = _some(self._matrix(table, *_NUMERIC), rows)
+            known = facts_of_numbers(facts, self._positions(*_NUMERIC))
+            self.numbers_ = Numbers.fit(numbers, self.numeric, self.clip, *known)
+        flags = _some(self._matrix(table, "flag"), rows)
+        known = facts_of_numbers(facts, self._positions("flag"))
+        self.flags_ = Numbers.fit(flags, "none", "none", *known)
+        self.categories_ = []
+        limits = self.max_categories, self.min_frequency, coded_from
         for at in self._positions("category"):
-            column = table.iloc[:, at]
-            self.categories_.append(Levels.fit(_some(column, rows), names[at], *limits))
+            column, own = table.iloc[:, at], None if facts is None else facts[at]
+            self.categories_.append(levels_of(_some(column, rows), own, names[at], *limits))
             warn_of_strays(column, names[at])
         if not self.encoding.width:
             raise DataError("no column of X has any value")
@@ -164,7 +176,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = self._names_in(input_features)
         number, flag, category = (
             [names[at] for at in self._positions(*kinds)]
-            for kinds in (("number", "date", "duration"), ("flag",), ("category",))
+            for kinds in (_NUMERIC, ("flag",), ("category",))
         )
         levels = codes_last(category, self.categories_)
         out = _output_names(self.numbers_, number, self.flags_, flag, levels)

@@ -95,6 +95,16 @@ class TableEncoding:
             columns[at] = replace(columns[at], levels=levels, spellings=spellings)
         return tuple(columns)
 
+    @property
+    def largest_whole(self) -> NDArray[np.int64]:
+        """The largest number of each column of :meth:`encode`'s result; -1 if not all are whole.
+
+        Marks of missing values and columns of 0 and 1 are whole, and codes.
+        """
+        levels = [each for _, each in codes_last(self.categories, self.categories)]
+        parts = [self.numbers.largest_whole(flags=False), self.flags.largest_whole(flags=True)]
+        return np.concatenate([*parts, *(each.largest_whole for each in levels)])
+
     def encode(self, table: Table, dtype: DTypeLike) -> NDArray[Any]:
         """Return the matrix (rows, ``width``), C-contiguous, of a table with these columns.
 

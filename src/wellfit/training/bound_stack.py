@@ -152,7 +152,7 @@ class BoundStack:
 
     def _judged_rows(self) -> NDArray[np.integer]:
         """Return the numbers (K, N) of the rows that each member is judged on."""
-        judged = [stream.validation for stream in self._streams]
+        judged = [stream.judged for stream in self._streams]
         return np.stack([ids for ids in judged if ids is not None])
 
     def _chunk_steps(self) -> int:

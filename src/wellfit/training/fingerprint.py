@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy import sparse
-from torch import Tensor
 
 from wellfit.core.digests import blake2b
 from wellfit.training.rows import Rows
@@ -25,20 +23,15 @@ def fingerprint(rows: Rows, streams: Sequence[Stream]) -> str:
 
 
 def _parts(rows: Rows, streams: Sequence[Stream]) -> Iterator[str | np.ndarray]:
-    for part in rows.parts():
-        for array in _arrays(part):
-            yield f"{array.dtype}{array.shape}"
-            yield array
+    for part in rows.arrays():
+        if not isinstance(part, str):
+            yield f"{part.dtype}{part.shape}"
+        yield part
     for stream in dict.fromkeys(streams):
         yield stream.train
         if stream.validation is not None:
             yield stream.validation
         how = (stream.seed, stream.augment, stream.image_shape, stream.shuffle)
-        yield repr(how + ("pairs",) * stream.pairs)
-
-
-def _arrays(part: Tensor | sparse.csr_array | None) -> Iterator[np.ndarray]:
-    if isinstance(part, Tensor):
-        yield part.cpu().numpy()
-    elif part is not None:
-        yield from (part.data, part.indices, part.indptr)
+        # As before there were blocks, so that older checkpoints are known again.
+        blocks = () if stream.blocks is None else (stream.blocks,)
+        yield repr(how + ("pairs",) * stream.pairs + blocks)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.training.precision import arithmetic
-from wellfit.training.rows import Features, Rows
+from wellfit.training.rows import Rows
 from wellfit.training.stack import Weights
+from wellfit.training.tables import RowSelection, RowTable
 
 _BLOCK_BYTES = 1 << 21  # of the widest layer: what a block needs stays in the caches
 
@@ -55,7 +58,7 @@ class Predictor:
 
 def predict(
     weights: Weights,
-    x: Features,
+    x: NDArray[np.generic] | sparse.csr_array | RowTable | RowSelection,
     link: Callable[[Tensor], Tensor],
     *,
     precision: str = "float32",
@@ -83,7 +86,7 @@ def predict(
         for start in range(0, total, most):
             # The last block reads some rows again, rather than be bound for itself.
             again = max(0, start + most - total) if start else 0
-            block = x[start - again : start + most]
+            block: Any = x[start - again : start + most]
             ids = torch.arange(block.shape[0], device=like.device)
             rows = Rows(
                 block, np.zeros(0), dtype=like.dtype, device=like.device, pixel_max=pixel_max

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,18 +12,20 @@ from scipy import sparse
 from torch import Tensor
 
 from wellfit.nn.losses import Loss
+from wellfit.training.tables import DenseTable, RowTable, SparseTable
 
-Features: TypeAlias = NDArray[np.generic] | sparse.csr_array
+Features: TypeAlias = NDArray[np.generic] | sparse.csr_array | RowTable
 
 
 class Rows:
     """A table on the device: features with a column of ones, targets, weights.
 
     Pixels (uint8) stay bytes until their batch, which divides them by ``pixel_max``. Sparse rows
-    stay sparse, on the host, until their batch.
+    stay sparse, on the host, until their batch, and rows of a
+    :class:`~wellfit.training.row_store.RowStore` stay on the disk.
 
     Args:
-        x: (N, D), uint8, float or scipy.sparse.
+        x: (N, D), uint8, float or scipy.sparse, or a table of a kind of its own.
         y: (N,) class numbers, or (N, C) targets.
         weight: (N,) weights of the rows, of mean 1, or None.
         dtype: of the batches.
@@ -45,20 +48,15 @@ class Rows:
         pixel_max: int = 255,
     ) -> None:
         self.dtype, self.device = dtype, torch.device(device)
-        self._pixel_max = pixel_max
-        self.width = x.shape[1] + 1
-        self._table: Tensor | sparse.csr_array
-        if sparse.issparse(x):
-            self._table = sparse.csr_array(sparse.hstack([x, np.ones((x.shape[0], 1))]))
-        else:
-            self._table = _with_ones(np.asarray(x), dtype, pixel_max).to(self.device)
+        self.width, self._pixel_max = x.shape[1] + 1, pixel_max
+        self._table = row_table(x, dtype, self.device, pixel_max)
         self._y = torch.tensor(y, device=self.device)
         self._weight = None
         if weight is not None:
             self._weight = torch.tensor(weight, dtype=dtype, device=self.device)
 
     def __len__(self) -> int:
-        return self._table.shape[0]
+        return len(self._table)
 
     @property
     def one_class(self) -> bool:
@@ -70,27 +68,34 @@ class Rows:
         """What a batch multiplies pixels by."""
         return 1 / self._pixel_max
 
-    def parts(self) -> tuple[Tensor | sparse.csr_array | None, ...]:
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self._weight is not None
+
+    def parts(self) -> tuple[Tensor | RowTable, Tensor, Tensor | None]:
         """Return the table, the targets and the weights, as they lie."""
-        return self._table, self._y, self._weight
+        table = self._table.numbers if isinstance(self._table, DenseTable) else self._table
+        return table, self._y, self._weight
+
+    def arrays(self) -> Iterator[NDArray[Any] | str]:
+        """Yield what tells these rows from others: features, targets and weights."""
+        yield from self._table.arrays()
+        for part in (self._y, self._weight):
+            if part is not None:
+                yield part.cpu().numpy()
 
     def features(self, ids: Tensor, out: Tensor | None = None) -> Tensor:
         """Return the rows ``ids`` (...) as (..., D + 1) numbers, in ``out`` if that is given."""
-        shape = (*ids.shape, self.width)
         if out is None:
+            shape = (*ids.shape, self.width)
             out = torch.empty(shape, dtype=self.dtype, device=self.device)
-        if not isinstance(self._table, Tensor):
-            # Only the rows of a chunk become dense: the whole table need not fit in memory as a
-            # dense one.
-            dense = self._table[ids.flatten().cpu().numpy()].toarray()
-            out.copy_(torch.from_numpy(dense).view(shape))
-        elif self._table.dtype == torch.uint8:
-            pixels = self._table.index_select(0, ids.flatten())
-            # Bytes take a quarter of the memory of float32, in the caches too.
-            out.copy_(pixels.view(shape)).mul_(self.pixel_scale)
-        else:
-            torch.index_select(self._table, 0, ids.flatten(), out=out.view(-1, self.width))
+        self._table.gather(ids.flatten(), out.view(-1, self.width))
         return out
+
+    def ahead(self, ids: Tensor) -> None:
+        """Get ready for rows ``ids`` (...) whose features will be asked for soon."""
+        self._table.ahead(ids)
 
     def targets(self, ids: Tensor, loss: Loss, outputs: int) -> Tensor:
         """Return the targets of the rows ``ids`` (..., B) as ``loss`` wants them, (..., C, B)."""
@@ -111,11 +116,24 @@ class Rows:
         return None if self._weight is None else self._weight[ids].unsqueeze(-2)
 
 
-def _with_ones(x: NDArray[np.generic], dtype: torch.dtype, pixel_max: int) -> Tensor:
-    pixels = x.dtype == np.uint8
-    kind = np.dtype(np.uint8) if pixels else torch.empty(0, dtype=dtype).numpy().dtype
-    table = np.empty((x.shape[0], x.shape[1] + 1), dtype=kind)
-    table[:, :-1] = x
-    # Divided with the pixels, this column becomes the ones that biases need.
-    table[:, -1] = pixel_max if pixels else 1
-    return torch.from_numpy(table)
+def row_table(
+    x: Features, dtype: torch.dtype, device: torch.device, pixel_max: int = 255
+) -> RowTable:
+    """Return features as a table that chunks of rows are gathered from.
+
+    Args:
+        x: (N, D) numbers, or a table already.
+        dtype: of floats.
+        device: where they are to lie; sparse rows and those on a disk stay there.
+        pixel_max: the value of a pixel that becomes 1.
+    """
+    if isinstance(x, RowTable):
+        return x
+    if sparse.issparse(x):
+        return SparseTable(x)
+    return DenseTable(np.asarray(x), dtype, device, pixel_max)
+
+
+def host_table(x: Features) -> RowTable:
+    """Return features as a table in the memory of the processor, in the type that they have."""
+    return row_table(x, torch.from_numpy(np.empty(0, x.dtype)).dtype, torch.device("cpu"))

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from wellfit.augment import Augmentation, Augmenter, Examples
 from wellfit.core.errors import InputError
-from wellfit.core.rng import generator, permutation
+from wellfit.core.rng import generator
 from wellfit.nn.losses import Loss
 from wellfit.training.chunk import Chunk
 from wellfit.training.pairing import Pairing
 from wellfit.training.rows import Rows
+from wellfit.training.shuffling import ShuffleBlocks, shuffled
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
 # enough that they are still in the cache that cores share (32 MB here) when their turn comes.
@@ -41,6 +42,9 @@ class Stream:
     same. Every epoch draws as many pairs as there are rows, half of which, and of every batch, are
     alike; see :class:`~wellfit.training.pairing.Pairing`.
 
+    With ``blocks``, rows are shuffled in the order of their numbers, block by block, as suits
+    rows on a disk; see :class:`~wellfit.training.shuffling.ShuffleBlocks`.
+
     >>> Stream(np.arange(80), np.arange(80, 100)).seed
     0
     """
@@ -52,6 +56,28 @@ class Stream:
     image_shape: tuple[int, ...] | None = None
     shuffle: bool = True
     pairs: bool = False
+    blocks: ShuffleBlocks | None = None
+
+    @property
+    def positions(self) -> NDArray[np.integer]:
+        """The rows to train on, as blocks are cut of them: in the order of their numbers."""
+        return np.sort(self.train) if self._by_block else self.train
+
+    @property
+    def judged(self) -> NDArray[np.integer] | None:
+        """The validation rows in the order in which they are read."""
+        if self.validation is None or not self._by_block:
+            return self.validation
+        return np.sort(self.validation)
+
+    @property
+    def _by_block(self) -> bool:
+        return self.blocks is not None and len(self.train) > self.blocks.buffer
+
+    def shuffled_by(self, blocks: ShuffleBlocks | None) -> Stream:
+        """Return the stream with rows that are shuffled in such blocks."""
+        # The same object where nothing changes: members that share one read the same batches.
+        return self if blocks == self.blocks else replace(self, blocks=blocks)
 
 
 class Batches:
@@ -100,8 +126,8 @@ class Batches:
             {pattern(each, batch, rows_independent): each.train for each in self._streams},
             "training",
         )
-        self._train = self._ids([stream.train for stream in self._streams])
-        held = [stream.validation for stream in self._streams]
+        self._train = self._ids([stream.positions for stream in self._streams])
+        held = [stream.judged for stream in self._streams]
         present = [ids for ids in held if ids is not None]
         if len(present) not in (0, len(held)):
             raise InputError("either all members of a stack have validation rows, or none has")
@@ -138,10 +164,13 @@ class Batches:
         A chunk lasts until the next is asked for, which lies in the same memory. Where the step
         picks rows from the table itself, they aren't gathered here.
         """
-        first = epoch * self.per_epoch
+        first, size = epoch * self.per_epoch, steps * self.batch
         ids = self._drawn(epoch)
-        for start in range(0, self._whole, steps * self.batch):
-            part = ids[:, start : min(start + steps * self.batch, self._whole)]
+        # Rows of a disk are read while those of the buffer before them are trained on.
+        ahead = max((each.blocks.buffer for each in self._streams if each.blocks), default=0)
+        for start in range(0, self._whole, size):
+            part = ids[:, start : min(start + size, self._whole)]
+            self._rows.ahead(ids[:, start + ahead :][:, :size])
             step = first + start // self.batch
             yield self._trained_on(part, self.batch, step, steps, picked=picked)
         if self._whole < self.length:
@@ -202,7 +231,7 @@ class Batches:
         order, own = torch.arange(self.length), len(stream.train)
         if stream.shuffle:
             # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
-            order[:own] = permutation(stream.seed, epoch, own)
+            order[:own] = shuffled(stream.seed, epoch, own, stream.blocks)
         return order
 
     def _found_there(self) -> Tensor | None:
@@ -321,7 +350,7 @@ def _are_pairs(streams: Sequence[Stream], rows: Rows) -> bool:
     """Return whether examples are pairs of rows, the same for all streams."""
     if len({stream.pairs for stream in streams}) > 1:
         raise InputError("either all streams of a stack are of pairs, or none is")
-    if streams[0].pairs and rows.parts()[2] is not None:
+    if streams[0].pairs and rows.weighted:
         raise InputError("pairs are of rows without weights; given rows that have some")
     return streams[0].pairs
 

@@ -27,8 +27,9 @@ def read_file(
     target: str | None = None,
     allow_pickle: bool = False,
     schema: TableSchema | None = None,
+    memory: int | None = None,
 ) -> Dataset:
-    """Read a file or folder with the reader for its name; the schema is for tables.
+    """Read a file or folder with the reader for its name; schema and memory are for tables.
 
     Raises:
         DataError: unknown file type, damaged, or an invalid target.
@@ -36,7 +37,7 @@ def read_file(
     if not path.is_dir():
         check_file(path)
     reader = reader_of(path)
-    dataset = reader.read(path, ReadOptions(target, allow_pickle, schema))
+    dataset = reader.read(path, ReadOptions(target, allow_pickle, schema, memory))
     if not reader.takes_target:
         refuse_target(target, str(path))
     return dataset

@@ -22,11 +22,13 @@ class ReadOptions(NamedTuple):
         target: the column to predict, for tables.
         allow_pickle: whether to read pickles.
         schema: column types, for tables.
+        memory: bytes that a table may take; None for half of what is free.
     """
 
     target: str | None = None
     allow_pickle: bool = False
     schema: TableSchema | None = None
+    memory: int | None = None
 
 
 class Reader(Config, family="reader"):
