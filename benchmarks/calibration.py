@@ -3,12 +3,12 @@
     python -m benchmarks.calibration --data-dir DIR --out benchmarks/results/calibration.json
 
 A default network is trained on four fifths of the training rows, and the last fifth calibrates it:
-by ``calibrate``, and by ``CalibratedClassifierCV`` over the same fitted network, sigmoid and
-isotonic. With ``--refit``, its default, which trains five networks by cross-validation, gets all
-training rows, and so does wellfit's own ``calibration="temperature"``. Test rows are each of five
-folds in turn (``tabular/tables.py``). Errors are of the predicted class, in ten bins; seconds are
-CPU seconds, of calibration alone for the fitted network, and of all that ``fit`` does otherwise.
-Results are kept fit by fit: those that the file holds aren't measured again.
+by ``calibrate``, and by ``CalibratedClassifierCV`` over the same fitted network, sigmoid, isotonic
+and temperature. With ``--refit``, its default, which trains five networks by cross-validation,
+gets all training rows, and so does wellfit's own ``calibration="temperature"``. Test rows are each
+of five folds in turn (``tabular/tables.py``). Errors are of the predicted class, in ten bins;
+seconds are CPU seconds, of calibration alone for the fitted network, and of all that ``fit`` does
+otherwise. Results are kept fit by fit: those that the file holds aren't measured again.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SAME = {
     "temperature": "wellfit: `calibrate(X, y)`",
     "sigmoid": "scikit-learn: sigmoid",
     "isotonic": "scikit-learn: isotonic",
+    "scikit_temperature": "scikit-learn: temperature",
 }
 REFIT = {
     "temperature_in_fit": 'wellfit: `calibration="temperature"`',
@@ -85,10 +86,11 @@ def measure(split: Split) -> Iterator[tuple[str, Result]]:
     apart = split.X_train.iloc[held], split.y_train[held]
     model, seconds = timed(lambda: network().fit(X, y))
     yield "none", judged(model, split, seconds)
-    for method in ("sigmoid", "isotonic"):
+    for method in ("sigmoid", "isotonic", "temperature"):
         frozen = CalibratedClassifierCV(FrozenEstimator(model), method=method)
         found, seconds = timed(lambda frozen=frozen: frozen.fit(*apart))
-        yield method, judged(found, split, seconds)
+        side = "scikit_temperature" if method == "temperature" else method
+        yield side, judged(found, split, seconds)
     _, seconds = timed(lambda: model.calibrate(*apart))
     yield "temperature", judged(model, split, seconds)
 
