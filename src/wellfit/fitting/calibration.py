@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 
 from wellfit.fitting.targets import ClassTargets
 
+_PRIOR_ROWS = 0.1  # of no class in particular
 _WIDEST = 3.0  # of log T: temperatures from 0.05 to 20
 
 
@@ -25,8 +26,9 @@ def temperature(
 ) -> float:
     """Return the T for which the mean log loss of the outputs of logits / T is least.
 
-    Targets are smoothed by 1 / (n_rows + 1), as Laplace's rule estimates a share: where few rows
-    are all classified correctly, nothing else would keep T from 0.
+    Targets are smoothed as if a tenth of a row more were of no class in particular: where few rows
+    are all classified correctly, nothing else would keep T from 0. A whole row, as by Laplace's
+    rule, would count for much where a network is nearly always right, and sure of it.
 
     Args:
         targets: the encoder, whose loss makes outputs of logits.
@@ -39,9 +41,9 @@ def temperature(
     >>> targets = ClassTargets.fit(["no", "yes"])
     >>> right, sure = np.repeat([0, 0, 0, 1], 25), np.array([[4.0, 0.0]] * 100)
     >>> round(temperature(targets, sure, right), 2)  # a probability of 0.75, not of 0.98
-    3.69
+    3.65
     """
-    smoothing = 1 / (len(logits) + 1)
+    smoothing = _PRIOR_ROWS / (len(logits) + 1)
     columns = np.asarray(logits, dtype=np.float64).T
     z = torch.from_numpy(columns.reshape(submodels, -1, len(logits)))
 
