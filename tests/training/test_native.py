@@ -452,6 +452,52 @@ def test_threads_of_python_may_train_at_once():
         np.testing.assert_array_equal(results[seed], alone)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="signals come to the main thread")
+def test_threads_end_with_their_training(monkeypatch):
+    def threads():
+        return len(os.listdir("/proc/self/task"))
+
+    seen, move = [], NativeStep.move
+    monkeypatch.setattr(native_step, "_threads", lambda *args: 3)
+    ours = [member(network=net(), seed=seed, epochs=2 + seed) for seed in range(2)]
+    run(ours, ROWS, [STREAM])
+    before = threads()
+    monkeypatch.setattr(NativeStep, "move", lambda *args: (seen.append(threads()), move(*args))[1])
+    run(ours, ROWS, [STREAM])
+    assert set(seen) == {before + 2}  # also after a member has left
+    assert threads() == before
+    monkeypatch.setattr(NativeStep, "move", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(ours, ROWS, [STREAM])
+    assert threads() == before
+
+
+def test_a_process_that_forked_within_a_training_goes_on():
+    code = (
+        "import os, numpy as np, torch\n"
+        "torch.set_num_threads(1)\n"
+        "from wellfit import MLPClassifier\n"
+        "from wellfit.training.native import native_step\n"
+        "x = np.random.default_rng(0).normal(size=(80, 3)); y = x[:, 0] > 0\n"
+        "fit = lambda: MLPClassifier((8,), epochs=3, random_state=0).fit(x, y).predict_proba(x)\n"
+        "expected = fit()\n"
+        "native_step._threads = lambda *args: 3\n"
+        "children, move = [], native_step.NativeStep.move\n"
+        "def forking(*args):\n"
+        "    done = move(*args)\n"
+        "    if not children: children.append(os.fork())\n"
+        "    return done\n"
+        "native_step.NativeStep.move = forking\n"
+        "same = np.array_equal(fit(), expected)\n"
+        "if not children[0]: os._exit(0 if same else 1)\n"
+        "assert same\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0\n"
+    )
+    if not hasattr(os, "fork"):
+        pytest.skip("signals come to the main thread")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+
+
 def test_a_process_that_forked_trains_on():
     code = (
         "import os, numpy as np, torch\n"

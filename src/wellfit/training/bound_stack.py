@@ -15,7 +15,7 @@ from wellfit.optim.minimizers import Minimizer
 from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreCollector, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
-from wellfit.training.native import NativeStep, obstacle
+from wellfit.training.native import NativeStep, Workers, obstacle
 from wellfit.training.prediction import Predictor
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
@@ -34,6 +34,7 @@ class BoundStack:
         stack: the members.
         rows: the table.
         streams: K streams.
+        workers: threads of the training that the stack is of.
         minimizer_runs: those of the members, where a minimizer moves them and has begun.
 
     Attributes:
@@ -45,11 +46,12 @@ class BoundStack:
         stack: Stack,
         rows: Rows,
         streams: Sequence[Stream],
+        workers: Workers,
         minimizer_runs: MinimizerRuns | None = None,
     ) -> None:
         first = stack.members[0]
         self.stack, self.minimizer_runs = stack, minimizer_runs
-        self._rows, self._streams = rows, streams
+        self._rows, self._streams, self._workers = rows, streams, workers
         self._minimizes = isinstance(first.optimizer, Minimizer)
         # A minimizer's function is the loss of all rows, so its batch is the whole table.
         batch = len(streams[0].train) if self._minimizes else first.batch_size
@@ -80,6 +82,13 @@ class BoundStack:
         now.copy_(start)
         self.minimizer_runs = MinimizerRuns(self.stack)
         self._repeat(epochs)
+
+    def close(self) -> None:
+        """End the minimizers' searches, and the workers."""
+        if self.minimizer_runs is not None:
+            self.minimizer_runs.restore_best(self.stack)
+            self.minimizer_runs.close()
+        self._workers.close()
 
     def _repeat(self, epochs: int) -> None:
         """Repeat the epochs of minimizers, since SciPy can't save the state of a search."""
@@ -190,7 +199,7 @@ class BoundStack:
         reason = obstacle(self.stack, batch)
         self.trained_by = "PyTorch" if reason else "compiled step"
         if not reason:
-            return NativeStep(self.stack, batch, self.per_epoch, steps, self._rows)
+            return NativeStep(self.stack, batch, self.per_epoch, steps, self._rows, self._workers)
         _log.debug("PyTorch takes the steps: %s", reason)
         return Step(self.stack, batch, steps)
 

@@ -23,6 +23,7 @@ from wellfit.training.judging import Judge
 from wellfit.training.member import Member
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns
+from wellfit.training.native import Workers
 from wellfit.training.objective import with_objectives
 from wellfit.training.periods import Periods
 from wellfit.training.plateau_schedule import plateau_callbacks
@@ -121,7 +122,7 @@ class _Loop:
         resume: Result | None,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
-        self._periods, members = periods, periods.members
+        self._periods, members, self._workers = periods, periods.members, Workers()
         self._data = same_data(resume, rows, streams) if resume else ""
         if resume is None:
             least = min(len(stream.train) for stream in streams)
@@ -293,9 +294,7 @@ class _Loop:
 
     def _settle(self) -> None:
         """Put everything away when training is over, for whatever reason."""
-        if self._bound.minimizer_runs is not None:
-            self._bound.minimizer_runs.restore_best(self._stack)
-            self._bound.minimizer_runs.close()
+        self._bound.close()
         self._result.metric_sums = self._metric_sums.sums() if self._result.position else None
         self._archive(np.arange(len(self._active)))
 
@@ -327,7 +326,7 @@ class _Loop:
         """Bind a stack of the active members to their batches."""
         self._stack = stack
         streams = [self._streams[index] for index in self._active.tolist()]
-        self._bound = BoundStack(stack, self._rows, streams, minimizer_runs)
+        self._bound = BoundStack(stack, self._rows, streams, self._workers, minimizer_runs)
         self._metric_sums = MetricSums(stack)
 
     # Small things.

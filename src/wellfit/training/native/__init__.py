@@ -2,5 +2,6 @@
 
 from wellfit.training.native.native_step import NativeStep
 from wellfit.training.native.plan import obstacle
+from wellfit.training.native.workers import Workers
 
-__all__ = ["NativeStep", "obstacle"]
+__all__ = ["NativeStep", "Workers", "obstacle"]

@@ -53,5 +53,13 @@ def _opened() -> ctypes.CDLL:
     opened.wellfit_workspace.restype = ctypes.c_int64
     opened.wellfit_workspace.argtypes = [ctypes.POINTER(StepPlan), ctypes.c_int64]
     opened.wellfit_train.restype = None
-    opened.wellfit_train.argtypes = [ctypes.POINTER(StepPlan), ctypes.POINTER(CallPlan)]
+    opened.wellfit_train.argtypes = [
+        ctypes.POINTER(StepPlan),
+        ctypes.POINTER(CallPlan),
+        ctypes.c_void_p,
+    ]
+    opened.wellfit_pool.restype = ctypes.c_void_p
+    opened.wellfit_pool.argtypes = [ctypes.c_int64]
+    opened.wellfit_end_pool.restype = None
+    opened.wellfit_end_pool.argtypes = [ctypes.c_void_p]
     return opened

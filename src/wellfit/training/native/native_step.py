@@ -16,6 +16,7 @@ from wellfit.training.native.library import library
 from wellfit.training.native.plan import NativePlan, operations
 from wellfit.training.native.structures import CallPlan, GroupPlan
 from wellfit.training.native.table_rows import TableRows
+from wellfit.training.native.workers import Workers
 from wellfit.training.precision import available_threads
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
@@ -37,9 +38,12 @@ class NativeStep:
         per_epoch: steps of an epoch, for schedules.
         steps: of a chunk, at most.
         rows: the table, from which rows may be picked.
+        workers: threads that share the work, where it is worth them.
     """
 
-    def __init__(self, stack: Stack, batch: int, per_epoch: int, steps: int, rows: Rows) -> None:
+    def __init__(
+        self, stack: Stack, batch: int, per_epoch: int, steps: int, rows: Rows, workers: Workers
+    ) -> None:
         loaded = library()
         assert loaded is not None
         self._stack, self._per_epoch = stack, per_epoch
@@ -48,7 +52,7 @@ class NativeStep:
         self._sums = np.zeros((3, steps, stack.k))  # losses, hits, weights
         self._summed = [_Located(each) for each in self._sums]
         self._train, plan = loaded.wellfit_train, ctypes.byref(self._plan.structure)
-        threads = _threads(stack, batch)
+        self._pool, threads = workers.pool(_threads(stack, batch))
         self._paces = ThreadPaces(threads)
         room = loaded.wellfit_workspace(plan, threads)
         self._workspace = torch.zeros(min(threads, stack.k) * room, dtype=torch.uint8)
@@ -99,9 +103,10 @@ class NativeStep:
         """Move the members by some batches after those that are done; return how many."""
         steps = self._steps_at(self._step, min(part.stop - done, self._at_once))
         self._place(part, done, steps)
-        self._call.threads = threads = self._paces.next()
+        threads = self._paces.next()
+        pool = self._pool if threads > 1 else None
         began = time.perf_counter()
-        self._train(ctypes.byref(self._plan.structure), ctypes.byref(self._call))
+        self._train(ctypes.byref(self._plan.structure), ctypes.byref(self._call), pool)
         seconds = time.perf_counter() - began
         self._paces.saw(threads, seconds / steps)
         self._pace(steps, seconds)

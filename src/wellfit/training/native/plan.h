@@ -8,7 +8,7 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 5;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 6;  // of the structures below; plan.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
@@ -89,7 +89,7 @@ struct Group {
 
 // Rows are those of a chunk, or picked from the whole table where they lie.
 struct Call {
-    i64 steps, first, threads;
+    i64 steps, first;
     const void *x;  // null where rows are picked
     i64 x_step, x_member, x_row;
     const i64 *streams;  // (K,) whose rows a member reads, or null: its own

@@ -119,9 +119,8 @@ def _unknown_rule(member: Member) -> str:
 def _gains_by_sharing(stack: Stack, batch: int) -> bool:
     """Return whether threads that share each product beat those of the library.
 
-    PyTorch's stay awake from one product to the next, while the library's are made for a call. Its
-    products alone are as fast, so what counts is how many threads wait while the last members
-    train.
+    Its products alone are as fast, so what counts is how many threads wait while the last members
+    train, and that those which share a member meet at every step.
     """
     threads = available_threads()
     idle = 1 - stack.k / (-(-stack.k // threads) * threads)

@@ -4,14 +4,18 @@
 // the machine has is chosen when the library is loaded. A member's steps need nothing of another's:
 // a thread takes member after member through all steps of a call, so that a member's weights stay
 // in the caches of one core. Where there are more threads than members, several share each. Threads
-// end with the call, and none is left when a process forks.
+// belong to a pool, which a training makes and ends: between two calls they stay awake for a moment,
+// since a thread that sleeps is woken late. A process that forked leaves its parent's pool alone.
 
 #include "plan.h"
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,6 +23,9 @@
 #if defined(__linux__)
 #include <pthread.h>
 #include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
 #endif
 
 #if defined(__x86_64__)
@@ -138,23 +145,41 @@ struct Rounding {
 #endif
 };
 
-// Put a new thread on a core of its own for the time of a call. Linux mostly leaves it on the core
-// of the thread that made it until the next tick of its clock, which is longer than many calls.
-void place(std::thread &fresh, i64 number) {
+// Put a thread on a core of its own, other than that of the calling thread; return which. Linux
+// mostly leaves a fresh one where it was made until the next tick of its clock, which is longer than
+// many calls.
+int place(std::thread &other, i64 number) {
 #if defined(__linux__)
     cpu_set_t allowed, own;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) <= number) return;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) <= number) return -1;
     const int here = sched_getcpu();
     i64 passed = 0;
     for (int core = 0; core < CPU_SETSIZE; ++core) {
         if (!CPU_ISSET(core, &allowed) || core == here || ++passed < number) continue;
         CPU_ZERO(&own);
         CPU_SET(core, &own);
-        pthread_setaffinity_np(fresh.native_handle(), sizeof own, &own);
-        return;
+        pthread_setaffinity_np(other.native_handle(), sizeof own, &own);
+        return core;
     }
 #else
-    (void)fresh, (void)number;
+    (void)other, (void)number;
+#endif
+    return -1;
+}
+
+int this_core() {
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -2;
+#endif
+}
+
+i64 this_process() {
+#if defined(__unix__) || defined(__APPLE__)
+    return getpid();
+#else
+    return 0;
 #endif
 }
 
@@ -171,6 +196,105 @@ void work(const Plan &plan, const Call &call, const Division &division, Team &te
     for (i64 member = number; member < plan.members; member += division.teams)
         version.train(plan, call, member, team, thread, room);
 }
+
+// Threads that wait for calls, beside the one that makes them.
+class Pool {
+  public:
+    explicit Pool(i64 threads) : owner(this_process()) {
+        for (i64 thread = 1; thread < threads; ++thread) {
+            try {
+                others.push_back({std::thread([this, thread] { serve(thread); }), -1});
+            } catch (...) {
+                break;  // the system gives no more: those that there are do the work
+            }
+        }
+    }
+
+    ~Pool() {
+        ends = true;
+        wake();
+        for (auto &other : others) other.thread.join();
+    }
+
+    // Whether its threads are of this process.
+    bool is_ours() const { return owner == this_process(); }
+
+    void train(const Plan &plan, const Call &call) {
+        const i64 count = static_cast<i64>(others.size());
+        const Division division(count + 1, plan.members);
+        std::vector<Team> teams(static_cast<std::size_t>(division.teams));
+        for (auto &team : teams) team.size = division.each;
+        job = {&plan, &call, &division, teams.data(), {}};
+        const int here = this_core();
+        for (i64 k = 0; k < count; ++k) {
+            Other &other = others[static_cast<std::size_t>(k)];
+            if (other.core < 0 || other.core == here) other.core = place(other.thread, k + 1);
+        }
+        done.store(0, std::memory_order_relaxed);
+        wake();
+        work(plan, call, division, teams[0], 0, 0);
+        look_out([&] { return done.load(std::memory_order_acquire) == count; });
+    }
+
+  private:
+    struct Other {
+        std::thread thread;
+        int core;
+    };
+    struct Job {
+        const Plan *plan;
+        const Call *call;
+        const Division *division;
+        Team *teams;
+        Rounding rounding;
+    };
+    static constexpr auto AWAKE = std::chrono::microseconds(200);
+
+    const i64 owner;
+    std::vector<Other> others;
+    Job job{};
+    std::atomic<bool> ends{false};
+    alignas(64) std::atomic<i64> turn{0};
+    alignas(64) std::atomic<i64> done{0};
+    std::mutex mutex;
+    std::condition_variable bell;
+    i64 asleep = 0;
+
+    void wake() {
+        turn.fetch_add(1, std::memory_order_release);
+        std::lock_guard<std::mutex> lock(mutex);
+        if (asleep) bell.notify_all();
+    }
+
+    // Return once there is a turn after `seen`: awake for a moment, then asleep.
+    void wait(i64 seen) {
+        const auto until = std::chrono::steady_clock::now() + AWAKE;
+        const auto is_new = [&] { return turn.load(std::memory_order_acquire) != seen; };
+        while (std::chrono::steady_clock::now() < until)
+            for (int looks = 0; looks < 64; ++looks) {
+                if (is_new()) return;
+                PAUSE();
+            }
+        std::unique_lock<std::mutex> lock(mutex);
+        ++asleep;
+        bell.wait(lock, is_new);
+        --asleep;
+    }
+
+    void serve(i64 thread) {
+        for (i64 seen = 0;; ++seen) {
+            wait(seen);
+            if (ends) return;
+            const Division &division = *job.division;
+            const i64 number = thread / division.each;
+            job.rounding.take();
+            if (number < division.teams)
+                work(*job.plan, *job.call, division, job.teams[number], number,
+                     thread % division.each);
+            done.fetch_add(1, std::memory_order_release);
+        }
+    }
+};
 
 }  // namespace
 
@@ -194,37 +318,19 @@ PUBLIC i64 wellfit_workspace(const Plan *plan, i64 threads) {
     return version.workspace(*plan, Division(threads, plan->members).each);
 }
 
-// Move all members by all steps of a call.
-PUBLIC void wellfit_train(const Plan *plan, const Call *call) {
-    const Rounding rounding;
-    std::vector<std::thread> others;
-    std::vector<Team> teams(static_cast<std::size_t>(call->threads));
-    std::atomic<i64> threads{0};  // how many there are, once that is known
-    std::atomic<i64> done{0};
-    for (i64 thread = 1; thread < call->threads; ++thread) {
-        try {
-            others.emplace_back([&, thread] {
-                while (!threads.load(std::memory_order_acquire)) PAUSE();
-                const Division division(threads.load(), plan->members);
-                const i64 number = thread / division.each;
-                rounding.take();
-                if (number < division.teams)
-                    work(*plan, *call, division, teams[static_cast<std::size_t>(number)], number,
-                         thread % division.each);
-                done.fetch_add(1, std::memory_order_release);
-            });
-            place(others.back(), thread);
-        } catch (...) {
-            break;  // the system gives no more: those that there are do the work
-        }
-    }
-    const i64 count = static_cast<i64>(others.size());
-    const Division division(count + 1, plan->members);
-    for (auto &team : teams) team.size = division.each;
-    threads.store(count + 1, std::memory_order_release);
-    work(*plan, *call, division, teams[0], 0, 0);
-    // Before they are joined: whoever sleeps may be woken only at the next tick of the clock.
-    look_out([&] { return done.load(std::memory_order_acquire) == count; });
-    for (auto &other : others) other.join();
+// A pool of so many threads, the calling one among them.
+PUBLIC void *wellfit_pool(i64 threads) { return new Pool(threads); }
+
+PUBLIC void wellfit_end_pool(void *pool) {
+    auto *threads = static_cast<Pool *>(pool);
+    if (threads->is_ours()) delete threads;
+}
+
+// Move all members by all steps of a call, on the threads of a pool, or on this one alone.
+PUBLIC void wellfit_train(const Plan *plan, const Call *call, void *pool) {
+    auto *threads = static_cast<Pool *>(pool);
+    if (threads && threads->is_ours()) return threads->train(*plan, *call);
+    Team alone;
+    work(*plan, *call, Division(1, plan->members), alone, 0, 0);
 }
 }

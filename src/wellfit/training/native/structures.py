@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 5  # of the structures; the library says which it was built with
+ABI = 6  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -70,7 +70,7 @@ class CallPlan(ctypes.Structure):
     """The rows and numbers of the steps of one call."""
 
     _fields_: ClassVar[_Fields] = [
-        *_fields("steps first threads", "x"),
+        *_fields("steps first", "x"),
         *_fields("x_step x_member x_row", "streams target"),
         *_fields("target_step target_member", "table"),
         *_fields("table_row is_bytes"),
