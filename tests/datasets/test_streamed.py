@@ -87,6 +87,14 @@ def test_a_fingerprint_changes_with_files_columns_and_rows(folder: Path) -> None
     assert len({*others, streamed_files(folder).fingerprint}) == 4
 
 
+def test_rows_of_one_class_share_its_text(folder: Path) -> None:
+    for path in folder.glob("*.parquet"):
+        rewritten(path, lambda part: part.assign(sold=part["sold"].map("class {}".format)))
+    y = Dataset.from_parquet(folder, target="sold").y
+    assert y.tolist() == table()["sold"].map("class {}".format).tolist()
+    assert len({id(text) for text in y}) == 3
+
+
 def test_a_split_keeps_the_order_of_the_files(folder: Path) -> None:
     split = train_test_split(Dataset.from_parquet(folder, target="sold"), 0.25)
     days = pd.concat([split.X.to_frame(), split.X_test.to_frame()])["day"]

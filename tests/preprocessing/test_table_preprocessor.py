@@ -28,7 +28,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from wellfit import store
 from wellfit.core.errors import HyperparameterError, ModelFileError, UnknownNameError
-from wellfit.preprocessing import TablePreprocessor, table
+from wellfit.preprocessing import TablePreprocessor, table_encoding
 from wellfit.preprocessing.categories import Levels
 from wellfit.preprocessing.numeric import CLIPS, SCALINGS
 
@@ -109,8 +109,8 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     for X in (frame, frame[["a"]].to_numpy(), sparse.csr_array(frame[["a"]].to_numpy())):
         fitted = TablePreprocessor().fit(X)
         whole = fitted.transform(X)
-        monkeypatch.setattr(table, "_MATRIX_CELLS", 7)
-        monkeypatch.setattr(table, "_FRAME_CELLS", 7)
+        monkeypatch.setattr(table_encoding, "_MATRIX_CELLS", 7)
+        monkeypatch.setattr(table_encoding, "_FRAME_CELLS", 7)
         np.testing.assert_array_equal(fitted.transform(X), whole)
         monkeypatch.undo()
 

@@ -221,8 +221,6 @@ def split_streamed(
     Raises:
         DataError: no such column, no other one, or rows without a target; names the file.
     """
-    import pandas as pd
-
     names = list(table.columns)
     refuse_no_target(names, target, table.parts[0].name)
     assert target is not None
@@ -239,8 +237,24 @@ def split_streamed(
             f"the target {target!r} is missing in {missing:,} of {len(table):,} rows, first in "
             f"{first}; expected a value in every row: fill in the values, or remove these rows"
         )
-    y = pd.concat(found, ignore_index=True)
-    return table.drop(target), y
+    return table.drop(target), _joined(found)
+
+
+def _joined(blocks: Sequence[pd.Series[Any]]) -> pd.Series[Any]:
+    """Return blocks of a target as one, in which rows of one text share it in memory."""
+    import pandas as pd
+
+    if not all(isinstance(block.dtype, pd.StringDtype) for block in blocks):
+        return pd.concat(blocks, ignore_index=True)
+    known: dict[str, str] = {}
+    out = np.empty(sum(map(len, blocks)), dtype=object)
+    start = 0
+    for block in blocks:
+        codes, texts = pd.factorize(block)
+        shared = np.array([known.setdefault(text, text) for text in texts], dtype=object)
+        out[start : start + len(block)] = shared[codes]
+        start += len(block)
+    return pd.Series(out, dtype=object)
 
 
 def sampled(count: int, most: int, seed: int) -> NDArray[np.integer]:

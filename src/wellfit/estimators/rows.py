@@ -31,6 +31,8 @@ class Parts(NamedTuple):
 
     def of(self, kept: Positions, n_samples: int) -> RowSplit:
         """Return the same rows by their positions in X, ``kept`` of its ``n_samples`` rows."""
+        if len(kept) == n_samples:  # of many rows, another copy of their positions is large
+            return RowSplit(self.train, self.held_out, n_samples, self.conformal)
         held, calibrating = (None if ids is None else kept[ids] for ids in self[1:])
         return RowSplit(kept[self.train], held, n_samples, calibrating)
 

@@ -118,8 +118,7 @@ def label_array(y: Any, *, warn: bool = False) -> NDArray[Any]:
         )
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise DataError("Input y contains infinity; expected labels")
-    # type_of_target refuses objects, also those that are all text.
-    found = type_of_target(np.array(values.tolist()) if values.dtype == object else values)
+    found = type_of_target(_distinct_texts(values) if values.dtype == object else values)
     if found == "multilabel-indicator":
         return values
     if found not in ("binary", "multiclass", "multiclass-multioutput"):
@@ -143,8 +142,16 @@ def _of_one_type(values: NDArray[Any]) -> NDArray[Any]:
             f"the target's labels are {_FOUND.get(found, found)}; expected labels of one type: "
             "text, whole numbers, or True and False"
         )
+    if not any(isinstance(item, np.generic) for item in values.ravel()):
+        return values
     plain = [item.item() if isinstance(item, np.generic) else item for item in values.ravel()]
     return np.array(plain, dtype=object).reshape(values.shape)
+
+
+def _distinct_texts(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of text as scikit-learn tells its kind: no objects, and each only once."""
+    # Of millions of rows, all would take several times the memory of the labels themselves.
+    return np.array((pd.unique(values) if values.ndim == 1 else values).tolist())
 
 
 def _unlike_types_kept(y: Any, text: NDArray[Any]) -> NDArray[Any]:

@@ -315,6 +315,9 @@ class Batches:
 
     def _ids(self, lists: Sequence[NDArray[np.integer]]) -> Tensor:
         """Return lists of row numbers as (S, N), shorter ones filled up with their last."""
+        if len(lists) == 1 and lists[0].flags.writeable:  # of many rows, a copy is large
+            own = np.asarray(lists[0], dtype=np.int64)
+            return torch.from_numpy(own)[None].to(self._rows.device)
         most = max(map(len, lists))
         even = [np.pad(ids, (0, most - len(ids)), mode="edge") for ids in lists]
         return torch.as_tensor(np.stack(even).astype(np.int64)).to(self._rows.device)
