@@ -143,7 +143,9 @@ CHANGES = {
     "inputs.kind is 'raw'": at("inputs", "kind")("raw"),
     "inputs.brightest is 0": at("inputs", "brightest")(0),
     "inputs.brightest is 1254": at("inputs", "brightest")(1254),
-    "'fill' has shape": at("inputs", "table", "kinds")(["number", "category", "flag"]),
+    "table.names holds 4 names; expected 3": at("inputs", "table", "kinds")(
+        ["number", "category", "flag"]
+    ),
     "table.names holds": at("inputs", "table", "names")(["a", "a", "b", "c"]),
     "table.settings.dtype": at("inputs", "table", "settings", "dtype")("complex128"),
     "unknown clip": at("inputs", "table", "numbers", "clip")("soft"),
