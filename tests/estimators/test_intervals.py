@@ -63,7 +63,7 @@ def test_intervals_hold_the_share_of_new_rows_that_was_asked_for(params):
 
 
 def test_intervals_are_wide_where_the_target_is_noisy():
-    model = regressor(learning_rate=0.01).fit(X[:800], Y[:800])
+    model = regressor(learning_rate=0.01, validation_fraction=0.1).fit(X[:800], Y[:800])
     assert isinstance(model.network_.targets.loss, MeanAndQuantiles)
     widths = np.diff(model.predict_interval(X[800:]))[:, 0]
     assert np.corrcoef(widths, NOISE[800:])[0, 1] > 0.6
@@ -72,7 +72,7 @@ def test_intervals_are_wide_where_the_target_is_noisy():
 
 
 def test_rows_that_calibrate_are_neither_trained_nor_validated_on():
-    model = regressor(conformal_fraction=0.25).fit(X[:800], Y[:800])
+    model = regressor(conformal_fraction=0.25, validation_fraction=0.1).fit(X[:800], Y[:800])
     split = model.network_.split
     assert len(split.conformal) == 200
     everyone = np.concatenate([split.train, split.held_out, split.conformal])
@@ -80,7 +80,7 @@ def test_rows_that_calibrate_are_neither_trained_nor_validated_on():
     # Their targets change the scores, and nothing that was learned.
     other = Y[:800].copy()
     other[split.conformal] += 100.0
-    moved = regressor(conformal_fraction=0.25).fit(X[:800], other)
+    moved = regressor(conformal_fraction=0.25, validation_fraction=0.1).fit(X[:800], other)
     np.testing.assert_array_equal(moved.predict(X), model.predict(X))
     assert moved.predict_interval(X).mean() != model.predict_interval(X).mean()
 
@@ -112,7 +112,7 @@ def test_a_fold_of_bagging_holds_no_row_that_calibrates():
 def test_a_fold_that_calibrates_is_neither_trained_nor_validated_on(rows):
     model = regressor(**CROSS, epochs=1)
     builder = model.job_builder(model)
-    jobs, held_out = fold_jobs(builder, model.prepare(X[:rows], Y[:rows]))
+    jobs, held_out = fold_jobs(builder, model.prepare(X[:rows], Y[:rows]), model.bagging)
     dealt, counts = np.unique(np.concatenate(held_out), return_counts=True)
     twice = dealt[counts > 1]
     assert len(twice) == (0 if rows == 120 else 3)

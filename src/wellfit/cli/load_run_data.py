@@ -162,7 +162,10 @@ def _source(
             config = {**config, "request": {**config["request"], "data_dir": str(data_dir)}}
         request = Plan.from_dict(config).request
         schema = None if request.schema.types else table_schema(model, request.target)
-        source = open_source(request if schema is None else replace(request, schema=schema))
+        # Without a target it is no file: columns of a named data set have their types.
+        if schema is not None and schema.target is not None:
+            request = replace(request, schema=schema)
+        source = open_source(request)
     except (WellfitError, OSError, KeyError, ValueError) as error:
         notes.append(f"The data are missing, so test rows can't be shown: {error}")
         return None

@@ -14,6 +14,7 @@ from wellfit.core.hyper import Config
 from wellfit.nn import Loss, losses
 from wellfit.nn.matmul_backend import rounding
 from wellfit.optim import Penalty, clipping, constraints, optimizers, penalties
+from wellfit.optim.penalties import Strength
 from wellfit.training.member import Member
 from wellfit.training.native.layers import LayerWriter, covered, described
 from wellfit.training.native.library import missing
@@ -204,7 +205,7 @@ def _penalties(rules: Sequence[Penalty]) -> ctypes.Array[PenaltyPlan]:
 
 
 def _clippings(stack: Stack, writer: LayerWriter) -> ctypes.Array[ClippingPlan]:
-    rules, limits = stack.members[0].gradient_clipping, stack.limits("gradient_clipping")
+    rules, limits = stack.members[0].gradient_clipping, _limits(stack, "gradient_clipping")
     each = [
         ClippingPlan(_CLIPPINGS.index(type(rule)), writer.numbers(limit))
         for rule, limit in zip(rules, limits, strict=True)
@@ -213,8 +214,22 @@ def _clippings(stack: Stack, writer: LayerWriter) -> ctypes.Array[ClippingPlan]:
 
 
 def _constraints(stack: Stack, writer: LayerWriter) -> ctypes.Array[ConstraintPlan]:
-    each = [ConstraintPlan(writer.numbers(limit)) for limit in stack.limits("constraints")]
+    each = [ConstraintPlan(writer.numbers(limit)) for limit in _limits(stack, "constraints")]
     return (ConstraintPlan * len(each))(*each)
+
+
+def _limits(stack: Stack, kind: str) -> list[Strength]:
+    """Return the limits of ``"gradient_clipping"`` or ``"constraints"``.
+
+    Raises:
+        OverflowError: the type of the weights can't hold one, which PyTorch refuses as well.
+    """
+    limits, largest = stack.limits(kind), torch.finfo(stack.gradients.dtype).max
+    for limit in limits:
+        numbers = torch.as_tensor(limit, dtype=torch.float64)
+        if (numbers.isfinite() & (numbers > largest)).any():
+            raise OverflowError(f"a limit is larger than {largest:.2g}")
+    return limits
 
 
 def _address(array: Any) -> ctypes.c_void_p:
