@@ -80,6 +80,7 @@ def test_what_was_finished_is_kept_and_not_run_again(
     kept = [here / "waits", here / "out" / "results.json", unfinished]
     while process.is_alive() and not all(path.exists() for path in kept):
         time.sleep(0.05)
+    time.sleep(0.3)  # a result is written a moment before it is shown and counted
     below = children(process.pid)
     for signum in signals:
         os.kill(process.pid, signum)
