@@ -27,6 +27,7 @@ PEERS = {
     "wellfit": "wellfit_mlp",
     "scikit-learn": "scikit_learn",
     "PyTorch loop": "torch_loop",
+    "JAX by hand": "jax_scan",
     "skorch": "skorch_net",
     "Keras/JAX": "keras_jax",
     "Keras/TensorFlow": "keras_tensorflow",
@@ -35,10 +36,16 @@ PEERS = {
 
 
 def run_module(module: str, *args: str, timeout: float | None = None) -> dict[str, Any]:
-    """Run ``python -m module`` and return the JSON of its last line, or {"error": why not}."""
+    """Run ``python -m module`` and return the JSON of its last line, or {"error": why not}.
+
+    The process doesn't see the environment's numbers of threads: each library takes its default.
+    """
     command = [sys.executable, "-m", module, *args]
+    environment = {k: v for k, v in os.environ.items() if k not in machine.THREAD_SETTINGS}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, env=environment
+        )
     except subprocess.TimeoutExpired:
         return {"error": f"more than {timeout:g} s"}
     if done.returncode:

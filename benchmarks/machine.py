@@ -17,9 +17,18 @@ from typing import Any
 
 _PACKAGES = ("wellfit", "numpy", "scikit-learn", "torch", "skorch", "keras", "jax", "tensorflow")
 
+# Variables by which an environment sets the threads of BLAS and OpenMP, for all libraries alike.
+THREAD_SETTINGS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
 
 def describe() -> dict[str, Any]:
-    """Return the processor, how many cores this process may use, and the versions."""
+    """Return the processor, how many cores this process may use, versions, and what was unset."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -27,7 +36,8 @@ def describe() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": _processor(), "cores": cores, "versions": versions}
+    unset = {name: os.environ[name] for name in THREAD_SETTINGS if name in os.environ}
+    return {"processor": _processor(), "cores": cores, "versions": versions, "unset": unset}
 
 
 def one_line(machine: dict[str, Any]) -> str:

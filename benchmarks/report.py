@@ -72,6 +72,10 @@ def markdown(results: dict[str, Any]) -> str:
             machine.one_line(results["machine"]),
             by_peer("Seconds per epoch", lambda _, run: f"{run['seconds_per_epoch']:.3g}"),
             _ratios(workloads, [name for name in names if name != OURS]),
+            by_peer(
+                "Seconds from the call to the end of the first epoch: building and compiling",
+                lambda _, run: f"{run['until_first_epoch']:.3g}",
+            ),
             by_peer(f"Share of the float32 matrix-product limit ({limit})", share),
             by_peer(
                 "Training loss of the last epoch, accuracy on training rows",

@@ -11,6 +11,7 @@ import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ Fit = Callable[[Workload, Array, Array, int], Trained]
 
 def measure(fit: Fit, workload: Workload, X: Array, y: Array) -> dict[str, Any]:
     """Train one epoch more than is timed; the first (compilation, caches) is left out."""
+    start = perf_counter()
     trained = fit(workload, X, y, workload.epochs + 1)
     if len(trained.ends) != workload.epochs + 1:
         raise RuntimeError(f"{len(trained.ends)} epochs instead of {workload.epochs + 1}")
@@ -46,6 +48,7 @@ def measure(fit: Fit, workload: Workload, X: Array, y: Array) -> dict[str, Any]:
     return {
         "seconds_per_epoch": float(np.median(seconds)),
         "seconds": seconds,
+        "until_first_epoch": trained.ends[0] - start,
         "losses": [float(loss) for loss in trained.losses],
         "training_accuracy": float(right.mean()),
         "peak_mb": round(peak / 1024),

@@ -594,9 +594,21 @@ def test_a_checkpoint_says_which_step_made_it(monkeypatch, caplog):
     assert "PyTorch goes on where compiled step ended" in caplog.text
 
 
-@pytest.mark.parametrize(("threads", "units", "taken"), [(1, 2000, 1), (2, 2000, 0), (2, 200, 1)])
-def test_large_networks_have_their_products_shared(threads, units, taken, monkeypatch):
+@pytest.mark.parametrize(
+    ("instructions", "threads", "units", "taken"),
+    [
+        ("AVX-512", 2, 2000, True),
+        ("AVX2", 2, 2000, True),
+        ("NEON", 1, 2000, True),
+        ("NEON", 2, 2000, False),
+        ("NEON", 2, 200, True),
+    ],
+)
+def test_large_networks_go_to_pytorch_where_its_products_may_be_faster(
+    instructions, threads, units, taken, monkeypatch
+):
+    monkeypatch.setattr(plan, "instructions", lambda: instructions)
     monkeypatch.setattr(plan, "available_threads", lambda: threads)
     members = [member(network=net(units, units))]
     stack = Stack(members, Weights.initial(members, torch.float32, torch.device("cpu")))
-    assert bool(obstacle(stack, 16)) != bool(taken)
+    assert bool(obstacle(stack, 16)) != taken

@@ -17,7 +17,7 @@ from wellfit.optim import Penalty, clipping, constraints, optimizers, penalties
 from wellfit.optim.penalties import Strength
 from wellfit.training.member import Member
 from wellfit.training.native.layers import LayerWriter, covered, described
-from wellfit.training.native.library import missing
+from wellfit.training.native.library import instructions, missing
 from wellfit.training.native.structures import (
     ClippingPlan,
     ConstraintPlan,
@@ -77,7 +77,10 @@ _RULES: Mapping[type[Config], _Rule] = {
         7, ("learning_rate", "one_minus_beta_1", "beta_2", "epsilon"), ("mean", "largest")
     ),
 }
-_LARGE = 5e7  # operations of a step from which on threads gain by sharing its products
+# Where the library's products are known to be as fast as PyTorch's, however large they are.
+# Others, such as Apple's processors, have units for products that only PyTorch's libraries use.
+_FAST_PRODUCTS = ("AVX-512", "AVX2")
+_LARGE = 5e7  # operations of a step from which on threads gain by sharing its products elsewhere
 _IDLE = 0.3  # share of the threads' time; below it, the library gains more than they lose
 
 
@@ -118,11 +121,13 @@ def _unknown_rule(member: Member) -> str:
 
 
 def _gains_by_sharing(stack: Stack, batch: int) -> bool:
-    """Return whether threads that share each product beat those of the library.
+    """Return whether PyTorch's threads, which share each product, beat those of the library.
 
-    Its products alone are as fast, so what counts is how many threads wait while the last members
-    train, and that those which share a member meet at every step.
+    What counts is how many threads wait while the last members train, and that those which share a
+    member meet at every step.
     """
+    if instructions() in _FAST_PRODUCTS:
+        return False
     threads = available_threads()
     idle = 1 - stack.k / (-(-stack.k // threads) * threads)
     return idle > _IDLE and operations(stack, batch) > _LARGE
