@@ -201,7 +201,7 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("copy")
     source = Path(wellfit.__file__).parent
     shutil.copytree(source, folder / "wellfit", ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "wellfit" / "estimators" / "parameters.py"
+    file = folder / "wellfit" / "estimators" / "network_parameters.py"
     place = "    activation: str"
     text = file.read_text()
     assert text.count(place) == 1

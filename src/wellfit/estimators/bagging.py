@@ -86,7 +86,7 @@ def fold_jobs(
 
 def _crosses(estimator: Any) -> bool:
     """Say whether the folds calibrate intervals or sets."""
-    return getattr(estimator, "conformal", None) == "cross"
+    return estimator.conformal == "cross"
 
 
 def _refuse_single(estimator: Any, job: TrainingJob) -> None:

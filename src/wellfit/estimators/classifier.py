@@ -95,28 +95,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         group="Validation and stopping",
     )
 
-    conformal: Literal["split", "cross"] | None = parameter(
-        "calibration of prediction intervals of numbers, and of prediction sets of classes; "
-        '``"split"`` sets rows apart from training for it, ``"cross"`` uses the folds of '
-        '``bagging``, at least 3. Of numbers, the loss ``"auto"`` then '
-        "estimates quantiles beside the mean, so that intervals are wide where the target is "
-        "uncertain. None for none.",
-        default=None,
-        choices=("split", "cross"),
-        optional=True,
-        group="Validation and stopping",
-    )
-    conformal_fraction: float = parameter(
-        "fraction of the training rows that ``conformal`` sets apart, in (0, 1); some hundred "
-        "rows keep the coverage near the level.",
-        default=0.2,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        group="Validation and stopping",
-    )
-
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return probabilities (n_samples, n_classes), or of each label (n_samples, n_labels).
 

@@ -145,7 +145,7 @@ def encoding_key(estimator: Any) -> Hashable:
         estimator.random_state,
         Compute.of(estimator).dtype,
         repr(settings.loss(estimator)),
-        getattr(estimator, "conformal", None) and estimator.conformal_fraction,
+        estimator.conformal and estimator.conformal_fraction,
         repr(settings.output_activation(estimator)),
         repr(getattr(estimator, "class_weight", None)),
         getattr(estimator, "clip_predictions", False),

@@ -9,134 +9,20 @@ from typing import Any, Literal, Self
 from wellfit.augment import Augmentation
 from wellfit.core.parameter import parameter
 from wellfit.estimators.declaration import with_parameters
-from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.presets import changes_by_preset, preset_values
+from wellfit.estimators.validation_parameters import ValidationParameters
 from wellfit.fitting.pretrained.base import PretrainedLayers
-from wellfit.nn import (
-    Activation,
-    BatchNorm,
-    CategoricalEmbedding,
-    Dropout,
-    GaussianNoise,
-    HiddenLayer,
-    Initializer,
-    Layer,
-    Loss,
-    NumericEmbedding,
-    Submodels,
-)
+from wellfit.nn import Loss
 from wellfit.optim import L1, L2, ClipByNorm, Clipping, MaxNorm, Optimizer, Schedule
 from wellfit.preprocessing import TablePreprocessor, preprocessor_of
-from wellfit.training import Callback, EarlyStopping, Member
+from wellfit.training import Callback, Member
 from wellfit.training.precision import PRECISIONS
 
 _MOST_THREADS = 1024  # beyond which systems refuse to begin them, and end the process
 
 
 @with_parameters()
-class NetworkParameters(NestedConfigs):
-    """Declares the parameters of the network itself."""
-
-    hidden_layer_sizes: Sequence[int] | int = parameter(
-        "units of the hidden layers, from the lowest; ``()`` is a linear model.",
-        default=(256, 256),
-        whole=True,
-        each=True,
-        low=1,
-        kw_only=False,
-        group="Network",
-    )
-    layers: Sequence[int | HiddenLayer | Layer] | None = parameter(
-        "hidden layers one by one, in place of ``hidden_layer_sizes``; numbers of units, "
-        ":class:`~wellfit.nn.Dense` with settings of its own, other layers of ``wellfit.nn``.",
-        default=None,
-        group="Network",
-    )
-    activation: str | Activation | Sequence[str | Activation] = parameter(
-        "activation function of the hidden layers, or one for each; by name or as an object.",
-        default="relu",
-        family=Activation,
-        group="Network",
-    )
-    initializer: str | Initializer = parameter(
-        "initializer of the weights; by name or as an object.",
-        default="glorot_uniform",
-        family=Initializer,
-        group="Network",
-    )
-    bias_initializer: str | Initializer = parameter(
-        "initializer of the biases; by name or as an object.",
-        default="zeros",
-        family=Initializer,
-        group="Network",
-    )
-    batch_norm: bool | Literal["before", "after"] | BatchNorm = parameter(
-        'batch normalization in every hidden layer; True or ``"before"`` its activation, '
-        '``"after"``, or a :class:`~wellfit.nn.BatchNorm`: ``BatchNorm(0.95, output=True)``.',
-        default=False,
-        family=BatchNorm,
-        group="Network",
-    )
-    dropout: float | Layer | Literal["auto"] = parameter(
-        "dropout rate of the hidden layers, in [0, 1); or a layer such as "
-        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.',
-        default="auto",
-        choices=("auto",),
-        stands_for=(Dropout, "rate"),
-        group="Network",
-    )
-    input_dropout: float = parameter(
-        "dropout rate of the inputs, in [0, 1).",
-        default=0.0,
-        stands_for=(Dropout, "rate"),
-        group="Network",
-    )
-    input_noise: float = parameter(
-        "standard deviation of the Gaussian noise added to scaled inputs at a step, at least 0.",
-        default=0.0,
-        stands_for=(GaussianNoise, "std"),
-        group="Network",
-    )
-    numeric_embedding: str | NumericEmbedding | None = parameter(
-        "embedding of each numeric column in several numbers before the first layer; "
-        '``"auto"`` is ``"piecewise_linear"`` for tables of fewer than 64 numeric columns (not '
-        'with ``"sgd"``, nor in ``partial_fit``), and else None, which leaves a column one '
-        'number; ``"periodic"`` or an object, such as ``PiecewiseLinear(n_bins=32)``. Dates, '
-        "pixels, sparse columns and columns of two values are never embedded.",
-        default="auto",
-        choices=("auto",),
-        optional=True,
-        family=NumericEmbedding,
-        group="Network",
-    )
-    categorical_embedding: str | CategoricalEmbedding | None = parameter(
-        "embedding of each category of many levels in several numbers; "
-        '``"auto"``, ``"entity"`` or an object, such as ``EntityEmbedding(16, min_levels=10)``; '
-        "None makes a column of 0 and 1 for each level, up to 100.",
-        default="auto",
-        choices=("auto",),
-        family=CategoricalEmbedding,
-        group="Network",
-    )
-    n_submodels: int = parameter(
-        "number of submodels, networks in one that predict by their mean; at least 1.",
-        default=1,
-        whole=True,
-        low=1,
-        group="Network",
-    )
-    submodels: str | Submodels = parameter(
-        'what submodels share; by name or as an object. ``"tabm"``: all but scales in every '
-        'layer, ``"mini"``: all but scales of the inputs, ``"packed"``: no layer; each has an '
-        "output layer of its own.",
-        default="tabm",
-        family=Submodels,
-        group="Network",
-    )
-
-
-@with_parameters()
-class Parameters(NetworkParameters):
+class Parameters(ValidationParameters):
     """Holds the parameters as given, as scikit-learn's conventions want; ``fit`` checks them."""
 
     nested_estimators = MappingProxyType({"preprocess": preprocessor_of})
@@ -231,61 +117,6 @@ class Parameters(NetworkParameters):
         whole=True,
         low=1,
         optional=True,
-    )
-    early_stopping: bool | EarlyStopping = parameter(
-        "stop when the validation loss no longer improves, and keep the best weights; True or an "
-        ":class:`~wellfit.training.EarlyStopping`, which judges every epoch on held-out rows.",
-        default=True,
-        family=EarlyStopping,
-        group="Validation and stopping",
-    )
-    validation_fraction: float | None = parameter(
-        "fraction of the training rows for validation, in (0, 1); each class in its share. None "
-        "holds out a tenth if ``early_stopping``, else nothing; nor if its ``monitor`` is "
-        '``"loss"``, ``"accuracy"`` or ``"objective"``, of the training rows.',
-        default=None,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        optional=True,
-        group="Validation and stopping",
-    )
-    validation_folds: int | Literal["auto"] | None = parameter(
-        "number of folds of the training rows that validate, in place of held-out rows: a network "
-        "for each, trained on the others, all as one stack, judges the epochs of a network that "
-        'is trained on all rows. ``"auto"`` is 5 where early stopping would hold out some of 20 '
-        "to 999 rows, else None.",
-        default="auto",
-        choices=("auto",),
-        whole=True,
-        low=2,
-        high=100,
-        optional=True,
-        group="Validation and stopping",
-    )
-    bagging: int | None = parameter(
-        "number of folds of the training rows; a network for each is trained on the others, all "
-        "as one stack, stops by its own fold, and the average predicts. None for one network.",
-        default=None,
-        whole=True,
-        low=2,
-        high=100,
-        optional=True,
-        group="Validation and stopping",
-    )
-    scoring: Any = parameter(
-        "scorers, such as roc_auc, computed on the validation rows; scikit-learn's, one or a "
-        'list, by name or as functions: ``"roc_auc"`` becomes ``history_["val_roc_auc"]``. Early '
-        "stopping monitors the first, unless its ``monitor`` names another metric.",
-        default=None,
-        group="Validation and stopping",
-    )
-    eval_every: int | str = parameter(
-        'number of epochs between evaluations, or of steps, such as ``"500 steps"``; the last is '
-        "always evaluated. In steps, histories, callbacks and their patience count evaluations.",
-        default=1,
-        group="Validation and stopping",
     )
     augment: str | Augmentation | Sequence[str | Augmentation] = parameter(
         "random augmentations of the training rows; one or a list, by name or as objects.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,28 +85,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         "keep predictions within the range of the training rows' targets; quantiles aren't.",
         default=False,
         flag=True,
-    )
-
-    conformal: Literal["split", "cross"] | None = parameter(
-        "calibration of prediction intervals of numbers, and of prediction sets of classes; "
-        '``"split"`` sets rows apart from training for it, ``"cross"`` uses the folds of '
-        '``bagging``, at least 3. Of numbers, the loss ``"auto"`` then '
-        "estimates quantiles beside the mean, so that intervals are wide where the target is "
-        "uncertain. None for none.",
-        default=None,
-        choices=("split", "cross"),
-        optional=True,
-        group="Validation and stopping",
-    )
-    conformal_fraction: float = parameter(
-        "fraction of the training rows that ``conformal`` sets apart, in (0, 1); some hundred "
-        "rows keep the coverage near the level.",
-        default=0.2,
-        low=0,
-        high=1,
-        open_low=True,
-        open_high=True,
-        group="Validation and stopping",
     )
 
     def predict(self, X: Any) -> NDArray[np.floating]:

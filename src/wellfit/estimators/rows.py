@@ -100,7 +100,7 @@ def split_rows(
         given: whether validation rows are given apart.
         seed: of the draw.
     """
-    if getattr(estimator, "conformal", None) != "split":
+    if estimator.conformal != "split":
         return _held_out(estimator, targets, y, given, seed)
     draw = derive(seed, "conformal")
     rest, calibrating = split(len(y), estimator.conformal_fraction, draw, strata=targets.strata(y))

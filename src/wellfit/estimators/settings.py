@@ -104,8 +104,8 @@ def targets(estimator: Any, y: ArrayLike) -> TargetEncoder:
 def loss(estimator: Any) -> Any:
     """Return the loss asked for; ``"auto"`` estimates what calibrated intervals are made of."""
     numbers_asked = issubclass(estimator.target_encoder, NumberTargets)
-    calibrated = getattr(estimator, "conformal", None) is not None
-    return _SPREAD if is_auto(estimator.loss) and numbers_asked and calibrated else estimator.loss
+    spread = numbers_asked and estimator.conformal is not None
+    return _SPREAD if is_auto(estimator.loss) and spread else estimator.loss
 
 
 def with_end(estimator: Any, encoder: TargetEncoder) -> TargetEncoder:
@@ -370,7 +370,7 @@ def check_options(estimator: Any) -> None:
             f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "
             "network; expected bagging=None, or pretrained=None"
         )
-    conformal = getattr(estimator, "conformal", None)
+    conformal = estimator.conformal
     if conformal == "cross" and (estimator.bagging is None or estimator.bagging < 3):
         raise HyperparameterError(
             f"conformal is 'cross' and bagging is {estimator.bagging}: a fold calibrates, another "
