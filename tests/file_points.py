@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from processes import SERVER, call
+from processes import PATIENCE, SERVER, call
 
 KILL, FULL, INTERRUPT, TERMINATE = "kill", "full", "interrupt", "terminate"
 _OF_OS = ("open", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "truncate")
@@ -93,7 +93,7 @@ def attacked(
     """
     process = SERVER.Process(target=_attack, args=(words, cwd, log, at, how))
     process.start()
-    process.join(120)
+    process.join(PATIENCE)
     assert process.exitcode is not None, f"{words} hangs after point {at}"
     return int(process.exitcode)
 

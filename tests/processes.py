@@ -6,12 +6,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+PATIENCE = 240  # seconds; a busy machine needs a fraction, and pytest's limit of a test is longer
 
 # There is one server of forks in a session, and what it imports is settled when it starts: all
 # that any test forks for is named here. Starting an interpreter costs two seconds of imports.
@@ -82,6 +85,25 @@ def let_files_grow_to(size: int) -> None:
     import resource  # which not every system has
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def wait(true: Callable[[], T], every: float = 0.02) -> T:
+    """Return what comes true, as soon as it does.
+
+    Raises:
+        AssertionError: it never does.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        time.sleep(every)
+    raise AssertionError("it never came true")
+
+
+def wait_for_the_end_of(pids: Iterable[int]) -> None:
+    """Wait until none of these processes runs, where there is /proc."""
+    wait(lambda: not any(map(alive, pids)))
 
 
 def children(pid: int) -> list[int]:

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from processes import SERVER, in_child, let_files_grow_to
+from processes import PATIENCE, SERVER, in_child, let_files_grow_to
 from wellfit import store
 from wellfit.core.errors import InputError, ModelFileError
 
@@ -476,7 +476,7 @@ def test_loading_while_another_saves_always_finds_a_model(tmp_path):
     writer = threading.Thread(target=keep_saving)
     writer.start()
     try:
-        found, names, end = [], set(), time.monotonic() + 60
+        found, names, end = [], set(), time.monotonic() + PATIENCE
         # On a busy machine the writer may get no turn for a while.
         while len(found) < 300 or (names != {"old", "new"} and time.monotonic() < end):
             found.append(store.load(folder))

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from processes import in_child, let_files_grow_to, said, start
+from processes import PATIENCE, in_child, let_files_grow_to, said, start
 from wellfit.cli.app import app
 from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.core.writing import write
@@ -48,7 +48,7 @@ def test_ctrl_c_ends_a_training_and_keeps_its_model(here: Path) -> None:
     while process.is_alive() and not (metrics.exists() and metrics.stat().st_size > 1000):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGINT)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 0, said(here)
     assert "interrupted" in said(here)
     result = json.loads((here / "run" / "result.json").read_text())

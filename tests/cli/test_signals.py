@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from processes import alive, children, said, start
+from processes import PATIENCE, children, said, start, wait_for_the_end_of
 from wellfit.cli import signals
 from wellfit.cli.live_callbacks import MetricsWriter
 from wellfit.model_selection.journal import read_journal
@@ -90,7 +90,7 @@ def test_a_process_that_is_terminated_exits_by_143(here: Path) -> None:
     while process.is_alive() and not (growing.exists() and growing.stat().st_size > 1000):
         time.sleep(0.02)
     process.terminate()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 143, said(here)
     assert said(here).endswith("note: terminated\n")
     assert latest(here / "run" / "checkpoints") is not None
@@ -109,13 +109,10 @@ def test_a_search_that_is_terminated_leaves_no_process_and_no_memory(here: Path)
     below = children(process.pid)
     assert len(below) >= 3
     process.terminate()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 143, said(here)
     assert "`wellfit search --resume run` resumes the run" in said(here)
-    until = time.monotonic() + 60
-    while any(map(alive, below)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(map(alive, below))
+    wait_for_the_end_of(below)
     mine = [path for path in set(shared.iterdir()) - before if str(process.pid) in path.name]
     assert mine == []
     read_journal(journal)  # which raises where it is damaged

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from processes import PATIENCE, wait
 from wellfit.cli.dashboard import RunMonitor, WatchServer
 from wellfit.cli.dashboard.files import Document, Tail, held_locks, is_held
 from wellfit.core.locking import is_locked
@@ -65,16 +66,6 @@ def fresh(root: Path) -> RunMonitor:
 def only(runs: RunMonitor) -> dict[str, Any]:
     (run,) = runs.summary()["runs"]
     return run
-
-
-def wait(true: Callable[[], Any], seconds: float = 60) -> Any:
-    """Return what comes true, as soon as it does."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it never came true")
 
 
 # --- files that others write -----------------------------------------------------------------
@@ -373,7 +364,7 @@ def serve() -> Iterator[Callable[..., WatchServer]]:
 def ask(
     server: WatchServer, path: str, host: str | None = None, method: str = "GET"
 ) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE)
     connection.putrequest(method, path, skip_host=True)
     connection.putheader("Host", f"127.0.0.1:{server.server_port}" if host is None else host)
     connection.endheaders()
@@ -475,7 +466,7 @@ def test_many_may_ask_at_once_while_a_run_is_written(serve: Any, tmp_path: Path)
             time.sleep(0.001)
             file.write(text[9:])
     for asker in askers:
-        asker.join(120)
+        asker.join(PATIENCE)
     assert len(seen) == 4
     assert all(counts == sorted(counts) and counts[-1] == 200 for counts in seen)
 
@@ -507,7 +498,7 @@ def test_two_trainings_are_followed_through_their_ends(here: Path) -> None:
     port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", told)[1])  # type: ignore[index]
 
     def runs() -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("GET", "/api/runs")
         answer = json.loads(connection.getresponse().read())
         connection.close()
@@ -526,14 +517,14 @@ def test_two_trainings_are_followed_through_their_ends(here: Path) -> None:
     trainings[0].kill()
     trainings[1].send_signal(signal.SIGINT)
     for training in trainings:
-        training.communicate(timeout=60)
+        training.communicate(timeout=PATIENCE)
     ends = {"a": "cut off", "b": "interrupted"}
     wait(lambda: {name: run["status"] for name, run in runs().items()} == ends)
     assert runs()["b"]["scores"][0]["name"] == "accuracy"
     files = sorted(path.name for path in (here / "runs").iterdir())
     assert files == ["a", "b"]
     watching.send_signal(signal.SIGINT)
-    output, errors = watching.communicate(timeout=60)
+    output, errors = watching.communicate(timeout=PATIENCE)
     assert (watching.returncode, output, errors) == (0, "ended\n", "")
 
 

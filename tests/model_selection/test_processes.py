@@ -22,7 +22,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import context
 from sklearn.datasets import make_classification
 
-from processes import SERVER, alive, children
+from processes import PATIENCE, SERVER, children, wait_for_the_end_of
 from wellfit import MLPClassifier
 from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
@@ -254,11 +254,8 @@ def test_ctrl_c_ends_a_search_and_its_processes(n_jobs: int, interrupt: Any, tmp
     below = children(process.pid)
     assert len(below) >= (n_jobs > 1) * n_jobs
     interrupt(process.pid, signal.SIGINT)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode in (1, 130, -signal.SIGINT)
     told = errors.read_text()
     assert told.rstrip().splitlines()[-1] == "KeyboardInterrupt", told
-    until = time.monotonic() + 60
-    while any(map(alive, below)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(map(alive, below))
+    wait_for_the_end_of(below)

@@ -14,7 +14,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 import wellfit.recipes
-from processes import SERVER, alive, call, children, said
+from processes import PATIENCE, SERVER, call, children, said, wait_for_the_end_of
 from wellfit.core import declared
 from wellfit.recipes import Publication, Recipe, RecipeContext
 
@@ -40,7 +40,7 @@ class Slow(Quick):
     def run(self, context: RecipeContext) -> Mapping[str, float]:
         if context.seed and not Path("go").exists():
             Path("waits").touch()
-            time.sleep(60)
+            time.sleep(PATIENCE)
         return super().run(context)
 
 
@@ -78,25 +78,24 @@ def test_what_was_finished_is_kept_and_not_run_again(
     process = begun(here, "--jobs", str(jobs))
     unfinished = here / "out" / "unfinished" / "slow-published.json"
     kept = [here / "waits", here / "out" / "results.json", unfinished]
-    while process.is_alive() and not all(path.exists() for path in kept):
+    # A result is written a moment before it is counted and shown.
+    while process.is_alive() and not (
+        all(path.exists() for path in kept) and "(1 of 2)" in said(here, "out")
+    ):
         time.sleep(0.05)
-    time.sleep(0.3)  # a result is written a moment before it is shown and counted
     below = children(process.pid)
     for signum in signals:
         os.kill(process.pid, signum)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == (-signum if signum == signal.SIGKILL else 128 + signum), said(here)
     if signum != signal.SIGKILL:
         assert "finished seeds are kept in out: the same command continues" in said(here)
         assert "1 of 2 recipes in" in said(here, "out")
-    deadline = time.monotonic() + 30
-    while any(map(alive, below)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(alive, below))
+    wait_for_the_end_of(below)
 
     (here / "go").touch()
     process = begun(here, "--jobs", str(jobs))
-    process.join(120)
+    process.join(PATIENCE)
     assert process.exitcode == 0, said(here)
     assert "2 of 2 recipes in" in said(here, "out")
     ran = (here / "ran").read_text().splitlines()

@@ -23,6 +23,7 @@ from engine import (
     targets,
     train_by_pytorch,
 )
+from processes import PATIENCE
 from wellfit.core import registry
 from wellfit.nn import (
     GELU,
@@ -495,7 +496,7 @@ def test_a_process_that_forked_within_a_training_goes_on():
     )
     if not hasattr(os, "fork"):
         pytest.skip("signals come to the main thread")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_a_process_that_forked_trains_on():
@@ -514,7 +515,7 @@ def test_a_process_that_forked_trains_on():
     )
     if not hasattr(os, "fork"):
         pytest.skip("signals come to the main thread")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_without_the_library_training_goes_on():

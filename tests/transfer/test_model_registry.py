@@ -19,6 +19,7 @@ import pytest
 from samples import X, answers, classifier, regressor
 from typer.testing import CliRunner, Result
 
+from processes import PATIENCE
 from wellfit import MLPClassifier, MLPEnsembleClassifier
 from wellfit.cli.app import app
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
@@ -485,7 +486,7 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
     other.stdout.readline()  # it is about to begin
     for number in range(9):
         registry.add(saved, f"here-{number}")
-    other.communicate(timeout=60)
+    other.communicate(timeout=PATIENCE)
     assert other.returncode == 0
     names = [model.name for model in registry.list()]
     assert names == [f"{where}-{number}" for where in ("here", "there") for number in range(9)]
