@@ -32,7 +32,7 @@ def metric_names(keys: Iterable[str]) -> list[str]:
 
 
 def shown_metrics(history: History) -> list[str]:
-    """Return what is drawn by default: loss, objective and accuracy, and the scorers asked for.
+    """Return the metrics drawn by default: loss, objective, accuracy and the scorers given.
 
     >>> shown_metrics({"loss": [2.0, 1.0], "val_roc_auc": [0.5, 0.7], "seconds": [0.1, 0.2]})
     ['loss', 'roc_auc']

@@ -88,7 +88,7 @@ class _Shown(NamedTuple):
 
 
 def _of_table(path: Path, schema: TableSchema) -> _Shown | None:
-    """Summarize a table without a target: a file, or a sample of a folder's; None for others."""
+    """Summarize a table without a target: a file, or a sample of a folder; None for other data."""
     from wellfit.cli.reading_notes import reading_notes
     from wellfit.cli.sampling import MOST_ROWS
     from wellfit.datasets import describe

@@ -113,7 +113,7 @@ class ResultsFolder:
 
 
 def _settings_of(done: Reproduction) -> dict[str, str]:
-    """Return what the better way did, by which results of another one are told."""
+    """Return the description of the better way, which distinguishes its results from another's."""
     return {"better_way": done.recipe.better_way} if done.way == "better" else {}
 
 

@@ -140,7 +140,7 @@ def _run(
 
 @cache
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent, by which nothing that it runs would be kept.
+    """End this process soon after its parent: nobody would keep its results.
 
     A parent that is killed can't tell its processes: each would finish its recipe first.
     """

@@ -1,4 +1,4 @@
-"""The data that a command is given: which, which columns are what, and how they are split."""
+"""Requests for data on the command line: source, roles of the columns, and split."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Request:
             )
 
     def _refuse_double_use(self) -> None:
-        """Refuse a column that is to be two things at once."""
+        """Refuse a column with two roles."""
         ids = self.schema.ids
         named = [("--target", self.target), ("--weights", self.weights)]
         named += [("--id", name) for name in dict.fromkeys(ids)]
@@ -126,7 +126,7 @@ class Request:
 
     @property
     def partial(self) -> bool:
-        """Whether the schema is a command's, of some columns, and not that of a table."""
+        """Whether the schema is from a command's options, and describes some columns only."""
         return self.schema.target is None
 
     @classmethod

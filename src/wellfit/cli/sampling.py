@@ -1,4 +1,4 @@
-"""Samples of data that needn't fit in memory, for all that looks at rows but training."""
+"""Samples of data larger than memory, for everything that reads rows except training."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _pictures(
     histories: searches.AllHistories,
     found: searches.Importances | None,
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield names, and what draws the figures."""
+    """Yield the file name of each figure and the function that draws it."""
     shown: Any = {"metric": metric.name, "title": title}
     yield "parallel_coordinates.png", lambda: searches.parallel_coordinates(results, **shown)
     yield "slices.png", lambda: searches.slices(results, **shown)

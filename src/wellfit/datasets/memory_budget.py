@@ -1,4 +1,4 @@
-"""The memory that tables would take, by which they are read whole or in blocks."""
+"""Memory budget of tables: it decides whether they are read whole or in blocks."""
 
 from __future__ import annotations
 

@@ -85,5 +85,5 @@ def take_rows(values: Any, index: Any) -> Any:
 
 
 def in_reading_order(values: Any, index: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Return rows' numbers as they are, or increasing where files are read in their order."""
+    """Return the row numbers; sorted if the table is read from files, front to back."""
     return np.sort(index) if isinstance(values, StreamedTable) else index

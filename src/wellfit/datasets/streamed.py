@@ -52,7 +52,7 @@ class StoreFolder:
 
 @dataclass(frozen=True, eq=False)
 class StreamedTable:
-    """A table in files, or in the partitions of a dask DataFrame, of which blocks are in memory.
+    """A table in files or in partitions of a dask DataFrame, read block by block.
 
     Args:
         parts: its rows, one part after the other.
@@ -111,10 +111,10 @@ class StreamedTable:
     def __getitem__(
         self, rows: str | slice | Sequence[int] | NDArray[np.integer]
     ) -> StreamedTable | pd.Series[Any]:
-        """Return the table of some rows, whose numbers have to increase, or a column by name.
+        """Return some rows, by increasing row numbers, or a column by its name.
 
         Raises:
-            DataError: they don't: rows are read in the order of the files.
+            DataError: row numbers that don't increase; rows are read in the order of the files.
         """
         if isinstance(rows, str):
             return self.column(rows)

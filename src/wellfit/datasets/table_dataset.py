@@ -30,5 +30,5 @@ def table_dataset(path: Path, target: str | None, schema: TableSchema | None = N
 
 
 def streamed_dataset(path: Path, target: str | None, schema: TableSchema | None = None) -> Dataset:
-    """Return the table of a file or folder, of which only the target is read into memory."""
+    """Return the table of a file or folder; only the target is read into memory."""
     return of_streamed(streamed_files(path, schema), path, target)

@@ -47,7 +47,7 @@ def folds_of(estimator: Any, rows: int, given: bool) -> int | None:
 
 
 def _excluding(estimator: Any, given: bool) -> dict[str, Any]:
-    """Return what says otherwise how a fit is validated, or takes a single network, by name."""
+    """Return the settings by name that rule validation by folds out."""
     said = {
         "X_val": "given" if given else None,
         "validation_fraction": estimator.validation_fraction,

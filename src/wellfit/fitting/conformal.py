@@ -114,7 +114,7 @@ def bounds(scores: Floats, folds: Places | None, shifts: Floats, level: float) -
 
 @dataclass(frozen=True, eq=False)
 class IntervalScores:
-    """What calibration rows say of a regressor: by how much its estimates missed the targets.
+    """Conformal scores of a regressor: how far its estimates of calibration rows were off.
 
     Attributes:
         residuals: (n_rows, n_targets, n_estimates) estimates less the target, in its units.
@@ -183,7 +183,7 @@ class IntervalScores:
 
 @dataclass(frozen=True, eq=False)
 class SetScores:
-    """What calibration rows say of a classifier: how unlikely their own class was held to be.
+    """Conformal scores of a classifier: how improbable the true classes of calibration rows were.
 
     Attributes:
         probabilities: (n_rows,) of each row's own class.

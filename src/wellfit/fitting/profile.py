@@ -85,7 +85,7 @@ class _Tally:
 
 
 def profile(table: StreamedTable, seed: int = 0) -> TableProfile:
-    """Read a table once, for what its encoding is learned from.
+    """Read a table once, to collect the facts from which its encoding is learned.
 
     Args:
         table: whose rows all count.

@@ -1,4 +1,4 @@
-"""TrainingRecord: how a training went, and what users are told of one that went wrong."""
+"""TrainingRecord: the course of a training, and the error or warning of one that failed."""
 
 from __future__ import annotations
 

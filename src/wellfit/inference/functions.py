@@ -1,4 +1,4 @@
-"""NumPy's form of what layers compute of rows; exported sources hold copies of these functions.
+"""Forward functions of layers in NumPy; exported Python sources hold copies of them.
 
 Each needs nothing but its arguments, ``np`` and ``math``, since its source is copied as it is.
 """

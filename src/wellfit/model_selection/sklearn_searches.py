@@ -146,7 +146,7 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         return self
 
     def _refuse_scorers(self, y: Any) -> None:
-        """Refuse names of scorers that are for other targets, which every fit would fail by."""
+        """Refuse scorers for other kinds of targets, with which every fit would fail."""
         scoring: Any = vars(self)["scoring"]
         named = list(scoring.values()) if isinstance(scoring, Mapping) else scoring
         if isinstance(self.estimator, BaseMLP) and y is not None:

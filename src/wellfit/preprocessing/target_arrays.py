@@ -149,7 +149,7 @@ def _of_one_type(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _distinct_texts(values: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of text as scikit-learn tells its kind: no objects, and each only once."""
+    """Return the distinct texts as an array of strings, by which scikit-learn finds the kind."""
     # Of millions of rows, all would take several times the memory of the labels themselves.
     return np.array((pd.unique(values) if values.ndim == 1 else values).tolist())
 

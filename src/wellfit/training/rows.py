@@ -79,7 +79,7 @@ class Rows:
         return table, self._y, self._weight
 
     def arrays(self) -> Iterator[NDArray[Any] | str]:
-        """Yield what tells these rows from others: features, targets and weights."""
+        """Yield the arrays that identify these rows: features, targets and weights."""
         yield from self._table.arrays()
         for part in (self._y, self._weight):
             if part is not None:

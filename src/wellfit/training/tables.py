@@ -48,7 +48,7 @@ class RowTable(ABC):
 
     @abstractmethod
     def arrays(self) -> Iterator[NDArray[Any] | str]:
-        """Yield what tells these rows from others: their numbers, or a checksum of them."""
+        """Yield the arrays that identify these rows: their numbers, or a checksum of them."""
 
     def ahead(self, ids: Tensor) -> None:
         """Get ready for rows (...) that will be gathered soon; in memory, nothing is to be done.

@@ -126,7 +126,7 @@ class MonitoredRun:
 
     @property
     def _ranking(self) -> str:
-        """What to call the score that a search's candidates are ranked by."""
+        """The title of the score that ranks a search's candidates."""
         scoring = _text(_mapping(self._config.content["search"]).get("score"))
         return Metric.of(scoring.partition(",")[0]).title if scoring else "score"
 

@@ -1,4 +1,4 @@
-"""Estimators whose predictions are fixed, for scorers to ask."""
+"""Estimators with fixed predictions, which scorers can be called with."""
 
 from __future__ import annotations
 
