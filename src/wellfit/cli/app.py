@@ -26,6 +26,7 @@ from wellfit.cli.predict import predict
 from wellfit.cli.report import report
 from wellfit.cli.reproduce import reproduce
 from wellfit.cli.search import search_app
+from wellfit.cli.serve import serve
 from wellfit.cli.train import train
 from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
@@ -86,6 +87,7 @@ app.add_typer(search_app, name="search")
 app.command()(watch)
 app.command()(check)
 app.command()(predict)
+app.command()(serve)
 app.command()(report)
 app.command()(card)
 app.command()(export)

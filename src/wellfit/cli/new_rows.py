@@ -12,8 +12,7 @@ import numpy as np
 from wellfit import store
 from wellfit.cli.console import note
 from wellfit.cli.reading_notes import header_note, unknown_note
-from wellfit.cli.source import refuse_missing, select
-from wellfit.cli.unusable import refuse_infinity
+from wellfit.cli.source import select
 from wellfit.core.errors import DataError, InputError
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
@@ -25,7 +24,8 @@ from wellfit.datasets.files import ending, stem
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.table_files import folder_columns, table_files
 from wellfit.datasets.table_parts import FilePart
-from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in
+from wellfit.datasets.tables import PARQUET, column_names, is_table, place_in, refuse_missing
+from wellfit.datasets.typed import refuse_infinity
 from wellfit.inference.table_schema import known_levels, table_schema
 
 if TYPE_CHECKING:

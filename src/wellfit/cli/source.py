@@ -23,7 +23,7 @@ from wellfit.cli.splits import (
     whole_groups,
 )
 from wellfit.cli.unusable import refuse_infinities
-from wellfit.core.errors import DataError, InputError, UnknownNameError, did_you_mean
+from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets import (
     Dataset,
@@ -33,6 +33,7 @@ from wellfit.datasets import (
     select_classes,
     train_test_split,
 )
+from wellfit.datasets.tables import refuse_missing
 from wellfit.datasets.task import MOST_CLASSES, ROWS_PER_CLASS, Kind
 
 if TYPE_CHECKING:
@@ -191,16 +192,6 @@ def select(table: Any, columns: Sequence[str], origin: str) -> Any:
     if isinstance(table, StreamedTable):
         return table.select(columns)
     return table[list(columns)]
-
-
-def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) -> None:
-    """Raise a DataError if a column is missing; it names the nearest one."""
-    missing = [column for column in columns if column not in there]
-    if missing:
-        hint = did_you_mean(missing[0], there)
-        more = f" ({len(missing)} of {len(columns)} are missing)" if len(missing) > 1 else ""
-        listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
-        raise DataError(f"{origin} has no column {missing[0]!r}{more}{hint} Its columns: {listed}")
 
 
 def _without(data: Dataset, column: str) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,11 @@ import pandas as pd
 
 from wellfit.cli.console import screen
 from wellfit.core.errors import InputError
-from wellfit.core.parameter import is_auto
 from wellfit.core.words import percent, pluralize
+from wellfit.inference.levels import BETWEEN, endings, levels_of, quantiles_by_level
 
 if TYPE_CHECKING:
     from wellfit.datasets.dataset import Rows
-
-_BETWEEN = "|"  # the labels of a set
 
 
 class Spread:
@@ -34,8 +32,8 @@ class Spread:
     """
 
     def __init__(self, intervals: Sequence[float], sets: Sequence[float]) -> None:
-        self.intervals = _levels("--interval", intervals)
-        self.sets = _levels("--set", sets)
+        self.intervals = levels_of("--interval", intervals)
+        self.sets = levels_of("--set", sets)
         self._held: dict[str, float] = {}
         self._names: dict[Any, str] = {}  # of the classes
         self._rows = 0
@@ -79,14 +77,14 @@ class Spread:
         found: dict[str, Any] = {}
         for text, level in self.intervals.items():
             bounds = model.predict_interval(X, level).reshape(len(X), -1, 2)
-            for target, ending in _endings(bounds.shape[1]):
+            for target, ending in endings(bounds.shape[1]):
                 for side, name in enumerate(("low", "high")):
                     found[f"{name}_{text}{ending}"] = bounds[:, target, side]
         for text, level in self.sets.items():
             self._names = {label: str(label) for label in model.classes_.tolist()}
             names = np.array(list(self._names.values()), dtype=object)
             found[f"set_{text}"] = [
-                _BETWEEN.join(names[each]) for each in model.predict_set(X, level)
+                BETWEEN.join(names[each]) for each in model.predict_set(X, level)
             ]
         return pd.DataFrame(found)
 
@@ -104,7 +102,7 @@ class Spread:
             held = (low[known] <= numbers) & (numbers <= high[known])
             self._count(f"{text} % intervals hold", float(held.mean(axis=1).sum()))
         for text in self.sets:
-            sets = table.loc[known, f"set_{text}"].str.split(_BETWEEN, regex=False)
+            sets = table.loc[known, f"set_{text}"].str.split(BETWEEN, regex=False)
             labels = [self._names.get(label) for label in truth.loc[known, truth.columns[0]]]
             inside = [label in each for label, each in zip(labels, sets, strict=True)]
             self._count(f"{text} % sets hold the class of", sum(inside))
@@ -122,33 +120,12 @@ class Spread:
 
 def quantiles(model: Any, X: Rows) -> pd.DataFrame:
     """Return a column of each quantile, of models trained with a loss of quantiles."""
-    first = getattr(model, "estimators_", [model])[0]
-    if not hasattr(first, "predict_quantiles"):
-        return pd.DataFrame()
-    levels = first.network_.targets.loss.levels()
-    if not levels or is_auto(first.loss):  # which estimates them for intervals only
-        return pd.DataFrame()
-    found = model.predict_quantiles(X).reshape(len(X), -1, len(levels))
+    found = quantiles_by_level(model, X)
+    targets = next((each.shape[1] for each in found.values()), 0)
     return pd.DataFrame(
         {
-            f"quantile_{level:g}{ending}": found[:, target, place]
-            for target, ending in _endings(found.shape[1])
-            for place, level in enumerate(levels)
+            f"quantile_{level}{ending}": each[:, target]
+            for target, ending in endings(targets)
+            for level, each in found.items()
         }
     )
-
-
-def _levels(option: str, given: Sequence[float]) -> dict[str, float]:
-    for level in given:
-        if not 1 <= level < 100:
-            hint = f"; did you mean {100 * level:g}?" if 0 < level < 1 else ""
-            raise InputError(
-                f"{option} is {level:g}; expected per cent, from 1 to below 100{hint}"
-            )
-    return {f"{level:g}": level / 100 for level in given}
-
-
-def _endings(targets: int) -> Iterator[tuple[int, str]]:
-    """Yield the targets, and what the names of their columns end in, like ``prediction_1``."""
-    for target in range(targets):
-        yield target, f"_{target + 1}" if targets > 1 else ""

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
 from wellfit.datasets import Dataset, StreamedTable
 from wellfit.datasets.tables import is_table, place_in
-
-Place = Callable[[int], str]
-
-
-def refuse_infinity(X: pd.DataFrame, place: Place) -> None:
-    """Raise a DataError if a numeric column contains infinity or a number out of range.
-
-    Args:
-        X: (rows, columns), with the number of each row in its file, from 0, as the index.
-        place: returns the position of a row in words.
-    """
-    for name, column in X.items():
-        if column.dtype.kind in "fiu":
-            wrong = (column.abs() > LARGEST).to_numpy(bool, na_value=False)
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise DataError(
-                    f"column {name!r} holds {column.iloc[row]:g} in "
-                    f"{place(int(column.index[row]))}; expected numbers between -{LARGEST:g} and "
-                    f"{LARGEST:g}, or missing values (infinity is neither)"
-                )
+from wellfit.datasets.typed import Place, refuse_infinity
 
 
 def refuse_infinities(data: Dataset, name: str, test: Path | None) -> None:

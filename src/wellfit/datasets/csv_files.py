@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import DataError
 from wellfit.datasets.cells import MISSING, read_as, trimmed
-from wellfit.datasets.files import open_plain
+from wellfit.datasets.files import InMemoryFile, open_plain
 from wellfit.datasets.schema import CellType, Decimal, TableSchema
 from wellfit.datasets.typed import infer_cell_types, typed
 
@@ -39,7 +39,7 @@ class CsvLayout:
         header: whether the first line has the names.
     """
 
-    path: Path
+    path: Path | InMemoryFile
     separator: str
     names: tuple[str, ...]
     header: bool
@@ -67,7 +67,7 @@ class CsvLayout:
         return None
 
 
-def layout_of(path: Path, schema: TableSchema) -> CsvLayout:
+def layout_of(path: Path | InMemoryFile, schema: TableSchema) -> CsvLayout:
     """Return the layout of a csv file from its first line.
 
     Raises:
@@ -93,7 +93,7 @@ def layout_of(path: Path, schema: TableSchema) -> CsvLayout:
     return CsvLayout(path, separator, tuple(names), schema.header)
 
 
-def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[str]:
+def _names_without_header(path: Path | InMemoryFile, width: int, schema: TableSchema) -> list[str]:
     """Return the schema's names in order, or column_1, column_2, … without a schema."""
     names = list(schema.types)
     numbered = [f"column_{number}" for number in range(1, width + 1)]
@@ -109,7 +109,7 @@ def _names_without_header(path: Path, width: int, schema: TableSchema) -> list[s
     return names or numbered
 
 
-def refuse_twins(names: Sequence[str], path: Path, hint: str = "") -> None:
+def refuse_twins(names: Sequence[str], path: Path | InMemoryFile, hint: str = "") -> None:
     """Raise a DataError if two columns have the same name."""
     twins = [name for name, count in collections.Counter(names).items() if name and count > 1]
     if twins:
@@ -161,7 +161,7 @@ def _with_grouped(
 
 
 def csv_blocks(
-    layout: CsvLayout, schema: TableSchema, columns: Sequence[str], rows: int
+    layout: CsvLayout, schema: TableSchema, columns: Sequence[str], rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """Yield some columns of a csv file in blocks of rows.
 
@@ -169,7 +169,7 @@ def csv_blocks(
         layout: layout of the file.
         schema: names all of ``columns``.
         columns: columns to read.
-        rows: maximal number of rows in a block.
+        rows: maximal number of rows in a block; None for one block of all.
     """
     for table in _frames(layout, schema, rows):
         yield typed(table[list(columns)], schema, layout.separator, layout.place)

@@ -9,6 +9,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from wellfit.core.errors import DataError, did_you_mean
@@ -19,8 +20,28 @@ _GZIP = b"\x1f\x8b"
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error, MemoryError)
 
 
-def open_plain(path: Path) -> io.BufferedReader | gzip.GzipFile:
+@dataclass(frozen=True)
+class InMemoryFile:
+    """The content of a csv file that came by a network, in the place of a path.
+
+    It is read as it is and never decompressed, so that its size bounds what is made of it.
+
+    Args:
+        data: the content.
+        name: for messages, such as ``"the request"``.
+    """
+
+    data: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def open_plain(path: Path | InMemoryFile) -> io.BufferedReader | gzip.GzipFile:
     """Open a file for reading, decompressing it if it is gzipped."""
+    if isinstance(path, InMemoryFile):
+        return io.BufferedReader(io.BytesIO(path.data))
     file = path.open("rb")
     packed = file.read(2) == _GZIP
     file.seek(0)
@@ -31,7 +52,7 @@ def open_plain(path: Path) -> io.BufferedReader | gzip.GzipFile:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path | InMemoryFile) -> Iterator[None]:
     """Convert the errors of reading a damaged file to a DataError with the file's name."""
     check_file(path)
     try:
@@ -46,8 +67,12 @@ def reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path} cannot be read: {_first_line(error)}") from error
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path | InMemoryFile) -> None:
     """Raise a DataError unless ``path`` is a nonempty file."""
+    if isinstance(path, InMemoryFile):
+        if not path.data:
+            raise DataError(f"{path} is empty")
+        return
     if not path.exists():
         raise DataError(f"there is no file {path}{did_you_mean(path.name, siblings(path))}")
     if not path.is_file():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.cells import number_of, trimmed
 from wellfit.datasets.csv_files import csv_blocks, layout_of, listed, read_csv, refuse_twins
-from wellfit.datasets.files import ending, reading
+from wellfit.datasets.files import InMemoryFile, ending, reading
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.typed import Place, typed
 
@@ -64,7 +64,7 @@ def read_with_schema(path: Path, schema: TableSchema) -> tuple[pd.DataFrame, Tab
             schema = replace(schema, types=types)
         else:
             table, schema = read_csv(layout_of(path, schema), schema)
-    _check(table, path)
+    refuse_unreadable(table, path)
     return table, schema
 
 
@@ -89,7 +89,7 @@ def table_blocks(
             blocks = csv_blocks(layout_of(path, schema), schema, columns, rows)
         empty = True
         for table in blocks:
-            _check(table, path)
+            refuse_unreadable(table, path)
             empty = False
             yield table
     if empty:
@@ -115,7 +115,7 @@ def place_in(path: Path, schema: TableSchema) -> Place:
         return layout_of(path, schema).place
 
 
-def _check(table: pd.DataFrame, path: Path) -> None:
+def refuse_unreadable(table: pd.DataFrame, path: Path | InMemoryFile | str) -> None:
     """Raise a DataError for a table without rows, or with lists in cells."""
     import pandas as pd
 
@@ -157,12 +157,26 @@ def _parquet_blocks(
 
 
 def _typed_parquet(table: pd.DataFrame, schema: TableSchema, path: Path) -> pd.DataFrame:
+    return typed_values(table, schema, place_in(path, schema))
+
+
+def typed_values(table: pd.DataFrame, schema: TableSchema, place: Place) -> pd.DataFrame:
+    """Return a table of values that have types, such as a parquet file's, as a schema says.
+
+    Args:
+        table: (rows, columns), with the number of each row, from 0, as the index.
+        schema: the types of its columns, and which values mean missing.
+        place: returns the position of a row.
+
+    Raises:
+        DataError: a cell doesn't have its column's type; names the column, the row and the cell.
+    """
     texts = {str(name): trimmed(column, schema.na_values) for name, column in table.items()}
     table = table.assign(**texts)
     if schema.na_values:
         numbers = [number for na in schema.na_values if (number := number_of(na)) is not None]
         table = table.mask(table.isin([*schema.na_values, *numbers]))
-    return typed(table, schema, ",", place_in(path, schema))
+    return typed(table, schema, ",", place)
 
 
 def split_target(
@@ -189,6 +203,16 @@ def refuse_no_target(names: Sequence[str], target: str | None, origin: str) -> N
         raise DataError(f"{origin} has no column {target!r}{hint} Its columns: {listed(names)}")
     if len(names) == 1:
         raise DataError(f"{origin} has no column except {target!r}; expected features too")
+
+
+def refuse_missing(there: Sequence[str], columns: Sequence[str], origin: str) -> None:
+    """Raise a DataError if a column is missing; it names the nearest one."""
+    missing = [column for column in columns if column not in there]
+    if missing:
+        hint = did_you_mean(missing[0], there)
+        more = f" ({len(missing)} of {len(columns)} are missing)" if len(missing) > 1 else ""
+        listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
+        raise DataError(f"{origin} has no column {missing[0]!r}{more}{hint} Its columns: {listed}")
 
 
 def refuse_target(target: str | None, origin: str) -> None:

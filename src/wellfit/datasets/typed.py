@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
 from wellfit.datasets.cells import decimals_of, inferred_type, is_plain, is_text, read_as
 from wellfit.datasets.schema import CellType, Decimal, TableSchema
@@ -90,6 +91,25 @@ def infer_cell_types(
         elif (kind := inferred_type(column)) != "text":
             read[name] = read_as(column, kind, None)[0]
     return (table.assign(**read) if read else table), shown
+
+
+def refuse_infinity(X: pd.DataFrame, place: Place) -> None:
+    """Raise a DataError if a numeric column contains infinity or a number out of range.
+
+    Args:
+        X: (rows, columns), with the number of each row in its file, from 0, as the index.
+        place: returns the position of a row in words.
+    """
+    for name, column in X.items():
+        if column.dtype.kind in "fiu":
+            wrong = (column.abs() > LARGEST).to_numpy(bool, na_value=False)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise DataError(
+                    f"column {name!r} holds {column.iloc[row]:g} in "
+                    f"{place(int(column.index[row]))}; expected numbers between -{LARGEST:g} and "
+                    f"{LARGEST:g}, or missing values (infinity is neither)"
+                )
 
 
 def _marks(column: pd.Series[Any]) -> set[Decimal]:

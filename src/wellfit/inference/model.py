@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -66,20 +67,33 @@ class NumpyFeatures:
 
 @dataclass(frozen=True, eq=False)
 class NumpyFittedNetwork:
-    """A network with the encoder of its rows: what is read of a model besides its targets."""
+    """A network with the encoder of its rows: what is read of a model besides its targets.
+
+    Attributes:
+        features: the columns that it reads.
+        network: its layers.
+        dtype: of its numbers.
+        link: from logits to outputs.
+        conformal: whether its model has calibrated intervals or sets, which only its estimator
+            predicts.
+    """
 
     features: NumpyFeatures
     network: NumpyNetwork
     dtype: str
     link: str
+    conformal: bool = False
 
     def outputs(self, X: Any) -> Array:
         """Return outputs (n_samples, n_outputs): probabilities, or estimates of scaled targets."""
-        numbers = self.features.encoding.encode(as_table(X), self.dtype)
+        return self.outputs_of(self.features.encoding.encode(as_table(X), self.dtype))
+
+    def outputs_of(self, numbers: Array) -> Array:
+        """Return outputs (n_samples, n_outputs) of encoded rows (n_samples, width)."""
         return self.network.predict(numbers, LINKS[self.link])
 
 
-class NumpyModel:
+class NumpyModel(ABC):
     """A fitted model that predicts rows of a table; its estimator answers the same to rounding.
 
     Args:
@@ -94,6 +108,14 @@ class NumpyModel:
     def __init__(self, network: NumpyFittedNetwork, names: list[str]) -> None:
         self.network_ = network
         self.feature_names_in_ = np.array(names, dtype=object)
+
+    @abstractmethod
+    def answers(self, outputs: Array) -> tuple[Array, Array | None]:
+        """Return predictions, and probabilities where they are of classes.
+
+        Args:
+            outputs: (n_samples, n_outputs) of the network.
+        """
 
 
 class NumpyClassifier(NumpyModel):
@@ -118,7 +140,12 @@ class NumpyClassifier(NumpyModel):
 
     def predict(self, X: Any) -> Array:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""
-        return self._labels.likeliest(self.predict_proba(X))
+        return self.answers(self.network_.outputs(X))[0]
+
+    def answers(self, outputs: Array) -> tuple[Array, Array | None]:
+        """Return the most likely classes, and the probabilities of all."""
+        chances = self._labels.probabilities(outputs)
+        return self._labels.likeliest(chances), chances
 
 
 class NumpyRegressor(NumpyModel):
@@ -144,10 +171,14 @@ class NumpyRegressor(NumpyModel):
 
     def predict(self, X: Any) -> Array:
         """Return estimates (n_samples,), or (n_samples, n_outputs) of several targets."""
-        estimates = self._scaler.inverse_transform(self.network_.outputs(X))
+        return self.answers(self.network_.outputs(X))[0]
+
+    def answers(self, outputs: Array) -> tuple[Array, Array | None]:
+        """Return estimates in the targets' units, and None."""
+        estimates = self._scaler.inverse_transform(outputs)
         if self._limits is not None:
             estimates = np.clip(estimates, *self._limits)
-        return estimates[:, 0] if self._flat else estimates
+        return (estimates[:, 0] if self._flat else estimates), None
 
 
 def read_numpy_model(path: str | os.PathLike[str]) -> NumpyModel | None:
@@ -228,7 +259,8 @@ def _network(
     _require(encoding.width == document["network"]["inputs"])
     schema = inputs.get("schema")
     schema = None if schema is None else TableSchema.from_document(schema)
-    return NumpyFittedNetwork(NumpyFeatures(encoding, schema), network, precision, link)
+    read = NumpyFeatures(encoding, schema)
+    return NumpyFittedNetwork(read, network, precision, link, "conformal" in tensors)
 
 
 def _loss_link(loss: Any, labels: ClassLabels | None) -> str:

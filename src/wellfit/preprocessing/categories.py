@@ -160,12 +160,19 @@ class Levels:
 
         A level that training didn't have counts as rare, or as none where there was no rare one.
         """
+        return self.marked(self.found(column, name))
+
+    def found(self, column: pd.Series[Any], name: str) -> NDArray[np.int64]:
+        """Return each row's place (rows,): its code, or its column of 0 and 1, -1 for none."""
         codes, values = _factorize(column, name)
-        found = np.array([*self._places(values), self.nowhere])[codes]
+        return np.array([*self._places(values), self.nowhere], dtype=np.int64)[codes]
+
+    def marked(self, found: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what :meth:`encode` does, of the rows' places as :meth:`found` returns them."""
         if self.coded:  # whole numbers up to 2**24 are exact in float32
             return found[:, None].astype(np.float32)
         rows = np.flatnonzero(found >= 0)
-        marked = np.zeros((len(codes), len(self.labels)), dtype=np.float32)
+        marked = np.zeros((len(found), len(self.labels)), dtype=np.float32)
         marked[rows, found[rows]] = 1
         return marked
 

@@ -20,6 +20,9 @@ from wellfit.preprocessing.numeric import Numbers, arrays_under
 # columns each cost some time, 32 MiB, which still bounds the memory.
 _MATRIX_CELLS, _FRAME_CELLS = 2**17, 2**22
 
+# The kinds of columns that are scaled as numbers.
+NUMERIC: tuple[Kind, ...] = ("number", "date", "duration")
+
 
 @dataclass(frozen=True)
 class TableEncoding:
@@ -136,11 +139,43 @@ class TableEncoding:
         return number_matrix(table, positions(self.kinds, *kinds), self.kinds, self.names, rows)
 
     def _encode_into(self, out: NDArray[Any], table: Table, rows: Sequence[int]) -> None:
-        numbers = self.matrix(table, "number", "date", "duration", rows=rows)
-        flags = self.matrix(table, "flag", rows=rows)
+        numbers, flags = (self.matrix(table, *kinds, rows=rows) for kinds in (NUMERIC, ("flag",)))
+        self._assemble(out, numbers, flags, self.places(table))
+
+    def places(self, table: Table) -> list[NDArray[np.int64]]:
+        """Return the places (rows,) of the levels in each column of text or categories."""
+        columns = zip(positions(self.kinds, "category"), self.categories, strict=True)
+        return [each.found(table.iloc[:, at], self.names[at]) for at, each in columns]
+
+    def encode_cells(
+        self,
+        numbers: NDArray[Any],
+        flags: NDArray[Any],
+        places: Sequence[NDArray[np.int64]],
+        dtype: DTypeLike,
+    ) -> NDArray[Any]:
+        """Return what :meth:`encode` does, of cells that were read.
+
+        Args:
+            numbers: (rows, columns) of numbers, dates and durations, as of :meth:`matrix`.
+            flags: (rows, columns) likewise.
+            places: (rows,) of each category, as of :meth:`places`.
+            dtype: of the result, of floats.
+        """
+        out = np.empty((len(numbers), self.width), dtype=dtype)
+        self._assemble(out, numbers, flags, places)
+        return out
+
+    def _assemble(
+        self,
+        out: NDArray[Any],
+        numbers: NDArray[Any],
+        flags: NDArray[Any],
+        places: Sequence[NDArray[np.int64]],
+    ) -> None:
         parts = [self.numbers.transform(numbers), self.flags.transform(flags)]
-        for at, levels in codes_last(positions(self.kinds, "category"), self.categories):
-            parts.append(levels.encode(table.iloc[:, at], self.names[at]))
+        for found, levels in codes_last(places, self.categories):
+            parts.append(levels.marked(found))
         ends = np.cumsum([part.shape[1] for part in parts])
         for end, part in zip(ends, parts, strict=True):
             out[:, end - part.shape[1] : end] = part

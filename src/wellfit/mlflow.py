@@ -1,0 +1,1 @@
+"""MLflow's model flavor of wellfit: models logged, registered, loaded and served by MLflow."""
