@@ -82,24 +82,16 @@ def _served(
         ModelFileError: there is no model, or it is damaged or newer.
     """
     from wellfit.cli.run_folder import model_folder, read_config
-    from wellfit.inference import read_numpy_model
-    from wellfit.inference.table_schema import table_schema
     from wellfit.serving import ServedModel, describe
 
-    folder, config = model_folder(run), read_config(run)
-    quick = read_numpy_model(folder) if device in ("auto", "cpu") else None
-    estimator: Any = None
-    if quick is None or quick.network_.conformal:
+    def load(folder: Any) -> Any:
         with starting():
             from wellfit.cli.run_model import load_run_model
-        estimator = load_run_model(run, folder)
-        for network in getattr(estimator, "estimators_", [estimator]):
-            network.set_params(device=device)
+        return load_run_model(run, folder)
+
+    folder, config = model_folder(run), read_config(run)
     target = config.get("data", {}).get("target")
-    schema = table_schema(estimator if quick is None else quick, target)
-    if schema is not None:
-        schema = schema.adding(na_values)
-    model = ServedModel(quick, estimator, schema)
+    model = ServedModel.load(folder, target=target, na_values=na_values, device=device, load=load)
     return model, describe(model, run.resolve().name, config, _result(run))
 
 

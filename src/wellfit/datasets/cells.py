@@ -124,12 +124,21 @@ def read_as(
         values = _as_text(column)
         return values, values.isna() & column.notna()
     if not is_text(column) and cell_type(column) not in (kind, _ALIKE.get(kind), "empty"):
-        return column.where(column.isna(), None).astype(object), column.notna()
+        return column.where(column.isna(), None).astype(object), _strays(column, kind)
     values = _read(column, kind, decimal)
     unread = values.isna() & column.notna()
     if unread.any() and is_text(column):
         unread &= ~_lower(column).isin(_MISSING_BESIDE_VALUES)
     return values, unread
+
+
+def _strays(column: pd.Series[Any], kind: CellType) -> pd.Series[Any]:
+    """Return which cells keep a column from being of a type: all, unless only some do."""
+    there = column.notna()
+    if column.dtype != object or kind not in ("number", "boolean"):
+        return there
+    stray = there & ~column.map(lambda cell: isinstance(cell, (int, float))).astype(bool)
+    return stray if stray.any() else there
 
 
 def number_of(cell: str) -> float | None:

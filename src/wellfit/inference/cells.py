@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -32,7 +33,7 @@ _PLAIN: dict[tuple[CellType, Kind], frozenset[type]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class ReadCells:
     """The cells of some rows, read but not yet scaled, so that those of several requests join.
 
     Attributes:
@@ -49,7 +50,7 @@ class Cells:
         return len(self.numbers)
 
     @classmethod
-    def joined(cls, parts: Sequence[Cells]) -> Cells:
+    def joined(cls, parts: Sequence[ReadCells]) -> ReadCells:
         """Return the rows of several, one below the other."""
         if len(parts) == 1:
             return parts[0]
@@ -91,7 +92,7 @@ class CellReader:
         levels = zip(categories, encoding.categories, strict=True)
         self._categories = [_Category(column, each) for column, each in levels]
 
-    def read(self, columns: Sequence[Values], place: Place) -> Cells:
+    def read(self, columns: Sequence[Values], place: Place) -> ReadCells:
         """Return the cells of rows that are given column by column, in the model's order.
 
         Args:
@@ -110,17 +111,17 @@ class CellReader:
         numbers, flags = (
             _matrix(own, columns, rows, place) for own in (self._numbers, self._flags)
         )
-        return Cells(numbers, flags, places)
+        return ReadCells(numbers, flags, places)
 
-    def read_table(self, table: pd.DataFrame) -> Cells:
+    def read_table(self, table: pd.DataFrame) -> ReadCells:
         """Return the cells of a table (rows, columns) that was read by the schema."""
         numbers, flags = (self._encoding.matrix(table, *own) for own in (NUMERIC, ("flag",)))
         places = np.empty((len(table), len(self._categories)), dtype=np.int64)
         for at, found in enumerate(self._encoding.places(table)):
             places[:, at] = found
-        return Cells(numbers, flags, places)
+        return ReadCells(numbers, flags, places)
 
-    def encode(self, cells: Cells) -> NDArray[Any]:
+    def encode(self, cells: ReadCells) -> NDArray[Any]:
         """Return what the network reads (n_rows, width) of cells."""
         found = list(cells.places.T)
         return self._encoding.encode_cells(cells.numbers, cells.flags, found, self._network.dtype)
@@ -175,21 +176,40 @@ def _matrix(
     return matrix.T
 
 
+class _Places(dict[str | None, int]):
+    """The place of each known text, and of None; others are looked for without blanks around.
+
+    Args:
+        levels: of a column.
+        missing: texts that mean missing.
+    """
+
+    def __init__(self, levels: Levels, missing: Iterable[str]) -> None:
+        super().__init__()
+        self._elsewhere = levels.elsewhere
+        self.update(levels.places())
+        self.update(dict.fromkeys([None, *missing], levels.nowhere))
+        # Blanks around text are no part of it, as in files: no text with blanks is found at once.
+        for text in [text for text in self if text is not None and text != text.strip()]:
+            del self[text]
+
+    def __missing__(self, text: Any) -> int:
+        # What clients send isn't kept, or they would fill the memory.
+        return self.get(text.strip(), self._elsewhere)
+
+
 class _Category:
     """A column of text or categories: the places of its levels."""
 
     def __init__(self, column: _Column, levels: Levels) -> None:
         self.column, self._levels = column, levels
-        self._elsewhere, self._nowhere = levels.elsewhere, levels.nowhere
-        known = levels.places()
-        missing = dict.fromkeys(column.missing, levels.nowhere)
-        self._place: Callable[..., int] = {**known, **missing}.get
+        self._places = _Places(levels, column.missing)
 
     def places(self, values: Values, place: Place) -> Sequence[int] | NDArray[np.int64]:
         """Return the place of each value's level, -1 for none."""
-        if not self.column.is_plain(values):
-            name = self.column.name
-            return self._levels.found(self.column.table(values, place)[name], name)
-        look, nowhere, elsewhere = self._place, self._nowhere, self._elsewhere
-        # Blanks around text are no part of it, as in files.
-        return [nowhere if v is None else look(v.strip(), elsewhere) for v in values]
+        if self.column.plain:
+            # What is no text has no strip, or no hash.
+            with suppress(AttributeError, TypeError):
+                return list(map(self._places.__getitem__, values))
+        name = self.column.name
+        return self._levels.found(self.column.table(values, place)[name], name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ModelAnswers:
     """What a model predicts of some rows.
 
     Attributes:
@@ -24,10 +24,10 @@ class Answers:
         probabilities: (n, n_classes), of a classifier.
         classes: the labels of a classifier.
         intervals: bounds (n, n_targets, 2) by the level's text.
-        sets: the labels in each row's set, by the level's text.
+        sets: which classes are in each row's set (n, n_classes), by the level's text.
         quantiles: estimates (n, n_targets) by the quantile's text.
 
-    >>> found = Answers(np.array([1.5, 2.5]), intervals={"90": np.array([[[1, 2]], [[2, 3]]])})
+    >>> found = ModelAnswers(np.array([1.5, 2.5]), intervals={"90": np.array([[[1, 2]], [[2, 3]]])})
     >>> list(found.document())
     ['predictions', 'intervals']
     >>> print(found.part(0, 1).csv(), end="")
@@ -39,10 +39,10 @@ class Answers:
     probabilities: Array | None = None
     classes: Array | None = None
     intervals: Mapping[str, Array] = field(default_factory=dict)
-    sets: Mapping[str, Sequence[Array]] = field(default_factory=dict)
+    sets: Mapping[str, Array] = field(default_factory=dict)
     quantiles: Mapping[str, Array] = field(default_factory=dict)
 
-    def part(self, start: int, end: int) -> Answers:
+    def part(self, start: int, end: int) -> ModelAnswers:
         """Return those of the rows from ``start`` to ``end``."""
         if not start and end == len(self.predictions):
             return self
@@ -64,9 +64,7 @@ class Answers:
             if levels := getattr(self, name):
                 found[name] = {level: _plain(_of_one(rows)) for level, rows in levels.items()}
         if self.sets:
-            found["sets"] = {
-                level: [labels.tolist() for labels in rows] for level, rows in self.sets.items()
-            }
+            found["sets"] = {level: list(self._labels(rows)) for level, rows in self.sets.items()}
         return found
 
     def csv(self) -> str:
@@ -87,8 +85,14 @@ class Answers:
             for target, ending in endings(rows.shape[1]):
                 yield f"low_{level}{ending}", rows[:, target, 0]
                 yield f"high_{level}{ending}", rows[:, target, 1]
-        for level, labels in self.sets.items():
-            yield f"set_{level}", [BETWEEN.join(map(str, each.tolist())) for each in labels]
+        for level, rows in self.sets.items():
+            yield f"set_{level}", [BETWEEN.join(map(str, each)) for each in self._labels(rows)]
+
+    def _labels(self, sets: Array) -> Iterator[list[Any]]:
+        """Yield the labels of each set."""
+        assert self.classes is not None
+        for each in sets:
+            yield self.classes[each].tolist()
 
 
 def _of_one(rows: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from wellfit.core.errors import WellfitError
 from wellfit.core.extras import import_extra
-from wellfit.serving.answers import Answers
+from wellfit.serving.answers import ModelAnswers
 from wellfit.serving.asked import AskedFor
 from wellfit.serving.batching import Batcher, PredictionJob
 from wellfit.serving.model import Rows, ServedModel
@@ -184,10 +184,10 @@ class _Application:
             self._refuse(400, f"{ORIGIN} isn't JSON: {error}")
         return self._model.read(document, asked)
 
-    def _json(self, answers: Answers) -> bytes:
+    def _json(self, answers: ModelAnswers) -> bytes:
         return self._encoded(answers.document())
 
-    def _csv(self, answers: Answers) -> bytes:
+    def _csv(self, answers: ModelAnswers) -> bytes:
         return answers.csv().encode()
 
     def _encoded(self, document: Any) -> bytes:

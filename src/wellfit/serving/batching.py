@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from wellfit.serving.answers import Answers
+from wellfit.serving.answers import ModelAnswers
 from wellfit.serving.asked import AskedFor
 from wellfit.serving.model import Rows, ServedModel
 
@@ -40,7 +40,7 @@ class PredictionJob:
     size: int
     asked: AskedFor
     read: Callable[[], Rows]
-    render: Callable[[Answers], bytes]
+    render: Callable[[ModelAnswers], bytes]
     rows: Rows | None = None
     result: bytes | Exception | None = None
     done: asyncio.Future[None] = field(
@@ -63,7 +63,7 @@ class PredictionJob:
 
 
 class Batcher:
-    """Answers requests, those that are waiting together.
+    """ModelAnswers requests, those that are waiting together.
 
     Args:
         model: that predicts.

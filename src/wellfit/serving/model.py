@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -16,15 +17,15 @@ from wellfit.datasets.files import InMemoryFile, reading
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.tables import refuse_missing, refuse_unreadable, typed_values
 from wellfit.datasets.typed import refuse_infinity
-from wellfit.inference import NumpyModel
-from wellfit.inference.cells import CellReader, Cells
+from wellfit.inference import NumpyModel, read_numpy_model
+from wellfit.inference.cells import CellReader, ReadCells
 from wellfit.inference.levels import quantiles_by_level
-from wellfit.inference.table_schema import known_levels
-from wellfit.serving.answers import Answers
+from wellfit.inference.table_schema import known_levels, table_schema
+from wellfit.serving.answers import ModelAnswers
 from wellfit.serving.asked import AskedFor
 from wellfit.serving.rows import ORIGIN, RowForm, matrix_rows, place
 
-Rows: TypeAlias = "Cells | pd.DataFrame | NDArray[Any]"
+Rows: TypeAlias = "ReadCells | pd.DataFrame | NDArray[Any]"
 _MOST_COLUMNS = 10_000  # of a csv, beside the model's
 
 
@@ -39,6 +40,15 @@ class ServedModel:
         quick: the model as NumPy predicts it; None where it can't.
         estimator: the fitted estimator or ensemble; None where it isn't needed.
         schema: how tables are read for it; None where its columns have no names.
+
+    >>> import tempfile
+    >>> from wellfit import MLPClassifier
+    >>> X = pd.DataFrame({"size": [0.0, 1.0], "colour": ["red", "blue"]})
+    >>> clf = MLPClassifier((4,), epochs=2, random_state=0).fit(X, ["a", "b"])
+    >>> model = ServedModel.load(clf.save(tempfile.mkdtemp() + "/model"))
+    >>> rows = model.read([{"size": 0.5, "colour": None}], AskedFor())
+    >>> model.predict([rows], AskedFor())[0].document()["classes"]
+    ['a', 'b']
 
     Attributes:
         columns: the names of the columns; empty where they have none.
@@ -62,6 +72,37 @@ class ServedModel:
         self._reader = None
         if quick is not None and schema is not None:
             self._reader = CellReader(quick, schema)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        target: str | None = None,
+        na_values: Sequence[str] = (),
+        device: str = "auto",
+        load: Callable[[Any], Any] | None = None,
+    ) -> ServedModel:
+        """Load a model folder, of an estimator or of an ensemble.
+
+        Args:
+            folder: that ``save`` wrote.
+            target: the column that it predicts, where its training table wasn't recorded.
+            na_values: further values that mean missing.
+            device: that PyTorch computes on; NumPy's is the CPU.
+            load: returns the estimator of the folder; None for :func:`wellfit.load_model`.
+
+        Raises:
+            ModelFileError: there is no model, or it is damaged or newer.
+        """
+        quick = read_numpy_model(folder) if device in ("auto", "cpu") else None
+        estimator: Any = None
+        if quick is None or quick.network_.conformal:
+            estimator = (load or _load_model)(folder)
+            for network in getattr(estimator, "estimators_", [estimator]):
+                network.set_params(device=device)
+        schema = table_schema(estimator if quick is None else quick, target)
+        return cls(quick, estimator, None if schema is None else schema.adding(na_values))
 
     @property
     def is_calibrated(self) -> bool:
@@ -128,7 +169,7 @@ class ServedModel:
             return self._reader.read_table(table)
         return table
 
-    def predict(self, parts: Sequence[Rows], asked: AskedFor) -> list[Answers]:
+    def predict(self, parts: Sequence[Rows], asked: AskedFor) -> list[ModelAnswers]:
         """Return the predictions of several requests' rows, made together.
 
         Args:
@@ -136,15 +177,15 @@ class ServedModel:
             asked: what all of them ask for.
         """
         if self.is_quick(asked) and self.quick is not None and self._reader is not None:
-            encoded = self._reader.encode(Cells.joined(parts))  # type: ignore[arg-type]
+            encoded = self._reader.encode(ReadCells.joined(parts))  # type: ignore[arg-type]
             found = self.quick.answers(self.quick.network_.outputs_of(encoded))
-            answers = Answers(*found, self.classes)
+            answers = ModelAnswers(*found, self.classes)
         else:
             answers = self._by_estimator(_joined(parts), asked)
         ends = np.cumsum([len(part) for part in parts]).tolist()
         return [answers.part(*each) for each in zip([0, *ends], ends, strict=False)]
 
-    def _by_estimator(self, X: Any, asked: AskedFor) -> Answers:
+    def _by_estimator(self, X: Any, asked: AskedFor) -> ModelAnswers:
         model = self.estimator
         chances = model.predict_proba(X) if self.classes is not None else None
         intervals = {
@@ -154,7 +195,7 @@ class ServedModel:
         sets = {text: model.predict_set(X, level) for text, level in asked.sets}
         quantiles = quantiles_by_level(model, X)
         predictions = np.asarray(model.predict(X))
-        return Answers(predictions, chances, self.classes, intervals, sets, quantiles)
+        return ModelAnswers(predictions, chances, self.classes, intervals, sets, quantiles)
 
     def _matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[Any]:
         matrix = np.array(rows, dtype=np.float64)
@@ -163,6 +204,12 @@ class ServedModel:
             pixels = matrix.astype(np.uint8)
             return pixels if np.array_equal(pixels, matrix) else matrix
         return matrix
+
+
+def _load_model(folder: Any) -> Any:
+    from wellfit.estimators import load_model  # imports PyTorch
+
+    return load_model(folder)
 
 
 def _joined(parts: Sequence[Any]) -> Any:

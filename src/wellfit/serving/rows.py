@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from wellfit.core.errors import DataError, did_you_mean
 from wellfit.datasets.tables import refuse_missing
 
+Columns = Sequence[Sequence[Any]]
 ORIGIN = "the request"
 _NAMED = 100  # columns that messages look at beside the model's: a request may hold a million
 _FORMS = (
@@ -34,7 +36,7 @@ class RowForm:
 
     >>> form = RowForm(["age", "job"], ["income"])
     >>> form.columns_of([{"job": "cook", "age": 25}], ignore_extra=False)
-    [[25], ['cook']]
+    [(25,), ('cook',)]
     >>> form.columns_of({"age": [25], "job": ["cook"]}, ignore_extra=False)
     [[25], ['cook']]
     >>> form.columns_of([{"age": 25, "jbo": "cook"}], ignore_extra=False)
@@ -44,8 +46,10 @@ class RowForm:
 
     def __init__(self, columns: Sequence[str], known: Sequence[str] = ()) -> None:
         self.columns, self.known = list(columns), {*columns, *known}
+        several = itemgetter(*columns) if len(columns) > 1 else None
+        self._values = several or (lambda row: tuple(row[name] for name in columns))
 
-    def columns_of(self, document: Any, *, ignore_extra: bool) -> list[list[Any]]:
+    def columns_of(self, document: Any, *, ignore_extra: bool) -> Columns:
         """Return each column's values, in the model's order.
 
         Args:
@@ -76,11 +80,11 @@ class RowForm:
                 "?extra=ignore ignores such columns"
             )
 
-    def _of_rows(self, rows: list[Any], ignore_extra: bool) -> list[list[Any]]:
+    def _of_rows(self, rows: list[Any], ignore_extra: bool) -> Columns:
         if not rows:
             raise DataError(f"{ORIGIN} has no rows; {_FORMS}")
         try:
-            found = [[row[name] for row in rows] for name in self.columns]
+            found = [*zip(*map(self._values, rows), strict=True)]
         except (KeyError, TypeError):
             self._refuse_row(rows)
         if not ignore_extra:
@@ -106,7 +110,7 @@ class RowForm:
         shown = [name if name in self.known else name[:_NAMED] for name in seen]
         refuse_missing(shown, self.columns, origin)
 
-    def _of_columns(self, columns: dict[str, Any], ignore_extra: bool) -> list[list[Any]]:
+    def _of_columns(self, columns: dict[str, Any], ignore_extra: bool) -> Columns:
         self._refuse_lacking(columns, ORIGIN)
         if not ignore_extra:
             self.refuse_extra(columns)

@@ -1,1 +1,0 @@
-"""MLflow's model flavor of wellfit: models logged, registered, loaded and served by MLflow."""
