@@ -27,7 +27,8 @@ class ModelAnswers:
         sets: which classes are in each row's set (n, n_classes), by the level's text.
         quantiles: estimates (n, n_targets) by the quantile's text.
 
-    >>> found = ModelAnswers(np.array([1.5, 2.5]), intervals={"90": np.array([[[1, 2]], [[2, 3]]])})
+    >>> bounds = np.array([[[1, 2]], [[2, 3]]])
+    >>> found = ModelAnswers(np.array([1.5, 2.5]), intervals={"90": bounds})
     >>> list(found.document())
     ['predictions', 'intervals']
     >>> print(found.part(0, 1).csv(), end="")
