@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import CLASSES, PAY, QUICK, TABLE, app_of
 
+from served import CLASSES, PAY, QUICK, TABLE, app_of
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.datasets import TableSchema
 from wellfit.inference.table_schema import record_schema

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from asgi import ask, predict, replies_to, rows
 from served import CLASSES, NEW, PAY, QUICK, ROW, TABLE, by_command, columns, plain
-
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.model_selection import MLPEnsembleClassifier
 from wellfit.serving import Limits

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from asgi import Sent, predict, replies_to, rows
-from served import NEW, ROW, columns
 from typer.testing import CliRunner
 
+from asgi import Sent, predict, replies_to, rows
+from served import NEW, ROW, columns
 from wellfit import MLPClassifier
 from wellfit.cli.app import app as command
 from wellfit.serving import Limits, ServedModel
