@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -134,3 +135,58 @@ def call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["wellfit", *words]
     main()
+
+
+def in_group(function: Callable[..., T], *args: Any, count: int = 2) -> list[T]:
+    """Call a function of a module in several processes, as torchrun would start them.
+
+    Returns:
+        What it returns in each of them.
+
+    Raises:
+        AssertionError: it raises in one of them; the message is all tracebacks.
+    """
+    port = _free_port()
+    pairs = [SERVER.Pipe(duplex=False) for _ in range(count)]
+    processes = [
+        SERVER.Process(target=_member, args=(rank, count, port, sending, function, args))
+        for rank, (_, sending) in enumerate(pairs)
+    ]
+    for process in processes:
+        process.start()
+    results, troubles = [], []
+    for receiving, sending in pairs:
+        sending.close()
+        try:
+            result, trouble = receiving.recv()
+        except EOFError:
+            result, trouble = None, "the process ended without a word"
+        results.append(result)
+        troubles.append(trouble)
+    for process in processes:
+        process.join()
+    assert not any(troubles), "\n".join(troubles)
+    return results
+
+
+def launch_environment(rank: int, count: int, port: int) -> dict[str, str]:
+    """Return what torchrun writes into the environment of the processes of one machine."""
+    numbers = {"RANK": rank, "WORLD_SIZE": count, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": count}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test"}
+    return {name: str(number) for name, number in numbers.items()} | place
+
+
+def _member(
+    rank: int, count: int, port: int, sending: Any, function: Callable[..., Any], args: Any
+) -> None:
+    import torch
+
+    os.environ.update(launch_environment(rank, count, port))
+    torch.set_num_threads(1)
+    _report(sending, function, args)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -15,7 +15,7 @@ import wellfit
 from wellfit.cli import signals
 from wellfit.cli.card import card
 from wellfit.cli.check import check
-from wellfit.cli.console import complain, note
+from wellfit.cli.console import complain, let_first_speak, note
 from wellfit.cli.data import data_app
 from wellfit.cli.export import export
 from wellfit.cli.import_model import import_file
@@ -30,6 +30,7 @@ from wellfit.cli.serve import serve
 from wellfit.cli.train import train
 from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
+from wellfit.core.launch import launched
 
 FAILED, UNUSABLE = 1, 2
 
@@ -46,6 +47,7 @@ class _CommandGroup(TyperGroup):
             # Typer handles its own exceptions (a wrong option, --help, a closed pipe).
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
             if own or ctx.params.get("debug"):
+                let_first_speak()
                 raise
             raise typer.Exit(_report_error(error)) from error
         finally:
@@ -107,6 +109,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def wellfit_command(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -116,6 +119,12 @@ def wellfit_command(
     ] = False,
 ) -> None:
     """Train and evaluate feed-forward neural networks on tables and images."""
+    launch = launched()
+    if launch is not None and ctx.invoked_subcommand != "train":
+        raise InputError(
+            f"torchrun has started {launch.size} processes of `wellfit {ctx.invoked_subcommand}`, "
+            "which works in one; expected `torchrun … -m wellfit train`, or no torchrun"
+        )
 
 
 def _collect_garbage_rarely() -> None:

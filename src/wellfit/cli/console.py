@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wellfit.cli import signals
+from wellfit.core.launch import is_silent
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
     from rich.table import Table
 
+_TURN = 2.0  # seconds
 
-def screen(*, stderr: bool = False) -> Console:
-    """Return a console without markup, because column names may contain ``[b]``."""
+
+def screen(*, stderr: bool = False, quiet: bool | None = None) -> Console:
+    """Return a console without markup, because column names may contain ``[b]``.
+
+    Of several processes that train together, only the first one's shows anything, unless ``quiet``
+    says otherwise.
+    """
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    quiet = is_silent() if quiet is None else quiet
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, quiet=quiet)
 
 
 def spinner(what: str) -> Status:
@@ -36,8 +46,21 @@ def starting() -> Iterator[None]:
 
 
 def complain(message: str) -> None:
-    """Print an error."""
-    _print_labelled("error: ", message, "bold red")
+    """Print an error.
+
+    Several processes that train together mostly fail alike. torchrun ends the others once the
+    first has said so: what another one prints some seconds later is its own error.
+    """
+    if is_silent():
+        let_first_speak()
+        message = f"process {os.environ['RANK']}: {message}"
+    _print_labelled("error: ", message, "bold red", quiet=False)
+
+
+def let_first_speak() -> None:
+    """Wait until the first of several processes has printed what all of them would."""
+    if is_silent():
+        time.sleep(_TURN)
 
 
 def note(message: str) -> None:
@@ -45,11 +68,12 @@ def note(message: str) -> None:
     _print_labelled("note: ", message, "yellow")
 
 
-def _print_labelled(label: str, message: str, style: str) -> None:
+def _print_labelled(label: str, message: str, style: str, quiet: bool | None = None) -> None:
     from rich.text import Text
 
     # Not wrapped, so that paths and names stay whole.
-    screen(stderr=True).print(Text.assemble((label, style), message), soft_wrap=True)
+    text = Text.assemble((label, style), message)
+    screen(stderr=True, quiet=quiet).print(text, soft_wrap=True)
 
 
 def key_value_table() -> Table:

@@ -23,7 +23,8 @@ from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.core.hyper import check_value
 from wellfit.core.parameter import Group
 
-OWN = {"callbacks", "warm_start", "random_state", "verbose"}  # the command sets these itself
+# The command sets these itself; torchrun says which processes there are.
+OWN = {"callbacks", "warm_start", "random_state", "verbose", "processes"}
 _SHORT = {"hidden_layer_sizes": "--hidden"}
 _EXAMPLES = {
     "hidden_layer_sizes": "512,256",

@@ -72,6 +72,8 @@ class ConfigDocument(TypedDict, total=False):
     options: dict[str, Any]
     search: dict[str, Any]
     precision: str
+    processes: Count
+    launch: str
 
 
 class ScoreEntry(TypedDict):

@@ -16,6 +16,7 @@ from rich.text import Text
 from wellfit.augment import augmentations
 from wellfit.cli.console import note, spinner
 from wellfit.cli.plan import Plan
+from wellfit.cli.processes import launch_entry
 from wellfit.cli.request import Request
 from wellfit.cli.run_folder import RunFolder
 from wellfit.cli.sampling import streaming_notes
@@ -51,7 +52,9 @@ def prepare(plan: Plan) -> tuple[SplitData, Model]:
 
 def build_estimator(plan: Plan, learning: Learning) -> Model:
     """Return the estimator of a plan, for classes or for numbers."""
-    return estimator(learning, {**plan.parameters, "random_state": plan.request.seed}, plan.extra)
+    # What checks and judges a training is a matter of one process; its fit is of all.
+    own = {"random_state": plan.request.seed, "processes": None}
+    return estimator(learning, {**plan.parameters, **own}, plan.extra)
 
 
 def run_config(model: Model, source: SplitData, request: Request) -> dict[str, Any]:
@@ -84,6 +87,7 @@ def run_config(model: Model, source: SplitData, request: Request) -> dict[str, A
             **{package: version(package) for package in packages},
         },
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        **launch_entry(),
     }
 
 

@@ -11,6 +11,7 @@ import typer
 from wellfit.cli import options
 from wellfit.cli.console import starting
 from wellfit.cli.parameters import given_parameters, parameter_options
+from wellfit.core.launch import is_silent, launched
 
 if TYPE_CHECKING:
     from wellfit.cli.plan import Plan
@@ -26,16 +27,33 @@ if TYPE_CHECKING:
 )
 def train(ctx: typer.Context, **given: Any) -> None:
     """Train a model, evaluate it on a test set, and write a run folder."""
-    if given["resume"] is not None:
-        begin_again(ctx, given["resume"])
+    if is_silent():
+        with starting():
+            from wellfit.cli.train_run import train_as_told
+        train_as_told()
+        return
+    resumed = given["resume"] or restarted(given["run"])
+    if resumed is not None:
+        if given["resume"] is not None:
+            begin_again(ctx, resumed)
         with starting():
             from wellfit.cli.train_run import resume_training
-        resume_training(given["resume"], quiet=given["quiet"])
+        resume_training(resumed, quiet=given["quiet"])
         return
     plan = begin(ctx, given)
     with starting():
         from wellfit.cli.train_run import run_training
     run_training(plan, run=given["run"], overwrite=given["overwrite"], quiet=given["quiet"])
+
+
+def restarted(run: Path | None) -> Path | None:
+    """Return the run to go on with where torchrun has started this command anew."""
+    launch = launched()
+    if launch is None or not launch.restarts:
+        return None
+    from wellfit.cli.restarts import begun_by
+
+    return begun_by(launch, run)
 
 
 def begin_again(ctx: typer.Context, run: Path) -> None:

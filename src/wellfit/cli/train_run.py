@@ -19,6 +19,7 @@ from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
+from wellfit.cli.processes import Order, tell, told, with_shared_memory
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
     CURVE,
@@ -71,6 +72,8 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
             f"--tensorboard needs TensorBoard: {install_command('tensorboard')}"
         )
     build_estimator(plan, "classification")
+    plan = with_shared_memory(plan)
+    tell(Order(plan, run))
     source, model = prepare(plan)
     folder = RunFolder(run, source.data.name, overwrite=overwrite)
     config = {**run_config(model, source, plan.request), **plan.to_dict()}
@@ -89,6 +92,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         status = result.get("status", "interrupted")
         plan = Plan.from_dict(config)
         if status != "interrupted":
+            tell(None)
             complete(plan, folder, config)
             epochs = pluralize(result["epochs"], "epoch")
             screen().print(f"{path} is {_ended(status)} already, after {epochs}", soft_wrap=True)
@@ -96,8 +100,20 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         config.pop("result", None)
         if "precision" in config:
             plan = plan.with_precision(config["precision"])
+        tell(Order(plan, path, latest(folder.checkpoints)))
         source, model = prepare(plan)
         _carry_out(plan, source, model, folder, config, quiet)
+
+
+def train_as_told() -> None:
+    """Train with the first of several processes, which alone writes and prints."""
+    order = told()
+    if order is None:
+        return
+    source, model = prepare(order.plan)
+    folder = RunFolder(order.run, source.data.name)
+    stored = stored_beside(folder.path, source)
+    _fit(model, stored, in_memory(source), [], folder, order.begun)
 
 
 def complete(plan: Plan, folder: RunFolder, config: Mapping[str, Any]) -> None:
@@ -134,7 +150,8 @@ def _carry_out(
     try:
         shows = _shows(plan.options, console, judged, quiet)
         source = stored_beside(folder.path, source)
-        _fit(model, source, looked_at, [*writers, *shows], folder)
+        begun = latest(folder.checkpoints) if folder.resumed else None
+        _fit(model, source, looked_at, [*writers, *shows], folder, begun)
         # First of all, so that the model isn't lost if a later step fails.
         record_schema(model, source.data.schema)
         model.save(folder.model)
@@ -195,6 +212,7 @@ def _fit(
     looked_at: SplitData,
     callbacks: list[Callback],
     folder: RunFolder,
+    begun: Path | None,
 ) -> None:
     """Train; warnings become notes, and scikit-learn's errors about data a DataError."""
     data = source.data
@@ -202,11 +220,10 @@ def _fit(
     if _judged(model, source) == "test" and _has_test_classes(source):
         # The test set is only shown as a curve: it chooses no weights, and a sample will do.
         X_val, y_val = looked_at.data.X_test, looked_at.data.y_test
-    model.set_params(callbacks=callbacks)
+    model.set_params(callbacks=callbacks, processes="auto")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            begun = latest(folder.checkpoints) if folder.resumed else None
             parts: Any = {"sample_weight": source.weights, "X_val": X_val, "y_val": y_val}
             model.fit(data.X, data.y, **parts, resume_from=begun)
         except InputError:
@@ -215,7 +232,7 @@ def _fit(
             if folder.begun:
                 raise
             raise DataError(str(error)) from error
-    model.set_params(callbacks=())
+    model.set_params(callbacks=(), processes=None)
     # A failed checkpoint is a RuntimeWarning; so are numpy's warnings, which aren't shown.
     messages = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     messages += [str(w.message) for w in caught if str(w.message).endswith("training continues")]

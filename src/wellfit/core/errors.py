@@ -10,6 +10,7 @@ The tree, with the built-in that each also is, so that ``except ValueError`` kee
      │    │    └── CellTypeError (TypeError)   a cell that holds neither text nor a number
      │    └── ModelFileError              a folder that is no model, is damaged, or is too new
      ├── DivergedError (ArithmeticError)  training ran into infinite or undefined numbers
+     ├── LostProcessError (ConnectionError)  another process of a training has ended
      └── MissingExtraError (ImportError)  an optional dependency is not installed
 """
 
@@ -69,6 +70,10 @@ class UnknownNameError(InputError):
 
 class DivergedError(WellfitError, ArithmeticError):
     """Training ran into infinite or undefined numbers before there was anything to keep."""
+
+
+class LostProcessError(WellfitError, ConnectionError):
+    """Another process that trains the same network has ended, or can't be reached."""
 
 
 class MissingExtraError(WellfitError, ImportError):

@@ -88,19 +88,23 @@ class Bits:
         keys: (K,) one key a member.
         shape: the shape of one block for one member.
         steps: how many consecutive blocks a call fills.
+        first_row: rows of a larger block that come before, and aren't drawn.
     """
 
-    def __init__(self, keys: Tensor, shape: tuple[int, ...], steps: int) -> None:
-        size = int(np.prod(shape))
-        self._words = -(-size // 4)  # four 16-bit integers to a 64-bit word
-        self._keys, self._size, self._shape, self._steps = keys, size, shape, steps
+    def __init__(
+        self, keys: Tensor, shape: tuple[int, ...], steps: int, first_row: int = 0
+    ) -> None:
+        size, before = int(np.prod(shape)), first_row * int(np.prod(shape[1:]))
+        first = before // 4  # four 16-bit integers to a 64-bit word
+        self._cut = slice(before - 4 * first, before - 4 * first + size)
+        words = -(-self._cut.stop // 4)
+        self._keys, self._shape, self._steps = keys, shape, steps
         blocks = torch.arange(steps, device=keys.device).mul_(_BLOCK).view(-1, 1, 1)
         # SplitMix64's state after n numbers is seed + n γ: any position is reached by one product,
         # so blocks need not be drawn in order.
-        self._offsets = (blocks + torch.arange(self._words, device=keys.device)).mul_(_GAMMA)
-        self._state = torch.empty(
-            steps, len(keys), self._words, dtype=torch.int64, device=keys.device
-        )
+        places = torch.arange(first, first + words, device=keys.device)
+        self._offsets = (blocks + places).mul_(_GAMMA)
+        self._state = torch.empty(steps, len(keys), words, dtype=torch.int64, device=keys.device)
         self._scratch = torch.empty_like(self._state)
 
     def draw(self, step: int) -> Tensor:
@@ -112,7 +116,7 @@ class Bits:
             if factor is not None:
                 bits.mul_(factor)
         # A word of 64 random bits is four independent 16-bit numbers.
-        halves = bits.view(torch.int16)[..., : self._size]
+        halves = bits.view(torch.int16)[..., self._cut]
         return halves.reshape(self._steps, len(self._keys), *self._shape)
 
     @staticmethod
@@ -142,12 +146,18 @@ class Normals:
         shape: the shape of one block for one member.
         steps: how many consecutive blocks a call fills.
         dtype: of the numbers.
+        first_row: rows of a larger block that come before, and aren't drawn.
     """
 
     def __init__(
-        self, keys: Tensor, shape: tuple[int, ...], steps: int, dtype: torch.dtype
+        self,
+        keys: Tensor,
+        shape: tuple[int, ...],
+        steps: int,
+        dtype: torch.dtype,
+        first_row: int = 0,
     ) -> None:
-        self._bits = Bits(keys, shape, steps)
+        self._bits = Bits(keys, shape, steps, first_row)
         self._table = self.table(dtype).to(keys.device)
 
     @staticmethod

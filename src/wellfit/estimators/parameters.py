@@ -169,6 +169,14 @@ class Parameters(ValidationParameters):
         optional=True,
         group="Run",
     )
+    processes: Literal["auto"] | None = parameter(
+        'processes that train one network together; ``"auto"`` for all that torchrun started '
+        "with this one, each with a share of every batch; None for this one alone.",
+        default="auto",
+        choices=("auto",),
+        optional=True,
+        group="Run",
+    )
     random_state: Any = parameter("a whole number makes fits repeatable.", default=None)
     verbose: int = parameter(
         "0, or a number from 1 to show progress in a terminal.", default=0, whole=True, low=0

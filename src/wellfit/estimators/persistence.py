@@ -46,6 +46,7 @@ _LEFT_OUT = (
     "scoring",
     "device",
     "n_threads",
+    "processes",
     "random_state",
     "verbose",
     "pretrained",

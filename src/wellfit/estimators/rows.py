@@ -18,6 +18,7 @@ from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder
 from wellfit.fitting.job import RowSplit
 from wellfit.training import fraction_of, split
 from wellfit.training.checkpoint import seeds
+from wellfit.training.processes import process_group
 
 Positions = NDArray[np.integer]
 
@@ -136,7 +137,16 @@ def seed_of(
     before: FittedNetwork | None,
     resume_from: str | os.PathLike[str] | None = None,
 ) -> int:
-    """Return the seed of everything random in one fit; going on keeps the first one's."""
+    """Return the seed of everything random in one fit; going on keeps the first one's.
+
+    Processes that train one network take that of the first.
+    """
+    return process_group(estimator.processes).from_first(_own_seed(estimator, before, resume_from))
+
+
+def _own_seed(
+    estimator: Any, before: FittedNetwork | None, resume_from: str | os.PathLike[str] | None
+) -> int:
     if resume_from is not None and estimator.random_state is None:
         return seeds(resume_from)[0]
     if before is not None and before.seed is not None:

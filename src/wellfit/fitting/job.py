@@ -28,6 +28,7 @@ class Compute:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"auto"``.
         n_threads: of the processor; None for as many as PyTorch would take.
+        processes: ``"auto"`` for all that torchrun started; None for this one alone.
 
     >>> Compute(device="cpu", precision="float64").dtype
     torch.float64
@@ -36,11 +37,13 @@ class Compute:
     device: str = "auto"
     precision: str = "float32"
     n_threads: int | None = None
+    processes: str | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Compute:
         """Return what an estimator's parameters ask for."""
-        return cls(estimator.device, estimator.precision, estimator.n_threads)
+        processes = getattr(estimator, "processes", None)  # which not all pretraining has
+        return cls(estimator.device, estimator.precision, estimator.n_threads, processes)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -22,6 +22,7 @@ from wellfit.training import Callback, Member, Result, Rows, Stream, Weights, tr
 from wellfit.training.initial import initial_weights
 from wellfit.training.precision import threads
 from wellfit.training.precision_choice import choose_precision
+from wellfit.training.processes import process_group
 from wellfit.training.stack import STACK_BYTES, bytes_of
 from wellfit.training.streams import pattern
 
@@ -114,11 +115,13 @@ def train_group(
         The result of all, and the precision they were trained in.
     """
     first = group.jobs[0]
+    processes = process_group(first.compute.processes)
     rows, streams = _shared_rows(group.jobs)
     resume, precision = paused or (_start(group.jobs, rows, streams), first.compute.precision)
     with threads(first.compute.n_threads):
         # "auto" is settled once, by the first member; a paused training keeps what it began with.
         precision = choose_precision(precision, first.member, rows, streams[0])
+        precision = processes.from_first(precision)  # which each process has timed for itself
         result = train(
             [job.member for job in group.jobs],
             rows,
@@ -133,6 +136,7 @@ def train_group(
             resume=resume,
             until=until,
             describe=partial(described, first, precision) if len(group.jobs) == 1 else None,
+            group=processes,
         )
     return result, precision
 

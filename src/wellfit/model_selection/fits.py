@@ -18,6 +18,7 @@ from wellfit.core._sklearn_compat import (
     safe_indexing,
     warn_or_raise_about_fit_failures,
 )
+from wellfit.core.launch import refuse_launched
 from wellfit.estimators.settings import holds_out
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
@@ -93,6 +94,9 @@ class FitEvaluator(ABC):
         X, y: all rows.
         scorers: as scikit-learn makes them from ``scoring``.
         fit_params, score_params: arrays of all rows among them are cut to each fold.
+
+    Raises:
+        InputError: torchrun has started several processes.
     """
 
     def __init__(
@@ -105,6 +109,9 @@ class FitEvaluator(ABC):
         fit_params: Mapping[str, Any],
         score_params: Mapping[str, Any],
     ) -> None:
+        if getattr(base, "processes", None) is not None:
+            instead = "n_jobs or a Dask cluster, or processes=None in the estimator"
+            refuse_launched("a search", instead)
         self._search, self._base = search, base
         self._x, self._y, self._scorers = X, y, scorers
         self._fit_params, self._score_params = fit_params, score_params

@@ -13,7 +13,7 @@ from wellfit.core.stacking import stacked
 from wellfit.nn.layers import BindContext, Layer, Op
 from wellfit.nn.matmul_backend import is_narrow
 from wellfit.nn.network import Network
-from wellfit.nn.ops import PerRun
+from wellfit.nn.ops import BatchShare, PerRun
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Executor:
         steps: how many steps' randomness is drawn at once.
         learns: for each layer, which of the K members learn it; by default all do. What is below
             the lowest layer that any member learns gets no gradient.
+        share: of each batch, where other processes compute the rest; by default all of it.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Executor:
         batch: int,
         steps: int = 1,
         learns: Sequence[Sequence[bool]] | None = None,
+        share: BatchShare | None = None,
     ) -> None:
         self.batch, self.steps = batch, steps
+        self._share = BatchShare.whole(batch) if share is None else share
         self._network, self._memory = network, memory
         training = memory.gradients is not None
         self._active = [
@@ -150,9 +153,8 @@ class Executor:
         following = [network.layers[index].reads_ones for index in self._active[1:]] + [False]
         ops = []
         for index, ones in zip(self._active, following, strict=True):
-            rows, left = (
-                self.batch * height for height in network.rows_per_example[index : index + 2]
-            )
+            each, left = network.rows_per_example[index : index + 2]
+            rows, left = self.batch * each, self.batch * left
             out, padded = self._padded_output(left, network.widths[index + 1], ones)
             if index == self._active[-1] and is_narrow(network.outputs):
                 # In memory unit by unit, which is how losses read logits.
@@ -171,6 +173,9 @@ class Executor:
                 steps=self.steps,
                 training=memory.gradients is not None,
                 passes_down=memory.gradients is not None and any(self._learning[:index]),
+                share=self._share,
+                first_row=self._share.first * each,
+                total_rows=self._share.of * each,
                 learns=self._learning[index],
             )
             ops.append(self._bind_layer(index, context))

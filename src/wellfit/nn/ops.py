@@ -24,6 +24,51 @@ class ParameterShape:
 
 
 @dataclass(frozen=True)
+class BatchShare:
+    """The examples of a batch that this process computes: all, where it trains alone.
+
+    Where several processes train one network, each has its share of every batch. What is summed
+    over a batch's rows, such as gradients, is then summed over the processes too.
+
+    Attributes:
+        first: how many examples of the batch come before its own.
+        own: how many are its own.
+        of: the examples of the whole batch.
+    """
+
+    first: int
+    own: int
+    of: int
+
+    @classmethod
+    def whole(cls, batch: int) -> BatchShare:
+        """Return the share of a process that trains alone."""
+        return cls(0, batch, batch)
+
+    @property
+    def rows(self) -> int:
+        """The examples that are computed: one that doesn't count where none is its own."""
+        return max(self.own, 1)
+
+    @property
+    def weight(self) -> float:
+        """The share as a number from 0 to 1: that of a mean over its own in one over all."""
+        return self.own / self.of
+
+    def add_up(self, values: Tensor) -> Tensor:
+        """Sum numbers over the processes, in place, and return them."""
+        return values
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Turn means over its own rows into those over all rows, in place, and return them."""
+        return values
+
+    def weighted_sum(self, values: Tensor) -> Tensor:
+        """Return sums over the processes times :attr:`weight`; ``values`` stay as they are."""
+        return values
+
+
+@dataclass(frozen=True)
 class BindContext:
     """Everything that a layer is bound to: the memory, and the members that it works for.
 
@@ -32,6 +77,8 @@ class BindContext:
     weights).
     ``hypers`` are the layer's per-member hyper-parameters, each (K,), in double precision.
     ``learns`` says whether any of the members learns the layer, or all leave it as it is.
+    ``share`` is the batch's part that is computed here; before its rows come ``first_row`` others,
+    and the whole batch has ``total_rows``.
     """
 
     members: int
@@ -47,6 +94,9 @@ class BindContext:
     steps: int
     training: bool
     passes_down: bool
+    share: BatchShare
+    first_row: int
+    total_rows: int
     learns: bool = True
 
     def part(self, members: slice, *, learns: bool) -> BindContext:

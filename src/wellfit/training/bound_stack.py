@@ -17,6 +17,7 @@ from wellfit.training.metric_sums import Metrics, MetricSums, ScoreCollector, Sc
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
 from wellfit.training.native import NativeStep, Workers, obstacle
 from wellfit.training.prediction import Predictor
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step import Step
@@ -35,6 +36,7 @@ class BoundStack:
         rows: the table.
         streams: K streams.
         workers: threads of the training that the stack is of.
+        group: the processes that train the same members.
         minimizer_runs: those of the members, where a minimizer moves them and has begun.
 
     Attributes:
@@ -47,9 +49,10 @@ class BoundStack:
         rows: Rows,
         streams: Sequence[Stream],
         workers: Workers,
+        group: ProcessGroup,
         minimizer_runs: MinimizerRuns | None = None,
     ) -> None:
-        first = stack.members[0]
+        first, self._group = stack.members[0], group
         self.stack, self.minimizer_runs = stack, minimizer_runs
         self._rows, self._streams, self._workers = rows, streams, workers
         self._minimizes = isinstance(first.optimizer, Minimizer)
@@ -63,6 +66,7 @@ class BoundStack:
             stack.network.outputs,
             rows_independent=first.rows_independent,
             logit_rows=stack.network.logit_rows,
+            group=group,
         )
         self.per_epoch = self.batches.per_epoch
         self._predictor = Predictor(stack.weights.for_prediction())
@@ -128,7 +132,7 @@ class BoundStack:
             if stop <= 0:
                 return
             if done < stop:
-                bound, memory = self._binding(whole.batch)
+                bound, memory = self._binding(whole.whole_batch)
                 bound.refresh(step + begun + done, whole.steps - done)
                 part = ChunkPart(whole, done, stop, memory[: whole.steps], values)
                 yield BoundChunk(bound, part)
@@ -137,12 +141,14 @@ class BoundStack:
     def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""
         sums = MetricSums(self.stack)
-        more = ScoreCollector(scores, self.stack.members[0].loss.predict, self._judged_rows())
-        for chunk in self.batches.judging(self._predictor.most):
-            (x,) = chunk.features()
-            logits = self._predictor(x).transpose(1, 2)
-            sums.add(logits[None], chunk)
-            more.add(logits)
+        link = self.stack.members[0].loss.predict
+        more = ScoreCollector(scores, link, self._judged_rows(), self._group)
+        with self._group.counted(sums) as own:
+            for chunk in self.batches.judging(self._predictor.most):
+                (x,) = chunk.features()
+                logits = self._predictor(x).transpose(1, 2)
+                own.add(logits[None], chunk)
+                more.add(logits)
         return sums.means() | more.values()
 
     def activations(self) -> list[tuple[str, Tensor]]:
@@ -180,7 +186,8 @@ class BoundStack:
             step = self._bind(batch, steps)
             # Logits of all steps of a chunk, so that PyTorch computes metrics in one call for many
             # steps.
-            rows = 0 if isinstance(step, NativeStep) else batch * stack.network.logit_rows
+            share = self._group.share(batch).rows
+            rows = 0 if isinstance(step, NativeStep) else share * stack.network.logit_rows
             logits = stack.gradients.new_empty(steps, stack.k, stack.network.outputs, rows)
             self._bound[batch] = step, logits
         return self._bound[batch]
@@ -190,18 +197,18 @@ class BoundStack:
         if self._minimizes or not self.batches.can_be_picked:
             return False
         # What takes whole batches takes the smaller last one as well.
-        return not obstacle(self.stack, self.batches.batch)
+        return not (self._group.obstacle or obstacle(self.stack, self.batches.batch))
 
     def _bind(self, batch: int, steps: int) -> Step | NativeStep:
         """Return what moves the members by batches of a size: the fastest that can."""
         if self.minimizer_runs is not None:
-            return MinimizerStep(self.stack, batch, self.minimizer_runs)
-        reason = obstacle(self.stack, batch)
+            return MinimizerStep(self.stack, batch, self.minimizer_runs, self._group)
+        reason = self._group.obstacle or obstacle(self.stack, batch)
         self.trained_by = "PyTorch" if reason else "compiled step"
         if not reason:
             return NativeStep(self.stack, batch, self.per_epoch, steps, self._rows, self._workers)
         _log.debug("PyTorch takes the steps: %s", reason)
-        return Step(self.stack, batch, steps)
+        return Step(self.stack, batch, steps, self._group)
 
 
 class BoundChunk(NamedTuple):

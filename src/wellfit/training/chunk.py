@@ -27,6 +27,8 @@ class Chunk:
     Where some members share a stream and others don't, ``x`` has the features (n, S, B, D + 1) of
     the streams, ``shared`` (K,) says whose a member reads, and ``spread`` gives those of a batch
     to the members.
+
+    Where several processes share each batch, the examples are those of one, ``of`` so many.
     """
 
     x: Tensor
@@ -39,6 +41,7 @@ class Chunk:
     logit_rows: int = 1
     one_class: bool = False
     ids: Tensor | None = None
+    of: int | None = None
 
     @property
     def steps(self) -> int:
@@ -49,6 +52,11 @@ class Chunk:
     def batch(self) -> int:
         """B, the examples of each batch."""
         return self.target.shape[3] // self.logit_rows
+
+    @property
+    def whole_batch(self) -> int:
+        """The examples of each batch, those of other processes among them."""
+        return self.batch if self.of is None else self.of
 
     def features(self) -> Iterable[Tensor]:
         """Return every batch's features (K, B, D + 1), which may lie in the same memory."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.core.digests import blake2b
 from wellfit.core.errors import InputError
 from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, MetricHistory, Run
@@ -28,6 +29,7 @@ from wellfit.training.objective import with_objectives
 from wellfit.training.periods import Periods
 from wellfit.training.plateau_schedule import plateau_callbacks
 from wellfit.training.precision import arithmetic, dtype_of
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.result import CallbackState, Result, Status
 from wellfit.training.result_writer import ResultWriter
 from wellfit.training.room import check_room
@@ -52,6 +54,7 @@ def train(
     resume: Result | None = None,
     until: int | None = None,
     describe: Callable[[], Mapping[str, Any]] | None = None,
+    group: ProcessGroup | None = None,
 ) -> Result:
     """Train K members together, each as if it were alone.
 
@@ -73,13 +76,16 @@ def train(
         resume: an earlier result to go on from, with the same callbacks; it stays as it is.
         until: pause after this epoch, to be resumed later.
         describe: returns what a checkpoint of the only member is to say of its model.
+        group: the processes that train the same members, each by its share of every batch; the
+            first alone calls callbacks, and all do what these decide. By default this one alone.
 
     Returns:
         The members' weights and how each ended. Ctrl-C ends training at the next batch and
         returns what is there.
 
     Raises:
-        InputError: members or streams that cannot share a stack.
+        InputError: members or streams that cannot share a stack, or differ between processes.
+        LostProcessError: another process of the group has ended.
         HyperparameterError: a schedule that leaves the range of what it schedules.
 
     >>> from wellfit.nn import mlp
@@ -94,10 +100,12 @@ def train(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
+    group = group or ProcessGroup()
     own = [MetricHistory(), *plateau_callbacks([member.lr_schedule for member in members])]
     with torch.no_grad(), numbers_in_range(members[0], rows), Interrupt() as interrupt:
         periods = Periods.of(members, streams, eval_steps)
-        loop = _Loop(periods, rows, everyone, [*own, *callbacks], precision, resume)
+        every = [*own, *group.of_first(callbacks)]
+        loop = _Loop(periods, rows, everyone, every, precision, resume, group)
         if not loop.busy:
             return loop.result()
         loop.describe = describe
@@ -120,8 +128,10 @@ class _Loop:
         callbacks: Sequence[Callback],
         precision: str,
         resume: Result | None,
+        group: ProcessGroup,
     ) -> None:
         self._rows, self._streams, self._precision = rows, streams, precision
+        self._group = group
         self._periods, members, self._workers = periods, periods.members, Workers()
         self._data = same_data(resume, rows, streams) if resume else ""
         if resume is None:
@@ -131,6 +141,7 @@ class _Loop:
             first = initial_weights(members, rows, streams, dtype_of(precision))
             resume = Result.beginning(members, first)
         self._result = resume.copy()
+        group.begin(self._result.last, self._digests)
         self._planned = np.array(periods.planned(self._result))
         # States belong to callbacks by position: a resumed run gives the same callbacks first.
         remembered = self._result.callbacks[: len(callbacks)]
@@ -179,7 +190,7 @@ class _Loop:
         try:
             with arithmetic(self._precision, self._rows.device, bound.operations()):
                 bound.begin(result.epoch)
-                while len(self._active) and result.epoch < last and not interrupt.asked:
+                while self.busy and result.epoch < last and not self._group.asked(interrupt):
                     self._epoch(interrupt, began)
             if interrupt.asked:  # not reached if a second Ctrl-C cut an epoch's end in two
                 self._writer.end(self._active, Status.INTERRUPTED)
@@ -236,6 +247,7 @@ class _Loop:
         logs = EpochLogs(result.epoch, seconds, *spread, self)
         result.epochs[self._active] = result.epoch
         decisions += [callback.on_epoch_end(logs, state) for callback, state in self._callbacks]
+        decisions = self._group.from_first(decisions)
         self._apply([decision for decision in decisions if decision is not None], logs)
         for callback, state in self._callbacks:
             callback.on_decisions_applied(logs, state)
@@ -249,7 +261,7 @@ class _Loop:
         result.metric_sums = None
         steps = self._periods.end(result.step) - result.step
         for chunk in self._periods.chunks(bound, result):
-            part, done = chunk.part, chunk.run(lambda: interrupt.asked)
+            part, done = chunk.part, chunk.run(self._group.stopped(interrupt))
             _note_step(result, bound.trained_by)
             result.position += done - part.done
             chunk.step.count(sums, part, done)
@@ -326,10 +338,19 @@ class _Loop:
         """Bind a stack of the active members to their batches."""
         self._stack = stack
         streams = [self._streams[index] for index in self._active.tolist()]
-        self._bound = BoundStack(stack, self._rows, streams, self._workers, minimizer_runs)
+        self._bound = BoundStack(
+            stack, self._rows, streams, self._workers, self._group, minimizer_runs
+        )
         self._metric_sums = MetricSums(stack)
 
     # Small things.
+
+    def _digests(self) -> dict[str, str]:
+        """Return what has to be the same in all processes that train together."""
+        self._data = self._data or fingerprint(self._rows, self._streams)
+        result = self._result
+        settings = repr((result.members, self._precision, result.epoch, result.step))
+        return {"data": self._data, "settings": blake2b([settings])}
 
     def _converged(self) -> NDArray[np.bool_]:
         """Return which members' minimizers are done, (K,)."""

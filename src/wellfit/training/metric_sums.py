@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.training.chunk import Chunk
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.stack import Stack
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -34,6 +35,7 @@ class MetricSums:
     """
 
     def __init__(self, stack: Stack, before: NDArray[np.float64] | None = None) -> None:
+        self._stack = stack
         self._loss_of, self._hypers = stack.members[0].loss, stack.loss
         like = torch.zeros(3, stack.k, dtype=torch.float64, device=stack.gradients.device)
         self._sums = like if before is None else torch.as_tensor(before).to(like)
@@ -49,7 +51,7 @@ class MetricSums:
             certain=chunk.certain,
             one_class=chunk.one_class,
         )
-        self._classifies = hits is not None
+        self._classifies |= hits is not None
         if chunk.weight is None:
             self._weight += len(values[steps]) * values.shape[2]
         else:
@@ -63,11 +65,25 @@ class MetricSums:
 
     def add_sums(self, losses: Numbers, hits: Numbers | None, weights: Numbers) -> None:
         """Count steps by their sums (n, K) over rows."""
-        self._classifies = hits is not None
+        self._classifies |= hits is not None
         add_in_turn(self._loss.numpy(), losses)
         add_in_turn(self._weight.numpy(), weights)
         if hits is not None:
             add_in_turn(self._hits.numpy(), hits)
+
+    def empty(self) -> MetricSums:
+        """Return sums of nothing, for the same members."""
+        return MetricSums(self._stack)
+
+    def exchanged(self) -> Tensor:
+        """Return the sums (4, K) that processes exchange; the last says whether rows are hits."""
+        row = torch.full_like(self._weight, float(self._classifies))
+        return torch.cat([self._sums, row[None]])
+
+    def merge(self, others: Tensor) -> None:
+        """Add sums (4, K) of rows that were counted elsewhere."""
+        self._sums += others[:3]
+        self._classifies |= bool(others[3].any())
 
     def sums(self) -> NDArray[np.float64]:
         """Return a copy of the sums (3, K), from which another object can go on."""
@@ -115,6 +131,7 @@ class ScoreCollector:
         scores: by name.
         link: from logits to predictions.
         ids: (K, N) the rows that each member is judged on.
+        group: the processes, each of which has the predictions of a part.
     """
 
     def __init__(
@@ -122,8 +139,9 @@ class ScoreCollector:
         scores: Mapping[str, ScoreFunction],
         link: Callable[[Tensor], Tensor],
         ids: NDArray[Any],
+        group: ProcessGroup,
     ) -> None:
-        self._scores, self._link, self._ids = scores, link, ids
+        self._scores, self._link, self._ids, self._group = scores, link, ids, group
         self._blocks: list[Tensor] = []
 
     def add(self, logits: Tensor) -> None:
@@ -135,8 +153,9 @@ class ScoreCollector:
         """Return every score, (K,)."""
         if not self._scores:
             return {}
-        predictions = torch.cat(self._blocks, dim=1).numpy()
-        pairs = list(zip(predictions, self._ids, strict=True))
+        parts = torch.cat(self._blocks, dim=1)
+        predictions = self._group.gathered(parts, self._ids.shape[1])
+        pairs = list(zip(predictions.numpy(), self._ids, strict=True))
         return {
             name: np.array([score(outputs, ids) for outputs, ids in pairs])
             for name, score in self._scores.items()

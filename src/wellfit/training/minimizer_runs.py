@@ -13,6 +13,7 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.optim.layer_rates import LayerRates
 from wellfit.optim.minimizers import Minimizer, MinimizerRun
 from wellfit.training.member import Member
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.stack import Stack
 from wellfit.training.step import Step, covers
 from wellfit.training.step_schedule import StepValues
@@ -72,8 +73,10 @@ class MinimizerRuns:
 class MinimizerStep(Step):
     """A step on all rows, by :class:`MinimizerRuns`."""
 
-    def __init__(self, stack: Stack, batch: int, runs: MinimizerRuns) -> None:
-        super().__init__(stack, batch, 1)
+    def __init__(
+        self, stack: Stack, batch: int, runs: MinimizerRuns, group: ProcessGroup
+    ) -> None:
+        super().__init__(stack, batch, 1, group)
         self._stack, self._runs = stack, runs
         weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)
         # Frozen layers' too: the loss of a member doesn't depend on what others learn.
@@ -97,6 +100,7 @@ class MinimizerStep(Step):
         self.compute(logits, values, x, target, weight)
         rows = self._loss.value(logits, target, self._loss_hypers)
         loss = (rows if weight is None else rows * weight.squeeze(-2)).double().mean(-1)
+        self._share.add_up(loss)
         penalties = zip(self._stack.members[0].penalties, self._penalized, strict=True)
         for (penalty, views), strength in zip(penalties, values.strengths, strict=True):
             for view in views:

@@ -13,6 +13,7 @@ from wellfit.core.rng import derive
 from wellfit.core.stacking import stack_key
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.nn.network import Layout, Network
+from wellfit.nn.ops import BatchShare
 from wellfit.optim.penalties import Strength
 from wellfit.training.member import Member
 from wellfit.training.parameter_groups import ParameterGroup, learners
@@ -232,10 +233,10 @@ class Stack:
                     # masks.
                     layer["rate"].copy_(rates * factor)
 
-    def executor(self, batch: int, steps: int) -> Executor:
-        """Return the network bound for training on batches of ``batch`` rows."""
+    def executor(self, batch: int, steps: int, share: BatchShare | None = None) -> Executor:
+        """Return the network bound for training on batches of ``batch`` rows, or on a share."""
         learns = learners(self.step_schedule.groups, self.network, self.k)
-        return Executor(self.network, self.memory(), batch, steps, learns)
+        return Executor(self.network, self.memory(), batch, steps, learns, share)
 
     def memory(self) -> Memory:
         """Return the tensors that training works on."""

@@ -15,6 +15,7 @@ from wellfit.optim.penalties import Strength
 from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.metric_sums import MetricSums
 from wellfit.training.parameter_groups import ParameterGroup, learners
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.segments import segments
 from wellfit.training.stack import Stack
 from wellfit.training.step_schedule import StepValues
@@ -49,18 +50,25 @@ class Step:
 
     Args:
         stack: whose weights move.
-        batch: B; logits, targets and weights have ``network.logit_rows`` times as many rows.
+        batch: B; logits, targets and weights have ``network.logit_rows`` times as many rows as
+            there are examples in it, or in a process's share of it.
         steps: how many steps' randomness is drawn at once.
+        group: the processes that move the same stack, each by its share of the batch; by default
+            this one alone.
     """
 
-    def __init__(self, stack: Stack, batch: int, steps: int) -> None:
+    def __init__(
+        self, stack: Stack, batch: int, steps: int, group: ProcessGroup | None = None
+    ) -> None:
         first = stack.members[0]
-        self.steps = steps
+        self.steps, self._group = steps, group or ProcessGroup()
+        self._share = self._group.share(batch)
         self._loss, self._loss_hypers = first.loss, stack.loss
-        self._executor = stack.executor(batch, steps)
+        self._executor = stack.executor(self._share.rows, steps, self._share)
         self._segments = segments(stack)
         self._bind_weights(stack)
-        rows = batch * stack.network.logit_rows
+        rows = self._share.rows * stack.network.logit_rows
+        self._gradients = stack.gradients
         self._delta = stack.gradients.new_empty(stack.k, stack.network.outputs, rows)
         # Losses want rows last. Matrix products want deltas (K, B, C) in the memory layout of the
         # logits that they wrote: rows first, or rows last where there are few outputs.
@@ -90,7 +98,8 @@ class Step:
 
     def count(self, sums: MetricSums, part: ChunkPart, done: int) -> None:
         """Add the losses of the steps of a chunk that :meth:`run` has taken, as far as it came."""
-        sums.add(part.logits, part.chunk, slice(part.done, done))
+        with self._group.counted(sums) as own:
+            own.add(part.logits, part.chunk, slice(part.done, done))
 
     def __call__(
         self,
@@ -136,6 +145,7 @@ class Step:
             # One copy, or both products of the output layer would read a transposed matrix.
             delta = self._delta_rows.copy_(delta)
         self._executor.backward(delta)
+        self._share.add_up(self._gradients)
         for (penalty, pairs), strength in zip(self._penalties, values.strengths, strict=True):
             if not penalty.decoupled:
                 for view, grad in pairs:

@@ -19,9 +19,12 @@ from wellfit.augment import Augmentation, Augmenter, Examples
 from wellfit.core.errors import InputError
 from wellfit.core.rng import generator
 from wellfit.nn.losses import Loss
+from wellfit.nn.ops import BatchShare
 from wellfit.training.chunk import Chunk
 from wellfit.training.pairing import Pairing
+from wellfit.training.processes import ProcessGroup
 from wellfit.training.rows import Rows
+from wellfit.training.shares import own_examples, own_rows, weights_of
 from wellfit.training.shuffling import ShuffleBlocks, shuffled
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
@@ -91,6 +94,7 @@ class Batches:
         outputs: of the networks.
         rows_independent: an example's gradient doesn't depend on the others of its batch.
         logit_rows: rows of logits that an example has while training.
+        group: the processes that share each batch; by default this one alone has it.
 
     Raises:
         InputError: streams whose epochs differ (:func:`pattern`), or whose augmentations differ in
@@ -108,7 +112,9 @@ class Batches:
         *,
         rows_independent: bool = False,
         logit_rows: int = 1,
+        group: ProcessGroup | None = None,
     ) -> None:
+        self._group = group or ProcessGroup()
         self._rows, self._loss, self._outputs = rows, loss, outputs
         self._logit_rows = logit_rows
         # Streams compare by identity: members given the same object share their batches.
@@ -190,10 +196,14 @@ class Batches:
     ) -> Chunk:
         """Return a chunk of the examples ``ids``, changed as at the steps from ``step`` on."""
         if not picked:
-            examples = self._examples(ids, batch)
-            if self._augment is not None:
+            share = self._group.share(batch)
+            if self._augment is None:
+                examples = self._examples(own_rows(ids, share), share.rows)
+            else:  # which may mix the rows of a batch
+                examples = self._examples(ids, batch)
                 self._augment(examples, step, most)
-            return self._for_logits(self._chunk(examples, there))
+                examples = own_examples(examples, share)
+            return self._for_logits(self._chunk(examples, there, share))
         flat = ids.view(len(ids), -1, batch).transpose(0, 1)
         x = self._memory.new_empty(*flat.shape, 0)
         examples = Examples(x, x.transpose(2, 3), self._rows.weights(flat))
@@ -243,10 +253,10 @@ class Batches:
         return there.to(self._rows.device, self._rows.dtype)[None, :, None]
 
     def judging(self, most: int) -> Iterator[Chunk]:
-        """Yield the validation examples in order, at most ``most`` at once."""
+        """Yield the validation examples in order, at most ``most`` at once; of a process's part."""
         assert self._validation is not None
-        for start in range(0, self._validation.shape[1], most):
-            ids = self._validation[:, start : start + most]
+        own = self._validation[:, self._group.part(self._validation.shape[1])]
+        for ids in own.split(most, dim=1):
             yield self._chunk(self._examples(ids, ids.shape[1]))
 
     def _examples(self, ids: Tensor, batch: int) -> Examples:
@@ -256,23 +266,22 @@ class Batches:
         x, target = self._features(flat), self._target(shaped, flat)
         return Examples(x, target, self._rows.weights(flat))
 
-    def _chunk(self, examples: Examples, there: Tensor | None = None) -> Chunk:
-        weight, filled = examples.weight, None
-        if there is not None:
-            weight = there if weight is None else weight * there
-            # Losses are means over B examples; with fewer, their weights grow by B over their
-            # number.
-            filled = self._fan_out(1 / there.mean(-1, keepdim=True))
+    def _chunk(
+        self, examples: Examples, there: Tensor | None = None, share: BatchShare | None = None
+    ) -> Chunk:
+        share = share or BatchShare.whole(examples.target.shape[3])
+        weight, filled = weights_of(examples, there, share)
         mixed = self._shared is not None
         return Chunk(
             examples.x if mixed else self._fan_out(examples.x),
             self._fan_out(examples.target),
             None if weight is None else self._fan_out(weight),
             self._certain,
-            filled,
+            None if filled is None else self._fan_out(filled),
             self._spread if mixed else None,
             self._shared,
             one_class=self._one_class,
+            of=share.of,
         )
 
     def _for_logits(self, chunk: Chunk) -> Chunk:

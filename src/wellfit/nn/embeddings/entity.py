@@ -113,7 +113,8 @@ class _HiddenCodes:
 
     def __init__(self, context: BindContext, columns: int) -> None:
         self._rate = context.hypers["unknown_rate"].view(1, -1, 1, 1)
-        self._bits = Bits(context.keys, (context.batch, columns), context.steps)
+        shape = context.batch, columns
+        self._bits = Bits(context.keys, shape, context.steps, context.first_row)
         self._masks: list[Tensor] = []
 
     def refresh(self, step: int, steps: int) -> None:

@@ -114,15 +114,16 @@ class _BatchNormTraining(Op):
         self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
         # The running variance estimates that of new rows, hence B / (B - 1); the batch itself is
         # normalized by the biased one, as in the paper and in PyTorch.
-        self._unbias = context.batch / max(context.batch - 1, 1)
+        self._unbias = context.total_rows / max(context.total_rows - 1, 1)
         self._inverse_std = self._gamma
+        self._share, self._grad = context.share, context.grad
 
     def forward(self, x: Tensor) -> Tensor:
         # torch.var_mean does the same in one pass, ten times slower where rows aren't last.
-        torch.mean(x, dim=1, keepdim=True, out=self._mean)
+        self._share.mean(torch.mean(x, dim=1, keepdim=True, out=self._mean))
         torch.sub(x, self._mean, out=self._normal)
         torch.mul(self._normal, self._normal, out=self._product)
-        torch.mean(self._product, dim=1, keepdim=True, out=self._variance)
+        self._share.mean(torch.mean(self._product, dim=1, keepdim=True, out=self._variance))
         self._inverse_std = (self._variance + self._epsilon).rsqrt_()
         self._normal.mul_(self._inverse_std)
         torch.addcmul(self._beta, self._normal, self._gamma, out=self.out)
@@ -138,7 +139,9 @@ class _BatchNormTraining(Op):
         torch.mul(delta, self._normal, out=self._product)
         torch.mean(self._product, dim=1, keepdim=True, out=self._grad_gamma)
         torch.mean(delta, dim=1, keepdim=True, out=self._grad_beta)
-        delta.sub_(self._grad_beta).sub_(self._normal.mul_(self._grad_gamma))
+        # Gradients are summed over processes at the end of the step; these means are needed now.
+        means = self._share.weighted_sum(self._grad)
+        delta.sub_(means[:, 1:]).sub_(self._normal.mul_(means[:, :1]))
         return delta.mul_(self._gamma * self._inverse_std)
 
 

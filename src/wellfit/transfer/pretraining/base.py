@@ -24,7 +24,7 @@ from wellfit.transfer.pretraining.encoding import computed, units_of
 _SHARED = {
     *("hidden_layer_sizes", "activation", "batch_norm", "dropout", "optimizer", "lr_schedule"),
     *("batch_size", "epochs", "early_stopping", "preprocess", "precision", "device", "n_threads"),
-    *("random_state", "verbose"),
+    *("processes", "random_state", "verbose"),
 }
 
 

@@ -18,7 +18,7 @@ from wellfit.transfer.pretraining.base import Pretraining
 @with_parameters(
     without=(
         *("activation", "batch_norm", "dropout", "optimizer", "lr_schedule", "epochs"),
-        *("early_stopping", "precision", "device", "n_threads"),
+        *("early_stopping", "precision", "device", "n_threads", "processes"),
     )
 )
 class RBMPretraining(Pretraining):

@@ -1,0 +1,70 @@
+"""Shares of batches: the rows of a process among those of all that train the same network."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from wellfit.augment import Examples
+from wellfit.nn.ops import BatchShare
+
+
+def own_rows(ids: Tensor, share: BatchShare) -> Tensor:
+    """Return a share's rows of batches that follow each other.
+
+    Args:
+        ids: (S, n · B, 1 or 2) the rows of n batches' examples.
+        share: of B examples; one that has none gets the first, which is to count as none.
+
+    Returns:
+        (S, n · b, 1 or 2).
+    """
+    if share.own == share.of:
+        return ids
+    batches = ids.unflatten(1, (-1, share.of))
+    return batches[:, :, _places(share)].flatten(1, 2)
+
+
+def own_examples(examples: Examples, share: BatchShare) -> Examples:
+    """Return a share's part of whole batches, whose rows were changed together."""
+    if share.own == share.of:
+        return examples
+    places, each = _places(share), examples.x.shape[2] // share.of
+    rows = slice(each * places.start, each * places.stop)
+    weight = examples.weight
+    return Examples(
+        examples.x[:, :, rows].contiguous(),
+        examples.target[..., places].contiguous(),
+        None if weight is None else weight[..., places],
+    )
+
+
+def weights_of(
+    examples: Examples, there: Tensor | None, share: BatchShare
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the weights of rows, and the factor that turns their mean into the batch's.
+
+    Args:
+        examples: of n batches of S streams, a share of each.
+        there: (1, S, 1, B) which examples of the batch streams have; None for all.
+        share: that the examples are.
+
+    Returns:
+        (n, S, 1, b) and (n, S, 1, 1); None where all are 1.
+    """
+    weight, target = examples.weight, examples.target
+    if there is None:
+        if share.own == share.of:
+            return weight, None
+        ones = target.new_full((*target.shape[:2], 1, share.rows), float(share.own > 0))
+        factor = target.new_full((*target.shape[:2], 1, 1), share.weight)
+    else:
+        # Losses are means over B examples; with fewer, their weights grow by B over their number.
+        factor = share.weight / there.mean(-1, keepdim=True)
+        ones = there[..., _places(share)] * float(share.own > 0)
+    return ones if weight is None else weight * ones, factor
+
+
+def _places(share: BatchShare) -> slice:
+    """Return the places of a share's examples in the batch."""
+    first = min(share.first, share.of - 1)
+    return slice(first, first + share.rows)
