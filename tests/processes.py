@@ -9,11 +9,12 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+NONE: Mapping[str, str] = {}
 
 PATIENCE = 240  # seconds; a busy machine needs a fraction, and pytest's limit of a test is longer
 
@@ -40,9 +41,11 @@ SERVER.set_forkserver_preload(
 )
 
 
-def start(*words: str, cwd: Path, encoding: str = "utf-8") -> Any:
+def start(
+    *words: str, cwd: Path, encoding: str = "utf-8", environment: Mapping[str, str] = NONE
+) -> Any:
     """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder."""
-    process = SERVER.Process(target=call, args=(words, cwd, encoding))
+    process = SERVER.Process(target=call, args=(words, cwd, encoding, environment))
     process.start()
     return process
 
@@ -124,9 +127,12 @@ def alive(pid: int) -> bool:
         return False
 
 
-def call(words: tuple[str, ...], cwd: Path, encoding: str) -> None:
+def call(
+    words: tuple[str, ...], cwd: Path, encoding: str, environment: Mapping[str, str] = NONE
+) -> None:
     from wellfit.cli.app import main
 
+    os.environ.update(environment)
     os.chdir(cwd)
     for name, where in (("stdout", "out"), ("stderr", "err")):
         file = open(f"{cwd}.{where}", "a", encoding=encoding)  # noqa: SIM115 (till it ends)
@@ -146,7 +152,7 @@ def in_group(function: Callable[..., T], *args: Any, count: int = 2) -> list[T]:
     Raises:
         AssertionError: it raises in one of them; the message is all tracebacks.
     """
-    port = _free_port()
+    port = free_port()
     pairs = [SERVER.Pipe(duplex=False) for _ in range(count)]
     processes = [
         SERVER.Process(target=_member, args=(rank, count, port, sending, function, args))
@@ -186,7 +192,8 @@ def _member(
     _report(sending, function, args)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port at which processes can meet."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

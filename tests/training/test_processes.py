@@ -13,7 +13,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from engine import FLOAT64, member, network, parameters, run, table, train_by_pytorch
+from engine import FLOAT64, member, parameters, run, table, train_by_pytorch
 from processes import in_group
 from wellfit.augment import Mixup
 from wellfit.core.errors import InputError, LostProcessError
@@ -35,7 +35,17 @@ from wellfit.nn import (
     mlp,
 )
 from wellfit.optim import L1, L2, LBFGS, Adam, ClipByNorm, Muon
-from wellfit.training import Call, Callback, Decision, EpochLogs, Rows, Stream
+from wellfit.training import (
+    Call,
+    Callback,
+    Checkpoint,
+    Decision,
+    EpochLogs,
+    Rows,
+    Stream,
+    read_checkpoint,
+)
+from wellfit.training.checkpoint import checkpoints
 from wellfit.training.processes import process_group
 from wellfit.training.row_store_writer import write_rows
 from wellfit.training.shuffling import ShuffleBlocks
@@ -86,7 +96,11 @@ def several_members() -> Case:
 
 def submodels() -> Case:
     net = mlp(4, (6,), 3, dropout=0.2, batch_norm=True)
-    return [noisy(network=resolve(Submodels, "tabm").applied(net, 3, LOSS))], table(LOSS), [stream()]
+    return (
+        [noisy(network=resolve(Submodels, "tabm").applied(net, 3, LOSS))],
+        table(LOSS),
+        [stream()],
+    )
 
 
 def codes() -> Case:
@@ -116,7 +130,9 @@ def mixed_rows() -> Case:
 
 def pairs() -> Case:
     net = Network(4, (Linear(6), Activate(ReLU()), ConcatRows(2), Linear(1)))
-    rows = Rows(table(LOSS).features(torch.arange(50))[:, :-1].numpy(), np.arange(50) % 3, dtype=FLOAT64)
+    rows = Rows(
+        table(LOSS).features(torch.arange(50))[:, :-1].numpy(), np.arange(50) % 3, dtype=FLOAT64
+    )
     return [member(network=net, loss=SigmoidCrossEntropy())], rows, [stream(40, 10, pairs=True)]
 
 
@@ -250,7 +266,9 @@ class _StopFirst(Callback, name="stop_first_of_the_tests"):
 
 
 def stopped_by_first() -> tuple[int, list[dict[str, Any]]]:
-    result = run([member()], table(LOSS), [stream()], group=process_group(), callbacks=[_StopFirst()])
+    result = run(
+        [member()], table(LOSS), [stream()], group=process_group(), callbacks=[_StopFirst()]
+    )
     return result.epoch, result.callbacks[1:]
 
 
@@ -271,3 +289,23 @@ def interrupted() -> tuple[str, int]:
 
 def test_ctrl_c_ends_all_at_the_same_step() -> None:
     assert in_group(interrupted) == [("interrupted", 1)] * 2
+
+
+def resumed_by(folder: Path) -> list[list[float]]:
+    """Train, and go on from every checkpoint, each process from what it reads itself."""
+    group, members, rows = process_group(), [member(batch_size=4)], table(LOSS, rows=60)
+    writing = [Checkpoint(folder, seconds=0, keep=9)]
+    histories = [
+        run(members, rows, [stream(60)], group=group, callbacks=writing).history()["loss"]
+    ]
+    for path in group.from_first(checkpoints(folder)):
+        paused = read_checkpoint(path, members)[0]
+        going = run(members, rows, [stream(60)], group=group, resume=paused)
+        histories.append(going.history()["loss"])
+    return histories
+
+
+def test_processes_go_on_from_a_checkpoint_to_the_bit(tmp_path: Path) -> None:
+    first, *others = in_group(resumed_by, tmp_path)[0]
+    assert len(others) == 4
+    assert others == [first] * 4

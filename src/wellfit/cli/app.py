@@ -53,6 +53,17 @@ class _CommandGroup(TyperGroup):
         finally:
             signals.settle()
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Refuse to run several processes of a command that works in one."""
+        name, *rest = super().resolve_command(ctx, args)
+        launch = launched()
+        if launch is not None and name != "train":
+            raise InputError(
+                f"torchrun has started {launch.size} processes of `wellfit {name}`, which works "
+                "in one; expected `torchrun … -m wellfit train`, or no torchrun"
+            )
+        return name, *rest
+
 
 def _report_error(error: BaseException) -> int:
     """Print in one line what ended a command, and return the exit code."""
@@ -109,7 +120,6 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def wellfit_command(
-    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -119,12 +129,6 @@ def wellfit_command(
     ] = False,
 ) -> None:
     """Train and evaluate feed-forward neural networks on tables and images."""
-    launch = launched()
-    if launch is not None and ctx.invoked_subcommand != "train":
-        raise InputError(
-            f"torchrun has started {launch.size} processes of `wellfit {ctx.invoked_subcommand}`, "
-            "which works in one; expected `torchrun … -m wellfit train`, or no torchrun"
-        )
 
 
 def _collect_garbage_rarely() -> None:

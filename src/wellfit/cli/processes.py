@@ -1,11 +1,12 @@
-"""Trainings that torchrun has started as several processes: the first tells the others what to do.
+"""Several processes of ``wellfit train``, of which the first tells the others what to train.
 
-The first process reads the command, writes the run folder and prints. The others get its plan, read
-the same data and train with it.
+The first process reads the command, writes the run folder and prints. The others get its plan,
+read the same data and train with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,13 @@ def with_shared_memory(plan: Plan) -> Plan:
     memory = plan.request.memory
     every = available_memory() // 2 if memory is None else memory
     return replace(plan, request=replace(plan.request, memory=every // launch.local_size))
+
+
+def process_notes() -> Iterator[str]:
+    """Yield a note on the processes that train together, where there are several."""
+    launch = launched()
+    if launch is not None:
+        yield f"{launch.size} processes train one network, each by its share of a batch"
 
 
 def launch_entry() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
-from wellfit.cli.processes import Order, tell, told, with_shared_memory
+from wellfit.cli.processes import Order, process_notes, tell, told, with_shared_memory
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
     CURVE,
@@ -75,6 +75,8 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
     plan = with_shared_memory(plan)
     tell(Order(plan, run))
     source, model = prepare(plan)
+    for text in process_notes():
+        note(text)
     folder = RunFolder(run, source.data.name, overwrite=overwrite)
     config = {**run_config(model, source, plan.request), **plan.to_dict()}
     _carry_out(plan, source, model, folder, config, quiet)

@@ -94,8 +94,8 @@ def refuse_launched(what: str, instead: str) -> None:
     launch = launched()
     if launch is not None:
         raise InputError(
-            f"torchrun has started {launch.size} processes, and {what} isn't one network that they "
-            f"could train together; expected {instead}"
+            f"torchrun has started {launch.size} processes, and {what} isn't one network that "
+            f"they could train together; expected {instead}"
         )
 
 
@@ -119,8 +119,8 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     given = environment.get(name, "")
     if not given.isdecimal():
         raise InputError(
-            f"torchrun's variable {name} is {given!r}; expected a whole number from 0, as torchrun "
-            "sets it"
+            f"torchrun's variable {name} is {given!r}; expected a whole number from 0, as "
+            "torchrun sets it"
         )
     return int(given)
 

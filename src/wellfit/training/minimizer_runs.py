@@ -73,9 +73,7 @@ class MinimizerRuns:
 class MinimizerStep(Step):
     """A step on all rows, by :class:`MinimizerRuns`."""
 
-    def __init__(
-        self, stack: Stack, batch: int, runs: MinimizerRuns, group: ProcessGroup
-    ) -> None:
+    def __init__(self, stack: Stack, batch: int, runs: MinimizerRuns, group: ProcessGroup) -> None:
         super().__init__(stack, batch, 1, group)
         self._stack, self._runs = stack, runs
         weights = stack.network.parameters.weights(stack.weights.parameters, stack.k)

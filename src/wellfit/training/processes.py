@@ -163,7 +163,9 @@ class SeveralProcesses(ProcessGroup):
                     f"{' and '.join(names)} of process {rank} differ from those of process 0. "
                     "Expected the same call in all, on the same rows"
                 )
-        for tensor in (weights.parameters, weights.statistics, *weights.slots.values()):
+        # By name: slots that were read from a file come in any order.
+        slots = [weights.slots[name] for name in sorted(weights.slots)]
+        for tensor in (weights.parameters, weights.statistics, *slots):
             with _connected():
                 distributed.broadcast(tensor, src=0)
 

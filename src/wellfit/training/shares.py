@@ -20,7 +20,7 @@ def own_rows(ids: Tensor, share: BatchShare) -> Tensor:
     """
     if share.own == share.of:
         return ids
-    batches = ids.unflatten(1, (-1, share.of))
+    batches = ids.view(len(ids), -1, share.of, ids.shape[2])
     return batches[:, :, _places(share)].flatten(1, 2)
 
 

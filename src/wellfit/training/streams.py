@@ -253,10 +253,10 @@ class Batches:
         return there.to(self._rows.device, self._rows.dtype)[None, :, None]
 
     def judging(self, most: int) -> Iterator[Chunk]:
-        """Yield the validation examples in order, at most ``most`` at once; of a process's part."""
+        """Yield the validation examples in order, at most ``most`` at once: a process's part."""
         assert self._validation is not None
         own = self._validation[:, self._group.part(self._validation.shape[1])]
-        for ids in own.split(most, dim=1):
+        for ids in torch.split(own, most, dim=1):
             yield self._chunk(self._examples(ids, ids.shape[1]))
 
     def _examples(self, ids: Tensor, batch: int) -> Examples:
