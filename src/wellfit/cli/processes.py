@@ -18,7 +18,7 @@ from wellfit.training.processes import process_group
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingOrder:
     """What the first process tells the others to train.
 
     Attributes:
@@ -32,12 +32,12 @@ class Order:
     begun: Path | None = None
 
 
-def tell(order: Order | None) -> None:
+def tell(order: TrainingOrder | None) -> None:
     """Tell the other processes, if there are some, what to train; None for nothing at all."""
     process_group().from_first(order)
 
 
-def told() -> Order | None:
+def told() -> TrainingOrder | None:
     """Return what the first process wants this one to train, once it says so."""
     return process_group().from_first(None)
 

@@ -19,7 +19,7 @@ from wellfit.cli.console import duration, note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
-from wellfit.cli.processes import Order, process_notes, tell, told, with_shared_memory
+from wellfit.cli.processes import TrainingOrder, process_notes, tell, told, with_shared_memory
 from wellfit.cli.run_folder import (
     CHECKPOINTS,
     CURVE,
@@ -73,7 +73,7 @@ def run_training(plan: Plan, *, run: Path | None, overwrite: bool, quiet: bool) 
         )
     build_estimator(plan, "classification")
     plan = with_shared_memory(plan)
-    tell(Order(plan, run))
+    tell(TrainingOrder(plan, run))
     source, model = prepare(plan)
     for text in process_notes():
         note(text)
@@ -102,7 +102,7 @@ def resume_training(path: Path, *, quiet: bool) -> None:
         config.pop("result", None)
         if "precision" in config:
             plan = plan.with_precision(config["precision"])
-        tell(Order(plan, path, latest(folder.checkpoints)))
+        tell(TrainingOrder(plan, path, latest(folder.checkpoints)))
         source, model = prepare(plan)
         _carry_out(plan, source, model, folder, config, quiet)
 
