@@ -74,6 +74,7 @@ SEEN = {
     "verbose": (1, lambda model: bool(TOLD)),
     "device": ("cpu", None),  # the same results, by the same arithmetic
     "n_threads": (2, None),
+    "processes": (None, None),  # of one alone, as here
 }
 REFUSED = {
     "hidden_layer_sizes": (64, 64),

@@ -173,9 +173,7 @@ class Executor:
                 steps=self.steps,
                 training=memory.gradients is not None,
                 passes_down=memory.gradients is not None and any(self._learning[:index]),
-                share=self._share,
-                first_row=self._share.first * each,
-                total_rows=self._share.of * each,
+                share=self._share.times(each),
                 learns=self._learning[index],
             )
             ops.append(self._bind_layer(index, context))

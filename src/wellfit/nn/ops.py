@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -45,6 +46,10 @@ class BatchShare:
         """Return the share of a process that trains alone."""
         return cls(0, batch, batch)
 
+    def times(self, rows: int) -> Self:
+        """Return the share in rows, of which each example has so many."""
+        return replace(self, first=rows * self.first, own=rows * self.own, of=rows * self.of)
+
     @property
     def rows(self) -> int:
         """The examples that are computed: one that doesn't count where none is its own."""
@@ -77,8 +82,7 @@ class BindContext:
     weights).
     ``hypers`` are the layer's per-member hyper-parameters, each (K,), in double precision.
     ``learns`` says whether any of the members learns the layer, or all leave it as it is.
-    ``share`` is the batch's part that is computed here; before its rows come ``first_row`` others,
-    and the whole batch has ``total_rows``.
+    ``share`` is the part of the whole batch's rows that is computed here.
     """
 
     members: int
@@ -95,8 +99,6 @@ class BindContext:
     training: bool
     passes_down: bool
     share: BatchShare
-    first_row: int
-    total_rows: int
     learns: bool = True
 
     def part(self, members: slice, *, learns: bool) -> BindContext:

@@ -114,7 +114,7 @@ class _HiddenCodes:
     def __init__(self, context: BindContext, columns: int) -> None:
         self._rate = context.hypers["unknown_rate"].view(1, -1, 1, 1)
         shape = context.batch, columns
-        self._bits = Bits(context.keys, shape, context.steps, context.first_row)
+        self._bits = Bits(context.keys, shape, context.steps, context.share.first)
         self._masks: list[Tensor] = []
 
     def refresh(self, step: int, steps: int) -> None:

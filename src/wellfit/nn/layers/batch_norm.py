@@ -114,7 +114,7 @@ class _BatchNormTraining(Op):
         self._mean, self._variance = self._batch_stats[:, :1], self._batch_stats[:, 1:]
         # The running variance estimates that of new rows, hence B / (B - 1); the batch itself is
         # normalized by the biased one, as in the paper and in PyTorch.
-        self._unbias = context.total_rows / max(context.total_rows - 1, 1)
+        self._unbias = context.share.of / max(context.share.of - 1, 1)
         self._inverse_std = self._gamma
         self._share, self._grad = context.share, context.grad
 

@@ -43,7 +43,7 @@ class _DropoutOp(Op):
         super().__init__(context)
         self._rate, self._dtype = context.hypers["rate"], context.out.dtype
         self._shape, self._steps = (context.batch, context.inputs), context.steps
-        self._bits = Bits(_once(context.keys), self._shape, context.steps, context.first_row)
+        self._bits = Bits(_once(context.keys), self._shape, context.steps, context.share.first)
         self._memory: dict[tuple[int, torch.dtype], Tensor] = {}
         self._masks: list[Tensor] = []
         self._mask = context.out
@@ -189,7 +189,7 @@ class _GaussianNoiseOp(Op):
             (context.batch, context.inputs),
             context.steps,
             dtype=context.out.dtype,
-            first_row=context.first_row,
+            first_row=context.share.first,
         )
         self._noises: list[Tensor] = []
 
