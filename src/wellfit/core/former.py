@@ -58,6 +58,7 @@ _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "validation_folds": "auto",  # of candidates nothing else: they hold rows out
             "n_submodels": 1,
             "submodels": "tabm",
+            "processes": "auto",
         },
         "class_weight": {"calibration": None, **_UNCALIBRATED},
         "output_activation": {"clip_predictions": False, **_UNCALIBRATED},
