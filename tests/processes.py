@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sys
@@ -53,6 +54,17 @@ def start(
 def said(cwd: Path, where: str = "err") -> str:
     """Return what all processes of a folder have said."""
     return Path(f"{cwd}.{where}").read_text()
+
+
+def port_of(cwd: Path) -> int:
+    """Return the port of the server that a process of a folder says it is, once it says so."""
+    end, out = time.monotonic() + 120, Path(f"{cwd}.out")
+    while time.monotonic() < end:
+        text = out.read_text() if out.exists() else ""
+        if found := re.search(r"at http://127\.0\.0\.1:(\d+)/", text):
+            return int(found[1])
+        time.sleep(0.05)
+    raise AssertionError(said(cwd))
 
 
 def in_child(function: Callable[..., T], *args: Any) -> T:

@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from processes import said, start
+from processes import port_of, said, start
 
 Wellfit = Callable[..., Result]
 ROW = {"age": 30, "job": "cook", "hours": None}
@@ -36,7 +35,7 @@ def server(classifier: Path, tmp_path: Path) -> Iterator[tuple[Any, Path]]:
 
 def test_it_serves_a_run_until_a_signal_comes(server: tuple[Any, Path]) -> None:
     process, here = server
-    connection = http.client.HTTPConnection("127.0.0.1", wait_for_port(here), timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(here), timeout=60)
     headers = {"Content-Type": "application/json"}
     for body, status in ((json.dumps([ROW]), 200), (json.dumps([{"age": 3}]), 422), ("{", 400)):
         connection.request("POST", "/predict", body, headers)
@@ -54,17 +53,6 @@ def test_it_serves_a_run_until_a_signal_comes(server: tuple[Any, Path]) -> None:
     assert process.exitcode == 0
     assert said(here, "out").splitlines()[-1] == "ended"
     assert said(here) == ""
-
-
-def wait_for_port(here: Path) -> int:
-    """Return the port that a server says it listens on."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        text = said(here, "out") if Path(f"{here}.out").exists() else ""
-        if found := re.search(r"at http://127\.0\.0\.1:(\d+)/", text):
-            return int(found[1])
-        time.sleep(0.05)
-    raise AssertionError(said(here))
 
 
 @pytest.mark.parametrize(

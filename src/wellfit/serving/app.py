@@ -100,9 +100,12 @@ class _Application:
             Exception: self._failed,
         }
         guard = asgi.middleware.Middleware(HostGuard, self._limits.hosts, self._error)
-        return asgi.applications.Starlette(
+        app = asgi.applications.Starlette(
             routes=routes, middleware=[guard], exception_handlers=handlers
         )
+        # An address with a slash too many isn't another's; redirecting fails at some queries.
+        app.router.redirect_slashes = False
+        return app
 
     async def _predict(self, request: Any) -> Any:
         asked = asked_for(request.scope["query_string"])
