@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import tomllib
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 
 import wellfit
+from source import MODULES, ROOT, SOURCE, nodes, trees
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError
@@ -27,37 +25,20 @@ from wellfit.estimators.build import JobBuilder
 from wellfit.estimators.declaration import with_parameters
 from wellfit.fitting import FittedNetwork, run
 
-ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "wellfit"
 X = np.random.default_rng(0).normal(size=(60, 3))
 
 
-def paths() -> dict[str, Path]:
-    """The file of every module of the package by name."""
-    found = {}
-    for path in SOURCE.rglob("*.py"):
-        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-MODULES = paths()
-
-
-@functools.cache
-def trees() -> dict[str, ast.Module]:
-    """Every module of the package by name, parsed: by the first test, not where all collect."""
-    return {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
-
-
-def imported(tree: ast.Module) -> Iterator[str]:
-    """The package's modules that a module imports: at once, lazily, or for type checkers."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in MODULES)
-        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in MODULES else str(node.module) for name in names)
+def imports() -> dict[str, set[str]]:
+    """The package's modules that each module imports: at once, lazily, or for type checkers."""
+    found: dict[str, set[str]] = {name: set() for name in MODULES}
+    for name, node in nodes(ast.Import):
+        found[name] |= {alias.name for alias in node.names if alias.name in MODULES}
+    for name, statement in nodes(ast.ImportFrom):
+        home = str(statement.module)
+        if home in MODULES:
+            names = [f"{home}.{alias.name}" for alias in statement.names]
+            found[name] |= {each if each in MODULES else home for each in names}
+    return {name: there - {name} for name, there in found.items()}
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -70,20 +51,27 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def test_no_imports_go_in_a_circle() -> None:
-    graph = {name: set(imported(tree)) - {name} for name, tree in trees().items()}
+    graph = imports()
     assert circle(graph) == []
     back = graph | {"wellfit.core.rng": {"wellfit.training.loop"}}
     assert "wellfit.core.rng" in circle(back)
 
 
+def called(node: ast.Call) -> str:
+    """The name of what is called, with what it is a member of; empty for the result of a call."""
+    parts, function = [], node.func
+    while isinstance(function, ast.Attribute):
+        parts.append(function.attr)
+        function = function.value
+    parts.append(function.id if isinstance(function, ast.Name) else "")
+    return ".".join(reversed(parts))
+
+
 def test_floors_above_are_named_in_the_lazy_table_only() -> None:
     by_name = [
         name
-        for name, tree in trees().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).endswith("import_module")
-        and "wellfit" in ast.unparse(node.args[0])
+        for name, node in nodes(ast.Call)
+        if called(node).endswith("import_module") and "wellfit" in ast.unparse(node.args[0])
     ]
     assert by_name == []
 
@@ -128,9 +116,8 @@ def test_private_members_are_refused_by_the_linter_everywhere() -> None:
 def test_no_module_imports_private_names_of_another() -> None:
     borrowed = [
         f"{name}: {node.module}.{alias.name}"
-        for name, tree in trees().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("wellfit")
+        for name, node in nodes(ast.ImportFrom)
+        if str(node.module).startswith("wellfit")
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.endswith("__")
     ]
@@ -141,12 +128,9 @@ def test_only_the_runner_trains() -> None:
     above = ("fitting", "estimators", "model_selection", "transfer", "diagnose", "report", "cli")
     callers = {
         name
-        for name, tree in trees().items()
-        for node in ast.walk(tree)
-        if name.split(".")[1:2] and name.split(".")[1] in above
-        and isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "train"
-    }  # fmt: skip
+        for name, node in nodes(ast.Call)
+        if name.split(".")[1:2] and name.split(".")[1] in above and called(node) == "train"
+    }
     assert callers == {"wellfit.fitting.runner"}
 
 
@@ -247,9 +231,7 @@ def test_classes_are_at_most_250_lines() -> None:
     """Docstrings count: who uses a class reads them."""
     lengths = {
         f"{name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
-        for name, tree in trees().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
+        for name, node in nodes(ast.ClassDef)
     }
     assert {name: length for name, length in lengths.items() if length > 250} == {}
 
@@ -257,10 +239,8 @@ def test_classes_are_at_most_250_lines() -> None:
 def test_no_two_classes_share_a_name() -> None:
     """One name, one meaning: in a traceback, a repr or a search, the name alone says which."""
     homes: dict[str, set[str]] = {}
-    for name, tree in trees().items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, set()).add(name)
+    for name, node in nodes(ast.ClassDef):
+        homes.setdefault(node.name, set()).add(name)
     assert homes.keys() >= {"MLPClassifier", "Linear", "Grid"}
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
 
