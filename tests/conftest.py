@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from shortcuts import judge_by_few_trees
 from skips import pytest_sessionfinish
 
 __all__ = ["pytest_sessionfinish"]  # a hook
@@ -20,6 +22,9 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("KERAS_BACKEND", "torch")  # read when keras is first imported
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+# With all that the tests import, looking for cycles would take a tenth of the suite's time.
+gc.set_threshold(50_000, 20, 50)
 
 # What a shell runs in its background ignores Ctrl-C, and so would the processes under test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -44,16 +49,9 @@ def _signal_handlers_are_put_back() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def few_trees() -> Iterator[None]:
-    """Compare networks with small models in verdicts: whole forests take longer than a training.
-
-    Boosting has few rounds, and two classes at the most, since each round grows a tree a class.
-    """
-    from wellfit.diagnose.verdicts import baselines  # with torch, which most of a session needs
-
+    """Compare networks with small models in verdicts, see :func:`judge_by_few_trees`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "_TREES", 5)
-        patch.setattr(baselines, "_ROUNDS", 30)
-        patch.setattr(baselines, "_FEW_CLASSES", 2)
+        judge_by_few_trees(patch)
         yield
 
 

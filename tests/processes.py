@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from shortcuts import draw_nothing, judge_by_few_trees
+
 T = TypeVar("T")
 NONE: Mapping[str, str] = {}
 
@@ -26,8 +30,16 @@ SERVER.set_forkserver_preload(
     [
         "hypothesis",
         "matplotlib.pyplot",
+        "PIL.PngImagePlugin",
+        "pyarrow.pandas_compat",
+        "pydantic",
         "pytest",
+        "rich.status",
+        "sklearn.compose",
         "sklearn.datasets",
+        "sklearn.dummy",
+        "sklearn.ensemble",
+        "sklearn.pipeline",
         "typer.testing",
         "wellfit.cli.app",
         "wellfit.cli.evaluation",
@@ -45,7 +57,10 @@ SERVER.set_forkserver_preload(
 def start(
     *words: str, cwd: Path, encoding: str = "utf-8", environment: Mapping[str, str] = NONE
 ) -> Any:
-    """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder."""
+    """Call ``wellfit`` in a process of its own; what it says goes to files beside its folder.
+
+    Its verdict compares with few trees, and its pictures aren't drawn.
+    """
     process = SERVER.Process(target=call, args=(words, cwd, encoding, environment))
     process.start()
     return process
@@ -90,6 +105,7 @@ def in_child(function: Callable[..., T], *args: Any) -> T:
 
 
 def _report(sending: Any, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    judge_by_few_trees(pytest.MonkeyPatch())  # for good: the process ends with the function
     try:
         sending.send((function(*args), ""))
     except BaseException:
@@ -140,10 +156,18 @@ def alive(pid: int) -> bool:
 
 
 def call(
-    words: tuple[str, ...], cwd: Path, encoding: str, environment: Mapping[str, str] = NONE
+    words: tuple[str, ...],
+    cwd: Path,
+    encoding: str,
+    environment: Mapping[str, str] = NONE,
+    drawn: bool = False,
 ) -> None:
     from wellfit.cli.app import main
 
+    patch = pytest.MonkeyPatch()  # for good: the process ends with the command
+    judge_by_few_trees(patch)
+    if not drawn:
+        draw_nothing(patch)
     os.environ.update(environment)
     os.chdir(cwd)
     for name, where in (("stdout", "out"), ("stderr", "err")):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
+from shortcuts import draw_nothing, judge_by_few_trees
 from wellfit.cli.app import app
 
 Wellfit = Callable[..., Result]
@@ -57,13 +56,9 @@ def drawn() -> None:
 
 @pytest.fixture
 def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave a word where a picture would be: drawing takes longer than a small training."""
-
-    def leave_out(figure: Figure, file: Any, **_: object) -> None:
-        (file.write if hasattr(file, "write") else Path(file).write_bytes)(b"not drawn")
-
+    """Draw nothing, see :func:`draw_nothing`."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(Figure, "savefig", leave_out)
+        draw_nothing(monkeypatch)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,6 +79,8 @@ def classifier(adult: Path) -> Path:
     """A run that classifies ``income`` by age, job and hours, beside its table."""
     run = adult.parent / "run"
     words = ["train", str(adult), "--target", "income", "--drop", "pay"]
-    done = CliRunner().invoke(app, [*words, "--run", str(run), *QUICK])
+    with pytest.MonkeyPatch.context() as patch:
+        judge_by_few_trees(patch)
+        done = CliRunner().invoke(app, [*words, "--run", str(run), *QUICK])
     assert done.exit_code == 0, done.output
     return run

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.backend import context
 
 import wellfit.recipes
 from processes import PATIENCE, SERVER, call, children, said, wait_for_the_end_of
@@ -44,38 +46,45 @@ class Slow(Quick):
         return super().run(context)
 
 
-def begun(folder: Path, *words: str) -> Any:
-    process = SERVER.Process(target=_reproduced, args=(folder, words))
+def begun(folder: Path, method: str, *words: str) -> Any:
+    process = SERVER.Process(target=_reproduced, args=(folder, method, words))
     process.start()
     return process
 
 
-def _reproduced(folder: Path, words: tuple[str, ...]) -> None:
+def _reproduced(folder: Path, method: str, words: tuple[str, ...]) -> None:
+    # Joblib's own method imports PyTorch anew in each process, which takes seconds. Forks are
+    # ended and end in the same way.
+    warnings.filterwarnings("ignore", "`fork` start method should not be used with `loky`")
+    context.set_start_method(method, force=True)
     wellfit.recipes.recipes = lambda names=(), source=None: [Quick(), Slow()]
     declared.refuse_undeclared = lambda family, name: None
     try:
-        call(("reproduce", "--all", "--seeds", "3", "--out", "out", *words), folder, "utf-8")
+        words = ("reproduce", "--all", "--seeds", "3", "--out", "out", *words)
+        call(words, folder, "utf-8", drawn=True)
     finally:  # a fork has no interpreter's exit, which would do this
         get_reusable_executor().shutdown(kill_workers=True)
 
 
 @pytest.mark.parametrize(
-    ("signals", "jobs"),
+    ("signals", "jobs", "method"),
     [
-        ((signal.SIGINT,), 1),
-        ((signal.SIGINT, signal.SIGINT), 1),
-        ((signal.SIGTERM,), 1),
-        ((signal.SIGKILL,), 1),
-        ((signal.SIGINT,), 2),
-        ((signal.SIGKILL,), 2),
+        ((signal.SIGINT,), 1, "fork"),
+        ((signal.SIGINT, signal.SIGINT), 1, "fork"),
+        ((signal.SIGTERM,), 1, "fork"),
+        ((signal.SIGKILL,), 1, "fork"),
+        ((signal.SIGINT,), 2, "fork"),
+        ((signal.SIGKILL,), 2, "fork"),
+        pytest.param((signal.SIGINT,), 2, "loky", marks=pytest.mark.heavy),
+        pytest.param((signal.SIGKILL,), 2, "loky", marks=pytest.mark.heavy),
     ],
 )
 def test_what_was_finished_is_kept_and_not_run_again(
-    tmp_path: Path, signals: tuple[int, ...], jobs: int
+    tmp_path: Path, signals: tuple[int, ...], jobs: int, method: str
 ) -> None:
     here = tmp_path / "here"
     here.mkdir()
-    process = begun(here, "--jobs", str(jobs))
+    process = begun(here, method, "--jobs", str(jobs))
     unfinished = here / "out" / "unfinished" / "slow-published.json"
     kept = [here / "waits", here / "out" / "results.json", unfinished]
     # A result is written a moment before it is counted and shown.
@@ -94,7 +103,7 @@ def test_what_was_finished_is_kept_and_not_run_again(
     wait_for_the_end_of(below)
 
     (here / "go").touch()
-    process = begun(here, "--jobs", str(jobs))
+    process = begun(here, method, "--jobs", str(jobs))
     process.join(PATIENCE)
     assert process.exitcode == 0, said(here)
     assert "2 of 2 recipes in" in said(here, "out")

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from typer.testing import CliRunner, Result
 
+from shortcuts import judge_by_few_trees
 from wellfit.cli.app import app
 
 # What a file may hold that means harm. Each would set window.hacked, or show a dialog.
@@ -20,7 +22,9 @@ Wellfit = Callable[..., Result]
 
 
 def call(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "100"})
+    with pytest.MonkeyPatch.context() as patch:
+        judge_by_few_trees(patch)
+        return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "100"})
 
 
 def done(*words: object) -> Result:
