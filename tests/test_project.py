@@ -115,7 +115,10 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def functions() -> Iterator[tuple[str, int]]:
-    for name, node in [*nodes(ast.FunctionDef), *nodes(ast.AsyncFunctionDef)]:
+    found: list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]] = []
+    found += nodes(ast.FunctionDef)
+    found += nodes(ast.AsyncFunctionDef)
+    for name, node in found:
         yield f"{name}:{node.lineno} {node.name}", body_lines(node)
 
 

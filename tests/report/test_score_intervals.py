@@ -22,6 +22,7 @@ from wellfit.report.scores import (
     asked_scores,
     class_scores,
     ranking,
+    resampling,
     usual_scores,
 )
 from wellfit.report.scores.fixed import fixed_predictor
@@ -77,6 +78,14 @@ def one(scoring: Any, predictions: Predictions) -> Score:
     return score
 
 
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call scorers for few resamples, however long they take: an interval is all that counts."""
+    monkeypatch.setattr(resampling, "_FEWER_DRAWS", 40)
+    monkeypatch.setattr(resampling, "_MOST_SECONDS", np.inf)
+
+
+@pytest.mark.usefixtures("few_resamples")
 @pytest.mark.parametrize(("task", "name"), EVERY)
 def test_every_scorer_that_is_offered_has_scikit_learns_value_and_an_interval(
     task: str, name: str
@@ -98,6 +107,7 @@ def test_every_scorer_that_is_offered_has_scikit_learns_value_and_an_interval(
         assert one(name, predictions) == score  # the same rows give the same interval
 
 
+@pytest.mark.usefixtures("few_resamples")
 @pytest.mark.parametrize("name", scorer_names("binary"))
 @pytest.mark.parametrize("labels", [("no", "yes"), (False, True), (3, 7)])
 def test_two_classes_are_scored_whatever_they_are_called(name: str, labels: Any) -> None:
