@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from torch import distributed
 
 from engine import FLOAT64, member, parameters, run, table, train_by_pytorch
 from processes import in_group
@@ -47,6 +49,7 @@ from wellfit.training import (
 )
 from wellfit.training.checkpoint import checkpoints
 from wellfit.training.processes import process_group
+from wellfit.training.rendezvous import fresh_store
 from wellfit.training.row_store_writer import write_rows
 from wellfit.training.shuffling import ShuffleBlocks
 
@@ -242,6 +245,20 @@ def different() -> str:
 def test_processes_that_train_something_else_are_named() -> None:
     for message in in_group(different):
         assert "data and settings of process 1 differ from those of process 0" in message
+
+
+def test_processes_meet_anew_whatever_earlier_ones_have_left() -> None:
+    store, tokens = distributed.HashStore(), []
+    for rank in range(3):
+        store.set(f"wellfit/hello/{rank}", "of one that was killed")
+    for _ in range(2):
+        with ThreadPoolExecutor(3) as pool:
+            met = list(pool.map(lambda rank: fresh_store(store, rank, 3, 60), range(3)))
+        met[0].set("address", str(len(tokens)))
+        tokens.append([each.get("address").decode() for each in met])
+    assert tokens == [["0"] * 3, ["1"] * 3]
+    with pytest.raises(LostProcessError, match="process 0 did not come to train together"):
+        fresh_store(distributed.HashStore(), 1, 2, 0.01)
 
 
 def left_alone() -> str:

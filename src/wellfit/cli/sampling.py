@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.cli.source import SplitData
-from wellfit.core.errors import InputError
 from wellfit.core.memory import in_bytes
 from wellfit.core.words import pluralize
 from wellfit.datasets import Dataset, StreamedTable
@@ -115,21 +114,6 @@ def store_notes(data: Dataset) -> Iterator[str]:
         yield (
             f"{place} holds the encoded rows ({in_bytes(size)}), which the next training on these "
             "data reads again"
-        )
-
-
-def refuse_streamed(source: SplitData, what: str) -> None:
-    """Raise an InputError if data needn't fit in memory, for what reads all rows at once.
-
-    Args:
-        source: the data.
-        what: what needs them, such as ``"a search"``.
-    """
-    data = source.data
-    if isinstance(data.X, StreamedTable):
-        raise InputError(
-            f"{data.name} would take more memory than a table may, and {what} reads all of its "
-            f"{len(data.X):,} training rows at once; expected fewer rows, or --memory with more"
         )
 
 

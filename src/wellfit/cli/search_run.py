@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ from wellfit.cli.run_steps import (
     run_config,
     training_record,
 )
-from wellfit.cli.sampling import refuse_streamed
+from wellfit.cli.sampling import in_memory, sample_notes, store_notes, stored_beside
 from wellfit.cli.search_folder import SearchFolder, read_search
 from wellfit.cli.search_pictures import draw_search
 from wellfit.cli.search_plan import SearchPlan
@@ -67,7 +67,6 @@ def run_search(plan: SearchPlan, *, run: Path | None, overwrite: bool, quiet: bo
     refuse_target(run, overwrite, "search")
     plan.searched_space(build_estimator(plan.common, "classification"))
     source, model = prepare(plan.common)
-    refuse_streamed(source, "a search")
     refuse_scorers(model, plan.options.score, source.data.y)
     folder = SearchFolder(run, f"{source.data.name}-search", overwrite=overwrite)
     config = {**run_config(model, source, plan.common.request), **plan.to_dict()}
@@ -88,7 +87,6 @@ def resume_search(path: Path, *, quiet: bool) -> None:
             screen().print(f"{path} is finished already", soft_wrap=True)
             return
         source, model = prepare(plan.common)
-        refuse_streamed(source, "a search")
         _carry_out(plan, source, model, folder, config, quiet)
 
 
@@ -104,8 +102,10 @@ def _carry_out(
     console = screen()
     space, options = plan.searched_space(model), plan.options
     n_candidates = plan.n_candidates(space)
-    checks = training_summary.show_data(model, source, console, quiet)
+    looked_at = in_memory(source)
+    checks = training_summary.show_data(model, looked_at, console, quiet)
     if not quiet:
+        _print_notes(sample_notes(source.data, looked_at.data, "the checks"))
         console.print(_options_table(options, n_candidates, space))
         console.print()
     try:
@@ -115,18 +115,28 @@ def _carry_out(
         fits = 0 if options.halving else n_candidates * options.cv * options.restarts
         leaderboard = Leaderboard(console, metric, fits, options.time_limit, quiet)
         journal = DisplayedJournal(lambda: folder.begun_journal(config), leaderboard)
+        source = stored_beside(folder.path, source)
         search = _searched(plan, space, source, model, journal, leaderboard)
         best: Model = search.best_estimator_
         if best.status_ == "interrupted":
             raise KeyboardInterrupt
         record_schema(best, source.data.schema)
         best.save(folder.model)
-        _conclude(search, source, checks, folder, console, time.perf_counter() - began, quiet)
+        seconds = time.perf_counter() - began
+        tested = in_memory(source, best.network_.split)
+        _print_notes(sample_notes(source.data, tested.data, "scores and figures"))
+        _conclude(search, tested, checks, folder, console, seconds, quiet)
+        _print_notes(store_notes(source.data))
     except BaseException as error:
         print_resume_hint(error, folder, "search")
         raise
     finally:
         folder.release()
+
+
+def _print_notes(texts: Iterable[str]) -> None:
+    for text in texts:
+        note(text)
 
 
 def _options_table(options: SearchOptions, n_candidates: int, space: Space) -> Table:

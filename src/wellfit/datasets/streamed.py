@@ -61,6 +61,7 @@ class StreamedTable:
         rows: (n,) the numbers of the rows that count, increasing; None for all.
         store: where training puts its encoded rows.
         part: what the table is among a data set's, which names its encoded rows.
+        keeps_all: whether rows that are encoded in several ways are all kept, and not the latest.
 
     >>> import pandas as pd
     >>> from wellfit.datasets import Dataset
@@ -83,6 +84,7 @@ class StreamedTable:
     rows: NDArray[np.integer] | None = None
     store: StoreFolder = field(default_factory=StoreFolder)
     part: str = "training"
+    keeps_all: bool = False
 
     @cached_property
     def total(self) -> int:

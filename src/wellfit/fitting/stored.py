@@ -45,6 +45,8 @@ def store_rows(
     """
     fingerprint = blake2b([table.fingerprint, key, dtype.name])
     folder = table.store.path / table.part
+    if table.keeps_all:
+        folder /= fingerprint[:16]
     folder.mkdir(parents=True, exist_ok=True)
     held = lock(folder, wait=True)  # another process may be making it
     try:

@@ -89,7 +89,7 @@ def with_columns_of_all_rows(x: Any, preprocess: Preprocess) -> Any:
     Raises:
         DataError: no table that can be read.
     """
-    if preprocess is None:
+    if preprocess is None or isinstance(streamed(x), StreamedTable):
         return x
     table = as_table(x)
     return with_lasting_kinds(table) if isinstance(table, pd.DataFrame) else x

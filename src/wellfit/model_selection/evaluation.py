@@ -45,7 +45,9 @@ from wellfit.model_selection.fits import (
     training_parts,
 )
 from wellfit.model_selection.fold_fit import FoldFit
+from wellfit.model_selection.rows import rows_of
 from wellfit.training import Status, Weights, predict
+from wellfit.training.tables import RowTable
 
 
 class Evaluation(FitEvaluator):
@@ -237,7 +239,7 @@ class Evaluation(FitEvaluator):
         return outcomes
 
     def _judging(self, estimator: BaseMLP, rows: NDArray[np.integer]) -> _Judging:
-        X, y = safe_indexing(self._x, rows), safe_indexing(self._y, rows)
+        X, y = rows_of(self._x, rows), safe_indexing(self._y, rows)
         params = check_method_params(self._x, params=self._score_params, indices=rows)
         numbers = targets = None
         if not self._known_scorers:
@@ -247,9 +249,9 @@ class Evaluation(FitEvaluator):
         with suppress(Exception):
             if isinstance(network.targets, ClassTargets):
                 targets = network.targets.with_all_classes(y)
-            x = safe_indexing(self._features, rows)
+            x = rows_of(self._features, rows)
             x = validate_features(estimator, x, network.features)
-            numbers = network.features.encode(x, Compute.of(estimator).numpy_dtype)
+            numbers = network.features.encode_all(x, Compute.of(estimator).numpy_dtype)
         return _Judging(X, y, params, numbers, targets)
 
     def _scores(
@@ -303,7 +305,7 @@ class _NoSuchParameterError(Exception):
     """A candidate names what no estimator has: the whole search is amiss."""
 
 
-def together(estimators: Sequence[BaseMLP], x: Numbers) -> list[NDArray[np.floating]]:
+def together(estimators: Sequence[BaseMLP], x: Numbers | RowTable) -> list[NDArray[np.floating]]:
     """Return every estimator's outputs for rows that all of them encode so, computed at once."""
     networks = [estimator.network_ for estimator in estimators]
     first = networks[0]
@@ -324,7 +326,7 @@ class _Judging:
     X: Any
     y: Any
     params: Mapping[str, Any]
-    numbers: Numbers | None
+    numbers: Numbers | RowTable | None
     targets: TargetEncoder | None  # of classifiers; they know the codes of ``y``
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from wellfit.core.arrays import is_sparse
 from wellfit.core.digests import blake2b
 from wellfit.core.hyper import Config
+from wellfit.datasets import StreamedTable
 
 _FEW = 64  # numbers of an array that are written one by one
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -71,6 +72,8 @@ def digest(*parts: Any) -> str:
 
 
 def _pieces(part: Any) -> Iterator[bytes]:
+    if isinstance(part, StreamedTable):
+        part = part.fingerprint
     if hasattr(part, "to_pandas"):
         part = part.to_pandas()
     if isinstance(part, pd.Series):

@@ -23,6 +23,7 @@ from wellfit.estimators.settings import holds_out
 from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
+from wellfit.model_selection.rows import in_order, rows_of
 
 Outcome = dict[str, Any]
 Split = tuple[NDArray[Any], NDArray[Any]]
@@ -38,7 +39,10 @@ def splits_of(cv: Any, X: Any, y: Any, params: Mapping[str, Any]) -> list[Split]
     >>> splits_of(check_cv([(range(2), [False, False, True])]), None, None, {})
     [(array([0, 1]), array([2]))]
     """
-    return [(_rows(train), _rows(test)) for train, test in cv.split(X, y, **params)]
+    return [
+        (in_order(X, _rows(train)), in_order(X, _rows(test)))
+        for train, test in cv.split(X, y, **params)
+    ]
 
 
 def _rows(given: Any) -> NDArray[Any]:
@@ -64,14 +68,14 @@ def training_parts(
     usable = fraction is None or (isinstance(fraction, float) and 0 < fraction < 1)
     own_rows = holds_out(estimator) and estimator.bagging is None
     if search.hold_out is not None and own_rows and usable:
-        rows, held = search.hold_out(rows, fraction or 0.1)
+        rows, held = (in_order(X, part) for part in search.hold_out(rows, fraction or 0.1))
         if is_classifier(estimator) and np.ndim(y) == 1:
             # A class that no training row has can't be judged.
             held = held[np.isin(safe_indexing(y, held), safe_indexing(y, rows))]
     own = dict(check_method_params(X, params=params, indices=rows))
     if held is not None and len(held):
-        own |= {"X_val": safe_indexing(X, held), "y_val": safe_indexing(y, held)}
-    return safe_indexing(X, rows), safe_indexing(y, rows), own
+        own |= {"X_val": rows_of(X, held), "y_val": safe_indexing(y, held)}
+    return rows_of(X, rows), safe_indexing(y, rows), own
 
 
 def contexts_of(fits: Sequence[FoldFit], task: Any, start: int = 0) -> Contexts:
@@ -150,7 +154,7 @@ class FitEvaluator(ABC):
         """Return what hooks may ask for; the rows are cut only if one does."""
         x, y, weight = self._x, self._y, self._fit_params.get("sample_weight")
         return {
-            "X": lambda: safe_indexing(x, fit.train),
+            "X": lambda: rows_of(x, fit.train),
             "y": lambda: None if y is None else safe_indexing(y, fit.train),
             "metadata": None
             if weight is None

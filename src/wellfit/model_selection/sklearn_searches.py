@@ -27,8 +27,10 @@ from wellfit.core._sklearn_compat import (
 )
 from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
+from wellfit.datasets import Dataset
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
+from wellfit.estimators.parts import parts_of
 from wellfit.estimators.settings import refuse_scorers
 from wellfit.fitting.scoring import each_scorer, with_own_scorers
 from wellfit.model_selection.evaluation import Evaluation
@@ -107,12 +109,16 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         subclasses with methods of their own) are trained one by one, as scikit-learn does.
 
         Args:
-            X: (n_samples, n_features), as for the estimator.
-            y: targets.
+            X: (n_samples, n_features), as for the estimator; or a
+                :class:`~wellfit.datasets.Dataset`, whose training rows needn't fit in memory:
+                each fold's are encoded once into a store that all candidates read.
+            y: targets; None of a data set.
             params: of the estimator's ``fit`` (``sample_weight``), and ``groups`` for the
                 splitter.
         """
         scorers, refit_metric = self._get_scorers()
+        if isinstance(X, Dataset):
+            X, y, *_ = parts_of(X, y, None, None)
         X, y = indexable(X, plain_targets(y) if isinstance(self.estimator, BaseMLP) else y)
         self._refuse_scorers(y)
         params = check_method_params(X, params=params)

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.rendezvous import rendezvous
 
 from wellfit.core.errors import InputError, LostProcessError
 from wellfit.core.launch import Launch, is_child_of_launched, launched
 from wellfit.nn.ops import BatchShare
+from wellfit.training.rendezvous import fresh_store
 
 if TYPE_CHECKING:
     from wellfit.training.interrupt import Interrupt
@@ -271,7 +273,11 @@ def _join(launch: Launch) -> None:
         torch.cuda.set_device(launch.local_rank % count)
         backend = "cpu:gloo,cuda:nccl" if launch.local_size <= count else "gloo"
     with _connected():
-        distributed.init_process_group(backend, timeout=_PATIENCE)
+        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        store = fresh_store(store, rank, size, _PATIENCE.total_seconds())
+        distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
+        )
     atexit.register(_leave)
 
 

@@ -1,0 +1,87 @@
+"""Searches on a table in files, held equal to those on the same rows in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import ShuffleSplit
+
+from wellfit import MLPClassifier
+from wellfit.datasets import Dataset
+from wellfit.model_selection import HalvingRandomSearchCV, SearchCV
+
+N = 240
+SPACE = {"optimizer__learning_rate": [0.003, 0.01, 0.03], "precision": ["float32", "float64"]}
+# Rows of files are read in their order, which is that of these splits, too.
+SHUFFLED = [
+    (np.sort(train), np.sort(test))
+    for train, test in ShuffleSplit(2, random_state=0).split(np.zeros(N))
+]
+QUICK: dict[str, Any] = {"epochs": 4, "random_state": 0, "n_threads": 1}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder, rng = tmp_path_factory.mktemp("table"), np.random.default_rng(0)
+    table = pd.DataFrame({"size": rng.normal(size=N), "town": rng.choice(["Bern", "Ulm"], N)})
+    table["y"] = np.where(table["size"] + (table["town"] == "Ulm") > 0.5, "yes", "no")
+    table.loc[::9, "size"] = np.nan
+    for at, rows in enumerate(np.array_split(np.arange(N), 3)):
+        table.iloc[rows].to_parquet(folder / f"{at}.parquet", index=False)
+    return Dataset.from_parquet(folder, target="y", store=folder / "store")
+
+
+def in_memory(data: Dataset) -> tuple[pd.DataFrame, Any]:
+    return data.X.to_frame(), data.y
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cv": 2, "halving": "successive", "factor": 2, "scoring": ["accuracy", "neg_log_loss"]},
+        {"cv": SHUFFLED, "return_train_score": True, "n_restarts": 2},
+    ],
+    ids=["halving", "restarts"],
+)
+def test_a_search_finds_the_same_as_in_memory(data: Dataset, params: dict[str, Any]) -> None:
+    def search() -> SearchCV:
+        clf = MLPClassifier((8,), **QUICK)
+        return SearchCV(clf, SPACE, n_iter=4, random_state=0, **params)
+
+    disk, memory = search().fit(data), search().fit(*in_memory(data))
+    assert disk.best_params_ == memory.best_params_
+    for key, values in memory.cv_results_.items():
+        if "_time" not in key and key != "params" and not key.startswith("param_"):
+            np.testing.assert_allclose(
+                disk.cv_results_[key].astype(float), values.astype(float), rtol=1e-5, err_msg=key
+            )
+    known = disk.predict_proba(in_memory(data)[0])
+    np.testing.assert_allclose(known, memory.predict_proba(in_memory(data)[0]), rtol=1e-4)
+
+
+def test_candidates_that_read_alike_share_the_rows_of_a_fold(
+    data: Dataset, tmp_path: Path
+) -> None:
+    clf = MLPClassifier((8,), early_stopping=False, **QUICK)
+    rates = {"optimizer__learning_rate": [0.003, 0.01, 0.03]}
+    journal = tmp_path / "journal"
+    own = Dataset.from_parquet(data.X.parts[0].path.parent, target="y", store=tmp_path / "rows")
+    for _ in range(2):
+        search = SearchCV(clf, rates, n_iter=3, cv=2, refit=False, random_state=0, journal=journal)
+        search.fit(own)
+    # Two folds, of which each has rows to train on and rows to be judged on.
+    assert len(list(tmp_path.glob("rows/fold-*/*/rows/rows.json"))) == 4
+    assert len(journal.read_text().splitlines()) == 1 + 6
+
+
+def test_scikit_learns_halving_takes_few_rows_of_a_table_in_files(data: Dataset) -> None:
+    clf = MLPClassifier((8,), **QUICK)
+    space = {"optimizer__learning_rate": [0.003, 0.01, 0.03, 0.1]}
+    given = {"n_candidates": 4, "cv": 2, "random_state": 0, "factor": 2, "refit": False}
+    search = HalvingRandomSearchCV(clf, space, min_resources=60, **given).fit(data.X, data.y)
+    assert search.n_resources_ == [60, 120, 240]
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
