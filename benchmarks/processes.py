@@ -96,7 +96,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--rows", type=int, default=40_960)
+    parser.add_argument("--rows", type=int, default=20_480)
     parser.add_argument("--units", type=int, default=512)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--precision", default="float32")
