@@ -20,7 +20,7 @@ KILLS = 10
 # `--` keeps torchrun from taking --run for its own --run-path.
 TRAIN = (
     "-m -- wellfit train digits --hidden 64 --batch-norm --dropout 0.2 --batch-size 32 "
-    "--patience 400 --epochs 250 --run run --checkpoint-every 0.5 -q"
+    "--patience 400 --epochs 100 --run run --checkpoint-every 0.2 -q"
 )
 
 
