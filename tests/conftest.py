@@ -64,3 +64,10 @@ def data_dir() -> Path:
     folder = Path(named)
     assert folder.is_dir(), f"WELLFIT_DATA is {named!r}, which is no folder"
     return folder
+
+
+@pytest.fixture
+def jumps_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every feature is taken to have jumps, which few rows can't show."""
+    place = "wellfit.nn.embeddings.piecewise_with_jumps.has_jumps"
+    monkeypatch.setattr(place, lambda *_: True)

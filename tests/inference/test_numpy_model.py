@@ -25,6 +25,7 @@ from wellfit.nn import (
     MaskingNoise,
     Periodic,
     PiecewiseLinear,
+    PiecewiseWithJumps,
     PReLU,
 )
 from wellfit.nn.links import link_of
@@ -70,6 +71,10 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "noise": {"layers": [MaskingNoise(0.2), Dense(6, "selu"), Dropout(0.1)]},
     "no embedding": {"numeric_embedding": None},
     "bins": {"numeric_embedding": PiecewiseLinear(3, "relu", n_bins=5, columns=(1, 2))},
+    "jumps": {
+        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 2)),
+        "learning_rate": 0.05,
+    },
     "waves": {"numeric_embedding": Periodic(3, "relu", columns=(0, 2)), "batch_norm": "after"},
     "codes": {"categorical_embedding": EntityEmbedding(3, min_levels=5)},
     "submodels": {"n_submodels": 3},
@@ -81,6 +86,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 UNKNOWN_HERE = {"gelu"}
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_predicts_what_the_estimator_predicts(name: str, tmp_path: Path) -> None:
     model = MLPClassifier(**{**QUICK, **NETWORKS[name]}).fit(X, THREE)

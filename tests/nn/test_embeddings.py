@@ -11,7 +11,14 @@ from torch.nn import functional as F
 
 from engine import CPU, FLOAT64, every, label, member, parameters, run
 from wellfit.core.errors import HyperparameterError
-from wellfit.nn import Dropout, Network, NumericEmbedding, Periodic, PiecewiseLinear
+from wellfit.nn import (
+    Dropout,
+    Network,
+    NumericEmbedding,
+    Periodic,
+    PiecewiseLinear,
+    PiecewiseWithJumps,
+)
 from wellfit.nn.embeddings import base
 from wellfit.nn.layers import Linear
 from wellfit.optim import SGD, LayerRates
@@ -32,6 +39,8 @@ KINDS = [
     PiecewiseLinear(3, n_bins=5),
     PiecewiseLinear(3, "relu", n_bins=5, columns=(0, 3)),
     PiecewiseLinear(1, n_bins=4, columns=(1, 2)),
+    PiecewiseWithJumps(3, n_bins=5),
+    PiecewiseWithJumps(2, "relu", n_bins=4, columns=(0, 3)),
     Periodic(n_frequencies=5),
     Periodic(2, "relu", n_frequencies=3, columns=(1,)),
     Periodic(columns=(0, 2), n_frequencies=4),
@@ -41,7 +50,10 @@ KIND = pytest.mark.parametrize("layer", KINDS, ids=repr)
 
 def numbers(layer, p, edges, x, place):
     """What a column becomes, by the formula."""
-    if layer.name == "piecewise_linear":
+    if isinstance(layer, PiecewiseLinear):
+        T = layer.n_bins
+        p, jumps = p[: T + 2], p[T + 2 :]
+        edges, factor = edges[: T + 1], edges[T + 1 :]
         own = slice(place * layer.size, (place + 1) * layer.size)
         last = int((edges[1:, place] > edges[:-1, place]).sum()) - 1
         shares = []
@@ -50,6 +62,10 @@ def numbers(layer, p, edges, x, place):
             share = share.clamp(min=0) if t > 0 else share
             shares.append(share.clamp(max=1) if t < last else share)
         made = torch.stack(shares, 1) @ p[: last + 1, own] + x[:, None] * p[-2, own] + p[-1, own]
+        if len(jumps):
+            inner = edges[1 : last + 1, place].contiguous()
+            bins = torch.searchsorted(inner, x.contiguous(), right=True)
+            made = made + factor[0, place] * jumps[bins, own]
         return made.relu() if layer.activation else made
     n, size = layer.n_frequencies, layer.size - 1
     w, phase, a, b = torch.split(p[:, place], [n, n, n * size, size])
@@ -177,6 +193,51 @@ def test_a_weight_is_a_number_of_rows(bins, counts):
         np.testing.assert_array_equal(ours, theirs)
 
 
+# --- jumps ----------------------------------------------------------------------------------
+
+
+def jumping(x, y, **options) -> list[bool]:
+    """Whether each column is found to jump."""
+    layer = PiecewiseWithJumps(**options)
+    found = layer.statistics_of(torch.tensor(x), torch.tensor(y), None)
+    layer.check_statistics(found)
+    np.testing.assert_array_equal(
+        found[:-1], PiecewiseLinear(n_bins=layer.n_bins).statistics_of(
+            torch.tensor(x), torch.tensor(y), None
+        )
+    )  # fmt: skip
+    assert set(found[-1].tolist()) <= {0.0, 3.0}
+    return [factor > 0 for factor in found[-1].tolist()]
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_features_jump_where_single_values_have_an_effect_of_their_own(seed, classes):
+    draw = np.random.default_rng(seed)
+    amounts, effects = draw.choice(10**5, 100, replace=False), draw.normal(size=100)
+    which = np.where(draw.random(4000) < 0.7, 0, draw.integers(1, 100, 4000))
+    x = np.column_stack([amounts[which], *draw.normal(size=(3, 4000)), np.arange(4000) % 24.0])
+    smooth = np.sin(2 * x[:, 1]) + 0.1 * x[:, 2] ** 3
+    y = 3 * effects[which] + smooth + (x[:, 4] % 2) + 0.5 * draw.normal(size=4000)
+    y = (y > np.median(y)).astype(int) if classes else y
+    # Neither smooth effects, nor none, nor few values, where an edge at each says all.
+    assert jumping(x, y) == [True, False, False, False, False]
+
+
+def test_jumps_are_found_in_few_rows_of_any_order_and_of_any_weight():
+    assert jumping(X, Y) == [False] * 4
+    assert jumping(X[:1], Y[:1]) == [False] * 4
+    draw = np.random.default_rng(0)
+    x = np.sort(draw.integers(0, 60, 2000)).astype(float)
+    y = draw.normal(size=60)[x.astype(int)]
+    assert jumping(x[:, None], y) == [True]
+    layer, target = PiecewiseWithJumps(), torch.tensor(y)
+    doubled = np.column_stack([np.r_[x, -x], np.zeros(4000)])
+    weight = torch.tensor(np.repeat([1.0, 0.0], 2000))
+    found = layer.statistics_of(torch.tensor(doubled), torch.cat([target, target]), weight)
+    assert found[-1].tolist() == [3.0, 0.0]
+
+
 # --- stacks ---------------------------------------------------------------------------------
 
 ROWS = Rows(X, Y, dtype=FLOAT64)
@@ -279,7 +340,11 @@ def test_columns_are_positions():
 
 
 def test_an_embedding_is_a_layer_of_a_family_of_its_own():
-    assert {each.name for each in every("numeric_embedding")} == {"piecewise_linear", "periodic"}
+    assert {each.name for each in every("numeric_embedding")} == {
+        "piecewise_linear",
+        "piecewise_with_jumps",
+        "periodic",
+    }
     assert all(isinstance(each, NumericEmbedding) for each in every("numeric_embedding"))
     assert PiecewiseLinear(4, columns=(1,)).width(3) == 6
     with pytest.raises(HyperparameterError, match="size of numeric_embedding 'periodic' is 1"):

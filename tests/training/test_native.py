@@ -41,6 +41,7 @@ from wellfit.nn import (
     Network,
     Periodic,
     PiecewiseLinear,
+    PiecewiseWithJumps,
     Poisson,
     PReLU,
     Quantile,
@@ -254,11 +255,18 @@ CASES = {
     "embedding of some": {
         "network": embedded(PiecewiseLinear(3, "relu", 5, columns=(1, 4, 7), lr_multiplier=2.0))
     },
+    "jumps": {"network": embedded(PiecewiseWithJumps(n_bins=16))},
+    "jumps of some": {
+        "network": embedded(PiecewiseWithJumps(3, "relu", 5, columns=(1, 4), lr_multiplier=2.0)),
+        "gradient_clipping": (ClipByNorm(0.1),),
+    },
+    "jumps of submodels": {"network": MiniTabM().applied(embedded(PiecewiseWithJumps()), 4, LOSS)},
     "one row a batch": {"batch_size": 1},
     "all rows a batch": {"batch_size": 1000},
 }
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_everything_it_covers_is_as_by_pytorch(case, monkeypatch):
     options = {"network": net(), "batch_size": 32, "epochs": 3, **PLAIN, **case}
@@ -363,13 +371,16 @@ def test_folds_are_as_by_pytorch(weighted, monkeypatch):
     assert_alike(*both(monkeypatch, members, rows, (shared, other, shared)))
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize(
-    "kind", ["batch norm", "embedding", "prelu", "one row", "codes", "submodels", "clipped"]
+    "kind",
+    ["batch norm", "embedding", "jumps", "prelu", "one row", "codes", "submodels", "clipped"],
 )
 def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, monkeypatch):
     networks = {
         "embedding": embedded(PiecewiseLinear(n_bins=16)),
+        "jumps": embedded(PiecewiseWithJumps(n_bins=16)),
         "prelu": net(activation=PReLU()),
         "codes": with_codes(GaussianNoise(0.2), PiecewiseLinear(3, "relu", 5, columns=(1, 4))),
         "submodels": of_submodels(TabM(), activation=PReLU(), batch_norm=True, dropout=0.2),

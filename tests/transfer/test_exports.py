@@ -46,6 +46,7 @@ from wellfit.nn import (
     MaskingNoise,
     Periodic,
     PiecewiseLinear,
+    PiecewiseWithJumps,
     PReLU,
 )
 from wellfit.transfer import (
@@ -88,6 +89,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "precision": "float64",
         "learning_rate": 0.05,  # which moves the bins' weights away from 0
     },
+    "jumps": {
+        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 3)),
+        "precision": "float64",
+        "learning_rate": 0.05,
+    },
+    "jumps, of quantiles": {
+        "numeric_embedding": PiecewiseWithJumps(bins="quantile"),
+        "learning_rate": 0.05,
+    },
     "periodic": {"numeric_embedding": "periodic"},
     "periodic below a norm": {
         "numeric_embedding": Periodic(3, "relu", columns=(0, 2)),
@@ -110,6 +120,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_is_the_same_elsewhere(name: str, tmp_path: Path) -> None:
     model = classifier(**NETWORKS[name])

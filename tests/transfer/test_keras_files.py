@@ -19,6 +19,7 @@ from wellfit.nn import (
     EntityEmbedding,
     MaskingNoise,
     PiecewiseLinear,
+    PiecewiseWithJumps,
     PReLU,
 )
 from wellfit.transfer import from_keras, import_model, network_input, to_keras
@@ -95,6 +96,13 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
             "learning_rate": 0.05,
         },
     ),
+    "piecewise with jumps": (
+        THREE,
+        {
+            "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 3)),
+            "learning_rate": 0.05,
+        },
+    ),
     "two": (TWO, {}),
     "two by one": (TWO, {"loss": "sigmoid_cross_entropy"}),
     "labels": (LABELS, {}),
@@ -104,6 +112,7 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
 @pytest.mark.parametrize("kind", [".keras", ".json"])
 @pytest.mark.parametrize("name", OUT)
 def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:

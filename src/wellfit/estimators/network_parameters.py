@@ -88,9 +88,10 @@ class NetworkParameters(NestedConfigs):
     )
     numeric_embedding: str | NumericEmbedding | None = parameter(
         "embedding of each numeric column in several numbers before the first layer; "
-        '``"auto"`` is ``"piecewise_linear"`` for tables of fewer than 64 numeric columns (not '
-        'with ``"sgd"``, nor in ``partial_fit``), and else None, which leaves a column one '
-        'number; ``"periodic"`` or an object, such as ``PiecewiseLinear(n_bins=32)``. Dates, '
+        '``"auto"`` is ``"piecewise_with_jumps"`` for tables of fewer than 64 numeric columns '
+        '(not with ``"sgd"``, nor in ``partial_fit``), and else None, which leaves a column one '
+        'number; ``"piecewise_linear"``, ``"periodic"`` or an object, such as '
+        "``PiecewiseWithJumps(n_bins=32)``. Dates, "
         "pixels, sparse columns and columns of two values are never embedded.",
         default="auto",
         choices=("auto",),

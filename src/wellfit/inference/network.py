@@ -135,20 +135,30 @@ class _LayerReader:
         self._add(function, [{key: given[key] for key in hypers}] * len(self._members))
 
     def piecewise_linear(self, layer: Mapping[str, Any]) -> None:
+        n = layer["n_bins"]
+        self._pieces(layer, n + 2, n + 1, learned.pieces_of)
+
+    def piecewise_with_jumps(self, layer: Mapping[str, Any]) -> None:
+        n = layer["n_bins"]
+        self._pieces(layer, 2 * n + 2, n + 2, learned.pieces_with_jumps)
+
+    def _pieces(
+        self, layer: Mapping[str, Any], rows: int, tracked: int, pieces: Callable[..., Any]
+    ) -> None:
         columns, own = self._embedded(layer)
-        size, bins = layer["size"], layer["n_bins"]
-        blocks = self._take("parameters", bins + 2, len(columns) * size)
-        edges = self._take("statistics", bins + 1, len(columns))
-        if (edges[:, 1:] < edges[:, :-1]).any():
+        size, n_edges = layer["size"], layer["n_bins"] + 1
+        blocks = self._take("parameters", rows, len(columns) * size)
+        statistics = self._take("statistics", tracked, len(columns))
+        if (statistics[:, 1:n_edges] < statistics[:, : n_edges - 1]).any():
             raise UnsupportedModelError("edges that descend")
         arguments = []
-        for block, known in zip(blocks, edges, strict=True):
-            weight, bias = learned.bins_product(block, size)
+        for block, known in zip(blocks, statistics, strict=True):
             # Steepness in double precision, as bins may be narrow.
-            lines = (part.astype(block.dtype) for part in learned.lines_of(known.astype(float)))
-            arguments.append({**own, "lines": tuple(lines), "weight": weight, "bias": bias})
+            lines, weight, bias = pieces(block, known.astype(float), size)
+            lines = tuple(part.astype(block.dtype) for part in lines)
+            arguments.append({**own, "lines": lines, "weight": weight, "bias": bias})
         self._add(functions.piecewise_linear, arguments)
-        self._reach(len(columns) * (bins + 1))
+        self._reach(len(columns) * arguments[0]["weight"].shape[1])
         self.width = len(columns) * size + len(own["kept"])
 
     def periodic(self, layer: Mapping[str, Any]) -> None:
@@ -233,6 +243,7 @@ _LAYERS: Mapping[str, Callable[[_LayerReader, Mapping[str, Any]], None]] = Mappi
         "activation": _LayerReader.activation,
         "batch_norm": _LayerReader.batch_norm,
         "piecewise_linear": _LayerReader.piecewise_linear,
+        "piecewise_with_jumps": _LayerReader.piecewise_with_jumps,
         "periodic": _LayerReader.periodic,
         "entity": _LayerReader.entity,
         "repeat_rows": _LayerReader.repeat_rows,

@@ -25,6 +25,7 @@ from wellfit.nn.embeddings import (
     NumericEmbedding,
     Periodic,
     PiecewiseLinear,
+    PiecewiseWithJumps,
 )
 from wellfit.nn.initializers import (
     Constant,
@@ -125,6 +126,7 @@ __all__ = [
     "Packed",
     "Periodic",
     "PiecewiseLinear",
+    "PiecewiseWithJumps",
     "Poisson",
     "Quantile",
     "ReLU",

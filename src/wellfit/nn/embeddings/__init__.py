@@ -14,6 +14,7 @@ from wellfit.nn.embeddings.categorical import CategoricalEmbedding
 from wellfit.nn.embeddings.entity import EntityEmbedding
 from wellfit.nn.embeddings.periodic import Periodic
 from wellfit.nn.embeddings.piecewise_linear import PiecewiseLinear
+from wellfit.nn.embeddings.piecewise_with_jumps import PiecewiseWithJumps
 
 __all__ = [
     "CategoricalEmbedding",
@@ -21,6 +22,7 @@ __all__ = [
     "NumericEmbedding",
     "Periodic",
     "PiecewiseLinear",
+    "PiecewiseWithJumps",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

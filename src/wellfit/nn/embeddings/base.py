@@ -55,7 +55,7 @@ class NumericEmbedding(Layer, family="numeric_embedding"):
     @classmethod
     def from_value(cls, given: Any) -> Self:
         """Return the embedding that a parameter's value stands for: ``"auto"`` where it suits."""
-        return super().from_value("piecewise_linear" if is_auto(given) else given)
+        return super().from_value("piecewise_with_jumps" if is_auto(given) else given)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,7 @@ from torch import Tensor
 from wellfit.core.hyper import Config
 from wellfit.core.rng import Normals
 from wellfit.nn import activations
-from wellfit.nn.embeddings import EntityEmbedding, PiecewiseLinear
+from wellfit.nn.embeddings import EntityEmbedding, PiecewiseLinear, PiecewiseWithJumps
 from wellfit.nn.layers import (
     Activate,
     AlphaDropout,
@@ -41,6 +41,7 @@ _KINDS: Mapping[type[Layer], int] = {
     AlphaDropout: 2,
     BatchNorm: 3,
     PiecewiseLinear: 4,
+    PiecewiseWithJumps: 4,
     EntityEmbedding: 5,
     GaussianNoise: 6,
     RepeatRows: 7,
@@ -198,7 +199,7 @@ def _piecewise_linear(
 ) -> None:
     embedded, kept = layer.embedded(plan.inputs), layer.kept(plan.inputs)
     plan.size, plan.bins = layer.size, layer.n_bins
-    plan.bends = layer.activation == "relu"
+    plan.bends, plan.jumps = layer.activation == "relu", isinstance(layer, PiecewiseWithJumps)
     plan.embedded, plan.n_embedded = writer.array(embedded, np.int64), len(embedded)
     plan.kept, plan.n_kept = writer.array(kept, np.int64), len(kept)
 
@@ -230,6 +231,7 @@ _WRITERS: Mapping[type[Layer], Callable[[LayerWriter, Any, LayerPlan, _Hypers], 
     GaussianNoise: _noise,
     BatchNorm: _batch_norm,
     PiecewiseLinear: _piecewise_linear,
+    PiecewiseWithJumps: _piecewise_linear,
     EntityEmbedding: _entity,
     RepeatRows: _repeat,
     SubmodelLinear: _submodels,

@@ -512,8 +512,8 @@ struct Tables {
     T *inner, *start, *steepness;  // (features, bins), inner with the edges that can be passed
     T *real, *below;               // (bins, columns): whether a bin has a width; sums below it
     T *of_below, *of_inside;       // (bins, columns): sums of deltas
-    T *of_slope;                   // (columns,)
-    T *gradient;                   // (bins + 2, columns)
+    T *of_slope, *factor;          // (columns,); the factor of the bins' own numbers
+    T *gradient;                   // (bins + 2, columns), and (bins, columns) of these numbers
 };
 
 template <typename T>
@@ -528,13 +528,14 @@ static Tables<T> tables(const Layer &layer, T *extra) {
     t.of_below = t.below + layer.bins * columns;
     t.of_inside = t.of_below + layer.bins * columns;
     t.of_slope = t.of_inside + layer.bins * columns;
-    t.gradient = t.of_slope + columns;
+    t.factor = t.of_slope + columns;
+    t.gradient = t.factor + columns;
     return t;
 }
 
 static i64 table_size(const Layer &layer) {
     const i64 columns = layer.n_embedded * layer.size;
-    return 3 * layer.n_embedded * layer.bins + (5 * layer.bins + 3) * columns;
+    return 3 * layer.n_embedded * layer.bins + (6 * layer.bins + 4) * columns;
 }
 
 template <typename T>
@@ -928,8 +929,11 @@ static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T
 template <typename T>
 static void look_at_edges(const Member<T> &me, const Layer &layer, const Tables<T> &t) {
     const i64 bins = layer.bins, features = layer.n_embedded;
-    const T *edges = me.tracked(layer, bins + 1, features);
+    const T *edges = me.tracked(layer, bins + 1 + layer.jumps, features);
+    const T *factor = edges + (bins + 1) * features;
     for (i64 f = 0; f < features; ++f) {
+        for (i64 s = 0; s < layer.size; ++s)
+            t.factor[f * layer.size + s] = layer.jumps ? factor[f] : T(0);
         const T last = edges[bins * features + f];
         for (i64 b = 0; b < bins; ++b) {
             const T low = edges[b * features + f], high = edges[(b + 1) * features + f];
@@ -988,6 +992,10 @@ static void add_bins_up(const Member<T> &me, const Layer &layer, const Buffers<T
         T *__restrict sum = t.below + b * columns;
         for (i64 j = mine.from; j < mine.to; ++j) sum[j] = before[j] + row[j] * real[j];
     }
+    const T *jumps = w + (bins + 2) * columns;
+    for (i64 b = 0; layer.jumps && b < bins; ++b)
+        for (i64 j = mine.from; j < mine.to; ++j)
+            t.below[b * columns + j] += jumps[b * columns + j] * t.factor[j];
 }
 
 template <typename T>
@@ -1065,6 +1073,7 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
     else
         embedding_sums<T, 0>(me, layer, own, t, mine, x, x_ld);
     T *g = t.gradient, *__restrict above = g + (bins + 1) * columns;
+    T *jumps = g + (bins + 2) * columns;
     const T mean = me.mean(layer);
     for (i64 j = from; j < to; ++j) {
         above[j] = 0;
@@ -1079,9 +1088,11 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
             row[j] = (inside[j] + above[j]) * mean * real[j];
             above[j] += own_sum[j];
         }
+        for (i64 j = from; layer.jumps && j < to; ++j)
+            jumps[b * columns + j] = own_sum[j] * mean * t.factor[j];
     }
     for (i64 j = from; j < to; ++j) above[j] *= mean;
-    for (i64 b = 0; b < bins + 2; ++b)
+    for (i64 b = 0; b < layer.rows; ++b)
         update(me, layer, step, b * columns + from, to - from, g + b * columns + from);
 }
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from wellfit.core.errors import InputError
 from wellfit.inference.functions import periodic, piecewise_linear
-from wellfit.inference.learned import bins_product, lines_of, waves_of
-from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear
+from wellfit.inference.learned import pieces_of, pieces_with_jumps, waves_of
+from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear, PiecewiseWithJumps
 from wellfit.transfer.interop.onnx_graph import Graph
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class EmbeddingArrays:
         bias: (F, size).
         relu: whether the numbers below 0 become 0.
         plain: whether the column itself follows its numbers.
+        n_bins: how many of the lines are bins; the column itself follows, then steps.
     """
 
     columns: list[int]
@@ -49,6 +50,7 @@ class EmbeddingArrays:
     bias: Array
     relu: bool
     plain: bool
+    n_bins: int = 0
 
     @classmethod
     def of(cls, part: FittedLayer) -> Self:
@@ -62,8 +64,10 @@ class EmbeddingArrays:
         columns, kept = list(layer.embedded(inputs)), list(layer.kept(inputs))
         relu, p = layer.activation == "relu", part.parameters
         if isinstance(layer, PiecewiseLinear):
-            functions = dict(zip(_LINES, lines_of(part.statistics), strict=True))
-            return cls(columns, kept, functions, *bins_product(p, layer.size), relu, False)
+            pieces = pieces_with_jumps if isinstance(layer, PiecewiseWithJumps) else pieces_of
+            lines, weight, bias = pieces(p, part.statistics, layer.size)
+            functions = dict(zip(_LINES, lines, strict=True))
+            return cls(columns, kept, functions, weight, bias, relu, False, layer.n_bins)
         if isinstance(layer, Periodic):
             w, phase, weight, bias = waves_of(p, layer.n_frequencies, layer.size)
             return cls(columns, kept, {"w": w, "p": phase}, weight, bias, relu, True)
@@ -177,15 +181,15 @@ def keras_layers(part: FittedLayer) -> Iterator[KerasLayer]:
     start, steepness, mix = _rectified(own, part.inputs)
     rows = len(start)
     ones = np.ones_like(start)
-    bins = np.arange(rows)[:, None] < rows - 4
+    cut = np.arange(rows)[:, None] < rows - 4
     yield "RepeatVector", {"n": rows}, []
     yield _by_cell(ones, -start)
-    # 1 - z of the bins, -z of the first and z - 1 of the last; x and -x.
-    shift = np.where(bins, 1.0, 0.0) + 0 * start
+    # 1 - z of bins and steps, -z of the first bin and z - 1 of the last; x and -x.
+    shift = np.where(cut, 1.0, 0.0) + 0 * start
     shift[rows - 3] = -1
-    yield _by_cell(steepness * np.where(bins, -1, 1), shift)
+    yield _by_cell(steepness * np.where(cut, -1, 1), shift)
     yield "Activation", {"activation": "relu"}, []
-    yield _by_cell(np.where(bins, -1, 1) * ones, np.where(bins, 1, 0) * ones)
+    yield _by_cell(np.where(cut, -1, 1) * ones, np.where(cut, 1, 0) * ones)
     yield "Activation", {"activation": "relu"}, []
     yield "Flatten", {}, []
     bias = np.concatenate([own.bias.ravel(), np.zeros(mix.shape[1] - own.bias.size)])
@@ -214,25 +218,25 @@ def _by_cell(scale: Array, shift: Array) -> KerasLayer:
 
 
 def _rectified(own: EmbeddingArrays, inputs: int) -> tuple[Array, Array, Array]:
-    """Return start and steepness (T + 4, inputs) of a column's rows, and how they are mixed.
+    """Return start and steepness (n + 4, inputs) of a column's rows, and how they are mixed.
 
-    The rows are the bins, what lies below the first and above the last, x and -x.
+    The rows are the bins and steps, what lies below the first bin and above the last, x and -x.
     """
     features, functions, size = own.weight.shape
-    bins, width = functions - 1, features * size
-    start, steepness = np.zeros((2, bins + 4, inputs))
-    mix = np.zeros((bins + 4, inputs, width + len(own.kept) * (2 if own.relu else 1)))
+    bins, width = own.n_bins, features * size
+    cut = [*range(bins), *range(bins + 1, functions)]
+    start, steepness = np.zeros((2, len(cut) + 4, inputs))
+    mix = np.zeros((len(cut) + 4, inputs, width + len(own.kept) * (2 if own.relu else 1)))
     for place, column in enumerate(own.columns):
-        real = own.functions["steepness"][place, :-1] > 0
-        last = int(real.sum()) - 1
-        order = [*range(bins), 0, last]
+        last = int((own.functions["steepness"][place, :bins] > 0).sum()) - 1
+        order = [*cut, 0, last]
         start[:-2, column] = own.functions["start"][place, order]
         steepness[:-2, column] = own.functions["steepness"][place, order]
         steepness[-4, column] *= -1
         weight = own.weight[place]
         numbers = slice(place * size, (place + 1) * size)
         mix[:, column, numbers] = np.vstack(
-            [weight[:-1], -weight[:1], weight[last], weight[-1], -weight[-1]]
+            [weight[cut], -weight[:1], weight[last], weight[bins], -weight[bins]]
         )
     steepness[-2], steepness[-1] = 1, -1
     for place, column in enumerate(own.kept, start=width):
