@@ -1,4 +1,4 @@
-"""Whether a feature's effect jumps: judged on rows that took no part in either estimate."""
+"""The test for jumps in a feature's effect, on rows that took no part in either estimate."""
 
 from __future__ import annotations
 
