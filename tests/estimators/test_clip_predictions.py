@@ -15,7 +15,7 @@ from wellfit.transfer import network_input, to_keras, to_numpy, to_onnx, to_torc
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 2))
 Y = X @ [2.0, -1.0]
-FAR = np.array([[30.0, -30.0], [-30.0, 30.0], [0.1, 0.2]])
+FAR = np.array([[9.0, -9.0], [-9.0, 9.0], [0.1, 0.2]])
 TWO = np.column_stack([Y, Y**2])
 
 

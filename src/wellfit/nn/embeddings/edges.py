@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,6 +16,28 @@ _ROUNDING = 1e-9  # of shares of the rows
 # Of the rows that a bin of a tree holds, where all hold as many. It is small, so that single
 # values of many rows, such as a capital gain of exactly 7,688, can have a bin of their own.
 _LEAST_SHARE = 0.1
+
+
+def edges_of_columns(
+    columns: Iterable[Numbers],
+    shares: Numbers,
+    goal: Numbers | None,
+    n_bins: Sequence[int],
+    most: int,
+) -> Tensor:
+    """Return the edges (most + 1, features) of features' bins, the last one of each repeated.
+
+    Args:
+        columns: (n,) the values of each feature.
+        shares: (n,) of the rows, of sum 1.
+        goal: (n, outputs) targets that trees split for, or None for quantiles.
+        n_bins: how many bins each feature has, at most.
+        most: that any may have.
+    """
+    pairs = zip(columns, n_bins, strict=True)
+    edges = [edges_of(column, shares, goal, bins) for column, bins in pairs]
+    filled = [np.pad(each, (0, most + 1 - len(each)), mode="edge") for each in edges]
+    return torch.from_numpy(np.stack(filled, axis=1))
 
 
 def edges_of(values: Numbers, shares: Numbers, goal: Numbers | None, n_bins: int) -> Numbers:

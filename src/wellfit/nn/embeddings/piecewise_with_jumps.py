@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.nn.embeddings.edges import goal_of
+from wellfit.nn.embeddings.edges import edges_of_columns, goal_of
 from wellfit.nn.embeddings.jumps import has_jumps
 from wellfit.nn.embeddings.piecewise_linear import PiecewiseLinear, PiecewiseLinearOp
 from wellfit.nn.ops import BindContext, Op, ParameterShape
@@ -24,7 +24,7 @@ class PiecewiseWithJumps(PiecewiseLinear, name="piecewise_with_jumps"):
     Where the effect is smooth, it only adds noise. So g is 3 for a feature for which means of bins
     predict the target better than a line with eight bends, each estimated on half of the training
     rows and judged on the other half. For all others g is 0, and this is the piecewise linear
-    embedding.
+    embedding, of half as many bins.
 
     J starts at 0. The features that jump are learned from the training rows before the first step,
     like the edges, and belong to the weights like them.
@@ -34,7 +34,8 @@ class PiecewiseWithJumps(PiecewiseLinear, name="piecewise_with_jumps"):
     1984).
 
     Args:
-        size, activation, n_bins, bins, columns, lr_multiplier: as of :class:`PiecewiseLinear`.
+        n_bins: T, at most, for features that jump; others have at most half as many.
+        size, activation, bins, columns, lr_multiplier: as of :class:`PiecewiseLinear`.
 
     >>> PiecewiseWithJumps(n_bins=16).parameters(inputs=3)
     ParameterShape(rows=34, columns=12, weight_rows=0, matrices=1)
@@ -64,10 +65,12 @@ class PiecewiseWithJumps(PiecewiseLinear, name="piecewise_with_jumps"):
 
     def statistics_of(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the edges for training rows, the last one repeated, and g."""
-        edges = super().statistics_of(x, target, weight)
         values, shares, target = self.counted(x, target, weight)
-        goal = goal_of(target, shares)
-        jump = [has_jumps(column, shares, goal, self.n_bins) for column in values.T]
+        goal, most, smooth = goal_of(target, shares), self.n_bins, max(2, self.n_bins // 2)
+        jump = [has_jumps(column, shares, goal, most) for column in values.T]
+        n_bins = [most if each else smooth for each in jump]
+        splits = goal if self.bins == "tree" else None
+        edges = edges_of_columns(values.T, shares, splits, n_bins, most)
         return torch.cat([edges, torch.from_numpy(_FACTOR * np.array([jump], np.float64))])
 
     def check_statistics(self, block: Tensor) -> None:
