@@ -452,7 +452,7 @@ def test_an_estimator_shows_its_diagram_and_what_came_of_it(three: MLPClassifier
     assert "MLPClassifier" in shown
     assert "sk-container" in shown
     assert shown.endswith("</p>")
-    assert f"{three.n_parameters_} parameters, {three.n_epochs_} epochs" in shown
+    assert f"{three.n_parameters_:,} parameters, {three.n_epochs_} epochs" in shown
     assert f"loss {three.history_['loss'][-1]:.4g}" in shown
     assert three._repr_mimebundle_()["text/html"].endswith("</p>")
     assert "parameters, " not in MLPClassifier()._repr_html_().rpartition("</script>")[2]
