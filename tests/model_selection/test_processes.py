@@ -8,6 +8,7 @@ import pickle
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from multiprocessing import forkserver
 from pathlib import Path
@@ -226,6 +227,9 @@ def test_a_search_that_kills_every_worker_ends(tmp_path: Path):
 def search_long(n_jobs: int, begun: Path, errors: Path) -> None:
     """Search until somebody ends it; what is said at the end goes to a file."""
     os.setsid()  # as a terminal starts a command: a group of its own
+    # This is a fork, which has no server of forks yet: another one would import all again.
+    context.set_start_method("fork", force=True)
+    warnings.filterwarnings("ignore", "`fork` start method should not be used with `loky`")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stderr = errors.open("w")
     search(n_jobs, {"hidden_layer_sizes": [(8,), (9,)]}, 100_000, [Call(Told(begun))])
