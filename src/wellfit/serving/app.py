@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+from wellfit.core.content_security import content_security_policy
 from wellfit.core.errors import WellfitError
 from wellfit.core.extras import import_extra
 from wellfit.serving.answers import ModelAnswers
@@ -17,7 +18,7 @@ from wellfit.serving.asked import AskedFor
 from wellfit.serving.batching import Batcher, PredictionJob
 from wellfit.serving.model import Rows, ServedModel
 from wellfit.serving.openapi import openapi
-from wellfit.serving.page import page, page_policy
+from wellfit.serving.page import page
 from wellfit.serving.rows import ORIGIN
 
 JSON, CSV = "application/json", "text/csv"
@@ -84,7 +85,7 @@ class _Application:
     def starlette(self) -> Any:
         """Return the application with its routes and its handlers of errors."""
         asgi = self._asgi
-        policy = {"Content-Security-Policy": page_policy(self._page)}
+        policy = {"Content-Security-Policy": content_security_policy(self._page)}
         endpoints: dict[str, Endpoint] = {
             "/": self._fixed(self._page.encode(), "text/html; charset=utf-8", policy),
             "/health": self._health,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from wellfit.core.digests import sha256
 from wellfit.core.words import short
 from wellfit.serving.model import ServedModel
 
@@ -41,17 +38,6 @@ def page(model: ServedModel, about: Mapping[str, Any]) -> str:
         example=html.escape(example),
         query=_query(model),
     )
-
-
-def page_policy(text: str) -> str:
-    """Return the content security policy of a page: its own script and style, and this server."""
-    allowed = ["default-src 'none'", "connect-src 'self'", "img-src data:", "base-uri 'none'"]
-    for directive, tag in (("script-src", "script"), ("style-src", "style")):
-        found = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-        assert found is not None
-        digest = base64.b64encode(bytes.fromhex(sha256(found[1].encode()))).decode()
-        allowed.append(f"{directive} 'sha256-{digest}'")
-    return "; ".join([*allowed, "form-action 'none'", "frame-ancestors 'none'"])
 
 
 def example_rows(model: ServedModel) -> list[Any]:

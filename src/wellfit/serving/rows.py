@@ -18,10 +18,6 @@ _FORMS = (
 )
 
 
-class BodyError(DataError):
-    """A body that isn't JSON at all."""
-
-
 def place(row: int) -> str:
     """Return the position of a row (from 0) in words."""
     return f"row {row + 1:,} of {ORIGIN}"

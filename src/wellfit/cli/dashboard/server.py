@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
 import re
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from wellfit.cli.dashboard.runs import RunMonitor
-from wellfit.core.digests import sha256
+from wellfit.core.content_security import content_security_policy
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -39,7 +38,7 @@ class WatchServer(ThreadingHTTPServer):
     def __init__(self, runs: RunMonitor, host: str = "127.0.0.1", port: int = 0) -> None:
         self.runs, self.host = runs, host
         self.page = files("wellfit.cli.dashboard").joinpath("page.html").read_bytes()
-        self.policy = _policy(self.page.decode())
+        self.policy = content_security_policy(self.page.decode())
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         self.address_family = family
         super().__init__((host, port), _RequestHandler)
@@ -79,17 +78,6 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _policy(page: str) -> str:
-    """Return the content security policy: only the page's own script and its own server."""
-    allowed = ["default-src 'none'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"]
-    for directive, tag in (("script-src", "script"), ("style-src", "style")):
-        found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        assert found is not None
-        digest = base64.b64encode(bytes.fromhex(sha256(found[1].encode()))).decode()
-        allowed.append(f"{directive} 'sha256-{digest}'")
-    return "; ".join([*allowed, "img-src data:", "frame-ancestors 'none'"])
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
