@@ -143,6 +143,7 @@ def test_no_two_options_of_a_command_share_a_flag(command: str) -> None:
 
 # A parameter in one file: looked for in a copy of the package.
 
+TESTS = Path(__file__).parents[1]
 PARAMETER = """    warmth: int = parameter(
         "how warm, at least 1; with a blanket.", default=3, whole=True, low=1, group="Network"
     )
@@ -165,6 +166,9 @@ found["option out of range"] = called("train", *QUICK, "--warmth", "0")
 found["setting out of range"] = called("train", *QUICK, "--set", "warmth=0")
 found["misspelled"] = called("train", *QUICK, "--set", "warmht=4")
 found["torch"] = "torch" in sys.modules
+import pytest, shortcuts  # beside the tests
+shortcuts.judge_by_few_trees(pytest.MonkeyPatch())
+shortcuts.draw_nothing(pytest.MonkeyPatch())
 found["trained"] = called("train", *QUICK, "--warmth", "5", "--run", "run", "-q")
 found["set"] = called("train", *QUICK, "--set", "warmth=6", "--run", "set", "-q")
 found["configs"] = [
@@ -200,17 +204,17 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a copy of the package shows once a parameter is declared in one of its files."""
     folder = tmp_path_factory.mktemp("copy")
     source = Path(wellfit.__file__).parent
-    shutil.copytree(source, folder / "wellfit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, folder / "wellfit")  # compiled files as well
     file = folder / "wellfit" / "estimators" / "network_parameters.py"
     place = "    activation: str"
     text = file.read_text()
     assert text.count(place) == 1
     file.write_text(text.replace(place, PARAMETER + place))
-    docs = Path(__file__).parents[2] / "docs" / "docstrings.py"
+    docs = TESTS.parent / "docs" / "docstrings.py"
     done = subprocess.run(
         [sys.executable, "-c", USE, str(docs)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(TESTS)])},
         capture_output=True,
         text=True,
         check=False,

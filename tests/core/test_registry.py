@@ -129,6 +129,9 @@ Path("t.dots").write_text("\\n".join(row.format("...") for row in rows))
 DATA, QUICK = "t.csv --target y", "--hidden 4 --epochs 1 -q"
 found = {"misspelled": called(f"train {DATA} --optimizer new_optimzer")}
 found["torch"] = "torch" in sys.modules
+import pytest, shortcuts  # beside the tests
+shortcuts.judge_by_few_trees(pytest.MonkeyPatch())
+shortcuts.draw_nothing(pytest.MonkeyPatch())
 found["methods"] = called("methods")
 for family in json.loads(sys.argv[1]):
     found[family] = called(f"methods {family}")
@@ -170,7 +173,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     import_everything()
     folder = tmp_path_factory.mktemp("copy")
     source = Path(wellfit.__file__).parent
-    shutil.copytree(source, folder / "wellfit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, folder / "wellfit")  # compiled files as well
     for family in FAMILIES:
         there, name = member_of(family), member_of(family).__name__
         # Without a class of its own, a family gets one that differs from another by its name.
