@@ -217,6 +217,12 @@ def test_a_file_in_a_familys_folder_is_all_that_an_algorithm_needs(
     assert name in text
 
 
+def test_methods_knows_families_that_nothing_has_imported_yet(extended: dict[str, Any]) -> None:
+    lines = extended["methods"][1].splitlines()
+    families = {line.split()[0] for line in lines if line and not line.startswith(" ")}
+    assert {"check", "diagnosis", "recipe", "optimizer", "callback"} <= families
+
+
 def test_a_new_name_is_known_before_torch_is_imported(extended: dict[str, Any]) -> None:
     code, text = extended["misspelled"]
     assert code == 2

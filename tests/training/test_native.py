@@ -3,8 +3,6 @@
 import ctypes
 import os
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -23,7 +21,8 @@ from engine import (
     targets,
     train_by_pytorch,
 )
-from processes import PATIENCE
+from processes import in_child
+from wellfit import MLPClassifier
 from wellfit.core import registry
 from wellfit.nn import (
     GELU,
@@ -484,66 +483,63 @@ def test_threads_end_with_their_training(monkeypatch):
     assert threads() == before
 
 
+def fitted(epochs=2, **params):
+    """Return what a classifier learned, in a process of a test."""
+    x = np.random.default_rng(0).normal(size=(80, 3))
+    clf = MLPClassifier((8,), epochs=epochs, random_state=0, **params)
+    return clf.fit(x, x[:, 0] > 0).predict_proba(x)
+
+
+def fork_within_a_training():
+    torch.set_num_threads(1)
+    expected = fitted(epochs=3)
+    native_step._threads = lambda *args: 3
+    forked, move = [], NativeStep.move
+
+    def forking(*args):
+        done = move(*args)
+        if not forked:
+            forked.append(os.fork())
+        return done
+
+    NativeStep.move = forking
+    same = np.array_equal(fitted(epochs=3), expected)
+    if not forked[0]:
+        os._exit(0 if same else 1)
+    return same, os.waitstatus_to_exitcode(os.waitpid(forked[0], 0)[1])
+
+
+def fork_after_a_training():
+    torch.set_num_threads(3)
+    before = fitted(bagging=4)
+    child = os.fork()
+    if not child:
+        torch.set_num_threads(1)  # OpenMP's threads are gone
+        os._exit(0 if np.allclose(fitted(bagging=4), before) else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def train_without_the_library():
+    os.environ["WELLFIT_NATIVE"] = "0"
+    missing.cache_clear()
+    library.cache_clear()
+    return missing(), fitted()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals come to the main thread")
 def test_a_process_that_forked_within_a_training_goes_on():
-    code = (
-        "import os, numpy as np, torch\n"
-        "torch.set_num_threads(1)\n"
-        "from wellfit import MLPClassifier\n"
-        "from wellfit.training.native import native_step\n"
-        "x = np.random.default_rng(0).normal(size=(80, 3)); y = x[:, 0] > 0\n"
-        "fit = lambda: MLPClassifier((8,), epochs=3, random_state=0).fit(x, y).predict_proba(x)\n"
-        "expected = fit()\n"
-        "native_step._threads = lambda *args: 3\n"
-        "children, move = [], native_step.NativeStep.move\n"
-        "def forking(*args):\n"
-        "    done = move(*args)\n"
-        "    if not children: children.append(os.fork())\n"
-        "    return done\n"
-        "native_step.NativeStep.move = forking\n"
-        "same = np.array_equal(fit(), expected)\n"
-        "if not children[0]: os._exit(0 if same else 1)\n"
-        "assert same\n"
-        "assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0\n"
-    )
-    if not hasattr(os, "fork"):
-        pytest.skip("signals come to the main thread")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=PATIENCE)
+    assert in_child(fork_within_a_training) == (True, 0)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals come to the main thread")
 def test_a_process_that_forked_trains_on():
-    code = (
-        "import os, numpy as np, torch\n"
-        "from wellfit import MLPClassifier\n"
-        "torch.set_num_threads(3)\n"
-        "x = np.random.default_rng(0).normal(size=(80, 3)); y = x[:, 0] > 0\n"
-        "fit = lambda: MLPClassifier((8,), epochs=2, bagging=4, random_state=0).fit(x, y)\n"
-        "before = fit().predict_proba(x)\n"
-        "child = os.fork()\n"
-        "if not child:\n"
-        "    torch.set_num_threads(1)  # OpenMP's threads are gone\n"
-        "    os._exit(0 if np.allclose(fit().predict_proba(x), before) else 1)\n"
-        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
-    )
-    if not hasattr(os, "fork"):
-        pytest.skip("signals come to the main thread")
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=PATIENCE)
+    assert in_child(fork_after_a_training) == 0
 
 
 def test_without_the_library_training_goes_on():
-    code = (
-        "import numpy as np\n"
-        "from wellfit import MLPClassifier\n"
-        "from wellfit.training.native.library import missing\n"
-        "assert missing() == 'WELLFIT_NATIVE is 0'\n"
-        "x = np.random.default_rng(0).normal(size=(80, 3))\n"
-        "y = x[:, 0] > 0\n"
-        "print(MLPClassifier((8,), epochs=2, random_state=0).fit(x, y).score(x, y))\n"
-    )
-    environment = {**os.environ, "WELLFIT_NATIVE": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert 0 <= float(done.stdout) <= 1
+    why, probabilities = in_child(train_without_the_library)
+    assert why == "WELLFIT_NATIVE is 0"
+    np.testing.assert_allclose(probabilities, fitted(), rtol=1e-4)
 
 
 def test_the_plan_is_in_python_what_it_is_in_c():
