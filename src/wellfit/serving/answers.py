@@ -68,9 +68,13 @@ class ModelAnswers:
             found["sets"] = {level: list(self._labels(rows)) for level, rows in self.sets.items()}
         return found
 
-    def csv(self) -> str:
+    def table(self) -> pd.DataFrame:
         """Return the table that ``wellfit predict`` writes."""
-        return pd.DataFrame(dict(self._columns())).to_csv(index=False, lineterminator="\n")
+        return pd.DataFrame(dict(self._columns()))
+
+    def csv(self) -> str:
+        """Return that table as csv."""
+        return self.table().to_csv(index=False, lineterminator="\n")
 
     def _columns(self) -> Iterator[tuple[str, Any]]:
         several = self.predictions.reshape(len(self.predictions), -1)

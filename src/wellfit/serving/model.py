@@ -65,10 +65,8 @@ class ServedModel:
         self.levels = known_levels(model)
         self.columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
         self.width = len(self.columns) or int(estimator.n_features_in_)
-        known = (
-            [] if schema is None else [*schema.ids, *([schema.target] if schema.target else [])]
-        )
-        self.form = RowForm(self.columns, known)
+        besides = () if schema is None else (*schema.ids, schema.target)
+        self.form = RowForm(self.columns, [name for name in besides if name is not None])
         self._reader = None
         if quick is not None and schema is not None:
             self._reader = CellReader(quick, schema)
@@ -138,11 +136,22 @@ class ServedModel:
         columns = self.form.columns_of(document, ignore_extra=asked.ignore_extra)
         if self.is_quick(asked) and self._reader is not None:
             return self._reader.read(columns, place)
-        table = pd.DataFrame(dict(zip(self.columns, columns, strict=True)))
-        refuse_unreadable(table, ORIGIN)
-        table = typed_values(table, self.schema, place)
-        refuse_infinity(table, place)
-        return table
+        return self._typed(pd.DataFrame(dict(zip(self.columns, columns, strict=True))))
+
+    def read_frame(self, table: pd.DataFrame) -> Rows:
+        """Return the rows of a data frame, of which other columns are ignored.
+
+        Args:
+            table: (rows, columns) with the model's columns, in any order.
+
+        Raises:
+            DataError: as of :meth:`read`.
+        """
+        if self.schema is None:
+            return self._matrix(table.to_numpy())
+        refuse_missing([str(name) for name in table.columns], self.columns, ORIGIN)
+        read = self._typed(table[self.columns].reset_index(drop=True))
+        return read if self._reader is None else self._reader.read_table(read)
 
     def read_csv(self, data: bytes, asked: AskedFor) -> Rows:
         """Return the rows of a csv file, with a header if training had one.
@@ -185,6 +194,13 @@ class ServedModel:
         ends = np.cumsum([len(part) for part in parts]).tolist()
         return [answers.part(*each) for each in zip([0, *ends], ends, strict=False)]
 
+    def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
+        assert self.schema is not None
+        refuse_unreadable(table, ORIGIN)
+        table = typed_values(table, self.schema, place)
+        refuse_infinity(table, place)
+        return table
+
     def _by_estimator(self, X: Any, asked: AskedFor) -> ModelAnswers:
         model = self.estimator
         chances = model.predict_proba(X) if self.classes is not None else None
@@ -197,7 +213,7 @@ class ServedModel:
         predictions = np.asarray(model.predict(X))
         return ModelAnswers(predictions, chances, self.classes, intervals, sets, quantiles)
 
-    def _matrix(self, rows: Sequence[Sequence[Any]]) -> NDArray[Any]:
+    def _matrix(self, rows: Any) -> NDArray[Any]:
         matrix = np.array(rows, dtype=np.float64)
         first = getattr(self.estimator, "estimators_", [self.estimator])[0]
         if first.network_.features.kind == "pixels":
