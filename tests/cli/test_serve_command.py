@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,20 @@ def test_a_missing_extra_is_named(
     assert done.exit_code == 1
     assert "uvicorn is not installed; expected it from `pip install" in done.output
     assert "wellfit-nn[serve]" in done.output
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_dockerfile_calls_the_command_as_it_is(wellfit: Wellfit) -> None:
+    text = (ROOT / "docker" / "Dockerfile").read_text()
+    entry = json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)[0])
+    assert entry[:3] == ["wellfit", "serve", "/model"]
+    known = set(re.findall(r"--[\w-]+", wellfit("serve", "--help").output))
+    assert {word for word in entry if word.startswith("--")} <= known
+    assert entry[-1] == re.findall(r"^EXPOSE (\d+)$", text, re.MULTILINE)[0]
+    assert f"127.0.0.1:{entry[-1]}/health" in text
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert re.findall(r"\.whl\)\[(\w+)\]", text)[0] in extras["optional-dependencies"]
+    for name in re.findall(r"^COPY (\S+)", text, re.MULTILINE):
+        assert (ROOT / name).is_file()
