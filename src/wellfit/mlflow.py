@@ -30,7 +30,7 @@ from wellfit.core.version import __version__
 from wellfit.serving.asked import AskedFor
 from wellfit.serving.model import ServedModel
 
-__all__ = ["FLAVOR_NAME", "load_model", "log_model", "save_model"]
+__all__ = ["load_model", "log_model", "save_model"]
 
 FLAVOR_NAME = "wellfit"
 _DATA = "model"  # the model's own folder, within MLflow's
