@@ -11,12 +11,14 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold
+from sklearn.naive_bayes import GaussianNB
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
 from wellfit.fitting import runner
 from wellfit.model_selection import SearchCV, evaluation
 from wellfit.model_selection.halving import Rung, hyperband, successive
+from wellfit.model_selection.resources import EpochResource
 from wellfit.model_selection.trials import Trial, Trials
 from wellfit.nn import mlp
 from wellfit.optim import Adam
@@ -314,7 +316,7 @@ def test_early_stopping_within_halving_changes_nothing():
 
 
 def test_hyperbands_brackets_are_the_papers():
-    table = [[(rung.candidates, rung.epochs) for rung in b] for b in hyperband(143, 81, 3)]
+    table = [[(rung.candidates, rung.units) for rung in b] for b in hyperband(143, 81, 3)]
     assert table == [
         [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
         [(34, 3), (11, 9), (3, 27), (1, 81)],
@@ -330,9 +332,9 @@ def test_hyperbands_brackets_are_the_papers():
 def test_successive_halving_ends_with_all_epochs(count, epochs):
     rungs = successive(count, epochs, 3)
     assert rungs[0].candidates == count
-    assert rungs[-1].epochs == epochs
-    assert all(isinstance(rung, Rung) and rung.candidates and rung.epochs for rung in rungs)
-    assert [r.epochs for r in rungs] == sorted({r.epochs for r in rungs})
+    assert rungs[-1].units == epochs
+    assert all(isinstance(rung, Rung) and rung.candidates and rung.units for rung in rungs)
+    assert [r.units for r in rungs] == sorted({r.units for r in rungs})
 
 
 def test_hyperband_searches_all_its_brackets():
@@ -440,9 +442,26 @@ def test_batches_are_such_that_the_last_is_done_within_the_limit(ten_seconds_eac
 
 @pytest.mark.usefixtures("ten_seconds_each")
 def test_candidates_that_a_journal_knows_say_how_long_they_took():
-    trials = Trials(None, [], [0], 1, "score", 100, workers=2)
+    trials = Trials(None, [], [0], EpochResource(1), "score", 100, workers=2)
     trials.everyone = [Trial({}, [], outcomes=[{"fit_time": 8.0}, {"fit_time": 12.0}])] * 3
     assert trials.affordable == 5  # at two a time, each takes ten
+
+
+def test_halving_by_rows_trains_the_best_anew_on_all_rows(whole):
+    found = search(halving="successive", resource="n_samples", refit=False).fit(X, y)
+    results = found.cv_results_
+    assert sorted(results["n_resources"].tolist()) == [60] * 6 + [180] * 3
+    # The same candidates as without halving, and those that came so far have the same scores.
+    for at in np.flatnonzero(results["n_resources"] == 180):
+        assert results["params"][at] == whole.cv_results_["params"][at]
+        assert results["mean_test_score"][at] == whole.cv_results_["mean_test_score"][at]
+    assert results["rank_test_score"].argmin() in np.flatnonzero(results["n_resources"] == 180)
+
+
+def test_halving_by_rows_takes_any_estimator():
+    options = {"halving": "successive", "resource": "n_samples", "factor": 3, "n_iter": 3}
+    found = search(GaussianNB(), {"var_smoothing": [1e-9, 1e-3, 0.1]}, **options).fit(X, y)
+    assert sorted(found.cv_results_["n_resources"].tolist()) == [60, 60, 180]
 
 
 def test_a_space_with_fewer_candidates_is_searched_whole():
@@ -496,6 +515,7 @@ def test_a_function_may_name_the_metrics():
         ({"n_iter": 0}, HyperparameterError, "n_iter is 0; expected a whole number, at least 1"),
         ({"n_restarts": 1.5}, HyperparameterError, "n_restarts is 1.5"),
         ({"halving": "sucessive"}, UnknownNameError, "did you mean 'successive'"),
+        ({"resource": "rows"}, UnknownNameError, "unknown resource 'rows'"),
         ({"factor": 1, "halving": "successive"}, HyperparameterError, "factor is 1; .* above 1"),
         ({"time_limit": 0}, HyperparameterError, "time_limit is 0; .* above 0"),
         ({"sampler": "gird"}, UnknownNameError, "did you mean 'grid'"),

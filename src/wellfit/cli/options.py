@@ -248,6 +248,14 @@ class SearchOptions:
             metavar="NAME",
         ),
     ] = None
+    resource: Annotated[
+        str,
+        option(
+            SEARCH,
+            "What halving gives little of at first: epochs, or n_samples for training rows.",
+            metavar="NAME",
+        ),
+    ] = "epochs"
     factor: Annotated[
         int,
         option(SEARCH, "Halving keeps one of this many candidates.", metavar="N", min=2),

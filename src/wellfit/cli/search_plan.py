@@ -15,6 +15,7 @@ from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
 from wellfit.fitting.scorer_choice import refuse_scorer
 from wellfit.fitting.scoring import scorer_list
+from wellfit.model_selection.resources import ResourceName
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.search import Halving
 from wellfit.model_selection.space_defaults import check, default_space
@@ -35,9 +36,10 @@ class SearchPlan:
     def __post_init__(self) -> None:
         """Refuse unknown names before the data are read."""
         resolve(Sampler, self.options.sampler)
-        halvings, halving = get_args(Halving), self.options.halving
-        if halving is not None and halving not in halvings:
-            raise UnknownNameError("halving", halving, halvings)
+        for name, kind in (("halving", Halving), ("resource", ResourceName)):
+            given = getattr(self.options, name)
+            if given is not None and given not in get_args(kind):
+                raise UnknownNameError(name, given, get_args(kind))
         for name in scorer_list(self.options.score):
             refuse_scorer(name)
 

@@ -47,6 +47,7 @@ from wellfit.estimators.settings import refuse_scorers
 from wellfit.fitting.scoring import scorer_list
 from wellfit.inference.table_schema import record_schema
 from wellfit.model_selection import SearchCV, Space
+from wellfit.model_selection.resources import ResourceName
 from wellfit.model_selection.search import Halving
 from wellfit.report.searches import candidates
 from wellfit.report.searches.candidates import metric_of, other_metrics
@@ -142,7 +143,8 @@ def _print_notes(texts: Iterable[str]) -> None:
 def _options_table(options: SearchOptions, n_candidates: int, space: Space) -> Table:
     """Return a table with the options of the search."""
     table = key_value_table()
-    halving = f", {options.halving} halving" if options.halving else ""
+    by_rows = " by rows" if options.resource == "n_samples" else ""
+    halving = f", {options.halving} halving{by_rows}" if options.halving else ""
     restarts = f" x {options.restarts} seeds" if options.restarts > 1 else ""
     tried = f"{pluralize(n_candidates, 'candidate')} x {options.cv} folds{restarts}"
     table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
@@ -172,6 +174,7 @@ def _searched(
         n_iter=options.candidates,
         n_restarts=options.restarts,
         halving=cast("Halving | None", options.halving),
+        resource=cast("ResourceName", options.resource),
         factor=options.factor,
         time_limit=options.time_limit,
         journal=journal,

@@ -1,4 +1,4 @@
-"""Halving: how many candidates train for how many epochs, before the best of them go on."""
+"""Halving: how many candidates get how little of a resource, before the best get more."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _ROUNDING = 1e-9  # log(81) / log(3) is 4, and a little less in floating point
 
 @dataclass(frozen=True)
 class Rung:
-    """``candidates`` are trained until ``epochs`` are done, counted from their beginning."""
+    """``candidates`` are trained with ``units`` of a resource, counted from their beginning."""
 
     candidates: int
-    epochs: int
+    units: int
 
 
-def successive(candidates: int, epochs: int, factor: float) -> list[Rung]:
-    """Return the rungs of successive halving: the last one's candidates train all epochs.
+def successive(candidates: int, units: int, factor: float) -> list[Rung]:
+    """Return the rungs of successive halving: the last one's candidates get all units.
 
-    There are as many as candidates and epochs allow: the first rung has one epoch at least, the
-    last one candidate.
+    There are as many as candidates and units (such as epochs) allow: the first rung has one unit
+    at least, the last one candidate.
 
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
     optimization", 2016.
 
     >>> successive(27, 30, 3)
-    [Rung(candidates=27, epochs=1), Rung(candidates=9, epochs=3), Rung(candidates=3, epochs=10), \
-Rung(candidates=1, epochs=30)]
+    [Rung(candidates=27, units=1), Rung(candidates=9, units=3), Rung(candidates=3, units=10), \
+Rung(candidates=1, units=30)]
     """
-    last = min(_power(candidates, factor), _power(epochs, factor))
-    return _bracket(candidates, epochs, factor, last)
+    last = min(_power(candidates, factor), _power(units, factor))
+    return _bracket(candidates, units, factor, last)
 
 
-def hyperband(candidates: int, epochs: int, factor: float) -> list[list[Rung]]:
+def hyperband(candidates: int, units: int, factor: float) -> list[list[Rung]]:
     """Return Hyperband's brackets: many candidates with little at first, then few with more.
 
-    Each bracket is a successive halving that begins with more epochs than the one before, since
+    Each bracket is a successive halving that begins with more units than the one before, since
     nobody knows after how many epochs candidates can be told apart. The shares of the candidates
     are those of the paper, whose number for 81 epochs is 143.
 
@@ -51,13 +51,13 @@ def hyperband(candidates: int, epochs: int, factor: float) -> list[list[Rung]]:
     >>> [[rung.candidates for rung in bracket] for bracket in hyperband(143, 81, 3)]
     [[81, 27, 9, 3, 1], [34, 11, 3, 1], [15, 5, 1], [8, 2], [5]]
     """
-    most = _power(epochs, factor)
+    most = _power(units, factor)
     powers = range(most, -1, -1)
     shares = [np.ceil((most + 1) / (power + 1) * factor**power) for power in powers]
     until = np.round(np.cumsum(shares) / np.sum(shares) * candidates).astype(int)
     counts = np.diff(until, prepend=0).tolist()
     return [
-        _bracket(count, epochs, factor, power)
+        _bracket(count, units, factor, power)
         for count, power in zip(counts, powers, strict=True)
         if count
     ]
@@ -87,11 +87,11 @@ def check_resource(resource: str, params: Mapping[str, Any], searched: Collectio
         )
 
 
-def _bracket(candidates: int, epochs: int, factor: float, last: int) -> list[Rung]:
+def _bracket(candidates: int, units: int, factor: float, last: int) -> list[Rung]:
     return [
         Rung(
             max(1, int(candidates / factor**rung + _ROUNDING)),
-            max(1, round(epochs / factor ** (last - rung))),
+            max(1, round(units / factor ** (last - rung))),
         )
         for rung in range(last + 1)
     ]

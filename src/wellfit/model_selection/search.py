@@ -16,9 +16,9 @@ from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive, random_state_of
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.overrides import can_be_stacked
 from wellfit.model_selection.fits import FitEvaluator, splits_of
 from wellfit.model_selection.halving import Rung, hyperband, successive
+from wellfit.model_selection.resources import ResourceName, resource_of
 from wellfit.model_selection.samplers import Sampler, SamplerRun
 from wellfit.model_selection.sklearn_searches import StackedSearch
 from wellfit.model_selection.space_defaults import check, default_space
@@ -53,6 +53,8 @@ class SearchCV(StackedSearch):
             with several numbers of first epochs. Then ``cv_results_`` has each candidate's last
             score, ``iter`` and ``n_resources`` (its last rung, from 0, and the epochs of that),
             ``bracket``, and ranks by epochs first.
+        resource: of halving; ``epochs``, or ``n_samples`` for training rows, 50 at least, with
+            which candidates are trained anew in each rung.
         factor: of halving, above 1.
         time_limit: seconds, above 0. No rung begins later, and no candidate that, by the time
             the others took, would not be finished by then; what is finished counts.
@@ -92,6 +94,7 @@ class SearchCV(StackedSearch):
         n_iter: int = 40,
         n_restarts: int = 1,
         halving: Halving | None = None,
+        resource: ResourceName = "epochs",
         factor: float = 3,
         time_limit: float | None = None,
         journal: Any = None,
@@ -106,7 +109,8 @@ class SearchCV(StackedSearch):
     ) -> None:
         self.space, self.sampler = space, sampler
         self.n_iter, self.n_restarts = n_iter, n_restarts
-        self.halving, self.factor, self.time_limit = halving, factor, time_limit
+        self.halving, self.resource, self.factor = halving, resource, factor
+        self.time_limit = time_limit
         self.journal, self.random_state = journal, random_state
         super().__init__(
             estimator,
@@ -153,8 +157,10 @@ class SearchCV(StackedSearch):
                 raise HyperparameterError(
                     f"{name} is {shown(value)}; expected a whole number, at least 1"
                 )
-        if self.halving is not None and self.halving not in get_args(Halving):
-            raise UnknownNameError("halving", self.halving, get_args(Halving))
+        for name, kind in (("halving", Halving), ("resource", ResourceName)):
+            given = getattr(self, name)
+            if given not in get_args(kind) and (name, given) != ("halving", None):
+                raise UnknownNameError(name, given, get_args(kind))
         for name, least in (("factor", 1), ("time_limit", 0)):
             value = getattr(self, name)
             if name == "time_limit" and (value is None or value == np.inf):
@@ -176,14 +182,15 @@ class SearchCV(StackedSearch):
         space, sampler = self._space(), resolve(Sampler, self.sampler)
         _check_halving(self.halving, sampler)
         seed = int(random_state_of(self.random_state).randint(2**31 - 1))
-        self.seeds_ = self._restart_seeds()
+        self.seeds_ = _restart_seeds(self._base, self.n_restarts)
         splits = splits_of(self._checked_cv_orig, X, y, split_params)
         self._check_fits(self.n_iter, len(splits))
         metric = self._metric()
         task = context.subcontext(task_name="search", max_subtasks=None, sequential_subtasks=False)
         task.call_on_fit_task_begin(estimator=self)
         limits = self.time_limit, effective_n_jobs(self.n_jobs)
-        given = evaluator, splits, self.seeds_, _epochs(self._base, self.halving), metric
+        resource = resource_of(self.resource, self._base, self.halving, splits, y, seed)
+        given = evaluator, splits, self.seeds_, resource, metric
         trials = Trials(*given, *limits, self.verbose, task)
         self._draw(sampler, sampler.start(space, seed), trials, metric)
         task.call_on_fit_task_end(estimator=self)
@@ -191,17 +198,6 @@ class SearchCV(StackedSearch):
             [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
         ]
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
-
-    def _restart_seeds(self) -> list[Any]:
-        """Return a seed for each restart, the estimator's own first."""
-        if self.n_restarts == 1:
-            return [getattr(self._base, "random_state", None)]
-        if not isinstance(first := getattr(self._base, "random_state", None), numbers.Integral):
-            raise HyperparameterError(
-                f"n_restarts is {self.n_restarts}, and random_state of the "
-                f"{type(self._base).__name__} is {first!r}; expected a whole number"
-            )
-        return _seeds(int(first), self.n_restarts)
 
     def _space(self) -> Space:
         """Return the space, once it is known to fit the estimator and the search."""
@@ -215,7 +211,8 @@ class SearchCV(StackedSearch):
             return default_space(self._base)
         space = Space.of(self.space)
         check(space, self._base)
-        taken = {"epochs": self.halving is not None, "random_state": self.n_restarts > 1}
+        by_epochs = self.halving is not None and self.resource == "epochs"
+        taken = {"epochs": by_epochs, "random_state": self.n_restarts > 1}
         for name, own in taken.items():
             if own and name in space.axes:
                 raise HyperparameterError(
@@ -240,25 +237,25 @@ class SearchCV(StackedSearch):
             if not candidates:  # the space has no more
                 return
             if self.halving == "successive":
-                rungs = successive(len(candidates), _epochs(self._base, self.halving), self.factor)
+                rungs = successive(len(candidates), trials.resource.units, self.factor)
             done = trials.run(candidates, rungs, bracket)
             if sampler.learns:
                 sampler_run.tell(candidates, [trial.score(metric) for trial in done])
 
     def _brackets(self, count: int, sampler: Sampler, trials: Trials) -> Iterator[list[Rung]]:
         """Yield how many candidates to ask for at once, and how far to train how many."""
-        epochs = _epochs(self._base, self.halving)
+        units = trials.resource.units
         if self.halving == "successive":
-            yield successive(count, epochs, self.factor)
+            yield successive(count, units, self.factor)
         elif self.halving == "hyperband":
-            for rungs in hyperband(count, epochs, self.factor):
+            for rungs in hyperband(count, units, self.factor):
                 if not trials.everyone or not trials.late:
                     yield rungs
         else:
             batch = sampler.batch_of(count)
             while count and (affordable := trials.affordable):
                 size = min(batch, count, affordable)
-                yield [Rung(size, epochs)]
+                yield [Rung(size, units)]
                 count -= size
 
     def _results(self, tried: Sequence[Trial]) -> dict[str, Any]:
@@ -269,36 +266,19 @@ class SearchCV(StackedSearch):
         if self.halving:
             more["bracket"] = [trial.bracket for trial in tried]
             more["iter"] = [trial.rung for trial in tried]
-            more["n_resources"] = [trial.epochs for trial in tried]
+            more["n_resources"] = [trial.given for trial in tried]
         if self.n_restarts > 1:
             more |= _restarts(tried, folds)
         candidates = [trial.candidate for trial in tried]
         results: dict[str, Any] = self._format_results(candidates, folds, outcomes, more)
         for key in [key for key in results if key.startswith("rank_test_") and self.halving]:
             means = results[key.replace("rank", "mean")]
-            results[key] = _ranks([trial.epochs for trial in tried], means)
+            results[key] = _ranks([trial.given for trial in tried], means)
         return results
 
 
 def _is_several(scoring: Any) -> bool:
     return isinstance(scoring, (list, tuple, set, Mapping))
-
-
-def _epochs(estimator: Any, halving: str | None) -> int:
-    """Return the epochs of a whole training; 1 for an estimator that isn't stacked."""
-    if can_be_stacked(estimator):
-        if halving and (estimator.max_steps or isinstance(estimator.eval_every, str)):
-            raise HyperparameterError(
-                f"halving is {halving!r}, which pauses trainings after whole epochs; "
-                "expected max_steps=None and eval_every in epochs, or halving=None"
-            )
-        return int(estimator.epochs)
-    if halving:
-        raise HyperparameterError(
-            f"halving is {halving!r}, which pauses trainings, and {type(estimator).__name__} "
-            "trains by its own fit; expected None, or HalvingRandomSearchCV"
-        )
-    return 1
 
 
 def _check_halving(halving: str | None, sampler: Sampler) -> None:
@@ -313,6 +293,19 @@ def _check_halving(halving: str | None, sampler: Sampler) -> None:
 def _between(value: Any, least: int) -> bool:
     """Say whether a number is above ``least``, and no larger than 64 bits hold."""
     return bool(least < value < 2**63)
+
+
+def _restart_seeds(estimator: Any, count: int) -> list[Any]:
+    """Return a seed for each restart, the estimator's own first."""
+    first = getattr(estimator, "random_state", None)
+    if count == 1:
+        return [first]
+    if not isinstance(first, numbers.Integral):
+        raise HyperparameterError(
+            f"n_restarts is {count}, and random_state of the {type(estimator).__name__} is "
+            f"{first!r}; expected a whole number"
+        )
+    return _seeds(int(first), count)
 
 
 def _seeds(first: int, count: int) -> list[int]:
@@ -333,7 +326,7 @@ def _restarts(tried: Sequence[Trial], folds: int) -> dict[str, list[Any]]:
     return columns
 
 
-def _ranks(epochs: Sequence[int], means: NDArray[np.float64]) -> NDArray[np.int32]:
+def _ranks(given: Sequence[int], means: NDArray[np.float64]) -> NDArray[np.int32]:
     """Return ranks from 1: those that came further first, and of these the better ones.
 
     Those that failed come last, however far they came.
@@ -342,5 +335,5 @@ def _ranks(epochs: Sequence[int], means: NDArray[np.float64]) -> NDArray[np.int3
     [3, 2, 1, 4]
     """
     worth = np.nan_to_num(means, nan=-np.inf, neginf=-np.inf).tolist()
-    keys = [(mean == -np.inf, -done, -mean) for done, mean in zip(epochs, worth, strict=True)]
+    keys = [(mean == -np.inf, -done, -mean) for done, mean in zip(given, worth, strict=True)]
     return np.array([1 + sum(other < key for other in keys) for key in keys], dtype=np.int32)

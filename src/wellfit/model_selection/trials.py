@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from wellfit.core.errors import UnknownNameError
 from wellfit.model_selection.fits import FitEvaluator, Outcome, contexts_of
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.halving import Rung
+from wellfit.model_selection.resources import Resource
 
 Scores = Any  # a number, or one for each metric by name
 
@@ -24,14 +25,14 @@ Scores = Any  # a number, or one for each metric by name
 class Trial:
     """A candidate, its fits (restart by restart, fold by fold), and what is known of them.
 
-    ``rung`` counts from 0, and ``epochs`` those it was given so far.
+    ``rung`` counts from 0; ``given`` is what it got of the resource so far, as epochs or rows.
     """
 
     candidate: Mapping[str, Any]
     fits: list[FoldFit]
     bracket: int = 0
     rung: int = 0
-    epochs: int = 0
+    given: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
 
     def score(self, metric: str) -> float:
@@ -56,7 +57,7 @@ class Trials:
         evaluator: trains and judges.
         splits: the folds' rows.
         seeds: one for each restart; the first is the estimator's own.
-        epochs: of a whole training.
+        resource: what halving gives to candidates.
         metric: what trials are compared by.
         time_limit: in seconds from now; None for no limit.
         workers: processes that train.
@@ -69,7 +70,7 @@ class Trials:
         evaluator: FitEvaluator,
         splits: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]],
         seeds: Sequence[int],
-        epochs: int,
+        resource: Resource,
         metric: str,
         time_limit: float | None,
         workers: int = 1,
@@ -79,7 +80,7 @@ class Trials:
         self.everyone: list[Trial] = []
         self._evaluator, self._splits, self._seeds = evaluator, splits, seeds
         self._task, self._begun_fits = task, 0
-        self._epochs, self._metric, self._verbose = epochs, metric, verbose
+        self.resource, self._metric, self._verbose = resource, metric, verbose
         self._workers, self._begun = workers, time.perf_counter()
         self._end = math.inf if time_limit is None else time.perf_counter() + time_limit
 
@@ -119,7 +120,7 @@ class Trials:
             if number:
                 left = [] if self.late else self._best(left, rung.candidates)
             if left:
-                self._train_rung(left, number, rung.epochs)
+                self._train_rung(left, number, rung.units)
         return begun
 
     def _best(self, trials: Sequence[Trial], count: int) -> list[Trial]:
@@ -133,21 +134,21 @@ class Trials:
         alike = [candidate, *others]
         return [FoldFit(each, *split) for each in alike for split in self._splits]
 
-    def _train_rung(self, trials: Sequence[Trial], rung: int, epochs: int) -> None:
-        """Train trials until ``epochs`` are done, and judge them."""
-        until = epochs if epochs < self._epochs else None
-        fits = [replace(fit, until=until) for trial in trials for fit in trial.fits]
+    def _train_rung(self, trials: Sequence[Trial], rung: int, units: int) -> None:
+        """Train trials with so many units of the resource, and judge them."""
+        amount = self.resource.amount(units)
+        fits = self.resource.given([fit for trial in trials for fit in trial.fits], units)
         if self._verbose:
             print(
                 f"Fitting {len(self._splits)} folds for each of {len(trials)} candidates, "
-                f"totalling {len(fits)} fits, until epoch {epochs}"
+                f"totalling {len(fits)} fits, {self.resource.words(amount)}"
             )
         contexts = contexts_of(fits, self._task, self._begun_fits)
         self._begun_fits += len(fits)
         outcomes = iter(self._evaluator.of(fits, contexts))
         for trial in trials:
             trial.outcomes = [next(outcomes) for _ in trial.fits]
-            trial.rung, trial.epochs = rung, epochs
+            trial.rung, trial.given = rung, amount
 
 
 def _one(scores: Scores, metric: str) -> float:
