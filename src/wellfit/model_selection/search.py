@@ -267,6 +267,8 @@ class SearchCV(StackedSearch):
             more["bracket"] = [trial.bracket for trial in tried]
             more["iter"] = [trial.rung for trial in tried]
             more["n_resources"] = [trial.given for trial in tried]
+            if self.resource != "epochs":
+                more["resource"] = [self.resource] * len(tried)
         if self.n_restarts > 1:
             more |= _restarts(tried, folds)
         candidates = [trial.candidate for trial in tried]

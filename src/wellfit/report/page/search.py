@@ -44,7 +44,7 @@ def search_blocks(run: RunData) -> Iterator[Block]:
         yield Prose("No candidate was finished.", "warn")
         return
     # Halving chooses the epochs, and they aren't a parameter.
-    halved = {"epochs"} if (run.config.get("search") or {}).get("halving") else set()
+    halved = {"epochs", "n_samples"} if (run.config.get("search") or {}).get("halving") else set()
     names = [name for name in parameters_of(frame) if name not in halved]
     metric = _metric(run)
     yield ranks_plot(frame, names, metric)

@@ -29,8 +29,8 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
 
     Returns:
         The columns ``rank``, ``mean``, ``std``, ``fits`` (those that didn't fail) and ``seconds``
-        (of all fits), ``epochs`` or ``n_resources`` where candidates were halved, the parameters,
-        ``mean …`` and ``std …`` of each other metric, and each fold's score.
+        (of all fits), ``epochs``, ``n_samples`` or ``n_resources`` where candidates were halved,
+        the parameters, ``mean …`` and ``std …`` of each other metric, and each fold's score.
 
     Raises:
         UnknownNameError: no such metric among the results.
@@ -51,8 +51,9 @@ def candidates(results: Results, *, metric: str = "score") -> pd.DataFrame:
         frame[STD + other] = results[f"std_test_{other}"]
     for fold, values in enumerate(folds):
         frame[f"{FOLD}{fold + 1}"] = values
-    if "n_resources" in results:  # of halving: how many epochs each was given
+    if "n_resources" in results:  # of halving: how many epochs or rows each was given
         name = "epochs" if "bracket" in results else "n_resources"
+        name = results["resource"][0] if "resource" in results else name
         frame.insert(len(FIGURES), name, results["n_resources"])
     return frame.sort_values("rank", kind="stable").reset_index(drop=True)
 
