@@ -196,9 +196,8 @@ def _searched(
                 raise
             raise DataError(failures(leaderboard.entries) or str(error)) from error
     messages = [brief(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
-    for message in dict.fromkeys([*messages, failures(leaderboard.entries)]):
-        if message and not message.startswith(_SHOWN_IN_TABLE):
-            note(message)
+    found = dict.fromkeys([*messages, failures(leaderboard.entries)])
+    _print_notes(text for text in found if text and not text.startswith(_SHOWN_IN_TABLE))
     if not np.isfinite(search.cv_results_[f"mean_test_{_ranking(search)}"][search.best_index_]):
         raise DataError("no candidate has a score on all folds, so there is no best candidate")
     return search
