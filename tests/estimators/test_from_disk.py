@@ -146,6 +146,24 @@ def test_many_rows_are_shuffled_in_blocks_as_they_would_be_in_memory(
     assert not np.array_equal(disk.weights.parameters, other.weights.parameters)  # type: ignore[union-attr]
 
 
+@pytest.mark.heavy
+def test_a_million_rows_train_to_the_same_bits_from_a_disk_and_from_memory(
+    tmp_path: Path,
+) -> None:
+    rng, n = np.random.default_rng(0), 1_000_000
+    more = pd.DataFrame(rng.normal(size=(n, 40)).astype(np.float32)).rename(columns="n{}".format)
+    data = Dataset.from_parquet(
+        written(tmp_path, labels(n), pd.concat([features(n), more], axis=1)), target="y"
+    )
+    clf = MLPClassifier((16,), epochs=1, random_state=0, batch_size=4096, n_threads=1)
+    job = clf.prepare(data, None)
+    assert job.stream.blocks is not None
+    assert job.stream.blocks.buffer < len(job.stream.train) == 900_000
+    numbers = replace(job.rows, x=np.asarray(job.rows.x[:]))
+    disk, memory = run([job]) + run([replace(job, rows=numbers)])
+    assert np.array_equal(disk.weights.parameters, memory.weights.parameters)  # type: ignore[union-attr]
+
+
 def test_more_epochs_and_batches_follow_from_a_disk(folder: Path) -> None:
     data = Dataset.from_parquet(folder, target="y")
     fits: list[Callable[[MLPClassifier, Any, Any], Any]] = [
