@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,6 +129,26 @@ def test_what_looks_at_a_sample_says_so(
     assert wellfit("report", "run").exit_code == 0
     page = (adults.parent / "run" / "report.html").read_text()
     assert "This report looked at a sample: 50 of 96 training rows." in page
+
+
+def test_passes_over_the_rows_show_how_far_they_are(
+    adults: Path, wellfit: Wellfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def spinner(what: str) -> Iterator[Any]:
+        said.append(what)
+        yield SimpleNamespace(update=said.append)
+        said.append("over")
+
+    monkeypatch.setattr(sampling, "spinner", spinner)
+    assert wellfit(*TRAIN, *SMALL, "--run", "run").exit_code == 0
+    passes = " | ".join(said).split(" | over")
+    assert passes[0].startswith("reading 96 rows | reading 96 rows: ")
+    assert passes[0].endswith("reading 96 rows: 100% ...")
+    assert passes[1].startswith(" | encoding 96 rows | encoding 96 rows: ")
+    assert passes[1].endswith("encoding 96 rows: 100% ...")
 
 
 def test_a_search_reads_blocks(adults: Path, wellfit: Wellfit) -> None:

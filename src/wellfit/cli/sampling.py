@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.cli.console import spinner
 from wellfit.cli.source import SplitData
 from wellfit.core.memory import in_bytes
 from wellfit.core.words import pluralize
@@ -99,11 +101,30 @@ def stored_beside(run: Path, source: SplitData) -> SplitData:
         return source
     kept = StoreFolder(run.parent / f"{source.data.name}.rows")
     found: dict[str, Any] = {
-        name: replace(part, store=kept)
+        name: replace(part, store=kept, progress=shown)
         for name in ("X", "X_val", "X_test")
         if isinstance(part := getattr(source.data, name), StreamedTable)
     }
     return replace(source, data=replace(source.data, **found))
+
+
+@contextmanager
+def shown(what: str, rows: int) -> Iterator[Callable[[int], None]]:
+    """Show in a terminal how far a pass over rows is.
+
+    Args:
+        what: is done.
+        rows: of the whole table.
+    """
+    done = 0
+    with spinner(f"{what} {rows:,} rows") as status:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            status.update(f"{what} {rows:,} rows: {done / rows:.0%} ...")
+
+        yield advance
 
 
 def store_notes(data: Dataset) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ from wellfit.datasets.tables import refuse_no_target
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
+# From what is done and with how many rows to a block in which rows are reported.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 SAMPLE_ROWS = 200_000  # of which medians, quartiles and the like are learned
 BLOCK_ROWS = 1 << 15  # of a block: a few MiB, of which several copies are made
@@ -62,6 +67,7 @@ class StreamedTable:
         store: where training puts its encoded rows.
         part: what the table is among a data set's, which names its encoded rows.
         keeps_all: whether rows that are encoded in several ways are all kept, and not the latest.
+        progress: shows how far a pass over the rows is; None for nothing.
 
     >>> import pandas as pd
     >>> from wellfit.datasets import Dataset
@@ -85,6 +91,7 @@ class StreamedTable:
     store: StoreFolder = field(default_factory=StoreFolder)
     part: str = "training"
     keeps_all: bool = False
+    progress: Progress | None = None
 
     @cached_property
     def total(self) -> int:
@@ -171,6 +178,22 @@ class StreamedTable:
         for part, wanted in self._wanted():
             own = replace(self, parts=(part,), rows=wanted)
             yield from ((part, block) for block in own.blocks())
+
+    def watched(self, what: str, items: Iterable[T], rows: Callable[[T], int]) -> Iterator[T]:
+        """Yield what a pass over the rows goes through, and report how far it is.
+
+        Args:
+            what: is done, such as ``"encoding"``.
+            items: blocks, or what is made of them.
+            rows: of an item.
+        """
+        if self.progress is None:
+            yield from items
+            return
+        with self.progress(what, len(self)) as advance:
+            for item in items:
+                yield item
+                advance(rows(item))
 
     def column(self, name: str) -> pd.Series[Any]:
         """Return the values of a column in all rows that count."""

@@ -105,7 +105,7 @@ def profile(table: StreamedTable, seed: int = 0) -> TableProfile:
     """
     tallies = {name: _Tally(_KINDS[table.schema.types[name]]) for name in table.columns}
     chosen, done, pieces = sampled(len(table), SAMPLE_ROWS, seed), 0, []
-    for part, block in table.placed():
+    for part, block in table.watched("reading", table.placed(), lambda each: len(each[1])):
         for name, tally in tallies.items():
             wrong = tally.add(block[name], name)
             if wrong is not None:

@@ -52,7 +52,8 @@ def store_rows(
     try:
         store = _known(folder / "rows", fingerprint)
         if store is None:
-            store = write_rows(folder / "rows", blocks, len(table), largest, dtype, fingerprint)
+            shown = table.watched("encoding", blocks, len)
+            store = write_rows(folder / "rows", shown, len(table), largest, dtype, fingerprint)
     finally:
         if held is not None:
             os.close(held)
