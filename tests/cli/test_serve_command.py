@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from processes import port_of, said, start
+from processes import PATIENCE, port_of, said, start
 
 Wellfit = Callable[..., Result]
 ROW = {"age": 30, "job": "cook", "hours": None}
@@ -36,7 +36,7 @@ def server(classifier: Path, tmp_path: Path) -> Iterator[tuple[Any, Path]]:
 
 def test_it_serves_a_run_until_a_signal_comes(server: tuple[Any, Path]) -> None:
     process, here = server
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(here), timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(here), timeout=PATIENCE)
     headers = {"Content-Type": "application/json"}
     for body, status in ((json.dumps([ROW]), 200), (json.dumps([{"age": 3}]), 422), ("{", 400)):
         connection.request("POST", "/predict", body, headers)
@@ -50,7 +50,7 @@ def test_it_serves_a_run_until_a_signal_comes(server: tuple[Any, Path]) -> None:
     assert about["trained"].startswith("20")
     connection.close()
     os.kill(process.pid, signal.SIGINT)
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 0
     assert said(here, "out").splitlines()[-1] == "ended"
     assert said(here) == ""

@@ -17,7 +17,7 @@ import pytest
 
 from asgi import Reply, Sent, ask, predict, reply_to
 from hostile_requests import ALLOWED, Fuzzer, Hostile
-from processes import port_of, said, start
+from processes import PATIENCE, port_of, said, start
 from served import CLASSES, PAY, QUICK, ROW, TABLE
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.serving import Limits
@@ -103,7 +103,7 @@ def as_bytes(sent: Sent) -> bytes:
 
 def exchange(port: int, data: bytes, method: str | None = None) -> int:
     """Send bytes, and return the status of the reply; 0 for none, as of what is no request."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         try:
             connection.sendall(data)
             if method is None:  # else a part of a request would be waited for
@@ -137,7 +137,7 @@ def test_ten_thousand_hostile_requests_do_no_harm(tmp_path: Path) -> None:
         assert memory[-1] - memory[1] < 16 * 2**20
     finally:
         process.terminate()
-        process.join(60)
+        process.join(PATIENCE)
     assert process.exitcode == 0
     assert said(here) == ""
 
