@@ -13,6 +13,7 @@ from wellfit.core.version import __version__
 if TYPE_CHECKING:
     from wellfit.diagnose.versions import show_versions
     from wellfit.estimators import MLPClassifier, MLPRegressor, load_model
+    from wellfit.explanation import explain
     from wellfit.model_selection import MLPEnsembleClassifier, MLPEnsembleRegressor
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MLPEnsembleRegressor",
     "MLPRegressor",
     "__version__",
+    "explain",
     "load_model",
     "show_versions",
 ]

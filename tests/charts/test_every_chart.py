@@ -24,11 +24,13 @@ from wellfit.charts import (
     Points,
     Rule,
     agreement_chart,
+    attribution_chart,
     bar_chart,
     calibration_chart,
     confusion_chart,
     count_chart,
     coverage_chart,
+    effect_chart,
     floats,
     histogram_chart,
     importance_chart,
@@ -93,6 +95,23 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "outline": lambda: Chart("t", "s", [outline(Y, 20, HOSTILE, 0)], Axis("x"), Axis("y")),
     "importance": lambda: importance_chart(
         {"age": 0.2, HOSTILE: -0.01}, {"age": 0.02, HOSTILE: 0.01}, Metric.of("accuracy")
+    ),
+    "effect of a number": lambda: effect_chart(
+        HOSTILE, Y[:3], "abc", {"a": Y[:3], HOSTILE: Y[3:6]}, "probability"
+    ),
+    "effect with single rows": lambda: effect_chart(
+        "age",
+        np.sort(Y[:9]),
+        list("abcdefghi"),
+        {"prediction": Y[:9]},
+        "prediction",
+        individual=Y[:180].reshape(20, 9),
+    ),
+    "effect of a category": lambda: effect_chart(
+        "town", None, ("Bern", HOSTILE), {"prediction": Y[:2]}, "prediction", accumulated=True
+    ),
+    "attributions": lambda: attribution_chart(
+        {f"x{at}": 0.1 * at - 0.5 for at in range(15)} | {HOSTILE: -2.0}, 0.2, 1.1, HOSTILE
     ),
     "bars": lambda: bar_chart({"a": 2.0, "b": 0.0}, title="t", summary="s", unit="u"),
     "counts": lambda: count_chart(

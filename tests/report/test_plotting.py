@@ -210,7 +210,7 @@ def test_importance_finds_the_feature_that_counts() -> None:
     axes = clf.plot.importance(X, X["c"] > 0, top=2)
     assert axes.get_yticklabels()[0].get_text() == "c"
     assert len(axes.patches) == 2
-    assert "accuracy" in axes.get_xlabel()
+    assert "log loss" in axes.get_xlabel()
 
 
 def test_weights_of_images_are_images() -> None:

@@ -13,6 +13,7 @@ from wellfit.charts.classes import (
     roc_chart,
 )
 from wellfit.charts.coverage import coverage_chart, interval_chart
+from wellfit.charts.effects import attribution_chart, effect_chart
 from wellfit.charts.learning import (
     History,
     curve,
@@ -65,6 +66,7 @@ __all__ = [
     "Points",
     "Rule",
     "agreement_chart",
+    "attribution_chart",
     "bar_chart",
     "calibration_chart",
     "confusion_chart",
@@ -72,6 +74,7 @@ __all__ = [
     "coverage_chart",
     "curve",
     "cut",
+    "effect_chart",
     "embedding_chart",
     "floats",
     "frequent_errors",

@@ -105,13 +105,13 @@ def outline(values: Floats, bins: int, label: str, color: Color) -> Line:
 
 
 def importance_chart(
-    means: Mapping[str, float], deviations: Mapping[str, float], metric: Metric, most: int = 20
+    means: Mapping[str, float], errors: Mapping[str, float], metric: Metric, most: int = 20
 ) -> Chart:
     """Return how much a metric suffers when a column is shuffled, the most important on top.
 
     Args:
         means: by column, in the metric's unit: how much better it is without shuffling.
-        deviations: of these over repeated shuffles.
+        errors: half of the widths of their intervals; NaN where one isn't known.
         metric: the metric.
         most: how many columns to draw.
     """
@@ -121,7 +121,7 @@ def importance_chart(
     unit = " (percentage points)" if metric.is_share else ""
     return bar_chart(
         {name: metric.scale * means[name] for name in names[:most]},
-        [metric.scale * deviations[name] for name in names[:most]],
+        [metric.scale * errors[name] for name in names[:most]],
         title="Permutation importance",
         summary=f"Most important: {text}",
         unit=f"{way} in {metric.title}{unit}",

@@ -17,6 +17,7 @@ from wellfit.cli.card import card
 from wellfit.cli.check import check
 from wellfit.cli.console import complain, let_first_speak, note
 from wellfit.cli.data import data_app
+from wellfit.cli.explain import explain
 from wellfit.cli.export import export
 from wellfit.cli.import_model import import_file
 from wellfit.cli.landscape import landscape
@@ -103,6 +104,7 @@ app.command()(predict)
 app.command()(serve)
 app.command()(report)
 app.command()(card)
+app.command()(explain)
 app.command()(export)
 app.command("import")(import_file)
 app.add_typer(data_app, name="data")

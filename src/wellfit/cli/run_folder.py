@@ -27,14 +27,18 @@ _FORMER_PICTURES = ("leaders.png",)  # in folders of searches before version 0.1
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 JOURNAL, RESULTS = "journal.jsonl", "results.csv"  # of a search
 HEALTH = "health.jsonl"  # of the layers, as they train
-REPORT, CARD = "report.html", "MODEL_CARD.md"
+REPORT, CARD, EXPLANATION = "report.html", "MODEL_CARD.md", "explanation"
 FORMAT, FORMAT_VERSION = "wellfit-run", 2
 
 _OURS = {
     *(CONFIG, METRICS, RESULT, MODEL, *PICTURES, CHECKPOINTS, TENSORBOARD, JOURNAL, RESULTS),
-    *(HEALTH, REPORT, CARD, LOCK_FILE, *_FORMER_PICTURES),
+    *(HEALTH, REPORT, CARD, EXPLANATION, LOCK_FILE, *_FORMER_PICTURES),
 }
-_IN_FOLDERS = {CHECKPOINTS: "epoch-*.safetensors*", TENSORBOARD: "events.out.tfevents.*"}
+_IN_FOLDERS = {
+    CHECKPOINTS: "epoch-*.safetensors*",
+    TENSORBOARD: "events.out.tfevents.*",
+    EXPLANATION: "*.[cp][sn][vg]",
+}
 
 
 R = TypeVar("R", bound="RunFolder")
@@ -119,8 +123,8 @@ class RunFolder:
         if not self.resumed:
             self._make()
             (self.path / CONFIG).unlink(missing_ok=True)
-            self.clear(CHECKPOINTS)
-            self.clear(TENSORBOARD)
+            for name in _IN_FOLDERS:
+                self.clear(name)
         doomed = {*(self.path / name for name in names), *_leftovers(self.path)}
         for path in sorted(doomed.intersection(self.path.iterdir())):
             path.unlink()

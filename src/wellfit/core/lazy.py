@@ -20,6 +20,7 @@ HOME = MappingProxyType(
         "ModelPlots": "wellfit.report.plotting",
         "Pretrained": "wellfit.transfer",
         "SearchPlots": "wellfit.report.plotting",
+        "explain": "wellfit.explanation",
         "load_model": "wellfit.estimators",
         "show_versions": "wellfit.diagnose.versions",
     }

@@ -190,6 +190,16 @@ class FeatureEncoder:
         return () if self.table is None else self.table.columns
 
     @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns that it reads; ``"x0"``, ``"x1"``… where they have none."""
+        return self.names or tuple(f"x{at}" for at in range(self.n_columns))
+
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The position of the column that each encoded one is of, (n_encoded,)."""
+        return np.arange(self.n_columns) if self.table is None else self.table.encoding.sources
+
+    @property
     def numeric(self) -> tuple[int, ...]:
         """The positions of the encoded columns that are numbers, which vary in training."""
         if self.table is not None:

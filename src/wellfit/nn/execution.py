@@ -61,6 +61,8 @@ class Executor:
         learns: for each layer, which of the K members learn it; by default all do. What is below
             the lowest layer that any member learns gets no gradient.
         share: of each batch, where other processes compute the rest; by default all of it.
+        to_inputs: whether the derivative goes down to the inputs, whoever learns: see
+            :meth:`input_gradient`.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class Executor:
         steps: int = 1,
         learns: Sequence[Sequence[bool]] | None = None,
         share: BatchShare | None = None,
+        *,
+        to_inputs: bool = False,
     ) -> None:
-        self.batch, self.steps = batch, steps
+        self.batch, self.steps, self._to_inputs = batch, steps, to_inputs
         self._share = BatchShare.whole(batch) if share is None else share
         self._network, self._memory = network, memory
         training = memory.gradients is not None
@@ -95,6 +99,7 @@ class Executor:
             (place for place, index in enumerate(self._active) if self._learning[index]),
             len(self._ops),
         )
+        lowest = 0 if to_inputs else lowest
         self._downwards = self._ops[lowest:][::-1]
 
     def refresh(self, step: int, steps: int) -> None:
@@ -117,6 +122,21 @@ class Executor:
         """Write all parameters' gradients from ∂loss/∂logits (K, B, C), which is used up."""
         for op in self._downwards:
             delta = op.backward(delta)
+
+    def input_gradient(self, delta: Tensor) -> Tensor:
+        """Return ∂f/∂x (K, B, D) of an executor bound ``to_inputs``.
+
+        Args:
+            delta: ∂f/∂logits (K, B, C) of the last :meth:`forward`, which is used up.
+
+        Returns:
+            The derivatives by each row of x, in memory that the next call may overwrite.
+        """
+        rows_above = delta.shape[1]
+        for op in self._downwards:
+            delta = op.backward(delta)
+        # Where an example becomes several rows on its way up, ops pass down their mean.
+        return delta.mul(rows_above / delta.shape[1])
 
     def backward_recorded(self, delta: Tensor) -> list[Tensor]:
         """Do what :meth:`backward` does; return copies of ∂loss/∂outputs of the layers passed.
@@ -172,12 +192,17 @@ class Executor:
                 keys=memory.keys[index],
                 steps=self.steps,
                 training=memory.gradients is not None,
-                passes_down=memory.gradients is not None and any(self._learning[:index]),
+                passes_down=self._passes_down(index),
                 share=self._share.times(each),
                 learns=self._learning[index],
             )
             ops.append(self._bind_layer(index, context))
         return ops
+
+    def _passes_down(self, index: int) -> bool:
+        """Return whether a layer's derivative by its input is asked for."""
+        below = self._to_inputs or any(self._learning[:index])
+        return self._memory.gradients is not None and below
 
     def _bind_layer(self, index: int, context: BindContext) -> Op:
         """Bind a layer: run by run of members, where it works otherwise in some than in others."""

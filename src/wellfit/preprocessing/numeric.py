@@ -244,6 +244,15 @@ class Numbers:
         """The number of columns that :meth:`transform` returns."""
         return len(self.scalings) * len(self.fill) + int(self.gaps.sum())
 
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The position among the numeric columns of what each column of :meth:`transform` is of.
+
+        Shape (width,).
+        """
+        own = np.arange(len(self.fill))
+        return np.concatenate([np.tile(own, len(self.scalings)), own[self.gaps]])
+
     def largest_whole(self, *, flags: bool) -> NDArray[np.int64]:
         """Return the largest number of each column if all are whole, and else -1.
 

@@ -108,6 +108,22 @@ class TableEncoding:
         parts = [self.numbers.largest_whole(flags=False), self.flags.largest_whole(flags=True)]
         return np.concatenate([*parts, *(each.largest_whole for each in levels)])
 
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """The position in the table of the column that each of :meth:`encode`'s is of, (width,).
+
+        >>> frame = pd.DataFrame({"town": ["Bern", "Ulm", "Rom"] * 9, "age": [20, None, 40] * 9})
+        >>> from wellfit.preprocessing import TablePreprocessor
+        >>> TablePreprocessor().fit(frame).encoding.sources
+        array([1, 1, 0, 0, 0])
+        """
+        numbers = np.array(positions(self.kinds, "number", "date", "duration"), dtype=np.int64)
+        flags = np.array(positions(self.kinds, "flag"), dtype=np.int64)
+        parts = [numbers[self.numbers.sources], flags[self.flags.sources]]
+        for at, levels in codes_last(positions(self.kinds, "category"), self.categories):
+            parts.append(np.full(levels.width, at))
+        return np.concatenate(parts)
+
     def encode(self, table: Table, dtype: DTypeLike) -> NDArray[Any]:
         """Return the matrix (rows, ``width``), C-contiguous, of a table with these columns.
 

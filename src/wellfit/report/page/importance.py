@@ -1,4 +1,4 @@
-"""Permutation importance: how much the score falls when a column is shuffled."""
+"""The inputs of a model: permutation importance, and the effects of the most important columns."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from wellfit.charts import importance_chart
-from wellfit.core.metrics import Metric
 from wellfit.datasets.splitting import take_rows
+from wellfit.explanation import (
+    ColumnEffect,
+    PermutationImportance,
+    accumulated_local_effects,
+    partial_dependence,
+    permutation_importance,
+)
 from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
 from wellfit.report.page.run_data import RunData, TestPredictions
 
@@ -19,10 +24,12 @@ _ROWS, _FEWEST_ROWS = 1000, 200
 _REPEATS, _FEWEST_REPEATS = 5, 2
 _SECONDS = 2.0
 _MOST_SHOWN = 20
+_EFFECTS = 3  # columns whose effects are drawn
+_EFFECT_ROWS, _VALUES = 200, 15
 
 
 def importance_blocks(run: RunData) -> Iterator[Block]:
-    """Yield the chart, or the reason why there is none."""
+    """Yield the charts, or the reason why there are none."""
     predictions = run.test_predictions
     if predictions is None or run.data is None:
         yield Prose("The test set is missing.")
@@ -32,27 +39,30 @@ def importance_blocks(run: RunData) -> Iterator[Block]:
             "the first layer under Layers."
         )
     else:
-        yield _measured(run.model, predictions)
+        yield from _measured(run.model, predictions)
 
 
-def _measured(model: Any, predictions: TestPredictions) -> Block:
+def _measured(model: Any, predictions: TestPredictions) -> Iterator[Block]:
     import pandas as pd
-    from sklearn.inspection import permutation_importance
 
     table = predictions.X if isinstance(predictions.X, pd.DataFrame) else np.asarray(predictions.X)
     # A fixed seed: the same run gives the same report.
     chosen = np.random.default_rng(0).permutation(len(table))[:_ROWS]
     part, y = take_rows(table, chosen), predictions.y[chosen]
+    if len(part) < 2:
+        yield Prose("A single test row can't be shuffled.")
+        return
     rows, repeats = _affordable(model, part)
     if not repeats:
-        return Prose(f"With {table.shape[1]:,} columns, shuffling each of them takes too long.")
+        yield Prose(f"With {table.shape[1]:,} columns, shuffling each of them takes too long.")
+        return
     part, y = take_rows(part, np.arange(rows)), y[:rows]
-    scoring = _scoring(predictions, y)
-    found = permutation_importance(
-        model, part, y, scoring=scoring, n_repeats=repeats, random_state=0
-    )
-    names = [str(c) for c in getattr(table, "columns", range(table.shape[1]))]
-    return _plot(names, found, Metric.of(scoring.removeprefix("neg_")), (rows, repeats))
+    found = permutation_importance(model, part, y, n_repeats=repeats, max_rows=None)
+    yield _plot(found, repeats)
+    for column in found.important(_EFFECTS):
+        few: dict[str, Any] = {"max_rows": _EFFECT_ROWS}
+        yield _effect(partial_dependence(model, part, column, n_values=_VALUES, **few))
+        yield _effect(accumulated_local_effects(model, part, column, n_bins=_VALUES, **few))
 
 
 def _affordable(model: Any, part: Any) -> tuple[int, int]:
@@ -69,28 +79,27 @@ def _affordable(model: Any, part: Any) -> tuple[int, int]:
     return rows, 0
 
 
-def _scoring(predictions: TestPredictions, y: Any) -> str:
-    """Return the scorer for the importance."""
-    if predictions.probabilities is None:
-        return "r2"
-    # The log loss responds to changed confidence, which accuracy misses; it needs every class.
-    if predictions.y.ndim == 1 and set(np.unique(y).tolist()) == set(predictions.classes):
-        return "neg_log_loss"
-    return "accuracy"
-
-
-def _plot(names: list[str], found: Any, metric: Metric, how: tuple[int, int]) -> Plot:
-    means = dict(zip(names, found.importances_mean.tolist(), strict=True))
-    deviations = dict(zip(names, found.importances_std.tolist(), strict=True))
-    chart = importance_chart(means, deviations, metric, _MOST_SHOWN)
+def _plot(found: PermutationImportance, repeats: int) -> Plot:
     chart = replace(
-        chart,
-        details=f"Means over {how[1]} shuffles among {how[0]:,} test rows, with standard "
-        "deviations. Correlated columns can replace each other, so that each of them looks "
-        "unimportant.",
+        found.chart_of(_MOST_SHOWN),
+        details=f"Means over {repeats} shuffles among {found.n_rows:,} test rows, with 95 % "
+        "confidence intervals of other rows. Correlated columns can replace each other, so that "
+        "each of them looks unimportant.",
     )
-    order = sorted(names, key=lambda name: -means[name])
-    rows = [[name, number(means[name]), number(deviations[name])] for name in order]
-    head = ["column", chart.x.title, "standard deviation"]
+    rows = [
+        [name, number(mean), f"{number(low)} to {number(high)}"]
+        for name, mean, low, high in found.to_frame().itertuples(index=False)
+    ]
+    head = ["column", chart.x.title, "95 % interval"]
     height = max(260, 110 + 24 * len(chart.y.names))
     return Plot(chart, TableBlock(head, rows, title=chart.title), height=height, wide=True)
+
+
+def _effect(effect: ColumnEffect) -> Plot:
+    chart = effect.chart
+    rows = [
+        [label, *map(number, values)]
+        for label, values in zip(effect.labels, effect.values.tolist(), strict=True)
+    ]
+    head = [effect.column, *effect.outputs]
+    return Plot(chart, TableBlock(head, rows, title=chart.title))

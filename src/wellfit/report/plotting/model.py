@@ -13,7 +13,6 @@ from wellfit.charts import (
     Chart,
     agreement_chart,
     embedding_chart,
-    importance_chart,
     learning_charts,
     member_chart,
     precision_recall_chart,
@@ -23,7 +22,7 @@ from wellfit.charts import (
 )
 from wellfit.charts.to_matplotlib import cells_size, draw
 from wellfit.core.errors import InputError
-from wellfit.core.metrics import Metric
+from wellfit.explanation import permutation_importance
 from wellfit.report.coverage import Coverage
 from wellfit.report.network_diagram import grouped
 from wellfit.report.plotting import classes, inside
@@ -198,31 +197,29 @@ class ModelPlots:
     ) -> Axes:
         """Draw how much the score falls when a feature's values are shuffled among the rows.
 
-        Correlated features can replace each other, so that both look unimportant.
+        Bars have 95 % intervals of what other rows of the same kind would show. Correlated
+        features can replace each other, so that both look unimportant.
 
         Args:
             X: (n_samples, n_features) rows.
             y: what is true of them.
-            scoring: a scorer of scikit-learn; by default accuracy or R².
+            scoring: a scorer by name, or a function; by default log loss or R²: see
+                :func:`wellfit.explanation.permutation_importance`.
             n_repeats: how often to shuffle each feature.
             top: how many features to show.
             random_state: seed of the shuffles.
             ax: where to draw.
         """
-        from sklearn.inspection import permutation_importance
-
-        model = self._fitted()
         found = permutation_importance(
-            model, X, y, scoring=scoring, n_repeats=n_repeats, random_state=random_state
+            self._fitted(),
+            X,
+            y,
+            scoring=scoring,
+            n_repeats=n_repeats,
+            max_rows=None,
+            random_state=random_state,
         )
-        names = getattr(model, "feature_names_in_", range(model.n_features_in_))
-        means, deviations = (
-            dict(zip(map(str, names), part.tolist(), strict=True))
-            for part in (found.importances_mean, found.importances_std)
-        )
-        own = "accuracy" if is_classifier(model) else "r2"
-        metric = Metric.of(scoring if isinstance(scoring, str) else "score" if scoring else own)
-        chart = importance_chart(means, deviations, metric, top)
+        chart = found.chart_of(top)
         return _drawn(chart, ax, (6.4, 0.32 * len(chart.y.names) + 1.4))
 
     def weights(self, *, most: int | None = None, ax: Axes | None = None) -> Axes:
