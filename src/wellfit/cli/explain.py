@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from wellfit.cli import options
 from wellfit.cli.console import screen, spinner, starting
-
-if TYPE_CHECKING:
-    from wellfit.cli.explaining import Request
 
 
 def explain(
@@ -66,11 +63,11 @@ def explain(
 
     read_run(run, "explain")
     with starting():
-        from wellfit.cli.explaining import Request, explain_model, explain_rows
+        from wellfit.cli.explaining import ExplanationRequest, explain_model, explain_rows
         from wellfit.cli.load_run_data import load_run_data
     with spinner("reading"):
         found = load_run_data(run, data_dir)
-    request: Request = Request(
+    request = ExplanationRequest(
         found, run / EXPLANATION if out is None else out, column or [], target, scale, max_rows
     )
     request.check()

@@ -32,7 +32,7 @@ _DPI = 110
 
 
 @dataclass(frozen=True)
-class Request:
+class ExplanationRequest:
     """What is to be explained.
 
     Attributes:
@@ -74,7 +74,7 @@ class Request:
         return self.out / name
 
 
-def explain_model(request: Request) -> list[Path]:
+def explain_model(request: ExplanationRequest) -> list[Path]:
     """Print importance and effects, and write them as tables and a figure; return the files."""
     run = request.run
     data = run.data
@@ -127,7 +127,7 @@ def _table(*heads: str) -> Table:
     return table
 
 
-def _written(request: Request, found: Explanation) -> list[Path]:
+def _written(request: ExplanationRequest, found: Explanation) -> list[Path]:
     """Write the tables as csv files, and all charts as a picture."""
     from wellfit.charts.to_matplotlib import figure, png
 
@@ -148,7 +148,7 @@ def _written(request: Request, found: Explanation) -> list[Path]:
     return [*files, request.write("explanation.png", picture)]
 
 
-def explain_rows(request: Request, rows: str, data_dir: Path | None) -> list[Path]:
+def explain_rows(request: ExplanationRequest, rows: str, data_dir: Path | None) -> list[Path]:
     """Print what columns add to the predictions of rows, and write all of it; return the file."""
     model = request.run.model
     schema = table_schema(model)
@@ -179,7 +179,7 @@ def explain_rows(request: Request, rows: str, data_dir: Path | None) -> list[Pat
     return [request.write("attributions.csv", _csv(pd.concat(tables)))]
 
 
-def _baseline(request: Request) -> Any:
+def _baseline(request: ExplanationRequest) -> Any:
     """Return training rows whose mean paths begin at; None where they are missing."""
     data = request.run.data
     if data is None or isinstance(data.X, StreamedTable):
