@@ -53,7 +53,8 @@ def test_a_model_is_explained_by_its_test_rows(folder: Path) -> None:
     effects = pd.read_csv(written / "effects.csv")
     assert list(effects) == ["column", "kind", "value", "output", "effect"]
     assert set(effects["kind"]) == {"partial dependence", "accumulated local effects"}
-    assert (written / "explanation.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("importance", "effects"):
+        assert (written / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_column_and_a_class_are_asked_for(folder: Path, tmp_path: Path) -> None:

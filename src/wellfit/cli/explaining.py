@@ -128,13 +128,14 @@ def _table(*heads: str) -> Table:
 
 
 def _written(request: ExplanationRequest, found: Explanation) -> list[Path]:
-    """Write the tables as csv files, and all charts as a picture."""
+    """Write the tables as csv files, and their charts as pictures."""
     from wellfit.charts.to_matplotlib import figure, png
 
     files = []
     if found.importance is not None:
-        frame = found.importance.to_frame()
-        files.append(request.write("importance.csv", _csv(frame)))
+        files.append(request.write("importance.csv", _csv(found.importance.to_frame())))
+        picture = png(figure([found.importance.chart], request.run.name), _DPI)
+        files.append(request.write("importance.png", picture))
     parts = []
     for effect in found.effects:
         frame = effect.to_frame()
@@ -144,8 +145,10 @@ def _written(request: ExplanationRequest, found: Explanation) -> list[Path]:
     if parts:
         every = pd.concat(parts)[["column", "kind", "value", "output", "effect"]]
         files.append(request.write("effects.csv", _csv(every)))
-    picture = png(figure(found.charts, request.run.name, across=2), _DPI)
-    return [*files, request.write("explanation.png", picture)]
+        # Both effects of a column side by side.
+        drawn = figure([each.chart for each in found.effects], request.run.name, across=2)
+        files.append(request.write("effects.png", png(drawn, _DPI)))
+    return files
 
 
 def explain_rows(request: ExplanationRequest, rows: str, data_dir: Path | None) -> list[Path]:

@@ -23,7 +23,7 @@ def page_of(charts: Sequence[Chart], table: pd.DataFrame, note: str = "") -> str
         table: of which the first rows are shown.
         note: plain text.
     """
-    picture = f"<div>{_picture(charts)}</div>" if charts else ""
+    picture = picture_of(charts) if charts else ""
     shown = table.head(_MOST_ROWS).to_html(
         index=False, na_rep="", float_format="{:.4g}".format, border=0
     )
@@ -32,7 +32,9 @@ def page_of(charts: Sequence[Chart], table: pd.DataFrame, note: str = "") -> str
     return f"{picture}{shown}{more}" + (f"<p>{escape(note)}</p>" if note else "")
 
 
-def _picture(charts: Sequence[Chart]) -> str:
+def picture_of(charts: Sequence[Chart]) -> str:
+    """Return charts as a picture in HTML, two side by side."""
     drawn = png(figure(charts, across=min(len(charts), 2)), dpi=_DPI)
     text = escape("; ".join(chart.alt_text for chart in charts), quote=True)
-    return f'<img alt="{text}" src="data:image/png;base64,{base64.b64encode(drawn).decode()}">'
+    source = f"data:image/png;base64,{base64.b64encode(drawn).decode()}"
+    return f'<div><img alt="{text}" src="{source}"></div>'

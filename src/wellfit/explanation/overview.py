@@ -16,7 +16,7 @@ from wellfit.core.errors import InputError
 from wellfit.explanation.accumulated import AccumulatedEffects, accumulated_local_effects
 from wellfit.explanation.cells import RowsOfCells
 from wellfit.explanation.effects import ColumnEffect, PartialDependence, partial_dependence
-from wellfit.explanation.html import page_of
+from wellfit.explanation.html import page_of, picture_of
 from wellfit.explanation.importance import PermutationImportance, permutation_importance
 
 _PANEL = 5.4, 4.2
@@ -96,7 +96,9 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Return charts and table, for a notebook."""
-        return page_of(self.charts, self.to_frame(), self.note)
+        first = [] if self.importance is None else [self.importance.chart]
+        effects = picture_of([effect.chart for effect in self.effects]) if self.effects else ""
+        return page_of(first, self.to_frame(), self.note) + effects
 
 
 def explain(
