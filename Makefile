@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test coverage test-fast lint test-heavy test-lowest sanitize bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs news release format hooks clean distclean
+.PHONY: help demo test coverage test-fast lint test-heavy test-lowest sanitize bench bench-tabular bench-stack bench-verdicts bench-mnist bench-search bench-recipes docs docs-outputs docs-version news release format hooks clean distclean
 
 OLDEST := (3, 11)
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < $(OLDEST))
@@ -27,6 +27,7 @@ pytest = $(ONE_THREAD) $(1)/python -m pytest
 # The laws of the engine and the units below the estimators.
 FAST := $(addprefix tests/,augment core nn optim preprocessing testing training test_old_files.py)
 
+VERSION := $(shell sed -n 's/^version = "\([0-9]*\.[0-9]*\).*/\1/p' pyproject.toml)
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
@@ -98,6 +99,13 @@ bench-stack: $(VENV)/.installed  ## Time 32 networks in one stack against 32 alo
 
 bench-verdicts: $(VENV)/.installed  ## Compare verdicts with an expert's, on ill and healthy trainings
 	@$(BIN)/python -m benchmarks.illnesses --jobs $(WORKERS) --out benchmarks/results/illnesses.md
+
+docs-outputs: $(VENV)/.installed-test  ## Write below each example of the pages what it prints
+	@$(ONE_THREAD) $(BIN)/python docs/outputs.py --write
+
+docs-version: $(VENV)/.installed-docs  ## Add this version's pages to the branch gh-pages, as the latest
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(VERSION) latest
+	@$(BIN)/mike set-default latest
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -3,6 +3,7 @@
 ``<!-- family: optimizer -->`` becomes every class of that family, as the registry knows it: name,
 equation, hyper-parameters, source; a recipe with what came of it, as ``docs/recipes`` holds it.
 ``<!-- include: CHANGELOG.md -->`` becomes that file, with the news that no release has yet.
+Activations, schedules and augmentations are drawn, and the gallery's notebooks get thumbnails.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import inspect
 import json
 import pkgutil
 import re
+import sys
 import tomllib
 from collections import Counter
 from functools import cache
@@ -27,6 +29,10 @@ from wellfit.recipes.base import Way
 from wellfit.recipes.comparison import compare, result_text, time_text, verdict_text
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))  # where the pages' own modules are
+
+from pictures import picture, write_thumbnails  # noqa: E402
+
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
 SUMMARY = "<!-- summary of recipes -->"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
@@ -42,6 +48,11 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     if SUMMARY in markdown:
         markdown = markdown.replace(SUMMARY, recipe_summary())
     return INCLUDE.sub(lambda match: included(match[1]), markdown)
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Put a thumbnail beside each built notebook, which the gallery's page shows."""
+    write_thumbnails(Path(config["site_dir"]))
 
 
 def included(name: str) -> str:
@@ -87,7 +98,8 @@ def class_section(name: str, cls: type) -> str:
     if issubclass(cls, Recipe):
         return recipe_section(name, cls)
     home = ".".join(cls.__module__.split(".")[:2])
-    parts = [f"### `{name}`", f"`{home}.{cls.__name__}`", prose(cls), hyper_table(cls)]
+    drawn = picture(name, cls)
+    parts = [f"### `{name}`", f"`{home}.{cls.__name__}`", prose(cls), drawn, hyper_table(cls)]
     return "\n\n".join(part for part in parts if part)
 
 

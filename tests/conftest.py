@@ -12,9 +12,10 @@ import pytest
 from hypothesis import settings
 
 from shortcuts import judge_by_few_trees
+from pages import pytest_terminal_summary
 from skips import pytest_sessionfinish
 
-__all__ = ["pytest_sessionfinish"]  # a hook
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]  # hooks
 
 # Set before anything draws or computes: no window may open, and with xdist one thread for each
 # worker beats several that wait for a core. torch reads these when it is first imported.

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import functools
-import importlib.util
+import importlib
+import io
 import json
-import os
 import pkgutil
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import wellfit
+from pages import COUNT, loaded
 from wellfit.cli.app import app
 from wellfit.core import registry
 
@@ -29,6 +33,9 @@ BLOCK = re.compile(
     r"^(?P<marker><!-- needs-data -->\n+)?```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",
     flags=re.DOTALL | re.MULTILINE,
 )
+
+
+outputs = loaded("outputs")
 
 
 def blocks(page: Path, language: str) -> Iterator[tuple[int, str, bool]]:
@@ -46,11 +53,7 @@ def identifier(page: Path) -> str:
 
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded("hooks")
     module.import_everything()
     return module
 
@@ -67,13 +70,107 @@ def own_registry(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(blocks(page, "python"))], ids=identifier
 )
-def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_and_print_what_the_page_shows(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "__main__"}
-    for line, text, needs_data in blocks(page, "python"):
-        if not needs_data or "WELLFIT_DATA" in os.environ:
-            # Empty lines in front make a traceback point at the line of the page.
-            exec(compile("\n" * (line - 1) + text, str(page), "exec"), names)
+    done = outputs.run(page)
+    # The last line of a session says how many blocks of all pages these were.
+    record_property(COUNT, astuple(outputs.Count.of(done)))
+    faults = [f"{identifier(page)}:{each.line} {each.fault}" for each in done if each.fault]
+    assert not faults, "\n".join([*faults, "to write what is printed: make docs-outputs"])
+
+
+SHOWN = """
+```python
+print("accuracy", 0.971)
+```
+
+```text title="output"
+accuracy 0.43
+```
+
+<!-- needs-data -->
+```python
+1 / 0
+```
+
+```python
+import time
+print(time.time())
+```
+
+```text title="output, varies"
+an hour ago
+```
+"""
+
+
+def test_an_output_that_is_not_printed_is_found_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WELLFIT_DATA", raising=False)
+    page = tmp_path / "page.md"
+    page.write_text(SHOWN)
+    done = outputs.run(page)
+    assert [bool(each.fault) for each in done] == [True, False, False]
+    assert str(outputs.Count.of(done)) == (
+        "documentation: 2 blocks run, 2 outputs checked (1 of which may vary), "
+        "1 left out for want of data"
+    )
+    page.write_text(outputs.written(SHOWN, done))
+    assert page.read_text() == SHOWN.replace("0.43", "0.971")
+    assert not any(each.fault for each in outputs.run(page))
+
+
+def test_an_output_that_is_missing_is_written_and_one_that_is_too_much_removed(
+    tmp_path: Path,
+) -> None:
+    page = tmp_path / "page.md"
+    missing = "```python\nprint(1)\n```\n"
+    shown = '\n```text title="output"\n1\n```\n'
+    for before, after in (
+        (missing, missing + shown),
+        (missing.replace("print(1)", "1") + shown, missing.replace("print(1)", "1")),
+    ):
+        page.write_text(before)
+        done = outputs.run(page)
+        assert done[0].fault
+        assert outputs.written(before, done) == after
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("activation", "f(z)"), ("schedule", "factor"), ("augmentation", "digit")],
+)
+def test_every_activation_schedule_and_augmentation_has_a_picture(
+    hooks: ModuleType, family: str, words: str
+) -> None:
+    for name in registry.names(family):
+        section = hooks.class_section(name, registry.lookup(family, name))
+        drawn = re.findall(r'^<div class="picture">(.*)</div>$', section, re.MULTILINE)
+        depends = name == "reduce_lr_on_plateau"  # on how training goes
+        assert len(drawn) == (0 if depends else 1), name
+        assert all(words in one for one in drawn)
+        assert "nan" not in "".join(re.findall(r' d="([^"]*)"', "".join(drawn)))
+
+
+def test_built_notebooks_get_thumbnails(hooks: ModuleType, tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (900, 600)).save(picture, "PNG")
+    page = tmp_path / "gallery" / "tips" / "index.html"
+    page.parent.mkdir(parents=True)
+    encoded = base64.b64encode(picture.getvalue()).decode()
+    page.write_text(f'<img src="data:image/png;base64,{encoded}">')
+    hooks.on_post_build({"site_dir": str(tmp_path)})
+    with Image.open(page.parent / "thumbnail.png") as made:
+        assert made.size == (320, 213)
+    index = (ROOT / "docs" / "gallery" / "index.md").read_text()
+    notebooks = {path.stem for path in (ROOT / "docs" / "gallery").glob("*.py")}
+    assert set(re.findall(r'src="(\w+)/thumbnail.png"', index)) == notebooks
 
 
 def commands() -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ from wellfit.training.callbacks import (
     StopOnDivergence,
     TensorBoard,
     TimeLimit,
+    WandB,
 )
 
 ROWS = table(SoftmaxCrossEntropy(), rows=60)
@@ -52,16 +53,17 @@ def somewhere(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path / name)
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("WANDB_MODE", "offline")
     return go
 
 
 def case(callback):
     """The callback, skipped where the package that it writes for is not installed."""
-    if callback.name not in ("tensorboard", "mlflow"):
+    if callback.name not in ("tensorboard", "mlflow", "wandb"):
         return pytest.param(callback, id=callback.name)
     missing = importlib.util.find_spec(callback.name) is None
     marks = [THEIRS, pytest.mark.skipif(missing, reason=f"{callback.name} is not installed")]
-    if callback.name == "mlflow":  # seconds for each law, in its database of runs
+    if callback.name != "tensorboard":  # seconds for each law, in its database or its process
         marks.append(pytest.mark.heavy)
     return pytest.param(callback, id=callback.name, marks=marks)
 
@@ -522,10 +524,47 @@ def test_a_server_that_fails_is_no_reason_to_lose_a_training(tmp_path):
     assert result.status == [Status.FINISHED]
 
 
-@pytest.mark.parametrize("cls", [TensorBoard, MLflow])
+@THEIRS
+def test_wandb_has_a_run_for_each_member(tmp_path):
+    wandb = pytest.importorskip("wandb")
+    callbacks = [WandB("trial", mode="offline", folder=tmp_path)]
+    first = run(members(2), ROWS, callbacks=callbacks, until=2)
+    result = run(members(2), ROWS, callbacks=callbacks, resume=first)
+    logged = {}
+    for file in sorted(tmp_path.glob("wandb/offline-run-*/*.wandb")):
+        for record in wandb_records(file):
+            about = logged.setdefault(file.stem.removeprefix("run-"), {"loss": {}, "config": {}})
+            for update in record.run.config.update:
+                about["config"][update.key] = json.loads(update.value_json)
+            about["name"] = record.run.display_name or about.get("name")
+            items = {"".join(i.nested_key) or i.key: i.value_json for i in record.history.item}
+            if items:
+                about["loss"][int(items["epoch"])] = float(items["loss"])
+    assert sorted(one["name"] for one in logged.values()) == ["member-0", "member-1"]
+    assert wandb.run is None  # none of these is the process's own
+    for k, one in enumerate(sorted(logged.values(), key=lambda one: one["name"])):
+        assert one["config"]["optimizer"] == "adam"
+        assert float(one["config"]["optimizer.learning_rate"]) == 0.003 * (k + 1)
+        assert list(one["loss"].values()) == result.history(k)["loss"]
+
+
+def wandb_records(file):
+    """The records of a file that W&B wrote offline."""
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    store = DataStore()
+    store.open_for_scan(str(file))
+    while (data := store.scan_data()) is not None:
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        yield record
+
+
+@pytest.mark.parametrize("cls", [TensorBoard, MLflow, WandB])
 def test_what_is_not_installed_is_named(cls, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for module in ("torch.utils.tensorboard", "tensorboard", "mlflow"):
+    for module in ("torch.utils.tensorboard", "tensorboard", "mlflow", "wandb"):
         monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(ImportError, match=rf"pip install 'wellfit-nn\[{cls.name}\]'"):
         run(members(1), ROWS, callbacks=[cls()])

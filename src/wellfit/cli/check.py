@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellfit.cli import options
-from wellfit.cli.console import duration, note, screen, spinner, starting
+from wellfit.cli.console import note, screen, spinner, starting
 from wellfit.cli.parameters import parameter_options
 from wellfit.cli.train import begin
-from wellfit.core.words import pluralize
+from wellfit.core.words import duration, pluralize
 
 if TYPE_CHECKING:
     from wellfit.cli.settings import Model

@@ -1,4 +1,4 @@
-"""Output of the command line: consoles, notes, errors, durations."""
+"""Output of the command line: consoles, notes, errors."""
 
 from __future__ import annotations
 
@@ -84,15 +84,3 @@ def key_value_table() -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     return table
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as text.
-
-    >>> duration(0.25), duration(75), duration(7290)
-    ('0.2 s', '1:15 min', '2:01 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, unit = (seconds, "min") if seconds < 3600 else (seconds / 60, "h")
-    return f"{int(minutes // 60)}:{int(minutes % 60):02d} {unit}"

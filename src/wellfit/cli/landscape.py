@@ -130,8 +130,6 @@ def _numbers(text: str, option: str, count: int) -> tuple[float, ...]:
 def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
     from rich.table import Table
 
-    from wellfit.report.landscape import path_label
-
     title = f"{ground.name} from ({', '.join(f'{x:g}' for x in paths[0].points[0])})"
     table = Table(
         box=None, padding=(0, 2, 0, 0), header_style="dim", title=title, title_justify="left"
@@ -143,7 +141,7 @@ def _table(ground: Landscape, paths: list[OptimizerPath]) -> Table:
             "diverged" if path.diverged else "never" if path.steps is None else str(path.steps)
         )
         end = f"({', '.join(f'{x:.3f}' for x in path.points[-1])})"
-        table.add_row(path_label(path), reached, end, f"{path.heights[-1]:.3g}")
+        table.add_row(path.label, reached, end, f"{path.heights[-1]:.3g}")
     return table
 
 

@@ -19,9 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.cli.console import duration
 from wellfit.core.metrics import Metric
-from wellfit.core.words import parameter_titles, short
+from wellfit.core.words import duration, parameter_titles, short
 from wellfit.model_selection.journal import Entry, Journal
 from wellfit.report.searches.candidates import (
     FIGURES,

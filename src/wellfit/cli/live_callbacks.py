@@ -20,9 +20,9 @@ from rich.text import Text
 
 from wellfit.charts import learning_charts, loss_and_accuracy, scorers_of
 from wellfit.charts.to_terminal import Plots
-from wellfit.cli.console import duration
 from wellfit.cli.run_folder import RunFolder
 from wellfit.core.metrics import Metric, title_of
+from wellfit.core.words import duration
 from wellfit.nn.matmul_backend import rounding
 from wellfit.training import Callback, Decision, EpochLogs, Run
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellfit.cli.console import duration, screen, spinner, starting
+from wellfit.cli.console import screen, spinner, starting
+from wellfit.core.words import duration
 
 if TYPE_CHECKING:
     from wellfit.report.page import Page, RunData

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import wellfit
-from wellfit.cli.console import duration, note, screen, spinner
+from wellfit.cli.console import note, screen, spinner
 from wellfit.cli.recipe_runs import TITLES
+from wellfit.core.words import duration
 
 if TYPE_CHECKING:
     from wellfit.cli.recipe_results import ResultsFolder

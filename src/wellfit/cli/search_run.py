@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wellfit.cli import evaluation, training_summary
-from wellfit.cli.console import duration, key_value_table, note, screen
+from wellfit.cli.console import key_value_table, note, screen
 from wellfit.cli.files import plain
 from wellfit.cli.leaderboard import (
     DisplayedJournal,
@@ -41,7 +41,7 @@ from wellfit.cli.settings import Model
 from wellfit.cli.source import SplitData
 from wellfit.cli.train_run import complete
 from wellfit.core.errors import DataError, InputError
-from wellfit.core.words import pluralize
+from wellfit.core.words import duration, pluralize
 from wellfit.diagnose import Report
 from wellfit.estimators.settings import refuse_scorers
 from wellfit.fitting.scoring import scorer_list

@@ -15,7 +15,7 @@ from wellfit.charts import learning_charts, loss_and_accuracy
 from wellfit.charts.to_matplotlib import figure, png
 from wellfit.charts.to_terminal import Plots
 from wellfit.cli import evaluation, training_summary
-from wellfit.cli.console import duration, note, screen
+from wellfit.cli.console import note, screen
 from wellfit.cli.live_callbacks import DeferredCallback, LiveDisplay, MetricsWriter, ProgressLines
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
@@ -44,7 +44,7 @@ from wellfit.core.errors import DataError, InputError, MissingExtraError
 from wellfit.core.extras import install_command
 from wellfit.core.metrics import title_of
 from wellfit.core.model_folder import is_model
-from wellfit.core.words import moment, pluralize, spent
+from wellfit.core.words import duration, moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
 from wellfit.estimators.settings import holds_out

@@ -21,6 +21,7 @@ HOME = MappingProxyType(
         "Pretrained": "wellfit.transfer",
         "SearchPlots": "wellfit.report.plotting",
         "explain": "wellfit.explanation",
+        "landscape_figure": "wellfit.report.landscape",
         "load_model": "wellfit.estimators",
         "show_versions": "wellfit.diagnose.versions",
     }

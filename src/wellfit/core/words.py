@@ -46,6 +46,18 @@ def spent(history: Mapping[str, Sequence[float]], epochs: int) -> str:
     return pluralize(epochs, "epoch")
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as text.
+
+    >>> duration(0.25), duration(75), duration(7290)
+    ('0.2 s', '1:15 min', '2:01 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, unit = (seconds, "min") if seconds < 3600 else (seconds / 60, "h")
+    return f"{int(minutes // 60)}:{int(minutes % 60):02d} {unit}"
+
+
 def pluralize(count: int, noun: str) -> str:
     """Return a count with its noun.
 

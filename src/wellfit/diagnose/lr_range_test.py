@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from wellfit.charts import Axis, Chart, Line, Rule
+from wellfit.charts.to_markup import svg
 from wellfit.charts.to_matplotlib import draw
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.markup import paragraph
 from wellfit.core.rng import derive
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import warn_of_own_fit
@@ -180,6 +182,10 @@ class RangeTest:
             ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
         draw(self.chart(), ax)
         return ax
+
+    def _repr_html_(self) -> str:
+        """Return the chart and the result in words, for a notebook."""
+        return f"<div>{svg(self.chart())}</div>{paragraph(self)}"
 
     def __str__(self) -> str:
         diverges = self.diverges

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import UnknownNameError
+from wellfit.core.markup import Markup, cell, paragraph, table
 from wellfit.diagnose.base import Finding, Outcome
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _STYLES = {Outcome.PASS: "green", Outcome.WARN: "yellow", Outcome.FAIL: "bold red"}
+_MARKS = {Outcome.PASS: "✓", Outcome.WARN: "!", Outcome.FAIL: "✗"}
 
 
 @dataclass(frozen=True)
@@ -102,19 +103,18 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"{self.table_html()}{notes}<p><b>{self.summary}</b></p>"
+        notes = "".join(map(paragraph, self.notes))
+        return f"{self.table_html()}{notes}{paragraph(self.summary, bold=True)}"
 
-    def table_html(self) -> str:
+    def table_html(self) -> Markup:
         """Return all findings as a table in HTML."""
-        rows = "".join(
-            f"<tr><td>{finding.outcome}</td><th>{escape(finding.check.replace('_', ' '))}</th>"
-            f'<td style="text-align: left">{escape(finding.observed)}'
-            + (f"<br>→ {escape(finding.advice)}" if finding.advice else "")
-            + "</td></tr>"
-            for finding in self
-        )
-        return f"<table>{rows}</table>"
+        rows = []
+        for finding in self:
+            text = cell(finding.observed)
+            text += f"<br>→ {cell(finding.advice)}" if finding.advice else ""
+            mark = f"{_MARKS[finding.outcome]} {finding.outcome}"
+            rows.append([finding.check.replace("_", " "), mark, Markup(text)])
+        return table(rows, texts=(1, 2))
 
     @property
     def summary(self) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from wellfit.core.lazy import public
+from wellfit.core.markup import Markup, paragraph, table
 from wellfit.core.metrics import Metric
-from wellfit.core.words import moment, spent
+from wellfit.core.words import moment, pluralize, spent
 from wellfit.fitting import FittedNetwork
 
 _SHOWN = ("loss", "val_loss", "accuracy", "val_accuracy")
+_MOST_MEMBERS = 10
 
 
 def with_summary(diagram: str, network: FittedNetwork | None) -> str:
@@ -28,13 +33,42 @@ def summary(network: FittedNetwork) -> str:
     if best != epochs:
         line += f", weights of {moment(record.history, best)}"
     # The figures of the epoch whose weights these are, not of the last one.
-    known = {name: record.history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
     shown = [
         f"{name} {Metric.of(name).format(value, more=1)}"
-        for name, values in known.items()
-        for value in values
+        for name, value in kept_metrics(network).items()
     ]
     return f"{line}: {', '.join(shown)}" if shown else line
+
+
+def kept_metrics(network: FittedNetwork) -> dict[str, float]:
+    """Return the metrics of the epoch whose weights were kept, those that there are."""
+    history, best = network.record.history, network.record.best_epoch
+    known = {name: history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
+    return {name: values[0] for name, values in known.items() if len(values)}
+
+
+def members_table(members: Sequence[Any], weights: Any) -> Markup:
+    """Return an ensemble's members as a table: weight, epochs and metrics of each.
+
+    Args:
+        members: fitted estimators.
+        weights: (M,) how much each counts.
+    """
+    networks = [member.network_ for member in members]
+    names = [name for name in _SHOWN if any(name in kept_metrics(each) for each in networks)]
+    heads = ["member", "weight", "epochs", "kept", *(name.replace("_", " ") for name in names)]
+    rows = []
+    for place in np.argsort(-np.asarray(weights), kind="stable")[:_MOST_MEMBERS].tolist():
+        record, known = networks[place].record, kept_metrics(networks[place])
+        figures = [Metric.of(name).format(known.get(name), more=1) for name in names]
+        rows.append(
+            [place, f"{weights[place]:.3f}", record.n_epochs, record.best_epoch or "–", *figures]
+        )
+    size = sum(each.weights.network.size for each in networks)
+    more = len(members) - len(rows)
+    text = f"{pluralize(len(members), 'network')}, {size:,} parameters in all"
+    below = paragraph(f"and {more:,} more" if more else "")
+    return Markup(f"{paragraph(text)}{table(rows, heads)}{below}")
 
 
 def model_plots(model: Any) -> Any:

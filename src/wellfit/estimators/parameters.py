@@ -178,8 +178,13 @@ class Parameters(ValidationParameters):
         group="Run",
     )
     random_state: Any = parameter("a whole number makes fits repeatable.", default=None)
-    verbose: int = parameter(
-        "0, or a number from 1 to show progress in a terminal.", default=0, whole=True, low=0
+    verbose: int | None = parameter(
+        "None shows the progress of longer trainings in notebooks; a number from 1 always, and in "
+        "terminals as well; 0 never.",
+        default=None,
+        whole=True,
+        low=0,
+        optional=True,
     )
 
     @classmethod

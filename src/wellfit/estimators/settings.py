@@ -290,7 +290,7 @@ def callbacks(estimator: Any, one_more: bool) -> list[Callback]:
     stopping = stopping_of(estimator)
     # Before the others: what they see and write is what has been decided.
     first = [stopping] if stopping is not None and not one_more else []
-    return [*first, *chosen, *([Progress()] if estimator.verbose else [])]
+    return [*first, *chosen, *Progress.of(estimator.verbose)]
 
 
 def holds_out(estimator: Any) -> bool:

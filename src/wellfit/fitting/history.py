@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from wellfit.charts.to_svg import spark
+from wellfit.core.markup import Markup, table
 from wellfit.core.metrics import Metric
+from wellfit.core.words import pluralize
 
 
 class History(dict[str, list[float]]):
@@ -23,17 +24,13 @@ class History(dict[str, list[float]]):
 
     def _repr_html_(self) -> str:
         """Return a table: each name with its first and last value, and its curve."""
-        heads = "".join(f"<th>{head}</th>" for head in ("", "first", "last", "least", "most", ""))
-        rows = "".join(_row(name, values) for name, values in self.items() if len(values))
-        epochs = max(map(len, self.values()), default=0)
-        return (
-            f"<table><caption>{epochs} epoch{'' if epochs == 1 else 's'}</caption>"
-            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        rows = [_row(name, values) for name, values in self.items() if len(values)]
+        epochs = pluralize(max(map(len, self.values()), default=0), "epoch")
+        return table(rows, ("", "first", "last", "least", "most", ""), caption=epochs)
 
 
-def _row(name: str, values: Sequence[float]) -> str:
+def _row(name: str, values: Sequence[float]) -> list[object]:
     finite = [value for value in values if np.isfinite(value)] or [np.nan]
     shown = (values[0], values[-1], min(finite), max(finite))
-    cells = "".join(f"<td>{Metric.of(name).format(value, more=1)}</td>" for value in shown)
-    return f"<tr><th>{escape(name)}</th>{cells}<td>{spark(values)}</td></tr>"
+    metric = Metric.of(name)
+    return [name, *(metric.format(value, more=1) for value in shown), Markup(spark(values))]

@@ -21,7 +21,15 @@ from wellfit.fitting.history import History
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork
 from wellfit.fitting.runner import JobGroup, run_alone, train_group
-from wellfit.training import Callback, Decision, EarlyStopping, EpochLogs, Run, Status
+from wellfit.training import (
+    Callback,
+    Decision,
+    EarlyStopping,
+    EpochLogs,
+    Progress,
+    Run,
+    Status,
+)
 from wellfit.training.callbacks.base import State
 
 
@@ -54,11 +62,11 @@ def run_validated_by_folds(
         KeyboardInterrupt: Ctrl-C while the folds' networks were trained.
         DivergedError: the loss became infinite before any epoch was worth keeping.
     """
-    # Callbacks of the user's see the network that they get.
+    # Callbacks of the user's see the network that they get; progress is of all that is trained.
     joint = tuple(
-        JointEarlyStopping(stopping=each)
+        JointEarlyStopping(stopping=each) if isinstance(each, EarlyStopping) else each
         for each in job.callbacks
-        if isinstance(each, EarlyStopping)
+        if isinstance(each, (EarlyStopping, Progress))
     )
     trials = tuple(replace(each, callbacks=joint) for each in folds)
     result, precision = train_group(JobGroup(tuple(range(len(trials))), trials))

@@ -1,7 +1,12 @@
 """Floor 3: test functions, and comparisons of optimizers on them."""
 
 from wellfit.core.registry import discover
-from wellfit.landscapes.comparison import OptimizerPath, at_best_rate, compare_optimizers
+from wellfit.landscapes.comparison import (
+    OptimizerPath,
+    OptimizerPaths,
+    at_best_rate,
+    compare_optimizers,
+)
 from wellfit.landscapes.functions import (
     Ackley,
     Beale,
@@ -19,6 +24,7 @@ __all__ = [
     "Himmelblau",
     "Landscape",
     "OptimizerPath",
+    "OptimizerPaths",
     "Rastrigin",
     "Ravine",
     "Rosenbrock",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wellfit.charts import Axis, Chart, Line
+from wellfit.charts.to_markup import svg
 from wellfit.core.errors import InputError
+from wellfit.core.lazy import public
+from wellfit.core.markup import table
+from wellfit.core.words import pluralize, short
 from wellfit.landscapes.functions import Landscape, Point
 from wellfit.optim import Minimizer, Optimizer
 from wellfit.training import Member
@@ -22,6 +27,7 @@ Bounds: TypeAlias = tuple[float, float] | Sequence[tuple[float, float]]
 
 _CLOSE = 1e-2  # to a minimum: there
 _RATES = 60
+_FAR = 10.0  # times the distance at the start, beyond which a path isn't drawn
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,82 @@ class OptimizerPath:
         distances: NDArray[np.float64] = np.hypot.reduce(apart, axis=2).min(axis=1)
         return distances
 
+    @property
+    def label(self) -> str:
+        """The rule's name, its momentum, and its learning rate where it has one.
+
+        >>> from wellfit.landscapes import Beale
+        >>> from wellfit.optim import SGD
+        >>> compare_optimizers(Beale(), [SGD(1e-4, momentum=0.9)])[0].label
+        'sgd, momentum 0.9, rate 0.0001'
+        """
+        rule = self.rule
+        if "start" in rule.slots():
+            return rule.name
+        momentum = getattr(rule, "momentum", 0.0)
+        words = [rule.name, *([f"momentum {momentum:g}"] if momentum else [])]
+        words += ["Nesterov"] if getattr(rule, "nesterov", False) else []
+        return ", ".join([*words, f"rate {rule.learning_rate:.2g}"])
+
+
+class OptimizerPaths(list[OptimizerPath]):
+    """The paths of a comparison; in a notebook, a table of them.
+
+    Args:
+        paths: one for each rule and start.
+        landscape: that they go down.
+    """
+
+    def __init__(self, paths: Iterable[OptimizerPath], landscape: Landscape) -> None:
+        super().__init__(paths)
+        self.landscape = landscape
+
+    def plot(self) -> Any:
+        """Draw the paths on the landscape's contours; return the figure, one of pyplot's.
+
+        See :func:`wellfit.report.landscape.landscape_figure`.
+        """
+        import matplotlib.pyplot as plt
+
+        size = (6.4, 7.0)
+        figure = plt.figure(figsize=size, layout="constrained")
+        return public("landscape_figure")(self.landscape, self, figure)
+
+    def chart(self) -> Chart:
+        """Return the distance to the nearest minimum by step, a line for each path."""
+        # Of paths that diverge the beginning is drawn: the rest would hide all others.
+        most = _FAR * max(float(path.distances[0]) for path in self)
+        lines = [
+            Line(
+                np.arange(float(len(path.points))),
+                np.where(path.distances < most, path.distances, np.nan),
+                path.label,
+                color=place,
+            )
+            for place, path in enumerate(self)
+        ]
+        there = sum(path.steps is not None for path in self)
+        text = (
+            f"{there} of {pluralize(len(self), 'path')} come to a minimum of {self.landscape.name}"
+        )
+        y = Axis("distance to the nearest minimum", log=True)
+        return Chart("Distance to the minimum", text, lines, Axis("step"), y)
+
+    def _repr_html_(self) -> str:
+        """Return the chart, and each path's steps and end, for a notebook."""
+        rows = [
+            [
+                path.label,
+                "–" if path.steps is None else f"{path.steps:,}",
+                "diverged" if path.diverged else short(float(path.distances[-1])),
+                short(float(path.heights[-1])),
+            ]
+            for path in self
+        ]
+        heads = ["rule", "steps to a minimum", "distance at the end", "height at the end"]
+        drawn = f"<div>{svg(self.chart(), (480, 260))}</div>" if self.landscape.minima else ""
+        return drawn + table(rows, heads)
+
 
 def compare_optimizers(
     landscape: Landscape,
@@ -60,7 +142,7 @@ def compare_optimizers(
     *,
     steps: int = 500,
     bounds: Bounds | None = None,
-) -> list[OptimizerPath]:
+) -> OptimizerPaths:
     """Run several optimizers on a landscape, each from every start.
 
     Args:
@@ -72,7 +154,7 @@ def compare_optimizers(
             to the nearest within; L-BFGS keeps to them by itself.
 
     Returns:
-        A path for each rule and start, in that order.
+        A path for each rule and start, in that order: a list, which a notebook shows as a table.
 
     Raises:
         InputError: no rules or no steps, starts of another length or outside of the bounds, or a
@@ -99,7 +181,7 @@ def compare_optimizers(
         else:
             tracks = list(_stepped(landscape, [rule] * len(points), points, steps, limits))
         paths += [_path(landscape, rule, track) for track in tracks]
-    return paths
+    return OptimizerPaths(paths, landscape)
 
 
 def at_best_rate(

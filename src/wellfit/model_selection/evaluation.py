@@ -104,7 +104,7 @@ class Evaluation(FitEvaluator):
         else:
             judged = self._judged(job.group, result, these)
             self._pause(job, result, fits)
-        self._recorder.record(these, judged)
+        self._record(these, judged)
         return judged
 
     def _pause(
@@ -148,7 +148,7 @@ class Evaluation(FitEvaluator):
             except Exception as error:
                 if outcomes[place] is None:
                     outcomes[place] = failed = self._failed(error)
-                    self._recorder.record([fit], [failed])
+                    self._record([fit], [failed])
         if self._used:  # tables that nobody reads any more take memory
             self._seen = {key: self._seen[key] for key in self._used}
             self._tests = {}

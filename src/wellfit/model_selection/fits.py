@@ -24,6 +24,7 @@ from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
 from wellfit.model_selection.rows import in_order, rows_of
+from wellfit.model_selection.search_progress import SearchProgress
 
 Outcome = dict[str, Any]
 Split = tuple[NDArray[Any], NDArray[Any]]
@@ -120,6 +121,7 @@ class FitEvaluator(ABC):
         self._x, self._y, self._scorers = X, y, scorers
         self._fit_params, self._score_params = fit_params, score_params
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
+        self._progress = SearchProgress.of(search, base)
         self._succeeded = False
         if search.keep_models:
             search.models_ = Models(X, y)
@@ -128,11 +130,17 @@ class FitEvaluator(ABC):
         """Return for each fit what scikit-learn's searches keep of it."""
         contexts = contexts or [None] * len(fits)
         known = self._recorder.known(fits)
-        done = self._completed(fits, known, contexts)
+        with self._progress.round(fits, known):
+            done = self._completed(fits, known, contexts)
         self._report_failures(done)
         if callable(self._search.scoring):
             insert_error_scores(done, self._search.error_score)
         return done
+
+    def _record(self, fits: Sequence[FoldFit], outcomes: Sequence[Outcome]) -> None:
+        """Write down fits as they finish, and show them."""
+        self._recorder.record(fits, outcomes)
+        self._progress.add(fits, outcomes)
 
     @abstractmethod
     def _completed(

@@ -106,7 +106,8 @@ class Journal:
         written, entries, size = _read(self.path)
         there = former.current_identity(written)
         self.has_former_names = there != written
-        differing = list(differences(there, json.loads(json.dumps(search))))
+        now = json.loads(json.dumps(search))
+        differing = list(differences(_without_verbosity(there), _without_verbosity(now)))
         if differing:
             more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
             raise InputError(
@@ -268,6 +269,16 @@ def _check_seed(name: str, seed: Any) -> None:
             f"{name} is {seed!r}; with a journal expected a whole number, since a search that "
             "goes on has to draw what it drew before"
         )
+
+
+def _without_verbosity(identity: Any) -> Any:
+    """Return a search's identity without ``verbose``, which changes no result."""
+    if isinstance(identity, Mapping):
+        kept = {key: item for key, item in identity.items() if key != "verbose"}
+        return {key: _without_verbosity(item) for key, item in kept.items()}
+    return (
+        [_without_verbosity(item) for item in identity] if isinstance(identity, list) else identity
+    )
 
 
 @dataclass(frozen=True)

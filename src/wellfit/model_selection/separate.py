@@ -30,7 +30,7 @@ class SeparateFits(FitEvaluator):
                 self._end(fits[place], contexts[place])
         for place, result in zip(left, self._results(fits, left, contexts), strict=True):
             outcome = self._kept(fits[place], result)
-            self._recorder.record([fits[place]], [outcome])
+            self._record([fits[place]], [outcome])
             outcomes[place] = outcome
         return [outcome for outcome in outcomes if outcome is not None]
 

@@ -43,6 +43,7 @@ from wellfit.model_selection.fits import (
 )
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.halving import check_resource
+from wellfit.model_selection.search_display import with_candidates
 from wellfit.model_selection.separate import SeparateFits
 from wellfit.preprocessing.target_arrays import plain_targets
 
@@ -82,6 +83,10 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
     def leaderboard_(self) -> Any:
         """The candidates of the fitted search, the best first: a table of pandas."""
         return self.plot.table()
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's diagram, and below it the best candidates, for notebooks."""
+        return with_candidates(super()._html_repr(), self)
 
     def _get_scorers(self) -> Any:
         with self._functions_as_scoring():

@@ -17,7 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from wellfit.core import registry
 from wellfit.core.errors import UnknownNameError
+from wellfit.core.markup import table
 from wellfit.core.version import __version__
+from wellfit.core.words import pluralize
 from wellfit.recipes.base import Recipe, Reference, Way
 from wellfit.recipes.context import RecipeContext
 
@@ -193,6 +195,20 @@ class Reproduction:
             for seed, row in zip(document["seeds"], zip(*values, strict=True), strict=True)
         ]
         return cls.of(recipe, way, runs)
+
+    def _repr_html_(self) -> str:
+        """Return each figure with its reference, its result and the verdict, for a notebook."""
+        rows = [
+            [
+                one.figure.what,
+                "–" if one.figure.value is None else one.figure.format(one.figure.value),
+                one.figure.format(one.result),
+                one.verdict,
+            ]
+            for one in self.figures
+        ]
+        title = f"{self.recipe.name}, {self.way}: {pluralize(len(self.seeds), 'seed')}"
+        return table(rows, ("figure", "reference", "result", "verdict"), caption=title, texts=(3,))
 
     @property
     def reached(self) -> bool:

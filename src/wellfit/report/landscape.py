@@ -21,17 +21,24 @@ _GRID = 240
 _FRAMES, _FRAMES_A_SECOND = 90, 20
 
 
-def landscape_figure(landscape: Landscape, paths: Sequence[OptimizerPath]) -> Figure:
+def landscape_figure(
+    landscape: Landscape, paths: Sequence[OptimizerPath], figure: Figure | None = None
+) -> Figure:
     """Draw the landscape's contours, its minima, and the paths down it, by its first two numbers.
+
+    Args:
+        landscape: that the paths go down.
+        paths: from one start or several.
+        figure: an empty one to draw on; else a new one, on no screen.
 
     >>> from wellfit.landscapes import Beale, compare_optimizers
     >>> from wellfit.optim import LBFGS
     >>> landscape_figure(Beale(), compare_optimizers(Beale(), [LBFGS()])).axes[0].get_title()
     'beale'
     """
-    figure, axes = _ground(landscape, paths)
+    figure, axes = _ground(landscape, paths, figure)
     for path, colour in zip(paths, _cycle(len(paths)), strict=True):
-        axes.plot(*path.points.T[:2], color=colour, linewidth=1.4, label=path_label(path))
+        axes.plot(*path.points.T[:2], color=colour, linewidth=1.4, label=path.label)
         axes.plot(*path.points[-1, :2], "o", color=colour, markersize=6)
     _finish(figure, axes)
     return figure
@@ -43,7 +50,7 @@ def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], fi
 
     figure, axes = _ground(landscape, paths)
     lines = [
-        axes.plot([], [], color=colour, linewidth=1.4, label=path_label(path))[0]
+        axes.plot([], [], color=colour, linewidth=1.4, label=path.label)[0]
         for path, colour in zip(paths, _cycle(len(paths)), strict=True)
     ]
     heads = [axes.plot([], [], "o", color=line.get_color(), markersize=6)[0] for line in lines]
@@ -63,27 +70,12 @@ def landscape_animation(landscape: Landscape, paths: Sequence[OptimizerPath], fi
     )
 
 
-def path_label(path: OptimizerPath) -> str:
-    """Return a path's name: its rule, its learning rate where it has one.
+def _ground(
+    landscape: Landscape, paths: Sequence[OptimizerPath], figure: Figure | None = None
+) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure as NewFigure
 
-    >>> from wellfit.landscapes import Beale, compare_optimizers
-    >>> from wellfit.optim import SGD
-    >>> path_label(compare_optimizers(Beale(), [SGD(1e-4, momentum=0.9)])[0])
-    'sgd, momentum 0.9, rate 0.0001'
-    """
-    rule = path.rule
-    if "start" in rule.slots():
-        return rule.name
-    momentum = getattr(rule, "momentum", 0.0)
-    words = [rule.name, *([f"momentum {momentum:g}"] if momentum else [])]
-    words += ["Nesterov"] if getattr(rule, "nesterov", False) else []
-    return ", ".join([*words, f"rate {rule.learning_rate:.2g}"])
-
-
-def _ground(landscape: Landscape, paths: Sequence[OptimizerPath]) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 7.0), layout="constrained")
+    figure = figure or NewFigure(figsize=(6.4, 7.0), layout="constrained")
     axes = figure.add_subplot()
     left, right, bottom, top = _window(landscape, paths)
     xs, ys = np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID)

@@ -19,6 +19,7 @@ from wellfit.training.callbacks import (
     TensorBoard,
     TimeLimit,
     TrainingView,
+    WandB,
 )
 from wellfit.training.checkpoint import (
     load_checkpoint,
@@ -65,6 +66,7 @@ __all__ = [
     "TensorBoard",
     "TimeLimit",
     "TrainingView",
+    "WandB",
     "Weights",
     "folds",
     "fraction_of",

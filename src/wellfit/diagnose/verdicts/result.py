@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wellfit.core import former
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.markup import paragraph
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.report import Report
 from wellfit.diagnose.verdicts.base import Suggestion
@@ -121,10 +122,10 @@ class Verdict:
             f"<li><b>{escape(one.name)}</b> {escape(one.change)}: {escape(one.why)}</li>"
             for one in self.suggestions
         )
-        parts = [f"<p><b>{escape(self.sentence)}</b></p>", f"<p>{escape(self.sure)}</p>"]
+        parts = [paragraph(self.sentence, bold=True), paragraph(self.sure)]
         parts += [Report(self.findings).table_html()]
-        parts += [f"<p><b>To try next</b></p><ol>{tries}</ol>"] if tries else []
-        return "".join([*parts, *(f"<p>{escape(line)}</p>" for line in missing(self.unjudged))])
+        parts += [f"{paragraph('To try next', bold=True)}<ol>{tries}</ol>"] if tries else []
+        return "".join([*parts, *map(paragraph, missing(self.unjudged))])
 
 
 def missing(unjudged: Mapping[str, str]) -> list[str]:

@@ -20,7 +20,7 @@ from wellfit.core.hyper import Config, resolve
 from wellfit.core.rng import random_state_of
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.display import model_plots
+from wellfit.estimators.display import members_table, model_plots
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting.scoring import metrics_of
@@ -197,6 +197,12 @@ class Ensemble(NestedConfigs):
         (score,) = metrics_of(self, [self.scoring], targets).values()
         everyone = np.arange(len(targets))
         return lambda averaged: score(averaged, everyone)
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's diagram, and below it the members, for notebooks."""
+        diagram: str = super()._html_repr()
+        fitted = hasattr(self, "estimators_")
+        return diagram + (members_table(self.estimators_, self.weights_) if fitted else "")
 
     # What a subclass decides.
 

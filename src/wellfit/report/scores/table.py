@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wellfit.core.markup import table
 from wellfit.core.words import pluralize
 from wellfit.report.scores.predictions import Predictions
 from wellfit.report.scores.score import (
@@ -46,21 +46,21 @@ class ScoreTable:
 
     def __str__(self) -> str:
         """Return the scores, a line for each."""
-        table = [[score.title, *_cells(score)] for score in self.scores]
-        table += [
+        lines = [[score.title, *_cells(score)] for score in self.scores]
+        lines += [
             [f"{each.name}: {score.title}", *_cells(score)]
             for each in self.classes
             for score in each.scores
         ]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        texts = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in lines]
         head = f"{pluralize(self.rows, 'row')}, 95 % intervals"
-        return "\n".join([head, *lines])
+        return "\n".join([head, *texts])
 
     def _repr_html_(self) -> str:
         """Return two tables: of all rows, and of the classes."""
         scores = [[score.title, *_cells(score)] for score in self.scores]
-        html = _table(["", pluralize(self.rows, "row"), "95 % interval"], scores)
+        html = table(scores, ["", pluralize(self.rows, "row"), "95 % interval"])
         if not self.classes:
             return html
         classes = [
@@ -68,7 +68,7 @@ class ScoreTable:
             for each in self.classes
         ]
         titles = [score.title for score in self.classes[0].scores]
-        return html + _table(["class", "rows", *titles], classes)
+        return html + table(classes, ["class", "rows", *titles])
 
 
 def score_table(model: Any, X: Any, y: ArrayLike, scoring: Any = None) -> ScoreTable:
@@ -136,12 +136,3 @@ def all_scores(
 def _cells(score: Score, form: str = "{}") -> Sequence[str]:
     bounds = form.format(score.bounds) if score.bounds else ""
     return score.metric.format(score.value), bounds
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    heads = "".join(f"<th>{escape(one)}</th>" for one in head)
-    lines = (
-        f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in rest)}</tr>"
-        for first, *rest in rows
-    )
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

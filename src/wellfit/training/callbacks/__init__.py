@@ -21,6 +21,7 @@ from wellfit.training.callbacks.mlflow import MLflow
 from wellfit.training.callbacks.plateau import PlateauCallback
 from wellfit.training.callbacks.progress import Progress
 from wellfit.training.callbacks.tensorboard import TensorBoard
+from wellfit.training.callbacks.wandb import WandB
 
 __all__ = [
     "CSVLog",
@@ -43,6 +44,7 @@ __all__ = [
     "TensorBoard",
     "TimeLimit",
     "TrainingView",
+    "WandB",
 ]
 
 # An algorithm in a new file of this folder needs no line here.

@@ -48,7 +48,7 @@ class MLflow(Callback, name="mlflow"):
         for k, member in enumerate(run.members):
             opened = client.create_run(where, run_name=f"member-{k}" if run.k > 1 else None)
             state["runs"].append(opened.info.run_id)
-            settings = [_mlflow().entities.Param(*pair) for pair in _settings(member, "")]
+            settings = [_mlflow().entities.Param(*pair) for pair in settings_of(member)]
             client.log_batch(opened.info.run_id, params=settings)
 
     def on_epoch_end(self, logs: EpochLogs, state: State) -> Decision | None:
@@ -89,12 +89,12 @@ def _mlflow() -> Any:
     return import_extra("mlflow", "mlflow")
 
 
-def _settings(config: Config, prefix: str) -> Iterator[tuple[str, str]]:
+def settings_of(config: Config, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield a member's settings as texts, those of its parts as ``optimizer.learning_rate``."""
     for name, value in config.values():
         if isinstance(value, Config):
             yield f"{prefix}{name}", value.name or type(value).__name__
-            yield from _settings(value, f"{prefix}{name}.")
+            yield from settings_of(value, f"{prefix}{name}.")
         else:
             plain = repr(value) if isinstance(value, tuple) else json.dumps(value, default=repr)
             yield f"{prefix}{name}", plain[:_MOST]
