@@ -431,7 +431,7 @@ def test_a_history_is_a_table_with_curves() -> None:
     history = History({"loss": [2.0, 1.5, 1.75], "<b>": [np.nan, 1.0], "one": [0.5]})
     shown = history._repr_html_()
     assert "3 epochs" in shown
-    assert [shown.count(f"<td>{value}</td>") for value in ("1.75", "1.5", "2")] == [1, 1, 2]
+    assert [shown.count(f">{value}</td>") for value in ("1.75", "1.5", "2")] == [1, 1, 2]
     assert shown.count("<svg") == 1
     assert "<b>" not in shown
     assert History()._repr_html_().startswith("<table")

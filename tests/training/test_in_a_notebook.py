@@ -43,7 +43,8 @@ def outputs() -> list[list[Any]]:
             return super().process_message(msg, cell, cell_index)
 
     cells = [SETUP, FIT, SHORT, SEARCH, "search"]
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    v4: Any = nbformat.v4
+    made = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
     Client(made, timeout=120).execute()
     return [
         [*cell.outputs, *(u for at, u in updates if at == k)] for k, cell in enumerate(made.cells)

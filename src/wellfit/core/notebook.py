@@ -28,7 +28,7 @@ def running_cell() -> str | None:
     ipython = sys.modules.get("IPython")
     if ipython is None or threading.current_thread() is not threading.main_thread():
         return None
-    shell = getattr(ipython, "get_ipython", lambda: None)()
+    shell: Any = getattr(ipython, "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
     if kernel is None:  # IPython in a terminal
         return None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wellfit.charts import Axis, Chart, Line, Points, floats
+from wellfit.charts.model import Mark
 from wellfit.charts.to_markup import progress_bar, svg
 from wellfit.core.metrics import Metric
 from wellfit.core.notebook import CellOutput
@@ -106,7 +107,7 @@ class SearchProgress:
         finite = np.where(np.isfinite(means), means, -np.inf)
         best = np.maximum.accumulate(finite)
         number = np.arange(1.0, len(means) + 1)
-        marks = [
+        marks: list[Mark] = [
             Points(number, means, "a candidate", opacity=0.7),
             Line(number, np.where(np.isfinite(best), best, np.nan), "best so far", 1),
         ]

@@ -122,7 +122,7 @@ class Verdict:
             f"<li><b>{escape(one.name)}</b> {escape(one.change)}: {escape(one.why)}</li>"
             for one in self.suggestions
         )
-        parts = [paragraph(self.sentence, bold=True), paragraph(self.sure)]
+        parts: list[str] = [paragraph(self.sentence, bold=True), paragraph(self.sure)]
         parts += [Report(self.findings).table_html()]
         parts += [f"{paragraph('To try next', bold=True)}<ol>{tries}</ol>"] if tries else []
         return "".join([*parts, *map(paragraph, missing(self.unjudged))])

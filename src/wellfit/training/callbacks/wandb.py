@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
+from uuid import uuid4
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class WandB(Callback, name="wandb"):
         MissingExtraError: the package wandb is not installed.
 
     >>> WandB(project="digits", mode="offline")
-    WandB(project='digits', mode='offline', folder='')
+    WandB(project='digits', mode='offline')
     """
 
     project: str = hyper("the project, made where it doesn't exist", default="wellfit")
@@ -49,7 +50,7 @@ class WandB(Callback, name="wandb"):
         if "runs" in state:
             conform(state["runs"], Annotated[list[str], Length(run.k)], "runs")
         else:
-            state["runs"] = [wandb.util.generate_id() for _ in run.members]
+            state["runs"] = [uuid4().hex[:8] for _ in run.members]
             state["group"] = f"wellfit-{state['runs'][0]}"
         state["live"] = [
             wandb.init(

@@ -66,7 +66,7 @@ class RBMPretraining(Pretraining):
                 learning_rate=self.learning_rate,
                 batch_size=min(self.batch_size, len(rows)),
                 n_iter=self.n_iter,
-                verbose=self.verbose,
+                verbose=self.verbose or 0,
                 random_state=draw.randint(2**31 - 1),
             ).fit(rows)
             self.rbms_.append(machine)
