@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from shortcuts import judge_by_few_trees
 from pages import pytest_terminal_summary
+from shortcuts import judge_by_few_trees
 from skips import pytest_sessionfinish
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]  # hooks
