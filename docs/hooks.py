@@ -38,6 +38,7 @@ SUMMARY = "<!-- summary of recipes -->"
 RESULTS = ROOT / "docs" / "recipes" / "results.json"
 NEWS = "<!-- towncrier release notes start -->"
 INCLUDE = re.compile(r"^<!-- include: ([\w.]+) -->$", flags=re.MULTILINE)
+ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)#]+\.(?!md)\w+\)")
 HEAD = ("hyper-parameter", "default", "range", "scale", "meaning")
 
 
@@ -58,6 +59,7 @@ def on_post_build(config: Any, **_: Any) -> None:
 def included(name: str) -> str:
     """Return a file of the project's root, its links made to work from inside ``docs``."""
     text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+    text = ELSEWHERE.sub(r"\1", text)  # of files that are no pages, only the name is left
     return text.replace(NEWS, unreleased())
 
 
