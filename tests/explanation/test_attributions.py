@@ -129,6 +129,16 @@ def test_attributions_add_up_to_what_the_model_predicts(name: str) -> None:
         assert not found.values[:, found.columns.index("flat")].any()
 
 
+@pytest.mark.usefixtures("jumps_everywhere")
+@pytest.mark.parametrize("params", [{}, {"bagging": 2}, {"categorical_embedding": CODES}], ids=str)
+def test_attributions_add_up_where_effects_jump(params: dict[str, Any]) -> None:
+    rows = LETTERS if "categorical_embedding" in params else TABLE
+    reg = MLPRegressor((8,), epochs=20, learning_rate=0.05, random_state=0, **params).fit(rows, Y)
+    found = attribute(reg, rows[:6], baseline=rows)
+    assert np.abs(found.error).max() <= 1e-4 * float(Y.std())
+    np.testing.assert_allclose(found.prediction, predicted(reg, rows[:6], found), rtol=2e-4)
+
+
 @pytest.mark.parametrize("activation", registry.names("activation"))
 def test_attributions_add_up_with_every_activation(activation: str) -> None:
     clf = MLPClassifier(activation=activation, numeric_embedding=None, **SMALL)

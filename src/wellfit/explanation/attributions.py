@@ -200,7 +200,8 @@ def attribute(
 ) -> Attributions:
     """Return what each column adds to the predictions of some rows, by integrated gradients.
 
-    A path leads straight from a baseline to the row, through the space of encoded columns. Along
+    A path leads straight from a baseline to the row, through the space of encoded columns, or of
+    what embeddings make of them where those have no derivative (codes, and jumps). Along
     it, the derivative by each column adds up to what the column contributes; all of them add up to
     the row's prediction less the baseline's. The engine's own backward pass gives the derivatives,
     in double precision; paths are cut finer where they bend, until the sum is off by less than

@@ -24,8 +24,9 @@ _LEAST = 1e-15  # probabilities nearer to 0 or 1 have the logit of this one
 class EncodedPaths:
     """The output of a model along paths, and its derivative as a sum over the columns.
 
-    Every network of the model has a space of its own, of encoded rows or, where categories are
-    embedded, of what their codes become; all of them go along their paths together.
+    Every network of the model has a space of its own, of encoded rows or, where these are embedded
+    as categories or with jumps, of what the embeddings make of them; all of them go along their
+    paths together.
 
     Args:
         networks: that the model averages.

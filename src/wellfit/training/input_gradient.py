@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import torch
 from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.nn import Layer, Network
-from wellfit.nn.embeddings import CategoricalEmbedding
+from wellfit.nn.embeddings import CategoricalEmbedding, PiecewiseWithJumps
 from wellfit.nn.execution import Executor, Memory, layer_hypers
 from wellfit.training.prediction import Predictor
 from wellfit.training.stack import Weights
@@ -19,8 +21,9 @@ class InputGradient:
     """K networks bound for predictions and their derivatives by the inputs.
 
     They compute as when predicting: no dropout, running batch statistics. Codes of categories have
-    no derivative, so the inputs here are what the lowest layer makes of rows if that embeds
-    categories: :meth:`lifted`.
+    no derivative, nor has a number at the edge of bins where its embedding jumps. So the inputs
+    here are what the lowest layers make of rows, as far as they are such embeddings:
+    :meth:`lifted`.
 
     Args:
         weights: of K networks whose examples are single rows.
@@ -53,9 +56,9 @@ class InputGradient:
         self.k, self.logit_rows = own.members, own.network.logit_rows
         self._whole = own
         at_work = [at for at, each in enumerate(own.network.layers) if not each.training_only]
-        self._codes = _codes(own.network.layers[at_work[0]])
-        if self._codes is not None:
-            at_work = at_work[1:]
+        lowest = (own.network.layers[at] for at in at_work)
+        self._lifting = list(takewhile(_has_no_derivative, lowest))
+        at_work = at_work[len(self._lifting) :]
         networks = [self._above(each, at_work) for each in own.networks]
         self._network = networks[0]
         parameters, statistics = (
@@ -80,11 +83,10 @@ class InputGradient:
     @property
     def sources(self) -> list[int]:
         """For each input, the position in a row of what it was made of."""
-        inputs = self._whole.network.inputs
-        if self._codes is None:
-            return list(range(inputs))
-        kept = self._codes.kept(inputs)
-        return [*range(kept), *(at for at in range(kept, inputs) for _ in range(self._codes.size))]
+        sources = list(range(self._whole.network.inputs))
+        for layer in self._lifting:
+            sources = _sources_above(layer, sources)
+        return sources
 
     def lifted(self, rows: Tensor) -> Tensor:
         """Return the inputs (K, B, width), or (1, B, width) where all networks share them.
@@ -93,10 +95,11 @@ class InputGradient:
             rows: (B, D) encoded rows.
         """
         rows = rows.double()
-        if self._codes is None:
+        if not self._lifting:
             return rows[None]
         ones = torch.cat([rows, rows.new_ones(len(rows), 1)], dim=1)
-        return Predictor(self._whole).outputs(ones.expand(self.k, -1, -1))[0][1]
+        outputs = Predictor(self._whole).outputs(ones.expand(self.k, -1, -1))
+        return outputs[len(self._lifting) - 1][1]
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits (K, B · logit_rows, C) of inputs x (K or 1, B, width).
@@ -118,8 +121,8 @@ class InputGradient:
 
     def _above(self, network: Network, at_work: list[int]) -> Network:
         """Return a network from the lowest layer at work on, without what disturbs training."""
-        inputs = network.inputs if self._codes is None else self._codes.width(network.inputs)
-        return Network(inputs, tuple(network.layers[at] for at in at_work))
+        layers = tuple(network.layers[at] for at in at_work)
+        return Network(len(self.sources), layers)
 
     def _executor(self, batch: int) -> Executor:
         if batch not in self._bound:
@@ -130,5 +133,16 @@ class InputGradient:
         return self._bound[batch]
 
 
-def _codes(layer: Layer) -> CategoricalEmbedding | None:
-    return layer if isinstance(layer, CategoricalEmbedding) else None
+def _has_no_derivative(layer: Layer) -> bool:
+    return isinstance(layer, (CategoricalEmbedding, PiecewiseWithJumps))
+
+
+def _sources_above(layer: Layer, below: list[int]) -> list[int]:
+    """Return where each of an embedding's numbers comes from, of where its inputs do."""
+    width = len(below)
+    if isinstance(layer, CategoricalEmbedding):
+        kept = layer.kept(width)
+        return [*below[:kept], *(at for at in below[kept:] for _ in range(layer.size))]
+    assert isinstance(layer, PiecewiseWithJumps)
+    embedded = [below[at] for at in layer.embedded(width) for _ in range(layer.size)]
+    return embedded + [below[at] for at in layer.kept(width)]

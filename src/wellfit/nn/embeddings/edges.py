@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -18,26 +18,27 @@ _ROUNDING = 1e-9  # of shares of the rows
 _LEAST_SHARE = 0.1
 
 
-def edges_of_columns(
-    columns: Iterable[Numbers],
-    shares: Numbers,
-    goal: Numbers | None,
-    n_bins: Sequence[int],
-    most: int,
-) -> Tensor:
-    """Return the edges (most + 1, features) of features' bins, the last one of each repeated.
-
-    Args:
-        columns: (n,) the values of each feature.
-        shares: (n,) of the rows, of sum 1.
-        goal: (n, outputs) targets that trees split for, or None for quantiles.
-        n_bins: how many bins each feature has, at most.
-        most: that any may have.
-    """
-    pairs = zip(columns, n_bins, strict=True)
-    edges = [edges_of(column, shares, goal, bins) for column, bins in pairs]
-    filled = [np.pad(each, (0, most + 1 - len(each)), mode="edge") for each in edges]
+def stacked(edges: Iterable[Numbers], n_bins: int) -> Tensor:
+    """Return features' edges (n_bins + 1, features), the last one of each repeated."""
+    filled = [np.pad(each, (0, n_bins + 1 - len(each)), mode="edge") for each in edges]
     return torch.from_numpy(np.stack(filled, axis=1))
+
+
+def between_values(edges: Numbers, values: Numbers) -> Numbers:
+    """Return edges with the inner ones moved halfway down to the next smaller of the values.
+
+    A value that is an edge would change bins by rounding, when it is scaled in another precision
+    or by another library.
+
+    >>> between_values(np.array([0.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 2.0, 3.0]))
+    array([0. , 1.5, 3. ])
+    """
+    distinct = np.unique(values)
+    place = np.searchsorted(distinct, edges[1:-1])
+    inner = np.where(
+        distinct[place] == edges[1:-1], (distinct[place - 1] + distinct[place]) / 2, edges[1:-1]
+    )
+    return np.concatenate([edges[:1], inner, edges[1:][-1:]])
 
 
 def edges_of(values: Numbers, shares: Numbers, goal: Numbers | None, n_bins: int) -> Numbers:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.nn.embeddings.base import EmbeddingOp, NumericEmbedding, add_rows
-from wellfit.nn.embeddings.edges import Numbers, edges_of_columns, goal_of
+from wellfit.nn.embeddings.edges import Numbers, edges_of, goal_of, stacked
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 _SPAN = 3.0  # of scaled numbers, where no rows say more
@@ -84,8 +84,8 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
         """Return the edges (n_bins + 1, features) for training rows, the last one repeated."""
         values, shares, target = self.counted(x, target, weight)
         goal = goal_of(target, shares) if self.bins == "tree" else None
-        n_bins = [self.n_bins] * values.shape[1]
-        return edges_of_columns(values.T, shares, goal, n_bins, self.n_bins)
+        edges = [edges_of(column, shares, goal, self.n_bins) for column in values.T]
+        return stacked(edges, self.n_bins)
 
     def counted(
         self, x: Tensor, target: Tensor, weight: Tensor | None

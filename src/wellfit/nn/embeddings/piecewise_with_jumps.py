@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from wellfit.core.hyper import hyper
-from wellfit.nn.embeddings.edges import edges_of_columns, goal_of
+from wellfit.nn.embeddings.edges import between_values, edges_of, goal_of, stacked
 from wellfit.nn.embeddings.jumps import has_jumps
 from wellfit.nn.embeddings.piecewise_linear import PiecewiseLinear, PiecewiseLinearOp
 from wellfit.nn.ops import BindContext, Op, ParameterShape
@@ -68,10 +68,15 @@ class PiecewiseWithJumps(PiecewiseLinear, name="piecewise_with_jumps"):
         values, shares, target = self.counted(x, target, weight)
         goal, most, smooth = goal_of(target, shares), self.n_bins, max(2, self.n_bins // 2)
         jump = [has_jumps(column, shares, goal, most) for column in values.T]
-        n_bins = [most if each else smooth for each in jump]
         splits = goal if self.bins == "tree" else None
-        edges = edges_of_columns(values.T, shares, splits, n_bins, most)
-        return torch.cat([edges, torch.from_numpy(_FACTOR * np.array([jump], np.float64))])
+        edges = [
+            between_values(edges_of(column, shares, splits, most), column)
+            if jumps
+            else edges_of(column, shares, splits, smooth)
+            for column, jumps in zip(values.T, jump, strict=True)
+        ]
+        factors = torch.from_numpy(_FACTOR * np.array([jump], np.float64))
+        return torch.cat([stacked(edges, most), factors])
 
     def check_statistics(self, block: Tensor) -> None:
         """Refuse edges that don't ascend."""
