@@ -3,7 +3,7 @@
 A page's Python blocks run one after the other, as in its reader's session, in an empty folder.
 What a block prints stands below it, in a block ``text`` with the title "output".
 ``python docs/outputs.py`` compares what stands there with what is printed, and ``--write`` writes
-it. Words have to be the same, numbers close, since other processors round otherwise; of an output
+it where they differ, or wholly on the pages that are named. Words have to be the same, numbers close, since other processors round otherwise; of an output
 titled "output, varies" only that it is there.
 """
 
@@ -127,13 +127,16 @@ def alike(shown: str, printed: str) -> bool:
     )
 
 
-def written(text: str, done: Iterable[Example]) -> str:
-    """Return a page with the outputs of its blocks; what varies or is alike stays as it is."""
+def written(text: str, done: Iterable[Example], *, all_of_them: bool = False) -> str:
+    """Return a page with the outputs of its blocks.
+
+    What varies or is alike stays as it is, but where all of them are asked for.
+    """
     left = iter(done)
 
     def with_output(match: re.Match[str]) -> str:
         each = next(left)
-        if each.printed is None or not each.fault:
+        if each.printed is None or not (each.fault or all_of_them):
             return match[0]
         printed = clean(each.printed)
         code = match[0].removesuffix(match["below"] or "")
@@ -182,7 +185,11 @@ def main() -> int:
     """Compare or write the outputs of pages; return 1 where one isn't what is printed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pages", nargs="*", type=Path, help="by default all")
-    parser.add_argument("--write", action="store_true", help="write what is printed")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write what is printed: of pages that are named all, else what is at fault",
+    )
     given = parser.parse_args()
     total, faults = Count(), 0
     for page in [each.resolve() for each in given.pages] or pages():
@@ -193,7 +200,8 @@ def main() -> int:
             done = run(page)
         total += Count.of(done)
         if given.write:
-            page.write_text(written(text, done), encoding="utf-8")
+            after = written(text, done, all_of_them=bool(given.pages))
+            page.write_text(after, encoding="utf-8")
             continue
         for each in done:
             if each.fault:

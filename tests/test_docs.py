@@ -122,6 +122,9 @@ def test_an_output_that_is_not_printed_is_found_and_written(
         "1 left out for want of data"
     )
     page.write_text(outputs.written(SHOWN, done))
+    whole = outputs.written(SHOWN, done, all_of_them=True)
+    assert "0.971" in whole
+    assert "an hour ago" not in whole  # of a page that is named, what varies is written too
     assert page.read_text() == SHOWN.replace("0.43", "0.971")
     assert not any(each.fault for each in outputs.run(page))
 
