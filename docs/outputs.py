@@ -3,8 +3,8 @@
 A page's Python blocks run one after the other, as in its reader's session, in an empty folder.
 What a block prints stands below it, in a block ``text`` with the title "output".
 ``python docs/outputs.py`` compares what stands there with what is printed, and ``--write`` writes
-it where they differ, or wholly on the pages that are named. Words have to be the same, numbers close, since other processors round otherwise; of an output
-titled "output, varies" only that it is there.
+it where they differ, or wholly on pages that are named. Words have to be the same, numbers close,
+since other processors round otherwise; of an output titled "output, varies" only that it is there.
 """
 
 from __future__ import annotations
