@@ -328,7 +328,7 @@ def test_a_verdict_shows_itself() -> None:
     for told in (
         escape(found.sentence),
         escape(found.sure),
-        "<td>warn</td>",
+        "! warn</td>",
         "<b>epochs</b>",
         "Not judged",
     ):

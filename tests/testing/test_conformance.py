@@ -24,7 +24,9 @@ from wellfit.training import Callback, Decision
 
 RULES = [one for one in every("optimizer") if not isinstance(one, Minimizer)]
 WITHOUT_PACKAGES = [
-    one for one in every("callback") if one.name not in ("tensorboard", "mlflow", "progress")
+    one
+    for one in every("callback")
+    if one.name not in ("tensorboard", "mlflow", "wandb", "progress")
 ]
 
 

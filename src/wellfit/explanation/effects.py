@@ -167,7 +167,7 @@ def partial_dependence(
     >>> reg = MLPRegressor((16,), epochs=10, random_state=0).fit(X, y)
     >>> effect = partial_dependence(reg, X, "bmi")
     >>> effect.values.shape, effect.individual.shape
-    ((20, 1), (442, 20, 1))
+    ((19, 1), (442, 19, 1))
     """
     rows = RowsOfCells.of(X, model, max_rows, random_state)
     outputs = ModelOutputs.of(model, rows.table)
