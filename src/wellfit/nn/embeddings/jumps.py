@@ -30,9 +30,10 @@ def has_jumps(values: Numbers, shares: Numbers, goal: Numbers, n_bins: int) -> b
         goal: (n, outputs) targets of mean 0 and of variance 1 in total.
         n_bins: of the tree whose splits the bins are.
     """
-    if len(np.unique(values)) <= _FEW:
+    distinct, place = np.unique(values, return_inverse=True)
+    if len(distinct) <= _FEW:
         return False
-    at, place = _cells(values)
+    at, place = _cells(values, distinct, place)
     odd = np.arange(len(values)) % 2 == 1
     halves = [_sums(place[rows], shares[rows], goal[rows], len(at)) for rows in (odd, ~odd)]
     errors = np.zeros(3)
@@ -44,9 +45,14 @@ def has_jumps(values: Numbers, shares: Numbers, goal: Numbers, n_bins: int) -> b
     return bool(gain > _LEAST_GAIN + _BY_CHANCE / len(values))
 
 
-def _cells(values: Numbers) -> tuple[Numbers, Places]:
-    """Return ascending places (cells,), and which of them each value is at."""
-    distinct, place = np.unique(values, return_inverse=True)
+def _cells(values: Numbers, distinct: Numbers, place: Places) -> tuple[Numbers, Places]:
+    """Return ascending places (cells,), and which of them each value is at.
+
+    Args:
+        values: (n,) of one feature.
+        distinct: the same, once each and ascending.
+        place: (n,) which of these each value is.
+    """
     if len(distinct) <= _CELLS:
         return distinct, place
     below = np.cumsum(np.bincount(place)) / len(values)
