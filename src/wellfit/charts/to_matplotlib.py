@@ -72,6 +72,22 @@ def draw(chart: Chart, axes: Axes, *, legend: bool = True) -> None:
         lighten(axes)
 
 
+def draw_on(chart: Chart, axes: Axes | None, size: tuple[float, float]) -> Axes:
+    """Draw a chart on axes, or on a new figure of pyplot's, which a notebook shows.
+
+    Args:
+        chart: what to draw.
+        axes: where; None for those of a new figure.
+        size: of a new figure, in inches.
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots(figsize=size, layout="constrained")[1]
+    draw(chart, axes)
+    return axes
+
+
 def figure(
     charts: Sequence[Chart], title: str = "", *, across: int = 0, panel: Any = (5.4, 4.2)
 ) -> Figure:

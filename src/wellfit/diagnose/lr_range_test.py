@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from wellfit.charts import Axis, Chart, Line, Rule
 from wellfit.charts.to_markup import svg
-from wellfit.charts.to_matplotlib import draw
+from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.markup import paragraph
@@ -176,12 +176,7 @@ class RangeTest:
         Args:
             ax: where to draw; else on a new figure of pyplot's, which a notebook shows.
         """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
-        draw(self.chart(), ax)
-        return ax
+        return draw_on(self.chart(), ax, (5.6, 4.2))
 
     def _repr_html_(self) -> str:
         """Return the chart and the result in words, for a notebook."""

@@ -16,7 +16,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts import Chart, attribution_chart
-from wellfit.charts.to_matplotlib import draw
+from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.extras import import_extra
 from wellfit.core.words import pluralize, short
@@ -136,13 +136,7 @@ class Attributions:
             InputError: there is no such row.
         """
         chart = self.chart_of(row)
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            size = (6.4, 0.32 * len(chart.y.names) + 1.4)
-            ax = plt.subplots(figsize=size, layout="constrained")[1]
-        draw(chart, ax)
-        return ax
+        return draw_on(chart, ax, (6.4, 0.32 * len(chart.y.names) + 1.4))
 
     def to_shap(self) -> Any:
         """Return the same as an ``Explanation`` of shap, for its plots.

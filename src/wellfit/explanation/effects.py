@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.charts import Chart, effect_chart
-from wellfit.charts.to_matplotlib import draw
+from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.words import pluralize
 from wellfit.explanation.cells import RowsOfCells
 from wellfit.explanation.grids import ColumnGrid
@@ -75,12 +75,7 @@ class ColumnEffect:
         Args:
             ax: where to draw; else on a new figure of pyplot's, which a notebook shows.
         """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")[1]
-        draw(self.chart, ax)
-        return ax
+        return draw_on(self.chart, ax, (5.6, 4.2))
 
     def __str__(self) -> str:
         head = f"{self.name} of {self.column}, {pluralize(self.n_rows, 'row')}"

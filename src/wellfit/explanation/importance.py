@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts import Chart, importance_chart
-from wellfit.charts.to_matplotlib import draw
+from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.metrics import Metric
 from wellfit.core.words import percent, pluralize
@@ -108,13 +108,7 @@ class PermutationImportance:
             top: columns to draw.
         """
         chart = self.chart_of(top)
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            size = (6.4, 0.32 * len(chart.y.names) + 1.4)
-            ax = plt.subplots(figsize=size, layout="constrained")[1]
-        draw(chart, ax)
-        return ax
+        return draw_on(chart, ax, (6.4, 0.32 * len(chart.y.names) + 1.4))
 
     @property
     def note(self) -> str:
