@@ -128,16 +128,15 @@ def piecewise_linear(
     h: Array,
     columns: list[int],
     kept: list[int],
-    lines: tuple[Array, Array, Array, Array],
-    weight: Array,
-    bias: Array,
+    bins: tuple[Array, Array, Array],
     rectified: bool,
 ) -> Array:
-    """Return an embedding of columns by lines (x - start) * steepness, cut to [low, high]."""
-    start, steepness, low, high = lines
-    x = h[:, columns][:, :, None]
-    e = np.clip((x - start) * steepness, low, high)
-    e = np.swapaxes(np.swapaxes(e, 0, 1) @ weight, 0, 1) + bias
+    """Return an embedding of columns, of each the line value + (x - start) * slope of x's bin."""
+    start, value, slope = bins
+    x = h[:, columns]
+    found = [own.searchsorted(each, "right") for own, each in zip(start[:, 1:], x.T)]
+    at = np.arange(len(columns)), np.stack(found, axis=1)
+    e = value[at] + (x - start[at])[:, :, None] * slope[at]
     e = np.maximum(e, 0) if rectified else e
     return np.hstack([e.reshape(len(h), -1), h[:, kept]])
 

@@ -9,92 +9,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wellfit.core.arrays import LARGEST
-
 Array = NDArray[Any]
-Lines = tuple[Array, Array, Array, Array]
-_NARROWEST = 1e-30  # a width that single precision has, and one over it
 
 
-def lines_of(edges: Array) -> Lines:
-    """Return the lines of bins, and the column itself as the last one, (F, T + 1) each.
+def bins_of(
+    parameters: Array, statistics: Array, n_bins: int, size: int
+) -> tuple[Array, Array, Array]:
+    """Return the line that a piecewise linear embedding is within each of T bins.
 
     Args:
-        edges: (T + 1, F) of the bins of each column, the last one repeated.
+        parameters: (T + 2, F · size), or (2 T + 2, F · size) where it may jump.
+        statistics: (T + 1, F) the edges; then, where it may jump, the factor of the jumps.
+        n_bins: T.
+        size: numbers that a column becomes.
 
     Returns:
-        The start, steepness, low and high of each line: (x - start) * steepness, cut to
-        [low, high].
+        Where each bin starts (F, T), infinity for those that no number lies in; the embedding's
+        value there (F, T, size), and its slope within the bin (F, T, size).
 
-    >>> [part.tolist() for part in lines_of(np.array([[0.0], [2.0]]))[:2]]
-    [[[0.0, 0.0]], [[0.5, 1.0]]]
+    >>> bins = bins_of(np.array([[4.0], [1.0], [0.5], [7.0]]), np.array([[0], [2], [3.0]]), 2, 1)
+    >>> [part.ravel().tolist() for part in bins]
+    [[0.0, 2.0], [7.0, 12.0], [2.5, 1.5]]
     """
-    below, above = edges[:-1].T, edges[1:].T
-    real = above > below
-    steepness = np.divide(1, above - below, out=np.zeros_like(below), where=real)
-    low, high = np.zeros_like(below), np.ones_like(below)
-    low[:, 0], high[real & (above == above[:, -1:])] = -LARGEST, LARGEST
-    last = (0.0, 1.0, -LARGEST, LARGEST)
-    start, steep, least, largest = (
-        np.hstack([part, np.full((len(part), 1), end, part.dtype)])
-        for part, end in zip((below, steepness, low, high), last, strict=True)
-    )
-    return start, steep, least, largest
-
-
-def steps_at(edges: Array) -> Lines:
-    """Return the steps from 0 to 1 at the inner edges of bins, (F, T - 1) each, as steep lines.
-
-    A step takes two of the numbers that single precision tells apart; no bin above the last one of
-    some width is ever reached.
-
-    >>> start, steepness, low, high = steps_at(np.array([[0.0], [1.0], [2.0]]))
-    >>> np.clip((np.array([0.9, 1.0, 1.1]) - start) * steepness, low, high)
-    array([[0., 1., 1.]])
-    """
-    inner = edges[1:-1].T
-    width = np.maximum(2 * np.abs(np.spacing(inner.astype(np.float32))), _NARROWEST)
-    steepness = np.where(inner < edges[-1:].T, 1 / width.astype(edges.dtype), 0)
-    return inner - width, steepness, np.zeros_like(inner), np.ones_like(inner)
+    # In double precision, as bins may be narrow.
+    edges, parameters = statistics[: n_bins + 1].astype(float), parameters.astype(float)
+    weight, bias = bins_product(parameters, n_bins, size)
+    inside, along = weight[:, :-1], weight[:, -1:]
+    start, width = edges[:-1].T, np.diff(edges.T)[:, :, None]
+    inside = inside * (width > 0)
+    below = np.cumsum(inside, axis=1) - inside
+    value = bias[:, None] + below + start[:, :, None] * along
+    slope = inside / np.where(width > 0, width, 1) + along
+    if len(parameters) > n_bins + 2:
+        own = parameters[n_bins + 2 :].reshape(n_bins, -1, size).swapaxes(0, 1)
+        value = value + own * statistics[-1][:, None, None]
+    # Above the last bin of some width there is none.
+    start[:, 1:][start[:, 1:] >= edges[-1:].T] = np.inf
+    return start, value, slope
 
 
 def bins_product(parameters: Array, n_bins: int, size: int) -> tuple[Array, Array]:
     """Return a piecewise linear embedding's weight (F, T + 1, size) and bias (F, size)."""
     weight = parameters.reshape(len(parameters), -1, size).swapaxes(0, 1)
     return weight[:, : n_bins + 1], weight[:, n_bins + 1]
-
-
-def pieces_of(parameters: Array, statistics: Array, size: int) -> tuple[Lines, Array, Array]:
-    """Return a piecewise linear embedding's lines (F, T + 1), weight (F, T + 1, size) and bias.
-
-    Args:
-        parameters: (T + 2, F · size).
-        statistics: (T + 1, F), the edges.
-        size: numbers that a column becomes.
-    """
-    return lines_of(statistics), *bins_product(parameters, len(statistics) - 1, size)
-
-
-def pieces_with_jumps(
-    parameters: Array, statistics: Array, size: int
-) -> tuple[Lines, Array, Array]:
-    """Return lines and steps (F, 2 T), weight (F, 2 T, size) and bias of one with jumps.
-
-    Args:
-        parameters: (2 T + 2, F · size).
-        statistics: (T + 2, F): the edges, and the factor of the bins' own numbers.
-        size: numbers that a column becomes.
-    """
-    edges, factor = statistics[:-1], statistics[-1]
-    n_bins = len(edges) - 1
-    lines, weight, bias = pieces_of(parameters[: n_bins + 2], edges, size)
-    own = parameters[n_bins + 2 :].reshape(n_bins, -1, size).swapaxes(0, 1)
-    own = own * factor[:, None, None].astype(own.dtype)
-    start, steepness, low, high = (
-        np.hstack(both) for both in zip(lines, steps_at(edges), strict=True)
-    )
-    weight = np.concatenate([weight, np.diff(own, axis=1)], axis=1)
-    return (start, steepness, low, high), weight, bias + own[:, 0]
 
 
 def waves_of(parameters: Array, n: int, size: int) -> tuple[Array, Array, Array, Array]:

@@ -135,30 +135,23 @@ class _LayerReader:
         self._add(function, [{key: given[key] for key in hypers}] * len(self._members))
 
     def piecewise_linear(self, layer: Mapping[str, Any]) -> None:
-        n = layer["n_bins"]
-        self._pieces(layer, n + 2, n + 1, learned.pieces_of)
+        self._bins(layer, layer["n_bins"] + 2, layer["n_bins"] + 1)
 
     def piecewise_with_jumps(self, layer: Mapping[str, Any]) -> None:
-        n = layer["n_bins"]
-        self._pieces(layer, 2 * n + 2, n + 2, learned.pieces_with_jumps)
+        self._bins(layer, 2 * layer["n_bins"] + 2, layer["n_bins"] + 2)
 
-    def _pieces(
-        self, layer: Mapping[str, Any], rows: int, tracked: int, pieces: Callable[..., Any]
-    ) -> None:
+    def _bins(self, layer: Mapping[str, Any], rows: int, tracked: int) -> None:
         columns, own = self._embedded(layer)
-        size, n_edges = layer["size"], layer["n_bins"] + 1
+        n_bins, size = layer["n_bins"], layer["size"]
         blocks = self._take("parameters", rows, len(columns) * size)
         statistics = self._take("statistics", tracked, len(columns))
-        if (statistics[:, 1:n_edges] < statistics[:, : n_edges - 1]).any():
+        if (statistics[:, 1 : n_bins + 1] < statistics[:, :n_bins]).any():
             raise UnsupportedModelError("edges that descend")
         arguments = []
         for block, known in zip(blocks, statistics, strict=True):
-            # Steepness in double precision, as bins may be narrow.
-            lines, weight, bias = pieces(block, known.astype(float), size)
-            lines = tuple(part.astype(block.dtype) for part in lines)
-            arguments.append({**own, "lines": lines, "weight": weight, "bias": bias})
+            bins = learned.bins_of(block, known, n_bins, size)
+            arguments.append({**own, "bins": tuple(part.astype(block.dtype) for part in bins)})
         self._add(functions.piecewise_linear, arguments)
-        self._reach(len(columns) * arguments[0]["weight"].shape[1])
         self.width = len(columns) * size + len(own["kept"])
 
     def periodic(self, layer: Mapping[str, Any]) -> None:

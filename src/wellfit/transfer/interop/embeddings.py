@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from wellfit.core.errors import InputError
 from wellfit.inference.functions import periodic, piecewise_linear
-from wellfit.inference.learned import pieces_of, pieces_with_jumps, waves_of
+from wellfit.inference.learned import bins_of, waves_of
 from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear, PiecewiseWithJumps
+from wellfit.transfer.interop.cut_lines import pieces_of, pieces_with_jumps
 from wellfit.transfer.interop.onnx_graph import Graph
 
 if TYPE_CHECKING:
@@ -149,17 +150,29 @@ def onnx_nodes(graph: Graph, part: FittedLayer, rows: str) -> str:
     )
 
 
-def numpy_lines(own: EmbeddingArrays, names: dict[str, str]) -> list[str]:
+def numpy_arrays(part: FittedLayer) -> dict[str, Array]:
+    """Return the arrays that an embedding's function of NumPy takes, by name."""
+    layer = part.layer
+    if isinstance(layer, PiecewiseLinear):
+        bins = bins_of(part.parameters, part.statistics, layer.n_bins, layer.size)
+        return dict(zip(("start", "value", "slope"), bins, strict=True))
+    own = EmbeddingArrays.of(part)
+    return {**own.functions, "weight": own.weight, "bias": own.bias}
+
+
+def numpy_lines(part: FittedLayer, names: dict[str, str]) -> list[str]:
     """Return the line of NumPy that turns rows ``h`` into their embedding.
 
     Args:
-        own: the embedding.
-        names: an expression for each of its arrays, by name.
+        part: the embedding.
+        names: an expression for each of :func:`numpy_arrays`, by name.
     """
-    function = periodic if own.plain else piecewise_linear
-    arrays = ", ".join(names[name] for name in own.functions)
-    product = f"{names['weight']}, {names['bias']}, {own.relu}"
-    return [f"h = {function.__name__}(h, {own.columns}, {own.kept}, ({arrays}), {product})"]
+    own = EmbeddingArrays.of(part)
+    function, arrays = piecewise_linear, "({start}, {value}, {slope})"
+    if own.plain:
+        function, arrays = periodic, "({w}, {p}), {weight}, {bias}"
+    given = f"{own.columns}, {own.kept}, {arrays.format(**names)}, {own.relu}"
+    return [f"h = {function.__name__}(h, {given})"]
 
 
 def keras_layers(part: FittedLayer) -> Iterator[KerasLayer]:

@@ -30,7 +30,7 @@ from wellfit.preprocessing import TablePreprocessor
 from wellfit.preprocessing.numeric import AffineScaling, Numbers
 from wellfit.transfer.interop import categories
 from wellfit.transfer.interop.categories import CodeTables
-from wellfit.transfer.interop.embeddings import EmbeddingArrays, numpy_lines
+from wellfit.transfer.interop.embeddings import numpy_arrays, numpy_lines
 from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, simplified
 from wellfit.transfer.interop.submodels import (
@@ -136,9 +136,7 @@ class _Writer:
                 slopes = self._array(f"slopes{number}", part.parameters.astype(dtype))
                 self.lines.append(f"h = prelu(h, {slopes})")
             case NumericEmbedding():
-                own = EmbeddingArrays.of(part)
-                arrays = {**own.functions, "weight": own.weight, "bias": own.bias}
-                self.lines += numpy_lines(own, self._named(arrays, dtype))
+                self.lines += numpy_lines(part, self._named(numpy_arrays(part), dtype))
             case CategoricalEmbedding():
                 codes = CodeTables.of(part)
                 tables = [
