@@ -18,6 +18,7 @@ import pytest
 from typer.testing import Result
 
 from processes import PATIENCE, port_of, said, start
+from wellfit.cli.serve import _listen
 
 Wellfit = Callable[..., Result]
 ROW = {"age": 30, "job": "cook", "hours": None}
@@ -72,6 +73,15 @@ def test_what_cannot_be_served_is_refused(
     done = wellfit("serve", *given, "--port", "0")
     assert done.exit_code == 2
     assert message in done.output
+
+
+def test_an_answer_does_not_wait_for_acknowledgements() -> None:
+    with (
+        _listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_that_is_taken_is_named(wellfit: Wellfit, classifier: Path) -> None:

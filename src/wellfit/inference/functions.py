@@ -20,7 +20,9 @@ Array = NDArray[Any]
 
 def linear(h: Array, weights: Array, bias: Array) -> Array:
     """Return h @ weights + bias."""
-    return h @ weights + bias
+    h = h @ weights
+    h += bias  # in place: rows are read and written once less
+    return h
 
 
 def normalized(h: Array, scale: Array, shift: Array) -> Array:
@@ -134,7 +136,7 @@ def piecewise_linear(
     """Return an embedding of columns, of each the line value + (x - start) * slope of x's bin."""
     start, value, slope = bins
     x = h[:, columns]
-    found = [own.searchsorted(each, "right") for own, each in zip(start[:, 1:], x.T)]
+    found = [own.searchsorted(each, "right") for own, each in zip(start[:, 1:], x.T, strict=True)]
     at = np.arange(len(columns)), np.stack(found, axis=1)
     e = value[at] + (x - start[at])[:, :, None] * slope[at]
     e = np.maximum(e, 0) if rectified else e

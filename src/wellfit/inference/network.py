@@ -16,7 +16,7 @@ from wellfit.inference import functions, learned
 Array = NDArray[Any]
 Function = Callable[..., Array]
 
-_BLOCK = 2**20  # numbers of the widest layer at a time: what a block needs stays in the caches
+_BLOCK = 2**18  # numbers of the widest layer at a time: what a block needs stays in the caches
 # Layers that only disturb training.
 _TRAINING_ONLY = {"dropout", "masking_noise", "alpha_dropout", "gaussian_noise"}
 

@@ -137,7 +137,8 @@ class Levels:
     @property
     def width(self) -> int:
         """The number of columns that this one becomes."""
-        return 1 if self.coded else len(self.labels)
+        columns = len(self.levels) + self.other + self.missing
+        return 1 if self.coded or columns == 2 else columns
 
     @property
     def n_codes(self) -> int:
@@ -160,21 +161,29 @@ class Levels:
 
         A level that training didn't have counts as rare, or as none where there was no rare one.
         """
-        return self.marked(self.found(column, name))
+        found = self.found(column, name)
+        marked = np.empty((len(found), self.width), dtype=np.float32)
+        self.mark(found, marked)
+        return marked
 
     def found(self, column: pd.Series[Any], name: str) -> NDArray[np.int64]:
         """Return each row's place (rows,): its code, or its column of 0 and 1, -1 for none."""
         codes, values = _factorize(column, name)
         return np.array([*self._places(values), self.nowhere], dtype=np.int64)[codes]
 
-    def marked(self, found: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return what :meth:`encode` does, of the rows' places as :meth:`found` returns them."""
+    def mark(self, found: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Write what :meth:`encode` returns, of the rows' places as :meth:`found` returns them.
+
+        Args:
+            found: (rows,) the places.
+            out: (rows, width) of floats.
+        """
         if self.coded:  # whole numbers up to 2**24 are exact in float32
-            return found[:, None].astype(np.float32)
-        rows = np.flatnonzero(found >= 0)
-        marked = np.zeros((len(found), len(self.labels)), dtype=np.float32)
-        marked[rows, found[rows]] = 1
-        return marked
+            out[:, 0] = found
+            return
+        out[:] = 0
+        (rows,) = np.nonzero(found >= 0)
+        out[rows, found[rows]] = 1
 
     def are_known(self, column: pd.Series[Any], name: str) -> NDArray[np.bool_]:
         """Return (rows,) whether a cell holds one of the levels."""

@@ -189,12 +189,14 @@ class TableEncoding:
         flags: NDArray[Any],
         places: Sequence[NDArray[np.int64]],
     ) -> None:
-        parts = [self.numbers.transform(numbers), self.flags.transform(flags)]
+        end = 0
+        for part, own in ((self.numbers, numbers), (self.flags, flags)):
+            start, end = end, end + part.width
+            if start < end:
+                out[:, start:end] = part.transform(own)
         for found, levels in codes_last(places, self.categories):
-            parts.append(levels.marked(found))
-        ends = np.cumsum([part.shape[1] for part in parts])
-        for end, part in zip(ends, parts, strict=True):
-            out[:, end - part.shape[1] : end] = part
+            start, end = end, end + levels.width
+            levels.mark(found, out[:, start:end])
 
 
 def codes_last(columns: Sequence[Any], categories: Sequence[Levels]) -> list[tuple[Any, Levels]]:

@@ -92,8 +92,9 @@ class _Application:
             "/metadata": self._fixed(self._about),
             "/openapi.json": self._fixed(self._openapi),
         }
-        routes = [asgi.routing.Route(path, endpoint) for path, endpoint in endpoints.items()]
-        routes.append(asgi.routing.Route("/predict", self._predict, methods=["POST"]))
+        # Routes are tried one after the other.
+        routes = [asgi.routing.Route("/predict", self._predict, methods=["POST"])]
+        routes += [asgi.routing.Route(path, endpoint) for path, endpoint in endpoints.items()]
         handlers = {
             asgi.exceptions.HTTPException: self._http_error,
             asgi.requests.ClientDisconnect: self._disconnected,
