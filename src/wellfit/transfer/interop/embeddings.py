@@ -168,11 +168,10 @@ def numpy_lines(part: FittedLayer, names: dict[str, str]) -> list[str]:
         names: an expression for each of :func:`numpy_arrays`, by name.
     """
     own = EmbeddingArrays.of(part)
-    function, arrays = piecewise_linear, "({start}, {value}, {slope})"
+    name, arrays = piecewise_linear.__name__, "({start}, {value}, {slope})"
     if own.plain:
-        function, arrays = periodic, "({w}, {p}), {weight}, {bias}"
-    given = f"{own.columns}, {own.kept}, {arrays.format(**names)}, {own.relu}"
-    return [f"h = {function.__name__}(h, {given})"]
+        name, arrays = periodic.__name__, "({w}, {p}), {weight}, {bias}"
+    return [f"h = {name}(h, {own.columns}, {own.kept}, {arrays.format(**names)}, {own.relu})"]
 
 
 def keras_layers(part: FittedLayer) -> Iterator[KerasLayer]:
