@@ -57,9 +57,9 @@ def serve(
         raise InputError(f"--max-request is {max_request!r}; expected one byte or more, as in 8MB")
     with _listen(host, port) as listener:
         with starting():
-            from wellfit.serving import MOST_ROWS, Limits, create_app
+            from wellfit.serving import Limits, create_app
         model, about = _served(run, tuple(na or ()), device)
-        model.warm_up(MOST_ROWS)
+        model.warm_up()
         hosts = frozenset(_LOOPBACK) if host in _LOOPBACK else None
         app = create_app(model, about, Limits(most, timeout, hosts))
         screen().print(f"serving {run} at {_address(listener)}  (Ctrl-C ends)", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from wellfit.serving.about import describe
 from wellfit.serving.app import Limits, create_app
-from wellfit.serving.batching import MOST_ROWS
 from wellfit.serving.model import ServedModel
 
-__all__ = ["MOST_ROWS", "Limits", "ServedModel", "create_app", "describe"]
+__all__ = ["Limits", "ServedModel", "create_app", "describe"]

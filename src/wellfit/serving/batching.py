@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 
 from wellfit.serving.answers import ModelAnswers
 from wellfit.serving.asked import AskedFor
-from wellfit.serving.model import Rows, ServedModel
+from wellfit.serving.model import MOST_ROWS, Rows, ServedModel
 
 SMALL_BODY = 2**18  # bytes that the loop parses: some milliseconds
 SMALL_ROWS = 1024  # that the loop predicts
-MOST_ROWS = 4096  # predicted together, unless one request has more
 
 
 @dataclass(eq=False)

@@ -26,6 +26,7 @@ from wellfit.serving.asked import AskedFor
 from wellfit.serving.rows import ORIGIN, RowForm, matrix_rows, place
 
 Rows: TypeAlias = "ReadCells | pd.DataFrame | NDArray[Any]"
+MOST_ROWS = 4096  # predicted together, unless one request has more
 _MOST_COLUMNS = 10_000  # of a csv, beside the model's
 _MOST_CELLS = 2**18  # that are predicted before the first request: some MB
 
@@ -118,15 +119,15 @@ class ServedModel:
         """Return whether NumPy predicts what is asked for."""
         return self._reader is not None and not asked.is_conformal
 
-    def warm_up(self, rows: int) -> None:
-        """Predict so many rows of missing values, if NumPy predicts; fewer of very many columns.
+    def warm_up(self) -> None:
+        """Predict rows of missing values, if NumPy predicts, as many as of several requests.
 
         The C library's allocator then keeps as much memory as this took. Before, it gives that of
         each batch back to the system, and pages that come anew take a sixth of a request's time.
         """
         asked = AskedFor()
         if self.is_quick(asked):
-            rows = min(rows, 1 + _MOST_CELLS // len(self.columns))
+            rows = min(MOST_ROWS, 1 + _MOST_CELLS // len(self.columns))
             missing = self.read(dict.fromkeys(self.columns, [None] * rows), asked)
             self.predict([missing], asked)
 
