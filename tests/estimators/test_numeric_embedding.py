@@ -8,12 +8,13 @@ from scipy import sparse
 from sklearn.base import clone
 from stacked_folds import FOLDS, scores_alone, scores_of, stack_sizes
 
-from wellfit import MLPClassifier, MLPRegressor, load_model
+from wellfit import MLPClassifier, MLPRegressor, load_model, store
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.estimators import embedding as module
-from wellfit.estimators.persistence import described
+from wellfit.estimators.persistence import described, rebuilt
+from wellfit.inference import read_numpy_model
 from wellfit.model_selection import SearchCV
-from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear
+from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear, PiecewiseWithJumps
 from wellfit.transfer import MLPAutoencoder, Pretrained
 
 RNG = np.random.default_rng(0)
@@ -82,6 +83,53 @@ def test_without_preprocessing_all_columns_are_numbers():
     model = fitted(preprocess=None)
     assert embedding(model).columns == (0, 1, 2)
     np.testing.assert_allclose(edges(model)[0], X.min(axis=0), rtol=1e-6)
+
+
+def jumpy(rows=1500):
+    """Columns of which the second has an effect of each of its values, and its target."""
+    draw = np.random.default_rng(0)
+    x = np.column_stack([draw.normal(size=rows), draw.integers(0, 60, rows)])
+    return x, np.sin(x[:, 0]), draw.normal(size=60)[x[:, 1].astype(int)]
+
+
+def test_a_network_has_numbers_of_bins_only_for_columns_that_jump(tmp_path):
+    x, smooth, jumps = jumpy()
+    plain = fitted(x, smooth, numeric_embedding="auto")
+    assert embedding(plain) == PiecewiseLinear(columns=(0, 1))
+    some = fitted(x, smooth + jumps, numeric_embedding="auto")
+    assert embedding(some) == PiecewiseWithJumps(columns=(0, 1), jumping=(1,))
+    for model in (plain, some):
+        found = embedding(model)
+        again = load_model(model.save(tmp_path / "model"))
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+        # Training goes on with the same layer, whatever rows come then.
+        for each in (model, again):
+            each.set_params(warm_start=True, dropout=0.2).fit(x, smooth)
+            assert embedding(each) == found
+            assert embedding(each.partial_fit(x, jumps)) == found
+        with pytest.raises(HyperparameterError, match="numeric_embedding is 'periodic', and"):
+            model.set_params(numeric_embedding="periodic").fit(x, smooth)
+
+
+@pytest.mark.usefixtures("jumps_everywhere")
+def test_files_that_dont_say_which_columns_may_jump_have_numbers_for_all(tmp_path):
+    rows = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = fitted(rows, Y, numeric_embedding="auto")
+    document, arrays = described(model)
+    (layer,) = (each for each in document["network"]["layers"] if "jumping" in each)
+    assert layer.pop("jumping") == [0, 1, 2]
+    again = rebuilt(document, {key: torch.as_tensor(each) for key, each in arrays.items()})
+    assert embedding(again) == PiecewiseWithJumps(columns=(0, 1, 2))
+    np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+    quick = read_numpy_model(store.save(tmp_path / "model", document, arrays))
+    np.testing.assert_allclose(quick.predict(rows), model.predict(rows), rtol=1e-5)
+
+
+def test_folds_of_one_network_share_its_embedding():
+    x, smooth, jumps = jumpy(300)
+    model = fitted(x, smooth + jumps, numeric_embedding="auto", bagging=2)
+    assert embedding(model).columns == (0, 1)
+    assert model.network_.weights.members == 2
 
 
 def test_columns_that_are_named_are_those():

@@ -72,7 +72,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "no embedding": {"numeric_embedding": None},
     "bins": {"numeric_embedding": PiecewiseLinear(3, "relu", n_bins=5, columns=(1, 2))},
     "jumps": {
-        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 2)),
+        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 2), jumping=(2,)),
         "learning_rate": 0.05,
     },
     "waves": {"numeric_embedding": Periodic(3, "relu", columns=(0, 2)), "batch_norm": "after"},

@@ -41,6 +41,8 @@ KINDS = [
     PiecewiseLinear(1, n_bins=4, columns=(1, 2)),
     PiecewiseWithJumps(3, n_bins=5),
     PiecewiseWithJumps(2, "relu", n_bins=4, columns=(0, 3)),
+    PiecewiseWithJumps(3, n_bins=5, columns=(0, 1, 3), jumping=(1, 3)),
+    PiecewiseWithJumps(2, "relu", n_bins=3, jumping=(2,)),
     Periodic(n_frequencies=5),
     Periodic(2, "relu", n_frequencies=3, columns=(1,)),
     Periodic(columns=(0, 2), n_frequencies=4),
@@ -52,7 +54,7 @@ def numbers(layer, p, edges, x, place):
     """What a column becomes, by the formula."""
     if isinstance(layer, PiecewiseLinear):
         T = layer.n_bins
-        p, jumps = p[: T + 2], p[T + 2 :]
+        p, jumps = p[: T + 2], p[T + 2 :].flatten()
         edges, factor = edges[: T + 1], edges[T + 1 :]
         own = slice(place * layer.size, (place + 1) * layer.size)
         last = int((edges[1:, place] > edges[:-1, place]).sum()) - 1
@@ -62,10 +64,12 @@ def numbers(layer, p, edges, x, place):
             share = share.clamp(min=0) if t > 0 else share
             shares.append(share.clamp(max=1) if t < last else share)
         made = torch.stack(shares, 1) @ p[: last + 1, own] + x[:, None] * p[-2, own] + p[-1, own]
-        if len(jumps):
+        may_jump = layer.may_jump(4) if isinstance(layer, PiecewiseWithJumps) else []
+        if place in may_jump:
             inner = edges[1 : last + 1, place].contiguous()
             bins = torch.searchsorted(inner, x.contiguous(), right=True)
-            made = made + factor[0, place] * jumps[bins, own]
+            jumps = jumps[: T * len(may_jump) * layer.size].view(T, -1, layer.size)
+            made = made + factor[0, place] * jumps[bins, may_jump.index(place)]
         return made.relu() if layer.activation else made
     n, size = layer.n_frequencies, layer.size - 1
     w, phase, a, b = torch.split(p[:, place], [n, n, n * size, size])
@@ -241,6 +245,33 @@ def test_jumps_are_found_in_few_rows_of_any_order_and_of_any_weight():
     weight = torch.tensor(np.repeat([1.0, 0.0], 2000))
     found = layer.statistics_of(torch.tensor(doubled), torch.cat([target, target]), weight)
     assert found[-1].tolist() == [3.0, 0.0]
+
+
+@pytest.mark.parametrize("n_bins", [96, 3, 2])
+def test_an_embedding_fitted_to_rows_has_numbers_for_columns_that_jump(n_bins):
+    draw = np.random.default_rng(0)
+    x = np.column_stack([draw.normal(size=2000), draw.integers(0, 60, 2000), np.ones(2000)])
+    smooth, jumps = np.sin(x[:, 0]), draw.normal(size=60)[x[:, 1].astype(int)]
+    x, smooth, jumps = (torch.tensor(each) for each in (x, smooth, jumps))
+    given = {"columns": (0, 1), "lr_multiplier": 2.0}
+    layer = PiecewiseWithJumps(3, "relu", n_bins, **given)
+    if n_bins > 3:
+        some = layer.fitted_to(x, jumps, None)
+        assert some == layer.replace(jumping=(1,))
+        assert torch.equal(*(each.statistics_of(x, jumps, None) for each in (layer, some)))
+    plain = layer.fitted_to(x, smooth, None)
+    assert plain == PiecewiseLinear(3, "relu", max(2, n_bins // 2), **given)
+    found, whole = (each.statistics_of(x, smooth, None) for each in (plain, layer))
+    assert torch.equal(found, whole[: len(found)])
+
+
+@pytest.mark.parametrize(
+    ("columns", "jumping", "what"),
+    [((0, 2), (1,), "holds 1; expected some of its columns, .0, 2."), ((), (2, 1), "ascending")],
+)
+def test_columns_that_may_jump_are_embedded(columns, jumping, what):
+    with pytest.raises(HyperparameterError, match=f"jumping of numeric_embedding.*{what}"):
+        PiecewiseWithJumps(columns=columns, jumping=jumping)
 
 
 # --- stacks ---------------------------------------------------------------------------------

@@ -256,7 +256,9 @@ CASES = {
     },
     "jumps": {"network": embedded(PiecewiseWithJumps(n_bins=16))},
     "jumps of some": {
-        "network": embedded(PiecewiseWithJumps(3, "relu", 5, columns=(1, 4), lr_multiplier=2.0)),
+        "network": embedded(
+            PiecewiseWithJumps(3, "relu", 5, columns=(1, 4, 7), jumping=(4,), lr_multiplier=2.0)
+        ),
         "gradient_clipping": (ClipByNorm(0.1),),
     },
     "jumps of submodels": {"network": MiniTabM().applied(embedded(PiecewiseWithJumps()), 4, LOSS)},
@@ -379,7 +381,7 @@ def test_folds_are_as_by_pytorch(weighted, monkeypatch):
 def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, monkeypatch):
     networks = {
         "embedding": embedded(PiecewiseLinear(n_bins=16)),
-        "jumps": embedded(PiecewiseWithJumps(n_bins=16)),
+        "jumps": embedded(PiecewiseWithJumps(n_bins=16, jumping=(2, 3, 9))),
         "prelu": net(activation=PReLU()),
         "codes": with_codes(GaussianNoise(0.2), PiecewiseLinear(3, "relu", 5, columns=(1, 4))),
         "submodels": of_submodels(TabM(), activation=PReLU(), batch_norm=True, dropout=0.2),

@@ -90,7 +90,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.05,  # which moves the bins' weights away from 0
     },
     "jumps": {
-        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 3)),
+        "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 3), jumping=(3,)),
         "precision": "float64",
         "learning_rate": 0.05,
     },

@@ -99,7 +99,9 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
     "piecewise with jumps": (
         THREE,
         {
-            "numeric_embedding": PiecewiseWithJumps(3, "relu", n_bins=5, columns=(1, 3)),
+            "numeric_embedding": PiecewiseWithJumps(
+                3, "relu", n_bins=5, columns=(1, 3), jumping=(3,)
+            ),
             "learning_rate": 0.05,
         },
     ),

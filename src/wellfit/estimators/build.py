@@ -24,7 +24,7 @@ from wellfit.estimators.continuing import (
     settled,
 )
 from wellfit.estimators.duration import Interval, batch_size, interval_of, length
-from wellfit.estimators.embedding import columns_to_embed, embedded_columns, embedding_of
+from wellfit.estimators.embedding import new_embedding
 from wellfit.estimators.encoding import (
     Encoded,
     Encoders,
@@ -52,7 +52,7 @@ from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import borrow, in_words
 from wellfit.fitting.scoring import metrics_of
 from wellfit.fitting.validation import validate_features
-from wellfit.nn import Network
+from wellfit.nn import Network, NumericEmbedding
 from wellfit.optim import ConstantSchedule, Minimizer, Optimizer
 from wellfit.training import Member, Stream
 from wellfit.training.checkpoint import read_checkpoint
@@ -66,6 +66,7 @@ class Origin(NamedTuple):
     network: Network | None = None  # the layers to go on with
     source: TrainedLayers | None = None
     borrowed: BorrowedLayers | None = None
+    like: TrainingJob | None = None  # another training of the same rows
 
 
 class JobBuilder:
@@ -184,7 +185,7 @@ class JobBuilder:
         )
         assert other.y is not None
         table = Encoded(other.rows, other.y, other.features, targets)
-        job = self._assembled(table, stream, other.split, origin)
+        job = self._assembled(table, stream, other.split, origin._replace(like=other))
         return replace(job, conformal_rows=other.conformal_rows)
 
     def encoders(self, X: Any, y: ArrayLike | None) -> Encoders:
@@ -206,15 +207,15 @@ class JobBuilder:
         inputs: int,
         targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
-        columns: tuple[int, ...] = (),
+        embedding: NumericEmbedding | None = None,
         codes: tuple[int, ...] = (),
     ) -> settings.Architecture:
         """Return the layers for so many inputs, and what their weights are subject to.
 
-        An embedding is for the numeric ``columns``, and for the last ones, of so many ``codes``.
+        The ``embedding`` is that of numeric columns; the last inputs are so many ``codes`` each.
         """
         e = self.estimator
-        below = embedding_of(e, columns, borrowed), categories_of(e, codes, borrowed)
+        below = () if embedding is None else (embedding,), categories_of(e, codes, borrowed)
         built = settings.architecture(e, inputs, targets.n_outputs, borrowed, *below)
         return built._replace(network=with_submodels(e, built.network, targets))
 
@@ -295,9 +296,9 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        known = embedded_columns(origin.network) if origin.network else ()
-        columns = known or columns_to_embed(e, table, stream.train, one_epoch=one_epoch)
-        below = origin.borrowed, columns, room_for_codes(e, table.features, origin.network)
+        given = e, table, stream.train, origin.borrowed, origin.like
+        embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
+        below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)
         built = self.architecture(table.rows.x.shape[1], table.targets, *below)
         fixed = one_epoch or self._minimizes()
         member = Member(

@@ -11,12 +11,12 @@ from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.categories import embedded_codes
-from wellfit.estimators.embedding import embedded_columns
+from wellfit.estimators.embedding import embedding_again
 from wellfit.estimators.settings import Architecture, loss
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import for_member
-from wellfit.nn import Layer, Network
+from wellfit.nn import Layer, Network, NumericEmbedding
 from wellfit.preprocessing import settings_key
 from wellfit.training import Member, Result, Status
 
@@ -33,7 +33,7 @@ class Builder(Protocol):
         inputs: int,
         targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
-        columns: tuple[int, ...] = (),
+        embedding: NumericEmbedding | None = None,
         codes: tuple[int, ...] = (),
     ) -> Architecture:
         """Return the layers for so many inputs, and what their weights are subject to."""
@@ -109,13 +109,15 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     targets = before.targets.with_loss(loss(now))
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
-    below = borrowed, embedded_columns(trained), embedded_codes(trained)
+    codes = embedded_codes(trained)
+    below = borrowed, embedding_again(now, then, trained, borrowed), codes
     built = builder.architecture(trained.inputs, targets, *below).network
     if _prediction_forms(built) == _prediction_forms(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]
     if not changed:  # layers that came with the weights, and which no parameter describes
         return trained
+    below = borrowed, embedding_again(then, then, trained, borrowed), codes
     former = type(builder)(then).architecture(trained.inputs, before.targets, *below)
     if _prediction_forms(former.network) == _prediction_forms(trained) and _shapes(
         built

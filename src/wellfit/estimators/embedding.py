@@ -13,6 +13,7 @@ from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
 from wellfit.estimators import settings
 from wellfit.estimators.encoding import Encoded
+from wellfit.fitting import TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import Network, NumericEmbedding
 from wellfit.optim import SGD, Optimizer
@@ -23,13 +24,68 @@ _MANY_COLUMNS = 64
 _NUMERIC = ("number", "duration")
 
 
-def embedding_of(
-    estimator: Any, columns: tuple[int, ...], borrowed: BorrowedLayers | None
-) -> tuple[NumericEmbedding, ...]:
+def new_embedding(
+    estimator: Any,
+    table: Encoded,
+    train: NDArray[np.integer],
+    borrowed: BorrowedLayers | None,
+    like: TrainingJob | None,
+    *,
+    one_epoch: bool,
+) -> NumericEmbedding | None:
     """Return the layer that embeds an estimator's columns, if it asks for one.
 
     Args:
         estimator: whose ``numeric_embedding`` counts.
+        table: the encoded rows, and their encoder.
+        train: positions of the training rows, which it is fitted to.
+        borrowed: layers that take the place of the lowest, if any.
+        like: another training of these rows; where it was asked for the same embedding, it has it.
+        one_epoch: whether the rows are one of many batches.
+
+    Raises:
+        HyperparameterError: there is nothing to embed, or it can't be below the borrowed layers.
+    """
+    columns = columns_to_embed(estimator, table, train, one_epoch=one_epoch)
+    layer = _asked_for(estimator.numeric_embedding, columns, borrowed)
+    if layer is None:
+        return None
+    known = None if like is None else _embedding_in(like.member.network)
+    if like is not None and known is not None:
+        before = _asked_for(like.settings.get("numeric_embedding"), known.columns, borrowed)
+        if before == layer:
+            return known
+    return layer.fitted_to(*table.rows.deciding(train))
+
+
+def embedding_again(
+    now: Any, then: Any, trained: Network, borrowed: BorrowedLayers | None
+) -> NumericEmbedding | None:
+    """Return the embedding below a network that training goes on from, if it is to have one.
+
+    Args:
+        now: an estimator, whose ``numeric_embedding`` counts.
+        then: the same as it was when the network was trained.
+        trained: the network.
+        borrowed: layers that took the place of the lowest, if any.
+
+    Raises:
+        HyperparameterError: an embedding is asked for that can't be below the borrowed layers.
+    """
+    there = _embedding_in(trained)
+    columns = () if there is None else there.embedded(trained.inputs)
+    asked, before = (_asked_for(each.numeric_embedding, columns, borrowed) for each in (now, then))
+    # It is as the training rows decided then.
+    return there if asked is not None and asked == before else asked
+
+
+def _asked_for(
+    given: Any, columns: tuple[int, ...], borrowed: BorrowedLayers | None
+) -> NumericEmbedding | None:
+    """Return the embedding that a parameter stands for, if any, whatever rows decide.
+
+    Args:
+        given: the value of ``numeric_embedding``.
         columns: the inputs to embed, where the parameter doesn't say so itself.
         borrowed: layers that take the place of the lowest, an embedding among them if that
             network has one.
@@ -37,18 +93,17 @@ def embedding_of(
     Raises:
         HyperparameterError: an embedding below borrowed layers that were trained without one.
     """
-    given = estimator.numeric_embedding
     if given is None or (is_auto(given) and (borrowed is not None or not columns)):
-        return ()
+        return None
     layer = NumericEmbedding.from_value(given)
     if borrowed is None:
-        return (layer if layer.columns else layer.replace(columns=columns),)
+        return layer if layer.columns else layer.replace(columns=columns)
     if not any(isinstance(each, NumericEmbedding) for each in borrowed.before):
         raise HyperparameterError(
             f"numeric_embedding is {given!r}, and the pretrained model has "
             "none, so that its layers read columns as they are; expected None"
         )
-    return ()
+    return None
 
 
 def columns_to_embed(
@@ -98,11 +153,9 @@ def _may_embed(estimator: Any, table: Encoded) -> bool:
     return bool(layers) and not any(isinstance(layer, NumericEmbedding) for layer in layers)
 
 
-def embedded_columns(network: Network) -> tuple[int, ...]:
-    """Return the inputs that a network's embedding is for; none where it has none."""
-    layers = (each for each in network.layers if isinstance(each, NumericEmbedding))
-    layer = next(layers, None)
-    return () if layer is None else layer.embedded(network.inputs)
+def _embedding_in(network: Network) -> NumericEmbedding | None:
+    """Return a network's embedding; None where it has none."""
+    return next((each for each in network.layers if isinstance(each, NumericEmbedding)), None)
 
 
 def _has_three_values(column: NDArray[Any]) -> bool:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 
 from wellfit.fitting.features import Numbers
+from wellfit.training.initial import MOST_ROWS
 from wellfit.training.rows import host_table
 from wellfit.training.shuffling import ShuffleBlocks
 from wellfit.training.tables import ChainedTable, RowTable
@@ -80,6 +83,18 @@ class EncodedRows:
             return self.x, rows
         few = np.asarray(self.x[rows[:: -(-len(rows) // _MOST_ROWS)]])
         return few, np.arange(len(few))
+
+    def deciding(self, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return numbers, targets and weights of training rows that decide on layers.
+
+        Args:
+            rows: positions; of many, only some are looked at, evenly thinned out.
+        """
+        few = rows[:: -(-len(rows) // MOST_ROWS)]
+        x: Any = self.x[few]
+        weight = None if self.weight is None else torch.from_numpy(self.weight[few])
+        x = x.toarray() if sparse.issparse(x) else np.asarray(x)
+        return torch.from_numpy(x), torch.from_numpy(self.y[few]), weight
 
 
 def _stacked(several: Sequence[Numbers | RowTable]) -> Numbers | RowTable:

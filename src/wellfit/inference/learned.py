@@ -13,15 +13,16 @@ Array = NDArray[Any]
 
 
 def bins_of(
-    parameters: Array, statistics: Array, n_bins: int, size: int
+    parameters: Array, statistics: Array, n_bins: int, size: int, may_jump: Sequence[int] = ()
 ) -> tuple[Array, Array, Array]:
     """Return the line that a piecewise linear embedding is within each of T bins.
 
     Args:
-        parameters: (T + 2, F · size), or (2 T + 2, F · size) where it may jump.
+        parameters: (T + 2, F · size), and further rows where it may jump.
         statistics: (T + 1, F) the edges; then, where it may jump, the factor of the jumps.
         n_bins: T.
         size: numbers that a column becomes.
+        may_jump: which of the F columns may jump.
 
     Returns:
         Where each bin starts (F, T), infinity for those that no number lies in; the embedding's
@@ -40,12 +41,20 @@ def bins_of(
     below = np.cumsum(inside, axis=1) - inside
     value = bias[:, None] + below + start[:, :, None] * along
     slope = inside / np.where(width > 0, width, 1) + along
-    if len(parameters) > n_bins + 2:
-        own = parameters[n_bins + 2 :].reshape(n_bins, -1, size).swapaxes(0, 1)
-        value = value + own * statistics[-1][:, None, None]
+    value[list(may_jump)] += jumps_of(parameters, statistics, n_bins, size, may_jump)
     # Above the last bin of some width there is none.
     start[:, 1:][start[:, 1:] >= edges[-1:].T] = np.inf
     return start, value, slope
+
+
+def jumps_of(
+    parameters: Array, statistics: Array, n_bins: int, size: int, may_jump: Sequence[int]
+) -> Array:
+    """Return the bins' own numbers (columns that may jump, T, size) of what ``bins_of`` takes."""
+    columns = list(may_jump)
+    own = parameters[n_bins + 2 :].reshape(-1)[: n_bins * len(columns) * size]
+    factor: Array = statistics[-1, columns][:, None, None].astype(own.dtype)
+    return own.reshape(n_bins, len(columns), size).swapaxes(0, 1) * factor
 
 
 def bins_product(parameters: Array, n_bins: int, size: int) -> tuple[Array, Array]:

@@ -138,9 +138,15 @@ class _LayerReader:
         self._bins(layer, layer["n_bins"] + 2, layer["n_bins"] + 1)
 
     def piecewise_with_jumps(self, layer: Mapping[str, Any]) -> None:
-        self._bins(layer, 2 * layer["n_bins"] + 2, layer["n_bins"] + 2)
+        columns, n = self._embedded(layer)[0], layer["n_bins"]
+        # Older files don't say which columns may jump: all may.
+        jumping = layer.get("jumping") or columns
+        may_jump = [place for place, at in enumerate(columns) if at in jumping]
+        self._bins(layer, n + 2 - (-n * len(may_jump) // len(columns)), n + 2, may_jump)
 
-    def _bins(self, layer: Mapping[str, Any], rows: int, tracked: int) -> None:
+    def _bins(
+        self, layer: Mapping[str, Any], rows: int, tracked: int, may_jump: Sequence[int] = ()
+    ) -> None:
         columns, own = self._embedded(layer)
         n_bins, size = layer["n_bins"], layer["size"]
         blocks = self._take("parameters", rows, len(columns) * size)
@@ -149,7 +155,7 @@ class _LayerReader:
             raise UnsupportedModelError("edges that descend")
         arguments = []
         for block, known in zip(blocks, statistics, strict=True):
-            bins = learned.bins_of(block, known, n_bins, size)
+            bins = learned.bins_of(block, known, n_bins, size, may_jump)
             arguments.append({**own, "bins": tuple(part.astype(block.dtype) for part in bins)})
         self._add(functions.piecewise_linear, arguments)
         self.width = len(columns) * size + len(own["kept"])

@@ -14,7 +14,8 @@ from wellfit.training.rows import Rows
 from wellfit.training.stack import Weights
 from wellfit.training.streams import Stream
 
-_MOST_ROWS = 200_000  # that decide on statistics; more would hardly move a quantile
+# Rows that decide on statistics, at most; more would hardly move a quantile.
+MOST_ROWS = 200_000
 
 
 def initial_weights(
@@ -61,7 +62,7 @@ def _lowest(network: Network) -> int:
 
 def _read(rows: Rows, stream: Stream) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return features, targets and weights of a stream's training rows, evenly thinned out."""
-    step = -(-len(stream.train) // _MOST_ROWS)
+    step = -(-len(stream.train) // MOST_ROWS)
     ids = torch.as_tensor(np.asarray(stream.train[::step], dtype=np.int64), device=rows.device)
     weight = rows.weights(ids)
     return rows.features(ids)[:, :-1], rows.labels(ids), None if weight is None else weight[0]

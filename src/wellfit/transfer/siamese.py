@@ -34,6 +34,7 @@ from wellfit.nn import (
     Layer,
     Linear,
     Network,
+    NumericEmbedding,
 )
 from wellfit.optim import Adam
 from wellfit.training import Stream
@@ -50,7 +51,7 @@ class SiameseJobBuilder(JobBuilder):
         inputs: int,
         targets: TargetEncoder,
         borrowed: BorrowedLayers | None,
-        columns: tuple[int, ...] = (),
+        embedding: NumericEmbedding | None = None,
         codes: tuple[int, ...] = (),
     ) -> Architecture:
         """Return towers whose rows merge below the head, or which read merged rows."""

@@ -59,15 +59,33 @@ class NumericEmbedding(Layer, family="numeric_embedding"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = self.columns
+        self._settle_positions("columns")
+
+    def _settle_positions(self, key: str) -> None:
+        """Keep positions of inputs as a tuple.
+
+        Raises:
+            HyperparameterError: they aren't whole numbers from 0 in ascending order.
+        """
+        given = getattr(self, key)
         places = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         whole = all(type(place) is int and place >= 0 for place in places)
         if not whole or list(places) != sorted(set(places)):
             raise HyperparameterError(
-                f"columns of numeric_embedding {self.name!r} is {given!r}; expected positions of "
+                f"{key} of numeric_embedding {self.name!r} is {given!r}; expected positions of "
                 "inputs from 0, in ascending order"
             )
-        object.__setattr__(self, "columns", places)
+        object.__setattr__(self, key, places)
+
+    def fitted_to(self, x: Tensor, target: Tensor, weight: Tensor | None) -> NumericEmbedding:
+        """Return the embedding with no more parameters than such rows need; this one by default.
+
+        Args:
+            x: (rows, inputs).
+            target: (rows,) class numbers, or (rows, outputs) numbers.
+            weight: (rows,), or None where all are 1.
+        """
+        return self
 
     def embedded(self, inputs: int) -> tuple[int, ...]:
         """Return the positions of the columns that are embedded, of so many.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -11,11 +12,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Numbers = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 _ROUNDING = 1e-9  # of shares of the rows
 # Of the rows that a bin of a tree holds, where all hold as many. It is small, so that single
 # values of many rows, such as a capital gain of exactly 7,688, can have a bin of their own.
 _LEAST_SHARE = 0.1
+
+
+class SortedColumn(NamedTuple):
+    """A feature's values, sorted once for all that is asked of them.
+
+    Attributes:
+        values: (n,) as they are.
+        distinct: the same, once each and ascending.
+        place: (n,) which of these each value is.
+    """
+
+    values: Numbers
+    distinct: Numbers
+    place: Places
+
+    @classmethod
+    def of(cls, values: Numbers) -> Self:
+        """Return the column of some values."""
+        return cls(values, *np.unique(values, return_inverse=True))
 
 
 def stacked(edges: Iterable[Numbers], n_bins: int) -> Tensor:
@@ -24,16 +45,19 @@ def stacked(edges: Iterable[Numbers], n_bins: int) -> Tensor:
     return torch.from_numpy(np.stack(filled, axis=1))
 
 
-def between_values(edges: Numbers, values: Numbers) -> Numbers:
-    """Return edges with the inner ones moved halfway down to the next smaller of the values.
+def between_values(edges: Numbers, distinct: Numbers) -> Numbers:
+    """Return edges with the inner ones moved halfway down to the next smaller of some values.
 
     A value that is an edge would change bins by rounding, when it is scaled in another precision
     or by another library.
 
-    >>> between_values(np.array([0.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 2.0, 3.0]))
+    Args:
+        edges: ascending.
+        distinct: the values, once each and ascending.
+
+    >>> between_values(np.array([0.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 3.0]))
     array([0. , 1.5, 3. ])
     """
-    distinct = np.unique(values)
     place = np.searchsorted(distinct, edges[1:-1])
     inner = np.where(
         distinct[place] == edges[1:-1], (distinct[place - 1] + distinct[place]) / 2, edges[1:-1]
@@ -41,9 +65,9 @@ def between_values(edges: Numbers, values: Numbers) -> Numbers:
     return np.concatenate([edges[:1], inner, edges[1:][-1:]])
 
 
-def edges_of(values: Numbers, shares: Numbers, goal: Numbers | None, n_bins: int) -> Numbers:
+def edges_of(column: SortedColumn, shares: Numbers, goal: Numbers | None, n_bins: int) -> Numbers:
     """Return at most ``n_bins`` + 1 ascending edges for one feature's values."""
-    distinct, place = np.unique(values, return_inverse=True)
+    _, distinct, place = column
     if len(distinct) <= n_bins + 1:
         return distinct
     mass: Numbers = np.bincount(place, weights=shares).astype(np.float64)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wellfit.nn.embeddings.edges import Numbers, tree_edges
-
-Places = NDArray[np.intp]
+from wellfit.nn.embeddings.edges import Numbers, Places, SortedColumn, tree_edges
 
 _CELLS = 256  # places of a feature, at most; what is nearer together isn't told apart
 _FEW = 48  # values that a bend at each describes well enough
@@ -17,7 +14,7 @@ _LEAST_GAIN, _BY_CHANCE = 0.002, 10.0  # of the target's variance; the same, tim
 _RIDGE = 1e-6
 
 
-def has_jumps(values: Numbers, shares: Numbers, goal: Numbers, n_bins: int) -> bool:
+def has_jumps(column: SortedColumn, shares: Numbers, goal: Numbers, n_bins: int) -> bool:
     """Return whether bins' means predict the target better than a line with a few bends, or none.
 
     Every second row makes both estimates, and the others judge them; then the other way round. So
@@ -25,34 +22,28 @@ def has_jumps(values: Numbers, shares: Numbers, goal: Numbers, n_bins: int) -> b
     a feature without effect.
 
     Args:
-        values: (n,) of one feature.
+        column: of one feature.
         shares: (n,) of the rows, of sum 1.
         goal: (n, outputs) targets of mean 0 and of variance 1 in total.
         n_bins: of the tree whose splits the bins are.
     """
-    distinct, place = np.unique(values, return_inverse=True)
-    if len(distinct) <= _FEW:
+    if len(column.distinct) <= _FEW:
         return False
-    at, place = _cells(values, distinct, place)
-    odd = np.arange(len(values)) % 2 == 1
-    halves = [_sums(place[rows], shares[rows], goal[rows], len(at)) for rows in (odd, ~odd)]
+    (at, place), rows = _cells(column), len(shares)
+    odd = np.arange(rows) % 2 == 1
+    halves = [_sums(place[half], shares[half], goal[half], len(at)) for half in (odd, ~odd)]
     errors = np.zeros(3)
     for own, other in (halves, reversed(halves)):
         mean = own[1].sum(0) / own[0].sum() + 0 * own[1]
-        estimates = _means_of_bins(at, *own, n_bins, len(values)), _bent_line(at, *own), mean
+        estimates = _means_of_bins(at, *own, n_bins, rows), _bent_line(at, *own), mean
         errors += [_error(each, *other) for each in estimates]
     gain = min(errors[1:]) - errors[0]
-    return bool(gain > _LEAST_GAIN + _BY_CHANCE / len(values))
+    return bool(gain > _LEAST_GAIN + _BY_CHANCE / rows)
 
 
-def _cells(values: Numbers, distinct: Numbers, place: Places) -> tuple[Numbers, Places]:
-    """Return ascending places (cells,), and which of them each value is at.
-
-    Args:
-        values: (n,) of one feature.
-        distinct: the same, once each and ascending.
-        place: (n,) which of these each value is.
-    """
+def _cells(column: SortedColumn) -> tuple[Numbers, Places]:
+    """Return ascending places (cells,), and which of them each value is at."""
+    values, distinct, place = column
     if len(distinct) <= _CELLS:
         return distinct, place
     below = np.cumsum(np.bincount(place)) / len(values)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.nn.embeddings.base import EmbeddingOp, NumericEmbedding, add_rows
-from wellfit.nn.embeddings.edges import Numbers, edges_of, goal_of, stacked
+from wellfit.nn.embeddings.edges import Numbers, SortedColumn, edges_of, goal_of, stacked
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 _SPAN = 3.0  # of scaled numbers, where no rows say more
@@ -58,6 +58,10 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
         init_only=True,
     )
 
+    def may_jump(self, inputs: int) -> list[int]:
+        """Return the places, among the embedded columns, of those that may jump: here none."""
+        return []
+
     def parameters(self, inputs: int) -> ParameterShape:
         """Return the shape of W, u and b: a row for each bin, and two more."""
         return ParameterShape(self.n_bins + 2, len(self.embedded(inputs)) * self.size)
@@ -84,7 +88,8 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
         """Return the edges (n_bins + 1, features) for training rows, the last one repeated."""
         values, shares, target = self.counted(x, target, weight)
         goal = goal_of(target, shares) if self.bins == "tree" else None
-        edges = [edges_of(column, shares, goal, self.n_bins) for column in values.T]
+        columns = map(SortedColumn.of, values.T)
+        edges = [edges_of(column, shares, goal, self.n_bins) for column in columns]
         return stacked(edges, self.n_bins)
 
     def counted(

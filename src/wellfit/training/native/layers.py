@@ -199,9 +199,11 @@ def _piecewise_linear(
 ) -> None:
     embedded, kept = layer.embedded(plan.inputs), layer.kept(plan.inputs)
     plan.size, plan.bins = layer.size, layer.n_bins
-    plan.bends, plan.jumps = layer.activation == "relu", isinstance(layer, PiecewiseWithJumps)
+    plan.bends = layer.activation == "relu"
     plan.embedded, plan.n_embedded = writer.array(embedded, np.int64), len(embedded)
     plan.kept, plan.n_kept = writer.array(kept, np.int64), len(kept)
+    jumping = layer.may_jump(plan.inputs)
+    plan.jumping, plan.n_jumping = writer.array(jumping, np.int64), len(jumping)
 
 
 def _entity(writer: LayerWriter, layer: EntityEmbedding, plan: LayerPlan, hypers: _Hypers) -> None:

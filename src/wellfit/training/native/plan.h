@@ -8,7 +8,7 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 7;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 8;  // of the structures below; plan.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
@@ -45,8 +45,9 @@ struct Layer {
     const i64 *levels;             // codes of each embedded column
     const void *normals;           // 65,536 equally likely numbers, of T
     i64 n_embedded, n_kept, size, bins, bends;  // bends: whether its numbers pass through relu
-    i64 jumps;   // whether its bins have numbers of their own
-    i64 shifts;  // whether a scale adds something too
+    i64 n_jumping;        // columns whose bins have numbers of their own
+    const i64 *jumping;   // (n_jumping,) which of the embedded ones these are
+    i64 shifts;           // whether a scale adds something too
     const unsigned char *penalized;             // (penalties,) which are for it
     const unsigned char *constrained;           // (constraints,) which are for it
 };

@@ -512,8 +512,9 @@ struct Tables {
     T *inner, *start, *steepness;  // (features, bins), inner with the edges that can be passed
     T *real, *below;               // (bins, columns): whether a bin has a width; sums below it
     T *of_below, *of_inside;       // (bins, columns): sums of deltas
-    T *of_slope, *factor;          // (columns,); the factor of the bins' own numbers
-    T *gradient;                   // (bins + 2, columns), and (bins, columns) of these numbers
+    T *of_slope;                   // (columns,)
+    T *factor;                     // (n_jumping,) of the bins' own numbers
+    T *gradient;                   // (rows, columns)
 };
 
 template <typename T>
@@ -529,13 +530,14 @@ static Tables<T> tables(const Layer &layer, T *extra) {
     t.of_inside = t.of_below + layer.bins * columns;
     t.of_slope = t.of_inside + layer.bins * columns;
     t.factor = t.of_slope + columns;
-    t.gradient = t.factor + columns;
+    t.gradient = t.factor + layer.n_jumping;
     return t;
 }
 
 static i64 table_size(const Layer &layer) {
     const i64 columns = layer.n_embedded * layer.size;
-    return 3 * layer.n_embedded * layer.bins + (6 * layer.bins + 4) * columns;
+    return 3 * layer.n_embedded * layer.bins + (4 * layer.bins + 1 + layer.rows) * columns +
+           layer.n_jumping;
 }
 
 template <typename T>
@@ -929,11 +931,10 @@ static void denormalize(const Member<T> &me, const Layer &layer, const Buffers<T
 template <typename T>
 static void look_at_edges(const Member<T> &me, const Layer &layer, const Tables<T> &t) {
     const i64 bins = layer.bins, features = layer.n_embedded;
-    const T *edges = me.tracked(layer, bins + 1 + layer.jumps, features);
+    const T *edges = me.tracked(layer, bins + 1 + (layer.n_jumping > 0), features);
     const T *factor = edges + (bins + 1) * features;
+    for (i64 q = 0; q < layer.n_jumping; ++q) t.factor[q] = factor[layer.jumping[q]];
     for (i64 f = 0; f < features; ++f) {
-        for (i64 s = 0; s < layer.size; ++s)
-            t.factor[f * layer.size + s] = layer.jumps ? factor[f] : T(0);
         const T last = edges[bins * features + f];
         for (i64 b = 0; b < bins; ++b) {
             const T low = edges[b * features + f], high = edges[(b + 1) * features + f];
@@ -992,10 +993,15 @@ static void add_bins_up(const Member<T> &me, const Layer &layer, const Buffers<T
         T *__restrict sum = t.below + b * columns;
         for (i64 j = mine.from; j < mine.to; ++j) sum[j] = before[j] + row[j] * real[j];
     }
+    const i64 n = layer.n_jumping, size = layer.size;
     const T *jumps = w + (bins + 2) * columns;
-    for (i64 b = 0; layer.jumps && b < bins; ++b)
-        for (i64 j = mine.from; j < mine.to; ++j)
-            t.below[b * columns + j] += jumps[b * columns + j] * t.factor[j];
+    for (i64 q = 0; q < n; ++q)
+        for (i64 s = 0; s < size; ++s) {
+            const i64 j = layer.jumping[q] * size + s;
+            if (j < mine.from || j >= mine.to) continue;
+            for (i64 b = 0; b < bins; ++b)
+                t.below[b * columns + j] += jumps[(b * n + q) * size + s] * t.factor[q];
+        }
 }
 
 template <typename T>
@@ -1056,6 +1062,39 @@ static void embedding_sums(const Member<T> &me, const Layer &layer, const Buffer
     }
 }
 
+// Update columns of a matrix of a layer's parameters, from place `at` on: at once, if they are all.
+template <typename T>
+static void update_rows(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 rows,
+                        i64 columns, i64 from, i64 to, T *g) {
+    if (from == 0 && to == columns) return update(me, layer, step, at, rows * columns, g + at);
+    for (i64 row = 0; row < rows; ++row)
+        update(me, layer, step, at + row * columns + from, to - from, g + at + row * columns + from);
+}
+
+// The same of the bins' own numbers, (bins, columns that have them, size), which lie behind all
+// others.
+template <typename T>
+static void move_jumps(const Member<T> &me, const Layer &layer, const Tables<T> &t, Range mine,
+                       i64 step) {
+    const i64 n = layer.n_jumping, size = layer.size, columns = layer.n_embedded * size;
+    const i64 at = (layer.bins + 2) * columns;
+    const T mean = me.mean(layer);
+    Range own{0, 0};  // of the columns that jump, which ascend
+    for (i64 q = 0; q < n; ++q) {
+        own.from += layer.jumping[q] < mine.from;
+        own.to += layer.jumping[q] < mine.to;
+    }
+    if (own.from == own.to) return;
+    for (i64 b = 0; b < layer.bins; ++b)
+        for (i64 q = own.from; q < own.to; ++q) {
+            const T *sums = t.of_below + b * columns + layer.jumping[q] * size;
+            T *row = t.gradient + at + (b * n + q) * size;
+            for (i64 s = 0; s < size; ++s) row[s] = sums[s] * mean * t.factor[q];
+        }
+    update_rows(me, layer, step, at, layer.bins, n * size, own.from * size, own.to * size,
+                t.gradient);
+}
+
 // The gradients of a thread's share of the features, and their update.
 template <typename T>
 static void move_embedding(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
@@ -1073,7 +1112,6 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
     else
         embedding_sums<T, 0>(me, layer, own, t, mine, x, x_ld);
     T *g = t.gradient, *__restrict above = g + (bins + 1) * columns;
-    T *jumps = g + (bins + 2) * columns;
     const T mean = me.mean(layer);
     for (i64 j = from; j < to; ++j) {
         above[j] = 0;
@@ -1088,12 +1126,10 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
             row[j] = (inside[j] + above[j]) * mean * real[j];
             above[j] += own_sum[j];
         }
-        for (i64 j = from; layer.jumps && j < to; ++j)
-            jumps[b * columns + j] = own_sum[j] * mean * t.factor[j];
     }
     for (i64 j = from; j < to; ++j) above[j] *= mean;
-    for (i64 b = 0; b < layer.rows; ++b)
-        update(me, layer, step, b * columns + from, to - from, g + b * columns + from);
+    update_rows(me, layer, step, 0, bins + 2, columns, from, to, g);
+    move_jumps(me, layer, t, mine, step);
 }
 
 // ---- the embedding of categories, whose codes are the last columns

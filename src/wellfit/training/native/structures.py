@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 7  # of the structures; the library says which it was built with
+ABI = 8  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -24,7 +24,8 @@ class LayerPlan(ctypes.Structure):
         *_fields("kind function inputs outputs parameters rows columns weight_rows statistics"),
         *_fields("height parts"),
         *_fields(pointers="first second keys groups embedded kept levels normals"),
-        *_fields("n_embedded n_kept size bins bends jumps shifts", "penalized constrained"),
+        *_fields("n_embedded n_kept size bins bends n_jumping", "jumping"),
+        *_fields("shifts", "penalized constrained"),
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.arrays import LARGEST
-from wellfit.inference.learned import bins_product
+from wellfit.inference.learned import bins_product, jumps_of
 
 Array = NDArray[Any]
 Lines = tuple[Array, Array, Array, Array]
@@ -69,20 +70,21 @@ def pieces_of(parameters: Array, statistics: Array, size: int) -> tuple[Lines, A
 
 
 def pieces_with_jumps(
-    parameters: Array, statistics: Array, size: int
+    parameters: Array, statistics: Array, size: int, may_jump: Sequence[int]
 ) -> tuple[Lines, Array, Array]:
     """Return lines and steps (F, 2 T), weight (F, 2 T, size) and bias of one with jumps.
 
     Args:
-        parameters: (2 T + 2, F · size).
+        parameters: (T + 2 rows, and those of the bins' own numbers, F · size).
         statistics: (T + 2, F): the edges, and the factor of the bins' own numbers.
         size: numbers that a column becomes.
+        may_jump: which of the F columns have such numbers.
     """
-    edges, factor = statistics[:-1], statistics[-1]
+    edges = statistics[:-1]
     n_bins = len(edges) - 1
     lines, weight, bias = pieces_of(parameters[: n_bins + 2], edges, size)
-    own = parameters[n_bins + 2 :].reshape(n_bins, -1, size).swapaxes(0, 1)
-    own = own * factor[:, None, None].astype(own.dtype)
+    own = np.zeros((len(weight), n_bins, size), parameters.dtype)
+    own[list(may_jump)] = jumps_of(parameters, statistics, n_bins, size, may_jump)
     start, steepness, low, high = (
         np.hstack(both) for both in zip(lines, steps_at(edges), strict=True)
     )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from wellfit.core.errors import InputError
 from wellfit.inference.functions import periodic, piecewise_linear
 from wellfit.inference.learned import bins_of, waves_of
-from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear, PiecewiseWithJumps
+from wellfit.nn import NumericEmbedding, Periodic, PiecewiseLinear
 from wellfit.transfer.interop.cut_lines import pieces_of, pieces_with_jumps
 from wellfit.transfer.interop.onnx_graph import Graph
 
@@ -65,8 +65,9 @@ class EmbeddingArrays:
         columns, kept = list(layer.embedded(inputs)), list(layer.kept(inputs))
         relu, p = layer.activation == "relu", part.parameters
         if isinstance(layer, PiecewiseLinear):
-            pieces = pieces_with_jumps if isinstance(layer, PiecewiseWithJumps) else pieces_of
-            lines, weight, bias = pieces(p, part.statistics, layer.size)
+            may_jump, own = layer.may_jump(inputs), (p, part.statistics, layer.size)
+            pieces = pieces_with_jumps(*own, may_jump) if may_jump else pieces_of(*own)
+            lines, weight, bias = pieces
             functions = dict(zip(_LINES, lines, strict=True))
             return cls(columns, kept, functions, weight, bias, relu, False, layer.n_bins)
         if isinstance(layer, Periodic):
@@ -154,7 +155,8 @@ def numpy_arrays(part: FittedLayer) -> dict[str, Array]:
     """Return the arrays that an embedding's function of NumPy takes, by name."""
     layer = part.layer
     if isinstance(layer, PiecewiseLinear):
-        bins = bins_of(part.parameters, part.statistics, layer.n_bins, layer.size)
+        may_jump = layer.may_jump(part.inputs)
+        bins = bins_of(part.parameters, part.statistics, layer.n_bins, layer.size, may_jump)
         return dict(zip(("start", "value", "slope"), bins, strict=True))
     own = EmbeddingArrays.of(part)
     return {**own.functions, "weight": own.weight, "bias": own.bias}

@@ -301,7 +301,8 @@ def predict(X):
 
 
 def _literal(array: NDArray[Any]) -> str:
-    return f"np.array({array.tolist()}, dtype=np.{array.dtype.name})"
+    text = str(array.tolist()).replace("inf", "np.inf")  # where a bin isn't reached
+    return f"np.array({text}, dtype=np.{array.dtype.name})"
 
 
 def _refuse_text(table: TablePreprocessor, names: list[str]) -> None:
