@@ -17,6 +17,7 @@ from wellfit import MLPClassifier, load_model
 from wellfit.cli.app import app
 from wellfit.cli.predict import predictions
 from wellfit.model_selection import MLPEnsembleClassifier
+from wellfit.transfer import ModelRegistry
 
 QUICK = ("--hidden", "8", "--epochs", "3")
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "plotly"}
@@ -147,6 +148,16 @@ def test_several_runs_are_compared_without_pytorch(
     assert code == 0, says
     assert heavy <= {"plotly", "matplotlib"}
     assert "Summary" in (tmp_path / "report.html").read_text()
+
+
+def test_models_of_a_registry_are_listed_without_pytorch_and_scikit_learn(
+    classifier: Path, tmp_path: Path
+) -> None:
+    ModelRegistry(tmp_path / "registry").add(classifier, "wages", data="adult")
+    code, says, heavy = answer(tmp_path, "models", "list", "registry")
+    assert (code, heavy) == (0, set())
+    assert "wages" in says
+    assert "adult" in says
 
 
 def test_a_table_is_shown_without_pytorch_and_scikit_learn(adult: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -20,7 +21,12 @@ from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.app import app
 from wellfit.cli.parameters import OWN, given_parameters, parameter_options, read
 from wellfit.core import registry
-from wellfit.core.declared import declared, declared_hypers, declared_parameters
+from wellfit.core.declared import (
+    declared,
+    declared_algorithms,
+    declared_hypers,
+    declared_parameters,
+)
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.core.parameter import Group
 
@@ -58,6 +64,16 @@ def test_hyper_parameters_read_from_the_source_are_those_of_the_class() -> None:
                     own = cls.__dataclass_fields__[key].default
                     assert default == own or not isinstance(own, (int, float, str))
                     seen += 1
+        for name, algorithm in declared_algorithms(family).items():
+            cls = registry.lookup(family, name)
+            hypers: Any = getattr(cls, "hypers", dict)()
+            defaults = [cls.__dataclass_fields__[key].default for key in hypers]
+            assert algorithm.aliases == registry.aliases(family, name)
+            assert algorithm.meaning == (inspect.getdoc(cls) or "").partition("\n")[0]
+            assert list(algorithm.hypers) == list(hypers)
+            assert [repr(each.default) for each in algorithm.hypers.values()] == [
+                repr(each) for each in defaults
+            ]
     assert seen > 150
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from wellfit import load_model
 from wellfit.cli.app import app
+from wellfit.cli.export import FORMATS
 from wellfit.transfer.interop.files import EXPORTS
 
 
@@ -89,6 +90,7 @@ def test_what_cannot_be_done_is_told_in_a_line(
 def test_the_help_names_every_format() -> None:
     text = wellfit("export", "--help").output
     assert [name for name in EXPORTS if name not in text] == []
+    assert set(FORMATS) == set(EXPORTS)
 
 
 def test_an_export_says_that_it_leaves_out_calibrated_sets(tmp_path: Path) -> None:

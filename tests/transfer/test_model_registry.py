@@ -24,8 +24,8 @@ from wellfit import MLPClassifier, MLPEnsembleClassifier
 from wellfit.cli.app import app
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.metrics import Metric
+from wellfit.inference.registry_index import FILES, pack, unpack
 from wellfit.transfer import MLPAutoencoder, ModelRegistry, Pretrained, find_model
-from wellfit.transfer.registry_index import FILES, pack, unpack
 
 # With as many threads as after loading, and so equal to the bit.
 clf, reg = (cache(partial(make, n_threads=None)) for make in (classifier, regressor))
@@ -455,7 +455,7 @@ def test_a_list_that_finds_no_room_leaves_no_model_beside_it(
         raise OSError(28, "No space left on device")
 
     before = sorted(Path(registry.address).rglob("*"))
-    monkeypatch.setattr("wellfit.transfer.model_registry.write", full)
+    monkeypatch.setattr("wellfit.inference.model_registry.write", full)
     with pytest.raises(
         OSError, match="No space left on device; the registry is unchanged"
     ) as told:

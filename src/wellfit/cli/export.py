@@ -10,10 +10,12 @@ import typer
 
 from wellfit.cli.console import note, screen, starting
 
+FORMATS = ("keras", "numpy", "onnx", "sklearn", "torch")
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a run or of a model.")],
-    to: Annotated[str, typer.Option(help="onnx, torch, keras, sklearn or numpy.")],
+    to: Annotated[str, typer.Option(help=f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -29,8 +31,10 @@ def export(
     formats expect preprocessed numbers.
     """
     from wellfit.cli.run_folder import model_folder
-    from wellfit.core.errors import InputError
+    from wellfit.core.errors import InputError, UnknownNameError
 
+    if to not in FORMATS:
+        raise UnknownNameError("format", to, FORMATS)
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: the folder {out.parent} doesn't exist")
     folder = model_folder(run)

@@ -14,7 +14,7 @@ from wellfit.core.words import pluralize
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wellfit.transfer import RegisteredModel
+    from wellfit.inference import RegisteredModel
 
 models_app = typer.Typer(
     no_args_is_help=True, help="List, add and fetch models of a model registry."
@@ -40,7 +40,7 @@ def list_models(
     ] = None,
 ) -> None:
     """List the models of a registry, without downloading them."""
-    from wellfit.transfer import ModelRegistry
+    from wellfit.inference import ModelRegistry
 
     models = ModelRegistry(registry).list()
     if not models:
@@ -123,7 +123,7 @@ def add_model(
     ] = False,
 ) -> None:
     """Copy a model into a registry, with its run's data set and test scores."""
-    from wellfit.transfer import ModelRegistry
+    from wellfit.inference import ModelRegistry
 
     added = ModelRegistry(registry).add(
         model, name, license=license, notes=notes, overwrite=overwrite, **_description(model)
@@ -166,6 +166,6 @@ def get_model(
     ] = None,
 ) -> None:
     """Fetch a model, verify its checksums and print its folder."""
-    from wellfit.transfer import ModelRegistry
+    from wellfit.inference import ModelRegistry
 
     screen().print(str(ModelRegistry(registry).get(name, out)), soft_wrap=True)

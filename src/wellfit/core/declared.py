@@ -11,6 +11,7 @@ import ast
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ _KEYWORD = re.compile(r'\b(name|family)="([^"]+)"')
 _ALIASES = re.compile(r"\baliases=\(([^()]*)\)")
 # The calls that declare a hyper-parameter.
 _HYPERS = {"hyper", "fraction", "positive", "nonnegative"}
+_READABLE = {*_HYPERS, "field", ""}  # the second isn't a hyper-parameter's, nor is no call
 
 
 class Declared(NamedTuple):
@@ -69,6 +71,14 @@ class DeclaredHyper(NamedTuple):
 
     default: Any
     hyper: hyper.Hyper | None
+
+
+class DeclaredAlgorithm(NamedTuple):
+    """One algorithm: its aliases, its meaning in a line, and its hyper-parameters."""
+
+    aliases: Sequence[str]
+    meaning: str
+    hypers: Mapping[str, DeclaredHyper]
 
 
 class _Statement(NamedTuple):
@@ -168,6 +178,31 @@ def declared_hypers(family: str, name: str) -> dict[str, DeclaredHyper]:
     return {}
 
 
+def declared_algorithms(family: str) -> dict[str, DeclaredAlgorithm]:
+    """Return the algorithms of a family by name, sorted.
+
+    Returns:
+        Nothing where that takes more than reading: a function of another kind declares a
+        hyper-parameter, or the source can't be read.
+
+    >>> declared_algorithms("activation")["silu"].aliases
+    ['swish']
+    """
+    found = _statements()
+    members = {}
+    for one in (one for several in found.values() for one in several):
+        if "name" not in one.keywords or _family(one, found) != family:
+            continue
+        fields = _inherited(one, found)
+        if any(field.function not in _READABLE for field in fields.values()):
+            return {}
+        read = {key: _hyper(field) for key, field in fields.items()}
+        hypers = {key: own for key, own in read.items() if own.hyper is not None}
+        meaning = (ast.get_docstring(_body(one.cls, one.path)) or "").partition("\n")[0]
+        members[one.keywords["name"]] = DeclaredAlgorithm(sorted(one.aliases), meaning, hypers)
+    return dict(sorted(members.items()))
+
+
 @cache
 def _statements(folder: str = "") -> dict[str, list[_Statement]]:
     """Return the class statements of a folder by the class's name."""
@@ -215,8 +250,7 @@ def _named(cls: str, path: Path, found: Mapping[str, list[_Statement]]) -> Seque
 
 def _own(cls: str, path: Path) -> Iterator[tuple[str, _Field]]:
     """Yield the fields that a class body itself declares."""
-    classes = (node for node in _tree(path).body if isinstance(node, ast.ClassDef))
-    for node in next(one.body for one in classes if one.name == cls):
+    for node in _body(cls, path).body:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         form, call = ast.unparse(node.annotation), node.value
@@ -230,6 +264,20 @@ def _own(cls: str, path: Path) -> Iterator[tuple[str, _Field]]:
             yield node.target.id, _Field(form, "", {})
 
 
+def _body(cls: str, path: Path) -> ast.ClassDef:
+    classes = (node for node in _tree(path).body if isinstance(node, ast.ClassDef))
+    return next(one for one in classes if one.name == cls)
+
+
+class _Text(str):
+    """The text of an expression, which stands for its value: ``ReLU()`` is no string there."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class _Named(ast.NodeTransformer):
     """Replaces the names of a module's constants by their values, and others by their text."""
 
@@ -239,9 +287,9 @@ class _Named(ast.NodeTransformer):
     def value(self, node: ast.expr) -> Any:
         """Return the value of an expression; its text where that takes more than literals."""
         try:
-            return ast.literal_eval(self.visit(node))
+            return ast.literal_eval(self.visit(deepcopy(node)))  # the tree is kept
         except ValueError:
-            return ast.unparse(node)
+            return _Text(ast.unparse(node))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """Look a constant up where it is assigned, or where it is imported from."""

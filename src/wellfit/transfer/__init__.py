@@ -1,5 +1,6 @@
 """Floor 5: transfer learning, pretraining, export and import, model registries."""
 
+from wellfit.inference import ModelRegistry, RegisteredModel, find_model
 from wellfit.transfer.interop import (
     FittedLayer,
     export,
@@ -16,7 +17,6 @@ from wellfit.transfer.interop import (
     to_torch,
     write_torch,
 )
-from wellfit.transfer.model_registry import ModelRegistry, find_model
 from wellfit.transfer.pretrained import GradualUnfreezing, Pretrained
 from wellfit.transfer.pretraining import (
     AutoencoderPretraining,
@@ -24,7 +24,6 @@ from wellfit.transfer.pretraining import (
     MLPAutoencoder,
     RBMPretraining,
 )
-from wellfit.transfer.registry_index import RegisteredModel
 from wellfit.transfer.siamese import SiamesePretraining
 
 __all__ = [

@@ -19,10 +19,10 @@ from wellfit.estimators.transferring import fitted_network
 from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
+from wellfit.inference import find_model
 from wellfit.optim import LayerRates
 from wellfit.transfer.interop import FittedLayer, import_model
 from wellfit.transfer.interop.fitted_layers import weights_of
-from wellfit.transfer.model_registry import find_model
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
 _HEADS = ("new", "keep")

@@ -8,7 +8,7 @@ A registry is a folder that holds ``registry.json`` and one model folder for eac
 
 Any web server that serves the folder's files serves the registry. Adding a model writes the model
 folder first and renames ``registry.json`` last: a reader sees the registry either before or after
-the change.
+the change. Listing and fetching models imports neither PyTorch nor scikit-learn.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from wellfit import store
 from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError, did_you_mean
 from wellfit.core.files import read_regular, refuse_beyond_memory
+from wellfit.core.lazy import public
 from wellfit.core.locking import lock
 from wellfit.core.model_folder import is_model
 from wellfit.core.writing import write
 from wellfit.datasets.download import cache_folder
-from wellfit.estimators import load_model
-from wellfit.transfer.registry_index import (
+from wellfit.inference.registry_index import (
     FORMER_INDEX,
     INDEX,
     TIMEOUT,
@@ -194,7 +194,7 @@ class ModelRegistry:
 
     def load(self, name: str) -> Any:
         """Return the fitted estimator of that name; raises the same errors as :meth:`get`."""
-        return load_model(self.get(name))
+        return public("load_model")(self.get(name))
 
     def _find(self, name: str) -> RegisteredModel:
         models = self._models()

@@ -17,16 +17,13 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from sklearn.base import is_classifier, is_regressor
-
 from wellfit.core.digests import sha256
 from wellfit.core.errors import InputError, ModelFileError
 from wellfit.core.files import LARGEST_JSON, parse_json, read_regular
 from wellfit.core.former import renamed
+from wellfit.core.lazy import public
 from wellfit.core.model_folder import DOCUMENT, WEIGHTS
 from wellfit.core.version import __version__
-from wellfit.estimators import load_model
-from wellfit.estimators.base import BaseMLP
 
 INDEX = "registry.json"
 FORMER_INDEX = "shelf.json"  # written before version 0.1.0, with the format "wellfit-shelf"
@@ -136,8 +133,8 @@ def describe(folder: Path, name: str, **given: Any) -> RegisteredModel:
     files = {file: File(sha256(data), len(data)) for file, data in contents.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # loading the model already warned once
-        model = load_model(folder)
-    members: list[BaseMLP] = getattr(model, "estimators_", [model])
+        model = public("load_model")(folder)
+    members = getattr(model, "estimators_", [model])
     classes = getattr(model, "classes_", None)
     network = members[0].network_.weights.network.to_dict()
     entry = {
@@ -159,9 +156,8 @@ def describe(folder: Path, name: str, **given: Any) -> RegisteredModel:
 
 
 def _kind(model: Any) -> str:
-    if is_regressor(model):
-        return "regressor"
-    return "classifier" if is_classifier(model) else "coder"
+    kind = model.__sklearn_tags__().estimator_type
+    return kind if kind in ("classifier", "regressor") else "coder"
 
 
 def pack(models: Mapping[str, RegisteredModel]) -> bytes:
