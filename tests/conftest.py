@@ -70,5 +70,6 @@ def data_dir() -> Path:
 @pytest.fixture
 def jumps_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every feature is taken to have jumps, which few rows can't show."""
-    place = "wellfit.nn.embeddings.piecewise_with_jumps.has_jumps"
-    monkeypatch.setattr(place, lambda *_: True)
+    place = "wellfit.nn.embeddings.piecewise_with_jumps.have_jumps"
+    monkeypatch.setattr(place, lambda columns, *_: [True] * len(columns))
+    monkeypatch.setattr("wellfit.nn.embeddings.remembering._known", {})  # what others found

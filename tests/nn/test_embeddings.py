@@ -247,6 +247,38 @@ def test_jumps_are_found_in_few_rows_of_any_order_and_of_any_weight():
     assert found[-1].tolist() == [3.0, 0.0]
 
 
+def test_columns_together_are_as_alone(monkeypatch):
+    draw = np.random.default_rng(0)
+    x = np.column_stack([draw.normal(size=(600, 3)), draw.integers(0, 60, 600), np.ones(600)])
+    y = np.column_stack([draw.normal(size=60)[x[:, 3].astype(int)], np.sin(x[:, 0])])
+    layer, target = PiecewiseWithJumps(n_bins=24), torch.tensor(y)
+    together = layer.statistics_of(torch.tensor(x), target, None)
+    for place, column in enumerate(x.T):
+        alone = layer.statistics_of(torch.tensor(column[:, None]), target, None)
+        assert torch.equal(alone[:, 0], together[:, place])
+    monkeypatch.setattr("wellfit.nn.embeddings.edges._MOST_CELLS", 2400)  # two columns at once
+    monkeypatch.setattr("wellfit.nn.embeddings.remembering._known", {})
+    assert torch.equal(layer.statistics_of(torch.tensor(x), target, None), together)
+
+
+def test_what_rows_say_is_found_once(monkeypatch):
+    known = {}
+    monkeypatch.setattr("wellfit.nn.embeddings.remembering._known", known)
+    layer, x, y = PiecewiseLinear(n_bins=4), torch.tensor(X), torch.tensor(Y)
+    first = layer.statistics_of(x, y, None)
+    assert layer.statistics_of(x.clone(), y.clone(), None) is first
+    heavier = torch.ones(len(y), dtype=FLOAT64)
+    heavier[:20] = 5
+    others = [(layer, x + 1, y, None), (layer, x, y.flip(0), None), (layer, x, y, heavier)]
+    others += [(layer.replace(n_bins=5), x, y, None)]
+    for one, *rows in others:
+        assert not torch.equal(one.statistics_of(*rows), first)
+    assert len(known) == 5
+    monkeypatch.setattr("wellfit.nn.embeddings.remembering._MOST", 5)
+    layer.statistics_of(x - 1, y, None)
+    assert len(known) == 1
+
+
 @pytest.mark.parametrize("n_bins", [96, 3, 2])
 def test_an_embedding_fitted_to_rows_has_numbers_for_columns_that_jump(n_bins):
     draw = np.random.default_rng(0)

@@ -1,10 +1,20 @@
-"""The test for jumps in a feature's effect, on rows that took no part in either estimate."""
+"""The test for jumps in features' effects, on rows that took no part in either estimate."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
 import numpy as np
 
-from wellfit.nn.embeddings.edges import Numbers, Places, SortedColumn, tree_edges
+from wellfit.nn.embeddings.edges import (
+    Numbers,
+    Places,
+    SortedColumn,
+    TreeRows,
+    sums_at,
+    tree_edges,
+)
 
 _CELLS = 256  # places of a feature, at most; what is nearer together isn't told apart
 _FEW = 48  # values that a bend at each describes well enough
@@ -14,31 +24,65 @@ _LEAST_GAIN, _BY_CHANCE = 0.002, 10.0  # of the target's variance; the same, tim
 _RIDGE = 1e-6
 
 
-def has_jumps(column: SortedColumn, shares: Numbers, goal: Numbers, n_bins: int) -> bool:
-    """Return whether bins' means predict the target better than a line with a few bends, or none.
+class _Halves(NamedTuple):
+    """A feature's places, and at each the sums of every second row and of the others."""
+
+    at: Numbers
+    odd: tuple[Numbers, Numbers]
+    even: tuple[Numbers, Numbers]
+
+    @classmethod
+    def of(cls, column: SortedColumn, shares: Numbers, goal: Numbers) -> Self:
+        at, place = _cells(column)
+        odd = np.arange(len(shares)) % 2 == 1
+        return cls(
+            at, *(sums_at(place[ids], shares[ids], goal[ids], len(at)) for ids in (odd, ~odd))
+        )
+
+
+def have_jumps(
+    columns: Sequence[SortedColumn], shares: Numbers, goal: Numbers, n_bins: int
+) -> list[bool]:
+    """Return which features' bins' means predict better than a line with a few bends, or none.
 
     Every second row makes both estimates, and the others judge them; then the other way round. So
     neither a smooth effect has jumps, which many bins describe with more noise than lines do, nor
     a feature without effect.
 
     Args:
-        column: of one feature.
+        columns: features.
         shares: (n,) of the rows, of sum 1.
         goal: (n, outputs) targets of mean 0 and of variance 1 in total.
-        n_bins: of the tree whose splits the bins are.
+        n_bins: of the trees whose splits the bins are.
     """
-    if len(column.distinct) <= _FEW:
-        return False
-    (at, place), rows = _cells(column), len(shares)
-    odd = np.arange(rows) % 2 == 1
-    halves = [_sums(place[half], shares[half], goal[half], len(at)) for half in (odd, ~odd)]
+    judged = [
+        _Halves.of(each, shares, goal) if len(each.distinct) > _FEW else None for each in columns
+    ]
+    read = [_rows(each.at, *half) for each in judged if each for half in (each.odd, each.even)]
+    edges = iter(tree_edges(read, [n_bins] * len(read)))
+    rows = len(shares)
+    least = _LEAST_GAIN + _BY_CHANCE / rows
+    return [
+        each is not None and _gain(each, (next(edges), next(edges)), rows) > least
+        for each in judged
+    ]
+
+
+def _rows(at: Numbers, mass: Numbers, sums: Numbers) -> TreeRows:
+    """Return what a tree reads of some rows, as if they were all."""
+    there, total = mass > 0, mass.sum()
+    return TreeRows(at[there], mass[there] / total, sums[there] / total)
+
+
+def _gain(halves: _Halves, edges: tuple[Numbers, Numbers], rows: int) -> float:
+    """Return by how much bins' means are better than a bent line and the mean of all."""
+    at, odd, even = halves
     errors = np.zeros(3)
-    for own, other in (halves, reversed(halves)):
+    for own, other, found in zip((odd, even), (even, odd), edges, strict=True):
         mean = own[1].sum(0) / own[0].sum() + 0 * own[1]
-        estimates = _means_of_bins(at, *own, n_bins, rows), _bent_line(at, *own), mean
+        estimates = _means_of_bins(at, *own, found, rows), _bent_line(at, *own), mean
         errors += [_error(each, *other) for each in estimates]
-    gain = min(errors[1:]) - errors[0]
-    return bool(gain > _LEAST_GAIN + _BY_CHANCE / rows)
+    return float(min(errors[1:]) - errors[0])
 
 
 def _cells(column: SortedColumn) -> tuple[Numbers, Places]:
@@ -53,22 +97,15 @@ def _cells(column: SortedColumn) -> tuple[Numbers, Places]:
     return at, place
 
 
-def _sums(place: Places, shares: Numbers, goal: Numbers, n: int) -> tuple[Numbers, Numbers]:
-    """Return the mass (cells,) of some rows, and their targets' sums (cells, outputs)."""
-    columns = [np.bincount(place, weights=shares * each, minlength=n) for each in goal.T]
-    mass: Numbers = np.bincount(place, weights=shares, minlength=n).astype(np.float64)
-    return mass, np.stack(columns, axis=1)
-
-
-def _means_of_bins(at: Numbers, mass: Numbers, sums: Numbers, n_bins: int, rows: int) -> Numbers:
+def _means_of_bins(
+    at: Numbers, mass: Numbers, sums: Numbers, edges: Numbers, rows: int
+) -> Numbers:
     """Return the estimate (cells, outputs) by the means of a tree's bins."""
-    there, total = mass > 0, mass.sum()
-    edges = tree_edges(at[there], mass[there] / total, sums[there] / total, n_bins)
     bins = np.searchsorted(edges[1:-1], at, side="right")
     prior = _PRIOR / rows
     counted = np.bincount(bins, weights=mass) + prior
     summed = np.stack([np.bincount(bins, weights=each) for each in sums.T], axis=1)
-    means: Numbers = (summed + prior * sums.sum(0) / total) / counted[:, None]
+    means: Numbers = (summed + prior * sums.sum(0) / mass.sum()) / counted[:, None]
     return means[bins]
 
 

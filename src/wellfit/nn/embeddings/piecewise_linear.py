@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
 from wellfit.nn.embeddings.base import EmbeddingOp, NumericEmbedding, add_rows
-from wellfit.nn.embeddings.edges import Numbers, SortedColumn, edges_of, goal_of, stacked
+from wellfit.nn.embeddings.edges import Numbers, columns_in_parts, edges_of, goal_of, stacked
+from wellfit.nn.embeddings.remembering import remembered
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 _SPAN = 3.0  # of scaled numbers, where no rows say more
@@ -84,12 +85,16 @@ class PiecewiseLinear(NumericEmbedding, name="piecewise_linear"):
         edges = torch.linspace(-_SPAN, _SPAN, self.n_bins + 1, dtype=torch.float64)
         return edges[:, None].repeat(1, len(self.embedded(inputs)))
 
+    @remembered
     def statistics_of(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the edges (n_bins + 1, features) for training rows, the last one repeated."""
         values, shares, target = self.counted(x, target, weight)
         goal = goal_of(target, shares) if self.bins == "tree" else None
-        columns = map(SortedColumn.of, values.T)
-        edges = [edges_of(column, shares, goal, self.n_bins) for column in columns]
+        edges = [
+            edges
+            for columns in columns_in_parts(values, goal)
+            for edges in edges_of(columns, shares, goal, [self.n_bins] * len(columns))
+        ]
         return stacked(edges, self.n_bins)
 
     def counted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import compress
 
 import numpy as np
 import torch
@@ -13,14 +14,15 @@ from wellfit.core.hyper import hyper
 from wellfit.nn.embeddings.base import NumericEmbedding
 from wellfit.nn.embeddings.edges import (
     Numbers,
-    SortedColumn,
     between_values,
+    columns_in_parts,
     edges_of,
     goal_of,
     stacked,
 )
-from wellfit.nn.embeddings.jumps import has_jumps
+from wellfit.nn.embeddings.jumps import have_jumps
 from wellfit.nn.embeddings.piecewise_linear import PiecewiseLinear, PiecewiseLinearOp
+from wellfit.nn.embeddings.remembering import remembered
 from wellfit.nn.ops import BindContext, Op, ParameterShape
 
 # Of a bin's own number: by rules such as Adam it learns so many times as fast as the lines.
@@ -100,37 +102,45 @@ class PiecewiseWithJumps(PiecewiseLinear, name="piecewise_with_jumps"):
         edges = super().initial_statistics(inputs)
         return torch.cat([edges, edges.new_zeros(1, edges.shape[1])])
 
+    @remembered
     def fitted_to(self, x: Tensor, target: Tensor, weight: Tensor | None) -> NumericEmbedding:
         """Return the embedding whose columns that jump may; the piecewise linear one for none."""
         values, shares, target = self.counted(x, target, weight)
         goal, embedded = goal_of(target, shares), self.embedded(x.shape[1])
-        jumping = tuple(
-            embedded[place]
-            for place in self.may_jump(x.shape[1])
-            if has_jumps(SortedColumn.of(values[:, place]), shares, goal, self.n_bins)
-        )
+        may = self.may_jump(x.shape[1])
+        found = [
+            jumps
+            for columns in columns_in_parts(values[:, may], goal)
+            for jumps in have_jumps(columns, shares, goal, self.n_bins)
+        ]
+        jumping = tuple(embedded[place] for place, jumps in zip(may, found, strict=True) if jumps)
         if jumping:
             return self.replace(jumping=jumping)
         given = {key: value for key, value in self.values() if key in PiecewiseLinear._fields}
         return PiecewiseLinear(**{**given, "n_bins": self._smooth_bins})
 
+    @remembered
     def statistics_of(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the edges for training rows, the last one repeated, and g."""
         values, shares, target = self.counted(x, target, weight)
         goal, may = goal_of(target, shares), self.may_jump(x.shape[1])
-        edges, factors = [], np.zeros((1, values.shape[1]))
-        for place, own in enumerate(values.T):
-            column = SortedColumn.of(own)
-            jumps = place in may and has_jumps(column, shares, goal, self.n_bins)
-            edges.append(self._edges(column, shares, goal, jumps))
-            factors[0, place] = _FACTOR if jumps else 0
-        return torch.cat([stacked(edges, self.n_bins), torch.from_numpy(factors)])
-
-    def _edges(self, column: SortedColumn, shares: Numbers, goal: Numbers, jumps: bool) -> Numbers:
         splits = goal if self.bins == "tree" else None
-        if not jumps:
-            return edges_of(column, shares, splits, self._smooth_bins)
-        return between_values(edges_of(column, shares, splits, self.n_bins), column.distinct)
+        edges: list[Numbers] = []
+        jumps: list[bool] = []
+        for columns in columns_in_parts(values, goal):
+            asked = [len(jumps) + k in may for k in range(len(columns))]
+            found = iter(have_jumps([*compress(columns, asked)], shares, goal, self.n_bins))
+            have = [may_jump and next(found) for may_jump in asked]
+            n_bins = [self.n_bins if own else self._smooth_bins for own in have]
+            edges += [
+                between_values(each, column.distinct) if own else each
+                for each, column, own in zip(
+                    edges_of(columns, shares, splits, n_bins), columns, have, strict=True
+                )
+            ]
+            jumps += have
+        factors = torch.from_numpy(_FACTOR * np.array([jumps], np.float64))
+        return torch.cat([stacked(edges, self.n_bins), factors])
 
     @property
     def _smooth_bins(self) -> int:
