@@ -8,7 +8,7 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 8;  // of the structures below; plan.py asks for it
+constexpr i64 ABI = 9;  // of the structures and numbers below; structures.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
@@ -24,7 +24,8 @@ enum Function : i64 {
 };
 
 enum LossKind : i64 {
-    SOFTMAX, SIGMOID_ENTROPY, SIGMOID_SQUARES, SQUARES, ABSOLUTES, HUBER, QUANTILES, POISSON
+    SOFTMAX, SIGMOID_ENTROPY, SIGMOID_SQUARES, SQUARES, ABSOLUTES, HUBER, QUANTILES, POISSON,
+    MEAN_AND_QUANTILES
 };
 
 enum Rule : i64 { SGD, ADAM, RMSPROP, ADAGRAD, ADADELTA, LION, NADAM, ADAMAX };
@@ -72,7 +73,7 @@ struct Plan {
     i64 n_layers, n_penalties, n_clippings, n_constraints;
     i64 loss, rule, nesterov;
     const double *number;     // (K,) of the loss: how much labels are smoothed; the threshold
-    const double *quantiles;  // (outputs,)
+    const double *quantiles;  // (outputs,); 0 for means beside them
     i64 one_class;            // whether each row is of one class, and not of a set of them
     const Layer *layers;
     const Penalty *penalties;

@@ -36,6 +36,7 @@ _LOSSES: Sequence[type[Config]] = (
     losses.Huber,
     losses.Quantile,
     losses.Poisson,
+    losses.MeanAndQuantiles,
 )
 _CLIPPINGS: Sequence[type[Config]] = (
     clipping.ClipByValue,
@@ -199,9 +200,10 @@ class NativePlan:
 
 
 def _quantiles(loss: Loss, outputs: int) -> Sequence[float]:
-    """Return the quantile that each output estimates, if any does."""
-    levels = loss.levels()
-    return levels * (outputs // len(levels)) if levels else ()
+    """Return the quantile that each output estimates, if any does; 0 for means beside them."""
+    levels, width = loss.levels(), loss.outputs(1)
+    means = (0.0,) * (width - len(levels))
+    return (*means, *levels) * (outputs // width) if levels else ()
 
 
 def _penalties(rules: Sequence[Penalty]) -> ctypes.Array[PenaltyPlan]:

@@ -1374,6 +1374,19 @@ static void losses_of(i64 kind, const Outputs<T> &o) {
                 return below > below - error ? below : below - error;
             });
         }
+        case MEAN_AND_QUANTILES: {
+            const double *quantiles = o.quantiles;
+            i64 means = 0;
+            for (i64 c = 0; c < o.classes; ++c) means += quantiles[c] == 0;
+            const T of_mean = T(1) / T(means), of_quantile = T(2) / T(o.classes - means);
+            return each_output(o, T(1), [=](T z, T y, T &delta, i64 c) {
+                const T q = T(quantiles[c]), error = y - z, below = error * q;
+                const T pinball = below > below - error ? below : below - error;
+                const T slope = ((z > y ? T(1) : T(0)) - q) * of_quantile;
+                delta = q == 0 ? -2 * of_mean * error : slope;
+                return q == 0 ? error * error * of_mean : pinball * of_quantile;
+            });
+        }
         default:
             return each_output(o, 2 * share, [=](T z, T y, T &delta, i64) {
                 const T e = exponential(z);

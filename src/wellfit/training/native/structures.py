@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 8  # of the structures; the library says which it was built with
+ABI = 9  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
