@@ -6,9 +6,11 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 from pages import pytest_terminal_summary
@@ -27,6 +29,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # With all that the tests import, looking for cycles would take a tenth of the suite's time.
 gc.set_threshold(50_000, 20, 50)
 
+# A process builds its commands once, and so do the tests, which call hundreds in one process.
+typer.testing._get_command = cache(typer.main.get_command)  # type: ignore[attr-defined]
+
 # What a shell runs in its background ignores Ctrl-C, and so would the processes under test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -36,6 +41,11 @@ QUICK = settings(derandomize=True, deadline=None, print_blob=True, max_examples=
 settings.register_profile("wellfit", QUICK)
 settings.register_profile("thorough", QUICK, max_examples=400)  # of `make test-heavy`
 settings.load_profile("wellfit")
+
+
+def pytest_collection_finish() -> None:
+    """Let no later pass of the collector look at what was imported: it stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
