@@ -6,7 +6,8 @@ A default network is trained on four fifths of the training rows, and the last f
 by ``calibrate``, and by ``CalibratedClassifierCV`` over the same fitted network, sigmoid, isotonic
 and temperature. With ``--refit``, its default, which trains five networks by cross-validation,
 gets all training rows, and so does wellfit's own ``calibration="temperature"``. Test rows are each
-of five folds in turn (``tabular/tables.py``). Errors are of the predicted class, in ten bins;
+of five folds in turn (``tabular/tables.py``), of nine tables and of three that scikit-learn brings
+along. Errors are of the predicted class, in ten bins;
 seconds are CPU seconds, of calibration alone for the fitted network, and of all that ``fit`` does
 otherwise. Results are kept fit by fit: those that the file holds aren't measured again.
 """
@@ -17,6 +18,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -24,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -31,7 +34,7 @@ from sklearn.model_selection import train_test_split
 from benchmarks.report import markdown_table
 from benchmarks.tabular.measure import cpu_seconds
 from benchmarks.tabular.store import Cell, Result, Store
-from benchmarks.tabular.tables import Split, is_regression, load_split, load_tables
+from benchmarks.tabular.tables import Split, is_regression, load_split, load_tables, split_of
 from wellfit import MLPClassifier
 from wellfit.charts import Calibration
 
@@ -51,6 +54,7 @@ REFIT = {
 
 
 SIDES = {**SAME, **REFIT}
+BUNDLED = {"wine": load_wine, "breast_cancer": load_breast_cancer, "digits": load_digits}
 
 
 def network(**params: Any) -> MLPClassifier:
@@ -104,6 +108,24 @@ def refitted(split: Split) -> Iterator[tuple[str, Result]]:
     yield "five_networks", judged(five, split, seconds)
 
 
+def splits_of(data_dir: Path) -> dict[str, Callable[[int], Split]]:
+    """Return what loads a split of each table of classes, by number; small tables first."""
+    tables = load_tables(data_dir)
+    names = sorted(tables, key=lambda name: tables[name]["rows"])
+    return {
+        **{name: partial(bundled, load) for name, load in BUNDLED.items()},
+        **{
+            name: partial(load_split, tables[name], data_dir=data_dir)
+            for name in names
+            if not is_regression(tables[name])
+        },
+    }
+
+
+def bundled(load: Callable[..., Any], split: int) -> Split:
+    return split_of(*load(return_X_y=True, as_frame=True), split, regression=False)
+
+
 def means(results: dict[Cell, Result], side: str, table: str, key: str) -> float:
     """Return a side's mean over the splits that were measured."""
     return mean(each[key] for cell, each in results.items() if cell[:2] == (side, table))
@@ -142,16 +164,14 @@ def section(results: dict[Cell, Result], sides: dict[str, str]) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """Measure the splits that the file doesn't hold yet, small tables first."""
-    store, tables = Store(args.out), load_tables(args.data_dir)
-    names = [name for name, table in tables.items() if not is_regression(table)]
-    names = [name for name in names if not args.tables or name in args.tables]
-    names.sort(key=lambda name: tables[name]["rows"])
+    store, splits = Store(args.out), splits_of(args.data_dir)
+    names = [name for name in splits if not args.tables or name in args.tables]
     sides, of = (REFIT, refitted) if args.refit else (SAME, measure)
     for number, name in product(args.splits, names):
         cells = [Cell(side, name, number) for side in sides]
         if all(cell in store.read() for cell in cells):
             continue
-        found = dict(of(load_split(tables[name], number, args.data_dir)))
+        found = dict(of(splits[name](number)))
         store.add({cell: found[cell.side] for cell in cells})
         print(
             f"{name}:{number}",

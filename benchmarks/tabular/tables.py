@@ -49,14 +49,17 @@ def is_regression(table: dict[str, Any]) -> bool:
 
 
 def load_split(table: dict[str, Any], split: int, data_dir: Path) -> Split:
+    """Return fold ``split`` of five of a table as test rows, and the rest as training rows."""
+    return split_of(*read(table, data_dir), split, regression=is_regression(table))
+
+
+def split_of(X: pd.DataFrame, y: pd.Series, split: int, *, regression: bool) -> Split:
     """Return fold ``split`` of five as test rows, and the rest as training rows.
 
     Folds are drawn with seed 0, stratified for classes. Both parts are put in random order and
     cut at ``MAX_ROWS`` rows with the split's number as the seed: some tables are ordered by time,
     and some libraries take the last rows for validation.
     """
-    X, y = read(table, data_dir)
-    regression = is_regression(table)
     codes = y.to_numpy(dtype="float64") if regression else np.unique(y, return_inverse=True)[1]
     folds = (KFold if regression else StratifiedKFold)(5, shuffle=True, random_state=0)
     rng = np.random.default_rng(split)

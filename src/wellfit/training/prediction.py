@@ -17,7 +17,7 @@ from wellfit.training.rows import Rows
 from wellfit.training.stack import Weights
 from wellfit.training.tables import RowSelection, RowTable
 
-_BLOCK_BYTES = 1 << 21  # of the widest layer: what a block needs stays in the caches
+_BLOCK_BYTES = 1 << 20  # of the widest layer: what a block needs stays in the caches
 
 
 class Predictor:
@@ -34,7 +34,9 @@ class Predictor:
         # Blocks are cut by the widest layer, so that what passes between layers stays in the
         # caches.
         widest = max(self._network.sizes) * like.element_size() * weights.members
-        self.most = max(1, _BLOCK_BYTES // widest)
+        # A GPU's larger blocks start fewer kernels.
+        block = _BLOCK_BYTES if like.device.type == "cpu" else 2 * _BLOCK_BYTES
+        self.most = max(1, block // widest)
         self._bound: dict[int, Executor] = {}
 
     def __call__(self, x: Tensor) -> Tensor:
