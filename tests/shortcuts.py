@@ -26,7 +26,10 @@ def draw_nothing(patch: pytest.MonkeyPatch) -> None:
     """Leave a word where a picture would be: drawing takes longer than a small training."""
     from matplotlib.figure import Figure  # which reads the backend that conftest.py sets
 
+    from wellfit.charts import to_matplotlib
+
     def leave_out(figure: Figure, file: Any, **_: object) -> None:
         (file.write if hasattr(file, "write") else Path(file).write_bytes)(b"not drawn")
 
     patch.setattr(Figure, "savefig", leave_out)
+    patch.setattr(to_matplotlib, "draw", lambda *_, **__: None)

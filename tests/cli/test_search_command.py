@@ -138,7 +138,18 @@ def test_a_regression_by_all_that_can_be_chosen(here: Path, wellfit: Wellfit, dr
     words = ["search", "adult.csv", "--target", "pay", "--space", "space.json", "--cv", "2"]
     words += ["--candidates", "6", "--epochs", "4", "--sampler", "sobol", "--restarts", "2"]
     words += ["--halving", "successive", "--factor", "2", "--scoring", "neg_mean_absolute_error"]
-    words += ["--time-limit", "100", "--set", "l2=0.01", "--batch-size", "30", "--run", "run"]
+    words += [
+        "--time-limit",
+        "100",
+        "--set",
+        "l2=0.01",
+        "--batch-size",
+        "30",
+        "--run",
+        "run",
+        "--set",
+        "numeric_embedding=None",
+    ]
     done = wellfit(*words)
     assert done.exit_code == 0, done.output
     table = pd.read_csv("run/results.csv")

@@ -201,13 +201,14 @@ def test_scores_on_training_rows_leave_out_the_rows_held_out() -> None:
 def test_several_outputs_have_a_baseline_too() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     both = np.c_[y, y]
-    labels = MLPClassifier((8,), epochs=2, random_state=0).fit(X[:400], both[:400])
+    labels = MLPClassifier((8,), numeric_embedding=None, epochs=2).fit(X[:400], both[:400])
     source = SplitData(
         Dataset("cancer", X[:400], both[:400], X[400:], both[400:]), "multilabel", ""
     )
     baseline = {score.name: score.value for score in evaluate(labels, source).baseline}
     assert baseline["label accuracy"] == pytest.approx(np.mean(y[400:] == (y[:400].mean() > 0.5)))
-    numbers = MLPRegressor((8,), epochs=2, random_state=0).fit(X[:400, 2:], X[:400, :2])
+    numbers = MLPRegressor((8,), numeric_embedding=None, epochs=2)
+    numbers.fit(X[:400, 2:], X[:400, :2])
     target = Dataset("cancer", X[:400, 2:], X[:400, :2], X[400:, 2:], X[400:, :2])
     scores = {
         s.name: s.value for s in evaluate(numbers, SplitData(target, "regression", "")).baseline

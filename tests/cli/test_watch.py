@@ -642,12 +642,13 @@ def test_what_runs_say_stays_text(serve: Any, page: Any, tmp_path: Path) -> None
 
 
 def test_an_empty_folder_says_so_and_the_leaderboard_fits_a_phone(
-    serve: Any, page: Any, here: Path, wellfit: Wellfit
+    serve: Any, page: Any, here: Path, wellfit: Wellfit, undrawn: None
 ) -> None:
     (here / "runs").mkdir()
     page.goto(serve(here / "runs").url)
     page.wait_for_selector("#none:not([hidden])")
-    words = ("--candidates", "3", "--cv", "2", "--epochs", "2", "--quiet", "--run", "runs/s")
+    words = ("--candidates", "3", "--cv", "2", "--hidden", "8", "--epochs", "2", "--quiet")
+    words += ("--run", "runs/s")
     assert wellfit("search", "adult.csv", "--target", "income", *words).exit_code == 0
     page.wait_for_selector("table.leaderboard tbody tr:nth-child(3)")
     assert page.is_hidden("#none")

@@ -301,7 +301,7 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
         ),
     )
     run = tmp_path / "run"
-    words = ("--candidates", "12", "--epochs", "3", "--cv", "2", "--quiet")
+    words = ("--candidates", "8", "--hidden", "8", "--epochs", "2", "--cv", "2", "--quiet")
     done("search", "iris", *words, "--run", run)
     list(search_blocks(load_run_data(run, None, whole=False)))
     assert set(found) == {"terminal", "page", "plot"}
