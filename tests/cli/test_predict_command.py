@@ -17,6 +17,7 @@ from wellfit.core.errors import ModelFileError
 from wellfit.estimators import load_model
 
 Wellfit = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture

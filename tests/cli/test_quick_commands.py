@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from shortcuts import draw_nothing
 from wellfit import MLPClassifier, load_model
 from wellfit.cli.app import app
 from wellfit.cli.predict import predictions
@@ -122,7 +123,9 @@ def search(adult: Path) -> Path:
     """A finished search of a few candidates, beside the table."""
     run = adult.parent / "search"
     words = ["search", str(adult), "--target", "income", "--drop", "pay", "--run", str(run)]
-    done = CliRunner().invoke(app, [*words, "--candidates", "3", "--cv", "2", *QUICK])
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        done = CliRunner().invoke(app, [*words, "--candidates", "3", "--cv", "2", *QUICK])
     assert done.exit_code == 0, done.output
     return run
 

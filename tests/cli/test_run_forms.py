@@ -12,6 +12,8 @@ import pytest
 from conftest import Wellfit
 from test_old_files import FILES
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(here: Path) -> Path:
