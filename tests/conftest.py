@@ -6,13 +6,12 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
-import typer.testing
 from hypothesis import settings
 
+import built_once  # noqa: F401 (for what it does)
 from pages import pytest_terminal_summary
 from shortcuts import judge_by_few_trees
 from skips import pytest_sessionfinish
@@ -28,9 +27,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # With all that the tests import, looking for cycles would take a tenth of the suite's time.
 gc.set_threshold(50_000, 20, 50)
-
-# A process builds its commands once, and so do the tests, which call hundreds in one process.
-typer.testing._get_command = cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 # What a shell runs in its background ignores Ctrl-C, and so would the processes under test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

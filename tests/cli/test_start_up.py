@@ -6,6 +6,7 @@ Their import takes seconds. No time is measured: which modules are loaded says i
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from wellfit.core import registry
 from wellfit.core.declared import declared, refuse_undeclared
 from wellfit.core.errors import UnknownNameError
 from wellfit.nn import Activation
+
+TESTS = Path(__file__).parents[1]
 
 # What is called, and a part of what is answered.
 ANSWERED = {
@@ -78,6 +81,7 @@ NEEDS_TORCH = "train t.csv --target y"
 # All of them in one process, whose modules are looked through after each.
 SCRIPT = """
 import json, os, sys
+import built_once  # beside the tests
 from typer.testing import CliRunner
 from wellfit.cli.app import app
 
@@ -106,7 +110,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     rows = "".join(f"{i},{i % 7},{i % 2}\n" for i in range(60))
     (folder / "t.csv").write_text(f"a,b,y\n{rows}")
     arguments = [sys.executable, "-c", SCRIPT, json.dumps([*ANSWERED, NEEDS_TORCH]), NEEDS_TORCH]
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
+    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -168,6 +168,7 @@ USE = """
 import inspect, json, sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+import built_once  # beside the tests
 from typer.testing import CliRunner
 from wellfit.cli.app import app
 
@@ -182,7 +183,7 @@ found["option out of range"] = called("train", *QUICK, "--warmth", "0")
 found["setting out of range"] = called("train", *QUICK, "--set", "warmth=0")
 found["misspelled"] = called("train", *QUICK, "--set", "warmht=4")
 found["torch"] = "torch" in sys.modules
-import pytest, shortcuts  # beside the tests
+import pytest, shortcuts
 shortcuts.judge_by_few_trees(pytest.MonkeyPatch())
 shortcuts.draw_nothing(pytest.MonkeyPatch())
 found["trained"] = called("train", *QUICK, "--warmth", "5", "--run", "run", "-q")

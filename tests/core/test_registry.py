@@ -116,6 +116,7 @@ import io, json, sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import built_once  # beside the tests
 from typer.testing import CliRunner
 from wellfit.cli.app import app
 
@@ -129,7 +130,7 @@ Path("t.dots").write_text("\\n".join(row.format("...") for row in rows))
 DATA, QUICK = "t.csv --target y", "--hidden 4 --epochs 1 -q"
 found = {"misspelled": called(f"train {DATA} --optimizer new_optimzer")}
 found["torch"] = "torch" in sys.modules
-import pytest, shortcuts  # beside the tests
+import pytest, shortcuts
 shortcuts.judge_by_few_trees(pytest.MonkeyPatch())
 shortcuts.draw_nothing(pytest.MonkeyPatch())
 found["methods"] = called("methods")
