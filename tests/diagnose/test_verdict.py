@@ -19,6 +19,7 @@ from sklearn.exceptions import NotFittedError
 from typer.testing import CliRunner
 
 import illnesses
+from shortcuts import judge_by_few_trees
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.cli.app import app
 from wellfit.core import registry
@@ -59,9 +60,17 @@ def fitted() -> Any:
     return MLPClassifier((32,), epochs=15, random_state=0, n_threads=1).fit(*DIGITS)
 
 
+@pytest.fixture
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one test, since illnesses are judged beside whole forests."""
+    judge_by_few_trees(monkeypatch)
+
+
 @pytest.fixture(scope="module")
 def judged(fitted: Any) -> Verdict:
-    return verdict(fitted, *DIGITS)
+    with pytest.MonkeyPatch.context() as patch:
+        judge_by_few_trees(patch)
+        return verdict(fitted, *DIGITS)
 
 
 def names(found: Verdict) -> list[str]:
@@ -162,6 +171,7 @@ def test_rows_held_out_of_x_are_found_again(fitted: Any, judged: Verdict) -> Non
     assert f"{told:.3g} on {held} validation rows" in found["over_fitting"].observed
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
     X, y = DIGITS
     clf = MLPClassifier((32,), epochs=15, random_state=0, n_threads=1)
@@ -170,6 +180,7 @@ def test_validation_rows_given_apart_are_not_taken_from_x() -> None:
     assert "797 unseen" in verdict(clf, X[:1000], y[:1000], X[1000:], y[1000:]).sure
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_without_rows_the_curves_speak_alone(fitted: Any) -> None:
     found = verdict(fitted)
     assert found.name == "well_fit"
@@ -179,6 +190,7 @@ def test_without_rows_the_curves_speak_alone(fitted: Any) -> None:
     assert "isn't known" in found.sure
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_without_validation_it_is_said() -> None:
     clf = MLPClassifier((32,), early_stopping=False, random_state=0, n_threads=1).fit(*DIGITS)
     found = verdict(clf, *DIGITS)
@@ -208,6 +220,7 @@ def test_every_kind_of_targets_is_judged(shape: str) -> None:
     check_plain(found)
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_the_estimator_is_left_alone(fitted: Any, judged: Verdict) -> None:
     before = vars(fitted).copy()
     weights = fitted.network_.weights.parameters.clone()
@@ -216,6 +229,7 @@ def test_the_estimator_is_left_alone(fitted: Any, judged: Verdict) -> None:
     assert (fitted.network_.weights.parameters == weights).all()
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_a_model_from_a_folder_is_judged_by_rows(fitted: Any, tmp_path: Path) -> None:
     fitted.save(tmp_path / "model")
     X, y = DIGITS
@@ -315,6 +329,7 @@ def test_rows_are_counted_where_their_number_is_known() -> None:
     assert "0.9 on 100 unseen rows" in known
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_a_verdict_shows_itself() -> None:
     clf = MLPClassifier((32,), epochs=4, random_state=0, n_threads=1).fit(*DIGITS)
     found = verdict(clf, *DIGITS)
@@ -367,6 +382,7 @@ def test_a_custom_diagnosis_takes_one_class(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.suggestions[0].name == "patience"
 
 
+@pytest.mark.usefixtures("few_rounds")
 def test_the_command_line_tells_and_keeps_it(tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["train", "digits", "--hidden", "16", "--epochs", "3", "--run", str(run)]
