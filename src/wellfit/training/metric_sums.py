@@ -63,13 +63,15 @@ class MetricSums:
         if hits is not None:
             _add(self._hits, hits, steps)
 
-    def add_sums(self, losses: Numbers, hits: Numbers | None, weights: Numbers) -> None:
-        """Count steps by their sums (n, K) over rows."""
-        self._classifies |= hits is not None
-        add_in_turn(self._loss.numpy(), losses)
-        add_in_turn(self._weight.numpy(), weights)
-        if hits is not None:
-            add_in_turn(self._hits.numpy(), hits)
+    def add_sums(self, each: Numbers, *, classifies: bool) -> None:
+        """Count steps by their sums over rows.
+
+        Args:
+            each: (3, n, K) losses, correct predictions and weights.
+            classifies: whether rows are classified correctly or not.
+        """
+        self._classifies |= classifies
+        add_in_turn(self._sums.numpy(), each)
 
     def empty(self) -> MetricSums:
         """Return sums of nothing, for the same members."""
@@ -110,18 +112,17 @@ def _add(total: Tensor, values: Tensor, steps: slice) -> None:
 
 
 def add_in_turn(total: NDArray[np.float64], each: NDArray[Any]) -> None:
-    """Add the rows (n, K) to a sum (K,), one after the other, as no sum of numpy's does.
+    """Add the rows (…, n, K) to a sum (…, K), one after the other, as no sum of numpy's does.
 
     >>> total = np.zeros(1)
     >>> add_in_turn(total, np.array([[1.0], [2.0]]))
     >>> total
     array([3.])
     """
-    run = np.empty((len(each) + 1, len(total)))
+    run = np.concatenate([total[..., None, :], each], axis=-2, dtype=np.float64)
     # np.sum adds in pairs, in an order that depends on the length; accumulate adds one by one, so
     # an epoch cut in two sums to the same bits.
-    run[0], run[1:] = total, each
-    total[:] = np.add.accumulate(run, out=run)[-1]
+    total[:] = np.add.accumulate(run, axis=-2, out=run)[..., -1, :]
 
 
 class ScoreCollector:

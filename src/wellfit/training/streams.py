@@ -238,11 +238,12 @@ class Batches:
 
     def _order(self, stream: Stream, epoch: int) -> Tensor:
         """Return the order (rows,) in which a stream's rows come in an epoch, filled up."""
-        order, own = torch.arange(self.length), len(stream.train)
-        if stream.shuffle:
-            # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
-            order[:own] = shuffled(stream.seed, epoch, own, stream.blocks)
-        return order
+        own = len(stream.train)
+        if not stream.shuffle:
+            return torch.arange(self.length)
+        # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
+        mixed = shuffled(stream.seed, epoch, own, stream.blocks)
+        return mixed if own == self.length else torch.cat([mixed, torch.arange(own, self.length)])
 
     def _found_there(self) -> Tensor | None:
         """Return which examples of the last batch streams have (1, S, 1, B), if not all."""

@@ -96,8 +96,7 @@ class NativeStep:
         if part.chunk.filled is not None:
             # What weights were multiplied with, so that a mean over B is one over fewer.
             taken = taken / part.chunk.filled[part.done : done, :, 0, 0].numpy()
-        loss, hits, weight = taken
-        sums.add_sums(loss, hits if self._plan.classifies else None, weight)
+        sums.add_sums(taken, classifies=self._plan.classifies)
 
     def move(self, part: ChunkPart, done: int) -> int:
         """Move the members by some batches after those that are done; return how many."""

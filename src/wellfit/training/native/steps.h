@@ -176,30 +176,32 @@ static inline void transpose_square(typename Lanes<T>::Vector (&v)[Lanes<T>::cou
     }
 }
 
-// out (columns, rows) = in (rows, columns) transposed.
+// out (columns, rows) = in (rows, columns) transposed. Rows of `in` may be read as far as `in_row`,
+// and those of `out` written as far as `room`, a vector at a time.
 template <typename T>
-static void transpose(i64 rows, i64 columns, const T *in, i64 in_row, T *out, i64 out_row) {
+static void transpose(i64 rows, i64 columns, const T *in, i64 in_row, T *out, i64 out_row,
+                      i64 room = 0) {
     typedef typename Lanes<T>::Vector Vector;
     typedef typename Lanes<T>::Loose Loose;
     constexpr int L = Lanes<T>::count;
-    i64 i = 0;
-    for (; i + L <= rows; i += L) {
+    for (i64 i = 0; i < rows; i += L) {
+        const i64 high = rows - i < L ? rows - i : L;
+        const bool fits = high == L || i + L <= room;
         i64 j = 0;
-        for (; j + L <= columns; j += L) {
+        for (; fits && j < columns && j + L <= in_row; j += L) {
             Vector v[L];
 #pragma GCC unroll 16
             for (int r = 0; r < L; ++r)
-                v[r] = *reinterpret_cast<const Loose *>(in + (i + r) * in_row + j);
+                v[r] = r < high ? *reinterpret_cast<const Loose *>(in + (i + r) * in_row + j)
+                                : Vector{};
             transpose_square<T>(v);
 #pragma GCC unroll 16
             for (int r = 0; r < L; ++r)
-                *reinterpret_cast<Loose *>(out + (j + r) * out_row + i) = v[r];
+                if (j + r < columns) *reinterpret_cast<Loose *>(out + (j + r) * out_row + i) = v[r];
         }
         for (; j < columns; ++j)
-            for (int r = 0; r < L; ++r) out[j * out_row + i + r] = in[(i + r) * in_row + j];
+            for (i64 r = i; r < i + high; ++r) out[j * out_row + r] = in[r * in_row + j];
     }
-    for (; i < rows; ++i)
-        for (i64 j = 0; j < columns; ++j) out[j * out_row + i] = in[i * in_row + j];
 }
 
 // ---- functions that the compiler can turn into vectors
@@ -690,6 +692,17 @@ struct Member {
 template <typename T>
 static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g);
 
+// Copy rows of a strip's width; of a whole one, it is known how long they are.
+template <typename T>
+static void copy_strip(i64 rows, i64 width, const T *in, i64 in_row, T *strip) {
+    if (width == STRIP<T>)
+        for (i64 k = 0; k < rows; ++k)
+            std::memcpy(strip + k * STRIP<T>, in + k * in_row, STRIP<T> * sizeof(T));
+    else
+        for (i64 j = 0; j < width; ++j)
+            for (i64 k = 0; k < rows; ++k) strip[k * STRIP<T> + j] = in[k * in_row + j];
+}
+
 // Put a linear layer's weights into strips; a thread takes every so many. Where submodels have
 // weights of their own, these lie side by side, and the strips of one behind those of another.
 template <typename T>
@@ -703,13 +716,13 @@ static void pack(const Member<T> &me, const Layer &layer, const Buffers<T> &own,
         for (i64 j = 0; own.up && j < units; j += STRIP<T>) {
             if (turn++ % me.team.size != me.thread) continue;
             const i64 width = units - j < STRIP<T> ? units - j : STRIP<T>;
-            for (i64 k = 0; k < inputs; ++k)
-                std::memcpy(up + j * inputs + k * STRIP<T>, w + k * columns + j, width * sizeof(T));
+            copy_strip(inputs, width, w + j, columns, up + j * inputs);
         }
         for (i64 i = 0; down && i < inputs; i += STRIP<T>) {
             if (turn++ % me.team.size != me.thread) continue;
             const i64 width = inputs - i < STRIP<T> ? inputs - i : STRIP<T>;
-            transpose<T>(width, units, w + i * columns, columns, downwards + i * units, STRIP<T>);
+            transpose<T>(width, units, w + i * columns, columns, downwards + i * units, STRIP<T>,
+                         STRIP<T>);
         }
     }
 }
@@ -1297,12 +1310,11 @@ static void softmax_entropy(const Outputs<T> &o) {
     for (i64 c = 0; c < o.classes; ++c) {
         const T *__restrict z = o.z + c * n, *__restrict goal = o.target + c * n;
         T *__restrict row = o.delta + c * n;
-        for (i64 i = from; i < to; ++i) {
-            row[i] = exponential(z[i] - top[i]);
-            sum[i] += row[i];
-            value[i] += z[i] * goal[i];
-            mean[i] += z[i];
-        }
+        // The compiler makes no vectors of one loop over so many arrays.
+        for (i64 i = from; i < to; ++i) row[i] = exponential(z[i] - top[i]);
+        for (i64 i = from; i < to; ++i) sum[i] += row[i];
+        for (i64 i = from; i < to; ++i) value[i] += z[i] * goal[i];
+        for (i64 i = from; o.number != 0 && i < to; ++i) mean[i] += z[i];
     }
     const T share = 1 - o.number, spread = o.number / T(o.classes);
     for (i64 i = from; i < to; ++i) {
@@ -2089,7 +2101,8 @@ static void train_member(const Plan &plan, const Call &call, i64 member, Team &t
         transpose(rows, plan.outputs, out.at + from * out.ld, out.ld, work.logits + from, n);
         judge(me, target, weight);
         T *delta = delta_of(me, plan.n_layers - 1);
-        transpose(plan.outputs, rows, work.by_output + from, n, delta + from * out.ld, out.ld);
+        transpose(plan.outputs, rows, work.by_output + from, n, delta + from * out.ld, out.ld,
+                  out.ld);
         backward(me, x, lowest);
         meet(team);
         if (thread == 0) sum_up(me, step, weight);
