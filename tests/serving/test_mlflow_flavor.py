@@ -16,12 +16,17 @@ from served import CLASSES, NEW, PAY, QUICK, TABLE, plain
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DataError, InputError, ModelFileError
 
-mlflow: Any = pytest.importorskip("mlflow")
 # MLflow itself warns, of its own type hints and of its dependencies.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::{name}")
     for name in ("UserWarning", "FutureWarning", "DeprecationWarning", "ResourceWarning")
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mlflow() -> Any:
+    """Import MLflow for the first of these tests, not at collection: it takes seconds."""
+    return pytest.importorskip("mlflow")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,9 @@ def saved(fitted: MLPClassifier, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def test_a_saved_model_is_loaded_as_it_was(fitted: MLPClassifier, saved: Path) -> None:
+def test_a_saved_model_is_loaded_as_it_was(
+    mlflow: Any, fitted: MLPClassifier, saved: Path
+) -> None:
     same = wellfit.mlflow.load_model(str(saved))
     np.testing.assert_array_equal(same.predict_proba(NEW), fitted.predict_proba(NEW))
     description = mlflow.models.Model.load(str(saved))
@@ -57,7 +64,7 @@ def test_nothing_is_pickled(saved: Path) -> None:
 
 
 def test_any_model_of_mlflows_predicts_the_table_of_predict(
-    fitted: MLPClassifier, saved: Path
+    mlflow: Any, fitted: MLPClassifier, saved: Path
 ) -> None:
     generic = mlflow.pyfunc.load_model(str(saved))
     shuffled = NEW[NEW.columns[::-1]].assign(more=1)
@@ -71,7 +78,7 @@ def test_any_model_of_mlflows_predicts_the_table_of_predict(
         generic.predict(NEW.drop(columns="job"))
 
 
-def test_mlflow_serves_it(fitted: MLPClassifier, saved: Path) -> None:
+def test_mlflow_serves_it(mlflow: Any, fitted: MLPClassifier, saved: Path) -> None:
     server = pytest.importorskip("mlflow.pyfunc.scoring_server")
     app = server.init(mlflow.pyfunc.load_model(str(saved)))
     body = json.dumps({"dataframe_records": plain()}).encode()
@@ -82,7 +89,9 @@ def test_mlflow_serves_it(fitted: MLPClassifier, saved: Path) -> None:
     assert found["prediction"].tolist() == fitted.predict(NEW).tolist()
 
 
-def test_a_model_is_logged_and_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_logged_and_registered(
+    mlflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes seconds to be made
     mlflow.set_tracking_uri(f"file://{tmp_path}/mlruns")
@@ -103,7 +112,7 @@ def test_a_model_is_logged_and_registered(tmp_path: Path, monkeypatch: pytest.Mo
         mlflow.set_tracking_uri(None)
 
 
-def test_what_is_no_model_of_wellfits_is_refused(saved: Path, tmp_path: Path) -> None:
+def test_what_is_no_model_of_wellfits_is_refused(mlflow: Any, saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="isn't empty; expected a new folder"):
         wellfit.mlflow.save_model(MLPClassifier(), saved)
     with pytest.raises(InputError, match="expected a fitted estimator of wellfit"):
