@@ -11,6 +11,7 @@ from sklearn.datasets import load_diabetes, load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
+from shortcuts import judge_by_few_trees
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import DivergedError, HyperparameterError
 from wellfit.diagnose import verdict
@@ -169,7 +170,8 @@ def test_the_verdict_judges_by_all_rows_out_of_fold():
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson", "quantile"])
-def test_the_verdict_measures_each_loss_out_of_fold(loss):
+def test_the_verdict_measures_each_loss_out_of_fold(loss, monkeypatch):
+    judge_by_few_trees(monkeypatch)
     data, numbers = load_diabetes(return_X_y=True)
     reg = MLPRegressor((16,), loss=loss, epochs=10, random_state=0).fit(data, numbers)
     found = verdict(reg, data, numbers)
