@@ -43,6 +43,7 @@ CLASSES = np.where(PAY > 4500, "high", "low")
 def app_of(model: Any, folder: Path, limits: Limits | None = None, **more: Any) -> Any:
     """Return the application that serves a fitted model."""
     served = ServedModel.load(model.save(folder / "model"), **more)
+    served.warm_up()  # as the command does: whatever the columns, it fails for none
     return create_app(served, describe(served, "tested"), limits)
 
 
