@@ -307,6 +307,10 @@ def test_losses_are_as_by_pytorch(loss, outputs, weighted, picked, monkeypatch):
     assert_alike(*both(monkeypatch, [ours], rows))
 
 
+def test_every_loss_is_covered():
+    assert {type(each) for each in every("loss")} == set(plan._LOSSES)
+
+
 @pytest.mark.parametrize("loss", [SigmoidCrossEntropy(), SigmoidSquaredError(), LOSS], ids=label)
 @pytest.mark.parametrize("probable", [False, True])
 def test_classes_are_judged_as_by_pytorch(loss, probable, monkeypatch):
