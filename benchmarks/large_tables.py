@@ -19,11 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import read_metadata
 
 _PART = 250_000  # rows of a file
 _LEVELS = (3, 3, 5, 5, 8, 8, 12, 12, 20, 20, 40, 60)
@@ -63,16 +65,13 @@ def make(folder: Path, rows: int) -> None:
 
 def step(name: str, folder: Path, model: Path, max_steps: int | None = None) -> dict[str, Any]:
     """Run one step in this process, and return what it took."""
+    if name == "predict":
+        return _predict(folder, model)
     from wellfit import MLPClassifier
     from wellfit.datasets import Dataset, load
     from wellfit.fitting.runner import run_alone
 
     began = _clocks()
-    if name == "predict":
-        clf = MLPClassifier.load(model)
-        X = Dataset.from_parquet(folder, target="clicked").X
-        count = sum(len(clf.predict_proba(block)) for block in X.blocks())
-        return {"rows": count, "predicting": _since(began)}
     data = Dataset.from_parquet(folder, target="clicked", store=model.parent / "store")
     if name == "memory":
         data = load(folder, target="clicked", memory=1 << 62)
@@ -93,6 +92,17 @@ def step(name: str, folder: Path, model: Path, max_steps: int | None = None) -> 
         "training": trained,
         "loss": loss,
     }
+
+
+def _predict(folder: Path, model: Path) -> dict[str, Any]:
+    """Run ``wellfit predict``, which reads, predicts and writes file by file."""
+    from wellfit.cli.app import app
+
+    began = _clocks()
+    with tempfile.TemporaryDirectory(dir=model.parent) as out, redirect_stdout(sys.stderr):
+        app(["predict", str(model), str(folder), "--out", out], standalone_mode=False)
+    count = sum(read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+    return {"rows": count, "predicting": _since(began)}
 
 
 def measure(name: str, folder: Path, model: Path, max_steps: int | None = None) -> dict[str, Any]:

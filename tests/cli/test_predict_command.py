@@ -11,8 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from typer.testing import Result
 
+from wellfit import MLPClassifier
+from wellfit.cli.new_rows import Block, NewRows
+from wellfit.cli.predict import _predict
+from wellfit.cli.spread import Spread
 from wellfit.core.errors import ModelFileError
 from wellfit.estimators import load_model
 
@@ -41,6 +46,27 @@ def test_it_writes_classes_and_probabilities(
         model.predict_proba(table[["age", "job", "hours"]]),
         rtol=1e-6,
     )
+
+
+def test_classes_and_probabilities_take_one_pass_through_the_network(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = table[["age", "hours"]]
+    model = MLPClassifier((2,), epochs=1).fit(X, table["job"])
+    passes: list[int] = []
+    outputs = MLPClassifier.outputs
+
+    def counted(self: MLPClassifier, X: pd.DataFrame) -> NDArray[np.floating]:
+        passes.append(len(X))
+        return outputs(self, X)
+
+    monkeypatch.setattr(MLPClassifier, "outputs", counted)
+    monkeypatch.setattr(NewRows, "blocks", lambda self, model: [Block(X, None)])
+    written: list[str] = []
+    count, _ = _predict(model, NewRows("adult.csv"), Spread((), ()), written.append)
+    assert passes == [len(X)] == [count]
+    found = pd.read_csv(io.StringIO("".join(written)))
+    assert (found["prediction"] == model.predict(X)).all()
 
 
 def test_a_model_folder_does_as_well_as_a_run(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from wellfit.core.errors import DataError
@@ -15,6 +16,7 @@ from wellfit.datasets.csv_files import csv_types, layout_of
 from wellfit.datasets.memory_budget import is_beyond_memory
 from wellfit.datasets.schema import TableSchema
 from wellfit.datasets.table_files import streamed_files
+from wellfit.datasets.tables import table_blocks
 
 N = 100
 
@@ -233,3 +235,13 @@ def test_a_folder_is_read_whole_where_it_fits(folder: Path) -> None:
     assert isinstance(load(folder / "x.csv", target="sold").X, pd.DataFrame)
     assert not is_beyond_memory([folder / "0.parquet"], 34 * 5 * 8 * 4)
     assert is_beyond_memory([folder / "0.parquet"], 34 * 5 * 8 * 4 - 1)
+
+
+def test_a_row_group_is_read_page_by_page(tmp_path: Path) -> None:
+    path, n, schema = tmp_path / "one.parquet", 500_000, TableSchema({"a": "number"})
+    pd.DataFrame({"a": np.random.default_rng(0).random(n)}).to_parquet(path)
+    at_rest = pyarrow.total_allocated_bytes()
+    blocks = table_blocks(path, schema, ["a"], 50_000)
+    held = [pyarrow.total_allocated_bytes() - at_rest for _ in blocks]
+    assert len(held) == n / 50_000
+    assert max(held) < 8 * n / 1.2, "the whole row group, and the block, would be more"

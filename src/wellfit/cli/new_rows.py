@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wellfit.datasets.task import Labels
 
 _CELLS = 2**21  # values in a block: 16 MiB of float64
-_MOST_ROWS = 2**16
+_MOST_ROWS = 2**15  # text takes more than a float64, and several copies of a block are made
 
 
 class Block(NamedTuple):

@@ -209,7 +209,10 @@ def _predict(
 
     count = 0
     for block in rows.blocks(model):
-        table = pd.concat([predictions(model, block.X), spread.columns(model, block.X)], axis=1)
+        answering = _computed(model, block.X)
+        table = pd.concat(
+            [predictions(answering, block.X), spread.columns(answering, block.X)], axis=1
+        )
         named = table if block.ids is None else _named(block.ids, table)
         # Without a format, numbers have all digits, so that reading them back is exact.
         write(named.to_csv(index=False, header=not count, lineterminator="\n"))
@@ -221,6 +224,15 @@ def _predict(
             spread.add(table, block.y)
             comparison.add(block.y, table.filter(regex=r"^prediction(_\d+)?$").to_numpy())
     return count, comparison
+
+
+def _computed(model: Any, X: Rows) -> Any:
+    """Return a model whose classes and probabilities of some rows need no further computing."""
+    if not hasattr(model, "outputs"):  # NumPy's, which predicts small tables only
+        return model
+    from wellfit.fitting.scoring import precomputed
+
+    return precomputed(model, model.outputs(X))
 
 
 def _named(ids: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PARQUET = (".parquet", ".pq")
 TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
+_READ_BYTES = 1 << 18  # of a column of a parquet file at once
 
 
 def is_table(path: Path) -> bool:
@@ -147,7 +148,8 @@ def _parquet_blocks(
 ) -> Iterator[pd.DataFrame]:
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
+    # Page by page: read ahead as a whole, as is the default, a large row group fills the memory.
+    with ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as file:
         first = 0
         for batch in file.iter_batches(rows, columns=list(columns)):
             table = batch.to_pandas()[list(columns)]
