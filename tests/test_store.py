@@ -8,11 +8,10 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -424,18 +423,6 @@ def test_an_error_says_which_model_is_there(model, monkeypatch, call):
         assert "was not saved, and what was there is unchanged" in str(caught.value)
         assert same(store.load(model), OLD)
         assert call <= 3
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which no more than 64 KiB can be written."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting needs Linux and its root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 def fill_the_disk(disk: Path) -> None:

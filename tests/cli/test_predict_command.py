@@ -306,3 +306,17 @@ def test_an_earlier_runs_model_gives_way_to_newer_checkpoints(
     for path in (here / "run" / "checkpoints").iterdir():
         os.utime(path)
     assert "isn't finished" in wellfit("predict", "run", "adult.csv", "-o", "p.csv").output
+
+
+def test_a_full_disk_keeps_whole_files_of_predictions_only(
+    classifier: Path, table: pd.DataFrame, small_disk: Path, wellfit: Wellfit
+) -> None:
+    Path("new").mkdir()
+    for name, times in (("0", 1), ("1", 20)):
+        pd.concat([table] * times).to_csv(f"new/{name}.csv", index=False)
+    done = wellfit("predict", str(classifier), "new", "--out", str(small_disk / "scores"))
+    assert done.exit_code == 1
+    assert f"{small_disk / 'scores' / '1.csv'}: No space left on device" in done.stderr
+    assert "note: 1 of 2 files is written" in done.stderr
+    assert os.listdir(small_disk / "scores") == ["0.csv"]
+    assert len(pd.read_csv(small_disk / "scores" / "0.csv")) == len(table)

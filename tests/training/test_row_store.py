@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,18 @@ def test_an_earlier_store_survives_a_failed_one(store: RowStore) -> None:
     with pytest.raises(InputError):
         write_rows(store.folder, [numbers(1)], N, LARGEST, FLOAT32, "new")
     assert len(RowStore(store.folder, "own")) == N
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_no_part_of_a_store(small_disk: Path) -> None:
+    def filling() -> Iterator[NDArray[np.float32]]:
+        yield numbers(N // 2)
+        with suppress(OSError):
+            (small_disk / "other").write_bytes(bytes(1 << 16))
+        yield numbers(N // 2)
+
+    with pytest.raises(
+        OSError, match=r"No space left .*; the encoded rows take 46\.9 KiB"
+    ) as caught:
+        write_rows(small_disk / "rows", filling(), N, LARGEST, FLOAT32, "")
+    assert caught.value.filename == str(small_disk / "rows")
+    assert [path.name for path in small_disk.iterdir()] == ["other"]

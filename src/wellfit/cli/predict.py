@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellfit.cli import options
-from wellfit.cli.console import screen, starting
+from wellfit.cli.console import note, screen, starting
 from wellfit.core.words import pluralize
 
 if TYPE_CHECKING:
@@ -133,10 +133,15 @@ def _write_all(
     model: Any, files: Iterable[tuple[NewRows, Path]], spread: Spread
 ) -> Comparison | None:
     """Write the predictions of several files, each into a file of its own."""
-    total, comparison = 0, None
-    for rows, out in files:
+    total, comparison, all_files = 0, None, list(files)
+    for number, (rows, out) in enumerate(all_files):
         out.parent.mkdir(parents=True, exist_ok=True)
-        count, comparison = _write(model, rows, spread, out, comparison)
+        try:
+            count, comparison = _write(model, rows, spread, out, comparison)
+        except OSError:
+            some = pluralize(len(all_files), "file")
+            note(f"{number} of {some} {'is' if number == 1 else 'are'} written")
+            raise
         screen().print(f"{pluralize(count, 'prediction')} in {out}", soft_wrap=True)
         total += count
     screen().print(f"{pluralize(total, 'prediction')} in all", soft_wrap=True)

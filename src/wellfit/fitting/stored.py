@@ -54,11 +54,25 @@ def store_rows(
         if store is None:
             shown = table.watched("encoding", blocks, len)
             store = write_rows(folder / "rows", shown, len(table), largest, dtype, fingerprint)
+    except BaseException:
+        _remove_empty(folder, table.store.path)
+        raise
     finally:
         if held is not None:
             os.close(held)
     store.keep = table.store
     return store
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and those above it, up to ``root``, that hold nothing."""
+    for place in (folder, *folder.parents):
+        try:
+            place.rmdir()
+        except OSError:  # it holds other rows
+            return
+        if place == root:
+            return
 
 
 def _known(folder: Path, fingerprint: str) -> RowStore | None:

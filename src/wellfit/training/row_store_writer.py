@@ -46,7 +46,7 @@ def write_rows(
 
     Raises:
         InputError: the disk has too little room, or the blocks have another number of rows.
-        OSError: it can't be written.
+        OSError: it can't be written; the message says how much room the rows take.
 
     >>> import tempfile
     >>> place = Path(tempfile.mkdtemp()) / "rows"
@@ -59,11 +59,13 @@ def write_rows(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(folder) as new:
         files = _column_files(new, n_rows, largest, dtype)
-        _refuse_full_disk(new, n_rows * sum(file.row_bytes for file in files))
-        _write_columns(files, blocks, n_rows)
-        document = described(files, n_rows, dtype, fingerprint, __version__)
-        write_and_sync(new / CONTENTS, document)
-        sync_folder(new)
+        needed = n_rows * sum(file.row_bytes for file in files)
+        _refuse_full_disk(new, needed)
+        with _naming(folder, needed):
+            _write_columns(files, blocks, n_rows)
+            document = described(files, n_rows, dtype, fingerprint, __version__)
+            write_and_sync(new / CONTENTS, document)
+            sync_folder(new)
     return RowStore(folder, fingerprint)
 
 
@@ -82,6 +84,18 @@ def _replacing(folder: Path) -> Iterator[Path]:
         raise
     with suppress(OSError):
         sync_folder(folder.parent)
+
+
+@contextmanager
+def _naming(folder: Path, needed: int) -> Iterator[None]:
+    """Return a context whose errors of writing name the store, and the bytes that it takes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:  # of a file that is read
+            raise
+        reason = f"{error.strerror}; the encoded rows take {in_bytes(needed)}"
+        raise OSError(error.errno, reason, str(folder)) from error
 
 
 def _column_files(
