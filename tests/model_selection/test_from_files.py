@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from sklearn.model_selection import ShuffleSplit
 from wellfit import MLPClassifier
 from wellfit.datasets import Dataset
 from wellfit.model_selection import HalvingRandomSearchCV, SearchCV
+from wellfit.training.row_store import RowStore
+from wellfit.training.row_store_writer import write_rows
 
 N = 240
 SPACE = {"optimizer__learning_rate": [0.003, 0.01, 0.03], "precision": ["float32", "float64"]}
@@ -63,19 +66,45 @@ def test_a_search_finds_the_same_as_in_memory(data: Dataset, params: dict[str, A
     np.testing.assert_allclose(known, memory.predict_proba(in_memory(data)[0]), rtol=1e-4)
 
 
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The stores that are written, in their order."""
+    places: list[Path] = []
+
+    def counted(folder: Path, *args: Any) -> RowStore:
+        places.append(folder)
+        return write_rows(folder, *args)
+
+    monkeypatch.setattr("wellfit.fitting.stored.write_rows", counted)
+    return places
+
+
 def test_candidates_that_read_alike_share_the_rows_of_a_fold(
-    data: Dataset, tmp_path: Path
+    data: Dataset, tmp_path: Path, made: list[Path]
 ) -> None:
     clf = MLPClassifier((8,), early_stopping=False, **QUICK)
     rates = {"optimizer__learning_rate": [0.003, 0.01, 0.03]}
-    journal = tmp_path / "journal"
     own = Dataset.from_parquet(data.X.parts[0].path.parent, target="y", store=tmp_path / "rows")
-    for _ in range(2):
-        search = SearchCV(clf, rates, n_iter=3, cv=2, refit=False, random_state=0, journal=journal)
+    SearchCV(clf, rates, n_iter=3, cv=2, random_state=0).fit(own)
+    # Two folds, of which each has rows to train on and rows to be judged on; and the refit's.
+    assert len(made) == 5
+    assert os.listdir(tmp_path / "rows") == ["training"], "those of folds are removed"
+
+
+@pytest.mark.parametrize("params", [{}, {"bagging": 2}], ids=["stacks", "separate"])
+def test_a_search_that_is_interrupted_leaves_no_rows(
+    data: Dataset, tmp_path: Path, made: list[Path], params: dict[str, Any]
+) -> None:
+    def interrupted(*_: Any) -> float:
+        assert made[-1].exists()
+        raise KeyboardInterrupt
+
+    clf = MLPClassifier((8,), **QUICK, **params)
+    own = Dataset.from_parquet(data.X.parts[0].path.parent, target="y", store=tmp_path / "rows")
+    search = SearchCV(clf, SPACE, n_iter=2, cv=2, random_state=0, scoring=interrupted)
+    with pytest.raises(KeyboardInterrupt):
         search.fit(own)
-    # Two folds, of which each has rows to train on and rows to be judged on.
-    assert len(list(tmp_path.glob("rows/fold-*/*/rows/rows.json"))) == 4
-    assert len(journal.read_text().splitlines()) == 1 + 6
+    assert os.listdir(tmp_path / "rows") == []
 
 
 def test_scikit_learns_halving_takes_few_rows_of_a_table_in_files(data: Dataset) -> None:

@@ -117,16 +117,18 @@ class StreamedTable:
     @overload
     def __getitem__(self, rows: slice | Sequence[int] | NDArray[np.integer]) -> StreamedTable: ...
 
-    def __getitem__(
-        self, rows: str | slice | Sequence[int] | NDArray[np.integer]
-    ) -> StreamedTable | pd.Series[Any]:
+    def __getitem__(self, rows: Any) -> StreamedTable | pd.Series[Any]:
         """Return some rows, by increasing row numbers, or a column by its name.
+
+        ``[rows, ...]``, as scikit-learn writes it for arrays, means the same as ``[rows]``.
 
         Raises:
             DataError: row numbers that don't increase; rows are read in the order of the files.
         """
         if isinstance(rows, str):
             return self.column(rows)
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is ...:
+            rows = rows[0]
         every = self.row_numbers
         found = every[rows if isinstance(rows, slice) else np.asarray(rows)]
         if len(found) > 1 and not (found[1:] > found[:-1]).all():

@@ -20,7 +20,6 @@ from wellfit.core._sklearn_compat import (
 )
 from wellfit.core.launch import refuse_launched
 from wellfit.estimators.settings import holds_out
-from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.journal import Recorder
 from wellfit.model_selection.rows import in_order, rows_of
@@ -123,8 +122,6 @@ class FitEvaluator(ABC):
         self._recorder = Recorder(search, search.journal, X, y, fit_params, score_params)
         self._progress = SearchProgress.of(search, base)
         self._succeeded = False
-        if search.keep_models:
-            search.models_ = Models(X, y)
 
     def of(self, fits: Sequence[FoldFit], contexts: Contexts | None = None) -> list[Outcome]:
         """Return for each fit what scikit-learn's searches keep of it."""

@@ -33,6 +33,7 @@ from wellfit.estimators.overrides import can_be_stacked, overridden
 from wellfit.estimators.parts import parts_of
 from wellfit.estimators.settings import refuse_scorers
 from wellfit.fitting.scoring import each_scorer, with_own_scorers
+from wellfit.model_selection.ensembles.library import Models
 from wellfit.model_selection.evaluation import Evaluation
 from wellfit.model_selection.fits import (
     FitEvaluator,
@@ -43,6 +44,7 @@ from wellfit.model_selection.fits import (
 )
 from wellfit.model_selection.fold_fit import FoldFit
 from wellfit.model_selection.halving import check_resource
+from wellfit.model_selection.rows import fold_stores
 from wellfit.model_selection.search_display import with_candidates
 from wellfit.model_selection.separate import SeparateFits
 from wellfit.preprocessing.target_arrays import plain_targets
@@ -140,9 +142,7 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         self._base = self._seeded()
-        given = (self, self._base, X, y, scorers, routed.estimator.fit, routed.scorer.score)
-        evaluator = Evaluation(*given) if self._stacks() else SeparateFits(*given)
-        results, first = self._search_through(evaluator, X, y, routed.splitter.split, context)
+        results, first = self._evaluated(X, y, scorers, routed, context)
         self.multimetric_ = isinstance(first, dict)
         if callable(self.scoring) and self.multimetric_:
             self._check_refit_for_multimetric(first)
@@ -155,6 +155,18 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, **data)
         return self
+
+    def _evaluated(
+        self, X: Any, y: Any, scorers: Any, routed: Any, context: Any
+    ) -> tuple[dict[str, Any], Any]:
+        """Train and score all fits; return ``cv_results_`` and the first test score."""
+        if self.keep_models:
+            self.models_ = Models(X, y)
+        evaluating = Evaluation if self._stacks() else SeparateFits
+        with fold_stores(X) as features:
+            given = self, self._base, features, y, scorers
+            evaluator = evaluating(*given, routed.estimator.fit, routed.scorer.score)
+            return self._search_through(evaluator, X, y, routed.splitter.split, context)
 
     def _refuse_scorers(self, y: Any) -> None:
         """Refuse scorers for other kinds of targets, with which every fit would fail."""
@@ -171,7 +183,7 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
                 f"{type(self._base).__name__} defines its own {', '.join(own)}; its candidates "
                 "are trained one by one, as in scikit-learn, and not as stacks",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return can_be_stacked(self._base)
 
