@@ -262,3 +262,15 @@ def test_a_data_set_holds_its_target(folder: Path) -> None:
     clf = MLPClassifier((8,), **QUICK).fit(data)
     with pytest.raises(InputError, match=r"feature names|no column"):
         clf.predict(data.X.drop("town"))
+
+
+@pytest.mark.parametrize("params", [{"n_submodels": 3}, {"bagging": 3, "conformal": "cross"}])
+def test_networks_that_predict_by_their_mean_are_told_apart_from_a_disk(
+    folder: Path, params: dict[str, Any]
+) -> None:
+    data = Dataset.from_parquet(folder, target="y")
+    clf, X = MLPClassifier((4,), **QUICK, **params).fit(data), data.X.to_frame()
+    np.testing.assert_allclose(clf.predict_std(data.X), clf.predict_std(X), atol=1e-6)
+    if "conformal" in params:
+        sets = zip(clf.predict_set(data.X), clf.predict_set(X), strict=True)
+        assert all(list(disk) == list(memory) for disk, memory in sets)

@@ -91,6 +91,15 @@ def test_candidates_that_read_alike_share_the_rows_of_a_fold(
     assert os.listdir(tmp_path / "rows") == ["training"], "those of folds are removed"
 
 
+def test_fits_that_are_trained_one_by_one_find_the_same_as_in_memory(data: Dataset) -> None:
+    clf = MLPClassifier((8,), bagging=2, **QUICK)
+    given: dict[str, Any] = {"cv": SHUFFLED[:1], "n_iter": 2, "random_state": 0, "refit": False}
+    rates = {"optimizer__learning_rate": [0.003, 0.03]}
+    found = [SearchCV(clf, rates, **given).fit(*rows) for rows in ((data,), in_memory(data))]
+    disk, memory = (search.cv_results_["mean_test_score"] for search in found)
+    np.testing.assert_allclose(disk, memory)
+
+
 @pytest.mark.parametrize("params", [{}, {"bagging": 2}], ids=["stacks", "separate"])
 def test_a_search_that_is_interrupted_leaves_no_rows(
     data: Dataset, tmp_path: Path, made: list[Path], params: dict[str, Any]

@@ -177,11 +177,8 @@ class FittedNetwork(TrainedLayers):
             x: validated rows, as the encoder of features takes them.
             compute: where and how to compute.
         """
-        found = [
-            self.evaluate(numbers, compute, self.targets.loss.predict)
-            for numbers in self.features.encoded_blocks(x, compute.numpy_dtype)
-        ]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        predict_of = self.targets.loss.predict
+        return self._by_blocks(x, compute, lambda rows: self.evaluate(rows, compute, predict_of))
 
     def separate_outputs(self, x: Table, compute: Compute) -> NDArray[np.floating]:
         """Return the outputs (n, n_samples, n_outputs) of n networks that predict by their mean.
@@ -197,17 +194,24 @@ class FittedNetwork(TrainedLayers):
         def link(z: Tensor) -> Tensor:
             return predict_of(z.reshape(len(z), n, -1, z.shape[-1])).flatten(1, 2)
 
-        numbers = self.features.encode(x, compute.numpy_dtype)
-        outputs = self._apart.evaluate_each(
-            numbers, compute, link
-        )  # (folds, n_samples, n · outputs)
+        each = self._apart.evaluate_each
+        # (folds, n_samples, n · outputs)
+        outputs = self._by_blocks(x, compute, lambda rows: each(rows, compute, link))
         apart = outputs.reshape(*outputs.shape[:2], n, -1).swapaxes(1, 2)
         return apart.reshape(-1, *apart.shape[2:])
 
     def outputs_of_each(self, x: Table, compute: Compute) -> NDArray[np.floating]:
         """Return the outputs (n_networks, n_samples, n_outputs) of networks that are averaged."""
-        numbers = self.features.encode(x, compute.numpy_dtype)
-        return self.evaluate_each(numbers, compute, self.targets.loss.predict)
+        predict_of, each = self.targets.loss.predict, self.evaluate_each
+        return self._by_blocks(x, compute, lambda rows: each(rows, compute, predict_of))
+
+    def _by_blocks(
+        self, x: Table, compute: Compute, evaluate: Callable[[Numbers], NDArray[np.floating]]
+    ) -> NDArray[np.floating]:
+        """Return what is computed of encoded rows (…, n_samples, n_outputs), block by block."""
+        blocks = self.features.encoded_blocks(x, compute.numpy_dtype)
+        found = [evaluate(numbers) for numbers in blocks]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=-2)
 
     def encode(
         self, x: Table, y: ArrayLike, compute: Compute
