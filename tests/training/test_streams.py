@@ -11,7 +11,7 @@ from engine import FLOAT64, member, parameters, run, table
 from wellfit.augment import Elastic, Mixup, Noise, Rotation, Shift
 from wellfit.core.errors import DataError, HyperparameterError, InputError
 from wellfit.nn import SoftmaxCrossEntropy, mlp
-from wellfit.training import Rows, Stream, fraction_of, split
+from wellfit.training import Rows, Stream, fraction_of, split, train
 from wellfit.training.chunk import Chunk
 from wellfit.training.streams import Batches
 
@@ -124,6 +124,15 @@ def test_streams_that_cannot_share_a_stack():
         run([member()] * 3, rows, [Stream(np.arange(20))] * 2)
     with pytest.raises(InputError, match="member 1 cannot share a stack"):
         run([member(), member(batch_size=3)], rows)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("float32", FLOAT64), ("bfloat16", FLOAT64), ("float64", torch.float32)]
+)
+def test_rows_of_another_type_than_the_weights_are_refused(precision, dtype):
+    rows = Rows(np.ones((4, 3)), np.zeros(4, int), dtype=dtype)
+    with pytest.raises(InputError, match=f"precision is '{precision}'.*expected Rows"):
+        train([member()], rows, [Stream(np.arange(4))], precision=precision)
 
 
 # --- augmentation ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import torch
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.member import Member
+from wellfit.training.precision import dtype_of
 from wellfit.training.result import Result
 from wellfit.training.rows import Rows
 from wellfit.training.streams import Stream
@@ -39,6 +40,20 @@ def numbers_in_range(member: Member, rows: Rows) -> Iterator[None]:
             f"a number of {', '.join(map(repr, rules))}, or its product with the learning rate, "
             f"is too large; expected numbers up to {torch.finfo(rows.dtype).max:.2g}"
         ) from error
+
+
+def check_precision(precision: str, rows: Rows) -> None:
+    """Refuse rows whose numbers are of another type than the weights.
+
+    Raises:
+        InputError: they are.
+    """
+    dtype = dtype_of(precision)
+    if rows.dtype != dtype:
+        raise InputError(
+            f"precision is {precision!r}, and the rows' numbers are {rows.dtype}; expected "
+            f"Rows(…, dtype={dtype}) or another precision"
+        )
 
 
 def same_data(resume: Result, rows: Rows, streams: Sequence[Stream]) -> str:

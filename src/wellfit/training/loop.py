@@ -16,7 +16,7 @@ from wellfit.core.digests import blake2b
 from wellfit.core.errors import InputError
 from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, MetricHistory, Run
-from wellfit.training.checks import numbers_in_range, same_data
+from wellfit.training.checks import check_precision, numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.initial import initial_weights
 from wellfit.training.interrupt import Interrupt
@@ -84,7 +84,8 @@ def train(
         returns what is there.
 
     Raises:
-        InputError: members or streams that cannot share a stack, or differ between processes.
+        InputError: members or streams that cannot share a stack, or differ between processes;
+            rows of another type than ``precision`` keeps.
         LostProcessError: another process of the group has ended.
         HyperparameterError: a schedule that leaves the range of what it schedules.
 
@@ -99,6 +100,7 @@ def train(
         raise InputError(
             f"{len(members)} members need as many streams, or one; given {len(streams)}"
         )
+    check_precision(precision, rows)
     everyone = list(streams) * (len(members) if len(streams) == 1 else 1)
     group = group or ProcessGroup()
     own = [MetricHistory(), *plateau_callbacks([member.lr_schedule for member in members])]
