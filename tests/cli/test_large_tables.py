@@ -146,9 +146,9 @@ def test_passes_over_the_rows_show_how_far_they_are(
     assert wellfit(*TRAIN, *SMALL, "--run", "run").exit_code == 0
     passes = " | ".join(said).split(" | over")
     assert passes[0].startswith("reading 96 rows | reading 96 rows: ")
-    assert passes[0].endswith("reading 96 rows: 100% ...")
+    assert passes[0].endswith("reading 96 rows: 100 % ...")
     assert passes[1].startswith(" | encoding 96 rows | encoding 96 rows: ")
-    assert passes[1].endswith("encoding 96 rows: 100% ...")
+    assert passes[1].endswith("encoding 96 rows: 100 % ...")
 
 
 def test_a_search_reads_blocks(adults: Path, wellfit: Wellfit) -> None:

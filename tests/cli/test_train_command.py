@@ -89,7 +89,7 @@ def test_an_algorithm_is_written_as_in_python(
     ("word", "complaint"),
     [
         ("optimizer=SGD(0.1, 0.9, True, 1)", "unknown optimizer 'SGD(0.1, 0.9, True, 1)'"),
-        ("optimizer=SGD(rate=0.1)", "unknown hyper-parameter of sgd 'rate'"),
+        ("optimizer=SGD(rate=0.1)", "unknown hyper-parameter 'rate' of sgd"),
         ("optimizer=SGD(**{})", "unknown optimizer 'SGD(**{})'"),
         ("optimizer=print(1)", "unknown optimizer 'print(1)'"),
         ("batch_norm=BatchNorm(momentum=2)", "momentum of layer 'batch_norm' is 2"),

@@ -55,6 +55,28 @@ def healthy() -> list[Verdict]:
     ]
 
 
+def test_unseen_rows_that_are_training_rows_too_are_left_out():
+    """Trees know such rows by heart: beside them any network would seem under-fitted."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(120, 3)), rng.normal(size=120)
+    reg = MLPRegressor((4,), epochs=2, early_stopping=False, random_state=0).fit(X, y)
+    new, new_y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    alone = verdict(reg, X, y, new, new_y, data_findings=())
+    found = verdict(
+        reg, X, y, np.vstack([new, X[:30]]), np.append(new_y, y[:30]), data_findings=()
+    )
+    assert found.scores == alone.scores
+    assert "Left out: 30 unseen rows that also occur among the training rows." in found.sure
+    # Where most rows recur, new ones will too.
+    assert verdict(reg, X, y, X[:30], y[:30], data_findings=()).scores.unseen_rows == 30
+
+
+def test_a_score_on_some_of_the_training_rows_says_on_how_many():
+    X, y = np.random.default_rng(0).normal(size=(2, 2100, 1))
+    reg = MLPRegressor((2,), epochs=1, early_stopping=False, random_state=0).fit(X, y[:, 0])
+    assert "on 2,000 of the training rows" in verdict(reg, X, y[:, 0], data_findings=()).sure
+
+
 @pytest.fixture(scope="module")
 def fitted() -> Any:
     return MLPClassifier((32,), epochs=15, random_state=0, n_threads=1).fit(*DIGITS)

@@ -10,6 +10,7 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import InputError
+from wellfit.estimators.declaration import MEANT
 from wellfit.nn import (
     AlphaDropout,
     BatchNorm,
@@ -177,8 +178,22 @@ def test_batch_norm_that_is_none(cls, data, given, message):
 def test_settings_of_batch_norm_need_no_name():
     given = {"momentum": 0.95, "output": True}
     assert BatchNorm.from_value(given) == BatchNorm(0.95, output=True)
-    with pytest.raises(InputError, match="unknown hyper-parameter of batch_norm 'momentm'"):
+    with pytest.raises(InputError, match="unknown hyper-parameter 'momentm' of batch_norm"):
         BatchNorm.from_value({"momentm": 0.95})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("hiden_layer_sizes", "MLPClassifier has no parameter 'hiden_layer_sizes'; did you mean "
+         "'hidden_layer_sizes'?"),
+        ("optimizer__momentum", r"takes optimizer__momentum by set_params\(optimizer__momentum=…"),
+        *((name, f"did you mean '{meant}'") for name, meant in MEANT.items()),
+    ],
+)  # fmt: skip
+def test_a_keyword_that_a_constructor_does_not_have(given, message):
+    with pytest.raises(TypeError, match=message):
+        MLPClassifier(**{given: 1})
 
 
 def test_settings_of_a_batch_norm_that_is_not_there():

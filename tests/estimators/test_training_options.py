@@ -294,7 +294,7 @@ MOVING, HELD = {"optimizer": SGD(0.1, 0.5)}, {"validation_fraction": 0.3}
         ({"n_threads": 0}, "threads is 0; expected a whole number"),
         ({"subsample": 0.0}, r"subsample is 0.0; expected a number in \(0, 1\]"),
         ({"subsample": 1.5}, "subsample is 1.5"),
-        ({"shuffle": "no"}, "unknown value of shuffle 'no'"),
+        ({"shuffle": "no"}, "unknown value 'no' of shuffle"),
         ({"precision": "float16"}, "precision is 'float16'.*bfloat16"),
         ({"augment": "shift"}, "image_shape"),
         ({"augment": "shift", "image_shape": (3, 3)}, "9"),

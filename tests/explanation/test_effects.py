@@ -17,7 +17,12 @@ from sklearn.inspection import partial_dependence as dependence_of_sklearn
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.explanation import accumulated_local_effects, partial_dependence
+from wellfit.explanation import (
+    accumulated_local_effects,
+    attribute,
+    partial_dependence,
+    permutation_importance,
+)
 
 RNG = np.random.default_rng(0)
 N = 200
@@ -35,6 +40,17 @@ TABLE = pd.DataFrame(
     }
 )  # fmt: skip
 WORTH = {"Bern": 1.0, "Ulm": -2.0, "Rom": 5.0, "Oslo": 0.0}
+
+
+@pytest.mark.parametrize(
+    "explaining",
+    [wellfit.explain, partial_dependence, accumulated_local_effects, attribute,
+     permutation_importance],
+)  # fmt: skip
+def test_rows_in_the_place_of_the_model_are_called_that(explaining: Callable[..., Any]) -> None:
+    more = {attribute: (), permutation_importance: (FIRST,)}.get(explaining, ("a",))
+    with pytest.raises(InputError, match="the model is a DataFrame; expected a fitted estimator"):
+        explaining(TABLE, MLPRegressor(), *more)
 
 
 class Formula(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -232,7 +232,7 @@ def test_files_that_say_nothing_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("space", "error", "message"),
     [
-        ({"l3": [1]}, UnknownNameError, "parameter of MLPClassifier 'l3'; did you mean 'l2'"),
+        ({"l3": [1]}, UnknownNameError, "parameter 'l3' of MLPClassifier; did you mean 'l2'"),
         ({"optimizer__momentun": [1]}, UnknownNameError, "did you mean 'momentum'"),
         ({"optimzer__momentum": [1]}, UnknownNameError, "'optimzer__momentum'; did you mean"),
         ({"optimizer": ["sgd", "adm"]}, UnknownNameError, "'adm'; did you mean 'adam'"),

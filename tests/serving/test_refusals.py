@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[Any, bytes, str]] = {
     "a share": ([ROW], b"set=0.9", "set is 0.9; expected per cent, from 1 to below 100; did you"),
     "no level": ([ROW], b"set=high", "set is 'high'; expected per cent, such as 90"),
     "another parameter": ([ROW], b"sets=90", "unknown parameter 'sets'; did you mean 'set'?"),
-    "another value": ([ROW], b"extra=drop", "unknown value of extra 'drop'"),
+    "another value": ([ROW], b"extra=drop", "unknown value 'drop' of extra"),
     "too many parameters": ([ROW], b"&".join([b"set=90"] * 40), "the query can't be read"),
     "csv without a column": ("age,hours\n3,4\n", b"", "the request has no column 'job' (3 of 5"),
     "csv without rows": ("age,hours,job,member,since\n", b"", "the request has column names, but"),
@@ -169,7 +169,11 @@ def test_other_addresses_and_methods_are_refused(
 ) -> None:
     (found,) = replies_to(app, Sent(path, method=method))
     assert found.status == status
-    assert found.error
+    if status == 404:
+        assert found.error.startswith("there is nothing at /nothing; expected /, /predict")
+    else:
+        allowed = "POST" if path == "/predict" else "GET or HEAD"
+        assert found.error == f"{path} doesn't take {method}; expected {allowed}"
 
 
 # --- limits -----------------------------------------------------------------------------------

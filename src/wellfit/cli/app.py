@@ -48,6 +48,8 @@ class _CommandGroup(TyperGroup):
             # Typer handles its own exceptions (a wrong option, --help, a closed pipe).
             own = isinstance(error, (typer.Abort, BrokenPipeError)) or hasattr(error, "exit_code")
             if own or ctx.params.get("debug"):
+                if isinstance(error, typer.BadParameter):
+                    error.message = _expectation(error)
                 let_first_speak()
                 raise
             raise typer.Exit(_report_error(error)) from error
@@ -77,6 +79,29 @@ def _report_error(error: BaseException) -> int:
     if signum is not None:
         return signals.exit_code(signum)
     return UNUSABLE if isinstance(error, InputError) else FAILED
+
+
+# By the kind of a failed validation of Typer's: what was expected, with its bounds filled in.
+_EXPECTED = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
+}
+
+
+def _expectation(error: typer.BadParameter) -> str:
+    """Return what was given and expected of a wrong option, or the help of one that is missing."""
+    cause: Any = error.__cause__
+    if not error.message:  # a missing one
+        return (getattr(error.param, "help", None) or "").partition(". ")[0].rstrip(".")
+    for found in cause.errors() if hasattr(cause, "errors") else ():
+        if found["type"] in _EXPECTED:
+            wanted = _EXPECTED[found["type"]].format(**found.get("ctx", {}))
+            return f"{found['input']!r}; expected {wanted}"
+    return error.message
 
 
 def _error_text(error: BaseException) -> str:

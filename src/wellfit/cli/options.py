@@ -79,7 +79,10 @@ Test = Annotated[
 TestFraction = Annotated[
     float, typer.Option(help="Fraction of the rows for the test set, if none is given.")
 ]
-Drop = Annotated[list[str] | None, typer.Option(help="A column to drop; repeatable.")]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(help="Columns to drop: one, or several with commas; repeatable."),
+]
 Classes = Annotated[
     str | None,
     typer.Option(help="Use the rows of these classes only: 0-4, or 0,3,7, or names."),

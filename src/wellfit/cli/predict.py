@@ -99,8 +99,8 @@ def predict(
 
     printed = str(out) == "-"
     several = not is_name(data, data_dir) and Path(data).is_dir()
-    _refuse_output(out, data, several=several, printed=printed)
     folder = model_folder(run)
+    _refuse_output(out, data, several=several, printed=printed)
     refuse_missing_data(data, data_dir)
     from wellfit.cli.new_rows import NewRows, refuse_other_columns, rows_of_folder
     from wellfit.cli.spread import Spread

@@ -240,8 +240,7 @@ def model_folder(path: Path) -> Path:
     A run that was killed has its checkpoints instead; :func:`~wellfit.load_model` reads both.
 
     Raises:
-        ModelFileError: there is no run or model (the message names the nearest one), or the run
-            has no model yet.
+        ModelFileError: no run or model, naming the nearest one, or a run without a model yet.
     """
     if not path.exists():
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
@@ -249,6 +248,8 @@ def model_folder(path: Path) -> Path:
         raise ModelFileError(f"there is no run or model {path}{did_you_mean(path.name, runs)}")
     if is_model(path):
         return path
+    if path.is_file() and not is_model(path.parent):
+        raise ModelFileError(f"{path} is a file; expected the folder of a run or of a model")
     if _was_killed(path):
         return path / CHECKPOINTS
     if not is_model(path / MODEL) and (path / CONFIG).exists() and read_config(path):

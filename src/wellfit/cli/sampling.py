@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wellfit.cli.console import spinner
 from wellfit.cli.source import SplitData
 from wellfit.core.memory import in_bytes
-from wellfit.core.words import pluralize
+from wellfit.core.words import percent, pluralize
 from wellfit.datasets import Dataset, StreamedTable
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.streamed import SAMPLE_ROWS, StoreFolder, sampled
@@ -122,7 +122,7 @@ def shown(what: str, rows: int) -> Iterator[Callable[[int], None]]:
         def advance(count: int) -> None:
             nonlocal done
             done += count
-            status.update(f"{what} {rows:,} rows: {done / rows:.0%} ...")
+            status.update(f"{what} {rows:,} rows: {percent(done / rows, 0)} ...")
 
         yield advance
 

@@ -198,6 +198,10 @@ def _without(data: Dataset, column: str) -> Dataset:
     if not hasattr(data.X, "columns"):
         raise InputError(f"{data.name} has no column names, so --drop {column} is invalid")
     known = [str(name) for name in data.X.columns]
+    if column not in known and "," in column:  # several, unless that is the name of one
+        for name in column.split(","):
+            data = _without(data, name.strip())
+        return data
     if column not in known:
         raise UnknownNameError(f"column of {data.name}", column, known)
     if len(known) == 1:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.core.words import percent
 from wellfit.datasets import Dataset
 from wellfit.datasets.splitting import in_reading_order, take_rows
 
@@ -44,8 +45,8 @@ def later_rows(X: Any, columns: Sequence[str]) -> Cut:
         later = codes[ids] >= first
         if later.all():
             raise DataError(
-                f"{fraction:.0%} of the rows have the same {' and '.join(columns)}, so none are "
-                "later; expected at least two times"
+                f"{percent(fraction, 0)} of the rows have the same {' and '.join(columns)}, so "
+                "none are later; expected at least two times"
             )
         return ids[~later], ids[later]
 

@@ -18,8 +18,12 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
+
+# A noun, and what of it begins with a preposition: "column", " of adult".
+_NOUN = re.compile(r"(.*?)((?: (?:of|for|in|to|with|that) .*)?)", re.DOTALL)
 
 
 class WellfitError(Exception):
@@ -51,6 +55,8 @@ class UnknownNameError(InputError):
 
     >>> str(UnknownNameError("optimizer", "adm", ["sgd", "adam", "adamw"]))
     "unknown optimizer 'adm'; did you mean 'adam'? Known: adam, adamw, sgd"
+    >>> str(UnknownNameError("column of adult", "aeg", ["age", "income"]))
+    "unknown column 'aeg' of adult; did you mean 'age'? Known: age, income"
     """
 
     def __init__(
@@ -60,7 +66,9 @@ class UnknownNameError(InputError):
         self.aliases = sorted(aliases)  # suggested where one is near, but not listed
         hint = did_you_mean(given, [*self.known, *self.aliases])
         listed = ", ".join(self.known) or "none"
-        super().__init__(f"unknown {kind} {given!r}{hint} Known: {listed}")
+        # The name stands behind its noun: "column 'x' of adult", not "column of adult 'x'".
+        noun, where = _NOUN.fullmatch(kind).groups()  # type: ignore[union-attr]  # matches all
+        super().__init__(f"unknown {noun} {given!r}{where}{hint} Known: {listed}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are pickled with their message as the only argument, which this __init__

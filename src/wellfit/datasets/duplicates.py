@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellfit.datasets.dataset import Array
 
@@ -35,8 +36,17 @@ def duplicates_across(X_train: Rows, X_test: Rows) -> int:
     >>> duplicates_across(np.array([[1, 2], [3, 4]]), np.array([[3, 4], [3, 4], [5, 6]]))
     2
     """
+    return int(occurs_in(X_train, X_test).sum())
+
+
+def occurs_in(X_train: Rows, X_test: Rows) -> NDArray[np.bool_]:
+    """Return (test rows,) which rows of ``X_test`` also occur in ``X_train``.
+
+    >>> occurs_in(np.array([[1, 2], [3, 4]]), np.array([[3, 4], [5, 6]]))
+    array([ True, False])
+    """
     train, test = _keys([X_train, X_test])
-    return int(np.isin(test, train).sum())
+    return np.isin(test, train)
 
 
 def _keys(parts: Sequence[Rows]) -> list[Array]:

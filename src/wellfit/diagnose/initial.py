@@ -9,6 +9,7 @@ import torch
 
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import generator
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.context import CheckContext
 from wellfit.diagnose.start import Start, hidden_weights
@@ -164,7 +165,7 @@ class Symmetry(Check, name="symmetry"):
         alike = graded(worst, self.most, self.most)
         return self.finding(
             alike,
-            f"{worst:.0%} of a layer's units are identical to another"
+            f"{percent(worst, 0)} of a layer's units are identical to another"
             if worst
             else "all units differ",
             "draw the initial weights at random (initializer='glorot_uniform'): identical units "

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from wellfit.core.errors import DataError, InputError
+from wellfit.core.fitted import require_fitted
 from wellfit.core.rng import derive, random_state_of
 from wellfit.fitting import Compute, FittedNetwork
 from wellfit.fitting.validation import validate_features
@@ -111,7 +111,7 @@ def layer_values(
     hidden 1  (3, 4)       (3, 4)           (3, 4)  (3, 4)  (4,)
     output    (3, 2)       (3, 2)           (3, 2)  (4, 2)  (2,)
     """
-    check_is_fitted(model, "network_")
+    require_fitted(model, "network_")
     network: FittedNetwork = model.network_.first
     if network.weights.network.rows_per_example[0] != 1:
         raise InputError(f"{type(model).__name__} reads several rows at a time; expected one")

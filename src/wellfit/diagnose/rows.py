@@ -120,7 +120,8 @@ class Labels(Check, name="labels"):
         share = self._contradictions(context)
         if share > self.contradicting:
             seen.append(
-                f"{share:.1%} of the rows have the features of another row, but a different label"
+                f"{percent(share)} of the rows have the features of another row, but a different "
+                "label"
             )
         return seen
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from wellfit.core.hyper import hyper
 from wellfit.core.rng import derive
+from wellfit.core.words import percent
 from wellfit.diagnose.base import Check, Finding, Outcome, Stage, graded
 from wellfit.diagnose.context import CheckContext
 from wellfit.diagnose.lr_range_test import RangeTest, planned, range_test
@@ -118,12 +119,13 @@ class LearningRate(Check, name="learning_rate"):
         low = not high and reached < self.little
         text = "is too high" if high else "is in range"
         if low:
-            text = f"is too low (all planned steps would make {max(reached, 0):.0%})"
+            text = f"is too low (all planned steps would make {percent(max(reached, 0), 0)})"
         fails = high and share <= 0
         return self.finding(
             Outcome.FAIL if fails else Outcome.WARN if high or low else Outcome.PASS,
-            f"{test.rate:.2g} {text}: in {test.steps} steps it makes {max(share, 0):.0%} of the "
-            f"progress of the best rate; suggested {test.suggested:.2g}",
+            f"{test.rate:.2g} {text}: in {test.steps} steps it makes "
+            f"{percent(max(share, 0), 0)} of the progress of the best rate; suggested "
+            f"{test.suggested:.2g}",
             f"try a learning rate of {test.suggested:.2g}",
             rate=test.rate,
             suggested=test.suggested,
@@ -283,10 +285,10 @@ def _gain_text(gain: Gain) -> str:
     if gain.share <= 0:
         return f"no better than constant outputs on {gain.rows} unseen rows"
     return (
-        f"a loss {gain.share:.0%} lower than that of constant outputs on {gain.rows} unseen rows "
-        f"({gain.surprise:.1f} standard errors)"
+        f"a loss {percent(gain.share, 0)} lower than that of constant outputs on "
+        f"{gain.rows} unseen rows ({gain.surprise:.1f} standard errors)"
     )
 
 
 def _share_text(share: float) -> str:
-    return f"{max(share, 0):.1%}" if share <= 1 else "more than all"
+    return f"{percent(max(share, 0))}" if share <= 1 else "more than all"

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
+from wellfit.core.fitted import require_fitted
 from wellfit.fitting import ClassTargets, Compute, FittedNetwork, NumberTargets
 from wellfit.fitting.conformal import (
     SET_METHODS,
@@ -195,7 +195,7 @@ def conformalize(model: Model, X: Any, y: ArrayLike) -> Model:
 
 
 def _network(model: Any) -> FittedNetwork:
-    check_is_fitted(model, "network_")
+    require_fitted(model, "network_")
     network: FittedNetwork = model.network_
     return network
 

@@ -12,9 +12,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, dataclass_transform
 
+from wellfit.core.errors import did_you_mean
 from wellfit.core.parameter import Parameter, parameter
 
 Class = TypeVar("Class", bound=type)
+
+# Names of scikit-learn's MLP, and of other libraries, by which parameters are looked for here.
+MEANT = {
+    "alpha": "l2",
+    "weight_decay": "l2",
+    "solver": "optimizer",
+    "max_iter": "epochs",
+    "learning_rate_init": "learning_rate",
+    "lr": "learning_rate",
+    "n_jobs": "n_threads",
+}
 
 _PLACEHOLDER = "        {parameters}\n"  # in a docstring, where the parameters are to stand
 
@@ -71,6 +83,8 @@ def _constructor(cls: type, table: Mapping[str, Parameter]) -> Callable[..., Non
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         if args or not given.keys() >= kwargs.keys():
             refuse(kwargs)
+            for name in kwargs.keys() - given.keys():
+                raise TypeError(_unknown(cls, name, given))
             kwargs = signature.bind(self, *args, **kwargs).arguments  # or Python's TypeError
             del kwargs["self"]
         self.__dict__.update(given, **with_preset(kwargs))
@@ -79,6 +93,16 @@ def _constructor(cls: type, table: Mapping[str, Parameter]) -> Callable[..., Non
     __init__.__annotations__ = {name: each.form for name, each in table.items()}
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     return __init__
+
+
+def _unknown(cls: Any, name: str, known: Mapping[str, Any]) -> str:
+    """Return the message on a keyword that a constructor doesn't have, with what was meant."""
+    outer, _, inner = name.partition("__")
+    if inner and outer in cls.nested_configs:
+        return f"{cls.__name__} takes {name} by set_params({name}=…), not when it is created"
+    meant = MEANT.get(name)
+    near = f"; did you mean {meant!r}?" if meant in known else did_you_mean(name, known)
+    return f"{cls.__name__} has no parameter {name!r}{near}"
 
 
 def _signature(table: Mapping[str, Parameter]) -> inspect.Signature:

@@ -176,7 +176,7 @@ def load_as(kind: type, path: str | os.PathLike[str]) -> Any:
     """Return the fitted model of a class that a folder holds; see :func:`load_model`."""
     model = load_model(path)
     if not isinstance(model, kind):
-        raise ModelFileError(f"{path} holds a {type(model).__name__}; expected {kind.__name__}")
+        raise ModelFileError(f"{path} holds {type(model).__name__}; expected {kind.__name__}")
     return model
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts import Chart, attribution_chart
 from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.extras import import_extra
+from wellfit.core.fitted import require_fitted
 from wellfit.core.words import pluralize, short
 from wellfit.explanation.cells import RowsOfCells, texts_of
 from wellfit.explanation.html import page_of
@@ -230,7 +230,7 @@ def attribute(
     >>> bool(abs(found.prediction - clf.predict_proba(X[:3])[:, 1]).max() < 1e-5)
     True
     """
-    check_is_fitted(model)
+    require_fitted(model)
     if scale not in _SCALES:
         raise HyperparameterError(f"scale is {scale!r}; expected 'probability' or 'logit'")
     networks = networks_of(model)

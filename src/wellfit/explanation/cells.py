@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.fitted import require_fitted
 from wellfit.core.words import short
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.streamed import StreamedTable
@@ -52,8 +53,11 @@ class RowsOfCells:
 
         Raises:
             DataError: X is no table, or has no rows.
-            InputError: a table that isn't in memory.
+            InputError: a table that isn't in memory, or a model that is none.
+            NotFittedError: a model before ``fit``.
         """
+        if model is not None:
+            require_fitted(model)
         if isinstance(X, StreamedTable):
             raise InputError("X is a table on a disk; expected rows in memory, such as a sample")
         table = as_table(X)

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from wellfit.charts import Chart, importance_chart
 from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
+from wellfit.core.fitted import require_fitted
 from wellfit.core.metrics import Metric
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets.splitting import take_rows
@@ -178,7 +178,7 @@ def permutation_importance(
     """
     from sklearn.inspection import permutation_importance as shuffled
 
-    check_is_fitted(model)
+    require_fitted(model)
     if not 0 < level < 1:
         raise HyperparameterError(f"level is {level!r}; expected a number in (0, 1)")
     table, targets = _some(model, X, y, max_rows, random_state)

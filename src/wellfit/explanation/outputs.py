@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.fitted import require_fitted
 
 Floats = NDArray[np.float64]
 Scale: TypeAlias = Literal["probability", "logit"]
@@ -49,7 +49,7 @@ class ModelOutputs:
             NotFittedError: before ``fit``.
             InputError: no rows, or a classifier without probabilities.
         """
-        check_is_fitted(model)
+        require_fitted(model)
         if not X.shape[0]:
             raise InputError("X has no rows; expected at least one")
         if not is_classifier(model):

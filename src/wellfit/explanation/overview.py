@@ -145,13 +145,13 @@ def explain(
     >>> sorted(found.columns)
     ['bmi', 's5']
     """
+    rows = RowsOfCells.of(X, model)
     if y is None and columns is None:
         raise InputError(
             "explain was given neither y nor columns; expected targets to measure the importance "
             "by, or the names of columns"
         )
     importance = None
-    rows = RowsOfCells.of(X, model)
     for name in columns or ():
         rows.position(name)
     if y is not None:

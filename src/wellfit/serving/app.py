@@ -23,6 +23,7 @@ from wellfit.serving.rows import ORIGIN
 
 JSON, CSV = "application/json", "text/csv"
 _STARLETTE = ("applications", "exceptions", "middleware", "requests", "responses", "routing")
+_ADDRESSES = ("/", "/predict", "/metadata", "/health", "/openapi.json")
 _LONGEST = 2000  # characters of a message, which may repeat what a request holds
 _HELD = 8  # times the largest request: bytes of bodies that wait for their answers
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -232,7 +233,12 @@ class _Application:
         return self._response(self._encoded({"error": text}), status, headers=headers)
 
     async def _http_error(self, request: Any, error: Any) -> Any:
-        known = {404: "there is nothing here; expected /predict, /metadata, /health, …"}
+        path, method = request.url.path, request.method
+        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+        known = {
+            404: f"there is nothing at {path}; expected {', '.join(_ADDRESSES)}",
+            405: f"{path} doesn't take {method}; expected {' or '.join(allowed)}",
+        }
         return self._error(
             error.status_code, known.get(error.status_code, error.detail), error.headers
         )

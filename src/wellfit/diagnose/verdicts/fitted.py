@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 from torch import Tensor
 
 from wellfit.core._sklearn_compat import safe_indexing
+from wellfit.datasets.duplicates import occurs_in
 from wellfit.diagnose.start import best_losses
 from wellfit.diagnose.verdicts import baselines, measured
 from wellfit.diagnose.verdicts.layers import (
@@ -32,6 +33,7 @@ from wellfit.training import Rows, Weights
 from wellfit.training.prediction import Predictor
 
 _MOST = 2000  # rows of each kind that are looked at
+_MOST_REPEATED = 0.5  # share of unseen rows that may be left out
 _ENOUGH = 50  # rows among which a hundredth can stand out
 
 
@@ -65,12 +67,10 @@ class FittedTraining(Training):
         self.estimator = estimator
         self.weights: Weights = estimator.network_.weights.to(torch.float32, torch.device("cpu"))
         self._loss = estimator.network_.targets.loss
+        used = {"batch_size": getattr(estimator, "batch_size_", None)}
         super().__init__(
             getattr(estimator, "history_", {}),
-            {
-                **estimator.get_params(deep=False),
-                "batch_size": getattr(estimator, "batch_size_", None),
-            },
+            {**estimator.get_params(deep=False), **used},
             status=getattr(estimator, "status_", "finished"),
             best_epoch=getattr(estimator, "best_epoch_", None),
         )
@@ -82,9 +82,7 @@ class FittedTraining(Training):
         if X is not None:
             self._read(X, np.asarray(y), X_test is None)
         if X_test is not None:
-            everyone = np.arange(len(y_test))
-            self._unseen = self._part(X_test, np.asarray(y_test), everyone)
-            self.validation_rows = len(everyone)
+            self._judge_by(X_test, np.asarray(y_test), np.arange(len(y_test)))
 
     def _read(self, X: Any, y: NDArray[Any], divide: bool) -> None:
         """Keep the training rows, and those held out of them if they can be found again."""
@@ -97,17 +95,21 @@ class FittedTraining(Training):
         if held is not None:
             unseen = self._part(X, y, held)
             stored, again = super().unseen, Mean.of(self._losses(unseen))
-            by_chance = 4 * again.error if len(held) > _MOST else 0.0
+            allowed = 1e-3 + (4 * again.error if len(held) > _MOST else 0.0)
             if network.record.temperature is not None:
                 stored = None  # the history's losses are those before calibration
-            if stored is not None and not np.isclose(
-                again.value, stored.value, 0.05, 1e-3 + by_chance
-            ):
+            if stored is not None and not np.isclose(again.value, stored.value, 0.05, allowed):
                 train, held = np.arange(len(y)), None  # it was judged by rows given apart
-            elif divide:
-                self._unseen, self.validation_rows = unseen, len(held)
         self._training = X, y, train
         self._learned, self.training_rows = self._part(X, y, train), len(train)
+        if divide and held is not None:
+            self._judge_by(X, y, held)
+
+    def _judge_by(self, X: Any, y: NDArray[Any], ids: NDArray[np.integer]) -> None:
+        """Take rows as the unseen ones, but for those that occur among the training rows."""
+        new = ids if self._training is None else _new_rows(X, ids, *self._training[::2])
+        self._unseen, self.validation_rows = self._part(X, y, new), len(new)
+        self.repeated = len(ids) - len(new)
 
     def _part(
         self, X: Any, y: NDArray[Any], ids: NDArray[np.integer], most: int = _MOST
@@ -154,9 +156,8 @@ class FittedTraining(Training):
         if self._learned is not None:
             ids = torch.arange(len(self._learned.rows))
             loss, outputs = self._loss, self.weights.network.outputs
-            return float(
-                best_losses(loss, outputs, self._learned.rows.targets(ids, loss, outputs)).mean()
-            )
+            targets = self._learned.rows.targets(ids, loss, outputs)
+            return float(best_losses(loss, outputs, targets).mean())
         if is_classifier(self.estimator):
             return float(np.log(max(len(self.estimator.classes_), 2)))
         return super().chance
@@ -203,6 +204,7 @@ class FittedTraining(Training):
             first.error if first else 0.0,
             self._kind,
             tuple(self._baselines()),
+            first.rows if first and first.rows < (self.training_rows or 0) else 0,
         )
 
     @cached_property
@@ -294,6 +296,20 @@ class FittedTraining(Training):
         if self.estimator.warm_start:
             return None
         return weight_changes(self.estimator.network_.result)
+
+
+def _new_rows(
+    X: Any, ids: NDArray[np.integer], learned: Any, train: NDArray[np.integer]
+) -> NDArray[np.integer]:
+    """Return the positions of rows of X that don't also occur among the rows learned from.
+
+    Trees know these by heart, and would seem better than they are on new rows. Where they are
+    more than half, as in tables of few levels, new rows will recur too, and all are kept.
+    """
+    if any(hasattr(part, "toarray") for part in (X, learned)):
+        return ids
+    again = occurs_in(safe_indexing(learned, train), safe_indexing(X, ids))
+    return ids if again.mean() > _MOST_REPEATED else ids[~again]
 
 
 def numbers_of(rows: Rows) -> NDArray[np.float32]:

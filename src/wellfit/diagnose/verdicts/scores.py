@@ -157,6 +157,7 @@ class Scores:
             or ``"unseen"`` where that isn't known.
         baselines: those of simple models on the same unseen rows; the one that uses no
             column is first.
+        sampled: how many of the training rows their score is of; 0 where it is of all.
     """
 
     metric: str
@@ -168,6 +169,7 @@ class Scores:
     training_error: float = 0.0
     kind: str = "unseen"
     baselines: tuple[Baseline, ...] = ()
+    sampled: int = 0
 
     @property
     def gap(self) -> Mean | None:
@@ -210,7 +212,8 @@ class Scores:
     def pair(self) -> str:
         """The scores on training and unseen rows, as a clause."""
         rows = f"{self.unseen_rows:,} " if self.unseen_rows else ""
-        places = [(self.training, "training rows"), (self.unseen, f"{rows}{self.kind} rows")]
+        learned = f"{self.sampled:,} of the training rows" if self.sampled else "training rows"
+        places = [(self.training, learned), (self.unseen, f"{rows}{self.kind} rows")]
         texts = [
             f"{self.format(value)} on {place}" for value, place in places if value is not None
         ]

@@ -70,7 +70,12 @@ class Training:
         chance: the loss of the best constant outputs; by default the first epoch's loss.
         training_rows: how many.
         validation_rows: how many.
+
+    Attributes:
+        repeated: unseen rows left out of all scores, since they occur among the training rows.
     """
+
+    repeated: int = 0
 
     def __init__(
         self,

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from sklearn.utils.validation import check_is_fitted
 
 from wellfit.core import registry
 from wellfit.core.errors import DataError
+from wellfit.core.fitted import require_fitted
 from wellfit.core.hyper import resolve
+from wellfit.core.words import pluralize
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.data import findings_of, with_data
@@ -66,7 +67,7 @@ def verdict(
     >>> verdict(early, X, y).name
     'still_improving'
     """
-    check_is_fitted(estimator, "network_")
+    require_fitted(estimator, "network_")
     for rows, targets, name in ((X, y, "X"), (X_test, y_test, "X_test")):
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
@@ -207,6 +208,9 @@ def _sure(training: Training, sentence: str) -> str:
     """Return the scores that the sentence lacks, and the confidence interval on unseen rows."""
     unseen, scores = training.unseen, training.scores
     parts = [] if scores is None else [scores.besides(sentence)]
+    if training.repeated:
+        rows = pluralize(training.repeated, f"{training.kind} row")
+        parts.append(f"Left out: {rows} that also occur among the training rows.")
     if unseen is None:
         if "no rows were held out" not in sentence:
             parts.append("No rows were held out: the score on unseen rows isn't known.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from wellfit.core.errors import InputError
 from wellfit.core.metrics import Metric
+from wellfit.core.words import percent
 from wellfit.report.page.blocks import Block, Plot, TableBlock
 from wellfit.report.searches.coordinates import coordinates_chart
 from wellfit.report.searches.importances import Importances, importance, share_chart
@@ -43,7 +44,7 @@ def space_blocks(frame: pd.DataFrame, names: Sequence[str], metric: Metric) -> I
 
 def importance_plot(found: Importances) -> Plot:
     """Return a bar for each parameter, the most important on top."""
-    rows = [[name, f"{share:.0%}"] for name, share in found.shares.items()]
+    rows = [[name, f"{percent(share, 0)}"] for name, share in found.shares.items()]
     table = TableBlock(["parameter", "share"], rows, title="Importance by parameter")
     return Plot(share_chart(found), table, height=max(240, 120 + 28 * len(rows)))
 
