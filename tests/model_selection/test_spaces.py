@@ -189,11 +189,11 @@ def test_yaml_may_write_1e_6_as_people_do(tmp_path):
         ({"l2": {"low": 2, "high": 1}}, HyperparameterError, "from 2 to 1; expected low at most"),
         ({"l2": {**LOG, "low": 0}}, HyperparameterError, "above 0 on a log scale"),
         ({"l2": {**LOG, "scale": "lgo"}}, UnknownNameError, "did you mean 'log'"),
-        ({"l2": {"low": 1, "hihg": 2}}, UnknownNameError, "'hihg'; did you mean 'high'"),
+        ({"l2": {"low": 1, "hihg": 2}}, UnknownNameError, "'hihg' of .*; did you mean 'high'"),
         ({"l2": {**LOG, "steps": 1}}, HyperparameterError, "steps of l2 is 1; .* at least 2"),
         ({"l2": {**LOG, "integer": True}}, HyperparameterError, "expected integers at both"),
         ({"l2": {**LOG, "integer": 1}}, HyperparameterError, "integer of l2 is 1"),
-        ({"l2": {**LOG, "if": {"l3": 1}}}, UnknownNameError, "'l3'; did you mean 'l2'"),
+        ({"l2": {**LOG, "if": {"l3": 1}}}, UnknownNameError, "'l3' .*did you mean 'l2'"),
         ({"l2": {**LOG, "if": ["l1"]}}, HyperparameterError, "if of l2"),
         ({"l2": {**LOG, "if": {"l2": 1}}}, HyperparameterError, "depend on one another"),
         ({"hidden_layer_sizes": {"depth": [1]}}, HyperparameterError, "expected both"),
@@ -206,7 +206,7 @@ def test_yaml_may_write_1e_6_as_people_do(tmp_path):
         (
             {"optimizer": ["sgd", "adam"], "l2": {**LOG, "if": {"optimizer": "sdg"}}},
             UnknownNameError,
-            "optimizer that l2 depends on 'sdg'; did you mean 'sgd'",
+            "'sdg' .*did you mean 'sgd'",
         ),
         ("nowhere.json", InputError, "no file 'nowhere.json'"),
     ],
@@ -234,7 +234,7 @@ def test_files_that_say_nothing_are_refused(tmp_path):
     [
         ({"l3": [1]}, UnknownNameError, "parameter 'l3' of MLPClassifier; did you mean 'l2'"),
         ({"optimizer__momentun": [1]}, UnknownNameError, "did you mean 'momentum'"),
-        ({"optimzer__momentum": [1]}, UnknownNameError, "'optimzer__momentum'; did you mean"),
+        ({"optimzer__momentum": [1]}, UnknownNameError, "'optimzer__momentum' .*did you mean"),
         ({"optimizer": ["sgd", "adm"]}, UnknownNameError, "'adm'; did you mean 'adam'"),
         (
             {"optimizer__momentum": stats.uniform(0, 1.1)},
@@ -261,7 +261,7 @@ def test_files_that_say_nothing_are_refused(tmp_path):
         (  # adam, which some candidates have, has no momentum
             {"optimizer": ["sgd", "adam"], "optimizer__momentum": [0.9]},
             UnknownNameError,
-            "adam'? 'momentum'",
+            "'momentum' of '?adam'?",
         ),
     ],
 )

@@ -127,7 +127,8 @@ def test_streams_that_cannot_share_a_stack():
 
 
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("float32", FLOAT64), ("bfloat16", FLOAT64), ("float64", torch.float32)]
+    ("precision", "dtype"),
+    [("float32", FLOAT64), ("bfloat16", FLOAT64), ("float64", torch.float32)],
 )
 def test_rows_of_another_type_than_the_weights_are_refused(precision, dtype):
     rows = Rows(np.ones((4, 3)), np.zeros(4, int), dtype=dtype)
