@@ -216,7 +216,11 @@ class ServedModel:
         return table
 
     def _by_estimator(self, X: Any, asked: AskedFor) -> ModelAnswers:
+        from wellfit.fitting.scoring import precomputed  # imports PyTorch
+
         model = self.estimator
+        if hasattr(model, "outputs"):  # of one network: passed through once for all answers
+            model = precomputed(model, model.outputs(X))
         chances = model.predict_proba(X) if self.classes is not None else None
         intervals = {
             text: model.predict_interval(X, level).reshape(len(X), -1, 2)
