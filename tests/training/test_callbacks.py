@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import every, member, network, parameters, run, table
-from processes import in_child, let_files_grow_to
+from processes import in_child, let_files_grow_to, wait
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.nn import SoftmaxCrossEntropy, SquaredError, mlp
 from wellfit.optim import SGD, Adam
@@ -532,7 +533,7 @@ def test_wandb_has_a_run_for_each_member(tmp_path):
     result = run(members(2), ROWS, callbacks=callbacks, resume=first)
     logged = {}
     for file in sorted(tmp_path.glob("wandb/offline-run-*/*.wandb")):
-        for record in wandb_records(file):
+        for record in wait(partial(whole_run, file)):
             about = logged.setdefault(file.stem.removeprefix("run-"), {"loss": {}, "config": {}})
             for update in record.run.config.update:
                 about["config"][update.key] = json.loads(update.value_json)
@@ -548,6 +549,12 @@ def test_wandb_has_a_run_for_each_member(tmp_path):
         assert list(one["loss"].values()) == result.history(k)["loss"]
 
 
+def whole_run(file):
+    """The records of a run that is written to its end, which W&B's own process is late with."""
+    records = list(wandb_records(file))
+    return records if records and records[-1].HasField("exit") else []
+
+
 def wandb_records(file):
     """The records of a file that W&B wrote offline: a log in LevelDB's format."""
     from wandb.proto import wandb_internal_pb2
@@ -559,6 +566,8 @@ def wandb_records(file):
             at += room
             continue
         length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        if at + 7 + length > len(data):  # not all of it is written
+            return
         parts.append(data[at + 7 : at + 7 + length])
         at += 7 + length
         if kind in (1, 4):  # a whole record, or its last part
