@@ -218,7 +218,7 @@ def test_intervals_and_sets_that_are_not_there(
         ("{run}", "adult.csv", "nowhere/p.csv", "the folder nowhere doesn't exist"),
         ("{run}", "adult.csv", "./adult.csv", "adult.csv holds the rows to predict; expected ano"),
         ("{run}x", "adult.csv", "-", "did you mean"),
-        ("nohours.csv", "adult.csv", "-", "is a file; expected a model folder"),
+        ("nohours.csv", "adult.csv", "-", "is a file; expected the folder of a run or of a model"),
         (".", "adult.csv", "-", "not a model folder"),
         (
             "cut",

@@ -66,7 +66,7 @@ def test_unseen_rows_that_are_training_rows_too_are_left_out():
         reg, X, y, np.vstack([new, X[:30]]), np.append(new_y, y[:30]), data_findings=()
     )
     assert found.scores == alone.scores
-    assert "Left out: 30 unseen rows that also occur among the training rows." in found.sure
+    assert "Left out: 30 unseen rows also found among the training rows." in found.sure
     # Where most rows recur, new ones will too.
     assert verdict(reg, X, y, X[:30], y[:30], data_findings=()).scores.unseen_rows == 30
 

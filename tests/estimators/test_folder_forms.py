@@ -165,7 +165,7 @@ CHANGES = {
     "learned.precision_": at("learned", "precision_")("float16"),
     "learned has a field 'extra_'": at("learned", "extra_")(1),
     "learned is missing": lambda document: document.pop("learned"),
-    "kind of model 'Popen'": at("estimator")("Popen"),
+    "unknown model class 'Popen'": at("estimator")("Popen"),
     "inputs of Network is 7.5": at("network", "inputs")(7.5),
 }
 

@@ -501,7 +501,7 @@ def test_a_function_may_name_the_metrics():
     found = search(clf(epochs=1), **named).fit(X, y)
     assert set(found.cv_results_["mean_test_size"]) <= {934, 714}  # biases and batch norm too
     with pytest.raises(
-        UnknownNameError, match=r"compare candidates by 'score'\. Known: hits, size"
+        UnknownNameError, match=r"metric 'score' to compare candidates by\. Known: hits, size"
     ):
         search(clf(epochs=3), halving="successive", **named).fit(X, y)
 
@@ -520,7 +520,7 @@ def test_a_function_may_name_the_metrics():
         ({"time_limit": 0}, HyperparameterError, "time_limit is 0; .* above 0"),
         ({"sampler": "gird"}, UnknownNameError, "did you mean 'grid'"),
         ({"space": {}}, HyperparameterError, "space is {}"),
-        ({"space": {"l3": [1]}}, UnknownNameError, "'l3'; did you mean 'l2'"),
+        ({"space": {"l3": [1]}}, UnknownNameError, "'l3' of MLPClassifier; did you mean 'l2'"),
         (
             {"space": {"epochs": [1, 2]}, "halving": "successive"},
             HyperparameterError,

@@ -185,7 +185,7 @@ def rebuilt(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     kind = conform(document.get("estimator"), str, "estimator")
     known: Any = public(kind) if kind in HOME else None
     if not hasattr(known, "from_document"):
-        raise UnknownNameError("kind of model", kind, [name for name in HOME if "MLP" in name])
+        raise UnknownNameError("model class", kind, [name for name in HOME if "MLP" in name])
     return known.from_document(document, tensors)
 
 

@@ -233,7 +233,7 @@ class _Application:
         return self._response(self._encoded({"error": text}), status, headers=headers)
 
     async def _http_error(self, request: Any, error: Any) -> Any:
-        path, method = request.url.path, request.method
+        path, method = request.scope["path"], request.method  # a URL fails at some queries
         allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
         known = {
             404: f"there is nothing at {path}; expected {', '.join(_ADDRESSES)}",

@@ -106,8 +106,10 @@ class LearningRateHigh(Diagnosis, name="learning_rate_high"):
         climb = min(rise(curve) for curve in curves) / training.chance
         message = (
             f"from epoch to epoch the loss rises by {percent(swing)} of the baseline's loss on "
-            f"average; its longest climb is {percent(climb, 0)} of it"
+            "average"
         )
+        if climb > self.climb:
+            message += f"; its longest climb is {percent(climb, 0)} of it"
         learned = training.learned
         there = learned is not None and learned.value < self.learned * training.chance
         ill = (swing > self.swing or climb > self.climb) and not there

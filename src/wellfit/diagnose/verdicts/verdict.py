@@ -210,7 +210,7 @@ def _sure(training: Training, sentence: str) -> str:
     parts = [] if scores is None else [scores.besides(sentence)]
     if training.repeated:
         rows = pluralize(training.repeated, f"{training.kind} row")
-        parts.append(f"Left out: {rows} that also occur among the training rows.")
+        parts.append(f"Left out: {rows} also found among the training rows.")
     if unseen is None:
         if "no rows were held out" not in sentence:
             parts.append("No rows were held out: the score on unseen rows isn't known.")
