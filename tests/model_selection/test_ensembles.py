@@ -562,7 +562,7 @@ def test_what_is_no_such_ensemble_is_refused(tmp_path):
         MLPClassifier.load(folder)
     document, tensors = wellfit.store.load(folder)
     foreign = wellfit.store.save(tmp_path / "new", {**document, "estimator": "system"}, tensors)
-    with pytest.raises(ModelFileError, match="unknown kind 'system' of model"):
+    with pytest.raises(ModelFileError, match="unknown model class 'system'"):
         wellfit.load_model(foreign)
 
 
