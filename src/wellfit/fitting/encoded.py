@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 
 from wellfit.fitting.features import Numbers
-from wellfit.training.initial import MOST_ROWS
+from wellfit.training.initial import deciding_rows
 from wellfit.training.rows import host_table
 from wellfit.training.shuffling import ShuffleBlocks
 from wellfit.training.tables import ChainedTable, RowTable
@@ -85,12 +85,12 @@ class EncodedRows:
         return few, np.arange(len(few))
 
     def deciding(self, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return numbers, targets and weights of training rows that decide on layers.
+        """Return numbers, targets and weights of training rows, of many those that decide.
 
         Args:
-            rows: positions; of many, only some are looked at, evenly thinned out.
+            rows: positions.
         """
-        few = rows[:: -(-len(rows) // MOST_ROWS)]
+        few = deciding_rows(rows)
         x: Any = self.x[few]
         weight = None if self.weight is None else torch.from_numpy(self.weight[few])
         x = x.toarray() if sparse.issparse(x) else np.asarray(x)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wellfit.nn import CategoricalEmbedding, Network
@@ -14,8 +15,7 @@ from wellfit.training.rows import Rows
 from wellfit.training.stack import Weights
 from wellfit.training.streams import Stream
 
-# Rows that decide on statistics, at most; more would hardly move a quantile.
-MOST_ROWS = 200_000
+_MOST_ROWS = 200_000  # that decide on statistics; more would hardly move a quantile
 
 
 def initial_weights(
@@ -60,9 +60,17 @@ def _lowest(network: Network) -> int:
     )
 
 
+def deciding_rows(train: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return the positions of training rows that decide on layers and their statistics.
+
+    Of many rows, some are looked at, evenly thinned out.
+    """
+    return train[:: -(-len(train) // _MOST_ROWS)]
+
+
 def _read(rows: Rows, stream: Stream) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return features, targets and weights of a stream's training rows, evenly thinned out."""
-    step = -(-len(stream.train) // MOST_ROWS)
-    ids = torch.as_tensor(np.asarray(stream.train[::step], dtype=np.int64), device=rows.device)
+    """Return features, targets and weights of a stream's rows that decide."""
+    few = np.asarray(deciding_rows(stream.train), dtype=np.int64)
+    ids = torch.as_tensor(few, device=rows.device)
     weight = rows.weights(ids)
     return rows.features(ids)[:, :-1], rows.labels(ids), None if weight is None else weight[0]
