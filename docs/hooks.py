@@ -3,7 +3,8 @@
 ``<!-- family: optimizer -->`` becomes every class of that family, as the registry knows it: name,
 equation, hyper-parameters, source; a recipe with what came of it, as ``docs/recipes`` holds it.
 ``<!-- include: CHANGELOG.md -->`` becomes that file, with the news that no release has yet.
-Activations, schedules and augmentations are drawn, and the gallery's notebooks get thumbnails.
+Activations, schedules and augmentations are drawn, examples that draw are run and followed by
+their figures, and the gallery's notebooks get thumbnails.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from wellfit.recipes.comparison import compare, result_text, time_text, verdict_
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))  # where the pages' own modules are
 
+import outputs  # noqa: E402
 from pictures import picture, write_thumbnails  # noqa: E402
 
 FAMILY = re.compile(r"^<!-- family: ([\w-]+) -->$", flags=re.MULTILINE)
@@ -42,9 +44,16 @@ ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)#]+\.(?!md)\w+\)")
 HEAD = ("hyper-parameter", "default", "range", "scale", "meaning")
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the lines ``<!-- family: … -->`` and ``<!-- include: … -->`` of a page."""
+def on_page_markdown(markdown: str, page: Any = None, **_: Any) -> str:
+    """Replace the lines ``<!-- family: … -->`` and ``<!-- include: … -->`` of a page.
+
+    Where its examples draw, their figures are put below them.
+    """
     import_everything()
+    if any(outputs.DRAWS.search(each.code) for each in outputs.examples(markdown)):
+        with outputs.empty_folder():
+            done = outputs.run(Path(page.file.abs_src_path))
+        markdown = outputs.with_figures(markdown, done)
     markdown = FAMILY.sub(lambda match: family_section(match[1]), markdown)
     if SUMMARY in markdown:
         markdown = markdown.replace(SUMMARY, recipe_summary())

@@ -5,12 +5,15 @@ What a block prints stands below it, in a block ``text`` with the title "output"
 ``python docs/outputs.py`` compares what stands there with what is printed, and ``--write`` writes
 it where they differ, or wholly on pages that are named. Words have to be the same, numbers close,
 since other processors round otherwise; of an output titled "output, varies" only that it is there.
+Figures aren't kept with the pages: the build draws them, and puts them below their blocks.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
+import html
 import io
 import math
 import os
@@ -31,8 +34,25 @@ BLOCK = re.compile(
 )
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 _SHARE, _LEAST = 0.1, 0.02  # by which a number may differ: of itself, or at least
+DRAWS = re.compile(r"\.plot\b|\bsavefig\b")  # in a block whose figures its reader will see
+_DPI = 80
 _MOST_LINES, _KEPT = 40, 30  # of an output, beyond which it is cut
 CUT = "…"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that a block draws, as PNG, and what it is called."""
+
+    title: str
+    png: bytes
+
+    @property
+    def markup(self) -> str:
+        """An image for a page, which holds the figure itself."""
+        encoded = base64.b64encode(self.png).decode("ascii")
+        alt = html.escape(self.title, quote=True)
+        return f'<img class="figure" alt="{alt}" src="data:image/png;base64,{encoded}">'
 
 
 @dataclass(frozen=True)
@@ -45,12 +65,15 @@ class Example:
     shown: str | None  # None where no output stands below
     varies: bool
     printed: str | None = None  # None where it didn't run
+    figures: tuple[Figure, ...] = ()
 
     @property
     def fault(self) -> str:
         """What is wrong with the output that stands below; nothing if it is what is printed."""
         if self.printed is None:
             return ""
+        if DRAWS.search(self.code) and not self.figures:
+            return "draws no figure"
         printed, shown = clean(self.printed), self.shown
         if shown is None:
             return f"lacks its output:\n{printed}" if printed else ""
@@ -86,12 +109,40 @@ def run(page: Path, names: dict[str, object] | None = None) -> list[Example]:
         if each.needs_data and "WELLFIT_DATA" not in os.environ:
             done.append(each)
             continue
-        printed = io.StringIO()
+        printed, files = io.StringIO(), pictures()
         with contextlib.redirect_stdout(printed):
             # Empty lines in front make a traceback point at the line of the page.
             exec(compile("\n" * (each.line - 1) + each.code, str(page), "exec"), names)
-        done.append(replace(each, printed=printed.getvalue()))
+        figures = tuple(open_figures() or written_figures(files))
+        done.append(replace(each, printed=printed.getvalue(), figures=figures))
     return done
+
+
+def open_figures() -> list[Figure]:
+    """Return pyplot's figures, and close them."""
+    if "matplotlib.pyplot" not in sys.modules:
+        return []
+    import matplotlib.pyplot as plt
+
+    found = []
+    for number in plt.get_fignums():
+        figure, file = plt.figure(number), io.BytesIO()
+        titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+        figure.savefig(file, dpi=_DPI, bbox_inches="tight")
+        found.append(Figure(", ".join(filter(None, titles)) or "Figure", file.getvalue()))
+    plt.close("all")
+    return found
+
+
+def pictures() -> set[Path]:
+    """Return the pictures in the current folder."""
+    return set(Path().glob("*.png"))
+
+
+def written_figures(before: set[Path]) -> list[Figure]:
+    """Return the pictures that a block has written, the first written first."""
+    new = sorted(pictures() - before, key=lambda path: path.stat().st_mtime_ns)
+    return [Figure(path.stem.replace("_", " "), path.read_bytes()) for path in new]
 
 
 def clean(text: str) -> str:
@@ -146,6 +197,17 @@ def written(text: str, done: Iterable[Example], *, all_of_them: bool = False) ->
     return BLOCK.sub(with_output, text)
 
 
+def with_figures(text: str, done: Iterable[Example]) -> str:
+    """Return a page with the figures of its blocks below these and their outputs."""
+    left = iter(done)
+
+    def with_its_figures(match: re.Match[str]) -> str:
+        markup = "".join(f"\n{figure.markup}\n" for figure in next(left).figures)
+        return match[0] + markup
+
+    return BLOCK.sub(with_its_figures, text)
+
+
 @dataclass(frozen=True)
 class Count:
     """How many blocks were run, and how many outputs compared; counts add up."""
@@ -153,6 +215,7 @@ class Count:
     run: int = 0
     checked: int = 0
     varying: int = 0
+    figures: int = 0
     left_out: int = 0
 
     @classmethod
@@ -161,7 +224,8 @@ class Count:
         ran = [each for each in done if each.printed is not None]
         checked = [each for each in ran if clean(each.printed or "")]
         varying = sum(each.varies for each in checked)
-        return cls(len(ran), len(checked), varying, len(done) - len(ran))
+        figures = sum(len(each.figures) for each in ran)
+        return cls(len(ran), len(checked), varying, figures, len(done) - len(ran))
 
     def __add__(self, other: Count) -> Count:
         pairs = zip(astuple(self), astuple(other), strict=True)
@@ -170,7 +234,8 @@ class Count:
     def __str__(self) -> str:
         return (
             f"documentation: {self.run} blocks run, {self.checked} outputs checked "
-            f"({self.varying} of which may vary), {self.left_out} left out for want of data"
+            f"({self.varying} of which may vary), {self.figures} figures drawn, "
+            f"{self.left_out} left out for want of data"
         )
 
 

@@ -13,9 +13,10 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from PIL import Image
@@ -118,7 +119,7 @@ def test_an_output_that_is_not_printed_is_found_and_written(
     done = outputs.run(page)
     assert [bool(each.fault) for each in done] == [True, False, False]
     assert str(outputs.Count.of(done)) == (
-        "documentation: 2 blocks run, 2 outputs checked (1 of which may vary), "
+        "documentation: 2 blocks run, 2 outputs checked (1 of which may vary), 0 figures drawn, "
         "1 left out for want of data"
     )
     page.write_text(outputs.written(SHOWN, done))
@@ -143,6 +144,46 @@ def test_an_output_that_is_missing_is_written_and_one_that_is_too_much_removed(
         done = outputs.run(page)
         assert done[0].fault
         assert outputs.written(before, done) == after
+
+
+DRAWING = """
+```python
+import matplotlib.pyplot as plt
+_, axes = plt.subplots()
+axes.set_title("a < b")
+lines = axes.plot([1, 2])
+axes.figure.savefig("one.png")
+```
+
+```python
+axes.figure.savefig("two.png")
+```
+
+```python
+recipe = "no figure"
+recipe.plot if False else None
+```
+"""
+
+
+def test_a_page_is_built_with_the_figures_of_its_examples(
+    hooks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(DRAWING)
+    done = outputs.run(page)
+    assert [len(each.figures) for each in done] == [1, 1, 0]  # once each, open or written
+    assert [each.fault for each in done] == ["", "", "draws no figure"]
+    assert list(plt.get_fignums()) == []
+    built = hooks.on_page_markdown(
+        DRAWING, SimpleNamespace(file=SimpleNamespace(abs_src_path=page))
+    )
+    assert re.findall(r'alt="([^"]*)" src="data:image/png;base64,iVBOR', built) == [
+        "a &lt; b",
+        "two",
+    ]
+    assert built.index("two.png") < built.index('alt="two"') < built.index("no figure")
 
 
 @pytest.mark.parametrize(
