@@ -127,6 +127,7 @@ def test_a_table_shows_importances_and_its_columns(written, quantities):
     page = parsed(written(quantities))
     assert "Permutation importance" in page.text
     assert "decrease in R²" in page.text
+    assert "a typical error" in page.text
     assert "Predicted and true values" in page.text
 
 

@@ -19,7 +19,7 @@ from wellfit.charts.model import (
     floats,
     sampled,
 )
-from wellfit.core.words import short
+from wellfit.core.words import short, signed
 
 _MOST_CURVES = 50  # rows whose own curves are drawn
 _MOST_LINES = 10
@@ -101,20 +101,23 @@ def attribution_chart(
         most: columns to draw; the others are one bar.
     """
     names = sorted(values, key=lambda name: -abs(values[name]))
-    shown = {name: values[name] for name in names[:most]}
-    if names[most:]:
-        shown[f"{len(names) - most:,} others"] = sum(values[name] for name in names[most:])
+    kept = len(names) if len(names) == most + 1 else most  # a single other has room for its name
+    shown = {name: values[name] for name in names[:kept]}
+    if names[kept:]:
+        shown[f"{len(names) - kept:,} others"] = sum(values[name] for name in names[kept:])
     numbers = floats(list(shown.values()))
     places = np.arange(len(numbers), dtype=np.float64)
     marks: list[Mark] = [Rule(0, color="quiet", dash="solid")]
     for color, own in enumerate((numbers >= 0, numbers < 0)):
-        hover = [f"{name}: {value:+.3g}" for name, value in shown.items() if (value < 0) == color]
+        hover = [
+            f"{name}: {signed(value)}" for name, value in shown.items() if (value < 0) == color
+        ]
         if own.any():
             marks.append(Bars(places[own], numbers[own], color, across=True, hover=hover))
     return Chart(
         "Attributions",
-        f"{unit.capitalize()}: {short(baseline)} (baseline) {prediction - baseline:+.3g} = "
-        f"{short(prediction)}",
+        f"{unit[:1].upper()}{unit[1:]}: {short(baseline)} (baseline) "
+        f"{signed(prediction - baseline)} = {short(prediction)}",
         marks,
         Axis(f"added to the {unit}"),
         Axis(names=[cut(name, 30) for name in shown], downwards=True),

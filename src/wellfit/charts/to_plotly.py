@@ -25,6 +25,7 @@ from wellfit.charts.model import (
 
 _COLORS = 8
 _ACROSS = 30  # letters that a phone's width holds side by side
+_BELOW, _ASIDE = 18, 28  # letters of a name below a chart, and beside it
 _LONGEST = 30  # letters of a name in the legend
 _MOST_TEXTS = 15  # columns of cells beyond which there is no room for texts
 
@@ -67,7 +68,7 @@ def axis(given: Axis, upright: bool = False) -> dict[str, Any]:
     """Return an axis; names stand at 0, 1, …, since those that were cut may be the same."""
     found: dict[str, Any] = {"title": {"text": literal(given.title)}}
     if given.names:
-        texts = [cut(str(name)) for name in given.names]
+        texts = [cut(str(name), _ASIDE if upright else _BELOW) for name in given.names]
         # A slant that is chosen by the room there is would change that room.
         aslant = not upright and sum(map(len, texts)) > _ACROSS
         found |= {"tickvals": list(range(len(texts))), "ticktext": [literal(n) for n in texts]}
@@ -124,7 +125,8 @@ def _points(mark: Points) -> Trace:
 def _bars(mark: Bars) -> Trace:
     x, y = (mark.values, mark.places) if mark.across else (mark.places, mark.values)
     trace: Trace = {"type": "bar", "x": x, "y": y, "orientation": "h" if mark.across else "v"}
-    trace |= {"width": mark.width, "marker": {"color": hue(mark.color)}, **_hover(mark.hover)}
+    trace |= {"width": mark.width, "marker": {"color": hue(mark.color)}, **_named("")}
+    trace |= _hover(mark.hover)
     if mark.errors is not None:
         key = "error_x" if mark.across else "error_y"
         trace[key] = _errors(mark.errors, mark.errors, "--text")

@@ -15,10 +15,9 @@ from wellfit.charts import sampled
 from wellfit.cli.console import note, screen, spinner
 from wellfit.cli.new_rows import NewRows
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.core.words import pluralize, short
+from wellfit.core.words import pluralize, short, signed
 from wellfit.core.writing import write
-from wellfit.datasets import StreamedTable
-from wellfit.explanation import Attributions, Explanation, attribute
+from wellfit.explanation import Attributions, Explanation, attribute, baseline_rows
 from wellfit.explanation import explain as explained
 from wellfit.inference.table_schema import table_schema
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _SHOWN_ROWS, _SHOWN_COLUMNS = 5, 8
 _SHOWN_VALUES, _SHOWN_LEVELS = 7, 20
-_BASELINE_ROWS = 1000
 _DPI = 110
 
 
@@ -185,11 +183,10 @@ def explain_rows(request: ExplanationRequest, rows: str, data_dir: Path | None) 
 def _baseline(request: ExplanationRequest) -> Any:
     """Return training rows whose mean paths begin at; None where they are missing."""
     data = request.run.data
-    if data is None or isinstance(data.X, StreamedTable):
+    rows = None if data is None else baseline_rows(data.X)
+    if rows is None:
         note("the training rows are missing, so the baseline is zeros: medians, no level, False")
-        return None
-    step = -(-len(data.X) // _BASELINE_ROWS)
-    return data.X[::step]
+    return rows
 
 
 def _print_rows(parts: Sequence[Attributions], columns: Sequence[str]) -> None:
@@ -208,11 +205,11 @@ def _print_rows(parts: Sequence[Attributions], columns: Sequence[str]) -> None:
             table.add_column("")
             for name, cell, value in shown.itertuples(index=False):
                 told = found.understood[row].get(str(name), "")
-                table.add_row(Text(str(name)), Text(str(cell)), f"{value:+.3g}", Text(told, "dim"))
+                table.add_row(Text(str(name)), Text(str(cell)), signed(value), Text(told, "dim"))
             rest = found.sums[row] - shown["attribution"].sum()
             if len(shown) < len(frame):
                 others = pluralize(len(frame) - len(shown), "other")
-                table.add_row(Text(others, "dim"), "", f"{rest:+.3g}", "")
+                table.add_row(Text(others, "dim"), "", signed(rest), "")
             screen().print(table)
     if number > _SHOWN_ROWS:
         screen().print(f"… and {pluralize(number - _SHOWN_ROWS, 'more row')}")

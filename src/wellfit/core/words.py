@@ -24,6 +24,15 @@ def short(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if 1000 <= rounded < 1e15 else f"{value:.{digits}g}"
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number as :func:`short` does, with its sign.
+
+    >>> signed(0.25), signed(-51234.5), signed(0)
+    ('+0.25', '-51,234', '+0')
+    """
+    return f"{'' if value < 0 else '+'}{short(value, digits)}"
+
+
 def moment(history: Mapping[str, Sequence[float]], epoch: int) -> str:
     """Return the words for an epoch, from 1; a step where a training was judged in steps.
 

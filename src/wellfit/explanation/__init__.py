@@ -6,6 +6,7 @@ column adds to single predictions.
 
 from wellfit.explanation.accumulated import AccumulatedEffects, accumulated_local_effects
 from wellfit.explanation.attributions import Attributions, attribute
+from wellfit.explanation.baselines import baseline_rows
 from wellfit.explanation.effects import ColumnEffect, PartialDependence, partial_dependence
 from wellfit.explanation.importance import PermutationImportance, permutation_importance
 from wellfit.explanation.overview import Explanation, explain
@@ -19,6 +20,7 @@ __all__ = [
     "PermutationImportance",
     "accumulated_local_effects",
     "attribute",
+    "baseline_rows",
     "explain",
     "partial_dependence",
     "permutation_importance",

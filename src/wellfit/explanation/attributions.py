@@ -19,7 +19,7 @@ from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.extras import import_extra
 from wellfit.core.fitted import require_fitted
-from wellfit.core.words import pluralize, short
+from wellfit.core.words import pluralize, short, signed
 from wellfit.explanation.cells import RowsOfCells, texts_of
 from wellfit.explanation.html import page_of
 from wellfit.explanation.members import networks_of, spread_of
@@ -153,7 +153,7 @@ class Attributions:
         self._check(row)
         return (
             f"{self._of(row)} {short(float(self.prediction[row]), 4)} = baseline "
-            f"{short(float(self.baseline[row]), 4)} + sum {float(self.sums[row]):+.4g}"
+            f"{short(float(self.baseline[row]), 4)} + sum {signed(float(self.sums[row]), 4)}"
         )
 
     @property
