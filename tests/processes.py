@@ -10,7 +10,9 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -226,6 +228,21 @@ def _member(
     os.environ.update(launch_environment(rank, count, port))
     torch.set_num_threads(1)
     _report(sending, function, args)
+
+
+@contextmanager
+def dask_workers(count: int = 2) -> Iterator[Any]:
+    """Yield the client of Dask workers, forked from a process that has imported all they need."""
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    forkserver.ensure_running()  # with what the tests want imported, before dask says what it does
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        distributed.LocalCluster(
+            n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as workers,
+        distributed.Client(workers) as client,
+    ):
+        yield client
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import context
 from sklearn.datasets import make_classification
 
-from processes import PATIENCE, SERVER, children, wait_for_the_end_of
+from processes import PATIENCE, SERVER, children, dask_workers, wait_for_the_end_of
 from wellfit import MLPClassifier
 from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.model_selection import GridSearchCV, dispatch
@@ -177,24 +177,13 @@ def test_a_search_whose_processes_always_die_gives_up(monkeypatch: pytest.Monkey
 
 
 @contextlib.contextmanager
-def cluster(distributed: Any) -> Iterator[None]:
-    """Let searches run on two workers, forked from a process that has imported all they need."""
-    import dask
-
-    forkserver.ensure_running()  # with what the tests want imported, before dask says what it does
-    with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-        ) as workers,
-        distributed.Client(workers),
-        joblib.parallel_config(backend="dask"),
-    ):
+def cluster() -> Iterator[None]:
+    """Let searches run on two workers."""
+    with dask_workers(), joblib.parallel_config(backend="dask"):
         yield
 
 
 def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: np.ndarray):
-    distributed = pytest.importorskip("distributed")
     marker = tmp_path / "killed"
 
     def kill(*_: Any) -> None:
@@ -204,7 +193,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path: Path, expected: 
             return
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with cluster(distributed):
+    with cluster():
         found = search(callbacks=[Call(kill)])
     assert marker.exists()
     np.testing.assert_allclose(scores(found), expected, atol=1e-12)
@@ -217,7 +206,7 @@ def test_a_search_that_kills_every_worker_ends(tmp_path: Path):
     def kill(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with cluster(distributed), pytest.raises(distributed.KilledWorker):
+    with cluster(), pytest.raises(distributed.KilledWorker):
         search(callbacks=[Call(kill)])
 
 

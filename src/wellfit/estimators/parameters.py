@@ -169,11 +169,12 @@ class Parameters(ValidationParameters):
         optional=True,
         group="Run",
     )
-    processes: Literal["auto"] | None = parameter(
+    processes: Literal["auto", "dask"] | None = parameter(
         'processes that train one network together; ``"auto"`` for all that torchrun started '
-        "with this one, each with a share of every batch; None for this one alone.",
+        'with this one, each with a share of every batch; ``"dask"`` for the workers of the open '
+        "Dask client; None for this one alone.",
         default="auto",
-        choices=("auto",),
+        choices=("auto", "dask"),
         optional=True,
         group="Run",
     )

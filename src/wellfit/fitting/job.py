@@ -28,7 +28,8 @@ class Compute:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``…
         precision: ``"float32"``, ``"float64"``, ``"bfloat16"`` or ``"auto"``.
         n_threads: of the processor; None for as many as PyTorch would take.
-        processes: ``"auto"`` for all that torchrun started; None for this one alone.
+        processes: ``"auto"`` for all that torchrun started; ``"dask"`` for a cluster's workers;
+            None for this one alone.
 
     >>> Compute(device="cpu", precision="float64").dtype
     torch.float64

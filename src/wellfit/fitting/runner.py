@@ -19,10 +19,11 @@ from wellfit.fitting.encoded import EncodedRows
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork
 from wellfit.training import Callback, Member, Result, Rows, Stream, Weights, train
+from wellfit.training.cluster import run_on_cluster
 from wellfit.training.initial import initial_weights
 from wellfit.training.precision import threads
 from wellfit.training.precision_choice import choose_precision
-from wellfit.training.processes import process_group
+from wellfit.training.processes import ProcessGroup, process_group
 from wellfit.training.stack import STACK_BYTES, bytes_of
 from wellfit.training.streams import pattern
 
@@ -115,7 +116,22 @@ def train_group(
         The result of all, and the precision they were trained in.
     """
     first = group.jobs[0]
+    # _kind keeps other callbacks and scorers apart: the first speaks for all.
+    if first.compute.processes == "dask":
+        return run_on_cluster(_trained, first.callbacks, group, until, paused)
     processes = process_group(first.compute.processes)
+    return _trained(processes, first.callbacks, group, until, paused)
+
+
+def _trained(
+    processes: ProcessGroup,
+    callbacks: Sequence[Callback],
+    group: JobGroup,
+    until: int | None,
+    paused: tuple[Result, str] | None,
+) -> tuple[Result, str]:
+    """Train a group's members in this process, by its share of every batch."""
+    first = group.jobs[0]
     rows, streams = _shared_rows(group.jobs)
     resume, precision = paused or (_start(group.jobs, rows, streams), first.compute.precision)
     with threads(first.compute.n_threads):
@@ -126,8 +142,7 @@ def train_group(
             [job.member for job in group.jobs],
             rows,
             streams,
-            # _kind keeps other callbacks and scorers apart: the first speaks for all.
-            callbacks=list(first.callbacks),
+            callbacks=list(callbacks),
             scores=dict(first.metrics),
             precision=precision,
             eval_every=first.eval_every,

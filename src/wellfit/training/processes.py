@@ -11,6 +11,7 @@ import atexit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import torch
@@ -30,7 +31,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="_Sums")
 
 # One process may have to encode a large table that others find encoded already.
-_PATIENCE = timedelta(minutes=30)
+PATIENCE = timedelta(minutes=30)
 
 
 class _Sums(Protocol):
@@ -49,6 +50,9 @@ class _Sums(Protocol):
 class ProcessGroup:
     """The processes that train one network: this one alone.
 
+    Args:
+        ended: says whether somebody who isn't in the processes wants the training to end.
+
     Attributes:
         rank: the number of this process, from 0.
         size: how many there are.
@@ -60,6 +64,9 @@ class ProcessGroup:
 
     rank, size = 0, 1
     obstacle = ""
+
+    def __init__(self, ended: Callable[[], bool] = bool) -> None:
+        self._ended = ended  # by default never: bool() is False
 
     @property
     def is_first(self) -> bool:
@@ -101,11 +108,12 @@ class ProcessGroup:
 
     def asked(self, interrupt: Interrupt) -> bool:
         """Return whether the training is to end, for any of the processes."""
+        interrupt.asked = interrupt.asked or self._ended()
         return interrupt.asked
 
     def stopped(self, interrupt: Interrupt) -> Callable[[], bool]:
         """Return what says before each step of a chunk whether the training is to end there."""
-        return lambda: interrupt.asked
+        return partial(self.asked, interrupt)
 
     @contextmanager
     def counted(self, sums: S) -> Iterator[S]:
@@ -131,7 +139,8 @@ class SeveralProcesses(ProcessGroup):
         LostProcessError: from all methods, where another process has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[], bool] = bool) -> None:
+        super().__init__(ended)
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
         self.obstacle = f"gradients are summed over {self.size} processes"
 
@@ -173,7 +182,7 @@ class SeveralProcesses(ProcessGroup):
 
     def asked(self, interrupt: Interrupt) -> bool:
         """Return whether any process was asked to end, which all then know."""
-        flag = torch.tensor([float(interrupt.asked)])
+        flag = torch.tensor([float(super().asked(interrupt))])
         _sum(flag)
         interrupt.asked = bool(flag.item())
         return interrupt.asked
@@ -243,12 +252,13 @@ def process_group(processes: str | None = "auto") -> ProcessGroup:
 
     Args:
         processes: ``"auto"`` for those that ``torchrun`` has started together, or that have called
-            ``torch.distributed.init_process_group``; None for this one alone.
+            ``torch.distributed.init_process_group``; None for this one alone, and ``"dask"`` for
+            one that lets a cluster train.
 
     Raises:
         InputError: one of these has started this process for work of its own.
     """
-    if processes is None or not distributed.is_available():
+    if processes != "auto" or not distributed.is_available():
         return ProcessGroup()
     if not distributed.is_initialized():
         launch = launched()
@@ -273,10 +283,10 @@ def _join(launch: Launch) -> None:
         torch.cuda.set_device(launch.local_rank % count)
         backend = "cpu:gloo,cuda:nccl" if launch.local_size <= count else "gloo"
     with _connected():
-        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
-        store = fresh_store(store, rank, size, _PATIENCE.total_seconds())
+        store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+        store = fresh_store(store, rank, size, PATIENCE.total_seconds())
         distributed.init_process_group(
-            backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
+            backend, store=store, rank=rank, world_size=size, timeout=PATIENCE
         )
     atexit.register(_leave)
 
