@@ -238,7 +238,7 @@ def dask_workers(count: int = 2) -> Iterator[Any]:
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
-            n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
         ) as workers,
         distributed.Client(workers) as client,
     ):
