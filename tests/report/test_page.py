@@ -140,7 +140,7 @@ def test_calibrated_intervals_and_sets_are_drawn(tmp_path):
         done("train", tmp_path / "table.csv", *given, "--run", run)
         done("report", run, "--out", page)
         text = page.read_text()
-        assert f"Coverage of prediction {kind}" in text
+        assert f"Coverage of prediction {kind} on 30 test rows" in text
         wanted = (
             "Prediction intervals at 90 %" if kind == "intervals" else "Classes in a prediction"
         )

@@ -15,6 +15,7 @@ from rich.text import Text
 from wellfit.charts import confusion_chart, cut, frequent_errors, residual_charts
 from wellfit.charts.to_matplotlib import cells_size, figure, png
 from wellfit.charts.to_terminal import cells
+from wellfit.cli.coverage import coverage_table
 from wellfit.cli.run_folder import CONFUSIONS, RESIDUALS
 from wellfit.cli.settings import Model
 from wellfit.cli.source import SplitData
@@ -23,6 +24,8 @@ from wellfit.core.words import percent, pluralize, short
 from wellfit.diagnose import Report, Verdict, verdict
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.test_rows import with_test_rows
+from wellfit.estimators.conformal import levels_of
+from wellfit.report.coverage import Coverage
 from wellfit.report.scores import (
     ClassScores,
     Predictions,
@@ -36,7 +39,7 @@ from wellfit.report.scores import (
 
 _MOST_CLASSES = 20  # more classes are shown as a list of confusions
 _FEWER_CLASSES = 10
-_WIDTH_OF_CLASS_SCORES = 70  # characters, with the number of rows
+_WIDTH_OF_CLASS_SCORES = 65  # characters, three scores with their intervals
 _MOST_CONFUSIONS = 10
 _LONGEST_NAME = 30
 _QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -48,7 +51,8 @@ class TestEvaluation:
 
     ``trained`` is the number of training rows without the validation rows. ``baseline`` are the
     test scores of constant predictions: the class frequencies in the training set, or its mean;
-    ``constant`` names them, and ``commonest`` holds them.
+    ``constant`` names them, and ``commonest`` holds them. ``coverage`` is that of intervals or
+    sets, if the model is calibrated for them.
     """
 
     y: NDArray[Any]
@@ -61,6 +65,7 @@ class TestEvaluation:
     commonest: NDArray[Any]
     confusions: tuple[list[Any], NDArray[np.int64]] | None
     classes: list[ClassScores]
+    coverage: Coverage | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the document that the run folder stores."""
@@ -73,6 +78,8 @@ class TestEvaluation:
         }
         if self.classes:
             document["classes"] = [asdict(each) for each in self.classes]
+        if self.coverage is not None:
+            document["coverage"] = self.coverage.plain()
         if self.confusions is not None:
             classes, counts = self.confusions
             document["confusion"] = {"classes": classes, "counts": counts.tolist()}
@@ -117,6 +124,7 @@ def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvalua
         commonest=baseline.predicted,
         confusions=confusions,
         classes=classes,
+        coverage=Coverage.of_model(model, data.X_test, tested.y) if levels_of(model) else None,
     )
 
 
@@ -184,8 +192,7 @@ def names_of(source: SplitData, classes: Sequence[Any]) -> list[str]:
 
 
 def print_errors(evaluation: TestEvaluation, source: SplitData, console: Console) -> None:
-    """Print the baseline, then the confusion matrix and the classes' scores, or the residuals."""
-    console.print(Text(_baseline_text(evaluation), "dim"))
+    """Print the confusion matrix and the classes' scores, or the residuals."""
     console.print()
     if evaluation.confusions is not None:
         classes, counts = evaluation.confusions
@@ -207,6 +214,16 @@ def _baseline_text(evaluation: TestEvaluation) -> str:
         return f"Majority-class baseline: {texts['accuracy']} {where}"
     name = next(name for name in texts if name.startswith("RMSE"))
     return f"Mean baseline: {name} {texts[name]} {where}"
+
+
+def print_scores(evaluation: TestEvaluation, console: Console, quiet: bool) -> None:
+    """Print the scores, the baseline unless ``quiet``, and what intervals or sets held."""
+    console.print(score_table(evaluation))
+    if not quiet:
+        console.print(Text(_baseline_text(evaluation), "dim"))
+    if evaluation.coverage is not None:
+        console.print()
+        console.print(coverage_table(evaluation.coverage))
 
 
 def score_table(evaluation: TestEvaluation) -> Table:
@@ -243,13 +260,14 @@ def class_table(classes: Sequence[ClassScores], width: int) -> RenderableType:
         shown = shown[:_FEWER_CLASSES]
         title = f"of the {_FEWER_CLASSES} of {len(classes)} classes with the lowest F1 score"
     names = [cut(each.name, _LONGEST_NAME) for each in shown]
-    bounded = max(map(len, names)) + _WIDTH_OF_CLASS_SCORES <= width
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    counts = [f"{each.rows:,}" for each in shown]
+    longest = max(map(len, names)) + max(4, *map(len, counts))
+    bounded = longest + _WIDTH_OF_CLASS_SCORES <= width
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for head in ("class", "rows", *(score.title for score in shown[0].scores)):
         table.add_column(head, justify="left" if head == "class" else "right", no_wrap=True)
-    for name, each in zip(names, shown, strict=True):
-        cells = [_with_bounds(score, bounded) for score in each.scores]
-        table.add_row(Text(name), f"{each.rows:,}", *cells)
+    for name, count, each in zip(names, counts, shown, strict=True):
+        table.add_row(Text(name), count, *(_with_bounds(score, bounded) for score in each.scores))
     how = " (with 95 % intervals)" if bounded else ""
     return Group(
         Text(f"precision, recall and F1 score {title} on the test set{how}", "dim"), table

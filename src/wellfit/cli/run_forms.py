@@ -102,6 +102,24 @@ class ConfusionEntry(TypedDict):
     counts: list[list[Count]]
 
 
+class LevelEntry(TypedDict):
+    """What prediction intervals or sets of a level held."""
+
+    level: float
+    share: float
+    low: Number
+    high: Number
+    size: list[float]
+
+
+class CoverageEntry(TypedDict):
+    """Coverage of prediction intervals or sets on the test rows."""
+
+    of: Literal["intervals", "sets"]
+    rows: Count
+    levels: list[Annotated[LevelEntry, OPEN]]
+
+
 class FindingEntry(TypedDict):
     """The finding of a check."""
 
@@ -147,6 +165,7 @@ class RunResultDocument(TypedDict, total=False):
     baseline: list[Annotated[ScoreEntry, OPEN]]
     classes: list[Annotated[ClassEntry, OPEN]]
     confusion: ConfusionEntry
+    coverage: Annotated[CoverageEntry, OPEN]
     verdict: Annotated[VerdictEntry, OPEN]
     search: Annotated[FoundEntry, OPEN]
 

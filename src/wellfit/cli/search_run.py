@@ -240,7 +240,7 @@ def _conclude(
         console.print()
     judged = evaluation.evaluate(best, source, search.scoring)
     console.print("The best candidate, trained on all training rows:\n", style="dim")
-    console.print(evaluation.score_table(judged))
+    evaluation.print_scores(judged, console, quiet)
     if not quiet:
         evaluation.print_errors(judged, source, console)
     for name, picture in evaluation.pictures(judged, source):

@@ -265,7 +265,7 @@ def _conclude(
     result = evaluation.evaluate(model, source)
     unseen = judged if judged == "validation" or _has_test_classes(source) else ""
     found = evaluation.verdict_on(model, source, unseen, checks, result)
-    console.print(evaluation.score_table(result))
+    evaluation.print_scores(result, console, quiet)
     if not quiet:
         if note := evaluation.loss_note(model, result):
             console.print(note, style="dim", highlight=False)

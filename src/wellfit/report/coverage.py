@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,11 @@ from sklearn.base import is_classifier
 
 from wellfit.charts import Chart, coverage_chart
 from wellfit.core.errors import InputError
+from wellfit.core.metrics import Metric
+from wellfit.core.words import percent, short
 from wellfit.estimators.conformal import intervals_at, levels_of, sets_at
 from wellfit.report.scores import positions
+from wellfit.report.scores.intervals import wilson
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,9 @@ class Coverage:
         shares: of each level the share of targets that are held.
         rows: how many rows were looked at.
         of: ``"intervals"`` or ``"sets"``.
+
+    Of several targets, a share is of all of them, and its confidence interval as wide as that of
+    one: the targets of a row may be held together.
     """
 
     levels: list[float]
@@ -86,6 +93,44 @@ class Coverage:
         return cls.of_sets(model, X, positions(np.asarray(y), model.classes_.tolist()))
 
     @property
+    def sizes(self) -> list[list[float]]:
+        """Of each level the mean width of each target's intervals, or the mean classes of sets."""
+        if self.of == "sets":
+            return [[float(sets.sum(axis=1).mean())] for sets in self.each]
+        return [np.diff(each, axis=-1)[..., 0].mean(axis=0).tolist() for each in self.each]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the document that a run folder stores, with 95 % intervals of the shares."""
+        levels = []
+        for level, share, size in zip(self.levels, self.shares, self.sizes, strict=True):
+            low, high, _ = wilson(share * self.rows, self.rows)
+            levels.append({"level": level, "share": share, "low": low, "high": high, "size": size})
+        return {"of": self.of, "rows": self.rows, "levels": levels}
+
+    @property
     def chart(self) -> Chart:
         """The shares by level."""
         return coverage_chart(self.levels, self.shares, self.rows, self.of)
+
+
+def size_title(of: str) -> str:
+    """Return the head of the sizes' column.
+
+    Args:
+        of: ``"intervals"`` or ``"sets"``.
+    """
+    return "mean classes in a set" if of == "sets" else "mean width"
+
+
+def coverage_cells(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return the cells of a table's row: level, share, its interval, and the mean size.
+
+    Args:
+        one: of the levels of :meth:`Coverage.plain`.
+
+    >>> coverage_cells({"level": 0.9, "share": 0.92, "low": 0.9, "high": 0.94, "size": [1.5]})
+    ('90 %', '92.0 %', '90.0 % to 94.0 %', '1.5')
+    """
+    bounds = Metric.of("accuracy").format_interval(one["low"], one["high"])
+    size = ", ".join(map(short, one["size"]))
+    return percent(one["level"], 0), percent(one["share"]), bounds, size

@@ -13,6 +13,7 @@ from wellfit.core.words import percent, pluralize
 from wellfit.fitting.scorers.calibration import calibration_errors
 from wellfit.report.card.markdown import bullets, escaped, table, to_fill_in
 from wellfit.report.card.subgroups import subgroups
+from wellfit.report.coverage import coverage_cells, size_title
 from wellfit.report.page.blocks import (
     bounds_text,
     format_score,
@@ -55,6 +56,7 @@ def model_card(run: RunData, by: Sequence[str] = ()) -> str:
         "Evaluation data": _evaluation_data,
         "Metrics": _metrics,
         "Calibration": _calibration,
+        "Coverage": _coverage,
         "Limits found by checks": _limits,
         "Ethical considerations": lambda _: [to_fill_in(_HARM)],
         "How to load": _loading,
@@ -274,6 +276,19 @@ def _calibration(run: RunData) -> Iterator[str]:
             )
         ],
     )
+
+
+def _coverage(run: RunData) -> Iterator[str]:
+    """Yield what calibrated intervals or sets held of the test rows; nothing of other models."""
+    found = run.ended.get("coverage")
+    if not found:
+        return
+    yield (
+        f"Prediction {found['of']} are calibrated to hold a share of new rows, the level. They "
+        f"held so many of {pluralize(found['rows'], 'test row')}:"
+    )
+    head = ["level", "coverage", "95 % interval", size_title(found["of"])]
+    yield table(head, [list(coverage_cells(one)) for one in found["levels"]])
 
 
 def _limits(run: RunData) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from wellfit.charts import count_chart, interval_chart
 from wellfit.charts.numbers import MOST_OUTPUTS
 from wellfit.core.words import percent, pluralize
 from wellfit.estimators.conformal import levels_of
-from wellfit.report.coverage import Coverage
-from wellfit.report.page.blocks import Block, Plot, TableBlock, number
+from wellfit.report.coverage import Coverage, coverage_cells, size_title
+from wellfit.report.page.blocks import Block, Plot, TableBlock
 from wellfit.report.page.run_data import TestPredictions
 
 _SHOWN = 0.9  # whose intervals are drawn, or the highest level below
@@ -26,7 +26,7 @@ def interval_blocks(model: Any, predictions: TestPredictions, unit: str) -> Iter
         return
     y = predictions.y.reshape(len(predictions.y), -1)
     found = Coverage.of_intervals(model, predictions.X, y)
-    table = _table(found, "mean width", [number(float(np.diff(b).mean())) for b in found.each])
+    table = coverage_table(found.plain())
     yield Plot(found.chart, table)
     place = max(sum(level <= _SHOWN for level in found.levels) - 1, 0)
     bounds, level = found.each[place], found.levels[place]
@@ -40,8 +40,7 @@ def set_blocks(model: Any, predictions: TestPredictions) -> Iterator[Block]:
     if not levels_of(model):
         return
     found = Coverage.of_sets(model, predictions.X, predictions.places)
-    sizes = [f"{sets.sum(axis=1).mean():.2f}" for sets in found.each]
-    table = _table(found, "mean classes in a set", sizes)
+    table = coverage_table(found.plain())
     yield Plot(found.chart, table)
     accuracy = float(np.mean(predictions.y == predictions.predicted))
     # Below the accuracy, a set is the likeliest class alone.
@@ -50,13 +49,15 @@ def set_blocks(model: Any, predictions: TestPredictions) -> Iterator[Block]:
     yield Plot(_sizes(found.each[place], found.levels[place]), table)
 
 
-def _table(found: Coverage, size: str, sizes: list[str]) -> TableBlock:
-    rows = [
-        [percent(level, 0), percent(share), text]
-        for level, share, text in zip(found.levels, found.shares, sizes, strict=True)
-    ]
-    head = ["level", "test rows held", size]
-    return TableBlock(head, rows, title=f"Coverage of prediction {found.of}")
+def coverage_table(found: Mapping[str, Any]) -> TableBlock:
+    """Return coverage and sizes by level.
+
+    Args:
+        found: what a run folder stores of a :class:`~wellfit.report.coverage.Coverage`.
+    """
+    head = ["level", "coverage", "95 % interval", size_title(str(found["of"]))]
+    title = f"Coverage of prediction {found['of']} on {found['rows']:,} test rows"
+    return TableBlock(head, [list(coverage_cells(one)) for one in found["levels"]], title=title)
 
 
 def _sizes(sets: NDArray[np.bool_], level: float) -> Any:

@@ -36,6 +36,7 @@ from wellfit.report.page.layers import layer_blocks
 from wellfit.report.page.residuals import residual_blocks
 from wellfit.report.page.run_data import RunData
 from wellfit.report.page.search import search_blocks
+from wellfit.report.page.spread import coverage_table
 from wellfit.report.page.verdict import verdict_of
 
 Blocks = Callable[[RunData], Iterator[Block]]
@@ -82,6 +83,8 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
     yield KeyFigures(list(_figures(run)))
     if run.ended.get("test"):
         yield score_table(run.ended)
+    if run.ended.get("coverage"):
+        yield coverage_table(run.ended["coverage"])
     if run.ended.get("classes"):
         yield class_score_table(run.ended["classes"])
     yield from evidence(verdict)
