@@ -27,7 +27,7 @@ FLAGS = [
 STEP = Extension(
     "wellfit.training.native._step",
     sources=[f"{FOLDER}/step.cpp"],
-    depends=[f"{FOLDER}/steps.h", f"{FOLDER}/plan.h"],
+    depends=[f"{FOLDER}/{name}.h" for name in ("plan", "steps", "periodic", "muon")],
     extra_compile_args=FLAGS,
     extra_link_args=["-pthread"],
     language="c++",

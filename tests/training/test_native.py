@@ -55,6 +55,7 @@ from wellfit.nn import (
     mlp,
 )
 from wellfit.optim import (
+    FTRL,
     L1,
     L2,
     SGD,
@@ -70,6 +71,8 @@ from wellfit.optim import (
     LayerRates,
     Lion,
     MaxNorm,
+    Minimizer,
+    Muon,
     Nadam,
     OneCycle,
     RMSProp,
@@ -125,6 +128,11 @@ RULES = [
     Lion(0.001, weight_decay=0.1),
     Nadam(0.01),
     Adamax(0.01),
+    FTRL(),
+    FTRL(0.2, l1=0.3, l2=0.1),
+    FTRL(0.2, l1=0.01, power=0.3),
+    Muon(0.01, weight_decay=0.1),
+    Muon(0.01, momentum=0.8, nesterov=False, iterations=2),
 ]
 CLIPPINGS = [
     (ClipByValue(0.01),),
@@ -255,6 +263,28 @@ CASES = {
     "embedding of some": {
         "network": embedded(PiecewiseLinear(3, "relu", 5, columns=(1, 4, 7), lr_multiplier=2.0))
     },
+    "muon with all else": {
+        "network": of_submodels(TabM(), activation=PReLU()),
+        "optimizer": Muon(0.01),
+        "penalties": (L2(0.1), L1(0.01, decoupled=True)),
+        "gradient_clipping": (ClipByValue(0.01),),
+        "layer_rates": LayerRates((0.0, 1.0, 0.5)),
+        "ema_decay": 0.9,
+    },
+    "periodic": {"network": embedded(Periodic())},
+    "periodic of some": {
+        "network": embedded(Periodic(3, "relu", 5, columns=(1, 4, 7), lr_multiplier=2.0)),
+        "gradient_clipping": (ClipByNorm(0.1),),
+    },
+    "noise and periodic": {
+        "network": with_codes(Dropout(0.2), Periodic(4, "relu", 5, sigma=2.0, columns=(0, 2)))
+    },
+    "periodic below batch norm": {
+        "network": Network(
+            11, (BatchNorm(), Periodic(2, columns=(1, 3)), *mlp(13, (20,), 3).layers)
+        )
+    },
+    "periodic of submodels": {"network": MiniTabM().applied(embedded(Periodic()), 4, LOSS)},
     "jumps": {"network": embedded(PiecewiseWithJumps(n_bins=16))},
     "jumps of some": {
         "network": embedded(
@@ -309,6 +339,16 @@ def test_losses_are_as_by_pytorch(loss, outputs, weighted, picked, monkeypatch):
 
 def test_every_loss_is_covered():
     assert {type(each) for each in every("loss")} == set(plan._LOSSES)
+
+
+def test_every_update_rule_is_covered_and_tested():
+    rules = {type(each) for each in every("optimizer") if not isinstance(each, Minimizer)}
+    assert rules == set(plan._RULES) == {type(each) for each in RULES}
+
+
+def test_every_layer_is_covered_but_those_of_joint_networks():
+    lacking = {each.name for each in every("layer") if not layers.covered(each, 0)}
+    assert lacking == {"concat_rows", "grouped_linear"}
 
 
 @pytest.mark.parametrize("loss", [SigmoidCrossEntropy(), SigmoidSquaredError(), LOSS], ids=label)
@@ -382,11 +422,23 @@ def test_folds_are_as_by_pytorch(weighted, monkeypatch):
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize(
     "kind",
-    ["batch norm", "embedding", "jumps", "prelu", "one row", "codes", "submodels", "clipped"],
+    [
+        "batch norm",
+        "embedding",
+        "periodic",
+        "jumps",
+        "prelu",
+        "one row",
+        "codes",
+        "submodels",
+        "clipped",
+        "muon",
+    ],
 )
 def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, monkeypatch):
     networks = {
         "embedding": embedded(PiecewiseLinear(n_bins=16)),
+        "periodic": embedded(Periodic(3, "relu", 5)),
         "jumps": embedded(PiecewiseWithJumps(n_bins=16, jumping=(2, 3, 9))),
         "prelu": net(activation=PReLU()),
         "codes": with_codes(GaussianNoise(0.2), PiecewiseLinear(3, "relu", 5, columns=(1, 4))),
@@ -396,6 +448,8 @@ def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, mo
     options = {"network": network, "batch_size": 1 if kind == "one row" else 30, "epochs": 2}
     if kind == "clipped":
         options |= {"gradient_clipping": (ClipByNorm(0.1),), "constraints": (MaxNorm(0.5),)}
+    if kind == "muon":
+        options |= {"optimizer": Muon(0.01), "penalties": (L2(0.1),)}
     members = [member(seed=k, ema_decay=0.9, **options) for k in range(3)]
     rows = CODES if kind == "codes" else ROWS
     alone = [parameters(run([each], rows, [STREAM]), 0) for each in members]
@@ -436,13 +490,7 @@ def test_single_precision_is_near(monkeypatch):
     np.testing.assert_allclose(parameters(one, 0), parameters(other, 0), atol=2e-5)
 
 
-def test_what_it_lacks_is_said(caplog):
-    caplog.set_level("DEBUG", logger="wellfit.training.bound_stack")
-    run([member(network=embedded(Periodic()))], ROWS, [STREAM])
-    assert "PyTorch takes the steps: layer 'periodic'" in caplog.text
-
-
-def test_a_derived_class_is_not_taken_for_its_base(monkeypatch):
+def test_a_derived_class_is_not_taken_for_its_base(monkeypatch, caplog):
     # Other tests of this process list the registered classes.
     copied = {family: dict(members) for family, members in registry._families.items()}
     monkeypatch.setattr(registry, "_families", copied)
@@ -450,9 +498,9 @@ def test_a_derived_class_is_not_taken_for_its_base(monkeypatch):
     class Doubled(Identity, name="doubled_for_a_test"):
         """Twice the identity."""
 
-    members = [member(network=net(activation=Doubled()))]
-    stack = Stack(members, Weights.initial(members, torch.float64, torch.device("cpu")))
-    assert "doubled_for_a_test" in obstacle(stack, 16)
+    caplog.set_level("DEBUG", logger="wellfit.training.bound_stack")
+    run([member(network=net(activation=Doubled()))], ROWS, [STREAM])
+    assert "PyTorch takes the steps: activation 'doubled_for_a_test'" in caplog.text
 
 
 def test_threads_of_python_may_train_at_once():
@@ -575,10 +623,17 @@ def test_the_plan_is_in_python_what_it_is_in_c():
         assert size == ctypes.sizeof(plan_class), name
 
 
+def sorted_rules():
+    """Return one update rule for each place; AdamW and AMSGrad share Adam's."""
+    first = {rule.place: each for each, rule in reversed(plan._RULES.items())}
+    return [first[place] for place in sorted(first)]
+
+
 @pytest.mark.parametrize(
     ("enum", "names"),
     [
         ("Function", [*(each.name for each in layers._FUNCTIONS), "gelu_tanh"]),
+        ("Rule", [each.name for each in sorted_rules()]),
         ("ClippingKind", [each.name for each in plan._CLIPPINGS]),
         ("Silence", ["scaled", "masked", "alpha"]),
     ],

@@ -13,7 +13,13 @@ from torch import Tensor
 from wellfit.core.hyper import Config
 from wellfit.core.rng import Normals
 from wellfit.nn import activations
-from wellfit.nn.embeddings import EntityEmbedding, PiecewiseLinear, PiecewiseWithJumps
+from wellfit.nn.embeddings import (
+    EntityEmbedding,
+    NumericEmbedding,
+    Periodic,
+    PiecewiseLinear,
+    PiecewiseWithJumps,
+)
 from wellfit.nn.layers import (
     Activate,
     AlphaDropout,
@@ -46,6 +52,7 @@ _KINDS: Mapping[type[Layer], int] = {
     GaussianNoise: 6,
     RepeatRows: 7,
     SubmodelScale: 8,
+    Periodic: 9,
 }
 _SILENCES: Sequence[type[Layer]] = (Dropout, MaskingNoise, AlphaDropout)
 _FUNCTIONS: Sequence[type[Config]] = (
@@ -137,7 +144,7 @@ class LayerWriter:
             plan, place = written[place], place + 1
             plan.parameters, plan.statistics = parameters, statistics
             plan.rows, plan.columns = shape.rows, shape.columns
-            plan.weight_rows = shape.weight_rows
+            plan.weight_rows, plan.matrices = shape.weight_rows, shape.matrices
             self._write(index, plan, weights)
             parameters += k * shape.rows * shape.columns
             statistics += k * tracked.rows * tracked.columns
@@ -194,14 +201,23 @@ def _batch_norm(writer: LayerWriter, layer: BatchNorm, plan: LayerPlan, hypers: 
     plan.second = writer.of_members(layer, hypers, "epsilon")
 
 
+def _numeric(writer: LayerWriter, layer: NumericEmbedding, plan: LayerPlan) -> None:
+    embedded, kept = layer.embedded(plan.inputs), layer.kept(plan.inputs)
+    plan.size, plan.bends = layer.size, layer.activation == "relu"
+    plan.embedded, plan.n_embedded = writer.array(embedded, np.int64), len(embedded)
+    plan.kept, plan.n_kept = writer.array(kept, np.int64), len(kept)
+
+
+def _periodic(writer: LayerWriter, layer: Periodic, plan: LayerPlan, _hypers: _Hypers) -> None:
+    _numeric(writer, layer, plan)
+    plan.bins = layer.n_frequencies
+
+
 def _piecewise_linear(
     writer: LayerWriter, layer: PiecewiseLinear, plan: LayerPlan, _hypers: _Hypers
 ) -> None:
-    embedded, kept = layer.embedded(plan.inputs), layer.kept(plan.inputs)
-    plan.size, plan.bins = layer.size, layer.n_bins
-    plan.bends = layer.activation == "relu"
-    plan.embedded, plan.n_embedded = writer.array(embedded, np.int64), len(embedded)
-    plan.kept, plan.n_kept = writer.array(kept, np.int64), len(kept)
+    _numeric(writer, layer, plan)
+    plan.bins = layer.n_bins
     jumping = layer.may_jump(plan.inputs)
     plan.jumping, plan.n_jumping = writer.array(jumping, np.int64), len(jumping)
 
@@ -232,6 +248,7 @@ _WRITERS: Mapping[type[Layer], Callable[[LayerWriter, Any, LayerPlan, _Hypers], 
     AlphaDropout: _silence,
     GaussianNoise: _noise,
     BatchNorm: _batch_norm,
+    Periodic: _periodic,
     PiecewiseLinear: _piecewise_linear,
     PiecewiseWithJumps: _piecewise_linear,
     EntityEmbedding: _entity,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -215,7 +215,7 @@ class _Table:
         ema = table.ema_weights
         self._averaging = None if ema is None else _Located(_array(ema))
         self._values = [
-            _Located(_array(torch.stack([*(c[name] for name in names), _own_decay(c)], dim=-1)))
+            _Located(_array(torch.stack([*_chosen(c, names), _own_decay(c)], dim=-1)))
             for c in table.updates
         ]
 
@@ -247,6 +247,14 @@ class _Located:
     def after(self, steps: int) -> int:
         """Return where the numbers after those of so many steps lie."""
         return self._address + steps * self._bytes
+
+
+def _chosen(coefficients: dict[str, Tensor], names: Sequence[str]) -> Iterator[Tensor]:
+    """Yield the coefficients of these names."""
+    for name in names:
+        found = coefficients.get(name)
+        # FTRL leaves out the power where it is a root, for all members.
+        yield torch.full_like(coefficients["a"], 0.5) if found is None else found
 
 
 def _own_decay(coefficients: dict[str, Tensor]) -> Tensor:

@@ -8,11 +8,11 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 9;  // of the structures and numbers below; structures.py asks for it
+constexpr i64 ABI = 10;  // of the structures and numbers below; structures.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
-    SUBMODEL_SCALE
+    SUBMODEL_SCALE, PERIODIC
 };
 
 // What a layer of kind DROPOUT makes of units that it silences, and of the others.
@@ -28,7 +28,7 @@ enum LossKind : i64 {
     MEAN_AND_QUANTILES
 };
 
-enum Rule : i64 { SGD, ADAM, RMSPROP, ADAGRAD, ADADELTA, LION, NADAM, ADAMAX };
+enum Rule : i64 { SGD, ADAM, RMSPROP, ADAGRAD, ADADELTA, LION, NADAM, ADAMAX, FTRL, MUON };
 
 enum ClippingKind : i64 { BY_VALUE, BY_NORM, BY_LAYER_NORM };
 
@@ -45,10 +45,12 @@ struct Layer {
     const i64 *embedded, *kept;    // input columns of an embedding, and those it copies
     const i64 *levels;             // codes of each embedded column
     const void *normals;           // 65,536 equally likely numbers, of T
-    i64 n_embedded, n_kept, size, bins, bends;  // bends: whether its numbers pass through relu
+    i64 n_embedded, n_kept, size;
+    i64 bins, bends;  // bins, or frequencies; whether its numbers pass through relu
     i64 n_jumping;        // columns whose bins have numbers of their own
     const i64 *jumping;   // (n_jumping,) which of the embedded ones these are
     i64 shifts;           // whether a scale adds something too
+    i64 matrices;         // side by side, that its weights are
     const unsigned char *penalized;             // (penalties,) which are for it
     const unsigned char *constrained;           // (constraints,) which are for it
 };
@@ -72,6 +74,7 @@ struct Plan {
     i64 logit_rows;  // of an example
     i64 n_layers, n_penalties, n_clippings, n_constraints;
     i64 loss, rule, nesterov;
+    i64 iterations;           // that make a matrix orthogonal
     const double *number;     // (K,) of the loss: how much labels are smoothed; the threshold
     const double *quantiles;  // (outputs,); 0 for means beside them
     i64 one_class;            // whether each row is of one class, and not of a set of them

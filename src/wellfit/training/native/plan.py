@@ -77,6 +77,10 @@ _RULES: Mapping[type[Config], _Rule] = {
     optimizers.Adamax: _Rule(
         7, ("learning_rate", "one_minus_beta_1", "beta_2", "epsilon"), ("mean", "largest")
     ),
+    optimizers.FTRL: _Rule(8, ("a", "b", "l1", "l2", "power"), ("force", "square")),
+    optimizers.Muon: _Rule(
+        9, (*_ADAM, "rate", "momentum", "one_minus_momentum"), ("mean", "square")
+    ),
 }
 # Where the library's products are known to be as fast as PyTorch's, however large they are.
 # Others, such as Apple's processors, have units for products that only PyTorch's libraries use.
@@ -176,6 +180,7 @@ class NativePlan:
             loss=_LOSSES.index(type(first.loss)),
             rule=rule.place,
             nesterov=getattr(first.optimizer, "nesterov", False),
+            iterations=getattr(first.optimizer, "iterations", 0),
             number=writer.numbers(next(iter(stack.loss.values()), 0.0)),
             quantiles=writer.array(_quantiles(first.loss, network.outputs), np.float64),
             one_class=one_class,

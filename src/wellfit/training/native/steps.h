@@ -485,6 +485,17 @@ struct Room {
     }
 };
 
+// Memory in which the threads that share a member make its largest matrix orthogonal.
+template <typename T>
+struct Orthogonal {
+    T *x, *next;       // (rows, columns) of a wide matrix
+    T *turned;         // (columns, rows)
+    T *gram, *square;  // (rows, rows)
+};
+
+template <typename T>
+static Orthogonal<T> room_for_matrices(const Plan &plan, Room &room);
+
 // What a layer writes. All matrices have the rows of a batch's outputs there.
 template <typename T>
 struct Buffers {
@@ -505,6 +516,7 @@ struct Work {
     T *logits, *target, *by_output;  // (outputs, rows), as losses want them; the last are deltas
     T *value, *hit, *rest;           // (rows,) losses, whether classified correctly; (3, rows)
     double *squares;  // sums of each row of all gradients
+    Orthogonal<T> matrices;
     T *gradient;  // of some rows of a layer; each thread has its own
 };
 
@@ -562,8 +574,11 @@ static i64 rows_at_once(i64 columns) {
 
 static bool changes_shape(const Layer &layer) {
     return layer.kind == LINEAR || layer.kind == PIECEWISE_LINEAR || layer.kind == ENTITY ||
-           layer.kind == REPEAT_ROWS;
+           layer.kind == PERIODIC || layer.kind == REPEAT_ROWS;
 }
+
+template <typename T>
+static i64 wave_size(const Plan &plan, const Layer &layer);
 
 template <typename T>
 static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
@@ -603,6 +618,10 @@ static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
             own.places = room.take<std::int32_t>(cells);
             own.extra = room.take<T>(table_size(layer));
             break;
+        case PERIODIC:
+            own.kept = room.take<T>(wave_size<T>(plan, layer));
+            own.extra = room.take<T>(layer.rows * layer.columns);
+            break;
         default: own.extra = room.take<T>(layer.function == PRELU ? own.ld : 0);
     }
     return own;
@@ -630,7 +649,8 @@ static Work<T> laid_out(const Plan &plan, Room &room, i64 thread, i64 threads) {
     work.value = room.take<T>(rows);
     work.hit = room.take<T>(rows);
     work.rest = room.take<T>(3 * rows);
-    work.squares = room.take<double>(plan.n_clippings ? all_rows : 0);
+    work.squares = room.take<double>(plan.n_clippings || plan.rule == MUON ? all_rows : 0);
+    work.matrices = room_for_matrices<T>(plan, room);
     for (i64 each = 0; each < threads; ++each) {
         T *gradient = room.take<T>(largest);
         if (each == thread) work.gradient = gradient;
@@ -660,7 +680,7 @@ struct Member {
     Team &team;
     i64 thread;
     Range examples;  // of the batch, for this thread
-    bool waits;      // whether gradients are clipped by a norm, so that all must be there first
+    bool waits;      // whether all gradients must be there before one is used
 
     T *block(void *flat, const Layer &layer) const {
         const i64 size = layer.rows * layer.columns;
@@ -1144,6 +1164,8 @@ static void move_embedding(const Member<T> &me, const Layer &layer, const Buffer
     update_rows(me, layer, step, 0, bins + 2, columns, from, to, g);
     move_jumps(me, layer, t, mine, step);
 }
+
+#include "periodic.h"
 
 // ---- the embedding of categories, whose codes are the last columns
 
@@ -1646,6 +1668,36 @@ static void adamax(i64 n, T *__restrict p, const T *__restrict g, T *__restrict 
 }
 
 template <typename T>
+static T power(T x, T exponent) {
+    if (x <= 0) return exponent > 0 ? T(0) : T(1);
+    return exponential(exponent * logarithm(x));
+}
+
+template <typename T>
+static void ftrl(i64 n, T *__restrict p, const T *__restrict g, T *__restrict force,
+                 T *__restrict square, const double *c) {
+    const T a = T(c[0]), b = T(c[1]), l1 = T(c[2]), l2 = T(c[3]), exponent = T(c[4]);
+    const bool rooted = c[4] == 0.5;
+    for (i64 i = 0; i < n; ++i) {
+        square[i] += g[i] * g[i];
+        const T stiffness = a * (rooted ? root(square[i]) : power(square[i], exponent)) + b;
+        const T z = force[i] + g[i] - stiffness * p[i], low = z < -l1 ? -l1 : z;
+        const T borne = low > l1 ? l1 : low;
+        p[i] = (borne - z) / (stiffness + l2);
+        force[i] = borne - l2 * p[i];
+    }
+}
+
+// What is no weight; those have their directions already.
+template <typename T>
+static void muon(i64 weights, i64 n, T *__restrict p, const T *__restrict g, T *mean, T *square,
+                 const double *c) {
+    const T rate = T(c[4]);
+    for (i64 i = 0; i < weights; ++i) p[i] -= rate * g[i];
+    adam<T>(n - weights, p + weights, g + weights, mean + weights, square + weights, nullptr, c);
+}
+
+template <typename T>
 static void penalize(i64 n, const Penalty &penalty, T strength, const T *__restrict w,
                      T *__restrict g) {
     if (!penalty.l1)
@@ -1685,6 +1737,12 @@ static void average(const Member<T> &me, const Layer &layer, i64 step, i64 at, i
                 T(me.call.averaging[step * me.plan.members + me.member]));
 }
 
+// How many of n of a layer's numbers from place `at` on are weights, which come first.
+static inline i64 weights_among(const Layer &layer, i64 at, i64 n) {
+    const i64 end = layer.weight_rows * layer.columns;
+    return at + n <= end ? n : at < end ? end - at : 0;
+}
+
 template <typename T>
 static void move_by_rule(const Member<T> &me, const Layer &layer, i64 at, i64 n, const T *g,
                          const double *c) {
@@ -1700,14 +1758,10 @@ static void move_by_rule(const Member<T> &me, const Layer &layer, i64 at, i64 n,
         case LION: return lion(n, p, g, slots[0], c);
         case NADAM: return nadam(n, p, g, slots[0], slots[1], c);
         case ADAMAX: return adamax(n, p, g, slots[0], slots[1], c);
+        case FTRL: return ftrl(n, p, g, slots[0], slots[1], c);
+        case MUON: return muon(weights_among(layer, at, n), n, p, g, slots[0], slots[1], c);
         default: return sgd(n, p, g, slots[0], plan.nesterov != 0, c);
     }
-}
-
-// How many of n of a layer's numbers from place `at` on are weights, which come first.
-static inline i64 weights_among(const Layer &layer, i64 at, i64 n) {
-    const i64 end = layer.weight_rows * layer.columns;
-    return at + n <= end ? n : at < end ? end - at : 0;
 }
 
 template <typename T>
@@ -1715,14 +1769,25 @@ static const double *strengths_of(const Member<T> &me, i64 step) {
     return me.call.strengths + (step * me.plan.members + me.member) * me.plan.n_penalties;
 }
 
+template <typename T>
+static const Group &group_of(const Member<T> &me, const Layer &layer) {
+    return me.call.groups[layer.groups[me.member]];
+}
+
+template <typename T>
+static const double *coefficients_of(const Member<T> &me, const Layer &layer, i64 step) {
+    const Group &group = group_of(me, layer);
+    return group.values + (step * group.members + me.member - group.start) * group.count;
+}
+
 // Move n of a layer's numbers from place `at` on, by their gradients, which are whole and clipped.
 template <typename T>
 static void apply_gradient(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n,
                            const T *g) {
     const Plan &plan = me.plan;
-    const Group &group = me.call.groups[layer.groups[me.member]];
+    const Group &group = group_of(me, layer);
     const i64 member = me.member - group.start, weights = weights_among(layer, at, n);
-    const double *c = group.values + (step * group.members + member) * group.count;
+    const double *c = coefficients_of(me, layer, step);
     const double *strengths = strengths_of(me, step);
     T *p = me.block(plan.parameters, layer) + at;
     const auto shrinks = [&](i64 k, bool l1) {
@@ -1751,8 +1816,8 @@ static void cut(i64 n, T limit, T *g) {
     }
 }
 
-// Update n of a layer's numbers from place `at` on, by their gradients; or keep these, where the
-// norm of others decides on how much of them counts.
+// Update n of a layer's numbers from place `at` on, by their gradients; or keep these, where others
+// decide on how much of them counts.
 template <typename T>
 static void update(const Member<T> &me, const Layer &layer, i64 step, i64 at, i64 n, T *g) {
     const Plan &plan = me.plan;
@@ -1822,9 +1887,11 @@ static void cut_by_norm(const Member<T> &me, const Clipping &clipping) {
     meet(me.team);  // before the sums are written anew
 }
 
+#include "muon.h"
+
 // Clip gradients that were kept, and update by them.
 template <typename T>
-static void update_clipped(const Member<T> &me, i64 step) {
+static void update_by_kept(const Member<T> &me, i64 step) {
     meet(me.team);
     for (i64 k = 0; k < me.plan.n_clippings; ++k) {
         const Clipping &clipping = me.plan.clippings[k];
@@ -1838,6 +1905,7 @@ static void update_clipped(const Member<T> &me, i64 step) {
                 me.block(me.plan.gradients, layer) + mine.from * layer.columns);
         });
     }
+    if (me.plan.rule == MUON) direct_matrices(me, step);
     each_learned(me, [&](const Layer &layer, i64) {
         const Range mine = me.mine(layer.rows);
         const i64 at = mine.from * layer.columns;
@@ -1956,6 +2024,7 @@ static Rows<T> forward(const Member<T> &me, Rows<T> x, i64 step) {
                 meet(me.team);
                 break;
             case PIECEWISE_LINEAR: embed(me, layer, own, x.at, x.ld); break;
+            case PERIODIC: embed_waves(me, layer, own, x.at, x.ld); break;
             case ENTITY: look_up(me, layer, own, x.at, x.ld, step); break;
             case GAUSSIAN_NOISE: add_noise(me, layer, own, x.at, x.ld, step); break;
             case REPEAT_ROWS: repeat(me, layer, own, x.at, x.ld); break;
@@ -2022,6 +2091,7 @@ static void backward(const Member<T> &me, Rows<T> first, i64 lowest) {
                 meet(me.team);
                 break;
             case PIECEWISE_LINEAR: embedding_delta(me, layer, own, below, below_ld); break;
+            case PERIODIC: wave_deltas(me, layer, own, below, below_ld); break;
             default: slopes(me, layer, own, inputs_of(me, l, first), delta);
         }
     }
@@ -2041,6 +2111,8 @@ static void move(const Member<T> &me, Rows<T> first, i64 step) {
             move_linear(me, layer, own, x.at, x.ld, step);
         } else if (layer.kind == PIECEWISE_LINEAR) {
             move_embedding(me, layer, own, x.at, x.ld, step);
+        } else if (layer.kind == PERIODIC) {
+            move_waves(me, layer, own, step);
         } else if (layer.kind == ENTITY) {
             move_codes(me, layer, own, step);
         } else if (layer.kind == SUBMODEL_SCALE) {
@@ -2056,7 +2128,7 @@ static void move(const Member<T> &me, Rows<T> first, i64 step) {
             update(me, layer, step, 0, layer.columns, own.extra);
         }
     }
-    if (me.waits) update_clipped(me, step);
+    if (me.waits) update_by_kept(me, step);
     if (me.plan.n_constraints) constrain_all(me, step);
 }
 
@@ -2068,7 +2140,7 @@ static void train_member(const Plan &plan, const Call &call, i64 member, Team &t
     Room room{base, 0};
     const Work<T> work = laid_out<T>(plan, room, thread, team.size);
     meet(team);
-    Member<T> me{plan, call, member, work, team, thread, {}, false};
+    Member<T> me{plan, call, member, work, team, thread, {}, plan.rule == MUON};
     me.examples = me.mine(plan.batch);
     for (i64 k = 0; k < plan.n_clippings; ++k) me.waits |= plan.clippings[k].kind != BY_VALUE;
     i64 lowest = plan.n_layers;

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 9  # of the structures; the library says which it was built with
+ABI = 10  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -25,7 +25,7 @@ class LayerPlan(ctypes.Structure):
         *_fields("height parts"),
         *_fields(pointers="first second keys groups embedded kept levels normals"),
         *_fields("n_embedded n_kept size bins bends n_jumping", "jumping"),
-        *_fields("shifts", "penalized constrained"),
+        *_fields("shifts matrices", "penalized constrained"),
     ]
 
 
@@ -53,7 +53,7 @@ class StepPlan(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [
         *_fields("doubles members batch outputs logit_rows"),
         *_fields("n_layers n_penalties n_clippings n_constraints"),
-        *_fields("loss rule nesterov"),
+        *_fields("loss rule nesterov iterations"),
         *_fields(pointers="number quantiles"),
         *_fields("one_class", "layers penalties clippings constraints"),
         *_fields(pointers="parameters gradients statistics average"),
