@@ -16,6 +16,7 @@ from wellfit import load_model
 from wellfit.cli.options import ProgressOptions
 from wellfit.cli.plan import Plan
 from wellfit.cli.request import Request, schema_of
+from wellfit.cli.sampling import in_memory
 from wellfit.cli.source import open_source
 from wellfit.core.errors import DataError, InputError
 from wellfit.datasets import TableSchema, read_table
@@ -56,11 +57,13 @@ def test_ids_are_no_features_and_stay_what_they_are(sales: pd.DataFrame) -> None
     assert data.schema.types["id"] == "text"
 
 
-def test_weights_are_those_of_the_training_rows(sales: pd.DataFrame) -> None:
+def test_weights_are_those_of_the_rows(sales: pd.DataFrame) -> None:
     source = open_source(asked(weights="weight"))
     assert "weight" not in source.data.X
     index = source.data.X.index
     np.testing.assert_array_equal(source.weights, sales["weight"].loc[index])
+    tested = sales["weight"].loc[source.data.X_test.index]
+    np.testing.assert_array_equal(source.test_weights, tested)
     assert open_source(asked()).weights is None
 
 
@@ -135,6 +138,41 @@ def test_a_test_file_needs_neither_ids_nor_weights(sales: pd.DataFrame) -> None:
     assert len(source.data.X_test) == len(sales)
     assert source.weights is not None
     assert len(source.weights) == len(sales)
+    assert (source.test_weights, source.weighted_by) == (None, "")
+    assert "the test rows have no column weight (--weights): all count alike" in source.notes
+    sales.to_csv("later.csv", index=False)
+    source = open_source(asked(ids=["id"], weights="weight", test=Path("later.csv")))
+    np.testing.assert_array_equal(source.test_weights, sales["weight"])
+    sales.assign(weight=0).to_csv("later.csv", index=False)
+    with pytest.raises(DataError, match="weight is 0 in all rows of the test set"):
+        open_source(asked(weights="weight", test=Path("later.csv")))
+
+
+def test_test_scores_are_weighted_and_say_so(sales: pd.DataFrame, wellfit: Wellfit) -> None:
+    done = wellfit(
+        *TRAIN, "--weights", "weight", "--scoring", "neg_calibration_error", "--run", "run"
+    )
+    assert done.exit_code == 0, done.output
+    assert "Scores count each row by its weight in 'weight'" in done.output
+    result = json.loads(Path("run/result.json").read_text())
+    source = open_source(asked(weights="weight"))
+    right = load_model("run/model").predict(source.data.X_test) == source.data.y_test
+    found = {score["name"]: score for score in result["test"]}
+    assert found["accuracy"]["value"] == np.average(right, weights=source.test_weights)
+    assert found["calibration_error"]["of"] == "unweighted"
+    assert result["weighted_by"] == "weight"
+
+
+def test_a_sample_of_a_large_table_keeps_its_weights(sales: pd.DataFrame) -> None:
+    source = in_memory(open_source(asked(weights="weight", memory=1)))
+    assert source.whole is not None
+    weight = sales.set_index("id")["weight"]
+    np.testing.assert_array_equal(source.weights, weight.loc[_ids(source.data.X)])
+    np.testing.assert_array_equal(source.test_weights, weight.loc[_ids(source.data.X_test)])
+
+
+def _ids(X: pd.DataFrame) -> list[str]:
+    return [f"{int(each):04d}" for each in X["id"]]
 
 
 def test_what_training_was_told_is_remembered(sales: pd.DataFrame, wellfit: Wellfit) -> None:

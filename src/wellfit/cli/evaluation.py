@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,7 @@ from wellfit.report.scores import (
     confusion,
     label_names,
     positions,
+    weighing,
 )
 
 _MOST_CLASSES = 20  # more classes are shown as a list of confusions
@@ -52,7 +53,8 @@ class TestEvaluation:
     ``trained`` is the number of training rows without the validation rows. ``baseline`` are the
     test scores of constant predictions: the class frequencies in the training set, or its mean;
     ``constant`` names them, and ``commonest`` holds them. ``coverage`` is that of intervals or
-    sets, if the model is calibrated for them.
+    sets, if the model is calibrated for them. ``weighted_by`` is the column by which test rows
+    count; it is empty where all count alike.
     """
 
     y: NDArray[Any]
@@ -66,6 +68,7 @@ class TestEvaluation:
     confusions: tuple[list[Any], NDArray[np.int64]] | None
     classes: list[ClassScores]
     coverage: Coverage | None = None
+    weighted_by: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Return the document that the run folder stores."""
@@ -76,6 +79,8 @@ class TestEvaluation:
             "trained_rows": self.trained,
             "baseline": [asdict(score) for score in self.baseline],
         }
+        if self.weighted_by:
+            document["weighted_by"] = self.weighted_by
         if self.classes:
             document["classes"] = [asdict(each) for each in self.classes]
         if self.coverage is not None:
@@ -100,13 +105,16 @@ def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvalua
     data = source.data
     ids = _trained(model, source)
     y_train = np.asarray(data.y)[ids]
-    tested = Predictions.of(model, data.X_test, np.asarray(data.y_test))
-    trained = Predictions.of(model, safe_indexing(data.X, ids), y_train)
+    tested = Predictions.of(model, data.X_test, np.asarray(data.y_test), source.test_weights)
+    weight = None if source.weights is None else source.weights[ids]
+    # Side by side, scores of training and test rows are to count them in the same way.
+    of_training = weight if source.weighted_by else None
+    trained = Predictions.of(model, safe_indexing(data.X, ids), y_train, of_training)
     asked: dict[str, Any] = {
         "scoring": model.scoring if scoring is None else scoring,
         "name_of": lambda label: names_of(source, [label])[0],
     }
-    baseline, constant = _baseline(tested, y_train, source)
+    baseline, constant = _baseline(tested, y_train, weight, source)
     confusions, classes = None, []
     if tested.probabilities is not None:
         names = label_names(tested)
@@ -125,6 +133,7 @@ def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvalua
         confusions=confusions,
         classes=classes,
         coverage=Coverage.of_model(model, data.X_test, tested.y) if levels_of(model) else None,
+        weighted_by=source.weighted_by,
     )
 
 
@@ -163,24 +172,33 @@ def verdict_on(
 
 
 def _baseline(
-    tested: Predictions, y_train: NDArray[Any], source: SplitData
+    tested: Predictions,
+    y_train: NDArray[Any],
+    weight: NDArray[np.float64] | None,
+    source: SplitData,
 ) -> tuple[Predictions, str]:
-    """Return the best constant predictions of the test rows, and what to call them."""
+    """Return the best constant predictions of the test rows, and what to call them.
+
+    They are learned from training rows by their weights, as the model is.
+    """
     y, classes = tested.y, np.asarray(tested.classes)
     if tested.probabilities is None:
-        mean = np.broadcast_to(y_train.astype(float).mean(axis=0), y.shape)
-        return Predictions(y, mean), "the training rows' mean"
+        mean = np.average(y_train.astype(float), axis=0, weights=weight)
+        constant = np.broadcast_to(mean, y.shape)
+        return replace(tested, predicted=constant), "the training rows' mean"
     if y.ndim > 1:
-        shares = y_train.mean(axis=0)
+        shares = np.average(y_train, axis=0, weights=weight)
         constant = np.broadcast_to((shares > 0.5).astype(y.dtype), y.shape)
         chances = np.broadcast_to(shares, y.shape)
-        return Predictions(y, constant, chances, classes), "each label's commoner value"
-    shares = np.bincount(positions(y_train, classes), minlength=len(classes)) / len(y_train)
+        found = replace(tested, predicted=constant, probabilities=chances)
+        return found, "each label's commoner value"
+    counts = np.bincount(positions(y_train, classes), weight, len(classes))
+    shares = counts / counts.sum()
     commonest = classes[[shares.argmax()]]
     chances = np.broadcast_to(shares, (len(y), len(classes)))
     constant = np.broadcast_to(commonest, y.shape)
     name = names_of(source, commonest.tolist())[0]
-    return Predictions(y, constant, chances, classes), f"always {name}"
+    return replace(tested, predicted=constant, probabilities=chances), f"always {name}"
 
 
 def names_of(source: SplitData, classes: Sequence[Any]) -> list[str]:
@@ -233,6 +251,9 @@ def score_table(evaluation: TestEvaluation) -> Table:
     tested, trained = (pluralize(rows, "row") for rows in (len(evaluation.y), evaluation.trained))
     for name in (f"test\n{tested}", "95 % interval", "baseline", f"training\n{trained}"):
         table.add_column(name, justify="right", no_wrap=True)
+    if evaluation.weighted_by:
+        table.caption = Text(weighing(evaluation.weighted_by), "dim")
+        table.caption_justify = "left"
     others = [
         {one.title: one for one in part} for part in (evaluation.baseline, evaluation.training)
     ]

@@ -85,6 +85,7 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> R
         result=result,
         model=model,
         data=None if source is None else source.data,
+        test_weights=None if source is None else source.test_weights,
         task=None if source is None else source.kind,
         candidates=_candidates(path, notes) if "search" in config else None,
         notes=notes,

@@ -141,7 +141,8 @@ class DataOptions:
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A column with the weight of each row in training, at least 0: no feature.",
+            help="A column with the weight of each row, at least 0, in training and test scores."
+            " It is no feature.",
             metavar="COLUMN",
         ),
     ] = None

@@ -163,6 +163,7 @@ class RunResultDocument(TypedDict, total=False):
     test: list[Annotated[ScoreEntry, OPEN]]
     training: list[Annotated[ScoreEntry, OPEN]]
     baseline: list[Annotated[ScoreEntry, OPEN]]
+    weighted_by: str
     classes: list[Annotated[ClassEntry, OPEN]]
     confusion: ConfusionEntry
     coverage: Annotated[CoverageEntry, OPEN]

@@ -33,26 +33,45 @@ def in_memory(source: SplitData, split: RowSplit | None = None) -> SplitData:
         split: which rows a model learned from and which were held out, if it is known: these
             become the validation rows.
     """
-    seen = sample_of(source.data, split)
-    return source if seen is source.data else replace(source, data=seen, whole=source.data)
+    if not isinstance(source.data.X, StreamedTable):
+        return source
+    seen, chosen = _sample(source.data, split)
+    weights = {"weights": (source.weights, ""), "test_weights": (source.test_weights, "_test")}
+    own: dict[str, Any] = {
+        name: None if every is None else every[chosen[part]]
+        for name, (every, part) in weights.items()
+    }
+    return replace(source, data=seen, whole=source.data, **own)
 
 
 def sample_of(data: Dataset, split: RowSplit | None = None) -> Dataset:
     """Return a data set whose parts are in memory; see :func:`in_memory`."""
-    if not isinstance(data.X, StreamedTable):
-        return data
+    return _sample(data, split)[0] if isinstance(data.X, StreamedTable) else data
+
+
+def _sample(
+    data: Dataset, split: RowSplit | None
+) -> tuple[Dataset, dict[str, NDArray[np.integer]]]:
+    """Return a sample of each part, and the positions of its rows in the part that they are of."""
     parts: dict[str, Any] = {}
-    every = {"": (data.X, data.y), "_val": (data.X_val, data.y_val)}
+    places: dict[str, NDArray[np.integer]] = {}
+    every: dict[str, tuple[Any, Any, NDArray[np.integer] | None]] = {
+        "": (data.X, data.y, None),
+        "_val": (data.X_val, data.y_val, None),
+        "_test": (data.X_test, data.y_test, None),
+    }
     if split is not None and split.is_of(len(data.X)):
-        every[""] = _some(data, np.sort(split.train))
+        every[""] = data.X, data.y, np.sort(split.train)
         if split.held_out is not None:
-            every["_val"] = _some(data, np.sort(split.held_out))
-    for part, (X, y) in {**every, "_test": (data.X_test, data.y_test)}.items():
+            every["_val"] = data.X, data.y, np.sort(split.held_out)
+    for part, (X, y, known) in every.items():
         if X is not None:
-            chosen = sampled(len(X), MOST_ROWS, seed=0)
+            chosen = sampled(len(X) if known is None else len(known), MOST_ROWS, seed=0)
+            chosen = chosen if known is None else known[chosen]
             rows = X[chosen].to_frame() if isinstance(X, StreamedTable) else take_rows(X, chosen)
             parts |= {f"X{part}": rows, f"y{part}": take_rows(y, chosen)}
-    return replace(data, **parts)
+            places[part] = chosen
+    return replace(data, **parts), places
 
 
 def sample_notes(data: Dataset, seen: Dataset, what: str) -> Iterator[str]:
@@ -136,7 +155,3 @@ def store_notes(data: Dataset) -> Iterator[str]:
             f"{place} holds the encoded rows ({in_bytes(size)}), which the next training on these "
             "data reads again"
         )
-
-
-def _some(data: Dataset, rows: NDArray[np.integer]) -> tuple[Any, Any]:
-    return data.X[rows], take_rows(data.y, rows)

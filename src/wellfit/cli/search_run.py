@@ -230,7 +230,9 @@ def _conclude(
     if not quiet:
         tried = pluralize(len(frame), "candidate")
         console.print(f"\n{tried} on {search.n_splits_} folds in {duration(seconds)}")
-        console.print("Scores are means over the folds of the training rows.\n", style="dim")
+        alike = "" if source.weights is None else ", which count alike there"
+        scored = f"Scores are means over the folds of the training rows{alike}.\n"
+        console.print(scored, style="dim")
     metric = metric_of(",".join(scorer_list(search.scoring)), type(best).__name__)
     console.print(leaderboard_table(frame, metric))
     console.print()

@@ -48,7 +48,8 @@ class SplitData:
 
     ``notes`` are notes on how the file was read; ``heeded`` names the data checks whose advice the
     split already follows; ``columns`` is the split by columns, None where it is random or given;
-    ``weights`` are those of the training rows, None where all count alike.
+    ``weights`` and ``test_weights`` are those of the training and the test rows, None where all
+    count alike, and ``weighted_by`` is their column.
     ``whole`` is the data that ``data`` is a sample of, None where it is all of them.
     """
 
@@ -59,6 +60,8 @@ class SplitData:
     heeded: tuple[str, ...] = ()
     columns: ColumnSplit | None = None
     weights: NDArray[np.float64] | None = None
+    test_weights: NDArray[np.float64] | None = None
+    weighted_by: str = ""
     whole: Dataset | None = None
 
     @property
@@ -92,6 +95,7 @@ def open_source(wanted: Request) -> SplitData:
     weights = None if wanted.weights is None else row_weights(data.X, wanted.weights)
     if wanted.test is not None:
         data = _with_test(data, wanted.test, wanted)
+    given_weights = _given_test_weights(data, wanted)
     data = _of_classes(data, wanted)
     wanted = by_time_or_groups(wanted, data.X)
     cut = _cut(wanted, data.X)
@@ -103,19 +107,40 @@ def open_source(wanted: Request) -> SplitData:
     _refuse_missing_targets(data)
     refuse_infinities(data, wanted.name, wanted.test)
     notes = (*warned, *notes_on(loaded, wanted.name), *unknown_levels(data.X, data.X_test))
-    n_rows = len(data.X)
+    n_rows, has_test = len(data.X), data.X_test is not None
     data, split = _divided(data, kind, wanted, cut)
     heeded = ("row_order",) if wanted.time_column else ()
     heeded = ("repeated_entities",) if wanted.group_column else heeded
     columns = None
     if cut is not None:
         columns = ColumnSplit(cut, n_rows, wanted.test_fraction, bool(wanted.time_column))
-    left: Any = data.X
-    own = None
-    if weights is not None:
-        there: Any = left.row_numbers if isinstance(left, StreamedTable) else left.index
-        own = weights.loc[there].to_numpy(np.float64)
-    return SplitData(data, kind, split, notes, heeded, columns, own)
+    found = SplitData(data, kind, split, notes, heeded, columns)
+    if weights is None:
+        return found
+    own = _weights_of(data.X, weights)
+    tested = given_weights if has_test else _weights_of(data.X_test, weights)
+    if tested is not None and not tested.any():
+        raise DataError(
+            f"--weights {wanted.weights} is 0 in all test rows; expected at least one that counts"
+        )
+    if tested is None:
+        alone = f"the test rows have no column {wanted.weights} (--weights): all count alike"
+        return replace(found, weights=own, notes=(*notes, alone))
+    return replace(found, weights=own, test_weights=tested, weighted_by=str(wanted.weights))
+
+
+def _weights_of(X: Any, weights: pd.Series[float]) -> NDArray[np.float64]:
+    """Return the weights of rows that were taken from all."""
+    there: Any = X.row_numbers if isinstance(X, StreamedTable) else X.index
+    return weights.loc[there].to_numpy(np.float64)
+
+
+def _given_test_weights(data: Dataset, wanted: Request) -> NDArray[np.float64] | None:
+    """Return the weights of a test set of its own, if it has their column."""
+    name, X = wanted.weights, data.X_test
+    if name is None or X is None or name not in X.columns or pd.isna(X[name]).all():
+        return None
+    return np.asarray(row_weights(X, name, " of the test set"), dtype=np.float64)
 
 
 def _loaded(wanted: Request) -> tuple[Dataset, list[str]]:
@@ -172,7 +197,9 @@ def _with_test(data: Dataset, path: Path, wanted: Request) -> Dataset:
     test = load(path, target=data.target, allow_pickle=wanted.allow_pickle, schema=data.schema)
     X: Any = test.X
     if hasattr(data.X, "columns"):
-        features = [str(name) for name in data.X.columns if name not in wanted.aside]
+        weights = {wanted.weights} & set(map(str, getattr(X, "columns", ())))
+        aside = set(wanted.aside) - weights
+        features = [str(name) for name in data.X.columns if name not in aside]
         # What is no feature may be missing here; its column is dropped from both below.
         X = select(X, features, str(path))
         if not isinstance(X, StreamedTable):

@@ -159,8 +159,13 @@ class ColumnSplit:
         return np.searchsorted(rows, kept), np.searchsorted(rows, held)
 
 
-def row_weights(X: Any, name: str) -> pd.Series[float]:
+def row_weights(X: Any, name: str, where: str = "") -> pd.Series[float]:
     """Return the weight of each row from a column.
+
+    Args:
+        X: the rows.
+        name: of the column.
+        where: which rows they are, for messages.
 
     Raises:
         DataError: a weight that is no number, missing, negative or infinite; all are 0.
@@ -173,11 +178,13 @@ def row_weights(X: Any, name: str) -> pd.Series[float]:
         cell = column.iloc[row]
         shown = repr(cell) if isinstance(cell, str) else str(cell)
         raise DataError(
-            f"--weights {name} holds {shown} in row {row + 1:,}; expected a number "
+            f"--weights {name} holds {shown} in row {row + 1:,}{where}; expected a number "
             "of at least 0 in every row"
         )
     if not numbers.any():
-        raise DataError(f"--weights {name} is 0 in all rows; expected at least one that counts")
+        raise DataError(
+            f"--weights {name} is 0 in all rows{where}; expected at least one that counts"
+        )
     return numbers
 
 

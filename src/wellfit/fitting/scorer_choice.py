@@ -60,12 +60,13 @@ class PositiveClassScorer:
 
     name: str
 
-    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of an estimator on rows X (n, columns) with the targets y (n,)."""
         scorer, positive = get_scorer(self.name), positive_class(estimator.classes_)
         if np.ndim(y) == 1 and positive not in (None, 1):
             scorer = scorer_with_positive_class(scorer, positive)
-        return float(scorer(estimator, X, y))
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(scorer(estimator, X, y, **weights))
 
 
 def positive_class(classes: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,6 +112,18 @@ def precomputable(scorers: Any) -> bool:
         return all(precomputable(each) for each in each_scorer(scorers).values())
     # Of the very classes: a subclass may ask for anything.
     return type(scorers) in PLAIN_SCORERS or isinstance(scorers, (Scorer, PositiveClassScorer))
+
+
+def takes_weights(scorer: ScorerFunction) -> bool:
+    """Say whether a scorer takes the weights of rows, as ``sample_weight``.
+
+    >>> takes_weights(get_scorer("accuracy")), takes_weights(get_scorer("max_error"))
+    (True, False)
+    """
+    if isinstance(scorer, PositiveClassScorer):
+        scorer = get_scorer(scorer.name)
+    metric = vars(scorer)["_score_func"] if hasattr(scorer, "_score_func") else scorer
+    return "sample_weight" in signature(metric).parameters
 
 
 def each_scorer(scorers: Any) -> dict[str, ScorerFunction]:

@@ -22,7 +22,7 @@ from wellfit.report.page.blocks import (
     setting,
 )
 from wellfit.report.page.run_data import RunData, class_names
-from wellfit.report.scores import Predictions, Score, all_scores
+from wellfit.report.scores import Predictions, Score, all_scores, weighing
 
 _FEW_ROWS = 30  # below, a subgroup's scores are marked
 _BINS = 15  # of the expected calibration error
@@ -152,6 +152,8 @@ def _metrics(run: RunData) -> Iterator[str]:
         yield "The run has no scores yet."
         return
     rows, known = pluralize(ended.get("test_rows", 0), "test row"), ended.get("baseline") or ()
+    if ended.get("weighted_by"):
+        yield escaped(weighing(ended["weighted_by"]))
     baseline = {score["name"]: score for score in known}
     yield f"Scores on {rows}, beside those of the best constant predictions:"
     yield table(
@@ -222,6 +224,7 @@ def _by_subgroups(run: RunData, by: Sequence[str]) -> Iterator[str]:
                 found.predicted[rows],
                 None if found.probabilities is None else found.probabilities[rows],
                 np.asarray(found.classes),
+                None if run.test_weights is None else run.test_weights[rows],
             )
             name_of = dict(zip(found.classes, names, strict=True)).get
             scored.append((name, len(rows), all_scores(part, scoring, name_of=name_of)))

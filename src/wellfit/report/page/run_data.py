@@ -34,6 +34,7 @@ class RunData:
         result: result, as in the run folder.
         model: the fitted estimator.
         data: the data set, with its test set.
+        test_weights: (rows,) by which the test rows count; None where all count alike.
         task: kind of task.
         candidates: table of a search's candidates, the best first.
         notes: what is missing, and why.
@@ -47,6 +48,7 @@ class RunData:
     result: Mapping[str, Any] | None = None
     model: Any = None
     data: Dataset | None = None
+    test_weights: NDArray[np.float64] | None = None
     task: Any = None
     candidates: pd.DataFrame | None = None
     notes: Sequence[str] = ()

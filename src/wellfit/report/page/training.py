@@ -38,6 +38,7 @@ from wellfit.report.page.run_data import RunData
 from wellfit.report.page.search import search_blocks
 from wellfit.report.page.spread import coverage_table
 from wellfit.report.page.verdict import verdict_of
+from wellfit.report.scores import weighing
 
 Blocks = Callable[[RunData], Iterator[Block]]
 
@@ -87,6 +88,8 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
         yield coverage_table(run.ended["coverage"])
     if run.ended.get("classes"):
         yield class_score_table(run.ended["classes"])
+    if run.ended.get("weighted_by"):
+        yield Prose(weighing(run.ended["weighted_by"]))
     yield from evidence(verdict)
     if run.model is not None and hasattr(run.model, "network_"):
         yield network_drawing(run.model.network_.weights.network)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wellfit.report.scores.predictions import Predictions, confusion, positions
+from wellfit.report.scores.predictions import Predictions, confusion, positions, weighing
 
 if TYPE_CHECKING:
     from wellfit.report.scores.score import (
@@ -40,6 +40,7 @@ __all__ = [
     "regression_scores",
     "score_table",
     "usual_scores",
+    "weighing",
 ]
 
 # What imports scikit-learn and PyTorch, for the scorers.

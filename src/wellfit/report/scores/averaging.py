@@ -34,7 +34,8 @@ class RowMeans:
 
     def value(self, predictions: Predictions) -> float:
         """Return the score of all rows."""
-        return float(self.combine(self.values(predictions).mean(axis=0)))
+        means = np.average(self.values(predictions), axis=0, weights=predictions.weight)
+        return float(self.combine(means))
 
     def interval(self, predictions: Predictions) -> ConfidenceInterval:
         """Return the score's interval."""

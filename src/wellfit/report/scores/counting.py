@@ -36,7 +36,8 @@ def count_interval(
     if name == "balanced_accuracy":
         return _of_proportions(predictions, predictions.truth)
     if _is_accuracy(name, predictions):
-        return wilson(int((predictions.truth & predictions.assigned).sum()), len(predictions.y))
+        right = predictions.truth & predictions.assigned
+        return row_share(predictions, np.asarray(right.any(axis=1)))
     if average == "macro" and metric in ("precision", "recall"):
         of = predictions.truth if metric == "recall" else predictions.assigned
         if predictions.y.ndim == 1 and of[:, _present(predictions)].any(axis=0).all():
@@ -71,14 +72,16 @@ def class_interval(name: str, predictions: Predictions, place: int) -> Confidenc
         predictions: of a classifier.
         place: the position of the class or label.
     """
-    truth, assigned = predictions.truth[:, place], predictions.assigned[:, place]
-    hits = int((truth & assigned).sum())
-    if name == "precision":
-        return wilson(hits, int(assigned.sum()))
-    if name == "recall":
-        return wilson(hits, int(truth.sum()))
-    relevant = int((truth | assigned).sum())
-    return wilson_f1(hits, relevant) if name == "f1" else wilson(hits, relevant)
+    truth, assigned = predictions.truth[:, [place]], predictions.assigned[:, [place]]
+    of = {"precision": assigned, "recall": truth}.get(name, truth | assigned)
+    (hits,), (rows,) = predictions.proportion(truth & assigned, of)
+    return wilson_f1(hits, rows) if name == "f1" else wilson(hits, rows)
+
+
+def row_share(predictions: Predictions, hits: NDArray[np.bool_]) -> ConfidenceInterval:
+    """Return the interval of the share of rows (rows,) that hit."""
+    (count,), (rows,) = predictions.proportion(hits[:, None], np.ones_like(hits)[:, None])
+    return wilson(count, rows)
 
 
 def _is_accuracy(name: str, predictions: Predictions) -> bool:
@@ -89,7 +92,7 @@ def _is_accuracy(name: str, predictions: Predictions) -> bool:
 
 def _of_proportions(predictions: Predictions, of: NDArray[np.bool_]) -> ConfidenceInterval:
     """Return the interval of the mean proportion of hits among the rows of each class."""
-    rows, hits = of.sum(axis=0), (predictions.truth & predictions.assigned).sum(axis=0)
+    hits, rows = predictions.proportion(predictions.truth & predictions.assigned, of)
     return wilson_mean(hits[rows > 0].astype(float), rows[rows > 0].astype(float))
 
 

@@ -1,4 +1,7 @@
-"""Predictions of rows beside the truth, which all scores are computed from."""
+"""Predictions of rows beside the truth, which all scores are computed from.
+
+Source: Kish, "Survey sampling", 1965, of the number of rows that weighted ones are worth.
+"""
 
 from __future__ import annotations
 
@@ -23,30 +26,33 @@ class Predictions:
         predicted: shaped like ``y``.
         probabilities: (rows, classes) of each class, or of each label; None in a regression.
         classes: (classes,) the class of each column of ``probabilities``.
+        weight: (rows,) by which each row counts, at least 0; None where all count alike.
     """
 
     y: NDArray[Any]
     predicted: NDArray[Any]
     probabilities: Floats | None = None
     classes: Any = ()
+    weight: Floats | None = None
 
     @classmethod
-    def of(cls, model: Any, X: Any, y: ArrayLike) -> Self:
+    def of(cls, model: Any, X: Any, y: ArrayLike, weight: Floats | None = None) -> Self:
         """Predict rows by a fitted estimator.
 
         Args:
             model: a classifier or a regressor.
             X: (rows, columns) the rows.
             y: (rows,) or (rows, outputs) their true targets.
+            weight: (rows,) by which each counts; None for all alike.
         """
         truth = np.asarray(y)
         if not hasattr(model, "predict_proba"):
             numbers = np.asarray(model.predict(X), dtype=np.float64)
-            return cls(truth.astype(np.float64), numbers)
+            return cls(truth.astype(np.float64), numbers, weight=weight)
         chances, classes = np.asarray(model.predict_proba(X), dtype=np.float64), model.classes_
         if truth.ndim > 1:
-            return cls(truth, np.asarray(model.predict(X)), chances, classes)
-        return cls(truth, np.asarray(classes)[chances.argmax(axis=1)], chances, classes)
+            return cls(truth, np.asarray(model.predict(X)), chances, classes, weight)
+        return cls(truth, np.asarray(classes)[chances.argmax(axis=1)], chances, classes, weight)
 
     @property
     def task(self) -> str:
@@ -61,7 +67,29 @@ class Predictions:
     @cached_property
     def bootstrap(self) -> Bootstrap:
         """The resamples of the rows."""
-        return Bootstrap(len(self.y))
+        return Bootstrap(len(self.y), self.weight)
+
+    def sums(self, rows: NDArray[np.bool_]) -> Any:
+        """Return the numbers of rows in each column (rows, ...), or the sums of their weights."""
+        return rows.sum(axis=0) if self.weight is None else self.weight @ rows
+
+    def proportion(self, hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Any, Any]:
+        """Return how many of how many rows hit, as intervals of proportions take them.
+
+        Weighted rows are as many as would leave the proportion as uncertain if all counted alike,
+        (Σw)² / Σw², Kish's effective sample size.
+
+        Args:
+            hits: (rows, ...) those of ``of`` that count.
+            of: (rows, ...) the rows.
+        """
+        if self.weight is None:
+            return hits.sum(axis=0), of.sum(axis=0)
+        total = self.weight @ of
+        shares = np.divide(self.weight @ hits, total, out=np.zeros_like(total), where=total > 0)
+        squares = np.square(self.weight) @ of
+        rows = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
+        return shares * rows, rows
 
     @cached_property
     def all_classes(self) -> list[Any]:
@@ -113,6 +141,18 @@ def confusion(
     counts = np.zeros((len(every), len(every)), dtype=np.int64)
     np.add.at(counts, (positions(y, every), positions(predicted, every)), 1)
     return every, counts
+
+
+def weighing(column: str) -> str:
+    """Return what counts by the weights of test rows, and what doesn't.
+
+    Args:
+        column: the weights.
+    """
+    return (
+        f"Scores count each row by its weight in {column!r}; the confusion matrix, coverage, "
+        "residuals, other figures and the verdict count all rows alike."
+    )
 
 
 def positions(labels: ArrayLike, classes: Any) -> NDArray[np.int64]:

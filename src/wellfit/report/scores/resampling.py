@@ -31,6 +31,7 @@ class Bootstrap:
 
     Args:
         rows: how many.
+        weight: (rows,) by which each counts in sums; None where all count alike.
 
     >>> values = np.random.default_rng(1).exponential(size=50)
     >>> mean = lambda sums: sums[..., 0] / sums[..., -1]
@@ -39,7 +40,8 @@ class Bootstrap:
     (True, 'bootstrap')
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, weight: Floats | None = None) -> None:
+        self._weight = weight
         self.rows, self._count = rows, min(rows, _GROUPS)
         order = np.random.default_rng(_SEED).permutation(rows)
         self._group = np.empty(rows, dtype=np.int64)
@@ -55,9 +57,10 @@ class Bootstrap:
         return counted.reshape(draws, count).astype(np.float64)
 
     def _sums(self, values: NDArray[Any]) -> Floats:
-        """Return the sums of values (rows, columns) over each group, and its number of rows."""
-        sums = [np.bincount(self._group, each, self._count) for each in values.T]
-        return np.stack([*sums, np.bincount(self._group, minlength=self._count)], axis=1)
+        """Return the sums of values (rows, columns) over each group, and of its rows."""
+        weight = np.ones(self.rows) if self._weight is None else self._weight
+        columns = [*(each * weight for each in values.T), weight]
+        return np.stack([np.bincount(self._group, c, self._count) for c in columns], axis=1)
 
     def interval(self, values: NDArray[Any], combine: Combine) -> ConfidenceInterval:
         """Return the BCa interval of a score that is a function of sums over rows.
@@ -65,7 +68,7 @@ class Bootstrap:
         Args:
             values: (rows, columns) what is summed.
             combine: returns the scores (...) of sums (..., columns + 1), whose last column is the
-                number of rows.
+                number of rows, or the sum of their weights.
         """
         if self.rows < 2:
             return UNKNOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,24 @@ from numpy.typing import ArrayLike
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.metrics import Metric, title_of
 from wellfit.fitting.scorer_choice import has_positive_class, positive_class
-from wellfit.fitting.scoring import precomputable, scorer_list, scorer_name, scorer_of
+from wellfit.fitting.scoring import (
+    precomputable,
+    scorer_list,
+    scorer_name,
+    scorer_of,
+    takes_weights,
+)
 from wellfit.report.scores import ranking
 from wellfit.report.scores.averaging import LOG_LOSS, MAE, R2, RMSE, ROW_MEANS, RowMeans
-from wellfit.report.scores.counting import class_interval, count_interval
+from wellfit.report.scores.counting import class_interval, count_interval, row_share
 from wellfit.report.scores.fixed import fixed_predictor
-from wellfit.report.scores.intervals import UNKNOWN, ConfidenceInterval, by_influence, wilson
+from wellfit.report.scores.intervals import (
+    UNKNOWN,
+    ConfidenceInterval,
+    Floats,
+    by_influence,
+    wilson,
+)
 from wellfit.report.scores.predictions import Predictions
 
 _UNEVEN = 2  # balanced accuracy is shown where a class has this many times the rows of another
@@ -38,7 +50,7 @@ class Score:
 
     ``value`` has the unit of the target for ``MAE`` and ``RMSE``, and no unit otherwise. Costs
     aren't negated. The bounds are NaN where there is no interval. ``of`` is the class that it is
-    a score of, if it is one class's.
+    a score of, if it is one class's; ``"unweighted"`` where rows have weights that it can't heed.
     """
 
     name: str
@@ -136,21 +148,22 @@ def usual_scores(predictions: Predictions, *, intervals: bool = True) -> Iterato
         return
     right = np.asarray(predictions.y == predictions.predicted)
     whole = np.asarray(right if right.ndim == 1 else right.all(axis=1))
-    yield _score("accuracy", whole.mean(), wilson(int(whole.sum()), len(whole)))
+    share = np.average(whole, weights=predictions.weight)
+    yield _score("accuracy", share, row_share(predictions, whole))
     if right.ndim > 1:
         labels = RowMeans(lambda one: (one.y == one.predicted).astype(float))
         yield _of_means("label accuracy", labels, predictions, intervals)
     elif _is_uneven(predictions):
-        recalls = (predictions.truth & predictions.assigned).sum(axis=0) / predictions.truth.sum(
-            axis=0
-        )
+        hits = predictions.sums(predictions.truth & predictions.assigned)
+        with np.errstate(invalid="ignore"):  # of classes without a row that counts
+            recalls = hits / predictions.sums(predictions.truth)
         interval = count_interval("balanced_accuracy", predictions, None) or UNKNOWN
         yield _score("balanced accuracy", np.nanmean(recalls), interval)
     yield _of_means("log loss", LOG_LOSS, predictions, intervals)
 
 
 def _is_uneven(predictions: Predictions) -> bool:
-    rows = predictions.truth.sum(axis=0)
+    rows = predictions.sums(predictions.truth)
     rows = rows[rows > 0]
     return len(rows) > 1 and rows.max() >= _UNEVEN * rows.min()
 
@@ -159,7 +172,9 @@ def _of_numbers(predictions: Predictions, intervals: bool) -> Iterator[Score]:
     y, predicted = predictions.y, predictions.predicted
     several = y.ndim > 1
     for output in range(y.shape[1] if several else 1):
-        one = Predictions(y[:, output], predicted[:, output]) if several else predictions
+        one = predictions
+        if several:
+            one = Predictions(y[:, output], predicted[:, output], weight=predictions.weight)
         more = f", output {output + 1}" if several else ""
         for name, means in (("R²", R2), ("RMSE", RMSE), ("MAE", MAE)):
             if name != "R²" or np.ptp(one.y) > 0:
@@ -179,13 +194,13 @@ def class_scores(predictions: Predictions, names: Iterable[str]) -> list[ClassSc
         names: of the classes, those that only the truth has at the end.
     """
     truth, assigned = predictions.truth, predictions.assigned
-    hits, of, to = (part.sum(axis=0) for part in (truth & assigned, truth, assigned))
+    hits, of, to = map(predictions.sums, (truth & assigned, truth, assigned))
     with np.errstate(invalid="ignore"):
         values = {"precision": hits / to, "recall": hits / of, "f1": 2 * hits / (of + to)}
     return [
         ClassScores(
             name,
-            int(of[place]),
+            int(truth[:, place].sum()),
             tuple(
                 _score(key, each[place], class_interval(key, predictions, place))
                 for key, each in values.items()
@@ -221,28 +236,33 @@ def asked_scores(
     for wanted in scorer_list(scoring):
         name = scorer_name(wanted)
         scorer = scorer_of(wanted, predictions.task)
+        heeds = predictions.weight is None or takes_weights(scorer)
+        rows = predictions if heeds else replace(predictions, weight=None)
         if precomputable(scorer):
-            value = _value(scorer, fixed_predictor(predictions), None, predictions.y)
+            value = _value(scorer, fixed_predictor(rows), None, rows.y, rows.weight)
         elif model is not None:
-            value = _value(scorer, model, X, predictions.y)
+            value = _value(scorer, model, X, rows.y, rows.weight)
         else:
             continue
         cost = name.startswith("neg_") and isinstance(wanted, str)
         key, value = (name.removeprefix("neg_"), -value) if cost else (name, value)
         interval = UNKNOWN
         if intervals and math.isfinite(value):
-            interval = _interval(key, value, scorer, predictions, -1 if cost else 1)
+            interval = _interval(key, value, scorer, rows, -1 if cost else 1)
         positive = positive_class(predictions.classes) if predictions.task == "binary" else None
         of = name_of(positive) if positive is not None and has_positive_class(key) else ""
+        of = of if heeds else "unweighted"
         yield _score(key, value, interval, of)
 
 
-def _value(scorer: Any, model: Any, X: Any, y: Any) -> float:
+def _value(scorer: Any, model: Any, X: Any, y: Any, weight: Floats | None) -> float:
     """Return a score; NaN where it isn't defined on these rows, as of a single class."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return float(scorer(model, X, y))
+            return float(
+                scorer(model, X, y, **({} if weight is None else {"sample_weight": weight}))
+            )
         except ValueError as error:
             if isinstance(error, HyperparameterError):
                 raise
@@ -261,8 +281,11 @@ def _interval(
     if not precomputable(scorer):
         return UNKNOWN
 
+    weight = predictions.weight
+
     def resampled(rows: Any) -> float:
-        return sign * _value(scorer, fixed_predictor(predictions, rows), None, predictions.y[rows])
+        given = predictions.y[rows], None if weight is None else weight[rows]
+        return sign * _value(scorer, fixed_predictor(predictions, rows), None, *given)
 
     return predictions.bootstrap.of_function(resampled)
 
@@ -277,9 +300,12 @@ def _by_name(key: str, value: float, predictions: Predictions) -> ConfidenceInte
     if predictions.probabilities is None:
         return None
     if key in ("accuracy", "top_k_accuracy"):
-        return wilson(round(value * len(predictions.y)), len(predictions.y))
+        everyone = np.ones((len(predictions.y), 1), dtype=bool)
+        (rows,) = predictions.proportion(everyone, everyone)[1]
+        return wilson(round(value * rows) if predictions.weight is None else value * rows, rows)
     if key.startswith(("roc_auc", "average_precision")):
-        return _of_ranks(key, value, predictions)
+        # Weighted ranks have no such formulas: the bootstrap is left.
+        return None if predictions.weight is not None else _of_ranks(key, value, predictions)
     positive = positive_class(predictions.classes) if predictions.task == "binary" else None
     place = None if positive is None else predictions.all_classes.index(positive)
     return count_interval(key, predictions, place)

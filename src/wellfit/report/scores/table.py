@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wellfit.core._sklearn_compat import check_sample_weight
 from wellfit.core.markup import table
 from wellfit.core.words import pluralize
 from wellfit.report.scores.predictions import Predictions
@@ -27,6 +28,7 @@ class ScoreTable:
 
     Attributes:
         rows: how many rows were scored.
+        weighted: whether they count by weights.
         scores: those that were asked for, then those that are always shown.
         classes: precision, recall and F1 score of each class or label; empty in a regression.
     """
@@ -34,6 +36,7 @@ class ScoreTable:
     rows: int
     scores: tuple[Score, ...]
     classes: tuple[ClassScores, ...] = ()
+    weighted: bool = False
 
     def __getitem__(self, name: str) -> Score:
         """Return a score by its name, with or without ``neg_``, or by its title."""
@@ -43,6 +46,10 @@ class ScoreTable:
                 return score
         known = ", ".join(score.name for score in self.scores)
         raise KeyError(f"no score {name!r}; there are {known}")
+
+    @property
+    def _counted(self) -> str:
+        return f"{pluralize(self.rows, 'row')}{', weighted' if self.weighted else ''}"
 
     def __str__(self) -> str:
         """Return the scores, a line for each."""
@@ -54,13 +61,13 @@ class ScoreTable:
         ]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         texts = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in lines]
-        head = f"{pluralize(self.rows, 'row')}, 95 % intervals"
+        head = f"{self._counted}, 95 % intervals"
         return "\n".join([head, *texts])
 
     def _repr_html_(self) -> str:
         """Return two tables: of all rows, and of the classes."""
         scores = [[score.title, *_cells(score)] for score in self.scores]
-        html = table(scores, ["", pluralize(self.rows, "row"), "95 % interval"])
+        html = table(scores, ["", self._counted, "95 % interval"])
         if not self.classes:
             return html
         classes = [
@@ -71,7 +78,13 @@ class ScoreTable:
         return html + table(classes, ["class", "rows", *titles])
 
 
-def score_table(model: Any, X: Any, y: ArrayLike, scoring: Any = None) -> ScoreTable:
+def score_table(
+    model: Any,
+    X: Any,
+    y: ArrayLike,
+    scoring: Any = None,
+    sample_weight: ArrayLike | None = None,
+) -> ScoreTable:
     """Score a fitted estimator on rows that it wasn't trained on.
 
     Args:
@@ -79,12 +92,17 @@ def score_table(model: Any, X: Any, y: ArrayLike, scoring: Any = None) -> ScoreT
         X: (rows, columns) the rows.
         y: (rows,) or (rows, outputs) their true targets.
         scoring: names of scorers, or scorers, one or several; None for the estimator's own.
+        sample_weight: (rows,) by which each row counts, at least 0; None for all alike. A scorer
+            that can't take weights says so in its title, as in "max error (unweighted)".
 
     Returns:
         The scores with their intervals: those that ``scoring`` asks for, then accuracy, balanced
         accuracy where a class has twice the rows of another, and log loss, or R², RMSE and MAE.
+        Intervals of weighted proportions are Wilson's for Kish's effective number of rows, those
+        of other weighted scores are by the bootstrap.
 
     Raises:
+        ValueError: weights of other rows, or negative or missing ones.
         UnknownNameError: no such scorer.
         HyperparameterError: a scorer for other targets; names the nearest for these.
 
@@ -98,13 +116,16 @@ def score_table(model: Any, X: Any, y: ArrayLike, scoring: Any = None) -> ScoreT
     >>> scores["roc_auc"].interval, scores["roc_auc"].value > 0.98
     ('DeLong', True)
     """
-    predictions = Predictions.of(model, X, y)
+    weight = None
+    if sample_weight is not None:
+        weight = check_sample_weight(sample_weight, np.asarray(y), ensure_non_negative=True)
+    predictions = Predictions.of(model, X, y, weight)
     asked = getattr(model, "scoring", None) if scoring is None else scoring
     scores = all_scores(predictions, asked, model, X)
     if predictions.probabilities is None:
-        return ScoreTable(len(predictions.y), tuple(scores))
+        return ScoreTable(len(predictions.y), tuple(scores), (), weight is not None)
     classes = class_scores(predictions, map(str, label_names(predictions)))
-    return ScoreTable(len(predictions.y), tuple(scores), tuple(classes))
+    return ScoreTable(len(predictions.y), tuple(scores), tuple(classes), weight is not None)
 
 
 def label_names(predictions: Predictions) -> list[Any]:
