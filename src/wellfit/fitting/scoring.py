@@ -117,7 +117,7 @@ def precomputable(scorers: Any) -> bool:
 def takes_weights(scorer: ScorerFunction) -> bool:
     """Say whether a scorer takes the weights of rows, as ``sample_weight``.
 
-    >>> takes_weights(get_scorer("accuracy")), takes_weights(get_scorer("max_error"))
+    >>> takes_weights(get_scorer("accuracy")), takes_weights(lambda estimator, X, y: 0.0)
     (True, False)
     """
     if isinstance(scorer, PositiveClassScorer):
