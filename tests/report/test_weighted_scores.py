@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import make_scorer, max_error
 
 from wellfit.report import Score
 from wellfit.report.scores import Predictions, all_scores, class_scores, score_table
@@ -62,7 +63,7 @@ def rows(predictions: Predictions, which: Any) -> Predictions:
     return replace(predictions, **parts)
 
 
-def scores_of(predictions: Predictions, scoring: list[str], **more: Any) -> dict[str, Score]:
+def scores_of(predictions: Predictions, scoring: list[Any], **more: Any) -> dict[str, Score]:
     return {score.title: score for score in all_scores(predictions, scoring, **more)}
 
 
@@ -121,10 +122,10 @@ def test_ranks_have_an_interval_by_the_bootstrap() -> None:
 def test_a_score_that_takes_no_weights_says_so() -> None:
     predictions, _ = CASES["numbers"]
     weighted = scores_of(
-        replace(predictions, weight=RNG.exponential(size=ROWS)), ["neg_max_error"]
+        replace(predictions, weight=RNG.exponential(size=ROWS)), [make_scorer(max_error)]
     )
     assert weighted["max error (unweighted)"].value == pytest.approx(
-        scores_of(predictions, ["neg_max_error"])["max error"].value
+        scores_of(predictions, [make_scorer(max_error)])["max error"].value
     )
     assert "'w'" in weighing("w")
 

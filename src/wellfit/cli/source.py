@@ -117,16 +117,25 @@ def open_source(wanted: Request) -> SplitData:
     found = SplitData(data, kind, split, notes, heeded, columns)
     if weights is None:
         return found
-    own = _weights_of(data.X, weights)
     tested = given_weights if has_test else _weights_of(data.X_test, weights)
-    if tested is not None and not tested.any():
-        raise DataError(
-            f"--weights {wanted.weights} is 0 in all test rows; expected at least one that counts"
-        )
+    return _weighed(found, _weights_of(data.X, weights), tested, str(wanted.weights))
+
+
+def _weighed(
+    source: SplitData,
+    own: NDArray[np.float64],
+    tested: NDArray[np.float64] | None,
+    column: str,
+) -> SplitData:
+    """Return data whose rows count by weights, the test rows only if they have some."""
     if tested is None:
-        alone = f"the test rows have no column {wanted.weights} (--weights): all count alike"
-        return replace(found, weights=own, notes=(*notes, alone))
-    return replace(found, weights=own, test_weights=tested, weighted_by=str(wanted.weights))
+        alone = f"the test rows have no column {column} (--weights): all count alike"
+        return replace(source, weights=own, notes=(*source.notes, alone))
+    if not tested.any():
+        raise DataError(
+            f"--weights {column} is 0 in all test rows; expected at least one that counts"
+        )
+    return replace(source, weights=own, test_weights=tested, weighted_by=column)
 
 
 def _weights_of(X: Any, weights: pd.Series[float]) -> NDArray[np.float64]:
