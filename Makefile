@@ -103,9 +103,12 @@ bench-verdicts: $(VENV)/.installed  ## Compare verdicts with an expert's, on ill
 docs-outputs: $(VENV)/.installed-test  ## Write below each example of the pages what it prints
 	@$(ONE_THREAD) $(BIN)/python docs/outputs.py --write
 
+# mike looks for mkdocs on the path.
+docs-version: export PATH := $(CURDIR)/$(BIN):$(PATH)
 docs-version: $(VENV)/.installed-docs  ## Add this version's pages to the branch gh-pages, as the latest
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(VERSION) latest
-	@$(BIN)/mike set-default latest
+	@NO_MKDOCS_2_WARNING=1 mike --quiet deploy --update-aliases $(VERSION) latest
+	@NO_MKDOCS_2_WARNING=1 mike set-default latest
+	@echo "The pages are on the branch gh-pages; publish them by: git push origin gh-pages"
 
 docs: $(VENV)/.installed-docs  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
