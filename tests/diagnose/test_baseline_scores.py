@@ -22,7 +22,12 @@ from sklearn.metrics import balanced_accuracy_score, d2_pinball_score, r2_score
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.diagnose import Baseline, Outliers, Scores, Verdict, judge, verdict
 from wellfit.diagnose.base import Finding, Outcome
-from wellfit.diagnose.verdicts.baselines import BaselineRows, affordable, compare
+from wellfit.diagnose.verdicts.baselines import (
+    BaselineRows,
+    affordable,
+    compare,
+    compare_by_folds,
+)
 from wellfit.diagnose.verdicts.data import with_data
 from wellfit.diagnose.verdicts.scores import Mean, RowMetric
 from wellfit.diagnose.verdicts.training import Outlying
@@ -307,6 +312,18 @@ def test_boosting_stays_above_the_majority_where_classes_are_rare() -> None:
     errors = np.ones(1000)
     scores = {one.name: one.score for one in compare(RowMetric("accuracy"), first, other, errors)}
     assert scores["boosted trees"] > scores["majority-class"] + 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folds_leave_the_majority_class_its_share(seed: int) -> None:
+    """Four fifths in which the rarer class is commoner would make guesses seem better than it."""
+    y = np.random.default_rng(seed).permutation([0] * 104 + [1] * 96)
+    rows = BaselineRows(np.zeros((200, 1), np.float32), np.empty((200, 0)), y)
+    found = compare_by_folds(RowMetric("accuracy"), rows, np.zeros(200))
+    # Nothing can be learned from a column of zeros: all models predict the commonest class.
+    assert {one.name: one.score for one in found} == dict.fromkeys(
+        ["majority-class", "linear model", "random trees", "boosted trees"], 0.52
+    )
 
 
 def test_baselines_cost_about_a_second_whatever_the_table() -> None:

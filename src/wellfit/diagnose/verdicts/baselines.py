@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold
 
 from wellfit.diagnose.verdicts.scores import Baseline, RowMetric, Values
 
@@ -61,7 +60,8 @@ def compare(
     The first uses no column: majority class, mean, or quantile. The others are a linear model,
     extremely randomized trees, and, but for many classes, gradient boosting.
     """
-    for name, predicted in _all_predictions(metric, training, unseen):
+    yield _beside_constant(metric, training.y, unseen.y, errors)
+    for name, predicted in _predictions(metric, training, unseen):
         yield _beside(metric, name, unseen.y, predicted, errors)
 
 
@@ -69,23 +69,39 @@ def compare_by_folds(metric: RowMetric, rows: BaselineRows, errors: Values) -> I
     """Yield the baselines' out-of-fold scores, compared with the network's errors (N,).
 
     The baselines are those of :func:`compare`, each trained on four fifths of the rows at a time.
+    The constant is that of all rows: the commonest class of four fifths would be the rarer one of
+    the others where classes are equally common, so that any guess would seem better.
     """
-    folds = list(KFold(min(_FOLDS, len(rows.y)), shuffle=True, random_state=0).split(rows.X))
-    parts = [dict(_all_predictions(metric, rows.take(fit), rows.take(out))) for fit, out in folds]
+    yield _beside_constant(metric, rows.y, rows.y, errors)
+    folds = list(_folds(metric, rows.y))
+    parts = [dict(_predictions(metric, rows.take(fit), rows.take(out))) for fit, out in folds]
+    order = np.argsort(np.concatenate([out for _, out in folds]))
     for name in parts[0]:
         if all(name in part for part in parts):
-            order = np.argsort(np.concatenate([out for _, out in folds]))
             predicted = np.concatenate([part[name] for part in parts])[order]
             yield _beside(metric, name, rows.y, predicted, errors)
 
 
-def _all_predictions(
-    metric: RowMetric, training: BaselineRows, unseen: BaselineRows
-) -> Iterator[tuple[str, NDArray[Any]]]:
-    constant = metric.constant(training.y)
+def _folds(
+    metric: RowMetric, y: NDArray[Any]
+) -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+    """Yield the rows to train on and those held out; each class has its share in every fold."""
+    order = np.random.RandomState(0).permutation(len(y))
+    if metric.is_share and y.ndim == 1:
+        order = order[np.argsort(y[order], kind="stable")]
+    fold = np.empty(len(y), dtype=int)
+    fold[order] = np.arange(len(y)) % min(_FOLDS, len(y))
+    for number in range(min(_FOLDS, len(y))):
+        yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def _beside_constant(
+    metric: RowMetric, y: NDArray[Any], unseen: NDArray[Any], errors: Values
+) -> Baseline:
+    """Return the baseline that uses no column: the best constant of ``y`` for the unseen rows."""
     name = "majority-class" if metric.is_share else "mean" if metric.level is None else "quantile"
-    yield name, np.broadcast_to(constant, unseen.y.shape)
-    yield from _predictions(metric, training, unseen)
+    constant = np.broadcast_to(metric.constant(y), unseen.shape)
+    return _beside(metric, name, unseen, constant, errors)
 
 
 def _beside(
