@@ -106,7 +106,18 @@ def test_a_near_copy_of_a_number_is_named(copy: str) -> None:
     one = found("leaking_columns", MLPRegressor(), table, y)
     assert one.outcome is not Outcome.PASS, one.observed
     assert "column 'culprit'" in one.observed
-    assert "R² " in one.observed
+    assert "squared rank correlation " in one.observed or "R² " in one.observed
+
+
+def test_the_correlation_of_ranks_is_not_called_r2() -> None:
+    """A steep curve sorts the rows as the target does, and explains little of its variance."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    y = np.exp(3 * x + 0.2 * rng.normal(size=300))
+    one = found("leaking_columns", MLPRegressor(), noise(rng, 300).assign(culprit=x), y)
+    known = pd.Series(x).corr(pd.Series(y), method="spearman") ** 2
+    assert f"(squared rank correlation {known:.3f} on 300 rows)" in one.observed
+    assert "R²" not in one.observed
 
 
 @pytest.mark.parametrize(

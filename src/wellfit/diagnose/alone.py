@@ -39,6 +39,8 @@ class Single(NamedTuple):
         baseline: the same of the commonest class, or of the mean.
         rows: how many were scored; of text and categories those whose level was fitted to.
         ordered: whether it follows from the order of a quantity's values, as with honest columns.
+        by_ranks: whether it isn't R² but the squared correlation of ranks, which says how well the
+            column sorts the rows, not how near its numbers are to the targets.
     """
 
     score: float = 0.0
@@ -47,6 +49,7 @@ class Single(NamedTuple):
     baseline: float = 0.0
     rows: int = 0
     ordered: bool = False
+    by_ranks: bool = False
 
 
 class Answers(NamedTuple):
@@ -165,7 +168,7 @@ class Halves:
         ranks = np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1] ** 2
         plain = np.corrcoef((x - x.mean()) / np.ptp(x), y)[0, 1] ** 2
         best = float(max(ranks, plain))
-        return Single(best, best, best, 0.0, len(y))
+        return Single(best, best, best, 0.0, len(y), by_ranks=bool(ranks > plain))
 
 
 def numbers_of(column: pd.Series[Any]) -> Floats:

@@ -152,6 +152,8 @@ def _shown(single: Single, classifies: bool) -> str:
     """Return a column's score beside the baseline's, on the same rows."""
     if not classifies:
         score = Metric.of("r2").format(single.shown)
+        if single.by_ranks:
+            return f"squared rank correlation {score} on {single.rows:,} rows"
         return f"R² {score} on {single.rows:,} rows; baseline, the mean: R² 0"
     return (
         f"accuracy {percent(single.shown)} on {single.rows:,} rows; majority-class baseline "
