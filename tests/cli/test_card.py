@@ -54,6 +54,22 @@ def test_a_card_has_data_scores_calibration_limits_and_how_to_load(
         assert told in card, told
 
 
+def test_the_average_of_several_networks_is_told_as_such(here: Path, wellfit: Wellfit) -> None:
+    given = ("--bagging", "2", "--learning-rate", "1", "--run", "run")
+    done = wellfit(*[each for each in TRAIN if each != "--quiet"], *given)
+    assert done.exit_code == 0, done.output
+    assert "the average of 2 networks" in " ".join(done.output.split())
+    ended = json.loads((here / "run" / "result.json").read_text())
+    assert ended["best_epoch"] < ended["epochs"]  # so that there is something to say of it
+    assert f"median best epoch {ended['best_epoch']}" in done.output
+    assert wellfit("card", "run").exit_code == 0
+    card = (here / "run" / "MODEL_CARD.md").read_text()
+    assert "| `bagging` | 2 |" in card
+    median = f"the median is {ended['best_epoch']}"
+    assert f"2 networks with the weights of their best epochs, {median}" in card
+    assert "weights of epoch" not in card
+
+
 def test_a_card_that_was_filled_in_is_not_replaced(here: Path, wellfit: Wellfit) -> None:
     assert wellfit(*TRAIN, "--run", "run").exit_code == 0
     assert wellfit("card", "run").exit_code == 0

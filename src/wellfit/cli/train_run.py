@@ -307,7 +307,9 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
         charts = learning_charts(model.history_, best_epoch=best, judged=judged, names=names)
         console.print(Plots(charts))
     best, epochs = model.best_epoch_, spent(model.history_, model.n_epochs_)
-    kept = "" if best == model.n_epochs_ else f", best {moment(model.history_, best)}"
+    # Each of several networks keeps the weights of its own best epoch.
+    which = "median best" if model.bagging else "best"
+    kept = "" if best == model.n_epochs_ else f", {which} {moment(model.history_, best)}"
     if kept and (stopping := stopping_of(model)) is not None:
         kept += f" by {title_of(stopping.monitor)}"
     console.print(

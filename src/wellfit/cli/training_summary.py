@@ -143,6 +143,8 @@ def _extras(settings: Mapping[str, Any]) -> str:
         name.replace("_", " ") + ("" if value is True else f" {_value_text(value)}")
         for name, value in given.items()
     ]
+    if settings.get("bagging"):
+        texts.append(f"the average of {settings['bagging']} networks")
     return "".join(f", {item}" for item in texts)
 
 

@@ -34,7 +34,8 @@ _USE = (
 _HARM = "Does it use sensitive data, or decide about people? Which harm can its errors do?"
 _SHOWN_SETTINGS = (
     *("hidden_layer_sizes", "layers", "activation", "optimizer", "lr_schedule", "batch_size"),
-    *("epochs", "dropout", "l1", "l2", "class_weight", "calibration", "preprocess", "pretrained"),
+    *("epochs", "dropout", "l1", "l2", "class_weight", "bagging", "calibration", "preprocess"),
+    "pretrained",
 )
 
 
@@ -105,6 +106,8 @@ def _trained(run: RunData) -> str:
         return "unfinished" if run.result is None else ""
     best = ended.get("best_epoch")
     kept = f", weights of epoch {best}" if best and best != ended["epochs"] else ""
+    if several := (run.config.get("settings") or {}).get("bagging"):
+        kept = f", {several} networks with the weights of their best epochs, the median is {best}"
     return f"{pluralize(ended['epochs'], 'epoch')}{kept} ({ended.get('status', '')})"
 
 
